@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis of one's own, for a machine that has neither."""

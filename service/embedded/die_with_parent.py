@@ -1,0 +1,36 @@
+"""Run a command that gets a signal when the process that started it is gone.
+
+Started as a script: ``python die_with_parent.py PARENT SIGNAL UID:GID COMMAND…`` (``-`` keeps the
+user). It is a program of its own because the alternative, ``preexec_fn``, runs Python between fork
+and exec, where a lock held by another thread of the parent is never released.
+"""
+
+import ctypes
+import os
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str]) -> None:
+    """Become COMMAND, asked to end when PARENT ends."""
+    parent, death_signal, identity, *command = arguments
+    if identity != "-":
+        _become(identity)
+    # After the change of user: the kernel forgets the death signal when credentials change.
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if os.getppid() != int(parent):
+        sys.exit("the parent was gone before the command began")
+    os.execv(command[0], command)  # noqa: S606 - a path and a list, no shell
+
+
+def _become(identity: str) -> None:
+    uid, gid = (int(part) for part in identity.split(":"))
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
