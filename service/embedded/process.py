@@ -102,7 +102,7 @@ def find_process(pid: int, *, name: str, argument: str) -> psutil.Process | None
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        matches = process.name().startswith(name) and argument in process.cmdline()
+        matches = process.name().startswith(name) and argument in " ".join(process.cmdline())
     except psutil.Error:
         return None
     return process if matches else None

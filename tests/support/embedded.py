@@ -7,7 +7,6 @@ from service.embedded.postgres import EmbeddedPostgres
 
 FAST_AND_LOSABLE = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "64MB",
 }
