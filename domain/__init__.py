@@ -1,0 +1,1 @@
+"""What is true and allowed: aggregates, events, commands, money, the gateway port."""

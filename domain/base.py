@@ -1,0 +1,34 @@
+"""What every event and aggregate of ours has in common."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from eventsourcing.domain import Aggregate
+from eventsourcing.utils import register_topic
+
+
+class Fact(Aggregate.Event):
+    """Something that happened. Its topic is written by hand, so that code can move freely.
+
+    `by` says who caused it: `key:<id>`, `worker`, `webhook:<provider event>`, `operator`,
+    `reconciliation`.
+    """
+
+    TOPIC: ClassVar[str]
+    by: str
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        topic = cls.__dict__.get("TOPIC")
+        if topic is not None:
+            register_topic(topic, cls)
+
+
+class Root(Aggregate):
+    """An aggregate whose events never run backwards in time."""
+
+    def remember(self, fact: type[Fact], *, at: datetime, **facts: Any) -> None:  # noqa: ANN401 - the event class checks its own fields
+        """Append `fact`, no earlier than the event before it (clocks of processes differ)."""
+        self.trigger_event(fact, timestamp=max(at, self.modified_on), **facts)

@@ -1,0 +1,165 @@
+"""One method per command: load, let the aggregate decide, save; again where others were faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.persistence import IntegrityError
+
+from domain import commands, ids
+from domain.app import App
+from domain.base import Root
+from domain.connection import Connection
+from domain.errors import NotFound, StaleWrite
+from domain.gateway import ProviderInvoice
+from domain.invoice import Effect, Invoice
+from domain.tenant import Tenant
+
+AnyRoot = TypeVar("AnyRoot", bound=Root)
+Bodies = Sequence[Any]
+
+_TRIES = 3
+
+
+class Billing(Application[UUID]):
+    """Everything that can be asked of the domain, against the log that `env` names.
+
+    `env`: eventsourcing's settings; `PERSISTENCE_MODULE` names the recorder. `bodies` are what
+    the recorder stores beside events, in the same transaction.
+    """
+
+    name = "billhook"
+
+    # Apps, their keys and connections.
+
+    def create_app(self, command: commands.CreateApp, *, at: datetime) -> App:
+        """Make an app; the same id twice is silent."""
+        return self._make(App, command.app_id, lambda: App.create(command, at=at))
+
+    def change_app(self, command: commands.ChangeApp, *, at: datetime) -> App:
+        """Change an app's settings."""
+        return self.change(App, command.app_id, lambda app: app.change(command, at=at))
+
+    def create_key(self, command: commands.CreateKey, *, at: datetime) -> App:
+        """Give an app a key."""
+        return self.change(App, command.app_id, lambda app: app.add_key(command, at=at))
+
+    def revoke_key(self, command: commands.RevokeKey, *, at: datetime) -> App:
+        """Take a key out of use."""
+        return self.change(App, command.app_id, lambda app: app.revoke_key(command, at=at))
+
+    def set_connection(
+        self, command: commands.SetConnection, *, new_connection_id: UUID, at: datetime
+    ) -> Connection:
+        """Make or replace a connection; `new_connection_id` (random) counts only for a new one."""
+        self.get(App, command.app_id)
+        connection_id = ids.for_connection(command.app_id, command.name)
+
+        def create() -> Connection:
+            return Connection.create(command, connection_id=new_connection_id, at=at)
+
+        return self._make_or_change(
+            Connection, connection_id, create, lambda known: known.change(command, at=at)
+        )
+
+    def set_tenant(
+        self, command: commands.SetTenant, *, at: datetime, bodies: Bodies = ()
+    ) -> Tenant:
+        """Make a tenant or replace what is known of it."""
+        return self._make_or_change(
+            Tenant,
+            ids.for_tenant(command.app_id, command.tenant_id),
+            lambda: Tenant.create(command, at=at),
+            lambda known: known.change(command, at=at),
+            bodies=bodies,
+        )
+
+    # Invoices.
+
+    def record_provider_state(
+        self,
+        invoice_id: UUID,
+        invoice: ProviderInvoice,
+        *,
+        source: str,
+        by: str,
+        at: datetime,
+        charging: bool = False,
+        body: str | None = None,
+        bodies: Bodies = (),
+    ) -> Effect:
+        """Let an invoice take in what its provider says."""
+        effect = Effect.STALE
+
+        def decide(known: Invoice) -> None:
+            nonlocal effect
+            effect = known.record_provider_state(
+                invoice, source=source, by=by, at=at, charging=charging, body=body
+            )
+
+        self.change(Invoice, invoice_id, decide, bodies=bodies)
+        return effect
+
+    # What all of the above share.
+
+    def get(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot:
+        """Load an aggregate; raises NotFound."""
+        found = self.find(kind, aggregate_id)
+        if found is None:
+            raise NotFound(kind=kind.__name__.lower(), id=aggregate_id)
+        return found
+
+    def find(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot | None:
+        """Load an aggregate; None where there is none of that kind."""
+        try:
+            found: object = self.repository.get(aggregate_id)
+        except AggregateNotFoundError:
+            return None
+        return found if isinstance(found, kind) else None
+
+    def change(
+        self,
+        kind: type[AnyRoot],
+        aggregate_id: UUID,
+        decide: Callable[[AnyRoot], object],
+        *,
+        bodies: Bodies = (),
+    ) -> AnyRoot:
+        """Load, decide, save; a write that others overtook is decided again, three times."""
+        for _ in range(_TRIES):
+            aggregate = self.get(kind, aggregate_id)
+            decide(aggregate)
+            if not aggregate.pending_events or self._saved([aggregate], bodies):
+                return aggregate
+        raise StaleWrite(id=aggregate_id)
+
+    def _make(
+        self, kind: type[AnyRoot], aggregate_id: UUID, create: Callable[[], AnyRoot]
+    ) -> AnyRoot:
+        return self._make_or_change(kind, aggregate_id, create, lambda _: None)
+
+    def _make_or_change(
+        self,
+        kind: type[AnyRoot],
+        aggregate_id: UUID,
+        create: Callable[[], AnyRoot],
+        decide: Callable[[AnyRoot], object],
+        *,
+        bodies: Bodies = (),
+    ) -> AnyRoot:
+        if self.find(kind, aggregate_id) is None:
+            made = create()
+            if self._saved([made], bodies):
+                return made
+        return self.change(kind, aggregate_id, decide, bodies=bodies)
+
+    def _saved(self, aggregates: Iterable[Root], bodies: Bodies) -> bool:
+        try:
+            self.save(*aggregates, bodies=bodies)
+        except IntegrityError:
+            return False
+        return True

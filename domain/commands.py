@@ -1,0 +1,133 @@
+"""What callers and operators can ask for. Imperative, frozen, already validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+Provider = Literal["stripe", "mollie"]
+Mode = Literal["live", "test"]
+KeyKind = Literal["read", "write", "admin"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestInvoice:
+    """Ask for an invoice (seed 002).
+
+    `lines`: 1..250 of {name, quantity, price, amount_minor, currency}; price or amount is None.
+    """
+
+    invoice_id: UUID
+    app_id: UUID
+    tenant_id: UUID
+    provider: Provider
+    connection: str
+    connection_id: UUID
+    mode: Mode
+    dialect: str
+    type: Literal["payment", "subscription"]
+    lines: list[dict[str, Any]]
+    tax_rate_id: str | None = None
+    payment_method: str | None = None
+    user_id: str | None = None
+    footer: str | None = None
+    description: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    redirect_url: str | None = None
+    expected_total_minor: int | None = None
+    off_session: bool = True
+    request_hash: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateApp:
+    """Make an app, the system whose tenants are billed."""
+
+    app_id: UUID
+    name: str
+    slug: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeApp:
+    """Change what is given; None leaves it."""
+
+    app_id: UUID
+    name: str | None = None
+    enabled: bool | None = None
+    default_connections: dict[str, str] | None = None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateKey:
+    """Give an app a key; only its SHA-256 is recorded."""
+
+    app_id: UUID
+    key_id: UUID
+    kind: KeyKind
+    key_sha256: str
+    prefix: str
+    name: str | None = None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevokeKey:
+    """Take a key out of use."""
+
+    app_id: UUID
+    key_id: UUID
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetTenant:
+    """Make a tenant or replace what is known of it.
+
+    `person` is the hash of the body with name, e-mail, country and VAT id.
+    `customers` maps a connection's name to the provider's customer id.
+    """
+
+    app_id: UUID
+    tenant_id: UUID
+    person: str | None
+    customers: dict[str, str]
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetConnection:
+    """Make or replace a connection. Secrets come sealed by the vault, never in clear."""
+
+    app_id: UUID
+    name: str
+    provider: Provider
+    mode: Mode
+    sealed_key: str
+    sealed_webhook_secrets: list[str]
+    redirect_url: str | None = None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiveProviderEvent:
+    """Remember a verified webhook delivery; `body` is the SHA-256 of the stored payload."""
+
+    event_id: UUID
+    app_id: UUID
+    connection_id: UUID
+    connection: str
+    provider: Provider
+    mode: Mode
+    provider_event_id: str
+    type: str
+    object_type: str
+    object_id: str
+    invoice_id: UUID | None
+    occurred_at: int
+    body: str
+    by: str

@@ -1,0 +1,37 @@
+"""Every event class we have, imported so that its topic is known to whoever reads the log."""
+
+from __future__ import annotations
+
+from domain import app, connection, invoice_events, provider_event, tenant
+from domain.base import Fact
+from domain.invoice import Invoice
+
+__all__ = ["AGGREGATES", "TOPICS", "topics_of"]
+
+AGGREGATES = (
+    app.App,
+    connection.Connection,
+    Invoice,
+    provider_event.ProviderEvent,
+    tenant.Tenant,
+)
+
+
+def topics_of(root: type[Fact]) -> tuple[str, ...]:
+    """Return the topics of all events below a root, sorted."""
+    found: set[str] = set()
+    pending = [root]
+    while pending:
+        fact = pending.pop()
+        pending.extend(fact.__subclasses__())
+        if "TOPIC" in fact.__dict__:
+            found.add(fact.TOPIC)
+    return tuple(sorted(found))
+
+
+TOPICS = topics_of(Fact)
+INVOICE_TOPICS = topics_of(invoice_events.InvoiceEvent)
+ACCESS_TOPICS = (
+    *topics_of(app.AppEvent),
+    *topics_of(connection.ConnectionEvent),
+)

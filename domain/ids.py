@@ -1,0 +1,42 @@
+"""Ids that follow from what makes a thing unique, so that the store itself refuses a double."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+_NAMESPACE = UUID("5b3cf7be-9d6e-5d0c-8f0e-0b1d1c0a7f11")
+
+
+def _derive(kind: str, *parts: object) -> UUID:
+    """Derive a UUID; lengths are written down so that no two lists of parts read the same."""
+    text = "".join(f"{len(str(part))}:{part}" for part in (kind, *parts))
+    return uuid5(_NAMESPACE, text)
+
+
+def for_post(app_id: UUID, token_tenant_id: UUID | None, idempotency_key: str) -> UUID:
+    """Name what a POST under this idempotency key makes, whichever endpoint received it.
+
+    One space per app, or per tenant where a tenant's token called. The endpoint is left out on
+    purpose: a key reused on another endpoint meets the first one's stream and is refused.
+    """
+    return _derive("post", app_id, token_tenant_id or "", idempotency_key)
+
+
+def for_tenant(app_id: UUID, tenant_id: UUID) -> UUID:
+    """Name an app's record of a tenant; two apps may bill the same tenant UUID apart."""
+    return _derive("tenant", app_id, tenant_id)
+
+
+def for_connection(app_id: UUID, name: str) -> UUID:
+    """Name the connection that an app calls `name`."""
+    return _derive("connection", app_id, name)
+
+
+def for_provider_object(app_id: UUID, connection_id: UUID, mode: str, object_id: str) -> UUID:
+    """Name the invoice that a provider made by itself."""
+    return _derive("provider_object", app_id, connection_id, mode, object_id)
+
+
+def for_provider_event(connection_id: UUID, mode: str, event_id: str) -> UUID:
+    """Name one provider event, however often it is delivered."""
+    return _derive("provider_event", connection_id, mode, event_id)

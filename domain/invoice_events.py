@@ -1,0 +1,334 @@
+"""The facts of an invoice. A released event is never edited: add a field with an upcaster.
+
+Amounts are integers in the currency's minor unit; `as_of` and other provider times are Unix
+seconds by the provider's clock; `body` is the SHA-256 of the provider's object in the body store.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.base import Fact
+
+
+class InvoiceEvent(Fact):
+    """The root of an invoice's facts."""
+
+    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
+        """Let the one fold take the fact in."""
+        aggregate.take_in(self)
+
+
+class InvoiceRequested(InvoiceEvent, Aggregate.Created):
+    """A caller asked for an invoice; nothing has been sent to a provider."""
+
+    TOPIC: ClassVar[str] = "invoice.requested"
+    app_id: UUID
+    tenant_id: UUID
+    provider: str
+    connection: str
+    connection_id: UUID
+    mode: str
+    dialect: str
+    type: str
+    lines: list[dict[str, Any]]
+    tax_rate_id: str | None
+    payment_method: str | None
+    user_id: str | None
+    footer: str | None
+    description: str | None
+    metadata: dict[str, str]
+    redirect_url: str | None
+    expected_total_minor: int | None
+    off_session: bool
+    request_hash: str
+
+
+class InvoiceImported(InvoiceEvent, Aggregate.Created):
+    """The provider made this invoice by itself: a renewal, its dashboard, or before our time."""
+
+    TOPIC: ClassVar[str] = "invoice.imported"
+    app_id: UUID
+    tenant_id: UUID | None
+    provider: str
+    connection: str
+    connection_id: UUID
+    mode: str
+    type: str
+    origin: str
+    provider_object_type: str
+    provider_object_id: str
+    customer: str | None
+    currency: str
+    subscription_id: str | None
+
+
+class StepStarted(InvoiceEvent):
+    """A step is about to call the provider under `key` for the first time."""
+
+    TOPIC: ClassVar[str] = "invoice.step_started"
+    step: str
+    attempt: int
+    key: str
+
+
+class ProviderInvoiceCreated(InvoiceEvent):
+    """The provider made the object that this invoice is; the only one ever to be charged."""
+
+    TOPIC: ClassVar[str] = "invoice.provider_invoice_created"
+    provider_object_type: str
+    provider_object_id: str
+    customer: str
+
+
+class InvoiceIssued(InvoiceEvent):
+    """The provider numbered the invoice. `charging`: an attempt to charge it follows."""
+
+    TOPIC: ClassVar[str] = "invoice.issued"
+    provider_object_type: str
+    provider_object_id: str
+    customer: str | None
+    number: str | None
+    currency: str
+    total_minor: int
+    tax_minor: int
+    lines: list[dict[str, Any]]
+    hosted_url: str | None
+    due_at: int | None
+    period_start: int | None
+    period_end: int | None
+    charging: bool
+    source: str
+    as_of: int
+    facts: list[int]
+    body: str | None
+
+
+class InvoiceDrafted(InvoiceEvent):
+    """A draft that the provider will finalise and charge by itself stands complete."""
+
+    TOPIC: ClassVar[str] = "invoice.drafted"
+    provider_object_type: str
+    provider_object_id: str
+    customer: str | None
+    currency: str
+    total_minor: int
+    tax_minor: int
+    lines: list[dict[str, Any]]
+    source: str
+    as_of: int
+    facts: list[int]
+    body: str | None
+
+
+class InvoiceRejected(InvoiceEvent):
+    """Refused for good; nothing chargeable exists. `path` names the field at fault, if one is."""
+
+    TOPIC: ClassVar[str] = "invoice.rejected"
+    code: str
+    message: str
+    path: str | None
+    provider_code: str | None
+
+
+class CheckoutOpened(InvoiceEvent):
+    """The customer can pay at `url`."""
+
+    TOPIC: ClassVar[str] = "invoice.checkout_opened"
+    provider_object_type: str
+    provider_object_id: str
+    url: str
+    currency: str
+    total_minor: int
+    source: str
+    as_of: int
+    facts: list[int]
+    body: str | None
+
+
+class PaymentEvent(InvoiceEvent):
+    """What the facts about a payment share. `payment_id`: the provider's payment object."""
+
+    payment_id: str | None
+    source: str
+    as_of: int
+    facts: list[int]
+    body: str | None
+
+
+class PaymentActionRequired(PaymentEvent):
+    """The customer has to confirm at `url`."""
+
+    TOPIC: ClassVar[str] = "invoice.payment_action_required"
+    action: str
+    url: str
+
+
+class PaymentProcessing(PaymentEvent):
+    """The method takes days; the provider will tell."""
+
+    TOPIC: ClassVar[str] = "invoice.payment_processing"
+
+
+class PaymentSucceeded(PaymentEvent):
+    """The invoice is settled. `amount_minor` is what was paid towards it."""
+
+    TOPIC: ClassVar[str] = "invoice.payment_succeeded"
+    amount_minor: int
+    method: str | None
+    paid_at: int
+
+
+class PaymentFailed(PaymentEvent):
+    """An attempt was refused; the invoice stays payable."""
+
+    TOPIC: ClassVar[str] = "invoice.payment_failed"
+    amount_minor: int
+    code: str
+    decline_code: str | None
+    message: str
+
+
+class PaymentExpired(PaymentEvent):
+    """Nobody paid in time."""
+
+    TOPIC: ClassVar[str] = "invoice.payment_expired"
+
+
+class PaymentCanceled(PaymentEvent):
+    """The payment, or the draft, was canceled before anything was paid."""
+
+    TOPIC: ClassVar[str] = "invoice.payment_canceled"
+
+
+class ProviderStateConfirmed(InvoiceEvent):
+    """Something newer from the provider says what we knew; `provider_type` is its event's type."""
+
+    TOPIC: ClassVar[str] = "invoice.provider_state_confirmed"
+    source: str
+    provider_type: str | None
+    as_of: int
+
+
+class RetryRequested(InvoiceEvent):
+    """Someone asked for another attempt to charge."""
+
+    TOPIC: ClassVar[str] = "invoice.retry_requested"
+    payment_method: str | None
+    request_hash: str | None
+
+
+class VoidRequested(InvoiceEvent):
+    """Someone asked to void the invoice."""
+
+    TOPIC: ClassVar[str] = "invoice.void_requested"
+    request_hash: str | None
+
+
+class FinalizeRequested(InvoiceEvent):
+    """Someone asked to finalise the draft."""
+
+    TOPIC: ClassVar[str] = "invoice.finalize_requested"
+    request_hash: str | None
+
+
+class RefundRequested(InvoiceEvent):
+    """Someone asked for money back; the amount is reserved from here on."""
+
+    TOPIC: ClassVar[str] = "invoice.refund_requested"
+    refund_id: UUID
+    amount_minor: int
+    reason: str | None
+    credit_note: bool
+    request_hash: str | None
+
+
+class RefundSucceeded(InvoiceEvent):
+    """The provider gave the money back."""
+
+    TOPIC: ClassVar[str] = "invoice.refund_succeeded"
+    refund_id: UUID | None
+    provider_refund_id: str
+    amount_minor: int
+    source: str
+    refunded_at: int
+
+
+class RefundFailed(InvoiceEvent):
+    """The provider did not give the money back; the reservation is lifted."""
+
+    TOPIC: ClassVar[str] = "invoice.refund_failed"
+    refund_id: UUID | None
+    provider_refund_id: str | None
+    amount_minor: int
+    code: str
+    message: str
+    source: str
+
+
+class InvoiceVoided(InvoiceEvent):
+    """The invoice is void and can't be paid."""
+
+    TOPIC: ClassVar[str] = "invoice.voided"
+    source: str
+    as_of: int
+    facts: list[int]
+    body: str | None
+
+
+class MarkedUncollectible(InvoiceEvent):
+    """The invoice is written off; a late payment is still possible."""
+
+    TOPIC: ClassVar[str] = "invoice.marked_uncollectible"
+    source: str
+    as_of: int
+    facts: list[int]
+    body: str | None
+
+
+class DisputeEvent(InvoiceEvent):
+    """What the facts about a dispute (a chargeback) share."""
+
+    dispute_id: str
+    amount_minor: int
+    source: str
+
+
+class DisputeOpened(DisputeEvent):
+    """The customer's bank took the money back for now."""
+
+    TOPIC: ClassVar[str] = "invoice.dispute_opened"
+
+
+class DisputeWon(DisputeEvent):
+    """The money came back."""
+
+    TOPIC: ClassVar[str] = "invoice.dispute_won"
+
+
+class DisputeLost(DisputeEvent):
+    """The money is gone."""
+
+    TOPIC: ClassVar[str] = "invoice.dispute_lost"
+
+
+class UnexpectedPayment(InvoiceEvent):
+    """Another provider object that names this invoice was paid as well: somebody must look."""
+
+    TOPIC: ClassVar[str] = "invoice.unexpected_payment"
+    provider_object_id: str
+    amount_minor: int
+    currency: str
+    source: str
+
+
+class StepGaveUp(InvoiceEvent):
+    """A step used up its tries; an operator must look and can send it again."""
+
+    TOPIC: ClassVar[str] = "invoice.step_gave_up"
+    step: str
+    attempts: int
+    last_error: str

@@ -1,0 +1,307 @@
+"""The one fold of an invoice: what the read model stores, replays render and `asOf` answers.
+
+Pure: no clock, no provider, never raises on an old event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from domain import invoice_events as e
+from domain import status
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """When a step first called the provider, and under which key."""
+
+    step: str
+    attempt: int
+    key: str
+    started_at: datetime
+
+
+@dataclass(slots=True)
+class InvoiceView:
+    """An invoice as callers see it, and (from `as_of` down) what decisions need."""
+
+    id: UUID
+    app_id: UUID
+    tenant_id: UUID | None
+    provider: str
+    connection: str
+    connection_id: UUID
+    mode: str
+    type: str
+    origin: str
+    created_at: datetime
+    updated_at: datetime
+    user_id: str | None = None
+    dialect: str | None = None
+    status: str = status.REQUESTED
+    number: str | None = None
+    currency: str | None = None
+    total_minor: int | None = None
+    tax_minor: int | None = None
+    amount_paid_minor: int = 0
+    amount_refunded_minor: int = 0
+    amount_disputed_minor: int = 0
+    amount_overpaid_minor: int = 0
+    dispute_status: str | None = None
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    payments: list[dict[str, Any]] = field(default_factory=list)
+    refunds: list[dict[str, Any]] = field(default_factory=list)
+    customer: str | None = None
+    subscription_id: str | None = None
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    due_at: datetime | None = None
+    paid_at: datetime | None = None
+    description: str | None = None
+    footer: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    attempt: int = 0
+    provider_object_type: str | None = None
+    provider_object_id: str | None = None
+    next_action: dict[str, str] | None = None
+    hosted_url: str | None = None
+    failure: dict[str, str | None] | None = None
+    body: str | None = None
+    as_of: int = 0
+    facts: list[int] = field(default_factory=list)
+    steps: dict[str, StepRecord] = field(default_factory=dict)
+    settling: bool = True
+    gave_up: dict[str, Any] | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    request_hash: str | None = None
+
+
+def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
+    """Take one fact in. The view is changed in place and returned; the first fact makes it."""
+    if view is None:
+        return _begin(event)
+    view.updated_at = event.timestamp
+    match event:
+        case e.PaymentEvent():
+            _take_payment(view, event)
+        case e.InvoiceIssued() | e.InvoiceDrafted() | e.CheckoutOpened():
+            _take_issue(view, event)
+        case e.RefundRequested() | e.RefundSucceeded() | e.RefundFailed():
+            _take_refund(view, event)
+        case e.DisputeEvent():
+            _take_dispute(view, event)
+        case e.InvoiceVoided() | e.MarkedUncollectible():
+            _take_provider_state(view, event)
+            void = isinstance(event, e.InvoiceVoided)
+            view.status = status.VOID if void else status.UNCOLLECTIBLE
+            view.next_action, view.settling = None, False
+        case _:
+            _take_progress(view, event)
+    return view
+
+
+def _begin(event: e.InvoiceEvent) -> InvoiceView:
+    match event:
+        case e.InvoiceRequested():
+            return _begin_requested(event)
+        case e.InvoiceImported():
+            return InvoiceView(
+                id=event.originator_id,
+                app_id=event.app_id,
+                tenant_id=event.tenant_id,
+                provider=event.provider,
+                connection=event.connection,
+                connection_id=event.connection_id,
+                mode=event.mode,
+                type=event.type,
+                origin=event.origin,
+                created_at=event.timestamp,
+                updated_at=event.timestamp,
+                status=status.DRAFT,
+                currency=event.currency,
+                customer=event.customer,
+                subscription_id=event.subscription_id,
+                provider_object_type=event.provider_object_type,
+                provider_object_id=event.provider_object_id,
+                settling=False,
+            )
+    raise AssertionError(f"a stream cannot begin with {type(event).__name__}")
+
+
+def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
+    return InvoiceView(
+        id=event.originator_id,
+        app_id=event.app_id,
+        tenant_id=event.tenant_id,
+        provider=event.provider,
+        connection=event.connection,
+        connection_id=event.connection_id,
+        mode=event.mode,
+        type=event.type,
+        origin="request",
+        created_at=event.timestamp,
+        updated_at=event.timestamp,
+        user_id=event.user_id,
+        dialect=event.dialect,
+        description=event.description,
+        footer=event.footer,
+        metadata=dict(event.metadata),
+        lines=[dict(line) for line in event.lines],
+        request={
+            "lines": event.lines,
+            "tax_rate_id": event.tax_rate_id,
+            "payment_method": event.payment_method,
+            "redirect_url": event.redirect_url,
+            "expected_total_minor": event.expected_total_minor,
+            "off_session": event.off_session,
+        },
+        request_hash=event.request_hash,
+    )
+
+
+def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
+    match event:
+        case e.StepStarted():
+            view.steps[event.step] = StepRecord(
+                event.step, event.attempt, event.key, event.timestamp
+            )
+            view.attempt = max(view.attempt, event.attempt)
+        case e.ProviderInvoiceCreated():
+            view.provider_object_type = event.provider_object_type
+            view.provider_object_id = event.provider_object_id
+            view.customer = event.customer
+        case e.InvoiceRejected():
+            view.status = status.REJECTED
+            view.failure = {"code": event.code, "declineCode": None, "message": event.message}
+            view.failure |= {"path": event.path, "providerCode": event.provider_code}
+            view.settling = False
+        case e.ProviderStateConfirmed():
+            view.as_of = max(view.as_of, event.as_of)
+        case e.UnexpectedPayment():
+            view.amount_overpaid_minor += event.amount_minor
+        case e.StepGaveUp():
+            view.gave_up = {
+                "step": event.step,
+                "attempts": event.attempts,
+                "lastError": event.last_error,
+            }
+        case e.RetryRequested() | e.FinalizeRequested():
+            view.settling = True
+            view.gave_up = None
+
+
+def _take_provider_state(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - every event with as_of
+    view.as_of = max(view.as_of, event.as_of)
+    view.facts = list(event.facts)
+    view.body = event.body or view.body
+    view.gave_up = None
+
+
+def _take_issue(
+    view: InvoiceView, event: e.InvoiceIssued | e.InvoiceDrafted | e.CheckoutOpened
+) -> None:
+    _take_provider_state(view, event)
+    view.provider_object_type = event.provider_object_type
+    view.provider_object_id = event.provider_object_id
+    view.currency = event.currency
+    view.total_minor = event.total_minor
+    view.status = status.DRAFT if isinstance(event, e.InvoiceDrafted) else status.OPEN
+    if isinstance(event, e.CheckoutOpened):
+        view.next_action = {"type": "redirect", "url": event.url}
+        view.settling = False
+        return
+    view.customer = event.customer or view.customer
+    view.tax_minor = event.tax_minor
+    view.lines = [dict(line) for line in event.lines]
+    if isinstance(event, e.InvoiceDrafted):
+        view.settling = False
+        return
+    view.number = event.number
+    view.hosted_url = event.hosted_url
+    view.due_at = _time(event.due_at)
+    view.period_start, view.period_end = _time(event.period_start), _time(event.period_end)
+    view.settling = event.charging
+    if not event.charging and event.hosted_url:
+        view.next_action = {"type": "redirect", "url": event.hosted_url}
+
+
+def _take_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
+    _take_provider_state(view, event)
+    view.next_action, view.failure, view.settling = None, None, False
+    payment: dict[str, Any] = {"id": event.payment_id, "at": event.timestamp.isoformat()}
+    match event:
+        case e.PaymentActionRequired():
+            view.status = status.REQUIRES_ACTION
+            view.next_action = {"type": event.action, "url": event.url}
+        case e.PaymentProcessing():
+            view.status = status.PROCESSING
+        case e.PaymentSucceeded():
+            view.status = status.PAID
+            view.amount_paid_minor = event.amount_minor
+            view.paid_at = _time(event.paid_at)
+            payment |= {"amountMinor": event.amount_minor, "method": event.method}
+        case e.PaymentFailed():
+            view.status = status.FAILED
+            view.failure = {
+                "code": event.code,
+                "declineCode": event.decline_code,
+                "message": event.message,
+            }
+            payment |= {"amountMinor": event.amount_minor, "failure": dict(view.failure)}
+        case e.PaymentExpired():
+            view.status = status.EXPIRED
+        case e.PaymentCanceled():
+            view.status = status.CANCELED
+    payment["status"] = view.status
+    _merge(view.payments, payment)
+
+
+def _merge(entries: list[dict[str, Any]], entry: dict[str, Any]) -> None:
+    """Put the newest word about one payment or refund in the place of the older."""
+    for index, known in enumerate(entries):
+        if known["id"] == entry["id"]:
+            entries[index] = known | entry
+            return
+    entries.append(entry)
+
+
+def _take_refund(
+    view: InvoiceView, event: e.RefundRequested | e.RefundSucceeded | e.RefundFailed
+) -> None:
+    own_id = None if event.refund_id is None else str(event.refund_id)
+    entry: dict[str, Any] = {
+        "id": own_id or getattr(event, "provider_refund_id", None),
+        "amountMinor": event.amount_minor,
+        "at": event.timestamp.isoformat(),
+    }
+    match event:
+        case e.RefundRequested():
+            entry |= {"status": "requested", "reason": event.reason}
+        case e.RefundSucceeded():
+            entry |= {"status": "succeeded", "providerRefundId": event.provider_refund_id}
+        case e.RefundFailed():
+            entry |= {"status": "failed", "code": event.code, "message": event.message}
+    _merge(view.refunds, entry)
+    view.amount_refunded_minor = sum(
+        refund["amountMinor"] for refund in view.refunds if refund["status"] == "succeeded"
+    )
+
+
+def _take_dispute(view: InvoiceView, event: e.DisputeEvent) -> None:
+    match event:
+        case e.DisputeOpened():
+            view.dispute_status = "open"
+            view.amount_disputed_minor = event.amount_minor
+        case e.DisputeWon():
+            view.dispute_status = "won"
+            view.amount_disputed_minor = 0
+        case e.DisputeLost():
+            view.dispute_status = "lost"
+            view.amount_disputed_minor = event.amount_minor
+
+
+def _time(unix_s: int | None) -> datetime | None:
+    return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC)

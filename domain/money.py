@@ -1,0 +1,62 @@
+"""Money as integers of the currency's minor unit; this module alone converts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from domain.errors import InvalidAmount, UnknownCurrency
+
+# Stripe docs: currencies; ISO 4217. Currencies that are not listed have two decimals.
+_ZERO_DECIMALS = frozenset(
+    "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split()
+)
+_THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
+_TWO_DECIMALS = frozenset(
+    """aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad
+    cdf chf cny cop crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl hrk
+    htg huf idr ils inr isk jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur
+    mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr
+    sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah usd uyu uzs wst xcd xcg yer zar
+    zmw""".split()
+)
+
+MAX_AMOUNT_MINOR = 99_999_999
+MAX_QUANTITY = 1_000_000
+MAX_SUM_MINOR = 2**63 - 1
+
+
+def exponent(currency: str) -> int:
+    """Return how many decimals the currency (lower-case ISO code) has: 0, 2 or 3."""
+    if currency in _TWO_DECIMALS:
+        return 2
+    if currency in _ZERO_DECIMALS:
+        return 0
+    if currency in _THREE_DECIMALS:
+        return 3
+    raise UnknownCurrency(currency=currency)
+
+
+def to_major(amount_minor: int, currency: str) -> str:
+    """Write an amount the way people read it, for example 1999 eur as `19.99`."""
+    return str(Decimal(amount_minor).scaleb(-exponent(currency)))
+
+
+def from_major(text: str, currency: str) -> int:
+    """Read `19.99` as 1999; decimals that the currency does not have are refused."""
+    scaled = Decimal(text).scaleb(exponent(currency))
+    if scaled != scaled.to_integral_value():
+        raise InvalidAmount(amount=text, currency=currency)
+    return int(scaled)
+
+
+def line_total(amount_minor: int, quantity: int) -> int:
+    """Return quantity times unit amount; what 64 bits cannot hold is refused."""
+    total = amount_minor * quantity
+    if not -MAX_SUM_MINOR <= total <= MAX_SUM_MINOR:
+        raise InvalidAmount(amount=str(total), currency="")
+    return total
+
+
+def chargeable_minor(amount_minor: int, currency: str) -> bool:
+    """Tell whether providers accept the amount: three-decimal currencies must end in 0."""
+    return exponent(currency) != 3 or amount_minor % 10 == 0  # noqa: PLR2004 - decimals

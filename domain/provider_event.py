@@ -1,0 +1,104 @@
+"""Provider events: one webhook delivery (or one found by reconciliation), stored once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.base import Fact, Root
+from domain.commands import ReceiveProviderEvent
+
+
+class ProviderEventFact(Fact):
+    """The root of a provider event's facts."""
+
+    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
+        """Let the provider event take the fact in."""
+        aggregate.take_in(self)
+
+
+class ProviderEventReceived(ProviderEventFact, Aggregate.Created):
+    """A delivery was verified and stored. `invoice_id` is what its metadata claims: a hint."""
+
+    TOPIC: ClassVar[str] = "provider_event.received"
+    app_id: UUID
+    connection_id: UUID
+    connection: str
+    provider: str
+    mode: str
+    provider_event_id: str
+    type: str
+    object_type: str
+    object_id: str
+    invoice_id: UUID | None
+    occurred_at: int
+    body: str
+
+
+class ProviderEventApplied(ProviderEventFact):
+    """What it did: `effects` lists {invoice: id, effect: changed|confirmed|stale|deferred|…}."""
+
+    TOPIC: ClassVar[str] = "provider_event.applied"
+    type: str
+    provider_event_id: str
+    effects: list[dict[str, str]]
+
+
+class ProviderEventParked(ProviderEventFact):
+    """It could not be applied; `retry` says whether it will be tried again."""
+
+    TOPIC: ClassVar[str] = "provider_event.parked"
+    reason: str
+    retry: bool
+
+
+class ProviderEvent(Root):
+    """The inbox's entry for one provider event."""
+
+    TOPIC: ClassVar[str] = "provider_event"
+    Event = ProviderEventFact
+    Created = ProviderEventReceived
+
+    received: ProviderEventReceived
+    applied: bool
+    parked: int
+
+    def __init__(self) -> None:
+        self.applied = False
+        self.parked = 0
+
+    @classmethod
+    def receive(cls, command: ReceiveProviderEvent, *, at: datetime) -> ProviderEvent:
+        """Store a verified delivery."""
+        facts = {name: value for name, value in vars(command).items() if name != "event_id"}
+        return cls._create(ProviderEventReceived, id=command.event_id, timestamp=at, **facts)
+
+    def record_applied(self, effects: list[dict[str, str]], *, at: datetime, by: str) -> None:
+        """Close the entry; twice is silent."""
+        if not self.applied:
+            self.remember(
+                ProviderEventApplied,
+                at=at,
+                by=by,
+                type=self.received.type,
+                provider_event_id=self.received.provider_event_id,
+                effects=effects,
+            )
+
+    def park(self, reason: str, *, retry: bool, at: datetime, by: str) -> None:
+        """Say why it could not be applied; an applied one stays applied."""
+        if not self.applied:
+            self.remember(ProviderEventParked, at=at, by=by, reason=reason, retry=retry)
+
+    def take_in(self, event: ProviderEventFact) -> None:
+        """Assign what the fact says; runs again on every replay."""
+        match event:
+            case ProviderEventReceived():
+                self.received = event
+            case ProviderEventApplied():
+                self.applied = True
+            case ProviderEventParked():
+                self.parked += 1

@@ -1,0 +1,94 @@
+"""Which of two words from a provider is the newer, where objects carry no version.
+
+Stripe's times have one second. What can only grow settles most cases without a call: how far the
+invoice has come, how often it was tried, how much was paid. Only where that is silent does the time
+count, and where even the times are equal the provider must be asked.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final
+
+from domain.gateway import PaymentState, ProviderInvoice
+from domain.invoice_view import InvoiceView
+
+_STATE_RANK: Final = {"draft": 0, "deleted": 5, "open": 1, "uncollectible": 2, "void": 4, "paid": 3}
+_PAYMENT_RANK: Final[dict[PaymentState, int]] = {
+    "open": 0,
+    "failed": 1,
+    "requires_action": 2,
+    "processing": 3,
+    "succeeded": 4,
+    "canceled": 5,
+}
+_UNKNOWN_PAYMENT: Final = -1
+_GROWING: Final = 3
+
+
+class Age(Enum):
+    """How a snapshot relates to what we know."""
+
+    NEWER = "newer"
+    SAME = "same"
+    OLDER = "older"
+    UNCLEAR = "unclear"
+
+
+def facts_of(invoice: ProviderInvoice) -> list[int]:
+    """Return what decides: state, tries, amount paid (they only grow), and the payment's state.
+
+    The payment is -1 where the snapshot does not carry it, as in webhooks.
+    """
+    payment = _UNKNOWN_PAYMENT if invoice.payment is None else _PAYMENT_RANK[invoice.payment.state]
+    return [
+        _STATE_RANK[invoice.state],
+        invoice.attempt_count,
+        invoice.amount_paid_minor,
+        payment,
+    ]
+
+
+def age_of(view: InvoiceView, invoice: ProviderInvoice, *, source: str) -> Age:
+    """Compare a snapshot with what is known. A fetch is the newest word there is."""
+    facts = facts_of(invoice)
+    if not view.facts:
+        return Age.NEWER
+    silent = source == "webhook" and facts[_GROWING] == _UNKNOWN_PAYMENT
+    if facts == view.facts or (silent and facts[:_GROWING] == view.facts[:_GROWING]):
+        return Age.SAME
+    grown = _age_by_growth(view.facts[:_GROWING], facts[:_GROWING])
+    return grown or _age_by_time(view.as_of, invoice.as_of, asked=source != "webhook")
+
+
+def _age_by_growth(known: list[int], seen: list[int]) -> Age | None:
+    if known != seen and all(then >= now for now, then in zip(known, seen, strict=True)):
+        return Age.NEWER
+    if known != seen and all(then <= now for now, then in zip(known, seen, strict=True)):
+        return Age.OLDER
+    return None
+
+
+def _age_by_time(known: int, seen: int, *, asked: bool) -> Age:
+    """Compare times; what we asked for ourselves wins over an equal one."""
+    if seen == known:
+        return Age.NEWER if asked else Age.UNCLEAR
+    return Age.NEWER if seen > known else Age.OLDER
+
+
+def issued_lines(invoice: ProviderInvoice, view: InvoiceView) -> list[dict[str, Any]]:
+    """Write the lines down as issued, with the names that the caller gave where we know them."""
+    if invoice.more_lines or not invoice.lines:
+        return view.lines
+    asked = {str(index): line for index, line in enumerate(view.request.get("lines", ()))}
+    return [
+        {
+            "id": line.id,
+            "name": asked.get(line.reference or "", {}).get("name") or line.description,
+            "quantity": line.quantity,
+            "price": line.price,
+            "amount_minor": line.amount_minor,
+            "currency": line.currency,
+        }
+        for line in invoice.lines
+    ]
