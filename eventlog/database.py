@@ -1,0 +1,94 @@
+"""How we connect to PostgreSQL."""
+
+from collections.abc import Mapping
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+# A machine that vanishes says no goodbye. Both ends probe: the client to notice a dead server,
+# the server to free a dead client's locks. 2 s of silence, two probes 1 s apart.
+_CLIENT_PROBES = {
+    "connect_timeout": "3",
+    "keepalives": "1",
+    "keepalives_idle": "2",
+    "keepalives_interval": "1",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "4000",
+}
+_SERVER_SETTINGS = {
+    "timezone": "UTC",
+    "tcp_keepalives_idle": "2s",
+    "tcp_keepalives_interval": "1s",
+    "tcp_keepalives_count": "2",
+    "tcp_user_timeout": "4s",
+    "client_connection_check_interval": "2s",
+    "default_transaction_isolation": "read committed",
+}
+POOL_SETTINGS: Mapping[str, str] = {
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+
+def conninfo(dsn: str, *, application_name: str, settings: Mapping[str, str] = {}) -> str:
+    """Add our probes and server settings to the DSN, keeping the options it brings itself."""
+    given = conninfo_to_dict(dsn)
+    ours = {**_SERVER_SETTINGS, **settings}
+    options = [f"-c {name}={_escaped(value)}" for name, value in ours.items()]
+    if given.get("options"):
+        options.append(str(given["options"]))
+    probes = {name: value for name, value in _CLIENT_PROBES.items() if name not in given}
+    return make_conninfo(
+        dsn, **probes, application_name=application_name, options=" ".join(options)
+    )
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace(" ", r"\ ")
+
+
+def connect(
+    dsn: str,
+    *,
+    application_name: str,
+    autocommit: bool = True,
+    settings: Mapping[str, str] = {},
+) -> psycopg.Connection[TupleRow]:
+    """Open a session; `settings` are server settings for it."""
+    return psycopg.connect(
+        conninfo(dsn, application_name=application_name, settings=settings), autocommit=autocommit
+    )
+
+
+async def connect_async(
+    dsn: str,
+    *,
+    application_name: str,
+    autocommit: bool = True,
+    settings: Mapping[str, str] = {},
+) -> psycopg.AsyncConnection[TupleRow]:
+    """Open a session on the running loop; `settings` are server settings for it."""
+    return await psycopg.AsyncConnection.connect(
+        conninfo(dsn, application_name=application_name, settings=settings), autocommit=autocommit
+    )
+
+
+def pool(
+    dsn: str,
+    *,
+    application_name: str,
+    min_size: int = 1,
+    max_size: int = 4,
+    settings: Mapping[str, str] = POOL_SETTINGS,
+) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    """Make a pool of autocommit sessions, closed yet: `await pool.open()` on the loop it serves."""
+    return AsyncConnectionPool(
+        conninfo(dsn, application_name=application_name, settings=settings),
+        kwargs={"autocommit": True},
+        min_size=min_size,
+        max_size=max_size,
+        name=application_name,
+        open=False,
+    )

@@ -1,0 +1,63 @@
+"""What can go wrong with the log.
+
+eventsourcing.persistence
+├── IntegrityError
+│   └── Conflict             another caller was there first, or a version is missing
+└── OperationalError
+    └── LogUnavailable       the database did not answer in time
+EventLogError
+├── LogClosed                used after close()
+├── BodyDamaged              a body's bytes are not those of its hash
+├── MigrationError
+│   └── MigrationChanged     an applied migration's text is not what was applied
+└── VaultError               a sealed text cannot be opened, or a key is none
+"""
+
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError, OperationalError
+
+
+class Conflict(IntegrityError):
+    """The stream does not stand where the caller believed: nothing of the append was recorded."""
+
+    def __init__(self, stream: UUID, *, offered: int, recorded: int) -> None:
+        super().__init__(f"stream {stream} stands at version {recorded}, {offered} was offered")
+        self.stream = stream
+        self.offered = offered
+        self.recorded = recorded
+
+
+class LogUnavailable(OperationalError):
+    """The log did not answer within the deadline.
+
+    `maybe_recorded` tells an append whose answer was lost from one that was never sent.
+    """
+
+    def __init__(self, reason: str, *, maybe_recorded: bool = False) -> None:
+        super().__init__(f"the event log is unavailable: {reason}")
+        self.maybe_recorded = maybe_recorded
+
+
+class EventLogError(Exception):
+    """Base of what is not a matter of eventsourcing's persistence."""
+
+
+class LogClosed(EventLogError):
+    """The log was closed."""
+
+
+class BodyDamaged(EventLogError):
+    """The stored bytes of a body are not those that its hash was taken of."""
+
+
+class MigrationError(EventLogError):
+    """A migration could not be applied."""
+
+
+class MigrationChanged(MigrationError):
+    """The text of an applied migration differs from what was applied."""
+
+
+class VaultError(EventLogError):
+    """A text cannot be sealed or opened; says neither the text nor a key."""

@@ -1,0 +1,283 @@
+"""The event log as a process sees it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from typing import Self, TypeVar
+from uuid import UUID
+
+import psycopg
+import uvloop
+from eventsourcing.persistence import StoredEvent
+from psycopg_pool import PoolTimeout
+
+from eventlog import reading
+from eventlog.appending import AppendSession
+from eventlog.bodies import Body
+from eventlog.database import pool
+from eventlog.errors import LogClosed, LogUnavailable
+from eventlog.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
+from eventlog.reading import Connection, Recorded
+
+T = TypeVar("T")
+
+_READ_PAUSE_S = 0.1
+
+
+class Log:
+    """Append to the log and read it; one per process, for any number of threads and tasks.
+
+    Every method has an asynchronous twin, `append_async` to `append`, for the loop that the log
+    lives on. The plain ones block their thread and must not be called on that loop.
+    Opening does not connect: a database that is away is met at the first use, as LogUnavailable.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        application_name: str,
+        limits: CommitLimits,
+        thread: threading.Thread | None = None,
+    ) -> None:
+        """Use `open` or `open_async`."""
+        self._dsn = dsn
+        self._loop = loop
+        self._application_name = application_name
+        self._limits = limits
+        self._thread = thread
+        self._closed = False
+        self._commits = GroupCommit(self._open_append_session, limits=limits)
+        self._readers = pool(dsn, application_name=f"{application_name} read")
+
+    @classmethod
+    async def open_async(
+        cls,
+        dsn: str,
+        *,
+        application_name: str = "billhook log",
+        limits: CommitLimits = DEFAULT_LIMITS,
+        thread: threading.Thread | None = None,
+    ) -> Self:
+        """Open on the running loop; `thread` is the one that `close` ends with the loop."""
+        loop = asyncio.get_running_loop()
+        log = cls(dsn, loop=loop, application_name=application_name, limits=limits, thread=thread)
+        await log._readers.open(wait=False)
+        return log
+
+    @classmethod
+    def open(
+        cls,
+        dsn: str,
+        *,
+        application_name: str = "billhook log",
+        limits: CommitLimits = DEFAULT_LIMITS,
+    ) -> Self:
+        """Open on a loop of its own, in a thread of its own."""
+        loop = uvloop.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="event log", daemon=True)
+        thread.start()
+        opening = cls.open_async(
+            dsn, application_name=application_name, limits=limits, thread=thread
+        )
+        return asyncio.run_coroutine_threadsafe(opening, loop).result()
+
+    async def append_async(
+        self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()
+    ) -> list[int]:
+        """Record all events, with their bodies, or nothing; give their positions.
+
+        Raises Conflict, LogUnavailable, LogClosed, and eventsourcing's DataError.
+        """
+        return await self._commits.append(events, bodies)
+
+    async def stream_async(
+        self,
+        stream: UUID,
+        *,
+        after_version: int = 0,
+        up_to_version: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[Recorded]:
+        """Read a stream in the order of its versions."""
+        return await self._read(
+            lambda connection: reading.read_stream(
+                connection,
+                stream,
+                after_version=after_version,
+                up_to_version=up_to_version,
+                newest_first=newest_first,
+                limit=limit,
+            )
+        )
+
+    async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[Recorded]]:
+        """Read whole streams in one query; a stream without events has an empty list."""
+        return await self._read(lambda connection: reading.read_streams(connection, streams))
+
+    async def exists_async(self, stream: UUID) -> bool:
+        """Tell whether the stream has an event."""
+        return await self._read(lambda connection: reading.stream_exists(connection, stream))
+
+    async def read_async(
+        self,
+        after_position: int,
+        limit: int,
+        topics: Collection[str] | None = None,
+        *,
+        up_to_position: int | None = None,
+    ) -> list[Recorded]:
+        """Read the log in order, all topics or some."""
+        return await self._read(
+            lambda connection: reading.read_log(
+                connection,
+                after_position,
+                limit=limit,
+                up_to_position=up_to_position,
+                topics=topics,
+            )
+        )
+
+    async def head_async(self) -> int:
+        """Give the newest position; 0 while the log is empty."""
+        return await self._read(reading.read_head)
+
+    async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
+        """Give bodies by their hash; those that were erased are missing. Raises BodyDamaged."""
+        return await self._read(lambda connection: reading.read_bodies(connection, sha256s))
+
+    async def body_async(self, sha256: bytes) -> bytes | None:
+        """Give one body, None when it was erased. Raises BodyDamaged."""
+        return (await self.bodies_async([sha256])).get(sha256)
+
+    async def erase_bodies_async(self, tenant: UUID) -> int:
+        """Forget a tenant's bodies; give their number. The events and their hashes stay."""
+        return await self._read(lambda connection: reading.delete_bodies(connection, tenant))
+
+    async def close_async(self) -> None:
+        """Write what is queued, then hang up. Closing twice changes nothing."""
+        if not self._closed:
+            self._closed = True
+            await self._commits.close()
+            await self._readers.close()
+
+    def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()) -> list[int]:
+        """See `append_async`."""
+        for body in bodies:
+            _ = body.packed  # compressed here, not on the loop that all callers share
+        return self._wait(self.append_async(events, bodies))
+
+    def stream(
+        self,
+        stream: UUID,
+        *,
+        after_version: int = 0,
+        up_to_version: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[Recorded]:
+        """See `stream_async`."""
+        return self._wait(
+            self.stream_async(
+                stream,
+                after_version=after_version,
+                up_to_version=up_to_version,
+                newest_first=newest_first,
+                limit=limit,
+            )
+        )
+
+    def streams(self, streams: Collection[UUID]) -> dict[UUID, list[Recorded]]:
+        """See `streams_async`."""
+        return self._wait(self.streams_async(streams))
+
+    def exists(self, stream: UUID) -> bool:
+        """See `exists_async`."""
+        return self._wait(self.exists_async(stream))
+
+    def read(
+        self,
+        after_position: int,
+        limit: int,
+        topics: Collection[str] | None = None,
+        *,
+        up_to_position: int | None = None,
+    ) -> list[Recorded]:
+        """See `read_async`."""
+        reading_ahead = self.read_async(
+            after_position, limit, topics, up_to_position=up_to_position
+        )
+        return self._wait(reading_ahead)
+
+    def head(self) -> int:
+        """See `head_async`."""
+        return self._wait(self.head_async())
+
+    def bodies(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
+        """See `bodies_async`."""
+        return self._wait(self.bodies_async(sha256s))
+
+    def body(self, sha256: bytes) -> bytes | None:
+        """See `body_async`."""
+        return self._wait(self.body_async(sha256))
+
+    def erase_bodies(self, tenant: UUID) -> int:
+        """See `erase_bodies_async`."""
+        return self._wait(self.erase_bodies_async(tenant))
+
+    def close(self) -> None:
+        """See `close_async`; a log that was opened with `open` ends its thread."""
+        if self._closed:
+            return
+        self._wait(self.close_async())
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    @property
+    def dsn(self) -> str:
+        """Where the log is; holds a password, so never show it."""
+        return self._dsn
+
+    def _wait(self, work: Coroutine[object, object, T]) -> T:
+        if self._closed or _running_loop() is self._loop:
+            work.close()
+            if self._closed:
+                raise LogClosed("the event log is closed")
+            raise RuntimeError("on the log's own loop, await the method's _async twin")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _open_append_session(self) -> AppendSession:
+        return await AppendSession.open(
+            self._dsn,
+            application_name=f"{self._application_name} append",
+            answer_timeout_s=self._limits.answer_timeout_s,
+        )
+
+    async def _read(self, question: Callable[[Connection], Awaitable[T]]) -> T:
+        """Ask on a pooled session; a lost connection is replaced until the deadline is over."""
+        deadline_s = time.monotonic() + self._limits.deadline_s
+        while True:
+            if self._closed:
+                raise LogClosed("the event log is closed")
+            left_s = max(deadline_s - time.monotonic(), 0.001)
+            try:
+                async with self._readers.connection(timeout=left_s) as connection:
+                    return await question(connection)
+            except PoolTimeout:
+                raise LogUnavailable("no connection") from None
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if time.monotonic() > deadline_s:
+                    raise LogUnavailable(type(error).__name__) from None
+                await asyncio.sleep(_READ_PAUSE_S)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,118 @@
+"""The questions asked of the log, each one query."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import Notification, StoredEvent
+from psycopg.rows import TupleRow, args_row
+from psycopg.sql import SQL, Composed
+
+from eventlog.bodies import unpack
+
+Connection = psycopg.AsyncConnection[TupleRow]
+
+_EVENT = "SELECT originator_id, originator_version, topic, state, position FROM eventlog.events "
+
+
+@dataclass(frozen=True)
+class Recorded(Notification):
+    """A stored event and its place in the log."""
+
+    @property
+    def position(self) -> int:
+        """Place in the log, counted from 1 without gaps."""
+        return self.id
+
+    def stored(self) -> StoredEvent:
+        """Give the event alone."""
+        return StoredEvent(self.originator_id, self.originator_version, self.topic, self.state)
+
+
+async def _events(
+    connection: Connection, query: str | Composed, values: Sequence[object]
+) -> list[Recorded]:
+    async with connection.cursor(binary=True, row_factory=args_row(Recorded)) as cursor:
+        await cursor.execute(query, values)  # type: ignore[call-overload,unused-ignore]
+        return await cursor.fetchall()
+
+
+async def read_stream(
+    connection: Connection,
+    stream: UUID,
+    *,
+    after_version: int = 0,
+    up_to_version: int | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+) -> list[Recorded]:
+    """Read one stream in the order of its versions."""
+    order = SQL("DESC") if newest_first else SQL("ASC")
+    query = SQL(
+        _EVENT + "WHERE originator_id = %s AND originator_version > %s"
+        " AND originator_version <= coalesce(%s::bigint, 9223372036854775807)"
+        " ORDER BY originator_version {order} LIMIT %s::bigint"
+    ).format(order=order)
+    return await _events(connection, query, [stream, after_version, up_to_version, limit])
+
+
+async def read_streams(
+    connection: Connection, streams: Collection[UUID]
+) -> dict[UUID, list[Recorded]]:
+    """Read whole streams in one query; a stream without events has an empty list."""
+    query = _EVENT + "WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version"
+    found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
+    for event in await _events(connection, query, [list(found)]):
+        found[UUID(str(event.originator_id))].append(event)
+    return found
+
+
+async def read_log(
+    connection: Connection,
+    after_position: int,
+    *,
+    limit: int,
+    up_to_position: int | None = None,
+    topics: Collection[str] | None = None,
+) -> list[Recorded]:
+    """Read the log in order, all topics or some."""
+    query = (
+        _EVENT + "WHERE position > %s"
+        " AND position <= coalesce(%s::bigint, 9223372036854775807)"
+        + (" AND topic = ANY(%s)" if topics is not None else "")
+        + " ORDER BY position LIMIT %s"
+    )
+    filtered = [] if topics is None else [list(topics)]
+    return await _events(connection, query, [after_position, up_to_position, *filtered, limit])
+
+
+async def read_head(connection: Connection) -> int:
+    """Give the newest position; 0 while the log is empty."""
+    cursor = await connection.execute("SELECT coalesce(max(position), 0) FROM eventlog.events")
+    row = await cursor.fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+async def stream_exists(connection: Connection, stream: UUID) -> bool:
+    """Tell whether the stream has an event."""
+    cursor = await connection.execute(
+        "SELECT 1 FROM eventlog.events WHERE originator_id = %s LIMIT 1", [stream]
+    )
+    return await cursor.fetchone() is not None
+
+
+async def read_bodies(connection: Connection, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
+    """Give the bytes by hash of those that are there. Raises BodyDamaged."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        "SELECT DISTINCT ON (sha256) sha256, bytes FROM eventlog.bodies WHERE sha256 = ANY(%s)",
+        [list(sha256s)],
+    )
+    return {sha256: unpack(packed, sha256=sha256) async for sha256, packed in cursor}
+
+
+async def delete_bodies(connection: Connection, tenant: UUID) -> int:
+    """Forget a tenant's bodies; give their number."""
+    cursor = await connection.execute("DELETE FROM eventlog.bodies WHERE tenant = %s", [tenant])
+    return cursor.rowcount

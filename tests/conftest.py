@@ -1,0 +1,5 @@
+pytest_plugins = [
+    "tests.support.network",
+    "tests.support.postgres",
+    "tests.support.redis",
+]

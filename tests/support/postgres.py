@@ -1,0 +1,98 @@
+import importlib
+import os
+import threading
+from collections.abc import Iterator
+from itertools import count
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
+
+import eventlog
+from eventlog.migrate import Migrations, migrate
+from tests.support.embedded import temporary_postgres
+
+_numbers = count(1)
+
+
+class Server:
+    """A PostgreSQL for the test session, and databases on it."""
+
+    def __init__(self, admin_dsn: str) -> None:
+        self._admin_dsn = admin_dsn
+        self._prefix = f"billhook_test_{os.getpid()}"
+        self._template: str | None = None
+        self._lock = threading.Lock()
+        self._made: list[str] = []
+
+    def dsn(self, dbname: str) -> str:
+        return make_conninfo(**{**conninfo_to_dict(self._admin_dsn), "dbname": dbname})
+
+    def empty_database(self) -> str:
+        """Make a database without any table; its name."""
+        return self._create("template0")
+
+    def migrated_database(self) -> str:
+        """Make a database with every table, a copy of one that was migrated once; its name."""
+        with self._lock:
+            if self._template is None:
+                self._template = self.empty_database()
+                migrate(self.dsn(self._template), *all_migrations())
+        return self._create(self._template)
+
+    def drop(self, dbname: str) -> None:
+        self._admin(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(dbname)))
+        self._made.remove(dbname)
+
+    def drop_all(self) -> None:
+        for dbname in list(self._made):
+            self.drop(dbname)
+
+    def _create(self, template: str) -> str:
+        dbname = f"{self._prefix}_{next(_numbers)}"
+        query = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        self._admin(query.format(Identifier(dbname), Identifier(template)))
+        self._made.append(dbname)
+        return dbname
+
+    def _admin(self, query: psycopg.sql.Composed) -> None:
+        with psycopg.connect(self._admin_dsn, autocommit=True) as connection:
+            connection.execute(query)
+
+
+def all_migrations() -> list[Migrations]:
+    """Every component's migrations; a component that is not there yet has none."""
+    found = [eventlog.MIGRATIONS]
+    projections = getattr(importlib.import_module("projections"), "MIGRATIONS", None)
+    if isinstance(projections, Migrations):
+        found.append(projections)
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One server for the session: an embedded one, or that of BILLHOOK_TEST_DATABASE_URL."""
+    if given := os.environ.get("BILLHOOK_TEST_DATABASE_URL"):
+        server = Server(given)
+        yield server
+        server.drop_all()
+        return
+    with temporary_postgres() as embedded:
+        yield Server(embedded.dsn("postgres"))
+
+
+@pytest.fixture
+def database(postgres_server: Server) -> Iterator[str]:
+    """The DSN of a fresh database with every table."""
+    dbname = postgres_server.migrated_database()
+    yield postgres_server.dsn(dbname)
+    postgres_server.drop(dbname)
+
+
+@pytest.fixture
+def empty_database(postgres_server: Server) -> Iterator[str]:
+    """The DSN of a fresh database without any table."""
+    dbname = postgres_server.empty_database()
+    yield postgres_server.dsn(dbname)
+    postgres_server.drop(dbname)
