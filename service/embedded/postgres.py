@@ -64,6 +64,8 @@ class EmbeddedPostgres:
     settings for tests (`{"fsync": "off"}`). As root the cluster is in `root_home`.
     """
 
+    name = "postgres"
+
     def __init__(
         self,
         data_dir: Path,
@@ -91,7 +93,7 @@ class EmbeddedPostgres:
             ) and (self.is_running()):
                 return
         self.stop()
-        raise EmbeddedError(f"PostgreSQL did not start:\n{log_tail(self._log)}")
+        raise EmbeddedError(f"PostgreSQL did not start:\n{self.log_end()}")
 
     def launch(self) -> None:
         """Start the server without waiting until it is ready; what still runs there is stopped."""
@@ -132,6 +134,11 @@ class EmbeddedPostgres:
             and status[7].strip() == "ready"
         )
 
+    def request_stop(self) -> None:
+        """Ask for a fast shutdown without waiting for it."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+
     def stop(self, *, timeout_s: float = 20) -> None:
         """End sessions and server; harder each time that `timeout_s` is over."""
         if self._process is not None:
@@ -139,6 +146,10 @@ class EmbeddedPostgres:
                 stop_process(self._process, signals=_FAST_THEN_IMMEDIATE, timeout_s=timeout_s)
             self._process = None
         self._lock.release()
+
+    def log_end(self) -> str:
+        """Give the last lines of its log."""
+        return log_tail(self._log)
 
     def remove(self) -> None:
         """Stop the server and delete all that it kept."""

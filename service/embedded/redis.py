@@ -27,6 +27,8 @@ class EmbeddedRedis:
     Nothing on disk, for the queue holds only what is in flight: the work table sends it again.
     """
 
+    name = "redis"
+
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir.resolve() / "redis"
         self._log = data_dir.resolve() / "logs" / "redis.log"
@@ -40,7 +42,7 @@ class EmbeddedRedis:
         wait_until(lambda: self.is_ready() or not self.is_running(), timeout_s=timeout_s)
         if not (self.is_running() and self.is_ready()):
             self.stop()
-            raise EmbeddedError(f"Redis did not start:\n{log_tail(self._log)}")
+            raise EmbeddedError(f"Redis did not start:\n{self.log_end()}")
 
     def launch(self) -> None:
         """Start the server without waiting until it is ready; what still runs there is stopped."""
@@ -79,6 +81,11 @@ class EmbeddedRedis:
             except OSError:
                 return False
 
+    def request_stop(self) -> None:
+        """Ask it to end without waiting for it."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self, *, timeout_s: float = 5) -> None:
         """End the server; it forgets everything."""
         if self._process is not None:
@@ -86,6 +93,10 @@ class EmbeddedRedis:
                 stop_process(self._process, signals=(signal.SIGTERM,), timeout_s=timeout_s)
             self._process = None
         self._lock.release()
+
+    def log_end(self) -> str:
+        """Give the last lines of its log."""
+        return log_tail(self._log)
 
     @property
     def pid(self) -> int | None:
