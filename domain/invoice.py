@@ -58,7 +58,9 @@ class Invoice(Root):
         """Name a step for the provider, the same on every try."""
         return f"billhook:{self.id}:{step}:{attempt}"
 
-    def start_step(self, step: str, *, at: datetime, attempt: int = 1) -> StepRecord:
+    def start_step(
+        self, step: str, *, at: datetime, attempt: int = 1, plan: dict[str, str] | None = None
+    ) -> StepRecord:
         """Remember a step before its first call; on later tries the first one's record stands."""
         known = self.view.steps.get(step)
         if known is None or known.attempt < attempt:
@@ -69,6 +71,7 @@ class Invoice(Root):
                 step=step,
                 attempt=attempt,
                 key=self.key(step, attempt=attempt),
+                plan=plan or {},
             )
         return self.view.steps[step]
 

@@ -67,12 +67,16 @@ class InvoiceImported(InvoiceEvent, Aggregate.Created):
 
 
 class StepStarted(InvoiceEvent):
-    """A step is about to call the provider under `key` for the first time."""
+    """A step is about to call the provider under `key` for the first time.
+
+    `plan` holds what was looked up for the call, so that every repeat sends the same again.
+    """
 
     TOPIC: ClassVar[str] = "invoice.step_started"
     step: str
     attempt: int
     key: str
+    plan: dict[str, str]
 
 
 class ProviderInvoiceCreated(InvoiceEvent):

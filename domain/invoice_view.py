@@ -16,12 +16,13 @@ from domain import status
 
 @dataclass(slots=True)
 class StepRecord:
-    """When a step first called the provider, and under which key."""
+    """When a step first called the provider, under which key and with what."""
 
     step: str
     attempt: int
     key: str
     started_at: datetime
+    plan: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -166,7 +167,7 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
     match event:
         case e.StepStarted():
             view.steps[event.step] = StepRecord(
-                event.step, event.attempt, event.key, event.timestamp
+                event.step, event.attempt, event.key, event.timestamp, dict(event.plan)
             )
             view.attempt = max(view.attempt, event.attempt)
         case e.ProviderInvoiceCreated():

@@ -47,6 +47,7 @@ class ProviderCustomerStarted(TenantEvent):
     TOPIC: ClassVar[str] = "tenant.provider_customer_started"
     connection: str
     key: str
+    person: str | None
 
 
 class ProviderCustomerLinked(TenantEvent):
@@ -70,7 +71,7 @@ class Tenant(Root):
     tenant_id: UUID
     person: str | None
     customers: dict[str, str]
-    starting: dict[str, str]
+    starting: dict[str, tuple[str, str | None]]
 
     def __init__(self) -> None:
         self.starting = {}
@@ -103,12 +104,16 @@ class Tenant(Root):
                 customers=customers,
             )
 
-    def start_customer(self, connection: str, *, at: datetime) -> str:
-        """Remember, before the first call, under which key a customer is made; returns the key."""
+    def start_customer(self, connection: str, *, at: datetime) -> tuple[str, str | None]:
+        """Remember, before the first call, how a customer is made: (key, hash of the person)."""
         if connection not in self.starting:
-            key = f"billhook:{self.id}:customer:{connection}:1"
             self.remember(
-                ProviderCustomerStarted, at=at, by="worker", connection=connection, key=key
+                ProviderCustomerStarted,
+                at=at,
+                by="worker",
+                connection=connection,
+                key=f"billhook:{self.id}:customer:{connection}:1",
+                person=self.person,
             )
         return self.starting[connection]
 
@@ -132,6 +137,6 @@ class Tenant(Root):
                 self.app_id, self.tenant_id = event.app_id, event.tenant_id
                 self.person, self.customers = event.person, dict(event.customers)
             case ProviderCustomerStarted():
-                self.starting[event.connection] = event.key
+                self.starting[event.connection] = (event.key, event.person)
             case ProviderCustomerLinked():
                 self.customers[event.connection] = event.customer_id
