@@ -1,0 +1,61 @@
+"""Waiting for the log to grow."""
+
+import asyncio
+
+import psycopg
+from psycopg.rows import TupleRow
+
+CHANNEL = "eventlog"
+
+
+class Listener:
+    """Lets one task sleep until the log grew, on a session that it also asks its questions on.
+
+    Ask first, then wait: a notification that came along with an answer ends the wait at once.
+    """
+
+    def __init__(self, connection: psycopg.AsyncConnection[TupleRow]) -> None:
+        self._connection = connection
+        self._notified = False
+        self._waiter: asyncio.Future[None] | None = None
+        connection.add_notify_handler(lambda _: self._remember())
+
+    async def start(self) -> None:
+        """Subscribe the session."""
+        await self._connection.execute("LISTEN eventlog")
+
+    def wake(self) -> None:
+        """End the wait that is on, or the next one."""
+        self._notified = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self, *, timeout_s: float) -> None:
+        """Return when the log grew, the server said anything else, or the time is over.
+
+        The driver's own `notifies()` cannot be interrupted without a cancel request to the server.
+        """
+        self._take_buffered()
+        if self._notified:
+            self._notified = False
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        descriptor = self._connection.fileno()
+        timer = loop.call_later(timeout_s, self.wake)
+        loop.add_reader(descriptor, self.wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            loop.remove_reader(descriptor)
+            self._waiter = None
+            self._notified = False
+
+    def _remember(self) -> None:
+        self._notified = True
+
+    def _take_buffered(self) -> None:
+        """Find what the client library read from the socket behind the last answer."""
+        while self._connection.pgconn.notifies() is not None:
+            self._notified = True
