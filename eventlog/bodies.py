@@ -23,7 +23,7 @@ class Body:
     data: bytes
 
     @classmethod
-    def of(cls, data: bytes, *, tenant: UUID | None) -> Self:
+    def of(cls, data: bytes, tenant: UUID | None) -> Self:
         """Name the bytes by their hash."""
         return cls(sha256=hashlib.sha256(data).digest(), tenant=tenant, data=data)
 
