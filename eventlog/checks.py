@@ -94,4 +94,4 @@ def follower_states(dsn: str) -> list[FollowerState]:
 
 def _one(connection: psycopg.Connection[TupleRow], query: str, *values: object) -> object:
     ((value,),) = connection.execute(query.encode(), values)
-    return value  # type: ignore[no-any-return]
+    return value

@@ -89,6 +89,10 @@ class ChildProcess:
                 self._process.wait(timeout_s)
         self._end_session()
 
+    def exit_code(self) -> int | None:
+        """Give the code that it ended with; None while it runs."""
+        return self._process.poll() if self._process is not None else None
+
     def log_end(self) -> str:
         """Give the last lines of its log."""
         return log_tail(self._log)
@@ -154,13 +158,20 @@ class Supervisor:
         return [watched for stage in self._stages for watched in stage]
 
     def _await_ready(self, unit: Unit, *, timeout_s: float) -> None:
+        """Wait for one unit; one that ended, be it another, ends the wait at once."""
         wait_until(
-            lambda: unit.is_ready() or not unit.is_running() or self._stopping(),
+            lambda: unit.is_ready() or self._ended() is not None or self._stopping(),
             timeout_s=timeout_s,
         )
-        if not self._stopping() and not unit.is_ready():
-            fate = "is not ready" if unit.is_running() else "ended"
-            raise ChildFailedError(f"{unit.name} {fate}; its log ends:\n{unit.log_end()}")
+        if self._stopping():
+            return
+        if (ended := self._ended()) is not None:
+            raise ChildFailedError(f"{ended.name} ended; its log ends:\n{ended.log_end()}")
+        if not unit.is_ready():
+            raise ChildFailedError(f"{unit.name} is not ready; its log ends:\n{unit.log_end()}")
+
+    def _ended(self) -> Unit | None:
+        return next((w.unit for w in self._all() if not w.unit.is_running()), None)
 
     def _tend(self, watched: _Watched) -> None:
         now = time.monotonic()

@@ -1,0 +1,26 @@
+# syntax=docker/dockerfile:1
+FROM python:3.11-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/billhook
+# First what changes rarely: the libraries stay cached while only our code changes.
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN mkdir domain eventlog projections workers service \
+    && /opt/billhook/bin/pip install --no-cache-dir -c constraints.txt . \
+    && /opt/billhook/bin/pip uninstall --yes billhook
+COPY . .
+RUN /opt/billhook/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin billhook
+COPY --from=build /opt/billhook /opt/billhook
+ENV PATH=/opt/billhook/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    BILLHOOK_HOST=0.0.0.0 \
+    BILLHOOK_PORT=8080 \
+    BILLHOOK_LOG_FORMAT=json
+WORKDIR /opt/billhook
+USER billhook
+EXPOSE 8080
+# Every process is this image with another command: see docker-compose.yml.
+CMD ["python", "-m", "service"]

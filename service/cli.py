@@ -1,0 +1,40 @@
+"""The operator's commands: `billhook COMMAND`."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from service.cli_demo import app as demo_app
+from service.cli_doctor import doctor
+from service.cli_migrate import migrate_command
+from service.cli_settings import DEFAULT_DATA_DIR, adopt_running_system
+from service.cli_up import up
+
+app = typer.Typer(
+    name="billhook",
+    help="One billing API over Stripe and Mollie.",
+    no_args_is_help=True,
+    # A traceback that shows local variables shows secrets.
+    pretty_exceptions_show_locals=False,
+)
+app.command()(up)
+app.command("migrate")(migrate_command)
+app.command()(doctor)
+app.add_typer(demo_app, name="demo")
+
+
+@app.callback()
+def _settings(context: typer.Context) -> None:
+    """Let every command but `up` speak to the system that `up` runs here."""
+    if context.invoked_subcommand != "up":
+        adopt_running_system(Path(os.environ.get("BILLHOOK_DATA_DIR", DEFAULT_DATA_DIR)))
+
+
+def main() -> None:
+    """Run the command line: the console script `billhook`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
