@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt bench contract clean
+.PHONY: help install run test check fmt bench contract constraints clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with everything in it, at the versions of constraints.txt
 
@@ -38,6 +38,12 @@ bench: $(INSTALLED) ## Measure acknowledgements and rebuilds per second beside a
 contract: $(INSTALLED) ## Check every provider message against specifications: SPECS=<folder>
 	@test -n "$(SPECS)" || { echo "usage: make contract SPECS=<folder with the providers' specifications>"; exit 2; }
 	$(BIN)/python -m tests.contract.validate --specs $(SPECS)
+
+constraints: ## Write constraints.txt anew, with the newest versions
+	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
+	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
 
 clean: ## Remove .venv and caches; the data in .billhook stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
