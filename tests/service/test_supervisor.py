@@ -17,6 +17,7 @@ from service.supervisor import (
     backoff_s,
     end_leftovers,
 )
+from tests.support.processes import children_of
 
 WAITS = "import signal; print('up', flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)\n"
@@ -74,18 +75,6 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
     watch = Watch(tmp_path)
     yield watch
     watch.end()
-
-
-def children_of(folder: Path) -> list[psutil.Process]:
-    """Those that live now with the mark of this owner."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("BILLHOOK_UP_CHILD_OF") == str(folder):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def test_a_stage_is_ready_when_start_returns(watch: Watch) -> None:

@@ -1,0 +1,135 @@
+"""README's shell blocks, run as they stand."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from service.embedded.process import wait_until
+from service.supervisor import end_leftovers
+from tests.support.processes import children_of
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+MAKE_BLOCKS = [block.strip() for block in BLOCKS if block.startswith("make ")]
+REQUESTS = "\n".join(block for block in BLOCKS if not block.startswith("make "))
+
+
+@dataclass(frozen=True)
+class Running:
+    """What `make run` started: its process, its words, and the environment to reach it."""
+
+    process: subprocess.Popen[str]
+    said: list[str]
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Only what README documents, so that runs side by side do not meet."""
+    folder = tmp_path_factory.mktemp("readme")
+    # What is installed already is not installed again: the tests run in it.
+    installed = folder / "installed"
+    installed.touch()
+    tools = folder / "bin"
+    tools.mkdir()
+    if shutil.which("curl") is None:
+        curl = tools / "curl"
+        source = (ROOT / "tests" / "support" / "curl.py").read_text()
+        curl.write_text(f"#!{sys.executable}\n{source}")
+        curl.chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": f"{os.environ['PATH']}:{tools}",
+        "MAKEFLAGS": f"INSTALLED={installed}",
+        "BILLHOOK_DATA_DIR": str(folder / "data"),
+        "BILLHOOK_PORT": "0",
+        "BILLHOOK_SANDBOX_PORT": "0",
+    }
+
+
+@pytest.fixture(scope="module")
+def running(environment: dict[str, str]) -> Iterator[Running]:
+    """The block `make run`, up to its ready line; Ctrl-C at the end."""
+    process = subprocess.Popen(
+        ["bash", "-euc", MAKE_BLOCKS[0]],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    said: list[str] = []
+    reader = threading.Thread(target=lambda: said.extend(iter_lines(process)), daemon=True)
+    reader.start()
+    try:
+        wait_until(
+            lambda: any("demo env" in line for line in said) or process.poll() is not None,
+            timeout_s=120,
+        )
+        yield Running(process, said, environment)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(timeout=60)
+        reader.join(timeout=10)
+        assert process.stdout is not None
+        process.stdout.close()
+        end_leftovers(Path(environment["BILLHOOK_DATA_DIR"]), timeout_s=1)
+
+
+def iter_lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    assert process.stdout is not None
+    yield from process.stdout
+
+
+def test_readme_opens_with_the_two_commands() -> None:
+    assert MAKE_BLOCKS[:2] == ["make run", "make test"]
+    assert README.index("make test") < README.index("## ")
+
+
+def test_every_make_target_of_readme_exists() -> None:
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = re.findall(r"\bmake ([a-z]+)", "\n".join(MAKE_BLOCKS))
+    named += re.findall(r"`make ([a-z]+)`", README)
+    assert set(named) <= set(targets)
+
+
+def test_make_run_brings_the_system_up_and_says_what_to_try_next(running: Running) -> None:
+    assert any(line.startswith("Billhook is ready at http") for line in running.said), running.said
+
+
+def test_the_requests_of_readme_do_what_it_says(running: Running) -> None:
+    asked = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", REQUESTS],
+        cwd=ROOT,
+        env=running.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert '"status":"paid"' in asked.stdout
+    assert "insufficient_funds" in asked.stdout
+    assert '"status":"requires_action"' in asked.stdout
+    assert "PaymentSucceeded" in asked.stdout
+
+
+def test_ctrl_c_ends_all_of_it(running: Running) -> None:
+    """The last test of the file: it ends what the others asked."""
+    os.killpg(running.process.pid, signal.SIGINT)
+    running.process.wait(timeout=60)
+    data = Path(running.environment["BILLHOOK_DATA_DIR"])
+    assert not (data / "settings.env").exists()
+    assert children_of(data) == []
