@@ -1,0 +1,1 @@
+"""Stand-ins for the payment providers: their wire formats, with state, over loopback."""

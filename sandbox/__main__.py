@@ -1,0 +1,69 @@
+"""``python -m sandbox``: reads the settings, listens, says where."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from uvicorn import Config, Server
+
+from sandbox.app import Options, build
+from sandbox.wire import HangUpProtocol
+
+
+class Settings(BaseSettings):
+    """BILLHOOK_SANDBOX_*: where to listen, what to remember, whom to tell."""
+
+    model_config = SettingsConfigDict(env_prefix="BILLHOOK_SANDBOX_")
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    state: str | None = None
+    public_url: str | None = None
+    ready_file: Path | None = None
+    record: str | None = None
+
+
+class Announcing(Server):
+    """Says where it listens as soon as it does."""
+
+    def __init__(self, config: Config, *, url: str, ready_file: Path | None) -> None:
+        super().__init__(config)
+        self._url = url
+        self._ready_file = ready_file
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts listening, then writes the ready file and one line on stdout."""
+        await super().startup(sockets)
+        if self._ready_file is not None:
+            # Renamed into place: a reader finds all of it or nothing.
+            draft = self._ready_file.with_suffix(".draft")
+            draft.write_text(json.dumps({"url": self._url, "pid": os.getpid()}))
+            draft.rename(self._ready_file)
+        sys.stdout.write(f"sandbox listening on {self._url}\n")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """Runs the sandbox until it is told to stop."""
+    settings = Settings()
+    listener = socket.create_server((settings.host, settings.port))
+    url = f"http://{settings.host}:{listener.getsockname()[1]}"
+    options = Options(settings.state, (settings.public_url or url).rstrip("/"), settings.record)
+    config = Config(
+        build(options),
+        http=HangUpProtocol,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    Announcing(config, url=url, ready_file=settings.ready_file).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

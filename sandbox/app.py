@@ -1,0 +1,57 @@
+"""The composition root: one ASGI application for all stand-ins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from sandbox.record import Recorder
+from sandbox.store import Store
+from sandbox.stripe.accounts import Accounts
+from sandbox.stripe.admin import Admin
+from sandbox.stripe.api import Api
+from sandbox.stripe.dispatcher import Dispatcher
+from sandbox.stripe.hosted import Hosted
+
+
+@dataclass
+class Options:
+    """What a sandbox is made with. ``public_url`` may be set once the port is known."""
+
+    state: str | None
+    public_url: str
+    record: str | None
+
+
+def build(options: Options) -> Starlette:
+    """Puts the stand-ins together. Mollie's place is beside Stripe's, under ``/v2``."""
+    store, recorder = Store(options.state), Recorder(options.record)
+    accounts = Accounts(store)
+    dispatcher = Dispatcher(store, accounts, recorder)
+
+    def public_url() -> str:
+        return options.public_url
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        sending = asyncio.create_task(dispatcher.run())
+        yield
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+        store.close()
+        recorder.close()
+
+    return Starlette(
+        routes=[
+            *Admin(store, accounts, dispatcher, public_url).routes(),
+            *Hosted(store, accounts, dispatcher, public_url).routes(),
+            Mount("/v1", Api(store, accounts, dispatcher, recorder, public_url)),
+        ],
+        lifespan=lifespan,
+    )

@@ -1,0 +1,75 @@
+CREATE TABLE IF NOT EXISTS accounts (
+    id TEXT PRIMARY KEY,
+    livemode INTEGER NOT NULL,
+    state TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS refused_keys (
+    key_hash TEXT PRIMARY KEY
+);
+
+CREATE TABLE IF NOT EXISTS objects (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    owner TEXT,
+    body TEXT NOT NULL,
+    UNIQUE (account, kind, id)
+);
+CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (account, kind, place);
+CREATE INDEX IF NOT EXISTS objects_by_owner ON objects (account, kind, owner, place);
+
+CREATE TABLE IF NOT EXISTS idempotency (
+    account TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (account, key)
+);
+
+CREATE TABLE IF NOT EXISTS ledger (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    customer TEXT,
+    invoice TEXT,
+    payment_intent TEXT,
+    charge TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    card TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS ledger_by_account ON ledger (account, place);
+
+CREATE TABLE IF NOT EXISTS requests (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    entry TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS requests_by_account ON requests (account, place);
+
+CREATE TABLE IF NOT EXISTS deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    event TEXT NOT NULL,
+    type TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created REAL NOT NULL,
+    due REAL NOT NULL,
+    batch TEXT,
+    attempts TEXT NOT NULL DEFAULT '[]'
+);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, due);
+CREATE INDEX IF NOT EXISTS deliveries_by_account ON deliveries (account, id);
+
+CREATE TABLE IF NOT EXISTS hosted_pages (
+    token TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    invoice TEXT NOT NULL
+);

@@ -1,0 +1,178 @@
+"""The sandbox's memory: one SQLite file, written in one transaction per request."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Json = dict[str, Any]
+"""A JSON object as it goes over the wire; the providers' shapes are theirs, not ours to type."""
+
+OPERATORS = frozenset({"=", "<", "<=", ">", ">=", "like", "in"})
+PATH = re.compile(r"\$(\.\w+)+")
+
+Value = str | int | float | None
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One condition on a stored object: a JSON path of its body, an operator and a value."""
+
+    path: str
+    operator: str
+    value: Value
+
+    def sql(self) -> tuple[str, Value]:
+        """Returns the condition and its parameter. ``in`` takes a list joined by commas."""
+        if self.operator not in OPERATORS or not PATH.fullmatch(self.path):
+            raise ValueError(f"not a filter: {self.path} {self.operator}")
+        field = f"json_extract(body, '{self.path}')"
+        if self.operator == "in":
+            return f"instr(',' || ? || ',', ',' || {field} || ',') > 0", self.value
+        return f"{field} {self.operator} ?", self.value
+
+
+def equal(**fields: Value) -> list[Filter]:
+    """Returns conditions for the fields that are given; ``a__b`` is field b of object a."""
+    return [
+        Filter("$." + name.replace("__", "."), "=", value)
+        for name, value in fields.items()
+        if value is not None
+    ]
+
+
+class Store:
+    """Objects by account, kind and id, in the order in which they came into being.
+
+    Committed with ``synchronous=NORMAL`` in WAL mode: what was answered survives the death of
+    this process, which is what the tests kill; only a power cut could take the last commits.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(SCHEMA.read_text())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits what is done inside, or nothing if it raises."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def savepoint(self, *, keeps: Callable[[BaseException], bool]) -> Iterator[None]:
+        """Undoes what is done inside if it raises, unless that fault keeps its changes.
+
+        The transaction around it stays open.
+        """
+        self._db.execute("SAVEPOINT step")
+        try:
+            yield
+        except BaseException as fault:
+            if not keeps(fault):
+                self._db.execute("ROLLBACK TO step")
+            self._db.execute("RELEASE step")
+            raise
+        self._db.execute("RELEASE step")
+
+    def execute(self, sql: str, *parameters: Value) -> sqlite3.Cursor:
+        """Runs one statement of the modules that keep tables of their own."""
+        return self._db.execute(sql, parameters)
+
+    def rows(self, sql: str, *parameters: Value) -> list[sqlite3.Row]:
+        """Returns all rows of a query."""
+        return self._db.execute(sql, parameters).fetchall()
+
+    def put(self, account: str, body: Json, *, owner: str | None) -> None:
+        """Inserts an object or replaces the stored one; its place in the order stays."""
+        self._db.execute(
+            "INSERT INTO objects (account, kind, id, owner, body) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (account, kind, id) DO UPDATE SET owner=excluded.owner,"
+            " body=excluded.body",
+            (account, body["object"], body["id"], owner, orjson.dumps(body).decode()),
+        )
+
+    def get(self, account: str, kind: str, object_id: str) -> Json | None:
+        """Returns a stored object, or None."""
+        row = self._db.execute(
+            "SELECT body FROM objects WHERE account=? AND kind=? AND id=?",
+            (account, kind, object_id),
+        ).fetchone()
+        return None if row is None else load(row["body"])
+
+    def delete(self, account: str, kind: str, object_id: str) -> None:
+        """Forgets an object."""
+        self._db.execute(
+            "DELETE FROM objects WHERE account=? AND kind=? AND id=?", (account, kind, object_id)
+        )
+
+    def place(self, account: str, kind: str, object_id: str) -> int | None:
+        """Returns an object's place in the order of creation, or None."""
+        row = self._db.execute(
+            "SELECT place FROM objects WHERE account=? AND kind=? AND id=?",
+            (account, kind, object_id),
+        ).fetchone()
+        return None if row is None else int(row["place"])
+
+    def find(
+        self,
+        account: str,
+        kind: str,
+        *,
+        owner: str | None = None,
+        filters: Sequence[Filter] = (),
+        after: int | None = None,
+        before: int | None = None,
+        newest_first: bool = False,
+        limit: int = -1,
+    ) -> list[Json]:
+        """Returns the objects of a kind in order of creation, between two places (exclusive)."""
+        where, values = ["account=?", "kind=?"], [account, kind]
+        parameters: list[Value] = [*values]
+        for condition, value in (("owner=?", owner), ("place>?", after), ("place<?", before)):
+            if value is not None:
+                where.append(condition)
+                parameters.append(value)
+        for item in filters:
+            condition, parameter = item.sql()
+            where.append(condition)
+            parameters.append(parameter)
+        order = "DESC" if newest_first else "ASC"
+        # Every part is a literal above or checked by Filter; values are bound.
+        sql = f"SELECT body FROM objects WHERE {' AND '.join(where)} ORDER BY place {order} LIMIT ?"  # noqa: S608
+        cursor = self._db.execute(sql, (*parameters, limit))
+        return [load(row["body"]) for row in cursor]
+
+    def count(self, account: str, kind: str, *, owner: str) -> int:
+        """Returns how many objects of a kind an owner has."""
+        row = self._db.execute(
+            "SELECT count(*) FROM objects WHERE account=? AND kind=? AND owner=?",
+            (account, kind, owner),
+        ).fetchone()
+        return int(row[0])
+
+
+def load(text: str) -> Json:
+    """Parses a stored body."""
+    body: Json = orjson.loads(text)
+    return body

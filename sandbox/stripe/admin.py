@@ -1,0 +1,261 @@
+"""The admin API, for tests and demonstrations. JSON, from this machine only.
+
+The account is the one of ``?key=sk_test_…`` or of the Authorization header.
+
+    GET    /_admin                                  this text
+    GET    /_admin/health                           {"ok": true}; needs no key
+    POST   /_admin/reset                            empties the account
+    GET    /_admin/stripe/ledger                    entries, totals, by_customer, by_invoice
+    GET    /_admin/stripe/requests                  what was asked; DELETE forgets it
+    GET    /_admin/stripe/clock                     {"now", "offset_s", "frozen"}
+    POST   /_admin/stripe/clock                     {"advance_s": n} | {"now": unix}
+                                                    | {"frozen": bool}
+    POST   /_admin/stripe/latency                   {"ms": n} before every call
+    GET    /_admin/stripe/faults                    those not used up; DELETE drops them
+    POST   /_admin/stripe/faults                    {"match": {"method", "path"}, "kind", "ms",
+                                                    "when", "status", "stored", "times", "skip"}:
+                                                    answers the fault with its id
+    GET    /_admin/stripe/webhooks                  the settings
+    POST   /_admin/stripe/webhooks                  any of {"delay_ms", "hold", "copies", "order",
+                                                    "seed", "drop_types", "corrupt_signature",
+                                                    "timestamp_offset_s", "retry_scale"}
+    POST   /_admin/stripe/webhooks/release          sends what is held, in the order set
+    POST   /_admin/stripe/webhooks/resend           {"event": "evt_…", "copies": n}
+    GET    /_admin/stripe/webhooks/deliveries       each with its state and attempts
+    POST   /_admin/stripe/invoices/{id}/confirm     the customer authenticates
+    POST   /_admin/stripe/invoices/{id}/fail_authentication
+                                                    the customer does not
+    POST   /_admin/stripe/refused_keys              {"keys": […]}: refused from now on, no others
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sandbox.store import Json, Store
+from sandbox.stripe import deliveries, ids, ledger, paying, request_log
+from sandbox.stripe.accounts import Account, Accounts, Fault, Strict, Webhooks
+from sandbox.stripe.call import Call
+from sandbox.stripe.dispatcher import Dispatcher
+from sandbox.stripe.errors import BadParameters, Declined, StripeError
+from sandbox.stripe.views import view
+
+LOOPBACK = ("127.0.0.1", "::1")
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class ClockChange(Strict):
+    """How a clock is moved."""
+
+    advance_s: float | None = None
+    now: float | None = None
+    frozen: bool | None = None
+
+
+class Latency(Strict):
+    """How long every call takes longer."""
+
+    ms: int = Field(ge=0)
+
+
+class Resend(Strict):
+    """Which event to send again, how often."""
+
+    event: str
+    copies: int = Field(default=1, ge=1, le=100)
+
+
+class RefusedKeys(Strict):
+    """Keys that no account answers to."""
+
+    keys: list[str]
+
+
+class Admin:
+    """The handlers, each one step on one account inside one transaction."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        dispatcher: Dispatcher,
+        public_url: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._dispatcher = dispatcher
+        self._public_url = public_url
+
+    def routes(self) -> list[Route]:
+        """Returns the routes of the admin API."""
+        stripe = "/_admin/stripe"
+        steps: list[tuple[str, str, Callable[[Account, Json], Json]]] = [
+            ("POST", "/_admin/reset", self._reset),
+            ("GET", f"{stripe}/ledger", self._ledger),
+            ("GET", f"{stripe}/requests", self._requests),
+            ("DELETE", f"{stripe}/requests", self._forget_requests),
+            ("GET", f"{stripe}/clock", self._clock),
+            ("POST", f"{stripe}/clock", self._set_clock),
+            ("POST", f"{stripe}/latency", self._set_latency),
+            ("GET", f"{stripe}/faults", self._faults),
+            ("POST", f"{stripe}/faults", self._add_fault),
+            ("DELETE", f"{stripe}/faults", self._drop_faults),
+            ("GET", f"{stripe}/webhooks", self._webhooks),
+            ("POST", f"{stripe}/webhooks", self._set_webhooks),
+            ("POST", f"{stripe}/webhooks/release", self._release),
+            ("POST", f"{stripe}/webhooks/resend", self._resend),
+            ("GET", f"{stripe}/webhooks/deliveries", self._deliveries),
+            ("POST", f"{stripe}/invoices/{{id}}/confirm", self._confirm),
+            ("POST", f"{stripe}/invoices/{{id}}/fail_authentication", self._fail),
+            ("POST", f"{stripe}/refused_keys", self._refuse_keys),
+        ]
+        return [
+            Route("/_admin", _help, methods=["GET"]),
+            Route("/_admin/health", _health, methods=["GET"]),
+            *(Route(path, self._endpoint(step), methods=[method]) for method, path, step in steps),
+        ]
+
+    def _endpoint(self, step: Callable[[Account, Json], Json]) -> Callable[..., object]:
+        async def handle(request: Request) -> Response:
+            if request.client is None or request.client.host not in LOOPBACK:
+                return JSONResponse({"error": {"message": "loopback only"}}, 403)
+            body = await request.body()
+            key = request.query_params.get("key")
+            header = f"Bearer {key}" if key else request.headers.get("authorization")
+            try:
+                given = _object(body) | request.path_params
+                with self._store.transaction():
+                    answer = step(self._accounts.authenticate(header), given)
+            except StripeError as error:
+                return JSONResponse(error.body(request_id="", livemode=False), error.status)
+            self._dispatcher.wake()
+            return JSONResponse(answer)
+
+        return handle
+
+    def _reset(self, account: Account, _: Json) -> Json:
+        self._accounts.reset(account)
+        return {"ok": True}
+
+    def _ledger(self, account: Account, _: Json) -> Json:
+        return ledger.read(self._store, account.id)
+
+    def _requests(self, account: Account, _: Json) -> Json:
+        return {"requests": request_log.read(self._store, account.id)}
+
+    def _forget_requests(self, account: Account, _: Json) -> Json:
+        request_log.clear(self._store, account.id)
+        return {"requests": []}
+
+    def _clock(self, account: Account, _: Json) -> Json:
+        clock = account.state.clock
+        frozen = clock.frozen_at is not None
+        return {"now": clock.now(), "offset_s": clock.offset_s, "frozen": frozen}
+
+    def _set_clock(self, account: Account, given: Json) -> Json:
+        change, clock = _read(ClockChange, given), account.state.clock
+        now = clock.now() if change.now is None else change.now
+        now += change.advance_s or 0
+        frozen = clock.frozen_at is not None if change.frozen is None else change.frozen
+        clock.offset_s = now - time.time()
+        clock.frozen_at = now if frozen else None
+        self._accounts.save(account)
+        return self._clock(account, {})
+
+    def _set_latency(self, account: Account, given: Json) -> Json:
+        account.state.latency_ms = _read(Latency, given).ms
+        self._accounts.save(account)
+        return {"ms": account.state.latency_ms}
+
+    def _faults(self, account: Account, _: Json) -> Json:
+        return {"faults": [fault.model_dump() for fault in account.state.faults]}
+
+    def _add_fault(self, account: Account, given: Json) -> Json:
+        fault = _read(Fault, given)
+        fault.id = ids.fresh("fault_")
+        account.state.faults.append(fault)
+        self._accounts.save(account)
+        return fault.model_dump()
+
+    def _drop_faults(self, account: Account, _: Json) -> Json:
+        account.state.faults.clear()
+        self._accounts.save(account)
+        return {"faults": []}
+
+    def _webhooks(self, account: Account, _: Json) -> Json:
+        return account.state.webhooks.model_dump()
+
+    def _set_webhooks(self, account: Account, given: Json) -> Json:
+        merged = account.state.webhooks.model_dump() | given
+        account.state.webhooks = _read(Webhooks, merged)
+        self._accounts.save(account)
+        return self._webhooks(account, {})
+
+    def _release(self, account: Account, _: Json) -> Json:
+        return {"released": deliveries.release(self._store, account.id, account.state.webhooks)}
+
+    def _resend(self, account: Account, given: Json) -> Json:
+        wanted = _read(Resend, given)
+        call = self._call(account)
+        event = call.load("event", wanted.event)
+        return {"deliveries": deliveries.resend(call, event, copies=wanted.copies)}
+
+    def _deliveries(self, account: Account, _: Json) -> Json:
+        return {"deliveries": deliveries.shown(self._store, account.id)}
+
+    def _confirm(self, account: Account, given: Json) -> Json:
+        call = self._call(account)
+        invoice = call.load("invoice", given["id"])
+        try:
+            paying.confirm(call, invoice)
+        except Declined as refusal:
+            return {"invoice": view(call, invoice), "declined": refusal.code}
+        return {"invoice": view(call, invoice), "declined": None}
+
+    def _fail(self, account: Account, given: Json) -> Json:
+        call = self._call(account)
+        invoice = call.load("invoice", given["id"])
+        paying.fail_authentication(call, invoice)
+        return {"invoice": view(call, invoice)}
+
+    def _refuse_keys(self, _: Account, given: Json) -> Json:
+        keys = _read(RefusedKeys, given).keys
+        self._accounts.refuse(keys)
+        return {"refused": len(keys)}
+
+    def _call(self, account: Account) -> Call:
+        return Call(self._store, account, account.now(), self._public_url())
+
+
+def _object(body: bytes) -> Json:
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError as fault:
+        raise BadParameters(f"The body is not JSON: {fault}") from fault
+    if not isinstance(given, dict):
+        raise BadParameters("The body is not a JSON object.")
+    return given
+
+
+def _read(model: type[M], given: Json) -> M:
+    try:
+        return model.model_validate(given)
+    except ValidationError as fault:
+        raise BadParameters(str(fault)) from fault
+
+
+async def _help(_: Request) -> Response:
+    return PlainTextResponse(__doc__)
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"ok": True})

@@ -1,0 +1,264 @@
+"""The way in: every request of the API goes through ``Api`` in the same steps.
+
+Key, fault, idempotency, latency, execution in one transaction, log, answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sandbox.record import Recorder
+from sandbox.store import Json, Store
+from sandbox.stripe import faults, forms, ids
+from sandbox.stripe.accounts import Account, Accounts, Fault
+from sandbox.stripe.call import API_VERSION, Call
+from sandbox.stripe.dispatcher import Dispatcher
+from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError
+from sandbox.stripe.expand import check, expand
+from sandbox.stripe.idempotency import Keys, fingerprint
+from sandbox.stripe.operations import Operation, match
+from sandbox.stripe.registry import OPERATIONS
+from sandbox.stripe.request_log import Entry, write
+from sandbox.wire import hang_up
+
+RETRYABLE = (409, 429, 500)
+
+
+@dataclass
+class Exchange:
+    """One request and what is known of its answer."""
+
+    account: Account
+    method: str
+    path: str
+    raw: str
+    version: str | None
+    key: str | None
+    fault: Fault | None = None
+    request_id: str = field(default_factory=lambda: ids.fresh("req_"))
+    original_request: str | None = None
+    replayed: bool = False
+    status: int = 200
+    body: Json = field(default_factory=dict)
+
+    def fingerprint(self) -> str:
+        """Returns what this request asks for."""
+        return fingerprint(self.method, self.path, forms.canonical(forms.parse(self.raw)))
+
+
+class Api:
+    """Stripe's API as an ASGI application, mounted at ``/v1``."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        dispatcher: Dispatcher,
+        recorder: Recorder,
+        public_url: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._dispatcher = dispatcher
+        self._recorder = recorder
+        self._public_url = public_url
+        self._keys = Keys(store)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request, or hangs up where a fault says so."""
+        request = Request(scope, receive)
+        body = (await request.body()).decode("utf-8", "replace")
+        try:
+            with self._store.transaction():
+                account = self._accounts.authenticate(request.headers.get("authorization"))
+                fault = faults.take(self._accounts, account, request.method, request.url.path)
+        except StripeError as error:
+            await self._refuse(error)(scope, receive, send)
+            return
+        exchange = Exchange(
+            account=account,
+            method=request.method,
+            path=request.url.path,
+            raw=body if request.method == "POST" else request.url.query or body,
+            version=request.headers.get("stripe-version"),
+            key=request.headers.get("idempotency-key") if request.method == "POST" else None,
+            fault=fault,
+        )
+        if fault and fault.kind == "refuse_before":
+            self._log(exchange, status=None)
+            await hang_up(scope, receive)
+            return
+        await self._answer(exchange)
+        if fault and fault.kind == "lose_answer":
+            await hang_up(scope, receive)
+            return
+        await _response(exchange)(scope, receive, send)
+
+    def _refuse(self, error: StripeError) -> Response:
+        request_id = ids.fresh("req_")
+        headers = {"Request-Id": request_id}
+        body = error.body(request_id=request_id, livemode=False)
+        return _json(body, status=error.status, headers=headers)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        """Fills in the exchange's status and body."""
+        fault = exchange.fault
+        try:
+            replay = self._begin(exchange)
+        except StripeError as error:
+            self._fail(exchange, error)
+            self._log(exchange, status=exchange.status)
+            return
+        try:
+            pause_ms = exchange.account.state.latency_ms
+            if fault and fault.kind == "delay" and fault.when == "before":
+                pause_ms += fault.ms
+            await _pause(pause_ms)
+            if replay is False:
+                self._execute(exchange)
+        finally:
+            if exchange.key:
+                self._keys.end(exchange.account, exchange.key)
+        if fault and fault.kind == "delay" and fault.when == "after":
+            await _pause(fault.ms)
+
+    def _begin(self, exchange: Exchange) -> bool:
+        """Takes the idempotency key. Returns whether the answer is an earlier one's replay."""
+        if exchange.fault and exchange.fault.kind == "status" and not exchange.fault.stored:
+            raise faults.error_of(exchange.fault)
+        if not exchange.key:
+            return False
+        replay = self._keys.begin(exchange.account, exchange.key, exchange.fingerprint())
+        if replay is None:
+            return False
+        exchange.status, exchange.body = replay.status, replay.body
+        exchange.original_request, exchange.replayed = replay.request_id, True
+        self._log(exchange, status=replay.status)
+        return True
+
+    def _execute(self, exchange: Exchange) -> None:
+        account = self._accounts.get(exchange.account.id) or exchange.account
+        stored = True
+        with self._store.transaction():
+            try:
+                with self._store.savepoint(keeps=_keeps_changes):
+                    exchange.body = self._run(exchange, account)
+            except StripeError as error:
+                self._fail(exchange, error)
+                stored = error.stored
+            if exchange.key and stored:
+                self._keys.remember(
+                    account,
+                    exchange.key,
+                    exchange.fingerprint(),
+                    request_id=exchange.request_id,
+                    status=exchange.status,
+                    body=exchange.body,
+                )
+            write(self._store, account.id, self._entry(exchange, exchange.status))
+        self._record(exchange)
+        self._dispatcher.wake()
+
+    def _run(self, exchange: Exchange, account: Account) -> Json:
+        if exchange.fault and exchange.fault.kind == "status":
+            raise faults.error_of(exchange.fault)
+        operation, path = self._find(exchange)
+        params, run = operation.prepare(forms.parse(exchange.raw))
+        check(operation.answers, params.expand)
+        call = Call(
+            store=self._store,
+            account=account,
+            now=account.now(),
+            public_url=self._public_url(),
+            request_id=exchange.request_id,
+            idempotency_key=exchange.key,
+            path=path,
+        )
+        answer = run(call)
+        return answer if answer.get("deleted") else expand(call, answer, params.expand)
+
+    def _find(self, exchange: Exchange) -> tuple[Operation, dict[str, str]]:
+        if exchange.version not in (None, API_VERSION):
+            raise BadParameters(
+                f"Invalid Stripe API version: {exchange.version}. This sandbox speaks"
+                f" {API_VERSION} only."
+            )
+        found = match(OPERATIONS, exchange.method, exchange.path)
+        if found is None:
+            error = InvalidRequest(
+                f"Unrecognized request URL ({exchange.method}: {exchange.path}). Please see"
+                " https://stripe.com/docs or we can help at https://support.stripe.com/.",
+                status=404,
+            )
+            error.stored = False
+            raise error
+        return found
+
+    def _fail(self, exchange: Exchange, error: StripeError) -> None:
+        exchange.status = error.status
+        exchange.body = error.body(
+            request_id=exchange.request_id, livemode=exchange.account.livemode
+        )
+
+    def _log(self, exchange: Exchange, *, status: int | None) -> None:
+        with self._store.transaction():
+            write(self._store, exchange.account.id, self._entry(exchange, status))
+        if status is not None:
+            self._record(exchange)
+
+    def _entry(self, exchange: Exchange, status: int | None) -> Entry:
+        return Entry(
+            at=exchange.account.now(),
+            method=exchange.method,
+            path=exchange.path,
+            idempotency_key=exchange.key,
+            params=forms.parse(exchange.raw),
+            status=status,
+            replayed=exchange.replayed,
+            fault=exchange.fault.kind if exchange.fault else None,
+            request_id=exchange.request_id,
+        )
+
+    def _record(self, exchange: Exchange) -> None:
+        self._recorder.exchange(
+            method=exchange.method,
+            path=exchange.path,
+            form=exchange.raw,
+            status=exchange.status,
+            body=exchange.body,
+        )
+
+
+def _keeps_changes(fault: BaseException) -> bool:
+    return isinstance(fault, StripeError) and fault.keeps_changes
+
+
+async def _pause(ms: int) -> None:
+    if ms:
+        await asyncio.sleep(ms / 1000)
+
+
+def _response(exchange: Exchange) -> Response:
+    headers = {"Request-Id": exchange.request_id, "Stripe-Version": API_VERSION}
+    headers["Date"] = formatdate(exchange.account.now(), usegmt=True)
+    if exchange.method == "POST" and exchange.status not in RETRYABLE:
+        headers["Stripe-Should-Retry"] = "false"
+    if exchange.key:
+        headers["Idempotency-Key"] = exchange.key
+        headers["Original-Request"] = exchange.original_request or exchange.request_id
+    if exchange.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return _json(exchange.body, status=exchange.status, headers=headers)
+
+
+def _json(body: Json, *, status: int, headers: dict[str, str]) -> Response:
+    content = orjson.dumps(body, option=orjson.OPT_INDENT_2)
+    return Response(content, status, headers=headers, media_type="application/json")

@@ -1,0 +1,206 @@
+"""Customers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from sandbox.store import Filter, Json, equal
+from sandbox.stripe import ids
+from sandbox.stripe.call import Call
+from sandbox.stripe.errors import BadParameters, no_such
+from sandbox.stripe.lists import page
+from sandbox.stripe.operations import Operation, operation
+from sandbox.stripe.params import (
+    Address,
+    Clearable,
+    CreatedPage,
+    Hash,
+    Int,
+    Metadata,
+    NoParams,
+    Params,
+    Text,
+    Texts,
+)
+from sandbox.stripe.payment_methods import attach_to
+from sandbox.stripe.updates import given_fields
+from sandbox.stripe.views import view
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+class InvoiceSettings(Hash):
+    """A customer's defaults for invoices."""
+
+    default_payment_method: Clearable | None = None
+    footer: Clearable | None = None
+
+
+class Shipping(Hash):
+    """Where goods would go."""
+
+    address: Address
+    name: Text
+    phone: Text | None = None
+
+
+class CustomerFields(Params):
+    """What creating and updating share."""
+
+    beyond = frozenset(
+        {"business_name", "cash_balance", "individual_name", "source", "tax", "validate"}
+    )
+    address: Annotated[Address | None, BeforeValidator(_none_if_empty)] = None
+    balance: Int | None = None
+    description: Clearable | None = None
+    email: Clearable | None = None
+    invoice_prefix: Text | None = None
+    invoice_settings: InvoiceSettings | None = None
+    metadata: Metadata | None = None
+    name: Clearable | None = None
+    next_invoice_sequence: Int | None = None
+    phone: Clearable | None = None
+    preferred_locales: Texts | None = None
+    shipping: Annotated[Shipping | None, BeforeValidator(_none_if_empty)] = None
+    tax_exempt: Literal["none", "exempt", "reverse", ""] | None = None
+
+
+class CreateCustomer(CustomerFields):
+    """POST /v1/customers."""
+
+    beyond = CustomerFields.beyond | {"tax_id_data", "test_clock"}
+    payment_method: Text | None = None
+
+
+class UpdateCustomer(CustomerFields):
+    """POST /v1/customers/{customer}."""
+
+    beyond = CustomerFields.beyond | {"default_source"}
+
+
+class ListCustomers(CreatedPage):
+    """GET /v1/customers."""
+
+    beyond = frozenset({"test_clock"})
+    email: Text | None = None
+
+
+def create(call: Call, params: CreateCustomer) -> Json:
+    """Makes a customer; a payment method given is attached to it."""
+    customer: Json = {
+        "id": ids.fresh("cus_"),
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": call.now,
+        "currency": None,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": ids.random_text(8).upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": call.account.livemode,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+    call.put(customer)
+    if params.payment_method:
+        attach_to(call, params.payment_method, customer=customer["id"], param="payment_method")
+    customer.update(_changes(call, customer, params))
+    return view(call, call.create(customer, "customer.created"))
+
+
+def _changes(call: Call, customer: Json, params: CustomerFields) -> Json:
+    clear = ("description", "email", "name", "phone")
+    given = given_fields(params, customer, clear=clear, omit={"payment_method", "source"})
+    if "email" in given and given["email"] and "@" not in given["email"]:
+        raise BadParameters(
+            f"Invalid email address: {given['email']}", code="email_invalid", param="email"
+        )
+    if "tax_exempt" in given:
+        given["tax_exempt"] = given["tax_exempt"] or "none"
+    if given.get("shipping"):
+        given["shipping"] |= {"carrier": None, "tracking_number": None}
+    if "invoice_settings" in given:
+        given["invoice_settings"] = _settings(call, customer, given["invoice_settings"])
+    return given
+
+
+def _settings(call: Call, customer: Json, given: Mapping[str, str]) -> Json:
+    settings = customer["invoice_settings"] | {key: value or None for key, value in given.items()}
+    method_id = settings["default_payment_method"]
+    if method_id:
+        param = "invoice_settings[default_payment_method]"
+        method = call.load("payment_method", method_id, param=param)
+        if method["customer"] != customer["id"]:
+            raise BadParameters(
+                f"The customer does not have a payment method with the ID {method_id}. The payment"
+                " method must be attached to the customer.",
+                code="resource_missing",
+                param=param,
+            )
+    return dict(settings)
+
+
+def retrieve(call: Call, _: NoParams) -> Json:
+    """Answers a customer; of a deleted one only that it was deleted."""
+    return view(call, call.load("customer", call.path["customer"]))
+
+
+def update(call: Call, params: UpdateCustomer) -> Json:
+    """Changes what is given."""
+    customer = living(call, call.path["customer"])
+    changes = _changes(call, customer, params)
+    return view(call, call.change(customer, changes, "customer.updated"))
+
+
+def delete(call: Call, _: NoParams) -> Json:
+    """Deletes a customer, detaches its payment methods, and drops its drafts' future."""
+    customer = living(call, call.path["customer"])
+    for method in call.all("payment_method", owner=customer["id"]):
+        call.change(method, {"customer": None}, "payment_method.detached")
+    gone = {"id": customer["id"], "object": "customer", "deleted": True}
+    call.emit("customer.deleted", customer)
+    return call.put(gone)
+
+
+def living(call: Call, customer_id: str, *, param: str | None = None) -> Json:
+    """Returns a customer that was not deleted."""
+    customer = call.load("customer", customer_id, param=param)
+    if customer.get("deleted"):
+        raise no_such("customer", customer_id, param=param)
+    return customer
+
+
+def listing(call: Call, params: ListCustomers) -> Json:
+    """Answers a page of customers."""
+    alive = [*equal(email=params.email), Filter("$.livemode", "=", int(call.account.livemode))]
+    return page(call, "customer", params, url="/v1/customers", filters=alive)
+
+
+OPERATIONS: list[Operation] = [
+    operation("POST", "/v1/customers", "customer", CreateCustomer, create),
+    operation("GET", "/v1/customers", "list:customer", ListCustomers, listing),
+    operation("GET", "/v1/customers/{customer}", "customer", NoParams, retrieve),
+    operation("POST", "/v1/customers/{customer}", "customer", UpdateCustomer, update),
+    operation("DELETE", "/v1/customers/{customer}", "customer", NoParams, delete),
+]

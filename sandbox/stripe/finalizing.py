@@ -1,0 +1,179 @@
+"""From draft to open, void, uncollectible, and what sending does."""
+
+from __future__ import annotations
+
+from sandbox.store import Json
+from sandbox.stripe import ids
+from sandbox.stripe.call import Call
+from sandbox.stripe.errors import InvalidRequest
+from sandbox.stripe.invoice_amounts import recompute, settle
+from sandbox.stripe.invoice_payments import new_payment, of_invoice
+from sandbox.stripe.invoices import DAY_S, snapshot
+from sandbox.stripe.operations import Operation, operation
+from sandbox.stripe.params import Bool, NoParams, Params
+from sandbox.stripe.payment_intents import new_intent
+from sandbox.stripe.views import view
+
+
+class Finalize(Params):
+    """POST /v1/invoices/{invoice}/finalize."""
+
+    auto_advance: Bool | None = None
+
+
+def finalize(call: Call, params: Finalize) -> Json:
+    """Finalises a draft; it is paid at once if nothing is to be charged."""
+    invoice = call.load("invoice", call.path["invoice"])
+    if invoice["status"] != "draft":
+        raise InvalidRequest(
+            "This invoice is already finalized, you can't re-finalize a non-draft invoice."
+        )
+    finalized(call, invoice, auto_advance=params.auto_advance)
+    return view(call, invoice)
+
+
+def finalized(call: Call, invoice: Json, *, auto_advance: bool | None = None) -> Json:
+    """Gives a draft its number, page and payment intent, and tells of it."""
+    customer = call.load("customer", invoice["customer"])
+    if customer.get("deleted"):
+        raise InvalidRequest("The customer of this invoice was deleted.")
+    invoice.update(snapshot(customer))
+    invoice.update(recompute(call, invoice))
+    ending = settle(invoice["total"], invoice["starting_balance"], invoice["currency"])
+    sequence = customer["next_invoice_sequence"]
+    invoice |= {
+        "automatically_finalizes_at": None,
+        "effective_at": invoice["effective_at"] or call.now,
+        "ending_balance": ending.ending_balance,
+        "number": f"{customer['invoice_prefix']}-{sequence:04d}",
+        "rendering": invoice["rendering"] | {"pdf": {"page_size": "letter"}},
+        "status": "open",
+        "status_transitions": invoice["status_transitions"] | {"finalized_at": call.now},
+        "_token": _page(call, invoice),
+    }
+    if auto_advance is not None:
+        invoice["auto_advance"] = auto_advance
+    if invoice["_days_until_due"] is not None:
+        invoice["due_date"] = call.now + invoice["_days_until_due"] * DAY_S
+    intent = _intent(call, invoice) if invoice["amount_due"] else None
+    invoice["_payment_intent"] = intent["id"] if intent else None
+    call.create(invoice, "invoice.finalized")
+    _settle_customer(call, invoice, customer)
+    if intent is None:
+        mark_paid(call, invoice)
+    return invoice
+
+
+def _page(call: Call, invoice: Json) -> str:
+    token = ids.random_text(32)
+    call.store.execute(
+        "INSERT INTO hosted_pages (token, account, invoice) VALUES (?, ?, ?)",
+        token,
+        call.account.id,
+        invoice["id"],
+    )
+    return token
+
+
+def _intent(call: Call, invoice: Json) -> Json:
+    intent = call.create(new_intent(call, invoice), "payment_intent.created")
+    call.put(new_payment(call, invoice, intent))
+    return intent
+
+
+def _settle_customer(call: Call, invoice: Json, customer: Json) -> None:
+    changes: Json = {"next_invoice_sequence": customer["next_invoice_sequence"] + 1}
+    if customer["currency"] in (None, invoice["currency"]):
+        changes |= {"balance": invoice["ending_balance"], "currency": invoice["currency"]}
+    call.change(customer, changes, "customer.updated")
+
+
+def mark_paid(call: Call, invoice: Json, *, out_of_band: bool = False) -> None:
+    """Closes an invoice as paid and tells of it."""
+    changes: Json = {
+        "amount_paid": invoice["amount_due"],
+        "amount_remaining": 0,
+        "attempted": True,
+        "auto_advance": False,
+        "next_payment_attempt": None,
+        "status": "paid",
+        "status_transitions": invoice["status_transitions"] | {"paid_at": call.now},
+    }
+    call.change(invoice, changes, "invoice.updated")
+    call.emit("invoice.paid", invoice)
+    if not out_of_band:
+        call.emit("invoice.payment_succeeded", invoice)
+
+
+def void(call: Call, _: NoParams) -> Json:
+    """Voids an open or uncollectible invoice; it can never be paid again."""
+    invoice = call.load("invoice", call.path["invoice"])
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise InvalidRequest(
+            "You can only pass in open invoices. This invoice isn't open:"
+            f" its status is {invoice['status']}."
+        )
+    cancel_intent(call, invoice, reason="void_invoice")
+    transitions = invoice["status_transitions"] | {"voided_at": call.now}
+    changes: Json = {"status": "void", "status_transitions": transitions, "auto_advance": False}
+    call.change(invoice, changes | {"next_payment_attempt": None}, "invoice.updated")
+    call.emit("invoice.voided", invoice)
+    return view(call, invoice)
+
+
+def cancel_intent(call: Call, invoice: Json, *, reason: str | None) -> None:
+    """Cancels the payment intent of an invoice that will not be charged any more."""
+    intent = call.find("payment_intent", invoice["_payment_intent"])
+    if intent is None or intent["status"] in {"succeeded", "canceled"}:
+        return
+    canceled = {"status": "canceled", "canceled_at": call.now, "cancellation_reason": reason}
+    call.change(intent, canceled | {"next_action": None})
+    call.emit("payment_intent.canceled", intent)
+    payment = of_invoice(call, invoice)
+    if payment:
+        transitions = payment["status_transitions"] | {"canceled_at": call.now}
+        call.change(payment, {"status": "canceled", "status_transitions": transitions})
+
+
+def mark_uncollectible(call: Call, _: NoParams) -> Json:
+    """Gives up on an open invoice; it can still be paid or voided."""
+    invoice = call.load("invoice", call.path["invoice"])
+    if invoice["status"] != "open":
+        raise InvalidRequest(
+            f"You can only mark open invoices as uncollectible, not {invoice['status']} ones."
+        )
+    transitions = invoice["status_transitions"] | {"marked_uncollectible_at": call.now}
+    changes: Json = {
+        "auto_advance": False,
+        "status": "uncollectible",
+        "status_details": {"uncollectible": {"reason": "user_forgiven"}},
+        "status_transitions": transitions,
+    }
+    call.change(invoice, changes, "invoice.updated")
+    call.emit("invoice.marked_uncollectible", invoice)
+    return view(call, invoice)
+
+
+def send(call: Call, _: NoParams) -> Json:
+    """Finalises if need be and tells that the invoice was mailed."""
+    invoice = call.load("invoice", call.path["invoice"])
+    if invoice["collection_method"] != "send_invoice":
+        raise InvalidRequest(
+            "You can only manually send an invoice if its collection method is 'send_invoice'."
+        )
+    if invoice["status"] == "draft":
+        finalized(call, invoice)
+    if invoice["status"] not in {"open", "paid"}:
+        raise InvalidRequest(f"This invoice can't be sent: it is {invoice['status']}.")
+    call.emit("invoice.sent", invoice)
+    return view(call, invoice)
+
+
+_ONE = "/v1/invoices/{invoice}"
+
+OPERATIONS: list[Operation] = [
+    operation("POST", f"{_ONE}/finalize", "invoice", Finalize, finalize),
+    operation("POST", f"{_ONE}/void", "invoice", NoParams, void),
+    operation("POST", f"{_ONE}/mark_uncollectible", "invoice", NoParams, mark_uncollectible),
+    operation("POST", f"{_ONE}/send", "invoice", NoParams, send),
+]

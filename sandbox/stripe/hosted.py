@@ -1,0 +1,145 @@
+"""The hosted invoice page, where a person pays or authenticates, and the invoice as a PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from sandbox.store import Json, Store
+from sandbox.stripe import paying
+from sandbox.stripe.accounts import Accounts
+from sandbox.stripe.call import Call
+from sandbox.stripe.cards import WELL_KNOWN
+from sandbox.stripe.dispatcher import Dispatcher
+from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError
+from sandbox.stripe.forms import parse
+from sandbox.stripe.money import shown
+from sandbox.stripe.payment_methods import attach_to
+from sandbox.stripe.pdf import document
+
+CARDS = {
+    "pm_card_visa": "Visa 4242: succeeds",
+    "pm_card_mastercard": "Mastercard 4444: succeeds",
+    "pm_card_chargeCustomerFail": "Visa 0341: declined",
+    "pm_card_visa_chargeDeclinedInsufficientFunds": "Visa 9995: insufficient funds",
+    "pm_card_authenticationRequired": "Visa 3184: wants authentication",
+}
+
+Act = Callable[[Call, Json, Json], str]
+
+
+class Hosted:
+    """The pages behind ``hosted_invoice_url`` and ``invoice_pdf``."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        dispatcher: Dispatcher,
+        public_url: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._dispatcher = dispatcher
+        self._public_url = public_url
+        folder = FileSystemLoader(Path(__file__).parent)
+        self._template = Environment(loader=folder, autoescape=True).get_template("invoice.html")
+
+    def routes(self) -> list[Route]:
+        """Returns the routes of the pages."""
+        page = "/stripe/i/{token}"
+        return [
+            Route(page, self._show, methods=["GET"]),
+            Route(f"{page}/pdf", self._pdf, methods=["GET"]),
+            Route(f"{page}/pay", self._acting(_pay), methods=["POST"]),
+            Route(f"{page}/confirm", self._acting(_confirm), methods=["POST"]),
+            Route(f"{page}/fail", self._acting(_fail), methods=["POST"]),
+        ]
+
+    def _open(self, request: Request) -> tuple[Call, Json] | None:
+        token = request.path_params["token"]
+        for row in self._store.rows("SELECT * FROM hosted_pages WHERE token=?", token):
+            account = self._accounts.get(row["account"])
+            if account is not None:
+                call = Call(self._store, account, account.now(), self._public_url())
+                return call, call.load("invoice", row["invoice"])
+        return None
+
+    async def _show(self, request: Request) -> Response:
+        opened = self._open(request)
+        if opened is None:
+            return PlainTextResponse("No such invoice.", 404)
+        call, invoice = opened
+        return HTMLResponse(
+            self._template.render(
+                invoice=invoice,
+                lines=call.all("line_item", owner=invoice["id"]),
+                waits=paying.awaits_customer(call, invoice),
+                payable=invoice["status"] in {"open", "uncollectible"},
+                cards=CARDS,
+                note=request.query_params.get("note", ""),
+                money=lambda amount: shown(amount, invoice["currency"]),
+                base=f"{self._public_url()}/stripe/i/{invoice['_token']}",
+            )
+        )
+
+    async def _pdf(self, request: Request) -> Response:
+        opened = self._open(request)
+        if opened is None:
+            return PlainTextResponse("No such invoice.", 404)
+        call, invoice = opened
+        lines = [f"Invoice {invoice['number']}", f"Status: {invoice['status']}", ""]
+        for line in call.all("line_item", owner=invoice["id"]):
+            amount = shown(line["amount"], line["currency"])
+            lines.append(f"{line['quantity']} x {line['description'] or ''}: {amount}")
+        lines += ["", f"Total: {shown(invoice['total'], invoice['currency'])}"]
+        return Response(document(lines), media_type="application/pdf")
+
+    def _acting(self, act: Act) -> Callable[..., object]:
+        async def handle(request: Request) -> Response:
+            form = parse((await request.body()).decode("utf-8", "replace"))
+            opened = self._open(request)
+            if opened is None:
+                return PlainTextResponse("No such invoice.", 404)
+            call, invoice = opened
+            try:
+                with self._store.transaction(), self._store.savepoint(keeps=_keeps_changes):
+                    note = act(call, invoice, dict(form))
+            except StripeError as refusal:
+                note = refusal.message
+            self._dispatcher.wake()
+            base = f"{self._public_url()}/stripe/i/{invoice['_token']}"
+            return RedirectResponse(f"{base}?note={quote(note)}", 303)
+
+        return handle
+
+
+def _keeps_changes(fault: BaseException) -> bool:
+    return isinstance(fault, StripeError) and fault.keeps_changes
+
+
+def _pay(call: Call, invoice: Json, form: Json) -> str:
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise InvalidRequest("This invoice cannot be paid any more.")
+    card = form.get("payment_method")
+    if card not in WELL_KNOWN:
+        raise BadParameters("Choose one of the test cards.", param="payment_method")
+    method = attach_to(call, card, customer=invoice["customer"])
+    paying.attempt(call, invoice, method, off_session=False)
+    return "Paid. Thank you."
+
+
+def _confirm(call: Call, invoice: Json, _: Json) -> str:
+    paying.confirm(call, invoice)
+    return "Authenticated and paid. Thank you."
+
+
+def _fail(call: Call, invoice: Json, _: Json) -> str:
+    paying.fail_authentication(call, invoice)
+    return "The authentication failed; nothing was charged."

@@ -1,0 +1,28 @@
+"""Ids that look like Stripe's: a prefix, then letters and digits that nobody can guess."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+
+ALPHABET = string.ascii_letters + string.digits
+
+# How long the part after the prefix is, where it is not the usual 24.
+LENGTHS = {"cus_": 14, "prod_": 14, "req_": 14}
+
+
+def fresh(prefix: str) -> str:
+    """Returns a new id, such as ``in_1TGn…``."""
+    return prefix + random_text(LENGTHS.get(prefix, 24))
+
+
+def random_text(length: int) -> str:
+    """Returns letters and digits from the system's randomness."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def account_id(key: str) -> str:
+    """Returns the account that a secret key opens: always the same one, and not the key."""
+    digest = hashlib.sha256(key.encode()).digest()
+    return "acct_" + "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:16])

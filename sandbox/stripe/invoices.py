@@ -1,0 +1,326 @@
+"""Invoices: creating, reading, changing and listing them. Their lives are in other files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from sandbox.store import Json, equal
+from sandbox.stripe import ids
+from sandbox.stripe.accounts import DEFAULT_COUNTRY, DEFAULT_CURRENCY
+from sandbox.stripe.call import Call
+from sandbox.stripe.customers import living
+from sandbox.stripe.errors import BadParameters, InvalidRequest
+from sandbox.stripe.invoice_amounts import recompute
+from sandbox.stripe.invoice_lines import draw_pending, pending_items
+from sandbox.stripe.lists import page
+from sandbox.stripe.operations import Operation, operation
+from sandbox.stripe.params import (
+    Bool,
+    Clearable,
+    CreatedPage,
+    Currency,
+    Hash,
+    Int,
+    Metadata,
+    NoParams,
+    Params,
+    Text,
+    Texts,
+)
+from sandbox.stripe.tax_rates import chosen
+from sandbox.stripe.updates import given_fields
+from sandbox.stripe.views import view
+
+HOUR_S = 3600
+DAY_S = 86400
+MAX_FOOTER = 5000
+
+_LEFT_OUT = frozenset(
+    {
+        "account_tax_ids", "application_fee_amount", "automatic_tax", "customer_account",
+        "default_source", "discounts", "from_invoice", "issuer", "number", "on_behalf_of",
+        "rendering", "shipping_cost", "shipping_details", "statement_descriptor", "transfer_data",
+    }
+)  # fmt: skip
+
+
+class CustomField(Hash):
+    """A name and a value printed on the invoice."""
+
+    name: Text
+    value: Text
+
+
+class PaymentSettings(Hash):
+    """How the invoice may be paid."""
+
+    payment_method_types: Texts | None = None
+
+
+def _listed(value: object) -> object:
+    return [] if value == "" else value
+
+
+class InvoiceFields(Params):
+    """What creating and updating share."""
+
+    beyond = _LEFT_OUT
+    auto_advance: Bool | None = None
+    automatically_finalizes_at: Int | None = None
+    collection_method: Literal["charge_automatically", "send_invoice"] | None = None
+    custom_fields: Annotated[list[CustomField] | None, BeforeValidator(_listed)] = None
+    days_until_due: Int | None = None
+    default_payment_method: Clearable | None = None
+    default_tax_rates: Texts | None = None
+    description: Clearable | None = None
+    due_date: Int | None = None
+    effective_at: Int | None = None
+    footer: Clearable | None = None
+    metadata: Metadata | None = None
+    payment_settings: PaymentSettings | None = None
+
+
+class CreateInvoice(InvoiceFields):
+    """POST /v1/invoices."""
+
+    beyond = _LEFT_OUT | {"subscription"}
+    customer: Text
+    currency: Currency | None = None
+    pending_invoice_items_behavior: Literal["exclude", "include"] = "exclude"
+
+
+class UpdateInvoice(InvoiceFields):
+    """POST /v1/invoices/{invoice}."""
+
+
+class ListInvoices(CreatedPage):
+    """GET /v1/invoices."""
+
+    beyond = frozenset({"customer_account", "due_date"})
+    collection_method: Literal["charge_automatically", "send_invoice"] | None = None
+    customer: Text | None = None
+    status: Literal["draft", "open", "paid", "uncollectible", "void"] | None = None
+    subscription: Text | None = None
+
+
+def create(call: Call, params: CreateInvoice) -> Json:
+    """Makes a draft, empty or with the customer's pending items."""
+    customer = living(call, params.customer, param="customer")
+    waiting = params.pending_invoice_items_behavior == "include"
+    pending = pending_items(call, customer["id"]) if waiting else []
+    currency = (params.currency or "").lower() or customer["currency"]
+    if currency is None:
+        currency = pending[0]["currency"] if pending else DEFAULT_CURRENCY
+    invoice = _blank(call, customer, currency)
+    invoice.update(_changes(call, invoice, params))
+    if params.collection_method == "send_invoice" and not (
+        params.days_until_due is not None or params.due_date is not None
+    ):
+        raise BadParameters(
+            "You must pass either `days_until_due` or `due_date` when"
+            " `collection_method=send_invoice`.",
+            param="days_until_due",
+        )
+    call.put(invoice)
+    draw_pending(call, invoice, [item for item in pending if item["currency"] == currency])
+    invoice.update(recompute(call, invoice))
+    return view(call, call.create(invoice, "invoice.created"))
+
+
+def snapshot(customer: Json) -> Json:
+    """Returns what an invoice remembers of its customer."""
+    return {
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_shipping": customer["shipping"],
+        "customer_tax_exempt": customer["tax_exempt"],
+    }
+
+
+def _blank(call: Call, customer: Json, currency: str) -> Json:
+    nothing = (
+        "account_tax_ids", "application", "automatically_finalizes_at", "custom_fields",
+        "customer_account", "default_payment_method", "default_source", "description", "due_date",
+        "effective_at", "ending_balance", "footer", "from_invoice", "hosted_invoice_url",
+        "invoice_pdf", "last_finalization_error", "latest_revision", "next_payment_attempt",
+        "number", "on_behalf_of", "parent", "receipt_number", "shipping_cost", "shipping_details",
+        "statement_descriptor", "status_details", "test_clock",
+    )  # fmt: skip
+    no_money = (
+        "amount_due", "amount_overpaid", "amount_paid", "amount_remaining", "amount_shipping",
+        "attempt_count", "post_payment_credit_notes_amount", "pre_payment_credit_notes_amount",
+        "starting_balance", "subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax",
+    )  # fmt: skip
+    return {
+        "id": ids.fresh("in_"),
+        "object": "invoice",
+        **dict.fromkeys(nothing),
+        **dict.fromkeys(no_money, 0),
+        "account_country": DEFAULT_COUNTRY,
+        "account_name": "Sandbox",
+        "attempted": False,
+        "auto_advance": False,
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": False,
+            "liability": None,
+            "provider": None,
+            "status": None,
+        },
+        "billing_reason": "manual",
+        "collection_method": "charge_automatically",
+        "created": call.now,
+        "currency": currency,
+        "customer": customer["id"],
+        **snapshot(customer),
+        "customer_tax_ids": [],
+        "default_tax_rates": [],
+        "discounts": [],
+        "issuer": {"type": "self"},
+        "livemode": call.account.livemode,
+        "metadata": {},
+        "payment_settings": {
+            "default_mandate": None,
+            "payment_method_options": None,
+            "payment_method_types": None,
+        },
+        "period_end": call.now,
+        "period_start": call.now,
+        "rendering": {
+            "amount_tax_display": None,
+            "pdf": {"page_size": "auto"},
+            "template": None,
+            "template_version": None,
+        },
+        "status": "draft",
+        "status_transitions": {
+            "finalized_at": None,
+            "marked_uncollectible_at": None,
+            "paid_at": None,
+            "voided_at": None,
+        },
+        "total_discount_amounts": [],
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": call.now,
+        "_token": None,
+        "_payment_intent": None,
+        "_amount_paid_off_stripe": 0,
+        "_days_until_due": None,
+    }
+
+
+def _changes(call: Call, invoice: Json, params: InvoiceFields) -> Json:
+    given = given_fields(
+        params,
+        invoice,
+        clear=("description", "footer", "default_payment_method"),
+        omit={"customer", "currency", "pending_invoice_items_behavior"},
+    )
+    if len(given.get("footer") or "") > MAX_FOOTER:
+        raise BadParameters(f"Footer must be at most {MAX_FOOTER} characters.", param="footer")
+    if given.get("default_payment_method"):
+        owned_method(call, given["default_payment_method"], invoice, param="default_payment_method")
+    if "default_tax_rates" in given:
+        given["default_tax_rates"] = chosen(
+            call, given["default_tax_rates"], param="default_tax_rates"
+        )
+    if "payment_settings" in given:
+        given["payment_settings"] = invoice["payment_settings"] | (given["payment_settings"] or {})
+    if "custom_fields" in given:
+        given["custom_fields"] = given["custom_fields"] or None
+    if "days_until_due" in given:
+        given["_days_until_due"] = given.pop("days_until_due")
+    return _finalizes_at(call, params) | given
+
+
+def _finalizes_at(call: Call, params: InvoiceFields) -> Json:
+    if params.auto_advance is None:
+        return {}
+    return {"automatically_finalizes_at": call.now + HOUR_S if params.auto_advance else None}
+
+
+def owned_method(call: Call, method_id: str, invoice: Json, *, param: str) -> Json:
+    """Returns a payment method of the invoice's customer, or refuses it."""
+    method = call.find("payment_method", method_id)
+    if method is None or method["customer"] != invoice["customer"]:
+        raise InvalidRequest(
+            f"The customer does not have a payment method with the ID {method_id}. The payment"
+            " method must be attached to the customer.",
+            code="resource_missing",
+            param=param,
+        )
+    return method
+
+
+def retrieve(call: Call, _: NoParams) -> Json:
+    """Answers an invoice."""
+    return view(call, call.load("invoice", call.path["invoice"]))
+
+
+# What may still be changed once an invoice has left the draft.
+_AFTER_FINALIZING = {
+    "open": {
+        "auto_advance", "automatically_finalizes_at", "default_payment_method", "metadata",
+        "payment_settings", "_days_until_due", "due_date", "collection_method",
+    },
+    "uncollectible": {"metadata"},
+    "paid": {"metadata"},
+    "void": {"metadata"},
+}  # fmt: skip
+
+
+def update(call: Call, params: UpdateInvoice) -> Json:
+    """Changes a draft, or the little that may change of a finalised invoice."""
+    invoice = call.load("invoice", call.path["invoice"])
+    changes = _changes(call, invoice, params)
+    if invoice["status"] != "draft":
+        if changes.keys() - _AFTER_FINALIZING[invoice["status"]]:
+            raise not_editable("Finalized invoices can't be updated in this way.")
+        changes.pop("automatically_finalizes_at", None)
+        return view(call, call.change(invoice, changes, "invoice.updated"))
+    changed = invoice | changes
+    return view(call, call.change(invoice, changes | recompute(call, changed), "invoice.updated"))
+
+
+def not_editable(message: str) -> InvalidRequest:
+    """Returns the refusal of a change that comes too late."""
+    return InvalidRequest(message, code="invoice_not_editable")
+
+
+def delete(call: Call, _: NoParams) -> Json:
+    """Deletes a draft; items that it had drawn are gone with it."""
+    invoice = call.load("invoice", call.path["invoice"])
+    if invoice["status"] != "draft":
+        raise not_editable("You can only delete draft invoices.")
+    call.emit("invoice.deleted", invoice)
+    for line in call.all("line_item", owner=invoice["id"]):
+        item = call.find("invoiceitem", line["parent"]["invoice_item_details"]["invoice_item"])
+        call.drop(line)
+        if item:
+            call.drop(item)
+    call.drop(invoice)
+    return {"id": invoice["id"], "object": "invoice", "deleted": True}
+
+
+def listing(call: Call, params: ListInvoices) -> Json:
+    """Answers a page of invoices."""
+    filters = equal(
+        status=params.status,
+        collection_method=params.collection_method,
+        parent__subscription_details__subscription=params.subscription,
+    )
+    return page(call, "invoice", params, url="/v1/invoices", owner=params.customer, filters=filters)
+
+
+OPERATIONS: list[Operation] = [
+    operation("POST", "/v1/invoices", "invoice", CreateInvoice, create),
+    operation("GET", "/v1/invoices", "list:invoice", ListInvoices, listing),
+    operation("GET", "/v1/invoices/{invoice}", "invoice", NoParams, retrieve),
+    operation("POST", "/v1/invoices/{invoice}", "invoice", UpdateInvoice, update),
+    operation("DELETE", "/v1/invoices/{invoice}", "invoice", NoParams, delete),
+]

@@ -1,0 +1,39 @@
+"""Amounts: rounding to minor units and the smallest sums that Stripe charges."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split())
+MAX_AMOUNT = 99_999_999
+
+# Stripe's smallest charge by currency, in minor units; 50 where its table names none.
+MINIMUM = {
+    "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250,
+    "eur": 50, "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200,
+    "nok": 300, "nzd": 50, "pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000, "usd": 50,
+}  # fmt: skip
+
+
+def minimum(currency: str) -> int:
+    """Returns the smallest sum that is charged in a currency."""
+    return MINIMUM.get(currency, 50)
+
+
+def whole(amount: Decimal) -> int:
+    """Rounds to minor units, half up (away from zero)."""
+    return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def plain(amount: Decimal) -> str:
+    """Writes a decimal as Stripe does: no exponent, no trailing zeros."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def shown(amount: int, currency: str) -> str:
+    """Writes an amount for people, such as ``19.99 EUR``."""
+    if currency in ZERO_DECIMAL:
+        return f"{amount} {currency.upper()}"
+    sign, units = ("-" if amount < 0 else ""), abs(amount)
+    return f"{sign}{units // 100}.{units % 100:02d} {currency.upper()}"
