@@ -90,5 +90,8 @@ def pool(
         min_size=min_size,
         max_size=max_size,
         name=application_name,
+        # Give up early; whoever asks next starts anew. The library's back-off would otherwise
+        # let minutes pass after a long outage.
+        reconnect_timeout=2,
         open=False,
     )

@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _SWEEP_S = 0.2
+_LARGEST_VERSION = 2**63 - 1
 
 # The server took nothing and would take it later, or another server would.
 _TRANSIENT = (
@@ -249,11 +250,15 @@ def _nothing(bodies: Sequence[Body]) -> list[int]:
 
 
 def _check(events: Iterable[StoredEvent]) -> None:
-    """Refuse what the database could not store, before it spoils a batch of others."""
+    """Refuse what cannot be sent, before it spoils a batch of others."""
     for event in events:
         stream_of(event)
-        if "\x00" in event.topic:
-            raise DataError("a topic holds no NUL")
+        if "\x00" in event.topic or not event.topic.isascii():
+            raise DataError(f"a topic is ASCII without NUL, not {event.topic!r}")
+        if not -_LARGEST_VERSION <= event.originator_version <= _LARGEST_VERSION:
+            raise DataError(f"no version is as large as {event.originator_version}")
+        if not isinstance(event.state, bytes):
+            raise DataError("an event's state is bytes")
 
 
 def _refusal(error: psycopg.Error) -> DatabaseError:

@@ -10,7 +10,6 @@ from uuid import UUID
 import psycopg
 import uvloop
 from eventsourcing.persistence import StoredEvent
-from psycopg_pool import PoolTimeout
 
 from eventlog import reading
 from eventlog.appending import AppendSession
@@ -23,6 +22,7 @@ from eventlog.reading import Connection, Recorded
 T = TypeVar("T")
 
 _READ_PAUSE_S = 0.1
+_POOL_WAIT_S = 1.0
 
 
 class Log:
@@ -266,14 +266,12 @@ class Log:
                 raise LogClosed("the event log is closed")
             left_s = max(deadline_s - time.monotonic(), 0.001)
             try:
-                async with self._readers.connection(timeout=left_s) as connection:
-                    return await question(connection)
-            except PoolTimeout:
-                raise LogUnavailable("no connection") from None
+                async with self._readers.connection(timeout=min(left_s, _POOL_WAIT_S)) as session:
+                    return await question(session)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if time.monotonic() > deadline_s:
+                if time.monotonic() >= deadline_s:
                     raise LogUnavailable(type(error).__name__) from None
-                await asyncio.sleep(_READ_PAUSE_S)
+            await asyncio.sleep(_READ_PAUSE_S)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

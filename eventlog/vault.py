@@ -44,7 +44,7 @@ class Vault:
             raise VaultError("not a sealed text")
         try:
             opened = self._derived(context).decrypt(sealed.removeprefix(_VERSION))
-        except InvalidToken:
+        except (InvalidToken, ValueError):
             raise VaultError("sealed with another key, for another context, or damaged") from None
         return opened.decode()
 

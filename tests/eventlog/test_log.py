@@ -1,29 +1,34 @@
-from uuid import uuid4
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
 
+import psycopg
 import pytest
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import DatabaseError, DataError, IntegrityError, StoredEvent
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from eventlog.errors import Conflict
+from eventlog.bodies import Body
+from eventlog.errors import BodyDamaged, Conflict, LogClosed
 from eventlog.log import Log
+from eventlog.verify import verify
 from tests.eventlog.factory import stored
 
-
-@pytest.fixture
-def log(database):
-    log = Log.open(database)
-    yield log
-    log.close()
+_STREAMS = [uuid4() for _ in range(4)]
 
 
-def test_events_come_back_as_they_were_recorded(log):
+def test_events_come_back_as_they_were_recorded(log: Log) -> None:
     first, second = uuid4(), uuid4()
-    events = [stored(first, 1), stored(first, 2, state=b"\x00\xff"), stored(second, 1)]
+    events = [stored(first, 1), stored(second, 1), stored(first, 2, state=b"\x00\xff")]
     assert log.append(events) == [1, 2, 3]
-    assert [event.stored() for event in log.stream(first)] == events[:2]
+    assert [event.stored() for event in log.stream(first)] == [events[0], events[2]]
     assert [event.position for event in log.read(0, 10)] == [1, 2, 3]
+    assert log.head() == 3
 
 
-def test_a_version_that_is_taken_is_a_conflict_that_names_the_stream(log):
+def test_a_version_that_is_taken_is_a_conflict_that_names_the_stream(log: Log) -> None:
     stream = uuid4()
     log.append([stored(stream, 1)])
     with pytest.raises(Conflict) as caught:
@@ -31,3 +36,197 @@ def test_a_version_that_is_taken_is_a_conflict_that_names_the_stream(log):
     assert (caught.value.stream, caught.value.offered, caught.value.recorded) == (stream, 1, 1)
     assert isinstance(caught.value, IntegrityError)
     assert log.head() == 1
+
+
+@pytest.mark.parametrize("version", [0, 2, -1])
+def test_a_stream_starts_at_one(log: Log, version: int) -> None:
+    with pytest.raises(Conflict):
+        log.append([stored(version=version)])
+    assert log.head() == 0
+
+
+def test_a_version_cannot_be_left_out(log: Log) -> None:
+    stream = uuid4()
+    with pytest.raises(Conflict):
+        log.append([stored(stream, 1), stored(stream, 3)])
+    assert not log.exists(stream)
+
+
+def test_a_stream_can_be_read_in_part(log: Log) -> None:
+    stream = uuid4()
+    log.append([stored(stream, version) for version in range(1, 6)])
+
+    def versions(**bounds: int | bool) -> list[int]:
+        return [event.originator_version for event in log.stream(stream, **bounds)]  # type: ignore[arg-type]
+
+    assert versions(after_version=3) == [4, 5]
+    assert versions(after_version=1, up_to_version=3) == [2, 3]
+    assert versions(newest_first=True, limit=2) == [5, 4]
+
+
+def test_many_streams_are_read_together(log: Log) -> None:
+    streams = [uuid4() for _ in range(3)]
+    log.append([stored(streams[0], 1), stored(streams[1], 1), stored(streams[0], 2)])
+    found = log.streams(streams)
+    assert {stream: len(events) for stream, events in found.items()} == {
+        streams[0]: 2,
+        streams[1]: 1,
+        streams[2]: 0,
+    }
+
+
+def test_the_log_is_read_by_topic_and_in_pieces(log: Log) -> None:
+    log.append([stored(topic="a"), stored(topic="b"), stored(topic="a"), stored(topic="c")])
+    assert [event.position for event in log.read(0, 10, topics=["a", "c"])] == [1, 3, 4]
+    assert [event.position for event in log.read(1, 2)] == [2, 3]
+    assert [event.position for event in log.read(0, 10, up_to_position=2)] == [1, 2]
+
+
+def test_nothing_is_recorded_with_nothing(log: Log) -> None:
+    assert log.append([]) == []
+    with pytest.raises(ValueError, match="body"):
+        log.append([], [Body.of(b"alone", None)])
+
+
+def test_what_the_database_cannot_hold_is_refused_before_it_is_sent(log: Log) -> None:
+    unfit = [stored(topic="a\x00b"), stored(topic="\ud800"), stored(version=2**64)]
+    for event in unfit:
+        with pytest.raises(DataError):
+            log.append([event])
+    with pytest.raises(TypeError, match="UUID"):
+        log.append([StoredEvent("no-uuid", 1, "Happened", b"")])
+    assert log.append([stored()]) == [1]
+
+
+def test_an_append_that_the_database_refuses_fails_alone(database: str) -> None:
+    bad_body = Body(sha256=b"short", tenant=None, data=b"")
+
+    async def scenario() -> list[list[int] | BaseException]:
+        log = await Log.open_async(database)
+        results = await asyncio.gather(
+            log.append_async([stored()]),
+            log.append_async([stored()], [bad_body]),
+            log.append_async([stored()]),
+            return_exceptions=True,
+        )
+        await log.close_async()
+        return results
+
+    first, bad, last = asyncio.run(scenario())
+    assert (first, last) == ([1], [2])
+    assert isinstance(bad, DatabaseError)
+
+
+def test_a_body_is_kept_with_its_event_and_never_without(log: Log, database: str) -> None:
+    tenant, stream = uuid4(), uuid4()
+    kept, lost = Body.of(b"kept" * 1000, tenant), Body.of(b"lost", tenant)
+    log.append([stored(stream, 1)], [kept])
+    with pytest.raises(Conflict):
+        log.append([stored(stream, 1)], [lost])
+    assert log.body(kept.sha256) == kept.data
+    assert log.body(lost.sha256) is None
+    with psycopg.connect(database) as connection:
+        row = connection.execute("SELECT octet_length(bytes) FROM eventlog.bodies").fetchone()
+        assert row is not None
+        assert row[0] < 100
+
+
+def test_erasing_a_tenant_leaves_the_same_bytes_of_another(log: Log, database: str) -> None:
+    one, other = uuid4(), uuid4()
+    shared = [Body.of(b"same", tenant) for tenant in (one, other, one, None, None)]
+    own = Body.of(b"own", one)
+    log.append([stored()], [*shared, own])
+    assert log.erase_bodies(one) == 2
+    assert log.bodies([shared[0].sha256, own.sha256]) == {shared[0].sha256: b"same"}
+    assert log.erase_bodies(other) == 1
+    assert log.body(shared[0].sha256) == b"same"  # nobody's copy
+    assert verify(database).is_sound
+
+
+def test_a_damaged_body_is_not_passed_off_as_the_original(log: Log, database: str) -> None:
+    body = Body.of(b"fine", None)
+    log.append([stored()], [body])
+    for damage in (b"\x00fake", b"\x01fake"):
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("UPDATE eventlog.bodies SET bytes = %s", [damage])
+        with pytest.raises(BodyDamaged):
+            log.body(body.sha256)
+
+
+def test_a_closed_log_says_so(database: str) -> None:
+    log = Log.open(database)
+    log.append([stored()])
+    log.close()
+    log.close()
+    with pytest.raises(LogClosed):
+        log.append([stored()])
+    with pytest.raises(LogClosed):
+        log.head()
+
+
+def test_blocking_the_log_s_own_loop_is_refused(database: str) -> None:
+    async def scenario() -> None:
+        log = await Log.open_async(database)
+        with pytest.raises(RuntimeError, match="_async"):
+            log.head()
+        await log.close_async()
+
+    asyncio.run(scenario())
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.lists(st.tuples(st.sampled_from(_STREAMS), st.integers(1, 4)), max_size=4)))
+def test_an_append_is_recorded_whole_or_refused_whole(
+    log: Log, appends: list[list[tuple[UUID, int]]]
+) -> None:
+    """Against a model: every stream is 1, 2, 3, …, and an append that is not changes nothing."""
+    offset = log.head()
+    fresh = {stream: uuid4() for stream in _STREAMS}
+    model: dict[UUID, int] = dict.fromkeys(fresh.values(), 0)
+    recorded: list[StoredEvent] = []
+    for append in appends:
+        events = [stored(fresh[stream], version) for stream, version in append]
+        after = dict(model)
+        fits = True
+        for event in events:
+            stream = UUID(str(event.originator_id))
+            fits = fits and event.originator_version == after[stream] + 1
+            after[stream] = event.originator_version
+        if fits:
+            first = offset + len(recorded) + 1
+            assert log.append(events) == list(range(first, first + len(events)))
+            model, recorded = after, [*recorded, *events]
+        else:
+            with pytest.raises(Conflict):
+                log.append(events)
+    assert [event.stored() for event in log.read(offset, 1000)] == recorded
+
+
+def test_the_same_version_offered_at_once_is_recorded_once(log: Log) -> None:
+    stream, barrier = uuid4(), threading.Barrier(20)
+
+    def offer(nr: int) -> list[int] | Conflict:
+        barrier.wait()
+        try:
+            return log.append([stored(stream, 1, state=b"%d" % nr)])
+        except Conflict as conflict:
+            return conflict
+
+    with ThreadPoolExecutor(20) as threads:
+        results = list(threads.map(offer, range(20)))
+    assert [result for result in results if isinstance(result, list)] == [[1]]
+    assert log.append([stored(stream, 2)]) == [2]
+
+
+@pytest.fixture
+def _no_stray_threads() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+@pytest.mark.usefixtures("_no_stray_threads")
+def test_a_closed_log_leaves_no_thread_behind(database: str) -> None:
+    Log.open(database).close()

@@ -13,9 +13,7 @@ async def until(condition: Callable[[], object], *, timeout_s: float = 10) -> No
         await asyncio.sleep(_POLL_S)
 
 
-async def until_async(
-    condition: Callable[[], Awaitable[object]], *, timeout_s: float = 10
-) -> None:
+async def until_async(condition: Callable[[], Awaitable[object]], *, timeout_s: float = 10) -> None:
     """Return when the awaited condition holds; fail at the deadline."""
     deadline_s = time.monotonic() + timeout_s
     while not await condition():
