@@ -14,6 +14,11 @@ from domain.commands import SetConnection
 from domain.errors import Contradiction
 
 
+def secret_context(app_id: UUID, name: str) -> str:
+    """Name what a connection's secrets are sealed for, so that they open nowhere else."""
+    return f"connection:{app_id}:{name}"
+
+
 class ConnectionEvent(Fact):
     """The root of a connection's facts."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Final
-from uuid import UUID
 
 from domain import invoice_events as e
 from domain import status
@@ -335,8 +334,3 @@ class _Word:
         self.by = by
         self.at = at
         self.body = body
-
-
-def believes(view: InvoiceView, *, app_id: UUID, connection_id: UUID) -> bool:
-    """Tell whether metadata that names this invoice came in where it belongs."""
-    return view.app_id == app_id and view.connection_id == connection_id

@@ -51,6 +51,7 @@ class ProviderEventParked(ProviderEventFact):
     """It could not be applied; `retry` says whether it will be tried again."""
 
     TOPIC: ClassVar[str] = "provider_event.parked"
+    app_id: UUID
     reason: str
     retry: bool
 
@@ -91,7 +92,14 @@ class ProviderEvent(Root):
     def park(self, reason: str, *, retry: bool, at: datetime, by: str) -> None:
         """Say why it could not be applied; an applied one stays applied."""
         if not self.applied:
-            self.remember(ProviderEventParked, at=at, by=by, reason=reason, retry=retry)
+            self.remember(
+                ProviderEventParked,
+                at=at,
+                by=by,
+                app_id=self.received.app_id,
+                reason=reason,
+                retry=retry,
+            )
 
     def take_in(self, event: ProviderEventFact) -> None:
         """Assign what the fact says; runs again on every replay."""

@@ -1,0 +1,195 @@
+"""Apply webhooks: follow what was received, decide, append. What needs a call becomes work.
+
+Appends are conditional on versions, so a batch that is handled again after a crash finds its
+entries applied and leaves them alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import orjson
+import structlog
+
+from domain.base import Fact, Root
+from domain.gateway import ProviderInvoice
+from domain.invoice import Effect, Invoice
+from domain.provider_event import ProviderEvent, ProviderEventReceived
+from eventlog.bodies import Body
+from eventlog.codec import Codec
+from eventlog.errors import Conflict
+from eventlog.follower import Cursor, Follower
+from eventlog.log import Log
+from eventlog.reading import Recorded
+from workers.providers.stripe_objects import APP, to_invoice
+
+NAME: Final = "apply"
+_TRIES: Final = 5
+
+_log = structlog.get_logger("billhook.apply")
+
+AnyRoot = TypeVar("AnyRoot", bound=Root)
+
+
+class Unreadable(Exception):
+    """The payload is not what its type promises."""
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A received event together with what it says, if it speaks of an invoice."""
+
+    entry: ProviderEventReceived
+    snapshot: ProviderInvoice | None
+    trouble: str | None
+
+
+class Applier:
+    """Decides what each received event does, a batch at a time."""
+
+    def __init__(self, log: Log, *, now: Callable[[], datetime]) -> None:
+        self._log = log
+        self._codec = Codec()
+        self._now = now
+
+    async def handle(self, _cursor: Cursor, batch: Sequence[Recorded]) -> None:
+        """Apply a batch; events of one invoice in their order, invoices beside each other."""
+        received = [self._codec.decode(recorded) for recorded in batch]
+        entries = [event for event in received if isinstance(event, ProviderEventReceived)]
+        words = await self._read(entries)
+        groups: dict[UUID, list[_Word]] = defaultdict(list)
+        for word in words:
+            groups[word.entry.invoice_id or word.entry.originator_id].append(word)
+        known = await self._load(groups)
+        await asyncio.gather(
+            *(self._apply_group(key, group, known) for key, group in groups.items())
+        )
+
+    async def _read(self, entries: Iterable[ProviderEventReceived]) -> list[_Word]:
+        entries = list(entries)
+        bodies = await self._log.bodies_async({bytes.fromhex(entry.body) for entry in entries})
+        return [_word(entry, bodies.get(bytes.fromhex(entry.body))) for entry in entries]
+
+    async def _load(self, groups: dict[UUID, list[_Word]]) -> dict[UUID, list[Recorded]]:
+        wanted = set(groups)
+        wanted.update(word.entry.originator_id for group in groups.values() for word in group)
+        return await self._log.streams_async(wanted)
+
+    async def _apply_group(
+        self, key: UUID, group: list[_Word], known: dict[UUID, list[Recorded]]
+    ) -> None:
+        for _ in range(_TRIES):
+            events, bodies = self._decide(key, group, known)
+            if not events:
+                return
+            try:
+                await self._log.append_async(
+                    [self._codec.encode(event) for event in events], bodies
+                )
+            except Conflict:
+                known = await self._load({key: group})
+            else:
+                return
+        raise RuntimeError(f"others kept changing invoice {key}")
+
+    def _decide(
+        self, key: UUID, group: list[_Word], known: dict[UUID, list[Recorded]]
+    ) -> tuple[list[Fact], list[Body]]:
+        invoice = self._rebuild(Invoice, known.get(key, []))
+        facts: list[Fact] = []
+        bodies: list[Body] = []
+        for word in group:
+            entry = self._rebuild(ProviderEvent, known.get(word.entry.originator_id, []))
+            if entry is None or entry.applied or entry.parked:
+                continue
+            bodies += self._apply(word, entry, invoice)
+            facts += [fact for root in (invoice, entry) if root for fact in _pending(root)]
+        return facts, bodies
+
+    def _apply(self, word: _Word, entry: ProviderEvent, invoice: Invoice | None) -> list[Body]:
+        at, by = self._now(), "apply"
+        if word.trouble is not None:
+            entry.park(word.trouble, retry=False, at=at, by=by)
+            return []
+        snapshot = word.snapshot
+        if snapshot is None:
+            entry.record_applied([], at=at, by=by)
+            return []
+        doubt = _disbelief(word.entry, snapshot, invoice)
+        if invoice is None or doubt is not None:
+            entry.park(doubt or "unknown invoice", retry=False, at=at, by=by)
+            return []
+        body = Body.of(snapshot.raw, invoice.view.tenant_id)
+        effect = invoice.record_provider_state(
+            snapshot,
+            source="webhook",
+            by=f"webhook:{word.entry.provider_event_id}",
+            at=at,
+            body=body.sha256.hex(),
+            provider_type=word.entry.type,
+        )
+        if effect is Effect.FETCH:
+            entry.park("the provider must be asked", retry=True, at=at, by=by)
+        else:
+            entry.record_applied([effect_of(invoice.id, effect)], at=at, by=by)
+        return [body] if effect is Effect.CHANGED else []
+
+    def _rebuild(self, kind: type[AnyRoot], stream: Sequence[Recorded]) -> AnyRoot | None:
+        root: Any = None
+        for recorded in stream:
+            root = self._codec.decode(recorded).mutate(root)  # type: ignore[attr-defined]
+        return root if isinstance(root, kind) else None
+
+
+def effect_of(invoice_id: UUID, effect: Effect) -> dict[str, str]:
+    """Write an effect down as ProviderEventApplied carries it."""
+    return {"invoice": str(invoice_id), "effect": str(effect)}
+
+
+def _pending(root: Root) -> list[Fact]:
+    return [event for event in root.collect_events() if isinstance(event, Fact)]
+
+
+def _disbelief(
+    entry: ProviderEventReceived, snapshot: ProviderInvoice, invoice: Invoice | None
+) -> str | None:
+    """Say why metadata that names one of our invoices is not believed."""
+    named = snapshot.metadata.get(APP)
+    if named is not None and named != str(entry.app_id):
+        return "belongs elsewhere: its metadata names another app"
+    if invoice is None:
+        return "unknown invoice"
+    view = invoice.view
+    if (view.app_id, view.connection_id) != (entry.app_id, entry.connection_id):
+        return "belongs elsewhere: its invoice has another app or connection"
+    return None
+
+
+def _word(entry: ProviderEventReceived, stored: bytes | None) -> _Word:
+    """Read a payload; one that can't be read is parked with the reason, never skipped."""
+    if entry.object_type != "invoice":
+        return _Word(entry, None, None)
+    if stored is None:
+        return _Word(entry, None, "its payload was erased")
+    try:
+        payload = orjson.loads(stored)
+        snapshot = to_invoice(
+            payload["data"]["object"],
+            as_of=payload["created"],
+            deleted=entry.type == "invoice.deleted",
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return _Word(entry, None, f"unreadable: {type(error).__name__}: {error}")
+    return _Word(entry, snapshot, None)
+
+
+def apply_follower(dsn: str, log: Log, *, now: Callable[[], datetime]) -> Follower:
+    """Make the follower that applies what webhooks brought."""
+    applier = Applier(log, now=now)
+    return Follower(dsn, NAME, applier.handle, topics=(ProviderEventReceived.TOPIC,))

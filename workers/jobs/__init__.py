@@ -1,0 +1,1 @@
+"""Jobs: plain functions that may run twice, late, or beside themselves."""

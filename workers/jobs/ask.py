@@ -1,0 +1,51 @@
+"""Apply a webhook that can't be judged by itself: ask the provider how things stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from domain.billing import Billing
+from domain.gateway import PaymentGateway
+from domain.invoice import Effect, Invoice
+from domain.provider_event import ProviderEvent
+from eventlog.bodies import Body
+
+
+def apply_by_asking(
+    provider_event_id: UUID,
+    *,
+    billing: Billing,
+    gateway_of: Callable[[UUID, str], PaymentGateway],
+    now: Callable[[], datetime],
+) -> None:
+    """Fetch the invoice, let it take that in, and close the inbox's entry."""
+    entry = billing.get(ProviderEvent, provider_event_id)
+    if entry.applied:
+        return
+    received = entry.received
+    assert received.invoice_id is not None, "only events of known invoices are asked about"  # noqa: S101 - apply parks others
+    invoice = billing.get(Invoice, received.invoice_id)
+    if invoice.view.settling:
+        effect = Effect.DEFERRED
+    else:
+        gateway = gateway_of(received.app_id, received.connection)
+        answer = gateway.fetch_invoice(received.object_id)
+        body = Body.of(answer.raw, invoice.view.tenant_id)
+        effect = billing.record_provider_state(
+            invoice.id,
+            answer,
+            source="answer",
+            by=f"webhook:{received.provider_event_id}",
+            at=now(),
+            body=body.sha256.hex(),
+            bodies=[body],
+        )
+    effects = [{"invoice": str(invoice.id), "effect": str(effect)}]
+    at = now()
+    billing.change(
+        ProviderEvent,
+        provider_event_id,
+        lambda known: known.record_applied(effects, at=at, by="worker"),
+    )

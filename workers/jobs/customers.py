@@ -1,0 +1,80 @@
+"""The tenant's customer at the provider, made once per tenant and connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+
+from domain import ids
+from domain.billing import Billing
+from domain.gateway import GatewayRejected, PaymentGateway, ProviderCustomer
+from domain.invoice_view import InvoiceView
+from domain.tenant import Tenant
+from workers.jobs.refusals import Refused
+
+
+class Bodies(Protocol):
+    """Where personal data is kept."""
+
+    def body(self, sha256: bytes) -> bytes | None:
+        """Return a body's bytes; None once it was erased."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerDesk:
+    """Finds or makes customers."""
+
+    billing: Billing
+    gateway: PaymentGateway
+    bodies: Bodies
+    now: Callable[[], datetime]
+
+    def customer_of(self, view: InvoiceView) -> ProviderCustomer:
+        """Fetch the customer that pays this invoice; one that is gone is refused by name."""
+        if view.tenant_id is None:
+            raise Refused(code="tenant_unknown", message="The invoice has no tenant.")
+        aggregate_id = ids.for_tenant(view.app_id, view.tenant_id)
+        tenant = self.billing.get(Tenant, aggregate_id)
+        customer_id = tenant.customers.get(view.connection)
+        if customer_id is None:
+            customer_id = self._make(tenant, view)
+        try:
+            customer = self.gateway.find_customer(customer_id)
+        except GatewayRejected as error:
+            raise Refused.from_gateway(error, path="tenantUuid") from error
+        if customer.deleted:
+            raise Refused(
+                code="customer_deleted",
+                message=f"The provider's customer {customer_id} was deleted.",
+                path="tenantUuid",
+            )
+        return customer
+
+    def _make(self, tenant: Tenant, view: InvoiceView) -> str:
+        at = self.now()
+        started = self.billing.change(
+            Tenant, tenant.id, lambda known: known.start_customer(view.connection, at=at)
+        )
+        key, person = started.starting[view.connection]
+        customer_id = self.gateway.create_customer(
+            {"billhook_app": str(view.app_id), "billhook_tenant": str(view.tenant_id)},
+            contact=self._contact(person),
+            key=key,
+        )
+        linked = self.billing.change(
+            Tenant,
+            tenant.id,
+            lambda known: known.link_customer(view.connection, customer_id, at=self.now()),
+        )
+        return linked.customers[view.connection]
+
+    def _contact(self, person: str | None) -> dict[str, Any]:
+        stored = None if person is None else self.bodies.body(bytes.fromhex(person))
+        if stored is None:
+            return {}
+        known = orjson.loads(stored)
+        return {name: known[name] for name in ("name", "email") if known.get(name)}

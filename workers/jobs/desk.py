@@ -1,0 +1,73 @@
+"""What the steps of settling an invoice share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.billing import Billing
+from domain.gateway import PaymentGateway, ProviderInvoice
+from domain.invoice import Invoice
+from domain.invoice_view import InvoiceView
+from eventlog.bodies import Body
+from workers.jobs.customers import CustomerDesk
+
+# Stripe forgets keys after 24 h at the earliest; an hour is left for clocks and slow calls.
+KEY_LIFE: Final = timedelta(hours=23)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What the job works with. `alive` is called between steps: it is still being worked on."""
+
+    billing: Billing
+    gateway: PaymentGateway
+    customers: CustomerDesk
+    now: Callable[[], datetime]
+    alive: Callable[[], None]
+
+    def key_expired(self, invoice: Invoice, step: str) -> bool:
+        """Tell whether the provider may have forgotten a step's key, so that we must look first."""
+        return invoice.step_age(step, at=self.now()) >= KEY_LIFE
+
+
+def start(
+    invoice: Invoice,
+    step: str,
+    desk: Desk,
+    *,
+    attempt: int = 1,
+    plan: dict[str, str] | None = None,
+) -> Invoice:
+    """Remember a step, its key and what it was planned with, before its first call."""
+    at = desk.now()
+    return desk.billing.change(
+        Invoice,
+        invoice.id,
+        lambda known: known.start_step(step, at=at, attempt=attempt, plan=plan),
+    )
+
+
+def record(
+    invoice: Invoice, answer: ProviderInvoice, desk: Desk, *, source: str, charging: bool = False
+) -> Invoice:
+    """Remember an answer and, in the same append, that charging starts if it does."""
+    at = desk.now()
+    body = Body.of(answer.raw, invoice.view.tenant_id)
+
+    def decide(known: Invoice) -> None:
+        known.record_provider_state(
+            answer, source=source, by="worker", at=at, charging=charging, body=body.sha256.hex()
+        )
+        if charging and known.view.settling:
+            known.start_step("pay", at=at)
+
+    return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+
+
+def object_id(view: InvoiceView) -> str:
+    """Name the provider's object; steps after the first have one."""
+    assert view.provider_object_id is not None, "no provider object before its creation"  # noqa: S101 - STYLE: assert what must hold
+    return view.provider_object_id

@@ -1,0 +1,114 @@
+"""Settle an invoice: open it at the provider, fill it, check it, finalise it, charge it.
+
+Each step's key is recorded before its first call and each id before the next call, so the job may
+die between any two lines, run twice, or run a day late: it goes on where the log says it is. A key
+older than the provider's memory is not trusted; what it may have made is looked up first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from domain.gateway import GatewayRejected, GatewayUnavailable, ProviderInvoice, ProviderPayment
+from domain.invoice import Invoice
+from workers.jobs.desk import Desk, object_id, record, start
+from workers.jobs.opening import open_and_fill
+from workers.jobs.refusals import Refused
+
+
+def settle_invoice(invoice_id: UUID, desk: Desk) -> None:
+    """Take the invoice as far as its provider lets it; raises GatewayUnavailable to come back."""
+    invoice = desk.billing.get(Invoice, invoice_id)
+    if not invoice.view.settling:
+        return
+    try:
+        _take_steps(invoice, desk)
+    except Refused as refusal:
+        _discard(invoice_id, desk, refusal)
+
+
+def _take_steps(invoice: Invoice, desk: Desk) -> None:
+    if "discard" in invoice.view.steps:
+        raise Refused.from_plan(invoice.view.steps["discard"].plan)
+    if "finalize" not in invoice.view.steps:
+        invoice = open_and_fill(invoice, desk)
+    if invoice.view.status == "requested":
+        invoice = _finalize(invoice, desk)
+    if invoice.view.settling:
+        _pay(invoice, desk)
+
+
+def _finalize(invoice: Invoice, desk: Desk) -> Invoice:
+    desk.alive()
+    at_provider = object_id(invoice.view)
+    try:
+        answer = desk.gateway.finalize_invoice(at_provider, key=invoice.view.steps["finalize"].key)
+    except GatewayRejected as error:
+        answer = _trust_status(at_provider, desk, error)
+    has_method = invoice.view.steps["create"].plan["method"] != ""
+    return record(invoice, answer, desk, source="answer", charging=has_method)
+
+
+def _trust_status(at_provider: str, desk: Desk, error: GatewayRejected) -> ProviderInvoice:
+    """Tell a second finalisation, which is refused but harmless, from a real refusal."""
+    if error.missing:
+        raise Refused.from_gateway(error) from error
+    answer = desk.gateway.fetch_invoice(at_provider)
+    if answer.state == "draft":
+        raise Refused.from_gateway(error) from error
+    return answer
+
+
+def _pay(invoice: Invoice, desk: Desk) -> None:
+    desk.alive()
+    view = invoice.view
+    at_provider = object_id(view)
+    if "pay" not in view.steps:
+        invoice = start(invoice, "pay", desk)
+    late = desk.key_expired(invoice, "pay")
+    answer = desk.gateway.fetch_invoice(at_provider) if late else None
+    if answer is None or _untried(answer):
+        answer = _charge(invoice, desk)
+    after = record(invoice, answer, desk, source="answer")
+    if after.view.settling:
+        raise GatewayUnavailable(f"after paying, {at_provider} is still {answer.state}")
+
+
+def _untried(answer: ProviderInvoice) -> bool:
+    return answer.state == "open" and (answer.payment is None or answer.payment.state == "open")
+
+
+def _charge(invoice: Invoice, desk: Desk) -> ProviderInvoice:
+    """Move the money. A refusal is asked about: only the payment says what the customer can do."""
+    at_provider = object_id(invoice.view)
+    try:
+        return desk.gateway.pay_invoice(
+            at_provider,
+            off_session=invoice.view.request["off_session"],
+            key=invoice.view.steps["pay"].key,
+        )
+    except GatewayRejected as error:
+        answer = desk.gateway.fetch_invoice(at_provider)
+        return answer if not _untried(answer) else replace(answer, payment=_refused(answer, error))
+
+
+def _refused(answer: ProviderInvoice, error: GatewayRejected) -> ProviderPayment:
+    return ProviderPayment(
+        id=answer.payment.id if answer.payment else "",
+        state="failed",
+        amount_minor=answer.total_minor,
+        code=error.code,
+        decline_code=error.decline_code,
+        message=error.message,
+    )
+
+
+def _discard(invoice_id: UUID, desk: Desk, refusal: Refused) -> None:
+    """Leave nothing at the provider, then record why. The reason is kept first: we may die here."""
+    invoice = desk.billing.get(Invoice, invoice_id)
+    if invoice.view.provider_object_id is not None:
+        invoice = start(invoice, "discard", desk, plan=refusal.to_plan())
+        desk.gateway.delete_draft(object_id(invoice.view))
+    at = desk.now()
+    desk.billing.change(Invoice, invoice_id, lambda known: refusal.record(known, at=at))

@@ -1,0 +1,1 @@
+"""The gateways: the only place that knows the providers' SDKs."""

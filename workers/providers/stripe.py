@@ -1,0 +1,263 @@
+"""Stripe behind the gateway port, through the official SDK.
+
+One gateway per connection; the SDK's HTTP client keeps a session per thread, so threads may share
+it. Every POST carries our own key: the SDK would otherwise make up a random one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Never, Protocol
+
+import orjson
+import stripe
+
+from domain.gateway import (
+    GatewayMisconfigured,
+    GatewayRejected,
+    GatewayUnavailable,
+    InvoiceDraft,
+    LineDraft,
+    ProviderCustomer,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderPrice,
+)
+from workers.providers import stripe_objects as objects
+
+API_VERSION: Final = "2026-10-28.endive"
+CONNECT_TIMEOUT_S: Final = 3.05
+READ_TIMEOUT_S: Final = 20.0
+NETWORK_RETRIES: Final = 1
+_PAGE: Final = 100
+_TOO_MANY: Final = 429
+_CONFLICT: Final = 409
+_SERVER_FAULT: Final = 500
+# Four levels are Stripe's limit, and this is four.
+_WITH_PAYMENT: Final = ["payments.data.payment.payment_intent"]
+_METHOD_ID_PREFIXES: Final = ("pm_", "card_", "src_", "ba_")
+
+
+class _Answer(Protocol):
+    @property
+    def last_response(self) -> Any: ...  # noqa: ANN401 - the SDK does not export its type
+
+
+class StripeGateway:
+    """One Stripe account in one mode. `api_base` without a trailing slash."""
+
+    def __init__(self, api_key: str, *, api_base: str) -> None:
+        stripe.enable_telemetry = False  # it writes an id below the home folder and sends it
+        self._client = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api_base},
+            stripe_version=API_VERSION,
+            max_network_retries=NETWORK_RETRIES,
+            http_client=stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)),
+        )
+
+    def find_customer(self, customer_id: str) -> ProviderCustomer:
+        """Fetch a customer. Stripe docs: retrieve a customer."""
+        answer = _ask(lambda: self._client.v1.customers.retrieve(customer_id))
+        return objects.to_customer(_json(answer))
+
+    def create_customer(
+        self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
+    ) -> str:
+        """Make a customer. Stripe docs: create a customer."""
+        params: Any = {"metadata": metadata, **contact}
+        answer = _ask(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
+        return str(_json(answer)["id"])
+
+    def find_price(self, price_id: str) -> ProviderPrice:
+        """Fetch a price. Stripe docs: retrieve a price."""
+        return objects.to_price(_json(_ask(lambda: self._client.v1.prices.retrieve(price_id))))
+
+    def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
+        """Open a draft. Stripe docs: create an invoice."""
+        params: Any = _create_params(draft)
+        return self._invoice(
+            lambda: self._client.v1.invoices.create(params, {"idempotency_key": key})
+        )
+
+    def add_lines(
+        self, invoice_id: str, lines: Sequence[LineDraft], *, currency: str, key: str
+    ) -> None:
+        """Add all lines in one call. Stripe docs: bulk add invoice line items."""
+        params: Any = {"lines": [_line_params(line, currency) for line in lines]}
+        _ask(
+            lambda: self._client.v1.invoices.add_lines(invoice_id, params, {"idempotency_key": key})
+        )
+
+    def list_lines(self, invoice_id: str) -> list[ProviderLine]:
+        """Fetch every line, page by page. Stripe docs: retrieve an invoice's line items."""
+        found: list[ProviderLine] = []
+        while True:
+            params: Any = {"limit": _PAGE}
+            if found:
+                params["starting_after"] = found[-1].id
+            page = _json(self._list_page(invoice_id, params))
+            found += [objects.to_line(line) for line in page["data"]]
+            if not page["has_more"]:
+                return found
+
+    def _list_page(self, invoice_id: str, params: Any) -> _Answer:  # noqa: ANN401 - a TypedDict of the SDK
+        return _ask(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
+
+    def finalize_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Number the draft. Stripe docs: finalize an invoice."""
+        return self._invoice(
+            lambda: self._client.v1.invoices.finalize_invoice(
+                invoice_id,
+                {"auto_advance": False, "expand": _WITH_PAYMENT},
+                {"idempotency_key": key},
+            )
+        )
+
+    def pay_invoice(self, invoice_id: str, *, off_session: bool, key: str) -> ProviderInvoice:
+        """Charge it. Stripe docs: pay an invoice."""
+        return self._invoice(
+            lambda: self._client.v1.invoices.pay(
+                invoice_id,
+                {"off_session": off_session, "expand": _WITH_PAYMENT},
+                {"idempotency_key": key},
+            )
+        )
+
+    def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch an invoice with its payment. Stripe docs: retrieve an invoice."""
+        return self._invoice(
+            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": _WITH_PAYMENT})
+        )
+
+    def find_invoices(
+        self, *, customer: str, reference: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """Look through the customer's invoices; Stripe's search lags, its lists do not."""
+        params: Any = {"customer": customer, "created": {"gte": created_after}, "limit": _PAGE}
+        found: list[ProviderInvoice] = []
+        while True:
+            answer = _ask(lambda: self._client.v1.invoices.list(params))
+            page = _json(answer)
+            found += [
+                objects.to_invoice(data, as_of=_asked_at(answer))
+                for data in page["data"]
+                if (data.get("metadata") or {}).get(objects.INVOICE) == reference
+            ]
+            if not page["has_more"]:
+                return found
+            params["starting_after"] = page["data"][-1]["id"]
+
+    def delete_draft(self, invoice_id: str) -> None:
+        """Delete a draft; one that is gone already is what we want."""
+        try:
+            _ask(lambda: self._client.v1.invoices.delete(invoice_id))
+        except GatewayRejected as error:
+            if not error.missing:
+                raise
+
+    def _invoice(self, call: Callable[[], _Answer]) -> ProviderInvoice:
+        answer = _ask(call)
+        return objects.to_invoice(_json(answer), as_of=_asked_at(answer))
+
+
+def _create_params(draft: InvoiceDraft) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "customer": draft.customer,
+        "currency": draft.currency,
+        "auto_advance": False,
+        "collection_method": "charge_automatically",
+        "pending_invoice_items_behavior": "exclude",
+        "metadata": draft.metadata,
+    }
+    optional = {"footer": draft.footer, "description": draft.description}
+    params |= {name: value for name, value in optional.items() if value is not None}
+    if draft.tax_rate_id is not None:
+        params["default_tax_rates"] = [draft.tax_rate_id]
+    method = draft.payment_method
+    if method is not None and method.startswith(_METHOD_ID_PREFIXES):
+        params["default_payment_method"] = method
+    elif method is not None:
+        params["payment_settings"] = {"payment_method_types": [method]}
+    return params
+
+
+def _line_params(line: LineDraft, currency: str) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "quantity": line.quantity,
+        "metadata": {objects.LINE: line.reference},
+    }
+    if line.price is not None:
+        params["pricing"] = {"price": line.price}
+        if line.name is not None:
+            params["description"] = line.name
+        return params
+    name = line.name or "Item"
+    params["description"] = name
+    params["price_data"] = {
+        "currency": currency,
+        "unit_amount": line.amount_minor,
+        "product_data": {"name": name},
+    }
+    return params
+
+
+def _json(answer: _Answer) -> dict[str, Any]:
+    parsed: dict[str, Any] = orjson.loads(answer.last_response.body)
+    return parsed
+
+
+def _asked_at(answer: _Answer) -> int:
+    """Tell when Stripe answered, by its own clock: Unix seconds."""
+    headers: Mapping[str, str] = answer.last_response.headers
+    return int(parsedate_to_datetime(headers["Date"]).timestamp())
+
+
+def _ask(call: Callable[[], _Answer]) -> _Answer:
+    """Call, and say in the port's three words what went wrong."""
+    try:
+        return call()
+    except stripe.StripeError as error:
+        _translate(error)
+
+
+def _translate(error: stripe.StripeError) -> Never:
+    """Sort Stripe's errors. Only what is surely final becomes a rejection."""
+    body = error.error
+    code = (None if body is None else body.code) or error.code or "unknown"
+    message = error.user_message or f"Stripe answered {error.http_status}."
+    match error:
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            raise GatewayMisconfigured(f"Stripe refuses our credentials ({code})") from error
+        case stripe.CardError():
+            raise GatewayRejected(
+                message,
+                code=code,
+                decline_code=None if body is None else body.decline_code,
+                param=error.param,
+                declined=True,
+            ) from error
+        case stripe.InvalidRequestError() | stripe.IdempotencyError():
+            status = error.http_status
+            if status in (_CONFLICT, _TOO_MANY) or status is None or status >= _SERVER_FAULT:
+                raise _unavailable(error, code) from error
+            raise GatewayRejected(
+                message,
+                code=code,
+                param=getattr(error, "param", None),
+                missing=code == "resource_missing",
+            ) from error
+    raise _unavailable(error, code) from error
+
+
+def _unavailable(error: stripe.StripeError, code: str) -> GatewayUnavailable:
+    """Anything else has an unknown outcome: the same key is tried again."""
+    headers: Mapping[str, str] = error.headers or {}
+    wish = headers.get("Retry-After", "")
+    limited = isinstance(error, stripe.RateLimitError)
+    return GatewayUnavailable(
+        f"{type(error).__name__} ({error.http_status}, {code})",
+        retry_after_s=float(wish) if wish.replace(".", "", 1).isdigit() else None,
+        counted=not limited,
+    )

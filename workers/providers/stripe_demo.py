@@ -1,0 +1,98 @@
+"""What a demo needs at Stripe, made through Stripe's own API, so that it is the same everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import stripe
+
+from workers.providers.stripe import API_VERSION, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+
+# Stripe docs: testing. These attach to a customer and then behave as their names say.
+_CARDS: Final = {
+    "succeeds": "pm_card_visa",
+    "declined": "pm_card_chargeCustomerFail",
+    "needs_authentication": "pm_card_authenticationRequired",
+}
+
+# What changes something that we show; PROVIDERS' other types would only be stored.
+WEBHOOK_TYPES: Final = (
+    "invoice.created",
+    "invoice.updated",
+    "invoice.finalized",
+    "invoice.finalization_failed",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+    "invoice.deleted",
+    "invoice.overpaid",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripeDemo:
+    """Ids of what was made; `payment_methods` by what they do."""
+
+    customer: str
+    payment_methods: dict[str, str]
+    price_one_time: str
+    price_monthly: str
+    tax_rate: str
+
+
+class StripeDemoMaker:
+    """Makes the demo's objects; twice makes them twice, which harms nobody."""
+
+    def __init__(self, api_key: str, *, api_base: str) -> None:
+        stripe.enable_telemetry = False
+        self._v1 = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api_base.rstrip("/")},
+            stripe_version=API_VERSION,
+            max_network_retries=2,
+            http_client=stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)),
+        ).v1
+
+    def make(self) -> StripeDemo:
+        """Make a customer with cards, two prices and a tax rate."""
+        customer = self._v1.customers.create({"name": "Demo Customer", "email": "demo@example.com"})
+        methods = {name: self._attach(card, customer.id) for name, card in _CARDS.items()}
+        self._v1.customers.update(
+            customer.id, {"invoice_settings": {"default_payment_method": methods["succeeds"]}}
+        )
+        product = self._v1.products.create({"name": "Pro Plan"})
+        rate = self._v1.tax_rates.create(
+            {"display_name": "VAT", "percentage": 21.0, "inclusive": False, "country": "NL"}
+        )
+        return StripeDemo(
+            customer=customer.id,
+            payment_methods=methods,
+            price_one_time=self._price(product.id),
+            price_monthly=self._price(product.id, recurring={"interval": "month"}),
+            tax_rate=rate.id,
+        )
+
+    def _attach(self, card: str, customer_id: str) -> str:
+        return self._v1.payment_methods.attach(card, {"customer": customer_id}).id
+
+    def _price(self, product_id: str, **more: Any) -> str:  # noqa: ANN401 - the SDK's own parameters
+        params: Any = {"product": product_id, "currency": "eur", "unit_amount": 1999, **more}
+        return self._v1.prices.create(params).id
+
+    def point_webhooks_at(self, url: str) -> str:
+        """Replace our endpoint at Stripe by one at `url`; returns its signing secret."""
+        for endpoint in self._v1.webhook_endpoints.list({"limit": 100}).data:
+            if endpoint.metadata.to_dict().get("billhook") == "demo":
+                self._v1.webhook_endpoints.delete(endpoint.id)
+        params: Any = {
+            "url": url,
+            "enabled_events": list(WEBHOOK_TYPES),
+            "api_version": API_VERSION,
+            "metadata": {"billhook": "demo"},
+        }
+        made = self._v1.webhook_endpoints.create(params)
+        assert made.secret is not None, "Stripe shows the secret on creation"  # noqa: S101 - documented by Stripe
+        return made.secret

@@ -1,0 +1,151 @@
+"""Stripe's JSON in our words, whether it came as an answer or in a webhook.
+
+Reads the shapes of the API version that we pin; a field that webhooks leave out (`payments`) is
+read where it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from domain.gateway import (
+    InvoiceState,
+    PaymentState,
+    ProviderCustomer,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderPayment,
+    ProviderPrice,
+)
+
+Json = Mapping[str, Any]
+
+APP: Final = "billhook_app"
+INVOICE: Final = "billhook_invoice"
+TENANT: Final = "billhook_tenant"
+LINE: Final = "billhook_line"
+
+_SECRETS: Final = frozenset({"client_secret", "confirmation_secret"})
+_PAYMENT_STATES: Final[dict[str, PaymentState]] = {
+    "requires_action": "requires_action",
+    "requires_confirmation": "open",
+    "requires_capture": "processing",
+    "processing": "processing",
+    "succeeded": "succeeded",
+    "canceled": "canceled",
+}
+
+
+def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Cut what would let a reader act as the customer, at any depth."""
+    if isinstance(value, dict):
+        return {key: without_secrets(inner) for key, inner in value.items() if key not in _SECRETS}
+    if isinstance(value, list):
+        return [without_secrets(inner) for inner in value]
+    return value
+
+
+def to_invoice(data: Json, *, as_of: int, deleted: bool = False) -> ProviderInvoice:
+    """Read an invoice as it was at `as_of` (Unix seconds by Stripe's clock)."""
+    state: InvoiceState = "deleted" if deleted or data.get("deleted") else data["status"]
+    lines = data.get("lines") or {"data": [], "has_more": False}
+    return ProviderInvoice(
+        id=data["id"],
+        state=state,
+        as_of=as_of,
+        livemode=data["livemode"],
+        currency=data["currency"],
+        customer=_id(data.get("customer")),
+        number=data.get("number"),
+        total_minor=data["total"],
+        tax_minor=sum(tax["amount"] for tax in data.get("total_taxes") or ()),
+        amount_paid_minor=data["amount_paid"],
+        attempt_count=data["attempt_count"],
+        hosted_url=data.get("hosted_invoice_url"),
+        due_at=data.get("due_date"),
+        period_start=data.get("period_start"),
+        period_end=data.get("period_end"),
+        paid_at=data["status_transitions"]["paid_at"],
+        lines=tuple(to_line(line) for line in lines["data"]),
+        more_lines=lines["has_more"],
+        metadata=dict(data.get("metadata") or {}),
+        payment=_to_payment(data),
+        raw=orjson.dumps(without_secrets(data)),
+    )
+
+
+def _to_payment(invoice: Json) -> ProviderPayment | None:
+    """Read the payment that counts, where the answer was expanded down to its PaymentIntent."""
+    payments = invoice.get("payments")
+    if payments is None:
+        return None
+    chosen = next((entry for entry in payments["data"] if entry["is_default"]), None)
+    intent = None if chosen is None else chosen["payment"].get("payment_intent")
+    if not isinstance(intent, dict):
+        return None
+    return to_payment(intent)
+
+
+def to_payment(intent: Json) -> ProviderPayment:
+    """Read a PaymentIntent; one that waits for another method was refused if it says why."""
+    error = intent.get("last_payment_error") or {}
+    state = _PAYMENT_STATES.get(intent["status"])
+    if state is None:
+        state = "failed" if error else "open"
+    return ProviderPayment(
+        id=intent["id"],
+        state=state,
+        amount_minor=intent["amount"],
+        method=_id(intent.get("payment_method")) or _id(error.get("payment_method")),
+        code=error.get("code"),
+        decline_code=error.get("decline_code"),
+        message=error.get("message"),
+    )
+
+
+def to_line(line: Json) -> ProviderLine:
+    """Read an invoice's line; our reference travels in its metadata."""
+    pricing = line.get("pricing") or {}
+    details = pricing.get("price_details") or {}
+    return ProviderLine(
+        id=line["id"],
+        description=line.get("description"),
+        quantity=line.get("quantity") or 1,
+        price=_id(details.get("price")),
+        amount_minor=line["amount"],
+        currency=line["currency"],
+        reference=(line.get("metadata") or {}).get(LINE),
+    )
+
+
+def to_price(price: Json) -> ProviderPrice:
+    """Read a catalogue price."""
+    return ProviderPrice(
+        id=price["id"],
+        currency=price["currency"],
+        unit_amount_minor=price.get("unit_amount"),
+        recurring=price["type"] == "recurring",
+        active=price["active"],
+    )
+
+
+def to_customer(customer: Json) -> ProviderCustomer:
+    """Read a customer with what would be charged: its invoice default, else the legacy source."""
+    if customer.get("deleted"):
+        return ProviderCustomer(id=customer["id"], currency=None, default_method=None, deleted=True)
+    settings = customer.get("invoice_settings") or {}
+    return ProviderCustomer(
+        id=customer["id"],
+        currency=customer.get("currency"),
+        default_method=_id(settings.get("default_payment_method"))
+        or _id(customer.get("default_source")),
+    )
+
+
+def _id(value: Any) -> str | None:  # noqa: ANN401 - Stripe sends an id, or the object if expanded
+    if isinstance(value, dict):
+        return str(value["id"])
+    return None if value is None else str(value)

@@ -1,0 +1,160 @@
+"""Run jobs: take a message, claim its row, do the job, put off what could not be done yet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import dramatiq
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+
+from domain.errors import StaleWrite
+from domain.gateway import GatewayError, GatewayMisconfigured, GatewayUnavailable
+from domain.invoice import Invoice
+from domain.provider_event import ProviderEvent
+from eventlog.errors import LogUnavailable
+from projections.work import Job, WorkUnavailable
+from workers.broker import open_broker
+from workers.jobs.ask import apply_by_asking
+from workers.jobs.customers import CustomerDesk
+from workers.jobs.desk import Desk
+from workers.jobs.settle import settle_invoice
+from workers.reactions import EVENTS, REQUESTS
+from workers.runtime import Runtime, open_runtime, utc_now
+from workers.settings import Settings
+
+_log = structlog.get_logger("billhook.jobs")
+
+_FIRST_BACKOFF_S: Final = 0.5
+_LONGEST_BACKOFF_S: Final = 900.0
+_MISCONFIGURED_BACKOFF_S: Final = 60.0
+_IDLE_PICKUP_MS: Final = 20
+
+
+def backoff_s(tries: int) -> float:
+    """Return the pause after so many tries: doubling from half a second to 15 minutes."""
+    return min(_FIRST_BACKOFF_S * 2.0 ** min(tries, 16), _LONGEST_BACKOFF_S)
+
+
+class Jobs:
+    """The jobs by their actors' names, over one runtime."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._by_actor: dict[str, Callable[[Job], None]] = {
+            "settle_invoice": self._settle,
+            "apply_by_asking": self._ask,
+        }
+
+    def run(self, job_id: int, sends: int) -> None:
+        """Do one job. Nothing escapes: what fails is put off with its reason."""
+        try:
+            job = self._runtime.work.claim(job_id, sends=sends)
+            if job is not None:
+                self._do(job)
+        except (WorkUnavailable, LogUnavailable) as error:
+            # The row stays open and is sent again.
+            _log.warning("job.database_away", job=job_id, error=type(error).__name__)
+
+    def _do(self, job: Job) -> None:
+        with structlog.contextvars.bound_contextvars(job=job.key):
+            try:
+                self._by_actor[job.actor](job)
+            except GatewayError as error:
+                self._put_off(job, error)
+            except (WorkUnavailable, LogUnavailable):
+                raise
+            except StaleWrite:
+                self._runtime.work.postpone(
+                    job.id, delay_s=_FIRST_BACKOFF_S, counted=False, error="StaleWrite"
+                )
+            except Exception as error:  # noqa: BLE001 - the process's edge: a job never ends it
+                _log.exception("job.failed", actor=job.actor)
+                self._put_off(job, error)
+            else:
+                self._runtime.work.finish(job)
+
+    def _put_off(self, job: Job, error: Exception) -> None:
+        counted, delay_s = True, backoff_s(job.tries)
+        if isinstance(error, GatewayUnavailable):
+            counted, delay_s = error.counted, error.retry_after_s or delay_s
+        elif isinstance(error, GatewayMisconfigured):
+            delay_s = max(delay_s, _MISCONFIGURED_BACKOFF_S)
+            _log.error("job.misconfigured", error=str(error))
+        reason = f"{type(error).__name__}: {error}"
+        _log.info("job.put_off", tries=job.tries, delay_s=delay_s, reason=reason)
+        if counted and job.tries + 1 >= self._runtime.max_tries:
+            self._give_up(job, reason)
+        self._runtime.work.postpone(job.id, delay_s=delay_s, counted=counted, error=reason)
+
+    def _give_up(self, job: Job, reason: str) -> None:
+        """Record that the bound is reached; the relay closes the row, an operator looks."""
+        billing, at, attempts = self._runtime.billing, utc_now(), job.tries + 1
+        if job.actor == "apply_by_asking":
+            billing.change(
+                ProviderEvent,
+                UUID(job.args["provider_event_id"]),
+                lambda known: known.park(reason, retry=False, at=at, by="worker"),
+            )
+            return
+        billing.change(
+            Invoice,
+            UUID(job.args["invoice_id"]),
+            lambda known: known.give_up(
+                _last_step(known), attempts=attempts, last_error=reason, at=at
+            ),
+        )
+
+    def _settle(self, job: Job) -> None:
+        runtime = self._runtime
+        invoice_id = UUID(job.args["invoice_id"])
+        view = runtime.billing.get(Invoice, invoice_id).view
+        gateway = runtime.gateways.of(view.app_id, view.connection)
+        settle_invoice(
+            invoice_id,
+            Desk(
+                billing=runtime.billing,
+                gateway=gateway,
+                customers=CustomerDesk(
+                    billing=runtime.billing, gateway=gateway, bodies=runtime.log, now=utc_now
+                ),
+                now=utc_now,
+                alive=lambda: runtime.work.touch(job.id),
+            ),
+        )
+
+    def _ask(self, job: Job) -> None:
+        apply_by_asking(
+            UUID(job.args["provider_event_id"]),
+            billing=self._runtime.billing,
+            gateway_of=self._runtime.gateways.of,
+            now=utc_now,
+        )
+
+
+def _last_step(invoice: Invoice) -> str:
+    steps = sorted(invoice.view.steps.values(), key=lambda step: step.started_at)
+    return steps[-1].step if steps else "plan"
+
+
+def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
+    """Let the queue's messages reach the jobs."""
+    for name, queue in (("settle_invoice", REQUESTS), ("apply_by_asking", EVENTS)):
+        dramatiq.actor(broker=broker, actor_name=name, queue_name=queue)(jobs.run)
+
+
+def run_workers(settings: Settings, stop: threading.Event) -> None:
+    """Work until `stop`; jobs in hand are finished first."""
+    broker = open_broker(settings.redis_url)
+    with open_runtime(settings) as runtime:
+        declare_actors(broker, Jobs(runtime))
+        worker = dramatiq.Worker(
+            broker, worker_threads=settings.threads, worker_timeout=_IDLE_PICKUP_MS
+        )
+        worker.start()
+        stop.wait()
+        worker.stop()
+        broker.close()

@@ -1,0 +1,68 @@
+"""The composition root of a worker process: everything is put together here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from domain.billing import Billing
+from eventlog import persistence
+from eventlog.log import Log
+from eventlog.vault import Vault
+from projections.work import WorkTable
+from workers.gateways import Gateways
+from workers.settings import Settings
+
+_LOG_NAME = "workers"
+
+
+def utc_now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What jobs share."""
+
+    log: Log
+    billing: Billing
+    work: WorkTable
+    gateways: Gateways
+    max_tries: int
+
+
+def open_billing(log: Log, *, name: str = _LOG_NAME) -> Billing:
+    """Put the domain on a log of this process."""
+    persistence.register(name, log)
+    return Billing(env={"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": name})
+
+
+def open_vault(settings: Settings) -> Vault:
+    """Take the master keys; the first one seals."""
+    return Vault(settings.master_keys.get_secret_value().replace(" ", "").split(","))
+
+
+@contextmanager
+def open_runtime(settings: Settings) -> Iterator[Runtime]:
+    """Open log and work table, and close them in the end."""
+    log = Log.open(settings.database_url, application_name="billhook worker")
+    work = WorkTable(settings.database_url, max_size=max(4, settings.threads // 2))
+    work.open()
+    billing = open_billing(log)
+    try:
+        yield Runtime(
+            log=log,
+            billing=billing,
+            work=work,
+            gateways=Gateways(
+                billing, open_vault(settings), stripe_api_base=settings.stripe_api_base
+            ),
+            max_tries=settings.max_tries,
+        )
+    finally:
+        work.close()
+        persistence.register(_LOG_NAME, None)
+        log.close()

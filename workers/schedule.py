@@ -1,0 +1,80 @@
+"""The scheduler: what has to be done now and then, by one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from eventlog.leader import become_leader, keep_trying, leader_session, pause, resign
+from projections.work import WorkTable
+from workers.settings import Settings
+
+_log = structlog.get_logger("billhook.schedule")
+
+_NAME = "schedule"
+_TICK_S = 1.0
+_OVERDUE = timedelta(minutes=5)
+
+
+@dataclass
+class Task:
+    """Something to do each `every`; its outcome is logged under its name."""
+
+    name: str
+    every: timedelta
+    run: Callable[[], Awaitable[int]]
+    due_at_s: float = 0.0
+
+
+def tasks(work: WorkTable) -> list[Task]:
+    """List what is scheduled."""
+    return [Task("watch_work", timedelta(minutes=1), lambda: asyncio.to_thread(watch_work, work))]
+
+
+def watch_work(work: WorkTable) -> int:
+    """Warn of jobs that have been open for long: a provider or a worker is in trouble."""
+    overdue = work.overdue(older_than=_OVERDUE)
+    for job in overdue:
+        _log.warning("work.overdue", job=job.key, tries=job.tries, sends=job.sends)
+    return len(overdue)
+
+
+async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
+    """Lead, or stand by to, until `stop`."""
+    work = WorkTable(settings.database_url, max_size=1)
+    work.open()
+    planned = tasks(work)
+
+    async def serve() -> None:
+        async with leader_session(
+            settings.database_url, application_name="billhook scheduler leader", settings={}
+        ) as connection:
+            while await become_leader(connection, _NAME, stop=stop):
+                while not stop.is_set():
+                    await connection.execute("SELECT 1")  # a leader that goes silent loses its lock
+                    await run_due(planned)
+                    await pause(_TICK_S, stop=stop)
+                await resign(connection, _NAME)
+
+    try:
+        await keep_trying(serve, name="scheduler", stop=stop)
+    finally:
+        work.close()
+
+
+async def run_due(planned: list[Task]) -> None:
+    """Run what is due; one that fails is said and comes again at its next time."""
+    now_s = asyncio.get_running_loop().time()
+    for task in planned:
+        if task.due_at_s <= now_s:
+            task.due_at_s = now_s + task.every.total_seconds()
+            try:
+                done = await task.run()
+            except Exception:  # noqa: BLE001 - one task's trouble is not the others'
+                _log.exception("schedule.failed", task=task.name)
+            else:
+                _log.info("schedule.ran", task=task.name, done=done)

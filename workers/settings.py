@@ -1,0 +1,31 @@
+"""Settings of the workers' processes: `BILLHOOK_*`. Read by `__main__` alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What every worker process needs."""
+
+    model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore")
+
+    database_url: str
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    master_keys: SecretStr
+    stripe_api_base: str = "https://api.stripe.com"
+    log_format: Literal["json", "console"] = "json"
+    threads: int = Field(default=16, ge=1, le=256)
+    in_flight_per_app: int = Field(default=64, ge=1)
+    max_tries: int = Field(default=30, ge=1)
+    public_url: str = "http://127.0.0.1:8000"
+
+
+class DemoSettings(Settings):
+    """What the demo needs besides."""
+
+    demo_stripe_key: SecretStr
+    sandbox_url: str | None = None
