@@ -2,8 +2,18 @@ from collections.abc import Iterator
 
 import pytest
 
+import eventlog
 from eventlog.log import Log
+from tests.support.postgres import Server
 from tests.support.tcp_proxy import TcpProxy, proxied
+
+
+@pytest.fixture
+def database(postgres_server: Server) -> Iterator[str]:
+    """The DSN of a fresh database with the log's own tables and no others."""
+    dbname = postgres_server.migrated_database(eventlog.MIGRATIONS)
+    yield postgres_server.dsn(dbname)
+    postgres_server.drop(dbname)
 
 
 @pytest.fixture

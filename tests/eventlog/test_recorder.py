@@ -21,6 +21,7 @@ from eventsourcing.tests.persistence import (
     NonInterleavingNotificationIDsBaseCase,
 )
 
+import eventlog
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.errors import Conflict
@@ -55,7 +56,7 @@ class _OverOurLog:
         self.server = postgres_server
 
     def create_recorder(self) -> ApplicationRecorder:
-        dbname = self.server.migrated_database()
+        dbname = self.server.migrated_database(eventlog.MIGRATIONS)
         log = Log.open(self.server.dsn(dbname))
         self.addCleanup(self.server.drop, dbname)
         self.addCleanup(log.close)

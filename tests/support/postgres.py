@@ -22,7 +22,7 @@ class Server:
     def __init__(self, admin_dsn: str) -> None:
         self._admin_dsn = admin_dsn
         self._prefix = f"billhook_test_{os.getpid()}"
-        self._template: str | None = None
+        self._templates: dict[tuple[str, ...], str] = {}
         self._lock = threading.Lock()
         self._made: list[str] = []
 
@@ -33,13 +33,16 @@ class Server:
         """Make a database without any table; its name."""
         return self._create("template0")
 
-    def migrated_database(self) -> str:
-        """Make a database with every table, a copy of one that was migrated once; its name."""
+    def migrated_database(self, *folders: Migrations) -> str:
+        """Make a database with these migrations, or all; a copy of one migrated once; its name."""
+        folders = folders or tuple(all_migrations())
+        key = tuple(migrations.component for migrations in folders)
         with self._lock:
-            if self._template is None:
-                self._template = self.empty_database()
-                migrate(self.dsn(self._template), *all_migrations())
-        return self._create(self._template)
+            if key not in self._templates:
+                template = self.empty_database()
+                migrate(self.dsn(template), *folders)
+                self._templates[key] = template
+        return self._create(self._templates[key])
 
     def drop(self, dbname: str) -> None:
         self._admin(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(dbname)))

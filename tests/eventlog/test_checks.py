@@ -1,0 +1,45 @@
+import psycopg
+
+from eventlog.checks import (
+    FollowerState,
+    clock_skew_s,
+    connection_problem,
+    follower_states,
+    session_problem,
+    version_problem,
+)
+
+
+def test_a_database_that_answers_has_no_problem(database: str) -> None:
+    assert connection_problem(database) is None
+    assert version_problem(database) is None
+    assert session_problem(database) is None
+    assert abs(clock_skew_s(database)) < 1
+
+
+def test_the_reason_never_holds_the_password() -> None:
+    problem = connection_problem("postgresql://billhook:s3cret@127.0.0.1:1/billhook")
+    assert problem is not None
+    assert "can't be reached" in problem
+    assert "s3cret" not in problem
+
+
+def test_a_broken_url_never_shows_its_password_either() -> None:
+    problem = connection_problem("postgresql://billhook:s3cret@127.0.0.1:no-port/billhook")
+    assert problem is not None
+    assert "s3cret" not in problem
+
+
+def test_a_follower_tells_how_far_behind_it_is_and_what_stops_it(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO eventlog.followers VALUES ('apply', 0, now()), ('relay', 0, now())",
+        )
+        connection.execute(
+            "INSERT INTO eventlog.follower_failures"
+            " VALUES ('relay', 1, 'KeyError: x', 3, now(), now())",
+        )
+    assert follower_states(database) == [
+        FollowerState(name="apply", behind=0, error=None),
+        FollowerState(name="relay", behind=0, error="KeyError: x"),
+    ]
