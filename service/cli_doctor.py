@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 import typer
-from cryptography.fernet import Fernet
 
 from eventlog.checks import (
     clock_skew_s,
@@ -18,7 +17,8 @@ from eventlog.checks import (
     session_problem,
     version_problem,
 )
-from eventlog.errors import MigrationError
+from eventlog.errors import MigrationError, VaultError
+from eventlog.vault import Vault
 from service.cli_migrate import pending_migrations
 
 _OLDEST_PYTHON = (3, 11)
@@ -110,9 +110,7 @@ def _database(environment: Mapping[str, str]) -> Iterator[Finding]:
         return
     problem = session_problem(url)
     advice = "give BILLHOOK_DATABASE_URL the server's own address, or the pooler's session mode"
-    yield Finding(
-        problem or "each connection is a session of its own", advice if problem else None
-    )
+    yield Finding(problem or "each connection is a session of its own", advice if problem else None)
     yield from _clock(url)
     yield from _migrations(url)
 
@@ -191,13 +189,12 @@ def _master_keys(environment: Mapping[str, str]) -> Iterator[Finding]:
     if keys == [""]:
         yield Finding("no master key", mend)
         return
-    for place, key in enumerate(keys, start=1):
-        try:
-            Fernet(key)
-        except ValueError:
-            yield Finding(f"master key {place} of {len(keys)} is no Fernet key", mend)
-            return
-    yield Finding(f"{len(keys)} master key{'s' if len(keys) > 1 else ''}")
+    try:
+        Vault(keys)
+    except VaultError as error:
+        yield Finding(str(error), mend)
+        return
+    yield Finding(f"master keys: {len(keys)}")
 
 
 def _public_url(environment: Mapping[str, str]) -> Iterator[Finding]:

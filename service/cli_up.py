@@ -78,6 +78,8 @@ def _run(options: UpOptions) -> None:
         from service.embedded.errors import EmbeddedError  # noqa: PLC0415
         from service.up import run  # noqa: PLC0415
     except ModuleNotFoundError as error:
+        if error.name != "psutil":
+            raise
         fail(f"{error.name} is missing; run: pip install 'billhook[embedded]'")
     try:
         run(options)

@@ -144,7 +144,7 @@ class Supervisor:
                 self._tend(watched)
             time.sleep(_POLL_S)
 
-    def stop(self, *, stage_timeout_s: float = 8) -> None:
+    def stop(self, *, stage_timeout_s: float = 12) -> None:
         """Stop the stages in reverse; a stage's units end side by side within the time."""
         for stage in reversed(self._stages):
             deadline = time.monotonic() + stage_timeout_s

@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+from eventlog.checks import connection_problem
+from eventlog.errors import MigrationError
 from service.cli_migrate import apply_migrations
 from service.embedded.lock import InstanceLock
 from service.embedded.postgres import EmbeddedPostgres
@@ -43,7 +45,7 @@ def run(options: UpOptions) -> None:
         supervisor.run()
     except _StoppedError:
         pass
-    except ChildFailedError as error:
+    except (ChildFailedError, MigrationError) as error:
         raise UpError(str(error)) from error
     finally:
         _say("stopping")
@@ -101,6 +103,8 @@ class _Start:
 
     def _database_url(self) -> str:
         if given := self._options.environment.get("BILLHOOK_DATABASE_URL"):
+            if problem := connection_problem(given):
+                raise UpError(f"{problem}; check BILLHOOK_DATABASE_URL")
             return given
         _say("starting the embedded PostgreSQL")
         server = EmbeddedPostgres(self._data_dir)

@@ -8,13 +8,20 @@ from eventlog.checks import (
     session_problem,
     version_problem,
 )
+from tests.support.pooler import transaction_pooler
 
 
-def test_a_database_that_answers_has_no_problem(database: str) -> None:
-    assert connection_problem(database) is None
-    assert version_problem(database) is None
-    assert session_problem(database) is None
-    assert abs(clock_skew_s(database)) < 1
+def test_a_database_that_answers_has_no_problem(empty_database: str) -> None:
+    assert connection_problem(empty_database) is None
+    assert version_problem(empty_database) is None
+    assert session_problem(empty_database) is None
+    assert abs(clock_skew_s(empty_database)) < 1
+
+
+def test_a_transaction_pooler_is_found(empty_database: str) -> None:
+    with transaction_pooler(empty_database) as pooled:
+        assert connection_problem(pooled) is None
+        assert "transaction pooler" in str(session_problem(pooled))
 
 
 def test_the_reason_never_holds_the_password() -> None:
