@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from domain.connection import secret_context
 from eventlog.checks import (
     clock_skew_s,
     connection_problem,
@@ -19,6 +20,7 @@ from eventlog.checks import (
 )
 from eventlog.errors import MigrationError, VaultError
 from eventlog.vault import Vault
+from projections.checks import sealed_connections
 from service.cli_migrate import pending_migrations
 
 _OLDEST_PYTHON = (3, 11)
@@ -195,6 +197,30 @@ def _master_keys(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(str(error), mend)
         return
     yield Finding(f"master keys: {len(keys)}")
+    yield from _sealed_secrets(environment.get("BILLHOOK_DATABASE_URL", ""), Vault(keys))
+
+
+def _sealed_secrets(url: str, vault: Vault) -> Iterator[Finding]:
+    """Open what is stored; what is wrong with the database itself was said before."""
+    if not url or connection_problem(url) or not _is_migrated(url):
+        return
+    for connection in sealed_connections(url):
+        context = secret_context(connection.app_id, connection.name)
+        try:
+            for sealed in (connection.sealed_key, *connection.sealed_webhook_secrets):
+                vault.open(sealed, context=context)
+        except VaultError as error:
+            yield Finding(
+                f"the secrets of connection {connection.name} can't be opened: {error}",
+                "put the master key that sealed them back, or set the connection again",
+            )
+
+
+def _is_migrated(url: str) -> bool:
+    try:
+        return not pending_migrations(url)
+    except MigrationError:
+        return False
 
 
 def _public_url(environment: Mapping[str, str]) -> Iterator[Finding]:

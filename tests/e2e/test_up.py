@@ -1,0 +1,168 @@
+"""`billhook up` itself: what it says, what it keeps, what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.embedded.postgres import EmbeddedPostgres
+from service.embedded.process import wait_until
+from service.supervisor import end_leftovers
+from tests.support.processes import children_of
+
+
+@dataclass
+class Up:
+    """One run of `billhook up --json`."""
+
+    process: subprocess.Popen[str]
+    ready: dict[str, Any]
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("up") / "data"
+    yield folder
+    end_leftovers(folder, timeout_s=1)
+    EmbeddedPostgres(folder).remove()
+
+
+@pytest.fixture
+def up(data_dir: Path) -> Iterator[Up]:
+    started = start(data_dir)
+    yield started
+    if started.process.poll() is None:
+        started.end(signal.SIGTERM)
+
+
+def billhook(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", *arguments],
+        env={**os.environ, "BILLHOOK_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def start(data_dir: Path, *, port: int = 0, sandbox_port: int = 0) -> Up:
+    errors = data_dir.with_name("stderr")
+    ports = ["--port", str(port), "--sandbox-port", str(sandbox_port)]
+    with errors.open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service.cli", "up", "--json", *ports],
+            env={**os.environ, "BILLHOOK_DATA_DIR": str(data_dir)},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, errors.read_text()
+    return Up(process, json.loads(line))
+
+
+def port_of(url: str) -> int:
+    port = httpx.URL(url).port
+    assert port is not None
+    return port
+
+
+def demo_of(data_dir: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((data_dir / "demo.json").read_text())
+    return loaded
+
+
+def test_its_one_line_says_where_all_is(up: Up, data_dir: Path) -> None:
+    demo = demo_of(data_dir)
+    assert up.ready["base_url"] == demo["base_url"]
+    assert up.ready["sandbox_url"] == demo["sandbox_url"]
+    assert up.ready["demo"] == str(data_dir / "demo.json")
+    assert httpx.get(f"{up.ready['base_url']}/readyz").status_code == 200
+    assert (data_dir / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_doctor_has_nothing_to_say_against_it(up: Up, data_dir: Path) -> None:
+    assert up.process.poll() is None
+    examined = billhook("doctor", data_dir=data_dir)
+    assert "WRONG" not in examined.stdout
+    assert examined.returncode == 0
+
+
+def test_no_secret_stands_in_a_command_line(up: Up, data_dir: Path) -> None:
+    assert up.process.poll() is None
+    demo = demo_of(data_dir)
+    keys = [demo["write_key"], demo["admin_key"], (data_dir / "master.key").read_text().strip()]
+    lines = [" ".join(child.cmdline()) for child in children_of(data_dir)]
+    assert lines
+    assert not [line for line in lines for key in keys if key in line]
+
+
+def test_a_process_that_is_killed_is_back_soon(up: Up, data_dir: Path) -> None:
+    assert up.process.poll() is None
+    (worker,) = (child for child in children_of(data_dir) if child.cmdline()[-1] == "relay")
+    worker.kill()
+    assert wait_until(
+        lambda: (
+            [
+                child
+                for child in children_of(data_dir)
+                if child.cmdline()[-1:] == ["relay"] and child.pid != worker.pid
+            ]
+            != []
+        ),
+        timeout_s=20,
+    )
+
+
+def test_a_second_one_on_the_same_folder_is_refused(up: Up, data_dir: Path) -> None:
+    refused = billhook("up", data_dir=data_dir)
+    assert refused.returncode == 1
+    assert f"pid {up.process.pid}" in refused.stderr
+
+
+def test_a_taken_port_is_named_with_its_option(up: Up, data_dir: Path) -> None:
+    port = port_of(up.ready["base_url"])
+    other = data_dir.with_name("other")
+    refused = billhook("up", "--port", str(port), "--sandbox-port", "0", data_dir=other)
+    assert refused.returncode == 1
+    assert f"port {port} can't be used" in refused.stderr
+    assert "--port" in refused.stderr
+
+
+def test_sigterm_ends_all_of_it(up: Up, data_dir: Path) -> None:
+    assert up.end(signal.SIGTERM) == 0
+    assert children_of(data_dir) == []
+
+
+def test_killed_it_starts_again_on_the_same_ports_with_all_it_knew(up: Up, data_dir: Path) -> None:
+    before = demo_of(data_dir)
+    ports = [port_of(up.ready[name]) for name in ("base_url", "sandbox_url")]
+    up.end(signal.SIGKILL)
+    again = start(data_dir, port=ports[0], sandbox_port=ports[1])
+    try:
+        assert demo_of(data_dir) == before
+        headers = {
+            "x-api-key": before["read_key"],
+            "x-api-key-type": "read",
+            "x-client-id": before["app_id"],
+        }
+        url = f"{before['base_url']}/api/v1/apps/{before['app_id']}/invoices"
+        assert httpx.get(url, headers=headers).status_code == 200
+    finally:
+        again.end(signal.SIGTERM)
