@@ -15,7 +15,7 @@ import orjson
 Json = dict[str, Any]
 """A JSON object as it goes over the wire; the providers' shapes are theirs, not ours to type."""
 
-OPERATORS = frozenset({"=", "<", "<=", ">", ">=", "like", "in"})
+OPERATORS = frozenset({"=", "<", "<=", ">", ">=", "like", "in", "is", "is not"})
 PATH = re.compile(r"\$(\.\w+)+")
 
 Value = str | int | float | None

@@ -25,7 +25,7 @@ from sandbox.stripe.params import (
     Text,
     Texts,
 )
-from sandbox.stripe.payment_methods import attach_to
+from sandbox.stripe.payment_methods import attach_to, source_of
 from sandbox.stripe.updates import given_fields
 from sandbox.stripe.views import view
 
@@ -53,8 +53,11 @@ class CustomerFields(Params):
     """What creating and updating share."""
 
     beyond = frozenset(
-        {"business_name", "cash_balance", "individual_name", "source", "tax", "validate"}
-    )
+        {
+            "business_name", "cash_balance", "individual_name", "invoice_settings[custom_fields]",
+            "invoice_settings[rendering_options]", "tax", "validate",
+        }
+    )  # fmt: skip
     address: Annotated[Address | None, BeforeValidator(_none_if_empty)] = None
     balance: Int | None = None
     description: Clearable | None = None
@@ -67,6 +70,7 @@ class CustomerFields(Params):
     phone: Clearable | None = None
     preferred_locales: Texts | None = None
     shipping: Annotated[Shipping | None, BeforeValidator(_none_if_empty)] = None
+    source: Text | None = None
     tax_exempt: Literal["none", "exempt", "reverse", ""] | None = None
 
 
@@ -80,7 +84,7 @@ class CreateCustomer(CustomerFields):
 class UpdateCustomer(CustomerFields):
     """POST /v1/customers/{customer}."""
 
-    beyond = CustomerFields.beyond | {"default_source"}
+    default_source: Text | None = None
 
 
 class ListCustomers(CreatedPage):
@@ -138,6 +142,10 @@ def _changes(call: Call, customer: Json, params: CustomerFields) -> Json:
         )
     if "tax_exempt" in given:
         given["tax_exempt"] = given["tax_exempt"] or "none"
+    if params.source:
+        given["default_source"] = source_of(call, params.source, customer=customer["id"])["id"]
+    if given.get("default_source"):
+        call.load("payment_method", given["default_source"], param="default_source")
     if given.get("shipping"):
         given["shipping"] |= {"carrier": None, "tracking_number": None}
     if "invoice_settings" in given:

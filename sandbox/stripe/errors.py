@@ -76,13 +76,6 @@ class Declined(StripeError):
     keeps_changes = True
 
 
-class ActionRequired(InvalidRequest):
-    """An on-session payment waits for the customer. The attempt itself is remembered."""
-
-    status = 402
-    keeps_changes = True
-
-
 class KeyConflict(StripeError):
     """An idempotency key that is in use, or was used for something else."""
 

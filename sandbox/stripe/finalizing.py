@@ -8,7 +8,8 @@ from sandbox.stripe.call import Call
 from sandbox.stripe.errors import InvalidRequest
 from sandbox.stripe.invoice_amounts import recompute, settle
 from sandbox.stripe.invoice_payments import new_payment, of_invoice
-from sandbox.stripe.invoices import DAY_S, snapshot
+from sandbox.stripe.invoice_shape import snapshot
+from sandbox.stripe.invoices import DAY_S
 from sandbox.stripe.operations import Operation, operation
 from sandbox.stripe.params import Bool, NoParams, Params
 from sandbox.stripe.payment_intents import new_intent

@@ -30,6 +30,13 @@ class Line(LineFields):
 class AddLines(Params):
     """POST /v1/invoices/{invoice}/add_lines."""
 
+    beyond = frozenset(
+        {
+            "lines[][discounts]",
+            "lines[][price_data][product_data][tax_details]",
+            "lines[][tax_amounts]",
+        }
+    )
     lines: list[Line]
     invoice_metadata: Metadata | None = None
 

@@ -18,6 +18,7 @@ class Operation:
     """One entry of the API. ``answers`` names the object's type, ``list:<type>`` for lists."""
 
     method: str
+    path: str
     pattern: Pattern[str]
     answers: str
     prepare: Callable[[Form], tuple[Params, Callable[[Call], Json]]]
@@ -33,7 +34,7 @@ def operation(
         params = read(model, form)
         return params, lambda call: handler(call, params)
 
-    return Operation(method, pattern, answers, prepare)
+    return Operation(method, path, pattern, answers, prepare)
 
 
 def match(

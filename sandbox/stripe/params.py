@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, ClassVar, Literal, TypeVar
 
@@ -100,7 +101,10 @@ class Hash(BaseModel):
 
 
 class Params(Hash):
-    """The parameters of an operation. ``beyond``: Stripe's own that this sandbox leaves out."""
+    """The parameters of an operation.
+
+    ``beyond``: Stripe's own that this sandbox leaves out, such as ``lines[][discounts]``.
+    """
 
     beyond: ClassVar[frozenset[str]] = frozenset()
     expand: Texts = []
@@ -172,7 +176,7 @@ def refusal(model: type[Params], fault: ValidationError) -> BadParameters:
     """Turns the first fault (unknown names first) into Stripe's error."""
     errors = fault.errors(include_url=False, include_context=True)
     unknown = [_name(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
-    left_out = [name for name in unknown if name.split("[")[0] in model.beyond]
+    left_out = [name for name in unknown if _stem(name) in model.beyond]
     if left_out:
         return BadParameters(
             f"This sandbox does not implement Stripe's parameter {left_out[0]}.", param=left_out[0]
@@ -219,6 +223,10 @@ def _described(error: ErrorDetails) -> BadParameters:
     if kind in {"integer", "boolean", "decimal", "array", "object", "text", "limit"}:
         return BadParameters(error["msg"], code=code, param=name)
     return BadParameters(f"Invalid {name}: {error['input']}", param=name)
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"\[\d+\]", "[]", name)
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -33,6 +33,7 @@ from sandbox.stripe.params import Bool, Params, Text
 from sandbox.stripe.views import view
 
 RETRY_AFTER_DAYS = 3
+CHALLENGE = "invoice_payment_intent_requires_action"
 
 
 class Pay(Params):
@@ -206,7 +207,7 @@ def _challenge(call: Call, invoice: Json, intent: Json, method: Json) -> StripeE
         "This payment requires additional user action before it can be completed successfully."
         " Payment can be completed using the PaymentIntent associated with the invoice. For more"
         " details see: https://stripe.com/docs/billing/subscriptions/overview#requires-action",
-        code="invoice_payment_intent_requires_action",
+        code=CHALLENGE,
         extra={"payment_intent": view(call, intent)},
     )
 

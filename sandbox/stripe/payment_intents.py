@@ -1,8 +1,6 @@
-"""Payment intents. This sandbox makes them for invoices only."""
+"""Payment intents. This sandbox makes them for invoices only; ``paying.py`` brings them forward."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from sandbox.store import Json
 from sandbox.stripe import ids
@@ -11,10 +9,6 @@ from sandbox.stripe.lists import page
 from sandbox.stripe.operations import Operation, operation
 from sandbox.stripe.params import CreatedPage, NoParams, Text
 from sandbox.stripe.views import view
-
-Status = Literal[
-    "requires_payment_method", "requires_confirmation", "requires_action", "succeeded", "canceled"
-]
 
 
 class ListPaymentIntents(CreatedPage):

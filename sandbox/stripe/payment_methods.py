@@ -192,6 +192,14 @@ def attach_to(call: Call, method_id: str, *, customer: str, param: str | None = 
     return method
 
 
+def source_of(call: Call, token: str, *, customer: str) -> Json:
+    """Makes a card of the old kind (``card_…``) from a token, as imported customers have it."""
+    if token not in TOKENS:
+        raise no_such("token", token, param="source")
+    card = new_method(call, TOKENS[token], id=ids.fresh("card_"), customer=customer)
+    return call.put(card)
+
+
 def detach(call: Call, _: NoParams) -> Json:
     """Takes a payment method from its customer; it cannot be used again."""
     method = call.load("payment_method", call.path["payment_method"])

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from sandbox.store import Json, equal
 from sandbox.stripe.call import Call
-from sandbox.stripe.catalogue import new_price, new_product
 from sandbox.stripe.errors import BadParameters, InvalidRequest
 from sandbox.stripe.money import MAX_AMOUNT, plain, whole
 from sandbox.stripe.params import (
@@ -24,6 +23,8 @@ from sandbox.stripe.params import (
     Text,
     Texts,
 )
+from sandbox.stripe.prices import new_price
+from sandbox.stripe.products import new_product
 from sandbox.stripe.updates import merged_metadata
 
 MAX_QUANTITY = 1_000_000_000_000

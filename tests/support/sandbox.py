@@ -8,15 +8,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import httpx
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
+
+
+def wait_for(condition: Callable[[], T], *, timeout_s: float = 10.0) -> T:
+    """Returns what the condition gives once that is true; raises at the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError("waited in vain")
+        time.sleep(0.01)
+    return result
 
 
 class SandboxProcess:
@@ -34,7 +46,7 @@ class SandboxProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
-    def __enter__(self) -> SandboxProcess:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -66,15 +78,12 @@ class SandboxProcess:
         self._port = httpx.URL(self.url).port or 0
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> str:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if self._ready.exists():
-                return str(json.loads(self._ready.read_text())["url"])
-            if process.poll() is not None:
-                raise RuntimeError(f"the sandbox ended with {process.returncode}")
-            time.sleep(0.02)
-        self.kill()
-        raise TimeoutError("the sandbox did not listen in time")
+        wait_for(
+            lambda: self._ready.exists() or process.poll() is not None, timeout_s=START_TIMEOUT_S
+        )
+        if not self._ready.exists():
+            raise RuntimeError(f"the sandbox ended with {process.returncode}")
+        return str(json.loads(self._ready.read_text())["url"])
 
     def stop(self) -> None:
         """Ends the process as an operator would."""
@@ -103,7 +112,7 @@ class SandboxAdmin:
             trust_env=False,
         )
 
-    def __enter__(self) -> SandboxAdmin:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

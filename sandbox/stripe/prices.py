@@ -1,4 +1,4 @@
-"""Products and prices."""
+"""Prices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from sandbox.store import Json, equal
 from sandbox.stripe import ids
 from sandbox.stripe.call import Call
-from sandbox.stripe.errors import BadParameters, InvalidRequest
+from sandbox.stripe.errors import BadParameters
 from sandbox.stripe.lists import page
 from sandbox.stripe.money import plain
 from sandbox.stripe.operations import Operation, operation
@@ -25,49 +25,10 @@ from sandbox.stripe.params import (
     Params,
     TaxBehavior,
     Text,
-    Texts,
 )
+from sandbox.stripe.products import new_product
 from sandbox.stripe.updates import given_fields, merged_metadata
 from sandbox.stripe.views import view
-
-
-class ProductFields(Params):
-    """What creating and updating a product share."""
-
-    beyond = frozenset(
-        {"marketing_features", "package_dimensions", "shippable", "tax_code", "tax_details"}
-    )
-    active: Bool | None = None
-    description: Clearable | None = None
-    images: Texts | None = None
-    metadata: Metadata | None = None
-    statement_descriptor: Text | None = None
-    unit_label: Clearable | None = None
-    url: Clearable | None = None
-
-
-class CreateProduct(ProductFields):
-    """POST /v1/products."""
-
-    beyond = ProductFields.beyond | {"default_price_data"}
-    name: Text
-    id: Text | None = None
-    type: Literal["good", "service"] | None = None
-
-
-class UpdateProduct(ProductFields):
-    """POST /v1/products/{product}."""
-
-    name: Text | None = None
-    default_price: Text | None = None
-
-
-class ListProducts(CreatedPage):
-    """GET /v1/products."""
-
-    beyond = frozenset({"ids", "shippable", "url"})
-    active: Bool | None = None
-    type: Literal["good", "service"] | None = None
 
 
 class ProductData(Hash):
@@ -133,74 +94,6 @@ class ListPrices(CreatedPage):
     type: Literal["one_time", "recurring"] | None = None
 
 
-def new_product(call: Call, name: str, **fields: object) -> Json:
-    """Returns a product that was not yet kept."""
-    return {
-        "id": ids.fresh("prod_"),
-        "object": "product",
-        "active": True,
-        "created": call.now,
-        "default_price": None,
-        "description": None,
-        "images": [],
-        "livemode": call.account.livemode,
-        "marketing_features": [],
-        "metadata": {},
-        "name": name,
-        "package_dimensions": None,
-        "shippable": None,
-        "statement_descriptor": None,
-        "tax_code": None,
-        "type": "service",
-        "unit_label": None,
-        "updated": call.now,
-        "url": None,
-        **fields,
-    }
-
-
-def create_product(call: Call, params: CreateProduct) -> Json:
-    """Makes a product, under the caller's id if one is given."""
-    given = params.model_dump(exclude_none=True, exclude={"expand"})
-    if params.id and call.find("product", params.id):
-        raise InvalidRequest(
-            f"Product already exists with ID {params.id}.", code="resource_already_exists"
-        )
-    return view(call, call.create(new_product(call, **given), "product.created"))
-
-
-def retrieve_product(call: Call, _: NoParams) -> Json:
-    """Answers a product."""
-    return view(call, call.load("product", call.path["product"]))
-
-
-def update_product(call: Call, params: UpdateProduct) -> Json:
-    """Changes what is given."""
-    product = call.load("product", call.path["product"])
-    given = given_fields(params, product, clear=("description", "unit_label", "url"))
-    if params.default_price:
-        call.load("price", params.default_price, param="default_price")
-    return view(call, call.change(product, given | {"updated": call.now}, "product.updated"))
-
-
-def delete_product(call: Call, _: NoParams) -> Json:
-    """Deletes a product that has no prices."""
-    product = call.load("product", call.path["product"])
-    if call.all("price", owner=product["id"]):
-        raise InvalidRequest(
-            "This product cannot be deleted because it has one or more user-created prices."
-        )
-    call.emit("product.deleted", product)
-    call.drop(product)
-    return {"id": product["id"], "object": "product", "deleted": True}
-
-
-def list_products(call: Call, params: ListProducts) -> Json:
-    """Answers a page of products."""
-    filters = equal(active=params.active, type=params.type)
-    return page(call, "product", params, url="/v1/products", filters=filters)
-
-
 def new_price(
     call: Call, *, product: str, currency: str, unit_amount: Decimal, **fields: object
 ) -> Json:
@@ -229,7 +122,7 @@ def new_price(
     }
 
 
-def create_price(call: Call, params: CreatePrice) -> Json:
+def create(call: Call, params: CreatePrice) -> Json:
     """Makes a price, with its product if that is described instead of named."""
     if params.billing_scheme != "per_unit":
         raise BadParameters(
@@ -284,12 +177,12 @@ def _product(call: Call, params: CreatePrice) -> str:
     return str(call.create(new_product(call, **given), "product.created")["id"])
 
 
-def retrieve_price(call: Call, _: NoParams) -> Json:
+def retrieve(call: Call, _: NoParams) -> Json:
     """Answers a price."""
     return view(call, call.load("price", call.path["price"]))
 
 
-def update_price(call: Call, params: UpdatePrice) -> Json:
+def update(call: Call, params: UpdatePrice) -> Json:
     """Changes what is given; an inactive price can be used in nothing new."""
     price = call.load("price", call.path["price"])
     clear = ("nickname", "lookup_key")
@@ -297,20 +190,15 @@ def update_price(call: Call, params: UpdatePrice) -> Json:
     return view(call, call.change(price, given, "price.updated"))
 
 
-def list_prices(call: Call, params: ListPrices) -> Json:
+def listing(call: Call, params: ListPrices) -> Json:
     """Answers a page of prices."""
     filters = equal(active=params.active, type=params.type, currency=params.currency)
     return page(call, "price", params, url="/v1/prices", owner=params.product, filters=filters)
 
 
 OPERATIONS: list[Operation] = [
-    operation("POST", "/v1/products", "product", CreateProduct, create_product),
-    operation("GET", "/v1/products", "list:product", ListProducts, list_products),
-    operation("GET", "/v1/products/{product}", "product", NoParams, retrieve_product),
-    operation("POST", "/v1/products/{product}", "product", UpdateProduct, update_product),
-    operation("DELETE", "/v1/products/{product}", "product", NoParams, delete_product),
-    operation("POST", "/v1/prices", "price", CreatePrice, create_price),
-    operation("GET", "/v1/prices", "list:price", ListPrices, list_prices),
-    operation("GET", "/v1/prices/{price}", "price", NoParams, retrieve_price),
-    operation("POST", "/v1/prices/{price}", "price", UpdatePrice, update_price),
+    operation("POST", "/v1/prices", "price", CreatePrice, create),
+    operation("GET", "/v1/prices", "list:price", ListPrices, listing),
+    operation("GET", "/v1/prices/{price}", "price", NoParams, retrieve),
+    operation("POST", "/v1/prices/{price}", "price", UpdatePrice, update),
 ]

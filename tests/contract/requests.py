@@ -1,0 +1,60 @@
+"""Whether a form that was sent fits the contract's schema of the operation's parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+Json = dict[str, Any]
+
+_SCALARS = {
+    "integer": re.compile(r"-?\d+"),
+    "number": re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?"),
+    "boolean": re.compile("true|false"),
+    "string": re.compile(".*", re.DOTALL),
+}
+
+
+def misfits(schema: Json, value: object, components: Json, *, at: str = "") -> Iterator[str]:
+    """Says which parameters the schema does not know, wants, or has of another type."""
+    if "$ref" in schema:
+        schema = components[schema["$ref"].rsplit("/", 1)[-1]]
+    if "anyOf" in schema:
+        tries = [list(misfits(item, value, components, at=at)) for item in schema["anyOf"]]
+        if all(tries):
+            yield from min(tries, key=len)
+    elif schema.get("type") == "object":
+        yield from _object(schema, value, components, at=at)
+    elif schema.get("type") == "array":
+        yield from _array(schema, value, components, at=at)
+    elif not isinstance(value, str) or not _SCALARS[schema["type"]].fullmatch(value):
+        yield f"{at}: {value!r} is no {schema['type']}"
+    elif "enum" in schema and not schema.get("x-open-enum") and value not in schema["enum"]:
+        yield f"{at}: {value!r} is not one of {schema['enum'][:10]}"
+
+
+def _object(schema: Json, value: object, components: Json, *, at: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{at}: {value!r} is no hash"
+        return
+    known = schema.get("properties", {})
+    more = schema.get("additionalProperties")
+    for name, item in value.items():
+        place = f"{at}[{name}]" if at else name
+        if name in known:
+            yield from misfits(known[name], item, components, at=place)
+        elif isinstance(more, dict):
+            yield from misfits(more, item, components, at=place)
+        else:
+            yield f"unknown parameter {place}"
+    for name in set(schema.get("required", ())) - set(value):
+        yield f"missing parameter {at}[{name}]" if at else f"missing parameter {name}"
+
+
+def _array(schema: Json, value: object, components: Json, *, at: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{at}: {value!r} is no list"
+        return
+    for index, item in enumerate(value):
+        yield from misfits(schema["items"], item, components, at=f"{at}[{index}]")
