@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from service.embedded.errors import EmbeddedError
@@ -61,10 +62,9 @@ def copy_installation(source: Path, *, home: Path) -> Path:
     """
     package = source.parent
     libraries = package.with_name(f"{package.name}.libs")
-    built_at = int((source / "bin" / "postgres").stat().st_mtime)
-    target = home / f"{source.name}-{built_at}"
+    target = home / f"{source.name}-{version(package.name)}"
     if not target.exists():
-        partial = target.with_suffix(".partial")
+        partial = target.with_name(f"{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         skipped = shutil.ignore_patterns("include", "*.a", "pkgconfig")
         copy = partial / package.name / source.name

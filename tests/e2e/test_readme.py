@@ -47,8 +47,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         source = (ROOT / "tests" / "support" / "curl.py").read_text()
         curl.write_text(f"#!{sys.executable}\n{source}")
         curl.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BILLHOOK_")}
     return {
-        **os.environ,
+        **kept,
         "PATH": f"{os.environ['PATH']}:{tools}",
         "MAKEFLAGS": f"INSTALLED={installed}",
         "BILLHOOK_DATA_DIR": str(folder / "data"),

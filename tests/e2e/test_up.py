@@ -36,24 +36,48 @@ class Up:
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("up") / "data"
+    yield from removed_at_the_end(tmp_path_factory.mktemp("up") / "data")
+
+
+@pytest.fixture(scope="module")
+def up(data_dir: Path) -> Iterator[Up]:
+    """One that all tests share which only look at it."""
+    yield from ended_at_the_end(start(data_dir))
+
+
+@pytest.fixture
+def own_data_dir(tmp_path: Path) -> Iterator[Path]:
+    yield from removed_at_the_end(tmp_path / "data")
+
+
+@pytest.fixture
+def own_up(own_data_dir: Path) -> Iterator[Up]:
+    """One for a test that ends it."""
+    yield from ended_at_the_end(start(own_data_dir))
+
+
+def removed_at_the_end(folder: Path) -> Iterator[Path]:
     yield folder
     end_leftovers(folder, timeout_s=1)
     EmbeddedPostgres(folder).remove()
 
 
-@pytest.fixture
-def up(data_dir: Path) -> Iterator[Up]:
-    started = start(data_dir)
-    yield started
-    if started.process.poll() is None:
-        started.end(signal.SIGTERM)
+def ended_at_the_end(up: Up) -> Iterator[Up]:
+    yield up
+    if up.process.poll() is None:
+        up.end(signal.SIGTERM)
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """What the developer's shell has set is not what these tests are about."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BILLHOOK_")}
+    return {**kept, "BILLHOOK_DATA_DIR": str(data_dir)}
 
 
 def billhook(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "service.cli", *arguments],
-        env={**os.environ, "BILLHOOK_DATA_DIR": str(data_dir)},
+        env=environment(data_dir),
         capture_output=True,
         text=True,
         check=False,
@@ -66,7 +90,7 @@ def start(data_dir: Path, *, port: int = 0, sandbox_port: int = 0) -> Up:
     with errors.open("ab") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", "up", "--json", *ports],
-            env={**os.environ, "BILLHOOK_DATA_DIR": str(data_dir)},
+            env=environment(data_dir),
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -145,18 +169,20 @@ def test_a_taken_port_is_named_with_its_option(up: Up, data_dir: Path) -> None:
     assert "--port" in refused.stderr
 
 
-def test_sigterm_ends_all_of_it(up: Up, data_dir: Path) -> None:
-    assert up.end(signal.SIGTERM) == 0
-    assert children_of(data_dir) == []
+def test_sigterm_ends_all_of_it(own_up: Up, own_data_dir: Path) -> None:
+    assert own_up.end(signal.SIGTERM) == 0
+    assert children_of(own_data_dir) == []
 
 
-def test_killed_it_starts_again_on_the_same_ports_with_all_it_knew(up: Up, data_dir: Path) -> None:
-    before = demo_of(data_dir)
-    ports = [port_of(up.ready[name]) for name in ("base_url", "sandbox_url")]
-    up.end(signal.SIGKILL)
-    again = start(data_dir, port=ports[0], sandbox_port=ports[1])
+def test_killed_it_starts_again_on_the_same_ports_with_all_it_knew(
+    own_up: Up, own_data_dir: Path
+) -> None:
+    before = demo_of(own_data_dir)
+    ports = [port_of(own_up.ready[name]) for name in ("base_url", "sandbox_url")]
+    own_up.end(signal.SIGKILL)
+    again = start(own_data_dir, port=ports[0], sandbox_port=ports[1])
     try:
-        assert demo_of(data_dir) == before
+        assert demo_of(own_data_dir) == before
         headers = {
             "x-api-key": before["read_key"],
             "x-api-key-type": "read",
