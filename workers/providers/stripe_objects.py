@@ -29,6 +29,7 @@ TENANT: Final = "billhook_tenant"
 LINE: Final = "billhook_line"
 
 _SECRETS: Final = frozenset({"client_secret", "confirmation_secret"})
+_OWNER_WANTED: Final = "authentication_required"
 _PAYMENT_STATES: Final[dict[str, PaymentState]] = {
     "requires_action": "requires_action",
     "requires_confirmation": "open",
@@ -90,11 +91,17 @@ def _to_payment(invoice: Json) -> ProviderPayment | None:
 
 
 def to_payment(intent: Json) -> ProviderPayment:
-    """Read a PaymentIntent; one that waits for another method was refused if it says why."""
+    """Read a PaymentIntent; one that waits for another method was refused if it says why.
+
+    A bank that asked for the customer while nobody was there is refused with a code of its own;
+    the customer can still confirm on the hosted page, so it is no failure yet.
+    """
     error = intent.get("last_payment_error") or {}
     state = _PAYMENT_STATES.get(intent["status"])
     if state is None:
         state = "failed" if error else "open"
+    if state == "failed" and error.get("code") == _OWNER_WANTED:
+        state = "requires_action"
     return ProviderPayment(
         id=intent["id"],
         state=state,

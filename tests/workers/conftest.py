@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eventlog import persistence
+from eventlog.log import Log
+from tests.support.sandbox import SandboxProcess
+from tests.workers.bench import Account, Bench
+from workers.runtime import open_billing
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    folder: Path = tmp_path_factory.mktemp("sandbox")
+    with SandboxProcess(folder=folder) as process:
+        yield process
+
+
+@pytest.fixture
+def account(sandbox: SandboxProcess) -> Iterator[Account]:
+    made = Account(sandbox.url)
+    yield made
+    made.admin.close()
+
+
+@pytest.fixture
+def bench(empty_database: str, account: Account) -> Iterator[Bench]:
+    import eventlog
+    from eventlog.migrate import migrate
+    migrate(empty_database, eventlog.MIGRATIONS)
+    log = Log.open(empty_database)
+    yield Bench(log, open_billing(log, name="bench"), account)
+    persistence.register("bench", None)
+    log.close()
