@@ -1,0 +1,47 @@
+"""Every projection there is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from eventlog.follower import Handle
+from projections import access, invoices, tenants
+from projections.errors import UnknownProjection
+from projections.writing import Table
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What is read from the log, and how it becomes rows of a generation (a schema)."""
+
+    name: str
+    topics: tuple[str, ...]
+    handler: Callable[[str], Handle]
+    tables: tuple[Table, ...]
+
+
+_ALL: Final = (
+    Projection(
+        access.NAME,
+        access.TOPICS,
+        access.handler,
+        (access.APPS, access.API_KEYS, access.CONNECTIONS),
+    ),
+    Projection(
+        invoices.NAME,
+        invoices.TOPICS,
+        invoices.handler,
+        (invoices.INVOICES, invoices.TIMELINE),
+    ),
+    Projection(tenants.NAME, tenants.TOPICS, tenants.handler, (tenants.TENANTS,)),
+)
+
+PROJECTIONS: Final = {projection.name: projection for projection in _ALL}
+
+
+def find(name: str) -> Projection:
+    """Return a projection. Raises UnknownProjection."""
+    try:
+        return PROJECTIONS[name]
+    except KeyError:
+        raise UnknownProjection(name) from None

@@ -1,0 +1,16 @@
+"""Settings of the projections' process: `BILLHOOK_*`. Read by `__main__` alone."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What the process needs."""
+
+    model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore")
+
+    database_url: str
+    log_format: Literal["json", "console"] = "json"
+    keep_old_generation_s: float = Field(default=600, ge=0)

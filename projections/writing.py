@@ -1,0 +1,85 @@
+"""Rows to tables, a whole batch in one statement."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from psycopg.sql import SQL, Composed, Identifier, Placeholder
+from psycopg.types.json import Jsonb
+
+from eventlog.follower import Cursor
+
+Row = Mapping[str, object]
+Key = tuple[UUID, ...]
+Rows = dict[Key, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a generation: its name, its key and its columns, the key's among them."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    def within(self, schema: str) -> Identifier:
+        """Name the table of one generation."""
+        return Identifier(schema, self.name)
+
+
+async def load(cursor: Cursor, table: Table, keys: Collection[Key], *, schema: str) -> Rows:
+    """Read rows by their keys; those that are not there are missing."""
+    if not keys:
+        return {}
+    query = SQL("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))")
+    keys_by_column = SQL(", ").join(SQL("%s::uuid[]") for _ in table.key)
+    await cursor.execute(
+        query.format(
+            columns=_names(table.columns),
+            table=table.within(schema),
+            key=_names(table.key),
+            keys=keys_by_column,
+        ),
+        [list(column) for column in zip(*keys, strict=True)],
+    )
+    rows = [dict(zip(table.columns, row, strict=True)) for row in await cursor.fetchall()]
+    return {tuple(row[column] for column in table.key): row for row in rows}
+
+
+async def insert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
+    """Add rows that cannot be there yet; one that is raises."""
+    if rows:
+        await cursor.execute(_insert(table, schema), [_json(rows)])
+
+
+async def upsert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
+    """Add rows, or put them in the place of those with the same key."""
+    if not rows:
+        return
+    assignments = SQL(", ").join(
+        SQL("{column} = excluded.{column}").format(column=Identifier(column))
+        for column in table.columns
+        if column not in table.key
+    )
+    query = SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {assignments}").format(
+        insert=_insert(table, schema), key=_names(table.key), assignments=assignments
+    )
+    await cursor.execute(query, [_json(rows)])
+
+
+def _insert(table: Table, schema: str) -> Composed:
+    """One JSON parameter for all rows; PostgreSQL takes the columns' types from the table."""
+    return SQL(
+        "INSERT INTO {table} ({columns}) SELECT {columns}"
+        " FROM jsonb_populate_recordset(NULL::{table}, {rows})"
+    ).format(table=table.within(schema), columns=_names(table.columns), rows=Placeholder())
+
+
+def _json(rows: Sequence[Row]) -> Jsonb:
+    return Jsonb(rows, dumps=orjson.dumps)
+
+
+def _names(columns: Sequence[str]) -> Composed:
+    return SQL(", ").join(map(Identifier, columns))
