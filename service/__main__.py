@@ -1,0 +1,91 @@
+"""`python -m service`: the API, in as many processes as the settings say.
+
+This file alone reads settings, also in uvicorn's worker processes, which import it anew.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+from types import FrameType
+from typing import cast
+
+import uvicorn
+from starlette.applications import Starlette
+
+from service.log_setup import configure_logging
+from service.settings import Settings
+from service.waits import Waits
+
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def main() -> None:
+    """Serve until a signal; who waits for an outcome then is answered at once."""
+    settings = Settings()
+    configure_logging(settings.log_format)
+    # uvicorn raises the signal again when all is closed; the end shall be orderly even so.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with tempfile.TemporaryDirectory(prefix="billhook-metrics-") as folder:
+        # The library decides at its import, in each worker process, where counts are kept.
+        os.environ[_METRICS_FOLDER] = folder
+        uvicorn.run(
+            "service.__main__:make_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.processes,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.stop_timeout_s,
+        )
+
+
+def make_app() -> Starlette:
+    """Make the application of this process; uvicorn calls it on the loop that will serve."""
+    from service.app import create_app  # noqa: PLC0415 - see _METRICS_FOLDER
+
+    settings = Settings(metrics_folder=os.environ[_METRICS_FOLDER])
+    configure_logging(settings.log_format)
+    app = create_app(settings)
+    loop = asyncio.get_running_loop()
+    _end_with_parent(loop)
+    _end_waits_first(loop, cast("Waits", app.state.waits))
+    return app
+
+
+def _end_with_parent(loop: asyncio.AbstractEventLoop) -> None:
+    """Stop when the process that started this worker is gone, or it would hold the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        loop.add_reader(parent.sentinel, _stop_once, loop, parent.sentinel)
+
+
+def _stop_once(loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
+    loop.remove_reader(sentinel)
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _end_waits_first(loop: asyncio.AbstractEventLoop, waits: Waits) -> None:
+    """Let a signal end the waits before uvicorn, whose handler is in place by now, handles it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        known = signal.getsignal(number)
+
+        def handle(number: int, frame: FrameType | None, known: object = known) -> None:
+            loop.call_soon_threadsafe(waits.end_all)
+            if callable(known):
+                known(number, frame)
+
+        signal.signal(number, handle)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Who may do what, remembered for a moment; an answer that may be stale is never a yes."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, Protocol, TypeVar
+from uuid import UUID
+
+import structlog
+
+from projections.access_queries import AccessFreshness, AppRow, ConnectionRow, KeyRow
+from service.errors import AccessUnverified
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+_LOOK_EVERY_S: Final = 0.5
+_TTL_S: Final = 2.0
+_MOST_ENTRIES: Final = 50_000
+
+
+class Access(Protocol):
+    """What is asked of the access projection."""
+
+    async def key_by_hash(self, sha256_hex: str) -> KeyRow | None:
+        """Find a key."""
+
+    async def app(self, app_id: UUID) -> AppRow | None:
+        """Find an app."""
+
+    async def connection_by_name(self, app_id: UUID, name: str) -> ConnectionRow | None:
+        """Find an app's connection."""
+
+    async def connection_by_id(self, connection_id: UUID) -> ConnectionRow | None:
+        """Find a connection by the id in its webhook URL."""
+
+    async def freshness(self) -> AccessFreshness:
+        """Say how far the projection is, and the log."""
+
+
+class AccessCache:
+    """Rows of the access projection: at most 2 s old, and dropped when the projection moves.
+
+    Looked at twice a second: once the projection has passed where the log's head was at some
+    moment, all that had happened by that moment is known ("verified"). When the newest such
+    moment is more than `max_age_s` ago, every question raises AccessUnverified. So a revocation
+    counts everywhere within `max_age_s`.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        max_age_s: float,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._access = access
+        self._max_age_s = max_age_s
+        self._clock_s = clock_s
+        self._known: dict[Hashable, tuple[float, object]] = {}
+        self._position = -1
+        self._heads: list[tuple[float, int]] = []
+        self._verified_at_s: float | None = None
+
+    async def key(self, sha256_hex: str) -> KeyRow | None:
+        """Find a key by the SHA-256 of its text."""
+        return await self._ask(("key", sha256_hex), lambda: self._access.key_by_hash(sha256_hex))
+
+    async def app(self, app_id: UUID) -> AppRow | None:
+        """Find an app."""
+        return await self._ask(("app", app_id), lambda: self._access.app(app_id))
+
+    async def connection_named(self, app_id: UUID, name: str) -> ConnectionRow | None:
+        """Find an app's connection."""
+        return await self._ask(
+            ("name", app_id, name), lambda: self._access.connection_by_name(app_id, name)
+        )
+
+    async def connection(self, connection_id: UUID) -> ConnectionRow | None:
+        """Find a connection by the id in its webhook URL."""
+        return await self._ask(
+            ("id", connection_id), lambda: self._access.connection_by_id(connection_id)
+        )
+
+    @property
+    def is_verified(self) -> bool:
+        """Tell whether questions are answered now."""
+        verified_at_s = self._verified_at_s
+        return verified_at_s is not None and (self._clock_s() - verified_at_s <= self._max_age_s)
+
+    async def look(self) -> None:
+        """See how far the projection is; forget rows that it may have changed."""
+        asked_at_s = self._clock_s()
+        seen = await self._access.freshness()
+        if seen.position != self._position:
+            self._known.clear()
+            self._position = seen.position
+        self._heads.append((asked_at_s, seen.head))
+        passed = [at_s for at_s, head in self._heads if head <= seen.position]
+        if passed:
+            self._verified_at_s = passed[-1]
+        oldest_s = asked_at_s - self._max_age_s
+        self._heads = [
+            (at_s, head) for at_s, head in self._heads if head > seen.position and at_s > oldest_s
+        ]
+
+    async def keep_looking(self) -> None:
+        """Look twice a second, until cancelled; what goes wrong leaves the last look to age."""
+        while True:
+            try:
+                async with asyncio.timeout(self._max_age_s):
+                    await self.look()
+            except Exception as error:  # noqa: BLE001 - the edge of a background task
+                _log.warning("access_not_verified", error=type(error).__name__)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _ask(self, name: Hashable, question: Callable[[], Awaitable[T | None]]) -> T | None:
+        if not self.is_verified:
+            raise AccessUnverified
+        now_s = self._clock_s()
+        found = self._known.get(name)
+        if found is not None and now_s - found[0] <= _TTL_S:
+            return found[1]  # type: ignore[return-value] # the name says of what kind it is
+        position = self._position
+        answer = await question()
+        # Only what is there is kept, so that nobody fills the memory by guessing.
+        if answer is not None and position == self._position:
+            if len(self._known) >= _MOST_ENTRIES:
+                self._known.clear()
+            self._known[name] = (now_s, answer)
+        return answer
+
+
+async def stopped(task: asyncio.Task[None]) -> None:
+    """Cancel a background task and wait for its end."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,33 @@
+"""From what a dialect rendered to what goes out."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+from starlette.responses import Response
+
+from service.dialects import d002
+from service.errors import Problem
+
+POSITION: Final = "x-billhook-position"
+LAG_MS: Final = "x-billhook-lag-ms"
+
+
+def answer(rendered: d002.Rendered, headers: Mapping[str, str] | None = None) -> Response:
+    """Send a JSON document."""
+    return Response(
+        orjson.dumps(rendered.document),
+        status_code=rendered.status,
+        headers=dict(headers or {}),
+        media_type="application/json",
+    )
+
+
+def document(shown: d002.Json, headers: Mapping[str, str] | None = None) -> Response:
+    """Send a JSON document with status 200."""
+    return answer(d002.Rendered(status=200, document=shown), headers)
+
+
+def refusal(problem: Problem) -> Response:
+    """Send what is wrong, in the one dialect that there is; others will be chosen by path."""
+    return answer(d002.render_problem(problem), problem.headers)

@@ -1,0 +1,110 @@
+"""The composition root: everything is put together here, once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+import eventlog
+import projections
+from domain.billing import Billing
+from eventlog import persistence
+from eventlog.codec import Codec
+from eventlog.log import Log
+from eventlog.migrate import pending
+from eventlog.tail import Tail
+from eventlog.vault import Vault
+from projections import health
+from projections.access_queries import AccessQueries
+from projections.pool import open_pool
+from projections.queries import InvoiceQueries
+from service.access_cache import AccessCache, stopped
+from service.answers import refusal
+from service.context import Context
+from service.edge import Edge
+from service.errors import KNOWN, problem_of
+from service.metrics import Metrics
+from service.readiness import Readiness
+from service.routes import ROUTES
+from service.settings import Settings
+from service.streams import Streams
+from service.tenants_known import KnownTenants
+from service.waits import Waits
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Put the service together; nothing is opened before the application starts."""
+    metrics = Metrics(folder=settings.metrics_folder)
+    waits = Waits()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.context = await _open(settings, stack, metrics=metrics, waits=waits)
+            yield
+
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[Middleware(Edge, metrics=metrics)],
+        exception_handlers=dict.fromkeys((HTTPException, *KNOWN), _refuse),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.waits = waits
+    return app
+
+
+async def _open(
+    settings: Settings, stack: AsyncExitStack, *, metrics: Metrics, waits: Waits
+) -> Context:
+    dsn = settings.database_url.get_secret_value()
+    log = await Log.open_async(dsn, application_name="billhook service")
+    stack.push_async_callback(log.close_async)
+    tail = await Tail(dsn).open()
+    stack.push_async_callback(tail.close)
+    pool = await open_pool(dsn)
+    stack.push_async_callback(pool.close)
+    access = AccessCache(AccessQueries(pool), max_age_s=settings.access_max_age_s)
+    looking = asyncio.create_task(access.keep_looking(), name="access")
+    stack.push_async_callback(stopped, looking)
+    codec = Codec()
+    return Context(
+        settings=settings,
+        log=log,
+        codec=codec,
+        tail=tail,
+        streams=Streams(log, codec),
+        billing=_billing(log, stack),
+        vault=Vault(settings.master_key_list()),
+        access=access,
+        invoices=InvoiceQueries(pool),
+        tenants=KnownTenants(log),
+        waits=waits,
+        metrics=metrics,
+        readiness=Readiness(
+            states=lambda: health.states(pool),
+            pending_migrations=lambda: pending(dsn, eventlog.MIGRATIONS, projections.MIGRATIONS),
+            access=access,
+            lag_bound_ms=settings.lag_bound_ms,
+        ),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def _billing(log: Log, stack: AsyncExitStack) -> Billing:
+    """Put the domain's commands on this process's log."""
+    name = f"service-{uuid4()}"
+    persistence.register(name, log)
+    stack.callback(persistence.register, name, None)
+    return Billing(env={"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": name})
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    return refusal(problem_of(error))

@@ -1,0 +1,72 @@
+import json
+import re
+from typing import Annotated, Final, get_args
+from uuid import UUID, uuid4
+
+import typer
+
+from domain.app import AppChanged, AppCreated
+from domain.commands import CreateApp, KeyKind
+from service.cli_keys import add_key
+from service.cli_operator import BY, AsJson, now, operating, table
+from service.cli_settings import fail
+
+apps = typer.Typer(no_args_is_help=True, help="The systems whose tenants are billed.")
+
+_SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@apps.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    *,
+    slug: Annotated[
+        str | None, typer.Option(help="Its name in URLs; made from NAME if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an app and a key of each kind; the keys are shown this once."""
+    slug = slug or "-".join(re.findall(r"[a-z0-9]+", name.lower()))
+    if not _SLUG.fullmatch(slug):
+        fail("give --slug: small letters, digits and single hyphens")
+    app_id = uuid4()
+    with operating() as operator:
+        taken = {e.slug for e in operator.events(AppCreated.TOPIC) if isinstance(e, AppCreated)}
+        if slug in taken:
+            fail(f"an app with the slug {slug!r} exists")
+        made = CreateApp(app_id=app_id, name=name, slug=slug, by=BY)
+        operator.billing.create_app(made, at=now())
+        keys = {
+            f"{kind}_key": add_key(operator, app_id, kind=kind, name=None).text
+            for kind in get_args(KeyKind)
+        }
+    shown = {"app_id": str(app_id), "slug": slug, **keys}
+    if as_json:
+        typer.echo(json.dumps(shown))
+        return
+    for label, value in shown.items():
+        typer.echo(f"{label:<10} {value}")
+    typer.echo("The keys are not shown again.", err=True)
+
+
+@apps.command("list")
+def list_apps(*, as_json: AsJson = False) -> None:
+    """List all apps."""
+    with operating() as operator:
+        found: dict[UUID, dict[str, str]] = {}
+        for event in operator.events(AppCreated.TOPIC, AppChanged.TOPIC):
+            _take(found, event)
+    if as_json:
+        typer.echo(json.dumps(list(found.values())))
+    else:
+        table(list(found.values()))
+
+
+def _take(found: dict[UUID, dict[str, str]], event: object) -> None:
+    match event:
+        case AppCreated(originator_id=app_id, name=name, slug=slug):
+            found[app_id] = {"app_id": str(app_id), "slug": slug, "name": name, "enabled": "yes"}
+        case AppChanged(originator_id=app_id, name=name, enabled=enabled):
+            row = found[app_id]
+            row["name"] = name or row["name"]
+            row["enabled"] = {True: "yes", False: "no", None: row["enabled"]}[enabled]

@@ -1,0 +1,149 @@
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Final
+from uuid import UUID, uuid4
+
+import typer
+
+from domain import ids
+from domain.app import App
+from domain.commands import ChangeApp, Mode, Provider, SetConnection
+from domain.connection import Connection, ConnectionCreated, secret_context
+from service.cli_operator import BY, AppId, AsJson, Operator, now, operating, table, vault
+from service.cli_settings import fail
+
+connections = typer.Typer(no_args_is_help=True, help="An app's credentials at its providers.")
+
+_KEYS: Final[dict[Provider, re.Pattern[str]]] = {
+    "stripe": re.compile(r"(?:sk|rk)_(?P<mode>live|test)_[\x21-\x7e]+"),
+    "mollie": re.compile(r"(?P<mode>live|test)_[\x21-\x7e]+"),
+}
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, repr=False)
+class Secrets:
+    """A provider's key, and the secrets that its webhooks are signed with."""
+
+    key: str
+    webhook_secrets: list[str]
+
+
+@connections.command("set")
+def set_connection(
+    app_id: AppId,
+    name: Annotated[str, typer.Argument(help="What the app calls it, like stripe-1.")],
+    *,
+    provider: Annotated[Provider, typer.Option(help="Whose credentials they are.")] = "stripe",
+    redirect_url: Annotated[
+        str | None, typer.Option(help="Where customers go on after paying.")
+    ] = None,
+    default: Annotated[
+        bool, typer.Option("--default", help="Use it where a request names none.")
+    ] = False,
+) -> None:
+    """Make a connection or replace its credentials.
+
+    They come from BILLHOOK_CONNECTION_KEY and BILLHOOK_CONNECTION_WEBHOOK_SECRETS (separated by
+    commas), else from standard input: the key, then a webhook secret a line. Without any webhook
+    secret, those that the connection has stay.
+    """
+    if not _NAME.fullmatch(name):
+        fail("a connection's name is 1 to 64 letters, digits, dots, hyphens or underscores")
+    secrets = _read_secrets()
+    mode = _mode(provider, secrets.key)
+    box, context = vault(), secret_context(app_id, name)
+    with operating() as operator:
+        app = operator.app(app_id)
+        connection = operator.billing.set_connection(
+            SetConnection(
+                app_id=app_id,
+                name=name,
+                provider=provider,
+                mode=mode,
+                sealed_key=box.seal(secrets.key, context=context),
+                sealed_webhook_secrets=[
+                    box.seal(secret, context=context) for secret in secrets.webhook_secrets
+                ]
+                or _kept_webhook_secrets(operator, app_id, name),
+                redirect_url=redirect_url,
+                by=BY,
+            ),
+            new_connection_id=uuid4(),
+            at=now(),
+        )
+        _set_defaults(operator, app, connection, asked=default)
+    base_url = os.environ.get("BILLHOOK_PUBLIC_URL", "").rstrip("/")
+    typer.echo(f"connection   {connection.connection_id}")
+    typer.echo(f"mode         {mode}")
+    typer.echo(f"webhook_url  {base_url}/webhooks/{provider}/{connection.connection_id}")
+
+
+@connections.command("list")
+def list_connections(app_id: AppId, *, as_json: AsJson = False) -> None:
+    """List an app's connections, without their secrets."""
+    with operating() as operator:
+        defaults = operator.app(app_id).default_connections
+        rows = [
+            _row(operator.billing.get(Connection, event.originator_id), defaults)
+            for event in operator.events(ConnectionCreated.TOPIC)
+            if isinstance(event, ConnectionCreated) and event.app_id == app_id
+        ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+    else:
+        table(rows)
+
+
+def _read_secrets() -> Secrets:
+    """Read them from the environment or standard input: arguments are shown to every user."""
+    if key := os.environ.get("BILLHOOK_CONNECTION_KEY"):
+        lines = [key, *os.environ.get("BILLHOOK_CONNECTION_WEBHOOK_SECRETS", "").split(",")]
+    elif sys.stdin.isatty():
+        asked = typer.prompt("Webhook secret (none: keep)", hide_input=True, default="", err=True)
+        lines = [typer.prompt("Secret key", hide_input=True, err=True), asked]
+    else:
+        lines = sys.stdin.read().splitlines()
+    given = [line.strip() for line in lines if line.strip()]
+    if not given:
+        fail("no key: set BILLHOOK_CONNECTION_KEY, or write it to standard input")
+    return Secrets(key=given[0], webhook_secrets=given[1:])
+
+
+def _mode(provider: Provider, key: str) -> Mode:
+    found = _KEYS[provider].fullmatch(key)
+    if found is None:
+        fail(f"this is no secret key of {provider}")
+    return "live" if found["mode"] == "live" else "test"
+
+
+def _kept_webhook_secrets(operator: Operator, app_id: UUID, name: str) -> list[str]:
+    known = operator.billing.find(Connection, ids.for_connection(app_id, name))
+    return [] if known is None else known.sealed_webhook_secrets
+
+
+def _set_defaults(operator: Operator, app: App, connection: Connection, *, asked: bool) -> None:
+    """Make it a default where it was asked for, or where the app has none yet."""
+    provider = connection.provider
+    slots = [provider, f"{provider}:{connection.mode}"]
+    wanted = {
+        slot: connection.name for slot in slots if asked or slot not in app.default_connections
+    }
+    if wanted:
+        command = ChangeApp(app_id=app.id, default_connections=wanted, by=BY)
+        operator.billing.change_app(command, at=now())
+
+
+def _row(connection: Connection, defaults: dict[str, str]) -> dict[str, str]:
+    slots = [slot for slot, name in defaults.items() if name == connection.name]
+    return {
+        "name": connection.name,
+        "provider": connection.provider,
+        "mode": connection.mode,
+        "connection_id": str(connection.connection_id),
+        "webhook_secrets": str(len(connection.sealed_webhook_secrets)),
+        "default": " ".join(sorted(slots)),
+    }

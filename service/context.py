@@ -1,0 +1,45 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from starlette.requests import Request
+
+from domain.billing import Billing
+from eventlog.codec import Codec
+from eventlog.log import Log
+from eventlog.tail import Tail
+from eventlog.vault import Vault
+from projections.queries import InvoiceQueries
+from service.access_cache import AccessCache
+from service.metrics import Metrics
+from service.readiness import Readiness
+from service.settings import Settings
+from service.streams import Streams
+from service.tenants_known import KnownTenants
+from service.waits import Waits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What endpoints share; made once by the composition root."""
+
+    settings: Settings
+    log: Log
+    codec: Codec
+    tail: Tail
+    streams: Streams
+    billing: Billing
+    vault: Vault
+    access: AccessCache
+    invoices: InvoiceQueries
+    tenants: KnownTenants
+    waits: Waits
+    metrics: Metrics
+    readiness: Readiness
+    now: Callable[[], datetime]
+
+
+def context_of(request: Request) -> Context:
+    """Give what the application that serves the request was made with."""
+    return cast("Context", request.app.state.context)

@@ -1,0 +1,42 @@
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.answers import LAG_MS, document
+from service.auth import authenticate
+from service.context import context_of
+from service.dialects import d002
+from service.incoming import path_uuid
+from service.list_query import ReadQuery, read_query
+from service.reading import find_invoice, wait_until_folded
+from service.timeline import timeline_items
+
+
+async def get_invoice(request: Request) -> Response:
+    """Show one invoice with all that is known of it."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    query = read_query(ReadQuery, request.query_params)
+    found = await find_invoice(
+        context,
+        caller.app.app_id,
+        path_uuid(request, "invoiceUuid"),
+        min_position=query.min_position,
+    )
+    response = await context.streams.json_body(found.view.body)
+    shown = d002.item(found.view, position=found.position)
+    shown |= d002.details(found.view, provider_response=response)
+    lag_ms = await context.readiness.lag_ms("invoices")
+    return document(d002.single("invoices", shown), {LAG_MS: str(lag_ms)})
+
+
+async def get_invoice_events(request: Request) -> Response:
+    """Show what happened to an invoice, in order."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    query = read_query(ReadQuery, request.query_params)
+    invoice_id = path_uuid(request, "invoiceUuid")
+    await wait_until_folded(context, query.min_position)
+    await find_invoice(context, caller.app.app_id, invoice_id, min_position=0)
+    entries = await context.invoices.timeline(caller.app.app_id, invoice_id)
+    lag_ms = await context.readiness.lag_ms("invoices")
+    return document(timeline_items(entries), {LAG_MS: str(lag_ms)})

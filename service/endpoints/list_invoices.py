@@ -1,0 +1,67 @@
+from collections.abc import Mapping
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.answers import LAG_MS, document
+from service.auth import Caller, authenticate
+from service.connections import default_mode
+from service.context import context_of
+from service.dialects import d002
+from service.errors import BadRequest, Fault
+from service.incoming import path_provider, path_uuid
+from service.list_query import ListQuery, read_query, to_filter
+from service.reading import wait_until_folded
+
+
+async def list_app_invoices(request: Request) -> Response:
+    """List an app's invoices."""
+    caller = await authenticate(request)
+    return await _list(request, caller, fixed={}, paged=False)
+
+
+async def list_tenant_invoices(request: Request) -> Response:
+    """List a tenant's invoices."""
+    caller = await authenticate(request)
+    fixed = {"tenant_id": await _tenant(request, caller)}
+    return await _list(request, caller, fixed=fixed, paged=False)
+
+
+async def list_provider_invoices(request: Request) -> Response:
+    """List a tenant's invoices at a provider (seed 002's path, with its `page`)."""
+    caller = await authenticate(request)
+    provider = path_provider(request)
+    fixed = {"tenant_id": await _tenant(request, caller), "provider": provider}
+    return await _list(request, caller, fixed=fixed, paged=True)
+
+
+async def _tenant(request: Request, caller: Caller) -> UUID:
+    tenant_id = path_uuid(request, "tenantUuid")
+    await context_of(request).tenants.require(caller.app.app_id, tenant_id)
+    return tenant_id
+
+
+async def _list(
+    request: Request, caller: Caller, *, fixed: Mapping[str, object], paged: bool
+) -> Response:
+    context = context_of(request)
+    query = read_query(ListQuery, request.query_params)
+    if query.page is not None and (query.cursor is not None or not paged):
+        raise BadRequest(Fault(message="page: use cursor here", path="page"))
+    await wait_until_folded(context, query.min_position)
+    provider = fixed.get("provider", query.provider)
+    mode = await default_mode(
+        context.access, caller.app, None if provider is None else str(provider)
+    )
+    lag_ms = await context.readiness.lag_ms("invoices")
+    found = await context.invoices.list_invoices(
+        to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
+    )
+    shown = d002.page(
+        [d002.item(row.view, position=row.position) for row in found.rows],
+        total=found.total,
+        total_is_exact=found.total_is_exact,
+        next_cursor=found.next_cursor,
+    )
+    return document(shown, {LAG_MS: str(lag_ms)})

@@ -1,0 +1,29 @@
+from http import HTTPStatus
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.answers import answer, document
+from service.context import context_of
+from service.dialects.d002 import Rendered
+
+
+async def healthz(_: Request) -> Response:
+    """Say that the process lives."""
+    return document({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """Say whether requests would be answered, and what is wrong if not."""
+    ready, checks = await context_of(request).readiness.checks()
+    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return answer(Rendered(status=status, document={"ready": ready, "checks": checks}))
+
+
+async def metrics(request: Request) -> Response:
+    """Give the counts of all processes of this service, in Prometheus's text format."""
+    context = context_of(request)
+    followers = await context.readiness.followers_or_none()
+    text = context.metrics.exposition(followers)
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,0 +1,169 @@
+"""What the service refuses, and the one table from error to status and code.
+
+Refusal
+├── BadRequest            faults, each with its field's path
+├── Unauthorized          no key, an unknown one, or another app's
+├── WrongKeyType
+├── AppDisabled
+├── Missing               it does not exist, or not for this caller
+├── TooLarge
+├── UnsupportedMedia
+├── KeyReused             an idempotency key came with another request
+├── WebhookRefused        a delivery that does not prove who sent it
+├── AccessUnverified      keys cannot be checked now
+└── ReadModelBehind       what the caller has seen is not folded yet
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+from starlette.exceptions import HTTPException
+
+from domain import errors as domain_errors
+from eventlog.errors import LogClosed, LogUnavailable
+from projections.errors import BadCursor, ReadModelUnavailable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing wrong with a request; codes are the provider's."""
+
+    message: str
+    path: str | None = None
+    provider_code: str | None = None
+    decline_code: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What a caller is told; a dialect renders it."""
+
+    status: int
+    code: str
+    faults: Sequence[Fault]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):
+    """The root; `faults` replace the table's own message."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__(", ".join(fault.path or fault.message for fault in faults))
+
+
+class BadRequest(Refusal):
+    """The request says what it must not, or says it wrongly."""
+
+
+class Unauthorized(Refusal):
+    """No key that opens this."""
+
+
+class WrongKeyType(Refusal):
+    """The key is not of the kind that the method needs, or that the header says."""
+
+
+class AppDisabled(Refusal):
+    """The app may not do anything for now."""
+
+
+class Missing(Refusal):
+    """It does not exist for this caller."""
+
+
+class TooLarge(Refusal):
+    """The body is longer than the limit."""
+
+
+class UnsupportedMedia(Refusal):
+    """The body is of a type that is not read here."""
+
+
+class KeyReused(Refusal):
+    """The idempotency key belongs to another request."""
+
+
+class WebhookRefused(Refusal):
+    """A delivery could not be verified or read; `reason` is for the counters."""
+
+    def __init__(self, reason: str, *faults: Fault) -> None:
+        super().__init__(*faults)
+        self.reason = reason
+
+
+class AccessUnverified(Refusal):
+    """Keys have not been verified for too long: no stale yes."""
+
+
+class ReadModelBehind(Refusal):
+    """The read model did not reach the position in time."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    status: HTTPStatus
+    code: str
+    message: str
+    retry_after_s: int | None = None
+
+
+_TABLE: Final[Mapping[type[Exception], _Row]] = {
+    BadRequest: _Row(HTTPStatus.BAD_REQUEST, "[E4000]", "Bad Request / validation error"),
+    BadCursor: _Row(HTTPStatus.BAD_REQUEST, "[E4000]", "cursor: is none of this list's"),
+    WebhookRefused: _Row(HTTPStatus.BAD_REQUEST, "[E4000]", "The delivery can't be verified"),
+    Unauthorized: _Row(HTTPStatus.UNAUTHORIZED, "[E4010]", "Unauthorized Token or API key"),
+    WrongKeyType: _Row(HTTPStatus.UNAUTHORIZED, "[E4011]", "Unauthorized API key type"),
+    AppDisabled: _Row(HTTPStatus.FORBIDDEN, "[E4030]", "App Is Disabled"),
+    Missing: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
+    domain_errors.NotFound: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
+    TooLarge: _Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "[E4130]", "Payload Too Large"),
+    UnsupportedMedia: _Row(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "[E4150]", "Unsupported Media Type: application/json"
+    ),
+    KeyReused: _Row(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "[E4220]",
+        "Idempotency-Key: was used for another request",
+    ),
+    AccessUnverified: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
+    ReadModelBehind: _Row(
+        HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "minPosition: is not reached yet", 1
+    ),
+    LogUnavailable: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
+    ReadModelUnavailable: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
+    LogClosed: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
+    domain_errors.StaleWrite: _Row(
+        HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Others are changing it: try again", 1
+    ),
+}
+_UNEXPECTED: Final = _Row(HTTPStatus.INTERNAL_SERVER_ERROR, "[E0000]", "Internal Server Error")
+
+KNOWN: Final = tuple(_TABLE)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Say what a caller is told about an error; what the table does not know is a 500."""
+    if isinstance(error, HTTPException):
+        return _router_problem(error)
+    row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), _UNEXPECTED)
+    headers = {} if row.retry_after_s is None else {"retry-after": str(row.retry_after_s)}
+    faults = error.faults if isinstance(error, Refusal) else ()
+    return Problem(
+        status=row.status,
+        code=row.code,
+        faults=faults or (Fault(message=row.message),),
+        headers=headers,
+    )
+
+
+def _router_problem(error: HTTPException) -> Problem:
+    """Say what Starlette's router refuses: no such path, no such method."""
+    return Problem(
+        status=error.status_code,
+        code=f"[E{error.status_code}0]",
+        faults=(Fault(message=HTTPStatus(error.status_code).phrase),),
+        headers=error.headers or {},
+    )

@@ -1,0 +1,84 @@
+"""Deliveries from providers: proved, read, stored once."""
+
+import time
+from typing import cast
+
+from domain import ids
+from domain.commands import Mode, ReceiveProviderEvent
+from domain.connection import secret_context
+from domain.provider_event import ProviderEvent
+from eventlog.bodies import Body
+from eventlog.errors import Conflict
+from projections.access_queries import ConnectionRow
+from service.context import Context
+from service.errors import WebhookRefused
+from service.provider_json import Unreadable
+from service.stripe_events import StripeEvent, read_event
+from service.stripe_signature import Verdict, verify
+
+
+async def store_stripe_event(
+    context: Context, connection: ConnectionRow, raw: bytes, *, header: str
+) -> int | None:
+    """Store a delivery once its sender is proved; gives its position, None if it is known.
+
+    Raises WebhookRefused. Counts what became of it.
+    """
+    try:
+        event = _proved(context, connection, raw, header=header)
+        position = await _stored(context, connection, event)
+    except WebhookRefused as refused:
+        context.metrics.webhooks.labels(connection.provider, refused.reason).inc()
+        raise
+    result = "stored" if position is not None else "known"
+    context.metrics.webhooks.labels(connection.provider, result).inc()
+    return position
+
+
+def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: str) -> StripeEvent:
+    scope = secret_context(connection.app_id, connection.name)
+    verdict = verify(
+        raw,
+        header=header,
+        secrets=[context.vault.open(s, context=scope) for s in connection.sealed_webhook_secrets],
+        now_s=context.now().timestamp(),
+        tolerance_s=context.settings.signature_tolerance_s,
+    )
+    if verdict is not Verdict.VALID:
+        raise WebhookRefused(verdict)
+    try:
+        event = read_event(raw)
+    except Unreadable:
+        raise WebhookRefused("unreadable") from None
+    if event.livemode != (connection.mode == "live"):
+        raise WebhookRefused("wrong_mode")
+    return event
+
+
+async def _stored(context: Context, connection: ConnectionRow, event: StripeEvent) -> int | None:
+    body = Body.of(event.body, None)
+    command = ReceiveProviderEvent(
+        event_id=ids.for_provider_event(connection.connection_id, connection.mode, event.id),
+        app_id=connection.app_id,
+        connection_id=connection.connection_id,
+        connection=connection.name,
+        provider="stripe",
+        mode=cast("Mode", connection.mode),
+        provider_event_id=event.id,
+        type=event.type,
+        object_type=event.object_type,
+        object_id=event.object_id,
+        invoice_id=event.invoice_id,
+        occurred_at=event.created_s,
+        body=body.sha256.hex(),
+        by=f"webhook:{event.id}",
+    )
+    received = ProviderEvent.receive(command, at=context.now())
+    events = [context.codec.encode(fact) for fact in received.collect_events()]
+    started_s = time.monotonic()
+    try:
+        (position,) = await context.log.append_async(events, [body])
+    except Conflict:
+        return None
+    context.metrics.record_append(events=1, seconds=time.monotonic() - started_s)
+    return position

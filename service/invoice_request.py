@@ -1,0 +1,111 @@
+"""The body of seed 002's POST."""
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from domain import money
+from domain.errors import InvalidAmount
+from service.validation import (
+    Currency,
+    LongText,
+    Name,
+    Strictly,
+    Text,
+    Token,
+    Url,
+    Uuid,
+    fault,
+)
+
+_RESERVED: Final = "billhook_"
+
+
+def _not_ours(key: str) -> str:
+    """Refuse keys that we set ourselves: a webhook's metadata leads back to our invoice."""
+    if key.startswith(_RESERVED):
+        raise fault(f"keys that begin with {_RESERVED} are reserved")
+    return key
+
+
+# Stripe docs, metadata: 50 keys, of which we use some; 40 and 500 characters.
+MetadataKey = Annotated[
+    Text, StringConstraints(min_length=1, max_length=40), AfterValidator(_not_ours)
+]
+MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=40)]
+
+
+class LineItem(Strictly):
+    """A line: quantity times a catalogue price, or times an amount in a currency."""
+
+    name: Name | None = None
+    quantity: int = Field(1, ge=1, le=money.MAX_QUANTITY)
+    price: Token | None = None
+    amount_minor: int | None = Field(None, ge=0, le=money.MAX_AMOUNT_MINOR)
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def _price_or_amount(self) -> Self:
+        priced = self.price is not None
+        if {self.amount_minor is None, self.currency is None} != {priced}:
+            raise fault("give either price, or amountMinor with currency")
+        amount, currency = self.amount_minor, self.currency
+        if amount is not None and currency and not money.chargeable_minor(amount, currency):
+            raise fault(f"amountMinor must end in 0 in {currency}")
+        return self
+
+    def fact(self) -> dict[str, Any]:
+        """Give the line as events carry it."""
+        return self.model_dump(by_alias=False)
+
+
+class InvoiceRequestBody(Strictly):
+    """What a caller asks for. The context's `tenant_id` is the path's."""
+
+    tenant_uuid: Uuid
+    line_items: list[LineItem] = Field(min_length=1, max_length=250)
+    tax_rate_id: Token | None = None
+    payment_method: Token | None = None
+    type: Literal["payment", "subscription"]
+    user_id: Name | None = None
+    footer: LongText | None = None
+    description: LongText | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    redirect_url: Url | None = None
+    connection: Name | None = None
+    test: bool | None = None
+    expected_total_minor: int | None = Field(None, ge=0, le=money.MAX_SUM_MINOR)
+
+    @field_validator("tenant_uuid")
+    @classmethod
+    def _same_tenant(cls, tenant_id: Uuid, info: ValidationInfo) -> Uuid:
+        if tenant_id != (info.context or {})["tenant_id"]:
+            raise fault("must equal the tenant in the path")
+        return tenant_id
+
+    @field_validator("type")
+    @classmethod
+    def _available(cls, asked: str) -> str:
+        if asked == "subscription":
+            raise fault("subscription is not available yet")
+        return asked
+
+    @field_validator("line_items")
+    @classmethod
+    def _one_sum(cls, lines: list[LineItem]) -> list[LineItem]:
+        if len({line.currency for line in lines if line.currency}) > 1:
+            raise fault("all lines must have one currency")
+        try:
+            total = sum(money.line_total(line.amount_minor or 0, line.quantity) for line in lines)
+            money.line_total(total, 1)
+        except InvalidAmount:
+            raise fault("the sum is too large") from None
+        return lines

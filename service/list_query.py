@@ -1,0 +1,107 @@
+"""The query of an invoice list (API: Lists)."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from starlette.datastructures import QueryParams
+
+from domain import money, status
+from projections.queries import InvoiceFilter
+from service.errors import BadRequest, Fault
+from service.validation import Currency, Name, Token, Uuid, fault, validated
+
+Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
+_MANY: Final = frozenset({"status"})
+
+
+def _written_out(text: object) -> object:
+    """Refuse numbers, which pydantic would take for Unix times, and days without a time zone."""
+    if isinstance(text, str) and not _MOMENT.fullmatch(text):
+        raise fault("must be a time with its zone, like 2026-01-31T00:00:00Z")
+    return text
+
+
+def _status(text: str) -> str:
+    if text not in status.ALL:
+        raise fault(f"must be one of {', '.join(status.ALL)}")
+    return text
+
+
+def _split(given: object) -> object:
+    """Take `status=open&status=paid` and `status=open,paid` alike."""
+    if isinstance(given, list):
+        return [_status(word) for text in given for word in str(text).split(",")]
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Position = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
+
+
+class _Query(BaseModel):
+    """A query string's shape: text is read as what a field needs; unknown fields are refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+
+class ReadQuery(_Query):
+    """What a single invoice may be asked with."""
+
+    min_position: Position = 0
+
+
+class ListQuery(ReadQuery):
+    """Filters, order and place."""
+
+    status: Annotated[list[str], BeforeValidator(_split)] = Field(default_factory=list)
+    provider: Literal["stripe", "mollie"] | None = None
+    type: Literal["payment", "subscription"] | None = None
+    mode: Literal["live", "test"] | None = None
+    currency: Currency | None = None
+    tenant_uuid: Uuid | None = None
+    user_id: Name | None = None
+    customer: Name | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    paid_from: Moment | None = None
+    paid_to: Moment | None = None
+    sort: Sort = "-createdAt"
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Annotated[Token, Field(max_length=2000)] | None = None
+    page: int | None = Field(None, ge=0, le=100_000)
+
+
+Query = TypeVar("Query", bound=_Query)
+
+
+def read_query(kind: type[Query], params: QueryParams) -> Query:
+    """Read a query string. Raises BadRequest with all faults."""
+    given: dict[str, Any] = {}
+    for name in params:
+        values = params.getlist(name)
+        given[name] = values if name in _MANY else values[-1]
+        if len(values) > 1 and name not in _MANY:
+            raise BadRequest(Fault(message=f"{name[:200]}: is given twice", path=name[:200]))
+    return validated(kind, given)
+
+
+def to_filter(
+    query: ListQuery,
+    app_id: UUID,
+    *,
+    default_mode: str | None,
+    fixed: Mapping[str, object],
+) -> InvoiceFilter:
+    """Say what is asked of the read model; `fixed` comes from the path and wins."""
+    asked: dict[str, Any] = query.model_dump(exclude={"min_position", "tenant_uuid"})
+    asked["status"] = tuple(asked["status"])
+    asked["tenant_id"] = query.tenant_uuid
+    asked["mode"] = query.mode or default_mode
+    return InvoiceFilter(app_id=app_id, **{**asked, **fixed})

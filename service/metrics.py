@@ -1,0 +1,99 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from projections.health import FollowerState
+
+_FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_EVENTS = (1, 2, 3, 5, 10, 20)
+
+
+class Metrics:
+    """What this service counts; with `folder`, what all its worker processes count together."""
+
+    def __init__(self, *, folder: Path | None) -> None:
+        self._folder = folder
+        self._registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "billhook_requests", "Answers.", ["method", "route", "status"], registry=registry
+        )
+        self.latency_s = Histogram(
+            "billhook_request_seconds",
+            "Time to the answer, waiting included.",
+            ["method", "route"],
+            buckets=_FAST_S,
+            registry=registry,
+        )
+        self.appended = Counter(
+            "billhook_appended_events", "Events recorded by this service.", registry=registry
+        )
+        self.append_s = Histogram(
+            "billhook_append_seconds",
+            "Time until an append was durable.",
+            buckets=_FAST_S,
+            registry=registry,
+        )
+        self.append_events = Histogram(
+            "billhook_append_events", "Events per append.", buckets=_EVENTS, registry=registry
+        )
+        self.waits_s = Histogram(
+            "billhook_wait_seconds",
+            "Time that callers waited for an outcome.",
+            ["ended"],
+            buckets=_FAST_S,
+            registry=registry,
+        )
+        self.webhooks = Counter(
+            "billhook_webhooks", "Deliveries.", ["provider", "result"], registry=registry
+        )
+
+    def record_append(self, *, events: int, seconds: float) -> None:
+        """Count an append of ours that is durable."""
+        self.append_s.observe(seconds)
+        self.append_events.observe(events)
+        self.appended.inc(events)
+
+    def exposition(self, followers: Iterable[FollowerState]) -> bytes:
+        """Write all of it in Prometheus's text format, with where the followers stand now."""
+        return self._own() + generate_latest(_followers(followers))
+
+    def _own(self) -> bytes:
+        if self._folder is None:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, path=str(self._folder))  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+class _Followers(Collector):
+    """Gauges made at the moment of asking: a process of its own moves what they show."""
+
+    def __init__(self, states: Iterable[FollowerState]) -> None:
+        self._states = list(states)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Give a value per follower."""
+        position = _gauge("position", "Place in the log.")
+        lag_events = _gauge("lag_events", "Events behind the log's head.")
+        lag_s = _gauge("lag_seconds", "Age of the oldest event not folded.")
+        stopped = _gauge("stopped", "1 where an event can't be got past.")
+        for state in self._states:
+            position.add_metric([state.name], state.position)
+            lag_events.add_metric([state.name], state.lag_events)
+            lag_s.add_metric([state.name], state.lag_ms / 1000)
+            stopped.add_metric([state.name], 0 if state.failure is None else 1)
+        return [position, lag_events, lag_s, stopped]
+
+
+def _gauge(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"billhook_follower_{name}", text, labels=["follower"])
+
+
+def _followers(states: Iterable[FollowerState]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Followers(states))
+    return registry

@@ -1,0 +1,42 @@
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+KIB = 1024
+
+
+class Settings(BaseSettings):
+    """What an operator sets as BILLHOOK_<NAME>. Only `__main__` makes one without arguments."""
+
+    model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    processes: int = Field(1, ge=1, le=64)
+    database_url: SecretStr
+    master_keys: SecretStr
+    """Separated by commas; the first seals, any opens."""
+    public_url: str = "http://127.0.0.1:8080"
+    log_format: Literal["json", "console"] = "json"
+
+    wait_default_s: float = Field(10, ge=0)
+    """How long a POST waits for its outcome when the caller does not say."""
+    wait_max_s: float = Field(60, ge=0)
+    min_position_wait_s: float = Field(5, ge=0)
+    body_limit_bytes: int = 256 * KIB
+    webhook_body_limit_bytes: int = KIB * KIB
+    signature_tolerance_s: int = 300
+    access_max_age_s: float = 5.0
+    """Keys that could not be verified for so long open nothing."""
+    lag_bound_ms: int = 30_000
+    """A projection that is further behind is not ready."""
+    stop_timeout_s: int = 10
+    metrics_folder: Path | None = None
+    """Where the worker processes of one service keep their counts; set by `__main__`."""
+
+    def master_key_list(self) -> list[str]:
+        """Give the master keys in order."""
+        keys = self.master_keys.get_secret_value().split(",")
+        return [key.strip() for key in keys if key.strip()]

@@ -1,0 +1,95 @@
+"""Streams of the log, folded where the read model is not asked."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+import orjson
+
+from domain import ids
+from domain.base import Fact
+from domain.invoice_events import InvoiceEvent
+from domain.invoice_view import InvoiceView, fold
+from domain.outcome import first_outcome
+from domain.tenant import Tenant, TenantEvent
+from eventlog.codec import Codec
+from eventlog.log import Log
+from eventlog.reading import Recorded
+from service.dialects.d002 import Json
+from service.provider_json import without_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """An invoice, and the position up to which it is folded."""
+
+    view: InvoiceView
+    position: int
+
+
+class Streams:
+    """Reads one stream at a time."""
+
+    def __init__(self, log: Log, codec: Codec) -> None:
+        self._log = log
+        self._codec = codec
+
+    async def invoice(self, invoice_id: UUID) -> Folded | None:
+        """Fold an invoice up to now; None where there is none."""
+        recorded = await self._log.stream_async(invoice_id)
+        view: InvoiceView | None = None
+        for event in self.invoice_events(recorded):
+            view = fold(view, event)
+        return None if view is None else Folded(view, recorded[-1].position)
+
+    def requested(self, recorded: Sequence[Recorded]) -> Folded:
+        """Fold the request alone, the first event of the stream."""
+        view = fold(None, next(self.invoice_events(recorded)))
+        return Folded(view, recorded[0].position)
+
+    async def outcome(self, invoice_id: UUID) -> Folded | None:
+        """Fold an invoice up to its first outcome; None while there is none."""
+        return self.outcome_in(await self._log.stream_async(invoice_id))
+
+    def outcome_in(self, recorded: Sequence[Recorded]) -> Folded | None:
+        """Fold up to the first outcome; None while there is none."""
+        passed: list[int] = []
+
+        def noted() -> Iterator[InvoiceEvent]:
+            for entry, event in zip(recorded, self.invoice_events(recorded), strict=False):
+                passed.append(entry.position)
+                yield event
+
+        view = first_outcome(noted())
+        return None if view is None else Folded(view, passed[-1])
+
+    def invoice_events(self, recorded: Iterable[Recorded]) -> Iterator[InvoiceEvent]:
+        """Decode one by one; a stream that is no invoice's has none."""
+        for entry in recorded:
+            event = self.decoded(entry)
+            if not isinstance(event, InvoiceEvent):
+                return
+            yield event
+
+    def decoded(self, entry: Recorded) -> Fact:
+        """Give back the event."""
+        return cast("Fact", self._codec.decode(entry.stored()))
+
+    async def tenant(self, app_id: UUID, tenant_id: UUID) -> tuple[Tenant, int] | None:
+        """Fold a tenant; gives its last position, too."""
+        recorded = await self._log.stream_async(ids.for_tenant(app_id, tenant_id))
+        tenant: Tenant | None = None
+        for entry in recorded:
+            event = self.decoded(entry)
+            if isinstance(event, TenantEvent):
+                tenant = event.mutate(tenant)
+        return None if tenant is None else (tenant, recorded[-1].position)
+
+    async def json_body(self, sha256_hex: str | None) -> Json | None:
+        """Give the JSON object kept under a hash, secrets cut; None where it was erased."""
+        raw = None if sha256_hex is None else await self._log.body_async(bytes.fromhex(sha256_hex))
+        if raw is None:
+            return None
+        found: Json = without_secrets(orjson.loads(raw))
+        return found

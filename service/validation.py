@@ -1,0 +1,97 @@
+"""Field types that requests share, and faults from pydantic's findings."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Strict,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from domain import money
+from domain.errors import UnknownCurrency
+from service.errors import BadRequest, Fault
+from service.text import field_path, is_safe
+
+_MOST_FAULTS: Final = 100
+_PLAIN_MESSAGES: Final = {
+    "missing": "is required",
+    "extra_forbidden": "is not known here",
+    "string_unicode": "must not contain half a surrogate pair",
+}
+
+
+class Strictly(BaseModel):
+    """A request's shape: camelCase, no unknown field, no value of another type."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+
+def fault(message: str) -> PydanticCustomError:
+    """Make what a validator raises; `message` goes on after the field's path."""
+    return PydanticCustomError("refused", "{reason}", {"reason": message})
+
+
+def _safe(text: str) -> str:
+    if not is_safe(text):
+        raise fault("must not contain control characters")
+    return text
+
+
+def _currency(text: str) -> str:
+    try:
+        money.exponent(text.lower())
+    except UnknownCurrency:
+        raise fault("is no currency that we bill in") from None
+    return text.lower()
+
+
+Text = Annotated[str, AfterValidator(_safe)]
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
+LongText = Annotated[Text, StringConstraints(max_length=1000)]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+Url = Annotated[
+    Text, StringConstraints(max_length=2048, pattern=r"^https?://[^\s/?#]+(?:[/?#][^\s]*)?$")
+]
+Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_currency)]
+Uuid = Annotated[UUID, Strict(False)]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(
+    kind: type[Model], given: object, *, context: Mapping[str, object] | None = None
+) -> Model:
+    """Read what a caller gave as `kind`; raises BadRequest with all faults at once."""
+    try:
+        return kind.model_validate(given, context=dict(context or {}))
+    except ValidationError as error:
+        raise BadRequest(*_faults(error)) from None
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    faults = [_fault(detail) for detail in found[:_MOST_FAULTS]]
+    if len(found) > _MOST_FAULTS:
+        faults.append(Fault(message=f"and {len(found) - _MOST_FAULTS} more faults"))
+    return faults
+
+
+def _fault(detail: ErrorDetails) -> Fault:
+    parts: tuple[Any, ...] = tuple(part for part in detail["loc"] if part != "[key]")
+    path = field_path(parts)
+    message = _PLAIN_MESSAGES.get(detail["type"], detail["msg"])
+    return Fault(message=f"{path}: {message}" if path else message, path=path or None)
