@@ -16,12 +16,13 @@ from service.embedded.postgres import EmbeddedPostgres
 from service.embedded.process import wait_until
 from service.embedded.redis import EmbeddedRedis
 from service.supervisor import ChildFailedError, Supervisor, end_leftovers
-from service.up_children import Children, demo_environment, system_environment
+from service.up_children import Children, demo_environment, knows_demo, system_environment
 from service.up_files import forget_settings, keep_settings, master_keys
 from service.up_options import HOST, UpError, UpOptions, free_port
 
 _DATABASE = "billhook"
 _DEMO_TIMEOUT_S = 120
+_READ_MODEL_TIMEOUT_S = 30
 
 
 class _StoppedError(Exception):
@@ -99,6 +100,7 @@ class _Start:
         self._go_on()
         demo = demo_environment(self._options, sandbox_url=sandbox_url)
         self._make_demo(children, settings=demo)
+        self._await_demo(port)
         self._tell_ready(f"http://{HOST}:{port}", sandbox_url=sandbox_url)
 
     def _database_url(self) -> str:
@@ -139,6 +141,18 @@ class _Start:
                 raise UpError(f"the demo could not be made; its log ends:\n{demo.log_end()}")
         finally:
             demo.stop(timeout_s=1)
+
+    def _await_demo(self, port: int) -> None:
+        wait_until(
+            lambda: knows_demo(port, self._demo_file()) or self._stop.is_set(),
+            timeout_s=_READ_MODEL_TIMEOUT_S,
+        )
+        self._go_on()
+        if not knows_demo(port, self._demo_file()):
+            logs = self._data_dir / "logs"
+            raise UpError(
+                f"the API does not let the demo in; see api.log, projections.log in {logs}"
+            )
 
     def _tell_ready(self, base_url: str, *, sandbox_url: str) -> None:
         sandbox = sandbox_url if self._options.needs_sandbox else None

@@ -114,11 +114,22 @@ def demo_environment(options: UpOptions, *, sandbox_url: str) -> dict[str, str]:
     return demo | ({"BILLHOOK_SANDBOX_URL": sandbox_url} if options.needs_sandbox else {})
 
 
-def answers_ok(port: int, path: str) -> bool:
+def answers_ok(port: int, path: str, *, headers: Mapping[str, str] | None = None) -> bool:
     """Tell whether a GET on our own port is answered with 200."""
     with closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=dict(headers or {}))
             return connection.getresponse().status == HTTPStatus.OK
         except (OSError, http.client.HTTPException):
             return False
+
+
+def knows_demo(port: int, demo_file: Path) -> bool:
+    """Tell whether the API lets the demo's caller in: its read model has come that far."""
+    demo = json.loads(demo_file.read_text())
+    headers = {
+        "x-api-key": demo["read_key"],
+        "x-api-key-type": "read",
+        "x-client-id": demo["app_id"],
+    }
+    return answers_ok(port, f"/api/v1/apps/{demo['app_id']}/invoices?limit=1", headers=headers)

@@ -122,7 +122,7 @@ def test_the_requests_of_readme_do_what_it_says(running: Running) -> None:
     )
     assert asked.returncode == 0, asked.stderr
     assert '"status":"paid"' in asked.stdout
-    assert "insufficient_funds" in asked.stdout
+    assert "card_declined" in asked.stdout
     assert '"status":"requires_action"' in asked.stdout
     assert "PaymentSucceeded" in asked.stdout
 
