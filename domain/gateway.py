@@ -118,7 +118,8 @@ class ProviderInvoice:
     """A provider's invoice at one moment.
 
     `as_of` is that moment in Unix seconds by the provider's clock. `payment` is None in webhooks,
-    which do not carry it. `raw` is the provider's JSON with secrets cut.
+    which do not carry it; `announces` is what the event that brought it says of the payment.
+    `raw` is the provider's JSON with secrets cut.
     """
 
     id: str
@@ -141,6 +142,7 @@ class ProviderInvoice:
     more_lines: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
     payment: ProviderPayment | None = None
+    announces: PaymentState | None = None
     raw: bytes = b""
 
 

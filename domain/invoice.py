@@ -150,7 +150,7 @@ class Invoice(Root):
             case Age.OLDER:
                 return Effect.STALE
             case Age.UNCLEAR:
-                return Effect.FETCH
+                return Effect.DEFERRED if self.view.settling else Effect.FETCH
             case Age.SAME:
                 return self._confirm(invoice, word)
         return self._judge_newer(invoice, word, charging=charging)

@@ -55,10 +55,22 @@ def age_of(view: InvoiceView, invoice: ProviderInvoice, *, source: str) -> Age:
     if not view.facts:
         return Age.NEWER
     silent = source == "webhook" and facts[_GROWING] == _UNKNOWN_PAYMENT
-    if facts == view.facts or (silent and facts[:_GROWING] == view.facts[:_GROWING]):
+    if silent and facts[:_GROWING] == view.facts[:_GROWING]:
+        return _age_by_announcement(view, invoice)
+    if facts == view.facts:
         return Age.SAME
     grown = _age_by_growth(view.facts[:_GROWING], facts[:_GROWING])
     return grown or _age_by_time(view.as_of, invoice.as_of, asked=source != "webhook")
+
+
+def _age_by_announcement(view: InvoiceView, invoice: ProviderInvoice) -> Age:
+    """Judge an event about an attempt: an invoice counts automatic attempts, not a customer's."""
+    if invoice.announces is None:
+        return Age.SAME
+    if invoice.as_of < view.as_of:
+        return Age.OLDER
+    known = _PAYMENT_RANK[invoice.announces] == view.facts[_GROWING]
+    return Age.SAME if known and invoice.as_of == view.as_of else Age.UNCLEAR
 
 
 def _age_by_growth(known: list[int], seen: list[int]) -> Age | None:

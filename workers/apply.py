@@ -102,10 +102,16 @@ class Applier:
         self, key: UUID, group: list[_Word], known: dict[UUID, list[Recorded]]
     ) -> tuple[list[Fact], list[Body]]:
         invoice = self._rebuild(Invoice, known.get(key, []))
+        entries = {
+            word.entry.originator_id: self._rebuild(
+                ProviderEvent, known.get(word.entry.originator_id, [])
+            )
+            for word in group
+        }
         facts: list[Fact] = []
         bodies: list[Body] = []
         for word in group:
-            entry = self._rebuild(ProviderEvent, known.get(word.entry.originator_id, []))
+            entry = entries[word.entry.originator_id]
             if entry is None or entry.applied or entry.parked:
                 continue
             bodies += self._apply(word, entry, invoice)
@@ -180,9 +186,7 @@ def _word(entry: ProviderEventReceived, stored: bytes | None) -> _Word:
     try:
         payload = orjson.loads(stored)
         snapshot = to_invoice(
-            payload["data"]["object"],
-            as_of=payload["created"],
-            deleted=entry.type == "invoice.deleted",
+            payload["data"]["object"], as_of=payload["created"], event_type=entry.type
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return _Word(entry, None, f"unreadable: {type(error).__name__}: {error}")

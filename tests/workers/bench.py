@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import stripe
 
-from domain import commands
+from domain import commands, ids
 from domain.billing import Billing
 from domain.invoice import Invoice
+from domain.provider_event import ProviderEvent
+from eventlog.bodies import Body
 from eventlog.log import Log
+from eventlog.reading import Recorded
 from tests.support.sandbox import SandboxAdmin
+from workers.apply import Applier
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
 from workers.jobs.settle import settle_invoice
@@ -140,6 +146,48 @@ class Bench:
     def settle(self, invoice_id: UUID) -> Invoice:
         settle_invoice(invoice_id, self.desk())
         return self.invoice(invoice_id)
+
+    def provider_events(self) -> list[dict[str, Any]]:
+        """What Stripe told about invoices, oldest first, as webhooks would carry it."""
+        listed = self.account.v1.events.list({"limit": 100})
+        found = orjson.loads(listed.last_response.body)["data"]
+        return [event for event in reversed(found) if event["type"].startswith("invoice.")]
+
+    def receive(self, event: dict[str, Any], **changes: Any) -> Recorded:
+        """Store a delivery as the webhook endpoint does."""
+        body = Body.of(orjson.dumps(event), None)
+        data = event["data"]["object"]
+        claimed = data.get("metadata", {}).get("billhook_invoice")
+        facts: dict[str, Any] = {
+            "event_id": ids.for_provider_event(self.connection_id, "test", event["id"]),
+            "app_id": self.app_id,
+            "connection_id": self.connection_id,
+            "connection": self.connection,
+            "provider": "stripe",
+            "mode": "test",
+            "provider_event_id": event["id"],
+            "type": event["type"],
+            "object_type": data["object"],
+            "object_id": data["id"],
+            "invoice_id": UUID(claimed) if claimed else None,
+            "occurred_at": event["created"],
+            "body": body.sha256.hex(),
+            "by": "connection:test",
+        }
+        received = ProviderEvent.receive(
+            commands.ReceiveProviderEvent(**facts | changes), at=self.clock()
+        )
+        self.billing.save(received, bodies=[body])
+        return self.log.stream(received.id)[0]
+
+    def apply(self, *received: Recorded) -> None:
+        """Hand deliveries to the applier in one batch, as its follower does."""
+        applier = Applier(self.log, now=self.clock)
+        handled = applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
+        asyncio.run_coroutine_threadsafe(handled, self.log._loop).result(20)
+
+    def entry(self, received: Recorded) -> ProviderEvent:
+        return self.billing.get(ProviderEvent, received.originator_id)
 
     def invoice(self, invoice_id: UUID) -> Invoice:
         return self.billing.get(Invoice, invoice_id)

@@ -27,11 +27,8 @@ def account(sandbox: SandboxProcess) -> Iterator[Account]:
 
 
 @pytest.fixture
-def bench(empty_database: str, account: Account) -> Iterator[Bench]:
-    import eventlog
-    from eventlog.migrate import migrate
-    migrate(empty_database, eventlog.MIGRATIONS)
-    log = Log.open(empty_database)
+def bench(database: str, account: Account) -> Iterator[Bench]:
+    log = Log.open(database)
     yield Bench(log, open_billing(log, name="bench"), account)
     persistence.register("bench", None)
     log.close()

@@ -49,9 +49,16 @@ def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return value
 
 
-def to_invoice(data: Json, *, as_of: int, deleted: bool = False) -> ProviderInvoice:
+_ANNOUNCED: Final[dict[str, PaymentState]] = {
+    "invoice.payment_failed": "failed",
+    "invoice.payment_action_required": "requires_action",
+}
+
+
+def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> ProviderInvoice:
     """Read an invoice as it was at `as_of` (Unix seconds by Stripe's clock)."""
-    state: InvoiceState = "deleted" if deleted or data.get("deleted") else data["status"]
+    deleted = data.get("deleted") or event_type == "invoice.deleted"
+    state: InvoiceState = "deleted" if deleted else data["status"]
     lines = data.get("lines") or {"data": [], "has_more": False}
     return ProviderInvoice(
         id=data["id"],
@@ -74,6 +81,7 @@ def to_invoice(data: Json, *, as_of: int, deleted: bool = False) -> ProviderInvo
         more_lines=lines["has_more"],
         metadata=dict(data.get("metadata") or {}),
         payment=_to_payment(data),
+        announces=_ANNOUNCED.get(event_type or ""),
         raw=orjson.dumps(without_secrets(data)),
     )
 
