@@ -31,7 +31,7 @@ from eventlog.log import Log
 
 _registered: dict[str, Log] = {}
 
-_POLL_S = 1.0
+_POLL_S = 0.25
 
 
 def register(name: str, log: Log | None) -> None:

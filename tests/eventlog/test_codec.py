@@ -13,7 +13,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 _PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | _TEXT | st.uuids() | st.datetimes(),
     lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
-    max_leaves=20,
+    max_leaves=8,
 )
 
 
