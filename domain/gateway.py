@@ -95,7 +95,7 @@ class ProviderLine:
     description: str | None
     quantity: int
     price: str | None
-    amount_minor: int
+    total_minor: int
     currency: str
     reference: str | None
 

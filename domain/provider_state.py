@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final
 
-from domain.gateway import PaymentState, ProviderInvoice
+from domain.gateway import PaymentState, ProviderInvoice, ProviderLine
 from domain.invoice_view import InvoiceView
 
 _STATE_RANK: Final = {"draft": 0, "deleted": 5, "open": 1, "uncollectible": 2, "void": 4, "paid": 3}
@@ -89,18 +89,24 @@ def _age_by_time(known: int, seen: int, *, asked: bool) -> Age:
 
 
 def issued_lines(invoice: ProviderInvoice, view: InvoiceView) -> list[dict[str, Any]]:
-    """Write the lines down as issued, with the names that the caller gave where we know them."""
+    """Write the lines down as issued, with what the caller called them where we know it.
+
+    `amount_minor` is for one unit, as asked (None where a price says it); `total_minor` is the
+    line's whole amount. An invoice of more lines than an answer carries keeps them as asked.
+    """
     if invoice.more_lines or not invoice.lines:
         return view.lines
     asked = {str(index): line for index, line in enumerate(view.request.get("lines", ()))}
-    return [
-        {
-            "id": line.id,
-            "name": asked.get(line.reference or "", {}).get("name") or line.description,
-            "quantity": line.quantity,
-            "price": line.price,
-            "amount_minor": line.amount_minor,
-            "currency": line.currency,
-        }
-        for line in invoice.lines
-    ]
+    return [_issued_line(line, asked.get(line.reference or "", {})) for line in invoice.lines]
+
+
+def _issued_line(line: ProviderLine, asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": line.id,
+        "name": asked.get("name") or line.description,
+        "quantity": line.quantity,
+        "price": line.price,
+        "amount_minor": asked.get("amount_minor"),
+        "total_minor": line.total_minor,
+        "currency": line.currency,
+    }

@@ -130,7 +130,7 @@ def to_line(line: Json) -> ProviderLine:
         description=line.get("description"),
         quantity=line.get("quantity") or 1,
         price=_id(details.get("price")),
-        amount_minor=line["amount"],
+        total_minor=line["amount"],
         currency=line["currency"],
         reference=(line.get("metadata") or {}).get(LINE),
     )
