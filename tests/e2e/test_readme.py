@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from service.embedded.postgres import EmbeddedPostgres
 from service.embedded.process import wait_until
 from service.supervisor import end_leftovers
 from tests.support.processes import children_of
@@ -86,7 +87,9 @@ def running(environment: dict[str, str]) -> Iterator[Running]:
         reader.join(timeout=10)
         assert process.stdout is not None
         process.stdout.close()
-        end_leftovers(Path(environment["BILLHOOK_DATA_DIR"]), timeout_s=1)
+        data = Path(environment["BILLHOOK_DATA_DIR"])
+        end_leftovers(data, timeout_s=1)
+        EmbeddedPostgres(data).remove()
 
 
 def iter_lines(process: subprocess.Popen[str]) -> Iterator[str]:
@@ -124,7 +127,7 @@ def test_the_requests_of_readme_do_what_it_says(running: Running) -> None:
     assert '"status":"paid"' in asked.stdout
     assert "card_declined" in asked.stdout
     assert '"status":"requires_action"' in asked.stdout
-    assert "PaymentSucceeded" in asked.stdout
+    assert '"type":"invoice.payment_succeeded"' in asked.stdout
 
 
 def test_ctrl_c_ends_all_of_it(running: Running) -> None:
