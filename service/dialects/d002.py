@@ -140,7 +140,7 @@ def _asked_line(line: Mapping[str, Any]) -> Json:
 
 
 def _line(line: Mapping[str, Any]) -> Json:
-    return {"id": line.get("id"), **_asked_line(line)}
+    return {"id": line.get("id"), **_asked_line(line), "totalMinor": line.get("total_minor")}
 
 
 def _failure(view: InvoiceView) -> Json | None:

@@ -39,7 +39,7 @@ def test_ad_hoc_lines_carry_the_callers_names_and_amounts(bench: Bench) -> None:
     view = bench.settle(invoice_id).view
 
     assert view.total_minor == 3999
-    assert [(line["name"], line["quantity"], line["amount_minor"]) for line in view.lines] == [
+    assert [(line["name"], line["quantity"], line["total_minor"]) for line in view.lines] == [
         ("Setup", 2, 2000),
         ("Plan", 1, 1999),
     ]

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from domain.gateway import GatewayRejected, LineDraft, ProviderLine
 from domain.invoice import Invoice
+from domain.money import line_total
 
 
 class Refused(Exception):
@@ -95,9 +96,7 @@ def wrong_lines(wanted: Sequence[LineDraft], found: Sequence[ProviderLine]) -> s
             return f"Line {line.reference} has quantity {there.quantity}, not {line.quantity}."
         if line.price is not None and there.price != line.price:
             return f"Line {line.reference} has price {there.price}, not {line.price}."
-        if (
-            line.amount_minor is not None
-            and there.amount_minor != line.amount_minor * line.quantity
-        ):
-            return f"Line {line.reference} amounts to {there.amount_minor}."
+        total = None if line.amount_minor is None else line_total(line.amount_minor, line.quantity)
+        if total is not None and there.total_minor != total:
+            return f"Line {line.reference} amounts to {there.total_minor}, not {total}."
     return None
