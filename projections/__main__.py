@@ -10,6 +10,9 @@ import psycopg
 import uvloop
 
 from projections import logs
+from projections.errors import RebuildError
+from projections.rebuild import rebuild
+from projections.registry import PROJECTIONS
 from projections.running import Projections
 from projections.settings import Settings
 
@@ -30,11 +33,38 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m projections", description=__doc__)
     parser.set_defaults(run=_follow)
+    commands = parser.add_subparsers(metavar="rebuild")
+    rebuilding = commands.add_parser("rebuild", help="fill a projection anew while it answers")
+    rebuilding.add_argument("name", choices=sorted(PROJECTIONS))
+    rebuilding.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="also where the new rows differ from the old ones",
+    )
+    rebuilding.set_defaults(run=_rebuild)
     return parser
 
 
 def _follow(settings: Settings, _: argparse.Namespace) -> int:
     uvloop.run(_until_stopped(Projections(settings.database_url)))
+    return 0
+
+
+def _rebuild(settings: Settings, arguments: argparse.Namespace) -> int:
+    try:
+        done = rebuild(
+            settings.database_url,
+            arguments.name,
+            keep_old_for_s=settings.keep_old_generation_s,
+            accept_changes=arguments.accept_changes,
+        )
+    except RebuildError as error:
+        sys.stderr.write(f"not rebuilt: {error}\n")
+        return 1
+    sys.stdout.write(
+        f"{done.projection}: generation {done.generation} answers, {done.events} events in"
+        f" {done.seconds:.1f} s, {done.differing} rows differ from the old one\n"
+    )
     return 0
 
 

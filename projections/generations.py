@@ -17,7 +17,7 @@ _FILLED: Final = """
 SELECT projection, number, state, follower, schema,
     coalesce(retire_at <= clock_timestamp(), false) AS is_over,
     coalesce(retire_at + interval '3 s' <= clock_timestamp(), false) AS may_be_dropped
-FROM read.generations WHERE state <> 'building' ORDER BY projection, number
+FROM read.generations WHERE state IN ('following', 'active', 'retiring') ORDER BY projection, number
 """
 
 

@@ -120,7 +120,7 @@ def _row(invoice: Folded, view: InvoiceView) -> Row:
         "paid_at": view.paid_at,
         "version": invoice.version,
         "position": invoice.position,
-        "view": orjson.Fragment(to_json(view)),
+        "view": to_json(view),
     }
 
 
@@ -132,7 +132,7 @@ def entry_of(event: InvoiceEvent, *, position: int) -> Row:
         "type": event.TOPIC,
         "at": event.timestamp,
         "by": event.by,
-        "data": facts_of(event),
+        "data": orjson.dumps(facts_of(event)),
     }
 
 
@@ -145,11 +145,13 @@ def entries_of(event: ProviderEventApplied, *, position: int) -> list[Row]:
             "type": event.TOPIC,
             "at": event.timestamp,
             "by": event.by,
-            "data": {
-                "providerType": event.type,
-                "providerEventId": event.provider_event_id,
-                "effects": effects,
-            },
+            "data": orjson.dumps(
+                {
+                    "providerType": event.type,
+                    "providerEventId": event.provider_event_id,
+                    "effects": effects,
+                }
+            ),
         }
         for invoice_id, effects in effects_of(event).items()
     ]

@@ -5,12 +5,13 @@ CREATE SCHEMA read;
 -- (invoices_g1), so that a new one can be filled beside the one that answers.
 --
 -- building: being filled, not followed yet. following: catching up. active: the views point to it.
--- retiring: still followed until `retire_at`, then dropped.
+-- retiring: still followed until `retire_at`, then dropped. Its number is never given again, so that
+-- a follower that is stopped late finds nothing to write to.
 CREATE TABLE read.generations (
     projection text        NOT NULL,
     number     int         NOT NULL CHECK (number > 0),
     state      text        NOT NULL
-        CHECK (state IN ('building', 'following', 'active', 'retiring')),
+        CHECK (state IN ('building', 'following', 'active', 'retiring', 'dropped')),
     retire_at  timestamptz CHECK ((retire_at IS NOT NULL) = (state = 'retiring')),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     follower   text        NOT NULL UNIQUE

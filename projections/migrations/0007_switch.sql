@@ -33,13 +33,13 @@ BEGIN
 END
 $$;
 
--- Forgets a generation that does not answer: its rows, its place in the log, its entry.
+-- Forgets a generation that does not answer: its rows and its place in the log.
 CREATE FUNCTION read.drop_generation(projection text, number int) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM read.generations AS known
+    UPDATE read.generations AS known SET state = 'dropped', retire_at = NULL
         WHERE known.projection = drop_generation.projection
-          AND known.number = drop_generation.number AND known.state <> 'active';
+          AND known.number = drop_generation.number AND known.state NOT IN ('active', 'dropped');
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -48,10 +48,13 @@ BEGIN
 END
 $$;
 
--- Forgets the places of followers whose generation is gone: one that was stopped late enters itself
+-- Forgets the places of followers whose generation is gone: one that is stopped late enters itself
 -- anew.
 CREATE FUNCTION read.forget_strays() RETURNS void LANGUAGE sql AS $$
     DELETE FROM eventlog.followers AS follower
     WHERE follower.name ~ '^[a-z]+_g[0-9]+$'
-      AND NOT EXISTS (SELECT FROM read.generations AS known WHERE known.follower = follower.name)
+      AND NOT EXISTS (
+          SELECT FROM read.generations AS known
+          WHERE known.follower = follower.name AND known.state <> 'dropped'
+      )
 $$;

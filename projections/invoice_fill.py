@@ -1,0 +1,103 @@
+"""Invoices from the whole log at once, into tables that have no index yet."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, LiteralString, cast
+
+import psycopg
+from psycopg.rows import TupleRow, args_row
+
+from domain.events import INVOICE_TOPICS
+from domain.invoice_events import InvoiceEvent
+from domain.provider_event import ProviderEventApplied
+from eventlog.codec import Codec
+from eventlog.database import connect
+from eventlog.reading import Recorded
+from projections.invoices import INVOICES, TIMELINE, Folded, entries_of, entry_of, rows_of
+from projections.writing import Row, copy
+
+_CHUNK_ROWS: Final = 10_000
+_EVENTS: Final[LiteralString] = (
+    "SELECT originator_id, originator_version, topic, state, position FROM eventlog.events"
+    " WHERE position <= %s AND topic = ANY(%s)"
+)
+# Stream by stream, so that each invoice is written once and only one is in memory.
+_BY_STREAM: Final[LiteralString] = _EVENTS + " ORDER BY originator_id, originator_version"
+
+
+@dataclass
+class _Chunk:
+    """Rows on their way into the tables."""
+
+    writer: psycopg.Connection[TupleRow]
+    schema: str
+    invoices: list[Row] = field(default_factory=list)
+    timeline: list[Row] = field(default_factory=list)
+
+    def write_if_full(self) -> None:
+        if len(self.timeline) >= _CHUNK_ROWS:
+            self.write()
+
+    def write(self) -> None:
+        copy(self.writer, INVOICES, self.invoices, schema=self.schema)
+        copy(self.writer, TIMELINE, self.timeline, schema=self.schema)
+        self.invoices.clear()
+        self.timeline.clear()
+
+
+def fill(dsn: str, schema: str, up_to_position: int) -> int:
+    """Fold the log up to a position into empty tables; return the number of events."""
+    with (
+        connect(dsn, application_name="billhook rebuild read", autocommit=False) as reader,
+        connect(dsn, application_name="billhook rebuild write") as writer,
+    ):
+        chunk = _Chunk(writer, schema)
+        count = _fill_invoices(reader, chunk, up_to_position)
+        count += _fill_provider_events(reader, chunk, up_to_position)
+        chunk.write()
+        return count
+
+
+def _fill_invoices(reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int) -> int:
+    codec = Codec()
+    count = 0
+    events = _read(reader, _BY_STREAM, up_to_position, topics=INVOICE_TOPICS)
+    for _, stream in groupby(events, key=attrgetter("originator_id")):
+        invoice = Folded()
+        for recorded in stream:
+            event = cast("InvoiceEvent", codec.decode(recorded))  # its topic says so
+            invoice.take(event, position=recorded.position)
+            chunk.timeline.append(entry_of(event, position=recorded.position))
+        count += invoice.version
+        chunk.invoices.extend(rows_of([invoice]))
+        chunk.write_if_full()
+    return count
+
+
+def _fill_provider_events(
+    reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int
+) -> int:
+    codec = Codec()
+    count = 0
+    for recorded in _read(reader, _EVENTS, up_to_position, topics=[ProviderEventApplied.TOPIC]):
+        event = cast("ProviderEventApplied", codec.decode(recorded))
+        chunk.timeline.extend(entries_of(event, position=recorded.position))
+        chunk.write_if_full()
+        count += 1
+    return count
+
+
+def _read(
+    reader: psycopg.Connection[TupleRow],
+    query: LiteralString,
+    up_to_position: int,
+    *,
+    topics: Collection[str],
+) -> Iterator[Recorded]:
+    """Read through a cursor of the server, so that the log need not fit into memory."""
+    with reader.transaction(), reader.cursor("events", row_factory=args_row(Recorded)) as cursor:
+        cursor.itersize = _CHUNK_ROWS
+        cursor.execute(query, [up_to_position, list(topics)])
+        yield from cursor
