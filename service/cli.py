@@ -5,8 +5,11 @@ from pathlib import Path
 
 import typer
 
+from service.cli_apps import apps
+from service.cli_connections import connections
 from service.cli_demo import app as demo_app
 from service.cli_doctor import doctor
+from service.cli_keys import keys
 from service.cli_migrate import migrate_command
 from service.cli_settings import DEFAULT_DATA_DIR, adopt_running_system
 from service.cli_up import up
@@ -22,6 +25,9 @@ app.command()(up)
 app.command("migrate")(migrate_command)
 app.command()(doctor)
 app.add_typer(demo_app, name="demo")
+app.add_typer(apps, name="apps")
+app.add_typer(keys, name="keys")
+app.add_typer(connections, name="connections")
 
 
 @app.callback()

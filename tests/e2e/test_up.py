@@ -128,6 +128,20 @@ def test_doctor_has_nothing_to_say_against_it(up: Up, data_dir: Path) -> None:
     assert examined.returncode == 0
 
 
+def test_the_operators_commands_reach_the_system_that_runs_here(up: Up, data_dir: Path) -> None:
+    made = json.loads(billhook("apps", "create", "Second", "--json", data_dir=data_dir).stdout)
+    headers = {
+        "x-api-key": made["read_key"],
+        "x-api-key-type": "read",
+        "x-client-id": made["app_id"],
+    }
+    url = f"{up.ready['base_url']}/api/v1/apps/{made['app_id']}/invoices"
+    assert wait_until(
+        lambda: httpx.get(url, headers=headers).status_code == 200,
+        timeout_s=10,
+    )
+
+
 def test_no_secret_stands_in_a_command_line(up: Up, data_dir: Path) -> None:
     assert up.process.poll() is None
     demo = demo_of(data_dir)
