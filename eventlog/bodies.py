@@ -35,6 +35,10 @@ class Body:
             return _ZLIB + compressed
         return _RAW + self.data
 
+    def pack(self) -> None:
+        """Compress now, in this thread."""
+        _ = self.packed
+
 
 def unpack(packed: bytes, *, sha256: bytes) -> bytes:
     """Give back the bytes of a stored body. Raises BodyDamaged."""

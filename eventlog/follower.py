@@ -60,7 +60,8 @@ class Follower:
     Rows that `handle` writes with the cursor and the position are committed together: exactly
     once. What else it does may be done again after a crash: at least once. An event that it
     raises on stops the follower there, is reported, and is tried again for ever, never skipped.
-    Run it in as many processes as you like: one leads.
+    Run it in as many processes as you like: one leads. `handle` may take `handle_timeout_s`, and
+    must leave the loop free meanwhile.
     """
 
     def __init__(

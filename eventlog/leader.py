@@ -94,7 +94,8 @@ def _key(name: str) -> int:
 class Leadership:
     """Runs work that one process at a time should do, such as a scheduler.
 
-    Two may overlap for a moment when a leader is cut off: the work must bear that.
+    Two may overlap for a moment when a leader is cut off: the work must bear that. Work that
+    blocks the loop for more than three seconds looks like a dead leader, and is replaced.
     """
 
     def __init__(self, dsn: str, name: str) -> None:

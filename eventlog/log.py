@@ -9,13 +9,14 @@ from uuid import UUID
 
 import psycopg
 import uvloop
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import DatabaseError, StoredEvent
 
 from eventlog import reading
 from eventlog.appending import AppendSession
 from eventlog.bodies import Body
 from eventlog.database import pool
 from eventlog.errors import LogClosed, LogUnavailable
+from eventlog.follower_table import FollowerState, follower_states
 from eventlog.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
 from eventlog.reading import Connection, Recorded
 
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 _READ_PAUSE_S = 0.1
 _POOL_WAIT_S = 1.0
+_LARGE_BODY = 64 * 1024  # compressing more would hold up the loop for a millisecond or more
 
 
 class Log:
@@ -91,6 +93,9 @@ class Log:
 
         Raises Conflict, LogUnavailable, LogClosed, and eventsourcing's DataError.
         """
+        for body in bodies:
+            if len(body.data) > _LARGE_BODY:
+                await asyncio.to_thread(body.pack)
         return await self._commits.append(events, bodies)
 
     async def stream_async(
@@ -157,6 +162,10 @@ class Log:
         """Forget a tenant's bodies; give their number. The events and their hashes stay."""
         return await self._read(lambda connection: reading.delete_bodies(connection, tenant))
 
+    async def follower_states_async(self) -> list[FollowerState]:
+        """Read how every follower fares, for readiness and metrics."""
+        return await self._read(follower_states)
+
     async def close_async(self) -> None:
         """Write what is queued, then hang up. Closing twice changes nothing."""
         if not self._closed:
@@ -167,7 +176,7 @@ class Log:
     def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()) -> list[int]:
         """See `append_async`."""
         for body in bodies:
-            _ = body.packed  # compressed here, not on the loop that all callers share
+            body.pack()  # here, not on the loop that all callers share
         return self._wait(self.append_async(events, bodies))
 
     def stream(
@@ -228,6 +237,10 @@ class Log:
         """See `erase_bodies_async`."""
         return self._wait(self.erase_bodies_async(tenant))
 
+    def follower_states(self) -> list[FollowerState]:
+        """See `follower_states_async`."""
+        return self._wait(self.follower_states_async())
+
     def close(self) -> None:
         """See `close_async`; a log that was opened with `open` ends its thread."""
         if self._closed:
@@ -271,6 +284,8 @@ class Log:
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if time.monotonic() >= deadline_s:
                     raise LogUnavailable(type(error).__name__) from None
+            except psycopg.Error as error:
+                raise DatabaseError(f"{type(error).__name__} ({error.sqlstate})") from error
             await asyncio.sleep(_READ_PAUSE_S)
 
 

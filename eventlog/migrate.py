@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL
 
 from eventlog.database import connect
-from eventlog.errors import MigrationChanged, MigrationError
+from eventlog.errors import LogUnavailable, MigrationChanged, MigrationError
 
 _FILE = re.compile(r"(?P<number>\d{4})_(?P<title>[a-z0-9_]+)\.sql")
 _SESSION_LOCK = 0x6D696772617465  # "migrate"
@@ -60,10 +60,10 @@ def migrate(dsn: str, *folders: Migrations) -> list[str]:
     """Bring the database up to date; return the names of what was applied now.
 
     Any number of processes may call this at once: one applies, the others wait for it and find
-    nothing to do. Raises MigrationChanged, MigrationError.
+    nothing to do. Raises MigrationChanged, MigrationError, LogUnavailable.
     """
     known = _read(folders)
-    with connect(dsn, application_name="billhook migrate") as connection:
+    with _session(dsn) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_SESSION_LOCK])
         connection.execute(_BOOTSTRAP)
         missing = _missing(connection, known)
@@ -73,13 +73,23 @@ def migrate(dsn: str, *folders: Migrations) -> list[str]:
 
 
 def pending(dsn: str, *folders: Migrations) -> list[str]:
-    """Name the migrations that this code has and the database has not. Raises MigrationChanged."""
+    """Name the migrations that this code has and the database has not.
+
+    Raises MigrationChanged, LogUnavailable.
+    """
     known = _read(folders)
-    with connect(dsn, application_name="billhook migrate") as connection:
+    with _session(dsn) as connection:
         found = connection.execute("SELECT to_regclass('eventlog.migrations')").fetchone()
         if found is None or found[0] is None:
             return [str(migration) for migration in known]
         return [str(migration) for migration in _missing(connection, known)]
+
+
+def _session(dsn: str) -> psycopg.Connection[TupleRow]:
+    try:
+        return connect(dsn, application_name="billhook migrate")
+    except psycopg.OperationalError as error:
+        raise LogUnavailable("no connection") from error
 
 
 def _read(folders: Sequence[Migrations]) -> list[Migration]:

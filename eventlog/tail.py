@@ -1,7 +1,6 @@
 """Hearing of new events in every process, with one query per commit however many wait."""
 
 import asyncio
-import contextlib
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection
@@ -17,6 +16,7 @@ _log = logging.getLogger(__name__)
 
 _REMEMBERED = 20_000
 _QUERY_LIMIT = 5_000
+_LOOK_BACK_PAUSE_S = 0.2
 
 _NEWER = (
     "SELECT position, originator_id, topic FROM eventlog.events"
@@ -139,11 +139,16 @@ class Tail:
         """Ask for what was recorded before all that we remember."""
         await self._ready.wait()
         values = [originator_id, waiter.after_position, list(waiter.topics)]
-        with contextlib.suppress(*LOST_CONNECTION):
-            async with self._lookups.connection() as connection:
-                row = await (await connection.execute(_EARLIER, values)).fetchone()
-                if row is not None and not waiter.found.done():
-                    waiter.found.set_result(int(row[0]))
+        while not waiter.found.done():
+            try:
+                async with self._lookups.connection() as connection:
+                    row = await (await connection.execute(_EARLIER, values)).fetchone()
+            except LOST_CONNECTION:
+                await asyncio.sleep(_LOOK_BACK_PAUSE_S)
+                continue
+            if row is not None and not waiter.found.done():
+                waiter.found.set_result(int(row[0]))
+            return
 
     async def _listen(self) -> None:
         connection = await connect_async(

@@ -20,9 +20,7 @@ _PLAIN = st.recursive(
 @given(st.dictionaries(_TEXT, _PLAIN))
 def test_what_events_may_carry_comes_back_as_it_was(state: dict[str, Any]) -> None:
     transcoder = EventTranscoder()
-    encoded = transcoder.encode(state)
-    if "_type_" not in str(state):
-        assert transcoder.decode(encoded) == state
+    assert transcoder.decode(transcoder.encode(state)) == state
 
 
 @pytest.mark.parametrize("value", [1.5, float("nan"), [{"deep": [0.1]}], {"a": (1.0,)}])

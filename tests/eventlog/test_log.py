@@ -131,6 +131,26 @@ def test_a_body_is_kept_with_its_event_and_never_without(log: Log, database: str
         assert row[0] < 100
 
 
+def test_a_large_body_is_kept_as_well(database: str) -> None:
+    large = Body.of(bytes(range(256)) * 4096, None)
+
+    async def scenario() -> None:
+        log = await Log.open_async(database)
+        await log.append_async([stored()], [large])
+        assert await log.body_async(large.sha256) == large.data
+        await log.close_async()
+
+    asyncio.run(scenario())
+
+
+def test_a_database_without_tables_is_an_error_that_says_so(empty_database: str) -> None:
+    log = Log.open(empty_database)
+    for ask in (log.head, lambda: log.append([stored()])):
+        with pytest.raises(DatabaseError, match=r"Undefined|InvalidSchema"):
+            ask()
+    log.close()
+
+
 def test_erasing_a_tenant_leaves_the_same_bytes_of_another(log: Log, database: str) -> None:
     one, other = uuid4(), uuid4()
     shared = [Body.of(b"same", tenant) for tenant in (one, other, one, None, None)]

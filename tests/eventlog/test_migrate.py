@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 import eventlog
-from eventlog.errors import MigrationChanged, MigrationError
+from eventlog.errors import LogUnavailable, MigrationChanged, MigrationError
 from eventlog.migrate import Migrations, migrate, pending
 
 
@@ -83,3 +83,10 @@ def test_the_version_still_running_bears_migrations_that_it_does_not_know(
 def test_a_number_cannot_be_left_out(empty_database: str, tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match="count"):
         migrate(empty_database, folder(tmp_path, m0002_second="SELECT 1"))
+
+
+def test_a_database_that_is_away_is_said_to_be() -> None:
+    nowhere = "host=127.0.0.1 port=1 dbname=none"
+    for ask in (migrate, pending):
+        with pytest.raises(LogUnavailable):
+            ask(nowhere, eventlog.MIGRATIONS)
