@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from service.embedded.postgres import EmbeddedPostgres
@@ -166,6 +167,46 @@ def test_a_process_that_is_killed_is_back_soon(up: Up, data_dir: Path) -> None:
         ),
         timeout_s=20,
     )
+
+
+@pytest.mark.parametrize("name", ["redis-server", "postgres"])
+def test_a_server_that_is_killed_is_back_soon_and_invoices_get_paid(
+    up: Up, data_dir: Path, name: str
+) -> None:
+    demo = demo_of(data_dir)
+    server_of(up, name).kill()
+    assert wait_until(lambda: is_paid(demo, key=f"after-{name}"), timeout_s=60)
+
+
+def server_of(up: Up, name: str) -> psutil.Process:
+    (found,) = (
+        child for child in psutil.Process(up.process.pid).children() if child.name() == name
+    )
+    return found
+
+
+def is_paid(demo: dict[str, Any], *, key: str) -> bool:
+    """Ask under one key as often as it takes: a caller that does not give up."""
+    url = f"{demo['base_url']}/api/v1/apps/{demo['app_id']}/tenants/{demo['tenant_id']}"
+    try:
+        answer = httpx.post(
+            f"{url}/payment-providers/stripe/invoices",
+            headers={
+                "x-api-key": demo["write_key"],
+                "x-api-key-type": "write",
+                "x-client-id": demo["app_id"],
+                "idempotency-key": key,
+            },
+            json={
+                "tenantUuid": demo["tenant_id"],
+                "lineItems": [{"price": demo["prices"]["one_time"]}],
+                "type": "payment",
+            },
+            timeout=30,
+        )
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 200 and answer.json()["items"][0]["status"] == "paid"
 
 
 def test_a_second_one_on_the_same_folder_is_refused(up: Up, data_dir: Path) -> None:
