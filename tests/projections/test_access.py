@@ -1,0 +1,202 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain import commands
+from domain.app import App
+from domain.base import Root
+from domain.connection import Connection
+from domain.tenant import Tenant
+from projections.access_queries import AccessQueries, AppRow, KeyRow
+from projections.tenant_queries import TenantQueries
+from tests.eventlog.waiting import until_async
+from tests.projections.books import APP, Reading, append, projecting
+from tests.projections.facts import AT
+
+KEY, CONNECTION, TENANT = UUID(int=11), UUID(int=12), UUID(int=13)
+SHA256 = "5e" * 32
+
+
+def app(app_id: UUID = APP) -> App:
+    return App.create(commands.CreateApp(app_id=app_id, name="Shop", slug="shop", by="op"), at=AT)
+
+
+def key(**facts: Any) -> commands.CreateKey:
+    given: dict[str, Any] = {"app_id": APP, "key_id": KEY, "kind": "write", "key_sha256": SHA256}
+    return commands.CreateKey(**given | facts, prefix="bh_write_abc", by="op")
+
+
+def connection(**facts: Any) -> commands.SetConnection:
+    given: dict[str, Any] = {
+        "app_id": APP,
+        "name": "main",
+        "provider": "stripe",
+        "mode": "test",
+        "sealed_key": "sealed-1",
+        "sealed_webhook_secrets": ["sealed-2"],
+        "by": "op",
+    }
+    return commands.SetConnection(**given | facts)
+
+
+# Whether the events come in one batch or each in its own must not matter.
+Append = Callable[[Reading, Root], Awaitable[None]]
+
+
+async def at_once(_: Reading, __: Root) -> None:
+    """Append all at the end."""
+
+
+async def one_by_one(books: Reading, root: Root) -> None:
+    position = await append(books.log, root)
+    projection = "tenants" if isinstance(root, Tenant) else "access"
+    assert await books.invoices.wait_for(projection, position, 10)
+
+
+both = pytest.mark.parametrize("after_each", [at_once, one_by_one])
+
+
+async def settle(books: Reading, root: Root) -> None:
+    if root.pending_events:
+        await one_by_one(books, root)
+
+
+@both
+def test_a_key_opens_its_app_until_it_is_revoked(database: str, after_each: Append) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            access = AccessQueries(books.pool)
+            shop = app()
+            await after_each(books, shop)
+            shop.add_key(key(), at=AT)
+            shop.add_key(key(key_id=uuid4(), key_sha256="77" * 32, kind="read"), at=AT)
+            await settle(books, shop)
+            assert await access.key_by_hash(SHA256) == KeyRow(APP, KEY, "write", revoked=False)
+            shop.revoke_key(commands.RevokeKey(app_id=APP, key_id=KEY, by="op"), at=AT)
+            await settle(books, shop)
+            assert await access.key_by_hash(SHA256) == KeyRow(APP, KEY, "write", revoked=True)
+            other = await access.key_by_hash("77" * 32)
+            assert other is not None
+            assert (other.kind, other.revoked) == ("read", False)
+            assert await access.key_by_hash("00" * 32) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_key_that_is_made_and_revoked_in_one_batch_is_revoked(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            shop = app()
+            shop.add_key(key(), at=AT)
+            shop.revoke_key(commands.RevokeKey(app_id=APP, key_id=KEY, by="op"), at=AT)
+            await settle(books, shop)
+            found = await AccessQueries(books.pool).key_by_hash(SHA256)
+            assert found == KeyRow(APP, KEY, "write", revoked=True)
+
+    asyncio.run(scenario())
+
+
+@both
+def test_an_apps_changes_keep_what_they_do_not_name(database: str, after_each: Append) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            shop = app()
+            for change in (
+                {"enabled": False},
+                {"name": "Tea shop"},
+                {"default_connections": {"stripe": "main"}},
+                {"default_connections": {"mollie": "second"}},
+            ):
+                await after_each(books, shop)
+                shop.change(commands.ChangeApp(app_id=APP, by="op", **change), at=AT)  # type: ignore[arg-type]
+            await settle(books, shop)
+            defaults = {"stripe": "main", "mollie": "second"}
+            found = await AccessQueries(books.pool).app(APP)
+            assert found == AppRow(
+                APP, "Tea shop", "shop", enabled=False, default_connections=defaults
+            )
+            assert await AccessQueries(books.pool).app(UUID(int=99)) is None
+
+    asyncio.run(scenario())
+
+
+@both
+def test_a_connection_keeps_its_id_and_shows_its_newest_secrets(
+    database: str, after_each: Append
+) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            access = AccessQueries(books.pool)
+            main = Connection.create(connection(), connection_id=CONNECTION, at=AT)
+            await after_each(books, main)
+            newer = connection(
+                sealed_key="sealed-3", sealed_webhook_secrets=["sealed-4", "sealed-2"]
+            )
+            main.change(newer, at=AT)
+            await settle(books, main)
+            found = await access.connection_by_id(CONNECTION)
+            assert found is not None
+            assert found == await access.connection_by_name(APP, "main")
+            assert (found.provider, found.mode, found.redirect_url) == ("stripe", "test", None)
+            assert found.sealed_key == "sealed-3"
+            assert found.sealed_webhook_secrets == ["sealed-4", "sealed-2"]
+            assert "sealed" not in repr(found)
+            assert await access.connection_by_name(UUID(int=99), "main") is None
+            assert await access.connection_by_id(UUID(int=99)) is None
+
+    asyncio.run(scenario())
+
+
+@both
+def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+
+            def told(person: str | None, **customers: str) -> commands.SetTenant:
+                return commands.SetTenant(
+                    app_id=APP, tenant_id=TENANT, person=person, customers=customers, by="op"
+                )
+
+            tenant = Tenant.create(told("aa", main="cus_1"), at=AT)
+            await after_each(books, tenant)
+            tenant.start_customer("second", at=AT)
+            await after_each(books, tenant)
+            tenant.link_customer("second", "cus_2", at=AT)
+            await after_each(books, tenant)
+            tenant.change(told("bb", third="cus_3"), at=AT)
+            await settle(books, tenant)
+            found = await TenantQueries(books.pool).tenant(APP, TENANT)
+            assert found is not None
+            assert found.person == "bb"
+            assert found.customers == {"main": "cus_1", "second": "cus_2", "third": "cus_3"}
+            assert await TenantQueries(books.pool).tenant(UUID(int=99), TENANT) is None
+
+    asyncio.run(scenario())
+
+
+def test_freshness_reaches_a_head_seen_earlier_also_past_others_events(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            access = AccessQueries(books.pool)
+            await append(
+                books.log,
+                app(),
+                Tenant.create(
+                    commands.SetTenant(
+                        app_id=APP, tenant_id=TENANT, person=None, customers={}, by="op"
+                    ),
+                    at=AT,
+                ),
+            )
+            head = (await access.freshness()).head
+            assert head == 2
+
+            async def has_passed() -> bool:
+                return (await access.freshness()).position >= head
+
+            await until_async(has_passed)
+
+    asyncio.run(scenario())

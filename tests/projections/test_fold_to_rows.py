@@ -1,0 +1,131 @@
+import asyncio
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.invoice_events import InvoiceEvent
+from domain.provider_event import ProviderEventApplied
+from eventlog.codec import Codec
+from eventlog.database import connect, connect_async
+from eventlog.reading import Recorded
+from projections import invoices
+from projections.errors import VersionGap
+from tests.projections.books import confirm, folds, issue, pay, projecting, requested, rows
+from tests.projections.facts import logs
+
+SCHEMA = "read_invoices_g1"
+
+
+def wipe(database: str) -> None:
+    with connect(database, application_name="test") as connection:
+        connection.execute(f"TRUNCATE {SCHEMA}.invoices, {SCHEMA}.timeline".encode())
+
+
+async def project(database: str, batches: Sequence[tuple[Sequence[Recorded], bool]]) -> None:
+    """Fold batches, each in its transaction; those marked crash once before they are committed."""
+    connection = await connect_async(database, application_name="test")
+    async with connection:
+        for batch, crashes in batches:
+            for dies in (True, False) if crashes else (False,):
+                handle = invoices.handler(SCHEMA)  # a restart remembers nothing
+                async with (
+                    connection.transaction(force_rollback=dies),
+                    connection.cursor() as cursor,
+                ):
+                    await handle(cursor, batch)
+
+
+def split(log: list[Recorded], boundaries: random.Random) -> list[tuple[list[Recorded], bool]]:
+    batches = []
+    rest = log
+    while rest:
+        size = boundaries.randint(1, 6)
+        batches.append((rest[:size], boundaries.random() < 0.2))
+        rest = rest[size:]
+    return batches
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(log=logs(), boundaries=st.randoms(use_true_random=False))
+def test_rows_are_the_fold_of_each_stream_whatever_the_batches_and_crashes(
+    database: str, log: list[Recorded], boundaries: random.Random
+) -> None:
+    wipe(database)
+    asyncio.run(project(database, split(log, boundaries)))
+    events = [Codec().decode(recorded) for recorded in log]
+    assert rows(database) == folds(events)
+    assert_columns_follow_the_view(database)
+    assert_timeline_has_each_event_once(database, log)
+
+
+def assert_columns_follow_the_view(database: str) -> None:
+    with connect(database, application_name="test") as connection:
+        differing = connection.execute(
+            "SELECT invoice_id FROM read.invoices WHERE (invoice_id::text, app_id::text,"
+            " tenant_id::text, provider, mode, type, status, currency, total_minor::text, user_id,"
+            " customer, subscription_id, created_at, paid_at) IS DISTINCT FROM (view->>'id',"
+            " view->>'app_id', view->>'tenant_id', view->>'provider', view->>'mode', view->>'type',"
+            " view->>'status', view->>'currency', view->>'total_minor', view->>'user_id',"
+            " view->>'customer', view->>'subscription_id', (view->>'created_at')::timestamptz,"
+            " (view->>'paid_at')::timestamptz)"
+        ).fetchall()
+    assert differing == []
+
+
+def assert_timeline_has_each_event_once(database: str, log: list[Recorded]) -> None:
+    expected = set()
+    for recorded in log:
+        event = Codec().decode(recorded)
+        if isinstance(event, InvoiceEvent):
+            expected.add((str(event.originator_id), recorded.position, recorded.topic))
+        elif isinstance(event, ProviderEventApplied):
+            expected |= {
+                (entry["invoice"], recorded.position, recorded.topic)
+                for entry in event.effects
+                if entry["effect"] in {"stale", "fetch"}
+            }
+    with connect(database, application_name="test") as connection:
+        found = connection.execute("SELECT invoice_id::text, position, type FROM read.timeline")
+        assert sorted(found.fetchall()) == sorted(expected)
+
+
+def test_an_event_whose_predecessor_was_not_folded_is_refused(database: str) -> None:
+    invoice = requested()
+    issue(invoice)
+    codec = Codec()
+    events = [codec.encode(event) for event in invoice.collect_events()]
+    late = Recorded(
+        originator_id=events[1].originator_id,
+        originator_version=2,
+        topic=events[1].topic,
+        state=events[1].state,
+        id=2,
+    )
+    with pytest.raises(VersionGap) as caught:
+        asyncio.run(project(database, [([late], False)]))
+    assert (caught.value.stream, caught.value.folded, caught.value.offered) == (invoice.id, 0, 2)
+
+
+def test_an_invoice_is_followed_from_request_to_confirmation(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            invoice = requested()
+            seen = []
+            for step in (None, issue, pay, confirm):
+                if step is not None:
+                    step(invoice)
+                position = await books.folded(invoice)
+                row = await books.invoices.get_invoice(invoice.view.app_id, invoice.id)
+                assert row is not None
+                assert (row.view, row.position) == (invoice.view, position)
+                seen.append(row.view.status)
+            assert seen == ["requested", "open", "paid", "paid"]
+
+    asyncio.run(scenario())
