@@ -69,7 +69,7 @@ def _fill_invoices(reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_po
         for recorded in stream:
             event = cast("InvoiceEvent", codec.decode(recorded))  # its topic says so
             invoice.take(event, position=recorded.position)
-            chunk.timeline.append(entry_of(event, position=recorded.position))
+            chunk.timeline.extend(entry_of(event, position=recorded.position))
         count += invoice.version
         chunk.invoices.extend(rows_of([invoice]))
         chunk.write_if_full()

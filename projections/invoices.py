@@ -16,7 +16,7 @@ from eventlog.codec import Codec
 from eventlog.follower import Cursor, Handle
 from eventlog.reading import Recorded
 from projections.errors import VersionGap
-from projections.timeline import effects_of, facts_of
+from projections.timeline import HIDDEN, effects_of, facts_of
 from projections.view_codec import from_json, to_json
 from projections.writing import Row, Table, insert, upsert
 
@@ -86,7 +86,7 @@ def handler(schema: str) -> Handle:
                 case InvoiceEvent():
                     invoice = folded.setdefault(event.originator_id, Folded())
                     invoice.take(event, position=position)
-                    timeline.append(entry_of(event, position=position))
+                    timeline.extend(entry_of(event, position=position))
                 case ProviderEventApplied():
                     timeline.extend(entries_of(event, position=position))
                 case _:
@@ -124,20 +124,24 @@ def _row(invoice: Folded, view: InvoiceView) -> Row:
     }
 
 
-def entry_of(event: InvoiceEvent, *, position: int) -> Row:
-    """Return an event's row on the timeline, in the order of TIMELINE.columns."""
-    return {
-        "invoice_id": event.originator_id,
-        "position": position,
-        "type": event.TOPIC,
-        "at": event.timestamp,
-        "by": event.by,
-        "data": orjson.dumps(facts_of(event)),
-    }
+def entry_of(event: InvoiceEvent, *, position: int) -> list[Row]:
+    """Return an event's row on the timeline, if it has one, in the order of TIMELINE.columns."""
+    if event.TOPIC in HIDDEN:
+        return []
+    return [
+        {
+            "invoice_id": event.originator_id,
+            "position": position,
+            "type": event.TOPIC,
+            "at": event.timestamp,
+            "by": event.by,
+            "data": orjson.dumps(facts_of(event)),
+        }
+    ]
 
 
 def entries_of(event: ProviderEventApplied, *, position: int) -> list[Row]:
-    """Return the rows of a provider event that changed nothing, one for each invoice named."""
+    """Return the rows of a provider event that no event tells of, one for each invoice named."""
     return [
         {
             "invoice_id": invoice_id,

@@ -26,8 +26,10 @@ _INTERNAL: Final = frozenset(
 _UNIX_TIMES: Final = frozenset(
     {"as_of", "paid_at", "due_at", "period_start", "period_end", "refunded_at"}
 )
-# These stand on the timeline as events of the invoice itself.
-_SHOWN_ALREADY: Final = frozenset({"changed", "confirmed"})
+# What a provider event changed stands on the timeline as an event of the invoice itself.
+_SHOWN_ALREADY: Final = frozenset({"changed"})
+# What it confirmed does not: the provider event's own entry, which always comes, says so.
+HIDDEN: Final = frozenset({e.ProviderStateConfirmed.TOPIC})
 
 
 def facts_of(event: e.InvoiceEvent) -> dict[str, object]:

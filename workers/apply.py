@@ -119,7 +119,7 @@ class Applier:
         return facts, bodies
 
     def _apply(self, word: _Word, entry: ProviderEvent, invoice: Invoice | None) -> list[Body]:
-        at, by = self._now(), "apply"
+        at, by = self._now(), f"webhook:{word.entry.provider_event_id}"
         if word.trouble is not None:
             entry.park(word.trouble, retry=False, at=at, by=by)
             return []
@@ -135,7 +135,7 @@ class Applier:
         effect = invoice.record_provider_state(
             snapshot,
             source="webhook",
-            by=f"webhook:{word.entry.provider_event_id}",
+            by=by,
             at=at,
             body=body.sha256.hex(),
             provider_type=word.entry.type,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-import stripe
 
 from domain import commands, ids
 from domain.billing import Billing
@@ -19,19 +17,12 @@ from domain.provider_event import ProviderEvent
 from eventlog.bodies import Body
 from eventlog.log import Log
 from eventlog.reading import Recorded
-from tests.support.sandbox import SandboxAdmin
+from tests.support.stripe_account import Account
 from workers.apply import Applier
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
 from workers.jobs.settle import settle_invoice
-from workers.providers.stripe import API_VERSION, StripeGateway
-
-CARDS = {
-    "succeeds": "pm_card_visa",
-    "declined": "pm_card_chargeCustomerFail",
-    "insufficient_funds": "pm_card_visa_chargeDeclinedInsufficientFunds",
-    "needs_authentication": "pm_card_authenticationRequired",
-}
+from workers.providers.stripe import StripeGateway
 
 
 class Clock:
@@ -42,47 +33,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return datetime.now(UTC) + self.added
-
-
-@dataclass
-class Account:
-    """A Stripe account in the sandbox, with a catalogue."""
-
-    url: str
-    key: str = field(default_factory=lambda: f"sk_test_{secrets.token_hex(12)}")
-
-    def __post_init__(self) -> None:
-        stripe.enable_telemetry = False
-        self.admin = SandboxAdmin(self.url, self.key)
-        self.v1 = stripe.StripeClient(
-            self.key,
-            base_addresses={"api": self.url},
-            stripe_version=API_VERSION,
-            max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=(3, 20)),
-        ).v1
-        self.product = self.v1.products.create({"name": "Pro Plan"}).id
-        self.price = self.add_price(1999)
-        self.tax_rate = self.v1.tax_rates.create(
-            {"display_name": "VAT", "percentage": 21.0, "inclusive": False}
-        ).id
-
-    def add_price(self, amount: int, **more: Any) -> str:
-        params: Any = {"product": self.product, "currency": "eur", "unit_amount": amount, **more}
-        return self.v1.prices.create(params).id
-
-    def add_customer(self, card: str | None = "succeeds") -> str:
-        customer = self.v1.customers.create({"name": "Ada", "email": "ada@example.com"}).id
-        if card is not None:
-            method = self.v1.payment_methods.attach(CARDS[card], {"customer": customer}).id
-            settings: Any = {"invoice_settings": {"default_payment_method": method}}
-            self.v1.customers.update(customer, settings)
-        return customer
-
-    def charged(self) -> list[int]:
-        """The amounts that the sandbox's own ledger says were taken."""
-        entries = self.admin.ledger()["entries"]
-        return [entry["amount"] for entry in entries if entry["kind"] == "charge"]
 
 
 class Bench:
@@ -182,9 +132,13 @@ class Bench:
 
     def apply(self, *received: Recorded) -> None:
         """Hand deliveries to the applier in one batch, as its follower does."""
-        applier = Applier(self.log, now=self.clock)
-        handled = applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
-        asyncio.run_coroutine_threadsafe(handled, self.log._loop).result(20)
+        asyncio.run(self._apply(received))
+
+    async def _apply(self, received: Sequence[Recorded]) -> None:
+        log = await Log.open_async(self.log.dsn)
+        applier = Applier(log, now=self.clock)
+        await applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
+        await log.close_async()
 
     def entry(self, received: Recorded) -> ProviderEvent:
         return self.billing.get(ProviderEvent, received.originator_id)

@@ -8,7 +8,8 @@ import pytest
 from eventlog import persistence
 from eventlog.log import Log
 from tests.support.sandbox import SandboxProcess
-from tests.workers.bench import Account, Bench
+from tests.support.stripe_account import Account
+from tests.workers.bench import Bench
 from workers.runtime import open_billing
 
 
@@ -21,9 +22,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
 
 @pytest.fixture
 def account(sandbox: SandboxProcess) -> Iterator[Account]:
-    made = Account(sandbox.url)
-    yield made
-    made.admin.close()
+    with Account(sandbox.url) as made:
+        yield made
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ def apply_by_asking(
         return
     received = entry.received
     assert received.invoice_id is not None, "only events of known invoices are asked about"  # noqa: S101 - apply parks others
+    by = f"webhook:{received.provider_event_id}"
     invoice = billing.get(Invoice, received.invoice_id)
     if invoice.view.settling:
         effect = Effect.DEFERRED
@@ -37,7 +38,7 @@ def apply_by_asking(
             invoice.id,
             answer,
             source="answer",
-            by=f"webhook:{received.provider_event_id}",
+            by=by,
             at=now(),
             body=body.sha256.hex(),
             bodies=[body],
@@ -47,5 +48,5 @@ def apply_by_asking(
     billing.change(
         ProviderEvent,
         provider_event_id,
-        lambda known: known.record_applied(effects, at=at, by="worker"),
+        lambda known: known.record_applied(effects, at=at, by=by),
     )

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.stripe_account import Account
+from tests.support.system import Caller, System
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system with two API processes for the tests that leave it as it was."""
+    with System(tmp_path_factory.mktemp("system"), processes=2) as running:
+        yield running
+
+
+@pytest.fixture
+def caller(system: System) -> Iterator[Caller]:
+    with system.caller() as made:
+        yield made
+
+
+@pytest.fixture
+def account(system: System) -> Iterator[Account]:
+    with system.account() as made:
+        yield made
+        made.admin.set_latency(0)
+        made.admin.set_webhooks(delay_ms=0, hold=False, copies=1, order="asis")
+        made.admin.release()
+        made.admin.drop_faults()

@@ -1,0 +1,197 @@
+"""The whole system as `billhook up` runs it, and a caller of its API."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from uuid import uuid4
+
+import httpx
+import psutil
+
+from tests.support.processes import children_of
+from tests.support.stripe_account import Account
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+DEMO_STRIPE_KEY = "sk_test_billhook_demo"
+_START_TIMEOUT_S = 120
+_STOP_TIMEOUT_S = 30
+
+
+def eventually(look: Callable[[], T], *, timeout_s: float = 30.0) -> T:
+    """Look until there is something to see; the last thing seen is in the error."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not in {timeout_s} s; seen last: {seen!r}")
+        time.sleep(0.02)
+
+
+class System:
+    """`billhook up` in a data folder of its own, on free ports."""
+
+    def __init__(self, folder: Path, *, processes: int = 1) -> None:
+        self.data_dir = folder / "data"
+        self._out = folder / "up.out"
+        self._processes = processes
+        self._port = self._sandbox_port = 0
+        self._up: subprocess.Popen[bytes] | None = None
+        self.demo: Json = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start, and return when it says that it is ready. Ports stay over restarts."""
+        kept = {name: value for name, value in os.environ.items() if "BILLHOOK_" not in name}
+        recording = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("BILLHOOK_SANDBOX_RECORD")
+        }
+        options = ["--data-dir", str(self.data_dir), "--processes", str(self._processes)]
+        options += ["--port", str(self._port), "--sandbox-port", str(self._sandbox_port)]
+        self._out.write_bytes(b"")
+        with self._out.open("wb") as out:
+            self._up = subprocess.Popen(
+                [sys.executable, "-m", "service.cli", "up", "--json", *options],
+                env=kept | recording,
+                stdout=out,
+                stderr=out,
+            )
+        eventually(self._is_ready, timeout_s=_START_TIMEOUT_S)
+        self.demo = json.loads((self.data_dir / "demo.json").read_text())
+        self._port = httpx.URL(self.demo["base_url"]).port or 0
+        self._sandbox_port = httpx.URL(self.demo["sandbox_url"]).port or 0
+
+    def _is_ready(self) -> bool:
+        assert self._up is not None
+        said = self._out.read_text()
+        if self._up.poll() is not None:
+            raise AssertionError(f"billhook up ended with {self._up.returncode}:\n{said}")
+        return '"base_url"' in said or '"ready"' in said
+
+    def stop(self) -> None:
+        """Ctrl-C."""
+        if self._up is not None and self._up.poll() is None:
+            self._up.send_signal(signal.SIGINT)
+            self._up.wait(_STOP_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """SIGKILL `up` itself, and see that nothing of it lives on."""
+        assert self._up is not None
+        self._up.kill()
+        self._up.wait(_STOP_TIMEOUT_S)
+
+    def child(self, *words: str) -> psutil.Process:
+        """Find the process whose command line has all the words."""
+
+        def look() -> psutil.Process | None:
+            for process in children_of(self.data_dir):
+                command = " ".join(process.cmdline())
+                if all(word in command for word in words):
+                    return process
+            return None
+
+        return eventually(look)
+
+    def account(self) -> Account:
+        """The demo's Stripe account, as its owner sees it."""
+        return Account(self.demo["sandbox_url"], DEMO_STRIPE_KEY)
+
+    def caller(self) -> Caller:
+        """A caller with the demo's keys."""
+        return Caller(self.demo)
+
+
+class Caller:
+    """Speaks the canonical API with an app's keys."""
+
+    def __init__(self, demo: Json) -> None:
+        self.demo = demo
+        self.app_path = f"/api/v1/apps/{demo['app_id']}"
+        self.http = httpx.Client(base_url=demo["base_url"], timeout=70, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def headers(self, kind: str) -> dict[str, str]:
+        """The three headers of an app key."""
+        return {
+            "x-api-key": self.demo[f"{kind}_key"],
+            "x-api-key-type": kind,
+            "x-client-id": self.demo["app_id"],
+        }
+
+    def get(self, path: str, **query: str) -> Json:
+        """GET below the app; answers other than 200 are errors of the test."""
+        answer = self.http.get(self.app_path + path, params=query, headers=self.headers("read"))
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    def add_tenant(self, customer: str) -> str:
+        """Make a tenant that pays as this Stripe customer; returns its UUID."""
+        tenant_id = str(uuid4())
+        link = {"connection": self.demo["stripe_connection"], "customerId": customer}
+        answer = self.http.put(
+            f"{self.app_path}/tenants/{tenant_id}",
+            json={"name": "Ada", "providerCustomers": [link]},
+            headers=self.headers("write"),
+        )
+        assert answer.status_code == 200, answer.text
+        return tenant_id
+
+    def body(self, tenant_id: str) -> Json:
+        """The request that most tests send."""
+        line = {"name": "Pro Plan", "price": self.demo["prices"]["one_time"]}
+        return {"tenantUuid": tenant_id, "lineItems": [line], "type": "payment"}
+
+    def post_invoice(
+        self, tenant_id: str, *, key: str | None = None, prefer: str | None = None, **more: Any
+    ) -> httpx.Response:
+        """Ask for an invoice."""
+        headers = self.headers("write")
+        headers |= {"Idempotency-Key": key} if key else {}
+        headers |= {"Prefer": prefer} if prefer else {}
+        return self.http.post(
+            f"{self.app_path}/tenants/{tenant_id}/payment-providers/stripe/invoices",
+            json=self.body(tenant_id) | more,
+            headers=headers,
+        )
+
+    def list_after(self, write: httpx.Response, tenant_id: str, **query: str) -> list[Json]:
+        """List a tenant's invoices as they are once a write is readable."""
+        position = write.headers["X-Billhook-Position"]
+        page = self.get(f"/tenants/{tenant_id}/invoices", minPosition=position, **query)
+        items: list[Json] = page["items"]
+        return items
+
+    def invoice(self, invoice_id: str) -> Json:
+        """Get one invoice."""
+        found: Json = self.get(f"/invoices/{invoice_id}")["items"][0]
+        return found
+
+    def timeline(self, invoice_id: str) -> list[Json]:
+        """Get an invoice's timeline."""
+        found: list[Json] = self.get(f"/invoices/{invoice_id}/events")["items"]
+        return found
