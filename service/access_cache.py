@@ -23,16 +23,16 @@ _MOST_ENTRIES: Final = 50_000
 class Access(Protocol):
     """What is asked of the access projection."""
 
-    async def key_by_hash(self, sha256_hex: str) -> KeyRow | None:
+    async def key_by_hash(self, sha256_hex: str, /) -> KeyRow | None:
         """Find a key."""
 
-    async def app(self, app_id: UUID) -> AppRow | None:
+    async def app(self, app_id: UUID, /) -> AppRow | None:
         """Find an app."""
 
-    async def connection_by_name(self, app_id: UUID, name: str) -> ConnectionRow | None:
+    async def connection_by_name(self, app_id: UUID, name: str, /) -> ConnectionRow | None:
         """Find an app's connection."""
 
-    async def connection_by_id(self, connection_id: UUID) -> ConnectionRow | None:
+    async def connection_by_id(self, connection_id: UUID, /) -> ConnectionRow | None:
         """Find a connection by the id in its webhook URL."""
 
     async def freshness(self) -> AccessFreshness:

@@ -17,7 +17,7 @@ def answer(rendered: d002.Rendered, headers: Mapping[str, str] | None = None) ->
     """Send a JSON document."""
     return Response(
         orjson.dumps(rendered.document),
-        status_code=rendered.status,
+        status_code=int(rendered.status),
         headers=dict(headers or {}),
         media_type="application/json",
     )

@@ -1,0 +1,309 @@
+"""The service in this process, on a loop in a thread of its own, with projections beside it."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
+from uuid import UUID, uuid4
+
+import httpx
+import uvloop
+from starlette.applications import Starlette
+
+from domain import commands, ids
+from domain.connection import secret_context
+from domain.keys import KEY_BYTES, new_key
+from eventlog.vault import Vault
+from projections.running import Projections
+from service.app import create_app
+from service.context import Context
+from service.settings import Settings
+from tests.service.worker import Worker
+
+T = TypeVar("T")
+MASTER_KEY = Vault.new_key()
+
+
+class Service:
+    """A running service; every method is for the test's own thread."""
+
+    def __init__(
+        self,
+        database: str,
+        *,
+        projections: bool = True,
+        wait_for_tail: bool = True,
+        **settings: Any,
+    ) -> None:
+        known: dict[str, Any] = {"database_url": database, "master_keys": MASTER_KEY}
+        self._settings = Settings(**known | {"wait_default_s": 5} | settings)
+        self._database = database
+        self._with_projections = projections
+        self._wait_for_tail = wait_for_tail
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="service under test")
+        self._stop = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self.app: Starlette
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.call(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.call(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def context(self) -> Context:
+        return self.app.state.context
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self.call(self._client.request(method, path, **options))
+
+    def requests(self, asked: Sequence[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+        """Ask all at once."""
+
+        async def ask() -> list[httpx.Response]:
+            sent = (self._client.request(method, path, **more) for method, path, more in asked)
+            return await asyncio.gather(*sent)
+
+        return self.call(ask())
+
+    def head(self) -> int:
+        return self.call(self.context.log.head_async())
+
+    def folded(self, projection: str) -> None:
+        """Wait until a projection has all that is recorded."""
+        head = self.head()
+        assert self.call(self.context.invoices.wait_for(projection, head, 10))
+        if projection == "access":
+            self.call(self.context.access.look())
+
+    def events(self, stream: UUID) -> list[Any]:
+        recorded = self.call(self.context.log.stream_async(stream))
+        return [self.context.streams.decoded(entry) for entry in recorded]
+
+    async def _open(self) -> None:
+        self.app = create_app(self._settings)
+        await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
+        if self._wait_for_tail:
+            await self.context.tail.ready()
+        self._worker = Worker(self.context)
+        transport = httpx.ASGITransport(self.app)
+        client = httpx.AsyncClient(transport=transport, base_url="http://billhook.test")
+        self._client = await self._stack.enter_async_context(client)
+        if self._with_projections:
+            running = asyncio.ensure_future(Projections(self._database).run(self._stop))
+            self._stack.push_async_callback(lambda: running)
+            self._stack.callback(self._stop.set)
+            await self.context.access.look()
+
+    async def _close(self) -> None:
+        await self._worker.finish()
+        await self._stack.aclose()
+
+
+def free_line(amount_minor: int = 1999) -> dict[str, Any]:
+    return {"name": "Pro Plan", "amountMinor": amount_minor, "currency": "eur"}
+
+
+@dataclass
+class Shop:
+    """An app with a key of each kind, a tenant and a Stripe connection."""
+
+    service: Service
+    app_id: UUID = field(default_factory=uuid4)
+    tenant_id: UUID = field(default_factory=uuid4)
+    connection_id: UUID = field(default_factory=uuid4)
+    connection: str = "stripe-1"
+    webhook_secrets: tuple[str, ...] = ("whsec_first", "whsec_second")
+    mode: commands.Mode = "test"
+    keys: dict[str, str] = field(default_factory=dict)
+    key_ids: dict[str, UUID] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # The tenant first: `access` passes at once only what ends in an event of its own.
+        self.set_tenant(self.tenant_id)
+        create = commands.CreateApp(app_id=self.app_id, name="Shop", slug="shop", by="operator")
+        self.billing.create_app(create, at=now())
+        for kind in ("read", "write", "admin"):
+            self.add_key(kind)
+        self.set_connection(self.connection, connection_id=self.connection_id)
+        self.change(default_connections={"stripe": self.connection})
+        self.service.folded("access")
+
+    def set_tenant(self, tenant_id: UUID) -> None:
+        self.billing.set_tenant(
+            commands.SetTenant(
+                app_id=self.app_id,
+                tenant_id=tenant_id,
+                person=None,
+                customers={self.connection: "cus_1"},
+                by="operator",
+            ),
+            at=now(),
+        )
+
+    @property
+    def billing(self) -> Any:
+        return self.service.context.billing
+
+    def add_key(self, kind: Any) -> None:
+        key = new_key(kind, uuid4().bytes + uuid4().bytes[: KEY_BYTES - 16])
+        key_id = uuid4()
+        self.billing.create_key(
+            commands.CreateKey(
+                app_id=self.app_id,
+                key_id=key_id,
+                kind=kind,
+                key_sha256=key.sha256,
+                prefix=key.prefix,
+                by="operator",
+            ),
+            at=now(),
+        )
+        self.keys[kind], self.key_ids[kind] = key.text, key_id
+
+    def set_connection(
+        self, name: str, *, connection_id: UUID | None = None, mode: commands.Mode | None = None
+    ) -> None:
+        context, vault = secret_context(self.app_id, name), self.service.context.vault
+        self.billing.set_connection(
+            commands.SetConnection(
+                app_id=self.app_id,
+                name=name,
+                provider="stripe",
+                mode=mode or self.mode,
+                sealed_key=vault.seal("sk_test_1", context=context),
+                sealed_webhook_secrets=[
+                    vault.seal(secret, context=context) for secret in self.webhook_secrets
+                ],
+                by="operator",
+            ),
+            new_connection_id=connection_id or uuid4(),
+            at=now(),
+        )
+
+    def change(self, **changes: Any) -> None:
+        command = commands.ChangeApp(app_id=self.app_id, by="operator", **changes)
+        self.billing.change_app(command, at=now())
+
+    @property
+    def url(self) -> str:
+        return f"/api/v1/apps/{self.app_id}"
+
+    @property
+    def tenant_url(self) -> str:
+        return f"{self.url}/tenants/{self.tenant_id}"
+
+    @property
+    def invoices_url(self) -> str:
+        return f"{self.tenant_url}/payment-providers/stripe/invoices"
+
+    @property
+    def webhook_url(self) -> str:
+        return f"/webhooks/stripe/{self.connection_id}"
+
+    def headers(self, kind: str = "write", **more: str) -> dict[str, str]:
+        known = {
+            "x-api-key": self.keys[kind],
+            "x-api-key-type": kind,
+            "x-client-id": str(self.app_id),
+        }
+        return known | {name.replace("_", "-"): value for name, value in more.items()}
+
+    def body(self, outcome: str = "paid", **more: Any) -> dict[str, Any]:
+        asked = {
+            "tenantUuid": str(self.tenant_id),
+            "lineItems": [free_line()],
+            "type": "payment",
+            "metadata": {"outcome": outcome},
+        }
+        return asked | more
+
+    def post(
+        self, outcome: str = "paid", /, *, headers: dict[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
+        return self.service.request(
+            "POST",
+            self.invoices_url,
+            json=self.body(outcome, **more),
+            headers=self.headers() | (headers or {}),
+        )
+
+    def put(self, path: str, body: Any) -> httpx.Response:
+        return self.service.request("PUT", path, json=body, headers=self.headers())
+
+    def get(self, path: str, **params: Any) -> httpx.Response:
+        return self.service.request(
+            "GET", path, params=params or None, headers=self.headers("read")
+        )
+
+    def invoice_events(self, invoice_id: str) -> list[Any]:
+        return self.service.events(UUID(invoice_id))
+
+    def deliver(
+        self, event: Any, *, secret: str | None = None, at_s: float | None = None, **more: Any
+    ) -> httpx.Response:
+        """Deliver a webhook as Stripe does; `event` is JSON, or the raw bytes."""
+        raw = event if isinstance(event, bytes) else json.dumps(event).encode()
+        header = sign(raw, secret=secret or self.webhook_secrets[0], at_s=at_s)
+        return self.service.request(
+            "POST",
+            more.pop("url", self.webhook_url),
+            content=raw,
+            headers={"stripe-signature": header, "content-type": "application/json"},
+        )
+
+    def received(self, event_id: str) -> list[Any]:
+        return self.service.events(ids.for_provider_event(self.connection_id, self.mode, event_id))
+
+
+def sign(raw: bytes, *, secret: str, at_s: float | None = None) -> str:
+    """Sign as Stripe's documentation describes it."""
+    timestamp = int(time.time() if at_s is None else at_s)
+    signed = b"%d." % timestamp + raw
+    return f"t={timestamp},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
+
+
+def stripe_event(event_id: str | None = None, **more: Any) -> dict[str, Any]:
+    """A webhook about a paid invoice."""
+    about = {"id": "in_1", "object": "invoice", "status": "paid"} | more.pop("about", {})
+    return {
+        "id": event_id or f"evt_{uuid4().hex}",
+        "object": "event",
+        "type": "invoice.paid",
+        "created": int(time.time()),
+        "livemode": False,
+        "data": {"object": about},
+    } | more
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def errors(response: httpx.Response) -> list[dict[str, Any]]:
+    document = response.json()
+    assert list(document) == ["errors"]
+    for entry in document["errors"]:
+        assert entry["validation"] == "error"
+    return document["errors"]
+
+
+def paths(response: httpx.Response) -> list[str | None]:
+    return [entry.get("path") for entry in errors(response)]

@@ -1,0 +1,141 @@
+"""`python -m service` as it is run: uvicorn, two worker processes, real sockets."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import psutil
+import pytest
+
+from tests.service.harness import MASTER_KEY, Service, Shop
+
+Start = Callable[..., "Process"]
+
+
+class Process:
+    """A service that runs on its own, on a free port."""
+
+    def __init__(self, database: str, log: Path, *, processes: int) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+        environment = {
+            "BILLHOOK_DATABASE_URL": database,
+            "BILLHOOK_MASTER_KEYS": MASTER_KEY,
+            "BILLHOOK_PORT": str(port),
+            "BILLHOOK_PROCESSES": str(processes),
+        }
+        with log.open("wb") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "service"],
+                env={**os.environ, **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until(self.is_ready)
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def end(self) -> int:
+        if self.popen.poll() is None:
+            self.popen.terminate()
+        return self.popen.wait(30)
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 30) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not come about in time"
+        pause.wait(0.05)
+
+
+@pytest.fixture
+def start(service: Service, service_database: str, tmp_path: Path) -> Iterator[Start]:
+    """Start services; `service` brings the projections and the worker."""
+    started: list[Process] = []
+
+    def run(*, processes: int = 1) -> Process:
+        log = tmp_path / f"{len(started)}.log"
+        started.append(Process(service_database, log, processes=processes))
+        return started[-1]
+
+    assert service.request("GET", "/healthz").status_code == 200
+    yield run
+    for process in started:
+        process.end()
+
+
+def test_one_key_makes_one_invoice_on_two_processes_and_big_bodies_are_413(
+    start: Start, shop: Shop
+) -> None:
+    process = start(processes=2)
+    headers = shop.headers() | {"idempotency-key": uuid4().hex}
+    url = process.url + shop.invoices_url
+
+    def post(_: int) -> httpx.Response:
+        return httpx.post(url, json=shop.body("paid"), headers=headers, timeout=30)
+
+    with ThreadPoolExecutor(25) as threads:
+        answers = list(threads.map(post, range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+
+    big = httpx.post(url + "/", content=b" " * 2**20, headers=shop.headers(), timeout=30)
+    assert big.status_code == 413
+
+    # Counted over both worker processes.
+    text = httpx.get(f"{process.url}/metrics").text
+    (counted,) = [
+        line
+        for line in text.splitlines()
+        if line.startswith("billhook_requests_total") and 'status="200"' in line and "POST" in line
+    ]
+    assert float(counted.rpartition(" ")[2]) == 50
+    assert shop.keys["write"] not in process.log.read_text()
+
+
+def test_a_service_that_is_told_to_stop_answers_who_waits_and_goes(
+    start: Start, shop: Shop
+) -> None:
+    process = start()
+    before = shop.service.head()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(
+            httpx.post,
+            process.url + shop.invoices_url,
+            json=shop.body("never"),
+            headers=shop.headers(prefer="wait=60"),
+            timeout=60,
+        )
+        wait_until(lambda: shop.service.head() > before)
+        started_s = time.monotonic()
+        assert process.end() == 0
+        assert waiting.result().status_code == 202
+    assert time.monotonic() - started_s < 8
+
+
+def test_worker_processes_do_not_outlive_the_one_that_started_them(start: Start) -> None:
+    process = start(processes=2)
+    workers = psutil.Process(process.popen.pid).children(recursive=True)
+    assert len(workers) >= 2
+    process.popen.send_signal(signal.SIGKILL)
+    process.popen.wait(30)
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert alive == []
