@@ -121,8 +121,11 @@ _TAKE_DUE: Final[LiteralString] = """
 class WorkTable:
     """The rows as dispatchers and workers use them; every call is its own transaction."""
 
-    def __init__(self, dsn: str, *, max_size: int = 4) -> None:
-        self._dsn = dsn
+    def __init__(
+        self, dsn: str, *, max_size: int = 4, resend_after: timedelta = RESEND_AFTER
+    ) -> None:
+        """Take how long a sent row may stay open before it is sent again."""
+        self._resend_after = resend_after
         self._pool = ConnectionPool(
             conninfo(dsn, application_name="billhook work"),
             kwargs={"autocommit": True},
@@ -147,13 +150,11 @@ class WorkTable:
         """Close the sessions."""
         self._pool.close()
 
-    def take_due(
-        self, *, limit: int, cap: int, resend_after: timedelta = RESEND_AFTER
-    ) -> list[Job]:
+    def take_due(self, *, limit: int, cap: int) -> list[Job]:
         """Mark what is due as sent and return it, fairly by app, at most `cap` an app in flight."""
         with self._session() as connection:
             cursor = connection.cursor(row_factory=class_row(Job))
-            cursor.execute(_TAKE_DUE, {"limit": limit, "cap": cap, "resend": resend_after})
+            cursor.execute(_TAKE_DUE, {"limit": limit, "cap": cap, "resend": self._resend_after})
             return cursor.fetchall()
 
     def unsend(self, job_ids: Iterable[int]) -> None:
@@ -214,7 +215,7 @@ class WorkTable:
                 """SELECT extract(epoch FROM min(greatest(due_at,
                        coalesce(sent_at + %s, due_at))) - clock_timestamp())::float8
                    FROM work.jobs""",
-                [RESEND_AFTER],
+                [self._resend_after],
             ).fetchone()
         return None if row is None else row[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from domain.base import Fact
@@ -38,7 +39,8 @@ def relay_follower(dsn: str) -> Follower:
 async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     """Follow the log and dispatch, until `stop`."""
     dsn = settings.database_url
-    work, bell = WorkTable(dsn, max_size=2), WorkBell(dsn)
+    resend_after = timedelta(seconds=settings.resend_after_s)
+    work, bell = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkBell(dsn)
     work.open()
     dispatcher = Dispatcher(
         work,

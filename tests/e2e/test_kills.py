@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+import redis
 
 from tests.e2e.test_main_job import by_status, taken
 from tests.support.stripe_account import Account
@@ -75,6 +76,29 @@ def test_whatever_is_killed_the_invoice_ends_paid_and_charged_once(
         eventually(lambda: api_answers(caller), timeout_s=60)
         item = eventually(lambda: by_status(caller, invoice_id, "paid"), timeout_s=60)
         assert taken(account, item) == 1999
+
+
+def test_a_job_that_the_queue_forgot_is_sent_again(mortal: System) -> None:
+    with mortal.account() as account, mortal.caller() as caller:
+        worker = mortal.child("workers", "run")
+        worker.suspend()
+        try:
+            tenant_id = caller.add_tenant(account.add_customer())
+            answer = caller.post_invoice(tenant_id, prefer="respond-async")
+            eventually(lambda: queued(mortal))
+            kill_redis(mortal)
+        finally:
+            worker.resume()
+
+        invoice_id = answer.json()["items"][0]["id"]
+        item = eventually(lambda: by_status(caller, invoice_id, "paid"), timeout_s=60)
+        assert taken(account, item) == 1999
+
+
+def queued(system: System) -> int:
+    """How many messages Redis holds."""
+    with redis.Redis(unix_socket_path=str(system.data_dir / "redis" / "run" / "redis.sock")) as it:
+        return sum(it.hlen(key) for key in it.keys("dramatiq:*.msgs"))  # type: ignore[union-attr, misc, arg-type]
 
 
 def api_answers(caller: Caller) -> bool:

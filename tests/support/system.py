@@ -71,7 +71,7 @@ class System:
         with self._out.open("wb") as out:
             self._up = subprocess.Popen(
                 [sys.executable, "-m", "service.cli", "up", "--json", *options],
-                env=kept | recording,
+                env=kept | recording | {"BILLHOOK_RESEND_AFTER_S": "5"},
                 stdout=out,
                 stderr=out,
             )
