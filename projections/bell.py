@@ -39,7 +39,7 @@ class Bell:
             return True
         if self._stop.is_set():
             return False
-        if self._listening is None:
+        if self._listening is None or self._listening.done():
             self._listening = asyncio.ensure_future(
                 keep_trying(self._listen, name="bell", stop=self._stop)
             )
@@ -58,19 +58,21 @@ class Bell:
         """Stop listening; whoever still waits runs into its time-out."""
         self._stop.set()
         if self._listening is not None:
-            await self._listening
+            await asyncio.gather(self._listening, return_exceptions=True)
 
     async def _listen(self) -> None:
         connection = await connect_async(self._dsn, application_name="billhook bell")
         listener = Listener(connection)
         stopping = asyncio.ensure_future(self._stop.wait())
         stopping.add_done_callback(lambda _: listener.wake())
-        async with connection:
+        try:
             await connection.execute("LISTEN billhook_positions")
             while not self._stop.is_set():
                 await self._ask(connection)
                 await listener.wait(timeout_s=_POLL_S)
+        finally:
             stopping.cancel()
+            await connection.close()
 
     async def _ask(self, connection: Connection) -> None:
         cursor = await connection.execute("SELECT projection, position FROM read.positions")
