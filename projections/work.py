@@ -129,6 +129,8 @@ class WorkTable:
         self._pool = ConnectionPool(
             conninfo(dsn, application_name="billhook work"),
             kwargs={"autocommit": True},
+            # After a restart of the database a dead session would cost a job its resending pause.
+            check=ConnectionPool.check_connection,
             min_size=1,
             max_size=max_size,
             open=False,
