@@ -14,7 +14,12 @@ from domain.gateway import ProviderInvoice
 from domain.invoice_view import InvoiceView, StepRecord, fold
 from domain.provider_state import Age, age_of, facts_of, issued_lines
 
-_STATUS: Final = {"paid": status.PAID, "void": status.VOID, "deleted": status.CANCELED}
+_STATUS: Final = {
+    "paid": status.PAID,
+    "void": status.VOID,
+    "uncollectible": status.UNCOLLECTIBLE,
+    "deleted": status.CANCELED,
+}
 
 
 class Effect(StrEnum):
@@ -186,15 +191,17 @@ class Invoice(Root):
     ) -> Effect:
         if invoice.state != "paid" or invoice.amount_paid_minor == 0:
             return Effect.STALE
-        self.remember(
-            e.UnexpectedPayment,
-            at=at,
-            by=by,
-            provider_object_id=invoice.id,
-            amount_minor=invoice.amount_paid_minor,
-            currency=invoice.currency,
-            source=source,
-        )
+        # Several events tell of one payment; its money counts once.
+        if invoice.amount_paid_minor > self.view.paid_elsewhere.get(invoice.id, 0):
+            self.remember(
+                e.UnexpectedPayment,
+                at=at,
+                by=by,
+                provider_object_id=invoice.id,
+                amount_minor=invoice.amount_paid_minor,
+                currency=invoice.currency,
+                source=source,
+            )
         return Effect.UNEXPECTED
 
     def _record_newer(self, invoice: ProviderInvoice, word: _Word, *, charging: bool) -> bool:

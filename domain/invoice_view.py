@@ -73,6 +73,7 @@ class InvoiceView:
     body: str | None = None
     as_of: int = 0
     facts: list[int] = field(default_factory=list)
+    paid_elsewhere: dict[str, int] = field(default_factory=dict)
     steps: dict[str, StepRecord] = field(default_factory=dict)
     settling: bool = True
     gave_up: dict[str, Any] | None = None
@@ -158,6 +159,7 @@ def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
             "redirect_url": event.redirect_url,
             "expected_total_minor": event.expected_total_minor,
             "off_session": event.off_session,
+            "flow": event.flow,
         },
         request_hash=event.request_hash,
     )
@@ -182,7 +184,8 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
         case e.ProviderStateConfirmed():
             view.as_of = max(view.as_of, event.as_of)
         case e.UnexpectedPayment():
-            view.amount_overpaid_minor += event.amount_minor
+            view.paid_elsewhere[event.provider_object_id] = event.amount_minor
+            view.amount_overpaid_minor = sum(view.paid_elsewhere.values())
         case e.StepGaveUp():
             view.gave_up = {
                 "step": event.step,
@@ -261,10 +264,14 @@ def _take_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
 
 
 def _merge(entries: list[dict[str, Any]], entry: dict[str, Any]) -> None:
-    """Put the newest word about one payment or refund in the place of the older."""
+    """Put the newest word about one payment or refund in the place of the older.
+
+    Why an earlier attempt was refused is no longer true of a payment that has gone on.
+    """
     for index, known in enumerate(entries):
         if known["id"] == entry["id"]:
-            entries[index] = known | entry
+            kept = {name: value for name, value in known.items() if name != "failure"}
+            entries[index] = kept | entry
             return
     entries.append(entry)
 
@@ -305,4 +312,8 @@ def _take_dispute(view: InvoiceView, event: e.DisputeEvent) -> None:
 
 
 def _time(unix_s: int | None) -> datetime | None:
-    return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
+    """Read a provider's time; one that no calendar has is none, since a fold never raises."""
+    try:
+        return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

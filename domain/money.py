@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from domain.errors import InvalidAmount, UnknownCurrency
@@ -24,6 +25,8 @@ MAX_AMOUNT_MINOR = 99_999_999
 MAX_QUANTITY = 1_000_000
 MAX_SUM_MINOR = 2**63 - 1
 
+_MAJOR = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,9})?")
+
 
 def exponent(currency: str) -> int:
     """Return how many decimals the currency (lower-case ISO code) has: 0, 2 or 3."""
@@ -42,9 +45,15 @@ def to_major(amount_minor: int, currency: str) -> str:
 
 
 def from_major(text: str, currency: str) -> int:
-    """Read `19.99` as 1999; decimals that the currency does not have are refused."""
+    """Read `19.99` as 1999. Raises InvalidAmount.
+
+    Refused: decimals that the currency does not have, anything but plain digits (no exponent, no
+    grouping), and what 64 bits cannot hold.
+    """
+    if _MAJOR.fullmatch(text) is None:
+        raise InvalidAmount(amount=text, currency=currency)
     scaled = Decimal(text).scaleb(exponent(currency))
-    if scaled != scaled.to_integral_value():
+    if scaled != scaled.to_integral_value() or abs(scaled) > MAX_SUM_MINOR:
         raise InvalidAmount(amount=text, currency=currency)
     return int(scaled)
 

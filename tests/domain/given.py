@@ -1,0 +1,142 @@
+"""Given what happened, when something is decided, then these facts follow. In memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+from eventsourcing.utils import get_topic
+
+from domain.base import Fact, Root
+from eventlog.codec import Codec
+from tests.domain.examples import EXAMPLES
+
+AnyRoot = TypeVar("AnyRoot", bound=Root)
+Answer = TypeVar("Answer")
+
+START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+AGGREGATE_ID = UUID("11111111-1111-4111-8111-111111111111")
+
+_codec = Codec()
+
+
+def moment(seconds: int) -> datetime:
+    """Our clock, so many seconds after the first fact of every stream."""
+    return START + timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Happened:
+    """A fact, named by its class and by the fields that matter to a test."""
+
+    kind: type[Fact]
+    facts: dict[str, object]
+
+    def as_event(self, root: type[Root], *, version: int, seconds: int) -> Fact:
+        """Make the whole event; fields that were not named are those of the examples."""
+        facts: dict[str, Any] = EXAMPLES[self.kind] | self.facts
+        if issubclass(self.kind, Aggregate.Created):
+            facts |= {"originator_topic": get_topic(root)}
+        return self.kind(
+            originator_id=AGGREGATE_ID,
+            originator_version=version,
+            timestamp=moment(seconds),
+            **facts,
+        )
+
+    def differences(self, event: Fact) -> dict[str, object]:
+        """Return the named fields that the event has otherwise."""
+        return {
+            name: getattr(event, name)
+            for name, wanted in self.facts.items()
+            if getattr(event, name) != wanted
+        }
+
+
+def happened(kind: type[Fact], **facts: object) -> Happened:
+    """Name a fact and the fields that matter."""
+    return Happened(kind, facts)
+
+
+def stream_of(root: type[Root], *facts: Happened) -> list[Fact]:
+    """Make a stream, one fact per second."""
+    return [
+        fact.as_event(root, version=index + 1, seconds=index) for index, fact in enumerate(facts)
+    ]
+
+
+def rebuilt(stream: Sequence[Fact]) -> Root:
+    """Read a stream as the log gives it back: encoded, decoded and replayed."""
+    root: Any = None
+    for event in stream:
+        root = cast("Fact", _codec.decode(_codec.encode(event))).mutate(root)
+    assert isinstance(root, Root)
+    return root
+
+
+class Given(Generic[AnyRoot]):
+    """An aggregate to which these facts have happened; `recorded` is its whole stream so far."""
+
+    def __init__(self, kind: type[AnyRoot], *facts: Happened) -> None:
+        self.recorded = stream_of(kind, *facts)
+        root: Any = None
+        for event in self.recorded:
+            root = event.mutate(root)
+        self.root: AnyRoot = root
+
+    @classmethod
+    def made(cls, root: AnyRoot) -> Given[AnyRoot]:
+        """Begin with an aggregate that a command has just made."""
+        begun = cls.__new__(cls)
+        begun.recorded, begun.root = [], root
+        return begun
+
+    def when(self, decide: Callable[[AnyRoot], Answer]) -> Decided[AnyRoot, Answer]:
+        """Let the aggregate decide; what it raises goes on to the test."""
+        answer = decide(self.root)
+        new = [cast("Fact", event) for event in self.root.collect_events()]
+        self.recorded = [*self.recorded, *new]
+        assert rebuilt(self.recorded) == self.root, "a replay must give what was decided upon"
+        return Decided(self, new, answer)
+
+
+class Decided(Generic[AnyRoot, Answer]):
+    """What followed from a decision."""
+
+    def __init__(self, given: Given[AnyRoot], new: list[Fact], answer: Answer) -> None:
+        self.given = given
+        self.new = new
+        self.answer = answer
+
+    def then(self, *expected: Happened) -> Decided[AnyRoot, Answer]:
+        """Require exactly these facts, in this order; none where nothing is given."""
+        kinds = [type(event).__name__ for event in self.new]
+        assert kinds == [fact.kind.__name__ for fact in expected]
+        for fact, event in zip(expected, self.new, strict=True):
+            assert fact.differences(event) == {}, f"{type(event).__name__} says otherwise"
+        return self
+
+    def answering(self, expected: Answer) -> Decided[AnyRoot, Answer]:
+        """Require what the decision returned."""
+        assert self.answer == expected
+        return self
+
+    def showing(self, **expected: object) -> Decided[AnyRoot, Answer]:
+        """Require what can be seen of the aggregate, or of its view where it has one."""
+        seen = getattr(self.given.root, "view", self.given.root)
+        assert {name: getattr(seen, name) for name in expected} == expected
+        return self
+
+    def when(self, decide: Callable[[AnyRoot], Any]) -> Decided[AnyRoot, Any]:
+        """Go on with the next decision."""
+        return self.given.when(decide)
+
+
+def fields_of(kind: type[Fact]) -> set[str]:
+    """Name the fields of an event class."""
+    return {field.name for field in dataclasses.fields(cast("Any", kind))}
