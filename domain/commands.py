@@ -37,6 +37,7 @@ class RequestInvoice:
     redirect_url: str | None = None
     expected_total_minor: int | None = None
     off_session: bool = True
+    flow: Literal["charge", "draft", "gather"] = "charge"
     request_hash: str
     by: str
 

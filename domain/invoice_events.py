@@ -23,7 +23,11 @@ class InvoiceEvent(Fact):
 
 
 class InvoiceRequested(InvoiceEvent, Aggregate.Created):
-    """A caller asked for an invoice; nothing has been sent to a provider."""
+    """A caller asked for an invoice; nothing has been sent to a provider.
+
+    `flow` says how far to take it: `charge` it now, leave a `draft` that the provider finalises
+    and charges by itself, or `gather` the customer's pending items into a draft.
+    """
 
     TOPIC: ClassVar[str] = "invoice.requested"
     app_id: UUID
@@ -45,6 +49,7 @@ class InvoiceRequested(InvoiceEvent, Aggregate.Created):
     expected_total_minor: int | None
     off_session: bool
     request_hash: str
+    flow: str = "charge"
 
 
 class InvoiceImported(InvoiceEvent, Aggregate.Created):
