@@ -37,6 +37,18 @@ class Clock(Strict):
         """Returns the account's time."""
         return time.time() + self.offset_s if self.frozen_at is None else self.frozen_at
 
+    def move(self, *, now: float | None, advance_s: float, frozen: bool | None) -> None:
+        """Sets the time, advances it, and stops it or lets it run; None leaves as it is."""
+        ran = self.frozen_at is None
+        target = (self.now() if now is None else now) + advance_s
+        if now is None and ran:
+            # Added to the offset itself, so that no time lost in between is lost for good.
+            self.offset_s += advance_s
+        else:
+            self.offset_s = target - time.time()
+        stands = not ran if frozen is None else frozen
+        self.frozen_at = target if stands else None
+
 
 class Match(Strict):
     """Which requests a fault meets: a method (any if absent) and a path with wildcards."""

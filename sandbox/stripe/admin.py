@@ -31,7 +31,6 @@ The account is the one of ``?key=sk_test_…`` or of the Authorization header.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -163,11 +162,7 @@ class Admin:
 
     def _set_clock(self, account: Account, given: Json) -> Json:
         change, clock = _read(ClockChange, given), account.state.clock
-        now = clock.now() if change.now is None else change.now
-        now += change.advance_s or 0
-        frozen = clock.frozen_at is not None if change.frozen is None else change.frozen
-        clock.offset_s = now - time.time()
-        clock.frozen_at = now if frozen else None
+        clock.move(now=change.now, advance_s=change.advance_s or 0, frozen=change.frozen)
         self._accounts.save(account)
         return self._clock(account, {})
 

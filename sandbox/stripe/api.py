@@ -21,7 +21,7 @@ from sandbox.stripe import faults, forms, ids
 from sandbox.stripe.accounts import Account, Accounts, Fault
 from sandbox.stripe.call import API_VERSION, Call
 from sandbox.stripe.dispatcher import Dispatcher
-from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError
+from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError, keeps_changes
 from sandbox.stripe.expand import check, expand
 from sandbox.stripe.idempotency import Keys, fingerprint
 from sandbox.stripe.operations import Operation, match
@@ -149,7 +149,7 @@ class Api:
         stored = True
         with self._store.transaction():
             try:
-                with self._store.savepoint(keeps=_keeps_changes):
+                with self._store.savepoint(keeps=keeps_changes):
                     exchange.body = self._run(exchange, account)
             except StripeError as error:
                 self._fail(exchange, error)
@@ -235,10 +235,6 @@ class Api:
             status=exchange.status,
             body=exchange.body,
         )
-
-
-def _keeps_changes(fault: BaseException) -> bool:
-    return isinstance(fault, StripeError) and fault.keeps_changes
 
 
 async def _pause(ms: int) -> None:

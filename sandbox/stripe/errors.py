@@ -49,6 +49,11 @@ class StripeError(Exception):
         return {"error": dict(sorted(error.items()))}
 
 
+def keeps_changes(fault: BaseException) -> bool:
+    """Tells whether what was done before a fault stays done."""
+    return isinstance(fault, StripeError) and fault.keeps_changes
+
+
 class InvalidRequest(StripeError):
     """The request can never succeed as it stands."""
 

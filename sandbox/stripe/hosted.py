@@ -17,7 +17,7 @@ from sandbox.stripe.accounts import Accounts
 from sandbox.stripe.call import Call
 from sandbox.stripe.cards import WELL_KNOWN
 from sandbox.stripe.dispatcher import Dispatcher
-from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError
+from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError, keeps_changes
 from sandbox.stripe.forms import parse
 from sandbox.stripe.money import shown
 from sandbox.stripe.payment_methods import attach_to
@@ -108,20 +108,17 @@ class Hosted:
             if opened is None:
                 return PlainTextResponse("No such invoice.", 404)
             call, invoice = opened
-            try:
-                with self._store.transaction(), self._store.savepoint(keeps=_keeps_changes):
-                    note = act(call, invoice, dict(form))
-            except StripeError as refusal:
-                note = refusal.message
+            with self._store.transaction():
+                try:
+                    with self._store.savepoint(keeps=keeps_changes):
+                        note = act(call, invoice, dict(form))
+                except StripeError as refusal:
+                    note = refusal.message
             self._dispatcher.wake()
             base = f"{self._public_url()}/stripe/i/{invoice['_token']}"
             return RedirectResponse(f"{base}?note={quote(note)}", 303)
 
         return handle
-
-
-def _keeps_changes(fault: BaseException) -> bool:
-    return isinstance(fault, StripeError) and fault.keeps_changes
 
 
 def _pay(call: Call, invoice: Json, form: Json) -> str:

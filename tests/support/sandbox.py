@@ -78,9 +78,14 @@ class SandboxProcess:
         self._port = httpx.URL(self.url).port or 0
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> str:
-        wait_for(
-            lambda: self._ready.exists() or process.poll() is not None, timeout_s=START_TIMEOUT_S
-        )
+        def ended() -> bool:
+            return process.poll() is not None
+
+        try:
+            wait_for(lambda: self._ready.exists() or ended(), timeout_s=START_TIMEOUT_S)
+        except TimeoutError:
+            self.kill()
+            raise
         if not self._ready.exists():
             raise RuntimeError(f"the sandbox ended with {process.returncode}")
         return str(json.loads(self._ready.read_text())["url"])
