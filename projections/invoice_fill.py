@@ -47,22 +47,22 @@ class _Chunk:
         self.timeline.clear()
 
 
-def fill(dsn: str, schema: str, up_to_position: int) -> int:
-    """Fold the log up to a position into empty tables; return the number of events."""
+def fill(dsn: str, schema: str, up_to_position: int) -> None:
+    """Fold the log up to a position into empty tables."""
     with (
         connect(dsn, application_name="billhook rebuild read", autocommit=False) as reader,
         connect(dsn, application_name="billhook rebuild write") as writer,
     ):
         chunk = _Chunk(writer, schema)
-        count = _fill_invoices(reader, chunk, up_to_position)
-        count += _fill_provider_events(reader, chunk, up_to_position)
+        _fill_invoices(reader, chunk, up_to_position)
+        _fill_provider_events(reader, chunk, up_to_position)
         chunk.write()
-        return count
 
 
-def _fill_invoices(reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int) -> int:
+def _fill_invoices(
+    reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int
+) -> None:
     codec = Codec()
-    count = 0
     events = _read(reader, _BY_STREAM, up_to_position, topics=INVOICE_TOPICS)
     for _, stream in groupby(events, key=attrgetter("originator_id")):
         invoice = Folded()
@@ -70,23 +70,18 @@ def _fill_invoices(reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_po
             event = cast("InvoiceEvent", codec.decode(recorded))  # its topic says so
             invoice.take(event, position=recorded.position)
             chunk.timeline.extend(entry_of(event, position=recorded.position))
-        count += invoice.version
         chunk.invoices.extend(rows_of([invoice]))
         chunk.write_if_full()
-    return count
 
 
 def _fill_provider_events(
     reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int
-) -> int:
+) -> None:
     codec = Codec()
-    count = 0
     for recorded in _read(reader, _EVENTS, up_to_position, topics=[ProviderEventApplied.TOPIC]):
         event = cast("ProviderEventApplied", codec.decode(recorded))
         chunk.timeline.extend(entries_of(event, position=recorded.position))
         chunk.write_if_full()
-        count += 1
-    return count
 
 
 def _read(

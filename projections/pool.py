@@ -20,7 +20,7 @@ _RETRY_PAUSE_S: Final = 0.05
 
 # Every question has its index. Without fresh statistics, or where one app has most of the rows, the
 # planner would rather read the table from its beginning, and find that app's rows at its end.
-READ_SETTINGS: Final = {**POOL_SETTINGS, "enable_seqscan": "off"}
+READ_SETTINGS: Final = {**POOL_SETTINGS, "enable_seqscan": "off", "jit": "off"}
 
 
 class ReadPool:

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.sql import SQL
 
 from domain.invoice_view import InvoiceView
+from projections.errors import UnknownProjection
 from projections.lists import COUNTED_EXACTLY, InvoiceFilter, page_query, place_of
 from projections.pool import ReadPool
 from projections.view_codec import from_json
@@ -91,8 +92,10 @@ class InvoiceQueries:
         return [TimelineEntry(**row) for row in found]
 
     async def position(self, projection: str) -> int:
-        """Return how far a projection has come. Raises IndexError for one that is none."""
+        """Return how far a projection has come. Raises UnknownProjection."""
         found = await self._pool.fetch(_POSITION, [projection])
+        if not found:
+            raise UnknownProjection(projection)
         return int(found[0]["position"])
 
     async def wait_for(self, projection: str, position: int, timeout_s: float) -> bool:

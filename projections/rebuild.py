@@ -98,11 +98,11 @@ def _drop_unfinished(connection: Connection, name: str) -> None:
 def _fill(dsn: str, connection: Connection, projection: Projection, number: int) -> int:
     """Fill and index the tables, then let the generation be followed from there on."""
     name = projection.name
-    row = connection.execute("SELECT coalesce(max(position), 0) FROM eventlog.events").fetchone()
-    head = 0 if row is None or projection.fill is None else int(row[0])
-    events = 0
-    if projection.fill is not None:
-        events = projection.fill(dsn, f"read_{name}_g{number}", head)
+    head, events = _count(connection, projection.topics)
+    if projection.fill is None:
+        head = 0  # few events: following them from the first is quick enough
+    else:
+        projection.fill(dsn, f"read_{name}_g{number}", head)
     connection.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY}'")
     connection.execute("SELECT read.index_generation(%s, %s)", [name, number])
     for table in projection.tables:
@@ -119,3 +119,13 @@ def _fill(dsn: str, connection: Connection, projection: Projection, number: int)
         )
     _log.info("filled", generation=f"{name}_g{number}", events=events)
     return events
+
+
+def _count(connection: Connection, topics: tuple[str, ...]) -> tuple[int, int]:
+    """Return the log's head, and how many events of these topics there are up to it."""
+    row = connection.execute(
+        "SELECT coalesce(max(position), 0), count(*) FILTER (WHERE topic = ANY(%s))"
+        " FROM eventlog.events",
+        [list(topics)],
+    ).fetchone()
+    return (0, 0) if row is None else (row[0], row[1])

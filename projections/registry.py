@@ -18,8 +18,8 @@ class Projection:
     topics: tuple[str, ...]
     handler: Callable[[str], Handle]
     tables: tuple[Table, ...]
-    fill: Callable[[str, str, int], int] | None = None
-    """Fills empty tables (dsn, schema) up to a position, faster than the handler; the events."""
+    fill: Callable[[str, str, int], None] | None = None
+    """Fills empty tables (dsn, schema) up to a position, faster than the handler would."""
 
 
 _ALL: Final = (

@@ -129,7 +129,7 @@ def logs(draw: st.DrawFn) -> list[Recorded]:
 def _applied(stream: UUID, effects: list[dict[str, str]]) -> ProviderEventApplied:
     return ProviderEventApplied(
         originator_id=stream,
-        originator_version=2,
+        originator_version=1,
         timestamp=AT,
         by="webhook:evt_1",
         type="invoice.paid",

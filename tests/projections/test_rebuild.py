@@ -1,14 +1,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4, uuid5
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from domain.app import App
 from domain.commands import CreateApp
 from domain.invoice import Invoice
 from eventlog.database import connect
+from eventlog.reading import Recorded
 from projections.access_queries import AccessQueries
 from projections.errors import (
     GenerationsDiffer,
@@ -32,7 +36,7 @@ from tests.projections.books import (
     shown_positions,
     timeline_positions,
 )
-from tests.projections.facts import AT
+from tests.projections.facts import AT, logs
 from tests.projections.test_running import start
 
 
@@ -162,6 +166,32 @@ def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
             assert execute(database, "SELECT * FROM read.timeline ORDER BY position") == timeline
 
     asyncio.run(scenario())
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(log=logs())
+def test_whatever_the_log_says_filling_and_following_agree(
+    database: str, log: list[Recorded]
+) -> None:
+    salt = uuid4()
+    events = [
+        replace(event.stored(), originator_id=uuid5(salt, str(event.originator_id)))
+        for event in log
+    ]
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            position = (await books.log.append_async(events))[-1]
+            assert await books.invoices.wait_for("invoices", position, 10)
+            done = await rebuilt(database, keep_old_for_s=0)
+            assert done.differing == 0
+
+    asyncio.run(scenario())
+    assert rows(database) == folded_log(database)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ def test_killed_processes_leave_no_event_out_and_fold_none_twice(database: str) 
 
             async def write() -> None:
                 while not stop.is_set():
-                    await append(books.log, *paid_invoices(10))
+                    position = await append(books.log, *paid_invoices(10))
+                    await books.invoices.wait_for("invoices", position - 1500, 20)
 
             writing = asyncio.ensure_future(write())
             seen = 0

@@ -5,7 +5,7 @@ import pytest
 
 from eventlog.database import connect_async
 from projections.access_queries import AccessQueries
-from projections.errors import ReadModelUnavailable
+from projections.errors import ReadModelUnavailable, UnknownProjection
 from projections.pool import open_pool
 from projections.queries import InvoiceQueries
 from tests.eventlog.waiting import until_async
@@ -75,6 +75,8 @@ def test_a_position_that_does_not_come_ends_in_false(database: str) -> None:
             assert not await books.invoices.wait_for("invoices", position, 0.05)
             assert await books.invoices.wait_for("invoices", 0, 5)
             assert await books.invoices.position("invoices") == 0
+            with pytest.raises(UnknownProjection):
+                await books.invoices.position("nothing")
 
     asyncio.run(scenario())
 
