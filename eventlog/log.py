@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Self, TypeVar
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from eventsourcing.persistence import DatabaseError, StoredEvent
 from eventlog import reading
 from eventlog.appending import AppendSession
 from eventlog.bodies import Body
+from eventlog.bridge import Bridge
 from eventlog.database import pool
 from eventlog.errors import LogClosed, LogUnavailable
 from eventlog.follower_table import FollowerState, follower_states
@@ -50,7 +51,7 @@ class Log:
         self._application_name = application_name
         self._limits = limits
         self._thread = thread
-        self._closed = False
+        self._bridge = Bridge(loop)
         self._commits = GroupCommit(self._open_append_session, limits=limits)
         self._readers = pool(dsn, application_name=f"{application_name} read")
 
@@ -168,16 +169,16 @@ class Log:
 
     async def close_async(self) -> None:
         """Write what is queued, then hang up. Closing twice changes nothing."""
-        if not self._closed:
-            self._closed = True
+        if self._bridge.close():
             await self._commits.close()
             await self._readers.close()
+            await self._bridge.finish()
 
     def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()) -> list[int]:
         """See `append_async`."""
         for body in bodies:
             body.pack()  # here, not on the loop that all callers share
-        return self._wait(self.append_async(events, bodies))
+        return self._bridge.wait(self.append_async(events, bodies))
 
     def stream(
         self,
@@ -189,7 +190,7 @@ class Log:
         limit: int | None = None,
     ) -> list[Recorded]:
         """See `stream_async`."""
-        return self._wait(
+        return self._bridge.wait(
             self.stream_async(
                 stream,
                 after_version=after_version,
@@ -201,11 +202,11 @@ class Log:
 
     def streams(self, streams: Collection[UUID]) -> dict[UUID, list[Recorded]]:
         """See `streams_async`."""
-        return self._wait(self.streams_async(streams))
+        return self._bridge.wait(self.streams_async(streams))
 
     def exists(self, stream: UUID) -> bool:
         """See `exists_async`."""
-        return self._wait(self.exists_async(stream))
+        return self._bridge.wait(self.exists_async(stream))
 
     def read(
         self,
@@ -219,33 +220,33 @@ class Log:
         reading_ahead = self.read_async(
             after_position, limit, topics, up_to_position=up_to_position
         )
-        return self._wait(reading_ahead)
+        return self._bridge.wait(reading_ahead)
 
     def head(self) -> int:
         """See `head_async`."""
-        return self._wait(self.head_async())
+        return self._bridge.wait(self.head_async())
 
     def bodies(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
         """See `bodies_async`."""
-        return self._wait(self.bodies_async(sha256s))
+        return self._bridge.wait(self.bodies_async(sha256s))
 
     def body(self, sha256: bytes) -> bytes | None:
         """See `body_async`."""
-        return self._wait(self.body_async(sha256))
+        return self._bridge.wait(self.body_async(sha256))
 
     def erase_bodies(self, tenant: UUID) -> int:
         """See `erase_bodies_async`."""
-        return self._wait(self.erase_bodies_async(tenant))
+        return self._bridge.wait(self.erase_bodies_async(tenant))
 
     def follower_states(self) -> list[FollowerState]:
         """See `follower_states_async`."""
-        return self._wait(self.follower_states_async())
+        return self._bridge.wait(self.follower_states_async())
 
     def close(self) -> None:
         """See `close_async`; a log that was opened with `open` ends its thread."""
-        if self._closed:
+        if self._bridge.is_closed:
             return
-        self._wait(self.close_async())
+        asyncio.run_coroutine_threadsafe(self.close_async(), self._loop).result()
         if self._thread is not None:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -255,14 +256,6 @@ class Log:
     def dsn(self) -> str:
         """Where the log is; holds a password, so never show it."""
         return self._dsn
-
-    def _wait(self, work: Coroutine[object, object, T]) -> T:
-        if self._closed or _running_loop() is self._loop:
-            work.close()
-            if self._closed:
-                raise LogClosed("the event log is closed")
-            raise RuntimeError("on the log's own loop, await the method's _async twin")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _open_append_session(self) -> AppendSession:
         return await AppendSession.open(
@@ -275,7 +268,7 @@ class Log:
         """Ask on a pooled session; a lost connection is replaced until the deadline is over."""
         deadline_s = time.monotonic() + self._limits.deadline_s
         while True:
-            if self._closed:
+            if self._bridge.is_closed:
                 raise LogClosed("the event log is closed")
             left_s = max(deadline_s - time.monotonic(), 0.001)
             try:
@@ -287,10 +280,3 @@ class Log:
             except psycopg.Error as error:
                 raise DatabaseError(f"{type(error).__name__} ({error.sqlstate})") from error
             await asyncio.sleep(_READ_PAUSE_S)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -240,6 +240,26 @@ def test_the_same_version_offered_at_once_is_recorded_once(log: Log) -> None:
     assert log.append([stored(stream, 2)]) == [2]
 
 
+def test_a_thread_that_waits_while_the_log_closes_is_answered(database: str) -> None:
+    log = Log.open(database)
+    started = threading.Barrier(9)
+
+    def ask(_: int) -> str:
+        log.head()
+        started.wait()
+        try:
+            while True:
+                log.head()
+        except LogClosed:
+            return "closed"
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = threads.map(ask, range(8), timeout=20)
+        started.wait()
+        log.close()
+        assert list(answers) == ["closed"] * 8
+
+
 @pytest.fixture
 def _no_stray_threads() -> Iterator[None]:
     before = threading.active_count()

@@ -1,7 +1,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -20,7 +20,8 @@ class TcpProxy:
         self._thawed = threading.Event()
         self._thawed.set()
         self._refuses = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
 
     @property
     def dsn(self) -> str:
@@ -58,10 +59,20 @@ class TcpProxy:
 
     def close(self) -> None:
         self._thawed.set()
-        self._listener.close()
-        for client, server in self._pairs:
-            _shut(client)
-            _shut(server)
+        _shut(self._listener)  # wakes the thread that accepts
+        self._threads[0].join()
+        ends = [self._listener, *(end for pair in self._pairs for end in pair)]
+        for end in ends:
+            _shut(end)
+        for thread in self._threads:
+            thread.join()
+        for end in ends:
+            end.close()
+
+    def _start(self, work: Callable[..., None], *ends: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=ends, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -72,8 +83,8 @@ class TcpProxy:
                     continue
                 server = _connect(self._dsn)
                 self._pairs.append((client, server))
-                threading.Thread(target=self._ask, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._answer, args=(server, client), daemon=True).start()
+                self._start(self._ask, client, server)
+                self._start(self._answer, server, client)
 
     def _ask(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
