@@ -58,7 +58,7 @@ class Happened:
         }
 
 
-def happened(kind: type[Fact], **facts: object) -> Happened:
+def happened(kind: type[Fact], /, **facts: object) -> Happened:
     """Name a fact and the fields that matter."""
     return Happened(kind, facts)
 

@@ -1,0 +1,49 @@
+"""A store in memory where others are faster on command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eventsourcing.persistence import ApplicationRecorder, StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder, POPOFactory
+
+from domain.billing import Billing
+
+
+class ContendedRecorder(POPOApplicationRecorder):
+    """Lets others write first, once for each entry of `others`, between a load and its save."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: list[Callable[[], object]] = []
+        self.offered: list[tuple[list[str], Any]] = []
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Record after the next of the others has; keeps what was offered with which bodies."""
+        self.offered.append(([event.topic for event in stored_events], kwargs.get("bodies")))
+        if self.others:
+            first, *rest = self.others
+            self.others = []  # nobody overtakes those who overtake
+            first()
+            self.others = rest
+        return super().insert_events(stored_events, **kwargs)
+
+
+class ContendedFactory(POPOFactory):
+    """Makes the recorder above."""
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """Make the recorder above."""
+        return ContendedRecorder()
+
+
+def contended_billing() -> tuple[Billing, ContendedRecorder]:
+    """Make a Billing in memory, and the recorder that is told who overtakes."""
+    topic = f"{ContendedFactory.__module__}:{ContendedFactory.__qualname__}"
+    billing = Billing(env={"PERSISTENCE_MODULE": topic})
+    recorder = billing.recorder
+    assert isinstance(recorder, ContendedRecorder)
+    return billing, recorder

@@ -1,0 +1,251 @@
+"""Billing: one method per command, and the one place where stale writes are decided again."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain import ids
+from domain.app import App
+from domain.billing import Billing
+from domain.commands import ChangeApp, CreateApp, CreateKey, RevokeKey, SetConnection, SetTenant
+from domain.connection import Connection, ConnectionCreated
+from domain.errors import Contradiction, NotFound, StaleWrite
+from domain.invoice import Effect, Invoice
+from domain.tenant import Tenant, TenantCreated
+from tests.domain.contended import ContendedRecorder, contended_billing
+from tests.domain.examples import (
+    APP_ID,
+    CONNECTION_ID,
+    EXAMPLES,
+    INVOICE_ID,
+    KEY_ID,
+    TENANT_ID,
+    TOTAL,
+)
+from tests.domain.given import START, moment
+from tests.domain.words import paid_answer, request_command, snapshot
+
+CREATE = CreateApp(app_id=APP_ID, name="Shop", slug="shop", by="cli")
+NOW = moment(60)
+
+
+@pytest.fixture
+def contended() -> tuple[Billing, ContendedRecorder]:
+    return contended_billing()
+
+
+@pytest.fixture
+def billing(contended: tuple[Billing, ContendedRecorder]) -> Billing:
+    return contended[0]
+
+
+@pytest.fixture
+def recorder(contended: tuple[Billing, ContendedRecorder]) -> ContendedRecorder:
+    return contended[1]
+
+
+def _key(**changes: Any) -> CreateKey:
+    facts: dict[str, Any] = {
+        "app_id": APP_ID,
+        "key_id": KEY_ID,
+        "kind": "write",
+        "key_sha256": "5a256",
+        "prefix": "bh_write_abcdef",
+        "by": "cli",
+    }
+    return CreateKey(**facts | changes)
+
+
+def _connection(**changes: Any) -> SetConnection:
+    facts = {k: v for k, v in EXAMPLES[ConnectionCreated].items() if k != "connection_id"}
+    return SetConnection(**facts | changes)
+
+
+def _tenant(**changes: Any) -> SetTenant:
+    return SetTenant(**EXAMPLES[TenantCreated] | changes)
+
+
+def _version(billing: Billing, aggregate_id: UUID) -> int:
+    return len(list(billing.events.get(aggregate_id)))
+
+
+def _renamed(billing: Billing, name: str) -> Callable[[], object]:
+    return lambda: billing.change_app(ChangeApp(app_id=APP_ID, name=name, by="other"), at=NOW)
+
+
+def _requested(billing: Billing) -> None:
+    billing.save(Invoice.request(request_command(), at=START))
+
+
+# What is made is kept.
+
+
+def test_what_was_saved_is_what_is_loaded(billing: Billing) -> None:
+    billing.create_app(CREATE, at=START)
+    billing.create_key(_key(), at=NOW)
+    changed = billing.change_app(ChangeApp(app_id=APP_ID, enabled=False, by="cli"), at=NOW)
+    loaded = billing.get(App, APP_ID)
+    assert loaded == changed
+    assert (loaded.enabled, loaded.keys) == (False, {KEY_ID: "write"})
+
+
+def test_making_the_same_app_twice_is_silent(billing: Billing) -> None:
+    billing.create_app(CREATE, at=START)
+    billing.create_app(CREATE, at=NOW)
+    assert _version(billing, APP_ID) == 1
+
+
+def test_a_key_can_be_taken_out_of_use(billing: Billing) -> None:
+    billing.create_app(CREATE, at=START)
+    billing.create_key(_key(), at=NOW)
+    billing.revoke_key(RevokeKey(app_id=APP_ID, key_id=KEY_ID, by="cli"), at=NOW)
+    assert billing.get(App, APP_ID).keys == {KEY_ID: "revoked"}
+
+
+def test_a_connection_keeps_its_random_id_when_its_secrets_change(billing: Billing) -> None:
+    billing.create_app(CREATE, at=START)
+    billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, at=START)
+    billing.set_connection(_connection(sealed_key="new"), new_connection_id=TENANT_ID, at=NOW)
+    loaded = billing.get(Connection, ids.for_connection(APP_ID, "main"))
+    assert (loaded.connection_id, loaded.sealed_key) == (CONNECTION_ID, "new")
+
+
+def test_a_connection_of_another_mode_under_the_same_name_is_refused(billing: Billing) -> None:
+    billing.create_app(CREATE, at=START)
+    billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, at=START)
+    with pytest.raises(Contradiction):
+        billing.set_connection(_connection(mode="live"), new_connection_id=TENANT_ID, at=NOW)
+
+
+def test_a_connection_needs_its_app(billing: Billing) -> None:
+    with pytest.raises(NotFound) as refusal:
+        billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, at=NOW)
+    assert refusal.value.facts == {"kind": "app", "id": APP_ID}
+
+
+def test_a_tenant_is_made_once_and_then_changed(
+    billing: Billing, recorder: ContendedRecorder
+) -> None:
+    billing.set_tenant(_tenant(), at=START, bodies=["first"])
+    billing.set_tenant(_tenant(), at=NOW, bodies=["same"])
+    billing.set_tenant(_tenant(person="0ther"), at=NOW, bodies=["second"])
+    loaded = billing.get(Tenant, ids.for_tenant(APP_ID, TENANT_ID))
+    assert loaded.person == "0ther"
+    assert recorder.offered == [(["tenant.created"], ["first"]), (["tenant.changed"], ["second"])]
+
+
+# What is not there.
+
+
+def test_what_does_not_exist_is_not_found(billing: Billing) -> None:
+    assert billing.find(App, APP_ID) is None
+    with pytest.raises(NotFound) as refusal:
+        billing.get(App, APP_ID)
+    assert refusal.value.facts == {"kind": "app", "id": APP_ID}
+    with pytest.raises(NotFound):
+        billing.change_app(ChangeApp(app_id=APP_ID, name="x", by="cli"), at=NOW)
+
+
+def test_an_id_of_another_kind_is_not_found(billing: Billing) -> None:
+    _requested(billing)
+    assert billing.find(App, INVOICE_ID) is None
+    with pytest.raises(NotFound):
+        billing.create_app(CreateApp(app_id=INVOICE_ID, name="x", slug="x", by="cli"), at=NOW)
+    assert _version(billing, INVOICE_ID) == 1
+
+
+# Others were faster.
+
+
+def test_a_write_that_others_overtook_is_decided_again(
+    billing: Billing, recorder: ContendedRecorder
+) -> None:
+    billing.create_app(CREATE, at=START)
+    recorder.others = [_renamed(billing, "Theirs")]
+    app = billing.change_app(ChangeApp(app_id=APP_ID, enabled=False, by="cli"), at=NOW)
+    assert (app.name, app.enabled) == ("Theirs", False)
+    assert billing.get(App, APP_ID) == app
+
+
+def test_a_decision_that_others_have_taken_meanwhile_is_not_recorded_twice(
+    billing: Billing, recorder: ContendedRecorder
+) -> None:
+    billing.create_app(CREATE, at=START)
+    recorder.others = [_renamed(billing, "Same")]
+    billing.change_app(ChangeApp(app_id=APP_ID, name="Same", by="cli"), at=NOW)
+    assert _version(billing, APP_ID) == 2
+
+
+@pytest.mark.parametrize(("overtaken", "succeeds"), [(2, True), (3, False)])
+def test_three_tries_are_made_and_no_more(
+    billing: Billing, recorder: ContendedRecorder, *, overtaken: int, succeeds: bool
+) -> None:
+    billing.create_app(CREATE, at=START)
+    tries: list[int] = []
+    recorder.others = [_renamed(billing, f"Name {n}") for n in range(overtaken)]
+
+    def decide(app: App) -> None:
+        tries.append(app.version)
+        app.change(ChangeApp(app_id=APP_ID, enabled=False, by="cli"), at=NOW)
+
+    if succeeds:
+        billing.change(App, APP_ID, decide)
+    else:
+        with pytest.raises(StaleWrite) as refusal:
+            billing.change(App, APP_ID, decide)
+        assert refusal.value.facts == {"id": APP_ID}
+    assert tries == [1, 2, 3]
+    assert billing.get(App, APP_ID).enabled is not succeeds
+
+
+def test_two_that_make_the_same_tenant_make_one(
+    billing: Billing, recorder: ContendedRecorder
+) -> None:
+    recorder.others = [lambda: billing.set_tenant(_tenant(customers={"other": "c"}), at=START)]
+    tenant = billing.set_tenant(_tenant(), at=NOW)
+    assert tenant.customers == {"other": "c", "main": "cus_1"}
+    assert _version(billing, tenant.id) == 2
+
+
+def test_two_that_make_the_same_connection_agree_on_its_id(
+    billing: Billing, recorder: ContendedRecorder
+) -> None:
+    billing.create_app(CREATE, at=START)
+    theirs = CONNECTION_ID
+    recorder.others = [
+        lambda: billing.set_connection(_connection(), new_connection_id=theirs, at=START)
+    ]
+    made = billing.set_connection(_connection(), new_connection_id=TENANT_ID, at=NOW)
+    assert made.connection_id == theirs
+
+
+def test_bodies_go_with_every_try(billing: Billing, recorder: ContendedRecorder) -> None:
+    _requested(billing)
+    recorder.offered.clear()
+    recorder.others = [
+        lambda: billing.change(Invoice, INVOICE_ID, lambda i: i.start_step("pay", at=NOW))
+    ]
+    effect = billing.record_provider_state(
+        INVOICE_ID, paid_answer(), source="answer", by="worker", at=NOW, bodies=["raw"]
+    )
+    paid = ["invoice.issued", "invoice.payment_succeeded"]
+    assert effect is Effect.CHANGED
+    assert recorder.offered == [(paid, ["raw"]), (["invoice.step_started"], ()), (paid, ["raw"])]
+
+
+def test_the_effect_is_that_of_the_try_that_was_recorded(
+    billing: Billing, recorder: ContendedRecorder
+) -> None:
+    _requested(billing)
+
+    def pay() -> Effect:
+        return billing.record_provider_state(
+            INVOICE_ID, snapshot("paid"), source="webhook", by="webhook:evt_1", at=NOW
+        )
+
+    recorder.others = [pay]
+    assert pay() is Effect.CONFIRMED
+    view = billing.get(Invoice, INVOICE_ID).view
+    assert (view.status, view.amount_paid_minor, len(view.payments)) == ("paid", TOTAL, 1)

@@ -1,0 +1,70 @@
+"""Connections: sealed credentials under a name."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain import ids
+from domain.commands import SetConnection
+from domain.connection import Connection, ConnectionChanged, ConnectionCreated, secret_context
+from domain.errors import Contradiction
+from tests.domain.examples import APP_ID, CONNECTION_ID, EXAMPLES, TENANT_ID
+from tests.domain.given import START, Given, happened, moment
+
+CREATED = happened(ConnectionCreated)
+NOW = moment(60)
+
+
+def _command(**changes: Any) -> SetConnection:
+    facts = {k: v for k, v in EXAMPLES[ConnectionCreated].items() if k != "connection_id"}
+    return SetConnection(**facts | changes)
+
+
+def test_a_connection_is_made_under_the_id_that_app_and_name_give() -> None:
+    made = Connection.create(_command(), connection_id=CONNECTION_ID, at=START)
+    (
+        Given.made(made)
+        .when(lambda _: None)
+        .then(happened(ConnectionCreated, originator_id=ids.for_connection(APP_ID, "main")))
+        .showing(
+            connection_id=CONNECTION_ID,
+            provider="stripe",
+            mode="test",
+            sealed_key="sealed:key",
+            sealed_webhook_secrets=["sealed:one", "sealed:two"],
+        )
+    )
+
+
+def test_new_credentials_replace_the_old_and_the_webhook_url_stays() -> None:
+    command = _command(sealed_key="sealed:new", sealed_webhook_secrets=[], redirect_url=None)
+    (
+        Given(Connection, CREATED)
+        .when(lambda connection: connection.change(command, at=NOW))
+        .then(happened(ConnectionChanged, sealed_key="sealed:new", connection_id=CONNECTION_ID))
+        .showing(
+            connection_id=CONNECTION_ID,
+            sealed_key="sealed:new",
+            sealed_webhook_secrets=[],
+            redirect_url=None,
+        )
+    )
+
+
+@pytest.mark.parametrize("change", [{"provider": "mollie"}, {"mode": "live"}])
+def test_provider_and_mode_never_change_under_a_name(change: dict[str, str]) -> None:
+    given = Given(Connection, CREATED)
+    with pytest.raises(Contradiction) as refusal:
+        given.when(lambda connection: connection.change(_command(**change), at=NOW))
+    assert refusal.value.facts["name"] == "main"
+    given.when(lambda _: None).then()
+
+
+def test_secrets_are_sealed_for_one_app_and_name() -> None:
+    places: list[tuple[UUID, str]] = [
+        (APP_ID, "main"),
+        (APP_ID, "other"),
+        (TENANT_ID, "main"),
+    ]
+    assert len({secret_context(*place) for place in places}) == len(places)

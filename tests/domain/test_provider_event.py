@@ -1,0 +1,78 @@
+"""The inbox: one entry per provider event."""
+
+import pytest
+
+from domain.commands import ReceiveProviderEvent
+from domain.provider_event import (
+    ProviderEvent,
+    ProviderEventApplied,
+    ProviderEventParked,
+    ProviderEventReceived,
+)
+from tests.domain.examples import APP_ID, EXAMPLES, INVOICE_ID
+from tests.domain.given import AGGREGATE_ID, START, Given, happened, moment
+
+RECEIVED = happened(ProviderEventReceived)
+APPLIED = happened(ProviderEventApplied)
+PARKED = happened(ProviderEventParked)
+EFFECTS = [{"invoice": str(INVOICE_ID), "effect": "changed"}]
+NOW = moment(60)
+
+
+def _apply(entry: ProviderEvent) -> None:
+    entry.record_applied(EFFECTS, at=NOW, by="apply")
+
+
+def _park(entry: ProviderEvent) -> None:
+    entry.park("unknown invoice", retry=True, at=NOW, by="apply")
+
+
+def test_a_delivery_is_stored_as_it_was_received() -> None:
+    asked = EXAMPLES[ProviderEventReceived]
+    entry = ProviderEvent.receive(ReceiveProviderEvent(event_id=AGGREGATE_ID, **asked), at=START)
+    (
+        Given.made(entry)
+        .when(lambda _: None)
+        .then(happened(ProviderEventReceived, originator_id=AGGREGATE_ID, **asked))
+        .showing(applied=False, parked=0)
+    )
+
+
+def test_applying_closes_the_entry_and_says_what_it_did() -> None:
+    (
+        Given(ProviderEvent, RECEIVED)
+        .when(_apply)
+        .then(
+            happened(
+                ProviderEventApplied,
+                type="invoice.paid",
+                provider_event_id="evt_1",
+                effects=EFFECTS,
+                by="apply",
+            )
+        )
+        .showing(applied=True)
+    )
+
+
+@pytest.mark.parametrize("again", [_apply, _park])
+def test_an_applied_entry_stays_applied(again: object) -> None:
+    assert callable(again)
+    Given(ProviderEvent, RECEIVED, APPLIED).when(again).then().showing(applied=True, parked=0)
+
+
+def test_parking_keeps_the_reason_and_leaves_the_entry_open() -> None:
+    (
+        Given(ProviderEvent, RECEIVED)
+        .when(_park)
+        .then(happened(ProviderEventParked, app_id=APP_ID, reason="unknown invoice", retry=True))
+        .showing(applied=False, parked=1)
+    )
+
+
+def test_a_parked_entry_can_be_applied_later() -> None:
+    Given(ProviderEvent, RECEIVED, PARKED).when(_apply).then(APPLIED).showing(applied=True)
+
+
+def test_every_parking_is_counted() -> None:
+    Given(ProviderEvent, RECEIVED, PARKED).when(_park).then(PARKED).showing(parked=2)
