@@ -62,6 +62,7 @@ class AccessCache:
         self._position = -1
         self._heads: list[tuple[float, int]] = []
         self._verified_at_s: float | None = None
+        self._verified_once = asyncio.Event()
 
     async def key(self, sha256_hex: str) -> KeyRow | None:
         """Find a key by the SHA-256 of its text."""
@@ -100,10 +101,17 @@ class AccessCache:
         passed = [at_s for at_s, head in self._heads if head <= seen.position]
         if passed:
             self._verified_at_s = passed[-1]
+            self._verified_once.set()
         oldest_s = asked_at_s - self._max_age_s
         self._heads = [
             (at_s, head) for at_s, head in self._heads if head > seen.position and at_s > oldest_s
         ]
+
+    async def wait_until_verified(self, timeout_s: float) -> None:
+        """Wait for the first time that keys are verified, but not longer than so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._verified_once.wait()
 
     async def keep_looking(self) -> None:
         """Look twice a second, until cancelled; what goes wrong leaves the last look to age."""

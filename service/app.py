@@ -1,9 +1,10 @@
 """The composition root: everything is put together here, once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import uuid4
 
 from starlette.applications import Starlette
@@ -74,6 +75,7 @@ async def _open(
     access = AccessCache(AccessQueries(pool), max_age_s=settings.access_max_age_s)
     looking = asyncio.create_task(access.keep_looking(), name="access")
     stack.push_async_callback(stopped, looking)
+    await access.wait_until_verified(settings.access_start_wait_s)
     codec = Codec()
     return Context(
         settings=settings,
@@ -82,7 +84,7 @@ async def _open(
         tail=tail,
         streams=Streams(log, codec),
         billing=_billing(log, stack),
-        vault=Vault(settings.master_key_list()),
+        open_secret=_secret_opener(settings),
         access=access,
         invoices=InvoiceQueries(pool),
         tenants=KnownTenants(log),
@@ -96,6 +98,12 @@ async def _open(
         ),
         now=lambda: datetime.now(UTC),
     )
+
+
+def _secret_opener(settings: Settings) -> Callable[[str, str], str]:
+    """Decrypt each webhook secret once, not at each delivery."""
+    vault = Vault(settings.master_key_list())
+    return lru_cache(maxsize=1024)(lambda sealed, context: vault.open(sealed, context=context))
 
 
 def _billing(log: Log, stack: AsyncExitStack) -> Billing:

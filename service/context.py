@@ -9,7 +9,6 @@ from domain.billing import Billing
 from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.tail import Tail
-from eventlog.vault import Vault
 from projections.queries import InvoiceQueries
 from service.access_cache import AccessCache
 from service.metrics import Metrics
@@ -30,7 +29,8 @@ class Context:
     tail: Tail
     streams: Streams
     billing: Billing
-    vault: Vault
+    open_secret: Callable[[str, str], str]
+    """Opens what was sealed for a context; remembers what it opened."""
     access: AccessCache
     invoices: InvoiceQueries
     tenants: KnownTenants

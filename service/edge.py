@@ -2,6 +2,7 @@
 
 import re
 import time
+from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from service.metrics import Metrics
 
 _log = structlog.get_logger("billhook.service")
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+_ASKED_BY_MACHINES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _GONE: Final = 499  # as nginx logs a caller that did not wait for the answer
 
 
@@ -65,12 +67,17 @@ class _Exchange:
         await self._send(message)
 
     def finish(self, metrics: Metrics) -> None:
-        """Count and log. The route, not the path: paths hold ids that open webhooks."""
+        """Count and log. The route, not the path: paths hold ids that open webhooks.
+
+        Who asks every few seconds whether all is well is logged when it is not.
+        """
         seconds = time.perf_counter() - self._started_s
         method, route = self._scope["method"], self._scope.get("route")
         path = getattr(route, "path", "unknown")
         metrics.requests.labels(method, path, str(self.status)).inc()
         metrics.latency_s.labels(method, path).observe(seconds)
+        if path in _ASKED_BY_MACHINES and self.status == HTTPStatus.OK:
+            return
         _log.info(
             "request",
             method=method,

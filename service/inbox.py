@@ -40,7 +40,7 @@ def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: 
     verdict = verify(
         raw,
         header=header,
-        secrets=[context.vault.open(s, context=scope) for s in connection.sealed_webhook_secrets],
+        secrets=[context.open_secret(s, scope) for s in connection.sealed_webhook_secrets],
         now_s=context.now().timestamp(),
         tolerance_s=context.settings.signature_tolerance_s,
     )

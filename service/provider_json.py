@@ -23,39 +23,45 @@ class Unreadable(ValueError):
 
 def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
     """Give a JSON object, and the bytes to store of it. Raises Unreadable."""
-    quick = _NEEDS_CARE.search(raw) is None
     try:
-        parsed = orjson.loads(raw) if quick else json.loads(raw)
-        safe = without_secrets(parsed)
-        if not isinstance(safe, dict):
-            raise Unreadable("no object")
-        return safe, raw if quick else _dumped(safe)
+        if _NEEDS_CARE.search(raw) is None:
+            return _shallow_object(orjson.loads(raw)), raw
+        safe = without_secrets(_shallow_object(json.loads(raw)))
+        return safe, _dumped(safe)
     except (ValueError, RecursionError) as error:
         raise Unreadable(type(error).__name__) from None
 
 
-def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Give JSON cleaned and without what opens anything. Raises Unreadable."""
-    return _safe(value, depth=0)
+def without_secrets(value: dict[str, Any]) -> dict[str, Any]:
+    """Give JSON cleaned and without what opens anything."""
+    safe: dict[str, Any] = _safe(value)
+    return safe
+
+
+def _shallow_object(parsed: object) -> dict[str, Any]:
+    """Pass on an object that is nested no deeper than can be walked. Raises Unreadable."""
+    if not isinstance(parsed, dict):
+        raise Unreadable("no object")
+    level: list[Any] = [parsed]
+    for _ in range(_DEEPEST):
+        inner = [node.values() if isinstance(node, dict) else node for node in level]
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return parsed
+    raise Unreadable("too deep")
 
 
 def _dumped(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _safe(value: Any, *, depth: int) -> Any:  # noqa: ANN401 - any JSON
-    if depth > _DEEPEST:
-        raise Unreadable("too deep")
+def _safe(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, str):
         return _cut(cleaned(value))
     if isinstance(value, list):
-        return [_safe(item, depth=depth + 1) for item in value]
+        return [_safe(item) for item in value]
     if isinstance(value, dict):
-        return {
-            cleaned(key): _safe(item, depth=depth + 1)
-            for key, item in value.items()
-            if key not in _SECRET_KEYS
-        }
+        return {cleaned(key): _safe(item) for key, item in value.items() if key not in _SECRET_KEYS}
     return value
 
 

@@ -1,5 +1,8 @@
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from service.endpoints.create_invoice import create_invoice
@@ -15,20 +18,33 @@ from service.endpoints.webhooks import receive_webhook
 
 _APP: Final = "/api/v1/apps/{appUuid}"
 _TENANT: Final = _APP + "/tenants/{tenantUuid}"
-_AT_PROVIDER: Final = _TENANT + "/payment-providers/{paymentProvider}/invoices"
 
-# Two routes of one path: Starlette tries the second where the first has another method.
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _route(path: str, **endpoints: Endpoint) -> Route:
+    """Serve a path by method. One route a path, so that a 405 names all its methods."""
+
+    async def serve(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await endpoints[method](request)
+
+    return Route(path, serve, methods=list(endpoints))
+
+
 ROUTES: Final = [
-    Route(_AT_PROVIDER, create_invoice, methods=["POST"]),
-    Route(_AT_PROVIDER, list_provider_invoices, methods=["GET"]),
-    Route(_TENANT + "/invoices", list_tenant_invoices, methods=["GET"]),
-    Route(_TENANT, put_tenant, methods=["PUT"]),
-    Route(_TENANT, get_tenant, methods=["GET"]),
-    Route(_APP + "/invoices", list_app_invoices, methods=["GET"]),
-    Route(_APP + "/invoices/{invoiceUuid}", get_invoice, methods=["GET"]),
-    Route(_APP + "/invoices/{invoiceUuid}/events", get_invoice_events, methods=["GET"]),
-    Route("/webhooks/{provider}/{connectionId}", receive_webhook, methods=["POST"]),
-    Route("/healthz", healthz, methods=["GET"]),
-    Route("/readyz", readyz, methods=["GET"]),
-    Route("/metrics", metrics, methods=["GET"]),
+    _route("/webhooks/{provider}/{connectionId}", POST=receive_webhook),
+    _route(
+        _TENANT + "/payment-providers/{paymentProvider}/invoices",
+        POST=create_invoice,
+        GET=list_provider_invoices,
+    ),
+    _route(_TENANT + "/invoices", GET=list_tenant_invoices),
+    _route(_TENANT, PUT=put_tenant, GET=get_tenant),
+    _route(_APP + "/invoices", GET=list_app_invoices),
+    _route(_APP + "/invoices/{invoiceUuid}", GET=get_invoice),
+    _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events),
+    _route("/healthz", GET=healthz),
+    _route("/readyz", GET=readyz),
+    _route("/metrics", GET=metrics),
 ]

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     signature_tolerance_s: int = 300
     access_max_age_s: float = 5.0
     """Keys that could not be verified for so long open nothing."""
+    access_start_wait_s: float = 3.0
+    """So long a starting process lets the others serve, until it can verify keys itself."""
     lag_bound_ms: int = 30_000
     """A projection that is further behind is not ready."""
     stop_timeout_s: int = 10

@@ -43,7 +43,8 @@ class Service:
         **settings: Any,
     ) -> None:
         known: dict[str, Any] = {"database_url": database, "master_keys": MASTER_KEY}
-        self._settings = Settings(**known | {"wait_default_s": 5} | settings)
+        known |= {"wait_default_s": 5, "access_start_wait_s": 0}
+        self._settings = Settings(**known | settings)
         self._database = database
         self._with_projections = projections
         self._wait_for_tail = wait_for_tail
@@ -132,7 +133,7 @@ class Shop:
     connection: str = "stripe-1"
     webhook_secrets: tuple[str, ...] = ("whsec_first", "whsec_second")
     mode: commands.Mode = "test"
-    keys: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict, repr=False)
     key_ids: dict[str, UUID] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -181,7 +182,7 @@ class Shop:
     def set_connection(
         self, name: str, *, connection_id: UUID | None = None, mode: commands.Mode | None = None
     ) -> None:
-        context, vault = secret_context(self.app_id, name), self.service.context.vault
+        context, vault = secret_context(self.app_id, name), Vault([MASTER_KEY])
         self.billing.set_connection(
             commands.SetConnection(
                 app_id=self.app_id,

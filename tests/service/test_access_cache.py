@@ -117,6 +117,20 @@ def test_a_projection_a_second_behind_a_busy_log_is_fresh_enough(bench: Bench) -
         assert bench.key() == KEY
 
 
+def test_a_starting_process_waits_for_its_first_look_but_not_for_ever() -> None:
+    bench = Bench()
+
+    async def start() -> tuple[bool, bool]:
+        await bench.cache.wait_until_verified(0.01)
+        before = bench.cache.is_verified
+        waiting = asyncio.ensure_future(bench.cache.wait_until_verified(10))
+        await bench.cache.look()
+        await waiting
+        return before, bench.cache.is_verified
+
+    assert asyncio.run(start()) == (False, True)
+
+
 def test_what_a_look_saw_counts_from_before_it_asked(bench: Bench) -> None:
     bench.projection.head = 20
     bench.look()

@@ -60,6 +60,7 @@ def test_secrets_within_a_text_are_cut(text: str, kept: str) -> None:
         b'{"a": NaN, "b": "secret"}',
         b'{"a": 1e999, "b": "secret"}',
         b'{"a":' * 101 + b"1" + b"}" * 101,
+        b'{"a":[[],' * 51 + b"1" + b"]}" * 51,
         b'{"secret":' * 5000 + b"1" + b"}" * 5000,
     ],
 )

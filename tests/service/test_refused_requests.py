@@ -218,6 +218,13 @@ def test_the_routers_own_refusals_have_the_dialects_shape(
     assert "x-request-id" in response.headers
 
 
+def test_a_method_that_a_path_has_not_is_told_those_that_it_has(shop: Shop) -> None:
+    response = shop.service.request("DELETE", shop.invoices_url, headers=shop.headers())
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    head = shop.service.request("HEAD", shop.invoices_url, headers=shop.headers("read"))
+    assert (head.status_code, head.headers["content-type"]) == (200, "application/json")
+
+
 def test_a_bug_is_500_without_its_details(service_database: str) -> None:
     with Service(service_database) as broken:
         shop = Shop(broken)
