@@ -17,6 +17,7 @@ from sandbox.stripe.admin import Admin
 from sandbox.stripe.api import Api
 from sandbox.stripe.dispatcher import Dispatcher
 from sandbox.stripe.hosted import Hosted
+from sandbox.stripe.world import World
 
 
 @dataclass
@@ -37,6 +38,8 @@ def build(options: Options) -> Starlette:
     def public_url() -> str:
         return options.public_url
 
+    world = World(store, accounts, dispatcher, recorder, public_url)
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         sending = asyncio.create_task(dispatcher.run())
@@ -49,9 +52,9 @@ def build(options: Options) -> Starlette:
 
     return Starlette(
         routes=[
-            *Admin(store, accounts, dispatcher, public_url).routes(),
-            *Hosted(store, accounts, dispatcher, public_url).routes(),
-            Mount("/v1", Api(store, accounts, dispatcher, recorder, public_url)),
+            *Admin(world).routes(),
+            *Hosted(world).routes(),
+            Mount("/v1", Api(world)),
         ],
         lifespan=lifespan,
     )

@@ -67,6 +67,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, due);
 CREATE INDEX IF NOT EXISTS deliveries_by_account ON deliveries (account, id);
+CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (account, event);
 
 CREATE TABLE IF NOT EXISTS hosted_pages (
     token TEXT PRIMARY KEY,

@@ -39,13 +39,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from sandbox.store import Json, Store
+from sandbox.store import Json
 from sandbox.stripe import deliveries, ids, ledger, paying, request_log
-from sandbox.stripe.accounts import Account, Accounts, Fault, Strict, Webhooks
-from sandbox.stripe.call import Call
-from sandbox.stripe.dispatcher import Dispatcher
+from sandbox.stripe.accounts import Account, Fault, Strict, Webhooks
 from sandbox.stripe.errors import BadParameters, Declined, StripeError
 from sandbox.stripe.views import view
+from sandbox.stripe.world import World
 
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -82,17 +81,8 @@ class RefusedKeys(Strict):
 class Admin:
     """The handlers, each one step on one account inside one transaction."""
 
-    def __init__(
-        self,
-        store: Store,
-        accounts: Accounts,
-        dispatcher: Dispatcher,
-        public_url: Callable[[], str],
-    ) -> None:
-        self._store = store
-        self._accounts = accounts
-        self._dispatcher = dispatcher
-        self._public_url = public_url
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     def routes(self) -> list[Route]:
         """Returns the routes of the admin API."""
@@ -132,27 +122,27 @@ class Admin:
             header = f"Bearer {key}" if key else request.headers.get("authorization")
             try:
                 given = _object(body) | request.path_params
-                with self._store.transaction():
-                    answer = step(self._accounts.authenticate(header), given)
+                with self._world.store.transaction():
+                    answer = step(self._world.accounts.authenticate(header), given)
             except StripeError as error:
                 return JSONResponse(error.body(request_id="", livemode=False), error.status)
-            self._dispatcher.wake()
+            self._world.dispatcher.wake()
             return JSONResponse(answer)
 
         return handle
 
     def _reset(self, account: Account, _: Json) -> Json:
-        self._accounts.reset(account)
+        self._world.accounts.reset(account)
         return {"ok": True}
 
     def _ledger(self, account: Account, _: Json) -> Json:
-        return ledger.read(self._store, account.id)
+        return ledger.read(self._world.store, account.id)
 
     def _requests(self, account: Account, _: Json) -> Json:
-        return {"requests": request_log.read(self._store, account.id)}
+        return {"requests": request_log.read(self._world.store, account.id)}
 
     def _forget_requests(self, account: Account, _: Json) -> Json:
-        request_log.clear(self._store, account.id)
+        request_log.clear(self._world.store, account.id)
         return {"requests": []}
 
     def _clock(self, account: Account, _: Json) -> Json:
@@ -163,12 +153,12 @@ class Admin:
     def _set_clock(self, account: Account, given: Json) -> Json:
         change, clock = _read(ClockChange, given), account.state.clock
         clock.move(now=change.now, advance_s=change.advance_s or 0, frozen=change.frozen)
-        self._accounts.save(account)
+        self._world.accounts.save(account)
         return self._clock(account, {})
 
     def _set_latency(self, account: Account, given: Json) -> Json:
         account.state.latency_ms = _read(Latency, given).ms
-        self._accounts.save(account)
+        self._world.accounts.save(account)
         return {"ms": account.state.latency_ms}
 
     def _faults(self, account: Account, _: Json) -> Json:
@@ -178,12 +168,12 @@ class Admin:
         fault = _read(Fault, given)
         fault.id = ids.fresh("fault_")
         account.state.faults.append(fault)
-        self._accounts.save(account)
+        self._world.accounts.save(account)
         return fault.model_dump()
 
     def _drop_faults(self, account: Account, _: Json) -> Json:
         account.state.faults.clear()
-        self._accounts.save(account)
+        self._world.accounts.save(account)
         return {"faults": []}
 
     def _webhooks(self, account: Account, _: Json) -> Json:
@@ -192,23 +182,25 @@ class Admin:
     def _set_webhooks(self, account: Account, given: Json) -> Json:
         merged = account.state.webhooks.model_dump() | given
         account.state.webhooks = _read(Webhooks, merged)
-        self._accounts.save(account)
+        self._world.accounts.save(account)
         return self._webhooks(account, {})
 
     def _release(self, account: Account, _: Json) -> Json:
-        return {"released": deliveries.release(self._store, account.id, account.state.webhooks)}
+        return {
+            "released": deliveries.release(self._world.store, account.id, account.state.webhooks)
+        }
 
     def _resend(self, account: Account, given: Json) -> Json:
         wanted = _read(Resend, given)
-        call = self._call(account)
+        call = self._world.call(account)
         event = call.load("event", wanted.event)
         return {"deliveries": deliveries.resend(call, event, copies=wanted.copies)}
 
     def _deliveries(self, account: Account, _: Json) -> Json:
-        return {"deliveries": deliveries.shown(self._store, account.id)}
+        return {"deliveries": deliveries.shown(self._world.store, account.id)}
 
     def _confirm(self, account: Account, given: Json) -> Json:
-        call = self._call(account)
+        call = self._world.call(account)
         invoice = call.load("invoice", given["id"])
         try:
             paying.confirm(call, invoice)
@@ -217,18 +209,15 @@ class Admin:
         return {"invoice": view(call, invoice), "declined": None}
 
     def _fail(self, account: Account, given: Json) -> Json:
-        call = self._call(account)
+        call = self._world.call(account)
         invoice = call.load("invoice", given["id"])
         paying.fail_authentication(call, invoice)
         return {"invoice": view(call, invoice)}
 
     def _refuse_keys(self, _: Account, given: Json) -> Json:
         keys = _read(RefusedKeys, given).keys
-        self._accounts.refuse(keys)
+        self._world.accounts.refuse(keys)
         return {"refused": len(keys)}
-
-    def _call(self, account: Account) -> Call:
-        return Call(self._store, account, account.now(), self._public_url())
 
 
 def _object(body: bytes) -> Json:

@@ -6,7 +6,6 @@ Key, fault, idempotency, latency, execution in one transaction, log, answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
@@ -15,18 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox.record import Recorder
-from sandbox.store import Json, Store
+from sandbox.store import Json
 from sandbox.stripe import faults, forms, ids
-from sandbox.stripe.accounts import Account, Accounts, Fault
+from sandbox.stripe.accounts import Account, Fault
 from sandbox.stripe.call import API_VERSION, Call
-from sandbox.stripe.dispatcher import Dispatcher
 from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError, keeps_changes
 from sandbox.stripe.expand import check, expand
 from sandbox.stripe.idempotency import Keys, fingerprint
 from sandbox.stripe.operations import Operation, match
 from sandbox.stripe.registry import OPERATIONS
 from sandbox.stripe.request_log import Entry, write
+from sandbox.stripe.world import World
 from sandbox.wire import hang_up
 
 RETRYABLE = (409, 429, 500)
@@ -57,29 +55,18 @@ class Exchange:
 class Api:
     """Stripe's API as an ASGI application, mounted at ``/v1``."""
 
-    def __init__(
-        self,
-        store: Store,
-        accounts: Accounts,
-        dispatcher: Dispatcher,
-        recorder: Recorder,
-        public_url: Callable[[], str],
-    ) -> None:
-        self._store = store
-        self._accounts = accounts
-        self._dispatcher = dispatcher
-        self._recorder = recorder
-        self._public_url = public_url
-        self._keys = Keys(store)
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._keys = Keys(world.store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, or hangs up where a fault says so."""
         request = Request(scope, receive)
         body = (await request.body()).decode("utf-8", "replace")
         try:
-            with self._store.transaction():
-                account = self._accounts.authenticate(request.headers.get("authorization"))
-                fault = faults.take(self._accounts, account, request.method, request.url.path)
+            with self._world.store.transaction():
+                account = self._world.accounts.authenticate(request.headers.get("authorization"))
+                fault = faults.take(self._world.accounts, account, request.method, request.url.path)
         except StripeError as error:
             await self._refuse(error)(scope, receive, send)
             return
@@ -145,11 +132,11 @@ class Api:
         return True
 
     def _execute(self, exchange: Exchange) -> None:
-        account = self._accounts.get(exchange.account.id) or exchange.account
+        account = self._world.accounts.get(exchange.account.id) or exchange.account
         stored = True
-        with self._store.transaction():
+        with self._world.store.transaction():
             try:
-                with self._store.savepoint(keeps=keeps_changes):
+                with self._world.store.savepoint(keeps=keeps_changes):
                     exchange.body = self._run(exchange, account)
             except StripeError as error:
                 self._fail(exchange, error)
@@ -163,9 +150,9 @@ class Api:
                     status=exchange.status,
                     body=exchange.body,
                 )
-            write(self._store, account.id, self._entry(exchange, exchange.status))
+            write(self._world.store, account.id, self._entry(exchange, exchange.status))
         self._record(exchange)
-        self._dispatcher.wake()
+        self._world.dispatcher.wake()
 
     def _run(self, exchange: Exchange, account: Account) -> Json:
         if exchange.fault and exchange.fault.kind == "status":
@@ -174,10 +161,10 @@ class Api:
         params, run = operation.prepare(forms.parse(exchange.raw))
         check(operation.answers, params.expand)
         call = Call(
-            store=self._store,
+            store=self._world.store,
             account=account,
             now=account.now(),
-            public_url=self._public_url(),
+            public_url=self._world.public_url(),
             request_id=exchange.request_id,
             idempotency_key=exchange.key,
             path=path,
@@ -209,8 +196,8 @@ class Api:
         )
 
     def _log(self, exchange: Exchange, *, status: int | None) -> None:
-        with self._store.transaction():
-            write(self._store, exchange.account.id, self._entry(exchange, status))
+        with self._world.store.transaction():
+            write(self._world.store, exchange.account.id, self._entry(exchange, status))
         if status is not None:
             self._record(exchange)
 
@@ -228,7 +215,7 @@ class Api:
         )
 
     def _record(self, exchange: Exchange) -> None:
-        self._recorder.exchange(
+        self._world.recorder.exchange(
             method=exchange.method,
             path=exchange.path,
             form=exchange.raw,

@@ -16,7 +16,6 @@ API_VERSION = "2026-10-28.endive"
 # By which of its fields an object is looked up most; lists by it use an index.
 OWNERS = {
     "charge": "payment_intent",
-    "credit_note": "invoice",
     "invoice": "customer",
     "invoice_payment": "invoice",
     "invoiceitem": "customer",
@@ -24,7 +23,6 @@ OWNERS = {
     "payment_intent": "customer",
     "payment_method": "customer",
     "price": "product",
-    "refund": "charge",
 }
 
 

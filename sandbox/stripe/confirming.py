@@ -1,8 +1,6 @@
-"""Confirming and canceling an invoice's payment intent directly, as a client of Stripe.js does."""
+"""Confirming an invoice's payment intent directly, as a client of Stripe.js does."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from sandbox.store import Json
 from sandbox.stripe.call import Call
@@ -60,26 +58,6 @@ def confirm(call: Call, params: Confirm) -> Json:
     return view(call, call.load("payment_intent", intent["id"]))
 
 
-class Cancel(Params):
-    """POST /v1/payment_intents/{intent}/cancel."""
-
-    cancellation_reason: (
-        Literal["abandoned", "duplicate", "fraudulent", "requested_by_customer"] | None
-    ) = None
-
-
-def cancel(call: Call, _: Cancel) -> Json:
-    """Refuses: what an invoice made is canceled by voiding the invoice."""
-    intent = call.load("payment_intent", call.path["intent"])
-    raise InvalidRequest(
-        "You cannot cancel this PaymentIntent because it belongs to an invoice. Void the invoice"
-        f" {intent['_invoice']} instead.",
-        code="payment_intent_unexpected_state",
-        extra={"payment_intent": view(call, intent)},
-    )
-
-
 OPERATIONS: list[Operation] = [
     operation("POST", "/v1/payment_intents/{intent}/confirm", "payment_intent", Confirm, confirm),
-    operation("POST", "/v1/payment_intents/{intent}/cancel", "payment_intent", Cancel, cancel),
 ]

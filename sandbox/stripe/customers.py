@@ -24,14 +24,11 @@ from sandbox.stripe.params import (
     Params,
     Text,
     Texts,
+    none_if_empty,
 )
 from sandbox.stripe.payment_methods import attach_to, source_of
 from sandbox.stripe.updates import given_fields
 from sandbox.stripe.views import view
-
-
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
 
 
 class InvoiceSettings(Hash):
@@ -58,7 +55,7 @@ class CustomerFields(Params):
             "invoice_settings[rendering_options]", "tax", "validate",
         }
     )  # fmt: skip
-    address: Annotated[Address | None, BeforeValidator(_none_if_empty)] = None
+    address: Annotated[Address | None, BeforeValidator(none_if_empty)] = None
     balance: Int | None = None
     description: Clearable | None = None
     email: Clearable | None = None
@@ -69,7 +66,7 @@ class CustomerFields(Params):
     next_invoice_sequence: Int | None = None
     phone: Clearable | None = None
     preferred_locales: Texts | None = None
-    shipping: Annotated[Shipping | None, BeforeValidator(_none_if_empty)] = None
+    shipping: Annotated[Shipping | None, BeforeValidator(none_if_empty)] = None
     source: Text | None = None
     tax_exempt: Literal["none", "exempt", "reverse", ""] | None = None
 

@@ -16,13 +16,6 @@ FIELDS: dict[str, dict[str, str]] = {
     "charge": {
         "customer": "customer",
         "payment_intent": "payment_intent",
-        "refunds": "list:refund",
-    },
-    "credit_note": {
-        "customer": "customer",
-        "invoice": "invoice",
-        "lines": "list:credit_note_line_item",
-        "refunds.refund": "refund",
     },
     "customer": {
         "invoice_settings.default_payment_method": "payment_method",
@@ -52,12 +45,6 @@ FIELDS: dict[str, dict[str, str]] = {
     "payment_method": {"customer": "customer"},
     "price": {"product": "product"},
     "product": {"default_price": "price"},
-    "refund": {
-        "charge": "charge",
-        "customer": "customer",
-        "payment_intent": "payment_intent",
-        "payment_method": "payment_method",
-    },
 }
 
 
@@ -103,9 +90,8 @@ def _follow(call: Call, node: Json, path: str) -> None:
     for name, target in FIELDS.get(str(node.get("object")), {}).items():
         if path == name or path.startswith(f"{name}."):
             child = _put_in_place(call, node, name, target)
-            for item in child if isinstance(child, list) else [child]:
-                if isinstance(item, dict) and path != name:
-                    _follow(call, item, path[len(name) + 1 :])
+            if isinstance(child, dict) and path != name:
+                _follow(call, child, path[len(name) + 1 :])
 
 
 def _put_in_place(call: Call, node: Json, name: str, target: str) -> object:
@@ -113,8 +99,6 @@ def _put_in_place(call: Call, node: Json, name: str, target: str) -> object:
     holder: object = node
     for step in parents:
         holder = holder.get(step) if isinstance(holder, dict) else holder
-    if isinstance(holder, list):
-        return [_replace(call, item, leaf, target) for item in holder]
     return _replace(call, holder, leaf, target) if isinstance(holder, dict) else None
 
 
@@ -140,11 +124,6 @@ def _payments(call: Call, invoice: Json) -> Json:
     return _list(call, payments, f"/v1/invoice_payments?invoice={invoice['id']}")
 
 
-def _refunds(call: Call, charge: Json) -> Json:
-    refunds = call.all("refund", owner=charge["id"])
-    return _list(call, refunds[::-1], f"/v1/charges/{charge['id']}/refunds")
-
-
 def _confirmation_secret(call: Call, invoice: Json) -> Json | None:
     intent = call.find("payment_intent", invoice["_payment_intent"])
     if intent is None:
@@ -162,7 +141,6 @@ def _tax(_: Call, __: Json) -> Json:
 
 
 COMPUTED: dict[str, Callable[[Call, Json], object]] = {
-    "charge.refunds": _refunds,
     "customer.invoice_credit_balance": lambda _, __: {},
     "customer.tax": _tax,
     "invoice.amount_paid_off_stripe": lambda _, invoice: invoice["_amount_paid_off_stripe"],

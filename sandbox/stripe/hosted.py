@@ -11,17 +11,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.store import Json, Store
+from sandbox.store import Json
 from sandbox.stripe import paying
-from sandbox.stripe.accounts import Accounts
 from sandbox.stripe.call import Call
 from sandbox.stripe.cards import WELL_KNOWN
-from sandbox.stripe.dispatcher import Dispatcher
 from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError, keeps_changes
 from sandbox.stripe.forms import parse
 from sandbox.stripe.money import shown
 from sandbox.stripe.payment_methods import attach_to
 from sandbox.stripe.pdf import document
+from sandbox.stripe.world import World
 
 CARDS = {
     "pm_card_visa": "Visa 4242: succeeds",
@@ -37,17 +36,8 @@ Act = Callable[[Call, Json, Json], str]
 class Hosted:
     """The pages behind ``hosted_invoice_url`` and ``invoice_pdf``."""
 
-    def __init__(
-        self,
-        store: Store,
-        accounts: Accounts,
-        dispatcher: Dispatcher,
-        public_url: Callable[[], str],
-    ) -> None:
-        self._store = store
-        self._accounts = accounts
-        self._dispatcher = dispatcher
-        self._public_url = public_url
+    def __init__(self, world: World) -> None:
+        self._world = world
         folder = FileSystemLoader(Path(__file__).parent)
         self._template = Environment(loader=folder, autoescape=True).get_template("invoice.html")
 
@@ -64,10 +54,10 @@ class Hosted:
 
     def _open(self, request: Request) -> tuple[Call, Json] | None:
         token = request.path_params["token"]
-        for row in self._store.rows("SELECT * FROM hosted_pages WHERE token=?", token):
-            account = self._accounts.get(row["account"])
+        for row in self._world.store.rows("SELECT * FROM hosted_pages WHERE token=?", token):
+            account = self._world.accounts.get(row["account"])
             if account is not None:
-                call = Call(self._store, account, account.now(), self._public_url())
+                call = self._world.call(account)
                 return call, call.load("invoice", row["invoice"])
         return None
 
@@ -85,7 +75,7 @@ class Hosted:
                 cards=CARDS,
                 note=request.query_params.get("note", ""),
                 money=lambda amount: shown(amount, invoice["currency"]),
-                base=f"{self._public_url()}/stripe/i/{invoice['_token']}",
+                base=f"{self._world.public_url()}/stripe/i/{invoice['_token']}",
             )
         )
 
@@ -108,14 +98,14 @@ class Hosted:
             if opened is None:
                 return PlainTextResponse("No such invoice.", 404)
             call, invoice = opened
-            with self._store.transaction():
+            with self._world.store.transaction():
                 try:
-                    with self._store.savepoint(keeps=keeps_changes):
+                    with self._world.store.savepoint(keeps=keeps_changes):
                         note = act(call, invoice, dict(form))
                 except StripeError as refusal:
                     note = refusal.message
-            self._dispatcher.wake()
-            base = f"{self._public_url()}/stripe/i/{invoice['_token']}"
+            self._world.dispatcher.wake()
+            base = f"{self._world.public_url()}/stripe/i/{invoice['_token']}"
             return RedirectResponse(f"{base}?note={quote(note)}", 303)
 
         return handle

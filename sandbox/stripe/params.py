@@ -58,6 +58,11 @@ def _listed(value: object) -> object:
     return [] if value == "" else value
 
 
+def none_if_empty(value: object) -> object:
+    """Reads an empty string as an attempt to unset."""
+    return None if value == "" else value
+
+
 def _hash(value: object) -> object:
     if not isinstance(value, dict):
         raise PydanticCustomError("object", "Invalid object")

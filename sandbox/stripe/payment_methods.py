@@ -24,19 +24,16 @@ from sandbox.stripe.params import (
     Page,
     Params,
     Text,
+    none_if_empty,
 )
 from sandbox.stripe.updates import merged_metadata
 from sandbox.stripe.views import view
 
 
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
-
-
 class BillingDetails(Hash):
     """Who pays."""
 
-    address: Annotated[Address | None, BeforeValidator(_none_if_empty)] = None
+    address: Annotated[Address | None, BeforeValidator(none_if_empty)] = None
     email: Clearable | None = None
     name: Clearable | None = None
     phone: Clearable | None = None

@@ -21,8 +21,6 @@ def view(call: Call, body: Json) -> Json:
         if token is not None:
             page = f"{call.public_url}/stripe/i/{token}"
             shown |= {"hosted_invoice_url": page, "invoice_pdf": f"{page}/pdf"}
-    if body["object"] == "credit_note":
-        shown["pdf"] = f"{call.public_url}/stripe/i/{body['_token']}/pdf"
     return shown
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -214,3 +214,30 @@ def test_events_are_listed_by_type_time_and_page(shop: Shop) -> None:
         events.list({"type": "a", "types": ["b"]})
     shop.admin.set_clock(advance_s=31 * 86400)
     assert events.list().data == []
+
+
+def test_every_event_of_a_busy_day_arrives_and_verifies(shop: Shop, sink: Sink) -> None:
+    secret = str(endpoint(shop, sink).secret)
+    for card in ("pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"):
+        opened = shop.opened(
+            shop.customer(card).id, default_tax_rates=[shop.rate(19, inclusive=True).id]
+        )
+        with suppress(stripe.CardError):
+            shop.stripe.invoices.pay(opened.id)
+    shop.admin.fail_authentication(opened.id)
+    shop.stripe.invoices.void_invoice(opened.id)
+    customer = shop.customer(balance=-60).id
+    shop.stripe.invoices.mark_uncollectible(shop.opened(customer).id)
+    shop.stripe.invoices.delete(shop.draft(customer, 5).id)
+    item = shop.stripe.invoice_items.create({"customer": customer, "amount": 5, "currency": "eur"})
+    shop.stripe.invoice_items.delete(item.id)
+    price = shop.price()
+    shop.stripe.prices.update(price.id, {"nickname": "n"})
+    shop.stripe.products.update(str(price.product), {"name": "n"})
+    shop.stripe.products.delete(shop.stripe.products.create({"name": "x"}).id)
+    shop.stripe.tax_rates.update(shop.rate(7, inclusive=False).id, {"active": False})
+    shop.stripe.customers.delete(customer)
+    settled(shop, "delivered")
+    arrived = sorted(item.event(secret).type for item in sink.received)
+    assert arrived == sorted(item["type"] for item in shop.admin.deliveries())
+    assert {"charge.failed", "invoice.voided", "payment_method.detached"} < set(arrived)
