@@ -5,12 +5,16 @@ from typing import Final
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Scope
 
 from service.dialects import d002
+from service.dialects.choice import renderer_of
 from service.errors import Problem
 
 POSITION: Final = "x-billhook-position"
 LAG_MS: Final = "x-billhook-lag-ms"
+# Where a request's id stands in its ASGI scope.
+REQUEST_ID: Final = "billhook.request_id"
 
 
 def answer(rendered: d002.Rendered, headers: Mapping[str, str] | None = None) -> Response:
@@ -28,6 +32,7 @@ def document(shown: d002.Json, headers: Mapping[str, str] | None = None) -> Resp
     return answer(d002.Rendered(status=200, document=shown), headers)
 
 
-def refusal(problem: Problem) -> Response:
-    """Send what is wrong, in the one dialect that there is; others will be chosen by path."""
-    return answer(d002.render_problem(problem), problem.headers)
+def refusal(problem: Problem, scope: Scope) -> Response:
+    """Send what is wrong, in the dialect of the path."""
+    render = renderer_of(scope["path"])
+    return answer(render(problem, request_id=scope.get(REQUEST_ID, "")), problem.headers)

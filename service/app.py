@@ -114,5 +114,5 @@ def _billing(log: Log, stack: AsyncExitStack) -> Billing:
     return Billing(env={"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": name})
 
 
-async def _refuse(_: Request, error: Exception) -> Response:
-    return refusal(problem_of(error))
+async def _refuse(request: Request, error: Exception) -> Response:
+    return refusal(problem_of(error), request.scope)

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.answers import refusal
+from service.answers import REQUEST_ID, refusal
 from service.errors import problem_of
 from service.metrics import Metrics
 
@@ -43,7 +43,7 @@ class Edge:
             except Exception as error:  # noqa: BLE001 - the edge of the process
                 _log.exception("unexpected")
                 if not exchange.status:
-                    await refusal(problem_of(error))(scope, receive, exchange.send)
+                    await refusal(problem_of(error), scope)(scope, receive, exchange.send)
             finally:
                 exchange.finish(self._metrics)
 
@@ -54,6 +54,7 @@ class _Exchange:
     def __init__(self, scope: Scope, send: Send) -> None:
         given = Headers(scope=scope).get("x-request-id", "")
         self.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else uuid4().hex
+        scope[REQUEST_ID] = self.request_id
         self.status = 0
         self._scope = scope
         self._send = send
