@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
-from eventlog.leader import become_leader, keep_trying, leader_session, pause, resign
+from eventlog.leader import Leadership
+from projections.retention import expire_bodies
 from projections.work import WorkTable
 from workers.settings import Settings
 
 _log = structlog.get_logger("billhook.schedule")
 
-_NAME = "schedule"
 _TICK_S = 1.0
 _OVERDUE = timedelta(minutes=5)
 
 
 @dataclass
 class Task:
-    """Something to do each `every`; its outcome is logged under its name."""
+    """Something to do each `every`, in a thread of its own; its outcome is logged by its name."""
 
     name: str
     every: timedelta
-    run: Callable[[], Awaitable[int]]
+    run: Callable[[], int]
     due_at_s: float = 0.0
 
 
-def tasks(work: WorkTable) -> list[Task]:
+def tasks(settings: Settings, work: WorkTable) -> list[Task]:
     """List what is scheduled."""
-    return [Task("watch_work", timedelta(minutes=1), lambda: asyncio.to_thread(watch_work, work))]
+    life = timedelta(days=settings.body_life_days)
+    return [
+        Task("watch_work", timedelta(minutes=1), lambda: watch_work(work)),
+        Task(
+            "expire_bodies",
+            timedelta(hours=1),
+            lambda: expire_bodies(settings.database_url, life=life),
+        ),
+    ]
 
 
 def watch_work(work: WorkTable) -> int:
@@ -47,21 +55,15 @@ async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
     """Lead, or stand by to, until `stop`."""
     work = WorkTable(settings.database_url, max_size=1)
     work.open()
-    planned = tasks(work)
+    planned = tasks(settings, work)
 
-    async def serve() -> None:
-        async with leader_session(
-            settings.database_url, application_name="billhook scheduler leader", settings={}
-        ) as connection:
-            while await become_leader(connection, _NAME, stop=stop):
-                while not stop.is_set():
-                    await connection.execute("SELECT 1")  # a leader that goes silent loses its lock
-                    await run_due(planned)
-                    await pause(_TICK_S, stop=stop)
-                await resign(connection, _NAME)
+    async def lead() -> None:
+        while True:
+            await run_due(planned)
+            await asyncio.sleep(_TICK_S)
 
     try:
-        await keep_trying(serve, name="scheduler", stop=stop)
+        await Leadership(settings.database_url, "schedule").run(lead, stop=stop)
     finally:
         work.close()
 
@@ -73,7 +75,7 @@ async def run_due(planned: list[Task]) -> None:
         if task.due_at_s <= now_s:
             task.due_at_s = now_s + task.every.total_seconds()
             try:
-                done = await task.run()
+                done = await asyncio.to_thread(task.run)
             except Exception:  # noqa: BLE001 - one task's trouble is not the others'
                 _log.exception("schedule.failed", task=task.name)
             else:

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=16, ge=1, le=256)
     in_flight_per_app: int = Field(default=64, ge=1)
     resend_after_s: float = Field(default=30.0, gt=0)
+    body_life_days: int = Field(default=400, ge=30)
     max_tries: int = Field(default=30, ge=1)
     public_url: str = "http://127.0.0.1:8000"
 

@@ -1,0 +1,117 @@
+"""What the scheduler does, and that one failing task does not stop the others."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from domain import commands
+from eventlog.bodies import Body
+from projections.pool import open_pool
+from projections.queries import InvoiceQueries
+from projections.retention import expire_bodies
+from projections.running import Projections
+from projections.work import WorkTable
+from tests.workers.bench import Bench
+from workers.schedule import Task, run_due, tasks, watch_work
+from workers.settings import Settings
+
+LIFE = timedelta(days=400)
+
+
+def keep(bench: Bench, data: bytes, *, as_person: bool) -> Body:
+    body = Body.of(data, uuid4())
+    tenant_id: UUID = body.tenant or uuid4()
+    command = commands.SetTenant(
+        app_id=bench.app_id,
+        tenant_id=tenant_id,
+        person=body.sha256.hex() if as_person else None,
+        customers={},
+        by="test",
+    )
+    bench.billing.set_tenant(command, at=bench.clock(), bodies=[body])
+    return body
+
+
+def age(database: str, days: int) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "UPDATE eventlog.bodies SET created_at = created_at - make_interval(days => %s)", [days]
+        )
+
+
+async def project(database: str, bench: Bench) -> None:
+    """Let the read models take in all that is recorded."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(Projections(database).run(stop))
+    pool = await open_pool(database)
+    assert await InvoiceQueries(pool).wait_for("tenants", bench.log.head(), 20)
+    await pool.close()
+    stop.set()
+    await running
+
+
+def test_old_provider_bodies_go_and_tenants_stay_known(bench: Bench, database: str) -> None:
+    said = keep(bench, b"what the provider said", as_person=False)
+    person = keep(bench, b"who the tenant is", as_person=True)
+    asyncio.run(project(database, bench))
+    age(database, 401)
+    fresh = keep(bench, b"said lately", as_person=False)
+
+    assert expire_bodies(database, life=LIFE) == 1
+
+    assert bench.log.body(said.sha256) is None
+    assert bench.log.body(person.sha256) == b"who the tenant is"
+    assert bench.log.body(fresh.sha256) == b"said lately"
+
+
+def test_what_is_scheduled_runs_and_says_what_it_did(database: str) -> None:
+    work = WorkTable(database, max_size=1)
+    work.open()
+    settings = Settings(database_url=database, master_keys="unused")
+    planned = tasks(settings, work)
+
+    asyncio.run(run_due(planned))
+
+    assert {task.name for task in planned} == {"watch_work", "expire_bodies"}
+    assert all(task.due_at_s > 0 for task in planned)
+    assert watch_work(work) == 0
+    work.close()
+
+
+def test_a_task_that_fails_leaves_the_others_their_turn() -> None:
+    ran: list[str] = []
+
+    def fail() -> int:
+        raise RuntimeError("the database is away")
+
+    def count() -> int:
+        ran.append("second")
+        return 1
+
+    minute = timedelta(minutes=1)
+    asyncio.run(run_due([Task("first", minute, fail), Task("second", minute, count)]))
+
+    assert ran == ["second"]
+
+
+def test_a_task_is_not_run_again_before_its_time() -> None:
+    runs: list[int] = []
+    task = Task("often", timedelta(hours=1), lambda: runs.append(1) or len(runs))
+
+    async def twice() -> None:
+        await run_due([task])
+        await run_due([task])
+
+    asyncio.run(twice())
+
+    assert runs == [1]
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL")
