@@ -1,0 +1,61 @@
+"""`python -m tests.benchmarks [acks] [appends] [rebuild] [lag] [--quick]`: docs/benchmarks.md.
+
+Figures as JSON on standard output, progress on standard error. Ends with 1 when a figure is worth
+nothing: an answer was wrong, an acknowledged event is not there, a row differs.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Final
+
+from projections import logs
+from tests.benchmarks import acks, appends, lag, machine, rebuild
+from tests.benchmarks.effort import FULL, QUICK, Effort
+from tests.benchmarks.report import Report, say
+from tests.benchmarks.stage import Stage
+
+_BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]]]] = {
+    "acks": acks.measure,
+    "appends": appends.measure,
+    "rebuild": rebuild.measure,
+    "lag": lag.measure,
+}
+
+
+def main() -> int:
+    """Measure what is named, or everything."""
+    arguments = _parser().parse_args()
+    logs.configure("console")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped
+    effort = replace(QUICK if arguments.quick else FULL, processes=arguments.processes)
+    report, started_s = Report(), time.monotonic()
+    with Stage() as stage:
+        found: dict[str, object] = {
+            "machine": machine.facts(stage.empty_database("machine")),
+            "effort": asdict(effort),
+        }
+        for name in arguments.names or _BENCHMARKS:
+            say(f"-- {name}")
+            found[name] = _BENCHMARKS[name](stage, effort, report)
+    found["seconds"] = round(time.monotonic() - started_s)
+    found["failures"] = report.failures
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    return 1 if report.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    named = ", ".join(_BENCHMARKS)
+    parser.add_argument("names", nargs="*", choices=[*_BENCHMARKS, []], metavar="NAME", help=named)
+    parser.add_argument("--quick", action="store_true", help="one short round of everything")
+    parser.add_argument("--processes", type=int, default=1, help="of each server (default 1)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

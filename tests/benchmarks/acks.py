@@ -1,0 +1,130 @@
+"""Acknowledgements per second: the service beside a no-op and beside a save() in a thread."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Final
+
+from domain.events import INVOICE_TOPICS
+from eventlog.database import connect
+from service.embedded.process import wait_until
+from tests.benchmarks.callers import Callers
+from tests.benchmarks.contenders import OK, Contender, contenders
+from tests.benchmarks.effort import CALLERS, Effort
+from tests.benchmarks.figures import Figures, medians, ratio
+from tests.benchmarks.load import Plan
+from tests.benchmarks.messages import KINDS, Kind, Shop
+from tests.benchmarks.report import Report, say
+from tests.benchmarks.stage import Stage
+
+_SETTLE_TIMEOUT_S: Final = 120
+_SETTLED: Final = """
+SELECT NOT EXISTS (
+    SELECT FROM eventlog.events WHERE topic = ANY(%s) AND position > (
+        SELECT position FROM read.positions WHERE projection = 'invoices'))
+"""
+
+
+def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
+    """Let the contenders take turns, then compare what was acknowledged with what is recorded."""
+    with ExitStack() as stack:
+        shop, racing = stack.enter_context(contenders(stage, effort))
+        callers = stack.enter_context(Callers())
+        race = Race(shop, racing, callers, effort)
+        found: dict[str, object] = {kind: race.run(kind) for kind in KINDS}
+        found["recorded"] = race.compare(report)
+        return found
+
+
+class Race:
+    """Rounds in which all contenders bear the same load, one after the other."""
+
+    def __init__(
+        self, shop: Shop, contenders: list[Contender], callers: Callers, effort: Effort
+    ) -> None:
+        self._shop = shop
+        self._contenders = contenders
+        self._callers = callers
+        self._effort = effort
+        self._acked: Counter[tuple[str, Kind]] = Counter()
+        self._wrong: Counter[str] = Counter()
+
+    def run(self, kind: Kind) -> dict[str, object]:
+        """Measure with few callers and many."""
+        found: dict[str, object] = {}
+        for callers in CALLERS:
+            rounds: defaultdict[str, list[Figures]] = defaultdict(list)
+            for _ in range(self._effort.rounds):
+                for contender in self._contenders:
+                    rounds[contender.name].append(self._turn(contender, kind, callers=callers))
+            found[str(callers)] = _compared(rounds)
+            say(f"{kind}, {callers} callers, per second: {_summary(rounds)}")
+        return found
+
+    def _turn(self, contender: Contender, kind: Kind, *, callers: int) -> Figures:
+        plan = Plan(
+            port=contender.server.port,
+            kind=kind,
+            shop=self._shop,
+            callers=callers,
+            seconds=self._effort.ack_s,
+            warm_up_s=self._effort.warm_up_s,
+            expected=contender.accepted if kind == "requests" else OK,
+        )
+        cpu_s = contender.server.cpu_s()
+        result = self._callers.carry_out(plan)
+        cpu_s = contender.server.cpu_s() - cpu_s
+        self._acked[contender.name, kind] += result.acked
+        for what, number in result.wrong.items():
+            self._wrong[f"{contender.name}, {kind}: {what}"] += number
+        self._settle()
+        return {
+            "per_second": result.per_second,
+            "p50_ms": result.p50_ms,
+            "p95_ms": result.p95_ms,
+            "p99_ms": result.p99_ms,
+            "server_cpu_ms": cpu_s * 1000 / max(result.acked, 1),
+            "client_cpu": result.client_cpu,
+        }
+
+    def _settle(self) -> None:
+        """Let the projections finish what this turn caused, or the next one would pay for it."""
+        dsn = next(one.dsn for one in self._contenders if one.name == "service")
+        assert dsn is not None
+        with connect(dsn, application_name="benchmark") as connection:
+
+            def settled() -> bool:
+                row = connection.execute(_SETTLED, [list(INVOICE_TOPICS)]).fetchone()
+                return row is not None and bool(row[0])
+
+            if not wait_until(settled, timeout_s=_SETTLE_TIMEOUT_S):
+                raise RuntimeError("the projections do not catch up")
+
+    def compare(self, report: Report) -> dict[str, object]:
+        """Count what is recorded; what was acknowledged and is not there is a failure."""
+        found: dict[str, object] = {}
+        for contender in self._contenders:
+            if contender.dsn is None:
+                continue
+            for kind in KINDS:
+                acked, recorded = self._acked[contender.name, kind], contender.recorded(kind)
+                found[f"{contender.name}_{kind}"] = {"acked": acked, "recorded": recorded}
+                if acked != recorded:
+                    report.fail(f"{contender.name}: {acked} {kind} acked, {recorded} recorded")
+        for what, number in self._wrong.items():
+            report.fail(f"{what}: {number} times")
+        return found
+
+
+def _summary(rounds: Mapping[str, list[Figures]]) -> str:
+    """Say the medians in one line."""
+    rates = {name: medians(figures)["per_second"] for name, figures in rounds.items()}
+    return ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+
+
+def _compared(rounds: dict[str, list[Figures]]) -> dict[str, object]:
+    rates = {name: [one["per_second"] for one in figures] for name, figures in rounds.items()}
+    return {name: medians(figures) for name, figures in rounds.items()} | {
+        "ratio_to_noop": ratio(rates["service"], rates["noop"]),
+        "ratio_to_eventsourcing": ratio(rates["service"], rates["eventsourcing"]),
+    }

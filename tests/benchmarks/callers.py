@@ -1,0 +1,34 @@
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import Self
+
+from tests.benchmarks.load import Plan, Result
+
+
+class Callers:
+    """The process that sends."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.load"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=60)
+
+    def carry_out(self, plan: Plan) -> Result:
+        """Let it send, and wait until all answers are there."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asdict(plan)) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the callers' process ended")
+        return Result(**json.loads(line))

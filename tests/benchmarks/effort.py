@@ -1,0 +1,23 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+from typing import Final
+
+CALLERS: Final = (1, 8, 32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """Rounds and their length; what is compared takes turns in each round."""
+
+    rounds: int
+    ack_s: float
+    warm_up_s: float
+    append_s: float
+    invoices: int
+    lag_s: float
+    processes: int = 1
+
+
+FULL: Final = Effort(rounds=3, ack_s=1.5, warm_up_s=0.4, append_s=1.0, invoices=10_000, lag_s=8)
+QUICK: Final = Effort(rounds=1, ack_s=0.5, warm_up_s=0.2, append_s=0.3, invoices=1_500, lag_s=2)

@@ -1,0 +1,113 @@
+"""Events per second of a rebuild of the invoices, beside reading and decoding them alone."""
+
+import asyncio
+import time
+from typing import Final
+
+import uvloop
+
+from domain.events import INVOICE_TOPICS
+from eventlog.codec import Codec
+from eventlog.database import connect
+from eventlog.log import Log
+from projections.rebuild import rebuild
+from service.embedded.process import wait_until
+from tests.benchmarks.effort import Effort
+from tests.benchmarks.figures import Figures, medians, ratio, rounded
+from tests.benchmarks.report import Report, say
+from tests.benchmarks.stage import Stage
+from tests.projections.books import append, paid_invoices
+
+_INVOICES_AN_APPEND: Final = 100
+_APPENDS_AT_ONCE: Final = 4
+_READ_AT_ONCE: Final = 5_000
+_FOLLOW_TIMEOUT_S: Final = 300
+_POSITION: Final = "SELECT position FROM read.positions WHERE projection = 'invoices'"
+
+
+def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
+    """Fill a log, let the projections follow it, then rebuild beside them, round by round."""
+    dsn = stage.database("rebuild")
+    events, filling_s = uvloop.run(_fill(dsn, invoices=effort.invoices))
+    say(f"rebuild: {events} events in the log, appended at {events / filling_s:,.0f} per second")
+    with stage.running("projections", environment={"BILLHOOK_DATABASE_URL": dsn}):
+        following = _follow(dsn, head=events)
+        rounds = [_round(dsn, events=events, report=report) for _ in range(effort.rounds)]
+    _check_rows(dsn, invoices=effort.invoices, report=report)
+    rebuilt = [one["events_per_second"] for one in rounds]
+    decoded = [one["decoded_per_second"] for one in rounds]
+    found: dict[str, object] = {
+        "events": events,
+        "appended_in_batches_per_second": rounded(events / filling_s),
+        "followed_per_second": rounded(following),
+        **medians(rounds),
+        "ratio_to_decoding": ratio(rebuilt, decoded),
+    }
+    say(f"rebuild: {found}")
+    return found
+
+
+async def _fill(dsn: str, *, invoices: int) -> tuple[int, float]:
+    """Append invoices that are requested, issued, paid and confirmed; events and time it took."""
+    batches = [
+        paid_invoices(min(_INVOICES_AN_APPEND, invoices - start))
+        for start in range(0, invoices, _INVOICES_AN_APPEND)
+    ]
+    log = await Log.open_async(dsn)
+    started_s = time.perf_counter()
+    for start in range(0, len(batches), _APPENDS_AT_ONCE):
+        some = batches[start : start + _APPENDS_AT_ONCE]
+        await asyncio.gather(*(append(log, *batch) for batch in some))
+    taken_s = time.perf_counter() - started_s
+    head = await log.head_async()
+    await log.close_async()
+    return head, taken_s
+
+
+def _follow(dsn: str, *, head: int) -> float:
+    """Wait until the followers have all; events per second from their first commit on."""
+    with connect(dsn, application_name="benchmark") as connection:
+
+        def position() -> int:
+            row = connection.execute(_POSITION).fetchone()
+            return 0 if row is None else int(row[0])
+
+        wait_until(lambda: position() > 0, timeout_s=_FOLLOW_TIMEOUT_S)
+        first, started_s = position(), time.perf_counter()
+        if not wait_until(lambda: position() >= head, timeout_s=_FOLLOW_TIMEOUT_S):
+            raise RuntimeError("the projections do not catch up")
+        return (head - first) / (time.perf_counter() - started_s)
+
+
+def _round(dsn: str, *, events: int, report: Report) -> Figures:
+    decoding_s = _decode_all(dsn)
+    done = rebuild(dsn, "invoices", keep_old_for_s=0)
+    if done.differing:
+        report.fail(f"rebuild: {done.differing} rows differ from those that were followed")
+    return {
+        "events_per_second": events / done.seconds,
+        "filling_events_per_second": events / done.filling_s,
+        "decoded_per_second": events / decoding_s,
+    }
+
+
+def _decode_all(dsn: str) -> float:
+    """Read and decode every event, and do nothing with it; the seconds it takes."""
+    codec, position = Codec(), 0
+    log = Log.open(dsn)
+    log.head()  # connects
+    started_s = time.perf_counter()
+    while recorded := log.read(position, _READ_AT_ONCE, INVOICE_TOPICS):
+        for event in recorded:
+            codec.decode(event)
+        position = recorded[-1].position
+    taken_s = time.perf_counter() - started_s
+    log.close()
+    return taken_s
+
+
+def _check_rows(dsn: str, *, invoices: int, report: Report) -> None:
+    with connect(dsn, application_name="benchmark") as connection:
+        row = connection.execute("SELECT count(*) FROM read.invoices").fetchone()
+    if row is None or row[0] != invoices:
+        report.fail(f"rebuild: {invoices} invoices in the log, rows: {row}")

@@ -1,0 +1,22 @@
+"""What a run says: progress to people on standard error, figures as JSON on standard output."""
+
+import sys
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Report:
+    """What was found to be wrong. Figures of a run with failures are worth nothing."""
+
+    failures: list[str] = field(default_factory=list)
+
+    def fail(self, what: str) -> None:
+        """Keep what is wrong, and say it at once."""
+        self.failures.append(what)
+        say(f"FAILURE: {what}")
+
+
+def say(text: str) -> None:
+    """Tell who waits."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
