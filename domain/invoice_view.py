@@ -72,6 +72,7 @@ class InvoiceView:
     failure: dict[str, str | None] | None = None
     body: str | None = None
     as_of: int = 0
+    payment_as_of: int = 0
     facts: list[int] = field(default_factory=list)
     paid_elsewhere: dict[str, int] = field(default_factory=dict)
     steps: dict[str, StepRecord] = field(default_factory=dict)
@@ -183,6 +184,8 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.settling = False
         case e.ProviderStateConfirmed():
             view.as_of = max(view.as_of, event.as_of)
+            if event.source != "webhook":  # webhooks say nothing of the payment
+                view.payment_as_of = max(view.payment_as_of, event.as_of)
         case e.UnexpectedPayment():
             view.paid_elsewhere[event.provider_object_id] = event.amount_minor
             view.amount_overpaid_minor = sum(view.paid_elsewhere.values())
@@ -199,6 +202,7 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
 
 def _take_provider_state(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - every event with as_of
     view.as_of = max(view.as_of, event.as_of)
+    view.payment_as_of = max(view.payment_as_of, event.as_of)
     view.facts = list(event.facts)
     view.body = event.body or view.body
     view.gave_up = None

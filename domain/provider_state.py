@@ -60,17 +60,23 @@ def age_of(view: InvoiceView, invoice: ProviderInvoice, *, source: str) -> Age:
     if facts == view.facts:
         return Age.SAME
     grown = _age_by_growth(view.facts[:_GROWING], facts[:_GROWING])
-    return grown or _age_by_time(view.as_of, invoice.as_of, asked=source != "webhook")
+    same_growth = facts[:_GROWING] == view.facts[:_GROWING]
+    known = view.payment_as_of if same_growth else view.as_of
+    return grown or _age_by_time(known, invoice.as_of, asked=source != "webhook")
 
 
 def _age_by_announcement(view: InvoiceView, invoice: ProviderInvoice) -> Age:
-    """Judge an event about an attempt: an invoice counts automatic attempts, not a customer's."""
+    """Judge an event about an attempt: an invoice counts automatic attempts, not a customer's.
+
+    What counts is when we last heard of the payment: events that do not speak of it, however new,
+    do not make an announcement old.
+    """
     if invoice.announces is None:
         return Age.SAME
-    if invoice.as_of < view.as_of:
+    if invoice.as_of < view.payment_as_of:
         return Age.OLDER
     known = _PAYMENT_RANK[invoice.announces] == view.facts[_GROWING]
-    return Age.SAME if known and invoice.as_of == view.as_of else Age.UNCLEAR
+    return Age.SAME if known and invoice.as_of == view.payment_as_of else Age.UNCLEAR
 
 
 def _age_by_growth(known: list[int], seen: list[int]) -> Age | None:

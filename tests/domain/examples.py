@@ -14,6 +14,7 @@ TENANT_ID: Final = UUID("bbbbbbbb-0000-4000-8000-000000000002")
 CONNECTION_ID: Final = UUID("cccccccc-0000-4000-8000-000000000003")
 KEY_ID: Final = UUID("dddddddd-0000-4000-8000-000000000004")
 REFUND_ID: Final = UUID("eeeeeeee-0000-4000-8000-000000000005")
+NEW_KEY_ID: Final = UUID("ffffffff-0000-4000-8000-000000000006")
 INVOICE_ID: Final = UUID("11111111-1111-4111-8111-111111111111")
 TOTAL: Final = 1999
 HOSTED_URL: Final = "https://pay.example/in_1"
@@ -83,6 +84,7 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "expected_total_minor": TOTAL,
         "off_session": True,
         "request_hash": "4a5h",
+        "flow": "charge",
     },
     e.InvoiceImported: {
         **_OWNER,
@@ -205,6 +207,8 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "name": "server",
     },
     app.ApiKeyRevoked: {"key_id": KEY_ID},
+    app.ApiKeyReplaced: {"key_id": KEY_ID, "new_key_id": NEW_KEY_ID, "expires_at": 1_767_312_000},
+    app.AppSettingsChanged: {"changes": {"time_zone": "Europe/Vienna"}},
     connection.ConnectionCreated: {
         "app_id": APP_ID,
         "connection_id": CONNECTION_ID,
@@ -218,6 +222,7 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "connection_id": CONNECTION_ID,
         **_SEALED,
     },
+    connection.ConnectionDeleted: {"app_id": APP_ID, "connection_id": CONNECTION_ID},
     provider_event.ProviderEventReceived: {
         **_OWNER,
         "provider_event_id": "evt_1",

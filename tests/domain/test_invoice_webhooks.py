@@ -175,6 +175,21 @@ def test_a_webhook_that_announces_nothing_new_confirms_an_open_invoice() -> None
     )
 
 
+def test_a_newer_event_that_is_silent_of_the_payment_does_not_make_an_announcement_old() -> None:
+    refused = snapshot(attempt_count=1, as_of=104, announces="failed")
+    (
+        _given(ISSUED, ACTION)
+        .when(delivered(snapshot(attempt_count=1, as_of=105)))
+        .answering(Effect.CONFIRMED)
+        .when(delivered(refused, event_type="invoice.payment_failed"))
+        .then()
+        .answering(Effect.FETCH)
+        .when(answered(attempt("failed", as_of=104)))
+        .then(happened(e.PaymentFailed))
+        .showing(status=status.FAILED)
+    )
+
+
 def test_the_fetch_that_was_needed_has_the_last_word() -> None:
     announced = snapshot(attempt_count=1, as_of=200, announces="failed")
     (

@@ -17,7 +17,7 @@ _ASKED = ("answer", "reconciliation", "import")
 
 def _knowing(facts: list[int], *, as_of: int = 100) -> InvoiceView:
     view = Given(Invoice, happened(e.InvoiceRequested)).root.view
-    return replace(view, facts=facts, as_of=as_of)
+    return replace(view, facts=facts, as_of=as_of, payment_as_of=as_of)
 
 
 @pytest.mark.parametrize(
