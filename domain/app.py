@@ -8,9 +8,10 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from domain.app_settings import AppSettings
 from domain.base import Fact, Root
-from domain.commands import ChangeApp, CreateApp, CreateKey, RevokeKey
-from domain.errors import NotFound
+from domain.commands import ChangeApp, CreateApp, CreateKey, RevokeKey, RotateKey
+from domain.errors import Contradiction, NotFound
 
 
 class AppEvent(Fact):
@@ -38,6 +39,13 @@ class AppChanged(AppEvent):
     default_connections: dict[str, str] | None
 
 
+class AppSettingsChanged(AppEvent):
+    """Settings have new values: `changes` by their names in AppSettings, or `slug`."""
+
+    TOPIC: ClassVar[str] = "app.settings_changed"
+    changes: dict[str, Any]
+
+
 class ApiKeyCreated(AppEvent):
     """A key opens the app: `kind` is read, write or admin."""
 
@@ -56,6 +64,15 @@ class ApiKeyRevoked(AppEvent):
     key_id: UUID
 
 
+class ApiKeyReplaced(AppEvent):
+    """Another key has taken a key's place; until `expires_at` (epoch seconds) both open the app."""
+
+    TOPIC: ClassVar[str] = "app.api_key_replaced"
+    key_id: UUID
+    new_key_id: UUID
+    expires_at: int
+
+
 class App(Root):
     """An app with its keys and default connections (`<provider>` → connection's name)."""
 
@@ -68,11 +85,20 @@ class App(Root):
     enabled: bool
     default_connections: dict[str, str]
     keys: dict[UUID, str]
+    replaced: dict[UUID, int]
+    stored_settings: dict[str, Any]
 
     def __init__(self) -> None:
         self.enabled = True
         self.default_connections = {}
         self.keys = {}
+        self.replaced = {}
+        self.stored_settings = {}
+
+    @property
+    def settings(self) -> AppSettings:
+        """Give what the app has set, and the defaults of the rest."""
+        return AppSettings.of(self.stored_settings)
 
     @classmethod
     def create(cls, command: CreateApp, *, at: datetime) -> App:
@@ -87,10 +113,8 @@ class App(Root):
         )
 
     def change(self, command: ChangeApp, *, at: datetime) -> None:
-        """Change settings; nothing new leaves no event."""
-        defaults = command.default_connections
-        if defaults is not None:
-            defaults = self.default_connections | defaults
+        """Change what is given; nothing new leaves no event."""
+        defaults = self._defaults_after(command)
         changes = {
             "name": None if command.name == self.name else command.name,
             "enabled": None if command.enabled == self.enabled else command.enabled,
@@ -98,6 +122,20 @@ class App(Root):
         }
         if any(value is not None for value in changes.values()):
             self.remember(AppChanged, at=at, by=command.by, **changes)
+        known = {"slug": self.slug} | self.stored_settings
+        settings = {
+            name: value
+            for name, value in command.settings.items()
+            if name not in known or known[name] != value
+        }
+        if settings:
+            self.remember(AppSettingsChanged, at=at, by=command.by, changes=settings)
+
+    def _defaults_after(self, command: ChangeApp) -> dict[str, str] | None:
+        if command.default_connections is None:
+            return None
+        wanted = {**self.default_connections, **command.default_connections}
+        return {slot: name for slot, name in wanted.items() if name is not None}
 
     def add_key(self, command: CreateKey, *, at: datetime) -> None:
         """Give a key; the same key id twice is silent."""
@@ -121,6 +159,28 @@ class App(Root):
         if self.keys[command.key_id] != "revoked":
             self.remember(ApiKeyRevoked, at=at, by=command.by, key_id=command.key_id)
 
+    def rotate_key(self, command: RotateKey, *, at: datetime) -> None:
+        """Give a key of the same kind in the place of one that ends soon; the same twice is silent.
+
+        Raises NotFound, Contradiction for a key that was revoked or has been replaced already.
+        """
+        if command.new_key.key_id in self.keys:
+            return
+        kind = self.keys.get(command.key_id)
+        if kind is None:
+            raise NotFound(kind="key", id=command.key_id)
+        if kind == "revoked" or command.key_id in self.replaced:
+            raise Contradiction(what="key", id=command.key_id)
+        self.add_key(command.new_key, at=at)
+        self.remember(
+            ApiKeyReplaced,
+            at=at,
+            by=command.by,
+            key_id=command.key_id,
+            new_key_id=command.new_key.key_id,
+            expires_at=command.expires_at,
+        )
+
     def take_in(self, event: AppEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
@@ -135,3 +195,9 @@ class App(Root):
                 self.keys[event.key_id] = event.kind
             case ApiKeyRevoked():
                 self.keys[event.key_id] = "revoked"
+            case ApiKeyReplaced():
+                self.replaced[event.key_id] = event.expires_at
+            case AppSettingsChanged():
+                changes = dict(event.changes)
+                self.slug = changes.pop("slug", self.slug)
+                self.stored_settings = self.stored_settings | changes

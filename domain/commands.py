@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -16,11 +17,14 @@ class RequestInvoice:
     """Ask for an invoice (seed 002).
 
     `lines`: 1..250 of {name, quantity, price, amount_minor, currency}; price or amount is None.
+    A draft's lines may leave the currency to the provider. `customer`: the provider's, where the
+    request names one instead of a tenant. `on_the_spot`: it is charged now or refused, so a method
+    must be there, and what the caller is shown is the payment itself.
     """
 
     invoice_id: UUID
     app_id: UUID
-    tenant_id: UUID
+    tenant_id: UUID | None
     provider: Provider
     connection: str
     connection_id: UUID
@@ -38,6 +42,8 @@ class RequestInvoice:
     expected_total_minor: int | None = None
     off_session: bool = True
     flow: Literal["charge", "draft", "gather"] = "charge"
+    on_the_spot: bool = False
+    customer: str | None = None
     request_hash: str
     by: str
 
@@ -54,12 +60,17 @@ class CreateApp:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeApp:
-    """Change what is given; None leaves it."""
+    """Change what is given; None leaves it.
+
+    `default_connections`: the slots named in it change, a slot with None is emptied.
+    `settings`: new values by their names in AppSettings, or `slug`.
+    """
 
     app_id: UUID
     name: str | None = None
     enabled: bool | None = None
-    default_connections: dict[str, str] | None = None
+    default_connections: Mapping[str, str | None] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
     by: str
 
 
@@ -82,6 +93,26 @@ class RevokeKey:
 
     app_id: UUID
     key_id: UUID
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotateKey:
+    """Put a new key, of the same kind, in the place of one that ends at `expires_at` (epoch s)."""
+
+    app_id: UUID
+    key_id: UUID
+    new_key: CreateKey
+    expires_at: int
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteConnection:
+    """Take a connection out of use for what will be asked."""
+
+    app_id: UUID
+    name: str
     by: str
 
 

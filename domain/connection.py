@@ -10,7 +10,7 @@ from eventsourcing.domain import Aggregate
 
 from domain import ids
 from domain.base import Fact, Root
-from domain.commands import SetConnection
+from domain.commands import DeleteConnection, SetConnection
 from domain.errors import Contradiction
 
 
@@ -52,6 +52,14 @@ class ConnectionChanged(ConnectionEvent):
     redirect_url: str | None
 
 
+class ConnectionDeleted(ConnectionEvent):
+    """Nothing new is asked through the connection; what was asked before goes on."""
+
+    TOPIC: ClassVar[str] = "connection.deleted"
+    app_id: UUID
+    connection_id: UUID
+
+
 class Connection(Root):
     """Credentials under a name; provider and mode never change. Secrets are sealed."""
 
@@ -67,9 +75,11 @@ class Connection(Root):
     sealed_key: str
     sealed_webhook_secrets: list[str]
     redirect_url: str | None
+    deleted: bool
 
     def __init__(self) -> None:
-        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+        """Take nothing but this: the first fact says the rest."""
+        self.deleted = False
 
     @classmethod
     def create(cls, command: SetConnection, *, connection_id: UUID, at: datetime) -> Connection:
@@ -106,6 +116,17 @@ class Connection(Root):
             redirect_url=command.redirect_url,
         )
 
+    def delete(self, command: DeleteConnection, *, at: datetime) -> None:
+        """Take it out of use; twice is silent. `change` takes it into use again."""
+        if not self.deleted:
+            self.remember(
+                ConnectionDeleted,
+                at=at,
+                by=command.by,
+                app_id=self.app_id,
+                connection_id=self.connection_id,
+            )
+
     def take_in(self, event: ConnectionEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
@@ -115,6 +136,9 @@ class Connection(Root):
                 self._take_secrets(event)
             case ConnectionChanged():
                 self._take_secrets(event)
+                self.deleted = False
+            case ConnectionDeleted():
+                self.deleted = True
 
     def _take_secrets(self, event: ConnectionCreated | ConnectionChanged) -> None:
         self.sealed_key = event.sealed_key

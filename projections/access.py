@@ -1,10 +1,18 @@
 """Apps, their keys and their connections: who may call, and with which credentials we charge."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
-from domain.app import ApiKeyCreated, ApiKeyRevoked, AppChanged, AppCreated
-from domain.connection import ConnectionChanged, ConnectionCreated
+from domain.app import (
+    ApiKeyCreated,
+    ApiKeyReplaced,
+    ApiKeyRevoked,
+    AppChanged,
+    AppCreated,
+    AppSettingsChanged,
+)
+from domain.connection import ConnectionChanged, ConnectionCreated, ConnectionDeleted
 from domain.events import ACCESS_TOPICS
 from eventlog.codec import Codec
 from eventlog.follower import Cursor, Handle
@@ -17,7 +25,7 @@ TOPICS: Final = ACCESS_TOPICS
 APPS: Final = Table(
     "apps",
     key=("app_id",),
-    columns=("app_id", "name", "slug", "enabled", "default_connections", "position"),
+    columns=("app_id", "name", "slug", "enabled", "default_connections", "position", "settings"),
 )
 API_KEYS: Final = Table(
     "api_keys",
@@ -32,6 +40,8 @@ API_KEYS: Final = Table(
         "created_at",
         "revoked_at",
         "position",
+        "expires_at",
+        "replaced_by",
     ),
 )
 CONNECTIONS: Final = Table(
@@ -47,6 +57,7 @@ CONNECTIONS: Final = Table(
         "sealed_webhook_secrets",
         "redirect_url",
         "position",
+        "deleted_at",
     ),
 )
 
@@ -78,9 +89,19 @@ class _Access:
 
     async def load(self, cursor: Cursor, events: Sequence[object], *, schema: str) -> None:
         """Read what the events change of what is there."""
-        apps = [(e.originator_id,) for e in events if isinstance(e, AppChanged)]
-        keys = [(e.originator_id, e.key_id) for e in events if isinstance(e, ApiKeyRevoked)]
-        changed = [(e.connection_id,) for e in events if isinstance(e, ConnectionChanged)]
+        apps = [
+            (e.originator_id,) for e in events if isinstance(e, AppChanged | AppSettingsChanged)
+        ]
+        keys = [
+            (e.originator_id, e.key_id)
+            for e in events
+            if isinstance(e, ApiKeyRevoked | ApiKeyReplaced)
+        ]
+        changed = [
+            (e.connection_id,)
+            for e in events
+            if isinstance(e, ConnectionChanged | ConnectionDeleted)
+        ]
         self.apps = await load(cursor, APPS, apps, schema=schema)
         self.keys = await load(cursor, API_KEYS, keys, schema=schema)
         self.connections = await load(cursor, CONNECTIONS, changed, schema=schema)
@@ -88,13 +109,28 @@ class _Access:
     def take(self, event: object, *, position: int) -> None:
         """Take one event in."""
         match event:
-            case AppCreated() | AppChanged():
-                self._take_app(event, position=position)
+            case AppCreated():
+                self.apps[(event.originator_id,)] = _app(event, position=position)
+            case AppChanged():
+                self._change_app(event, position=position)
+            case AppSettingsChanged():
+                self._change_settings(event, position=position)
             case ApiKeyCreated():
                 self.keys[event.originator_id, event.key_id] = _key(event, position=position)
             case ApiKeyRevoked():
                 key = self.keys[event.originator_id, event.key_id]
                 key |= {"revoked_at": event.timestamp, "position": position}
+            case ApiKeyReplaced():
+                self.keys[event.originator_id, event.key_id] |= {
+                    "expires_at": datetime.fromtimestamp(event.expires_at, UTC),
+                    "replaced_by": event.new_key_id,
+                    "position": position,
+                }
+            case _:
+                self._take_connection(event, position=position)
+
+    def _take_connection(self, event: object, *, position: int) -> None:
+        match event:
             case ConnectionCreated():
                 self.connections[(event.connection_id,)] = _connection(event, position=position)
             case ConnectionChanged():
@@ -103,21 +139,17 @@ class _Access:
                     "sealed_webhook_secrets": event.sealed_webhook_secrets,
                     "redirect_url": event.redirect_url,
                     "position": position,
+                    "deleted_at": None,
+                }
+            case ConnectionDeleted():
+                self.connections[(event.connection_id,)] |= {
+                    "deleted_at": event.timestamp,
+                    "position": position,
                 }
             case _:
                 raise AssertionError(f"{type(event).__name__} was not asked for")
 
-    def _take_app(self, event: AppCreated | AppChanged, *, position: int) -> None:
-        if isinstance(event, AppCreated):
-            self.apps[(event.originator_id,)] = {
-                "app_id": event.originator_id,
-                "name": event.name,
-                "slug": event.slug,
-                "enabled": True,
-                "default_connections": {},
-                "position": position,
-            }
-            return
+    def _change_app(self, event: AppChanged, *, position: int) -> None:
         changes = {
             "name": event.name,
             "enabled": event.enabled,
@@ -126,6 +158,24 @@ class _Access:
         app = self.apps[(event.originator_id,)]
         app |= {name: value for name, value in changes.items() if value is not None}
         app["position"] = position
+
+    def _change_settings(self, event: AppSettingsChanged, *, position: int) -> None:
+        app = self.apps[(event.originator_id,)]
+        changes = dict(event.changes)
+        app["slug"] = changes.pop("slug", app["slug"])
+        app |= {"settings": app["settings"] | changes, "position": position}
+
+
+def _app(event: AppCreated, *, position: int) -> dict[str, object]:
+    return {
+        "app_id": event.originator_id,
+        "name": event.name,
+        "slug": event.slug,
+        "enabled": True,
+        "default_connections": {},
+        "position": position,
+        "settings": {},
+    }
 
 
 def _key(event: ApiKeyCreated, *, position: int) -> dict[str, object]:
@@ -139,6 +189,8 @@ def _key(event: ApiKeyCreated, *, position: int) -> dict[str, object]:
         "created_at": event.timestamp,
         "revoked_at": None,
         "position": position,
+        "expires_at": None,
+        "replaced_by": None,
     }
 
 
@@ -153,4 +205,5 @@ def _connection(event: ConnectionCreated, *, position: int) -> dict[str, object]
         "sealed_webhook_secrets": event.sealed_webhook_secrets,
         "redirect_url": event.redirect_url,
         "position": position,
+        "deleted_at": None,
     }

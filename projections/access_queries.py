@@ -1,11 +1,13 @@
 """What readers may ask about apps, keys and connections."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.sql import SQL
 
+from domain.app_settings import AppSettings
 from projections.pool import ReadPool
 
 
@@ -17,6 +19,21 @@ class KeyRow:
     key_id: UUID
     kind: str
     revoked: bool
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class KeyDetails:
+    """What can be told of a key; never what would open anything."""
+
+    key_id: UUID
+    kind: str
+    prefix: str
+    name: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    replaced_by: UUID | None
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,7 @@ class AppRow:
     slug: str
     enabled: bool
     default_connections: dict[str, str]
+    settings: AppSettings = field(default_factory=AppSettings)
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +60,7 @@ class ConnectionRow:
     sealed_key: str
     sealed_webhook_secrets: list[str]
     redirect_url: str | None
+    deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,17 +73,34 @@ class AccessFreshness:
 
 # Two apps with one key are not told apart: the first to have it keeps it.
 _KEY: Final = SQL(
-    "SELECT app_id, key_id, kind, revoked_at IS NOT NULL AS revoked FROM read.api_keys"
+    "SELECT app_id, key_id, kind, revoked_at IS NOT NULL AS revoked, expires_at FROM read.api_keys"
     " WHERE key_sha256 = %s ORDER BY created_at, key_id LIMIT 1"
 )
-_APP: Final = SQL(
-    "SELECT app_id, name, slug, enabled, default_connections FROM read.apps WHERE app_id = %s"
+_KEYS: Final = SQL(
+    "SELECT key_id, kind, prefix, name, created_at, expires_at, replaced_by, revoked_at"
+    " FROM read.api_keys WHERE app_id = %s ORDER BY created_at DESC, key_id"
+)
+_APPS: Final = (
+    "SELECT app_id, name, slug, enabled, default_connections, settings FROM read.apps WHERE "
+)
+_APP: Final = SQL(_APPS + "app_id = %s")
+# More apps than these that share an issuer and an audience are not told apart.
+_APPS_OF_TOKENS: Final = SQL(
+    _APPS + "settings->>'token_issuer' = %s AND settings->>'token_audience' = %s"
+    " ORDER BY app_id LIMIT 50"
+)
+_ORIGIN: Final = SQL(
+    "SELECT FROM read.apps"
+    " WHERE settings->'allowed_origins' @> to_jsonb(%s::text) AND enabled LIMIT 1"
 )
 _CONNECTION: Final = (
     "SELECT app_id, connection_id, name, provider, mode, sealed_key, sealed_webhook_secrets,"
-    " redirect_url FROM read.connections "
+    " redirect_url, deleted_at IS NOT NULL AS deleted FROM read.connections "
 )
-_CONNECTION_BY_NAME: Final = SQL(_CONNECTION + "WHERE app_id = %s AND name = %s")
+_CONNECTION_BY_NAME: Final = SQL(
+    _CONNECTION + "WHERE app_id = %s AND name = %s AND deleted_at IS NULL"
+)
+_CONNECTIONS: Final = SQL(_CONNECTION + "WHERE app_id = %s AND deleted_at IS NULL ORDER BY name")
 _CONNECTION_BY_ID: Final = SQL(_CONNECTION + "WHERE connection_id = %s")
 _FRESHNESS: Final = SQL(
     "SELECT position, (SELECT coalesce(max(position), 0) FROM eventlog.events) AS head"
@@ -86,17 +122,34 @@ class AccessQueries:
     async def app(self, app_id: UUID) -> AppRow | None:
         """Find an app."""
         found = await self._pool.fetch(_APP, [app_id])
-        return AppRow(**found[0]) if found else None
+        return _app(found[0]) if found else None
+
+    async def apps_of_tokens(self, issuer: str, audience: str) -> list[AppRow]:
+        """Find the apps whose tokens say that they are by `issuer` and for `audience`."""
+        found = await self._pool.fetch(_APPS_OF_TOKENS, [issuer, audience])
+        return [_app(row) for row in found]
+
+    async def allows_origin(self, origin: str) -> bool:
+        """Tell whether any app lets a page of this origin call."""
+        return bool(await self._pool.fetch(_ORIGIN, [origin]))
+
+    async def keys(self, app_id: UUID) -> list[KeyDetails]:
+        """List an app's keys, the newest first."""
+        return [KeyDetails(**row) for row in await self._pool.fetch(_KEYS, [app_id])]
 
     async def connection_by_name(self, app_id: UUID, name: str) -> ConnectionRow | None:
-        """Find the connection that an app calls `name`."""
+        """Find the connection that an app calls `name`; one that is out of use is not found."""
         found = await self._pool.fetch(_CONNECTION_BY_NAME, [app_id, name])
         return ConnectionRow(**found[0]) if found else None
 
     async def connection_by_id(self, connection_id: UUID) -> ConnectionRow | None:
-        """Find the connection that a webhook's URL names."""
+        """Find the connection that a webhook's URL names, also one that is out of use."""
         found = await self._pool.fetch(_CONNECTION_BY_ID, [connection_id])
         return ConnectionRow(**found[0]) if found else None
+
+    async def connections(self, app_id: UUID) -> list[ConnectionRow]:
+        """List an app's connections by name."""
+        return [ConnectionRow(**row) for row in await self._pool.fetch(_CONNECTIONS, [app_id])]
 
     async def freshness(self) -> AccessFreshness:
         """Tell how far access is folded.
@@ -106,3 +159,7 @@ class AccessQueries:
         """
         found = await self._pool.fetch(_FRESHNESS)
         return AccessFreshness(**found[0])
+
+
+def _app(row: dict[str, Any]) -> AppRow:
+    return AppRow(**{**row, "settings": AppSettings.of(row["settings"])})
