@@ -159,10 +159,14 @@ class LineDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceDraft:
-    """What the provider needs to open an invoice; the same draft always, so that keys agree."""
+    """What the provider needs to open an invoice; the same draft always, so that keys agree.
+
+    `currency` None leaves it to the provider; `gather` takes the customer's pending items in.
+    """
 
     customer: str
-    currency: str
+    currency: str | None
+    gather: bool = False
     tax_rate_id: str | None
     payment_method: str | None
     footer: str | None
@@ -201,8 +205,20 @@ class PaymentGateway(Protocol):
     def pay_invoice(self, invoice_id: str, *, off_session: bool, key: str) -> ProviderInvoice:
         """Charge it now: the only call that moves money."""
 
+    def advance_draft(self, invoice_id: str, *, key: str) -> None:
+        """Let the provider finalise and charge the draft by itself; twice is harmless."""
+
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
         """Fetch an invoice together with its payment."""
+
+    def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch an invoice as `fetch_invoice`, and in `raw` its lines' prices in full."""
+
+    def find_document_url(self, invoice_id: str) -> str | None:
+        """Fetch a fresh link to the invoice as a document; None while there is none."""
+
+    def find_client_secret(self, payment_id: str) -> str | None:
+        """Fetch what lets a browser confirm a payment. Not to be stored or logged."""
 
     def find_invoices(
         self, *, customer: str, reference: str, created_after: int

@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from eventlog.database import connect_async, conninfo, pool
+from eventlog.database import connect, connect_async, conninfo, pool
 from eventlog.leader import LOST_CONNECTION, Connection, keep_trying
 from eventlog.listen import Listener
 from projections.errors import ReadModelUnavailable
@@ -101,7 +101,8 @@ class AskChannel:
 
     async def ask(self, ask: Ask, *, timeout_s: float) -> str:
         """Give the sealed answer. Raises TimeoutError, ReadModelUnavailable."""
-        answered = self._waiting[ask.id] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting[ask.id] = answered
         self._listen_once()
         try:
             async with asyncio.timeout(timeout_s):
@@ -193,11 +194,6 @@ class AskDesk:
         with self._session() as connection:
             connection.execute(_ANSWER, [sealed, ask_id])
 
-    def sweep(self) -> int:
-        """Delete what nobody waits for any more; returns how many there were."""
-        with self._session() as connection:
-            return connection.execute(_SWEEP).rowcount
-
     @contextmanager
     def _session(self) -> Iterator[psycopg.Connection[TupleRow]]:
         try:
@@ -205,3 +201,9 @@ class AskDesk:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise WorkUnavailable(str(error)) from error
+
+
+def sweep_asks(dsn: str) -> int:
+    """Delete what nobody waits for any more; returns how many there were."""
+    with connect(dsn, application_name="billhook asks") as connection:
+        return connection.execute(_SWEEP).rowcount

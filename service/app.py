@@ -24,10 +24,12 @@ from eventlog.tail import Tail
 from eventlog.vault import Vault
 from projections import health
 from projections.access_queries import AccessQueries
+from projections.asks import AskChannel
 from projections.pool import open_pool
 from projections.queries import InvoiceQueries
 from service.access_cache import AccessCache, stopped
 from service.answers import refusal
+from service.asks import Asks
 from service.context import Context
 from service.edge import Edge
 from service.errors import KNOWN, problem_of
@@ -88,6 +90,7 @@ async def _open(
         access=access,
         invoices=InvoiceQueries(pool),
         tenants=KnownTenants(log),
+        asks=await _asks(settings, stack, waits=waits),
         waits=waits,
         metrics=metrics,
         readiness=Readiness(
@@ -98,6 +101,14 @@ async def _open(
         ),
         now=lambda: datetime.now(UTC),
     )
+
+
+async def _asks(settings: Settings, stack: AsyncExitStack, *, waits: Waits) -> Asks:
+    channel = AskChannel(settings.database_url.get_secret_value())
+    await channel.open()
+    stack.push_async_callback(channel.close)
+    vault = Vault(settings.master_key_list())
+    return Asks(channel, vault=vault, waits=waits, timeout_s=settings.ask_timeout_s)
 
 
 def _secret_opener(settings: Settings) -> Callable[[str, str], str]:

@@ -11,6 +11,7 @@ from eventlog.log import Log
 from eventlog.tail import Tail
 from projections.queries import InvoiceQueries
 from service.access_cache import AccessCache
+from service.asks import Asks
 from service.metrics import Metrics
 from service.readiness import Readiness
 from service.settings import Settings
@@ -34,6 +35,7 @@ class Context:
     access: AccessCache
     invoices: InvoiceQueries
     tenants: KnownTenants
+    asks: Asks
     waits: Waits
     metrics: Metrics
     readiness: Readiness

@@ -11,6 +11,8 @@ Refusal
 ├── KeyReused             an idempotency key came with another request
 ├── WebhookRefused        a delivery that does not prove who sent it
 ├── AccessUnverified      keys cannot be checked now
+├── ProviderSilent        a provider, or the worker that asks it, did not answer in time
+├── ProviderUnavailable   a provider can't be asked now, or does not accept what we ask with
 └── ReadModelBehind       what the caller has seen is not folded yet
 """
 
@@ -98,6 +100,14 @@ class AccessUnverified(Refusal):
     """Keys have not been verified for too long: no stale yes."""
 
 
+class ProviderSilent(Refusal):
+    """What only the provider knows did not come in time."""
+
+
+class ProviderUnavailable(Refusal):
+    """What only the provider knows is not to be had now."""
+
+
 class ReadModelBehind(Refusal):
     """The read model did not reach the position in time."""
 
@@ -131,6 +141,12 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
     AccessUnverified: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
     ReadModelBehind: _Row(
         HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "minPosition: is not reached yet", 1
+    ),
+    ProviderSilent: _Row(
+        HTTPStatus.GATEWAY_TIMEOUT, "[E5040]", "The provider did not answer in time", 1
+    ),
+    ProviderUnavailable: _Row(
+        HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "The provider can't be asked now", 5
     ),
     LogUnavailable: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
     ReadModelUnavailable: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),

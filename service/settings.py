@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """How long a POST waits for its outcome when the caller does not say."""
     wait_max_s: float = Field(60, ge=0)
     min_position_wait_s: float = Field(5, ge=0)
+    ask_timeout_s: float = Field(5, gt=0, le=30)
+    """How long a provider's answer to a read is waited for."""
     body_limit_bytes: int = 256 * KIB
     webhook_body_limit_bytes: int = KIB * KIB
     signature_tolerance_s: int = 300

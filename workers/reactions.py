@@ -8,11 +8,12 @@ from domain import invoice_events as e
 from domain.base import Fact
 from domain.outcome import is_outcome
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
+from projections.asks import QUEUE as ASKS
 from projections.work import Close, Open
 
 REQUESTS: Final = "requests"
 EVENTS: Final = "events"
-QUEUES: Final = (REQUESTS, EVENTS)
+QUEUES: Final = (REQUESTS, EVENTS, ASKS)
 
 _ENDS: Final = (e.StepGaveUp, e.InvoiceVoided, e.MarkedUncollectible, e.PaymentCanceled)
 

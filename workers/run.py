@@ -16,8 +16,12 @@ from domain.gateway import GatewayError, GatewayMisconfigured, GatewayUnavailabl
 from domain.invoice import Invoice
 from domain.provider_event import ProviderEvent
 from eventlog.errors import LogUnavailable
+from eventlog.heartbeat import beat_until
+from projections.asks import ACTOR as ANSWER_ASK
+from projections.asks import QUEUE as ASKS
 from projections.work import Job, WorkUnavailable
 from workers.broker import open_broker
+from workers.jobs.answer_ask import answer_ask
 from workers.jobs.ask import apply_by_asking
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
@@ -47,6 +51,7 @@ class Jobs:
         self._by_actor: dict[str, Callable[[Job], None]] = {
             "settle_invoice": self._settle,
             "apply_by_asking": self._ask,
+            ANSWER_ASK: self._answer,
         }
 
     def run(self, job_id: int, sends: int) -> None:
@@ -134,6 +139,15 @@ class Jobs:
             now=utc_now,
         )
 
+    def _answer(self, job: Job) -> None:
+        runtime = self._runtime
+        answer_ask(
+            UUID(job.args["ask_id"]),
+            desk=runtime.asks,
+            vault=runtime.vault,
+            gateway_of=runtime.gateways.of,
+        )
+
 
 def _last_step(invoice: Invoice) -> str:
     steps = sorted(invoice.view.steps.values(), key=lambda step: step.started_at)
@@ -142,7 +156,8 @@ def _last_step(invoice: Invoice) -> str:
 
 def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
     """Let the queue's messages reach the jobs."""
-    for name, queue in (("settle_invoice", REQUESTS), ("apply_by_asking", EVENTS)):
+    queues = {"settle_invoice": REQUESTS, "apply_by_asking": EVENTS, ANSWER_ASK: ASKS}
+    for name, queue in queues.items():
         dramatiq.actor(broker=broker, actor_name=name, queue_name=queue)(jobs.run)
 
 
@@ -155,6 +170,6 @@ def run_workers(settings: Settings, stop: threading.Event) -> None:
             broker, worker_threads=settings.threads, worker_timeout=_IDLE_PICKUP_MS
         )
         worker.start()
-        stop.wait()
+        beat_until(stop, settings.heartbeat_file)
         worker.stop()
         broker.close()

@@ -11,6 +11,7 @@ from domain.billing import Billing
 from eventlog import persistence
 from eventlog.log import Log
 from eventlog.vault import Vault
+from projections.asks import AskDesk
 from projections.work import WorkTable
 from workers.gateways import Gateways
 from workers.settings import Settings
@@ -30,6 +31,8 @@ class Runtime:
     log: Log
     billing: Billing
     work: WorkTable
+    asks: AskDesk
+    vault: Vault
     gateways: Gateways
     max_tries: int
 
@@ -51,18 +54,21 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     log = Log.open(settings.database_url, application_name="billhook worker")
     work = WorkTable(settings.database_url, max_size=max(4, settings.threads // 2))
     work.open()
-    billing = open_billing(log)
+    asks = AskDesk(settings.database_url)
+    asks.open()
+    billing, vault = open_billing(log), open_vault(settings)
     try:
         yield Runtime(
             log=log,
             billing=billing,
             work=work,
-            gateways=Gateways(
-                billing, open_vault(settings), stripe_api_base=settings.stripe_api_base
-            ),
+            asks=asks,
+            vault=vault,
+            gateways=Gateways(billing, vault, stripe_api_base=settings.stripe_api_base),
             max_tries=settings.max_tries,
         )
     finally:
+        asks.close()
         work.close()
         persistence.register(_LOG_NAME, None)
         log.close()

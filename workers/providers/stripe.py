@@ -36,6 +36,7 @@ _CONFLICT: Final = 409
 _SERVER_FAULT: Final = 500
 # Four levels are Stripe's limit, and this is four.
 _WITH_PAYMENT: Final = ["payments.data.payment.payment_intent"]
+_WITH_PRICES: Final = ["data.pricing.price_details.price"]
 _METHOD_ID_PREFIXES: Final = ("pm_", "card_", "src_", "ba_")
 
 
@@ -131,6 +132,39 @@ class StripeGateway:
             lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": _WITH_PAYMENT})
         )
 
+    def find_document_url(self, invoice_id: str) -> str | None:
+        """Fetch a fresh link to the PDF, else to the hosted page; Stripe's links expire."""
+        invoice = _json(_ask(lambda: self._client.v1.invoices.retrieve(invoice_id)))
+        return invoice.get("invoice_pdf") or invoice.get("hosted_invoice_url")
+
+    def find_client_secret(self, payment_id: str) -> str | None:
+        """Fetch a PaymentIntent's secret. Stripe docs: retrieve a PaymentIntent."""
+        intent = _json(_ask(lambda: self._client.v1.payment_intents.retrieve(payment_id)))
+        return intent.get("client_secret")
+
+    def advance_draft(self, invoice_id: str, *, key: str) -> None:
+        """Have Stripe finalise and charge it. Stripe docs: update an invoice."""
+        _ask(
+            lambda: self._client.v1.invoices.update(
+                invoice_id, {"auto_advance": True}, {"idempotency_key": key}
+            )
+        )
+
+    def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch an invoice; the prices of its lines come with the lines' own list.
+
+        They lie too deep to be expanded in the invoice.
+        """
+        answer = _ask(
+            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": _WITH_PAYMENT})
+        )
+        data = _json(answer)
+        shown = len(data["lines"]["data"])
+        if shown:
+            params: Any = {"limit": shown, "expand": _WITH_PRICES}
+            data["lines"]["data"] = _json(self._list_page(invoice_id, params))["data"]
+        return objects.to_invoice(data, as_of=_asked_at(answer))
+
     def find_invoices(
         self, *, customer: str, reference: str, created_after: int
     ) -> list[ProviderInvoice]:
@@ -165,13 +199,16 @@ class StripeGateway:
 def _create_params(draft: InvoiceDraft) -> dict[str, Any]:
     params: dict[str, Any] = {
         "customer": draft.customer,
-        "currency": draft.currency,
         "auto_advance": False,
         "collection_method": "charge_automatically",
-        "pending_invoice_items_behavior": "exclude",
+        "pending_invoice_items_behavior": "include" if draft.gather else "exclude",
         "metadata": draft.metadata,
     }
-    optional = {"footer": draft.footer, "description": draft.description}
+    optional = {
+        "currency": draft.currency,
+        "footer": draft.footer,
+        "description": draft.description,
+    }
     params |= {name: value for name, value in optional.items() if value is not None}
     if draft.tax_rate_id is not None:
         params["default_tax_rates"] = [draft.tax_rate_id]
