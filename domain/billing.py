@@ -14,6 +14,7 @@ from domain import commands, ids
 from domain.app import App
 from domain.base import Root
 from domain.connection import Connection
+from domain.customer_slot import CustomerSlot
 from domain.errors import NotFound, StaleWrite
 from domain.gateway import ProviderInvoice
 from domain.invoice import Effect, Invoice
@@ -103,6 +104,31 @@ class Billing(Application[UUID]):
 
         self.change(Invoice, invoice_id, decide, bodies=bodies)
         return effect
+
+    def take_customer_slot(self, invoice: Invoice, customer: str, *, at: datetime) -> bool:
+        """Let an invoice be the only one that gathers a customer's items; False: another is."""
+        view, taken = invoice.view, False
+
+        def take(slot: CustomerSlot) -> None:
+            nonlocal taken
+            taken = slot.take(invoice.id, at=at)
+
+        def make() -> CustomerSlot:
+            made = CustomerSlot.make(
+                app_id=view.app_id, connection_id=view.connection_id, customer=customer, at=at
+            )
+            take(made)
+            return made
+
+        slot_id = ids.for_customer_slot(view.connection_id, customer)
+        self._make_or_change(CustomerSlot, slot_id, make, take)
+        return taken
+
+    def free_customer_slot(self, invoice: Invoice, customer: str, *, at: datetime) -> None:
+        """Let the next one gather."""
+        slot_id = ids.for_customer_slot(invoice.view.connection_id, customer)
+        if self.find(CustomerSlot, slot_id) is not None:
+            self.change(CustomerSlot, slot_id, lambda slot: slot.free(invoice.id, at=at))
 
     # What all of the above share.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain import app, connection, invoice_events, provider_event, tenant
+from domain import app, connection, customer_slot, invoice_events, provider_event, tenant
 from domain.base import Fact
 from domain.invoice import Invoice
 
@@ -11,6 +11,7 @@ __all__ = ["AGGREGATES", "TOPICS", "topics_of"]
 AGGREGATES = (
     app.App,
     connection.Connection,
+    customer_slot.CustomerSlot,
     Invoice,
     provider_event.ProviderEvent,
     tenant.Tenant,

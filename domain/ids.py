@@ -32,6 +32,11 @@ def for_connection(app_id: UUID, name: str) -> UUID:
     return _derive("connection", app_id, name)
 
 
+def for_customer_slot(connection_id: UUID, customer: str) -> UUID:
+    """Name the slot in which a provider's customer has its pending items gathered."""
+    return _derive("customer_slot", connection_id, customer)
+
+
 def for_provider_object(app_id: UUID, connection_id: UUID, mode: str, object_id: str) -> UUID:
     """Name the invoice that a provider made by itself."""
     return _derive("provider_object", app_id, connection_id, mode, object_id)

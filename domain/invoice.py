@@ -96,6 +96,26 @@ class Invoice(Root):
                 customer=invoice.customer or "",
             )
 
+    def record_drafted(self, draft: ProviderInvoice, *, at: datetime, body: str) -> None:
+        """Remember that the draft stands complete; twice is silent."""
+        if self.view.status == status.REQUESTED:
+            self.remember(
+                e.InvoiceDrafted,
+                at=at,
+                by="worker",
+                provider_object_type="invoice",
+                provider_object_id=draft.id,
+                customer=draft.customer,
+                currency=draft.currency,
+                total_minor=draft.total_minor,
+                tax_minor=draft.tax_minor,
+                lines=issued_lines(draft, self.view),
+                source="answer",
+                as_of=draft.as_of,
+                facts=facts_of(draft),
+                body=body,
+            )
+
     def reject(
         self,
         *,
@@ -161,6 +181,9 @@ class Invoice(Root):
         return self._judge_newer(invoice, word, charging=charging)
 
     def _judge_newer(self, invoice: ProviderInvoice, word: _Word, *, charging: bool) -> Effect:
+        if word.source == "webhook" and self.view.settling and self.view.request.get("on_the_spot"):
+            # The caller is shown the payment, which a webhook does not carry.
+            return Effect.DEFERRED if self.view.gave_up is None else Effect.FETCH
         if word.source == "webhook" and invoice.state in ("draft", "open", "deleted"):
             # While a step is running, its own answer says more than this snapshot does; and only
             # a fetch tells a refused attempt from one that needs the customer.

@@ -26,12 +26,13 @@ class InvoiceRequested(InvoiceEvent, Aggregate.Created):
     """A caller asked for an invoice; nothing has been sent to a provider.
 
     `flow` says how far to take it: `charge` it now, leave a `draft` that the provider finalises
-    and charges by itself, or `gather` the customer's pending items into a draft.
+    and charges by itself, or `gather` the customer's pending items into a draft. `on_the_spot`:
+    charged now or refused. `customer` is the provider's, where no tenant says who pays.
     """
 
     TOPIC: ClassVar[str] = "invoice.requested"
     app_id: UUID
-    tenant_id: UUID
+    tenant_id: UUID | None
     provider: str
     connection: str
     connection_id: UUID
@@ -50,6 +51,8 @@ class InvoiceRequested(InvoiceEvent, Aggregate.Created):
     off_session: bool
     request_hash: str
     flow: str = "charge"
+    on_the_spot: bool = False
+    customer: str | None = None
 
 
 class InvoiceImported(InvoiceEvent, Aggregate.Created):
@@ -117,7 +120,7 @@ class InvoiceIssued(InvoiceEvent):
 
 
 class InvoiceDrafted(InvoiceEvent):
-    """A draft that the provider will finalise and charge by itself stands complete."""
+    """A draft stands complete; nothing more is done with it unless somebody asks."""
 
     TOPIC: ClassVar[str] = "invoice.drafted"
     provider_object_type: str

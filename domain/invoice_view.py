@@ -148,6 +148,7 @@ def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
         created_at=event.timestamp,
         updated_at=event.timestamp,
         user_id=event.user_id,
+        customer=event.customer,
         dialect=event.dialect,
         description=event.description,
         footer=event.footer,
@@ -161,6 +162,7 @@ def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
             "expected_total_minor": event.expected_total_minor,
             "off_session": event.off_session,
             "flow": event.flow,
+            "on_the_spot": event.on_the_spot,
         },
         request_hash=event.request_hash,
     )

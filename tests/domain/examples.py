@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from domain import app, connection, provider_event, tenant
+from domain import app, connection, customer_slot, provider_event, tenant
 from domain import invoice_events as e
 from domain.base import Fact
 
@@ -83,6 +83,9 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "redirect_url": None,
         "expected_total_minor": TOTAL,
         "off_session": True,
+        "flow": "charge",
+        "on_the_spot": False,
+        "customer": None,
         "request_hash": "4a5h",
         "flow": "charge",
     },
@@ -193,6 +196,13 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
 }
 
 _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+    customer_slot.CustomerSlotMade: {
+        "app_id": APP_ID,
+        "connection_id": CONNECTION_ID,
+        "customer": "cus_1",
+    },
+    customer_slot.CustomerSlotTaken: {"invoice_id": INVOICE_ID, "expires_at": 1767269100},
+    customer_slot.CustomerSlotFreed: {"invoice_id": INVOICE_ID},
     app.AppCreated: {"name": "Shop", "slug": "shop"},
     app.AppChanged: {
         "name": "Shop 2",

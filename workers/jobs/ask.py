@@ -28,7 +28,7 @@ def apply_by_asking(
     assert received.invoice_id is not None, "only events of known invoices are asked about"  # noqa: S101 - apply parks others
     by = f"webhook:{received.provider_event_id}"
     invoice = billing.get(Invoice, received.invoice_id)
-    if invoice.view.settling:
+    if invoice.view.settling and invoice.view.gave_up is None:
         effect = Effect.DEFERRED
     else:
         gateway = gateway_of(received.app_id, received.connection)

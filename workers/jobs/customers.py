@@ -14,7 +14,7 @@ from domain.billing import Billing
 from domain.gateway import GatewayRejected, PaymentGateway, ProviderCustomer
 from domain.invoice_view import InvoiceView
 from domain.tenant import Tenant
-from workers.jobs.refusals import Refused
+from workers.jobs.refusals import Refused, no_method
 
 
 class Bodies(Protocol):
@@ -35,13 +35,7 @@ class CustomerDesk:
 
     def customer_of(self, view: InvoiceView) -> ProviderCustomer:
         """Fetch the customer that pays this invoice; one that is gone is refused by name."""
-        if view.tenant_id is None:
-            raise Refused(code="tenant_unknown", message="The invoice has no tenant.")
-        aggregate_id = ids.for_tenant(view.app_id, view.tenant_id)
-        tenant = self.billing.get(Tenant, aggregate_id)
-        customer_id = tenant.customers.get(view.connection)
-        if customer_id is None:
-            customer_id = self._make(tenant, view)
+        customer_id = view.customer or self._tenants_customer(view)
         try:
             customer = self.gateway.find_customer(customer_id)
         except GatewayRejected as error:
@@ -53,6 +47,15 @@ class CustomerDesk:
                 path="tenantUuid",
             )
         return customer
+
+    def _tenants_customer(self, view: InvoiceView) -> str:
+        if view.tenant_id is None:
+            raise Refused(code="tenant_unknown", message="The invoice has no tenant.")
+        tenant = self.billing.get(Tenant, ids.for_tenant(view.app_id, view.tenant_id))
+        known = tenant.customers.get(view.connection)
+        if known is None and view.request["on_the_spot"] and not view.request["payment_method"]:
+            raise no_method()  # a customer that is made now would have none
+        return known or self._make(tenant, view)
 
     def _make(self, tenant: Tenant, view: InvoiceView) -> str:
         at = self.now()

@@ -67,6 +67,20 @@ def record(
     return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
 
 
+def record_draft(invoice: Invoice, answer: ProviderInvoice, desk: Desk) -> Invoice:
+    """Remember a draft that stands complete, or what the provider has made of it meanwhile."""
+    if answer.state != "draft":
+        return record(invoice, answer, desk, source="answer")
+    at = desk.now()
+    body = Body.of(answer.raw, invoice.view.tenant_id)
+    return desk.billing.change(
+        Invoice,
+        invoice.id,
+        lambda known: known.record_drafted(answer, at=at, body=body.sha256.hex()),
+        bodies=[body],
+    )
+
+
 def object_id(view: InvoiceView) -> str:
     """Name the provider's object; steps after the first have one."""
     assert view.provider_object_id is not None, "no provider object before its creation"  # noqa: S101 - STYLE: assert what must hold

@@ -12,42 +12,53 @@ from domain.gateway import (
     GatewayRejected,
     InvoiceDraft,
     LineDraft,
+    ProviderCustomer,
     ProviderInvoice,
 )
 from domain.invoice import Invoice
 from domain.invoice_view import InvoiceView
 from domain.money import chargeable_minor
 from workers.jobs.desk import Desk, object_id, start
-from workers.jobs.refusals import Refused, wrong_lines
+from workers.jobs.refusals import Refused, no_method, wrong_lines
 
 
-def open_and_fill(invoice: Invoice, desk: Desk) -> Invoice:
-    """Go on until the draft stands complete and its finalisation may start; raises Refused."""
+def open_and_fill(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
+    """Go on until the draft stands complete and step `then` may start; raises Refused."""
     try:
         if "create" not in invoice.view.steps:
             plan = _plan(invoice.view, desk)
             invoice = start(invoice, "create", desk, plan=plan)
         if invoice.view.provider_object_id is None:
-            invoice = _create(invoice, desk)
+            invoice = create(invoice, desk, then="lines")
         _add_lines(invoice, desk)
         _check_lines(invoice, desk)
     except GatewayRejected as error:
         raise Refused.from_gateway(error) from error
-    return start(invoice, "finalize", desk)
+    return start(invoice, then, desk)
 
 
-def _plan(view: InvoiceView, desk: Desk) -> dict[str, str]:
-    """Look up what the request leaves open, once: customer, currency, who pays with what."""
+def find_customer(view: InvoiceView, desk: Desk) -> ProviderCustomer:
+    """Fetch who pays; credentials that the provider refuses end the request. Raises Refused."""
     try:
-        customer = desk.customers.customer_of(view)
+        return desk.customers.customer_of(view)
     except GatewayMisconfigured as error:
         raise Refused(
             code="provider_credentials_refused",
             message=f"The provider refuses the credentials of connection {view.connection!r}.",
             path="connection",
         ) from error
-    currency = _currency(view, desk)
+
+
+def _plan(view: InvoiceView, desk: Desk) -> dict[str, str]:
+    """Look up what the request leaves open, once: customer, currency, who pays with what.
+
+    The currency of a draft's amounts is the provider's to say.
+    """
+    customer = find_customer(view, desk)
     method = view.request["payment_method"] or customer.default_method or ""
+    if view.request["on_the_spot"] and not method:
+        raise no_method()
+    currency = "" if view.request["flow"] == "draft" else _currency(view, desk)
     return {"customer": customer.id, "currency": currency, "method": method}
 
 
@@ -95,13 +106,15 @@ def _price_currency(price_id: str, index: int, desk: Desk) -> str:
     return price.currency
 
 
-def _create(invoice: Invoice, desk: Desk) -> Invoice:
+def create(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
+    """Open the draft and remember it, together with the step that comes next."""
     view, step = invoice.view, invoice.view.steps["create"]
     desk.alive()
     made = _made_before(invoice, desk) or desk.gateway.create_invoice(
         InvoiceDraft(
             customer=step.plan["customer"],
-            currency=step.plan["currency"],
+            currency=step.plan["currency"] or None,
+            gather=view.request["flow"] == "gather",
             tax_rate_id=view.request["tax_rate_id"],
             payment_method=view.request["payment_method"],
             footer=view.footer,
@@ -114,7 +127,7 @@ def _create(invoice: Invoice, desk: Desk) -> Invoice:
 
     def decide(known: Invoice) -> None:
         known.record_created(made, at=at)
-        known.start_step("lines", at=at)
+        known.start_step(then, at=at, plan={"currency": made.currency})
 
     return desk.billing.change(Invoice, invoice.id, decide)
 
@@ -136,20 +149,20 @@ def _metadata(view: InvoiceView) -> dict[str, str]:
 
 
 def _add_lines(invoice: Invoice, desk: Desk) -> None:
-    view = invoice.view
+    view, step = invoice.view, invoice.view.steps["lines"]
     wanted = _line_drafts(view)
     if desk.key_expired(invoice, "lines"):
         # Under an expired key the same lines would be added, and charged, a second time.
         present = {line.reference for line in desk.gateway.list_lines(object_id(view))}
         wanted = [line for line in wanted if line.reference not in present]
         if wanted:
-            invoice = start(invoice, "lines", desk, attempt=view.steps["lines"].attempt + 1)
+            invoice = start(invoice, "lines", desk, attempt=step.attempt + 1, plan=step.plan)
     if wanted:
         desk.alive()
         desk.gateway.add_lines(
             object_id(view),
             wanted,
-            currency=view.steps["create"].plan["currency"],
+            currency=step.plan["currency"],
             key=invoice.view.steps["lines"].key,
         )
 

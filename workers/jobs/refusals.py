@@ -59,6 +59,15 @@ class Refused(Exception):
         )
 
 
+def no_method() -> Refused:
+    """Say that nobody could be charged."""
+    return Refused(
+        code="payment_method_missing",
+        message="The customer has no payment method that could be charged.",
+        path="paymentMethod",
+    )
+
+
 _FIELDS = {
     "default_tax_rates": "taxRateId",
     "default_payment_method": "paymentMethod",

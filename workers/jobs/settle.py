@@ -13,6 +13,7 @@ from uuid import UUID
 from domain.gateway import GatewayRejected, GatewayUnavailable, ProviderInvoice, ProviderPayment
 from domain.invoice import Invoice
 from workers.jobs.desk import Desk, object_id, record, start
+from workers.jobs.drafting import gather_draft, leave_draft, trust_status
 from workers.jobs.opening import open_and_fill
 from workers.jobs.refusals import Refused
 
@@ -31,8 +32,18 @@ def settle_invoice(invoice_id: UUID, desk: Desk) -> None:
 def _take_steps(invoice: Invoice, desk: Desk) -> None:
     if "discard" in invoice.view.steps:
         raise Refused.from_plan(invoice.view.steps["discard"].plan)
+    match invoice.view.request["flow"]:
+        case "draft":
+            leave_draft(invoice, desk)
+        case "gather":
+            gather_draft(invoice, desk)
+        case _:
+            _charge_now(invoice, desk)
+
+
+def _charge_now(invoice: Invoice, desk: Desk) -> None:
     if "finalize" not in invoice.view.steps:
-        invoice = open_and_fill(invoice, desk)
+        invoice = open_and_fill(invoice, desk, then="finalize")
     if invoice.view.status == "requested":
         invoice = _finalize(invoice, desk)
     if invoice.view.settling:
@@ -45,19 +56,9 @@ def _finalize(invoice: Invoice, desk: Desk) -> Invoice:
     try:
         answer = desk.gateway.finalize_invoice(at_provider, key=invoice.view.steps["finalize"].key)
     except GatewayRejected as error:
-        answer = _trust_status(at_provider, desk, error)
+        answer = trust_status(at_provider, desk, error)
     has_method = invoice.view.steps["create"].plan["method"] != ""
     return record(invoice, answer, desk, source="answer", charging=has_method)
-
-
-def _trust_status(at_provider: str, desk: Desk, error: GatewayRejected) -> ProviderInvoice:
-    """Tell a second finalisation, which is refused but harmless, from a real refusal."""
-    if error.missing:
-        raise Refused.from_gateway(error) from error
-    answer = desk.gateway.fetch_invoice(at_provider)
-    if answer.state == "draft":
-        raise Refused.from_gateway(error) from error
-    return answer
 
 
 def _pay(invoice: Invoice, desk: Desk) -> None:
@@ -105,9 +106,13 @@ def _refused(answer: ProviderInvoice, error: GatewayRejected) -> ProviderPayment
 
 
 def _discard(invoice_id: UUID, desk: Desk, refusal: Refused) -> None:
-    """Leave nothing at the provider, then record why. The reason is kept first: we may die here."""
+    """Leave nothing at the provider, then record why. The reason is kept first: we may die here.
+
+    A draft that gathered is not deleted: its items are the customer's.
+    """
     invoice = desk.billing.get(Invoice, invoice_id)
-    if invoice.view.provider_object_id is not None:
+    gathers = invoice.view.request["flow"] == "gather"
+    if invoice.view.provider_object_id is not None and not gathers:
         invoice = start(invoice, "discard", desk, plan=refusal.to_plan())
         desk.gateway.delete_draft(object_id(invoice.view))
     at = desk.now()
