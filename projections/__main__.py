@@ -5,10 +5,12 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import uvloop
 
+from eventlog.heartbeat import beat
 from projections import logs
 from projections.errors import RebuildError
 from projections.rebuild import rebuild
@@ -46,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _follow(settings: Settings, _: argparse.Namespace) -> int:
-    uvloop.run(_until_stopped(Projections(settings.database_url)))
+    uvloop.run(_until_stopped(Projections(settings.database_url), settings.heartbeat_file))
     return 0
 
 
@@ -68,12 +70,12 @@ def _rebuild(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _until_stopped(projections: Projections) -> None:
+async def _until_stopped(projections: Projections, heartbeat_file: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await projections.run(stop)
+    await asyncio.gather(projections.run(stop), beat(heartbeat_file, stop=stop))
 
 
 if __name__ == "__main__":

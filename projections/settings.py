@@ -1,5 +1,6 @@
 """Settings of the projections' process: `BILLHOOK_*`. Read by `__main__` alone."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -13,4 +14,5 @@ class Settings(BaseSettings):
 
     database_url: str
     log_format: Literal["json", "console"] = "json"
+    heartbeat_file: Path | None = None
     keep_old_generation_s: float = Field(default=600, ge=0)

@@ -20,6 +20,7 @@ os.environ.setdefault("dramatiq_queue_prefetch", "100")
 import redis
 
 from domain import events as _topics  # noqa: F401 - importing registers every topic
+from eventlog.heartbeat import beat
 from eventlog.log import Log
 from workers import demo, logs, relay, schedule
 from workers.apply import apply_follower
@@ -73,7 +74,7 @@ async def until_signal(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run(settings, stop)
+    await asyncio.gather(run(settings, stop), beat(settings.heartbeat_file, stop=stop))
 
 
 async def run_apply(settings: Settings, stop: asyncio.Event) -> None:

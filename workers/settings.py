@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -22,6 +23,7 @@ class Settings(BaseSettings):
     in_flight_per_app: int = Field(default=64, ge=1)
     resend_after_s: float = Field(default=30.0, gt=0)
     body_life_days: int = Field(default=400, ge=30)
+    heartbeat_file: Path | None = None
     max_tries: int = Field(default=30, ge=1)
     public_url: str = "http://127.0.0.1:8000"
 

@@ -37,9 +37,17 @@ def test_processes_wait_for_the_migration_and_it_for_the_database() -> None:
         assert after["migrate"] == {"condition": "service_completed_successfully"}, name
 
 
-def test_servers_and_api_say_whether_they_are_well() -> None:
-    for name in ("postgres", "redis", "api"):
+def test_all_that_keeps_running_says_whether_it_is_well() -> None:
+    for name in COMPOSE["services"].keys() - {"migrate"}:
         assert COMPOSE["services"][name]["healthcheck"]["test"][0] == "CMD"
+
+
+def test_what_has_no_port_touches_the_file_that_its_check_looks_at() -> None:
+    for name in OURS - {"migrate", "api"}:
+        service = COMPOSE["services"][name]
+        *command, file = service["healthcheck"]["test"][1:]
+        assert command == ["python", "-m", "eventlog.heartbeat"]
+        assert service["environment"]["BILLHOOK_HEARTBEAT_FILE"] == file
 
 
 def test_the_image_does_not_run_as_root() -> None:
