@@ -55,6 +55,14 @@ class Vault:
         return MultiFernet([_context_key(key, context) for key in self._master_keys])
 
 
+def derived_keys(master_keys: Sequence[str], *, info: str) -> list[bytes]:
+    """Derive a key from each master key for one use. Raises VaultError."""
+    if not master_keys:
+        raise VaultError("no master key to derive from")
+    raws = [_decoded(key, nr=nr) for nr, key in enumerate(master_keys, start=1)]
+    return [_derived_key(raw, info=info.encode()) for raw in raws]
+
+
 def _decoded(key: str, *, nr: int) -> bytes:
     try:
         raw = base64.urlsafe_b64decode(key)
@@ -67,5 +75,9 @@ def _decoded(key: str, *, nr: int) -> bytes:
 
 def _context_key(master_key: bytes, context: str) -> Fernet:
     info = b"billhook vault " + context.encode()
+    return Fernet(base64.urlsafe_b64encode(_derived_key(master_key, info=info)))
+
+
+def _derived_key(master_key: bytes, *, info: bytes) -> bytes:
     kdf = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info)
-    return Fernet(base64.urlsafe_b64encode(kdf.derive(master_key)))
+    return kdf.derive(master_key)

@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from eventlog.leader import Leadership
+from projections.asks import sweep_asks
 from projections.retention import expire_bodies
 from projections.work import WorkTable
 from workers.settings import Settings
@@ -35,6 +36,7 @@ def tasks(settings: Settings, work: WorkTable) -> list[Task]:
     life = timedelta(days=settings.body_life_days)
     return [
         Task("watch_work", timedelta(minutes=1), lambda: watch_work(work)),
+        Task("sweep_asks", timedelta(minutes=1), lambda: sweep_asks(settings.database_url)),
         Task(
             "expire_bodies",
             timedelta(hours=1),
