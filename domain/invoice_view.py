@@ -60,6 +60,7 @@ class InvoiceView:
     period_start: datetime | None = None
     period_end: datetime | None = None
     due_at: datetime | None = None
+    issued_at: datetime | None = None
     paid_at: datetime | None = None
     description: str | None = None
     footer: str | None = None
@@ -218,6 +219,8 @@ def _take_issue(
     view.provider_object_id = event.provider_object_id
     view.currency = event.currency
     view.total_minor = event.total_minor
+    if not isinstance(event, e.InvoiceDrafted):
+        view.issued_at = view.issued_at or event.timestamp
     view.status = status.DRAFT if isinstance(event, e.InvoiceDrafted) else status.OPEN
     if isinstance(event, e.CheckoutOpened):
         view.next_action = {"type": "redirect", "url": event.url}
@@ -295,7 +298,9 @@ def _take_refund(
         case e.RefundRequested():
             entry |= {"status": "requested", "reason": event.reason}
         case e.RefundSucceeded():
+            refunded_at = _time(event.refunded_at) or event.timestamp
             entry |= {"status": "succeeded", "providerRefundId": event.provider_refund_id}
+            entry |= {"refundedAt": refunded_at.isoformat()}
         case e.RefundFailed():
             entry |= {"status": "failed", "code": event.code, "message": event.message}
     _merge(view.refunds, entry)

@@ -45,6 +45,7 @@ class ProviderEventApplied(ProviderEventFact):
     type: str
     provider_event_id: str
     effects: list[dict[str, str]]
+    app_id: UUID | None = None
 
 
 class ProviderEventParked(ProviderEventFact):
@@ -87,6 +88,7 @@ class ProviderEvent(Root):
                 type=self.received.type,
                 provider_event_id=self.received.provider_event_id,
                 effects=effects,
+                app_id=self.received.app_id,
             )
 
     def park(self, reason: str, *, retry: bool, at: datetime, by: str) -> None:

@@ -14,7 +14,15 @@ Json = dict[str, Any]
 _FIELDS = frozenset(field.name for field in fields(InvoiceView))
 _STEP_FIELDS = frozenset(field.name for field in fields(StepRecord))
 _IDS = ("id", "app_id", "tenant_id", "connection_id")
-_TIMES = ("created_at", "updated_at", "period_start", "period_end", "due_at", "paid_at")
+_TIMES = (
+    "created_at",
+    "updated_at",
+    "period_start",
+    "period_end",
+    "due_at",
+    "issued_at",
+    "paid_at",
+)
 
 
 def to_json(view: InvoiceView) -> bytes:

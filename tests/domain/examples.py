@@ -247,6 +247,7 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "type": "invoice.paid",
         "provider_event_id": "evt_1",
         "effects": [{"invoice": str(INVOICE_ID), "effect": "changed"}],
+        "app_id": APP_ID,
     },
     provider_event.ProviderEventParked: {
         "app_id": APP_ID,
