@@ -13,6 +13,7 @@ from eventsourcing.persistence import IntegrityError
 from domain import commands, ids
 from domain.app import App
 from domain.base import Root
+from domain.catalogue import Price, TaxRate
 from domain.connection import Connection
 from domain.customer_slot import CustomerSlot
 from domain.errors import NotFound, StaleWrite
@@ -79,6 +80,24 @@ class Billing(Application[UUID]):
             bodies=bodies,
         )
 
+    def set_price(self, command: commands.SetPrice, *, at: datetime) -> Price:
+        """Make a price or replace it."""
+        return self._make_or_change(
+            Price,
+            ids.for_price(command.app_id, command.price_id),
+            lambda: Price.create(command, at=at),
+            lambda known: known.change(command, at=at),
+        )
+
+    def set_tax_rate(self, command: commands.SetTaxRate, *, at: datetime) -> TaxRate:
+        """Make a tax rate or replace it."""
+        return self._make_or_change(
+            TaxRate,
+            ids.for_tax_rate(command.app_id, command.tax_rate_id),
+            lambda: TaxRate.create(command, at=at),
+            lambda known: known.change(command, at=at),
+        )
+
     # Invoices.
 
     def record_provider_state(
@@ -92,6 +111,7 @@ class Billing(Application[UUID]):
         charging: bool = False,
         body: str | None = None,
         bodies: Bodies = (),
+        provider_type: str | None = None,
     ) -> Effect:
         """Let an invoice take in what its provider says."""
         effect = Effect.STALE
@@ -99,7 +119,13 @@ class Billing(Application[UUID]):
         def decide(known: Invoice) -> None:
             nonlocal effect
             effect = known.record_provider_state(
-                invoice, source=source, by=by, at=at, charging=charging, body=body
+                invoice,
+                source=source,
+                by=by,
+                at=at,
+                charging=charging,
+                body=body,
+                provider_type=provider_type,
             )
 
         self.change(Invoice, invoice_id, decide, bodies=bodies)

@@ -10,6 +10,7 @@ from uuid import UUID
 Provider = Literal["stripe", "mollie"]
 Mode = Literal["live", "test"]
 KeyKind = Literal["read", "write", "admin"]
+Interval = Literal["day", "week", "month", "year"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +129,32 @@ class SetTenant:
     tenant_id: UUID
     person: str | None
     customers: dict[str, str]
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetPrice:
+    """Make or replace a catalogue price; without an interval it is paid once."""
+
+    app_id: UUID
+    price_id: str
+    name: str | None
+    currency: str
+    amount_minor: int
+    interval: Interval | None
+    interval_count: int
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetTaxRate:
+    """Make or replace a tax rate; `rate_ppm` in millionths."""
+
+    app_id: UUID
+    tax_rate_id: str
+    name: str | None
+    rate_ppm: int
+    inclusive: bool
     by: str
 
 

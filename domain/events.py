@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain import app, connection, customer_slot, invoice_events, provider_event, tenant
+from domain import app, catalogue, connection, customer_slot, invoice_events, provider_event, tenant
 from domain.base import Fact
 from domain.invoice import Invoice
 
@@ -10,6 +10,8 @@ __all__ = ["AGGREGATES", "TOPICS", "topics_of"]
 
 AGGREGATES = (
     app.App,
+    catalogue.Price,
+    catalogue.TaxRate,
     connection.Connection,
     customer_slot.CustomerSlot,
     Invoice,

@@ -27,6 +27,16 @@ def for_tenant(app_id: UUID, tenant_id: UUID) -> UUID:
     return _derive("tenant", app_id, tenant_id)
 
 
+def for_price(app_id: UUID, price_id: str) -> UUID:
+    """Name a price of an app's catalogue."""
+    return _derive("price", app_id, price_id)
+
+
+def for_tax_rate(app_id: UUID, tax_rate_id: str) -> UUID:
+    """Name a tax rate of an app's catalogue."""
+    return _derive("tax_rate", app_id, tax_rate_id)
+
+
 def for_connection(app_id: UUID, name: str) -> UUID:
     """Name the connection that an app calls `name`."""
     return _derive("connection", app_id, name)

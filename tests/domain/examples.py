@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from domain import app, connection, customer_slot, provider_event, tenant
+from domain import app, catalogue, connection, customer_slot, provider_event, tenant
 from domain import invoice_events as e
 from domain.base import Fact
 
@@ -67,6 +67,23 @@ _TENANT: Final[dict[str, Any]] = {
     "customers": {"main": "cus_1"},
 }
 
+_PRICE: Final[dict[str, Any]] = {
+    "app_id": APP_ID,
+    "price_id": "price_pro",
+    "name": "Pro Plan",
+    "currency": "eur",
+    "amount_minor": TOTAL,
+    "interval": "month",
+    "interval_count": 1,
+}
+_TAX_RATE: Final[dict[str, Any]] = {
+    "app_id": APP_ID,
+    "tax_rate_id": "txr_standard",
+    "name": "VAT",
+    "rate_ppm": 190_000,
+    "inclusive": False,
+}
+
 _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     e.InvoiceRequested: {
         **_OWNER,
@@ -87,7 +104,6 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "on_the_spot": False,
         "customer": None,
         "request_hash": "4a5h",
-        "flow": "charge",
     },
     e.InvoiceImported: {
         **_OWNER,
@@ -254,6 +270,10 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "reason": "unknown invoice",
         "retry": False,
     },
+    catalogue.PriceCreated: _PRICE,
+    catalogue.PriceChanged: _PRICE,
+    catalogue.TaxRateCreated: _TAX_RATE,
+    catalogue.TaxRateChanged: _TAX_RATE,
     tenant.TenantCreated: _TENANT,
     tenant.TenantChanged: _TENANT,
     tenant.ProviderCustomerStarted: {"connection": "main", "key": "key", "person": "9e75"},
