@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -18,6 +18,9 @@ _log = structlog.get_logger(__name__)
 _LOOK_EVERY_S: Final = 0.5
 _TTL_S: Final = 2.0
 _MOST_ENTRIES: Final = 50_000
+_MOST_GUESSES: Final = 10_000
+
+Known = dict[Hashable, tuple[float, object]]
 
 
 class Access(Protocol):
@@ -28,6 +31,12 @@ class Access(Protocol):
 
     async def app(self, app_id: UUID, /) -> AppRow | None:
         """Find an app."""
+
+    async def apps_of_tokens(self, issuer: str, audience: str, /) -> Sequence[AppRow]:
+        """Find the apps whose tokens these may be."""
+
+    async def allows_origin(self, origin: str, /) -> bool:
+        """Tell whether any app lets pages of an origin call."""
 
     async def connection_by_name(self, app_id: UUID, name: str, /) -> ConnectionRow | None:
         """Find an app's connection."""
@@ -58,7 +67,8 @@ class AccessCache:
         self._access = access
         self._max_age_s = max_age_s
         self._clock_s = clock_s
-        self._known: dict[Hashable, tuple[float, object]] = {}
+        self._known: Known = {}
+        self._guessed: Known = {}
         self._position = -1
         self._heads: list[tuple[float, int]] = []
         self._verified_at_s: float | None = None
@@ -71,6 +81,17 @@ class AccessCache:
     async def app(self, app_id: UUID) -> AppRow | None:
         """Find an app."""
         return await self._ask(("app", app_id), lambda: self._access.app(app_id))
+
+    async def apps_of_tokens(self, issuer: str, audience: str) -> Sequence[AppRow]:
+        """Find the apps whose tokens are by `issuer` and for `audience`."""
+        asked = self._access.apps_of_tokens
+        found = await self._guess(("token", issuer, audience), lambda: asked(issuer, audience))
+        return found or ()
+
+    async def allows_origin(self, origin: str) -> bool:
+        """Tell whether any app lets pages of an origin call."""
+        asked = self._access.allows_origin
+        return bool(await self._guess(("origin", origin), lambda: asked(origin)))
 
     async def connection_named(self, app_id: UUID, name: str) -> ConnectionRow | None:
         """Find an app's connection."""
@@ -96,6 +117,7 @@ class AccessCache:
         seen = await self._access.freshness()
         if seen.position != self._position:
             self._known.clear()
+            self._guessed.clear()
             self._position = seen.position
         self._heads.append((asked_at_s, seen.head))
         passed = [at_s for at_s, head in self._heads if head <= seen.position]
@@ -124,19 +146,38 @@ class AccessCache:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _ask(self, name: Hashable, question: Callable[[], Awaitable[T | None]]) -> T | None:
+        """Answer from memory or ask. What is not there is not kept: guesses would fill it."""
+        return await self._remember(
+            self._known, name, question, keep=lambda answer: answer is not None, most=_MOST_ENTRIES
+        )
+
+    async def _guess(self, name: Hashable, question: Callable[[], Awaitable[T]]) -> T | None:
+        """Answer from memory or ask, where a no must not take longer than a yes."""
+        return await self._remember(
+            self._guessed, name, question, keep=lambda _: True, most=_MOST_GUESSES
+        )
+
+    async def _remember(
+        self,
+        known: Known,
+        name: Hashable,
+        question: Callable[[], Awaitable[T]],
+        *,
+        keep: Callable[[T], bool],
+        most: int,
+    ) -> T:
         if not self.is_verified:
             raise AccessUnverified
         now_s = self._clock_s()
-        found = self._known.get(name)
+        found = known.get(name)
         if found is not None and now_s - found[0] <= _TTL_S:
             return found[1]  # type: ignore[return-value] # the name says of what kind it is
         position = self._position
         answer = await question()
-        # Only what is there is kept, so that nobody fills the memory by guessing.
-        if answer is not None and position == self._position:
-            if len(self._known) >= _MOST_ENTRIES:
-                self._known.clear()
-            self._known[name] = (now_s, answer)
+        if keep(answer) and position == self._position:
+            if len(known) >= most:
+                known.clear()
+            known[name] = (now_s, answer)
         return answer
 
 

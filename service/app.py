@@ -34,6 +34,7 @@ from service.context import Context
 from service.edge import Edge
 from service.errors import KNOWN, problem_of
 from service.metrics import Metrics
+from service.rates import Rates
 from service.readiness import Readiness
 from service.routes import ROUTES
 from service.settings import Settings
@@ -74,7 +75,8 @@ async def _open(
     stack.push_async_callback(tail.close)
     pool = await open_pool(dsn)
     stack.push_async_callback(pool.close)
-    access = AccessCache(AccessQueries(pool), max_age_s=settings.access_max_age_s)
+    access_rows = AccessQueries(pool)
+    access = AccessCache(access_rows, max_age_s=settings.access_max_age_s)
     looking = asyncio.create_task(access.keep_looking(), name="access")
     stack.push_async_callback(stopped, looking)
     await access.wait_until_verified(settings.access_start_wait_s)
@@ -87,7 +89,10 @@ async def _open(
         streams=Streams(log, codec),
         billing=_billing(log, stack),
         open_secret=_secret_opener(settings),
+        seal_secret=_secret_sealer(settings),
         access=access,
+        access_rows=access_rows,
+        rates=Rates(per_minute=settings.rate_limit_per_minute),
         invoices=InvoiceQueries(pool),
         tenants=KnownTenants(log),
         asks=await _asks(settings, stack, waits=waits),
@@ -115,6 +120,11 @@ def _secret_opener(settings: Settings) -> Callable[[str, str], str]:
     """Decrypt each webhook secret once, not at each delivery."""
     vault = Vault(settings.master_key_list())
     return lru_cache(maxsize=1024)(lambda sealed, context: vault.open(sealed, context=context))
+
+
+def _secret_sealer(settings: Settings) -> Callable[[str, str], str]:
+    vault = Vault(settings.master_key_list())
+    return lambda text, context: vault.seal(text, context=context)
 
 
 def _billing(log: Log, stack: AsyncExitStack) -> Billing:

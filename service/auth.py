@@ -1,7 +1,6 @@
 """Who is calling, found out before the body is read."""
 
 import hmac
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -9,57 +8,133 @@ from starlette.requests import Request
 
 from domain.keys import digest
 from projections.access_queries import AppRow, KeyRow
-from service.access_cache import AccessCache
-from service.context import context_of
-from service.errors import AppDisabled, Unauthorized, WrongKeyType
+from service.caller import ADMIN, Caller
+from service.context import Context, context_of
+from service.errors import AppDisabled, Missing, Unauthorized, WrongKeyType
 from service.incoming import path_uuid
+from service.tokens import bearer_token, caller_of_token
+
+__all__ = ["Caller", "authenticate", "authenticate_admin", "authenticate_lone_key"]
 
 _READING: Final = frozenset({"GET", "HEAD"})
+_TENANT_PARAMETERS: Final = ("tenantUuid", "tenantId")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """An app, by one of its keys."""
+async def authenticate(request: Request, *, tokens: bool = False) -> Caller:
+    """Find who calls: by an app key, by an admin key of the app in the path, or by a token.
 
-    app: AppRow
-    by: str
-
-
-async def authenticate(request: Request) -> Caller:
-    """Find who calls, by an app key or an admin key of the app in the path.
-
-    Raises Unauthorized, WrongKeyType, AppDisabled, AccessUnverified.
+    The app is the path's, or X-CLIENT-ID's where the path names none. Where `tokens` are taken,
+    the endpoint has to ask `caller.must_own` about whatever its path does not tie to a tenant.
+    Raises Unauthorized, WrongKeyType, AppDisabled, Missing, RateLimited, AccessUnverified.
     """
-    access = context_of(request).access
-    app_id = path_uuid(request, "appUuid")
-    admin_key = request.headers.get("api-key")
-    if admin_key is not None and "x-api-key" not in request.headers:
-        key = await _key(access, admin_key, app_id=app_id)
-        if key.kind != "admin":
-            raise WrongKeyType
-    else:
-        key = await _app_key(request, access, app_id=app_id)
-    app = await access.app(app_id)
-    if app is None:
+    context = context_of(request)
+    named = path_uuid(request, "appUuid") if "appUuid" in request.path_params else None
+    if "x-api-key" in request.headers:
+        return await _by_app_key(request, context, app_id=named or _client_id(request))
+    if "api-key" in request.headers and named is not None:
+        return await _by_admin_key(request, context, app_id=named)
+    token = bearer_token(request)
+    if token is None or not tokens:
         raise Unauthorized
-    if not app.enabled:
-        raise AppDisabled
-    return Caller(app=app, by=f"key:{key.key_id}")
+    caller = await caller_of_token(request, token, app_id=named)
+    caller = await _admitted(request, context, caller, counted_as=f"token:{caller.tenant_id}")
+    for name in _TENANT_PARAMETERS:
+        if name in request.path_params:
+            caller.must_own(path_uuid(request, name))
+    return caller
 
 
-async def _app_key(request: Request, access: AccessCache, *, app_id: UUID) -> KeyRow:
-    client_id = request.headers.get("x-client-id", "").lower().encode()
-    if not hmac.compare_digest(client_id, str(app_id).encode()):
+async def authenticate_admin(request: Request, *, even_disabled: bool = False) -> Caller:
+    """Find who calls by an admin key (seed 003); it must be of the app in the path, if any.
+
+    `even_disabled`: an app that is disabled may do this, too.
+    Raises Unauthorized, WrongKeyType, AppDisabled, RateLimited, AccessUnverified.
+    """
+    context = context_of(request)
+    named = path_uuid(request, "appUuid") if "appUuid" in request.path_params else None
+    if "api-key" in request.headers:
+        return await _by_admin_key(request, context, app_id=named, even_disabled=even_disabled)
+    if named is not None and "x-api-key" in request.headers:
+        await _by_app_key(request, context, app_id=named)
+        raise WrongKeyType
+    raise Unauthorized
+
+
+async def authenticate_lone_key(request: Request, name: str) -> Caller:
+    """Find who calls by a write key alone (seed 004); `name` must be the slug of the key's app.
+
+    Raises Unauthorized, WrongKeyType, AppDisabled, Missing, RateLimited, AccessUnverified.
+    """
+    context = context_of(request)
+    key = await _key(request, context, "x-api-key", app_id=None)
+    if key.kind != "write":
+        raise WrongKeyType
+    caller = await _by_key(request, context, key)
+    if not hmac.compare_digest(caller.app.slug.encode(), name.encode(errors="replace")):
+        raise Missing
+    return caller
+
+
+async def _by_app_key(request: Request, context: Context, *, app_id: UUID | None) -> Caller:
+    if app_id is None or _client_id(request) != app_id:
         raise Unauthorized
-    key = await _key(access, request.headers.get("x-api-key", ""), app_id=app_id)
+    key = await _key(request, context, "x-api-key", app_id=app_id)
     needed = "read" if request.method in _READING else "write"
     if not (key.kind == needed == request.headers.get("x-api-key-type")):
         raise WrongKeyType
-    return key
+    return await _by_key(request, context, key)
 
 
-async def _key(access: AccessCache, text: str, *, app_id: UUID) -> KeyRow:
-    key = await access.key(digest(text))
-    if key is None or key.revoked or key.app_id != app_id:
+async def _by_admin_key(
+    request: Request, context: Context, *, app_id: UUID | None, even_disabled: bool = False
+) -> Caller:
+    key = await _key(request, context, "api-key", app_id=app_id)
+    if key.kind != ADMIN:
+        raise WrongKeyType
+    return await _by_key(request, context, key, even_disabled=even_disabled)
+
+
+async def _key(request: Request, context: Context, header: str, *, app_id: UUID | None) -> KeyRow:
+    """Find the key in a header. One of another app's is no different from one that is none."""
+    key = await context.access.key(digest(request.headers.get(header, "")))
+    if key is None or key.revoked or app_id not in (None, key.app_id):
+        raise Unauthorized
+    if key.expires_at is not None and key.expires_at <= context.now():
         raise Unauthorized
     return key
+
+
+async def _by_key(
+    request: Request, context: Context, key: KeyRow, *, even_disabled: bool = False
+) -> Caller:
+    app: AppRow | None = await context.access.app(key.app_id)
+    if app is None:
+        raise Unauthorized
+    caller = Caller(app=app, by=f"key:{key.key_id}", kind=key.kind)
+    return await _admitted(
+        request, context, caller, counted_as=caller.by, even_disabled=even_disabled
+    )
+
+
+async def _admitted(
+    request: Request,
+    context: Context,
+    caller: Caller,
+    *,
+    counted_as: str,
+    even_disabled: bool = False,
+) -> Caller:
+    """Count the request, and let the caller in unless it is too many or its app is disabled."""
+    request.state.caller = caller
+    request.state.allowance = await context.rates.count(f"{caller.app.app_id}:{counted_as}")
+    request.state.allowance.require()
+    if not caller.app.enabled and not even_disabled:
+        raise AppDisabled
+    return caller
+
+
+def _client_id(request: Request) -> UUID | None:
+    try:
+        return UUID(request.headers.get("x-client-id", ""))
+    except ValueError:
+        return None

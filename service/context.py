@@ -9,10 +9,12 @@ from domain.billing import Billing
 from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.tail import Tail
+from projections.access_queries import AccessQueries
 from projections.queries import InvoiceQueries
 from service.access_cache import AccessCache
 from service.asks import Asks
 from service.metrics import Metrics
+from service.rates import Rates
 from service.readiness import Readiness
 from service.settings import Settings
 from service.streams import Streams
@@ -32,7 +34,12 @@ class Context:
     billing: Billing
     open_secret: Callable[[str, str], str]
     """Opens what was sealed for a context; remembers what it opened."""
+    seal_secret: Callable[[str, str], str]
+    """Seals for a context what `open_secret` opens."""
     access: AccessCache
+    access_rows: AccessQueries
+    """The same, as it stands in the read model this moment."""
+    rates: Rates
     invoices: InvoiceQueries
     tenants: KnownTenants
     asks: Asks

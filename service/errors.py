@@ -5,8 +5,13 @@ Refusal
 ├── Unauthorized          no key, an unknown one, or another app's
 ├── WrongKeyType
 ├── AppDisabled
+├── Forbidden             a token may not do this
 ├── Missing               it does not exist, or not for this caller
 ├── TooLarge
+├── TooSlow               the body did not arrive in time
+├── TooManyHeaders
+├── RateLimited
+├── TimedOut              there was no answer in time
 ├── UnsupportedMedia
 ├── KeyReused             an idempotency key came with another request
 ├── WebhookRefused        a delivery that does not prove who sent it
@@ -72,12 +77,36 @@ class AppDisabled(Refusal):
     """The app may not do anything for now."""
 
 
+class Forbidden(Refusal):
+    """The caller may not ask for this."""
+
+
 class Missing(Refusal):
     """It does not exist for this caller."""
 
 
 class TooLarge(Refusal):
     """The body is longer than the limit."""
+
+
+class TooSlow(Refusal):
+    """The body did not arrive in time."""
+
+
+class TooManyHeaders(Refusal):
+    """The request's line and headers are longer than the limit."""
+
+
+class RateLimited(Refusal):
+    """The caller has called too often; again in `retry_after_s`."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
+
+
+class TimedOut(Refusal):
+    """The answer was not begun in time."""
 
 
 class UnsupportedMedia(Refusal):
@@ -127,9 +156,16 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
     Unauthorized: _Row(HTTPStatus.UNAUTHORIZED, "[E4010]", "Unauthorized Token or API key"),
     WrongKeyType: _Row(HTTPStatus.UNAUTHORIZED, "[E4011]", "Unauthorized API key type"),
     AppDisabled: _Row(HTTPStatus.FORBIDDEN, "[E4030]", "App Is Disabled"),
+    Forbidden: _Row(HTTPStatus.FORBIDDEN, "[E4031]", "Forbidden"),
     Missing: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
     domain_errors.NotFound: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
     TooLarge: _Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "[E4130]", "Payload Too Large"),
+    TooSlow: _Row(HTTPStatus.REQUEST_TIMEOUT, "[E4080]", "The body did not arrive in time"),
+    TooManyHeaders: _Row(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "[E4310]", "Request Header Fields Too Large"
+    ),
+    RateLimited: _Row(HTTPStatus.TOO_MANY_REQUESTS, "[E4290]", "Too Many Requests"),
+    TimedOut: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5031]", "There was no answer in time", 1),
     UnsupportedMedia: _Row(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "[E4150]", "Unsupported Media Type: application/json"
     ),
@@ -137,6 +173,9 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "[E4220]",
         "Idempotency-Key: was used for another request",
+    ),
+    domain_errors.Contradiction: _Row(
+        HTTPStatus.BAD_REQUEST, "[E4000]", "It has been decided otherwise before"
     ),
     AccessUnverified: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
     ReadModelBehind: _Row(
@@ -165,7 +204,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         return _router_problem(error)
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), _UNEXPECTED)
-    headers = {} if row.retry_after_s is None else {"retry-after": str(row.retry_after_s)}
+    retry_after_s = getattr(error, "retry_after_s", row.retry_after_s)
+    headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
     faults = error.faults if isinstance(error, Refusal) else ()
     return Problem(
         status=row.status,

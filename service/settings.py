@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     body_limit_bytes: int = 256 * KIB
     webhook_body_limit_bytes: int = KIB * KIB
     signature_tolerance_s: int = 300
+    rate_limit_per_minute: int = Field(60_000, ge=1)
+    """Requests of one key, or one tenant's tokens, that each process of the API admits."""
     access_max_age_s: float = 5.0
     """Keys that could not be verified for so long open nothing."""
     access_start_wait_s: float = 3.0

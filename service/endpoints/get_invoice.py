@@ -14,7 +14,7 @@ from service.timeline import timeline_items
 async def get_invoice(request: Request) -> Response:
     """Show one invoice with all that is known of it."""
     context = context_of(request)
-    caller = await authenticate(request)
+    caller = await authenticate(request, tokens=True)
     query = read_query(ReadQuery, request.query_params)
     found = await find_invoice(
         context,
@@ -22,6 +22,7 @@ async def get_invoice(request: Request) -> Response:
         path_uuid(request, "invoiceUuid"),
         min_position=query.min_position,
     )
+    caller.must_own(found.view.tenant_id)
     response = await context.streams.json_body(found.view.body)
     shown = d002.item(found.view, position=found.position)
     shown |= d002.details(found.view, provider_response=response)
@@ -32,11 +33,12 @@ async def get_invoice(request: Request) -> Response:
 async def get_invoice_events(request: Request) -> Response:
     """Show what happened to an invoice, in order."""
     context = context_of(request)
-    caller = await authenticate(request)
+    caller = await authenticate(request, tokens=True)
     query = read_query(ReadQuery, request.query_params)
     invoice_id = path_uuid(request, "invoiceUuid")
     await wait_until_folded(context, query.min_position)
-    await find_invoice(context, caller.app.app_id, invoice_id, min_position=0)
+    found = await find_invoice(context, caller.app.app_id, invoice_id, min_position=0)
+    caller.must_own(found.view.tenant_id)
     entries = await context.invoices.timeline(caller.app.app_id, invoice_id)
     lag_ms = await context.readiness.lag_ms("invoices")
     return document(timeline_items(entries), {LAG_MS: str(lag_ms)})

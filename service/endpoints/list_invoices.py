@@ -16,21 +16,22 @@ from service.reading import wait_until_folded
 
 
 async def list_app_invoices(request: Request) -> Response:
-    """List an app's invoices."""
-    caller = await authenticate(request)
-    return await _list(request, caller, fixed={}, paged=False)
+    """List an app's invoices; to a token, those of its tenant."""
+    caller = await authenticate(request, tokens=True)
+    fixed = {"tenant_id": caller.tenant_id} if caller.is_token else {}
+    return await _list(request, caller, fixed=fixed, paged=False)
 
 
 async def list_tenant_invoices(request: Request) -> Response:
     """List a tenant's invoices."""
-    caller = await authenticate(request)
+    caller = await authenticate(request, tokens=True)
     fixed = {"tenant_id": await _tenant(request, caller)}
     return await _list(request, caller, fixed=fixed, paged=False)
 
 
 async def list_provider_invoices(request: Request) -> Response:
     """List a tenant's invoices at a provider (seed 002's path, with its `page`)."""
-    caller = await authenticate(request)
+    caller = await authenticate(request, tokens=True)
     provider = path_provider(request)
     fixed = {"tenant_id": await _tenant(request, caller), "provider": provider}
     return await _list(request, caller, fixed=fixed, paged=True)

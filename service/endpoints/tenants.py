@@ -76,7 +76,7 @@ async def put_tenant(request: Request) -> Response:
 
 async def get_tenant(request: Request) -> Response:
     """Show what is known of a tenant."""
-    caller = await authenticate(request)
+    caller = await authenticate(request, tokens=True)
     return await _shown(context_of(request), caller.app.app_id, path_uuid(request, "tenantUuid"))
 
 
