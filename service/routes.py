@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.endpoints.create_invoice import create_invoice
+from service.endpoints.documentation import docs, openapi
 from service.endpoints.get_invoice import get_invoice, get_invoice_events
 from service.endpoints.list_invoices import (
     list_app_invoices,
@@ -47,4 +48,6 @@ ROUTES: Final = [
     _route("/healthz", GET=healthz),
     _route("/readyz", GET=readyz),
     _route("/metrics", GET=metrics),
+    _route("/openapi.json", GET=openapi),
+    _route("/docs", GET=docs),
 ]

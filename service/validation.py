@@ -1,6 +1,7 @@
 """Field types that requests share, and faults from pydantic's findings."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
@@ -8,12 +9,14 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    GetJsonSchemaHandler,
     Strict,
     StringConstraints,
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError
 
 from domain import money
 from domain.errors import UnknownCurrency
@@ -40,6 +43,19 @@ class Strictly(BaseModel):
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Words:
+    """What JSON Schema says beside the type, where pydantic can't tell it from a validator."""
+
+    words: Mapping[str, Any]
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add the words."""
+        return {**handler(core_schema), **self.words}
+
+
 def fault(message: str) -> PydanticCustomError:
     """Make what a validator raises; `message` goes on after the field's path."""
     return PydanticCustomError("refused", "{reason}", {"reason": message})
@@ -59,13 +75,14 @@ def _currency(text: str) -> str:
     return text.lower()
 
 
-Text = Annotated[str, AfterValidator(_safe)]
+_SAFE: Final = Words({"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"})
+_URL: Final = r"^https?://[^\s/?#]+(?:[/?#][^\s]*)?$"
+
+Text = Annotated[str, AfterValidator(_safe), _SAFE]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 LongText = Annotated[Text, StringConstraints(max_length=1000)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
-Url = Annotated[
-    Text, StringConstraints(max_length=2048, pattern=r"^https?://[^\s/?#]+(?:[/?#][^\s]*)?$")
-]
+Url = Annotated[Text, StringConstraints(max_length=2048, pattern=_URL), Words({"pattern": _URL})]
 Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_currency)]
 Uuid = Annotated[UUID, Strict(False)]
 

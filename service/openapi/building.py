@@ -1,0 +1,132 @@
+"""The OpenAPI document, from the declarations."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+from itertools import chain
+from typing import Final
+
+from pydantic import BaseModel
+
+from service.openapi import parameters, security
+from service.openapi.declaring import Answer, Content, Header, Json, Operation
+from service.openapi.headers import REQUEST_ID
+from service.openapi.schemas import Schemas
+
+_ABOUT: Final = (
+    "One billing API over Stripe and Mollie. A request only asks; what the provider answers and "
+    "what its webhooks say decides; an append-only log remembers every step."
+)
+
+
+def build(operations: Sequence[Operation], *, tags: Mapping[str, str], public_url: str) -> Json:
+    """Put the declarations together as OpenAPI 3.1."""
+    builder = _Builder(operations)
+    paths: Json = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = builder.operation(
+            operation
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Billhook",
+            "version": version("billhook"),
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url}],
+        "tags": [{"name": name, "description": text} for name, text in tags.items()],
+        "paths": paths,
+        "components": builder.components(),
+    }
+
+
+class _Builder:
+    """Writes operations; keeps what they share."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._schemas = Schemas(chain.from_iterable(map(_models, operations)))
+        queries = dict.fromkeys(known.query for known in operations if known.query)
+        self._queries = {query: self._schemas.take(query) for query in queries}
+        self._answers: Json = {}
+        self._headers: Json = {}
+
+    def operation(self, known: Operation) -> Json:
+        """Write one operation."""
+        written: Json = {
+            "operationId": known.id,
+            "tags": [known.tag],
+            "summary": known.summary,
+            "description": known.description,
+            "security": [dict(choice) for choice in known.security],
+            "parameters": list(self._parameters(known)),
+            "responses": {str(int(s)): self._answer(a, s) for s, a in known.answers.items()},
+        }
+        if known.body is not None:
+            written["requestBody"] = {
+                "required": known.body.required,
+                "content": self._content(known.body.content),
+            }
+        return {word: value for word, value in written.items() if value != ""}
+
+    def components(self) -> Json:
+        """Write what the operations written so far refer to."""
+        return {
+            "schemas": self._schemas.all,
+            "responses": self._answers,
+            "headers": self._headers,
+            "securitySchemes": security.SCHEMES,
+        }
+
+    def _parameters(self, known: Operation) -> Iterator[Json]:
+        yield from parameters.of_path(known.path)
+        if known.query is not None:
+            yield from parameters.of_query(self._queries[known.query])
+        yield from map(parameters.of_header, known.headers)
+
+    def _answer(self, answer: Answer, status: int) -> Json:
+        written: Json = {
+            "description": answer.description or HTTPStatus(status).phrase,
+            "headers": dict(map(self._header, (REQUEST_ID, *answer.headers))),
+        }
+        if answer.content:
+            written["content"] = self._content(answer.content)
+        if answer.name is None:
+            return written
+        if self._answers.setdefault(answer.name, written) != written:
+            raise ValueError(f"two answers are named {answer.name}")
+        return {"$ref": f"#/components/responses/{answer.name}"}
+
+    def _header(self, header: Header) -> tuple[str, Json]:
+        name = header.name if not header.always else f"{header.name}-Always"
+        self._headers[name] = {
+            "description": header.description,
+            "required": header.always,
+            "schema": header.schema,
+        }
+        return header.name, {"$ref": f"#/components/headers/{name}"}
+
+    def _content(self, content: Mapping[str, Content]) -> Json:
+        return {media_type: self._document(known) for media_type, known in content.items()}
+
+    def _document(self, known: Content) -> Json:
+        schema = known.schema if known.model is None else self._schemas.ref(known.model)
+        written: Json = {"schema": schema or {}}
+        if known.examples:
+            written["examples"] = {
+                name: {"summary": name.replace("_", " "), "value": value}
+                for name, value in known.examples.items()
+            }
+        return written
+
+
+def _models(known: Operation) -> Iterator[type[BaseModel]]:
+    contents = [answer.content for answer in known.answers.values()]
+    if known.body is not None:
+        contents.append(known.body.content)
+    for content in chain.from_iterable(each.values() for each in contents):
+        if content.model is not None:
+            yield content.model
+    if known.query is not None:
+        yield known.query

@@ -1,0 +1,117 @@
+from http import HTTPStatus as S
+from typing import Final
+
+from service.invoice_request import InvoiceRequestBody
+from service.list_query import ListQuery, ReadQuery
+from service.openapi import examples, refusals, security
+from service.openapi.declaring import Answer, Operation, json_answer, json_body
+from service.openapi.headers import (
+    ALWAYS_POSITION,
+    IDEMPOTENCY_KEY,
+    LAG_MS,
+    LOCATION,
+    PREFER,
+    REPLAYED,
+    RETRY_AFTER,
+)
+from service.openapi.shapes_invoice import AskedInvoices, InvoicePage, SingleInvoices, Timeline
+
+TAG: Final = "Invoices"
+_APP: Final = "/api/v1/apps/{appUuid}"
+_TENANT: Final = _APP + "/tenants/{tenantUuid}"
+_PROVIDER: Final = _TENANT + "/payment-providers/{paymentProvider}/invoices"
+_ABOUT_LISTS: Final = (
+    "Pages are asked for by `cursor`, which stays right while invoices are added. Filters narrow "
+    "the list together; test money and real money are never in one list."
+)
+
+
+def _listed() -> dict[int, Answer]:
+    page = json_answer("A page of the list.", InvoicePage, headers=(LAG_MS,), a_page=examples.PAGE)
+    return {S.OK: page, **refusals.canonical(*refusals.READING)}
+
+
+_CREATE: Final = Operation(
+    method="POST",
+    path=_PROVIDER,
+    id="createInvoice",
+    tag=TAG,
+    summary="Ask for an invoice and its payment",
+    description="Recorded first, then carried out; answered when the outcome is known, or with "
+    "202 after the wait. A line is a catalogue price, or an amount in minor units with its "
+    "currency; `amountMinor` is the unit amount. Without a payment method anywhere the invoice "
+    "is left open, and `nextAction.url` is where the customer pays.",
+    security=security.OF_APP,
+    headers=(IDEMPOTENCY_KEY, PREFER),
+    body=json_body(
+        InvoiceRequestBody,
+        a_price_of_the_catalogue=examples.ASK,
+        an_amount=examples.ASK_BY_AMOUNT,
+    ),
+    answers={
+        S.OK: json_answer(
+            "The outcome.",
+            AskedInvoices,
+            headers=(ALWAYS_POSITION, LOCATION, REPLAYED),
+            paid=examples.PAID,
+        ),
+        S.ACCEPTED: json_answer(
+            "Recorded; the outcome is not known yet. Look at `Location`.",
+            AskedInvoices,
+            headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
+            requested=examples.REQUESTED,
+        ),
+        **refusals.canonical(*refusals.WRITING, S.PAYMENT_REQUIRED, S.UNPROCESSABLE_ENTITY),
+    },
+)
+
+_LISTS: Final = tuple(
+    Operation(
+        method="GET",
+        path=path,
+        id=name,
+        tag=TAG,
+        summary=summary,
+        description=_ABOUT_LISTS,
+        security=security.OF_APP,
+        query=ListQuery,
+        answers=_listed(),
+    )
+    for path, name, summary in (
+        (_PROVIDER, "listProviderInvoices", "List a tenant's invoices at a provider"),
+        (_TENANT + "/invoices", "listTenantInvoices", "List a tenant's invoices"),
+        (_APP + "/invoices", "listInvoices", "List the app's invoices"),
+    )
+)
+
+_GET: Final = Operation(
+    method="GET",
+    path=_APP + "/invoices/{invoiceUuid}",
+    id="getInvoice",
+    tag=TAG,
+    summary="Show one invoice with all that is known of it",
+    security=security.OF_APP,
+    query=ReadQuery,
+    answers={
+        S.OK: json_answer("The invoice.", SingleInvoices, headers=(LAG_MS,), paid=examples.SINGLE),
+        **refusals.canonical(*refusals.READING),
+    },
+)
+
+_TIMELINE: Final = Operation(
+    method="GET",
+    path=_APP + "/invoices/{invoiceUuid}/events",
+    id="getInvoiceEvents",
+    tag=TAG,
+    summary="Show what happened to an invoice, in order",
+    security=security.OF_APP,
+    query=ReadQuery,
+    answers={
+        S.OK: json_answer(
+            "The timeline.", Timeline, headers=(LAG_MS,), a_payment=examples.TIMELINE
+        ),
+        **refusals.canonical(*refusals.READING),
+    },
+)
+
+OPERATIONS: Final = (_CREATE, *_LISTS, _GET, _TIMELINE)

@@ -1,0 +1,87 @@
+"""What stands in paths and queries."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from service.openapi.declaring import Header, Json
+
+_UUID: Final = {"type": "string", "format": "uuid"}
+_PROVIDER: Final = {"type": "string", "enum": ["stripe", "mollie"]}
+
+IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
+    "appUuid": ("The app.", _UUID),
+    "tenantUuid": ("The tenant.", _UUID),
+    "invoiceUuid": ("The invoice, by our id.", _UUID),
+    "paymentProvider": ("The provider.", _PROVIDER),
+    "provider": ("The provider.", _PROVIDER),
+    "connectionId": ("The connection, by its unguessable id.", _UUID),
+}
+
+IN_QUERY: Final[Mapping[str, str]] = {
+    "minPosition": "Answer only when the read model has got this far in the log; 503 after 5 s.",
+    "status": "Any of these, given several times or separated by commas.",
+    "provider": "Invoices at this provider.",
+    "type": "One-time payments, or invoices of subscriptions.",
+    "mode": "Real or test money; the default connection's mode where it is left out.",
+    "currency": "Three letters, as ISO 4217 has them.",
+    "tenantUuid": "Invoices of this tenant.",
+    "userId": "Invoices asked for on behalf of this user of yours.",
+    "customer": "Invoices of this customer at the provider.",
+    "createdFrom": "Made at this time or later.",
+    "createdTo": "Made before this time.",
+    "paidFrom": "Paid at this time or later.",
+    "paidTo": "Paid before this time.",
+    "sort": "By what, and with a minus from the newest or highest down.",
+    "limit": "At most so many.",
+    "cursor": "The `nextCursor` of the page before.",
+    "page": "The page, counted from 0. Only on the path of a payment provider.",
+}
+
+
+def of_path(path: str) -> Iterator[Json]:
+    """Declare what stands in a path."""
+    for name in re.findall(r"{(\w+)}", path):
+        description, schema = IN_PATH[name]
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": description,
+            "schema": schema,
+        }
+
+
+def of_query(schema: Json) -> Iterator[Json]:
+    """Declare a query, from the schema of the model that reads it."""
+    required = schema.get("required", [])
+    for name, known in schema["properties"].items():
+        plain = _without_null(known)
+        description = plain.pop("description", None) or IN_QUERY[name]
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": description,
+            "schema": plain,
+        }
+
+
+def of_header(header: Header) -> Json:
+    """Declare a header of a request."""
+    return {
+        "name": header.name,
+        "in": "header",
+        "required": header.always,
+        "description": header.description,
+        "schema": header.schema,
+    }
+
+
+def _without_null(schema: Json) -> Json:
+    """Say it without null: a query can leave a parameter out, not write null."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return dict(schema)
+    kept = {word: value for word, value in schema.items() if word not in {"anyOf", "default"}}
+    return {**choices[0], **kept}

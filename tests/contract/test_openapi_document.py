@@ -1,0 +1,160 @@
+"""What the OpenAPI document must say, whatever the service answers."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
+
+from service.openapi import page
+from service.openapi.document import OPERATIONS, document
+from service.routes import ROUTES
+
+Json = dict[str, Any]
+DOCUMENT = document("https://billing.example.com")
+
+
+def operations() -> Iterator[tuple[str, Json]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def answers() -> Iterator[tuple[str, str, Json]]:
+    for name, operation in operations():
+        for status, answer in operation["responses"].items():
+            yield name, status, resolved(answer)
+
+
+def resolved(known: Json) -> Json:
+    while "$ref" in known:
+        found: Any = DOCUMENT
+        for part in known["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        known = found
+    return known
+
+
+def contents() -> Iterator[tuple[str, Json]]:
+    """Everything that is sent or comes back, in every media type."""
+    for name, operation in operations():
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+            yield f"{name} takes {media_type}", content
+    for name, status, answer in answers():
+        for media_type, content in answer.get("content", {}).items():
+            yield f"{name} answers {status} {media_type}", content
+
+
+def served() -> set[str]:
+    assert all(isinstance(route, Route) for route in ROUTES)
+    return {
+        f"{method} {route.path}"
+        for route in ROUTES
+        for method in route.methods or ()
+        if method not in {"HEAD", "OPTIONS"}
+    }
+
+
+def test_every_route_is_declared_and_nothing_else() -> None:
+    declared = [f"{known.method} {known.path}" for known in OPERATIONS]
+    assert sorted(declared) == sorted(served())
+
+
+def test_the_document_is_openapi_3_1() -> None:
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_operation_ids_are_unique_words() -> None:
+    ids = [operation["operationId"] for _, operation in operations()]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z][A-Za-z]+", name) for name in ids)
+
+
+def test_no_answer_is_left_to_a_default() -> None:
+    for name, operation in operations():
+        assert "default" not in operation["responses"], name
+        assert any(status < "400" for status in operation["responses"]), name
+
+
+def test_whatever_needs_a_key_says_what_it_answers_without_one() -> None:
+    for name, operation in operations():
+        if operation["security"]:
+            assert {"401", "403", "500"} <= set(operation["responses"]), name
+
+
+def test_every_body_and_every_answer_has_an_example() -> None:
+    for name, content in contents():
+        if name.rpartition(" ")[2] == "application/json" and "openapi.json" not in name:
+            assert content["examples"], name
+
+
+def test_examples_are_as_their_schemas_say() -> None:
+    for name, content in contents():
+        validator = Draft202012Validator(
+            {"components": DOCUMENT["components"], "allOf": [content["schema"]]},
+            format_checker=Draft202012Validator.FORMAT_CHECKER,
+        )
+        for example in content.get("examples", {}).values():
+            faults = [
+                f"{f.json_path}: {f.message}" for f in validator.iter_errors(example["value"])
+            ]
+            assert faults == [], name
+
+
+def test_every_parameter_and_header_is_explained() -> None:
+    for name, operation in operations():
+        for parameter in operation["parameters"]:
+            assert parameter["description"], (name, parameter)
+    for name, header in DOCUMENT["components"]["headers"].items():
+        assert header["description"], name
+
+
+def test_every_answer_has_a_request_id() -> None:
+    for name, status, answer in answers():
+        assert resolved(answer["headers"]["X-Request-Id"])["required"], (name, status)
+
+
+class _Links(HTMLParser):
+    """Collects what a page refers to, and the elements that load or run anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.elements: set[str] = set()
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        for name, value in attrs:
+            if name in {"href", "src", "action", "srcset", "data"}:
+                self.addresses.append(value or "")
+            if name == "id":
+                self.ids.append(value or "")
+
+
+def test_the_page_loads_nothing_and_its_links_lead_somewhere() -> None:
+    html = page.render(DOCUMENT)
+    links = _Links()
+    links.feed(html)
+    assert not links.elements & {"script", "link", "img", "iframe", "object", "embed", "form"}
+    assert "@import" not in html
+    assert "url(" not in html
+    assert len(links.ids) == len(set(links.ids))
+    for address in links.addresses:
+        assert address == "openapi.json" or address.removeprefix("#") in links.ids
+
+
+def test_the_page_shows_every_operation_field_and_scheme() -> None:
+    html = unescape(page.render(DOCUMENT))
+    for name, operation in operations():
+        assert operation["summary"] in html, name
+        assert name.partition(" ")[2] in html
+    for schema in DOCUMENT["components"]["schemas"].values():
+        for field in schema.get("properties", {}):
+            assert field in html
+    for scheme in DOCUMENT["components"]["securitySchemes"].values():
+        assert scheme["description"] in html
