@@ -22,6 +22,10 @@ _STATUS: Final = {
 }
 
 
+# Whatever is paid after these is money that nobody expects.
+_PAYABLE_NO_MORE: Final = frozenset({status.REJECTED, status.VOID, status.CANCELED, status.EXPIRED})
+
+
 class Effect(StrEnum):
     """What a word from the provider did to an invoice."""
 
@@ -168,32 +172,45 @@ class Invoice(Root):
         confirms; what is older changes nothing. `charging`: an attempt to charge follows.
         """
         known = self.view.provider_object_id
-        if known is not None and known != invoice.id:
-            return self._record_other_object(invoice, source=source, by=by, at=at)
+        other = known is not None and known != invoice.id
+        ended = self.view.status in _PAYABLE_NO_MORE and invoice.state == "paid"
+        if other or ended:
+            return self._record_unexpected(invoice, source=source, by=by, at=at)
         word = _Word(source=source, by=by, at=at, body=body, kind=provider_type)
         match age_of(self.view, invoice, source=source):
             case Age.OLDER:
                 return Effect.STALE
             case Age.UNCLEAR:
-                return Effect.DEFERRED if self.view.settling else Effect.FETCH
-            case Age.SAME:
+                return Effect.DEFERRED if self._is_running() else Effect.FETCH
+            case Age.SAME if not self._refused_otherwise(invoice):
                 return self._confirm(invoice, word)
         return self._judge_newer(invoice, word, charging=charging)
 
     def _judge_newer(self, invoice: ProviderInvoice, word: _Word, *, charging: bool) -> Effect:
         if word.source == "webhook" and self.view.settling and self.view.request.get("on_the_spot"):
             # The caller is shown the payment, which a webhook does not carry.
-            return Effect.DEFERRED if self.view.gave_up is None else Effect.FETCH
+            return Effect.DEFERRED if self._is_running() else Effect.FETCH
         if word.source == "webhook" and invoice.state in ("draft", "open", "deleted"):
             # While a step is running, its own answer says more than this snapshot does; and only
             # a fetch tells a refused attempt from one that needs the customer.
-            if self.view.settling:
+            if self._is_running():
                 return Effect.DEFERRED
             if invoice.state != "deleted":
                 return Effect.FETCH
         if self._record_newer(invoice, word, charging=charging):
             return Effect.CHANGED
         return self._confirm(invoice, word)
+
+    def _is_running(self) -> bool:
+        """Tell whether a step is at work, or will be: one that gave up waits for an operator."""
+        return self.view.settling and self.view.gave_up is None
+
+    def _refused_otherwise(self, invoice: ProviderInvoice) -> bool:
+        """Tell whether the payment was refused once more, for a reason we have not recorded."""
+        payment, known = invoice.payment, self.view.failure
+        if payment is None or payment.state != "failed" or known is None:
+            return False
+        return (payment.code, payment.decline_code) != (known["code"], known["declineCode"])
 
     def _confirm(self, invoice: ProviderInvoice, word: _Word) -> Effect:
         if self.view.status != _STATUS.get(invoice.state, self.view.status):
@@ -209,9 +226,10 @@ class Invoice(Root):
             )
         return Effect.CONFIRMED
 
-    def _record_other_object(
+    def _record_unexpected(
         self, invoice: ProviderInvoice, *, source: str, by: str, at: datetime
     ) -> Effect:
+        """Take in a word about another object, or one after the end: only its money counts."""
         if invoice.state != "paid" or invoice.amount_paid_minor == 0:
             return Effect.STALE
         # Several events tell of one payment; its money counts once.

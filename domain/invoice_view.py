@@ -244,7 +244,10 @@ def _take_issue(
 def _take_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
     _take_provider_state(view, event)
     view.next_action, view.failure, view.settling = None, None, False
-    payment: dict[str, Any] = {"id": event.payment_id, "at": event.timestamp.isoformat()}
+    payment: dict[str, Any] = {
+        "id": event.payment_id or _unsettled(view),
+        "at": event.timestamp.isoformat(),
+    }
     match event:
         case e.PaymentActionRequired():
             view.status = status.REQUIRES_ACTION
@@ -270,6 +273,12 @@ def _take_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
             view.status = status.CANCELED
     payment["status"] = view.status
     _merge(view.payments, payment)
+
+
+def _unsettled(view: InvoiceView) -> str | None:
+    """Name the payment that a webhook without its id speaks of: the last one not yet settled."""
+    last = view.payments[-1] if view.payments else None
+    return None if last is None or last["status"] == status.PAID else last["id"]
 
 
 def _merge(entries: list[dict[str, Any]], entry: dict[str, Any]) -> None:

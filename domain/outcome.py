@@ -16,6 +16,10 @@ _ALWAYS: Final = (
     e.CheckoutOpened,
     e.InvoiceDrafted,
     e.InvoiceRejected,
+    e.InvoiceVoided,
+    e.MarkedUncollectible,
+    e.PaymentCanceled,
+    e.PaymentExpired,
 )
 
 WAKING_TOPICS: Final = tuple(fact.TOPIC for fact in (*_ALWAYS, e.InvoiceIssued))

@@ -9,10 +9,10 @@ from domain.connection import secret_context
 from domain.provider_event import ProviderEvent
 from eventlog.bodies import Body
 from eventlog.errors import Conflict
+from eventlog.safe_json import Unreadable
 from projections.access_queries import ConnectionRow
 from service.context import Context
 from service.errors import WebhookRefused
-from service.provider_json import Unreadable
 from service.stripe_events import StripeEvent, read_event
 from service.stripe_signature import Verdict, verify
 

@@ -16,8 +16,8 @@ from domain.tenant import Tenant, TenantEvent
 from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.reading import Recorded
+from eventlog.safe_json import without_secrets
 from service.dialects.d002 import Json
-from service.provider_json import without_secrets
 
 
 @dataclass(frozen=True, slots=True)

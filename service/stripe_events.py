@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.provider_json import Unreadable, read_object
+from eventlog.safe_json import Unreadable, read_object
 from service.validation import Token
 
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999: later ones can't be folded

@@ -1,23 +1,15 @@
-"""Strings from outside: refused in requests, cleaned in what providers send."""
+"""Strings from callers: refused where they may not be stored, named where they are at fault."""
 
-import re
 from typing import Final
 
-# NUL and the other control characters (C0, DEL, C1), and halves of surrogate pairs: PostgreSQL's
-# JSON, XML, logs and terminals each choke on some of them.
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_WHITESPACE: Final = {"\t": " ", "\n": " ", "\r": " "}
+from eventlog.safe_json import UNSAFE, cleaned
+
 _LONGEST_PATH: Final = 200
 
 
 def is_safe(text: str) -> bool:
     """Tell whether a string may be stored as it is."""
-    return _UNSAFE.search(text) is None
-
-
-def cleaned(text: str) -> str:
-    """Give the string without what may not be stored: blanks for line ends, U+FFFD for the rest."""
-    return _UNSAFE.sub(lambda found: _WHITESPACE.get(found[0], "\ufffd"), text)
+    return UNSAFE.search(text) is None
 
 
 def field_path(parts: tuple[int | str, ...]) -> str:

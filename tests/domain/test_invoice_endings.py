@@ -76,15 +76,35 @@ def test_what_was_written_off_does_not_open_again() -> None:
     )
 
 
-@pytest.mark.parametrize("state", ["void", "uncollectible"])
-def test_a_state_that_was_not_taken_in_is_not_called_confirmed(state: InvoiceState) -> None:
-    word: ProviderInvoice = snapshot(state, attempt_count=1, as_of=200)
+def test_a_state_that_was_not_taken_in_is_not_called_confirmed() -> None:
     (
-        _given(ISSUED, happened(e.PaymentProcessing))
-        .when(answered(word))
+        _given(ISSUED, PAID)
+        .when(answered(snapshot("void", attempt_count=1, amount_paid_minor=TOTAL, as_of=900)))
         .then()
         .answering(Effect.STALE)
-        .showing(status=status.PROCESSING)
+        .showing(status=status.PAID)
+    )
+
+
+def test_what_the_provider_ended_while_a_payment_was_under_way_is_ended() -> None:
+    (
+        _given(ISSUED, happened(e.PaymentProcessing))
+        .when(answered(snapshot("void", attempt_count=1, as_of=900)))
+        .then(happened(e.InvoiceVoided))
+        .answering(Effect.CHANGED)
+    )
+
+
+def test_money_that_comes_after_the_end_is_reported_once() -> None:
+    word = snapshot("paid", attempt_count=1, amount_paid_minor=TOTAL, as_of=900)
+    (
+        _given(ISSUED, happened(e.InvoiceVoided))
+        .when(delivered(word))
+        .then(happened(e.UnexpectedPayment, amount_minor=TOTAL))
+        .answering(Effect.UNEXPECTED)
+        .showing(status=status.VOID, amount_overpaid_minor=TOTAL)
+        .when(delivered(word))
+        .then()
     )
 
 

@@ -23,6 +23,10 @@ ENDING = [
     e.CheckoutOpened,
     e.InvoiceDrafted,
     e.InvoiceRejected,
+    e.InvoiceVoided,
+    e.MarkedUncollectible,
+    e.PaymentCanceled,
+    e.PaymentExpired,
 ]
 
 

@@ -11,7 +11,7 @@ requested         .   x   x   x   x   x   x   x   x   x   x   x
 draft             .   .   x   .   .   .   x   .   .   x   .   .
 open              .   .   .   x   x   x   x   x   x   x   x   .
 requires_action   .   .   .   .   x   x   x   x   x   .   x   .
-processing        .   .   .   .   .   x   x   .   .   x   x   .
+processing        .   .   .   x   .   x   x   x   x   x   x   .
 failed            .   .   .   x   x   .   x   x   x   .   .   .
 paid              .   .   .   .   .   .   .   .   .   .   .   .
 uncollectible     .   .   .   .   .   .   x   .   x   .   .   .

@@ -1,71 +1,24 @@
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from domain.errors import NotFound
-from domain.gateway import GatewayMisconfigured, GatewayUnavailable, PaymentGateway
+from domain.gateway import GatewayMisconfigured, GatewayUnavailable
 from eventlog.vault import Vault
 from projections.asks import Ask, AskChannel, AskDesk, sweep_asks
 from projections.errors import ReadModelUnavailable
-from projections.work import WorkBell, WorkTable
 from service.asks import Asks
 from service.errors import Missing, ProviderSilent, ProviderUnavailable
 from service.waits import Waits
+from tests.support.answering import answering
 from tests.workers.bench import Bench
-from workers.jobs.answer_ask import answer_ask
 
 VAULT = Vault([Vault.new_key()])
 CONNECTION = {"connection": Bench.connection}
-
-
-class Answering:
-    """A worker's way from the work table to the job, without the queue between them."""
-
-    def __init__(self, database: str, gateway: PaymentGateway, *, vault: Vault = VAULT) -> None:
-        self.gateway = gateway
-        self.vault = vault
-        self.work, self.bell = WorkTable(database), WorkBell(database)
-        self.desk = AskDesk(database)
-        self.stop = threading.Event()
-        self.asked: list[tuple[UUID, str]] = []
-
-    def run(self) -> None:
-        while not self.stop.is_set():
-            for job in self.work.take_due(limit=10, cap=10):
-                answer_ask(
-                    UUID(job.args["ask_id"]),
-                    desk=self.desk,
-                    vault=self.vault,
-                    gateway_of=self.gateway_of,
-                )
-                self.work.finish(job)
-            self.bell.wait(0.2)
-
-    def gateway_of(self, app_id: UUID, name: str) -> PaymentGateway:
-        self.asked.append((app_id, name))
-        return self.gateway
-
-
-@contextmanager
-def answering(
-    database: str, gateway: PaymentGateway, *, vault: Vault = VAULT
-) -> Iterator[Answering]:
-    worker = Answering(database, gateway, vault=vault)
-    worker.work.open()
-    worker.desk.open()
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    yield worker
-    worker.stop.set()
-    thread.join()
-    worker.desk.close()
-    worker.bell.close()
-    worker.work.close()
 
 
 @asynccontextmanager
@@ -99,7 +52,7 @@ def test_a_document_is_asked_of_the_provider_anew_and_leaves_nothing_behind(
         async with asking(database) as asks:
             return await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": object_id})
 
-    with answering(database, bench.gateway) as worker:
+    with answering(database, bench.gateway, vault=VAULT) as worker:
         answer = asyncio.run(scenario())
     fresh = bench.account.v1.invoices.retrieve(object_id)
     assert answer == {"url": fresh.invoice_pdf}
@@ -126,7 +79,7 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
                 bench.app_id, "client_secret", CONNECTION | {"payment_id": payment_id}
             )
 
-    with answering(database, bench.gateway) as worker:
+    with answering(database, bench.gateway, vault=VAULT) as worker:
         seeing = Seeing(database)
         seeing.open()
         worker.desk, first = seeing, worker.desk
@@ -155,7 +108,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
                 )
             )
 
-    with answering(database, Echo()):  # type: ignore[arg-type] # all that is asked of it
+    with answering(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         answers = asyncio.run(scenario())
     assert answers == [{"client_secret": f"pi_{number}_secret"} for number in range(40)]
 
@@ -218,7 +171,7 @@ def test_a_provider_that_can_not_be_asked_is_said_at_once(database: str, error: 
             with pytest.raises(ProviderUnavailable):
                 await asks.ask(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
 
-    with answering(database, Failing(error)):  # type: ignore[arg-type] # all that is asked of it
+    with answering(database, Failing(error), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         asyncio.run(scenario())
     assert rows(database) == []
 
@@ -229,7 +182,7 @@ def test_what_the_provider_does_not_have_is_missing(database: str, bench: Bench)
             with pytest.raises(Missing):
                 await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
 
-    with answering(database, bench.gateway):
+    with answering(database, bench.gateway, vault=VAULT):
         asyncio.run(scenario())
 
 

@@ -77,7 +77,7 @@ def test_what_is_scheduled_runs_and_says_what_it_did(database: str) -> None:
 
     asyncio.run(run_due(planned))
 
-    assert {task.name for task in planned} == {"watch_work", "expire_bodies"}
+    assert {task.name for task in planned} >= {"watch_work", "expire_bodies"}
     assert all(task.due_at_s > 0 for task in planned)
     assert watch_work(work) == 0
     work.close()

@@ -42,6 +42,7 @@ def apply_by_asking(
             at=now(),
             body=body.sha256.hex(),
             bodies=[body],
+            provider_type=received.type,
         )
     effects = [{"invoice": str(invoice.id), "effect": str(effect)}]
     at = now()

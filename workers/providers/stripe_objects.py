@@ -7,7 +7,7 @@ read where it is there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 import orjson
 
@@ -20,6 +20,7 @@ from domain.gateway import (
     ProviderPayment,
     ProviderPrice,
 )
+from eventlog.safe_json import without_secrets
 
 Json = Mapping[str, Any]
 
@@ -28,7 +29,8 @@ INVOICE: Final = "billhook_invoice"
 TENANT: Final = "billhook_tenant"
 LINE: Final = "billhook_line"
 
-_SECRETS: Final = frozenset({"client_secret", "confirmation_secret"})
+_STATES: Final = frozenset(get_args(InvoiceState)) - {"deleted"}
+_LARGEST: Final = 2**63 - 1
 _OWNER_WANTED: Final = "authentication_required"
 _PAYMENT_STATES: Final[dict[str, PaymentState]] = {
     "requires_action": "requires_action",
@@ -40,15 +42,6 @@ _PAYMENT_STATES: Final[dict[str, PaymentState]] = {
 }
 
 
-def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Cut what would let a reader act as the customer, at any depth."""
-    if isinstance(value, dict):
-        return {key: without_secrets(inner) for key, inner in value.items() if key not in _SECRETS}
-    if isinstance(value, list):
-        return [without_secrets(inner) for inner in value]
-    return value
-
-
 _ANNOUNCED: Final[dict[str, PaymentState]] = {
     "invoice.payment_failed": "failed",
     "invoice.payment_action_required": "requires_action",
@@ -56,22 +49,27 @@ _ANNOUNCED: Final[dict[str, PaymentState]] = {
 
 
 def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> ProviderInvoice:
-    """Read an invoice as it was at `as_of` (Unix seconds by Stripe's clock)."""
+    """Read an invoice as it was at `as_of` (Unix seconds by Stripe's clock).
+
+    Raises ValueError, KeyError or TypeError for what is no invoice that we understand, so that it
+    is parked and not half believed.
+    """
+    data = without_secrets(dict(data))
     deleted = data.get("deleted") or event_type == "invoice.deleted"
-    state: InvoiceState = "deleted" if deleted else data["status"]
+    state: InvoiceState = "deleted" if deleted else _state(data["status"])
     lines = data.get("lines") or {"data": [], "has_more": False}
     return ProviderInvoice(
-        id=data["id"],
+        id=_text(data["id"]),
         state=state,
         as_of=as_of,
         livemode=data["livemode"],
-        currency=data["currency"],
+        currency=_text(data["currency"]),
         customer=_id(data.get("customer")),
         number=data.get("number"),
-        total_minor=data["total"],
-        tax_minor=sum(tax["amount"] for tax in data.get("total_taxes") or ()),
-        amount_paid_minor=data["amount_paid"],
-        attempt_count=data["attempt_count"],
+        total_minor=_whole(data["total"]),
+        tax_minor=sum(_whole(tax["amount"]) for tax in data.get("total_taxes") or ()),
+        amount_paid_minor=_whole(data["amount_paid"]),
+        attempt_count=_whole(data["attempt_count"]),
         hosted_url=data.get("hosted_invoice_url"),
         due_at=data.get("due_date"),
         period_start=data.get("period_start"),
@@ -82,8 +80,27 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         metadata=dict(data.get("metadata") or {}),
         payment=_to_payment(data),
         announces=_ANNOUNCED.get(event_type or ""),
-        raw=orjson.dumps(without_secrets(data)),
+        raw=orjson.dumps(data),
     )
+
+
+def _state(value: object) -> InvoiceState:
+    if value not in _STATES:
+        raise ValueError(f"unknown invoice status {value!r}")
+    return cast("InvoiceState", value)
+
+
+def _whole(value: object) -> int:
+    """Take an integer that every store of ours can hold."""
+    if type(value) is not int or abs(value) > _LARGEST:
+        raise ValueError(f"no amount: {value!r}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"no text: {value!r}")
+    return value
 
 
 def _to_payment(invoice: Json) -> ProviderPayment | None:
@@ -130,7 +147,7 @@ def to_line(line: Json) -> ProviderLine:
         description=line.get("description"),
         quantity=line.get("quantity") or 1,
         price=_id(details.get("price")),
-        total_minor=line["amount"],
+        total_minor=_whole(line["amount"]),
         currency=line["currency"],
         reference=(line.get("metadata") or {}).get(LINE),
     )

@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from service.provider_json import Unreadable, read_object, without_secrets
+from eventlog.safe_json import Unreadable, read_object, without_secrets
 
 
 def test_plain_json_is_kept_byte_by_byte() -> None:

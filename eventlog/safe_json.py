@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import orjson
 
-from service.text import cleaned
-
+# NUL and the other control characters (C0, DEL, C1), and halves of surrogate pairs: PostgreSQL's
+# JSON, XML, logs and terminals each choke on some of them.
+UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_WHITESPACE: Final = {"\t": " ", "\n": " ", "\r": " "}
 _DEEPEST: Final = 100
 # What the quick way may not meet: escapes (of control characters, of surrogates), raw DEL and C1,
 # and secrets. Stripe's whitespace between values is none of these.
@@ -30,6 +32,11 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
         return safe, _dumped(safe)
     except (ValueError, RecursionError) as error:
         raise Unreadable(type(error).__name__) from None
+
+
+def cleaned(text: str) -> str:
+    """Give the string without what may not be stored: blanks for line ends, U+FFFD for the rest."""
+    return UNSAFE.sub(lambda found: _WHITESPACE.get(found[0], "\ufffd"), text)
 
 
 def without_secrets(value: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Attempts after the first, and steps that nobody runs any more."""
+
+from dataclasses import replace
+
+from domain import invoice_events as e
+from domain import status
+from domain.invoice import Effect, Invoice
+from tests.domain.given import Given, Happened, happened
+from tests.domain.words import answered, attempt, delivered, payment, snapshot
+
+REQUESTED = happened(e.InvoiceRequested)
+ISSUED = happened(e.InvoiceIssued)
+
+
+def _given(*facts: Happened) -> Given[Invoice]:
+    return Given(Invoice, REQUESTED, happened(e.ProviderInvoiceCreated), *facts)
+
+
+def test_a_second_refusal_for_another_reason_is_recorded() -> None:
+    first = attempt("failed", as_of=100)
+    other = payment("failed", code="expired_card", decline_code=None)
+    (
+        _given(ISSUED)
+        .when(answered(first))
+        .then(happened(e.PaymentFailed))
+        .when(answered(replace(first, payment=other, as_of=130)))
+        .then(happened(e.PaymentFailed, code="expired_card", decline_code=None))
+        .answering(Effect.CHANGED)
+        .when(answered(replace(first, payment=other, as_of=130)))
+        .then()
+        .answering(Effect.CONFIRMED)
+    )
+
+
+def test_a_step_that_gave_up_leaves_nothing_to_itself() -> None:
+    (
+        _given(ISSUED, happened(e.StepGaveUp))
+        .when(delivered(attempt("failed"), event_type="invoice.payment_failed"))
+        .then()
+        .answering(Effect.FETCH)
+    )
+
+
+def test_a_payment_that_a_webhook_settles_without_naming_it_stays_one_payment() -> None:
+    paid = (
+        _given(ISSUED)
+        .when(answered(attempt("failed")))
+        .when(delivered(snapshot("paid", as_of=900)))
+        .showing(status=status.PAID)
+    )
+    payments = paid.given.root.view.payments
+    assert [(entry["id"], entry["status"]) for entry in payments] == [("pi_1", status.PAID)]
