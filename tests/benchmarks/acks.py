@@ -125,6 +125,8 @@ def _summary(rounds: Mapping[str, list[Figures]]) -> str:
 def _compared(rounds: dict[str, list[Figures]]) -> dict[str, object]:
     rates = {name: [one["per_second"] for one in figures] for name, figures in rounds.items()}
     return {name: medians(figures) for name, figures in rounds.items()} | {
-        "ratio_to_noop": ratio(rates["service"], rates["noop"]),
-        "ratio_to_eventsourcing": ratio(rates["service"], rates["eventsourcing"]),
+        "service_to_noop": ratio(rates["service"], rates["noop"]),
+        "service_to_eventsourcing": ratio(rates["service"], rates["eventsourcing"]),
+        "service_to_group_commit": ratio(rates["service"], rates["group_commit"]),
+        "group_commit_to_eventsourcing": ratio(rates["group_commit"], rates["eventsourcing"]),
     }

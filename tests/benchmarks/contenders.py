@@ -8,9 +8,11 @@ from typing import Final
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
+import eventlog
 from domain.invoice_events import InvoiceRequested
 from domain.provider_event import ProviderEventReceived
 from eventlog.database import connect
+from eventlog.migrate import migrate
 from eventlog.vault import Vault
 from tests.benchmarks.effort import Effort
 from tests.benchmarks.messages import Kind, Shop
@@ -50,8 +52,7 @@ class Contender:
 @contextmanager
 def contenders(stage: Stage, effort: Effort) -> Iterator[tuple[Shop, list[Contender]]]:
     """The service with its projections at work, without which no key would be valid; its rivals."""
-    dsn, saving_dsn = stage.database("acks"), stage.empty_database("saving")
-    master_key = Vault.new_key()
+    dsn, master_key = stage.database("acks"), Vault.new_key()
     shop = make_shop(dsn, master_key=master_key)
     processes = str(effort.processes)
     ours = {
@@ -60,27 +61,33 @@ def contenders(stage: Stage, effort: Effort) -> Iterator[tuple[Shop, list[Conten
         "BILLHOOK_PORT": "{port}",
         "BILLHOOK_PROCESSES": processes,
     }
-    rivals = {"BENCHMARK_PORT": "{port}", "BENCHMARK_PROCESSES": processes}
-    saving = rivals | eventsourcing_settings(saving_dsn)
     with ExitStack() as stack:
         stack.enter_context(stage.running("projections", environment=ours))
 
-        def serve(module: str, *arguments: str, environment: dict[str, str]) -> Child:
+        def rival(name: str, **settings: str) -> Child:
+            own = {"BENCHMARK_PORT": "{port}", "BENCHMARK_PROCESSES": processes, **settings}
             return stack.enter_context(
-                stage.serving(module, *arguments, environment=environment, ready_path="/readyz")
+                stage.serving(_RIVALS, name, environment=own, ready_path="/readyz")
             )
 
+        saving_dsn, appending_dsn = (
+            stage.empty_database("saving"),
+            stage.empty_database("appending"),
+        )
+        migrate(appending_dsn, eventlog.MIGRATIONS)
+        noop = rival("noop")
+        saving = rival("saving", **eventsourcing_settings(saving_dsn))
+        appending = rival("appending", BENCHMARK_LOG=appending_dsn)
+        service = stack.enter_context(
+            stage.serving("service", environment=ours, ready_path="/readyz")
+        )
         yield (
             shop,
             [
-                Contender("noop", serve(_RIVALS, "noop", environment=rivals), None),
-                Contender(
-                    "eventsourcing",
-                    serve(_RIVALS, "saving", environment=saving),
-                    saving_dsn,
-                    ("public", "billhook_events"),
-                ),
-                Contender("service", serve("service", environment=ours), dsn, accepted=_ACCEPTED),
+                Contender("noop", noop, None),
+                Contender("eventsourcing", saving, saving_dsn, ("public", "billhook_events")),
+                Contender("group_commit", appending, appending_dsn),
+                Contender("service", service, dsn, accepted=_ACCEPTED),
             ],
         )
 

@@ -1,9 +1,10 @@
 """What the service is measured beside, served with the very settings that it is served with.
 
-`python -m tests.benchmarks.rivals noop` reads the body and answers. `… saving` records what the
-service records, one `Application.save()` in a thread a request, with eventsourcing's own recorder
-for PostgreSQL. It proves, validates and keeps less than the service (no signature, no key, no
-body), so that the difference is the recording's.
+`python -m tests.benchmarks.rivals noop` reads the body and answers. `… saving` and `… appending`
+record the events that the service records, and prove, validate and keep nothing (no signature, no
+key, no body): `saving` by `Application.save()` in a thread with eventsourcing's own recorder for
+PostgreSQL, `appending` by the log's group commit. What lies between them is the recording's; what
+lies between `appending` and the service is the price of everything else that it does.
 """
 
 import os
@@ -21,6 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from domain import ids
 from domain.base import Root
@@ -28,6 +30,8 @@ from domain.billing import Billing
 from domain.commands import ReceiveProviderEvent, RequestInvoice
 from domain.invoice import Invoice
 from domain.provider_event import ProviderEvent
+from eventlog.codec import Codec
+from eventlog.log import Log
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -72,14 +76,40 @@ def make_saving() -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.billing = Billing()
+        billing = Billing()
+
+        async def record(root: Root) -> None:
+            await run_in_threadpool(billing.save, root)
+
+        app.state.record = record
         yield
-        app.state.billing.close()
+        billing.close()
 
-    return Starlette(routes=[*_ready(), *_taking(_save_event, _save_invoice)], lifespan=lifespan)
+    return _recording(lifespan)
 
 
-async def _save_event(request: Request) -> Response:
+def make_appending() -> Starlette:
+    """Make the application that appends; nothing else differs from the one that saves."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        log, codec = await Log.open_async(os.environ["BENCHMARK_LOG"]), Codec()
+
+        async def record(root: Root) -> None:
+            await log.append_async([codec.encode(event) for event in root.collect_events()])
+
+        app.state.record = record
+        yield
+        await log.close_async()
+
+    return _recording(lifespan)
+
+
+def _recording(lifespan: Lifespan[Starlette]) -> Starlette:
+    return Starlette(routes=[*_ready(), *_taking(_take_event, _take_invoice)], lifespan=lifespan)
+
+
+async def _take_event(request: Request) -> Response:
     event = orjson.loads(await request.body())
     connection_id = UUID(request.path_params["connectionId"])
     about = event["data"]["object"]
@@ -99,10 +129,10 @@ async def _save_event(request: Request) -> Response:
         body="0" * 64,
         by=f"webhook:{event['id']}",
     )
-    return await _saved(request, ProviderEvent.receive(command, at=datetime.now(UTC)))
+    return await _recorded(request, ProviderEvent.receive(command, at=datetime.now(UTC)))
 
 
-async def _save_invoice(request: Request) -> Response:
+async def _take_invoice(request: Request) -> Response:
     asked = orjson.loads(await request.body())
     app_id = UUID(request.path_params["appUuid"])
     lines = [
@@ -127,12 +157,12 @@ async def _save_invoice(request: Request) -> Response:
         request_hash="0" * 64,
         by=f"key:{uuid4()}",
     )
-    return await _saved(request, Invoice.request(command, at=datetime.now(UTC)))
+    return await _recorded(request, Invoice.request(command, at=datetime.now(UTC)))
 
 
-async def _saved(request: Request, root: Root) -> Response:
-    billing: Billing = request.app.state.billing
-    await run_in_threadpool(billing.save, root)
+async def _recorded(request: Request, root: Root) -> Response:
+    record: Callable[[Root], Awaitable[None]] = request.app.state.record
+    await record(root)
     return Response(_OK, media_type="application/json")
 
 
