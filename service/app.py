@@ -31,8 +31,10 @@ from service.access_cache import AccessCache, stopped
 from service.answers import refusal
 from service.asks import Asks
 from service.context import Context
+from service.documents import Documents
 from service.edge import Edge
 from service.errors import KNOWN, problem_of
+from service.links import Links
 from service.metrics import Metrics
 from service.rates import Rates
 from service.readiness import Readiness
@@ -80,6 +82,7 @@ async def _open(
     looking = asyncio.create_task(access.keep_looking(), name="access")
     stack.push_async_callback(stopped, looking)
     await access.wait_until_verified(settings.access_start_wait_s)
+    asks = await _asks(settings, stack, waits=waits)
     codec = Codec()
     return Context(
         settings=settings,
@@ -95,7 +98,9 @@ async def _open(
         rates=Rates(per_minute=settings.rate_limit_per_minute),
         invoices=InvoiceQueries(pool),
         tenants=KnownTenants(log),
-        asks=await _asks(settings, stack, waits=waits),
+        asks=asks,
+        documents=Documents(asks),
+        links=Links(settings.master_key_list(), public_url=settings.public_url),
         waits=waits,
         metrics=metrics,
         readiness=Readiness(

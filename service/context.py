@@ -13,6 +13,8 @@ from projections.access_queries import AccessQueries
 from projections.queries import InvoiceQueries
 from service.access_cache import AccessCache
 from service.asks import Asks
+from service.documents import Documents
+from service.links import Links
 from service.metrics import Metrics
 from service.rates import Rates
 from service.readiness import Readiness
@@ -43,6 +45,8 @@ class Context:
     invoices: InvoiceQueries
     tenants: KnownTenants
     asks: Asks
+    documents: Documents
+    links: Links
     waits: Waits
     metrics: Metrics
     readiness: Readiness

@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from service.endpoints.create_invoice import create_invoice
 from service.endpoints.documentation import docs, openapi
+from service.endpoints.documents import get_document, open_document, show_return
 from service.endpoints.get_invoice import get_invoice, get_invoice_events
 from service.endpoints.list_invoices import (
     list_app_invoices,
@@ -45,6 +46,9 @@ ROUTES: Final = [
     _route(_APP + "/invoices", GET=list_app_invoices),
     _route(_APP + "/invoices/{invoiceUuid}", GET=get_invoice),
     _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events),
+    _route(_APP + "/invoices/{invoiceUuid}/document", GET=get_document),
+    _route("/d/{token}", GET=open_document),
+    _route("/return/{token}", GET=show_return),
     _route("/healthz", GET=healthz),
     _route("/readyz", GET=readyz),
     _route("/metrics", GET=metrics),

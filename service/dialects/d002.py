@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from domain import status
 from domain.invoice_view import InvoiceView
 from service.errors import Fault, Problem
 
 Json = dict[str, Any]
-
-_NO_DOCUMENT: Final = frozenset({status.REQUESTED, status.DRAFT, status.REJECTED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,18 +21,21 @@ class Rendered:
     document: Json
 
 
-def render_outcome(view: InvoiceView, *, position: int, provider_response: Json | None) -> Rendered:
+def render_outcome(
+    view: InvoiceView, *, position: int, document_url: str | None, provider_response: Json | None
+) -> Rendered:
     """Answer a POST whose outcome is known: 200, or the provider's refusal."""
     refusal = _refusal(view)
     if refusal is not None:
         return render_problem(refusal)
-    shown = item(view, position=position) | {"providerResponse": provider_response}
+    shown = item(view, position=position, document_url=document_url)
+    shown |= {"providerResponse": provider_response}
     return Rendered(status=HTTPStatus.OK, document=single("invoices", shown))
 
 
 def render_pending(view: InvoiceView, *, position: int) -> Rendered:
     """Answer a POST whose outcome is not known yet; `view` is the request as recorded."""
-    shown = item(view, position=position) | {"providerResponse": None}
+    shown = item(view, position=position, document_url=None) | {"providerResponse": None}
     return Rendered(status=HTTPStatus.ACCEPTED, document=single("invoices", shown))
 
 
@@ -49,8 +50,8 @@ def single(kind: str, shown: Json) -> Json:
     return {"kind": kind, "totalItems": 1, "itemsLength": 1, "items": [shown]}
 
 
-def item(view: InvoiceView, *, position: int) -> Json:
-    """Show an invoice."""
+def item(view: InvoiceView, *, position: int, document_url: str | None) -> Json:
+    """Show an invoice; `document_url` is our own link to it."""
     return {
         "id": str(view.id),
         "tenantUuid": None if view.tenant_id is None else str(view.tenant_id),
@@ -76,7 +77,7 @@ def item(view: InvoiceView, *, position: int) -> Json:
         "providerObjectType": view.provider_object_type,
         "providerObjectId": view.provider_object_id,
         "nextAction": view.next_action,
-        "documentUrl": None if view.status in _NO_DOCUMENT else view.hosted_url,
+        "documentUrl": document_url,
         "failure": _failure(view),
         "createdAt": moment(view.created_at),
         "updatedAt": moment(view.updated_at),

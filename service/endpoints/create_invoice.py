@@ -100,5 +100,10 @@ async def present(context: Context, told: Told) -> Response:
         headers["retry-after"] = "1"
         return answer(d002.render_pending(view, position=position), headers)
     response = await context.streams.json_body(view.body)
-    rendered = d002.render_outcome(view, position=position, provider_response=response)
+    rendered = d002.render_outcome(
+        view,
+        position=position,
+        document_url=context.links.document_url(view),
+        provider_response=response,
+    )
     return answer(rendered, headers)

@@ -24,7 +24,11 @@ async def get_invoice(request: Request) -> Response:
     )
     caller.must_own(found.view.tenant_id)
     response = await context.streams.json_body(found.view.body)
-    shown = d002.item(found.view, position=found.position)
+    shown = d002.item(
+        found.view,
+        position=found.position,
+        document_url=context.links.document_url(found.view),
+    )
     shown |= d002.details(found.view, provider_response=response)
     lag_ms = await context.readiness.lag_ms("invoices")
     return document(d002.single("invoices", shown), {LAG_MS: str(lag_ms)})

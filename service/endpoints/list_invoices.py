@@ -60,7 +60,14 @@ async def _list(
         to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
     )
     shown = d002.page(
-        [d002.item(row.view, position=row.position) for row in found.rows],
+        [
+            d002.item(
+                row.view,
+                position=row.position,
+                document_url=context.links.document_url(row.view),
+            )
+            for row in found.rows
+        ],
         total=found.total,
         total_is_exact=found.total_is_exact,
         next_cursor=found.next_cursor,

@@ -22,7 +22,7 @@ def test_a_paid_invoice_is_answered_with_all_that_is_known(shop: Shop) -> None:
     assert (item["provider"], item["connection"], item["mode"]) == ("stripe", "stripe-1", "test")
     assert (item["totalMinor"], item["amountPaidMinor"], item["currency"]) == (1999, 1999, "eur")
     assert (item["providerObjectType"], item["providerObjectId"]) == ("invoice", "in_1")
-    assert item["documentUrl"] == HOSTED_URL
+    assert item["documentUrl"].startswith("http://127.0.0.1:8080/d/")
     assert item["footer"] == "Thanks"
     assert item["nextAction"] is None
     assert item["failure"] is None

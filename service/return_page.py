@@ -1,0 +1,71 @@
+"""The page that a customer comes back to from paying; it loads nothing from anywhere."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from domain import money, status
+from domain.invoice_view import InvoiceView
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
+_REFRESH_S: Final = 3
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("service", "."), autoescape=True, undefined=StrictUndefined
+)
+
+
+@dataclass(frozen=True)
+class _Words:
+    title: str
+    text: str
+    changing: bool = False
+
+
+_UNDER_WAY: Final = _Words(
+    "Your payment is under way", "This page looks again every few seconds.", changing=True
+)
+_WORDS: Final = {
+    status.REQUESTED: _UNDER_WAY,
+    status.OPEN: _Words(
+        "Your payment is not complete", "If you have just paid, it is on its way.", changing=True
+    ),
+    status.PROCESSING: _Words(
+        "Your payment is being processed",
+        "Some ways of paying take days. You need not wait here.",
+        changing=True,
+    ),
+    status.REQUIRES_ACTION: _Words(
+        "Your bank wants to hear from you", "The payment has to be confirmed.", changing=True
+    ),
+    status.DRAFT: _Words("Your invoice is being prepared", "It can't be paid yet.", changing=True),
+    status.PAID: _Words("Thank you: it is paid", "You can close this page."),
+    status.FAILED: _Words("The payment was refused", "Nothing was taken."),
+    status.CANCELED: _Words("The payment was canceled", "Nothing was taken."),
+    status.EXPIRED: _Words("The payment has expired", "Nothing was taken."),
+    status.VOID: _Words("This invoice is void", "Nothing is to be paid."),
+    status.UNCOLLECTIBLE: _Words("This invoice is closed", "It is not expected to be paid."),
+    status.REJECTED: _Words("The payment could not be started", "Nothing was taken."),
+}
+
+
+def return_page(view: InvoiceView, *, document_url: str | None) -> str:
+    """Write the page; only what the holder of the link may see: amount, number, state."""
+    words = _WORDS[view.status]
+    return _TEMPLATES.get_template("return_page.html").render(
+        title=words.title,
+        text=words.text,
+        refresh_s=_REFRESH_S if words.changing else None,
+        number=view.number,
+        amount=_amount(view),
+        document_url=document_url,
+    )
+
+
+def _amount(view: InvoiceView) -> str | None:
+    if view.total_minor is None or view.currency is None:
+        return None
+    return f"{money.to_major(view.total_minor, view.currency)} {view.currency.upper()}"
