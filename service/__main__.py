@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import tempfile
 from types import FrameType
 from typing import cast
 
@@ -16,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from service.log_setup import configure_logging
+from service.metrics_folder import metrics_folder
 from service.settings import Settings
 from service.waits import Waits
 
@@ -28,9 +28,9 @@ def main() -> None:
     configure_logging(settings.log_format)
     # uvicorn raises the signal again when all is closed; the end shall be orderly even so.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with tempfile.TemporaryDirectory(prefix="billhook-metrics-") as folder:
+    with metrics_folder() as folder:
         # The library decides at its import, in each worker process, where counts are kept.
-        os.environ[_METRICS_FOLDER] = folder
+        os.environ[_METRICS_FOLDER] = str(folder)
         uvicorn.run(
             "service.__main__:make_app",
             factory=True,

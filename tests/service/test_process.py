@@ -43,7 +43,6 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(self.is_ready)
 
     def is_ready(self) -> bool:
         try:
@@ -72,8 +71,9 @@ def start(service: Service, service_database: str, tmp_path: Path) -> Iterator[S
 
     def run(*, processes: int = 1) -> Process:
         log = tmp_path / f"{len(started)}.log"
-        started.append(Process(service_database, log, processes=processes))
-        return started[-1]
+        started.append(process := Process(service_database, log, processes=processes))
+        wait_until(process.is_ready)
+        return process
 
     assert service.request("GET", "/healthz").status_code == 200
     yield run
