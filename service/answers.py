@@ -32,7 +32,7 @@ def document(shown: d002.Json, headers: Mapping[str, str] | None = None) -> Resp
     return answer(d002.Rendered(status=200, document=shown), headers)
 
 
-def refusal(problem: Problem, scope: Scope) -> Response:
+def refusal(problem: Problem, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
     """Send what is wrong, in the dialect of the path."""
-    render = renderer_of(scope["path"])
-    return answer(render(problem, request_id=scope.get(REQUEST_ID, "")), problem.headers)
+    rendered = renderer_of(scope["path"])(problem, request_id=scope.get(REQUEST_ID, ""))
+    return answer(rendered, {**problem.headers, **(headers or {})})

@@ -78,7 +78,7 @@ class ListQuery(ReadQuery):
     page: int | None = Field(None, ge=0, le=100_000)
 
 
-Query = TypeVar("Query", bound=_Query)
+Query = TypeVar("Query", bound=BaseModel)
 
 
 def read_query(kind: type[Query], params: QueryParams) -> Query:

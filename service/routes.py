@@ -5,7 +5,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service.endpoints.create_draft import create_admin_invoice, gather_invoice
 from service.endpoints.create_invoice import create_invoice
+from service.endpoints.create_stripe_invoice import (
+    create_stripe_invoice,
+    create_tenant_stripe_invoice,
+)
 from service.endpoints.documentation import docs, openapi
 from service.endpoints.documents import get_document, open_document, show_return
 from service.endpoints.get_invoice import get_invoice, get_invoice_events
@@ -46,6 +51,10 @@ ROUTES: Final = [
     _route(_APP + "/invoices", GET=list_app_invoices),
     _route(_APP + "/invoices/{invoiceUuid}", GET=get_invoice),
     _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events),
+    _route("/v1/tenants/{tenantId}/stripe-invoices", POST=create_stripe_invoice),
+    _route("/admin/api/invoices", POST=create_admin_invoice),
+    _route("/stripe/invoices", POST=gather_invoice),
+    _route("/api/v1/tenants/{tenantId}/stripe-invoices", POST=create_tenant_stripe_invoice),
     _route(_APP + "/invoices/{invoiceUuid}/document", GET=get_document),
     _route("/d/{token}", GET=open_document),
     _route("/return/{token}", GET=show_return),

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
 
     wait_default_s: float = Field(10, ge=0)
     """How long a POST waits for its outcome when the caller does not say."""
+    wait_charged_s: float = Field(30, ge=0)
+    """The same for the dialects whose callers were promised the charged invoice at once."""
     wait_max_s: float = Field(60, ge=0)
     min_position_wait_s: float = Field(5, ge=0)
     ask_timeout_s: float = Field(5, gt=0, le=30)

@@ -25,7 +25,7 @@ def render_outcome(
     view: InvoiceView, *, position: int, document_url: str | None, provider_response: Json | None
 ) -> Rendered:
     """Answer a POST whose outcome is known: 200, or the provider's refusal."""
-    refusal = _refusal(view)
+    refusal = refusal_of(view)
     if refusal is not None:
         return render_problem(refusal)
     shown = item(view, position=position, document_url=document_url)
@@ -150,7 +150,7 @@ def _failure(view: InvoiceView) -> Json | None:
     return {name: view.failure.get(name) for name in ("code", "declineCode", "message")}
 
 
-def _refusal(view: InvoiceView) -> Problem | None:
+def refusal_of(view: InvoiceView) -> Problem | None:
     """Say what a caller is told of a payment declined or a request that the provider refused."""
     known = view.failure or {}
     message = known.get("message") or "The provider refused."

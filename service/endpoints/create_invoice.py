@@ -7,7 +7,7 @@ from starlette.responses import Response
 from domain import ids
 from domain.commands import Mode, Provider, RequestInvoice
 from projections.access_queries import ConnectionRow
-from service.answers import POSITION, answer
+from service.answers import answer
 from service.asking import Told, ask_for_invoice, request_hash
 from service.auth import Caller, authenticate
 from service.connections import choose_connection
@@ -16,6 +16,7 @@ from service.dialects import d002
 from service.errors import BadRequest, Fault
 from service.incoming import idempotency_key, path_provider, path_uuid, read_json, wait_s
 from service.invoice_request import InvoiceRequestBody
+from service.telling import told_headers
 from service.validation import validated
 
 DIALECT = "002"
@@ -91,13 +92,8 @@ def _invoice_id(app_id: UUID, key: str | None) -> UUID:
 
 async def present(context: Context, told: Told) -> Response:
     """Answer with the outcome, or that it is not known yet and where it will be."""
-    view, position = told.folded.view, told.folded.position
-    location = f"/api/v1/apps/{view.app_id}/invoices/{view.id}?minPosition={position}"
-    headers = {POSITION: str(position), "location": location}
-    if told.replayed:
-        headers["idempotent-replayed"] = "true"
+    view, position, headers = told.folded.view, told.folded.position, told_headers(told)
     if told.pending:
-        headers["retry-after"] = "1"
         return answer(d002.render_pending(view, position=position), headers)
     response = await context.streams.json_body(view.body)
     rendered = d002.render_outcome(

@@ -1,0 +1,155 @@
+from typing import Any, Final, Literal, Protocol, cast
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.commands import Mode, RequestInvoice
+from domain.invoice_view import InvoiceView
+from projections.access_queries import ConnectionRow
+from service.answers import answer, refusal
+from service.asking import Told, ask_for_invoice, request_hash
+from service.auth import authenticate_admin, authenticate_lone_key
+from service.caller import Caller
+from service.connections import choose_connection
+from service.context import context_of
+from service.dialects import d003, d004
+from service.dialects.d002 import Json, Rendered
+from service.draft_requests import DraftBody, GatherBody, GatherQuery, unwrapped
+from service.endpoints.create_stripe_invoice import invoice_id_of
+from service.errors import BadRequest, Fault, Missing, Problem
+from service.incoming import idempotency_key, read_body, read_json, wait_s
+from service.list_query import read_query
+from service.telling import told_headers
+from service.validation import validated
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_MOST_FIELDS: Final = 20
+
+
+class _Dialect(Protocol):
+    """Seed 003 or 004."""
+
+    def refusal_of(self, view: InvoiceView) -> Problem | None: ...
+    def render_outcome(self, stored: Json) -> Rendered: ...
+    def render_pending(self) -> Rendered: ...
+
+
+async def create_admin_invoice(request: Request) -> Response:
+    """Leave a draft that Stripe finalises and charges by itself (seed 003)."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    key = idempotency_key(request)
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    body = validated(DraftBody, unwrapped(given))
+    connection = await choose_connection(context.access, caller.app, "stripe", name=None, test=None)
+    defaults = caller.app.settings.invoice_defaults
+    command = _to_command(
+        request,
+        caller,
+        connection,
+        given,
+        key=key,
+        dialect=d003.DIALECT,
+        flow="draft",
+        customer=body.customer,
+        lines=body.lines(),
+        payment_method=body.payment_method,
+        description=defaults.get("description"),
+        footer=defaults.get("footer"),
+    )
+    return await _asked(request, command, cast("_Dialect", d003))
+
+
+async def gather_invoice(request: Request) -> Response:
+    """Leave a draft with what waits for a customer's next invoice (seed 004)."""
+    context = context_of(request)
+    query = read_query(GatherQuery, request.query_params)
+    caller = await authenticate_lone_key(request, query.name)
+    key = idempotency_key(request)
+    given = await _form_or_json(request, limit_bytes=context.settings.body_limit_bytes)
+    body = validated(GatherBody, given)
+    connection = await context.access.connection_named(caller.app.app_id, query.connection_name)
+    if connection is None or connection.provider != "stripe":
+        raise Missing
+    command = _to_command(
+        request,
+        caller,
+        connection,
+        given,
+        key=key,
+        dialect=d004.DIALECT,
+        flow="gather",
+        customer=body.customer,
+        lines=[],
+    )
+    return await _asked(request, command, cast("_Dialect", d004))
+
+
+def _to_command(
+    request: Request,
+    caller: Caller,
+    connection: ConnectionRow,
+    given: object,
+    *,
+    key: str | None,
+    dialect: str,
+    flow: Literal["draft", "gather"],
+    customer: str,
+    lines: list[dict[str, Any]],
+    payment_method: str | None = None,
+    description: str | None = None,
+    footer: str | None = None,
+) -> RequestInvoice:
+    """Put together what is asked."""
+    return RequestInvoice(
+        invoice_id=invoice_id_of(caller, key),
+        app_id=caller.app.app_id,
+        tenant_id=None,
+        provider="stripe",
+        connection=connection.name,
+        connection_id=connection.connection_id,
+        mode=cast("Mode", connection.mode),
+        dialect=dialect,
+        type="payment",
+        flow=flow,
+        customer=customer,
+        lines=lines,
+        request_hash=request_hash(request, given),
+        payment_method=payment_method,
+        description=description,
+        footer=footer,
+        by=caller.by,
+    )
+
+
+async def _asked(request: Request, command: RequestInvoice, dialect: _Dialect) -> Response:
+    """Ask for it, and answer with what stands at the provider, or that it is not known yet."""
+    context = context_of(request)
+    settings = context.settings
+    seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
+    told: Told = await ask_for_invoice(context, command, wait_s=seconds)
+    view, headers = told.folded.view, told_headers(told)
+    if told.pending:
+        return answer(dialect.render_pending(), headers)
+    problem = dialect.refusal_of(view)
+    if problem is not None:
+        return refusal(problem, request.scope, headers)
+    stored = await context.streams.json_body(view.body)
+    return answer(dialect.render_outcome(stored or {}), headers)
+
+
+async def _form_or_json(request: Request, *, limit_bytes: int) -> object:
+    """Read a form as an object of its fields, or JSON. Raises as `read_json`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != _FORM:
+        return await read_json(request, limit_bytes=limit_bytes)
+    raw = await read_body(request, limit_bytes=limit_bytes)
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise BadRequest(Fault(message="the body is no form")) from None
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise BadRequest(Fault(message="the body names a field twice"))
+    return fields
