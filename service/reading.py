@@ -20,12 +20,16 @@ async def find_invoice(
     context: Context, app_id: UUID, invoice_id: UUID, *, min_position: int
 ) -> Folded:
     """Find an invoice, from its stream where the read model is behind. Raises Missing."""
-    row = await context.invoices.get_invoice(app_id, invoice_id)
-    if row is not None and row.position >= min_position:
-        return Folded(row.view, row.position)
-    if row is not None and await context.invoices.position("invoices") >= min_position:
-        return Folded(row.view, row.position)
+    # Asked before the row is read: a position that comes after it says nothing of the row.
+    if await _is_folded(context, min_position):
+        row = await context.invoices.get_invoice(app_id, invoice_id)
+        if row is not None:
+            return Folded(row.view, row.position)
     folded = await context.streams.invoice(invoice_id)
     if folded is None or folded.view.app_id != app_id:
         raise Missing
     return folded
+
+
+async def _is_folded(context: Context, position: int) -> bool:
+    return position == 0 or await context.invoices.position("invoices") >= position

@@ -240,3 +240,12 @@ def test_a_trailing_slash_changes_nothing_and_redirects_nowhere(stocked: Shop) -
         plain, slashed = stocked.get(path), stocked.get(path + "/")
         assert plain.status_code == slashed.status_code == 200
         assert plain.json() == slashed.json()
+
+
+def test_what_the_caller_has_seen_is_never_taken_back(service: Service) -> None:
+    """The read model catches up while it is asked: the row that it had before does not count."""
+    shop = Shop(service)
+    for _ in range(40):
+        posted = shop.post("declined")
+        (found,) = shop.get(posted.headers["location"]).json()["items"]
+        assert found["status"] == "failed"
