@@ -150,13 +150,17 @@ def _changes(call: Call, invoice: Json, params: InvoiceFields) -> Json:
         given["custom_fields"] = given["custom_fields"] or None
     if "days_until_due" in given:
         given["_days_until_due"] = given.pop("days_until_due")
-    return _finalizes_at(call, params) | given
+    return _finalizes_at(call, invoice, params) | given
 
 
-def _finalizes_at(call: Call, params: InvoiceFields) -> Json:
+def _finalizes_at(call: Call, invoice: Json, params: InvoiceFields) -> Json:
+    """Returns when a draft will be finalised, and charged in the same hour, if it advances."""
     if params.auto_advance is None:
         return {}
-    return {"automatically_finalizes_at": call.now + HOUR_S if params.auto_advance else None}
+    at = call.now + HOUR_S if params.auto_advance else None
+    method = params.collection_method or invoice["collection_method"]
+    charged_at = at if method == "charge_automatically" else None
+    return {"automatically_finalizes_at": at, "next_payment_attempt": charged_at}
 
 
 def owned_method(call: Call, method_id: str, invoice: Json, *, param: str) -> Json:
@@ -180,8 +184,9 @@ def retrieve(call: Call, _: NoParams) -> Json:
 # What may still be changed once an invoice has left the draft.
 _AFTER_FINALIZING = {
     "open": {
-        "auto_advance", "automatically_finalizes_at", "default_payment_method", "metadata",
-        "payment_settings", "_days_until_due", "due_date", "collection_method",
+        "auto_advance", "automatically_finalizes_at", "next_payment_attempt", "metadata",
+        "default_payment_method", "payment_settings", "_days_until_due", "due_date",
+        "collection_method",
     },
     "uncollectible": {"metadata"},
     "paid": {"metadata"},
@@ -196,7 +201,8 @@ def update(call: Call, params: UpdateInvoice) -> Json:
     if invoice["status"] != "draft":
         if changes.keys() - _AFTER_FINALIZING[invoice["status"]]:
             raise not_editable("Finalized invoices can't be updated in this way.")
-        changes.pop("automatically_finalizes_at", None)
+        for name in ("automatically_finalizes_at", "next_payment_attempt"):
+            changes.pop(name, None)
         return view(call, call.change(invoice, changes, "invoice.updated"))
     changed = invoice | changes
     return view(call, call.change(invoice, changes | recompute(call, changed), "invoice.updated"))
