@@ -22,6 +22,7 @@ from service.validation import (
     Token,
     Url,
     Uuid,
+    Words,
     fault,
 )
 
@@ -40,7 +41,11 @@ MetadataKey = Annotated[
     Text, StringConstraints(min_length=1, max_length=40), AfterValidator(_not_ours)
 ]
 MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=40)]
+Metadata = Annotated[
+    dict[MetadataKey, MetadataValue],
+    Field(max_length=40),
+    Words({"additionalProperties": False}),
+]
 
 
 class LineItem(Strictly):

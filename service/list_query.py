@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from domain import money, status
 from projections.queries import InvoiceFilter
 from service.errors import BadRequest, Fault
-from service.validation import Currency, Name, Token, Uuid, fault, validated
+from service.validation import Currency, Name, Token, Uuid, Words, fault, validated
 
 Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
@@ -39,6 +39,7 @@ def _split(given: object) -> object:
     return given
 
 
+_AnyStatus = Annotated[str, Words({"enum": list(status.ALL)})]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Position = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
 
@@ -60,7 +61,7 @@ class ReadQuery(_Query):
 class ListQuery(ReadQuery):
     """Filters, order and place."""
 
-    status: Annotated[list[str], BeforeValidator(_split)] = Field(default_factory=list)
+    status: Annotated[list[_AnyStatus], BeforeValidator(_split)] = Field(default_factory=list)
     provider: Literal["stripe", "mollie"] | None = None
     type: Literal["payment", "subscription"] | None = None
     mode: Literal["live", "test"] | None = None

@@ -76,14 +76,21 @@ def _currency(text: str) -> str:
 
 
 _SAFE: Final = Words({"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"})
-_URL: Final = r"^https?://[^\s/?#]+(?:[/?#][^\s]*)?$"
+_EMAIL: Final = r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+$"
+_URL: Final = r"^https?://[^\s/?#\x00-\x1f\x7f-\x9f]+(?:[/?#][^\s\x00-\x1f\x7f-\x9f]*)?$"
 
 Text = Annotated[str, AfterValidator(_safe), _SAFE]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 LongText = Annotated[Text, StringConstraints(max_length=1000)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 Url = Annotated[Text, StringConstraints(max_length=2048, pattern=_URL), Words({"pattern": _URL})]
-Currency = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_currency)]
+Email = Annotated[Name, StringConstraints(pattern=_EMAIL), Words({"pattern": _EMAIL})]
+Currency = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=3),
+    AfterValidator(_currency),
+    Words({"pattern": "^[A-Za-z]{3}$"}),
+]
 Uuid = Annotated[UUID, Strict(False)]
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -17,7 +17,7 @@ from service.context import Context, context_of
 from service.dialects import d002
 from service.errors import BadRequest, Fault, Missing
 from service.incoming import path_uuid, read_json
-from service.validation import Name, Strictly, Token, fault, validated
+from service.validation import Email, Name, Strictly, Token, fault, validated
 
 
 class ProviderCustomer(Strictly):
@@ -31,7 +31,7 @@ class TenantBody(Strictly):
     """What is known of a tenant; what is left out is not known any more."""
 
     name: Name | None = None
-    email: Name | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$")
+    email: Email | None = None
     country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
     vat_id: Name | None = None
     provider_customers: list[ProviderCustomer] = Field(default_factory=list, max_length=50)

@@ -40,9 +40,10 @@ def eventually(look: Callable[[], T], *, timeout_s: float = 30.0) -> T:
 
 
 class System:
-    """`billhook up` in a data folder of its own, on free ports."""
+    """`billhook up` in a data folder of its own, on free ports, with BILLHOOK_* `settings`."""
 
-    def __init__(self, folder: Path, *, processes: int = 1) -> None:
+    def __init__(self, folder: Path, *, processes: int = 1, **settings: object) -> None:
+        self._settings = {f"BILLHOOK_{name.upper()}": str(it) for name, it in settings.items()}
         self.data_dir = folder / "data"
         self._out = folder / "up.out"
         self._processes = processes
@@ -71,7 +72,7 @@ class System:
         with self._out.open("wb") as out:
             self._up = subprocess.Popen(
                 [sys.executable, "-m", "service.cli", "up", "--json", *options],
-                env=kept | recording | {"BILLHOOK_RESEND_AFTER_S": "5"},
+                env=kept | recording | {"BILLHOOK_RESEND_AFTER_S": "5"} | self._settings,
                 stdout=out,
                 stderr=out,
             )
