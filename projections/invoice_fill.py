@@ -12,13 +12,25 @@ from psycopg.rows import TupleRow, args_row
 from domain.events import INVOICE_TOPICS
 from domain.invoice_events import InvoiceEvent
 from domain.provider_event import ProviderEventApplied
+from domain.tenant import TenantEvent
 from eventlog.codec import Codec
 from eventlog.database import connect
 from eventlog.reading import Recorded
-from projections.invoices import INVOICES, TIMELINE, Folded, entries_of, entry_of, rows_of
+from projections.folded import WORDS, Folded, Tallies, word_rows
+from projections.invoices import (
+    INVOICES,
+    TIMELINE,
+    additions,
+    entries_of,
+    entry_of,
+    rows_of,
+    tenant_entry_of,
+)
+from projections.timeline import TENANT_TOPICS
 from projections.writing import Row, copy
 
 _CHUNK_ROWS: Final = 10_000
+_MOST_TALLIES: Final = 20_000
 _EVENTS: Final[LiteralString] = (
     "SELECT originator_id, originator_version, topic, state, position FROM eventlog.events"
     " WHERE position <= %s AND topic = ANY(%s)"
@@ -35,16 +47,34 @@ class _Chunk:
     schema: str
     invoices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
+    words: list[Row] = field(default_factory=list)
+    tallies: Tallies = field(default_factory=Tallies)
+
+    def take(self, invoice: Folded) -> None:
+        self.invoices.extend(rows_of([invoice]))
+        self.words.extend(word_rows([invoice]))
+        self.tallies.take(invoice)
+        self.write_if_full()
 
     def write_if_full(self) -> None:
         if len(self.timeline) >= _CHUNK_ROWS:
-            self.write()
+            self.write_rows()
+        if len(self.tallies) >= _MOST_TALLIES:
+            self.write_tallies()
 
-    def write(self) -> None:
-        copy(self.writer, INVOICES, self.invoices, schema=self.schema)
-        copy(self.writer, TIMELINE, self.timeline, schema=self.schema)
-        self.invoices.clear()
-        self.timeline.clear()
+    def write_rows(self) -> None:
+        for table, rows in (
+            (INVOICES, self.invoices),
+            (TIMELINE, self.timeline),
+            (WORDS, self.words),
+        ):
+            copy(self.writer, table, rows, schema=self.schema)
+            rows.clear()
+
+    def write_tallies(self) -> None:
+        for query, parameters in additions(self.tallies, schema=self.schema):
+            self.writer.execute(query, parameters)
+        self.tallies.clear()
 
 
 def fill(dsn: str, schema: str, up_to_position: int) -> None:
@@ -55,8 +85,9 @@ def fill(dsn: str, schema: str, up_to_position: int) -> None:
     ):
         chunk = _Chunk(writer, schema)
         _fill_invoices(reader, chunk, up_to_position)
-        _fill_provider_events(reader, chunk, up_to_position)
-        chunk.write()
+        _fill_other_events(reader, chunk, up_to_position)
+        chunk.write_rows()
+        chunk.write_tallies()
 
 
 def _fill_invoices(
@@ -69,18 +100,22 @@ def _fill_invoices(
         for recorded in stream:
             event = cast("InvoiceEvent", codec.decode(recorded))  # its topic says so
             invoice.take(event, position=recorded.position)
-            chunk.timeline.extend(entry_of(event, position=recorded.position))
-        chunk.invoices.extend(rows_of([invoice]))
-        chunk.write_if_full()
+            entry = entry_of(event, app_id=invoice.app_id, position=recorded.position)
+            chunk.timeline.extend(entry)
+        chunk.take(invoice)
 
 
-def _fill_provider_events(
+def _fill_other_events(
     reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int
 ) -> None:
     codec = Codec()
-    for recorded in _read(reader, _EVENTS, up_to_position, topics=[ProviderEventApplied.TOPIC]):
-        event = cast("ProviderEventApplied", codec.decode(recorded))
-        chunk.timeline.extend(entries_of(event, position=recorded.position))
+    topics = [ProviderEventApplied.TOPIC, *TENANT_TOPICS]
+    for recorded in _read(reader, _EVENTS, up_to_position, topics=topics):
+        match codec.decode(recorded):
+            case ProviderEventApplied() as event:
+                chunk.timeline.extend(entries_of(event, position=recorded.position))
+            case TenantEvent() as event:
+                chunk.timeline.extend(tenant_entry_of(event, position=recorded.position))
         chunk.write_if_full()
 
 

@@ -1,27 +1,33 @@
-"""Invoices and their timelines: the fold of each invoice's stream, as rows."""
+"""Invoices and all that is kept of them: each stream's fold, its words, what it adds to sums.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+The timeline has what happened to the app's invoices and tenants.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
 import orjson
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composed
+from psycopg.types.json import Jsonb
 
+from domain.base import Fact
 from domain.events import INVOICE_TOPICS
 from domain.invoice_events import InvoiceEvent
-from domain.invoice_view import InvoiceView, fold
+from domain.invoice_view import InvoiceView
 from domain.provider_event import ProviderEventApplied
+from domain.tenant import ProviderCustomerLinked, TenantChanged, TenantCreated, TenantEvent
 from eventlog.codec import Codec
 from eventlog.follower import Cursor, Handle
 from eventlog.reading import Recorded
-from projections.errors import VersionGap
-from projections.timeline import HIDDEN, effects_of, facts_of
+from projections.folded import COUNTS, WORDS, Folded, Tallies, stands_at_provider, word_rows
+from projections.sums import QUARTERS, SUMMED, TOTALS
+from projections.timeline import TENANT_TOPICS, effects_of, facts_of, is_hidden
 from projections.view_codec import from_json, to_json
-from projections.writing import Row, Table, insert, upsert
+from projections.writing import Row, Table, adding, insert, insert_new, upsert
 
 NAME: Final = "invoices"
-TOPICS: Final = (*INVOICE_TOPICS, ProviderEventApplied.TOPIC)
+TOPICS: Final = (*INVOICE_TOPICS, ProviderEventApplied.TOPIC, *TENANT_TOPICS)
 
 INVOICES: Final = Table(
     "invoices",
@@ -41,6 +47,9 @@ INVOICES: Final = Table(
         "subscription_id",
         "created_at",
         "paid_at",
+        "connection",
+        "provider_object_id",
+        "at_provider",
         "version",
         "position",
         "view",
@@ -48,28 +57,11 @@ INVOICES: Final = Table(
 )
 TIMELINE: Final = Table(
     "timeline",
-    key=("invoice_id", "position"),
-    columns=("invoice_id", "position", "type", "at", "by", "data"),
+    key=("subject_id", "position"),
+    columns=("subject_id", "position", "app_id", "type", "at", "by", "data"),
 )
-
-
-@dataclass(slots=True)
-class Folded:
-    """An invoice, and how far its stream has been folded."""
-
-    view: InvoiceView | None = None
-    version: int = 0
-    position: int = 0
-
-    def take(self, event: InvoiceEvent, *, position: int) -> None:
-        """Take one event in. Raises VersionGap unless it is the stream's next."""
-        if event.originator_version != self.version + 1:
-            raise VersionGap(
-                event.originator_id, folded=self.version, offered=event.originator_version
-            )
-        self.view = fold(self.view, event)
-        self.version = event.originator_version
-        self.position = position
+_INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
+TABLES: Final = (INVOICES, TIMELINE, WORDS, COUNTS, QUARTERS, TOTALS)
 
 
 def handler(schema: str) -> Handle:
@@ -77,7 +69,7 @@ def handler(schema: str) -> Handle:
     codec = Codec()
 
     async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
-        """Load the concerned rows, fold in memory, write: three statements a batch."""
+        """Load the concerned rows, fold in memory, write: a statement a table."""
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
         folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
         timeline: list[Row] = []
@@ -86,15 +78,37 @@ def handler(schema: str) -> Handle:
                 case InvoiceEvent():
                     invoice = folded.setdefault(event.originator_id, Folded())
                     invoice.take(event, position=position)
-                    timeline.extend(entry_of(event, position=position))
+                    timeline.extend(entry_of(event, app_id=invoice.app_id, position=position))
                 case ProviderEventApplied():
                     timeline.extend(entries_of(event, position=position))
+                case TenantEvent():
+                    timeline.extend(tenant_entry_of(event, position=position))
                 case _:
                     raise AssertionError(f"{type(event).__name__} was not asked for")
         await upsert(cursor, INVOICES, rows_of(folded.values()), schema=schema)
         await insert(cursor, TIMELINE, timeline, schema=schema)
+        await insert_new(cursor, WORDS, word_rows(folded.values()), schema=schema)
+        await _add_up(cursor, folded.values(), schema=schema)
 
     return handle
+
+
+async def _add_up(cursor: Cursor, invoices: Iterable[Folded], *, schema: str) -> None:
+    tallies = Tallies()
+    for invoice in invoices:
+        tallies.take(invoice)
+    for query, parameters in additions(tallies, schema=schema):
+        await cursor.execute(query, parameters)
+
+
+def additions(tallies: Tallies, *, schema: str) -> list[tuple[Composed, list[Jsonb]]]:
+    """Return the statements that add tallies to the counts and sums."""
+    tables = [
+        (COUNTS, tallies.count_rows(), ("at_provider",)),
+        (QUARTERS, tallies.quarter_rows(), SUMMED),
+        (TOTALS, tallies.total_rows(), SUMMED),
+    ]
+    return [adding(table, rows, summed=s, schema=schema) for table, rows, s in tables if rows]
 
 
 def rows_of(invoices: Iterable[Folded]) -> list[Row]:
@@ -118,54 +132,67 @@ def _row(invoice: Folded, view: InvoiceView) -> Row:
         "subscription_id": view.subscription_id,
         "created_at": view.created_at,
         "paid_at": view.paid_at,
+        "connection": view.connection,
+        "provider_object_id": view.provider_object_id,
+        "at_provider": stands_at_provider(view),
         "version": invoice.version,
         "position": invoice.position,
         "view": to_json(view),
     }
 
 
-def entry_of(event: InvoiceEvent, *, position: int) -> list[Row]:
+def entry_of(event: InvoiceEvent, *, app_id: UUID, position: int) -> list[Row]:
     """Return an event's row on the timeline, if it has one, in the order of TIMELINE.columns."""
-    if event.TOPIC in HIDDEN:
+    if is_hidden(event):
         return []
-    return [
-        {
-            "invoice_id": event.originator_id,
-            "position": position,
-            "type": event.TOPIC,
-            "at": event.timestamp,
-            "by": event.by,
-            "data": orjson.dumps(facts_of(event)),
-        }
-    ]
+    return [_entry(event, event.originator_id, position, app_id=app_id, data=facts_of(event))]
+
+
+def tenant_entry_of(event: TenantEvent, *, position: int) -> list[Row]:
+    """Return a tenant's row on the timeline; who is behind it stays in the body."""
+    if not isinstance(event, TenantCreated | TenantChanged | ProviderCustomerLinked):
+        return []
+    data = facts_of(event)
+    return [_entry(event, event.tenant_id, position, app_id=event.app_id, data=data)]
 
 
 def entries_of(event: ProviderEventApplied, *, position: int) -> list[Row]:
     """Return the rows of a provider event that no event tells of, one for each invoice named."""
     return [
-        {
-            "invoice_id": invoice_id,
-            "position": position,
-            "type": event.TOPIC,
-            "at": event.timestamp,
-            "by": event.by,
-            "data": orjson.dumps(
-                {
-                    "providerType": event.type,
-                    "providerEventId": event.provider_event_id,
-                    "effects": effects,
-                }
-            ),
-        }
+        _entry(
+            event,
+            UUID(invoice_id),
+            position,
+            app_id=event.app_id,
+            data={
+                "providerType": event.type,
+                "providerEventId": event.provider_event_id,
+                "effects": effects,
+            },
+        )
         for invoice_id, effects in effects_of(event).items()
     ]
+
+
+def _entry(
+    event: Fact, subject_id: UUID, position: int, *, app_id: UUID | None, data: Mapping[str, object]
+) -> Row:
+    return {
+        "subject_id": subject_id,
+        "position": position,
+        "app_id": app_id,
+        "type": event.TOPIC,
+        "at": event.timestamp,
+        "by": event.by,
+        "data": orjson.dumps(data),
+    }
 
 
 def _streams_that_go_on(batch: Sequence[Recorded]) -> list[UUID]:
     """Name the invoices that began before this batch."""
     first_seen: dict[UUID, int] = {}
     for recorded in batch:
-        if recorded.topic != ProviderEventApplied.TOPIC:
+        if recorded.topic in _INVOICE_TOPICS:
             first_seen.setdefault(UUID(str(recorded.originator_id)), recorded.originator_version)
     return [stream for stream, version in first_seen.items() if version > 1]
 
@@ -179,6 +206,6 @@ async def _load(cursor: Cursor, invoice_ids: Sequence[UUID], *, schema: str) -> 
     ).format(invoices=INVOICES.within(schema))
     await cursor.execute(query, [list(invoice_ids)])
     return {
-        invoice_id: Folded(view=from_json(view), version=version, position=position)
+        invoice_id: Folded.loaded(from_json(view), version=version, position=position)
         for invoice_id, version, position, view in await cursor.fetchall()
     }

@@ -1,13 +1,15 @@
 """What a list of invoices can be asked for, as SQL."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import product
 from typing import Final, Literal
 from uuid import UUID
 
 from psycopg.sql import SQL, Composable, Composed, Placeholder
 
-from projections import cursors
+from projections import cursors, words
 from projections.cursors import Place
 from projections.errors import BadCursor
 
@@ -22,8 +24,10 @@ class InvoiceFilter:
     """Which invoices of an app, in which order, and which page of them.
 
     `status`: any of these; none means all. `…_from` is included, `…_to` is not, so that periods
-    that follow each other share no invoice. `limit`: 1..100. A `cursor` goes before a `page`
-    (counted from 0).
+    that follow each other share no invoice; `amount_min` and `amount_max` are both included, and
+    what has no total yet counts as 0. `q`: each of its words begins a word of the invoice or of its
+    tenant's e-mail. `at_provider`: only those that the provider has. `limit`: 1..100. A `cursor`
+    goes before a `page` (counted from 0).
     """
 
     app_id: UUID
@@ -35,6 +39,12 @@ class InvoiceFilter:
     currency: str | None = None
     user_id: str | None = None
     customer: str | None = None
+    subscription_id: str | None = None
+    connection: str | None = None
+    at_provider: bool = False
+    amount_min: int | None = None
+    amount_max: int | None = None
+    q: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
     paid_from: datetime | None = None
@@ -56,56 +66,93 @@ class InvoiceFilter:
 
 _EQUAL: Final = (
     "app_id", "tenant_id", "provider", "type", "mode", "currency", "user_id", "customer",
+    "subscription_id", "connection",
 )  # fmt: skip
 _BOUNDS: Final = {
     "created_from": SQL("created_at >= %(created_from)s"),
     "created_to": SQL("created_at < %(created_to)s"),
     "paid_from": SQL("paid_at >= %(paid_from)s"),
     "paid_to": SQL("paid_at < %(paid_to)s"),
+    "amount_min": SQL("coalesce(total_minor, 0) >= %(amount_min)s"),
+    "amount_max": SQL("coalesce(total_minor, 0) <= %(amount_max)s"),
 }
+_BY_WORD: Final = SQL(
+    "EXISTS (SELECT FROM read.invoice_words AS known WHERE known.app_id = %(app_id)s"
+    " AND known.invoice_id = invoice.invoice_id AND known.word >= {first} AND known.word < {after})"
+)
+_BY_EMAIL: Final = SQL(
+    "tenant_id IN (SELECT known.tenant_id FROM read.email_words AS known"
+    " WHERE known.app_id = %(app_id)s AND known.word >= {first} AND known.word < {after})"
+)
 # What has no total yet is listed as 0.
 _ORDERED_BY: Final = {
     "createdAt": SQL("created_at"),
     "totalMinor": SQL("coalesce(total_minor, 0)"),
 }
 
+_FOUND: Final = SQL(
+    """
+    (SELECT {key} AS key, invoice_id, view::text AS view, position FROM read.invoices AS invoice
+     WHERE {filter} AND {after}
+     ORDER BY {key} {direction}, invoice_id {direction}
+     LIMIT %(through)s)
+"""
+)
+_ROWS: Final = SQL(
+    """
+    SELECT * FROM ({found}) AS found ORDER BY key {direction}, invoice_id {direction}
+    LIMIT %(rows)s OFFSET %(skipped)s
+"""
+)
+_COUNTED: Final = SQL(
+    "(SELECT invoice_id FROM read.invoices AS invoice WHERE {filter} LIMIT {most})"
+)
 _PAGE: Final = SQL(
     """
-WITH page AS (
-    SELECT {key} AS key, invoice_id, view::text AS view, position FROM read.invoices
-    WHERE {filter} AND {after}
-    ORDER BY {key} {direction}, invoice_id {direction}
-    LIMIT %(rows)s OFFSET %(skipped)s
-), total AS (
-    SELECT count(*) AS total FROM (
-        SELECT FROM read.invoices WHERE {filter} LIMIT {most}
-    ) AS counted
-)
+WITH page AS ({rows}), total AS (SELECT count(*) AS total FROM ({counted}) AS counted)
 SELECT total.total, page.* FROM total LEFT JOIN page ON true
 ORDER BY page.key {direction}, page.invoice_id {direction}
 """
 )
 
+Parameters = dict[str, object]
+Query = tuple[Composed, Parameters]
 
-def page_query(asked: InvoiceFilter) -> tuple[Composed, dict[str, object]]:
+
+def page_query(
+    asked: InvoiceFilter, *, emails: Collection[str] = ()
+) -> tuple[Composed, Parameters]:
     """Write the one statement that answers with a page (and one row more) and the total.
 
-    Raises BadCursor.
+    `emails` are those terms of `q` that some tenant's e-mail has. Raises BadCursor.
     """
-    descending = asked.sort.startswith("-")
-    key = _ORDERED_BY[asked.sort.removeprefix("-")]
-    after, place = _after(asked, key=key, descending=descending)
+    rows, parameters = rows_query(asked, emails=emails)
+    counted = [
+        _COUNTED.format(filter=way, most=COUNTED_EXACTLY + 1) for way in _ways(asked, emails)
+    ]
     query = _PAGE.format(
-        key=key,
-        filter=_conditions(asked),
-        after=after,
-        direction=SQL("DESC" if descending else "ASC"),
-        most=COUNTED_EXACTLY + 1,
+        rows=rows, counted=SQL(" UNION ").join(counted), direction=_direction(asked)
     )
-    return query, asdict(asked) | place | {
+    return query, parameters
+
+
+def rows_query(
+    asked: InvoiceFilter, *, emails: Collection[str] = ()
+) -> tuple[Composed, Parameters]:
+    """Write the statement that answers with a page (and one row more). Raises BadCursor."""
+    key = _ORDERED_BY[asked.sort.removeprefix("-")]
+    direction = _direction(asked)
+    after, place = _after(asked, key=key)
+    found = [
+        _FOUND.format(key=key, filter=way, after=after, direction=direction)
+        for way in _ways(asked, emails)
+    ]
+    query = _ROWS.format(found=SQL(" UNION ").join(found), direction=direction)
+    return query, asdict(asked) | place | _bounds_of_terms(asked) | {
         "status": list(asked.status),
         "rows": asked.limit + 1,
         "skipped": _skipped(asked),
+        "through": _skipped(asked) + asked.limit + 1,
     }
 
 
@@ -115,32 +162,56 @@ def place_of(asked: InvoiceFilter, *, key: datetime | int, invoice_id: UUID) -> 
     return cursors.write(Place(value, invoice_id), list_name=asked.list_name)
 
 
-def _conditions(asked: InvoiceFilter) -> Composable:
-    conditions: list[Composable] = [
-        SQL("{} = {}").format(SQL(name), Placeholder(name))
-        for name in _EQUAL
-        if getattr(asked, name) is not None
-    ]
+def _direction(asked: InvoiceFilter) -> SQL:
+    return SQL("DESC" if asked.sort.startswith("-") else "ASC")
+
+
+def _ways(asked: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]:
+    """Write the filter once for each way in which the terms can be found.
+
+    Ways apart, not one with OR: each then has an index of its own.
+    """
+    conditions = [*_conditions(asked)]
+    terms = words.terms_of(asked.q or "")
+    kinds = [(_BY_WORD, _BY_EMAIL) if term in emails else (_BY_WORD,) for term in terms]
+    for way in product(*kinds):
+        searched = [
+            by.format(first=Placeholder(f"first_{number}"), after=Placeholder(f"after_{number}"))
+            for number, by in enumerate(way)
+        ]
+        yield SQL(" AND ").join([*conditions, *searched])
+
+
+def _bounds_of_terms(asked: InvoiceFilter) -> Parameters:
+    found: Parameters = {}
+    for number, term in enumerate(words.terms_of(asked.q or "")):
+        found[f"first_{number}"], found[f"after_{number}"] = words.bounds_of(term)
+    return found
+
+
+def _conditions(asked: InvoiceFilter) -> Iterator[Composable]:
+    for name in _EQUAL:
+        if getattr(asked, name) is not None:
+            yield SQL("{} = {}").format(SQL(name), Placeholder(name))
     if len(asked.status) == 1:
-        conditions.append(SQL("status = (%(status)s::text[])[1]"))
+        yield SQL("status = (%(status)s::text[])[1]")
     elif asked.status:
-        conditions.append(SQL("status = ANY(%(status)s::text[])"))
-    conditions += [
-        condition for name, condition in _BOUNDS.items() if getattr(asked, name) is not None
-    ]
-    return SQL(" AND ").join(conditions)
+        yield SQL("status = ANY(%(status)s::text[])")
+    if asked.at_provider:
+        yield SQL("at_provider")
+    for name, condition in _BOUNDS.items():
+        if getattr(asked, name) is not None:
+            yield condition
 
 
-def _after(
-    asked: InvoiceFilter, *, key: Composable, descending: bool
-) -> tuple[Composable, dict[str, object]]:
+def _after(asked: InvoiceFilter, *, key: Composable) -> tuple[Composable, Parameters]:
     if asked.cursor is None:
         return SQL("true"), {}
     place = cursors.read(asked.cursor, list_name=asked.list_name)
     by_time = asked.sort.endswith("createdAt")
     value = cursors.from_microseconds(place.value) if by_time else place.value
     condition = SQL("({key}, invoice_id) {side} (%(after)s, %(after_id)s)").format(
-        key=key, side=SQL("<" if descending else ">")
+        key=key, side=SQL("<" if asked.sort.startswith("-") else ">")
     )
     return condition, {"after": value, "after_id": place.invoice_id}
 

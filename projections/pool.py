@@ -20,7 +20,18 @@ _RETRY_PAUSE_S: Final = 0.05
 
 # Every question has its index. Without fresh statistics, or where one app has most of the rows, the
 # planner would rather read the table from its beginning, and find that app's rows at its end.
-READ_SETTINGS: Final = {**POOL_SETTINGS, "enable_seqscan": "off", "jit": "off"}
+# Counts stop at a cap, and pages at their end: what would first read or hash all that fits is off.
+# A plan fits its values: what is rare in one app is most of another.
+READ_SETTINGS: Final = {
+    **POOL_SETTINGS,
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+    "plan_cache_mode": "force_custom_plan",
+}
 
 
 class ReadPool:

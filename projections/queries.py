@@ -1,17 +1,20 @@
 """What readers may ask about invoices."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
 from domain.invoice_view import InvoiceView
 from projections.errors import UnknownProjection
-from projections.lists import COUNTED_EXACTLY, InvoiceFilter, page_query, place_of
+from projections.lists import COUNTED_EXACTLY, InvoiceFilter, page_query, place_of, rows_query
 from projections.pool import ReadPool
 from projections.view_codec import from_json
+from projections.words import bounds_of, terms_of
 
 __all__ = ["InvoiceFilter", "InvoicePage", "InvoiceQueries", "InvoiceRow", "TimelineEntry"]
 
@@ -51,9 +54,22 @@ _GET: Final = SQL(
 )
 _TIMELINE: Final = SQL(
     "SELECT entry.position, entry.type, entry.at, entry.by, entry.data"
-    " FROM read.timeline AS entry JOIN read.invoices AS invoice USING (invoice_id)"
+    " FROM read.timeline AS entry JOIN read.invoices AS invoice ON invoice_id = subject_id"
     " WHERE invoice.app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
     " ORDER BY entry.position"
+)
+_BY_PROVIDER_ID: Final = SQL(
+    "SELECT view::text AS view, position FROM read.invoices"
+    " WHERE app_id = %(app_id)s AND provider_object_id = %(provider_object_id)s"
+    " ORDER BY created_at, invoice_id LIMIT 1"
+)
+_AT_PROVIDER: Final = SQL(
+    "SELECT at_provider FROM read.invoice_counts WHERE app_id = %s AND connection = %s"
+)
+_EMAIL_TERMS: Final = SQL(
+    "SELECT term.first FROM unnest(%(first)s::text[], %(after)s::text[]) AS term (first, after)"
+    " WHERE EXISTS (SELECT FROM read.email_words AS known WHERE known.app_id = %(app_id)s"
+    " AND known.word >= term.first AND known.word < term.after)"
 )
 _POSITION: Final = SQL("SELECT position FROM read.positions WHERE projection = %s")
 
@@ -66,20 +82,53 @@ class InvoiceQueries:
 
     async def list_invoices(self, asked: InvoiceFilter) -> InvoicePage:
         """Return a page of an app's invoices, with their total. Raises BadCursor."""
-        query, parameters = page_query(asked)
+        query, parameters = page_query(asked, emails=await self._email_terms(asked))
         found = await self._pool.fetch(query, parameters)
         total = min(found[0]["total"], COUNTED_EXACTLY)
-        rows = [row for row in found if row["invoice_id"] is not None]
-        next_cursor = None
-        if len(rows) > asked.limit:
-            del rows[asked.limit :]
-            next_cursor = place_of(asked, key=rows[-1]["key"], invoice_id=rows[-1]["invoice_id"])
+        rows, next_cursor = _page([row for row in found if row["invoice_id"] is not None], asked)
         return InvoicePage(
-            rows=[InvoiceRow(from_json(row["view"]), row["position"]) for row in rows],
+            rows=rows,
             total=total,
             total_is_exact=found[0]["total"] <= COUNTED_EXACTLY,
             next_cursor=next_cursor,
         )
+
+    async def stream_invoices(
+        self, asked: InvoiceFilter, *, chunk: int = 500
+    ) -> AsyncIterator[list[InvoiceRow]]:
+        """Return a whole list, a chunk at a time, each a query of its own. Raises BadCursor.
+
+        What is added meanwhile in front of what was read is not in it; no row is there twice.
+        """
+        emails = await self._email_terms(asked)
+        asked = replace(asked, limit=chunk, page=None)
+        while True:
+            query, parameters = rows_query(asked, emails=emails)
+            rows, next_cursor = _page(await self._pool.fetch(query, parameters), asked)
+            yield rows
+            if next_cursor is None:
+                return
+            asked = replace(asked, cursor=next_cursor)
+
+    async def count_at_provider(self, app_id: UUID, connection: str) -> int:
+        """Return how many invoices the provider has by a connection, however many: exactly."""
+        found = await self._pool.fetch(_AT_PROVIDER, [app_id, connection])
+        return int(found[0]["at_provider"]) if found else 0
+
+    async def by_provider_id(self, app_id: UUID, provider_object_id: str) -> InvoiceRow | None:
+        """Return the app's invoice that the provider knows by an id (`in_…`)."""
+        asked = {"app_id": app_id, "provider_object_id": provider_object_id}
+        found = await self._pool.fetch(_BY_PROVIDER_ID, asked)
+        return InvoiceRow(from_json(found[0]["view"]), found[0]["position"]) if found else None
+
+    async def _email_terms(self, asked: InvoiceFilter) -> set[str]:
+        """Return the terms searched for that some tenant's e-mail has."""
+        terms = terms_of(asked.q or "")
+        if not terms:
+            return set()
+        firsts, afters = zip(*map(bounds_of, terms), strict=True)
+        parameters = {"app_id": asked.app_id, "first": list(firsts), "after": list(afters)}
+        return {row["first"] for row in await self._pool.fetch(_EMAIL_TERMS, parameters)}
 
     async def get_invoice(self, app_id: UUID, invoice_id: UUID) -> InvoiceRow | None:
         """Return one invoice of an app."""
@@ -101,3 +150,12 @@ class InvoiceQueries:
     async def wait_for(self, projection: str, position: int, timeout_s: float) -> bool:
         """Tell whether a projection reached a position before the time was over."""
         return await self._pool.bell.wait(projection, position, timeout_s=timeout_s)
+
+
+def _page(found: list[DictRow], asked: InvoiceFilter) -> tuple[list[InvoiceRow], str | None]:
+    """Cut the row that only tells that there are more; return the cursor that leads there."""
+    next_cursor = None
+    if len(found) > asked.limit:
+        del found[asked.limit :]
+        next_cursor = place_of(asked, key=found[-1]["key"], invoice_id=found[-1]["invoice_id"])
+    return [InvoiceRow(from_json(row["view"]), row["position"]) for row in found], next_cursor

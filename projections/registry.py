@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eventlog.follower import Handle
-from projections import access, invoice_fill, invoices, tenants
+from projections import access, emails, invoice_fill, invoices, tenants
 from projections.errors import UnknownProjection
 from projections.writing import Table
 
@@ -29,11 +29,12 @@ _ALL: Final = (
         access.handler,
         (access.APPS, access.API_KEYS, access.CONNECTIONS),
     ),
+    Projection(emails.NAME, emails.TOPICS, emails.handler, (emails.EMAIL_WORDS,)),
     Projection(
         invoices.NAME,
         invoices.TOPICS,
         invoices.handler,
-        (invoices.INVOICES, invoices.TIMELINE),
+        invoices.TABLES,
         invoice_fill.fill,
     ),
     Projection(tenants.NAME, tenants.TOPICS, tenants.handler, (tenants.TENANTS,)),

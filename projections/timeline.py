@@ -7,6 +7,7 @@ from typing import Final
 
 from domain import invoice_events as e
 from domain.provider_event import ProviderEventApplied
+from domain.tenant import ProviderCustomerLinked, TenantChanged, TenantCreated, TenantEvent
 
 # Hashes of requests and bodies tell readers nothing; `facts` and `plan` serve decisions alone.
 _INTERNAL: Final = frozenset(
@@ -17,6 +18,8 @@ _INTERNAL: Final = frozenset(
         "timestamp",
         "connection_id",  # webhook URLs carry it: nobody may guess it, so no reader is told
         "by",
+        "app_id",
+        "person",
         "request_hash",
         "body",
         "facts",
@@ -28,11 +31,20 @@ _UNIX_TIMES: Final = frozenset(
 )
 # What a provider event changed stands on the timeline as an event of the invoice itself.
 _SHOWN_ALREADY: Final = frozenset({"changed"})
-# What it confirmed does not: the provider event's own entry, which always comes, says so.
-HIDDEN: Final = frozenset({e.ProviderStateConfirmed.TOPIC})
+# A customer that is being made is nobody's to read yet.
+TENANT_TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC, ProviderCustomerLinked.TOPIC)
 
 
-def facts_of(event: e.InvoiceEvent) -> dict[str, object]:
+def is_hidden(event: e.InvoiceEvent) -> bool:
+    """Tell whether something else on the timeline says it.
+
+    What a webhook confirmed is said by the provider event's own entry, which always comes; what
+    was confirmed otherwise has none.
+    """
+    return isinstance(event, e.ProviderStateConfirmed) and event.source == "webhook"
+
+
+def facts_of(event: e.InvoiceEvent | TenantEvent) -> dict[str, object]:
     """Return an event's facts in camelCase."""
     return {
         camel(name): _fact(name, value)

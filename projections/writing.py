@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 import psycopg
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Composed, Identifier, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 from psycopg.types.json import Jsonb
 
 from eventlog.follower import Cursor
@@ -72,12 +72,44 @@ async def upsert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: s
     await cursor.execute(query, [_json(rows)])
 
 
-def _insert(table: Table, schema: str) -> Composed:
+def adding(
+    table: Table, rows: Sequence[Row], *, summed: Sequence[str], schema: str
+) -> tuple[Composed, list[Jsonb]]:
+    """Write the statement that adds rows, or what is `summed` in them to those with the same key.
+
+    Of two positions the later one stays.
+    """
+    assignments: list[Composable] = [
+        SQL("{column} = known.{column} + excluded.{column}").format(column=Identifier(column))
+        for column in summed
+    ]
+    assignments.append(SQL("position = greatest(known.position, excluded.position)"))
+    query = SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {assignments}").format(
+        insert=_insert(table, schema, alias="known"),
+        key=_names(table.key),
+        assignments=SQL(", ").join(assignments),
+    )
+    return query, [_json(rows)]
+
+
+async def insert_new(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
+    """Add rows; those that are there already stay as they are."""
+    if rows:
+        query = SQL("{insert} ON CONFLICT DO NOTHING").format(insert=_insert(table, schema))
+        await cursor.execute(query, [_json(rows)])
+
+
+def _insert(table: Table, schema: str, *, alias: str | None = None) -> Composed:
     """One JSON parameter for all rows; PostgreSQL takes the columns' types from the table."""
     return SQL(
-        "INSERT INTO {table} ({columns}) SELECT {columns}"
+        "INSERT INTO {table} {alias} ({columns}) SELECT {columns}"
         " FROM jsonb_populate_recordset(NULL::{table}, {rows})"
-    ).format(table=table.within(schema), columns=_names(table.columns), rows=Placeholder())
+    ).format(
+        table=table.within(schema),
+        alias=SQL("") if alias is None else SQL("AS {}").format(Identifier(alias)),
+        columns=_names(table.columns),
+        rows=Placeholder(),
+    )
 
 
 def copy(

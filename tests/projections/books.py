@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from domain import commands
@@ -20,7 +20,7 @@ from eventlog.log import Log
 from projections.pool import ReadPool, open_pool
 from projections.queries import InvoiceQueries
 from projections.running import Projections
-from projections.timeline import HIDDEN
+from projections.timeline import is_hidden
 from projections.view_codec import from_json
 from tests.projections.facts import AT
 
@@ -215,20 +215,22 @@ def timeline_positions(database: str) -> list[int]:
     """The positions on all timelines of invoices' own events, in order."""
     with connect(database, application_name="test") as connection:
         found = connection.execute(
-            "SELECT position FROM read.timeline WHERE type <> 'provider_event.applied'"
-            " ORDER BY position"
+            "SELECT position FROM read.timeline WHERE type LIKE 'invoice.%' ORDER BY position"
         )
         return [position for (position,) in found]
 
 
 def shown_positions(database: str) -> list[int]:
     """The positions in the log of the invoices' events that a timeline shows."""
-    with connect(database, application_name="test") as connection:
-        found = connection.execute(
-            "SELECT position FROM eventlog.events WHERE topic = ANY(%s) ORDER BY position",
-            [list(set(INVOICE_TOPICS) - HIDDEN)],
-        )
-        return [position for (position,) in found]
+    codec = Codec()
+    log = Log.open(database)
+    recorded = log.read(0, 10**9, INVOICE_TOPICS)
+    log.close()
+    return [
+        event.position
+        for event in recorded
+        if not is_hidden(cast("e.InvoiceEvent", codec.decode(event)))
+    ]
 
 
 def ids(invoices: Sequence[Invoice]) -> list[UUID]:

@@ -135,6 +135,7 @@ def _applied(stream: UUID, effects: list[dict[str, str]]) -> ProviderEventApplie
         type="invoice.paid",
         provider_event_id="evt_1",
         effects=effects,
+        app_id=UUID(int=1),
     )
 
 

@@ -145,8 +145,8 @@ def test_a_generation_whose_time_is_over_is_dropped_with_its_place(database: str
             await rebuilt(database, keep_old_for_s=0)
             await until(lambda: generations(database) == [(1, "dropped"), (2, "active")])
             assert await books.folded(requested())
-            names = execute(database, "SELECT name FROM eventlog.followers ORDER BY name")
-            assert names == [("access_g1",), ("invoices_g2",), ("tenants_g1",)]
+            names = "SELECT name FROM eventlog.followers WHERE name LIKE 'invoices%'"
+            assert execute(database, names) == [("invoices_g2",)]
             assert execute(database, "SELECT to_regclass('read_invoices_g1.invoices')") == [(None,)]
 
     asyncio.run(scenario())
