@@ -10,7 +10,7 @@ from eventsourcing.domain import Aggregate
 
 from domain.app_settings import AppSettings
 from domain.base import Fact, Root
-from domain.commands import ChangeApp, CreateApp, CreateKey, RevokeKey, RotateKey
+from domain.commands import BeginTokens, ChangeApp, CreateApp, CreateKey, RevokeKey, RotateKey
 from domain.errors import Contradiction, NotFound
 
 
@@ -130,6 +130,19 @@ class App(Root):
         }
         if settings:
             self.remember(AppSettingsChanged, at=at, by=command.by, changes=settings)
+
+    def begin_tokens(self, command: BeginTokens, *, at: datetime) -> None:
+        """Take an issuer, an audience and a secret, each unless the app has one."""
+        known = self.settings
+        missing: dict[str, Any] = {}
+        if known.token_issuer is None:
+            missing["token_issuer"] = command.issuer
+        if known.token_audience is None:
+            missing["token_audience"] = command.audience
+        if not known.token_secrets:
+            missing["token_secrets"] = [dict(command.secret)]
+        if missing:
+            self.remember(AppSettingsChanged, at=at, by=command.by, changes=missing)
 
     def _defaults_after(self, command: ChangeApp) -> dict[str, str] | None:
         if command.default_connections is None:

@@ -19,6 +19,7 @@ from domain.customer_slot import CustomerSlot
 from domain.errors import NotFound, StaleWrite
 from domain.gateway import ProviderInvoice
 from domain.invoice import Effect, Invoice
+from domain.receipt import Receipt, WriteReceipt
 from domain.tenant import Tenant
 
 AnyRoot = TypeVar("AnyRoot", bound=Root)
@@ -46,9 +47,31 @@ class Billing(Application[UUID]):
         """Change an app's settings."""
         return self.change(App, command.app_id, lambda app: app.change(command, at=at))
 
-    def create_key(self, command: commands.CreateKey, *, at: datetime) -> App:
+    def begin_tokens(self, command: commands.BeginTokens, *, at: datetime) -> App:
+        """Let an app's tokens be signed."""
+        return self.change(App, command.app_id, lambda app: app.begin_tokens(command, at=at))
+
+    def create_key(
+        self, command: commands.CreateKey, *, at: datetime, receipt: WriteReceipt | None = None
+    ) -> App:
         """Give an app a key."""
-        return self.change(App, command.app_id, lambda app: app.add_key(command, at=at))
+        return self.change(
+            App,
+            command.app_id,
+            lambda app: app.add_key(command, at=at),
+            beside=lambda: _receipts(receipt, at=at),
+        )
+
+    def rotate_key(
+        self, command: commands.RotateKey, *, at: datetime, receipt: WriteReceipt | None = None
+    ) -> App:
+        """Give an app a key in the place of one that ends soon."""
+        return self.change(
+            App,
+            command.app_id,
+            lambda app: app.rotate_key(command, at=at),
+            beside=lambda: _receipts(receipt, at=at),
+        )
 
     def revoke_key(self, command: commands.RevokeKey, *, at: datetime) -> App:
         """Take a key out of use."""
@@ -66,6 +89,14 @@ class Billing(Application[UUID]):
 
         return self._make_or_change(
             Connection, connection_id, create, lambda known: known.change(command, at=at)
+        )
+
+    def delete_connection(self, command: commands.DeleteConnection, *, at: datetime) -> Connection:
+        """Take a connection out of use."""
+        return self.change(
+            Connection,
+            ids.for_connection(command.app_id, command.name),
+            lambda known: known.delete(command, at=at),
         )
 
     def set_tenant(
@@ -180,12 +211,16 @@ class Billing(Application[UUID]):
         decide: Callable[[AnyRoot], object],
         *,
         bodies: Bodies = (),
+        beside: Callable[[], Sequence[Root]] = tuple,
     ) -> AnyRoot:
-        """Load, decide, save; a write that others overtook is decided again, three times."""
+        """Load, decide, save; a write that others overtook is decided again, three times.
+
+        `beside` makes what is saved with it, in the same append or not at all.
+        """
         for _ in range(_TRIES):
             aggregate = self.get(kind, aggregate_id)
             decide(aggregate)
-            if not aggregate.pending_events or self._saved([aggregate], bodies):
+            if not aggregate.pending_events or self._saved([aggregate, *beside()], bodies):
                 return aggregate
         raise StaleWrite(id=aggregate_id)
 
@@ -215,3 +250,7 @@ class Billing(Application[UUID]):
         except IntegrityError:
             return False
         return True
+
+
+def _receipts(command: WriteReceipt | None, *, at: datetime) -> list[Root]:
+    return [] if command is None else [Receipt.write(command, at=at)]

@@ -76,6 +76,20 @@ class ChangeApp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BeginTokens:
+    """Give an app what signing tokens takes, where it has none of its own.
+
+    `secret`: {kid, sealed, until} as in AppSettings.
+    """
+
+    app_id: UUID
+    issuer: str
+    audience: str
+    secret: Mapping[str, Any]
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CreateKey:
     """Give an app a key; only its SHA-256 is recorded."""
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from domain import app, catalogue, connection, customer_slot, invoice_events, provider_event, tenant
+from domain import (
+    app,
+    catalogue,
+    connection,
+    customer_slot,
+    invoice_events,
+    provider_event,
+    receipt,
+    tenant,
+)
 from domain.base import Fact
 from domain.invoice import Invoice
 
@@ -16,6 +25,7 @@ AGGREGATES = (
     customer_slot.CustomerSlot,
     Invoice,
     provider_event.ProviderEvent,
+    receipt.Receipt,
     tenant.Tenant,
 )
 

@@ -76,10 +76,12 @@ _KEY: Final = SQL(
     "SELECT app_id, key_id, kind, revoked_at IS NOT NULL AS revoked, expires_at FROM read.api_keys"
     " WHERE key_sha256 = %s ORDER BY created_at, key_id LIMIT 1"
 )
-_KEYS: Final = SQL(
+_DETAILS: Final = (
     "SELECT key_id, kind, prefix, name, created_at, expires_at, replaced_by, revoked_at"
-    " FROM read.api_keys WHERE app_id = %s ORDER BY created_at DESC, key_id"
+    " FROM read.api_keys WHERE app_id = %s "
 )
+_KEYS: Final = SQL(_DETAILS + "ORDER BY created_at DESC, key_id")
+_KEY_BY_ID: Final = SQL(_DETAILS + "AND key_id = %s")
 _APPS: Final = (
     "SELECT app_id, name, slug, enabled, default_connections, settings FROM read.apps WHERE "
 )
@@ -136,6 +138,11 @@ class AccessQueries:
     async def keys(self, app_id: UUID) -> list[KeyDetails]:
         """List an app's keys, the newest first."""
         return [KeyDetails(**row) for row in await self._pool.fetch(_KEYS, [app_id])]
+
+    async def key(self, app_id: UUID, key_id: UUID) -> KeyDetails | None:
+        """Find one of an app's keys by its id."""
+        found = await self._pool.fetch(_KEY_BY_ID, [app_id, key_id])
+        return KeyDetails(**found[0]) if found else None
 
     async def connection_by_name(self, app_id: UUID, name: str) -> ConnectionRow | None:
         """Find the connection that an app calls `name`; one that is out of use is not found."""

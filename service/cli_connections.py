@@ -1,9 +1,8 @@
 import json
 import os
-import re
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import typer
@@ -14,14 +13,9 @@ from domain.commands import ChangeApp, Mode, Provider, SetConnection
 from domain.connection import Connection, ConnectionCreated, secret_context
 from service.cli_operator import BY, AppId, AsJson, Operator, now, operating, table, vault
 from service.cli_settings import fail
+from service.provider_keys import CONNECTION_NAME, mode_of
 
 connections = typer.Typer(no_args_is_help=True, help="An app's credentials at its providers.")
-
-_KEYS: Final[dict[Provider, re.Pattern[str]]] = {
-    "stripe": re.compile(r"(?:sk|rk)_(?P<mode>live|test)_[\x21-\x7e]+"),
-    "mollie": re.compile(r"(?P<mode>live|test)_[\x21-\x7e]+"),
-}
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +45,7 @@ def set_connection(
     commas), else from standard input: the key, then a webhook secret a line. Without any webhook
     secret, those that the connection has stay.
     """
-    if not _NAME.fullmatch(name):
+    if not CONNECTION_NAME.fullmatch(name):
         fail("a connection's name is 1 to 64 letters, digits, dots, hyphens or underscores")
     secrets = _read_secrets()
     mode = _mode(provider, secrets.key)
@@ -114,10 +108,8 @@ def _read_secrets() -> Secrets:
 
 
 def _mode(provider: Provider, key: str) -> Mode:
-    found = _KEYS[provider].fullmatch(key)
-    if found is None:
-        fail(f"this is no secret key of {provider}")
-    return "live" if found["mode"] == "live" else "test"
+    mode = mode_of(provider, key)
+    return fail(f"this is no secret key of {provider}") if mode is None else mode
 
 
 def _kept_webhook_secrets(operator: Operator, app_id: UUID, name: str) -> list[str]:

@@ -30,9 +30,14 @@ async def read_body(request: Request, *, limit_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-async def read_json(request: Request, *, limit_bytes: int) -> Any:  # noqa: ANN401 - any JSON
-    """Read a JSON body. Raises TooLarge, UnsupportedMedia, BadRequest."""
+async def read_json(request: Request, *, limit_bytes: int, default: object = None) -> Any:  # noqa: ANN401 - any JSON
+    """Read a JSON body; `default`, if given, stands for none at all.
+
+    Raises TooLarge, UnsupportedMedia, BadRequest.
+    """
     raw = await read_body(request, limit_bytes=limit_bytes)
+    if not raw and default is not None:
+        return default
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if media_type != "application/json" or encoding != "identity":

@@ -5,6 +5,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service.endpoints.access_tokens import create_access_token
+from service.endpoints.admin_invoices import get_admin_invoice, list_admin_invoices
+from service.endpoints.api_keys import create_key, list_keys, revoke_key, rotate_key
+from service.endpoints.app import get_app, patch_app
+from service.endpoints.catalogue import get_price, get_tax_rate, put_price, put_tax_rate
 from service.endpoints.create_draft import create_admin_invoice, gather_invoice
 from service.endpoints.create_invoice import create_invoice
 from service.endpoints.create_stripe_invoice import (
@@ -20,6 +25,12 @@ from service.endpoints.list_invoices import (
     list_tenant_invoices,
 )
 from service.endpoints.operations import healthz, metrics, readyz
+from service.endpoints.payment_connections import (
+    delete_connection,
+    get_connection,
+    list_connections,
+    put_connection,
+)
 from service.endpoints.tenants import get_tenant, put_tenant
 from service.endpoints.webhooks import receive_webhook
 
@@ -51,6 +62,18 @@ ROUTES: Final = [
     _route(_APP + "/invoices", GET=list_app_invoices),
     _route(_APP + "/invoices/{invoiceUuid}", GET=get_invoice),
     _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events),
+    _route(_TENANT + "/access-tokens", POST=create_access_token),
+    _route(_APP, GET=get_app, PATCH=patch_app),
+    _route(_APP + "/api-keys", POST=create_key, GET=list_keys),
+    _route(_APP + "/api-keys/{keyUuid}", DELETE=revoke_key),
+    _route(_APP + "/api-keys/{keyUuid}/rotate", POST=rotate_key),
+    _route(_APP + "/payment-connections", GET=list_connections),
+    _route(
+        _APP + "/payment-connections/{name}",
+        PUT=put_connection,
+        GET=get_connection,
+        DELETE=delete_connection,
+    ),
     _route("/v1/tenants/{tenantId}/stripe-invoices", POST=create_stripe_invoice),
     _route("/admin/api/invoices", POST=create_admin_invoice),
     _route("/stripe/invoices", POST=gather_invoice),

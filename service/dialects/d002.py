@@ -50,6 +50,11 @@ def single(kind: str, shown: Json) -> Json:
     return {"kind": kind, "totalItems": 1, "itemsLength": 1, "items": [shown]}
 
 
+def whole_list(kind: str, items: Sequence[Json]) -> Json:
+    """Put all items that there are into the envelope."""
+    return {"kind": kind, "totalItems": len(items), "itemsLength": len(items), "items": items}
+
+
 def item(view: InvoiceView, *, position: int, document_url: str | None) -> Json:
     """Show an invoice; `document_url` is our own link to it."""
     return {

@@ -25,6 +25,8 @@ async def _connection(request: Request) -> ConnectionRow:
     connection_id = path_uuid(request, "connectionId")
     found = await context_of(request).access.connection(connection_id)
     named = request.path_params["provider"]
-    if found is None or found.provider != named or not found.sealed_webhook_secrets:
+    if found is None or found.deleted or found.provider != named:
+        raise Missing
+    if not found.sealed_webhook_secrets:
         raise Missing
     return found

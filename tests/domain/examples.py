@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from domain import app, catalogue, connection, customer_slot, provider_event, tenant
+from domain import app, catalogue, connection, customer_slot, provider_event, receipt, tenant
 from domain import invoice_events as e
 from domain.base import Fact
 
@@ -274,6 +274,11 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     catalogue.PriceChanged: _PRICE,
     catalogue.TaxRateCreated: _TAX_RATE,
     catalogue.TaxRateChanged: _TAX_RATE,
+    receipt.ReceiptWritten: {
+        "app_id": APP_ID,
+        "request_hash": "4a54",
+        "result": {"id": str(KEY_ID), "kind": "write"},
+    },
     tenant.TenantCreated: _TENANT,
     tenant.TenantChanged: _TENANT,
     tenant.ProviderCustomerStarted: {"connection": "main", "key": "key", "person": "9e75"},
