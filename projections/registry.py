@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eventlog.follower import Handle
-from projections import access, emails, invoice_fill, invoices, tenants
+from projections import access, catalogue, emails, invoice_fill, invoices, tenants
 from projections.errors import UnknownProjection
 from projections.writing import Table
 
@@ -28,6 +28,12 @@ _ALL: Final = (
         access.TOPICS,
         access.handler,
         (access.APPS, access.API_KEYS, access.CONNECTIONS),
+    ),
+    Projection(
+        catalogue.NAME,
+        catalogue.TOPICS,
+        catalogue.handler,
+        (catalogue.PRICES, catalogue.TAX_RATES),
     ),
     Projection(emails.NAME, emails.TOPICS, emails.handler, (emails.EMAIL_WORDS,)),
     Projection(

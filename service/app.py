@@ -25,11 +25,13 @@ from eventlog.vault import Vault
 from projections import health
 from projections.access_queries import AccessQueries
 from projections.asks import AskChannel
+from projections.catalogue_queries import CatalogueQueries
 from projections.pool import open_pool
 from projections.queries import InvoiceQueries
 from service.access_cache import AccessCache, stopped
 from service.answers import refusal
 from service.asks import Asks
+from service.catalogue import Catalogue
 from service.context import Context
 from service.documents import Documents
 from service.edge import Edge
@@ -84,12 +86,13 @@ async def _open(
     await access.wait_until_verified(settings.access_start_wait_s)
     asks = await _asks(settings, stack, waits=waits)
     codec = Codec()
+    streams = Streams(log, codec)
     return Context(
         settings=settings,
         log=log,
         codec=codec,
         tail=tail,
-        streams=Streams(log, codec),
+        streams=streams,
         billing=_billing(log, stack),
         open_secret=_secret_opener(settings),
         seal_secret=_secret_sealer(settings),
@@ -98,6 +101,7 @@ async def _open(
         rates=Rates(per_minute=settings.rate_limit_per_minute),
         invoices=InvoiceQueries(pool),
         tenants=KnownTenants(log),
+        catalogue=Catalogue(CatalogueQueries(pool), streams),
         asks=asks,
         documents=Documents(asks),
         links=Links(settings.master_key_list(), public_url=settings.public_url),

@@ -13,6 +13,7 @@ from projections.access_queries import AccessQueries
 from projections.queries import InvoiceQueries
 from service.access_cache import AccessCache
 from service.asks import Asks
+from service.catalogue import Catalogue
 from service.documents import Documents
 from service.links import Links
 from service.metrics import Metrics
@@ -44,6 +45,7 @@ class Context:
     rates: Rates
     invoices: InvoiceQueries
     tenants: KnownTenants
+    catalogue: Catalogue
     asks: Asks
     documents: Documents
     links: Links

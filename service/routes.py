@@ -79,6 +79,8 @@ ROUTES: Final = [
     _route("/stripe/invoices", POST=gather_invoice),
     _route("/api/v1/tenants/{tenantId}/stripe-invoices", POST=create_tenant_stripe_invoice),
     _route(_APP + "/invoices/{invoiceUuid}/document", GET=get_document),
+    _route(_APP + "/prices/{priceId}", PUT=put_price, GET=get_price),
+    _route(_APP + "/tax-rates/{taxRateId}", PUT=put_tax_rate, GET=get_tax_rate),
     _route("/d/{token}", GET=open_document),
     _route("/return/{token}", GET=show_return),
     _route("/healthz", GET=healthz),

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import orjson
 
 from domain import ids
-from domain.base import Fact
+from domain.base import Fact, Root
 from domain.invoice_events import InvoiceEvent
 from domain.invoice_view import InvoiceView, fold
 from domain.outcome import first_outcome
@@ -18,6 +18,8 @@ from eventlog.log import Log
 from eventlog.reading import Recorded
 from eventlog.safe_json import without_secrets
 from service.dialects.d002 import Json
+
+AnyRoot = TypeVar("AnyRoot", bound=Root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,25 @@ class Streams:
     async def tenant(self, app_id: UUID, tenant_id: UUID) -> tuple[Tenant, int] | None:
         """Fold a tenant; gives its last position, too."""
         recorded = await self._log.stream_async(ids.for_tenant(app_id, tenant_id))
+        tenant = self.tenant_in(recorded)
+        return None if tenant is None else (tenant, recorded[-1].position)
+
+    def tenant_in(self, recorded: Iterable[Recorded]) -> Tenant | None:
+        """Fold a tenant's stream; None where it is no tenant's."""
         tenant: Tenant | None = None
         for entry in recorded:
             event = self.decoded(entry)
             if isinstance(event, TenantEvent):
                 tenant = event.mutate(tenant)
-        return None if tenant is None else (tenant, recorded[-1].position)
+        return tenant
+
+    async def root(self, stream: UUID, kind: type[AnyRoot]) -> tuple[AnyRoot, int] | None:
+        """Fold an aggregate of that kind; gives its last position, too."""
+        recorded = await self._log.stream_async(stream)
+        root: object = None
+        for entry in recorded:
+            root = cast("Any", self.decoded(entry)).mutate(root)
+        return (root, recorded[-1].position) if isinstance(root, kind) else None
 
     async def json_body(self, sha256_hex: str | None) -> Json | None:
         """Give the JSON object kept under a hash, secrets cut; None where it was erased."""
