@@ -6,7 +6,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.endpoints.access_tokens import create_access_token
-from service.endpoints.admin_invoices import get_admin_invoice, list_admin_invoices
 from service.endpoints.api_keys import create_key, list_keys, revoke_key, rotate_key
 from service.endpoints.app import get_app, patch_app
 from service.endpoints.catalogue import get_price, get_tax_rate, put_price, put_tax_rate
