@@ -249,7 +249,13 @@ class Invoice(Root):
         before = self.version
         issued = self.view.status not in (status.REQUESTED, status.DRAFT)
         if not issued and invoice.state not in ("draft", "deleted"):
-            self._issue(invoice, word, charging=charging or invoice.state != "open")
+            # An attempt that was made already says more than the issue: that fact ends the wait.
+            tried = invoice.payment is not None and invoice.payment.state not in (
+                "open",
+                "canceled",
+            )
+            goes_on = charging or tried or invoice.state != "open"
+            self._issue(invoice, word, charging=goes_on)
         match invoice.state:
             case "paid":
                 self._succeed(invoice, word)

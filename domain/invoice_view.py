@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from domain import ids, status
 from domain import invoice_events as e
-from domain import status
 
 
 @dataclass(slots=True)
@@ -81,6 +81,11 @@ class InvoiceView:
     gave_up: dict[str, Any] | None = None
     request: dict[str, Any] = field(default_factory=dict)
     request_hash: str | None = None
+
+    @property
+    def body_owner(self) -> UUID | None:
+        """Whose erasure deletes what the provider said of this: the app's own tenant."""
+        return None if self.tenant_id is None else ids.for_tenant(self.app_id, self.tenant_id)
 
 
 def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:

@@ -131,7 +131,7 @@ class Applier:
         if invoice is None or doubt is not None:
             entry.park(doubt or "unknown invoice", retry=False, at=at, by=by)
             return []
-        body = Body.of(snapshot.raw, invoice.view.tenant_id)
+        body = Body.of(snapshot.raw, invoice.view.body_owner)
         effect = invoice.record_provider_state(
             snapshot,
             source="webhook",

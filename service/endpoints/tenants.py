@@ -62,7 +62,7 @@ async def put_tenant(request: Request) -> Response:
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
     body = validated(TenantBody, given)
     await _require_connections(context.access, app_id, body.provider_customers)
-    person = Body.of(body.person(), tenant_id)
+    person = Body.of(body.person(), ids.for_tenant(caller.app.app_id, tenant_id))
     command = SetTenant(
         app_id=app_id,
         tenant_id=tenant_id,

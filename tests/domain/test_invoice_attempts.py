@@ -5,6 +5,7 @@ from dataclasses import replace
 from domain import invoice_events as e
 from domain import status
 from domain.invoice import Effect, Invoice
+from domain.outcome import first_outcome
 from tests.domain.given import Given, Happened, happened
 from tests.domain.words import answered, attempt, delivered, payment, snapshot
 
@@ -50,3 +51,16 @@ def test_a_payment_that_a_webhook_settles_without_naming_it_stays_one_payment() 
     )
     payments = paid.given.root.view.payments
     assert [(entry["id"], entry["status"]) for entry in payments] == [("pi_1", status.PAID)]
+
+
+def test_an_attempt_found_made_says_more_than_the_issue() -> None:
+    decided = (
+        Given(Invoice, REQUESTED)
+        .when(answered(attempt("failed")))
+        .then(happened(e.InvoiceIssued, charging=True), happened(e.PaymentFailed))
+    )
+    outcome = first_outcome(
+        event for event in decided.given.recorded if isinstance(event, e.InvoiceEvent)
+    )
+    assert outcome is not None
+    assert outcome.status == status.FAILED

@@ -33,7 +33,7 @@ def apply_by_asking(
     else:
         gateway = gateway_of(received.app_id, received.connection)
         answer = gateway.fetch_invoice(received.object_id)
-        body = Body.of(answer.raw, invoice.view.tenant_id)
+        body = Body.of(answer.raw, invoice.view.body_owner)
         effect = billing.record_provider_state(
             invoice.id,
             answer,

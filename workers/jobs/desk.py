@@ -55,7 +55,7 @@ def record(
 ) -> Invoice:
     """Remember an answer and, in the same append, that charging starts if it does."""
     at = desk.now()
-    body = Body.of(answer.raw, invoice.view.tenant_id)
+    body = Body.of(answer.raw, invoice.view.body_owner)
 
     def decide(known: Invoice) -> None:
         known.record_provider_state(
@@ -72,7 +72,7 @@ def record_draft(invoice: Invoice, answer: ProviderInvoice, desk: Desk) -> Invoi
     if answer.state != "draft":
         return record(invoice, answer, desk, source="answer")
     at = desk.now()
-    body = Body.of(answer.raw, invoice.view.tenant_id)
+    body = Body.of(answer.raw, invoice.view.body_owner)
     return desk.billing.change(
         Invoice,
         invoice.id,
