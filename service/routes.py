@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.endpoints.access_tokens import create_access_token
+from service.endpoints.admin_invoices import get_admin_invoice, list_admin_invoices
 from service.endpoints.api_keys import create_key, list_keys, revoke_key, rotate_key
 from service.endpoints.app import get_app, patch_app
 from service.endpoints.catalogue import get_price, get_tax_rate, put_price, put_tax_rate
@@ -74,7 +75,8 @@ ROUTES: Final = [
         DELETE=delete_connection,
     ),
     _route("/v1/tenants/{tenantId}/stripe-invoices", POST=create_stripe_invoice),
-    _route("/admin/api/invoices", POST=create_admin_invoice),
+    _route("/admin/api/invoices", POST=create_admin_invoice, GET=list_admin_invoices),
+    _route("/admin/api/invoices/{id}", GET=get_admin_invoice),
     _route("/stripe/invoices", POST=gather_invoice),
     _route("/api/v1/tenants/{tenantId}/stripe-invoices", POST=create_tenant_stripe_invoice),
     _route(_APP + "/invoices/{invoiceUuid}/document", GET=get_document),

@@ -55,12 +55,18 @@ def render_pending() -> Rendered:
     return Rendered(status=HTTPStatus.ACCEPTED, document=dict(PENDING))
 
 
-def invoice(view: InvoiceView, *, names: Json, pdf: str | None) -> Json:
-    """Show one invoice. `names` has the names that are known: `customer` and `tenant`."""
+def stands_at_stripe(view: InvoiceView) -> bool:
+    """Tell whether Stripe has the invoice; a draft that was deleted is there no more."""
+    gone = (status.REJECTED, status.CANCELED)
+    return view.provider_object_id is not None and view.status not in gone
+
+
+def invoice(view: InvoiceView, *, name: str | None, pdf: str | None) -> Json:
+    """Show one invoice; `name` is that of who pays it."""
     return {
         "_id": str(view.id),
         "invoiceId": view.provider_object_id,
-        "user": _user(view, names),
+        "user": {"_id": _user_id(view), "name": name},
         "status": _STRIPES_WORD[view.status],
         "amount": view.total_minor or 0,
         "invoicePdf": pdf,
@@ -74,9 +80,6 @@ def page(invoices: list[Json], *, count: int) -> Json:
     return {"invoices": invoices, "count": count}
 
 
-def _user(view: InvoiceView, names: Json) -> Json:
+def _user_id(view: InvoiceView) -> str | None:
     tenant_id = None if view.tenant_id is None else str(view.tenant_id)
-    return {
-        "_id": view.user_id or tenant_id or view.customer,
-        "name": names.get("customer") or names.get("tenant"),
-    }
+    return view.user_id or tenant_id or view.customer

@@ -1,0 +1,115 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.invoice_view import InvoiceView
+from projections.queries import InvoiceFilter
+from service.answers import LAG_MS, document
+from service.auth import authenticate_admin
+from service.caller import Caller
+from service.connections import choose_connection
+from service.context import Context, context_of
+from service.dialects import d003
+from service.dialects.d002 import Json
+from service.errors import Missing
+from service.list_query import ReadQuery, read_query
+from service.names import Names, names_of
+from service.reading import wait_until_folded
+from service.text import is_safe
+
+
+class AdminListQuery(ReadQuery):
+    """Which page; both are required, as the document says."""
+
+    page: int = Field(ge=1, le=10_000)
+    limit: int = Field(ge=1, le=100)
+
+
+class AdminReadQuery(ReadQuery):
+    """The document asks for a page and a limit here, too; neither means anything."""
+
+    page: str | None = None
+    limit: str | None = None
+
+
+async def list_admin_invoices(request: Request) -> Response:
+    """List the invoices that Stripe has, newest first (seed 003)."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    query = read_query(AdminListQuery, request.query_params)
+    await wait_until_folded(context, query.min_position)
+    connection = await _connection(context, caller)
+    lag_ms = await context.readiness.lag_ms("invoices")
+    found = await context.invoices.list_invoices(
+        InvoiceFilter(
+            app_id=caller.app.app_id,
+            provider="stripe",
+            connection=connection,
+            at_provider=True,
+            limit=query.limit,
+            page=query.page - 1,
+        )
+    )
+    count = await context.invoices.count_at_provider(caller.app.app_id, connection)
+    views = [row.view for row in found.rows]
+    shown = _shown(context, views, await names_of(context, views))
+    return document(d003.page(shown, count=count), {LAG_MS: str(lag_ms)})
+
+
+async def get_admin_invoice(request: Request) -> Response:
+    """Show an invoice that Stripe has, by our id or by Stripe's (seed 003)."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    query = read_query(AdminReadQuery, request.query_params)
+    await wait_until_folded(context, query.min_position)
+    connection = await _connection(context, caller)
+    view = await _find(context, caller.app.app_id, request.path_params["id"])
+    if view.connection != connection or not d003.stands_at_stripe(view):
+        raise Missing
+    lag_ms = await context.readiness.lag_ms("invoices")
+    (shown,) = _shown(context, [view], await names_of(context, [view]))
+    return document(shown, {LAG_MS: str(lag_ms)})
+
+
+async def _connection(context: Context, caller: Caller) -> str:
+    """Name the app's default Stripe connection."""
+    found = await choose_connection(context.access, caller.app, "stripe", name=None, test=None)
+    return found.name
+
+
+async def _find(context: Context, app_id: UUID, named: str) -> InvoiceView:
+    """Find an invoice by our id or the provider's. Raises Missing."""
+    try:
+        invoice_id = UUID(named)
+    except ValueError:
+        return await _find_at_provider(context, app_id, named)
+    row = await context.invoices.get_invoice(app_id, invoice_id)
+    if row is not None:
+        return row.view
+    folded = await context.streams.invoice(invoice_id)
+    if folded is None or folded.view.app_id != app_id:
+        raise Missing
+    return folded.view
+
+
+async def _find_at_provider(context: Context, app_id: UUID, named: str) -> InvoiceView:
+    """Find by the provider's id; a read model that is behind is waited for once."""
+    if not is_safe(named):
+        raise Missing
+    row = await context.invoices.by_provider_id(app_id, named)
+    if row is None:
+        await wait_until_folded(context, await context.log.head_async())
+        row = await context.invoices.by_provider_id(app_id, named)
+    if row is None:
+        raise Missing
+    return row.view
+
+
+def _shown(context: Context, views: Sequence[InvoiceView], names: Names) -> list[Json]:
+    return [
+        d003.invoice(view, name=names.of(view), pdf=context.links.document_url(view))
+        for view in views
+    ]
