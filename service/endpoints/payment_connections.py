@@ -151,6 +151,8 @@ async def _set_defaults(
 
 
 async def _shown(context: Context, caller: Caller, name: str) -> d002.Json:
+    if not CONNECTION_NAME.fullmatch(name):
+        raise Missing
     row = await context.access_rows.connection_by_name(caller.app.app_id, name)
     if row is None:
         raise Missing
