@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt bench contract constraints clean
+.PHONY: help install run examples dialects test check fmt bench contract constraints clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 run: $(INSTALLED) ## Run the whole system here, with a sandbox as Stripe; Ctrl-C stops it
 	@$(BIN)/billhook up
+
+examples: $(INSTALLED) ## Run examples/ against the running system (needs node and curl)
+	@examples/run
+
+dialects: $(INSTALLED) ## Write docs/dialects.md anew from the table that the contract tests read
+	$(BIN)/python -m tests.contract.dialects_page
 
 test: $(INSTALLED) ## Run every test, on a real PostgreSQL and Redis
 	$(BIN)/python -m pytest

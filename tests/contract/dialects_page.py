@@ -1,0 +1,71 @@
+"""`python -m tests.contract.dialects_page`: write docs/dialects.md from the table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tests.contract.table import PARTS, Part, Row
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "dialects.md"
+
+_HEAD: Final = """\
+# The five dialects
+
+Callers of five published interfaces can come here as they are: they change the base URL and their
+keys. This page lists each field that the five documents print, and where it comes from. It is
+written by `make dialects` from the table that the contract tests read.
+
+| dialect | request | keys |
+| --- | --- | --- |
+| 000 | `POST /v1/tenants/{tenantId}/stripe-invoices` | `X-API-KEY`, `X-API-KEY-TYPE: write`, \
+`X-CLIENT-ID`, or an access token in `Authorization` |
+| 001 | `POST /api/v1/tenants/{tenantId}/stripe-invoices` | `X-API-KEY`, `X-API-KEY-TYPE: write`, \
+`X-CLIENT-ID` |
+| 002 | `POST /api/v1/apps/{appUuid}/tenants/{tenantUuid}/payment-providers/{paymentProvider}/\
+invoices` | `x-api-key`, `x-api-key-type`, `x-client-id` |
+| 003 | `GET /admin/api/invoices`, `GET /admin/api/invoices/{id}`, `POST /admin/api/invoices` | \
+`Api-Key` |
+| 004 | `POST /stripe/invoices?name=…&connection_name=…` | `x-api-key` |
+
+Where the documents leave something open:
+
+- 000 and 001 charge on the spot: without a payment method anywhere they are refused before anything
+  is created. 402, 413, 415 and 422 are answered as 400, and 404 as 403, as their documents list.
+- 003 leaves a draft that Stripe finalises and charges by itself within the hour; its webhook brings
+  the result. 004 leaves a draft with the customer's pending items, one request at a time per
+  customer; without any it is empty.
+- 003 and 004 print Stripe's invoice as it was in 2023. What Stripe has moved since is put back in
+  its old place; what Stripe sends today stays beside it. Errors of both are
+  `{"error": {"code", "message", "requestId"}}`.
+- When the result is not there in time (30 s, or `Prefer: wait=N`), the answer is 202 with
+  `Location`, and the work goes on.
+- Every POST takes an `Idempotency-Key`.
+"""
+
+
+def page() -> str:
+    """Give the page."""
+    sections = [_section(part) for part in PARTS]
+    return "\n".join([_HEAD, *sections])
+
+
+def _section(part: Part) -> str:
+    dialect = part.file.partition("_")[0]
+    heading = [f"## {dialect} {part.title}", ""]
+    table = ["| field | printed | comes from |", "| --- | --- | --- |"]
+    return "\n".join([*heading, *table, *map(_line, part.rows()), ""])
+
+
+def _line(row: Row) -> str:
+    return f"| `{row.path}` | {_printed(row.printed)} | {row.source} |"
+
+
+def _printed(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return f"`{text if len(text) <= 40 else text[:37] + '…'}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,23 @@
+"""The page is the table, and the table is the documents."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.dialects_page import PAGE, page
+from tests.contract.table import DOCUMENTS, PARTS, Part
+
+
+def test_the_page_is_what_the_table_says() -> None:
+    """Otherwise: make dialects."""
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_every_example_is_in_the_table() -> None:
+    examples = {path.name for path in DOCUMENTS.glob("*.json")} - {"002_refused.json"}
+    assert {part.file for part in PARTS} == examples
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.file)
+def test_every_printed_field_comes_from_somewhere(part: Part) -> None:
+    assert all(row.source for row in part.rows())
