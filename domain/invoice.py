@@ -250,11 +250,8 @@ class Invoice(Root):
         issued = self.view.status not in (status.REQUESTED, status.DRAFT)
         if not issued and invoice.state not in ("draft", "deleted"):
             # An attempt that was made already says more than the issue: that fact ends the wait.
-            tried = invoice.payment is not None and invoice.payment.state not in (
-                "open",
-                "canceled",
-            )
-            goes_on = charging or tried or invoice.state != "open"
+            payment = "open" if invoice.payment is None else invoice.payment.state
+            goes_on = charging or invoice.state != "open" or payment not in ("open", "canceled")
             self._issue(invoice, word, charging=goes_on)
         match invoice.state:
             case "paid":

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from domain import ids
 from domain.commands import SetTenant
 from domain.tenant import Tenant
 from eventlog.bodies import Body
@@ -62,7 +63,7 @@ async def put_tenant(request: Request) -> Response:
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
     body = validated(TenantBody, given)
     await _require_connections(context.access, app_id, body.provider_customers)
-    person = Body.of(body.person(), ids.for_tenant(caller.app.app_id, tenant_id))
+    person = Body.of(body.person(), ids.for_tenant(app_id, tenant_id))
     command = SetTenant(
         app_id=app_id,
         tenant_id=tenant_id,
