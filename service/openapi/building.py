@@ -50,7 +50,6 @@ class _Builder:
         queries = dict.fromkeys(known.query for known in operations if known.query)
         self._queries = {query: self._schemas.take(query) for query in queries}
         self._answers: Json = {}
-        self._headers: Json = {}
 
     def operation(self, known: Operation) -> Json:
         """Write one operation."""
@@ -75,14 +74,13 @@ class _Builder:
         return {
             "schemas": self._schemas.all,
             "responses": self._answers,
-            "headers": self._headers,
             "securitySchemes": security.SCHEMES,
         }
 
     def _parameters(self, known: Operation) -> Iterator[Json]:
         yield from parameters.of_path(known.path)
         if known.query is not None:
-            yield from parameters.of_query(self._queries[known.query])
+            yield from parameters.of_query(self._queries[known.query], known.query_words)
         yield from map(parameters.of_header, known.headers)
 
     def _answer(self, answer: Answer, status: int) -> Json:
@@ -99,13 +97,11 @@ class _Builder:
         return {"$ref": f"#/components/responses/{answer.name}"}
 
     def _header(self, header: Header) -> tuple[str, Json]:
-        name = header.name if not header.always else f"{header.name}-Always"
-        self._headers[name] = {
+        return header.name, {
             "description": header.description,
             "required": header.always,
             "schema": header.schema,
         }
-        return header.name, {"$ref": f"#/components/headers/{name}"}
 
     def _content(self, content: Mapping[str, Content]) -> Json:
         return {media_type: self._document(known) for media_type, known in content.items()}

@@ -61,6 +61,8 @@ class Operation:
     description: str = ""
     security: Sequence[Security] = ()
     query: type[BaseModel] | None = None
+    query_words: Mapping[str, str] = field(default_factory=dict)
+    """What parameters mean here, where it is not what they mean elsewhere."""
     headers: Sequence[Header] = ()
     body: Body | None = None
     answers: Mapping[int, Answer]

@@ -5,18 +5,35 @@ from typing import Final
 
 from service.openapi.building import build
 from service.openapi.declaring import Json, Operation
-from service.openapi.operations import invoices, service, tenants
+from service.openapi.operations import (
+    access,
+    catalogue,
+    dialects,
+    documents,
+    invoices,
+    service,
+    tenants,
+)
 
 TAGS: Final = {
-    invoices.TAG: "What tenants owe: asked for, looked at, listed.",
+    invoices.TAG: "What tenants owe: asked for, looked at, listed (seed 002).",
+    documents.TAG: "Invoices as customers get to see them.",
     tenants.TAG: "Who is billed.",
+    catalogue.TAG: "What things cost, and how they are taxed.",
+    access.TAG: "What an administrator sets.",
+    dialects.CHARGES: "The contracts of seeds 000 and 001.",
+    dialects.DRAFTS: "The contracts of seeds 003 and 004.",
     service.INBOX: "What providers send.",
     service.TAG: "For machines and readers; none of it needs a key.",
 }
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *invoices.OPERATIONS,
+    *documents.OPERATIONS,
     *tenants.OPERATIONS,
+    *catalogue.OPERATIONS,
+    *access.OPERATIONS,
+    *dialects.OPERATIONS,
     *service.OPERATIONS,
 )
 

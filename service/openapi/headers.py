@@ -32,6 +32,12 @@ LOCATION: Final = Header(
     schema={"type": "string"},
     always=True,
 )
+ADDRESS: Final = Header(
+    name="Location",
+    description="Where it is, for a while.",
+    schema={"type": "string", "format": "uri"},
+    always=True,
+)
 REPLAYED: Final = Header(
     name="Idempotent-Replayed",
     description="`true`, if this request was answered before under its key.",

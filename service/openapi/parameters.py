@@ -7,6 +7,8 @@ from typing import Final
 from service.openapi.declaring import Header, Json
 
 _UUID: Final = {"type": "string", "format": "uuid"}
+# A slash would end it.
+_TOKEN: Final = {"type": "string", "pattern": r"^[\x21-\x2e\x30-\x7e]{1,255}$"}
 _PROVIDER: Final = {"type": "string", "enum": ["stripe", "mollie"]}
 
 IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
@@ -16,6 +18,16 @@ IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
     "paymentProvider": ("The provider.", _PROVIDER),
     "provider": ("The provider.", _PROVIDER),
     "connectionId": ("The connection, by its unguessable id.", _UUID),
+    "keyUuid": ("The key, by its id.", _UUID),
+    "name": (
+        "The connection, by its name.",
+        {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+    ),
+    "priceId": ("The price, by the id that you give it.", _TOKEN),
+    "taxRateId": ("The tax rate, by the id that you give it.", _TOKEN),
+    "tenantId": ("The tenant.", _UUID),
+    "id": ("The invoice, by our id or by Stripe's.", {"type": "string", "minLength": 1}),
+    "token": ("What was signed.", {"type": "string", "minLength": 1}),
 }
 
 IN_QUERY: Final[Mapping[str, str]] = {
@@ -28,6 +40,15 @@ IN_QUERY: Final[Mapping[str, str]] = {
     "tenantUuid": "Invoices of this tenant.",
     "userId": "Invoices asked for on behalf of this user of yours.",
     "customer": "Invoices of this customer at the provider.",
+    "subscriptionId": "Invoices of this subscription at the provider.",
+    "q": "Words, or beginnings of words, of number, customer, e-mail, the provider's id or "
+    "values of metadata.",
+    "amountMin": "Of this total or more, in minor units; goes with `currency`.",
+    "amountMax": "Of this total or less, in minor units; goes with `currency`.",
+    "format": "`csv` for the whole list as a file, without pages.",
+    "asOf": "As it was known at this time.",
+    "after": "Only what came after this position.",
+    "wait": "So many seconds are waited where there is nothing yet.",
     "createdFrom": "Made at this time or later.",
     "createdTo": "Made before this time.",
     "paidFrom": "Paid at this time or later.",
@@ -52,12 +73,12 @@ def of_path(path: str) -> Iterator[Json]:
         }
 
 
-def of_query(schema: Json) -> Iterator[Json]:
+def of_query(schema: Json, words: Mapping[str, str]) -> Iterator[Json]:
     """Declare a query, from the schema of the model that reads it."""
     required = schema.get("required", [])
     for name, known in schema["properties"].items():
         plain = _without_null(known)
-        description = plain.pop("description", None) or IN_QUERY[name]
+        description = plain.pop("description", None) or {**IN_QUERY, **words}.get(name, "")
         yield {
             "name": name,
             "in": "query",

@@ -1,65 +1,148 @@
-"""What is refused, by dialect. Every status stands beside its code in service/errors.py."""
+"""What is refused: status, code and words from service/errors.py, rendered by each dialect."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus as S
 from typing import Final
 
-from service.openapi.declaring import Answer, json_answer
+from service.dialects.choice import renderer_of
+from service.errors import (
+    AccessUnverified,
+    AppDisabled,
+    BadRequest,
+    Fault,
+    Forbidden,
+    KeyReused,
+    Missing,
+    Problem,
+    ProviderSilent,
+    ProviderUnavailable,
+    RateLimited,
+    ReadModelBehind,
+    TimedOut,
+    TooLarge,
+    TooManyHeaders,
+    TooSlow,
+    Unauthorized,
+    UnsupportedMedia,
+    WebhookRefused,
+    WrongKeyType,
+    problem_of,
+)
+from service.openapi.declaring import Answer, Json, json_answer
 from service.openapi.headers import RETRY_AFTER
-from service.openapi.shapes import Errors
+from service.openapi.shapes import Errors, PlainError, Shown, SuccessError
 
-_TEXTS: Final[Mapping[S, str]] = {
+_TEXTS: Final[Mapping[int, str]] = {
     S.BAD_REQUEST: "The request says what it must not; every fault is named with its field.",
-    S.UNAUTHORIZED: "No key, an unknown one, or one of another app.",
+    S.UNAUTHORIZED: "No key or token that opens this.",
     S.PAYMENT_REQUIRED: "The payment was declined.",
     S.FORBIDDEN: "The app is disabled, or the caller may not do this.",
     S.NOT_FOUND: "It does not exist, or not for this caller.",
+    S.REQUEST_TIMEOUT: "The body did not arrive in time.",
     S.REQUEST_ENTITY_TOO_LARGE: "The body is too long.",
     S.UNSUPPORTED_MEDIA_TYPE: "The body is of a type that is not read here.",
     S.UNPROCESSABLE_ENTITY: "The Idempotency-Key was used for another request.",
-    S.TOO_MANY_REQUESTS: "Too many requests with this key.",
+    S.TOO_MANY_REQUESTS: "Too many requests of this caller.",
+    S.REQUEST_HEADER_FIELDS_TOO_LARGE: "The request's line and headers are too long.",
     S.INTERNAL_SERVER_ERROR: "A bug of ours.",
     S.SERVICE_UNAVAILABLE: "Not now: something that the answer needs is not there yet.",
+    S.GATEWAY_TIMEOUT: "The provider did not answer in time.",
 }
 
-_CANONICAL: Final[Mapping[S, tuple[str, str]]] = {
-    S.BAD_REQUEST: ("[E4000]", "lineItems.0.price: is required"),
-    S.UNAUTHORIZED: ("[E4010]", "Unauthorized Token or API key"),
-    S.PAYMENT_REQUIRED: ("[E4020]", "Your card was declined."),
-    S.FORBIDDEN: ("[E4030]", "App Is Disabled"),
-    S.NOT_FOUND: ("[E4040]", "Not Found"),
-    S.REQUEST_ENTITY_TOO_LARGE: ("[E4130]", "Payload Too Large"),
-    S.UNSUPPORTED_MEDIA_TYPE: ("[E4150]", "Unsupported Media Type: application/json"),
-    S.UNPROCESSABLE_ENTITY: ("[E4220]", "Idempotency-Key: was used for another request"),
-    S.TOO_MANY_REQUESTS: ("[E4290]", "Too Many Requests"),
-    S.INTERNAL_SERVER_ERROR: ("[E0000]", "Internal Server Error"),
-    S.SERVICE_UNAVAILABLE: ("[E5030]", "Service Unavailable"),
+_BAD: Final = BadRequest(Fault(message="limit: must be less than 101", path="limit"))
+_ERRORS: Final[Mapping[str, Problem]] = {
+    "bad_request": problem_of(_BAD),
+    "unverified_delivery": problem_of(WebhookRefused("unsigned")),
+    "unauthorized": problem_of(Unauthorized()),
+    "wrong_key_type": problem_of(WrongKeyType()),
+    "declined": Problem(
+        status=S.PAYMENT_REQUIRED,
+        code="[E4020]",
+        faults=[
+            Fault(
+                message="Your card has insufficient funds.",
+                provider_code="card_declined",
+                decline_code="insufficient_funds",
+            )
+        ],
+    ),
+    "app_disabled": problem_of(AppDisabled()),
+    "forbidden": problem_of(Forbidden()),
+    "missing": problem_of(Missing()),
+    "too_slow": problem_of(TooSlow()),
+    "too_large": problem_of(TooLarge()),
+    "unsupported_media": problem_of(UnsupportedMedia()),
+    "key_reused": problem_of(KeyReused()),
+    "rate_limited": problem_of(RateLimited(12)),
+    "too_many_headers": problem_of(TooManyHeaders()),
+    "unexpected": problem_of(Exception()),
+    "access_unverified": problem_of(AccessUnverified()),
+    "read_model_behind": problem_of(ReadModelBehind()),
+    "timed_out": problem_of(TimedOut()),
+    "provider_unavailable": problem_of(ProviderUnavailable()),
+    "provider_silent": problem_of(ProviderSilent()),
 }
 
-READING: Final = (
-    S.BAD_REQUEST,
-    S.UNAUTHORIZED,
-    S.FORBIDDEN,
-    S.NOT_FOUND,
-    S.INTERNAL_SERVER_ERROR,
-    S.SERVICE_UNAVAILABLE,
+ANY: Final = ("too_many_headers", "unexpected", "access_unverified", "timed_out")
+CALLING: Final = (
+    *ANY,
+    "bad_request",
+    "unauthorized",
+    "wrong_key_type",
+    "app_disabled",
+    "missing",
+    "rate_limited",
 )
-WRITING: Final = (*READING, S.REQUEST_ENTITY_TOO_LARGE, S.UNSUPPORTED_MEDIA_TYPE)
-WAITING: Final = {S.TOO_MANY_REQUESTS, S.SERVICE_UNAVAILABLE}
+SENDING: Final = ("bad_request", "too_slow", "too_large", "unsupported_media")
+WRITING: Final = (*CALLING, *SENDING)
+ASKING: Final = ("provider_silent", "provider_unavailable")
 
 
-def canonical(*statuses: S) -> dict[int, Answer]:
-    """Declare refusals as the canonical API renders them."""
-    return {int(status): _canonical(status) for status in sorted(statuses)}
+@dataclass(frozen=True)
+class _Dialect:
+    """How a dialect's refusals are called here, and what they look like."""
+
+    name: str
+    model: type[Shown]
 
 
-def _canonical(status: S) -> Answer:
-    code, message = _CANONICAL[status]
-    entry = {"validation": "error", "code": code, "message": message}
+_CANONICAL: Final = _Dialect("Refused", Errors)
+_DIALECTS: Final = (
+    ("/v1/", _Dialect("ChargeRefused", SuccessError)),
+    ("/api/v1/tenants/", _Dialect("ChargeRefused", SuccessError)),
+    ("/admin/api/", _Dialect("DraftRefused", PlainError)),
+    ("/stripe/", _Dialect("DraftRefused", PlainError)),
+)
+
+
+def refused(path: str, *errors: str) -> dict[int, Answer]:
+    """Declare what a path refuses, by the names above, in the dialect of the path."""
+    dialect = next((known for prefix, known in _DIALECTS if path.startswith(prefix)), _CANONICAL)
+    statuses = {status for status, _ in _rendered(path, errors)}
+    return {status: _answer(path, dialect, status) for status in sorted(statuses)}
+
+
+def _answer(path: str, dialect: _Dialect, status: int) -> Answer:
+    """Describe a status once per dialect, with all that may be meant by it."""
+    examples = {
+        name: document
+        for name in _ERRORS
+        for rendered, document in _rendered(path, [name])
+        if rendered == status
+    }
+    waits = any("retry-after" in _ERRORS[name].headers for name in examples)
     return json_answer(
         _TEXTS[status],
-        Errors,
-        headers=(RETRY_AFTER,) if status in WAITING else (),
-        name="".join(word.capitalize() for word in status.name.split("_")),
-        **{f"{int(status)}": {"errors": [entry]}},
+        dialect.model,
+        headers=(RETRY_AFTER,) if waits else (),
+        name=f"{dialect.name}{status}",
+        **examples,
     )
+
+
+def _rendered(path: str, errors: list[str] | tuple[str, ...]) -> Iterator[tuple[int, Json]]:
+    render = renderer_of(path)
+    for name in errors:
+        rendered = render(_ERRORS[name], request_id="6f1c0e5a4d3b4c2f9a8b7c6d5e4f3a2b")
+        yield int(rendered.status), rendered.document

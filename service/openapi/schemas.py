@@ -11,8 +11,22 @@ from service.openapi.declaring import Json
 _REF: Final = "#/components/schemas/{model}"
 
 
-class _WithoutTitles(GenerateJsonSchema):
-    """Titles say nothing that the name does not."""
+class _Plain(GenerateJsonSchema):
+    """Says what is so, and nothing twice."""
+
+    def dict_schema(self, schema: Any) -> Json:  # noqa: ANN401 - pydantic's signature
+        """Refuse, as the model does, keys that are not as they must be."""
+        made = super().dict_schema(schema)
+        if "patternProperties" in made:
+            made["additionalProperties"] = False
+        return made
+
+    def default_schema(self, schema: Any) -> Json:  # noqa: ANN401 - pydantic's signature
+        """Leave out that what is not given is not given."""
+        made = super().default_schema(schema)
+        if made.get("default", ...) is None:
+            del made["default"]
+        return made
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 - pydantic's signature
         return False
@@ -30,7 +44,7 @@ class Schemas:
         asked: list[tuple[type[BaseModel], JsonSchemaMode]] = [
             (model, "validation") for model in dict.fromkeys(models)
         ]
-        refs, made = models_json_schema(asked, ref_template=_REF, schema_generator=_WithoutTitles)
+        refs, made = models_json_schema(asked, ref_template=_REF, schema_generator=_Plain)
         self._refs = {model: ref for (model, _), ref in refs.items()}
         self.all: Json = made.get("$defs", {})
 

@@ -3,7 +3,7 @@ from typing import Final
 
 from service.invoice_request import InvoiceRequestBody
 from service.list_query import ListQuery, ReadQuery
-from service.openapi import examples, refusals, security
+from service.openapi import examples, security
 from service.openapi.declaring import Answer, Operation, json_answer, json_body
 from service.openapi.headers import (
     ALWAYS_POSITION,
@@ -14,6 +14,7 @@ from service.openapi.headers import (
     REPLAYED,
     RETRY_AFTER,
 )
+from service.openapi.refusals import CALLING, WRITING, refused
 from service.openapi.shapes_invoice import AskedInvoices, InvoicePage, SingleInvoices, Timeline
 
 TAG: Final = "Invoices"
@@ -26,9 +27,9 @@ _ABOUT_LISTS: Final = (
 )
 
 
-def _listed() -> dict[int, Answer]:
+def _listed(path: str) -> dict[int, Answer]:
     page = json_answer("A page of the list.", InvoicePage, headers=(LAG_MS,), a_page=examples.PAGE)
-    return {S.OK: page, **refusals.canonical(*refusals.READING)}
+    return {S.OK: page, **refused(path, *CALLING, "read_model_behind")}
 
 
 _CREATE: Final = Operation(
@@ -61,7 +62,7 @@ _CREATE: Final = Operation(
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
             requested=examples.REQUESTED,
         ),
-        **refusals.canonical(*refusals.WRITING, S.PAYMENT_REQUIRED, S.UNPROCESSABLE_ENTITY),
+        **refused(_PROVIDER, *WRITING, "declined", "key_reused"),
     },
 )
 
@@ -75,7 +76,7 @@ _LISTS: Final = tuple(
         description=_ABOUT_LISTS,
         security=security.OF_APP,
         query=ListQuery,
-        answers=_listed(),
+        answers=_listed(path),
     )
     for path, name, summary in (
         (_PROVIDER, "listProviderInvoices", "List a tenant's invoices at a provider"),
@@ -94,7 +95,7 @@ _GET: Final = Operation(
     query=ReadQuery,
     answers={
         S.OK: json_answer("The invoice.", SingleInvoices, headers=(LAG_MS,), paid=examples.SINGLE),
-        **refusals.canonical(*refusals.READING),
+        **refused(_APP, *CALLING, "read_model_behind"),
     },
 )
 
@@ -110,7 +111,7 @@ _TIMELINE: Final = Operation(
         S.OK: json_answer(
             "The timeline.", Timeline, headers=(LAG_MS,), a_payment=examples.TIMELINE
         ),
-        **refusals.canonical(*refusals.READING),
+        **refused(_APP, *CALLING, "read_model_behind"),
     },
 )
 

@@ -3,13 +3,15 @@
 from http import HTTPStatus as S
 from typing import Final
 
-from service.openapi import examples, refusals
+from service.openapi import examples
 from service.openapi.declaring import JSON, Answer, Body, Content, Json, Operation, json_answer
 from service.openapi.headers import POSITION, STRIPE_SIGNATURE
+from service.openapi.refusals import ANY, refused
 from service.openapi.shapes import Health, Readiness, Received
 
 TAG: Final = "Service"
 INBOX: Final = "Webhooks"
+_INBOX: Final = "/webhooks/{provider}/{connectionId}"
 _TOKEN: Final[Json] = {
     "type": "string",
     "minLength": 1,
@@ -20,7 +22,7 @@ _ABOUT: Final[Json] = {
     "type": "object",
     "description": "What the event is about, as it then was.",
     "required": ["object"],
-    "properties": {"id": _TOKEN, "object": _TOKEN},
+    "properties": {"id": {"anyOf": [_TOKEN, {"type": "null"}]}, "object": _TOKEN},
 }
 _STRIPE_EVENT: Final[Json] = {
     "type": "object",
@@ -41,7 +43,7 @@ _STRIPE_EVENT: Final[Json] = {
 
 _WEBHOOK: Final = Operation(
     method="POST",
-    path="/webhooks/{provider}/{connectionId}",
+    path=_INBOX,
     id="receiveWebhook",
     tag=INBOX,
     summary="Take in a provider's delivery",
@@ -57,13 +59,7 @@ _WEBHOOK: Final = Operation(
     ),
     answers={
         S.OK: json_answer("Stored.", Received, headers=(POSITION,), stored={"received": True}),
-        **refusals.canonical(
-            S.BAD_REQUEST,
-            S.NOT_FOUND,
-            S.REQUEST_ENTITY_TOO_LARGE,
-            S.INTERNAL_SERVER_ERROR,
-            S.SERVICE_UNAVAILABLE,
-        ),
+        **refused(_INBOX, *ANY, "unverified_delivery", "missing", "too_slow", "too_large"),
     },
 )
 

@@ -2,10 +2,11 @@ from http import HTTPStatus as S
 from typing import Final
 
 from service.endpoints.tenants import TenantBody
-from service.openapi import examples, refusals, security
+from service.openapi import examples, security
 from service.openapi.declaring import Operation, json_answer, json_body
 from service.openapi.headers import ALWAYS_POSITION
-from service.openapi.shapes import Tenants
+from service.openapi.refusals import CALLING, WRITING, refused
+from service.openapi.shapes_app import Tenants
 
 TAG: Final = "Tenants"
 _TENANT: Final = "/api/v1/apps/{appUuid}/tenants/{tenantUuid}"
@@ -24,7 +25,7 @@ OPERATIONS: Final = (
         "others are named.",
         security=security.OF_APP,
         body=json_body(TenantBody, a_company=examples.TENANT_BODY, nothing_known={}),
-        answers={S.OK: _KNOWN, **refusals.canonical(*refusals.WRITING)},
+        answers={S.OK: _KNOWN, **refused(_TENANT, *WRITING)},
     ),
     Operation(
         method="GET",
@@ -32,7 +33,7 @@ OPERATIONS: Final = (
         id="getTenant",
         tag=TAG,
         summary="Show what is known of a tenant",
-        security=security.OF_APP,
-        answers={S.OK: _KNOWN, **refusals.canonical(*refusals.READING)},
+        security=security.OF_TENANT,
+        answers={S.OK: _KNOWN, **refused(_TENANT, *CALLING)},
     ),
 )
