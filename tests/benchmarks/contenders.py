@@ -70,10 +70,8 @@ def contenders(stage: Stage, effort: Effort) -> Iterator[tuple[Shop, list[Conten
                 stage.serving(_RIVALS, name, environment=own, ready_path="/readyz")
             )
 
-        saving_dsn, appending_dsn = (
-            stage.empty_database("saving"),
-            stage.empty_database("appending"),
-        )
+        saving_dsn = stage.empty_database("saving")
+        appending_dsn = stage.empty_database("appending")
         migrate(appending_dsn, eventlog.MIGRATIONS)
         noop = rival("noop")
         saving = rival("saving", **eventsourcing_settings(saving_dsn))
