@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,6 +15,7 @@ from domain.app import App
 from domain.base import Root
 from domain.catalogue import Price, TaxRate
 from domain.connection import Connection
+from domain.customer_claim import CustomerClaim, claims_for
 from domain.customer_slot import CustomerSlot
 from domain.errors import NotFound, StaleWrite
 from domain.gateway import ProviderInvoice
@@ -102,14 +103,44 @@ class Billing(Application[UUID]):
     def set_tenant(
         self, command: commands.SetTenant, *, at: datetime, bodies: Bodies = ()
     ) -> Tenant:
-        """Make a tenant or replace what is known of it."""
+        """Make a tenant or replace what is known of it. Raises CustomerTaken."""
+        before: dict[str, str] = {}
+
+        def change(known: Tenant) -> None:
+            before.update(known.customers)
+            known.change(command, at=at)
+
         return self._make_or_change(
             Tenant,
             ids.for_tenant(command.app_id, command.tenant_id),
             lambda: Tenant.create(command, at=at),
-            lambda known: known.change(command, at=at),
+            change,
             bodies=bodies,
+            beside=lambda: self._claims(command, before, at=at),
         )
+
+    def link_customer(
+        self, tenant: Tenant, connection: str, customer_id: str, *, at: datetime
+    ) -> Tenant:
+        """Remember the customer that a tenant was made at the provider; the first one stays."""
+        command = commands.SetTenant(
+            app_id=tenant.app_id,
+            tenant_id=tenant.tenant_id,
+            person=None,
+            customers={connection: customer_id},
+            by="worker",
+        )
+        return self.change(
+            Tenant,
+            tenant.id,
+            lambda known: known.link_customer(connection, customer_id, at=at),
+            beside=lambda: self._claims(command, {}, at=at),
+        )
+
+    def tenant_of_customer(self, app_id: UUID, connection: str, customer_id: str) -> UUID | None:
+        """Tell which tenant a provider's customer is; None while it is nobody's."""
+        claim = self.find(CustomerClaim, ids.for_customer(app_id, connection, customer_id))
+        return None if claim is None else claim.tenant_id
 
     def set_price(self, command: commands.SetPrice, *, at: datetime) -> Price:
         """Make a price or replace it."""
@@ -198,11 +229,14 @@ class Billing(Application[UUID]):
 
     def find(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot | None:
         """Load an aggregate; None where there is none of that kind."""
+        found = self._stored(aggregate_id)
+        return found if isinstance(found, kind) else None
+
+    def _stored(self, aggregate_id: UUID) -> object:
         try:
-            found: object = self.repository.get(aggregate_id)
+            return self.repository.get(aggregate_id)
         except AggregateNotFoundError:
             return None
-        return found if isinstance(found, kind) else None
 
     def change(
         self,
@@ -237,12 +271,27 @@ class Billing(Application[UUID]):
         decide: Callable[[AnyRoot], object],
         *,
         bodies: Bodies = (),
+        beside: Callable[[], Sequence[Root]] = tuple,
     ) -> AnyRoot:
-        if self.find(kind, aggregate_id) is None:
+        for _ in range(_TRIES):
+            if self._stored(aggregate_id) is not None:
+                return self.change(kind, aggregate_id, decide, bodies=bodies, beside=beside)
             made = create()
-            if self._saved([made], bodies):
+            if self._saved([made, *beside()], bodies):
                 return made
-        return self.change(kind, aggregate_id, decide, bodies=bodies)
+        raise StaleWrite(id=aggregate_id)
+
+    def _claims(
+        self, command: commands.SetTenant, before: Mapping[str, str], *, at: datetime
+    ) -> list[CustomerClaim]:
+        return claims_for(
+            command,
+            before,
+            find=lambda *customer: self.find(
+                CustomerClaim, ids.for_customer(command.app_id, *customer)
+            ),
+            at=at,
+        )
 
     def _saved(self, aggregates: Iterable[Root], bodies: Bodies) -> bool:
         try:

@@ -5,6 +5,7 @@ DomainError
 ├── InvalidAmount
 ├── NotFound
 ├── Contradiction
+│   └── CustomerTaken
 └── StaleWrite
 """
 
@@ -33,6 +34,10 @@ class NotFound(DomainError):
 
 class Contradiction(DomainError):
     """`what` was asked of something that has already decided otherwise."""
+
+
+class CustomerTaken(Contradiction):
+    """`customer_id` of `connection` is another tenant already."""
 
 
 class StaleWrite(DomainError):

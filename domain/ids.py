@@ -42,6 +42,11 @@ def for_connection(app_id: UUID, name: str) -> UUID:
     return _derive("connection", app_id, name)
 
 
+def for_customer(app_id: UUID, connection: str, customer_id: str) -> UUID:
+    """Name the claim to a provider's customer, which can be one tenant only."""
+    return _derive("customer", app_id, connection, customer_id)
+
+
 def for_customer_slot(connection_id: UUID, customer: str) -> UUID:
     """Name the slot in which a provider's customer has its pending items gathered."""
     return _derive("customer_slot", connection_id, customer)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from domain import ids
 from domain.commands import SetTenant
+from domain.errors import CustomerTaken
 from domain.tenant import Tenant
 from eventlog.bodies import Body
 from service.access_cache import AccessCache
@@ -71,7 +72,12 @@ async def put_tenant(request: Request) -> Response:
         customers={named.connection: named.customer_id for named in body.provider_customers},
         by=caller.by,
     )
-    await asyncio.to_thread(context.billing.set_tenant, command, at=context.now(), bodies=[person])
+    try:
+        await asyncio.to_thread(
+            context.billing.set_tenant, command, at=context.now(), bodies=[person]
+        )
+    except CustomerTaken as error:
+        raise BadRequest(_taken(body, error)) from None
     return await _shown(context, app_id, tenant_id)
 
 
@@ -91,6 +97,13 @@ async def _require_connections(
             faults.append(Fault(message=f"{path}: the app has no such connection", path=path))
     if faults:
         raise BadRequest(*faults)
+
+
+def _taken(body: TenantBody, error: CustomerTaken) -> Fault:
+    """Name the customer that is another tenant already."""
+    named = [customer.connection for customer in body.provider_customers]
+    path = f"providerCustomers.{named.index(str(error.facts['connection']))}.customerId"
+    return Fault(message=f"{path}: is another tenant's customer", path=path)
 
 
 async def _shown(context: Context, app_id: UUID, tenant_id: UUID) -> Response:

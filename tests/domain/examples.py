@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from domain import app, catalogue, connection, customer_slot, provider_event, receipt, tenant
+from domain import (
+    app,
+    catalogue,
+    connection,
+    customer_claim,
+    customer_slot,
+    provider_event,
+    receipt,
+    tenant,
+)
 from domain import invoice_events as e
 from domain.base import Fact
 
@@ -212,6 +221,14 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
 }
 
 _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+    customer_claim.CustomerClaimed: {
+        "app_id": APP_ID,
+        "connection": "main",
+        "customer_id": "cus_1",
+        "tenant_id": TENANT_ID,
+    },
+    customer_claim.CustomerClaimedAgain: {"tenant_id": TENANT_ID},
+    customer_claim.CustomerReleased: {"tenant_id": TENANT_ID},
     customer_slot.CustomerSlotMade: {
         "app_id": APP_ID,
         "connection_id": CONNECTION_ID,

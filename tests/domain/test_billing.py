@@ -133,7 +133,10 @@ def test_a_tenant_is_made_once_and_then_changed(
     billing.set_tenant(_tenant(person="0ther"), at=NOW, bodies=["second"])
     loaded = billing.get(Tenant, ids.for_tenant(APP_ID, TENANT_ID))
     assert loaded.person == "0ther"
-    assert recorder.offered == [(["tenant.created"], ["first"]), (["tenant.changed"], ["second"])]
+    assert recorder.offered == [
+        (["tenant.created", "customer_claim.made"], ["first"]),
+        (["tenant.changed"], ["second"]),
+    ]
 
 
 # What is not there.

@@ -153,7 +153,9 @@ class Shop:
                 app_id=self.app_id,
                 tenant_id=tenant_id,
                 person=None,
-                customers={self.connection: "cus_1"},
+                customers={
+                    self.connection: "cus_1" if tenant_id == self.tenant_id else f"cus_{tenant_id}"
+                },
                 by="operator",
             ),
             at=now(),

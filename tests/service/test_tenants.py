@@ -109,3 +109,24 @@ def test_two_apps_may_bill_one_tenant_apart(shop: Shop, other_shop: Shop) -> Non
         for owner in (shop, other_shop)
     ]
     assert names == ["Ada", "Grace"]
+
+
+def test_a_providers_customer_is_one_tenant_only(shop: Shop) -> None:
+    first, second = new_url(shop), new_url(shop)
+    customers = {"providerCustomers": [{"connection": "stripe-1", "customerId": "cus_shared"}]}
+    assert shop.put(first, customers).status_code == 200
+    before = shop.service.head()
+    response = shop.put(second, customers)
+    assert response.status_code == 400
+    assert paths(response) == ["providerCustomers.0.customerId"]
+    assert shop.service.head() == before
+    assert shop.get(second).status_code == 404
+    moved = {"providerCustomers": [{"connection": "stripe-1", "customerId": "cus_new"}]}
+    assert shop.put(first, moved).status_code == 200
+    assert shop.put(second, customers).status_code == 200
+
+
+def test_two_apps_may_know_a_customer_of_one_name(shop: Shop, other_shop: Shop) -> None:
+    customers = {"providerCustomers": [{"connection": "stripe-1", "customerId": "cus_same"}]}
+    for owner in (shop, other_shop):
+        assert owner.put(new_url(owner), customers).status_code == 200

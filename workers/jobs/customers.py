@@ -68,11 +68,7 @@ class CustomerDesk:
             contact=self._contact(person),
             key=key,
         )
-        linked = self.billing.change(
-            Tenant,
-            tenant.id,
-            lambda known: known.link_customer(view.connection, customer_id, at=self.now()),
-        )
+        linked = self.billing.link_customer(tenant, view.connection, customer_id, at=self.now())
         return linked.customers[view.connection]
 
     def _contact(self, person: str | None) -> dict[str, Any]:
