@@ -26,16 +26,20 @@ from projections import health
 from projections.access_queries import AccessQueries
 from projections.asks import AskChannel
 from projections.catalogue_queries import CatalogueQueries
+from projections.changes import ChangeQueries
 from projections.pool import open_pool
 from projections.queries import InvoiceQueries
+from projections.reports import ReportQueries
 from service.access_cache import AccessCache, stopped
 from service.answers import refusal
 from service.asks import Asks
 from service.catalogue import Catalogue
 from service.context import Context
+from service.cors import Cors
 from service.documents import Documents
 from service.edge import Edge
 from service.errors import KNOWN, problem_of
+from service.limits import Limits
 from service.links import Links
 from service.metrics import Metrics
 from service.rates import Rates
@@ -60,7 +64,11 @@ def create_app(settings: Settings) -> Starlette:
 
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Edge, metrics=metrics)],
+        middleware=[
+            Middleware(Cors),
+            Middleware(Edge, metrics=metrics),
+            Middleware(Limits, settings=settings),
+        ],
         exception_handlers=dict.fromkeys((HTTPException, *KNOWN), _refuse),
         lifespan=lifespan,
     )
@@ -100,6 +108,8 @@ async def _open(
         access_rows=access_rows,
         rates=Rates(per_minute=settings.rate_limit_per_minute),
         invoices=InvoiceQueries(pool),
+        changes=ChangeQueries(pool),
+        reports=ReportQueries(pool),
         tenants=KnownTenants(log),
         catalogue=Catalogue(CatalogueQueries(pool), streams),
         asks=asks,

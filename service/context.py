@@ -10,7 +10,9 @@ from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.tail import Tail
 from projections.access_queries import AccessQueries
+from projections.changes import ChangeQueries
 from projections.queries import InvoiceQueries
+from projections.reports import ReportQueries
 from service.access_cache import AccessCache
 from service.asks import Asks
 from service.catalogue import Catalogue
@@ -44,6 +46,8 @@ class Context:
     """The same, as it stands in the read model this moment."""
     rates: Rates
     invoices: InvoiceQueries
+    changes: ChangeQueries
+    reports: ReportQueries
     tenants: KnownTenants
     catalogue: Catalogue
     asks: Asks

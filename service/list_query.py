@@ -1,16 +1,24 @@
 """The query of an invoice list (API: Lists)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
 from pydantic.alias_generators import to_camel
 from starlette.datastructures import QueryParams
 
 from domain import money, status
 from projections.queries import InvoiceFilter
+from projections.words import MOST_TERMS, terms_of
 from service.errors import BadRequest, Fault
 from service.validation import Currency, Name, Token, Uuid, Words, fault, validated
 
@@ -39,8 +47,15 @@ def _split(given: object) -> object:
     return given
 
 
+def _few_words(asked: str) -> str:
+    if not 1 <= len(terms_of(asked)) <= MOST_TERMS:
+        raise fault(f"must be 1 to {MOST_TERMS} words")
+    return asked
+
+
 _AnyStatus = Annotated[str, Words({"enum": list(status.ALL)})]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Amount = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
 Position = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
 
 
@@ -58,8 +73,14 @@ class ReadQuery(_Query):
     min_position: Position = 0
 
 
+class GetQuery(ReadQuery):
+    """What one invoice may be asked with: also how it was known at a moment."""
+
+    as_of: Moment | None = None
+
+
 class ListQuery(ReadQuery):
-    """Filters, order and place."""
+    """Filters, order, place and format."""
 
     status: Annotated[list[_AnyStatus], BeforeValidator(_split)] = Field(default_factory=list)
     provider: Literal["stripe", "mollie"] | None = None
@@ -69,6 +90,10 @@ class ListQuery(ReadQuery):
     tenant_uuid: Uuid | None = None
     user_id: Name | None = None
     customer: Name | None = None
+    subscription_id: Name | None = None
+    amount_min: Amount | None = None
+    amount_max: Amount | None = None
+    q: Annotated[Name, AfterValidator(_few_words)] | None = None
     created_from: Moment | None = None
     created_to: Moment | None = None
     paid_from: Moment | None = None
@@ -77,6 +102,7 @@ class ListQuery(ReadQuery):
     limit: int = Field(20, ge=1, le=100)
     cursor: Annotated[Token, Field(max_length=2000)] | None = None
     page: int | None = Field(None, ge=0, le=100_000)
+    format: Literal["json", "csv"] = "json"
 
 
 Query = TypeVar("Query", bound=BaseModel)
@@ -93,6 +119,29 @@ def read_query(kind: type[Query], params: QueryParams) -> Query:
     return validated(kind, given)
 
 
+def read_list_query(params: QueryParams, *, paged: bool) -> ListQuery:
+    """Read what a list is asked with; `paged`: its pages may be counted. Raises BadRequest."""
+    query = read_query(ListQuery, params)
+    faults = [
+        Fault(message=f"{path}: {why}", path=path) for path, why in _clashes(query, paged=paged)
+    ]
+    if faults:
+        raise BadRequest(*faults)
+    return query
+
+
+def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
+    """Name what does not go together, and why."""
+    if query.currency is None and (query.amount_min, query.amount_max) != (None, None):
+        yield "currency", "is required with amountMin and amountMax"
+    if query.format == "csv":
+        for name in ("limit", "cursor", "page"):
+            if name in query.model_fields_set:
+                yield name, "the whole list is given as CSV"
+    elif query.page is not None and (query.cursor is not None or not paged):
+        yield "page", "use cursor here"
+
+
 def to_filter(
     query: ListQuery,
     app_id: UUID,
@@ -101,7 +150,7 @@ def to_filter(
     fixed: Mapping[str, object],
 ) -> InvoiceFilter:
     """Say what is asked of the read model; `fixed` comes from the path and wins."""
-    asked: dict[str, Any] = query.model_dump(exclude={"min_position", "tenant_uuid"})
+    asked: dict[str, Any] = query.model_dump(exclude={"min_position", "tenant_uuid", "format"})
     asked["status"] = tuple(asked["status"])
     asked["tenant_id"] = query.tenant_uuid
     asked["mode"] = query.mode or default_mode

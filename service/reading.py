@@ -1,5 +1,6 @@
 """Reads that must not be older than what the caller has already seen."""
 
+from datetime import datetime
 from uuid import UUID
 
 from service.context import Context
@@ -26,6 +27,16 @@ async def find_invoice(
         if row is not None:
             return Folded(row.view, row.position)
     folded = await context.streams.invoice(invoice_id)
+    if folded is None or folded.view.app_id != app_id:
+        raise Missing
+    return folded
+
+
+async def find_invoice_as_of(
+    context: Context, app_id: UUID, invoice_id: UUID, moment: datetime
+) -> Folded:
+    """Find an invoice as it was known at a moment. Raises Missing before it was asked for."""
+    folded = await context.streams.invoice(invoice_id, as_of=moment)
     if folded is None or folded.view.app_id != app_id:
         raise Missing
     return folded

@@ -5,10 +5,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service.cors import answer_preflight
 from service.endpoints.access_tokens import create_access_token
 from service.endpoints.admin_invoices import get_admin_invoice, list_admin_invoices
 from service.endpoints.api_keys import create_key, list_keys, revoke_key, rotate_key
 from service.endpoints.app import get_app, patch_app
+from service.endpoints.app_events import list_app_events
 from service.endpoints.catalogue import get_price, get_tax_rate, put_price, put_tax_rate
 from service.endpoints.create_draft import create_admin_invoice, gather_invoice
 from service.endpoints.create_invoice import create_invoice
@@ -31,23 +33,36 @@ from service.endpoints.payment_connections import (
     list_connections,
     put_connection,
 )
+from service.endpoints.summary import get_summary
 from service.endpoints.tenants import get_tenant, put_tenant
 from service.endpoints.webhooks import receive_webhook
 
 _APP: Final = "/api/v1/apps/{appUuid}"
 _TENANT: Final = _APP + "/tenants/{tenantUuid}"
 
+_READ: Final = ("GET",)
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def _route(path: str, **endpoints: Endpoint) -> Route:
+class ApiRoute(Route):
+    """A path; `browsers` names the methods that pages of other origins may use."""
+
+    browsers: tuple[str, ...] = ()
+
+
+def _route(path: str, *, browsers: tuple[str, ...] = (), **endpoints: Endpoint) -> ApiRoute:
     """Serve a path by method. One route a path, so that a 405 names all its methods."""
+    if browsers:
+        endpoints["OPTIONS"] = answer_preflight
 
     async def serve(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         return await endpoints[method](request)
 
-    return Route(path, serve, methods=list(endpoints))
+    route = ApiRoute(path, serve, methods=list(endpoints))
+    route.browsers = browsers
+    return route
 
 
 ROUTES: Final = [
@@ -56,12 +71,15 @@ ROUTES: Final = [
         _TENANT + "/payment-providers/{paymentProvider}/invoices",
         POST=create_invoice,
         GET=list_provider_invoices,
+        browsers=_READ,
     ),
-    _route(_TENANT + "/invoices", GET=list_tenant_invoices),
-    _route(_TENANT, PUT=put_tenant, GET=get_tenant),
-    _route(_APP + "/invoices", GET=list_app_invoices),
-    _route(_APP + "/invoices/{invoiceUuid}", GET=get_invoice),
-    _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events),
+    _route(_TENANT + "/invoices", GET=list_tenant_invoices, browsers=_READ),
+    _route(_TENANT, PUT=put_tenant, GET=get_tenant, browsers=_READ),
+    _route(_APP + "/invoices", GET=list_app_invoices, browsers=_READ),
+    _route(_APP + "/invoices/{invoiceUuid}", GET=get_invoice, browsers=_READ),
+    _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events, browsers=_READ),
+    _route(_APP + "/events", GET=list_app_events),
+    _route(_APP + "/reports/summary", GET=get_summary),
     _route(_TENANT + "/access-tokens", POST=create_access_token),
     _route(_APP, GET=get_app, PATCH=patch_app),
     _route(_APP + "/api-keys", POST=create_key, GET=list_keys),
@@ -74,7 +92,9 @@ ROUTES: Final = [
         GET=get_connection,
         DELETE=delete_connection,
     ),
-    _route("/v1/tenants/{tenantId}/stripe-invoices", POST=create_stripe_invoice),
+    _route(
+        "/v1/tenants/{tenantId}/stripe-invoices", POST=create_stripe_invoice, browsers=("POST",)
+    ),
     _route("/admin/api/invoices", POST=create_admin_invoice, GET=list_admin_invoices),
     _route("/admin/api/invoices/{id}", GET=get_admin_invoice),
     _route("/stripe/invoices", POST=gather_invoice),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -37,13 +38,17 @@ class Streams:
         self._log = log
         self._codec = codec
 
-    async def invoice(self, invoice_id: UUID) -> Folded | None:
-        """Fold an invoice up to now; None where there is none."""
+    async def invoice(self, invoice_id: UUID, *, as_of: datetime | None = None) -> Folded | None:
+        """Fold an invoice up to now, or to a moment; None where there is (or was) none."""
         recorded = await self._log.stream_async(invoice_id)
         view: InvoiceView | None = None
-        for event in self.invoice_events(recorded):
-            view = fold(view, event)
-        return None if view is None else Folded(view, recorded[-1].position)
+        position = 0
+        for entry, event in zip(recorded, self.invoice_events(recorded), strict=False):
+            # A stream's times never run backwards.
+            if as_of is not None and event.timestamp > as_of:
+                break
+            view, position = fold(view, event), entry.position
+        return None if view is None else Folded(view, position)
 
     def requested(self, recorded: Sequence[Recorded]) -> Folded:
         """Fold the request alone, the first event of the stream."""

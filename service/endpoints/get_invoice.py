@@ -6,22 +6,21 @@ from service.auth import authenticate
 from service.context import context_of
 from service.dialects import d002
 from service.incoming import path_uuid
-from service.list_query import ReadQuery, read_query
-from service.reading import find_invoice, wait_until_folded
+from service.list_query import GetQuery, ReadQuery, read_query
+from service.reading import find_invoice, find_invoice_as_of, wait_until_folded
 from service.timeline import timeline_items
 
 
 async def get_invoice(request: Request) -> Response:
-    """Show one invoice with all that is known of it."""
+    """Show one invoice with all that is known of it, or (`asOf`) was known at a moment."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
-    query = read_query(ReadQuery, request.query_params)
-    found = await find_invoice(
-        context,
-        caller.app.app_id,
-        path_uuid(request, "invoiceUuid"),
-        min_position=query.min_position,
-    )
+    query = read_query(GetQuery, request.query_params)
+    app_id, invoice_id = caller.app.app_id, path_uuid(request, "invoiceUuid")
+    if query.as_of is None:
+        found = await find_invoice(context, app_id, invoice_id, min_position=query.min_position)
+    else:
+        found = await find_invoice_as_of(context, app_id, invoice_id, query.as_of)
     caller.must_own(found.view.tenant_id)
     response = await context.streams.json_body(found.view.body)
     shown = d002.item(

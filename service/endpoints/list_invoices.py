@@ -4,14 +4,15 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from projections.queries import InvoiceFilter
 from service.answers import LAG_MS, document
 from service.auth import Caller, authenticate
 from service.connections import default_mode
-from service.context import context_of
+from service.context import Context, context_of
+from service.csv_answer import csv_answer
 from service.dialects import d002
-from service.errors import BadRequest, Fault
 from service.incoming import path_provider, path_uuid
-from service.list_query import ListQuery, read_query, to_filter
+from service.list_query import read_list_query, to_filter
 from service.reading import wait_until_folded
 
 
@@ -47,19 +48,23 @@ async def _list(
     request: Request, caller: Caller, *, fixed: Mapping[str, object], paged: bool
 ) -> Response:
     context = context_of(request)
-    query = read_query(ListQuery, request.query_params)
-    if query.page is not None and (query.cursor is not None or not paged):
-        raise BadRequest(Fault(message="page: use cursor here", path="page"))
+    query = read_list_query(request.query_params, paged=paged)
     await wait_until_folded(context, query.min_position)
     provider = fixed.get("provider", query.provider)
     mode = await default_mode(
         context.access, caller.app, None if provider is None else str(provider)
     )
-    lag_ms = await context.readiness.lag_ms("invoices")
-    found = await context.invoices.list_invoices(
-        to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
-    )
-    shown = d002.page(
+    headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
+    asked = to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
+    if query.format == "csv":
+        chunks = context.invoices.stream_invoices(asked)
+        return await csv_answer(chunks, links=context.links, headers=headers)
+    return document(await _page(context, asked), headers)
+
+
+async def _page(context: Context, asked: InvoiceFilter) -> d002.Json:
+    found = await context.invoices.list_invoices(asked)
+    return d002.page(
         [
             d002.item(
                 row.view,
@@ -72,4 +77,3 @@ async def _list(
         total_is_exact=found.total_is_exact,
         next_cursor=found.next_cursor,
     )
-    return document(shown, {LAG_MS: str(lag_ms)})

@@ -1,0 +1,72 @@
+"""A list of invoices as CSV (RFC 4180), sent while it is read."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from projections.queries import InvoiceRow
+from service.dialects import d002
+from service.links import Links
+
+COLUMNS: Final = (
+    "id", "tenantUuid", "userId", "provider", "connection", "mode", "status", "type", "origin",
+    "number", "currency", "totalMinor", "amountPaidMinor", "amountRefundedMinor",
+    "amountDisputedMinor", "amountOverpaidMinor", "disputeStatus", "taxMinor", "customer",
+    "subscriptionId", "periodStart", "periodEnd", "dueAt", "description", "footer", "metadata",
+    "attempt", "providerObjectType", "providerObjectId", "documentUrl", "failureCode",
+    "failureDeclineCode", "failureMessage", "createdAt", "updatedAt", "paidAt", "position",
+)  # fmt: skip
+# Spreadsheets run what begins so.
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+Cell = str | int | None
+
+
+async def csv_answer(
+    chunks: AsyncIterator[Sequence[InvoiceRow]], *, links: Links, headers: Mapping[str, str]
+) -> Response:
+    """Send chunks of invoices as they come: only one is in memory.
+
+    The first is read before anything is sent, so that what is refused is refused in full. What
+    fails later breaks the connection off, which a caller tells from an end.
+    """
+    first = await anext(chunks)
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield _written([COLUMNS])
+        yield _written([_cells(row, links=links) for row in first])
+        async for rows in chunks:
+            yield _written([_cells(row, links=links) for row in rows])
+
+    sent = {"content-disposition": 'attachment; filename="invoices.csv"', **headers}
+    return StreamingResponse(lines(), headers=sent, media_type="text/csv; header=present")
+
+
+def _cells(row: InvoiceRow, *, links: Links) -> list[Cell]:
+    url = links.document_url(row.view)
+    item = d002.item(row.view, position=row.position, document_url=url)
+    failure = item["failure"] or {}
+    known = item | {
+        "metadata": orjson.dumps(item["metadata"]).decode(),
+        "failureCode": failure.get("code"),
+        "failureDeclineCode": failure.get("declineCode"),
+        "failureMessage": failure.get("message"),
+    }
+    return [_harmless(known[name]) for name in COLUMNS]
+
+
+def _harmless(value: Cell) -> Cell:
+    """Put an apostrophe before text that a spreadsheet would run."""
+    if isinstance(value, str) and value.startswith(_FORMULAS):
+        return f"'{value}"
+    return value
+
+
+def _written(rows: Sequence[Sequence[Cell]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
