@@ -1,0 +1,35 @@
+"""What a customer opens without any key: the invoice as a document, and how the payment stands."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.support.stripe_account import Account
+from tests.support.system import Caller
+
+
+def test_a_document_url_leads_whoever_has_it_to_the_providers_pdf(
+    caller: Caller, account: Account
+) -> None:
+    tenant_id = caller.add_tenant(account.add_customer())
+    item = caller.post_invoice(tenant_id).json()["items"][0]
+    assert item["documentUrl"].startswith(f"{caller.demo['base_url']}/d/")
+
+    led = httpx.get(item["documentUrl"], trust_env=False)
+
+    assert led.status_code == 302
+    document = httpx.get(led.headers["location"], trust_env=False)
+    assert document.headers["content-type"] == "application/pdf"
+    assert document.content.startswith(b"%PDF")
+
+
+def test_the_app_is_led_to_the_same_document(caller: Caller, account: Account) -> None:
+    tenant_id = caller.add_tenant(account.add_customer())
+    item = caller.post_invoice(tenant_id).json()["items"][0]
+
+    led = caller.http.get(
+        f"{caller.app_path}/invoices/{item['id']}/document", headers=caller.headers("read")
+    )
+
+    public = httpx.get(item["documentUrl"], trust_env=False)
+    assert (led.status_code, led.headers["location"]) == (302, public.headers["location"])
