@@ -14,6 +14,7 @@ from typing import cast
 import uvicorn
 from starlette.applications import Starlette
 
+from service.http_protocol import BoundedHttp
 from service.log_setup import configure_logging
 from service.metrics_folder import metrics_folder
 from service.settings import Settings
@@ -38,7 +39,7 @@ def main() -> None:
             port=settings.port,
             workers=settings.processes,
             loop="uvloop",
-            http="httptools",
+            http=BoundedHttp,
             ws="none",
             lifespan="on",
             log_config=None,

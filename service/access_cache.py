@@ -82,6 +82,10 @@ class AccessCache:
         """Find an app."""
         return await self._ask(("app", app_id), lambda: self._access.app(app_id))
 
+    async def app_guessed(self, app_id: UUID) -> AppRow | None:
+        """Find an app that nobody has shown to know."""
+        return await self._guess(("app", app_id), lambda: self._access.app(app_id))
+
     async def apps_of_tokens(self, issuer: str, audience: str) -> Sequence[AppRow]:
         """Find the apps whose tokens are by `issuer` and for `audience`."""
         asked = self._access.apps_of_tokens

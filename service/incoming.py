@@ -8,7 +8,9 @@ import orjson
 from starlette.requests import Request
 
 from domain.commands import Provider
+from service.context import context_of
 from service.errors import BadRequest, Fault, Missing, TooLarge, UnsupportedMedia
+from service.limits import require_shape
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT: Final = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
@@ -43,9 +45,12 @@ async def read_json(request: Request, *, limit_bytes: int, default: object = Non
     if media_type != "application/json" or encoding != "identity":
         raise UnsupportedMedia
     try:
-        return orjson.loads(raw)
+        given = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BadRequest(Fault(message=f"the body is no JSON at character {error.pos}")) from None
+    settings = context_of(request).settings
+    require_shape(given, deepest=settings.json_depth_limit, most_fields=settings.json_fields_limit)
+    return given
 
 
 def path_uuid(request: Request, name: str) -> UUID:

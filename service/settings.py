@@ -5,6 +5,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 KIB = 1024
+LONGEST_HEAD_BYTES = 64 * KIB
 
 
 class Settings(BaseSettings):
@@ -29,7 +30,17 @@ class Settings(BaseSettings):
     min_position_wait_s: float = Field(5, ge=0)
     ask_timeout_s: float = Field(5, gt=0, le=30)
     """How long a provider's answer to a read is waited for."""
-    body_limit_bytes: int = 256 * KIB
+    body_limit_bytes: int = Field(256 * KIB, ge=1)
+    json_depth_limit: int = Field(10, ge=1, le=100)
+    """How deep objects and lists may stand in one another."""
+    json_fields_limit: int = Field(5_000, ge=1)
+    """How many values a body may have, at all levels together."""
+    header_limit_bytes: int = Field(16 * KIB, ge=KIB, le=LONGEST_HEAD_BYTES)
+    """How long a request's line and headers may be."""
+    body_timeout_s: float = Field(20, gt=0)
+    """How long a body may take to arrive."""
+    request_timeout_s: float = Field(90, gt=0)
+    """How long an answer may take to begin; more than any wait."""
     webhook_body_limit_bytes: int = KIB * KIB
     signature_tolerance_s: int = 300
     rate_limit_per_minute: int = Field(60_000, ge=1)
