@@ -26,7 +26,7 @@ dialects: $(INSTALLED) ## Write docs/dialects.md anew from the table that the co
 	$(BIN)/python -m tests.contract.dialects_page
 
 test: $(INSTALLED) ## Run every test, on a real PostgreSQL and Redis
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(INSTALLED) ## Check style, types and who imports whom
 	$(BIN)/ruff check .
