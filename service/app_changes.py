@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from service.jwks import Jwks
-from service.validation import Currency, LongText, Name, Strictly, Token, fault
+from service.validation import Currency, LongText, Name, Strictly, Token, Words, fault
 
 # A field that was not given; it is of its type wherever it was.
 _UNSET: Final[Any] = None
@@ -51,6 +51,9 @@ def _each_once(values: list[str]) -> list[str]:
     return values
 
 
+_ONCE: Final = (AfterValidator(_each_once), Words({"uniqueItems": True}))
+
+
 class InvoiceDefaults(Strictly):
     """What an invoice has where a request leaves it out."""
 
@@ -91,15 +94,9 @@ class AppChanges(Strictly):
     slug: Slug = _UNSET
     enabled: bool = _UNSET
     default_connections: Annotated[dict[Slot, Name | None], Field(max_length=6)] = _UNSET
-    allowed_origins: Annotated[list[Origin], Field(max_length=50), AfterValidator(_each_once)] = (
-        _UNSET
-    )
+    allowed_origins: Annotated[list[Origin], Field(max_length=50), *_ONCE] = _UNSET
     invoice_defaults: InvoiceDefaults = _UNSET
     time_zone: TimeZone = _UNSET
-    client_prices: Annotated[list[Token], Field(max_length=1000), AfterValidator(_each_once)] = (
-        _UNSET
-    )
-    client_tax_rates: Annotated[list[Token], Field(max_length=1000), AfterValidator(_each_once)] = (
-        _UNSET
-    )
+    client_prices: Annotated[list[Token], Field(max_length=1000), *_ONCE] = _UNSET
+    client_tax_rates: Annotated[list[Token], Field(max_length=1000), *_ONCE] = _UNSET
     tokens: TokenSettings = _UNSET
