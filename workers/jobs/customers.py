@@ -76,4 +76,7 @@ class CustomerDesk:
         if stored is None:
             return {}
         known = orjson.loads(stored)
-        return {name: known[name] for name in ("name", "email") if known.get(name)}
+        contact = {name: known[name] for name in ("name", "email") if known.get(name)}
+        if known.get("country"):
+            contact["address"] = {"country": known["country"]}
+        return contact
