@@ -52,6 +52,33 @@ def requested(
     )
 
 
+def imported(app_id: UUID = APP, *, at: datetime = AT, **facts: Any) -> Invoice:
+    """An invoice that the provider made by itself."""
+    known: dict[str, Any] = {
+        "tenant_id": None,
+        "provider": "stripe",
+        "connection": "main",
+        "connection_id": UUID(int=7),
+        "mode": "test",
+        "type": "subscription",
+        "origin": "renewal",
+        "provider_object_type": "invoice",
+        "provider_object_id": f"in_{uuid4().hex[:8]}",
+        "customer": "cus_1",
+        "currency": "eur",
+        "subscription_id": "sub_1",
+    }
+    invoice: Invoice = Invoice._create(  # noqa: SLF001 - eventsourcing's own way to begin
+        e.InvoiceImported,
+        id=uuid4(),
+        timestamp=at,
+        by="webhook:evt_1",
+        app_id=app_id,
+        **known | facts,
+    )
+    return invoice
+
+
 def issue(invoice: Invoice, *, at: datetime = AT, total_minor: int = 1000, **facts: Any) -> None:
     """Let the provider number it."""
     issued: dict[str, Any] = {
@@ -92,13 +119,13 @@ def pay(invoice: Invoice, *, at: datetime = AT) -> None:
     )
 
 
-def confirm(invoice: Invoice, *, at: datetime = AT) -> None:
-    """Let a webhook say the same again."""
+def confirm(invoice: Invoice, *, at: datetime = AT, source: str = "webhook") -> None:
+    """Let a webhook, or another source, say the same again."""
     invoice.remember(
         e.ProviderStateConfirmed,
         at=at,
-        by="webhook:evt_1",
-        source="webhook",
+        by="webhook:evt_1" if source == "webhook" else source,
+        source=source,
         provider_type="invoice.paid",
         as_of=1_767_225_602,
     )

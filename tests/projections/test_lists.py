@@ -17,6 +17,7 @@ from tests.projections.books import (
     APP,
     Reading,
     ids,
+    imported,
     issue,
     paid_invoices,
     pay,
@@ -60,7 +61,7 @@ def assorted() -> list[Invoice]:
         if index % 3 > 1:
             pay(invoice, at=at + HOUR)
         made.append(invoice)
-    return made
+    return [*made, imported(at=AT - HOUR), imported(OTHER_APP, at=AT - HOUR)]
 
 
 FILTERS: list[tuple[dict[str, Any], Rule]] = [
@@ -74,6 +75,19 @@ FILTERS: list[tuple[dict[str, Any], Rule]] = [
     ({"currency": "usd"}, lambda v: v.currency == "usd"),
     ({"user_id": "u1"}, lambda v: v.user_id == "u1"),
     ({"customer": "cus_1"}, lambda v: v.customer == "cus_1"),
+    ({"subscription_id": "sub_1"}, lambda v: v.subscription_id == "sub_1"),
+    ({"connection": "main"}, lambda v: v.connection == "main"),
+    ({"connection": "main", "at_provider": True}, lambda v: v.provider_object_id is not None),
+    ({"at_provider": True}, lambda v: v.provider_object_id is not None),
+    (
+        {"currency": "usd", "amount_min": 100, "amount_max": 300},
+        lambda v: v.currency == "usd" and 100 <= (v.total_minor or 0) <= 300,
+    ),
+    (
+        {"currency": "eur", "amount_min": 201},
+        lambda v: v.currency == "eur" and (v.total_minor or 0) > 200,
+    ),
+    ({"currency": "eur", "amount_max": 0}, lambda v: v.currency == "eur" and not v.total_minor),
     ({"created_from": AT + 5 * HOUR}, lambda v: v.created_at >= AT + 5 * HOUR),
     ({"created_to": AT + 5 * HOUR}, lambda v: v.created_at < AT + 5 * HOUR),
     ({"paid_from": AT + 6 * HOUR}, lambda v: v.paid_at is not None and v.paid_at >= AT + 6 * HOUR),
