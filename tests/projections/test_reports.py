@@ -1,0 +1,184 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from domain import invoice_events as e
+from domain.invoice import Invoice
+from projections.reports import ReportQueries, SummaryRow
+from projections.sums import Part, parts_of, quarter_of
+from tests.projections.books import APP, Reading, issue, pay, projecting, requested
+from tests.projections.facts import AT
+
+OTHER_APP = UUID(int=2)
+HOUR = timedelta(hours=1)
+NOW = AT + 48 * HOUR
+
+
+def refund(
+    invoice: Invoice, amount_minor: int, *, at: datetime, refunded_at: datetime | None = None
+) -> None:
+    invoice.remember(
+        e.RefundSucceeded,
+        at=at,
+        by="worker",
+        refund_id=uuid4(),
+        provider_refund_id=f"re_{amount_minor}",
+        amount_minor=amount_minor,
+        source="answer",
+        refunded_at=int((refunded_at or at).timestamp()),
+    )
+
+
+def fail(invoice: Invoice, *, at: datetime) -> None:
+    invoice.remember(
+        e.PaymentFailed,
+        at=at,
+        by="worker",
+        payment_id="pi_1",
+        source="answer",
+        as_of=1,
+        facts=[1, 1, 0, 1],
+        body=None,
+        amount_minor=invoice.view.total_minor or 0,
+        code="card_declined",
+        decline_code=None,
+        message="No",
+    )
+
+
+def close(invoice: Invoice, *, at: datetime) -> None:
+    invoice.remember(
+        e.InvoiceVoided, at=at, by="worker", source="answer", as_of=2, facts=[4, 1, 0, 1], body=None
+    )
+
+
+def bill(total_minor: int, *, at: datetime = AT, **facts: Any) -> Invoice:
+    issued = {name: facts.pop(name) for name in ("currency", "due_at") if name in facts}
+    invoice = requested(at=at, **facts)
+    issue(invoice, at=at, total_minor=total_minor, **issued)
+    return invoice
+
+
+async def summary(
+    books: Reading, app_id: UUID = APP, *, now: datetime = NOW, **period: datetime
+) -> list[SummaryRow]:
+    asked = {"first": period.get("first"), "end": period.get("end")}
+    return await ReportQueries(books.pool).summary(app_id, now=now, **asked)
+
+
+def only(rows: list[SummaryRow]) -> SummaryRow:
+    (row,) = rows
+    return row
+
+
+def test_currencies_and_modes_and_apps_are_never_added_up(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            made = [
+                bill(100),
+                bill(20, currency="usd"),
+                bill(3, mode="live"),
+                bill(5000, app_id=OTHER_APP),
+            ]
+            for invoice in made:
+                pay(invoice, at=AT)
+            await books.folded(*made, requested())
+            rows = await summary(books)
+            assert [(r.mode, r.currency, r.collected_minor, r.collected_count) for r in rows] == [
+                ("live", "eur", 3, 1),
+                ("test", "eur", 100, 1),
+                ("test", "usd", 20, 1),
+            ]
+            assert only(await summary(books, OTHER_APP)).collected_minor == 5000
+            assert await summary(books, uuid4()) == []
+
+    asyncio.run(scenario())
+
+
+def test_what_is_owed_is_counted_until_it_is_paid_or_closed(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            paid, failed, voided, untouched = (bill(n) for n in (100, 20, 3, 5000))
+            await books.folded(paid, failed, voided, untouched)
+            row = only(await summary(books))
+            assert (row.outstanding_minor, row.outstanding_count) == (5123, 4)
+            pay(paid, at=AT + HOUR)
+            fail(failed, at=AT + HOUR)
+            close(voided, at=AT + HOUR)
+            await books.folded(paid, failed, voided)
+            row = only(await summary(books))
+            assert (row.outstanding_minor, row.outstanding_count) == (5020, 2)
+            assert (row.collected_minor, row.collected_count) == (100, 1)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_due_is_overdue_then_and_the_rest_a_day_after_its_issue(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            due = bill(100, due_at=int((AT + 10 * HOUR).timestamp()))
+            dayless = bill(20)
+            await books.folded(due, dayless)
+            overdue = [
+                only(await summary(books, now=AT + hours * HOUR)).overdue_minor
+                for hours in (0, 9.9, 10, 23.9, 24, 1000)
+            ]
+            assert overdue == [0, 0, 100, 100, 120, 120]
+            pay(due, at=AT + 11 * HOUR)
+            await books.folded(due)
+            row = only(await summary(books, now=AT + 1000 * HOUR))
+            assert (row.overdue_minor, row.overdue_count) == (20, 1)
+
+    asyncio.run(scenario())
+
+
+def test_money_counts_in_the_quarter_in_which_it_came_or_went(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            invoice = bill(100)
+            pay(invoice, at=AT + timedelta(minutes=14))
+            refund(invoice, 30, at=AT + 5 * HOUR, refunded_at=AT + 2 * HOUR)
+            refund(invoice, 20, at=AT + 6 * HOUR)
+            await books.folded(invoice)
+            row = only(await summary(books))
+            assert (row.collected_minor, row.refunded_minor, row.refunded_count) == (100, 50, 2)
+            quarter = timedelta(minutes=15)
+            for first, end, collected, refunded in (
+                (AT, AT + quarter, 100, 0),
+                (AT + quarter, AT + 2 * HOUR, 0, 0),
+                (AT + quarter, AT + 2 * HOUR + quarter, 0, 30),
+                (AT + 3 * HOUR, AT + 9 * HOUR, 0, 20),
+            ):
+                row = only(await summary(books, first=first, end=end))
+                assert (row.collected_minor, row.refunded_minor) == (collected, refunded)
+            assert only(await summary(books, first=AT + HOUR)).refunded_minor == 50
+            assert only(await summary(books, end=AT + HOUR)).collected_minor == 100
+
+    asyncio.run(scenario())
+
+
+def test_a_refund_that_fails_after_all_is_taken_back() -> None:
+    invoice = bill(100)
+    pay(invoice)
+    refund(invoice, 30, at=AT)
+    refunded = Part("eur", "refunded", quarter_of(AT))
+    assert parts_of(invoice.view)[refunded] == (30, 1)
+    invoice.remember(
+        e.RefundFailed,
+        at=AT,
+        by="worker",
+        refund_id=UUID(invoice.view.refunds[0]["id"]),
+        provider_refund_id="re_30",
+        amount_minor=30,
+        code="lost_or_stolen_card",
+        message="No",
+        source="webhook",
+    )
+    assert refunded not in parts_of(invoice.view)
+
+
+def test_any_calendar_is_summed_up_without_raising() -> None:
+    for due_at in (0, int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()), 10**18):
+        invoice = bill(1, due_at=due_at)
+        assert len(parts_of(invoice.view)) == 1
