@@ -1,7 +1,6 @@
 """The OpenAPI document, from the declarations."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from http import HTTPStatus
 from importlib.metadata import version
 from itertools import chain
 from typing import Final
@@ -10,7 +9,7 @@ from pydantic import BaseModel
 
 from service.openapi import parameters, security
 from service.openapi.declaring import Answer, Content, Header, Json, Operation
-from service.openapi.headers import REQUEST_ID
+from service.openapi.headers import RATES, REQUEST_ID
 from service.openapi.schemas import Schemas
 
 _ABOUT: Final = (
@@ -60,7 +59,10 @@ class _Builder:
             "description": known.description,
             "security": [dict(choice) for choice in known.security],
             "parameters": list(self._parameters(known)),
-            "responses": {str(int(s)): self._answer(a, s) for s, a in known.answers.items()},
+            "responses": {
+                str(int(status)): self._answer(answer, counted=bool(known.security))
+                for status, answer in known.answers.items()
+            },
         }
         if known.body is not None:
             written["requestBody"] = {
@@ -80,13 +82,15 @@ class _Builder:
     def _parameters(self, known: Operation) -> Iterator[Json]:
         yield from parameters.of_path(known.path)
         if known.query is not None:
-            yield from parameters.of_query(self._queries[known.query], known.query_words)
+            query = parameters.of_query(self._queries[known.query], known.query_words)
+            yield from (asked for asked in query if asked["name"] not in known.query_without)
         yield from map(parameters.of_header, known.headers)
 
-    def _answer(self, answer: Answer, status: int) -> Json:
+    def _answer(self, answer: Answer, *, counted: bool) -> Json:
+        shared = (REQUEST_ID, *RATES) if counted and answer.name is None else (REQUEST_ID,)
         written: Json = {
-            "description": answer.description or HTTPStatus(status).phrase,
-            "headers": dict(map(self._header, (REQUEST_ID, *answer.headers))),
+            "description": answer.description,
+            "headers": dict(map(_header, (*shared, *answer.headers))),
         }
         if answer.content:
             written["content"] = self._content(answer.content)
@@ -95,13 +99,6 @@ class _Builder:
         if self._answers.setdefault(answer.name, written) != written:
             raise ValueError(f"two answers are named {answer.name}")
         return {"$ref": f"#/components/responses/{answer.name}"}
-
-    def _header(self, header: Header) -> tuple[str, Json]:
-        return header.name, {
-            "description": header.description,
-            "required": header.always,
-            "schema": header.schema,
-        }
 
     def _content(self, content: Mapping[str, Content]) -> Json:
         return {media_type: self._document(known) for media_type, known in content.items()}
@@ -126,3 +123,11 @@ def _models(known: Operation) -> Iterator[type[BaseModel]]:
             yield content.model
     if known.query is not None:
         yield known.query
+
+
+def _header(header: Header) -> tuple[str, Json]:
+    return header.name, {
+        "description": header.description,
+        "required": header.always,
+        "schema": header.schema,
+    }

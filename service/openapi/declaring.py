@@ -63,6 +63,8 @@ class Operation:
     query: type[BaseModel] | None = None
     query_words: Mapping[str, str] = field(default_factory=dict)
     """What parameters mean here, where it is not what they mean elsewhere."""
+    query_without: Sequence[str] = ()
+    """Parameters of the query's model that are refused here."""
     headers: Sequence[Header] = ()
     body: Body | None = None
     answers: Mapping[int, Answer]

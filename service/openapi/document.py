@@ -11,12 +11,14 @@ from service.openapi.operations import (
     dialects,
     documents,
     invoices,
+    reports,
     service,
     tenants,
 )
 
 TAGS: Final = {
     invoices.TAG: "What tenants owe: asked for, looked at, listed (seed 002).",
+    reports.TAG: "What happens, and what it comes to.",
     documents.TAG: "Invoices as customers get to see them.",
     tenants.TAG: "Who is billed.",
     catalogue.TAG: "What things cost, and how they are taxed.",
@@ -29,6 +31,7 @@ TAGS: Final = {
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *invoices.OPERATIONS,
+    *reports.OPERATIONS,
     *documents.OPERATIONS,
     *tenants.OPERATIONS,
     *catalogue.OPERATIONS,

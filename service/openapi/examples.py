@@ -117,6 +117,36 @@ TIMELINE: Final[Json] = {
         },
     ],
 }
+CHANGES: Final[Json] = {
+    "kind": "events",
+    "itemsLength": 1,
+    "items": [TIMELINE["items"][1] | {"invoiceUuid": INVOICE, "tenantUuid": None}],
+    "position": 4711,
+}
+SUMMARY: Final[Json] = {
+    "kind": "summary",
+    "totalItems": 1,
+    "itemsLength": 1,
+    "items": [
+        {
+            "mode": "test",
+            "currency": "eur",
+            "collectedMinor": 95952,
+            "collectedCount": 48,
+            "refundedMinor": 1999,
+            "refundedCount": 1,
+            "outstandingMinor": 3998,
+            "outstandingCount": 2,
+            "overdueMinor": 0,
+            "overdueCount": 0,
+        }
+    ],
+    "from": "2025-12-31T23:00:00.000Z",
+    "to": "2026-01-31T23:00:00.000Z",
+    "timezone": "Europe/Berlin",
+    "at": "2026-02-01T08:00:00.000Z",
+}
+CSV: Final = "id,tenantUuid,status,…\r\n5b0f3c1e-2a4d-5e6f-8a9b-0c1d2e3f4a5b,…\r\n"
 TENANT_BODY: Final[Json] = {
     "name": "Ada GmbH",
     "email": "billing@ada.example",

@@ -66,3 +66,21 @@ STRIPE_SIGNATURE: Final = Header(
     description="Stripe's signature over the bytes of the body.",
     schema={"type": "string"},
 )
+
+RATES: Final = (
+    Header(
+        name="RateLimit-Limit",
+        description="How many requests this caller may send in a minute.",
+        schema={"type": "integer", "minimum": 1},
+    ),
+    Header(
+        name="RateLimit-Remaining",
+        description="How many of them are left.",
+        schema={"type": "integer", "minimum": 0},
+    ),
+    Header(
+        name="RateLimit-Reset",
+        description="After how many seconds it is as many again.",
+        schema={"type": "integer", "minimum": 0},
+    ),
+)

@@ -46,6 +46,9 @@ IN_QUERY: Final[Mapping[str, str]] = {
     "amountMin": "Of this total or more, in minor units; goes with `currency`.",
     "amountMax": "Of this total or less, in minor units; goes with `currency`.",
     "format": "`csv` for the whole list as a file, without pages.",
+    "from": "The first day, 1973-01-01 or later; since ever where it is left out.",
+    "to": "The day after the last; until now where it is left out.",
+    "timezone": "Where days begin: a name of the IANA's list. The app's where it is left out.",
     "asOf": "As it was known at this time.",
     "after": "Only what came after this position.",
     "wait": "So many seconds are waited where there is nothing yet.",
@@ -105,4 +108,5 @@ def _without_null(schema: Json) -> Json:
     if len(choices) != 1:
         return dict(schema)
     kept = {word: value for word, value in schema.items() if word not in {"anyOf", "default"}}
-    return {**choices[0], **kept}
+    # pydantic's words for the bounds of dates mean nothing in JSON Schema.
+    return {word: value for word, value in {**choices[0], **kept}.items() if len(word) > len("ge")}

@@ -2,9 +2,9 @@ from http import HTTPStatus as S
 from typing import Final
 
 from service.invoice_request import InvoiceRequestBody
-from service.list_query import ListQuery, ReadQuery
+from service.list_query import GetQuery, ListQuery, ReadQuery
 from service.openapi import examples, security
-from service.openapi.declaring import Answer, Operation, json_answer, json_body
+from service.openapi.declaring import JSON, Answer, Content, Operation, json_answer, json_body
 from service.openapi.headers import (
     ALWAYS_POSITION,
     IDEMPOTENCY_KEY,
@@ -28,7 +28,14 @@ _ABOUT_LISTS: Final = (
 
 
 def _listed(path: str) -> dict[int, Answer]:
-    page = json_answer("A page of the list.", InvoicePage, headers=(LAG_MS,), a_page=examples.PAGE)
+    page = Answer(
+        description="A page of the list; as CSV, the whole list.",
+        headers=(LAG_MS,),
+        content={
+            JSON: Content(model=InvoicePage, examples={"a_page": examples.PAGE}),
+            "text/csv": Content(schema={"type": "string"}, examples={"the_list": examples.CSV}),
+        },
+    )
     return {S.OK: page, **refused(path, *CALLING, "read_model_behind")}
 
 
@@ -42,7 +49,7 @@ _CREATE: Final = Operation(
     "202 after the wait. A line is a catalogue price, or an amount in minor units with its "
     "currency; `amountMinor` is the unit amount. Without a payment method anywhere the invoice "
     "is left open, and `nextAction.url` is where the customer pays.",
-    security=security.OF_APP,
+    security=security.OF_TENANT,
     headers=(IDEMPOTENCY_KEY, PREFER),
     body=json_body(
         InvoiceRequestBody,
@@ -74,8 +81,9 @@ _LISTS: Final = tuple(
         tag=TAG,
         summary=summary,
         description=_ABOUT_LISTS,
-        security=security.OF_APP,
+        security=security.OF_TENANT,
         query=ListQuery,
+        query_without=() if path == _PROVIDER else ("page",),
         answers=_listed(path),
     )
     for path, name, summary in (
@@ -90,9 +98,9 @@ _GET: Final = Operation(
     path=_APP + "/invoices/{invoiceUuid}",
     id="getInvoice",
     tag=TAG,
-    summary="Show one invoice with all that is known of it",
-    security=security.OF_APP,
-    query=ReadQuery,
+    summary="Show one invoice with all that is known of it, or was known at a moment",
+    security=security.OF_TENANT,
+    query=GetQuery,
     answers={
         S.OK: json_answer("The invoice.", SingleInvoices, headers=(LAG_MS,), paid=examples.SINGLE),
         **refused(_APP, *CALLING, "read_model_behind"),
@@ -105,7 +113,7 @@ _TIMELINE: Final = Operation(
     id="getInvoiceEvents",
     tag=TAG,
     summary="Show what happened to an invoice, in order",
-    security=security.OF_APP,
+    security=security.OF_TENANT,
     query=ReadQuery,
     answers={
         S.OK: json_answer(
