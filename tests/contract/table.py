@@ -282,6 +282,7 @@ PARTS: Final = (
             "description": "=the app's invoice defaults",
             "footer": "=the app's invoice defaults",
             "default_payment_method": "`paymentMethod` of the request",
+            "currency": "the customer's, else that of the Stripe account",
         },
     ),
     Part(
