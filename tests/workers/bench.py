@@ -82,6 +82,29 @@ class Bench:
         self.billing.save(invoice)
         return invoice.id
 
+    def request_draft(self, flow: str, customer: str, *lines: dict[str, Any]) -> UUID:
+        """Ask for a draft of lines without a currency, or for one that gathers."""
+        empty = {"quantity": 1, "price": None, "currency": None}
+        command = commands.RequestInvoice(
+            invoice_id=uuid4(),
+            app_id=self.app_id,
+            tenant_id=None,
+            provider="stripe",
+            connection=self.connection,
+            connection_id=self.connection_id,
+            mode="test",
+            dialect="003",
+            type="payment",
+            flow="gather" if flow == "gather" else "draft",
+            customer=customer,
+            lines=[empty | line for line in lines],
+            request_hash="hash",
+            by="key:test",
+        )
+        invoice = Invoice.request(command, at=self.clock())
+        self.billing.save(invoice)
+        return invoice.id
+
     def desk(self) -> Desk:
         return Desk(
             billing=self.billing,
