@@ -29,8 +29,10 @@ ACTOR: Final = "answer_ask"
 # A little longer than the caller waits, so that an answer in the last moment finds its row.
 _GRACE_S: Final = 1.0
 _POLL_S: Final = 1.0
+_RETRY_PAUSE_S: Final = 0.05
 
 # One statement, so that there is never a row without its job; those nobody waits for any more go.
+# It may be said twice: after a lost connection nobody knows whether it was heard.
 _ASK: Final[LiteralString] = """
     WITH swept AS (
         DELETE FROM work.asks WHERE expires_at <= clock_timestamp()
@@ -38,10 +40,10 @@ _ASK: Final[LiteralString] = """
         INSERT INTO work.asks (id, app, kind, args, expires_at) VALUES (
             %(id)s, %(app)s, %(kind)s, %(args)s,
             clock_timestamp() + make_interval(secs => %(life_s)s)
-        )
+        ) ON CONFLICT DO NOTHING
     ), opened AS (
         INSERT INTO work.jobs (key, app, queue, actor, args)
-        VALUES (%(key)s, %(app)s, %(queue)s, %(actor)s, %(job)s)
+        VALUES (%(key)s, %(app)s, %(queue)s, %(actor)s, %(job)s) ON CONFLICT DO NOTHING
     )
     SELECT pg_notify('billhook_work', '')
 """
@@ -123,11 +125,15 @@ class AskChannel:
             "actor": ACTOR,
             "job": Jsonb({"ask_id": str(ask.id)}),
         }
-        try:
-            async with self._pool.connection(timeout=timeout_s) as connection:
-                await connection.execute(_ASK, values)
-        except (PoolTimeout, PoolClosed, *LOST_CONNECTION) as error:
-            raise ReadModelUnavailable(type(error).__name__) from None
+        while True:
+            try:
+                async with self._pool.connection(timeout=timeout_s) as connection:
+                    await connection.execute(_ASK, values)
+                    return
+            except (PoolTimeout, PoolClosed) as error:
+                raise ReadModelUnavailable(type(error).__name__) from None
+            except LOST_CONNECTION:
+                await asyncio.sleep(_RETRY_PAUSE_S)  # until the asker's time is over
 
     def _listen_once(self) -> None:
         if self._listening is None or self._listening.done():

@@ -206,3 +206,27 @@ def test_a_database_that_is_away_is_said(database: str) -> None:
             await channel.ask(ask, timeout_s=1)
 
     asyncio.run(scenario())
+
+
+def test_lost_sessions_are_replaced_and_nobody_notices(database: str) -> None:
+    class Echo:
+        def find_client_secret(self, payment_id: str) -> str:
+            return payment_id
+
+    async def scenario() -> list[dict[str, str]]:
+        async with asking(database) as asks:
+            answers = []
+            for payment_id in ("pi_1", "pi_2"):
+                args = CONNECTION | {"payment_id": payment_id}
+                answers.append(await asks.ask(uuid4(), "client_secret", args))
+                with psycopg.connect(database) as connection:
+                    connection.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database()"
+                        " AND application_name IN ('billhook asks', 'billhook answers')"
+                    )
+            return answers
+
+    with answering(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
+        answers = asyncio.run(scenario())
+    assert answers == [{"client_secret": "pi_1"}, {"client_secret": "pi_2"}]
