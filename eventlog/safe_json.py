@@ -12,7 +12,9 @@ UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _WHITESPACE: Final = {"\t": " ", "\n": " ", "\r": " "}
 _DEEPEST: Final = 100
 # What the quick way may not meet: escapes (of control characters, of surrogates), raw DEL and C1,
-# and secrets. Stripe's whitespace between values is none of these.
+# and secrets. Stripe's whitespace between values is none of these. Each has one of the hints in
+# it: a plain search for these takes a tenth of the pattern's time, and mostly finds none.
+_HINTS: Final = (b"\\", b"\x7f", b"\xc2", b"secret")
 _NEEDS_CARE: Final = re.compile(rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]|secret")
 _SECRET_IN_URL: Final = re.compile(r"(client_secret=)[^&#\s]*")
 _SECRET_VALUE: Final = re.compile(r"\b(?:pi|seti|src|cs|pm|ek)_\w*_secret_\w*")
@@ -26,9 +28,9 @@ class Unreadable(ValueError):
 def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
     """Give a JSON object, and the bytes to store of it. Raises Unreadable."""
     try:
-        if _NEEDS_CARE.search(raw) is None:
-            return _shallow_object(orjson.loads(raw)), raw
-        safe = without_secrets(_shallow_object(json.loads(raw)))
+        if not _needs_care(raw):
+            return _shallow_object(orjson.loads(raw), raw), raw
+        safe = without_secrets(_shallow_object(json.loads(raw), raw))
         return safe, _dumped(safe)
     except (ValueError, RecursionError) as error:
         raise Unreadable(type(error).__name__) from None
@@ -45,10 +47,16 @@ def without_secrets(value: dict[str, Any]) -> dict[str, Any]:
     return safe
 
 
-def _shallow_object(parsed: object) -> dict[str, Any]:
+def _needs_care(raw: bytes) -> bool:
+    return any(hint in raw for hint in _HINTS) and _NEEDS_CARE.search(raw) is not None
+
+
+def _shallow_object(parsed: object, raw: bytes) -> dict[str, Any]:
     """Pass on an object that is nested no deeper than can be walked. Raises Unreadable."""
     if not isinstance(parsed, dict):
         raise Unreadable("no object")
+    if raw.count(b"{") + raw.count(b"[") <= _DEEPEST:
+        return parsed  # what opens so few cannot be deeper than that
     level: list[Any] = [parsed]
     for _ in range(_DEEPEST):
         inner = [node.values() if isinstance(node, dict) else node for node in level]

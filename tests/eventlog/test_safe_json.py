@@ -1,7 +1,9 @@
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from eventlog.safe_json import Unreadable, read_object, without_secrets
+from eventlog.safe_json import UNSAFE, Unreadable, read_object, without_secrets
 
 
 def test_plain_json_is_kept_byte_by_byte() -> None:
@@ -67,3 +69,45 @@ def test_secrets_within_a_text_are_cut(text: str, kept: str) -> None:
 def test_what_is_no_object_to_keep_is_refused(raw: bytes) -> None:
     with pytest.raises(Unreadable):
         read_object(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":' * 100 + b"1" + b"}" * 100,
+        b'{"a":' * 98 + b"[[],[],[]]" + b"}" * 98,
+        b'{"a": "' + b"{[" * 200 + b'"}',
+        b'{"secret": "' + b"{[" * 200 + b'"}',
+        b'{"a": [' + b"{}," * 200 + b"[]]}",
+    ],
+)
+def test_up_to_a_hundred_levels_are_kept_whatever_is_beside_them(raw: bytes) -> None:
+    parsed, kept = read_object(raw)
+    assert parsed == orjson.loads(raw) == orjson.loads(kept)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                '\\"',
+                "\\n",
+                "\\u0000",
+                "\\/",
+                "\\\\",
+                "\x7f",
+                "\x85",
+                "\xe9",
+                "\u4e2d",
+                "secret",
+                "a",
+            ]
+        )
+    )
+)
+def test_nothing_unsafe_is_ever_stored_whichever_way_it_was_read(parts: list[str]) -> None:
+    parsed, kept = read_object(f'{{"name": "{"".join(parts)}"}}'.encode())
+    assert UNSAFE.search(parsed["name"]) is None
+    assert orjson.loads(kept) == parsed
+    for shown in (kept.decode(), parsed["name"]):
+        assert UNSAFE.search(shown) is None
