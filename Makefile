@@ -39,7 +39,7 @@ fmt: $(INSTALLED) ## Format the code and mend what can be mended mechanically
 	$(BIN)/ruff format .
 
 bench: $(INSTALLED) ## Measure acknowledgements and rebuilds per second beside a no-op
-	$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks
 
 contract: $(INSTALLED) ## Check every provider message against specifications: SPECS=<folder>
 	@test -n "$(SPECS)" || { echo "usage: make contract SPECS=<folder with the providers' specifications>"; exit 2; }
