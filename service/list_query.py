@@ -53,6 +53,8 @@ def _few_words(asked: str) -> str:
     return asked
 
 
+_FEW_WORDS: Final = rf"^\s*\S+(\s+\S+){{0,{MOST_TERMS - 1}}}\s*$"
+Search = Annotated[Name, AfterValidator(_few_words), Words({"pattern": _FEW_WORDS})]
 _AnyStatus = Annotated[str, Words({"enum": list(status.ALL)})]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Amount = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
@@ -93,7 +95,7 @@ class ListQuery(ReadQuery):
     subscription_id: Name | None = None
     amount_min: Amount | None = None
     amount_max: Amount | None = None
-    q: Annotated[Name, AfterValidator(_few_words)] | None = None
+    q: Search | None = None
     created_from: Moment | None = None
     created_to: Moment | None = None
     paid_from: Moment | None = None
