@@ -1,0 +1,82 @@
+"""Drafts that stand complete, and invoices whose caller is shown the payment itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain import invoice_events as e
+from domain import status
+from domain.gateway import InvoiceState
+from domain.invoice import Effect, Invoice
+from tests.domain.examples import TOTAL
+from tests.domain.given import Given, Happened, happened, moment
+from tests.domain.words import answered, delivered, paid_answer, snapshot
+
+CREATED = happened(e.ProviderInvoiceCreated)
+DRAFTED = happened(e.InvoiceDrafted)
+ON_THE_SPOT = happened(e.InvoiceRequested, on_the_spot=True)
+
+
+def _draft(*facts: Happened) -> Given[Invoice]:
+    return Given(Invoice, happened(e.InvoiceRequested, flow="draft"), CREATED, *facts)
+
+
+def test_a_draft_that_stands_complete_is_an_outcome() -> None:
+    draft = snapshot("draft", as_of=101)
+    (
+        _draft()
+        .when(lambda invoice: invoice.record_drafted(draft, at=moment(5), body="b0d7"))
+        .then(happened(e.InvoiceDrafted, provider_object_id="in_1", total_minor=TOTAL, as_of=101))
+        .showing(status=status.DRAFT, total_minor=TOTAL, settling=False)
+        .when(lambda invoice: invoice.record_drafted(draft, at=moment(6), body="b0d7"))
+        .then()
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "fact", "then"),
+    [
+        ("paid", e.PaymentSucceeded, status.PAID),
+        ("deleted", e.PaymentCanceled, status.CANCELED),
+    ],
+)
+def test_what_the_provider_makes_of_the_draft_comes_by_webhook(
+    state: InvoiceState, fact: type[e.InvoiceEvent], then: str
+) -> None:
+    decided = _draft(DRAFTED).when(delivered(snapshot(state, as_of=200)))
+
+    assert type(decided.new[-1]) is fact
+    decided.answering(Effect.CHANGED).showing(status=then)
+
+
+def test_whether_a_finalised_draft_was_tried_is_asked() -> None:
+    _draft(DRAFTED).when(delivered(snapshot("open", as_of=200))).then().answering(Effect.FETCH)
+
+
+def test_the_payment_that_a_caller_is_shown_comes_by_the_answer_and_not_by_a_webhook() -> None:
+    (
+        Given(Invoice, ON_THE_SPOT, CREATED)
+        .when(delivered(snapshot("paid", as_of=101)))
+        .then()
+        .answering(Effect.DEFERRED)
+        .when(answered(paid_answer(), charging=True))
+        .showing(status=status.PAID)
+    )
+
+
+def test_once_the_job_gave_up_a_webhook_has_it_asked() -> None:
+    (
+        Given(Invoice, ON_THE_SPOT, CREATED, happened(e.StepGaveUp))
+        .when(delivered(snapshot("paid", as_of=101)))
+        .then()
+        .answering(Effect.FETCH)
+    )
+
+
+def test_after_the_outcome_webhooks_are_taken_at_their_word() -> None:
+    (
+        Given(Invoice, ON_THE_SPOT, CREATED, happened(e.PaymentActionRequired))
+        .when(delivered(snapshot("paid", as_of=101)))
+        .answering(Effect.CHANGED)
+        .showing(status=status.PAID)
+    )
