@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from service.caller import Caller
 from service.context import Context
 from service.errors import Missing, ReadModelBehind
 from service.streams import Folded
@@ -18,26 +19,30 @@ async def wait_until_folded(context: Context, position: int) -> None:
 
 
 async def find_invoice(
-    context: Context, app_id: UUID, invoice_id: UUID, *, min_position: int
+    context: Context, caller: Caller, invoice_id: UUID, *, min_position: int
 ) -> Folded:
     """Find an invoice, from its stream where the read model is behind. Raises Missing."""
     # Asked before the row is read: a position that comes after it says nothing of the row.
     if await _is_folded(context, min_position):
-        row = await context.invoices.get_invoice(app_id, invoice_id)
-        if row is not None:
+        row = await context.invoices.get_invoice(caller.app.app_id, invoice_id)
+        if row is not None and caller.owns(row.view.app_id, row.view.tenant_id):
             return Folded(row.view, row.position)
-    folded = await context.streams.invoice(invoice_id)
-    if folded is None or folded.view.app_id != app_id:
-        raise Missing
-    return folded
+    return await fold_invoice(context, caller, invoice_id)
 
 
-async def find_invoice_as_of(
-    context: Context, app_id: UUID, invoice_id: UUID, moment: datetime
+async def fold_invoice(
+    context: Context, caller: Caller, invoice_id: UUID, *, as_of: datetime | None = None
 ) -> Folded:
-    """Find an invoice as it was known at a moment. Raises Missing before it was asked for."""
-    folded = await context.streams.invoice(invoice_id, as_of=moment)
-    if folded is None or folded.view.app_id != app_id:
+    """Fold an invoice from its stream, up to now or as it was known at a moment.
+
+    What is another's is read no further than what does not exist, so that time tells nothing.
+    Raises Missing, also before it was asked for.
+    """
+    owner = await context.streams.owner(invoice_id)
+    if owner is None or not caller.owns(owner[0], owner[1] or caller.tenant_id):
+        raise Missing
+    folded = await context.streams.invoice(invoice_id, as_of=as_of)
+    if folded is None or not caller.owns(folded.view.app_id, folded.view.tenant_id):
         raise Missing
     return folded
 

@@ -10,7 +10,7 @@ import orjson
 
 from domain import ids
 from domain.base import Fact, Root
-from domain.invoice_events import InvoiceEvent
+from domain.invoice_events import InvoiceEvent, InvoiceImported, InvoiceRequested
 from domain.invoice_view import InvoiceView, fold
 from domain.outcome import first_outcome
 from domain.tenant import Tenant, TenantEvent
@@ -49,6 +49,14 @@ class Streams:
                 break
             view, position = fold(view, event), entry.position
         return None if view is None else Folded(view, position)
+
+    async def owner(self, invoice_id: UUID) -> tuple[UUID, UUID | None] | None:
+        """Tell for which app and tenant an invoice was begun, from its first event alone."""
+        begun = await self._log.stream_async(invoice_id, limit=1)
+        for event in self.invoice_events(begun):
+            if isinstance(event, InvoiceRequested | InvoiceImported):
+                return event.app_id, event.tenant_id
+        return None
 
     def requested(self, recorded: Sequence[Recorded]) -> Folded:
         """Fold the request alone, the first event of the stream."""

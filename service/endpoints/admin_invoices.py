@@ -17,7 +17,7 @@ from service.dialects.d002 import Json
 from service.errors import Missing
 from service.list_query import ReadQuery, read_query
 from service.names import Names, names_of
-from service.reading import wait_until_folded
+from service.reading import find_invoice, wait_until_folded
 from service.text import is_safe
 
 
@@ -66,7 +66,7 @@ async def get_admin_invoice(request: Request) -> Response:
     query = read_query(AdminReadQuery, request.query_params)
     await wait_until_folded(context, query.min_position)
     connection = await _connection(context, caller)
-    view = await _find(context, caller.app.app_id, request.path_params["id"])
+    view = await _find(context, caller, request.path_params["id"])
     if view.connection != connection or not d003.stands_at_stripe(view):
         raise Missing
     lag_ms = await context.readiness.lag_ms("invoices")
@@ -80,19 +80,14 @@ async def _connection(context: Context, caller: Caller) -> str:
     return found.name
 
 
-async def _find(context: Context, app_id: UUID, named: str) -> InvoiceView:
+async def _find(context: Context, caller: Caller, named: str) -> InvoiceView:
     """Find an invoice by our id or the provider's. Raises Missing."""
     try:
         invoice_id = UUID(named)
     except ValueError:
-        return await _find_at_provider(context, app_id, named)
-    row = await context.invoices.get_invoice(app_id, invoice_id)
-    if row is not None:
-        return row.view
-    folded = await context.streams.invoice(invoice_id)
-    if folded is None or folded.view.app_id != app_id:
-        raise Missing
-    return folded.view
+        return await _find_at_provider(context, caller.app.app_id, named)
+    found = await find_invoice(context, caller, invoice_id, min_position=0)
+    return found.view
 
 
 async def _find_at_provider(context: Context, app_id: UUID, named: str) -> InvoiceView:

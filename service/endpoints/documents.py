@@ -1,15 +1,15 @@
 from http import HTTPStatus
 from typing import Final
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from service.auth import authenticate
-from service.context import Context, context_of
+from service.context import context_of
 from service.errors import Missing
 from service.incoming import path_uuid
 from service.links import DOCUMENT, RETURN
+from service.reading import fold_invoice
 from service.return_page import CONTENT_SECURITY_POLICY, return_page
 from service.streams import Folded
 
@@ -25,10 +25,8 @@ async def get_document(request: Request) -> Response:
     """Send the caller on to the provider's document, by a fresh link."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
-    found = await _as_of_now(context, path_uuid(request, "invoiceUuid"))
-    if found.view.app_id != caller.app.app_id:
-        raise Missing
-    caller.must_own(found.view.tenant_id)
+    # A row that is behind might know of no document yet.
+    found = await fold_invoice(context, caller, path_uuid(request, "invoiceUuid"))
     return _redirect(await context.documents.url(found.view))
 
 
@@ -51,12 +49,7 @@ async def _named(request: Request, *, purpose: str) -> Folded:
     """Find the invoice of a link. Raises Missing."""
     context = context_of(request)
     named = context.links.invoice_id(request.path_params["token"], purpose=purpose)
-    return await _as_of_now(context, named)
-
-
-async def _as_of_now(context: Context, invoice_id: UUID) -> Folded:
-    """Fold the stream: a row that is behind might know of no document yet. Raises Missing."""
-    found = await context.streams.invoice(invoice_id)
+    found = await context.streams.invoice(named)
     if found is None:
         raise Missing
     return found

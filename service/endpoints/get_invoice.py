@@ -7,7 +7,7 @@ from service.context import context_of
 from service.dialects import d002
 from service.incoming import path_uuid
 from service.list_query import GetQuery, ReadQuery, read_query
-from service.reading import find_invoice, find_invoice_as_of, wait_until_folded
+from service.reading import find_invoice, fold_invoice, wait_until_folded
 from service.timeline import timeline_items
 
 
@@ -16,12 +16,11 @@ async def get_invoice(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
     query = read_query(GetQuery, request.query_params)
-    app_id, invoice_id = caller.app.app_id, path_uuid(request, "invoiceUuid")
+    invoice_id = path_uuid(request, "invoiceUuid")
     if query.as_of is None:
-        found = await find_invoice(context, app_id, invoice_id, min_position=query.min_position)
+        found = await find_invoice(context, caller, invoice_id, min_position=query.min_position)
     else:
-        found = await find_invoice_as_of(context, app_id, invoice_id, query.as_of)
-    caller.must_own(found.view.tenant_id)
+        found = await fold_invoice(context, caller, invoice_id, as_of=query.as_of)
     response = await context.streams.json_body(found.view.body)
     shown = d002.item(
         found.view,
@@ -40,8 +39,7 @@ async def get_invoice_events(request: Request) -> Response:
     query = read_query(ReadQuery, request.query_params)
     invoice_id = path_uuid(request, "invoiceUuid")
     await wait_until_folded(context, query.min_position)
-    found = await find_invoice(context, caller.app.app_id, invoice_id, min_position=0)
-    caller.must_own(found.view.tenant_id)
+    await find_invoice(context, caller, invoice_id, min_position=0)
     entries = await context.invoices.timeline(caller.app.app_id, invoice_id)
     lag_ms = await context.readiness.lag_ms("invoices")
     return document(timeline_items(entries), {LAG_MS: str(lag_ms)})
