@@ -5,9 +5,8 @@ quarter of an hour (UTC) in which it did, what is outstanding by the one in whic
 every time zone of our time is a whole number of quarters away.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from domain import status
 from domain.invoice_view import InvoiceView
@@ -34,8 +33,7 @@ TOTALS: Final = Table(
 SUMMED: Final = ("amount_minor", "items")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Where an amount counts: `quarter` numbers the quarters of an hour since 1970."""
 
     currency: str
@@ -47,8 +45,7 @@ Amount = tuple[int, int]
 """Minor units, and how many invoices or refunds they are of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What an event changed in a sum."""
 
     part: Part
