@@ -1,5 +1,7 @@
+import asyncio
 from typing import Any, Final, Literal, Protocol, cast
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,7 +46,7 @@ async def create_admin_invoice(request: Request) -> Response:
     body = validated(DraftBody, unwrapped(given))
     connection = await choose_connection(context.access, caller.app, "stripe", name=None, test=None)
     defaults = caller.app.settings.invoice_defaults
-    command = _to_command(
+    command = await _to_command(
         request,
         caller,
         connection,
@@ -72,7 +74,7 @@ async def gather_invoice(request: Request) -> Response:
     connection = await context.access.connection_named(caller.app.app_id, query.connection_name)
     if connection is None or connection.provider != "stripe":
         raise Missing
-    command = _to_command(
+    command = await _to_command(
         request,
         caller,
         connection,
@@ -86,7 +88,17 @@ async def gather_invoice(request: Request) -> Response:
     return await _asked(request, command, cast("_Dialect", d004))
 
 
-def _to_command(
+async def _tenant(
+    request: Request, caller: Caller, connection: ConnectionRow, customer: str
+) -> UUID | None:
+    """Find whose customer it is; one that is nobody's leaves the invoice unassigned."""
+    billing = context_of(request).billing
+    return await asyncio.to_thread(
+        billing.tenant_of_customer, caller.app.app_id, connection.name, customer
+    )
+
+
+async def _to_command(
     request: Request,
     caller: Caller,
     connection: ConnectionRow,
@@ -105,7 +117,7 @@ def _to_command(
     return RequestInvoice(
         invoice_id=invoice_id_of(caller, key),
         app_id=caller.app.app_id,
-        tenant_id=None,
+        tenant_id=await _tenant(request, caller, connection, customer),
         provider="stripe",
         connection=connection.name,
         connection_id=connection.connection_id,

@@ -123,6 +123,21 @@ def test_what_stripe_makes_of_the_draft_is_listed_and_shown_alone(admin: Admin) 
     assert shown["invoicePdf"].startswith(admin.caller.demo["base_url"])
 
 
+def test_a_tenants_customer_is_shown_as_the_tenant(admin: Admin) -> None:
+    customer, card = admin.add_customer()
+    tenant_id = admin.caller.add_tenant(customer)
+    items = [{"name": "Seats", "amount": 3000}]
+
+    answer = admin.post({"items": items, "customer": customer, "paymentMethod": card})
+
+    made, position = answer.json(), answer.headers["X-Billhook-Position"]
+    shown = admin.get(f"/{made['id']}", minPosition=position).json()
+    assert shown["user"] == {"_id": tenant_id, "name": "John Doe"}
+    assert (shown["status"], shown["amount"]) == ("draft", 3000)
+    listed = admin.caller.get(f"/tenants/{tenant_id}/invoices")
+    assert [item["providerObjectId"] for item in listed["items"]] == [made["id"]]
+
+
 def with_status(answer: httpx.Response, status: str) -> Json | None:
     found: Json = answer.json()
     return found if answer.status_code == 200 and found["status"] == status else None
