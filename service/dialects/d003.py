@@ -55,12 +55,6 @@ def render_pending() -> Rendered:
     return Rendered(status=HTTPStatus.ACCEPTED, document=dict(PENDING))
 
 
-def stands_at_stripe(view: InvoiceView) -> bool:
-    """Tell whether Stripe has the invoice; a draft that was deleted is there no more."""
-    gone = (status.REJECTED, status.CANCELED)
-    return view.provider_object_id is not None and view.status not in gone
-
-
 def invoice(view: InvoiceView, *, name: str | None, pdf: str | None) -> Json:
     """Show one invoice; `name` is that of who pays it."""
     return {

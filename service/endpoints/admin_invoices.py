@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.invoice_view import InvoiceView
+from projections.folded import stands_at_provider
 from projections.queries import InvoiceFilter
 from service.answers import LAG_MS, document
 from service.auth import authenticate_admin
@@ -67,7 +68,7 @@ async def get_admin_invoice(request: Request) -> Response:
     await wait_until_folded(context, query.min_position)
     connection = await _connection(context, caller)
     view = await _find(context, caller, request.path_params["id"])
-    if view.connection != connection or not d003.stands_at_stripe(view):
+    if view.connection != connection or not stands_at_provider(view):
         raise Missing
     lag_ms = await context.readiness.lag_ms("invoices")
     (shown,) = _shown(context, [view], await names_of(context, [view]))
