@@ -37,7 +37,7 @@ class AppChanges:
 
 # What one event changed is never divided between two answers: they would have one position.
 # The position reached belongs to the rows: both are seen as one commit left them.
-_CHANGES: Final = SQL(
+CHANGES: Final = SQL(
     """
 WITH page AS (
     SELECT position, subject_id, type, at, by, data FROM read.timeline
@@ -60,7 +60,7 @@ class ChangeQueries:
     async def after(self, app_id: UUID, position: int, *, limit: int) -> AppChanges:
         """Return what happened behind a position, oldest first, about `limit` changes."""
         asked = {"app_id": app_id, "after": position, "limit": limit}
-        found = await self._pool.fetch(_CHANGES, asked)
+        found = await self._pool.fetch(CHANGES, asked)
         changes = [
             AppChange(**{name: value for name, value in row.items() if name != "reached"})
             for row in found

@@ -58,7 +58,7 @@ _TIMELINE: Final = SQL(
     " WHERE invoice.app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
     " ORDER BY entry.position"
 )
-_BY_PROVIDER_ID: Final = SQL(
+BY_PROVIDER_ID: Final = SQL(
     "SELECT view::text AS view, position FROM read.invoices"
     " WHERE app_id = %(app_id)s AND provider_object_id = %(provider_object_id)s"
     " ORDER BY created_at, invoice_id LIMIT 1"
@@ -118,7 +118,7 @@ class InvoiceQueries:
     async def by_provider_id(self, app_id: UUID, provider_object_id: str) -> InvoiceRow | None:
         """Return the app's invoice that the provider knows by an id (`in_…`)."""
         asked = {"app_id": app_id, "provider_object_id": provider_object_id}
-        found = await self._pool.fetch(_BY_PROVIDER_ID, asked)
+        found = await self._pool.fetch(BY_PROVIDER_ID, asked)
         return InvoiceRow(from_json(found[0]["view"]), found[0]["position"]) if found else None
 
     async def _email_terms(self, asked: InvoiceFilter) -> set[str]:

@@ -29,7 +29,7 @@ class SummaryRow:
 
 # Each kind of sum from its own rows. Collected and refunded of all times are kept as totals; of a
 # period they are added up from its quarters. What is overdue is what was due before this quarter.
-_SUMMARY: Final = SQL(
+SUMMARY: Final = SQL(
     """
 WITH total AS (
     SELECT mode, currency, kind, amount_minor, items FROM read.invoice_totals
@@ -60,6 +60,7 @@ ORDER BY mode, currency, kind
 """
 )
 _PERIODIC: Final = ("collected", "refunded")
+_BEFORE_ALL: Final = -(2**40)
 _KINDS: Final = (*_PERIODIC, "outstanding", "overdue")
 
 
@@ -77,21 +78,28 @@ class ReportQueries:
         `first` is included, `end` is not; both begin a quarter of an hour. Without them,
         collected and refunded are of all times. Outstanding and overdue are always as of `now`.
         """
-        always = first is None and end is None
-        asked = {
-            "app_id": app_id,
-            "of_all_times": ["outstanding", *(_PERIODIC if always else ())],
-            "of_period": [] if always else list(_PERIODIC),
-            "first": -(2**40) if first is None else quarter_of(first),
-            "end": 2**40 if end is None else quarter_of(end),
-            "now": quarter_of(now),
-        }
+        asked = summary_parameters(app_id, now=now, first=first, end=end)
         sums: dict[tuple[str, str], dict[str, int]] = {}
-        for row in await self._pool.fetch(_SUMMARY, asked):
+        for row in await self._pool.fetch(SUMMARY, asked):
             known = sums.setdefault((row["mode"], row["currency"]), _nothing())
             known[f"{row['kind']}_minor"] = int(row["amount_minor"])
             known[f"{row['kind']}_count"] = row["items"]
         return [SummaryRow(mode, currency, **known) for (mode, currency), known in sums.items()]
+
+
+def summary_parameters(
+    app_id: UUID, *, now: datetime, first: datetime | None, end: datetime | None
+) -> dict[str, object]:
+    """Say to SUMMARY which sums are asked for: totals, or the quarters of a period."""
+    always = first is None and end is None
+    return {
+        "app_id": app_id,
+        "of_all_times": ["outstanding", *(_PERIODIC if always else ())],
+        "of_period": [] if always else list(_PERIODIC),
+        "first": _BEFORE_ALL if first is None else quarter_of(first),
+        "end": -_BEFORE_ALL if end is None else quarter_of(end),
+        "now": quarter_of(now),
+    }
 
 
 def _nothing() -> dict[str, int]:

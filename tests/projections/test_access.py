@@ -200,3 +200,25 @@ def test_freshness_reaches_a_head_seen_earlier_also_past_others_events(database:
             await until_async(has_passed)
 
     asyncio.run(scenario())
+
+
+def test_freshness_tells_whether_access_changed_behind_a_position(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            access = AccessQueries(books.pool)
+            tenant = Tenant.create(
+                commands.SetTenant(
+                    app_id=APP, tenant_id=TENANT, person=None, customers={}, by="op"
+                ),
+                at=AT,
+            )
+            await append(books.log, app(), tenant)
+
+            async def has_passed() -> bool:
+                return (await access.freshness()).position >= 2
+
+            await until_async(has_passed)
+            changed = {since: (await access.freshness(since)).changed for since in range(-1, 4)}
+            assert changed == {-1: True, 0: True, 1: False, 2: False, 3: True}
+
+    asyncio.run(scenario())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,11 @@ import pytest
 from psycopg.sql import SQL, Composed
 
 from eventlog.database import connect
+from projections.changes import CHANGES
 from projections.lists import page_query
 from projections.pool import READ_SETTINGS
-from projections.queries import InvoiceFilter
+from projections.queries import BY_PROVIDER_ID, InvoiceFilter
+from projections.reports import SUMMARY, summary_parameters
 from projections.view_codec import to_json
 from projections.words import terms_of
 from tests.projections.books import APP, issue, reading, requested
@@ -21,6 +23,7 @@ from tests.projections.facts import AT
 from tests.support.postgres import Server
 
 ROWS = 100_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TENANT = UUID(int=17)
 _FILL = """
 INSERT INTO read.invoices (invoice_id, app_id, tenant_id, provider, mode, type, status, currency,
@@ -52,6 +55,21 @@ INSERT INTO read.email_words (app_id, tenant_id, word, position)
 SELECT %(app)s, lpad(to_hex(n), 32, '0')::uuid, 'in' || n || '@shop.example', n
 FROM generate_series(0, 499) AS n
 """
+_FILL_TIMELINE = """
+INSERT INTO read.timeline (subject_id, position, app_id, type, at, by, data)
+SELECT invoice_id, position, app_id, 'invoice.requested', created_at, 'worker', '{}'
+FROM read.invoices
+"""
+_FILL_QUARTERS = """
+INSERT INTO read.invoice_quarters
+SELECT %(app)s, 'test', 'eur', kind, n, n, CASE WHEN n < 30000 THEN 0 ELSE 1 END, n
+FROM generate_series(0, 33000) AS n, unnest(ARRAY['collected', 'refunded', 'outstanding']) AS kind;
+"""
+_FILL_TOTALS = """
+INSERT INTO read.invoice_totals
+SELECT app_id, mode, currency, kind, sum(amount_minor), sum(items), max(position)
+FROM read.invoice_quarters GROUP BY app_id, mode, currency, kind
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +84,15 @@ def full(postgres_server: Server) -> Iterator[str]:
         connection.execute(_FILL, {"app": APP, "at": AT, "rows": ROWS, "view": view})
         connection.execute(_FILL_WORDS)
         connection.execute(_FILL_EMAILS, {"app": APP})
+        connection.execute(_FILL_TIMELINE)
+        connection.execute(_FILL_QUARTERS, {"app": APP})
+        connection.execute(_FILL_TOTALS)
         connection.execute("ANALYZE")
     yield dsn
     postgres_server.drop(dbname)
 
 
-def explained(dsn: str, query: Composed, parameters: dict[str, object]) -> dict[str, Any]:
+def explained(dsn: str, query: SQL | Composed, parameters: Any) -> dict[str, Any]:
     """The plan that readers' sessions have, with what it really did."""
     with connect(dsn, application_name="test", settings=READ_SETTINGS) as connection:
         explain = SQL("EXPLAIN (ANALYZE, TIMING off, FORMAT json) ") + query
@@ -169,6 +190,31 @@ def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
     plan = explained(full, query, parameters)
     limits = [node for node in nodes(plan) if node["Node Type"] == "Limit"]
     assert sorted(read_at_most(limit) for limit in limits) == [21, 21, 10_001]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters", "most"),
+    [
+        (CHANGES, {"app_id": APP, "after": 50_000, "limit": 100}, 110),
+        (CHANGES, {"app_id": APP, "after": ROWS, "limit": 100}, 10),
+        (BY_PROVIDER_ID, {"app_id": APP, "provider_object_id": "in_4712"}, 1),
+        (SUMMARY, summary_parameters(APP, now=AT, first=None, end=None), 3_010),
+        (
+            SUMMARY,
+            summary_parameters(APP, now=AT, first=_EPOCH, end=_EPOCH + timedelta(days=30)),
+            2 * 30 * 96 + 3_010,
+        ),
+    ],
+    ids=["changes", "no-changes", "by-provider-id", "summary", "summary-of-a-month"],
+)
+def test_no_other_question_reads_more_than_its_answer_needs(
+    full: str, query: SQL, parameters: dict[str, object], most: int
+) -> None:
+    plan = explained(full, query, parameters)
+    read = [node for node in nodes(plan) if "Relation Name" in node]
+    small = {"generations", "followers", "invoice_totals"}
+    assert not [n for n in read if n["Node Type"] == "Seq Scan" and n["Relation Name"] not in small]
+    assert read_at_most(plan) <= most
 
 
 def test_totals_are_exact_up_to_ten_thousand_and_say_so_beyond(full: str) -> None:
