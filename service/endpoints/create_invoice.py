@@ -62,6 +62,7 @@ def to_command(
     hashed: str,
 ) -> RequestInvoice:
     """Put together what is asked; the key, if any, names the invoice."""
+    defaults = caller.app.settings.invoice_defaults
     return RequestInvoice(
         invoice_id=_invoice_id(caller.app.app_id, key),
         app_id=caller.app.app_id,
@@ -76,8 +77,8 @@ def to_command(
         tax_rate_id=body.tax_rate_id,
         payment_method=body.payment_method,
         user_id=body.user_id,
-        footer=body.footer,
-        description=body.description,
+        footer=defaults.get("footer") if body.footer is None else body.footer,
+        description=defaults.get("description") if body.description is None else body.description,
         metadata=body.metadata,
         redirect_url=body.redirect_url,
         expected_total_minor=body.expected_total_minor,

@@ -176,3 +176,12 @@ def test_the_callers_request_id_comes_back_if_it_is_sane(shop: Shop) -> None:
     assert shop.post(headers={"x-request-id": given}).headers["x-request-id"] == given
     for odd in ("a b", "x" * 129, 'a"b'):
         assert shop.post(headers={"x-request-id": odd}).headers["x-request-id"] != odd
+
+
+def test_what_an_invoice_does_not_say_its_app_says(shop: Shop) -> None:
+    shop.change(settings={"invoice_defaults": {"footer": "Thank you", "description": "For work"}})
+    shop.service.folded("access")
+
+    item = shop.post(footer="Goodbye").json()["items"][0]
+
+    assert (item["footer"], item["description"]) == ("Goodbye", "For work")
