@@ -27,7 +27,7 @@ from eventlog.leader import (
     resign,
 )
 from eventlog.listen import Listener
-from eventlog.reading import Recorded, read_head, read_log
+from eventlog.reading import Recorded, read_on
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ Handle = Callable[[Cursor, Sequence[Recorded]], Awaitable[None]]
 
 # So far ahead one query looks for events of its topics.
 _WINDOW = 10_000
+# A busy log is read once in so long, not at each of its commits. What comes after a quiet moment
+# is read at once.
+_BETWEEN_READS_S = 0.005
 _STEP_DOWN_PAUSE_S = 0.5
 _FIRST_RETRY_S = 0.25
 _LONGEST_RETRY_S = 30.0
@@ -52,6 +55,7 @@ class _Place:
     """Up to here events go one by one: one of them failed."""
     failures: int = 0
     stored_at_s: float = 0
+    read_at_s: float = 0
 
 
 class Follower:
@@ -133,20 +137,20 @@ class Follower:
         self._place = place = _Place(stored=position, seen=position, head=position)
         place.failures = await failed_attempts(connection, self._name)
         while not stop.is_set():
-            # Read before the events: all that is at or below it is visible by then.
-            place.head = await read_head(connection)
-            if place.seen < place.head:
-                await self._step(connection, place, stop=stop)
-            else:
-                await listener.wait(timeout_s=HEARTBEAT_S)
+            await self._step(connection, place, stop=stop)
             await self._store_what_was_passed(connection, place)
+            if place.seen >= place.head:
+                await _wait_for_more(listener, place)
 
     async def _step(self, connection: Connection, place: _Place, *, stop: asyncio.Event) -> None:
         limit = 1 if place.seen < place.careful_until else self._batch
-        window_end = min(place.head, place.seen + _WINDOW)
-        events = await read_log(
-            connection, place.seen, limit=limit, up_to_position=window_end, topics=self._topics
+        place.read_at_s = asyncio.get_running_loop().time()
+        place.head, events = await read_on(
+            connection, place.seen, limit=limit, window=_WINDOW, topics=self._topics
         )
+        if place.seen >= place.head:
+            return
+        window_end = min(place.head, place.seen + _WINDOW)
         through = events[-1].position if len(events) == limit else window_end
         if not events:
             place.seen = through
@@ -191,6 +195,14 @@ class Follower:
             await move(cursor, self._name, old=place.stored, new=place.seen)
         place.stored = place.seen
         place.stored_at_s = now_s
+
+
+async def _wait_for_more(listener: Listener, place: _Place) -> None:
+    """Sleep until the log grew and the last read is not too fresh."""
+    await listener.wait(timeout_s=HEARTBEAT_S)
+    early_s = place.read_at_s + _BETWEEN_READS_S - asyncio.get_running_loop().time()
+    if early_s > 0:
+        await listener.rest(early_s)
 
 
 async def _rest(connection: Connection, *, failures: int, stop: asyncio.Event) -> None:

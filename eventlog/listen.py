@@ -27,8 +27,8 @@ class Listener:
     def wake(self) -> None:
         """End the wait that is on, or the next one."""
         self._notified = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is not None:
+            _end(self._waiter)
 
     async def wait(self, *, timeout_s: float) -> None:
         """Return when the log grew, the server said anything else, or the time is over.
@@ -50,7 +50,25 @@ class Listener:
             timer.cancel()
             loop.remove_reader(descriptor)
             self._waiter = None
-            self._notified = False
+        self._forget()
+
+    async def rest(self, seconds: float) -> None:
+        """Return after so many seconds, or when woken, whatever the log does: ask next."""
+        loop = asyncio.get_running_loop()
+        self._waiter = waiter = loop.create_future()
+        timer = loop.call_later(seconds, _end, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what came until now: the next question covers it, and must not be asked twice."""
+        self._connection.pgconn.consume_input()
+        self._take_buffered()
+        self._notified = False
 
     def _remember(self) -> None:
         self._notified = True
@@ -59,3 +77,8 @@ class Listener:
         """Find what the client library read from the socket behind the last answer."""
         while self._connection.pgconn.notifies() is not None:
             self._notified = True
+
+
+def _end(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -14,6 +14,17 @@ from eventlog.bodies import unpack
 Connection = psycopg.AsyncConnection[TupleRow]
 
 _EVENT = "SELECT originator_id, originator_version, topic, state, position FROM eventlog.events "
+# The columns of `event` are those of _EVENT; they are null where there is none.
+_HEAD_AND_EVENTS = """
+SELECT log.head, event.*
+FROM (SELECT coalesce(max(position), 0) AS head FROM eventlog.events) AS log
+LEFT JOIN (
+    SELECT originator_id, originator_version, topic, state, position FROM eventlog.events
+    WHERE position > %s AND position <= %s AND (%s::text[] IS NULL OR topic = ANY(%s::text[]))
+    ORDER BY position LIMIT %s
+) AS event ON true
+ORDER BY event.position
+"""
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,26 @@ async def read_log(
     )
     filtered = [] if topics is None else [list(topics)]
     return await _events(connection, query, [after_position, up_to_position, *filtered, limit])
+
+
+async def read_on(
+    connection: Connection,
+    after_position: int,
+    *,
+    limit: int,
+    window: int,
+    topics: Collection[str] | None = None,
+) -> tuple[int, list[Recorded]]:
+    """Give the newest position, and the first events among the next `window` positions.
+
+    One query, so one snapshot: every event up to that position is in it.
+    """
+    wanted = None if topics is None else list(topics)
+    values = [after_position, after_position + window, wanted, wanted, limit]
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(_HEAD_AND_EVENTS, values)
+        rows = await cursor.fetchall()
+    return rows[0][0], [Recorded(*event) for _, *event in rows if event[-1] is not None]
 
 
 async def read_head(connection: Connection) -> int:

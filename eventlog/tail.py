@@ -1,4 +1,7 @@
-"""Hearing of new events in every process, with one query per commit however many wait."""
+"""Hearing of new events in every process: one query per commit however many wait.
+
+While nobody waits, what happened is caught up with a few times a second.
+"""
 
 import asyncio
 import logging
@@ -17,6 +20,8 @@ _log = logging.getLogger(__name__)
 _REMEMBERED = 20_000
 _QUERY_LIMIT = 5_000
 _LOOK_BACK_PAUSE_S = 0.2
+# Short, so that whoever comes then has little to catch up with.
+_UNHEARD_PAUSE_S = 0.1
 
 _NEWER = (
     "SELECT position, originator_id, topic FROM eventlog.events"
@@ -63,6 +68,7 @@ class Tail:
         self._by_stream: defaultdict[UUID, deque[Heard]] = defaultdict(deque)
         self._waiters: defaultdict[UUID, set[_Waiter]] = defaultdict(set)
         self._subscribers: list[Callable[[Heard], None]] = []
+        self._resting: Listener | None = None
         self._stop = asyncio.Event()
         self._connected = False
         self._ready = asyncio.Event()
@@ -103,6 +109,7 @@ class Tail:
         The callback must be quick. One that raises is logged and stays subscribed.
         """
         self._subscribers.append(callback)
+        self._catch_up()
         return lambda: self._subscribers.remove(callback)
 
     async def wait_for(
@@ -123,6 +130,7 @@ class Tail:
         if waiter.found.done():
             return waiter.found.result()
         self._waiters[originator_id].add(waiter)
+        self._catch_up()
         try:
             async with asyncio.timeout_at(deadline):
                 if after_position < self._window_start or self._position is None:
@@ -134,6 +142,11 @@ class Tail:
             self._waiters[originator_id].discard(waiter)
             if not self._waiters[originator_id]:
                 del self._waiters[originator_id]
+
+    def _catch_up(self) -> None:
+        """Read at once what nobody has waited for until now."""
+        if self._resting is not None:
+            self._resting.wake()
 
     async def _look_back(self, originator_id: UUID, waiter: _Waiter) -> None:
         """Ask for what was recorded before all that we remember."""
@@ -167,10 +180,20 @@ class Tail:
                     if not await self._hear_new(connection):
                         self._connected = True
                         self._ready.set()
-                        await listener.wait(timeout_s=HEARTBEAT_S)
+                        await self._wait_for_more(listener)
             finally:
                 self._connected = False
                 stopping.cancel()
+
+    async def _wait_for_more(self, listener: Listener) -> None:
+        if self._waiters or self._subscribers:
+            await listener.wait(timeout_s=HEARTBEAT_S)
+            return
+        self._resting = listener
+        try:
+            await listener.rest(_UNHEARD_PAUSE_S)
+        finally:
+            self._resting = None
 
     async def _start_at_head(self, connection: Connection) -> None:
         if self._position is None:

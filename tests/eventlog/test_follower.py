@@ -117,6 +117,23 @@ def test_it_hears_of_an_event_long_before_it_would_poll(database: str, log: Log)
     run(scenario)
 
 
+def test_commits_in_quick_succession_are_handled_together(database: str, log: Log) -> None:
+    async def scenario() -> None:
+        rows = Rows()
+        async with Running(Follower(database, "rows", rows)):
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: rows.handled)
+            started_s = time.monotonic()
+            for _ in range(200):
+                await asyncio.to_thread(log.append, [stored()])
+            reads = (time.monotonic() - started_s) / 0.005
+            await until(lambda: len(rows.handled) == 201)
+        assert len(rows.batches) <= reads + 2
+
+    run(scenario)
+    assert seen(database) == list(range(1, 202))
+
+
 def test_one_of_many_leads_and_another_takes_over(database: str, log: Log) -> None:
     async def scenario() -> None:
         one, other = Rows(), Rows()

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
@@ -147,5 +148,44 @@ def test_a_killed_backend_misses_nothing(database: str, log: Log) -> None:
         await append(log, 1, "Paid")
         assert await tail.wait_for(_STREAM, {"Paid"}, 0, in_seconds(10)) == 1
         await until(lambda: tail.is_connected)
+
+    with_tail(database, scenario)
+
+
+def test_whoever_comes_after_nobody_listened_hears_what_happened_meanwhile(
+    database: str, log: Log
+) -> None:
+    async def scenario(tail: Tail) -> None:
+        for version in range(1, 40, 2):
+            asked = await append(log, version, "Asked")
+            paid = await append(log, version + 1, "Paid")
+            assert await tail.wait_for(_STREAM, {"Paid"}, asked, in_seconds(10)) == paid
+
+    with_tail(database, scenario)
+
+
+def test_a_late_waiter_does_not_wait_for_the_next_look(database: str, log: Log) -> None:
+    async def scenario(tail: Tail) -> None:
+        waits_s = []
+        for version in range(1, 22):
+            position = await append(log, version, "Paid")
+            called_s = time.monotonic()
+            assert await tail.wait_for(_STREAM, {"Paid"}, position - 1, in_seconds(10)) == position
+            waits_s.append(time.monotonic() - called_s)
+        assert sorted(waits_s)[len(waits_s) // 2] < 0.04
+
+    with_tail(database, scenario)
+
+
+def test_while_nobody_listens_commits_are_not_read_one_by_one(database: str, log: Log) -> None:
+    async def scenario(tail: Tail) -> None:
+        positions = set()
+        started_s = time.monotonic()
+        for version in range(1, 301):
+            await append(log, version, "Happened")
+            positions.add(tail.position)
+        looks = (time.monotonic() - started_s) / 0.1
+        assert len(positions) <= looks + 2
+        await until(lambda: tail.position == 300)
 
     with_tail(database, scenario)
