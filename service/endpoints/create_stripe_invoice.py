@@ -1,4 +1,4 @@
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 from uuid import UUID, uuid4
 
 import structlog
@@ -26,6 +26,7 @@ from service.telling import told_headers
 from service.validation import validated
 
 _log = structlog.get_logger("billhook.service")
+_NEVER_BY_TOKEN: Final = ("test", "connection", "metadata")
 
 
 class _Dialect(Protocol):
@@ -56,6 +57,7 @@ async def _create(request: Request, caller: Caller, dialect: _Dialect) -> Respon
     tenant_id = path_uuid(request, "tenantId")
     key = idempotency_key(request)
     given = await read_json(request, limit_bytes=settings.body_limit_bytes)
+    _require_plain(caller, given)
     body = validated(StripeInvoiceBody, given, context={"tenant_id": tenant_id})
     _require_reach(caller, body)
     await context.tenants.require(caller.app.app_id, tenant_id)
@@ -81,13 +83,22 @@ def invoice_id_of(caller: Caller, key: str | None) -> UUID:
     return uuid4() if key is None else ids.for_post(caller.app.app_id, caller.tenant_id, key)
 
 
+def _require_plain(caller: Caller, given: object) -> None:
+    """Refuse fields that no token may send, whatever they say. Raises Forbidden with all faults."""
+    if not caller.is_token or not isinstance(given, dict):
+        return
+    sent = [field for field in _NEVER_BY_TOKEN if field in given]
+    if sent:
+        message = "can't be sent with a token"
+        raise Forbidden(*(Fault(message=f"{field}: {message}", path=field) for field in sent))
+
+
 def _require_reach(caller: Caller, body: StripeInvoiceBody) -> None:
     """Refuse what a token may not ask for. Raises Forbidden with all faults."""
     if not caller.is_token:
         return
     settings = caller.app.settings
     faults = {
-        "test": body.test is not None and "can't be sent with a token",
         "userId": body.user_id not in (None, caller.user_id) and "must be the token's own",
         "price": body.price not in settings.client_prices and "is not on the app's client list",
         "taxRate": body.tax_rate not in settings.client_tax_rates

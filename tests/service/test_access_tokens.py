@@ -226,3 +226,50 @@ def test_what_is_no_token_is_no_caller(tokens: Tokens, value: str) -> None:
         "GET", f"{tokens.shop.tenant_url}/invoices", headers={"authorization": value}
     )
     assert response.status_code == 401
+
+
+def charge(tokens: Tokens, **more: Any) -> tuple[int, str]:
+    tokens.settle(client_prices=["price_1"], client_tax_rates=["txr_1"])
+    body = {"price": "price_1", "taxRate": "txr_1", "mode": "payment", "quantity": 1} | more
+    response = tokens.shop.service.request(
+        "POST",
+        f"/v1/tenants/{tokens.shop.tenant_id}/stripe-invoices",
+        json={name: value for name, value in body.items() if value is not None},
+        headers={"authorization": f"Bearer {tokens.signed()}", "prefer": "respond-async"},
+    )
+    return response.status_code, str(response.json()["error"])
+
+
+def test_a_tenant_asks_for_what_its_app_lets_tokens_buy(tokens: Tokens) -> None:
+    assert charge(tokens)[0] == 202
+    assert charge(tokens, userId="user-1", tenantId=str(tokens.shop.tenant_id))[0] == 202
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"test": True}, "test"),
+        ({"test": False}, "test"),
+        ({"connection": "stripe-1"}, "connection"),
+        ({"metadata": {}}, "metadata"),
+        ({"userId": "user-2"}, "userId"),
+        ({"price": "price_2"}, "price"),
+        ({"taxRate": "txr_2"}, "taxRate"),
+    ],
+)
+def test_what_a_token_may_not_ask_for_is_403(
+    tokens: Tokens, more: dict[str, Any], field: str
+) -> None:
+    status, error = charge(tokens, **more)
+    assert status == 403
+    assert error.startswith(f"[E4031] {field}: ")
+
+
+def test_a_charge_by_token_is_on_session_and_its_users(tokens: Tokens) -> None:
+    service = tokens.shop.service
+    before = service.head()
+    assert charge(tokens)[0] == 202
+    reading = service.context.log.read_async(before, 10, ["invoice.requested"])
+    (recorded,) = service.call(reading)
+    asked = service.context.streams.decoded(recorded)
+    assert (asked.off_session, asked.user_id, asked.by) == (False, "user-1", "token:user-1")
