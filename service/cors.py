@@ -47,8 +47,8 @@ class Cors:
 
 async def answer_preflight(request: Request) -> Response:
     """Answer OPTIONS; what may be done is said in headers, by the origin."""
-    methods = ", ".join([*_browsers(request.scope), "OPTIONS"])
-    return Response(status_code=204, headers={"allow": methods})
+    methods = sorted(request.scope["route"].methods)
+    return Response(status_code=204, headers={"allow": ", ".join(methods)})
 
 
 async def _let_read(scope: Scope, headers: MutableHeaders) -> None:
