@@ -6,8 +6,14 @@ from uuid import UUID
 import pytest
 
 from domain import ids
-from domain.commands import SetConnection
-from domain.connection import Connection, ConnectionChanged, ConnectionCreated, secret_context
+from domain.commands import DeleteConnection, SetConnection
+from domain.connection import (
+    Connection,
+    ConnectionChanged,
+    ConnectionCreated,
+    ConnectionDeleted,
+    secret_context,
+)
 from domain.errors import Contradiction
 from tests.domain.examples import APP_ID, CONNECTION_ID, EXAMPLES, TENANT_ID
 from tests.domain.given import START, Given, happened, moment
@@ -68,3 +74,26 @@ def test_secrets_are_sealed_for_one_app_and_name() -> None:
         (TENANT_ID, "main"),
     ]
     assert len({secret_context(*place) for place in places}) == len(places)
+
+
+def _delete(given: Given[Connection]) -> Any:
+    command = DeleteConnection(app_id=APP_ID, name="main", by="key")
+    return given.when(lambda known: known.delete(command, at=NOW))
+
+
+def test_a_deleted_connection_keeps_its_credentials_for_what_was_asked() -> None:
+    (
+        _delete(Given(Connection, CREATED))
+        .then(happened(ConnectionDeleted, app_id=APP_ID, connection_id=CONNECTION_ID))
+        .showing(deleted=True, sealed_key="sealed:key")
+    )
+
+
+def test_deleting_twice_is_silent_and_new_credentials_bring_it_back() -> None:
+    given = Given(Connection, CREATED, happened(ConnectionDeleted))
+    _delete(given).then()
+    (
+        given.when(lambda known: known.change(_command(), at=NOW))
+        .then(happened(ConnectionChanged, connection_id=CONNECTION_ID))
+        .showing(deleted=False)
+    )

@@ -1,16 +1,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+import eventlog
 from domain import commands
 from domain.app import App
 from domain.base import Root
 from domain.connection import Connection
 from domain.tenant import Tenant
+from eventlog.database import connect
+from eventlog.migrate import Migrations, migrate
+from projections import MIGRATIONS
 from projections.access_queries import AccessQueries, AppRow, KeyRow
+from projections.pool import open_pool
 from projections.tenant_queries import TenantQueries
 from tests.eventlog.waiting import until_async
 from tests.projections.books import APP, Reading, append, projecting
@@ -173,6 +180,112 @@ def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> No
             assert found.person == "bb"
             assert found.customers == {"main": "cus_1", "second": "cus_2", "third": "cus_3"}
             assert await TenantQueries(books.pool).tenant(UUID(int=99), TENANT) is None
+
+    asyncio.run(scenario())
+
+
+@both
+def test_a_replaced_key_has_an_end_and_a_successor(database: str, after_each: Append) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            access = AccessQueries(books.pool)
+            shop = app()
+            shop.add_key(key(), at=AT)
+            await after_each(books, shop)
+            new_key = key(key_id=uuid4(), key_sha256="77" * 32)
+            ends_at = AT.replace(microsecond=0) + timedelta(hours=1)
+            rotation = commands.RotateKey(
+                app_id=APP,
+                key_id=KEY,
+                new_key=new_key,
+                expires_at=int(ends_at.timestamp()),
+                by="op",
+            )
+            shop.rotate_key(rotation, at=AT)
+            await settle(books, shop)
+            found = await access.key_by_hash(SHA256)
+            assert found == KeyRow(APP, KEY, "write", revoked=False, expires_at=ends_at)
+            details = await access.key(APP, KEY)
+            assert details is not None
+            assert (details.replaced_by, details.expires_at) == (new_key.key_id, ends_at)
+            listed = await access.keys(APP)
+            assert {row.key_id for row in listed} == {KEY, new_key.key_id}
+            assert SHA256 not in repr(listed)
+            assert await access.key(UUID(int=99), KEY) is None
+
+    asyncio.run(scenario())
+
+
+@both
+def test_an_app_is_found_by_its_tokens_and_its_origins(database: str, after_each: Append) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            access = AccessQueries(books.pool)
+            shop = app()
+            for settings in (
+                {"token_issuer": "us", "token_audience": "shop"},
+                {"allowed_origins": ["https://tea.example"], "slug": "tea"},
+                {"time_zone": "Asia/Tokyo"},
+            ):
+                await after_each(books, shop)
+                shop.change(commands.ChangeApp(app_id=APP, by="op", settings=settings), at=AT)
+            await settle(books, shop)
+            found = await access.app(APP)
+            assert found is not None
+            assert (found.slug, found.settings.time_zone) == ("tea", "Asia/Tokyo")
+            assert await access.apps_of_tokens("us", "shop") == [found]
+            assert await access.apps_of_tokens("us", "else") == []
+            assert await access.allows_origin("https://tea.example")
+            assert not await access.allows_origin("https://tea")
+            shop.change(commands.ChangeApp(app_id=APP, by="op", enabled=False), at=AT)
+            await settle(books, shop)
+            assert not await access.allows_origin("https://tea.example")
+
+    asyncio.run(scenario())
+
+
+@both
+def test_a_connection_out_of_use_is_found_by_its_id_alone(
+    database: str, after_each: Append
+) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            access = AccessQueries(books.pool)
+            main = Connection.create(connection(), connection_id=CONNECTION, at=AT)
+            await after_each(books, main)
+            main.delete(commands.DeleteConnection(app_id=APP, name="main", by="op"), at=AT)
+            await settle(books, main)
+            found = await access.connection_by_id(CONNECTION)
+            assert found is not None
+            assert found.deleted
+            assert await access.connection_by_name(APP, "main") is None
+            assert await access.connections(APP) == []
+            main.change(connection(), at=AT)
+            await settle(books, main)
+            assert [row.deleted for row in await access.connections(APP)] == [False]
+
+    asyncio.run(scenario())
+
+
+def test_rows_that_were_there_before_have_what_a_rebuild_finds(
+    empty_database: str, tmp_path: Path
+) -> None:
+    """The columns came later than the tables: a system that ran before gets them in place."""
+    files = [file for file in MIGRATIONS.folder.iterdir() if file.name.endswith(".sql")]
+    for file in files:
+        if int(file.name[:4]) <= 11:
+            (tmp_path / file.name).write_text(file.read_text())
+    migrate(empty_database, eventlog.MIGRATIONS, Migrations(MIGRATIONS.component, tmp_path))
+    with connect(empty_database, application_name="test") as session:
+        session.execute(
+            "INSERT INTO read_access_g1.apps VALUES (%s, 'Shop', 'shop', true, '{}', 1)", [APP]
+        )
+    migrate(empty_database, eventlog.MIGRATIONS, MIGRATIONS)
+
+    async def scenario() -> None:
+        async with await open_pool(empty_database) as pool:
+            found = await AccessQueries(pool).app(APP)
+            assert found == AppRow(APP, "Shop", "shop", enabled=True, default_connections={})
 
     asyncio.run(scenario())
 
