@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.sql import SQL
 
 from domain.app_settings import AppSettings
+from domain.events import ACCESS_TOPICS
 from projections.pool import ReadPool
 
 
@@ -65,10 +66,14 @@ class ConnectionRow:
 
 @dataclass(frozen=True)
 class AccessFreshness:
-    """How far access is folded, and how long the log was at the same moment."""
+    """How far access is folded, and how long the log was at the same moment.
+
+    `changed`: rows may differ from those of the position that was asked about.
+    """
 
     position: int
     head: int
+    changed: bool
 
 
 # Two apps with one key are not told apart: the first to have it keeps it.
@@ -105,9 +110,15 @@ _CONNECTION_BY_NAME: Final = SQL(
 _CONNECTIONS: Final = SQL(_CONNECTION + "WHERE app_id = %s AND deleted_at IS NULL ORDER BY name")
 _CONNECTION_BY_ID: Final = SQL(_CONNECTION + "WHERE connection_id = %s")
 _FRESHNESS: Final = SQL(
-    "SELECT position, (SELECT coalesce(max(position), 0) FROM eventlog.events) AS head"
-    " FROM read.positions WHERE projection = 'access'"
+    "SELECT position, (SELECT coalesce(max(position), 0) FROM eventlog.events) AS head,"
+    " CASE WHEN position BETWEEN %(since)s AND %(since)s + %(far)s THEN EXISTS ("
+    "   SELECT FROM eventlog.events AS event WHERE event.position > %(since)s"
+    "   AND event.position <= reached.position AND event.topic = ANY(%(topics)s)"
+    " ) ELSE true END AS changed"
+    " FROM read.positions AS reached WHERE projection = 'access'"
 )
+# Further back than this, looking whether anything changed costs more than asking anew.
+_FAR: Final = 20_000
 
 
 class AccessQueries:
@@ -158,13 +169,14 @@ class AccessQueries:
         """List an app's connections by name."""
         return [ConnectionRow(**row) for row in await self._pool.fetch(_CONNECTIONS, [app_id])]
 
-    async def freshness(self) -> AccessFreshness:
-        """Tell how far access is folded.
+    async def freshness(self, since: int = -1) -> AccessFreshness:
+        """Tell how far access is folded, and whether it changed behind a position.
 
         A healthy follower stores positions past others' events once a second only: what has to
         be verified is that `position` reaches a `head` seen earlier.
         """
-        found = await self._pool.fetch(_FRESHNESS)
+        values = {"since": since, "far": _FAR, "topics": list(ACCESS_TOPICS)}
+        found = await self._pool.fetch(_FRESHNESS, values)
         return AccessFreshness(**found[0])
 
 

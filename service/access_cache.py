@@ -44,12 +44,12 @@ class Access(Protocol):
     async def connection_by_id(self, connection_id: UUID, /) -> ConnectionRow | None:
         """Find a connection by the id in its webhook URL."""
 
-    async def freshness(self) -> AccessFreshness:
-        """Say how far the projection is, and the log."""
+    async def freshness(self, since: int) -> AccessFreshness:
+        """Say how far the projection is, and the log, and whether rows changed since a position."""
 
 
 class AccessCache:
-    """Rows of the access projection: at most 2 s old, and dropped when the projection moves.
+    """Rows of the access projection: at most 2 s old, and dropped when any of them changes.
 
     Looked at twice a second: once the projection has passed where the log's head was at some
     moment, all that had happened by that moment is known ("verified"). When the newest such
@@ -69,6 +69,8 @@ class AccessCache:
         self._clock_s = clock_s
         self._known: Known = {}
         self._guessed: Known = {}
+        self._asking: dict[Hashable, asyncio.Future[object]] = {}
+        self._forgotten = 0
         self._position = -1
         self._heads: list[tuple[float, int]] = []
         self._verified_at_s: float | None = None
@@ -118,11 +120,10 @@ class AccessCache:
     async def look(self) -> None:
         """See how far the projection is; forget rows that it may have changed."""
         asked_at_s = self._clock_s()
-        seen = await self._access.freshness()
-        if seen.position != self._position:
-            self._known.clear()
-            self._guessed.clear()
-            self._position = seen.position
+        seen = await self._access.freshness(self._position)
+        self._position = seen.position
+        if seen.changed:
+            self._forget()
         self._heads.append((asked_at_s, seen.head))
         passed = [at_s for at_s, head in self._heads if head <= seen.position]
         if passed:
@@ -149,6 +150,13 @@ class AccessCache:
                 _log.warning("access_not_verified", error=type(error).__name__)
             await asyncio.sleep(_LOOK_EVERY_S)
 
+    def _forget(self) -> None:
+        """Drop every answer, and those under way, which may be of before."""
+        self._known.clear()
+        self._guessed.clear()
+        self._asking.clear()
+        self._forgotten += 1
+
     async def _ask(self, name: Hashable, question: Callable[[], Awaitable[T | None]]) -> T | None:
         """Answer from memory or ask. What is not there is not kept: guesses would fill it."""
         return await self._remember(
@@ -172,13 +180,34 @@ class AccessCache:
     ) -> T:
         if not self.is_verified:
             raise AccessUnverified
-        now_s = self._clock_s()
         found = known.get(name)
-        if found is not None and now_s - found[0] <= _TTL_S:
+        if found is not None and self._clock_s() - found[0] <= _TTL_S:
             return found[1]  # type: ignore[return-value] # the name says of what kind it is
-        position = self._position
-        answer = await question()
-        if keep(answer) and position == self._position:
+        asking = self._asking.get(name)
+        if asking is not None:
+            # When a row's time is over, many want it at once. Only what would be kept is shared.
+            answer: T = await asyncio.shield(asking)  # type: ignore[arg-type] # as above
+            return answer if keep(answer) else await question()
+        own = asyncio.ensure_future(self._asked(known, name, question, keep=keep, most=most))
+        self._asking[name] = own  # type: ignore[assignment] # a future of something
+        return await asyncio.shield(own)  # others wait for it, too, when this caller has gone
+
+    async def _asked(
+        self,
+        known: Known,
+        name: Hashable,
+        question: Callable[[], Awaitable[T]],
+        *,
+        keep: Callable[[T], bool],
+        most: int,
+    ) -> T:
+        now_s, forgotten = self._clock_s(), self._forgotten
+        try:
+            answer = await question()
+        finally:
+            if self._asking.get(name) is asyncio.current_task():
+                del self._asking[name]
+        if keep(answer) and forgotten == self._forgotten:
             if len(known) >= most:
                 known.clear()
             known[name] = (now_s, answer)
