@@ -13,15 +13,15 @@ class KnownTenants:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._known: set[UUID] = set()
+        self._known: set[tuple[UUID, UUID]] = set()
 
     async def require(self, app_id: UUID, tenant_id: UUID) -> None:
         """Raise Missing where the app has no such tenant."""
-        stream = ids.for_tenant(app_id, tenant_id)
-        if stream in self._known:
+        pair = app_id, tenant_id
+        if pair in self._known:
             return
-        if not await self._log.exists_async(stream):
+        if not await self._log.exists_async(ids.for_tenant(app_id, tenant_id)):
             raise Missing
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known.add(stream)
+        self._known.add(pair)
