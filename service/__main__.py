@@ -26,7 +26,7 @@ _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 def main() -> None:
     """Serve until a signal; who waits for an outcome then is answered at once."""
     settings = Settings()
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, level=settings.log_level)
     # uvicorn raises the signal again when all is closed; the end shall be orderly even so.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with metrics_folder() as folder:
@@ -55,7 +55,7 @@ def make_app() -> Starlette:
     from service.app import create_app  # noqa: PLC0415 - see _METRICS_FOLDER
 
     settings = Settings(metrics_folder=os.environ[_METRICS_FOLDER])
-    configure_logging(settings.log_format)
+    configure_logging(settings.log_format, level=settings.log_level)
     app = create_app(settings)
     loop = asyncio.get_running_loop()
     _end_with_parent(loop)

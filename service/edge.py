@@ -18,6 +18,8 @@ from service.metrics import Metrics
 _log = structlog.get_logger("billhook.service")
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 _ASKED_BY_MACHINES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_WEBHOOKS: Final = "/webhooks/"
+_SLOW_S: Final = 1.0
 _GONE: Final = 499  # as nginx logs a caller that did not wait for the answer
 
 
@@ -70,19 +72,30 @@ class _Exchange:
     def finish(self, metrics: Metrics) -> None:
         """Count and log. The route, not the path: paths hold ids that open webhooks.
 
-        Who asks every few seconds whether all is well is logged when it is not.
+        What comes often and went well is counted; its line is for debugging.
         """
         seconds = time.perf_counter() - self._started_s
         method, route = self._scope["method"], self._scope.get("route")
         path = getattr(route, "path", "unknown")
-        metrics.requests.labels(method, path, str(self.status)).inc()
-        metrics.latency_s.labels(method, path).observe(seconds)
-        if path in _ASKED_BY_MACHINES and self.status == HTTPStatus.OK:
-            return
-        _log.info(
+        metrics.record_answer(method, path, self.status, seconds=seconds)
+        log = _log.debug if _is_routine(path, self.status, seconds=seconds) else _log.info
+        log(
             "request",
             method=method,
             route=path,
             status=self.status,
             duration_ms=round(seconds * 1000, 1),
         )
+
+
+def _is_routine(path: str, status: int, *, seconds: float) -> bool:
+    """Tell whether all is well with what machines ask, deliver, or leave to be done later.
+
+    The log of events has each such delivery and request, with who sent it.
+    """
+    if path in _ASKED_BY_MACHINES:
+        return status == HTTPStatus.OK
+    taken_in = status == HTTPStatus.ACCEPTED or (
+        path.startswith(_WEBHOOKS) and status == HTTPStatus.OK
+    )
+    return taken_in and seconds < _SLOW_S

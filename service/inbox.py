@@ -28,10 +28,10 @@ async def store_stripe_event(
         event = _proved(context, connection, raw, header=header)
         position = await _stored(context, connection, event)
     except WebhookRefused as refused:
-        context.metrics.webhooks.labels(connection.provider, refused.reason).inc()
+        context.metrics.record_delivery(connection.provider, refused.reason)
         raise
     result = "stored" if position is not None else "known"
-    context.metrics.webhooks.labels(connection.provider, result).inc()
+    context.metrics.record_delivery(connection.provider, result)
     return position
 
 

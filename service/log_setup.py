@@ -3,14 +3,18 @@
 import logging
 import sys
 import traceback
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO}
 
-def configure_logging(log_format: Literal["json", "console"]) -> None:
-    """Send our lines and the libraries' the same way; theirs from WARNING up."""
+
+def configure_logging(
+    log_format: Literal["json", "console"], *, level: Literal["debug", "info"]
+) -> None:
+    """Send our lines from `level` up, and the libraries' the same way; theirs from WARNING up."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -22,7 +26,7 @@ def configure_logging(log_format: Literal["json", "console"]) -> None:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -51,6 +51,29 @@ class Metrics:
             "billhook_webhooks", "Deliveries.", ["provider", "result"], registry=registry
         )
 
+        # The library finds a child under a lock; each is kept here once it is found.
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._deliveries: dict[tuple[str, str], Counter] = {}
+
+    def record_answer(self, method: str, route: str, status: int, *, seconds: float) -> None:
+        """Count an answer."""
+        found = self._answers.get((method, route, status))
+        if found is None:
+            found = self._answers[method, route, status] = (
+                self.requests.labels(method, route, str(status)),
+                self.latency_s.labels(method, route),
+            )
+        counted, timed = found
+        counted.inc()
+        timed.observe(seconds)
+
+    def record_delivery(self, provider: str, result: str) -> None:
+        """Count a webhook and what became of it."""
+        found = self._deliveries.get((provider, result))
+        if found is None:
+            found = self._deliveries[provider, result] = self.webhooks.labels(provider, result)
+        found.inc()
+
     def record_append(self, *, events: int, seconds: float) -> None:
         """Count an append of ours that is durable."""
         self.append_s.observe(seconds)

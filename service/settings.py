@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     """Separated by commas; the first seals, any opens."""
     public_url: str = "http://127.0.0.1:8080"
     log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info"] = "info"
+    """`debug` has a line for each delivery and request that was just taken in, too."""
 
     wait_default_s: float = Field(10, ge=0)
     """How long a POST waits for its outcome when the caller does not say."""

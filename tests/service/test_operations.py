@@ -116,8 +116,12 @@ def test_a_request_is_logged_with_its_id_and_without_what_it_holds(shop: Shop) -
     ) as lines:
         shop.post("paid", headers={"x-request-id": "request-1"}, footer="very private")
         shop.deliver(stripe_event())
-    post, delivery = [line for line in lines if line["event"] == "request"]
+        shop.deliver(stripe_event(), secret="whsec_of_nobody")
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [line["log_level"] for line in requests] == ["info", "debug", "info"]
+    post, delivery, forged = requests
     assert (post["request_id"], post["status"]) == ("request-1", 200)
+    assert (forged["route"], forged["status"]) == (delivery["route"], 400)
     assert delivery["route"] == "/webhooks/{provider}/{connectionId}"
     for private in (shop.keys["write"], "very private", str(shop.connection_id)):
         assert private not in str(lines)
