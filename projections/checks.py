@@ -27,3 +27,23 @@ def sealed_connections(dsn: str) -> list[SealedConnection]:
             " ORDER BY app_id, name",
         )
         return cursor.fetchall()
+
+
+@dataclass(frozen=True)
+class SealedTokenSecret:
+    """A secret that signs an app's tokens, as it is stored."""
+
+    app_id: UUID
+    sealed: str
+
+
+def sealed_token_secrets(dsn: str) -> list[SealedTokenSecret]:
+    """Give all apps' sealed signing secrets; empty before the first."""
+    with connect(dsn, application_name="billhook doctor") as connection:
+        cursor = connection.cursor(row_factory=class_row(SealedTokenSecret))
+        cursor.execute(
+            "SELECT app_id, secret->>'sealed' AS sealed FROM read.apps,"
+            " jsonb_array_elements(coalesce(settings->'token_secrets', '[]')) AS secret"
+            " ORDER BY app_id",
+        )
+        return cursor.fetchall()

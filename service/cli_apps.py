@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from domain.app import AppChanged, AppCreated
+from domain.app import AppChanged, AppCreated, AppSettingsChanged
 from domain.commands import CreateApp, KeyKind
 from service.cli_keys import add_key
 from service.cli_operator import BY, AsJson, now, operating, table
@@ -13,6 +13,7 @@ from service.cli_settings import fail
 
 apps = typer.Typer(no_args_is_help=True, help="The systems whose tenants are billed.")
 
+_TOPICS: Final = (AppCreated.TOPIC, AppChanged.TOPIC, AppSettingsChanged.TOPIC)
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -31,8 +32,10 @@ def create(
         fail("give --slug: small letters, digits and single hyphens")
     app_id = uuid4()
     with operating() as operator:
-        taken = {e.slug for e in operator.events(AppCreated.TOPIC) if isinstance(e, AppCreated)}
-        if slug in taken:
+        known: dict[UUID, dict[str, str]] = {}
+        for event in operator.events(*_TOPICS):
+            _take(known, event)
+        if slug in {app["slug"] for app in known.values()}:
             fail(f"an app with the slug {slug!r} exists")
         made = CreateApp(app_id=app_id, name=name, slug=slug, by=BY)
         operator.billing.create_app(made, at=now())
@@ -54,7 +57,7 @@ def list_apps(*, as_json: AsJson = False) -> None:
     """List all apps."""
     with operating() as operator:
         found: dict[UUID, dict[str, str]] = {}
-        for event in operator.events(AppCreated.TOPIC, AppChanged.TOPIC):
+        for event in operator.events(*_TOPICS):
             _take(found, event)
     if as_json:
         typer.echo(json.dumps(list(found.values())))
@@ -70,3 +73,5 @@ def _take(found: dict[UUID, dict[str, str]], event: object) -> None:
             row = found[app_id]
             row["name"] = name or row["name"]
             row["enabled"] = {True: "yes", False: "no", None: row["enabled"]}[enabled]
+        case AppSettingsChanged(originator_id=app_id, changes=changes):
+            found[app_id]["slug"] = changes.get("slug", found[app_id]["slug"])

@@ -81,11 +81,12 @@ def list_connections(app_id: AppId, *, as_json: AsJson = False) -> None:
     """List an app's connections, without their secrets."""
     with operating() as operator:
         defaults = operator.app(app_id).default_connections
-        rows = [
-            _row(operator.billing.get(Connection, event.originator_id), defaults)
+        known = [
+            operator.billing.get(Connection, event.originator_id)
             for event in operator.events(ConnectionCreated.TOPIC)
             if isinstance(event, ConnectionCreated) and event.app_id == app_id
         ]
+        rows = [_row(each, defaults) for each in known if not each.deleted]
     if as_json:
         typer.echo(json.dumps(rows))
     else:

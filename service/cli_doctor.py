@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from domain.app_settings import token_secret_context
 from domain.connection import secret_context
 from eventlog.checks import (
     clock_skew_s,
@@ -20,7 +21,7 @@ from eventlog.checks import (
 )
 from eventlog.errors import MigrationError, VaultError
 from eventlog.vault import Vault
-from projections.checks import sealed_connections
+from projections.checks import sealed_connections, sealed_token_secrets
 from service.cli_migrate import pending_migrations
 
 _OLDEST_PYTHON = (3, 11)
@@ -213,6 +214,14 @@ def _sealed_secrets(url: str, vault: Vault) -> Iterator[Finding]:
             yield Finding(
                 f"the secrets of connection {connection.name} can't be opened: {error}",
                 "put the master key that sealed them back, or set the connection again",
+            )
+    for secret in sealed_token_secrets(url):
+        try:
+            vault.open(secret.sealed, context=token_secret_context(secret.app_id))
+        except VaultError as error:
+            yield Finding(
+                f"a signing secret of app {secret.app_id} can't be opened: {error}",
+                "put the master key that sealed it back, or give the app a new signing secret",
             )
 
 

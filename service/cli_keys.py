@@ -1,11 +1,12 @@
 import json
 import secrets
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
 import typer
 
-from domain.app import ApiKeyCreated, ApiKeyRevoked
+from domain.app import ApiKeyCreated, ApiKeyReplaced, ApiKeyRevoked
 from domain.commands import CreateKey, KeyKind, RevokeKey
 from domain.keys import KEY_BYTES, NewKey, new_key
 from service.cli_operator import BY, AppId, AsJson, Operator, now, operating, table
@@ -54,6 +55,9 @@ def list_keys(app_id: AppId, *, as_json: AsJson = False) -> None:
             match event:
                 case ApiKeyCreated():
                     found[event.key_id] = _row(event)
+                case ApiKeyReplaced():
+                    ends_at = datetime.fromtimestamp(event.expires_at, UTC)
+                    found[event.key_id]["ends"] = ends_at.isoformat("T", "seconds")
                 case ApiKeyRevoked():
                     found[event.key_id]["revoked"] = event.timestamp.isoformat("T", "seconds")
     if as_json:
@@ -80,5 +84,6 @@ def _row(event: ApiKeyCreated) -> dict[str, str]:
         "key": f"{event.prefix}…",
         "name": event.name or "",
         "created": event.timestamp.isoformat("T", "seconds"),
+        "ends": "",
         "revoked": "",
     }

@@ -220,6 +220,15 @@ def test_a_replaced_secret_is_taken_until_its_end(service: Service) -> None:
         assert tokens.status(tokens.signed(key="the newer secret of this app, 32+")) == 200
 
 
+def test_a_secret_of_lost_master_keys_opens_nothing_and_stops_nothing(service: Service) -> None:
+    tokens = Tokens(service)
+    context = token_secret_context(tokens.shop.app_id)
+    lost = Vault([Vault.new_key()]).seal(SECRET, context=context)
+    tokens.settle(token_secrets=[{"kid": "s1", "sealed": lost, "until": None}])
+    assert tokens.status(tokens.signed()) == 401
+    assert tokens.status(tokens.signed("RS256", tokens.rsa, "r1")) == 200
+
+
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Bearer a.b", "Basic YTpi", "a.b.c"])
 def test_what_is_no_token_is_no_caller(tokens: Tokens, value: str) -> None:
     response = tokens.shop.service.request(

@@ -199,3 +199,36 @@ def test_without_master_keys_no_secret_is_taken(run: Run) -> None:
     ended = run(connections, "set", app["app_id"], "main", input="sk_test_1\n", env=env)
     assert ended.exit_code == 1
     assert "BILLHOOK_MASTER_KEYS" in ended.stderr
+
+
+def ask(
+    service: Service, app: dict[str, str], method: str, path: str, body: object = None
+) -> dict[str, Any]:
+    """Ask over HTTP with the app's admin key."""
+    options: dict[str, Any] = {} if body is None else {"json": body}
+    url, headers = f"/api/v1/apps/{app['app_id']}{path}", {"api-key": app["admin_key"]}
+    response = service.request(method, url, headers=headers, **options)
+    assert response.status_code == 200, response.text
+    return response.json()["items"][0]
+
+
+def test_what_was_changed_over_http_is_listed(run: Run, service: Service) -> None:
+    app = created(run, "Shop Over Http")
+    service.folded("access")
+    ask(service, app, "PATCH", "", {"slug": "over-http-2"})
+    listed = {row["app_id"]: row for row in document(run(apps, "list", "--json"))}
+    assert listed[app["app_id"]]["slug"] == "over-http-2"
+    assert run(apps, "create", "Another", "--slug", "over-http-2").exit_code != 0
+    assert created(run, "Shop Over Http")["slug"] == "shop-over-http"
+
+    made = ask(service, app, "POST", "/api-keys", {"kind": "read"})
+    ask(service, app, "POST", f"/api-keys/{made['id']}/rotate", {"overlapSeconds": 60})
+    listed_keys = {
+        row["key_id"]: row for row in document(run(keys, "list", app["app_id"], "--json"))
+    }
+    assert listed_keys[made["id"]]["ends"] != ""
+
+    body = {"provider": "stripe", "secretKey": "sk_test_1"}
+    ask(service, app, "PUT", "/payment-connections/main", body)
+    ask(service, app, "DELETE", "/payment-connections/main")
+    assert document(run(connections, "list", app["app_id"], "--json")) == []
