@@ -1,0 +1,213 @@
+"""What there is in a running system, put in the place of what schemathesis makes up."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from service.links import Links
+from tests.support.system import Caller, System
+
+Json = dict[str, Any]
+# Whatever is made up here would change what all the others stand on, or take its time.
+ALWAYS_FILLED = frozenset({"patchApp", "putConnection", "listEvents"})
+
+
+class Things:
+    """An app with a tenant, invoices, keys and a catalogue; fills parts of requests with them.
+
+    What an operation's path, query or body needs has a method called by its name.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.demo = system.demo
+        self.caller = Caller(system.demo)
+        self._numbers = itertools.count(1)
+        self._cards: Iterator[str] = itertools.cycle(self.demo["payment_methods"].values())
+        self.price = self.demo["prices"]["one_time"]
+        self.tax_rate = self.demo["tax_rates"]["standard"]
+        invoice = self._paid_invoice()
+        master_key = (system.data_dir / "master.key").read_text().strip()
+        return_url = Links([master_key], public_url="").return_url(UUID(invoice["id"]))
+        self._patch_client_list()
+        for path in ("prices/known", "tax-rates/known"):
+            self._put(path, {"prices": self._price({}), "tax-rates": self._tax_rate({})})
+        self.token = self._token()
+        self._ids = {
+            "appUuid": self.demo["app_id"],
+            "tenantUuid": self.demo["tenant_id"],
+            "tenantId": self.demo["tenant_id"],
+            "invoiceUuid": invoice["id"],
+            "id": invoice["id"],
+            "paymentProvider": "stripe",
+            "provider": "stripe",
+            "connectionId": _last(self.demo["webhook_urls"][self.demo["stripe_connection"]]),
+            "name": self.demo["stripe_connection"],
+        }
+        self._ids_of = {
+            "openDocument": {"token": _last(invoice["documentUrl"])},
+            "showReturn": {"token": _last(return_url)},
+            "getPrice": {"priceId": "known"},
+            "getTaxRate": {"taxRateId": "known"},
+            "putConnection": {"name": "spare"},
+        }
+
+    def path(self, operation_id: str, given: Json) -> Json:
+        """Name what exists."""
+        known = self._ids | self._ids_of.get(operation_id, {})
+        if operation_id == "deleteConnection":
+            known |= {"name": self._connection_to_lose()}
+        if "keyUuid" in given:
+            known |= {"keyUuid": self._key_to_lose()}
+        return {name: known.get(name, value) for name, value in given.items()}
+
+    def query(self, operation_id: str, given: Json) -> Json:
+        """Ask for what exists, and for nothing that excludes something else."""
+        known = {
+            "tenantUuid": self.demo["tenant_id"],
+            "minPosition": 1,
+            "after": 1,
+            "wait": 0,
+            "q": "in",
+            "asOf": "2100-01-01T00:00:00Z",
+            "timezone": "Europe/Berlin",
+            "page": 1,
+            "from": "2026-01-01",
+            "to": "2026-02-01",
+        }
+        if operation_id == "gatherInvoice":
+            known |= {
+                "name": self.demo["app_slug"],
+                "connection_name": self.demo["stripe_connection"],
+            }
+        kept = {name: known.get(name, value) for name, value in given.items()}
+        kept.pop("cursor", None)
+        if {"currency", "amountMin", "amountMax"} & kept.keys():
+            kept["currency"] = "eur"
+        if kept.get("format") == "csv":
+            kept.pop("limit", None)
+            kept.pop("page", None)
+        return kept
+
+    def body(self, operation_id: str, given: Json) -> Json:
+        """Say what can be carried out."""
+        fill = {
+            "createInvoice": self._invoice,
+            "chargeTenant": self._charge,
+            "chargeTenantByKey": self._charge,
+            "createAdminInvoice": self._draft,
+            "gatherInvoice": self._gather,
+            "putTenant": self._tenant,
+            "putPrice": self._price,
+            "putTaxRate": self._tax_rate,
+            "patchApp": self._app,
+            "putConnection": self._connection,
+            "receiveWebhook": self._delivery,
+        }.get(operation_id)
+        return given if fill is None else fill(dict(given))
+
+    def _invoice(self, body: Json) -> Json:
+        for name in ("connection", "expectedTotalMinor", "test", "redirectUrl"):
+            body.pop(name, None)
+        body |= {"tenantUuid": self.demo["tenant_id"], "type": "payment"}
+        body["lineItems"] = [self._line(line) for line in body["lineItems"][:3]]
+        known = {"taxRateId": self.tax_rate, "paymentMethod": next(self._cards)}
+        return body | {name: known[name] for name in known if body.get(name) is not None}
+
+    def _line(self, line: Json) -> Json:
+        if line.get("price") is not None:
+            return {"price": self.price, "quantity": 1}
+        return line | {"amountMinor": 1999, "currency": "eur", "quantity": 2, "price": None}
+
+    def _charge(self, body: Json) -> Json:
+        for name in ("test", "tenantId", "userId"):
+            body.pop(name, None)
+        known = {"price": self.price, "taxRate": self.tax_rate, "mode": "payment", "quantity": 1}
+        return body | known
+
+    def _draft(self, body: Json) -> Json:
+        draft = body.get("data", body)
+        draft = draft | {"customer": self.demo["stripe_customer"], "items": draft["items"][:3]}
+        draft.pop("paymentMethod", None)
+        return {"data": draft} if "data" in body else draft
+
+    def _gather(self, body: Json) -> Json:
+        return body | {"customer": self.demo["stripe_customer"]}
+
+    def _tenant(self, body: Json) -> Json:
+        if not body.get("providerCustomers"):
+            return body
+        link = {
+            "connection": self.demo["stripe_connection"],
+            "customerId": self.demo["stripe_customer"],
+        }
+        return body | {"providerCustomers": [link]}
+
+    def _price(self, body: Json) -> Json:
+        body |= {"currency": "eur", "amountMinor": 1999, "intervalCount": None}
+        return body | ({"intervalCount": 1} if body.get("interval") else {})
+
+    def _tax_rate(self, body: Json) -> Json:
+        return {"inclusive": False} | body | {"percentage": 19.5}
+
+    def _app(self, body: Json) -> Json:
+        for name in ("slug", "enabled", "defaultConnections", "tokens"):
+            body.pop(name, None)
+        known = {
+            "clientPrices": [self.price],
+            "clientTaxRates": [self.tax_rate],
+            "timeZone": "Europe/Berlin",
+            "invoiceDefaults": {"footer": "Thank you.", "currency": "eur"},
+        }
+        return body | {name: known[name] for name in known if name in body}
+
+    def _connection(self, body: Json) -> Json:
+        known = {"provider": "stripe", "secretKey": "sk_test_spare", "default": False}
+        return body | known
+
+    def _delivery(self, body: Json) -> Json:
+        return body | {"livemode": False}
+
+    def _paid_invoice(self) -> Json:
+        answer = self.caller.post_invoice(self.demo["tenant_id"], prefer="wait=30")
+        assert answer.status_code == 200, answer.text
+        invoice: Json = answer.json()["items"][0]
+        return invoice
+
+    def _put(self, path: str, bodies: Json) -> None:
+        body = bodies[path.partition("/")[0]]
+        self._made("PUT", path, body)
+
+    def _made(self, method: str, path: str, body: Json) -> Json:
+        answer = self.caller.http.request(
+            method,
+            f"{self.caller.app_path}/{path}",
+            json=body,
+            headers={"api-key": self.demo["admin_key"]},
+        )
+        assert answer.status_code == 200, answer.text
+        made: Json = answer.json()["items"][0]
+        return made
+
+    def _patch_client_list(self) -> None:
+        lists = {"clientPrices": [self.price], "clientTaxRates": [self.tax_rate]}
+        self._made("PATCH", "", lists)
+
+    def _token(self) -> str:
+        body = {"expiresInSeconds": 3600}
+        path = f"tenants/{self.demo['tenant_id']}/access-tokens"
+        token: str = self._made("POST", path, body)["token"]
+        return token
+
+    def _key_to_lose(self) -> str:
+        key_id: str = self._made("POST", "api-keys", {"kind": "read"})["id"]
+        return key_id
+
+    def _connection_to_lose(self) -> str:
+        name = f"gone-{next(self._numbers)}"
+        self._made("PUT", f"payment-connections/{name}", self._connection({}))
+        return name
+
+
+def _last(url: str) -> str:
+    return url.rpartition("/")[2]
