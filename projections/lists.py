@@ -16,7 +16,7 @@ from projections.errors import BadCursor
 Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
 
 COUNTED_EXACTLY: Final = 10_000
-_DEEPEST_ROW: Final = 1_000_000
+DEEPEST_ROW: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -220,6 +220,6 @@ def _skipped(asked: InvoiceFilter) -> int:
     if asked.page is None or asked.cursor is not None:
         return 0
     skipped = asked.page * asked.limit
-    if not 0 <= skipped <= _DEEPEST_ROW:
+    if not 0 <= skipped <= DEEPEST_ROW:
         raise BadCursor("the page is too deep; follow the cursor")
     return skipped

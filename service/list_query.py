@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from starlette.datastructures import QueryParams
 
 from domain import money, status
-from projections.queries import InvoiceFilter
+from projections.lists import DEEPEST_ROW, InvoiceFilter
 from projections.words import MOST_TERMS, terms_of
 from service.errors import BadRequest, Fault
 from service.validation import Currency, Name, Token, Uuid, Words, fault, validated
@@ -142,6 +142,8 @@ def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
                 yield name, "the whole list is given as CSV"
     elif query.page is not None and (query.cursor is not None or not paged):
         yield "page", "use cursor here"
+    elif (query.page or 0) * query.limit > DEEPEST_ROW:
+        yield "page", "is too deep: use cursor"
 
 
 def to_filter(

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from http import HTTPStatus
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -10,6 +11,7 @@ from projections.health import FollowerState
 
 _FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _EVENTS = (1, 2, 3, 5, 10, 20)
+_NOT_SERVED = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
 
 class Metrics:
@@ -56,7 +58,9 @@ class Metrics:
         self._deliveries: dict[tuple[str, str], Counter] = {}
 
     def record_answer(self, method: str, route: str, status: int, *, seconds: float) -> None:
-        """Count an answer."""
+        """Count an answer. Methods that are not served count as one: anybody can make some up."""
+        if status in _NOT_SERVED:
+            method = "other"
         found = self._answers.get((method, route, status))
         if found is None:
             found = self._answers[method, route, status] = (

@@ -110,6 +110,15 @@ def test_requests_waits_appends_webhooks_and_followers_are_counted(
     assert str(shop.connection_id) not in text
 
 
+def test_methods_that_are_not_served_are_counted_as_one(service: Service) -> None:
+    for method in ("DELETE", "PATCH", "BREW"):
+        assert service.request(method, "/healthz").status_code == 405
+    text = service.request("GET", "/metrics").text
+    (counted,) = re.findall(r'billhook_requests_total\{.*route="/healthz",status="405"\} .*', text)
+    assert 'method="other"' in counted
+    assert float(counted.rpartition(" ")[2]) >= 3
+
+
 def test_a_request_is_logged_with_its_id_and_without_what_it_holds(shop: Shop) -> None:
     with structlog.testing.capture_logs(
         processors=[structlog.contextvars.merge_contextvars]

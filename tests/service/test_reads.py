@@ -145,6 +145,13 @@ def test_a_query_that_can_not_be_meant_is_400(
     assert paths(response) == [path]
 
 
+def test_a_page_that_is_too_deep_is_named_in_the_refusal(stocked: Shop) -> None:
+    for params, status in (({"page": 10_000, "limit": 100}, 200), ({"page": 50_001}, 400)):
+        response = stocked.get(stocked.invoices_url, **params)
+        assert response.status_code == status
+    assert paths(response) == ["page"]
+
+
 def test_a_cursor_that_is_none_of_this_list_is_400(stocked: Shop) -> None:
     cursor = stocked.get(f"{stocked.url}/invoices", limit=1).json()["nextCursor"]
     for params in ({"cursor": "nonsense"}, {"cursor": cursor, "status": "paid"}):
