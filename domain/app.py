@@ -17,10 +17,6 @@ from domain.errors import Contradiction, NotFound
 class AppEvent(Fact):
     """The root of an app's facts."""
 
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the app take the fact in."""
-        aggregate.take_in(self)
-
 
 class AppCreated(AppEvent, Aggregate.Created):
     """An app exists. `slug` is unique by convention of its operator and shown to people."""

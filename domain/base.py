@@ -25,6 +25,10 @@ class Fact(Aggregate.Event):
         if topic is not None:
             register_topic(topic, cls)
 
+    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
+        """Let the aggregate take the fact in; the same on every replay."""
+        aggregate.take_in(self)
+
 
 class Root(Aggregate):
     """An aggregate whose events never run backwards in time."""

@@ -16,10 +16,6 @@ from domain.commands import SetPrice, SetTaxRate
 class CatalogueEvent(Fact):
     """The root of the catalogue's facts."""
 
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the price or tax rate take the fact in."""
-        aggregate.take_in(self)
-
 
 class PriceEvent(CatalogueEvent):
     """The root of a price's facts."""

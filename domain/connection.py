@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -21,10 +21,6 @@ def secret_context(app_id: UUID, name: str) -> str:
 
 class ConnectionEvent(Fact):
     """The root of a connection's facts."""
-
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the connection take the fact in."""
-        aggregate.take_in(self)
 
 
 class ConnectionCreated(ConnectionEvent, Aggregate.Created):

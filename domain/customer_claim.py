@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -21,10 +21,6 @@ from domain.errors import CustomerTaken
 
 class CustomerClaimEvent(Fact):
     """The root of a claim's facts."""
-
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the claim take the fact in."""
-        aggregate.take_in(self)
 
 
 class CustomerClaimed(CustomerClaimEvent, Aggregate.Created):

@@ -8,7 +8,7 @@ than that.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -23,10 +23,6 @@ _LONGEST_CALL: Final = timedelta(minutes=2)
 
 class CustomerSlotEvent(Fact):
     """The root of a slot's facts."""
-
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the slot take the fact in."""
-        aggregate.take_in(self)
 
 
 class CustomerSlotMade(CustomerSlotEvent, Aggregate.Created):

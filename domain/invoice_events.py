@@ -17,10 +17,6 @@ from domain.base import Fact
 class InvoiceEvent(Fact):
     """The root of an invoice's facts."""
 
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the one fold take the fact in."""
-        aggregate.take_in(self)
-
 
 class InvoiceRequested(InvoiceEvent, Aggregate.Created):
     """A caller asked for an invoice; nothing has been sent to a provider.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -14,10 +14,6 @@ from domain.commands import ReceiveProviderEvent
 
 class ProviderEventFact(Fact):
     """The root of a provider event's facts."""
-
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the provider event take the fact in."""
-        aggregate.take_in(self)
 
 
 class ProviderEventReceived(ProviderEventFact, Aggregate.Created):

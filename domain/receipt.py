@@ -26,10 +26,6 @@ class WriteReceipt:
 class ReceiptEvent(Fact):
     """The root of a receipt's facts."""
 
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the receipt take the fact in."""
-        aggregate.take_in(self)
-
 
 class ReceiptWritten(ReceiptEvent, Aggregate.Created):
     """A request was done, in the same append; the store refuses to do it twice."""

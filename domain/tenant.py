@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -15,10 +15,6 @@ from domain.commands import SetTenant
 
 class TenantEvent(Fact):
     """The root of a tenant's facts."""
-
-    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the tenant take the fact in."""
-        aggregate.take_in(self)
 
 
 class TenantCreated(TenantEvent, Aggregate.Created):

@@ -11,7 +11,7 @@ import psycopg
 import uvloop
 
 from eventlog.heartbeat import beat
-from projections import logs
+from eventlog.log_setup import configure_logging
 from projections.errors import RebuildError
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
@@ -23,7 +23,7 @@ def main() -> int:
     """Read the settings and do what the arguments ask for."""
     arguments = _parser().parse_args()
     settings = Settings()
-    logs.configure(settings.log_format)
+    configure_logging(settings.log_format)
     run: Callable[[Settings, argparse.Namespace], int] = arguments.run
     try:
         return run(settings, arguments)

@@ -14,8 +14,8 @@ from typing import cast
 import uvicorn
 from starlette.applications import Starlette
 
+from eventlog.log_setup import configure_logging
 from service.http_protocol import BoundedHttp
-from service.log_setup import configure_logging
 from service.metrics_folder import metrics_folder
 from service.settings import Settings
 from service.waits import Waits

@@ -22,7 +22,8 @@ import redis
 from domain import events as _topics  # noqa: F401 - importing registers every topic
 from eventlog.heartbeat import beat
 from eventlog.log import Log
-from workers import demo, logs, relay, schedule
+from eventlog.log_setup import configure_logging
+from workers import demo, relay, schedule
 from workers.apply import apply_follower
 from workers.run import run_workers
 from workers.runtime import utc_now
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.role == "demo":
         settings = DemoSettings()
-        logs.configure(settings.log_format)
+        configure_logging(settings.log_format)
         demo.make_demo(settings, chosen.out)
         return 0
     if chosen.role == "check-redis":
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
 def serve(role: str) -> int:
     """Run a long-lived role."""
     settings = Settings()
-    logs.configure(settings.log_format)
+    configure_logging(settings.log_format)
     if role == "run":
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

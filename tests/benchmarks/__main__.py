@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Final
 
-from projections import logs
+from eventlog.log_setup import configure_logging
 from tests.benchmarks import acks, appends, lag, machine, rebuild
 from tests.benchmarks.effort import FULL, QUICK, Effort
 from tests.benchmarks.report import Report, say
@@ -30,7 +30,7 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
 def main() -> int:
     """Measure what is named, or everything."""
     arguments = _parser().parse_args()
-    logs.configure("console")
+    configure_logging("console")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped
     effort = replace(QUICK if arguments.quick else FULL, processes=arguments.processes)
     report, started_s = Report(), time.monotonic()

@@ -1,4 +1,4 @@
-"""Logging of this process: one line an event, to standard error, never a secret or a body."""
+"""Logging of all our processes: a line an event, to standard error, never a secret or a body."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO}
 
 
 def configure_logging(
-    log_format: Literal["json", "console"], *, level: Literal["debug", "info"]
+    log_format: Literal["json", "console"], *, level: Literal["debug", "info"] = "info"
 ) -> None:
     """Send our lines from `level` up, and the libraries' the same way; theirs from WARNING up."""
     shared: list[Processor] = [
