@@ -1,16 +1,19 @@
 """The document as a page to read: plain HTML that loads nothing."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 
 from service.openapi.declaring import Json
 
 _MOST_DEPTH: Final = 6
+_NAME: Final = re.compile("`([^`]+)`")
 _BOUNDS: Final = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
@@ -20,6 +23,13 @@ _BOUNDS: Final = {
     "maxItems": "at most {}",
     "maxProperties": "at most {}",
     "pattern": "as {}",
+}
+# What most of these patterns say, in words.
+_PLAIN: Final = {
+    ("minLength", 1): "not empty",
+    ("minItems", 1): "not empty",
+    ("pattern", r"^[^\u0000-\u001f\u007f-\u009f]*$"): "no control characters",
+    ("pattern", r"^[\x21-\x7e]+$"): "visible ASCII characters",
 }
 
 
@@ -35,12 +45,14 @@ class Row:
 
 @cache
 def _page() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("service.openapi", ""),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["prose"] = _prose
+    return made
 
 
 def render(document: Json) -> str:
@@ -59,6 +71,11 @@ def render(document: Json) -> str:
     )
 
 
+def _prose(text: str) -> Markup:
+    """Write `names` as what they are."""
+    return Markup(_NAME.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
+
+
 def _pretty(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
@@ -74,7 +91,13 @@ class _Reader:
         for path, methods in self._document["paths"].items():
             for method, operation in methods.items():
                 if tag in operation["tags"]:
-                    yield operation | {"path": path, "method": method.upper()}
+                    refused = {
+                        status: known["$ref"].rpartition("/")[2]
+                        for status, known in operation["responses"].items()
+                        if "$ref" in known
+                    }
+                    more = {"path": path, "method": method.upper(), "refused": refused}
+                    yield operation | more
 
     def resolved(self, known: Json) -> Json:
         """Follow a reference into the document."""
@@ -148,6 +171,6 @@ def _bounds(schema: Json) -> Iterator[str]:
     for choice in (schema, *schema.get("anyOf", ())):
         for word, text in _BOUNDS.items():
             if word in choice:
-                yield text.format(choice[word])
+                yield _PLAIN.get((word, choice[word])) or text.format(choice[word])
     if schema.get("default") not in (None, [], {}):
         yield f"default {schema['default']}"

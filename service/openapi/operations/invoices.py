@@ -49,7 +49,7 @@ _CREATE: Final = Operation(
     "202 after the wait. A line is a catalogue price, or an amount in minor units with its "
     "currency; `amountMinor` is the unit amount. Without a payment method anywhere the invoice "
     "is left open, and `nextAction.url` is where the customer pays.",
-    security=security.OF_TENANT,
+    security=security.OF_APP,
     headers=(IDEMPOTENCY_KEY, PREFER),
     body=json_body(
         InvoiceRequestBody,
