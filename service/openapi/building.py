@@ -34,7 +34,7 @@ def build(operations: Sequence[Operation], *, tags: Mapping[str, str], public_ur
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": public_url}],
+        "servers": [{"url": public_url.rstrip("/")}],
         "tags": [{"name": name, "description": text} for name, text in tags.items()],
         "paths": paths,
         "components": builder.components(),

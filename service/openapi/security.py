@@ -40,7 +40,8 @@ SCHEMES: Final[Json] = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "An access token: reaches one tenant of one app. Made by "
-        "`POST …/tenants/{tenantUuid}/access-tokens`, or signed by the app itself.",
+        "`POST …/tenants/{tenantUuid}/access-tokens`, or signed by the app itself. The header may "
+        "also be called Authentication.",
     },
 }
 

@@ -14,6 +14,7 @@ from service.openapi.shapes import (
     Provider,
     Shown,
     Status,
+    left_out,
 )
 
 
@@ -47,6 +48,31 @@ class Failure(Shown):
     code: str | None
     decline_code: str | None
     message: str | None
+
+
+class Payment(Shown):
+    """An attempt to pay."""
+
+    id: str | None
+    at: Moment
+    status: Status
+    amount_minor: Minor = left_out()
+    method: str | None = left_out()
+    failure: Failure = left_out()
+
+
+class Refund(Shown):
+    """Money that goes back."""
+
+    id: str | None
+    at: Moment
+    status: Literal["requested", "succeeded", "failed"]
+    amount_minor: Minor
+    reason: str | None = left_out()
+    provider_refund_id: str | None = left_out()
+    refunded_at: Moment = left_out()
+    code: str | None = left_out()
+    message: str | None = left_out()
 
 
 class Invoice(Shown):
@@ -102,8 +128,8 @@ class SingleInvoice(AskedInvoice):
     """An invoice with all that is known of it."""
 
     lines: list[Line]
-    payments: list[JsonObject]
-    refunds: list[JsonObject]
+    payments: list[Payment]
+    refunds: list[Refund]
 
 
 class AskedInvoices(Shown):

@@ -147,7 +147,10 @@ def test_the_page_loads_nothing_and_its_links_lead_somewhere() -> None:
     assert len(links.ids) == len(set(links.ids))
     assert not [name for name in links.ids if " " in name]
     for address in links.addresses:
-        assert address == "openapi.json" or address.removeprefix("#") in links.ids
+        assert (
+            address == "https://billing.example.com/openapi.json"
+            or address.removeprefix("#") in links.ids
+        )
 
 
 def test_the_page_shows_every_operation_field_and_scheme() -> None:
