@@ -29,16 +29,24 @@ from service.validation import (
 _RESERVED: Final = "billhook_"
 
 
-def _not_ours(key: str) -> str:
-    """Refuse keys that we set ourselves: a webhook's metadata leads back to our invoice."""
+_KEY: Final = Words({"pattern": "^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f]*$"})
+
+
+def _usable(key: str) -> str:
+    """Refuse keys that we set ourselves (a webhook's metadata leads back to our invoice).
+
+    And square brackets, of which Stripe's form encoding makes other parameters.
+    """
     if key.startswith(_RESERVED):
         raise fault(f"keys that begin with {_RESERVED} are reserved")
+    if "[" in key or "]" in key:
+        raise fault("keys must not contain square brackets")
     return key
 
 
 # Stripe docs, metadata: 50 keys, of which we use some; 40 and 500 characters.
 MetadataKey = Annotated[
-    Text, StringConstraints(min_length=1, max_length=40), AfterValidator(_not_ours)
+    Text, StringConstraints(min_length=1, max_length=40), AfterValidator(_usable), _KEY
 ]
 MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
 Metadata = Annotated[

@@ -66,6 +66,8 @@ def untouched(service: Service, shop: Shop) -> Iterator[Shop]:
         ({"metadata": {"a": "b\u0000"}}, "metadata.a"),
         ({"metadata": {"x" * 41: "b"}}, f"metadata.{'x' * 41}"),
         ({"metadata": {"billhook_invoice": str(uuid4())}}, "metadata.billhook_invoice"),
+        ({"metadata": {"a[b": "c"}}, "metadata.a[b"),
+        ({"metadata": {"a]": "c"}}, "metadata.a]"),
         ({"metadata": {str(i): "b" for i in range(41)}}, "metadata"),
     ],
 )
