@@ -43,7 +43,7 @@ bench: $(INSTALLED) ## Measure acknowledgements and rebuilds per second beside a
 
 contract: $(INSTALLED) ## Check every provider message against specifications: SPECS=<folder>
 	@test -n "$(SPECS)" || { echo "usage: make contract SPECS=<folder with the providers' specifications>"; exit 2; }
-	$(BIN)/python -m tests.contract.validate --specs $(SPECS)
+	$(BIN)/python -m tests.contract.validate --specs $(SPECS) tests -n 2 --dist loadfile -q
 
 constraints: ## Write constraints.txt anew, with the newest versions
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints

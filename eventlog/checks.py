@@ -3,26 +3,19 @@
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from contextlib import closing
 
 import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from eventlog.database import connect
+from eventlog.follower_table import FollowerState
+from eventlog.log import Log
 
 OLDEST_MAJOR_VERSION = 15  # UNIQUE NULLS NOT DISTINCT came with it
 _APPLICATION = "billhook doctor"
 _NOTIFY_TIMEOUT_S = 2.0
 _WITH_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
-
-
-@dataclass(frozen=True)
-class FollowerState:
-    """Where a follower stands: how far behind the log's end, and what stops it."""
-
-    name: str
-    behind: int
-    error: str | None
 
 
 def connection_problem(dsn: str) -> str | None:
@@ -80,16 +73,8 @@ def clock_skew_s(dsn: str) -> float:
 
 def follower_states(dsn: str) -> list[FollowerState]:
     """Give each follower's place; empty before the first has begun."""
-    with connect(dsn, application_name=_APPLICATION) as connection:
-        cursor = connection.cursor(row_factory=class_row(FollowerState))
-        cursor.execute(
-            "SELECT follower.name, log.head - follower.position AS behind, failure.error"
-            " FROM eventlog.followers AS follower"
-            " LEFT JOIN eventlog.follower_failures AS failure USING (name)"
-            " CROSS JOIN (SELECT coalesce(max(position), 0) AS head FROM eventlog.events) AS log"
-            " ORDER BY follower.name",
-        )
-        return cursor.fetchall()
+    with closing(Log.open(dsn, application_name=_APPLICATION)) as log:
+        return log.follower_states()
 
 
 def _one(connection: psycopg.Connection[TupleRow], query: str, *values: object) -> object:

@@ -144,9 +144,9 @@ def _migrations(url: str) -> Iterator[Finding]:
                 "its log has the traceback; it goes on by itself once the cause is gone",
             )
         else:
-            slow = state.behind > _LARGEST_LAG_EVENTS
+            slow = state.lag_events > _LARGEST_LAG_EVENTS
             yield Finding(
-                f"{state.name} is {state.behind} events behind",
+                f"{state.name} is {state.lag_events} events behind",
                 "is its process running?" if slow else None,
             )
 
