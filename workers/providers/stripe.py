@@ -6,17 +6,11 @@ it. Every POST carries our own key: the SDK would otherwise make up a random one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
-from typing import Any, Final, Never, Protocol
-
-import orjson
-import stripe
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from domain.gateway import (
-    GatewayMisconfigured,
     GatewayRejected,
-    GatewayUnavailable,
     InvoiceDraft,
     LineDraft,
     ProviderCustomer,
@@ -25,55 +19,37 @@ from domain.gateway import (
     ProviderPrice,
 )
 from workers.providers import stripe_objects as objects
+from workers.providers.stripe_calls import Answer, ask, asked_at, json_of, open_client
 
-API_VERSION: Final = "2026-10-28.endive"
-CONNECT_TIMEOUT_S: Final = 3.05
-READ_TIMEOUT_S: Final = 20.0
-NETWORK_RETRIES: Final = 1
 _PAGE: Final = 100
-_TOO_MANY: Final = 429
-_CONFLICT: Final = 409
-_SERVER_FAULT: Final = 500
 # Four levels are Stripe's limit, and this is four.
 _WITH_PAYMENT: Final = ["payments.data.payment.payment_intent"]
 _WITH_PRICES: Final = ["data.pricing.price_details.price"]
 _METHOD_ID_PREFIXES: Final = ("pm_", "card_", "src_", "ba_")
 
 
-class _Answer(Protocol):
-    @property
-    def last_response(self) -> Any: ...  # noqa: ANN401 - the SDK does not export its type
-
-
 class StripeGateway:
     """One Stripe account in one mode. `api_base` without a trailing slash."""
 
     def __init__(self, api_key: str, *, api_base: str) -> None:
-        stripe.enable_telemetry = False  # it writes an id below the home folder and sends it
-        self._client = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base},
-            stripe_version=API_VERSION,
-            max_network_retries=NETWORK_RETRIES,
-            http_client=stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)),
-        )
+        self._client = open_client(api_key, api_base=api_base)
 
     def find_customer(self, customer_id: str) -> ProviderCustomer:
         """Fetch a customer. Stripe docs: retrieve a customer."""
-        answer = _ask(lambda: self._client.v1.customers.retrieve(customer_id))
-        return objects.to_customer(_json(answer))
+        answer = ask(lambda: self._client.v1.customers.retrieve(customer_id))
+        return objects.to_customer(json_of(answer))
 
     def create_customer(
         self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
     ) -> str:
         """Make a customer. Stripe docs: create a customer."""
         params: Any = {"metadata": metadata, **contact}
-        answer = _ask(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
-        return str(_json(answer)["id"])
+        answer = ask(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
+        return str(json_of(answer)["id"])
 
     def find_price(self, price_id: str) -> ProviderPrice:
         """Fetch a price. Stripe docs: retrieve a price."""
-        return objects.to_price(_json(_ask(lambda: self._client.v1.prices.retrieve(price_id))))
+        return objects.to_price(json_of(ask(lambda: self._client.v1.prices.retrieve(price_id))))
 
     def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
         """Open a draft. Stripe docs: create an invoice."""
@@ -87,7 +63,7 @@ class StripeGateway:
     ) -> None:
         """Add all lines in one call. Stripe docs: bulk add invoice line items."""
         params: Any = {"lines": [_line_params(line, currency) for line in lines]}
-        _ask(
+        ask(
             lambda: self._client.v1.invoices.add_lines(invoice_id, params, {"idempotency_key": key})
         )
 
@@ -98,13 +74,13 @@ class StripeGateway:
             params: Any = {"limit": _PAGE}
             if found:
                 params["starting_after"] = found[-1].id
-            page = _json(self._list_page(invoice_id, params))
+            page = json_of(self._list_page(invoice_id, params))
             found += [objects.to_line(line) for line in page["data"]]
             if not page["has_more"]:
                 return found
 
-    def _list_page(self, invoice_id: str, params: Any) -> _Answer:  # noqa: ANN401 - a TypedDict of the SDK
-        return _ask(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
+    def _list_page(self, invoice_id: str, params: Any) -> Answer:  # noqa: ANN401 - a TypedDict of the SDK
+        return ask(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
 
     def finalize_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
         """Number the draft. Stripe docs: finalize an invoice."""
@@ -134,17 +110,17 @@ class StripeGateway:
 
     def find_document_url(self, invoice_id: str) -> str | None:
         """Fetch a fresh link to the PDF, else to the hosted page; Stripe's links expire."""
-        invoice = _json(_ask(lambda: self._client.v1.invoices.retrieve(invoice_id)))
+        invoice = json_of(ask(lambda: self._client.v1.invoices.retrieve(invoice_id)))
         return invoice.get("invoice_pdf") or invoice.get("hosted_invoice_url")
 
     def find_client_secret(self, payment_id: str) -> str | None:
         """Fetch a PaymentIntent's secret. Stripe docs: retrieve a PaymentIntent."""
-        intent = _json(_ask(lambda: self._client.v1.payment_intents.retrieve(payment_id)))
+        intent = json_of(ask(lambda: self._client.v1.payment_intents.retrieve(payment_id)))
         return intent.get("client_secret")
 
     def advance_draft(self, invoice_id: str, *, key: str) -> None:
         """Have Stripe finalise and charge it. Stripe docs: update an invoice."""
-        _ask(
+        ask(
             lambda: self._client.v1.invoices.update(
                 invoice_id, {"auto_advance": True}, {"idempotency_key": key}
             )
@@ -155,15 +131,15 @@ class StripeGateway:
 
         They lie too deep to be expanded in the invoice.
         """
-        answer = _ask(
+        answer = ask(
             lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": _WITH_PAYMENT})
         )
-        data = _json(answer)
+        data = json_of(answer)
         shown = len(data["lines"]["data"])
         if shown:
             params: Any = {"limit": shown, "expand": _WITH_PRICES}
-            data["lines"]["data"] = _json(self._list_page(invoice_id, params))["data"]
-        return objects.to_invoice(data, as_of=_asked_at(answer))
+            data["lines"]["data"] = json_of(self._list_page(invoice_id, params))["data"]
+        return objects.to_invoice(data, as_of=asked_at(answer))
 
     def find_invoices(
         self, *, customer: str, reference: str, created_after: int
@@ -172,10 +148,10 @@ class StripeGateway:
         params: Any = {"customer": customer, "created": {"gte": created_after}, "limit": _PAGE}
         found: list[ProviderInvoice] = []
         while True:
-            answer = _ask(lambda: self._client.v1.invoices.list(params))
-            page = _json(answer)
+            answer = ask(lambda: self._client.v1.invoices.list(params))
+            page = json_of(answer)
             found += [
-                objects.to_invoice(data, as_of=_asked_at(answer))
+                objects.to_invoice(data, as_of=asked_at(answer))
                 for data in page["data"]
                 if (data.get("metadata") or {}).get(objects.INVOICE) == reference
             ]
@@ -186,14 +162,14 @@ class StripeGateway:
     def delete_draft(self, invoice_id: str) -> None:
         """Delete a draft; one that is gone already is what we want."""
         try:
-            _ask(lambda: self._client.v1.invoices.delete(invoice_id))
+            ask(lambda: self._client.v1.invoices.delete(invoice_id))
         except GatewayRejected as error:
             if not error.missing:
                 raise
 
-    def _invoice(self, call: Callable[[], _Answer]) -> ProviderInvoice:
-        answer = _ask(call)
-        return objects.to_invoice(_json(answer), as_of=_asked_at(answer))
+    def _invoice(self, call: Callable[[], Answer]) -> ProviderInvoice:
+        answer = ask(call)
+        return objects.to_invoice(json_of(answer), as_of=asked_at(answer))
 
 
 def _create_params(draft: InvoiceDraft) -> dict[str, Any]:
@@ -238,63 +214,3 @@ def _line_params(line: LineDraft, currency: str) -> dict[str, Any]:
         "product_data": {"name": name},
     }
     return params
-
-
-def _json(answer: _Answer) -> dict[str, Any]:
-    parsed: dict[str, Any] = orjson.loads(answer.last_response.body)
-    return parsed
-
-
-def _asked_at(answer: _Answer) -> int:
-    """Tell when Stripe answered, by its own clock: Unix seconds."""
-    headers: Mapping[str, str] = answer.last_response.headers
-    return int(parsedate_to_datetime(headers["Date"]).timestamp())
-
-
-def _ask(call: Callable[[], _Answer]) -> _Answer:
-    """Call, and say in the port's three words what went wrong."""
-    try:
-        return call()
-    except stripe.StripeError as error:
-        _translate(error)
-
-
-def _translate(error: stripe.StripeError) -> Never:
-    """Sort Stripe's errors. Only what is surely final becomes a rejection."""
-    body = error.error
-    code = (None if body is None else body.code) or error.code or "unknown"
-    message = error.user_message or f"Stripe answered {error.http_status}."
-    match error:
-        case stripe.AuthenticationError() | stripe.PermissionError():
-            raise GatewayMisconfigured(f"Stripe refuses our credentials ({code})") from error
-        case stripe.CardError():
-            raise GatewayRejected(
-                message,
-                code=code,
-                decline_code=None if body is None else body.decline_code,
-                param=error.param,
-                declined=True,
-            ) from error
-        case stripe.InvalidRequestError() | stripe.IdempotencyError():
-            status = error.http_status
-            if status in (_CONFLICT, _TOO_MANY) or status is None or status >= _SERVER_FAULT:
-                raise _unavailable(error, code) from error
-            raise GatewayRejected(
-                message,
-                code=code,
-                param=getattr(error, "param", None),
-                missing=code == "resource_missing",
-            ) from error
-    raise _unavailable(error, code) from error
-
-
-def _unavailable(error: stripe.StripeError, code: str) -> GatewayUnavailable:
-    """Anything else has an unknown outcome: the same key is tried again."""
-    headers: Mapping[str, str] = error.headers or {}
-    wish = headers.get("Retry-After", "")
-    limited = isinstance(error, stripe.RateLimitError)
-    return GatewayUnavailable(
-        f"{type(error).__name__} ({error.http_status}, {code})",
-        retry_after_s=float(wish) if wish.replace(".", "", 1).isdigit() else None,
-        counted=not limited,
-    )

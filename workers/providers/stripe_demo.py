@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import stripe
 
-from workers.providers.stripe import API_VERSION, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from workers.providers.stripe_calls import API_VERSION, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 
 # Stripe docs: testing. These attach to a customer and then behave as their names say.
 _CARDS: Final = {
