@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import time
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from sandbox import faults
+from sandbox.clock import Clock, Strict
 from sandbox.store import Store
 from sandbox.stripe.errors import Unauthenticated
 from sandbox.stripe.ids import account_id
@@ -21,59 +22,10 @@ REVOKED_PREFIXES = ("sk_test_revoked", "sk_live_revoked", "rk_test_revoked", "rk
 KEY_PREFIXES = {"sk_test_": False, "sk_live_": True, "rk_test_": False, "rk_live_": True}
 
 
-class Strict(BaseModel):
-    """A model of the admin API: unknown fields are refused."""
+class Fault(faults.Fault):
+    """A fault of Stripe's API: of the error answers, those that say: try again."""
 
-    model_config = ConfigDict(extra="forbid")
-
-
-class Clock(Strict):
-    """An account's time: the machine's plus an offset, or standing still."""
-
-    offset_s: float = 0
-    frozen_at: float | None = None
-
-    def now(self) -> float:
-        """Returns the account's time."""
-        return time.time() + self.offset_s if self.frozen_at is None else self.frozen_at
-
-    def move(self, *, now: float | None, advance_s: float, frozen: bool | None) -> None:
-        """Sets the time, advances it, and stops it or lets it run; None leaves as it is."""
-        ran = self.frozen_at is None
-        target = (self.now() if now is None else now) + advance_s
-        if now is None and ran:
-            # Added to the offset itself, so that no time lost in between is lost for good.
-            self.offset_s += advance_s
-        else:
-            self.offset_s = target - time.time()
-        stands = not ran if frozen is None else frozen
-        self.frozen_at = target if stands else None
-
-
-class Match(Strict):
-    """Which requests a fault meets: a method (any if absent) and a path with wildcards."""
-
-    method: str | None = None
-    path: str = "/v1/*"
-
-
-class Fault(Strict):
-    """Something that goes wrong on command.
-
-    refuse_before: the connection closes before anything is done. lose_answer: everything is
-    done, then the connection closes. delay: ``ms`` before or after. status: an error answer
-    instead of the work; ``stored`` keeps it under the idempotency key like a real failure.
-    """
-
-    id: str = ""
-    match: Match = Match()
-    kind: Literal["refuse_before", "lose_answer", "delay", "status"]
-    ms: int = Field(default=0, ge=0)
-    when: Literal["before", "after"] = "before"
     status: Literal[429, 500, 409] = 500
-    stored: bool = False
-    times: int = Field(default=1, ge=1)
-    skip: int = Field(default=0, ge=0)
 
 
 class Webhooks(Strict):
@@ -84,7 +36,7 @@ class Webhooks(Strict):
     copies: int = Field(default=1, ge=1, le=100)
     order: Literal["asis", "reverse", "shuffle"] = "asis"
     seed: int = 0
-    drop_types: list[str] = []
+    drop_types: list[str] = Field(default_factory=list)
     corrupt_signature: bool = False
     timestamp_offset_s: int = 0
     retry_scale: float = Field(default=1.0, gt=0)
@@ -95,7 +47,7 @@ class State(Strict):
 
     clock: Clock = Clock()
     latency_ms: int = Field(default=0, ge=0)
-    faults: list[Fault] = []
+    faults: list[Fault] = Field(default_factory=list)
     webhooks: Webhooks = Webhooks()
 
 

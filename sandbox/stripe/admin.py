@@ -39,9 +39,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from sandbox import request_log
+from sandbox.clock import ClockChange, Strict
 from sandbox.store import Json
-from sandbox.stripe import deliveries, ids, ledger, paying, request_log
-from sandbox.stripe.accounts import Account, Fault, Strict, Webhooks
+from sandbox.stripe import deliveries, ids, ledger, paying
+from sandbox.stripe.accounts import Account, Fault, Webhooks
 from sandbox.stripe.errors import BadParameters, Declined, StripeError
 from sandbox.stripe.views import view
 from sandbox.stripe.world import World
@@ -49,14 +51,6 @@ from sandbox.stripe.world import World
 LOOPBACK = ("127.0.0.1", "::1")
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class ClockChange(Strict):
-    """How a clock is moved."""
-
-    advance_s: float | None = None
-    now: float | None = None
-    frozen: bool | None = None
 
 
 class Latency(Strict):

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from sandbox.request_log import Entry, write
 from sandbox.store import Json
 from sandbox.stripe import faults, forms, ids
 from sandbox.stripe.accounts import Account, Fault
@@ -23,7 +24,6 @@ from sandbox.stripe.expand import check, expand
 from sandbox.stripe.idempotency import Keys, fingerprint
 from sandbox.stripe.operations import Operation, match
 from sandbox.stripe.registry import OPERATIONS
-from sandbox.stripe.request_log import Entry, write
 from sandbox.stripe.world import World
 from sandbox.wire import hang_up
 

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
+from sandbox import faults
 from sandbox.stripe.accounts import Account, Accounts, Fault
 from sandbox.stripe.errors import StripeError
 
 
 def take(accounts: Accounts, account: Account, method: str, path: str) -> Fault | None:
     """Returns the first fault that matches and is ripe; counts it as used up by one."""
-    for fault in account.state.faults:
-        wanted = fault.match.method or method
-        if wanted.upper() != method or not fnmatchcase(path, fault.match.path):
-            continue
-        if fault.skip:
-            fault.skip -= 1
-            accounts.save(account)
-            continue
-        fault.times -= 1
-        if not fault.times:
-            account.state.faults.remove(fault)
+    fault, changed = faults.take(account.state.faults, method, path)
+    if changed:
         accounts.save(account)
-        return fault
-    return None
+    return fault
 
 
 def error_of(fault: Fault) -> StripeError:

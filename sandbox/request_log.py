@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 import orjson
 
 from sandbox.store import Json, Store, load
-from sandbox.stripe.forms import Form, Node
 
 SECRET = frozenset({"number", "cvc", "source"})
 
@@ -20,7 +19,7 @@ class Entry:
     method: str
     path: str
     idempotency_key: str | None
-    params: Form
+    params: Json
     status: int | None
     replayed: bool
     fault: str | None
@@ -35,7 +34,7 @@ def write(store: Store, account: str, entry: Entry) -> None:
     )
 
 
-def _without_secrets(node: Node) -> Node:
+def _without_secrets(node: object) -> object:
     if isinstance(node, dict):
         return {
             key: "…" if key in SECRET else _without_secrets(value) for key, value in node.items()
