@@ -12,11 +12,14 @@ from starlette.routing import Mount
 
 from sandbox.record import Recorder
 from sandbox.store import Store
-from sandbox.stripe.accounts import Accounts
+from sandbox.stripe.accounts import Account, Accounts
 from sandbox.stripe.admin import Admin
+from sandbox.stripe.agenda import Agenda, Timekeeper
 from sandbox.stripe.api import Api
+from sandbox.stripe.call import Call
 from sandbox.stripe.dispatcher import Dispatcher
 from sandbox.stripe.hosted import Hosted
+from sandbox.stripe.registry import ACTIONS
 from sandbox.stripe.world import World
 
 
@@ -38,15 +41,21 @@ def build(options: Options) -> Starlette:
     def public_url() -> str:
         return options.public_url
 
-    world = World(store, accounts, dispatcher, recorder, public_url)
+    def calling(account: Account, now: int) -> Call:
+        return Call(store, account, now, public_url())
+
+    agenda = Agenda(store, ACTIONS, calling)
+    timekeeper = Timekeeper(store, accounts, agenda, told=dispatcher.wake)
+    world = World(store, accounts, dispatcher, agenda, timekeeper, recorder, public_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        sending = asyncio.create_task(dispatcher.run())
+        tasks = [asyncio.create_task(task.run()) for task in (dispatcher, timekeeper)]
         yield
-        sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         store.close()
         recorder.close()
 

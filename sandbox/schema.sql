@@ -74,3 +74,15 @@ CREATE TABLE IF NOT EXISTS hosted_pages (
     account TEXT NOT NULL,
     invoice TEXT NOT NULL
 );
+
+CREATE TABLE IF NOT EXISTS agenda (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    object TEXT NOT NULL,
+    details TEXT NOT NULL,
+    UNIQUE (account, kind, object)
+);
+CREATE INDEX IF NOT EXISTS agenda_by_time ON agenda (account, at, place);
+CREATE INDEX IF NOT EXISTS agenda_by_object ON agenda (account, object);

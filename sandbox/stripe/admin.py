@@ -9,7 +9,10 @@ The account is the one of ``?key=sk_test_…`` or of the Authorization header.
     GET    /_admin/stripe/requests                  what was asked; DELETE forgets it
     GET    /_admin/stripe/clock                     {"now", "offset_s", "frozen"}
     POST   /_admin/stripe/clock                     {"advance_s": n} | {"now": unix}
-                                                    | {"frozen": bool}
+                                                    | {"frozen": bool}: what falls due on the
+                                                    way is done, each thing at its time
+    GET    /_admin/stripe/agenda                    what the account will do by itself, and when
+    POST   /_admin/stripe/agenda/run                {"object": id, "kind": …}: does it now
     POST   /_admin/stripe/latency                   {"ms": n} before every call
     GET    /_admin/stripe/faults                    those not used up; DELETE drops them
     POST   /_admin/stripe/faults                    {"match": {"method", "path"}, "kind", "ms",
@@ -32,6 +35,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -42,7 +46,7 @@ from starlette.routing import Route
 from sandbox import request_log
 from sandbox.clock import ClockChange, Strict
 from sandbox.store import Json
-from sandbox.stripe import deliveries, ids, ledger, paying
+from sandbox.stripe import agenda, deliveries, ids, ledger, paying
 from sandbox.stripe.accounts import Account, Fault, Webhooks
 from sandbox.stripe.errors import BadParameters, Declined, StripeError
 from sandbox.stripe.views import view
@@ -51,6 +55,13 @@ from sandbox.stripe.world import World
 LOOPBACK = ("127.0.0.1", "::1")
 
 M = TypeVar("M", bound=BaseModel)
+
+
+class RunNow(Strict):
+    """Whose entries of the agenda to run now, of one kind or all."""
+
+    object: str
+    kind: str | None = None
 
 
 class Latency(Strict):
@@ -88,6 +99,8 @@ class Admin:
             ("DELETE", f"{stripe}/requests", self._forget_requests),
             ("GET", f"{stripe}/clock", self._clock),
             ("POST", f"{stripe}/clock", self._set_clock),
+            ("GET", f"{stripe}/agenda", self._agenda),
+            ("POST", f"{stripe}/agenda/run", self._run_agenda),
             ("POST", f"{stripe}/latency", self._set_latency),
             ("GET", f"{stripe}/faults", self._faults),
             ("POST", f"{stripe}/faults", self._add_fault),
@@ -117,10 +130,12 @@ class Admin:
             try:
                 given = _object(body) | request.path_params
                 with self._world.store.transaction():
-                    answer = step(self._world.accounts.authenticate(header), given)
+                    account = self._world.accounts.authenticate(header)
+                    self._world.agenda.catch_up(account)
+                    answer = step(account, given)
             except StripeError as error:
                 return JSONResponse(error.body(request_id="", livemode=False), error.status)
-            self._world.dispatcher.wake()
+            self._world.wake()
             return JSONResponse(answer)
 
         return handle
@@ -148,7 +163,18 @@ class Admin:
         change, clock = _read(ClockChange, given), account.state.clock
         clock.move(now=change.now, advance_s=change.advance_s or 0, frozen=change.frozen)
         self._world.accounts.save(account)
+        self._world.agenda.catch_up(account)
         return self._clock(account, {})
+
+    def _agenda(self, account: Account, _: Json) -> Json:
+        entries = agenda.planned(self._world.call(account))
+        return {"entries": [asdict(entry) for entry in entries]}
+
+    def _run_agenda(self, account: Account, given: Json) -> Json:
+        wanted, call = _read(RunNow, given), self._world.call(account)
+        actions = self._world.agenda.actions
+        ran = agenda.run_now(call, actions, object_id=wanted.object, kind=wanted.kind)
+        return {"ran": [asdict(entry) for entry in ran]}
 
     def _set_latency(self, account: Account, given: Json) -> Json:
         account.state.latency_ms = _read(Latency, given).ms

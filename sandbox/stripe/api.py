@@ -66,6 +66,7 @@ class Api:
         try:
             with self._world.store.transaction():
                 account = self._world.accounts.authenticate(request.headers.get("authorization"))
+                self._world.agenda.catch_up(account)
                 fault = faults.take(self._world.accounts, account, request.method, request.url.path)
         except StripeError as error:
             await self._refuse(error)(scope, receive, send)
@@ -152,7 +153,7 @@ class Api:
                 )
             write(self._world.store, account.id, self._entry(exchange, exchange.status))
         self._record(exchange)
-        self._world.dispatcher.wake()
+        self._world.wake()
 
     def _run(self, exchange: Exchange, account: Account) -> Json:
         if exchange.fault and exchange.fault.kind == "status":

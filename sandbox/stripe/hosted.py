@@ -57,6 +57,8 @@ class Hosted:
         for row in self._world.store.rows("SELECT * FROM hosted_pages WHERE token=?", token):
             account = self._world.accounts.get(row["account"])
             if account is not None:
+                with self._world.store.transaction():
+                    self._world.agenda.catch_up(account)
                 call = self._world.call(account)
                 return call, call.load("invoice", row["invoice"])
         return None
@@ -104,7 +106,7 @@ class Hosted:
                         note = act(call, invoice, dict(form))
                 except StripeError as refusal:
                     note = refusal.message
-            self._world.dispatcher.wake()
+            self._world.wake()
             base = f"{self._world.public_url()}/stripe/i/{invoice['_token']}"
             return RedirectResponse(f"{base}?note={quote(note)}", 303)
 

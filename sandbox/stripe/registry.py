@@ -1,4 +1,4 @@
-"""All operations of this sandbox."""
+"""All operations of this sandbox, and all that it does by the clock."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sandbox.stripe import (
     tax_rates,
     webhook_endpoints,
 )
+from sandbox.stripe.agenda import Actions
 from sandbox.stripe.operations import Operation
 
 OPERATIONS: list[Operation] = [
@@ -40,3 +41,6 @@ OPERATIONS: list[Operation] = [
     *webhook_endpoints.OPERATIONS,
     *events.OPERATIONS,
 ]
+
+# What the agenda may run, by the kind of its entries.
+ACTIONS: Actions = {}
