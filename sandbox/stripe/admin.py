@@ -36,9 +36,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -46,15 +45,14 @@ from starlette.routing import Route
 from sandbox import request_log
 from sandbox.clock import ClockChange, Strict
 from sandbox.store import Json
-from sandbox.stripe import agenda, deliveries, ids, ledger, paying
+from sandbox.stripe import agenda, dashboard, deliveries, ids, ledger, paying
 from sandbox.stripe.accounts import Account, Fault, Webhooks
 from sandbox.stripe.errors import BadParameters, Declined, StripeError
+from sandbox.stripe.given import read as _read
 from sandbox.stripe.views import view
 from sandbox.stripe.world import World
 
 LOOPBACK = ("127.0.0.1", "::1")
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class RunNow(Strict):
@@ -118,6 +116,10 @@ class Admin:
             Route("/_admin", _help, methods=["GET"]),
             Route("/_admin/health", _health, methods=["GET"]),
             *(Route(path, self._endpoint(step), methods=[method]) for method, path, step in steps),
+            *(
+                Route(f"{stripe}{path}", self._endpoint(self._acting(step)), methods=["POST"])
+                for path, step in dashboard.STEPS
+            ),
         ]
 
     def _endpoint(self, step: Callable[[Account, Json], Json]) -> Callable[..., object]:
@@ -139,6 +141,9 @@ class Admin:
             return JSONResponse(answer)
 
         return handle
+
+    def _acting(self, step: dashboard.Step) -> Callable[[Account, Json], Json]:
+        return lambda account, given: step(self._world.call(account), given)
 
     def _reset(self, account: Account, _: Json) -> Json:
         self._world.accounts.reset(account)
@@ -250,15 +255,8 @@ def _object(body: bytes) -> Json:
     return given
 
 
-def _read(model: type[M], given: Json) -> M:
-    try:
-        return model.model_validate(given)
-    except ValidationError as fault:
-        raise BadParameters(str(fault)) from fault
-
-
 async def _help(_: Request) -> Response:
-    return PlainTextResponse(__doc__)
+    return PlainTextResponse(f"{__doc__}\n{dashboard.__doc__}")
 
 
 async def _health(_: Request) -> Response:

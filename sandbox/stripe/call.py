@@ -16,6 +16,10 @@ API_VERSION = "2026-10-28.endive"
 # By which of its fields an object is looked up most; lists by it use an index.
 OWNERS = {
     "charge": "payment_intent",
+    "credit_note": "invoice",
+    "credit_note_line_item": "_credit_note",
+    "customer_balance_transaction": "customer",
+    "dispute": "charge",
     "invoice": "customer",
     "invoice_payment": "invoice",
     "invoiceitem": "customer",
@@ -23,6 +27,7 @@ OWNERS = {
     "payment_intent": "customer",
     "payment_method": "customer",
     "price": "product",
+    "refund": "charge",
 }
 
 

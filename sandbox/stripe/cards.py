@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Authentication = Literal["never", "always", "unless_set_up", "on_session"]
+Refunds = Literal["at_once", "pending"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class TestCard:
 
     ``authentication``: when the bank wants to see its customer. ``unless_set_up``: until the
     customer has authenticated once; ``on_session``: set up already, so only when on session.
+    ``refund``: how a refund begins; how it goes on is said by the admin API.
     """
 
     number: str
@@ -54,6 +56,7 @@ class TestCard:
     country: str = "US"
     decline: Decline | None = None
     authentication: Authentication = "never"
+    refund: Refunds = "at_once"
 
 
 _DECLINED = TestCard("4000000000000002", decline=GENERIC)
@@ -83,6 +86,8 @@ WELL_KNOWN: dict[str, TestCard] = {
         "4000008260003178", authentication="always", decline=INSUFFICIENT
     ),
     "pm_card_threeDSecure2Required": TestCard("4000000000003220", authentication="always"),
+    "pm_card_pendingRefund": TestCard("4000000000007726", refund="pending"),
+    "pm_card_refundFail": TestCard("4000000000005126"),
     "pm_card_chargeDeclined": _DECLINED,
     "pm_card_visa_chargeDeclined": _DECLINED,
     "pm_card_chargeDeclinedInsufficientFunds": _INSUFFICIENT,

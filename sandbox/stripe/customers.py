@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from sandbox.store import Filter, Json, equal
-from sandbox.stripe import ids
+from sandbox.stripe import balance_book, ids
+from sandbox.stripe.accounts import DEFAULT_CURRENCY
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import BadParameters, no_such
 from sandbox.stripe.lists import page
@@ -127,7 +128,21 @@ def create(call: Call, params: CreateCustomer) -> Json:
     if params.payment_method:
         attach_to(call, params.payment_method, customer=customer["id"], param="payment_method")
     customer.update(_changes(call, customer, params))
+    _enter_balance(call, customer, before=0)
     return view(call, call.create(customer, "customer.created"))
+
+
+def _enter_balance(call: Call, customer: Json, *, before: int) -> None:
+    amount = customer["balance"] - before
+    if amount:
+        balance_book.record(
+            call,
+            customer,
+            amount,
+            cause="adjustment",
+            currency=customer["currency"] or DEFAULT_CURRENCY,
+            ending=customer["balance"],
+        )
 
 
 def _changes(call: Call, customer: Json, params: CustomerFields) -> Json:
@@ -174,8 +189,10 @@ def retrieve(call: Call, _: NoParams) -> Json:
 def update(call: Call, params: UpdateCustomer) -> Json:
     """Changes what is given."""
     customer = living(call, call.path["customer"])
-    changes = _changes(call, customer, params)
-    return view(call, call.change(customer, changes, "customer.updated"))
+    changes, before = _changes(call, customer, params), customer["balance"]
+    call.change(customer, changes, "customer.updated")
+    _enter_balance(call, customer, before=before)
+    return view(call, customer)
 
 
 def delete(call: Call, _: NoParams) -> Json:

@@ -90,7 +90,12 @@ class KeyConflict(StripeError):
 
 def no_such(kind: str, object_id: str, *, param: str | None = None) -> InvalidRequest:
     """Names an object that does not exist: 404 if the path names it, 400 if a parameter does."""
-    words = {"payment_method": "PaymentMethod", "webhook_endpoint": "webhook endpoint"}
+    words = {
+        "credit_note": "credit note",
+        "customer_balance_transaction": "customer balance transaction",
+        "payment_method": "PaymentMethod",
+        "webhook_endpoint": "webhook endpoint",
+    }
     noun = words.get(kind, kind)
     return InvalidRequest(
         f"No such {noun}: '{object_id}'",

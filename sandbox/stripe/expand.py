@@ -16,11 +16,16 @@ FIELDS: dict[str, dict[str, str]] = {
     "charge": {
         "customer": "customer",
         "payment_intent": "payment_intent",
+        "refunds": "list:refund",
     },
     "customer": {
         "invoice_settings.default_payment_method": "payment_method",
         "invoice_credit_balance": "",
         "tax": "",
+    },
+    "customer_balance_transaction": {
+        "customer": "customer",
+        "invoice": "invoice",
     },
     "invoice": {
         "confirmation_secret": "",
@@ -30,7 +35,11 @@ FIELDS: dict[str, dict[str, str]] = {
         "lines": "list:line_item",
         "payments": "list:invoice_payment",
     },
-    "invoice_payment": {"invoice": "invoice", "payment.payment_intent": "payment_intent"},
+    "invoice_payment": {
+        "invoice": "invoice",
+        "payment.payment_intent": "payment_intent",
+        "payment.payment_record": "payment_record",
+    },
     "invoiceitem": {
         "customer": "customer",
         "invoice": "invoice",
@@ -45,6 +54,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "payment_method": {"customer": "customer"},
     "price": {"product": "product"},
     "product": {"default_price": "price"},
+    "refund": {"charge": "charge", "payment_intent": "payment_intent"},
 }
 
 
@@ -124,6 +134,11 @@ def _payments(call: Call, invoice: Json) -> Json:
     return _list(call, payments, f"/v1/invoice_payments?invoice={invoice['id']}")
 
 
+def _refunds(call: Call, charge: Json) -> Json:
+    refunds = call.all("refund", owner=charge["id"])[::-1]
+    return _list(call, refunds, f"/v1/charges/{charge['id']}/refunds")
+
+
 def _confirmation_secret(call: Call, invoice: Json) -> Json | None:
     intent = call.find("payment_intent", invoice["_payment_intent"])
     if intent is None:
@@ -141,6 +156,7 @@ def _tax(_: Call, __: Json) -> Json:
 
 
 COMPUTED: dict[str, Callable[[Call, Json], object]] = {
+    "charge.refunds": _refunds,
     "customer.invoice_credit_balance": lambda _, __: {},
     "customer.tax": _tax,
     "invoice.amount_paid_off_stripe": lambda _, invoice: invoice["_amount_paid_off_stripe"],

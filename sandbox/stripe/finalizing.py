@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.store import Json
-from sandbox.stripe import ids
+from sandbox.stripe import balance_book, ids
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import InvalidRequest
 from sandbox.stripe.invoice_amounts import recompute, settle
@@ -86,6 +86,7 @@ def _settle_customer(call: Call, invoice: Json, customer: Json) -> None:
     changes: Json = {"next_invoice_sequence": customer["next_invoice_sequence"] + 1}
     if customer["currency"] in (None, invoice["currency"]):
         changes |= {"balance": invoice["ending_balance"], "currency": invoice["currency"]}
+        balance_book.settled(call, invoice, customer)
     call.change(customer, changes, "customer.updated")
 
 
@@ -98,6 +99,7 @@ def mark_paid(call: Call, invoice: Json, *, out_of_band: bool = False) -> None:
         "auto_advance": False,
         "next_payment_attempt": None,
         "status": "paid",
+        "status_details": None,
         "status_transitions": invoice["status_transitions"] | {"paid_at": call.now},
     }
     call.change(invoice, changes, "invoice.updated")
@@ -108,18 +110,35 @@ def mark_paid(call: Call, invoice: Json, *, out_of_band: bool = False) -> None:
 
 def void(call: Call, _: NoParams) -> Json:
     """Voids an open or uncollectible invoice; it can never be paid again."""
-    invoice = call.load("invoice", call.path["invoice"])
+    return view(call, voided(call, call.load("invoice", call.path["invoice"])))
+
+
+def voided(call: Call, invoice: Json) -> Json:
+    """Voids an invoice and gives the customer back what finalising took from the balance."""
     if invoice["status"] not in {"open", "uncollectible"}:
         raise InvalidRequest(
             "You can only pass in open invoices. This invoice isn't open:"
             f" its status is {invoice['status']}."
         )
+    refuse_while_processing(call, invoice)
     cancel_intent(call, invoice, reason="void_invoice")
     transitions = invoice["status_transitions"] | {"voided_at": call.now}
     changes: Json = {"status": "void", "status_transitions": transitions, "auto_advance": False}
-    call.change(invoice, changes | {"next_payment_attempt": None}, "invoice.updated")
+    changes |= {"next_payment_attempt": None, "status_details": None}
+    balance_book.give_back(call, invoice)
+    call.change(invoice, changes, "invoice.updated")
     call.emit("invoice.voided", invoice)
-    return view(call, invoice)
+    return invoice
+
+
+def refuse_while_processing(call: Call, invoice: Json) -> None:
+    """Refuses what must wait until the bank has answered."""
+    intent = call.find("payment_intent", invoice["_payment_intent"])
+    if intent is not None and intent["status"] == "processing":
+        raise InvalidRequest(
+            f"This invoice has a payment in progress ({intent['id']}). Wait until it has succeeded"
+            " or failed."
+        )
 
 
 def cancel_intent(call: Call, invoice: Json, *, reason: str | None) -> None:
@@ -138,7 +157,11 @@ def cancel_intent(call: Call, invoice: Json, *, reason: str | None) -> None:
 
 def mark_uncollectible(call: Call, _: NoParams) -> Json:
     """Gives up on an open invoice; it can still be paid or voided."""
-    invoice = call.load("invoice", call.path["invoice"])
+    return view(call, given_up(call, call.load("invoice", call.path["invoice"])))
+
+
+def given_up(call: Call, invoice: Json) -> Json:
+    """Marks an open invoice as uncollectible; it can still be paid or voided."""
     if invoice["status"] != "open":
         raise InvalidRequest(
             f"You can only mark open invoices as uncollectible, not {invoice['status']} ones."
@@ -146,13 +169,14 @@ def mark_uncollectible(call: Call, _: NoParams) -> Json:
     transitions = invoice["status_transitions"] | {"marked_uncollectible_at": call.now}
     changes: Json = {
         "auto_advance": False,
+        "next_payment_attempt": None,
         "status": "uncollectible",
         "status_details": {"uncollectible": {"reason": "user_forgiven"}},
         "status_transitions": transitions,
     }
     call.change(invoice, changes, "invoice.updated")
     call.emit("invoice.marked_uncollectible", invoice)
-    return view(call, invoice)
+    return invoice
 
 
 def send(call: Call, _: NoParams) -> Json:

@@ -8,13 +8,16 @@ from typing import Literal
 from sandbox.store import Json, Store
 from sandbox.stripe.call import Call
 
-Movement = Literal["charge", "refund", "dispute"]
+Movement = Literal["charge", "refund", "refund_reversal", "dispute", "dispute_reversal"]
+
+# Which movements bring money in; the others take it out.
+INCOMING = frozenset({"charge", "refund_reversal", "dispute_reversal"})
 
 
 def write(
     call: Call, movement: Movement, charge: Json, *, amount: int, invoice: str | None
 ) -> None:
-    """Enters one movement. ``amount`` is positive: charges come in, the others go out."""
+    """Enters one movement. ``amount`` is positive whichever way the money goes."""
     card = charge["payment_method_details"]["card"]
     call.store.execute(
         "INSERT INTO ledger (account, kind, at, customer, invoice, payment_intent, charge, amount,"
@@ -42,7 +45,7 @@ def read(store: Store, account: str) -> Json:
     by_customer: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     by_invoice: dict[str, int] = defaultdict(int)
     for entry in entries:
-        signed = entry["amount"] if entry["kind"] == "charge" else -entry["amount"]
+        signed = entry["amount"] if entry["kind"] in INCOMING else -entry["amount"]
         totals[entry["currency"]] += signed
         if entry["customer"]:
             by_customer[entry["customer"]][entry["currency"]] += signed

@@ -22,14 +22,16 @@ from __future__ import annotations
 from sandbox.store import Json
 from sandbox.stripe import ledger
 from sandbox.stripe.call import Call
+from sandbox.stripe.canceling import payable_intent
 from sandbox.stripe.cards import AUTHENTICATION, BY_NUMBER, Decline, needs_authentication
 from sandbox.stripe.charges import new_charge
 from sandbox.stripe.errors import Declined, InvalidRequest, StripeError
-from sandbox.stripe.finalizing import cancel_intent, finalized, mark_paid
+from sandbox.stripe.finalizing import finalized, mark_paid
 from sandbox.stripe.invoice_payments import of_invoice
 from sandbox.stripe.invoices import DAY_S, owned_method
 from sandbox.stripe.operations import Operation, operation
 from sandbox.stripe.params import Bool, Params, Text
+from sandbox.stripe.paying_elsewhere import pay_out_of_band
 from sandbox.stripe.views import view
 
 RETRY_AFTER_DAYS = 3
@@ -53,7 +55,7 @@ def pay(call: Call, params: Pay) -> Json:
     if invoice["status"] == "void":
         raise InvalidRequest("Invoice is voided and can't be paid")
     if params.paid_out_of_band:
-        return view(call, _paid_elsewhere(call, invoice))
+        return view(call, pay_out_of_band(call, invoice))
     method = chosen_method(call, invoice, params.payment_method)
     if invoice["status"] == "draft":
         finalized(call, invoice)
@@ -89,21 +91,11 @@ def _required(method: Json | None) -> Json:
     return method
 
 
-def _paid_elsewhere(call: Call, invoice: Json) -> Json:
-    if invoice["status"] == "draft":
-        finalized(call, invoice)
-    if invoice["status"] != "paid":
-        cancel_intent(call, invoice, reason="automatic")
-        invoice["_amount_paid_off_stripe"] = invoice["amount_due"]
-        mark_paid(call, invoice, out_of_band=True)
-    return invoice
-
-
 def attempt(
     call: Call, invoice: Json, method: Json, *, off_session: bool, authenticated: bool = False
 ) -> None:
     """Asks the bank once. Raises Declined if it refuses or wants the customer."""
-    intent = call.load("payment_intent", invoice["_payment_intent"])
+    intent = payable_intent(call, invoice)
     intent["_method"] = method["id"]
     card = BY_NUMBER[method["_number"]]
     challenge = not authenticated and needs_authentication(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sandbox.stripe import (
+    balance_transactions,
+    canceling,
     charges,
     confirming,
     customers,
@@ -15,8 +17,11 @@ from sandbox.stripe import (
     paying,
     payment_intents,
     payment_methods,
+    payment_records,
     prices,
     products,
+    refund_outcomes,
+    refunds,
     tax_rates,
     webhook_endpoints,
 )
@@ -36,8 +41,13 @@ OPERATIONS: list[Operation] = [
     *paying.OPERATIONS,
     *invoice_payments.OPERATIONS,
     *payment_intents.OPERATIONS,
+    *canceling.OPERATIONS,
     *confirming.OPERATIONS,
     *charges.OPERATIONS,
+    *refunds.OPERATIONS,
+    *refund_outcomes.OPERATIONS,
+    *payment_records.OPERATIONS,
+    *balance_transactions.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
     *events.OPERATIONS,
 ]
