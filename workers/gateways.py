@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from domain import ids
 from domain.billing import Billing
+from domain.commands import Mode
 from domain.connection import Connection, secret_context
 from domain.gateway import GatewayMisconfigured, PaymentGateway
 from eventlog.errors import VaultError
 from eventlog.vault import Vault
 from workers.providers.stripe import StripeGateway
+from workers.rates import Rates
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripeRates:
+    """Calls per second, by mode and for each endpoint; 0 is no limit."""
+
+    live: int
+    test: int
+    endpoint: int
 
 
 class Gateways:
     """Makes one gateway per credentials and keeps it, so that its sessions are reused."""
 
-    def __init__(self, billing: Billing, vault: Vault, *, stripe_api_base: str) -> None:
+    def __init__(
+        self,
+        billing: Billing,
+        vault: Vault,
+        *,
+        stripe_api_base: str,
+        rates: Rates | None = None,
+        stripe_rates: StripeRates | None = None,
+    ) -> None:
         self._billing = billing
         self._vault = vault
         self._stripe_api_base = stripe_api_base.rstrip("/")
+        self._rates = rates
+        self._stripe_rates = stripe_rates
         self._made: dict[str, PaymentGateway] = {}
         self._lock = threading.Lock()
 
@@ -35,13 +59,35 @@ class Gateways:
             return known
 
     def _make(self, connection: Connection) -> PaymentGateway:
-        context = secret_context(connection.app_id, connection.name)
-        try:
-            api_key = self._vault.open(connection.sealed_key, context=context)
-        except VaultError as error:
-            raise GatewayMisconfigured(
-                f"the key of connection {connection.name!r} was sealed under other master keys"
-            ) from error
+        api_key = open_key(connection, self._vault)
         if connection.provider == "stripe":
-            return StripeGateway(api_key, api_base=self._stripe_api_base)
+            return StripeGateway(
+                api_key,
+                api_base=self._stripe_api_base,
+                mode=cast("Mode", connection.mode),
+                turn=self._stripe_turn(connection),
+            )
         raise GatewayMisconfigured(f"no gateway speaks with {connection.provider!r}")
+
+    def _stripe_turn(self, connection: Connection) -> Callable[[str], None] | None:
+        rates, per_second = self._rates, self._stripe_rates
+        if rates is None or per_second is None:
+            return None
+        account = str(connection.connection_id)
+        all_calls = per_second.live if connection.mode == "live" else per_second.test
+
+        def turn(endpoint: str) -> None:
+            rates.await_turn({f"{account}:{endpoint}": per_second.endpoint, account: all_calls})
+
+        return turn
+
+
+def open_key(connection: Connection, vault: Vault) -> str:
+    """Unseal a connection's key; raises GatewayMisconfigured where it can't be read."""
+    context = secret_context(connection.app_id, connection.name)
+    try:
+        return vault.open(connection.sealed_key, context=context)
+    except VaultError as error:
+        raise GatewayMisconfigured(
+            f"the key of connection {connection.name!r} was sealed under other master keys"
+        ) from error

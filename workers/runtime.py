@@ -13,7 +13,8 @@ from eventlog.log import Log
 from eventlog.vault import Vault
 from projections.asks import AskDesk
 from projections.work import WorkTable
-from workers.gateways import Gateways
+from workers.gateways import Gateways, StripeRates
+from workers.rates import Rates
 from workers.settings import Settings
 
 _LOG_NAME = "workers"
@@ -48,6 +49,21 @@ def open_vault(settings: Settings) -> Vault:
     return Vault(settings.master_keys.get_secret_value().replace(" ", "").split(","))
 
 
+def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateways:
+    """Make the way to the providers, at the pace that all processes keep together."""
+    return Gateways(
+        billing,
+        vault,
+        stripe_api_base=settings.stripe_api_base,
+        rates=Rates(settings.redis_url, patience_s=settings.provider_patience_s),
+        stripe_rates=StripeRates(
+            live=settings.stripe_live_calls_per_s,
+            test=settings.stripe_test_calls_per_s,
+            endpoint=settings.stripe_endpoint_calls_per_s,
+        ),
+    )
+
+
 @contextmanager
 def open_runtime(settings: Settings) -> Iterator[Runtime]:
     """Open log and work table, and close them in the end."""
@@ -64,7 +80,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             work=work,
             asks=asks,
             vault=vault,
-            gateways=Gateways(billing, vault, stripe_api_base=settings.stripe_api_base),
+            gateways=open_gateways(settings, billing, vault),
             max_tries=settings.max_tries,
         )
     finally:

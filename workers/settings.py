@@ -18,6 +18,11 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     master_keys: SecretStr
     stripe_api_base: str = "https://api.stripe.com"
+    # Stripe's own limits; 0 is none.
+    stripe_live_calls_per_s: int = Field(default=100, ge=0)
+    stripe_test_calls_per_s: int = Field(default=25, ge=0)
+    stripe_endpoint_calls_per_s: int = Field(default=25, ge=0)
+    provider_patience_s: float = Field(default=2.0, ge=0, le=10)
     log_format: Literal["json", "console"] = "json"
     threads: int = Field(default=16, ge=1, le=256)
     in_flight_per_app: int = Field(default=64, ge=1)

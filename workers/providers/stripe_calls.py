@@ -1,26 +1,33 @@
-"""How we call Stripe: the SDK's client with our own settings, and its answers and errors in ours.
+"""How we call Stripe: the SDK's client with our own settings, and its answers in our hands.
 
 The version of Stripe's API is pinned here and nowhere else.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Never, Protocol
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import orjson
+import requests
 import stripe
 
-from domain.gateway import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from domain.commands import Mode
+from domain.gateway import GatewayMisconfigured, GatewayUnavailable
+from workers.providers.stripe_errors import translate
 
 API_VERSION: Final = "2026-10-28.endive"
 CONNECT_TIMEOUT_S: Final = 3.05
 READ_TIMEOUT_S: Final = 20.0
 NETWORK_RETRIES: Final = 1
-_TOO_MANY: Final = 429
-_CONFLICT: Final = 409
-_SERVER_FAULT: Final = 500
+_AN_ID: Final = re.compile(r"[A-Z0-9]")
+
+# Called with the endpoint before each call; may wait, or raise GatewayUnavailable.
+Turn = Callable[[str], None]
 
 
 class Answer(Protocol):
@@ -31,16 +38,89 @@ class Answer(Protocol):
         """The answer's body, headers and status."""
 
 
-def open_client(api_key: str, *, api_base: str) -> stripe.StripeClient:
-    """Make a client whose version, time-outs and retries are ours."""
+def open_client(
+    api_key: str, *, api_base: str, mode: Mode | None = None, turn: Turn | None = None
+) -> stripe.StripeClient:
+    """Make a client whose version, time-outs, retries and pace are ours.
+
+    `mode`: answers that speak of objects of the other mode are refused.
+    """
     stripe.enable_telemetry = False  # it writes an id below the home folder and sends it
     return stripe.StripeClient(
         api_key,
         base_addresses={"api": api_base.rstrip("/")},
         stripe_version=API_VERSION,
         max_network_retries=NETWORK_RETRIES,
-        http_client=stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)),
+        http_client=_Line(mode=mode, turn=turn),
     )
+
+
+def endpoint_of(method: str, url: str) -> str:
+    """Name the endpoint that a rate is kept for: `post /v1/invoices/*/pay`."""
+    segments = urlsplit(url).path.strip("/").split("/")
+    named = ["*" if _AN_ID.search(segment) else segment for segment in segments[1:]]
+    return f"{method.lower()} /{'/'.join([*segments[:1], *named])}"
+
+
+class _Line(stripe.RequestsClient):
+    """The SDK's HTTP client; each try waits for its turn, each answer is looked at first."""
+
+    def __init__(self, *, mode: Mode | None, turn: Turn | None) -> None:
+        super().__init__(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+        self._mode = mode
+        self._turn = turn
+
+    def request(  # type: ignore[override]  # as the SDK's own does
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,  # noqa: ANN401 - as the SDK has it
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send one request; raises what the SDK's own does, and errors of the port."""
+        if self._turn is not None:
+            self._turn(endpoint_of(method, url))
+        try:
+            content, status, answered = super().request(method, url, headers, post_data)
+        except stripe.APIConnectionError as error:
+            # A second full wait in the thread would outlast the work table's patience.
+            if isinstance(error.__cause__, requests.ReadTimeout):
+                error.should_retry = False
+            raise
+        self._look_at(content, status)
+        return content, status, answered
+
+    def _look_at(self, content: bytes, status: int) -> None:
+        """Refuse what is not Stripe's JSON, or is of the other mode."""
+        try:
+            parsed = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise _unreadable(status) from error
+        if not isinstance(parsed, dict):
+            raise _unreadable(status)
+        if status >= HTTPStatus.BAD_REQUEST:
+            if not isinstance(parsed.get("error"), dict):
+                raise _unreadable(status)
+            return
+        listed = parsed.get("data") if parsed.get("object") == "list" else None
+        for item in [parsed, *(listed or ())]:
+            if self._mode and item.get("livemode") not in (None, self._mode == "live"):
+                raise GatewayMisconfigured(
+                    f"Stripe answers with objects that are not of {self._mode} mode: "
+                    "the key belongs to the other mode"
+                )
+
+
+def _unreadable(status: int) -> GatewayUnavailable:
+    return GatewayUnavailable(f"unreadable answer ({status})")
+
+
+def ask(call: Callable[[], Answer]) -> Answer:
+    """Call, and say in the port's three words what went wrong."""
+    try:
+        return call()
+    except stripe.StripeError as error:
+        translate(error)
 
 
 def json_of(answer: Answer) -> dict[str, Any]:
@@ -52,53 +132,7 @@ def json_of(answer: Answer) -> dict[str, Any]:
 def asked_at(answer: Answer) -> int:
     """Tell when Stripe answered, by its own clock: Unix seconds."""
     headers: Mapping[str, str] = answer.last_response.headers
-    return int(parsedate_to_datetime(headers["Date"]).timestamp())
-
-
-def ask(call: Callable[[], Answer]) -> Answer:
-    """Call, and say in the port's three words what went wrong."""
     try:
-        return call()
-    except stripe.StripeError as error:
-        _translate(error)
-
-
-def _translate(error: stripe.StripeError) -> Never:
-    """Sort Stripe's errors. Only what is surely final becomes a rejection."""
-    body = error.error
-    code = (None if body is None else body.code) or error.code or "unknown"
-    message = error.user_message or f"Stripe answered {error.http_status}."
-    match error:
-        case stripe.AuthenticationError() | stripe.PermissionError():
-            raise GatewayMisconfigured(f"Stripe refuses our credentials ({code})") from error
-        case stripe.CardError():
-            raise GatewayRejected(
-                message,
-                code=code,
-                decline_code=None if body is None else body.decline_code,
-                param=error.param,
-                declined=True,
-            ) from error
-        case stripe.InvalidRequestError() | stripe.IdempotencyError():
-            status = error.http_status
-            if status in (_CONFLICT, _TOO_MANY) or status is None or status >= _SERVER_FAULT:
-                raise _unavailable(error, code) from error
-            raise GatewayRejected(
-                message,
-                code=code,
-                param=getattr(error, "param", None),
-                missing=code == "resource_missing",
-            ) from error
-    raise _unavailable(error, code) from error
-
-
-def _unavailable(error: stripe.StripeError, code: str) -> GatewayUnavailable:
-    """Anything else has an unknown outcome: the same key is tried again."""
-    headers: Mapping[str, str] = error.headers or {}
-    wish = headers.get("Retry-After", "")
-    limited = isinstance(error, stripe.RateLimitError)
-    return GatewayUnavailable(
-        f"{type(error).__name__} ({error.http_status}, {code})",
-        retry_after_s=float(wish) if wish.replace(".", "", 1).isdigit() else None,
-        counted=not limited,
-    )
+        return int(parsedate_to_datetime(headers["Date"]).timestamp())
+    except (KeyError, ValueError) as error:
+        raise GatewayUnavailable("an answer without its time") from error
