@@ -39,7 +39,12 @@ class Answer(Protocol):
 
 
 def open_client(
-    api_key: str, *, api_base: str, mode: Mode | None = None, turn: Turn | None = None
+    api_key: str,
+    *,
+    api_base: str,
+    mode: Mode | None = None,
+    turn: Turn | None = None,
+    read_timeout_s: float = READ_TIMEOUT_S,
 ) -> stripe.StripeClient:
     """Make a client whose version, time-outs, retries and pace are ours.
 
@@ -51,7 +56,7 @@ def open_client(
         base_addresses={"api": api_base.rstrip("/")},
         stripe_version=API_VERSION,
         max_network_retries=NETWORK_RETRIES,
-        http_client=_Line(mode=mode, turn=turn),
+        http_client=_Line(mode=mode, turn=turn, read_timeout_s=read_timeout_s),
     )
 
 
@@ -65,8 +70,8 @@ def endpoint_of(method: str, url: str) -> str:
 class _Line(stripe.RequestsClient):
     """The SDK's HTTP client; each try waits for its turn, each answer is looked at first."""
 
-    def __init__(self, *, mode: Mode | None, turn: Turn | None) -> None:
-        super().__init__(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+    def __init__(self, *, mode: Mode | None, turn: Turn | None, read_timeout_s: float) -> None:
+        super().__init__(timeout=(CONNECT_TIMEOUT_S, read_timeout_s))
         self._mode = mode
         self._turn = turn
 

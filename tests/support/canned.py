@@ -1,0 +1,72 @@
+"""A server that answers what it is told to, for answers that no honest stand-in gives."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Canned:
+    """Answers each request the same; remembers the headers of all."""
+
+    url: str = ""
+    status: int = 200
+    body: bytes = b"{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    dated: bool = True
+    seen: list[dict[str, str]] = field(default_factory=list)
+
+    def answer(
+        self,
+        status: int,
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        dated: bool = True,
+    ) -> None:
+        """Set what is answered from now on, and forget what was asked."""
+        self.status, self.body, self.headers = status, body, headers or {}
+        self.dated = dated
+        self.seen.clear()
+
+
+@contextmanager
+def serve_canned() -> Iterator[Canned]:
+    """Serve on a free port until the block ends."""
+    canned = Canned()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            canned.seen.append({name.lower(): value for name, value in self.headers.items()})
+            self.send_response_only(canned.status)
+            if canned.dated:
+                self.send_header("Date", self.date_time_string())
+            for name, value in canned.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(canned.body)))
+            self.end_headers()
+            self.wfile.write(canned.body)
+
+        do_GET = do_POST  # noqa: N815 - the base class looks for this name
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    canned.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield canned
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
