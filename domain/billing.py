@@ -19,9 +19,10 @@ from domain.customer_claim import CustomerClaim, claims_for
 from domain.customer_slot import CustomerSlot
 from domain.errors import NotFound, StaleWrite
 from domain.gateway import ProviderInvoice
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
 from domain.receipt import Receipt, WriteReceipt
 from domain.tenant import Tenant
+from domain.word import Effect
 
 AnyRoot = TypeVar("AnyRoot", bound=Root)
 Bodies = Sequence[Any]
@@ -192,6 +193,21 @@ class Billing(Application[UUID]):
 
         self.change(Invoice, invoice_id, decide, bodies=bodies)
         return effect
+
+    def ask_of_invoice(
+        self,
+        command: commands.InvoiceCommand,
+        *,
+        at: datetime,
+        receipt: WriteReceipt | None = None,
+    ) -> Invoice:
+        """Ask something of an invoice that exists. Raises NotPossible."""
+        return self.change(
+            Invoice,
+            command.invoice_id,
+            lambda known: known.ask(command, at=at),
+            beside=lambda: _receipts(receipt, at=at),
+        )
 
     def take_customer_slot(self, invoice: Invoice, customer: str, *, at: datetime) -> bool:
         """Let an invoice be the only one that gathers a customer's items; False: another is."""

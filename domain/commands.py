@@ -50,6 +50,50 @@ class RequestInvoice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InvoiceCommand:
+    """What commands about an existing invoice share; `request_id` names the asking itself."""
+
+    invoice_id: UUID
+    request_id: UUID
+    request_hash: str | None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestRetry(InvoiceCommand):
+    """Ask for another attempt to charge; without a method, with what is charged by default."""
+
+    payment_method: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestVoid(InvoiceCommand):
+    """Ask to take an invoice back; a draft is deleted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestFinalize(InvoiceCommand):
+    """Ask to number a draft."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestUncollectible(InvoiceCommand):
+    """Ask to write an invoice off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestRefund(InvoiceCommand):
+    """Ask for money back; `request_id` is the refund's id.
+
+    `amount_minor` None: all that is left. `reason`: duplicate, fraudulent, requested_by_customer.
+    """
+
+    amount_minor: int | None = None
+    reason: str | None = None
+    credit_note: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class CreateApp:
     """Make an app, the system whose tenants are billed."""
 

@@ -5,7 +5,8 @@ DomainError
 ├── InvalidAmount
 ├── NotFound
 ├── Contradiction
-│   └── CustomerTaken
+│   ├── CustomerTaken
+│   └── NotPossible
 └── StaleWrite
 """
 
@@ -38,6 +39,14 @@ class Contradiction(DomainError):
 
 class CustomerTaken(Contradiction):
     """`customer_id` of `connection` is another tenant already."""
+
+
+class NotPossible(Contradiction):
+    """`action` can't be asked of an invoice for `reason`; `path` names the field, if one is."""
+
+    def __init__(self, *, action: str, reason: str, path: str | None = None) -> None:
+        super().__init__(action=action, reason=reason, path=path)
+        self.action, self.reason, self.path = action, reason, path
 
 
 class StaleWrite(DomainError):

@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol
 
 PaymentState = Literal["requires_action", "processing", "succeeded", "failed", "canceled", "open"]
 InvoiceState = Literal["draft", "open", "paid", "void", "uncollectible", "deleted"]
+RefundState = Literal["pending", "succeeded", "failed"]
+DisputeState = Literal["open", "won", "lost"]
 
 
 class GatewayError(Exception):
@@ -102,12 +104,16 @@ class ProviderLine:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderPayment:
-    """Where the payment of an invoice stands. Codes are set where it was refused."""
+    """Where the payment of an invoice stands. Codes are set where it was refused.
+
+    `charge` names the last attempt, where the provider names attempts.
+    """
 
     id: str
     state: PaymentState
     amount_minor: int
     method: str | None = None
+    charge: str | None = None
     code: str | None = None
     decline_code: str | None = None
     message: str | None = None
@@ -138,6 +144,7 @@ class ProviderInvoice:
     period_start: int | None
     period_end: int | None
     paid_at: int | None
+    amount_overpaid_minor: int = 0
     lines: tuple[ProviderLine, ...] = ()
     more_lines: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
@@ -174,6 +181,56 @@ class InvoiceDraft:
     metadata: dict[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RefundDraft:
+    """Money to give back on a paid invoice. `reference` is ours; it travels in the metadata.
+
+    `credit_note`: through a credit note, so that tax and invoice agree.
+    """
+
+    invoice_id: str
+    payment_id: str | None
+    amount_minor: int
+    reason: str | None
+    credit_note: bool
+    reference: str
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderRefund:
+    """A refund as the provider has it; `reference` is ours where we asked for it.
+
+    `code` and `message` say why it failed.
+    """
+
+    id: str
+    state: RefundState
+    amount_minor: int
+    refunded_at: int
+    reference: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderDispute:
+    """A dispute (chargeback) as the provider has it; a mere inquiry is none."""
+
+    id: str
+    state: DisputeState
+    amount_minor: int
+    disputed_at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoneyBack:
+    """All that went back on one invoice, or is on its way."""
+
+    refunds: tuple[ProviderRefund, ...] = ()
+    disputes: tuple[ProviderDispute, ...] = ()
+
+
 class PaymentGateway(Protocol):
     """One connection to one provider. Every call may raise a GatewayError."""
 
@@ -199,11 +256,31 @@ class PaymentGateway(Protocol):
     def list_lines(self, invoice_id: str) -> list[ProviderLine]:
         """Fetch every line, following pages."""
 
-    def finalize_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
-        """Number the draft; charges nothing, though credit may settle it."""
+    def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
+        """Number the draft; charges nothing, though credit may settle it.
 
-    def pay_invoice(self, invoice_id: str, *, off_session: bool, key: str) -> ProviderInvoice:
-        """Charge it now: the only call that moves money."""
+        `hold`: the provider must not charge it by itself afterwards; else the draft's word counts.
+        """
+
+    def pay_invoice(
+        self, invoice_id: str, *, off_session: bool, key: str, payment_method: str | None = None
+    ) -> ProviderInvoice:
+        """Charge it now: the only call that takes money. `payment_method` None: its default."""
+
+    def void_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Take an issued invoice back for good."""
+
+    def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Mark an invoice as uncollectible."""
+
+    def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
+        """Give money back: the only call that does."""
+
+    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+        """Fetch all refunds and disputes of an invoice's payments."""
+
+    def find_invoice_of(self, payment_id: str) -> str | None:
+        """Tell which invoice a payment is for; None where it is for none."""
 
     def advance_draft(self, invoice_id: str, *, key: str) -> None:
         """Let the provider finalise and charge the draft by itself; twice is harmless."""

@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
+from uuid import UUID
 
+from domain import commands, money_back, status
 from domain import invoice_events as e
-from domain import status
-from domain.base import Root
-from domain.commands import RequestInvoice
-from domain.gateway import ProviderInvoice
-from domain.invoice_view import InvoiceView, StepRecord, fold
-from domain.provider_state import Age, age_of, facts_of, issued_lines
-
-_STATUS: Final = {
-    "paid": status.PAID,
-    "void": status.VOID,
-    "uncollectible": status.UNCOLLECTIBLE,
-    "deleted": status.CANCELED,
-}
-
-
-# Whatever is paid after these is money that nobody expects.
-_PAYABLE_NO_MORE: Final = frozenset({status.REJECTED, status.VOID, status.CANCELED, status.EXPIRED})
-
-
-class Effect(StrEnum):
-    """What a word from the provider did to an invoice."""
-
-    CHANGED = "changed"
-    CONFIRMED = "confirmed"
-    STALE = "stale"
-    DEFERRED = "deferred"  # the step that is running will record it
-    FETCH = "fetch"  # it cannot be judged without asking the provider
-    UNEXPECTED = "unexpected"  # another object was paid for this invoice
+from domain import money_back_events as m
+from domain.base import Fact, Root
+from domain.errors import NotPossible
+from domain.gateway import MoneyBack, ProviderInvoice
+from domain.invoice_view import REFUND_STEP, InvoiceView, StepRecord, fold
+from domain.provider_state import facts_of, issued_lines
+from domain.word import WORKER, Effect, Word, is_running, take_word
 
 
 class Invoice(Root):
@@ -51,7 +31,7 @@ class Invoice(Root):
         """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
 
     @classmethod
-    def request(cls, command: RequestInvoice, *, at: datetime) -> Invoice:
+    def request(cls, command: commands.RequestInvoice, *, at: datetime) -> Invoice:
         """Ask for an invoice; the caller has validated the command."""
         facts = {name: value for name, value in vars(command).items() if name != "invoice_id"}
         return cls._create(e.InvoiceRequested, id=command.invoice_id, timestamp=at, **facts)
@@ -75,7 +55,7 @@ class Invoice(Root):
             self.remember(
                 e.StepStarted,
                 at=at,
-                by="worker",
+                by=WORKER,
                 step=step,
                 attempt=attempt,
                 key=self.key(step, attempt=attempt),
@@ -94,7 +74,7 @@ class Invoice(Root):
             self.remember(
                 e.ProviderInvoiceCreated,
                 at=at,
-                by="worker",
+                by=WORKER,
                 provider_object_type="invoice",
                 provider_object_id=invoice.id,
                 customer=invoice.customer or "",
@@ -106,7 +86,7 @@ class Invoice(Root):
             self.remember(
                 e.InvoiceDrafted,
                 at=at,
-                by="worker",
+                by=WORKER,
                 provider_object_type="invoice",
                 provider_object_id=draft.id,
                 customer=draft.customer,
@@ -134,7 +114,7 @@ class Invoice(Root):
             self.remember(
                 e.InvoiceRejected,
                 at=at,
-                by="worker",
+                by=WORKER,
                 code=code,
                 message=message,
                 path=path,
@@ -143,15 +123,135 @@ class Invoice(Root):
 
     def give_up(self, step: str, *, attempts: int, last_error: str, at: datetime) -> None:
         """Stop trying until an operator sends the step again."""
-        if self.view.settling and self.view.gave_up is None:
+        refunds = step.startswith(REFUND_STEP)
+        waits = step in self._given_up() if refunds else not is_running(self)
+        if not waits:
             self.remember(
                 e.StepGaveUp,
                 at=at,
-                by="worker",
+                by=WORKER,
                 step=step,
                 attempts=attempts,
                 last_error=last_error,
             )
+
+    def resend(self, step: str, *, by: str, at: datetime) -> None:
+        """Send a step that gave up again; one that did not is left alone."""
+        if step in self._given_up():
+            self.remember(e.StepResent, at=at, by=by, step=step)
+
+    def _given_up(self) -> set[str]:
+        refunds = {
+            f"{REFUND_STEP}{refund['id']}" for refund in self.view.refunds if refund.get("gaveUp")
+        }
+        return refunds | ({self.view.gave_up["step"]} if self.view.gave_up else set())
+
+    # What is asked of an invoice that exists.
+
+    def ask(self, command: commands.InvoiceCommand, *, at: datetime) -> None:
+        """Remember what is asked; raises NotPossible where the invoice's state forbids it."""
+        if isinstance(command, commands.RequestRefund):
+            self._ask_refund(command, at=at)
+            return
+        action, fact, allowed = _ASKABLE[type(command)]
+        if is_running(self):
+            raise NotPossible(action=action, reason="something else is being done with it")
+        nowhere = self.view.provider_object_id is None
+        gave_up = self.view.gave_up is not None and action == "void"
+        if nowhere or not (self.view.status in allowed or gave_up):
+            raise NotPossible(action=action, reason=f"it is {self.view.status}")
+        more: dict[str, Any] = {}
+        if isinstance(command, commands.RequestRetry):
+            more["payment_method"] = command.payment_method
+        self.remember(
+            fact,
+            at=at,
+            by=command.by,
+            app_id=self.view.app_id,
+            request_hash=command.request_hash,
+            request_id=command.request_id,
+            **more,
+        )
+
+    def _ask_refund(self, command: commands.RequestRefund, *, at: datetime) -> None:
+        """Reserve the amount from here on, so that two at once can't exceed what was paid."""
+        left = money_back.refundable_minor(self.view)
+        amount = left if command.amount_minor is None else command.amount_minor
+        if self.view.amount_paid_minor == 0:
+            raise NotPossible(action="refund", reason="nothing was paid")
+        if left == 0:
+            raise NotPossible(action="refund", reason="all of it has gone back")
+        if amount > left:
+            reason = f"only {left} can still be given back"
+            raise NotPossible(action="refund", reason=reason, path="amountMinor")
+        self.remember(
+            m.RefundRequested,
+            at=at,
+            by=command.by,
+            refund_id=command.request_id,
+            amount_minor=amount,
+            reason=command.reason,
+            credit_note=command.credit_note,
+            app_id=self.view.app_id,
+            request_hash=command.request_hash,
+        )
+
+    def refuse_request(
+        self,
+        *,
+        code: str,
+        message: str,
+        at: datetime,
+        path: str | None = None,
+        provider_code: str | None = None,
+    ) -> None:
+        """Say that the provider refuses what is asked; twice is silent."""
+        asked = self.view.asked
+        if asked is None:
+            return
+        self.remember(
+            e.RequestRefused,
+            at=at,
+            by=WORKER,
+            action=asked["action"],
+            request_id=None if asked["request_id"] is None else UUID(asked["request_id"]),
+            code=code,
+            message=message,
+            path=path,
+            provider_code=provider_code,
+        )
+
+    def fail_refund(self, refund_id: UUID, *, code: str, message: str, at: datetime) -> None:
+        """Say that the provider refuses a refund, and lift its reservation; twice is silent."""
+        known = money_back.find_refund(self.view, refund_id, None)
+        if known is not None and known["status"] == "requested":
+            self.remember(
+                m.RefundFailed,
+                at=at,
+                by=WORKER,
+                refund_id=refund_id,
+                provider_refund_id=None,
+                amount_minor=known["amountMinor"],
+                code=code,
+                message=message,
+                source="answer",
+            )
+
+    def record_money_back(self, back: MoneyBack, *, source: str, by: str, at: datetime) -> Effect:
+        """Take in what the provider says of refunds and disputes; only what is news is recorded."""
+        before = self.version
+        for refund in back.refunds:
+            self._remember_news(money_back.word_on_refund(self.view, refund), source, by, at)
+        for dispute in back.disputes:
+            self._remember_news(money_back.word_on_dispute(self.view, dispute), source, by, at)
+        return Effect.CHANGED if self.version > before else Effect.CONFIRMED
+
+    def _remember_news(
+        self, news: tuple[type[Fact], dict[str, Any]] | None, source: str, by: str, at: datetime
+    ) -> None:
+        if news is not None:
+            fact, facts = news
+            self.remember(fact, at=at, by=by, source=source, **facts)
 
     # The provider's word, whatever its source.
 
@@ -163,225 +263,38 @@ class Invoice(Root):
         by: str,
         at: datetime,
         charging: bool = False,
+        attempted: bool = False,
         body: str | None = None,
         provider_type: str | None = None,
     ) -> Effect:
         """Take in a provider's invoice from an answer, a webhook, reconciliation or an import.
 
-        The first definite state appends its event with its source; what says the same again only
-        confirms; what is older changes nothing. `charging`: an attempt to charge follows.
+        `charging`: an attempt to charge follows. `attempted`: it is what our attempt came to.
         """
-        known = self.view.provider_object_id
-        other = known is not None and known != invoice.id
-        ended = self.view.status in _PAYABLE_NO_MORE and invoice.state == "paid"
-        if other or ended:
-            return self._record_unexpected(invoice, source=source, by=by, at=at)
-        word = _Word(source=source, by=by, at=at, body=body, kind=provider_type)
-        match age_of(self.view, invoice, source=source):
-            case Age.OLDER:
-                return Effect.STALE
-            case Age.UNCLEAR:
-                return Effect.DEFERRED if self._is_running() else Effect.FETCH
-            case Age.SAME if not self._refused_otherwise(invoice):
-                return self._confirm(invoice, word)
-        return self._judge_newer(invoice, word, charging=charging)
-
-    def _judge_newer(self, invoice: ProviderInvoice, word: _Word, *, charging: bool) -> Effect:
-        if word.source == "webhook" and self.view.settling and self.view.request.get("on_the_spot"):
-            # The caller is shown the payment, which a webhook does not carry.
-            return Effect.DEFERRED if self._is_running() else Effect.FETCH
-        if word.source == "webhook" and invoice.state in ("draft", "open", "deleted"):
-            # While a step is running, its own answer says more than this snapshot does; and only
-            # a fetch tells a refused attempt from one that needs the customer.
-            if self._is_running():
-                return Effect.DEFERRED
-            if invoice.state != "deleted":
-                return Effect.FETCH
-        if self._record_newer(invoice, word, charging=charging):
-            return Effect.CHANGED
-        return self._confirm(invoice, word)
-
-    def _is_running(self) -> bool:
-        """Tell whether a step is at work, or will be: one that gave up waits for an operator."""
-        return self.view.settling and self.view.gave_up is None
-
-    def _refused_otherwise(self, invoice: ProviderInvoice) -> bool:
-        """Tell whether the payment was refused once more, for a reason we have not recorded."""
-        payment, known = invoice.payment, self.view.failure
-        if payment is None or payment.state != "failed" or known is None:
-            return False
-        return (payment.code, payment.decline_code) != (known["code"], known["declineCode"])
-
-    def _confirm(self, invoice: ProviderInvoice, word: _Word) -> Effect:
-        if self.view.status != _STATUS.get(invoice.state, self.view.status):
-            return Effect.STALE
-        if invoice.as_of > self.view.as_of:
-            self.remember(
-                e.ProviderStateConfirmed,
-                at=word.at,
-                by=word.by,
-                source=word.source,
-                provider_type=word.kind,
-                as_of=invoice.as_of,
-            )
-        return Effect.CONFIRMED
-
-    def _record_unexpected(
-        self, invoice: ProviderInvoice, *, source: str, by: str, at: datetime
-    ) -> Effect:
-        """Take in a word about another object, or one after the end: only its money counts."""
-        if invoice.state != "paid" or invoice.amount_paid_minor == 0:
-            return Effect.STALE
-        # Several events tell of one payment; its money counts once.
-        if invoice.amount_paid_minor > self.view.paid_elsewhere.get(invoice.id, 0):
-            self.remember(
-                e.UnexpectedPayment,
-                at=at,
-                by=by,
-                provider_object_id=invoice.id,
-                amount_minor=invoice.amount_paid_minor,
-                currency=invoice.currency,
-                source=source,
-            )
-        return Effect.UNEXPECTED
-
-    def _record_newer(self, invoice: ProviderInvoice, word: _Word, *, charging: bool) -> bool:
-        before = self.version
-        issued = self.view.status not in (status.REQUESTED, status.DRAFT)
-        if not issued and invoice.state not in ("draft", "deleted"):
-            # An attempt that was made already says more than the issue: that fact ends the wait.
-            payment = "open" if invoice.payment is None else invoice.payment.state
-            goes_on = charging or invoice.state != "open" or payment not in ("open", "canceled")
-            self._issue(invoice, word, charging=goes_on)
-        match invoice.state:
-            case "paid":
-                self._succeed(invoice, word)
-            case "void":
-                self._close(e.InvoiceVoided, status.VOID, invoice, word)
-            case "uncollectible":
-                self._close(e.MarkedUncollectible, status.UNCOLLECTIBLE, invoice, word)
-            case "deleted":
-                self._pay_event(e.PaymentCanceled, status.CANCELED, invoice, word)
-            case "open":
-                self._record_attempt(invoice, word)
-        return self.version > before
-
-    def _issue(self, invoice: ProviderInvoice, word: _Word, *, charging: bool) -> None:
-        self.remember(
-            e.InvoiceIssued,
-            at=word.at,
-            by=word.by,
-            provider_object_type="invoice",
-            provider_object_id=invoice.id,
-            customer=invoice.customer,
-            number=invoice.number,
-            currency=invoice.currency,
-            total_minor=invoice.total_minor,
-            tax_minor=invoice.tax_minor,
-            lines=issued_lines(invoice, self.view),
-            hosted_url=invoice.hosted_url,
-            due_at=invoice.due_at,
-            period_start=invoice.period_start,
-            period_end=invoice.period_end,
+        word = Word(
+            source=source,
+            by=by,
+            at=at,
+            body=body,
+            kind=provider_type,
             charging=charging,
-            source=word.source,
-            as_of=invoice.as_of,
-            facts=facts_of(invoice),
-            body=word.body,
+            attempted=attempted,
         )
-
-    def _record_attempt(self, invoice: ProviderInvoice, word: _Word) -> None:
-        payment = invoice.payment
-        if payment is None:
-            return
-        match payment.state:
-            case "requires_action":
-                url = invoice.hosted_url or ""
-                self._pay_event(
-                    e.PaymentActionRequired,
-                    status.REQUIRES_ACTION,
-                    invoice,
-                    word,
-                    action="redirect",
-                    url=url,
-                )
-            case "processing":
-                self._pay_event(e.PaymentProcessing, status.PROCESSING, invoice, word)
-            case "failed":
-                self._pay_event(
-                    e.PaymentFailed,
-                    status.FAILED,
-                    invoice,
-                    word,
-                    amount_minor=payment.amount_minor,
-                    code=payment.code or "payment_failed",
-                    decline_code=payment.decline_code,
-                    message=payment.message or "The payment was refused.",
-                )
-
-    def _succeed(self, invoice: ProviderInvoice, word: _Word) -> None:
-        self._pay_event(
-            e.PaymentSucceeded,
-            status.PAID,
-            invoice,
-            word,
-            amount_minor=invoice.amount_paid_minor,
-            method=None if invoice.payment is None else invoice.payment.method,
-            paid_at=invoice.paid_at or invoice.as_of,
-        )
-
-    def _pay_event(
-        self,
-        fact: type[e.PaymentEvent],
-        then: str,
-        invoice: ProviderInvoice,
-        word: _Word,
-        **facts: object,
-    ) -> None:
-        again = then == self.view.status and then in status.MAY_REPEAT
-        if not again and not status.may_become(self.view.status, then):
-            return
-        self.remember(
-            fact,
-            at=word.at,
-            by=word.by,
-            payment_id=None if invoice.payment is None else invoice.payment.id,
-            source=word.source,
-            as_of=invoice.as_of,
-            facts=facts_of(invoice),
-            body=word.body,
-            **facts,
-        )
-
-    def _close(
-        self,
-        fact: type[e.InvoiceVoided | e.MarkedUncollectible],
-        then: str,
-        invoice: ProviderInvoice,
-        word: _Word,
-    ) -> None:
-        if status.may_become(self.view.status, then):
-            self.remember(
-                fact,
-                at=word.at,
-                by=word.by,
-                source=word.source,
-                as_of=invoice.as_of,
-                facts=facts_of(invoice),
-                body=word.body,
-            )
+        return take_word(self, invoice, word)
 
 
-class _Word:
-    """Who says it, from where, when, and under which hash the provider's object is kept."""
+_OPEN_STATUSES: Final = frozenset({status.OPEN, status.FAILED, status.REQUIRES_ACTION})
 
-    __slots__ = ("at", "body", "by", "kind", "source")
-
-    def __init__(
-        self, *, source: str, by: str, at: datetime, body: str | None, kind: str | None
-    ) -> None:
-        self.source = source
-        self.kind = kind
-        self.by = by
-        self.at = at
-        self.body = body
+# What can be asked of an invoice: its name, its fact, and the statuses that allow it.
+_ASKABLE: Final[
+    dict[type[commands.InvoiceCommand], tuple[str, type[e.InvoiceEvent], frozenset[str]]]
+] = {
+    commands.RequestRetry: ("retry", e.RetryRequested, _OPEN_STATUSES | {status.UNCOLLECTIBLE}),
+    commands.RequestVoid: (
+        "void",
+        e.VoidRequested,
+        _OPEN_STATUSES | {status.DRAFT, status.UNCOLLECTIBLE},
+    ),
+    commands.RequestFinalize: ("finalize", e.FinalizeRequested, frozenset({status.DRAFT})),
+    commands.RequestUncollectible: ("uncollectible", e.UncollectibleRequested, _OPEN_STATUSES),
+}

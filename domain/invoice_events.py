@@ -227,6 +227,8 @@ class RetryRequested(InvoiceEvent):
     TOPIC: ClassVar[str] = "invoice.retry_requested"
     payment_method: str | None
     request_hash: str | None
+    request_id: UUID | None = None
+    app_id: UUID | None = None
 
 
 class VoidRequested(InvoiceEvent):
@@ -234,6 +236,8 @@ class VoidRequested(InvoiceEvent):
 
     TOPIC: ClassVar[str] = "invoice.void_requested"
     request_hash: str | None
+    request_id: UUID | None = None
+    app_id: UUID | None = None
 
 
 class FinalizeRequested(InvoiceEvent):
@@ -241,40 +245,32 @@ class FinalizeRequested(InvoiceEvent):
 
     TOPIC: ClassVar[str] = "invoice.finalize_requested"
     request_hash: str | None
+    request_id: UUID | None = None
+    app_id: UUID | None = None
 
 
-class RefundRequested(InvoiceEvent):
-    """Someone asked for money back; the amount is reserved from here on."""
+class UncollectibleRequested(InvoiceEvent):
+    """Someone asked to write the invoice off."""
 
-    TOPIC: ClassVar[str] = "invoice.refund_requested"
-    refund_id: UUID
-    amount_minor: int
-    reason: str | None
-    credit_note: bool
+    TOPIC: ClassVar[str] = "invoice.uncollectible_requested"
     request_hash: str | None
+    request_id: UUID | None = None
+    app_id: UUID | None = None
 
 
-class RefundSucceeded(InvoiceEvent):
-    """The provider gave the money back."""
+class RequestRefused(InvoiceEvent):
+    """The provider refused what was asked of an invoice; nothing changed by it.
 
-    TOPIC: ClassVar[str] = "invoice.refund_succeeded"
-    refund_id: UUID | None
-    provider_refund_id: str
-    amount_minor: int
-    source: str
-    refunded_at: int
+    `action`: retry, void, finalize or uncollectible.
+    """
 
-
-class RefundFailed(InvoiceEvent):
-    """The provider did not give the money back; the reservation is lifted."""
-
-    TOPIC: ClassVar[str] = "invoice.refund_failed"
-    refund_id: UUID | None
-    provider_refund_id: str | None
-    amount_minor: int
+    TOPIC: ClassVar[str] = "invoice.request_refused"
+    action: str
+    request_id: UUID | None
     code: str
     message: str
-    source: str
+    path: str | None
+    provider_code: str | None
 
 
 class InvoiceVoided(InvoiceEvent):
@@ -297,32 +293,6 @@ class MarkedUncollectible(InvoiceEvent):
     body: str | None
 
 
-class DisputeEvent(InvoiceEvent):
-    """What the facts about a dispute (a chargeback) share."""
-
-    dispute_id: str
-    amount_minor: int
-    source: str
-
-
-class DisputeOpened(DisputeEvent):
-    """The customer's bank took the money back for now."""
-
-    TOPIC: ClassVar[str] = "invoice.dispute_opened"
-
-
-class DisputeWon(DisputeEvent):
-    """The money came back."""
-
-    TOPIC: ClassVar[str] = "invoice.dispute_won"
-
-
-class DisputeLost(DisputeEvent):
-    """The money is gone."""
-
-    TOPIC: ClassVar[str] = "invoice.dispute_lost"
-
-
 class UnexpectedPayment(InvoiceEvent):
     """Another provider object that names this invoice was paid as well: somebody must look."""
 
@@ -331,6 +301,22 @@ class UnexpectedPayment(InvoiceEvent):
     amount_minor: int
     currency: str
     source: str
+
+
+class InvoiceOverpaid(InvoiceEvent):
+    """More was paid towards the invoice than it asked for; `amount_minor` is all that is over."""
+
+    TOPIC: ClassVar[str] = "invoice.overpaid"
+    amount_minor: int
+    currency: str
+    source: str
+
+
+class StepResent(InvoiceEvent):
+    """An operator sent a step that gave up again."""
+
+    TOPIC: ClassVar[str] = "invoice.step_resent"
+    step: str
 
 
 class StepGaveUp(InvoiceEvent):

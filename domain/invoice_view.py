@@ -6,12 +6,25 @@ Pure: no clock, no provider, never raises on an old event.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from domain import ids, status
+from domain import ids, money_back, status
 from domain import invoice_events as e
+from domain import money_back_events as m
+from domain.times import from_unix
+
+# Which step carries out what is asked of an invoice.
+STEP_OF: Final = {
+    "retry": "pay",
+    "void": "void",
+    "finalize": "finalize",
+    "uncollectible": "write_off",
+}
+
+
+REFUND_STEP: Final = "refund:"
 
 
 @dataclass(slots=True)
@@ -55,6 +68,7 @@ class InvoiceView:
     lines: list[dict[str, Any]] = field(default_factory=list)
     payments: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
+    disputes: list[dict[str, Any]] = field(default_factory=list)
     customer: str | None = None
     subscription_id: str | None = None
     period_start: datetime | None = None
@@ -76,8 +90,10 @@ class InvoiceView:
     payment_as_of: int = 0
     facts: list[int] = field(default_factory=list)
     paid_elsewhere: dict[str, int] = field(default_factory=dict)
+    overpaid_here_minor: int = 0
     steps: dict[str, StepRecord] = field(default_factory=dict)
     settling: bool = True
+    asked: dict[str, Any] | None = None
     gave_up: dict[str, Any] | None = None
     request: dict[str, Any] = field(default_factory=dict)
     request_hash: str | None = None
@@ -98,10 +114,10 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             _take_payment(view, event)
         case e.InvoiceIssued() | e.InvoiceDrafted() | e.CheckoutOpened():
             _take_issue(view, event)
-        case e.RefundRequested() | e.RefundSucceeded() | e.RefundFailed():
-            _take_refund(view, event)
-        case e.DisputeEvent():
-            _take_dispute(view, event)
+        case m.RefundRequested() | m.RefundPending() | m.RefundSucceeded() | m.RefundFailed():
+            money_back.take_refund(view, event)
+        case m.DisputeEvent():
+            money_back.take_dispute(view, event)
         case e.InvoiceVoided() | e.MarkedUncollectible():
             _take_provider_state(view, event)
             void = isinstance(event, e.InvoiceVoided)
@@ -109,6 +125,8 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             view.next_action, view.settling = None, False
         case _:
             _take_progress(view, event)
+    if not view.settling:
+        view.asked = None
     return view
 
 
@@ -194,18 +212,57 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.as_of = max(view.as_of, event.as_of)
             if event.source != "webhook":  # webhooks say nothing of the payment
                 view.payment_as_of = max(view.payment_as_of, event.as_of)
-        case e.UnexpectedPayment():
-            view.paid_elsewhere[event.provider_object_id] = event.amount_minor
-            view.amount_overpaid_minor = sum(view.paid_elsewhere.values())
-        case e.StepGaveUp():
-            view.gave_up = {
-                "step": event.step,
-                "attempts": event.attempts,
-                "lastError": event.last_error,
-            }
-        case e.RetryRequested() | e.FinalizeRequested():
-            view.settling = True
-            view.gave_up = None
+        case e.UnexpectedPayment() | e.InvoiceOverpaid():
+            _take_overpayment(view, event)
+        case e.StepGaveUp() | e.StepResent():
+            _take_giving_up(view, event)
+        case e.RequestRefused():
+            view.settling = False
+        case _ if type(event) in _ACTIONS:
+            _take_request(view, event)
+
+
+_ACTIONS: Final[dict[type[e.InvoiceEvent], str]] = {
+    e.RetryRequested: "retry",
+    e.VoidRequested: "void",
+    e.FinalizeRequested: "finalize",
+    e.UncollectibleRequested: "uncollectible",
+}
+
+
+def _take_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one of the four above
+    """Remember what is asked of the provider until an outcome ends it."""
+    request_id = None if event.request_id is None else str(event.request_id)
+    step = STEP_OF[_ACTIONS[type(event)]]
+    before = view.steps.get(step)
+    view.asked = {
+        "action": _ACTIONS[type(event)],
+        "request_id": request_id,
+        "step": step,
+        "attempt": 1 if before is None else before.attempt + 1,
+        "payment_method": getattr(event, "payment_method", None),
+    }
+    view.settling, view.gave_up = True, None
+
+
+def _take_giving_up(view: InvoiceView, event: e.StepGaveUp | e.StepResent) -> None:
+    """Remember that a step waits for an operator, or no longer does; a refund's step is its own."""
+    gave_up: dict[str, Any] | None = None
+    if isinstance(event, e.StepGaveUp):
+        gave_up = {"step": event.step, "attempts": event.attempts, "lastError": event.last_error}
+    refund = money_back.find_refund(view, event.step.removeprefix(REFUND_STEP), None)
+    if refund is None:
+        view.gave_up = gave_up
+    else:
+        view.refunds[view.refunds.index(refund)] = refund | {"gaveUp": gave_up is not None}
+
+
+def _take_overpayment(view: InvoiceView, event: e.UnexpectedPayment | e.InvoiceOverpaid) -> None:
+    if isinstance(event, e.UnexpectedPayment):
+        view.paid_elsewhere[event.provider_object_id] = event.amount_minor
+    else:
+        view.overpaid_here_minor = event.amount_minor
+    view.amount_overpaid_minor = view.overpaid_here_minor + sum(view.paid_elsewhere.values())
 
 
 def _take_provider_state(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - every event with as_of
@@ -239,8 +296,8 @@ def _take_issue(
         return
     view.number = event.number
     view.hosted_url = event.hosted_url
-    view.due_at = _time(event.due_at)
-    view.period_start, view.period_end = _time(event.period_start), _time(event.period_end)
+    view.due_at = from_unix(event.due_at)
+    view.period_start, view.period_end = from_unix(event.period_start), from_unix(event.period_end)
     view.settling = event.charging
     if not event.charging and event.hosted_url:
         view.next_action = {"type": "redirect", "url": event.hosted_url}
@@ -262,7 +319,7 @@ def _take_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
         case e.PaymentSucceeded():
             view.status = status.PAID
             view.amount_paid_minor = event.amount_minor
-            view.paid_at = _time(event.paid_at)
+            view.paid_at = from_unix(event.paid_at)
             payment |= {"amountMinor": event.amount_minor, "method": event.method}
         case e.PaymentFailed():
             view.status = status.FAILED
@@ -297,48 +354,3 @@ def _merge(entries: list[dict[str, Any]], entry: dict[str, Any]) -> None:
             entries[index] = kept | entry
             return
     entries.append(entry)
-
-
-def _take_refund(
-    view: InvoiceView, event: e.RefundRequested | e.RefundSucceeded | e.RefundFailed
-) -> None:
-    own_id = None if event.refund_id is None else str(event.refund_id)
-    entry: dict[str, Any] = {
-        "id": own_id or getattr(event, "provider_refund_id", None),
-        "amountMinor": event.amount_minor,
-        "at": event.timestamp.isoformat(),
-    }
-    match event:
-        case e.RefundRequested():
-            entry |= {"status": "requested", "reason": event.reason}
-        case e.RefundSucceeded():
-            refunded_at = _time(event.refunded_at) or event.timestamp
-            entry |= {"status": "succeeded", "providerRefundId": event.provider_refund_id}
-            entry |= {"refundedAt": refunded_at.isoformat()}
-        case e.RefundFailed():
-            entry |= {"status": "failed", "code": event.code, "message": event.message}
-    _merge(view.refunds, entry)
-    view.amount_refunded_minor = sum(
-        refund["amountMinor"] for refund in view.refunds if refund["status"] == "succeeded"
-    )
-
-
-def _take_dispute(view: InvoiceView, event: e.DisputeEvent) -> None:
-    match event:
-        case e.DisputeOpened():
-            view.dispute_status = "open"
-            view.amount_disputed_minor = event.amount_minor
-        case e.DisputeWon():
-            view.dispute_status = "won"
-            view.amount_disputed_minor = 0
-        case e.DisputeLost():
-            view.dispute_status = "lost"
-            view.amount_disputed_minor = event.amount_minor
-
-
-def _time(unix_s: int | None) -> datetime | None:
-    """Read a provider's time; one that no calendar has is none, since a fold never raises."""
-    try:
-        return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+from uuid import UUID
 
 from domain import invoice_events as e
+from domain import money_back_events as m
 from domain.invoice_view import InvoiceView, fold
 
 _ALWAYS: Final = (
@@ -22,7 +24,11 @@ _ALWAYS: Final = (
     e.PaymentExpired,
 )
 
+_REFUNDED: Final = (m.RefundPending, m.RefundSucceeded, m.RefundFailed)
+
 WAKING_TOPICS: Final = tuple(fact.TOPIC for fact in (*_ALWAYS, e.InvoiceIssued))
+REQUEST_TOPICS: Final = (*WAKING_TOPICS, e.RequestRefused.TOPIC)
+REFUND_TOPICS: Final = tuple(fact.TOPIC for fact in _REFUNDED)
 
 
 def is_outcome(event: e.InvoiceEvent) -> bool:
@@ -43,3 +49,30 @@ def first_outcome(events: Iterable[e.InvoiceEvent]) -> InvoiceView | None:
         if is_outcome(event):
             return view
     return None
+
+
+def outcome_of(events: Iterable[e.InvoiceEvent], request_id: UUID) -> InvoiceView | None:
+    """Fold up to and including what came of one asking; None while nothing did.
+
+    As `first_outcome` the same prefix for ever, for what was asked of an invoice that existed.
+    """
+    view: InvoiceView | None = None
+    asked: e.InvoiceEvent | None = None
+    for event in events:
+        view = fold(view, event)
+        if asked is not None and _answers(asked, event):
+            return view
+        if request_id in (getattr(event, "request_id", None), getattr(event, "refund_id", None)):
+            asked = asked or event
+    return None
+
+
+def ends_request(event: e.InvoiceEvent) -> bool:
+    """Tell whether a fact ends what was asked of an invoice, a refund aside."""
+    return is_outcome(event) or isinstance(event, e.RequestRefused)
+
+
+def _answers(asked: e.InvoiceEvent, event: e.InvoiceEvent) -> bool:
+    if isinstance(asked, m.RefundRequested):
+        return isinstance(event, _REFUNDED) and event.refund_id == asked.refund_id
+    return ends_request(event)

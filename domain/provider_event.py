@@ -53,18 +53,31 @@ class ProviderEventParked(ProviderEventFact):
     retry: bool
 
 
+class ProviderEventReplayRequested(ProviderEventFact):
+    """Somebody wants it applied again, whatever came of it; `request_id` names the asking."""
+
+    TOPIC: ClassVar[str] = "provider_event.replay_requested"
+    app_id: UUID
+    request_id: UUID
+
+
 class ProviderEvent(Root):
-    """The inbox's entry for one provider event."""
+    """The inbox's entry for one provider event.
+
+    `due`: it is to be applied by who follows the log. `applied`: it was, since it was last due.
+    """
 
     TOPIC: ClassVar[str] = "provider_event"
     Event = ProviderEventFact
     Created = ProviderEventReceived
 
     received: ProviderEventReceived
+    due: bool
     applied: bool
     parked: int
 
     def __init__(self) -> None:
+        self.due = True
         self.applied = False
         self.parked = 0
 
@@ -75,7 +88,7 @@ class ProviderEvent(Root):
         return cls._create(ProviderEventReceived, id=command.event_id, timestamp=at, **facts)
 
     def record_applied(self, effects: list[dict[str, str]], *, at: datetime, by: str) -> None:
-        """Close the entry; twice is silent."""
+        """Close the entry; twice is silent, unless a replay was asked for in between."""
         if not self.applied:
             self.remember(
                 ProviderEventApplied,
@@ -99,12 +112,25 @@ class ProviderEvent(Root):
                 retry=retry,
             )
 
+    def request_replay(self, request_id: UUID, *, at: datetime, by: str) -> None:
+        """Let it be applied again. Each asking is remembered, with who asked."""
+        self.remember(
+            ProviderEventReplayRequested,
+            at=at,
+            by=by,
+            app_id=self.received.app_id,
+            request_id=request_id,
+        )
+
     def take_in(self, event: ProviderEventFact) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case ProviderEventReceived():
                 self.received = event
             case ProviderEventApplied():
-                self.applied = True
+                self.due, self.applied = False, True
             case ProviderEventParked():
+                self.due = False
                 self.parked += 1
+            case ProviderEventReplayRequested():
+                self.due, self.applied = True, False

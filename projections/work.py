@@ -48,6 +48,24 @@ class Close:
     key: str
 
 
+@dataclass(frozen=True)
+class GiveUp:
+    """A job used up its tries: its row stays, and waits for an operator."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Resend:
+    """An operator wants a job that gave up tried again, with all its tries."""
+
+    key: str
+
+
+Change = Open | Close | GiveUp | Resend
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A row as a worker needs it. `sends` tells a message from an older one about the same row."""
@@ -66,29 +84,47 @@ _OPEN: Final = """
     INSERT INTO work.jobs (key, app, queue, actor, args, due_at)
     VALUES (%s, %s, %s, %s, %s, clock_timestamp() + make_interval(secs => %s))
     ON CONFLICT (key) DO UPDATE
-        SET due_at = excluded.due_at, sent_at = NULL, tries = 0, last_error = NULL
+        SET due_at = excluded.due_at, args = excluded.args, sent_at = NULL, tries = 0,
+            last_error = NULL, gave_up_at = NULL
+"""
+_GIVE_UP: Final = """
+    UPDATE work.jobs SET gave_up_at = clock_timestamp(), sent_at = NULL, last_error = %s
+    WHERE key = %s
+"""
+_RESEND: Final = """
+    UPDATE work.jobs SET gave_up_at = NULL, sent_at = NULL, due_at = clock_timestamp(), tries = 0
+    WHERE key = %s AND gave_up_at IS NOT NULL
 """
 
 
-async def apply_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[Open | Close]) -> None:
-    """Open and close rows in the order asked, on the relay's own transaction.
+async def apply_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[Change]) -> None:
+    """Make the changes in the order asked, on the relay's own transaction.
 
     A row that a batch opens and closes is never written.
     """
-    wanted: dict[str, Open | Close] = {change.key: change for change in changes}
-    closed = [change.key for change in wanted.values() if isinstance(change, Close)]
-    opened = [change for change in wanted.values() if isinstance(change, Open)]
+    wanted: dict[str, list[Change]] = {}
+    for change in changes:
+        before = [] if isinstance(change, Open | Close) else wanted.get(change.key, [])
+        wanted[change.key] = [*before, change]
+    ordered = [change for of_key in wanted.values() for change in of_key]
+    closed = [change.key for change in ordered if isinstance(change, Close)]
+    opened = [change for change in ordered if isinstance(change, Open)]
     if closed:
         await cursor.execute("DELETE FROM work.jobs WHERE key = ANY(%s)", [closed])
     if opened:
-        await cursor.executemany(
-            _OPEN,
-            [
-                (job.key, job.app, job.queue, job.actor, Jsonb(job.args), job.delay_s)
-                for job in opened
-            ],
-        )
+        await cursor.executemany(_OPEN, [_row(job) for job in opened])
+    for change in ordered:
+        match change:
+            case GiveUp():
+                await cursor.execute(_GIVE_UP, [change.reason, change.key])
+            case Resend():
+                await cursor.execute(_RESEND, [change.key])
+    if opened or any(isinstance(change, Resend) for change in ordered):
         await cursor.execute(f"NOTIFY {CHANNEL}")
+
+
+def _row(job: Open) -> tuple[object, ...]:
+    return (job.key, job.app, job.queue, job.actor, Jsonb(job.args), job.delay_s)
 
 
 # Round robin: each app's oldest row first, then each app's second, and so on; an app that has
@@ -102,11 +138,11 @@ _TAKE_DUE: Final[LiteralString] = """
                row_number() OVER (PARTITION BY jobs.app ORDER BY jobs.due_at, jobs.id)
                    + coalesce(flying.rows, 0) AS turn
         FROM work.jobs LEFT JOIN flying USING (app)
-        WHERE jobs.due_at <= clock_timestamp()
+        WHERE jobs.due_at <= clock_timestamp() AND jobs.gave_up_at IS NULL
           AND (jobs.sent_at IS NULL OR jobs.sent_at <= clock_timestamp() - %(resend)s)
     ), chosen AS (
         SELECT jobs.id FROM work.jobs JOIN due USING (id)
-        WHERE due.turn <= %(cap)s
+        WHERE due.turn <= %(cap)s AND jobs.gave_up_at IS NULL
           AND (jobs.sent_at IS NULL OR jobs.sent_at <= clock_timestamp() - %(resend)s)
         ORDER BY due.turn, due.due_at, jobs.id
         LIMIT %(limit)s
@@ -205,7 +241,8 @@ class WorkTable:
             cursor = connection.cursor(row_factory=class_row(Job))
             cursor.execute(
                 """SELECT id, key, app, queue, actor, args, sends, tries FROM work.jobs
-                   WHERE opened_at <= clock_timestamp() - %s ORDER BY id LIMIT %s""",
+                   WHERE opened_at <= clock_timestamp() - %s AND gave_up_at IS NULL
+                   ORDER BY id LIMIT %s""",
                 [older_than, limit],
             )
             return cursor.fetchall()
@@ -216,7 +253,7 @@ class WorkTable:
             row = connection.execute(
                 """SELECT extract(epoch FROM min(greatest(due_at,
                        coalesce(sent_at + %s, due_at))) - clock_timestamp())::float8
-                   FROM work.jobs""",
+                   FROM work.jobs WHERE gave_up_at IS NULL""",
                 [self._resend_after],
             ).fetchone()
         return None if row is None else row[0]

@@ -19,8 +19,9 @@ import structlog
 
 from domain.base import Fact, Root
 from domain.gateway import ProviderInvoice
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
 from domain.provider_event import ProviderEvent, ProviderEventReceived
+from domain.word import Effect
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.errors import Conflict

@@ -3,43 +3,48 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 from domain import invoice_events as e
+from domain import money_back_events as m
 from domain.base import Fact
-from domain.outcome import is_outcome
+from domain.invoice_view import REFUND_STEP
+from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS, ends_request
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
 from projections.asks import QUEUE as ASKS
-from projections.work import Close, Open
+from projections.work import Change, Close, GiveUp, Open, Resend
 
 REQUESTS: Final = "requests"
 EVENTS: Final = "events"
 QUEUES: Final = (REQUESTS, EVENTS, ASKS)
 
-_ENDS: Final = (e.StepGaveUp, e.InvoiceVoided, e.MarkedUncollectible, e.PaymentCanceled)
+_ASKS: Final = (
+    e.RetryRequested,
+    e.VoidRequested,
+    e.FinalizeRequested,
+    e.UncollectibleRequested,
+)
 
 TOPICS: Final = (
     e.InvoiceRequested.TOPIC,
-    e.PaymentSucceeded.TOPIC,
-    e.PaymentFailed.TOPIC,
-    e.PaymentActionRequired.TOPIC,
-    e.PaymentProcessing.TOPIC,
-    e.CheckoutOpened.TOPIC,
-    e.InvoiceDrafted.TOPIC,
-    e.InvoiceRejected.TOPIC,
-    e.InvoiceIssued.TOPIC,
-    *(end.TOPIC for end in _ENDS),
+    *(asked.TOPIC for asked in _ASKS),
+    *REQUEST_TOPICS,
+    m.RefundRequested.TOPIC,
+    *REFUND_TOPICS,
+    e.StepGaveUp.TOPIC,
+    e.StepResent.TOPIC,
     ProviderEventParked.TOPIC,
     ProviderEventApplied.TOPIC,
 )
 
 
-def changes_for(event: Fact) -> list[Open | Close]:
+def changes_for(event: Fact) -> list[Change]:
     """Say which rows of the work table an event opens or closes."""
     match event:
         case e.InvoiceRequested():
-            return [_settle(event)]
-        case e.InvoiceEvent() if is_outcome(event) or isinstance(event, _ENDS):
-            return [Close(f"settle:{event.originator_id}")]
+            return [_settle(event, event.app_id)]
+        case e.InvoiceEvent():
+            return _changes_of_invoice(event)
         case ProviderEventParked(retry=True):
             return [_ask_again(event)]
         case ProviderEventParked() | ProviderEventApplied():
@@ -47,13 +52,52 @@ def changes_for(event: Fact) -> list[Open | Close]:
     return []
 
 
-def _settle(event: e.InvoiceRequested) -> Open:
+def _changes_of_invoice(event: e.InvoiceEvent) -> list[Change]:
+    match event:
+        case _ if isinstance(event, _ASKS):
+            return [_settle(event, event.app_id)]
+        case m.RefundRequested():
+            return [_refund(event)]
+        case e.StepGaveUp():
+            return [GiveUp(_row_of(event), reason=event.last_error)]
+        case e.StepResent():
+            return [Resend(_row_of(event))]
+    return _ends_of_invoice(event)
+
+
+def _ends_of_invoice(event: e.InvoiceEvent) -> list[Change]:
+    if isinstance(event, m.RefundPending | m.RefundSucceeded | m.RefundFailed):
+        return [] if event.refund_id is None else [Close(f"{REFUND_STEP}{event.refund_id}")]
+    return [Close(_settling(event))] if ends_request(event) else []
+
+
+def _settling(event: e.InvoiceEvent) -> str:
+    return f"settle:{event.originator_id}"
+
+
+def _row_of(event: e.StepGaveUp | e.StepResent) -> str:
+    return event.step if event.step.startswith(REFUND_STEP) else _settling(event)
+
+
+def _settle(event: e.InvoiceEvent, app_id: UUID | None) -> Open:
+    assert app_id is not None, "whoever asks says for which app"  # noqa: S101 - earlier events of this kind were never written
     return Open(
-        key=f"settle:{event.originator_id}",
-        app=event.app_id,
+        key=_settling(event),
+        app=app_id,
         queue=REQUESTS,
         actor="settle_invoice",
         args={"invoice_id": str(event.originator_id)},
+    )
+
+
+def _refund(event: m.RefundRequested) -> Open:
+    assert event.app_id is not None, "whoever asks says for which app"  # noqa: S101 - as above
+    return Open(
+        key=f"{REFUND_STEP}{event.refund_id}",
+        app=event.app_id,
+        queue=REQUESTS,
+        actor="refund_invoice",
+        args={"invoice_id": str(event.originator_id), "refund_id": str(event.refund_id)},
     )
 
 

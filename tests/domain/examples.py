@@ -16,6 +16,7 @@ from domain import (
     tenant,
 )
 from domain import invoice_events as e
+from domain import money_back_events as m
 from domain.base import Fact
 
 APP_ID: Final = UUID("aaaaaaaa-0000-4000-8000-000000000001")
@@ -24,6 +25,7 @@ CONNECTION_ID: Final = UUID("cccccccc-0000-4000-8000-000000000003")
 KEY_ID: Final = UUID("dddddddd-0000-4000-8000-000000000004")
 REFUND_ID: Final = UUID("eeeeeeee-0000-4000-8000-000000000005")
 NEW_KEY_ID: Final = UUID("ffffffff-0000-4000-8000-000000000006")
+REQUEST_ID: Final = UUID("99999999-0000-4000-8000-000000000007")
 INVOICE_ID: Final = UUID("11111111-1111-4111-8111-111111111111")
 TOTAL: Final = 1999
 HOSTED_URL: Final = "https://pay.example/in_1"
@@ -57,6 +59,11 @@ _ISSUED: Final[dict[str, Any]] = {
     "total_minor": TOTAL,
     "tax_minor": 319,
     "lines": [ISSUED_LINE],
+}
+_ASKED: Final[dict[str, Any]] = {
+    "request_hash": "4a5h",
+    "request_id": REQUEST_ID,
+    "app_id": APP_ID,
 }
 _DISPUTE: Final[dict[str, Any]] = {
     "dispute_id": "dp_1",
@@ -181,24 +188,40 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "provider_type": "invoice.updated",
         "as_of": 101,
     },
-    e.RetryRequested: {"payment_method": "pm_2", "request_hash": "4a5h"},
-    e.VoidRequested: {"request_hash": "4a5h"},
-    e.FinalizeRequested: {"request_hash": "4a5h"},
-    e.RefundRequested: {
+    e.RetryRequested: {"payment_method": "pm_2", **_ASKED},
+    e.VoidRequested: _ASKED,
+    e.FinalizeRequested: _ASKED,
+    e.UncollectibleRequested: _ASKED,
+    e.RequestRefused: {
+        "action": "void",
+        "request_id": REQUEST_ID,
+        "code": "provider_rejected",
+        "message": "It can't be voided.",
+        "path": None,
+        "provider_code": "invoice_not_editable",
+    },
+    m.RefundRequested: {
         "refund_id": REFUND_ID,
         "amount_minor": 500,
         "reason": "duplicate",
         "credit_note": True,
         "request_hash": "4a5h",
+        "app_id": APP_ID,
     },
-    e.RefundSucceeded: {
+    m.RefundPending: {
+        "refund_id": REFUND_ID,
+        "provider_refund_id": "re_1",
+        "amount_minor": 500,
+        "source": "answer",
+    },
+    m.RefundSucceeded: {
         "refund_id": REFUND_ID,
         "provider_refund_id": "re_1",
         "amount_minor": 500,
         "source": "answer",
         "refunded_at": 200,
     },
-    e.RefundFailed: {
+    m.RefundFailed: {
         "refund_id": REFUND_ID,
         "provider_refund_id": "re_1",
         "amount_minor": 500,
@@ -208,15 +231,17 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     },
     e.InvoiceVoided: {**_WORD, "facts": [4, 0, 0, -1]},
     e.MarkedUncollectible: {**_WORD, "facts": [2, 1, 0, -1]},
-    e.DisputeOpened: _DISPUTE,
-    e.DisputeWon: _DISPUTE,
-    e.DisputeLost: _DISPUTE,
+    m.DisputeOpened: _DISPUTE,
+    m.DisputeWon: _DISPUTE,
+    m.DisputeLost: _DISPUTE,
     e.UnexpectedPayment: {
         "provider_object_id": "in_2",
         "amount_minor": TOTAL,
         "currency": "eur",
         "source": "webhook",
     },
+    e.InvoiceOverpaid: {"amount_minor": 100, "currency": "eur", "source": "webhook"},
+    e.StepResent: {"step": "pay"},
     e.StepGaveUp: {"step": "pay", "attempts": 40, "last_error": "GatewayUnavailable: time-out"},
 }
 
@@ -287,6 +312,7 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "reason": "unknown invoice",
         "retry": False,
     },
+    provider_event.ProviderEventReplayRequested: {"app_id": APP_ID, "request_id": REQUEST_ID},
     catalogue.PriceCreated: _PRICE,
     catalogue.PriceChanged: _PRICE,
     catalogue.TaxRateCreated: _TAX_RATE,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from domain import invoice_events as e
 from domain import status
 from domain.gateway import PaymentState, ProviderInvoice
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
+from domain.word import Effect
 from tests.domain.examples import TOTAL
 from tests.domain.given import Given, Happened, happened
 from tests.domain.provider_model import MOVES, Move, Provider

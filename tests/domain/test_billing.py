@@ -12,8 +12,9 @@ from domain.billing import Billing
 from domain.commands import ChangeApp, CreateApp, CreateKey, RevokeKey, SetConnection, SetTenant
 from domain.connection import Connection, ConnectionCreated
 from domain.errors import Contradiction, NotFound, StaleWrite
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
 from domain.tenant import Tenant, TenantCreated
+from domain.word import Effect
 from tests.domain.contended import ContendedRecorder, contended_billing
 from tests.domain.examples import (
     APP_ID,

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import invoice_events as e
+from domain import money_back_events as m
 from domain import status
 from domain.gateway import InvoiceState, PaymentState, ProviderInvoice
 from domain.invoice import Invoice
@@ -173,9 +174,9 @@ def _view(*facts: Happened) -> InvoiceView:
 
 
 def test_a_refund_counts_once_the_provider_has_made_it() -> None:
-    paid, asked = happened(e.PaymentSucceeded), happened(e.RefundRequested)
+    paid, asked = happened(e.PaymentSucceeded), happened(m.RefundRequested)
     assert _view(paid, asked).amount_refunded_minor == 0
-    view = _view(paid, asked, happened(e.RefundSucceeded))
+    view = _view(paid, asked, happened(m.RefundSucceeded))
     assert (view.amount_refunded_minor, view.status) == (500, status.PAID)
     assert [(refund["id"], refund["status"]) for refund in view.refunds] == [
         (str(REFUND_ID), "succeeded")
@@ -183,19 +184,19 @@ def test_a_refund_counts_once_the_provider_has_made_it() -> None:
 
 
 def test_a_refund_that_failed_counts_no_more() -> None:
-    view = _view(happened(e.RefundSucceeded), happened(e.RefundFailed))
+    view = _view(happened(m.RefundSucceeded), happened(m.RefundFailed))
     assert (view.amount_refunded_minor, view.refunds[0]["status"]) == (0, "failed")
 
 
 @pytest.mark.parametrize(
     ("end", "shown"),
-    [(None, ("open", TOTAL)), (e.DisputeWon, ("won", 0)), (e.DisputeLost, ("lost", TOTAL))],
+    [(None, ("open", TOTAL)), (m.DisputeWon, ("won", 0)), (m.DisputeLost, ("lost", TOTAL))],
 )
 def test_a_dispute_changes_amounts_and_never_the_status(
     end: type[e.InvoiceEvent] | None, shown: tuple[str, int]
 ) -> None:
     ends = [] if end is None else [happened(end)]
-    view = _view(happened(e.PaymentSucceeded), happened(e.DisputeOpened), *ends)
+    view = _view(happened(e.PaymentSucceeded), happened(m.DisputeOpened), *ends)
     assert (view.dispute_status, view.amount_disputed_minor) == shown
     assert view.status == status.PAID
 

@@ -9,7 +9,8 @@ import pytest
 from domain import invoice_events as e
 from domain import status
 from domain.gateway import PaymentState
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
+from domain.word import Effect
 from tests.domain.examples import ASKED_LINE, HOSTED_URL, ISSUED_LINE, TOTAL
 from tests.domain.given import Given, happened
 from tests.domain.words import answered, attempt, paid_answer, payment, snapshot, told

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from domain import invoice_events as e
 from domain import status
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
 from domain.outcome import first_outcome
+from domain.word import Effect
 from tests.domain.given import Given, Happened, happened
 from tests.domain.words import answered, attempt, delivered, payment, snapshot
 

@@ -7,7 +7,8 @@ import pytest
 from domain import invoice_events as e
 from domain import status
 from domain.gateway import InvoiceState
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
+from domain.word import Effect
 from tests.domain.examples import TOTAL
 from tests.domain.given import Given, Happened, happened, moment
 from tests.domain.words import answered, delivered, paid_answer, snapshot

@@ -5,7 +5,8 @@ import pytest
 from domain import invoice_events as e
 from domain import status
 from domain.gateway import ProviderInvoice
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
+from domain.word import Effect
 from tests.domain.examples import TOTAL
 from tests.domain.given import Given, Happened, happened
 from tests.domain.words import answered, attempt, delivered, paid_answer, snapshot

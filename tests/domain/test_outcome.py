@@ -3,6 +3,7 @@
 import pytest
 
 from domain import invoice_events as e
+from domain import money_back_events as m
 from domain import status
 from domain.invoice import Invoice
 from domain.invoice_view import fold
@@ -63,7 +64,7 @@ def test_progress_and_giving_up_are_no_outcome(facts: list[Happened]) -> None:
     assert first_outcome(_stream(*facts)) is None
 
 
-@pytest.mark.parametrize("later", [[PAID], [PAID, happened(e.RefundSucceeded)], [FAILED, FAILED]])
+@pytest.mark.parametrize("later", [[PAID], [PAID, happened(m.RefundSucceeded)], [FAILED, FAILED]])
 def test_the_first_outcome_stays_the_answer_whatever_follows(later: list[Happened]) -> None:
     first = _stream(REQUESTED, CHARGING, FAILED)
     assert first_outcome(_stream(REQUESTED, CHARGING, FAILED, *later)) == first_outcome(first)

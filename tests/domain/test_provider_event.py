@@ -1,5 +1,7 @@
 """The inbox: one entry per provider event."""
 
+from typing import Any
+
 import pytest
 
 from domain.commands import ReceiveProviderEvent
@@ -8,13 +10,15 @@ from domain.provider_event import (
     ProviderEventApplied,
     ProviderEventParked,
     ProviderEventReceived,
+    ProviderEventReplayRequested,
 )
-from tests.domain.examples import APP_ID, EXAMPLES, INVOICE_ID
+from tests.domain.examples import APP_ID, EXAMPLES, INVOICE_ID, REQUEST_ID
 from tests.domain.given import AGGREGATE_ID, START, Given, happened, moment
 
 RECEIVED = happened(ProviderEventReceived)
 APPLIED = happened(ProviderEventApplied)
 PARKED = happened(ProviderEventParked)
+REPLAY = happened(ProviderEventReplayRequested)
 EFFECTS = [{"invoice": str(INVOICE_ID), "effect": "changed"}]
 NOW = moment(60)
 
@@ -76,3 +80,30 @@ def test_a_parked_entry_can_be_applied_later() -> None:
 
 def test_every_parking_is_counted() -> None:
     Given(ProviderEvent, RECEIVED, PARKED).when(_park).then(PARKED).showing(parked=2)
+
+
+def _replay(entry: ProviderEvent) -> None:
+    entry.request_replay(REQUEST_ID, at=NOW, by="key:1")
+
+
+@pytest.mark.parametrize("before", [(), (APPLIED,), (PARKED,), (REPLAY,)], ids=len)
+def test_each_asking_for_a_replay_is_remembered_whatever_came_before(before: Any) -> None:
+    (
+        Given(ProviderEvent, RECEIVED, *before)
+        .when(_replay)
+        .then(
+            happened(ProviderEventReplayRequested, app_id=APP_ID, request_id=REQUEST_ID, by="key:1")
+        )
+        .showing(due=True, applied=False)
+    )
+
+
+@pytest.mark.parametrize("act", [_apply, _park], ids=["applied", "parked"])
+def test_a_replayed_entry_is_due_until_it_is_applied_or_parked_once_more(act: Any) -> None:
+    Given(ProviderEvent, RECEIVED, APPLIED, REPLAY).when(act).then(
+        APPLIED if act is _apply else PARKED
+    ).showing(due=False, applied=act is _apply)
+
+
+def test_a_replay_is_applied_once() -> None:
+    Given(ProviderEvent, RECEIVED, APPLIED, REPLAY, APPLIED).when(_apply).then().showing(due=False)

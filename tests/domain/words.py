@@ -15,8 +15,9 @@ from domain.gateway import (
     ProviderLine,
     ProviderPayment,
 )
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
 from domain.invoice_events import InvoiceRequested
+from domain.word import Effect
 from tests.domain.examples import EXAMPLES, HOSTED_URL, INVOICE_ID, TOTAL
 from tests.domain.given import moment
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain import invoice_events as e
+from domain import money_back_events as m
 from domain.invoice import Invoice
 from projections.reports import ReportQueries, SummaryRow
 from projections.sums import Part, parts_of, quarter_of
@@ -19,7 +20,7 @@ def refund(
     invoice: Invoice, amount_minor: int, *, at: datetime, refunded_at: datetime | None = None
 ) -> None:
     invoice.remember(
-        e.RefundSucceeded,
+        m.RefundSucceeded,
         at=at,
         by="worker",
         refund_id=uuid4(),
@@ -165,7 +166,7 @@ def test_a_refund_that_fails_after_all_is_taken_back() -> None:
     refunded = Part("eur", "refunded", quarter_of(AT))
     assert parts_of(invoice.view)[refunded] == (30, 1)
     invoice.remember(
-        e.RefundFailed,
+        m.RefundFailed,
         at=AT,
         by="worker",
         refund_id=UUID(invoice.view.refunds[0]["id"]),

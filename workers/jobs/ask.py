@@ -8,8 +8,9 @@ from uuid import UUID
 
 from domain.billing import Billing
 from domain.gateway import PaymentGateway
-from domain.invoice import Effect, Invoice
+from domain.invoice import Invoice
 from domain.provider_event import ProviderEvent
+from domain.word import Effect
 from eventlog.bodies import Body
 
 

@@ -20,16 +20,15 @@ from domain.gateway import (
     ProviderPrice,
 )
 from workers.providers import stripe_objects as objects
+from workers.providers.stripe_after import AfterIssue
 from workers.providers.stripe_calls import Answer, Turn, ask, asked_at, json_of, open_client
 
 _PAGE: Final = 100
-# Four levels are Stripe's limit, and this is four.
-_WITH_PAYMENT: Final = ["payments.data.payment.payment_intent"]
 _WITH_PRICES: Final = ["data.pricing.price_details.price"]
 _METHOD_ID_PREFIXES: Final = ("pm_", "card_", "src_", "ba_")
 
 
-class StripeGateway:
+class StripeGateway(AfterIssue):
     """One Stripe account in one mode. Each call first waits for its `turn`."""
 
     def __init__(
@@ -85,30 +84,32 @@ class StripeGateway:
     def _list_page(self, invoice_id: str, params: Any) -> Answer:  # noqa: ANN401 - a TypedDict of the SDK
         return ask(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
 
-    def finalize_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+    def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
         """Number the draft. Stripe docs: finalize an invoice."""
+        params: Any = {"expand": objects.WITH_PAYMENT}
+        if hold:
+            params["auto_advance"] = False
         return self._invoice(
             lambda: self._client.v1.invoices.finalize_invoice(
-                invoice_id,
-                {"auto_advance": False, "expand": _WITH_PAYMENT},
-                {"idempotency_key": key},
+                invoice_id, params, {"idempotency_key": key}
             )
         )
 
-    def pay_invoice(self, invoice_id: str, *, off_session: bool, key: str) -> ProviderInvoice:
+    def pay_invoice(
+        self, invoice_id: str, *, off_session: bool, key: str, payment_method: str | None = None
+    ) -> ProviderInvoice:
         """Charge it. Stripe docs: pay an invoice."""
+        params: Any = {"off_session": off_session, "expand": objects.WITH_PAYMENT}
+        if payment_method is not None:
+            params["payment_method"] = payment_method
         return self._invoice(
-            lambda: self._client.v1.invoices.pay(
-                invoice_id,
-                {"off_session": off_session, "expand": _WITH_PAYMENT},
-                {"idempotency_key": key},
-            )
+            lambda: self._client.v1.invoices.pay(invoice_id, params, {"idempotency_key": key})
         )
 
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
         """Fetch an invoice with its payment. Stripe docs: retrieve an invoice."""
         return self._invoice(
-            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": _WITH_PAYMENT})
+            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
         )
 
     def find_document_url(self, invoice_id: str) -> str | None:
@@ -135,7 +136,7 @@ class StripeGateway:
         They lie too deep to be expanded in the invoice.
         """
         answer = ask(
-            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": _WITH_PAYMENT})
+            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
         )
         data = json_of(answer)
         shown = len(data["lines"]["data"])

@@ -12,13 +12,17 @@ from typing import Any, Final, cast, get_args
 import orjson
 
 from domain.gateway import (
+    DisputeState,
     InvoiceState,
     PaymentState,
     ProviderCustomer,
+    ProviderDispute,
     ProviderInvoice,
     ProviderLine,
     ProviderPayment,
     ProviderPrice,
+    ProviderRefund,
+    RefundState,
 )
 from eventlog.safe_json import without_secrets
 
@@ -28,6 +32,10 @@ APP: Final = "billhook_app"
 INVOICE: Final = "billhook_invoice"
 TENANT: Final = "billhook_tenant"
 LINE: Final = "billhook_line"
+REFUND: Final = "billhook_refund"
+
+# Four levels are Stripe's limit, and this is four.
+WITH_PAYMENT: Final = ["payments.data.payment.payment_intent"]
 
 _STATES: Final = frozenset(get_args(InvoiceState)) - {"deleted"}
 _LARGEST: Final = 2**63 - 1
@@ -75,6 +83,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         period_start=data.get("period_start"),
         period_end=data.get("period_end"),
         paid_at=data["status_transitions"]["paid_at"],
+        amount_overpaid_minor=_whole(data.get("amount_overpaid") or 0),
         lines=tuple(to_line(line) for line in lines["data"]),
         more_lines=lines["has_more"],
         metadata=dict(data.get("metadata") or {}),
@@ -132,9 +141,60 @@ def to_payment(intent: Json) -> ProviderPayment:
         state=state,
         amount_minor=intent["amount"],
         method=_id(intent.get("payment_method")) or _id(error.get("payment_method")),
+        charge=_id(intent.get("latest_charge")),
         code=error.get("code"),
         decline_code=error.get("decline_code"),
         message=error.get("message"),
+    )
+
+
+_REFUND_STATES: Final[dict[str, RefundState]] = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "canceled": "failed",
+}
+
+
+def to_refund(refund: Json, *, reference: str | None = None) -> ProviderRefund:
+    """Read a refund; one made through a credit note has its `reference` there."""
+    own = (refund.get("metadata") or {}).get(REFUND)
+    return ProviderRefund(
+        id=_text(refund["id"]),
+        state=_REFUND_STATES.get(refund["status"], "pending"),
+        amount_minor=_whole(refund["amount"]),
+        refunded_at=_whole(refund["created"]),
+        reference=reference or own,
+        code=refund.get("failure_reason"),
+    )
+
+
+def refund_ids_of(credit_note: Json) -> list[str]:
+    """Name the refunds that a credit note made."""
+    refunds = [_id(entry.get("refund")) for entry in credit_note.get("refunds") or ()]
+    return [refund for refund in refunds if refund is not None]
+
+
+# What is not here is an inquiry, or was prevented: no money has moved. An appeal follows a loss.
+_DISPUTE_STATES: Final[dict[str, DisputeState]] = {
+    "needs_response": "open",
+    "under_review": "open",
+    "lost": "lost",
+    "appeal_needs_response": "lost",
+    "appeal_under_review": "lost",
+    "won": "won",
+}
+
+
+def to_dispute(dispute: Json) -> ProviderDispute | None:
+    """Read a dispute; None while no money is disputed."""
+    state = _DISPUTE_STATES.get(dispute["status"])
+    if state is None:
+        return None
+    return ProviderDispute(
+        id=_text(dispute["id"]),
+        state=state,
+        amount_minor=_whole(dispute["amount"]),
+        disputed_at=_whole(dispute["created"]),
     )
 
 
