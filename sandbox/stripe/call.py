@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from sandbox.store import Filter, Json, Store
-from sandbox.stripe import deliveries, ids, views
+from sandbox.stripe import agenda, deliveries, ids, invoice_agenda, views
 from sandbox.stripe.accounts import Account
 from sandbox.stripe.errors import no_such
 
@@ -61,11 +61,14 @@ class Call:
         """Keeps an object, new or changed, without an event."""
         owner = body.get(OWNERS.get(str(body["object"]), ""))
         self.store.put(self.account.id, body, owner=owner)
+        if body["object"] == "invoice":
+            invoice_agenda.follow(self, body)
         return body
 
     def drop(self, body: Json) -> None:
-        """Forgets an object."""
+        """Forgets an object, and what was planned for it."""
         self.store.delete(self.account.id, body["object"], body["id"])
+        agenda.cancel(self, object_id=body["id"])
 
     def all(
         self, kind: str, *, owner: str | None = None, filters: Sequence[Filter] = ()

@@ -6,6 +6,7 @@ from sandbox.store import Json
 from sandbox.stripe import balance_book, ids
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import InvalidRequest
+from sandbox.stripe.invoice_agenda import first_attempt_at
 from sandbox.stripe.invoice_amounts import recompute, settle
 from sandbox.stripe.invoice_payments import new_payment, of_invoice
 from sandbox.stripe.invoice_shape import snapshot
@@ -23,7 +24,11 @@ class Finalize(Params):
 
 
 def finalize(call: Call, params: Finalize) -> Json:
-    """Finalises a draft; it is paid at once if nothing is to be charged."""
+    """Finalises a draft; it is paid at once if nothing is to be charged.
+
+    ``auto_advance`` unset keeps the invoice's own. An invoice that advances and is charged
+    automatically is then charged an hour later.
+    """
     invoice = call.load("invoice", call.path["invoice"])
     if invoice["status"] != "draft":
         raise InvalidRequest(
@@ -54,6 +59,7 @@ def finalized(call: Call, invoice: Json, *, auto_advance: bool | None = None) ->
     }
     if auto_advance is not None:
         invoice["auto_advance"] = auto_advance
+    invoice["next_payment_attempt"] = first_attempt_at(call, invoice)
     if invoice["_days_until_due"] is not None:
         invoice["due_date"] = call.now + invoice["_days_until_due"] * DAY_S
     intent = _intent(call, invoice) if invoice["amount_due"] else None

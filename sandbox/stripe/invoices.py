@@ -11,6 +11,7 @@ from sandbox.stripe.accounts import DEFAULT_CURRENCY
 from sandbox.stripe.call import Call
 from sandbox.stripe.customers import living
 from sandbox.stripe.errors import BadParameters, InvalidRequest
+from sandbox.stripe.invoice_agenda import GRACE_S
 from sandbox.stripe.invoice_amounts import recompute
 from sandbox.stripe.invoice_lines import draw_pending, pending_items
 from sandbox.stripe.invoice_shape import new_invoice
@@ -33,7 +34,6 @@ from sandbox.stripe.tax_rates import chosen
 from sandbox.stripe.updates import given_fields
 from sandbox.stripe.views import view
 
-HOUR_S = 3600
 DAY_S = 86400
 MAX_FOOTER = 5000
 
@@ -157,10 +157,12 @@ def _finalizes_at(call: Call, invoice: Json, params: InvoiceFields) -> Json:
     """Returns when a draft will be finalised, and charged in the same hour, if it advances."""
     if params.auto_advance is None:
         return {}
-    at = call.now + HOUR_S if params.auto_advance else None
+    soon = params.automatically_finalizes_at or call.now + GRACE_S
+    at = soon if params.auto_advance else None
     method = params.collection_method or invoice["collection_method"]
     charged_at = at if method == "charge_automatically" else None
-    return {"automatically_finalizes_at": at, "next_payment_attempt": charged_at}
+    finalizes_at = at if invoice["status"] == "draft" else None
+    return {"automatically_finalizes_at": finalizes_at, "next_payment_attempt": charged_at}
 
 
 def owned_method(call: Call, method_id: str, invoice: Json, *, param: str) -> Json:
@@ -201,8 +203,6 @@ def update(call: Call, params: UpdateInvoice) -> Json:
     if invoice["status"] != "draft":
         if changes.keys() - _AFTER_FINALIZING[invoice["status"]]:
             raise not_editable("Finalized invoices can't be updated in this way.")
-        for name in ("automatically_finalizes_at", "next_payment_attempt"):
-            changes.pop(name, None)
         return view(call, call.change(invoice, changes, "invoice.updated"))
     changed = invoice | changes
     return view(call, call.change(invoice, changes | recompute(call, changed), "invoice.updated"))

@@ -27,14 +27,14 @@ from sandbox.stripe.cards import AUTHENTICATION, BY_NUMBER, Decline, needs_authe
 from sandbox.stripe.charges import new_charge
 from sandbox.stripe.errors import Declined, InvalidRequest, StripeError
 from sandbox.stripe.finalizing import finalized, mark_paid
+from sandbox.stripe.invoice_agenda import retry_at
 from sandbox.stripe.invoice_payments import of_invoice
-from sandbox.stripe.invoices import DAY_S, owned_method
+from sandbox.stripe.invoices import owned_method
 from sandbox.stripe.operations import Operation, operation
 from sandbox.stripe.params import Bool, Params, Text
 from sandbox.stripe.paying_elsewhere import pay_out_of_band
 from sandbox.stripe.views import view
 
-RETRY_AFTER_DAYS = 3
 CHALLENGE = "invoice_payment_intent_requires_action"
 
 
@@ -152,7 +152,7 @@ def _decline(
         extra={"charge": charge["id"], "decline_code": decline.decline_code},
     )
     _back_to_start(call, intent, method, fault, latest_charge=charge["id"])
-    _count_attempt(call, invoice)
+    count_attempt(call, invoice)
     call.emit("invoice.payment_failed", invoice)
     if decline is AUTHENTICATION:
         call.emit("invoice.payment_action_required", invoice)
@@ -193,7 +193,7 @@ def _challenge(call: Call, invoice: Json, intent: Json, method: Json) -> StripeE
         },
     )
     call.emit("payment_intent.requires_action", intent)
-    _count_attempt(call, invoice)
+    count_attempt(call, invoice)
     call.emit("invoice.payment_action_required", invoice)
     return Declined(
         "This payment requires additional user action before it can be completed successfully."
@@ -204,10 +204,12 @@ def _challenge(call: Call, invoice: Json, intent: Json, method: Json) -> StripeE
     )
 
 
-def _count_attempt(call: Call, invoice: Json) -> None:
-    again = call.now + RETRY_AFTER_DAYS * DAY_S if invoice["auto_advance"] else None
-    changes: Json = {"attempt_count": invoice["attempt_count"] + 1, "attempted": True}
-    call.change(invoice, changes | {"next_payment_attempt": again}, "invoice.updated")
+def count_attempt(call: Call, invoice: Json) -> None:
+    """Counts an attempt that did not pay the invoice, and plans the next if it advances."""
+    attempts = invoice["attempt_count"] + 1
+    again = retry_at(call, invoice, attempts=attempts)
+    changes: Json = {"attempt_count": attempts, "attempted": True, "next_payment_attempt": again}
+    call.change(invoice, changes, "invoice.updated")
 
 
 def confirm(call: Call, invoice: Json) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.stripe import (
+    advancing,
     balance_transactions,
     canceling,
     charges,
@@ -53,4 +54,6 @@ OPERATIONS: list[Operation] = [
 ]
 
 # What the agenda may run, by the kind of its entries.
-ACTIONS: Actions = {}
+ACTIONS: Actions = {
+    **advancing.ACTIONS,
+}

@@ -167,6 +167,17 @@ class SandboxAdmin:
         """Moves the clock: advance_s, now or frozen."""
         return self._call("POST", "/stripe/clock", dict(change))
 
+    def agenda(self) -> list[Json]:
+        """Returns what the account will do by itself: at, kind, object_id, details."""
+        found: list[Json] = self._call("GET", "/stripe/agenda")["entries"]
+        return found
+
+    def run_now(self, object_id: str, *, kind: str | None = None) -> list[Json]:
+        """Does what is planned for an object, of one kind or all, before its time."""
+        body: Json = {"object": object_id} | ({"kind": kind} if kind else {})
+        ran: list[Json] = self._call("POST", "/stripe/agenda/run", body)["ran"]
+        return ran
+
     def set_latency(self, ms: int) -> None:
         """Makes every call take longer."""
         self._call("POST", "/stripe/latency", {"ms": ms})
