@@ -83,7 +83,7 @@ def settled(call: Call, invoice: Json, customer: Json) -> None:
     amount = invoice["ending_balance"] - invoice["starting_balance"]
     if not amount:
         return
-    carried = amount > 0 and not invoice["amount_due"]
+    carried = invoice["ending_balance"] > 0 and not invoice["amount_due"]
     record(
         call,
         customer,

@@ -10,6 +10,11 @@ POST   /_admin/stripe/refunds/{id}/succeed      what was pending arrives
 POST   /_admin/stripe/refunds/{id}/fail         {"reason"}; one that succeeded can fail too
 POST   /_admin/stripe/refunds/{id}/require_action
 POST   /_admin/stripe/refunds/{id}/cancel
+POST   /_admin/stripe/charges/{id}/dispute      {"amount", "reason", "status"}: needs_response
+                                                or warning_needs_response; the id may be an
+                                                invoice's or a payment intent's too
+POST   /_admin/stripe/disputes/{id}/win         or lose
+POST   /_admin/stripe/disputes/{id}/escalate    or close_warning, for what is only asked
 """
 
 from __future__ import annotations
@@ -21,7 +26,14 @@ from pydantic import Field
 
 from sandbox.clock import Strict
 from sandbox.store import Json
-from sandbox.stripe import finalizing, paying_elsewhere, refund_outcomes, refunds
+from sandbox.stripe import (
+    dispute_outcomes,
+    disputes,
+    finalizing,
+    paying_elsewhere,
+    refund_outcomes,
+    refunds,
+)
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import BadParameters, InvalidRequest
 from sandbox.stripe.given import read
@@ -56,6 +68,14 @@ class FailedRefund(Named):
     ] = "unknown"
 
 
+class NewDispute(Named):
+    """What a bank disputes: how much (all unless said), why, and whether it only asks."""
+
+    amount: int | None = Field(default=None, ge=1)
+    reason: str = "fraudulent"
+    status: Literal["needs_response", "warning_needs_response"] = "needs_response"
+
+
 class DashboardRefund(Strict):
     """A refund by hand: of what, and how much (the rest unless said)."""
 
@@ -87,16 +107,6 @@ def _out_of_band(call: Call, given: Json) -> Json:
     return {"invoice": view(call, paying_elsewhere.pay_out_of_band(call, invoice))}
 
 
-def _void(call: Call, given: Json) -> Json:
-    invoice = call.load("invoice", read(Named, given).id)
-    return {"invoice": view(call, finalizing.voided(call, invoice))}
-
-
-def _mark_uncollectible(call: Call, given: Json) -> Json:
-    invoice = call.load("invoice", read(Named, given).id)
-    return {"invoice": view(call, finalizing.given_up(call, invoice))}
-
-
 def _overpay(call: Call, given: Json) -> Json:
     wanted = read(Overpayment, given)
     invoice = call.load("invoice", wanted.id)
@@ -120,22 +130,39 @@ def _fail_refund(call: Call, given: Json) -> Json:
     return {"refund": view(call, refund_outcomes.fail(call, refund, reason=wanted.reason))}
 
 
-def _on_refund(outcome: Callable[[Call, Json], Json]) -> Step:
+def _dispute(call: Call, given: Json) -> Json:
+    wanted = read(NewDispute, given)
+    charge = charge_of(call, wanted.id)
+    amount = wanted.amount or charge["amount"]
+    if amount > charge["amount"]:
+        raise InvalidRequest("A dispute cannot be of more than the charge.", param="amount")
+    dispute = disputes.new_dispute(
+        call, charge, amount=amount, reason=wanted.reason, status=wanted.status
+    )
+    return {"dispute": view(call, dispute_outcomes.begin(call, charge, dispute))}
+
+
+def _on(kind: str, outcome: Callable[[Call, Json], Json]) -> Step:
     def step(call: Call, given: Json) -> Json:
-        refund = call.load("refund", read(Named, given).id)
-        return {"refund": view(call, outcome(call, refund))}
+        body = call.load(kind, read(Named, given).id)
+        return {kind: view(call, outcome(call, body))}
 
     return step
 
 
 STEPS: list[tuple[str, Step]] = [
     ("/invoices/{id}/pay_out_of_band", _out_of_band),
-    ("/invoices/{id}/void", _void),
-    ("/invoices/{id}/mark_uncollectible", _mark_uncollectible),
+    ("/invoices/{id}/void", _on("invoice", finalizing.voided)),
+    ("/invoices/{id}/mark_uncollectible", _on("invoice", finalizing.given_up)),
     ("/invoices/{id}/overpay", _overpay),
     ("/refunds", _refund),
-    ("/refunds/{id}/succeed", _on_refund(refund_outcomes.succeed)),
+    ("/refunds/{id}/succeed", _on("refund", refund_outcomes.succeed)),
     ("/refunds/{id}/fail", _fail_refund),
-    ("/refunds/{id}/require_action", _on_refund(refund_outcomes.require_action)),
-    ("/refunds/{id}/cancel", _on_refund(refund_outcomes.withdraw)),
+    ("/refunds/{id}/require_action", _on("refund", refund_outcomes.require_action)),
+    ("/refunds/{id}/cancel", _on("refund", refund_outcomes.withdraw)),
+    ("/charges/{id}/dispute", _dispute),
+    ("/disputes/{id}/win", _on("dispute", dispute_outcomes.win)),
+    ("/disputes/{id}/lose", _on("dispute", dispute_outcomes.lose)),
+    ("/disputes/{id}/close_warning", _on("dispute", dispute_outcomes.close_warning)),
+    ("/disputes/{id}/escalate", _on("dispute", dispute_outcomes.escalate)),
 ]

@@ -27,6 +27,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "customer": "customer",
         "invoice": "invoice",
     },
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "invoice": {
         "confirmation_secret": "",
         "amount_paid_off_stripe": "",

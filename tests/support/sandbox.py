@@ -14,6 +14,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from tests.support.sandbox_dashboard import Dashboard
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -106,7 +108,7 @@ class SandboxProcess:
             self._process.wait(STOP_TIMEOUT_S)
 
 
-class SandboxAdmin:
+class SandboxAdmin(Dashboard):
     """What a test commands of one account: the one of ``key``."""
 
     def __init__(self, url: str, key: str) -> None:

@@ -1,0 +1,75 @@
+"""What people do in Stripe's dashboard and banks do on their own, as the admin API has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Dashboard:
+    """The part of an admin client that acts outside of the API: no key, no metadata of ours."""
+
+    def _call(self, method: str, path: str, body: Json | None = None) -> Json:
+        raise NotImplementedError
+
+    def _act(self, path: str, /, **given: object) -> Json:
+        body = {name: value for name, value in given.items() if value is not None}
+        return self._call("POST", f"/stripe/{path}", body)
+
+    def pay_out_of_band(self, invoice: str) -> Json:
+        """Marks an invoice as paid elsewhere."""
+        return self._object("invoice", f"invoices/{invoice}/pay_out_of_band")
+
+    def void(self, invoice: str) -> Json:
+        """Voids an invoice."""
+        return self._object("invoice", f"invoices/{invoice}/void")
+
+    def mark_uncollectible(self, invoice: str) -> Json:
+        """Gives up on an invoice."""
+        return self._object("invoice", f"invoices/{invoice}/mark_uncollectible")
+
+    def overpay(self, invoice: str, *, amount: int | None = None) -> Json:
+        """Pays a paid invoice once more, as its customer could."""
+        return self._object("invoice", f"invoices/{invoice}/overpay", amount=amount)
+
+    def refund(self, of: str, *, amount: int | None = None) -> Json:
+        """Refunds by hand what an invoice, payment intent or charge brought in."""
+        names = {"in_": "invoice", "pi_": "payment_intent", "ch_": "charge"}
+        return self._object("refund", "refunds", amount=amount, **{names[of[:3]]: of})
+
+    def succeed_refund(self, refund: str) -> Json:
+        """Lets a pending refund arrive."""
+        return self._object("refund", f"refunds/{refund}/succeed")
+
+    def fail_refund(self, refund: str, *, reason: str | None = None) -> Json:
+        """Lets a refund fail, also one that succeeded."""
+        return self._object("refund", f"refunds/{refund}/fail", reason=reason)
+
+    def ask_for_refund_details(self, refund: str) -> Json:
+        """Lets a pending refund wait for its customer."""
+        return self._object("refund", f"refunds/{refund}/require_action")
+
+    def cancel_refund(self, refund: str) -> Json:
+        """Stops a refund that did not leave."""
+        return self._object("refund", f"refunds/{refund}/cancel")
+
+    def dispute(
+        self,
+        of: str,
+        *,
+        amount: int | None = None,
+        reason: str | None = None,
+        status: str | None = None,
+    ) -> Json:
+        """Opens a dispute of what a charge, payment intent or invoice brought in."""
+        path = f"charges/{of}/dispute"
+        return self._object("dispute", path, amount=amount, reason=reason, status=status)
+
+    def decide_dispute(self, dispute: str, verdict: str) -> Json:
+        """Ends a dispute (win, lose, close_warning) or makes an inquiry one (escalate)."""
+        return self._object("dispute", f"disputes/{dispute}/{verdict}")
+
+    def _object(self, kind: str, path: str, /, **given: object) -> Json:
+        found: Json = self._act(path, **given)[kind]
+        return found
