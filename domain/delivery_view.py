@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -86,14 +85,6 @@ def fold(view: DeliveryView | None, event: ProviderEventFact) -> DeliveryView:
             return replace(
                 view, state=RECEIVED, reason=None, times_replayed=view.times_replayed + 1
             )
-    return view
-
-
-def fold_all(events: Iterable[ProviderEventFact]) -> DeliveryView | None:
-    """Fold a stream; None where there is none."""
-    view: DeliveryView | None = None
-    for event in events:
-        view = fold(view, event)
     return view
 
 
