@@ -12,8 +12,8 @@ from domain import money_back_events as m
 from domain.base import Fact, Root
 from domain.errors import NotPossible
 from domain.gateway import MoneyBack, ProviderInvoice
-from domain.invoice_view import REFUND_STEP, InvoiceView, StepRecord, fold
-from domain.provider_state import facts_of, issued_lines
+from domain.invoice_view import REFUND_STEP, InvoiceView, StepRecord, fold, is_refund
+from domain.provider_state import DELETED_RANK, facts_of, issued_lines
 from domain.word import WORKER, Effect, Word, is_running, take_word
 
 
@@ -123,7 +123,7 @@ class Invoice(Root):
 
     def give_up(self, step: str, *, attempts: int, last_error: str, at: datetime) -> None:
         """Stop trying until an operator sends the step again."""
-        refunds = step.startswith(REFUND_STEP)
+        refunds = is_refund(step)
         waits = step in self._given_up() if refunds else not is_running(self)
         if not waits:
             self.remember(
@@ -235,6 +235,21 @@ class Invoice(Root):
                 code=code,
                 message=message,
                 source="answer",
+            )
+
+    def record_deleted(self, *, by: str, at: datetime) -> None:
+        """Say that the provider has the draft no more; twice is silent."""
+        if status.may_become(self.view.status, status.CANCELED):
+            _, tries, paid, payment = self.view.facts or [0, 0, 0, -1]
+            self.remember(
+                e.PaymentCanceled,
+                at=at,
+                by=by,
+                payment_id=None,
+                source="answer",
+                as_of=self.view.as_of,
+                facts=[DELETED_RANK, tries, paid, payment],
+                body=None,
             )
 
     def record_money_back(self, back: MoneyBack, *, source: str, by: str, at: datetime) -> Effect:

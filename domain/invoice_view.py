@@ -104,6 +104,11 @@ class InvoiceView:
         return None if self.tenant_id is None else ids.for_tenant(self.app_id, self.tenant_id)
 
 
+def is_refund(step: str) -> bool:
+    """Tell a refund's step, which goes on beside whatever else is done with the invoice."""
+    return step.startswith(REFUND_STEP)
+
+
 def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
     """Take one fact in. The view is changed in place and returned; the first fact makes it."""
     if view is None:

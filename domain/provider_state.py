@@ -13,7 +13,15 @@ from typing import Any, Final
 from domain.gateway import PaymentState, ProviderInvoice, ProviderLine
 from domain.invoice_view import InvoiceView
 
-_STATE_RANK: Final = {"draft": 0, "deleted": 5, "open": 1, "uncollectible": 2, "void": 4, "paid": 3}
+DELETED_RANK: Final = 5
+_STATE_RANK: Final = {
+    "draft": 0,
+    "deleted": DELETED_RANK,
+    "open": 1,
+    "uncollectible": 2,
+    "void": 4,
+    "paid": 3,
+}
 _PAYMENT_RANK: Final[dict[PaymentState, int]] = {
     "open": 0,
     "failed": 1,

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.base import Fact
-from domain.invoice_view import REFUND_STEP
+from domain.invoice_view import REFUND_STEP, is_refund
 from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS, ends_request
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
 from projections.asks import QUEUE as ASKS
@@ -76,7 +76,7 @@ def _settling(event: e.InvoiceEvent) -> str:
 
 
 def _row_of(event: e.StepGaveUp | e.StepResent) -> str:
-    return event.step if event.step.startswith(REFUND_STEP) else _settling(event)
+    return event.step if is_refund(event.step) else _settling(event)
 
 
 def _settle(event: e.InvoiceEvent, app_id: UUID | None) -> Open:

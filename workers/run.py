@@ -14,6 +14,7 @@ from dramatiq.brokers.redis import RedisBroker
 from domain.errors import StaleWrite
 from domain.gateway import GatewayError, GatewayMisconfigured, GatewayUnavailable
 from domain.invoice import Invoice
+from domain.invoice_view import REFUND_STEP, is_refund
 from domain.provider_event import ProviderEvent
 from eventlog.errors import LogUnavailable
 from eventlog.heartbeat import beat_until
@@ -25,6 +26,7 @@ from workers.jobs.answer_ask import answer_ask
 from workers.jobs.ask import apply_by_asking
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
+from workers.jobs.refund import refund_invoice
 from workers.jobs.settle import settle_invoice
 from workers.reactions import EVENTS, REQUESTS
 from workers.runtime import Runtime, open_runtime, utc_now
@@ -50,6 +52,7 @@ class Jobs:
         self._runtime = runtime
         self._by_actor: dict[str, Callable[[Job], None]] = {
             "settle_invoice": self._settle,
+            "refund_invoice": self._refund,
             "apply_by_asking": self._ask,
             ANSWER_ASK: self._answer,
         }
@@ -109,26 +112,31 @@ class Jobs:
             Invoice,
             UUID(job.args["invoice_id"]),
             lambda known: known.give_up(
-                _last_step(known), attempts=attempts, last_error=reason, at=at
+                _step_of(job, known), attempts=attempts, last_error=reason, at=at
             ),
         )
 
     def _settle(self, job: Job) -> None:
-        runtime = self._runtime
         invoice_id = UUID(job.args["invoice_id"])
+        settle_invoice(invoice_id, self._desk(job, invoice_id))
+
+    def _refund(self, job: Job) -> None:
+        invoice_id = UUID(job.args["invoice_id"])
+        refund_invoice(invoice_id, UUID(job.args["refund_id"]), self._desk(job, invoice_id))
+
+    def _desk(self, job: Job, invoice_id: UUID) -> Desk:
+        """Lay out what a job about an invoice works with."""
+        runtime = self._runtime
         view = runtime.billing.get(Invoice, invoice_id).view
         gateway = runtime.gateways.of(view.app_id, view.connection)
-        settle_invoice(
-            invoice_id,
-            Desk(
-                billing=runtime.billing,
-                gateway=gateway,
-                customers=CustomerDesk(
-                    billing=runtime.billing, gateway=gateway, bodies=runtime.log, now=utc_now
-                ),
-                now=utc_now,
-                alive=lambda: runtime.work.touch(job.id),
+        return Desk(
+            billing=runtime.billing,
+            gateway=gateway,
+            customers=CustomerDesk(
+                billing=runtime.billing, gateway=gateway, bodies=runtime.log, now=utc_now
             ),
+            now=utc_now,
+            alive=lambda: runtime.work.touch(job.id),
         )
 
     def _ask(self, job: Job) -> None:
@@ -149,14 +157,22 @@ class Jobs:
         )
 
 
-def _last_step(invoice: Invoice) -> str:
-    steps = sorted(invoice.view.steps.values(), key=lambda step: step.started_at)
-    return steps[-1].step if steps else "plan"
+def _step_of(job: Job, invoice: Invoice) -> str:
+    """Name the step that a job was at: a refund's own, or the last that was begun."""
+    if "refund_id" in job.args:
+        return f"{REFUND_STEP}{job.args['refund_id']}"
+    steps = [step for step in invoice.view.steps.values() if not is_refund(step.step)]
+    return max(steps, key=lambda step: step.started_at).step if steps else "plan"
 
 
 def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
     """Let the queue's messages reach the jobs."""
-    queues = {"settle_invoice": REQUESTS, "apply_by_asking": EVENTS, ANSWER_ASK: ASKS}
+    queues = {
+        "settle_invoice": REQUESTS,
+        "refund_invoice": REQUESTS,
+        "apply_by_asking": EVENTS,
+        ANSWER_ASK: ASKS,
+    }
     for name, queue in queues.items():
         dramatiq.actor(broker=broker, actor_name=name, queue_name=queue)(jobs.run)
 

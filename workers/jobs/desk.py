@@ -11,8 +11,10 @@ from domain.billing import Billing
 from domain.gateway import PaymentGateway, ProviderInvoice
 from domain.invoice import Invoice
 from domain.invoice_view import InvoiceView
+from domain.word import WORKER
 from eventlog.bodies import Body
 from workers.jobs.customers import CustomerDesk
+from workers.jobs.refusals import Refused
 
 # Stripe forgets keys after 24 h at the earliest; an hour is left for clocks and slow calls.
 KEY_LIFE: Final = timedelta(hours=23)
@@ -31,6 +33,13 @@ class Desk:
     def key_expired(self, invoice: Invoice, step: str) -> bool:
         """Tell whether the provider may have forgotten a step's key, so that we must look first."""
         return invoice.step_age(step, at=self.now()) >= KEY_LIFE
+
+    def record_deleted(self, invoice: Invoice) -> Invoice:
+        """Remember that the provider has the draft no more."""
+        at = self.now()
+        return self.billing.change(
+            Invoice, invoice.id, lambda known: known.record_deleted(by=WORKER, at=at)
+        )
 
 
 def start(
@@ -51,20 +60,60 @@ def start(
 
 
 def record(
-    invoice: Invoice, answer: ProviderInvoice, desk: Desk, *, source: str, charging: bool = False
+    invoice: Invoice,
+    answer: ProviderInvoice,
+    desk: Desk,
+    *,
+    source: str,
+    charging: bool = False,
+    attempted: bool = False,
 ) -> Invoice:
-    """Remember an answer and, in the same append, that charging starts if it does."""
+    """Remember an answer and, in the same append, that charging starts if it does.
+
+    `attempted`: it is what our own attempt to charge came to.
+    """
     at = desk.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
 
     def decide(known: Invoice) -> None:
         known.record_provider_state(
-            answer, source=source, by="worker", at=at, charging=charging, body=body.sha256.hex()
+            answer,
+            source=source,
+            by=WORKER,
+            at=at,
+            charging=charging,
+            attempted=attempted,
+            body=body.sha256.hex(),
         )
         if charging and known.view.settling:
             known.start_step("pay", at=at)
 
     return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+
+
+def refuse(invoice: Invoice, answer: ProviderInvoice, desk: Desk, refusal: Refused) -> Invoice:
+    """Remember how things stand and, unless that ends what is asked, that it was refused."""
+    at = desk.now()
+    body = Body.of(answer.raw, invoice.view.body_owner)
+
+    def decide(known: Invoice) -> None:
+        known.record_provider_state(
+            answer, source="answer", by=WORKER, at=at, body=body.sha256.hex()
+        )
+        known.refuse_request(
+            code=refusal.code,
+            message=refusal.message,
+            path=refusal.path,
+            provider_code=refusal.provider_code,
+            at=at,
+        )
+
+    return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+
+
+def our_metadata(view: InvoiceView) -> dict[str, str]:
+    """Write down whose invoice it is, as everything at the provider says it."""
+    return {"billhook_app": str(view.app_id), "billhook_invoice": str(view.id)}
 
 
 def record_draft(invoice: Invoice, answer: ProviderInvoice, desk: Desk) -> Invoice:

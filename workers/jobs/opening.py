@@ -18,7 +18,7 @@ from domain.gateway import (
 from domain.invoice import Invoice
 from domain.invoice_view import InvoiceView
 from domain.money import chargeable_minor
-from workers.jobs.desk import Desk, object_id, start
+from workers.jobs.desk import Desk, object_id, our_metadata, start
 from workers.jobs.refusals import Refused, no_method, wrong_lines
 
 
@@ -119,7 +119,7 @@ def create(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
             payment_method=view.request["payment_method"],
             footer=view.footer,
             description=view.description,
-            metadata=_metadata(view),
+            metadata=view.metadata | our_metadata(view),
         ),
         key=step.key,
     )
@@ -142,10 +142,6 @@ def _made_before(invoice: Invoice, desk: Desk) -> ProviderInvoice | None:
         created_after=int((step.started_at - timedelta(hours=1)).timestamp()),
     )
     return found[0] if found else None
-
-
-def _metadata(view: InvoiceView) -> dict[str, str]:
-    return view.metadata | {"billhook_app": str(view.app_id), "billhook_invoice": str(view.id)}
 
 
 def _add_lines(invoice: Invoice, desk: Desk) -> None:

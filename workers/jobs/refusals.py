@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.gateway import GatewayRejected, LineDraft, ProviderLine
+from domain.gateway import (
+    GatewayRejected,
+    LineDraft,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderPayment,
+)
 from domain.invoice import Invoice
 from domain.money import line_total
 
@@ -59,6 +65,18 @@ class Refused(Exception):
         )
 
 
+def refused_payment(answer: ProviderInvoice, error: GatewayRejected) -> ProviderPayment:
+    """Write a refusal down as the payment that it left refused."""
+    return ProviderPayment(
+        id=answer.payment.id if answer.payment else "",
+        state="failed",
+        amount_minor=answer.total_minor,
+        code=error.code,
+        decline_code=error.decline_code,
+        message=error.message,
+    )
+
+
 def no_method() -> Refused:
     """Say that nobody could be charged."""
     return Refused(
@@ -71,6 +89,7 @@ def no_method() -> Refused:
 _FIELDS = {
     "default_tax_rates": "taxRateId",
     "default_payment_method": "paymentMethod",
+    "payment_method": "paymentMethod",
     "payment_settings": "paymentMethod",
     "customer": "tenantUuid",
     "currency": "lineItems",

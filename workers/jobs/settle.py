@@ -10,18 +10,22 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from domain.gateway import GatewayRejected, GatewayUnavailable, ProviderInvoice, ProviderPayment
+from domain.gateway import GatewayRejected, GatewayUnavailable, ProviderInvoice
 from domain.invoice import Invoice
+from workers.jobs.afterwards import carry_out
 from workers.jobs.desk import Desk, object_id, record, start
 from workers.jobs.drafting import gather_draft, leave_draft, trust_status
 from workers.jobs.opening import open_and_fill
-from workers.jobs.refusals import Refused
+from workers.jobs.refusals import Refused, refused_payment
 
 
 def settle_invoice(invoice_id: UUID, desk: Desk) -> None:
     """Take the invoice as far as its provider lets it; raises GatewayUnavailable to come back."""
     invoice = desk.billing.get(Invoice, invoice_id)
     if not invoice.view.settling:
+        return
+    if invoice.view.asked is not None:
+        carry_out(invoice, desk)
         return
     try:
         _take_steps(invoice, desk)
@@ -71,7 +75,7 @@ def _pay(invoice: Invoice, desk: Desk) -> None:
     answer = desk.gateway.fetch_invoice(at_provider) if late else None
     if answer is None or _untried(answer):
         answer = _charge(invoice, desk)
-    after = record(invoice, answer, desk, source="answer")
+    after = record(invoice, answer, desk, source="answer", attempted=True)
     if after.view.settling:
         raise GatewayUnavailable(f"after paying, {at_provider} is still {answer.state}")
 
@@ -91,18 +95,11 @@ def _charge(invoice: Invoice, desk: Desk) -> ProviderInvoice:
         )
     except GatewayRejected as error:
         answer = desk.gateway.fetch_invoice(at_provider)
-        return answer if not _untried(answer) else replace(answer, payment=_refused(answer, error))
-
-
-def _refused(answer: ProviderInvoice, error: GatewayRejected) -> ProviderPayment:
-    return ProviderPayment(
-        id=answer.payment.id if answer.payment else "",
-        state="failed",
-        amount_minor=answer.total_minor,
-        code=error.code,
-        decline_code=error.decline_code,
-        message=error.message,
-    )
+        return (
+            answer
+            if not _untried(answer)
+            else replace(answer, payment=refused_payment(answer, error))
+        )
 
 
 def _discard(invoice_id: UUID, desk: Desk, refusal: Refused) -> None:

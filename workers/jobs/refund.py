@@ -1,0 +1,78 @@
+"""Give money back: one refund, once, whatever dies meanwhile.
+
+The amount is reserved when it is asked for. Past the life of the key, what the provider already
+gave back for this refund is looked up by our reference before anything is asked again.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from domain import status
+from domain.gateway import GatewayRejected, MoneyBack, ProviderRefund, RefundDraft
+from domain.invoice import Invoice
+from domain.invoice_view import REFUND_STEP, InvoiceView
+from domain.money_back import Entry, find_refund
+from domain.word import WORKER
+from workers.jobs.desk import Desk, object_id, our_metadata, start
+
+
+def refund_invoice(invoice_id: UUID, refund_id: UUID, desk: Desk) -> None:
+    """Give back what is reserved under this id; raises GatewayUnavailable to come back."""
+    invoice = desk.billing.get(Invoice, invoice_id)
+    asked = find_refund(invoice.view, refund_id, None)
+    if asked is None or asked["status"] != "requested":
+        return
+    step = f"{REFUND_STEP}{refund_id}"
+    found = _made_before(invoice, refund_id, desk) if desk.key_expired(invoice, step) else None
+    if found is None:
+        invoice = start(invoice, step, desk)
+        desk.alive()
+        try:
+            found = desk.gateway.refund(
+                _draft(invoice.view, asked), key=invoice.view.steps[step].key
+            )
+        except GatewayRejected as error:
+            _record_refusal(invoice, refund_id, desk, error)
+            return
+    _record(invoice, found, desk)
+
+
+def _made_before(invoice: Invoice, refund_id: UUID, desk: Desk) -> ProviderRefund | None:
+    back = desk.gateway.fetch_money_back(object_id(invoice.view))
+    return next((made for made in back.refunds if made.reference == str(refund_id)), None)
+
+
+def _draft(view: InvoiceView, asked: Entry) -> RefundDraft:
+    return RefundDraft(
+        invoice_id=object_id(view),
+        payment_id=_paid_with(view),
+        amount_minor=asked["amountMinor"],
+        reason=asked.get("reason"),
+        credit_note=asked.get("creditNote", True),
+        reference=asked["id"],
+        metadata=our_metadata(view) | {"billhook_refund": asked["id"]},
+    )
+
+
+def _paid_with(view: InvoiceView) -> str | None:
+    paid = [payment["id"] for payment in view.payments if payment["status"] == status.PAID]
+    return paid[-1] if paid else None
+
+
+def _record(invoice: Invoice, refund: ProviderRefund, desk: Desk) -> None:
+    at, back = desk.now(), MoneyBack(refunds=(refund,))
+    desk.billing.change(
+        Invoice,
+        invoice.id,
+        lambda known: known.record_money_back(back, source="answer", by=WORKER, at=at),
+    )
+
+
+def _record_refusal(invoice: Invoice, refund_id: UUID, desk: Desk, error: GatewayRejected) -> None:
+    at = desk.now()
+    desk.billing.change(
+        Invoice,
+        invoice.id,
+        lambda known: known.fail_refund(refund_id, code=error.code, message=error.message, at=at),
+    )
