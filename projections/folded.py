@@ -1,8 +1,8 @@
 """An invoice on its way into the rows, with what its newest events change elsewhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 from uuid import UUID
 
 from domain import status
@@ -70,6 +70,7 @@ class Folded:
             self.counted.append((-1 if stood else 1, position))
         parts = sums.parts_of(view)
         self.changes += sums.changes(self._parts, parts, position=position)
+        self.changes += sums.changes({}, sums.refusal_in(event, view), position=position)
         self._parts = parts
 
 
@@ -95,12 +96,21 @@ def word_rows(invoices: Iterable[Folded]) -> list[Row]:
     ]
 
 
+class Books(NamedTuple):
+    """Whose sums, and of what money."""
+
+    app_id: UUID
+    mode: str
+    provider: str
+    connection: str
+
+
 class Tallies:
     """What several invoices change in counts and sums, added up."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[UUID, str], list[int]] = {}
-        self._quarters: dict[tuple[UUID, str, Part], list[int]] = {}
+        self._quarters: dict[tuple[Books, Part], list[int]] = {}
 
     def __len__(self) -> int:
         return len(self._quarters) + len(self._counts)
@@ -114,7 +124,7 @@ class Tallies:
             count = self._counts.setdefault((view.app_id, view.connection), [0, 0])
             count[:] = count[0] + step, max(count[1], position)
         for change in invoice.changes:
-            key = (view.app_id, view.mode, change.part)
+            key = Books(view.app_id, view.mode, view.provider, view.connection), change.part
             tally = self._quarters.setdefault(key, [0, 0, 0])
             tally[:] = (
                 tally[0] + change.amount_minor,
@@ -135,36 +145,32 @@ class Tallies:
         ]
 
     def quarter_rows(self) -> list[Row]:
-        """Return what to add to QUARTERS. Sums are text: JSON's integers are bounded."""
+        """Return what to add to QUARTERS."""
         return [
-            {
-                "app_id": app_id,
-                "mode": mode,
-                "currency": part.currency,
-                "kind": part.kind,
-                "quarter": part.quarter,
-                "amount_minor": str(amount_minor),
-                "items": items,
-                "position": position,
-            }
-            for (app_id, mode, part), (amount_minor, items, position) in self._quarters.items()
+            _sum_row(books, part.currency, part.kind, sums=sums) | {"quarter": part.quarter}
+            for (books, part), sums in self._quarters.items()
         ]
 
     def total_rows(self) -> list[Row]:
         """Return what to add to TOTALS: the quarters' changes by kind."""
-        totals: dict[tuple[UUID, str, str, str], list[int]] = {}
-        for (app_id, mode, part), (amount_minor, items, position) in self._quarters.items():
-            total = totals.setdefault((app_id, mode, part.currency, part.kind), [0, 0, 0])
+        totals: dict[tuple[Books, str, str], list[int]] = {}
+        for (books, part), (amount_minor, items, position) in self._quarters.items():
+            total = totals.setdefault((books, part.currency, part.kind), [0, 0, 0])
             total[:] = total[0] + amount_minor, total[1] + items, max(total[2], position)
         return [
-            {
-                "app_id": app_id,
-                "mode": mode,
-                "currency": currency,
-                "kind": kind,
-                "amount_minor": str(amount_minor),
-                "items": items,
-                "position": position,
-            }
-            for (app_id, mode, currency, kind), (amount_minor, items, position) in totals.items()
+            _sum_row(books, currency, kind, sums=sums)
+            for (books, currency, kind), sums in totals.items()
         ]
+
+
+def _sum_row(books: Books, currency: str, kind: str, *, sums: Sequence[int]) -> dict[str, object]:
+    """Write a row of a sum. Amounts are text: JSON's integers are bounded."""
+    amount_minor, items, position = sums
+    return {
+        **books._asdict(),
+        "currency": currency,
+        "kind": kind,
+        "amount_minor": str(amount_minor),
+        "items": items,
+        "position": position,
+    }

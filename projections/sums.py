@@ -1,18 +1,27 @@
 """Sums that reports are made of, kept as invoices change, so that no report reads invoices.
 
-Per app, mode and currency; money in its minor unit. What came in and what went back is kept by the
-quarter of an hour (UTC) in which it did, what is outstanding by the one in which it is overdue:
-every time zone of our time is a whole number of quarters away.
+Per app, mode, currency, provider and connection; money in its minor unit. What came in, went back
+or was refused is kept by the quarter of an hour (UTC) in which it was, by the provider's clock,
+however late we heard of it; what is outstanding by the one in which it is overdue. Every time zone
+of our time is a whole number of quarters away.
+
+collected: what was paid towards invoices; money that nobody asked for (`UnexpectedPayment`,
+`InvoiceOverpaid`) is none of it, since it is owed back. refunded: refunds that succeeded; one that
+fails after all is taken out of its quarter. disputed: disputes that are open or lost, in the
+quarter in which they were opened; one that is won is taken out. refused: attempts to charge.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from domain import status
+from domain.invoice_events import InvoiceEvent, PaymentFailed
 from domain.invoice_view import InvoiceView
+from domain.times import from_unix
 from projections.writing import Table
 
-Kind = Literal["collected", "refunded", "outstanding"]
+Kind = Literal["collected", "refunded", "disputed", "refused", "outstanding"]
 
 QUARTER_S: Final = 900
 _GRACE_S: Final = 24 * 3600  # an invoice without a due date is overdue a day after its issue
@@ -20,17 +29,14 @@ _OUTSTANDING: Final = frozenset(
     {status.OPEN, status.FAILED, status.PROCESSING, status.REQUIRES_ACTION}
 )
 
+_SUMMED_BY: Final = ("app_id", "mode", "currency", "provider", "connection", "kind")
+SUMMED: Final = ("amount_minor", "items")
 QUARTERS: Final = Table(
     "invoice_quarters",
-    key=("app_id", "mode", "currency", "kind", "quarter"),
-    columns=("app_id", "mode", "currency", "kind", "quarter", "amount_minor", "items", "position"),
+    key=(*_SUMMED_BY, "quarter"),
+    columns=(*_SUMMED_BY, "quarter", *SUMMED, "position"),
 )
-TOTALS: Final = Table(
-    "invoice_totals",
-    key=("app_id", "mode", "currency", "kind"),
-    columns=("app_id", "mode", "currency", "kind", "amount_minor", "items", "position"),
-)
-SUMMED: Final = ("amount_minor", "items")
+TOTALS: Final = Table("invoice_totals", key=_SUMMED_BY, columns=(*_SUMMED_BY, *SUMMED, "position"))
 
 
 class Part(NamedTuple):
@@ -42,7 +48,7 @@ class Part(NamedTuple):
 
 
 Amount = tuple[int, int]
-"""Minor units, and how many invoices or refunds they are of."""
+"""Minor units, and how many invoices, refunds, disputes or attempts they are of."""
 
 
 class Change(NamedTuple):
@@ -61,17 +67,38 @@ def parts_of(view: InvoiceView) -> dict[Part, Amount]:
         return {}
     parts: dict[Part, Amount] = {}
     if view.status == status.PAID and view.paid_at is not None:
-        parts[Part(currency, "collected", quarter_of(view.paid_at))] = (view.amount_paid_minor, 1)
+        if view.amount_paid_minor:
+            parts[Part(currency, "collected", quarter_of(view.paid_at))] = view.amount_paid_minor, 1
     elif view.status in _OUTSTANDING:
         owed_minor = (view.total_minor or 0) - view.amount_paid_minor
         parts[Part(currency, "outstanding", _overdue_from(view))] = (owed_minor, 1)
     for refund in view.refunds:
         if refund["status"] == "succeeded":
-            refunded_at = datetime.fromisoformat(refund.get("refundedAt", refund["at"]))
-            part = Part(currency, "refunded", quarter_of(refunded_at))
-            amount_minor, items = parts.get(part, (0, 0))
-            parts[part] = (amount_minor + refund["amountMinor"], items + 1)
+            _add(parts, refund, currency, "refunded", at=refund.get("refundedAt", refund["at"]))
+    for dispute in view.disputes:
+        if dispute["status"] != "won":
+            _add(parts, dispute, currency, "disputed", at=dispute["at"])
     return parts
+
+
+def _add(
+    parts: dict[Part, Amount], back: Mapping[str, Any], currency: str, kind: Kind, *, at: str
+) -> None:
+    part = Part(currency, kind, quarter_of(datetime.fromisoformat(at)))
+    amount_minor, items = parts.get(part, (0, 0))
+    parts[part] = (amount_minor + back["amountMinor"], items + 1)
+
+
+def refusal_in(event: InvoiceEvent, view: InvoiceView) -> dict[Part, Amount]:
+    """Return the attempt that an event says was refused; one that succeeds is an amount collected.
+
+    Each such event tells of an attempt of its own. The view does not: a payment may be refused
+    several times, and goes on under the same id.
+    """
+    if not isinstance(event, PaymentFailed) or view.currency is None:
+        return {}
+    refused_at = from_unix(event.as_of or None) or event.timestamp
+    return {Part(view.currency, "refused", quarter_of(refused_at)): (event.amount_minor, 1)}
 
 
 def changes(

@@ -1,8 +1,8 @@
-"""A list of invoices as CSV (RFC 4180), sent while it is read."""
+"""Answers as CSV (RFC 4180): a list of invoices, sent while it is read; short tables at once."""
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -20,10 +20,11 @@ COLUMNS: Final = (
     "attempt", "providerObjectType", "providerObjectId", "documentUrl", "failureCode",
     "failureDeclineCode", "failureMessage", "createdAt", "updatedAt", "paidAt", "position",
 )  # fmt: skip
+_CSV: Final = "text/csv; header=present"
 # Spreadsheets run what begins so.
 _FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 
-Cell = str | int | None
+Cell = str | int | float | None
 
 
 async def csv_answer(
@@ -42,8 +43,23 @@ async def csv_answer(
         async for rows in chunks:
             yield _written([_cells(row, links=links) for row in rows])
 
-    sent = {"content-disposition": 'attachment; filename="invoices.csv"', **headers}
-    return StreamingResponse(lines(), headers=sent, media_type="text/csv; header=present")
+    return StreamingResponse(lines(), headers=_as_file("invoices", headers), media_type=_CSV)
+
+
+def csv_file(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    name: str,
+    headers: Mapping[str, str],
+) -> Response:
+    """Send a table of which nothing is a caller's text."""
+    written = _written([columns, *rows])
+    return Response(written, headers=_as_file(name, headers), media_type=_CSV)
+
+
+def _as_file(name: str, headers: Mapping[str, str]) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}.csv"', **headers}
 
 
 def _cells(row: InvoiceRow, *, links: Links) -> list[Cell]:

@@ -33,6 +33,7 @@ from service.endpoints.payment_connections import (
     list_connections,
     put_connection,
 )
+from service.endpoints.revenue import get_revenue
 from service.endpoints.summary import get_summary
 from service.endpoints.tenants import get_tenant, put_tenant
 from service.endpoints.webhooks import receive_webhook
@@ -80,6 +81,7 @@ ROUTES: Final = [
     _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events, browsers=_READ),
     _route(_APP + "/events", GET=list_app_events),
     _route(_APP + "/reports/summary", GET=get_summary),
+    _route(_APP + "/reports/revenue", GET=get_revenue),
     _route(_TENANT + "/access-tokens", POST=create_access_token),
     _route(_APP, GET=get_app, PATCH=patch_app),
     _route(_APP + "/api-keys", POST=create_key, GET=list_keys),

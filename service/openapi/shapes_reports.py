@@ -30,15 +30,30 @@ class Changes(Shown):
     """Pass it as `after` to go on."""
 
 
-class Sums(Shown):
-    """What came in, went back and is owed, in one currency and mode."""
+class Turnover(Shown):
+    """What came in and went back in a period. Each amount counts when it came or went."""
 
-    mode: Mode
-    currency: str
     collected_minor: Minor
     collected_count: int
     refunded_minor: Minor
     refunded_count: int
+    disputed_minor: Minor
+    """Open and lost disputes; one that is won is taken out."""
+    disputed_count: int
+    net_minor: Minor
+    """Collected less refunded and disputed."""
+    attempts: int
+    """Attempts to charge that ended: with the money, or refused."""
+    failed_attempts: int
+    failure_rate: Annotated[float | None, Field(ge=0, le=1)]
+    """`failedAttempts` of `attempts`; null where none ended."""
+
+
+class Sums(Turnover):
+    """What came in, went back and is owed, in one currency and mode."""
+
+    mode: Mode
+    currency: str
     outstanding_minor: Minor
     outstanding_count: int
     overdue_minor: Minor
@@ -57,3 +72,37 @@ class Summary(Shown):
     timezone: str
     at: Moment
     """What is outstanding or overdue is so at this time."""
+
+
+class Bucket(Turnover):
+    """A day, week or month; the first and the last are cut where the period begins and ends."""
+
+    period: Annotated[str, Field(examples=["2026-01-31", "2026-W05", "2026-01"])]
+    """As ISO 8601 names it."""
+    start: Moment
+    end: Moment
+    """No more in it."""
+
+
+class Revenue(Shown):
+    """What came in and went back in one currency and mode."""
+
+    mode: Mode
+    currency: str
+    buckets: Annotated[list[Bucket], Field(min_length=1, max_length=400)]
+    """All of the period's, also those in which nothing happened."""
+    totals: Turnover
+
+
+class RevenueReport(Shown):
+    """Sums by mode and currency; never over either. All have the same buckets."""
+
+    kind: Literal["revenue"]
+    total_items: int
+    items_length: int
+    items: list[Revenue]
+    """One for each mode and currency that the app ever had an invoice in."""
+    from_: Annotated[Moment, Field(alias="from")]
+    to: Moment
+    interval: Literal["day", "week", "month"]
+    timezone: str

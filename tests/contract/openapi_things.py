@@ -82,6 +82,8 @@ class Things:
             }
         kept = {name: known.get(name, value) for name, value in given.items()}
         kept.pop("cursor", None)
+        if "from" in kept:
+            kept["to"] = known["to"]
         if {"currency", "amountMin", "amountMax"} & kept.keys():
             kept["currency"] = "eur"
         if kept.get("format") == "csv":

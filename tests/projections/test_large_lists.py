@@ -15,7 +15,13 @@ from projections.changes import CHANGES
 from projections.lists import page_query
 from projections.pool import READ_SETTINGS
 from projections.queries import BY_PROVIDER_ID, InvoiceFilter
-from projections.reports import SUMMARY, summary_parameters
+from projections.reports import (
+    REVENUE,
+    SUMMARY,
+    ReportFilter,
+    revenue_parameters,
+    summary_parameters,
+)
 from projections.view_codec import to_json
 from projections.words import terms_of
 from tests.projections.books import APP, issue, reading, requested
@@ -24,6 +30,10 @@ from tests.support.postgres import Server
 
 ROWS = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MONTH = timedelta(days=30)
+_DAYS = [_EPOCH + timedelta(days=n) for n in range(30)]
+_REPORT = ReportFilter(app_id=APP)
+_REPORT_OF_ONE = ReportFilter(app_id=APP, connection="second")
 TENANT = UUID(int=17)
 _FILL = """
 INSERT INTO read.invoices (invoice_id, app_id, tenant_id, provider, mode, type, status, currency,
@@ -62,13 +72,16 @@ FROM read.invoices
 """
 _FILL_QUARTERS = """
 INSERT INTO read.invoice_quarters
-SELECT %(app)s, 'test', 'eur', kind, n, n, CASE WHEN n < 30000 THEN 0 ELSE 1 END, n
-FROM generate_series(0, 33000) AS n, unnest(ARRAY['collected', 'refunded', 'outstanding']) AS kind;
+SELECT %(app)s, 'test', 'eur', 'stripe', connection, kind, n, n,
+    CASE WHEN n < 30000 THEN 0 ELSE 1 END, n
+FROM generate_series(0, 33000) AS n, unnest(ARRAY['collected', 'refunded', 'outstanding']) AS kind,
+    unnest(ARRAY['main', 'second']) AS connection;
 """
 _FILL_TOTALS = """
 INSERT INTO read.invoice_totals
-SELECT app_id, mode, currency, kind, sum(amount_minor), sum(items), max(position)
-FROM read.invoice_quarters GROUP BY app_id, mode, currency, kind
+SELECT app_id, mode, currency, provider, connection, kind, sum(amount_minor), sum(items),
+    max(position)
+FROM read.invoice_quarters GROUP BY app_id, mode, currency, provider, connection, kind
 """
 
 
@@ -198,14 +211,28 @@ def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
         (CHANGES, {"app_id": APP, "after": 50_000, "limit": 100}, 110),
         (CHANGES, {"app_id": APP, "after": ROWS, "limit": 100}, 10),
         (BY_PROVIDER_ID, {"app_id": APP, "provider_object_id": "in_4712"}, 1),
-        (SUMMARY, summary_parameters(APP, now=AT, first=None, end=None), 3_010),
+        (SUMMARY, summary_parameters(_REPORT, now=AT, first=None, end=None), 6_020),
         (
             SUMMARY,
-            summary_parameters(APP, now=AT, first=_EPOCH, end=_EPOCH + timedelta(days=30)),
-            2 * 30 * 96 + 3_010,
+            summary_parameters(_REPORT, now=AT, first=_EPOCH, end=_EPOCH + _MONTH),
+            2 * 2 * 30 * 96 + 6_020,
+        ),
+        (REVENUE, revenue_parameters(_REPORT, _DAYS, end=_EPOCH + _MONTH), 2 * 2 * 30 * 96 + 10),
+        (
+            REVENUE,
+            revenue_parameters(_REPORT_OF_ONE, _DAYS, end=_EPOCH + _MONTH),
+            2 * 30 * 96 + 10,
         ),
     ],
-    ids=["changes", "no-changes", "by-provider-id", "summary", "summary-of-a-month"],
+    ids=[
+        "changes",
+        "no-changes",
+        "by-provider-id",
+        "summary",
+        "summary-of-a-month",
+        "revenue-of-a-month",
+        "revenue-of-a-connection",
+    ],
 )
 def test_no_other_question_reads_more_than_its_answer_needs(
     full: str, query: SQL, parameters: dict[str, object], most: int

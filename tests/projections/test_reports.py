@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.invoice import Invoice
-from projections.reports import ReportQueries, SummaryRow
+from projections.reports import ReportFilter, ReportQueries, SummaryRow
 from projections.sums import Part, parts_of, quarter_of
 from tests.projections.books import APP, Reading, issue, pay, projecting, requested
 from tests.projections.facts import AT
@@ -31,20 +31,40 @@ def refund(
     )
 
 
-def fail(invoice: Invoice, *, at: datetime) -> None:
+def fail(invoice: Invoice, *, at: datetime, as_of: datetime | None = None) -> None:
     invoice.remember(
         e.PaymentFailed,
         at=at,
         by="worker",
         payment_id="pi_1",
         source="answer",
-        as_of=1,
+        as_of=int((as_of or at).timestamp()),
         facts=[1, 1, 0, 1],
         body=None,
         amount_minor=invoice.view.total_minor or 0,
         code="card_declined",
         decline_code=None,
         message="No",
+    )
+
+
+def dispute(
+    invoice: Invoice,
+    amount_minor: int,
+    *,
+    at: datetime,
+    fact: type[m.DisputeEvent] = m.DisputeOpened,
+    disputed_at: datetime | None = None,
+    dispute_id: str = "dp_1",
+) -> None:
+    invoice.remember(
+        fact,
+        at=at,
+        by="worker",
+        dispute_id=dispute_id,
+        amount_minor=amount_minor,
+        source="webhook",
+        disputed_at=int((disputed_at or at).timestamp()),
     )
 
 
@@ -62,10 +82,16 @@ def bill(total_minor: int, *, at: datetime = AT, **facts: Any) -> Invoice:
 
 
 async def summary(
-    books: Reading, app_id: UUID = APP, *, now: datetime = NOW, **period: datetime
+    books: Reading,
+    app_id: UUID = APP,
+    *,
+    now: datetime = NOW,
+    first: datetime | None = None,
+    end: datetime | None = None,
+    **narrowed: str,
 ) -> list[SummaryRow]:
-    asked = {"first": period.get("first"), "end": period.get("end")}
-    return await ReportQueries(books.pool).summary(app_id, now=now, **asked)
+    asked = ReportFilter(app_id=app_id, **narrowed)
+    return await ReportQueries(books.pool).summary(asked, now=now, first=first, end=end)
 
 
 def only(rows: list[SummaryRow]) -> SummaryRow:
@@ -155,6 +181,99 @@ def test_money_counts_in_the_quarter_in_which_it_came_or_went(database: str) -> 
                 assert (row.collected_minor, row.refunded_minor) == (collected, refunded)
             assert only(await summary(books, first=AT + HOUR)).refunded_minor == 50
             assert only(await summary(books, end=AT + HOUR)).collected_minor == 100
+
+    asyncio.run(scenario())
+
+
+def test_what_is_disputed_counts_when_it_was_until_it_is_won(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            won, lost = bill(100), bill(20)
+            for invoice in (won, lost):
+                pay(invoice, at=AT)
+                amount_minor = invoice.view.amount_paid_minor
+                dispute(invoice, amount_minor, at=AT + 3 * HOUR, disputed_at=AT + HOUR)
+            dispute(lost, 5, at=AT + 3 * HOUR, dispute_id="dp_2")
+            await books.folded(won, lost)
+            row = only(await summary(books))
+            assert (row.disputed_minor, row.disputed_count, row.net_minor) == (125, 3, -5)
+            assert only(await summary(books, end=AT + 2 * HOUR)).disputed_minor == 120
+            for invoice, fact in ((won, m.DisputeWon), (lost, m.DisputeLost)):
+                amount_minor = invoice.view.amount_paid_minor
+                dispute(invoice, amount_minor, at=AT + 9 * HOUR, fact=fact, disputed_at=AT + HOUR)
+            await books.folded(won, lost)
+            row = only(await summary(books))
+            assert (row.disputed_minor, row.disputed_count, row.net_minor) == (25, 2, 95)
+            assert only(await summary(books, end=AT + 2 * HOUR)).disputed_minor == 20
+
+    asyncio.run(scenario())
+
+
+def test_the_failure_rate_is_that_of_the_attempts_that_ended(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            refused_twice, paid, waiting, free = bill(100), bill(20), bill(3), bill(0)
+            await books.folded(waiting)
+            assert only(await summary(books)).failure_rate is None
+            fail(refused_twice, at=AT + 2 * HOUR, as_of=AT)  # heard of late
+            fail(refused_twice, at=AT + 3 * HOUR)
+            pay(paid, at=AT + HOUR)
+            pay(free, at=AT + HOUR)  # takes no attempt
+            await books.folded(refused_twice, paid, free)
+            row = only(await summary(books))
+            assert (row.refused_count, row.attempts, row.failure_rate) == (2, 3, 2 / 3)
+            assert only(await summary(books, end=AT + HOUR)).failure_rate == 1
+            assert only(await summary(books, end=AT + 2 * HOUR)).failure_rate == 1 / 2
+            pay(refused_twice, at=AT + 4 * HOUR)
+            await books.folded(refused_twice)
+            assert only(await summary(books)).failure_rate == 1 / 2
+
+    asyncio.run(scenario())
+
+
+def test_money_that_nobody_asked_for_is_not_collected(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            invoice = bill(100)
+            pay(invoice, at=AT)
+            for fact, facts in (
+                (e.UnexpectedPayment, {"provider_object_id": "in_2"}),
+                (e.InvoiceOverpaid, {}),
+            ):
+                invoice.remember(
+                    fact,
+                    at=AT,
+                    by="worker",
+                    amount_minor=30,
+                    currency="eur",
+                    source="webhook",
+                    **facts,
+                )
+            assert invoice.view.amount_overpaid_minor == 60
+            await books.folded(invoice)
+            row = only(await summary(books))
+            assert (row.collected_minor, row.collected_count) == (100, 1)
+
+    asyncio.run(scenario())
+
+
+def test_sums_can_be_narrowed_to_a_provider_or_a_connection(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            first = bill(100)
+            second, other = bill(20, connection="second"), bill(3, provider="mollie")
+            for invoice in (first, second, other):
+                pay(invoice, at=AT)
+            owed = bill(4000, connection="second")
+            await books.folded(first, second, other, owed)
+            assert only(await summary(books)).collected_minor == 123
+            assert only(await summary(books, provider="stripe")).collected_minor == 120
+            assert only(await summary(books, provider="mollie")).collected_minor == 3
+            row = only(await summary(books, connection="second", first=AT))
+            assert (row.collected_minor, row.outstanding_minor) == (20, 4000)
+            assert row.overdue_minor == 4000
+            assert await summary(books, connection="third") == []
+            assert await summary(books, mode="live") == []
 
     asyncio.run(scenario())
 

@@ -75,6 +75,7 @@ TABLE = [
     Row("DELETE", APP + "/payment-connections/{connection}", ADMIN),
     Row("GET", APP + "/events", READ),
     Row("GET", APP + "/reports/summary", READ),
+    Row("GET", APP + "/reports/revenue", READ),
     Row("GET", APP + "/invoices", OUR_READ),
     Row("GET", APP + "/invoices/{invoice}", OUR_READ),
     Row("GET", APP + "/invoices/{invoice}/events", OUR_READ),

@@ -2,16 +2,24 @@ from http import HTTPStatus as S
 from typing import Final
 
 from service.endpoints.app_events import EventsQuery
-from service.endpoints.summary import SummaryQuery
+from service.endpoints.revenue import RevenueQuery
 from service.openapi import examples, security
-from service.openapi.declaring import Operation, json_answer
+from service.openapi.declaring import JSON, Answer, Content, Operation, json_answer
 from service.openapi.headers import LAG_MS
 from service.openapi.refusals import CALLING, refused
-from service.openapi.shapes_reports import Changes, Summary
+from service.openapi.shapes_reports import Changes, RevenueReport, Summary
+from service.report_query import ReportQuery
 
 TAG: Final = "Changes and reports"
 _EVENTS: Final = "/api/v1/apps/{appUuid}/events"
 _SUMMARY: Final = "/api/v1/apps/{appUuid}/reports/summary"
+_REVENUE: Final = "/api/v1/apps/{appUuid}/reports/revenue"
+_MONEY: Final = {
+    "mode": "Only this mode.",
+    "currency": "Only this currency.",
+    "provider": "Only what went through this provider.",
+    "connection": "Only what went through this payment connection, by its name.",
+}
 
 OPERATIONS: Final = (
     Operation(
@@ -38,16 +46,46 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Sum up what came in, went back and is owed",
         security=security.OF_APP,
-        query=SummaryQuery,
-        query_words={
-            "mode": "Only this mode.",
-            "currency": "Only this currency.",
-        },
+        query=ReportQuery,
+        query_words=_MONEY,
         answers={
             S.OK: json_answer(
                 "By mode and currency.", Summary, headers=(LAG_MS,), january=examples.SUMMARY
             ),
             **refused(_SUMMARY, *CALLING, "read_model_behind"),
+        },
+    ),
+    Operation(
+        method="GET",
+        path=_REVENUE,
+        id="getRevenue",
+        tag=TAG,
+        summary="Show what came in and went back by day, week or month",
+        description="Payments count when they were made, refunds and disputes when they were, by "
+        "the provider's clock. A refund that fails later, and a dispute that is won, is taken out "
+        "of its bucket. Days are those of the time zone, of 23 or 25 hours where clocks are put "
+        "forward or back; weeks begin on Monday. At most 400 buckets.",
+        security=security.OF_APP,
+        query=RevenueQuery,
+        query_words={
+            **_MONEY,
+            "from": "The first day, 1980-01-01 or later; 30 days, 12 weeks or 12 months where it "
+            "is left out.",
+            "to": "The day after the last; today is the last where it is left out.",
+            "format": "`csv` for a line for each bucket.",
+        },
+        answers={
+            S.OK: Answer(
+                description="By mode and currency.",
+                headers=(LAG_MS,),
+                content={
+                    JSON: Content(model=RevenueReport, examples={"january": examples.REVENUE}),
+                    "text/csv": Content(
+                        schema={"type": "string"}, examples={"january": examples.REVENUE_CSV}
+                    ),
+                },
+            ),
+            **refused(_REVENUE, *CALLING, "read_model_behind"),
         },
     ),
 )
