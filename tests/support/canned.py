@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Canned:
-    """Answers each request the same; remembers the headers of all."""
+    """Answers each request the same; remembers the headers of all, and what was asked."""
 
     url: str = ""
     status: int = 200
@@ -19,6 +19,7 @@ class Canned:
     headers: Mapping[str, str] = field(default_factory=dict)
     dated: bool = True
     seen: list[dict[str, str]] = field(default_factory=list)
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
 
     def answer(
         self,
@@ -32,6 +33,7 @@ class Canned:
         self.status, self.body, self.headers = status, body, headers or {}
         self.dated = dated
         self.seen.clear()
+        self.asked.clear()
 
 
 @contextmanager
@@ -43,7 +45,8 @@ def serve_canned() -> Iterator[Canned]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            canned.asked.append((self.command, self.path, body))
             canned.seen.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response_only(canned.status)
             if canned.dated:
@@ -54,7 +57,7 @@ def serve_canned() -> Iterator[Canned]:
             self.end_headers()
             self.wfile.write(canned.body)
 
-        do_GET = do_POST  # noqa: N815 - the base class looks for this name
+        do_GET = do_DELETE = do_POST  # noqa: N815 - the base class looks for these names
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
