@@ -20,7 +20,11 @@ import structlog
 from domain.base import Fact, Root
 from domain.gateway import ProviderInvoice
 from domain.invoice import Invoice
-from domain.provider_event import ProviderEvent, ProviderEventReceived
+from domain.provider_event import (
+    ProviderEvent,
+    ProviderEventReceived,
+    ProviderEventReplayRequested,
+)
 from domain.word import Effect
 from eventlog.bodies import Body
 from eventlog.codec import Codec
@@ -61,9 +65,7 @@ class Applier:
 
     async def handle(self, _cursor: Cursor, batch: Sequence[Recorded]) -> None:
         """Apply a batch; events of one invoice in their order, invoices beside each other."""
-        received = [self._codec.decode(recorded) for recorded in batch]
-        entries = [event for event in received if isinstance(event, ProviderEventReceived)]
-        words = await self._read(entries)
+        words = await self._read(await self._due(batch))
         groups: dict[UUID, list[_Word]] = defaultdict(list)
         for word in words:
             groups[word.entry.invoice_id or word.entry.originator_id].append(word)
@@ -71,6 +73,15 @@ class Applier:
         await asyncio.gather(
             *(self._apply_group(key, group, known) for key, group in groups.items())
         )
+
+    async def _due(self, batch: Sequence[Recorded]) -> list[ProviderEventReceived]:
+        """Give what was received, now or before the replay that somebody asks for."""
+        events = [self._codec.decode(recorded) for recorded in batch]
+        asked = {e.originator_id for e in events if isinstance(e, ProviderEventReplayRequested)}
+        if asked:
+            streams = await self._log.streams_async(asked)
+            events += [self._codec.decode(stream[0]) for stream in streams.values()]
+        return [event for event in events if isinstance(event, ProviderEventReceived)]
 
     async def _read(self, entries: Iterable[ProviderEventReceived]) -> list[_Word]:
         entries = list(entries)
@@ -113,7 +124,7 @@ class Applier:
         bodies: list[Body] = []
         for word in group:
             entry = entries[word.entry.originator_id]
-            if entry is None or entry.applied or entry.parked:
+            if entry is None or not entry.due:
                 continue
             bodies += self._apply(word, entry, invoice)
             facts += [fact for root in (invoice, entry) if root for fact in _pending(root)]
@@ -197,4 +208,5 @@ def _word(entry: ProviderEventReceived, stored: bytes | None) -> _Word:
 def apply_follower(dsn: str, log: Log, *, now: Callable[[], datetime]) -> Follower:
     """Make the follower that applies what webhooks brought."""
     applier = Applier(log, now=now)
-    return Follower(dsn, NAME, applier.handle, topics=(ProviderEventReceived.TOPIC,))
+    topics = (ProviderEventReceived.TOPIC, ProviderEventReplayRequested.TOPIC)
+    return Follower(dsn, NAME, applier.handle, topics=topics)
