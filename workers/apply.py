@@ -181,6 +181,8 @@ def _disbelief(
     named = snapshot.metadata.get(APP)
     if named is not None and named != str(entry.app_id):
         return "belongs elsewhere: its metadata names another app"
+    if snapshot.livemode != (entry.mode == "live"):
+        return f"wrong mode: its object is not of {entry.mode} mode"
     if invoice is None:
         return "unknown invoice"
     view = invoice.view
