@@ -19,6 +19,7 @@ OWNERS = {
     "credit_note": "invoice",
     "credit_note_line_item": "_credit_note",
     "customer_balance_transaction": "customer",
+    "discount": "subscription",
     "dispute": "charge",
     "invoice": "customer",
     "invoice_payment": "invoice",
@@ -28,6 +29,9 @@ OWNERS = {
     "payment_method": "customer",
     "price": "product",
     "refund": "charge",
+    "subscription": "customer",
+    "subscription_item": "subscription",
+    "subscription_schedule": "customer",
 }
 
 

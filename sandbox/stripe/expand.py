@@ -27,13 +27,16 @@ FIELDS: dict[str, dict[str, str]] = {
         "customer": "customer",
         "invoice": "invoice",
     },
+    "discount": {"customer": "customer", "source.coupon": "coupon"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "invoice": {
         "confirmation_secret": "",
         "amount_paid_off_stripe": "",
         "customer": "customer",
         "default_payment_method": "payment_method",
+        "discounts": "discount",
         "lines": "list:line_item",
+        "parent.subscription_details.subscription": "subscription",
         "payments": "list:invoice_payment",
     },
     "invoice_payment": {
@@ -56,6 +59,16 @@ FIELDS: dict[str, dict[str, str]] = {
     "price": {"product": "product"},
     "product": {"default_price": "price"},
     "refund": {"charge": "charge", "payment_intent": "payment_intent"},
+    "subscription": {
+        "customer": "customer",
+        "default_payment_method": "payment_method",
+        "discounts": "discount",
+        "items": "list:subscription_item",
+        "latest_invoice": "invoice",
+        "schedule": "subscription_schedule",
+    },
+    "subscription_item": {"price": "price", "price.product": "product"},
+    "subscription_schedule": {"customer": "customer", "subscription": "subscription"},
 }
 
 
@@ -101,8 +114,9 @@ def _follow(call: Call, node: Json, path: str) -> None:
     for name, target in FIELDS.get(str(node.get("object")), {}).items():
         if path == name or path.startswith(f"{name}."):
             child = _put_in_place(call, node, name, target)
-            if isinstance(child, dict) and path != name:
-                _follow(call, child, path[len(name) + 1 :])
+            for found in child if isinstance(child, list) else [child]:
+                if isinstance(found, dict) and path != name:
+                    _follow(call, found, path[len(name) + 1 :])
 
 
 def _put_in_place(call: Call, node: Json, name: str, target: str) -> object:
@@ -117,11 +131,17 @@ def _replace(call: Call, holder: Json, leaf: str, target: str) -> object:
     value = holder.get(leaf)
     if leaf not in holder and "id" in holder:
         value = computed(call, holder, leaf)
-    elif isinstance(value, str):
-        found = call.find(target, value)
-        value = view(call, found) if found else value
+    elif isinstance(value, list):
+        value = [_found(call, target, item) for item in value]
+    else:
+        value = _found(call, target, value)
     holder[leaf] = value
     return value
+
+
+def _found(call: Call, target: str, value: object) -> object:
+    found = call.find(target, value) if isinstance(value, str) else None
+    return value if found is None else view(call, found)
 
 
 def computed(call: Call, node: Json, name: str) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.store import Json
-from sandbox.stripe import tax
+from sandbox.stripe import discounts, tax
 from sandbox.stripe.call import Call
 from sandbox.stripe.money import minimum
 
@@ -31,7 +31,7 @@ def settle(total: int, balance: int, currency: str) -> Settlement:
 
 
 def recompute(call: Call, invoice: Json) -> Json:
-    """Returns a draft's sums as they would be charged, and keeps the taxes of its lines.
+    """Returns a draft's sums as they would be charged; keeps its lines' discounts and taxes.
 
     Only finalising moves the customer's balance.
     """
@@ -39,13 +39,17 @@ def recompute(call: Call, invoice: Json) -> Json:
     lines = call.all("line_item", owner=invoice["id"])
     for line in lines:
         rates = line["_tax_rates"] or invoice["default_tax_rates"]
-        taxes = tax.of_line(line["amount"], rates, exempt=invoice["customer_tax_exempt"])
-        if taxes != line["taxes"]:
-            line["taxes"] = taxes
+        given = invoice["discounts"] if line["discountable"] else []
+        off = discounts.amounts_off(call, given, line["amount"])
+        net = line["amount"] - discounts.total_off(off)
+        taxes = tax.of_line(net, rates, exempt=invoice["customer_tax_exempt"])
+        if (taxes, off) != (line["taxes"], line["discount_amounts"]):
+            line |= {"taxes": taxes, "discount_amounts": off}
             call.put(line)
     taxes = tax.total(lines)
     subtotal = sum(line["amount"] for line in lines)
-    total = subtotal + tax.exclusive_part(taxes)
+    off = discounts.by_discount(lines)
+    total = subtotal - discounts.total_off(off) + tax.exclusive_part(taxes)
     same_currency = customer.get("currency") in (None, invoice["currency"])
     balance = customer["balance"] if same_currency and not customer.get("deleted") else 0
     settlement = settle(total, balance, invoice["currency"])
@@ -53,6 +57,7 @@ def recompute(call: Call, invoice: Json) -> Json:
         "subtotal": subtotal,
         "subtotal_excluding_tax": subtotal - tax.inclusive_part(taxes),
         "total": total,
+        "total_discount_amounts": off,
         "total_excluding_tax": total - sum(item["amount"] for item in taxes),
         "total_taxes": taxes,
         "starting_balance": balance,

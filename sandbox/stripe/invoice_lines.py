@@ -9,6 +9,7 @@ from sandbox.stripe import ids
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import InvalidRequest
 from sandbox.stripe.invoice_amounts import recompute
+from sandbox.stripe.line_parents import of_invoice_item
 from sandbox.stripe.lists import page
 from sandbox.stripe.operations import Operation, operation
 from sandbox.stripe.params import Metadata, Page, Params, Text
@@ -122,19 +123,11 @@ def _line(call: Call, invoice: Json, item: Json) -> Json:
         "discounts": [],
         "invoice": invoice["id"],
         "livemode": call.account.livemode,
-        "parent": {
-            "invoice_item_details": {
-                "invoice_item": item["id"],
-                "proration": False,
-                "proration_details": {"credited_items": None},
-                "subscription": None,
-            },
-            "subscription_item_details": None,
-            "type": "invoice_item_details",
-        },
+        "parent": of_invoice_item(item),
         "pretax_credit_amounts": [],
         "taxes": [],
         **of_item(item),
+        "_item": item["id"],
     }
 
 
@@ -150,7 +143,7 @@ def of_item(item: Json) -> Json:
 
 def line_of_item(call: Call, item: Json) -> Json | None:
     """Returns the line that stands for an item, if it is on an invoice."""
-    wanted = Filter("$.parent.invoice_item_details.invoice_item", "=", item["id"])
+    wanted = Filter("$._item", "=", item["id"])
     for line in call.all("line_item", owner=item["invoice"] or "", filters=[wanted]):
         return line
     return None

@@ -218,9 +218,11 @@ def delete(call: Call, _: NoParams) -> Json:
     invoice = call.load("invoice", call.path["invoice"])
     if invoice["status"] != "draft":
         raise not_editable("You can only delete draft invoices.")
+    if invoice["parent"] is not None:
+        raise not_editable("You can't delete invoices created by subscriptions.")
     call.emit("invoice.deleted", invoice)
     for line in call.all("line_item", owner=invoice["id"]):
-        item = call.find("invoiceitem", line["parent"]["invoice_item_details"]["invoice_item"])
+        item = call.find("invoiceitem", line["_item"])
         call.drop(line)
         if item:
             call.drop(item)
