@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from hashlib import sha256
+from typing import ClassVar, Final
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -11,12 +13,19 @@ from eventsourcing.domain import Aggregate
 from domain import ids
 from domain.base import Fact, Root
 from domain.commands import DeleteConnection, SetConnection
-from domain.errors import Contradiction
+from domain.errors import Contradiction, NotFound
+
+WEBHOOK_SECRETS: Final = 10  # at most: each is tried for each delivery
 
 
 def secret_context(app_id: UUID, name: str) -> str:
     """Name what a connection's secrets are sealed for, so that they open nowhere else."""
     return f"connection:{app_id}:{name}"
+
+
+def secret_mark(secret: str) -> str:
+    """Tell a secret from others without showing it."""
+    return sha256(secret.encode()).hexdigest()[:12]
 
 
 class ConnectionEvent(Fact):
@@ -110,6 +119,24 @@ class Connection(Root):
             sealed_key=command.sealed_key,
             sealed_webhook_secrets=command.sealed_webhook_secrets,
             redirect_url=command.redirect_url,
+        )
+
+    def set_webhook_secrets(self, sealed: Sequence[str], *, by: str, at: datetime) -> None:
+        """Replace what webhooks are proved with, the newest first; key and settings stay.
+
+        Beyond WEBHOOK_SECRETS the oldest go.
+        """
+        if self.deleted:
+            raise NotFound(kind="connection", id=self.id)
+        self.remember(
+            ConnectionChanged,
+            at=at,
+            by=by,
+            app_id=self.app_id,
+            connection_id=self.connection_id,
+            sealed_key=self.sealed_key,
+            sealed_webhook_secrets=list(sealed[:WEBHOOK_SECRETS]),
+            redirect_url=self.redirect_url,
         )
 
     def delete(self, command: DeleteConnection, *, at: datetime) -> None:
