@@ -45,7 +45,7 @@ from starlette.routing import Route
 from sandbox import request_log
 from sandbox.clock import ClockChange, Strict
 from sandbox.store import Json
-from sandbox.stripe import agenda, dashboard, deliveries, ids, ledger, paying
+from sandbox.stripe import agenda, customer_steps, dashboard, deliveries, ids, ledger, paying
 from sandbox.stripe.accounts import Account, Fault, Webhooks
 from sandbox.stripe.errors import BadParameters, Declined, StripeError
 from sandbox.stripe.given import read as _read
@@ -118,7 +118,7 @@ class Admin:
             *(Route(path, self._endpoint(step), methods=[method]) for method, path, step in steps),
             *(
                 Route(f"{stripe}{path}", self._endpoint(self._acting(step)), methods=["POST"])
-                for path, step in dashboard.STEPS
+                for path, step in (*dashboard.STEPS, *customer_steps.STEPS)
             ),
         ]
 
@@ -256,7 +256,7 @@ def _object(body: bytes) -> Json:
 
 
 async def _help(_: Request) -> Response:
-    return PlainTextResponse(f"{__doc__}\n{dashboard.__doc__}")
+    return PlainTextResponse(f"{__doc__}\n{dashboard.__doc__}\n{customer_steps.__doc__}")
 
 
 async def _health(_: Request) -> Response:

@@ -8,7 +8,8 @@ from sandbox.stripe.call import Call
 from sandbox.stripe.errors import InvalidRequest, StripeError
 from sandbox.stripe.finalizing import finalized
 from sandbox.stripe.invoice_agenda import ADVANCE
-from sandbox.stripe.paying import attempt, chosen_method, count_attempt
+from sandbox.stripe.paying import attempt, chosen_method
+from sandbox.stripe.settling import count_attempt
 
 
 def advance(call: Call, due: Due) -> None:

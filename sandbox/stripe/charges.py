@@ -82,6 +82,11 @@ def _outcome(decline: Decline | None) -> Json:
 
 
 def _details(intent: Json, method: Json, *, paid: bool, authenticated: bool) -> Json:
+    if method["type"] == "sepa_debit":
+        debit: Json = {"expected_debit_date": None, "mandate": None}
+        shared = ("bank_code", "branch_code", "country", "fingerprint", "last4")
+        debit |= {name: method["sepa_debit"][name] for name in shared}
+        return {"sepa_debit": debit, "type": "sepa_debit"}
     card = method["card"]
     same = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding")
     secure: Json = {

@@ -14,11 +14,11 @@ from starlette.routing import Route
 from sandbox.store import Json
 from sandbox.stripe import paying
 from sandbox.stripe.call import Call
-from sandbox.stripe.cards import WELL_KNOWN
-from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError, keeps_changes
+from sandbox.stripe.customer_steps import pay_on_page
+from sandbox.stripe.debits import CURRENCY, under_way
+from sandbox.stripe.errors import StripeError, keeps_changes
 from sandbox.stripe.forms import parse
 from sandbox.stripe.money import shown
-from sandbox.stripe.payment_methods import attach_to
 from sandbox.stripe.pdf import document
 from sandbox.stripe.world import World
 
@@ -28,6 +28,11 @@ CARDS = {
     "pm_card_chargeCustomerFail": "Visa 0341: declined",
     "pm_card_visa_chargeDeclinedInsufficientFunds": "Visa 9995: insufficient funds",
     "pm_card_authenticationRequired": "Visa 3184: wants authentication",
+}
+
+DEBITS = {
+    "DE89370400440532013000": "SEPA debit 3000: succeeds after three days",
+    "DE62370400440532013001": "SEPA debit 3001: fails after three days",
 }
 
 Act = Callable[[Call, Json, Json], str]
@@ -47,6 +52,7 @@ class Hosted:
         return [
             Route(page, self._show, methods=["GET"]),
             Route(f"{page}/pdf", self._pdf, methods=["GET"]),
+            Route(f"{page}/credit_notes/{{note}}/pdf", self._note_pdf, methods=["GET"]),
             Route(f"{page}/pay", self._acting(_pay), methods=["POST"]),
             Route(f"{page}/confirm", self._acting(_confirm), methods=["POST"]),
             Route(f"{page}/fail", self._acting(_fail), methods=["POST"]),
@@ -68,13 +74,15 @@ class Hosted:
         if opened is None:
             return PlainTextResponse("No such invoice.", 404)
         call, invoice = opened
+        asked = under_way(call, invoice)
         return HTMLResponse(
             self._template.render(
                 invoice=invoice,
                 lines=call.all("line_item", owner=invoice["id"]),
                 waits=paying.awaits_customer(call, invoice),
-                payable=invoice["status"] in {"open", "uncollectible"},
-                cards=CARDS,
+                payable=invoice["status"] in {"open", "uncollectible"} and not asked,
+                asked=asked,
+                methods=CARDS | (DEBITS if invoice["currency"] == CURRENCY else {}),
                 note=request.query_params.get("note", ""),
                 money=lambda amount: shown(amount, invoice["currency"]),
                 base=f"{self._world.public_url()}/stripe/i/{invoice['_token']}",
@@ -91,6 +99,15 @@ class Hosted:
             amount = shown(line["amount"], line["currency"])
             lines.append(f"{line['quantity']} x {line['description'] or ''}: {amount}")
         lines += ["", f"Total: {shown(invoice['total'], invoice['currency'])}"]
+        return Response(document(lines), media_type="application/pdf")
+
+    async def _note_pdf(self, request: Request) -> Response:
+        opened = self._open(request)
+        note = opened[0].find("credit_note", request.path_params["note"]) if opened else None
+        if opened is None or note is None or note["invoice"] != opened[1]["id"]:
+            return PlainTextResponse("No such credit note.", 404)
+        lines = [f"Credit note {note['number']}", f"Status: {note['status']}", ""]
+        lines.append(f"Total: {shown(note['total'], note['currency'])}")
         return Response(document(lines), media_type="application/pdf")
 
     def _acting(self, act: Act) -> Callable[..., object]:
@@ -114,14 +131,7 @@ class Hosted:
 
 
 def _pay(call: Call, invoice: Json, form: Json) -> str:
-    if invoice["status"] not in {"open", "uncollectible"}:
-        raise InvalidRequest("This invoice cannot be paid any more.")
-    card = form.get("payment_method")
-    if card not in WELL_KNOWN:
-        raise BadParameters("Choose one of the test cards.", param="payment_method")
-    method = attach_to(call, card, customer=invoice["customer"])
-    paying.attempt(call, invoice, method, off_session=False)
-    return "Paid. Thank you."
+    return pay_on_page(call, invoice, form.get("payment_method"))
 
 
 def _confirm(call: Call, invoice: Json, _: Json) -> str:

@@ -18,7 +18,6 @@ def write(
     call: Call, movement: Movement, charge: Json, *, amount: int, invoice: str | None
 ) -> None:
     """Enters one movement. ``amount`` is positive whichever way the money goes."""
-    card = charge["payment_method_details"]["card"]
     call.store.execute(
         "INSERT INTO ledger (account, kind, at, customer, invoice, payment_intent, charge, amount,"
         " currency, card) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -31,8 +30,14 @@ def write(
         charge["id"],
         amount,
         charge["currency"],
-        f"{card['brand']} {card['last4']}",
+        _instrument(charge["payment_method_details"]),
     )
+
+
+def _instrument(details: Json) -> str:
+    kind = details["type"]
+    used = details[kind]
+    return f"{used['brand'] if kind == 'card' else kind} {used['last4']}"
 
 
 def read(store: Store, account: str) -> Json:

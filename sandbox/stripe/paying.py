@@ -20,19 +20,18 @@ In both cases the hosted page (``confirm``) brings the payment to its end.
 from __future__ import annotations
 
 from sandbox.store import Json
-from sandbox.stripe import ledger
+from sandbox.stripe import debits
 from sandbox.stripe.call import Call
 from sandbox.stripe.canceling import payable_intent
 from sandbox.stripe.cards import AUTHENTICATION, BY_NUMBER, Decline, needs_authentication
 from sandbox.stripe.charges import new_charge
 from sandbox.stripe.errors import Declined, InvalidRequest, StripeError
-from sandbox.stripe.finalizing import finalized, mark_paid
-from sandbox.stripe.invoice_agenda import retry_at
-from sandbox.stripe.invoice_payments import of_invoice
+from sandbox.stripe.finalizing import finalized
 from sandbox.stripe.invoices import owned_method
 from sandbox.stripe.operations import Operation, operation
 from sandbox.stripe.params import Bool, Params, Text
 from sandbox.stripe.paying_elsewhere import pay_out_of_band
+from sandbox.stripe.settling import back_to_start, count_attempt, settle
 from sandbox.stripe.views import view
 
 CHALLENGE = "invoice_payment_intent_requires_action"
@@ -94,9 +93,16 @@ def _required(method: Json | None) -> Json:
 def attempt(
     call: Call, invoice: Json, method: Json, *, off_session: bool, authenticated: bool = False
 ) -> None:
-    """Asks the bank once. Raises Declined if it refuses or wants the customer."""
+    """Asks the bank once. Raises Declined if it refuses or wants the customer.
+
+    A debit is only begun: its bank answers later.
+    """
+    debits.refuse_second(call, invoice)
     intent = payable_intent(call, invoice)
     intent["_method"] = method["id"]
+    if method["type"] == "sepa_debit":
+        debits.begin(call, invoice, intent, method)
+        return
     card = BY_NUMBER[method["_number"]]
     challenge = not authenticated and needs_authentication(
         card, off_session=off_session, set_up=method["_set_up"]
@@ -106,33 +112,9 @@ def attempt(
     decline = AUTHENTICATION if challenge else card.decline
     if decline is not None:
         raise _decline(call, invoice, intent, method, decline, authenticated=authenticated)
-    _succeed(call, invoice, intent, method, authenticated=authenticated)
-
-
-def _succeed(call: Call, invoice: Json, intent: Json, method: Json, *, authenticated: bool) -> None:
     charge = new_charge(call, intent, method, decline=None, authenticated=authenticated)
-    call.create(charge, "charge.succeeded")
-    ledger.write(call, "charge", charge, amount=charge["amount"], invoice=invoice["id"])
-    call.change(
-        intent,
-        {
-            "amount_received": intent["amount"],
-            "last_payment_error": None,
-            "latest_charge": charge["id"],
-            "next_action": None,
-            "payment_method": method["id"],
-            "status": "succeeded",
-        },
-    )
-    call.emit("payment_intent.succeeded", intent)
-    payment = of_invoice(call, invoice)
-    if payment is not None:
-        paid: Json = {"amount_paid": intent["amount"], "status": "paid"}
-        paid["status_transitions"] = payment["status_transitions"] | {"paid_at": call.now}
-        call.change(payment, paid)
-        call.emit("invoice_payment.paid", payment)
     invoice["attempt_count"] += 1
-    mark_paid(call, invoice)
+    settle(call, invoice, intent, charge)
 
 
 def _decline(
@@ -151,7 +133,7 @@ def _decline(
         code=decline.code,
         extra={"charge": charge["id"], "decline_code": decline.decline_code},
     )
-    _back_to_start(call, intent, method, fault, latest_charge=charge["id"])
+    back_to_start(call, intent, method, fault, latest_charge=charge["id"])
     count_attempt(call, invoice)
     call.emit("invoice.payment_failed", invoice)
     if decline is AUTHENTICATION:
@@ -159,24 +141,6 @@ def _decline(
     fault.extra["payment_intent"] = view(call, intent)
     fault.extra["payment_method"] = view(call, method)
     return fault
-
-
-def _back_to_start(
-    call: Call, intent: Json, method: Json, fault: StripeError, **changes: object
-) -> None:
-    error = fault.body(request_id="", livemode=call.account.livemode)["error"]
-    del error["request_log_url"]
-    call.change(
-        intent,
-        {
-            "last_payment_error": error | {"payment_method": view(call, method)},
-            "next_action": None,
-            "payment_method": None,
-            "status": "requires_payment_method",
-            **changes,
-        },
-    )
-    call.emit("payment_intent.payment_failed", intent)
 
 
 def _challenge(call: Call, invoice: Json, intent: Json, method: Json) -> StripeError:
@@ -204,14 +168,6 @@ def _challenge(call: Call, invoice: Json, intent: Json, method: Json) -> StripeE
     )
 
 
-def count_attempt(call: Call, invoice: Json) -> None:
-    """Counts an attempt that did not pay the invoice, and plans the next if it advances."""
-    attempts = invoice["attempt_count"] + 1
-    again = retry_at(call, invoice, attempts=attempts)
-    changes: Json = {"attempt_count": attempts, "attempted": True, "next_payment_attempt": again}
-    call.change(invoice, changes, "invoice.updated")
-
-
 def confirm(call: Call, invoice: Json) -> None:
     """The customer authenticates the payment that waits for it; the card counts as set up."""
     method = _waiting(call, invoice)
@@ -229,7 +185,7 @@ def fail_authentication(call: Call, invoice: Json) -> None:
         " or a new PaymentMethod to attempt to fulfill this PaymentIntent again.",
         code="payment_intent_authentication_failure",
     )
-    _back_to_start(call, intent, method, fault)
+    back_to_start(call, intent, method, fault)
     call.emit("invoice.payment_failed", invoice)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from sandbox.store import Json, equal
-from sandbox.stripe import ids
+from sandbox.stripe import bank_accounts, ids
+from sandbox.stripe.bank_accounts import TestAccount
 from sandbox.stripe.call import Call
 from sandbox.stripe.cards import BY_NUMBER, TOKENS, WELL_KNOWN, TestCard
 from sandbox.stripe.errors import BadParameters, Declined, InvalidRequest, no_such
@@ -50,12 +51,19 @@ class Card(Hash):
     token: Text | None = None
 
 
+class SepaDebit(Hash):
+    """A bank account by its number."""
+
+    iban: Text
+
+
 class CreatePaymentMethod(Params):
     """POST /v1/payment_methods."""
 
-    beyond = frozenset({"payment_method", "customer", "radar_options", "sepa_debit", "ideal"})
-    type: Literal["card"]
-    card: Card
+    beyond = frozenset({"payment_method", "customer", "radar_options", "ideal"})
+    type: Literal["card", "sepa_debit"]
+    card: Card | None = None
+    sepa_debit: SepaDebit | None = None
     billing_details: BillingDetails | None = None
     metadata: Metadata | None = None
     allow_redisplay: Literal["always", "limited", "unspecified"] | None = None
@@ -132,16 +140,35 @@ def blank_billing_details() -> Json:
 
 def create(call: Call, params: CreatePaymentMethod) -> Json:
     """Makes a payment method that belongs to nobody yet."""
-    card, expiry = _chosen_card(params.card)
     details = blank_billing_details()
     if params.billing_details:
         given = params.billing_details.model_dump(exclude_none=True)
         details["address"] |= given.pop("address", {})
         details |= given
-    method = new_method(call, card, expiry=expiry, billing_details=details)
+    method = _made(call, params)
+    method["billing_details"] = details
     method["metadata"] = merged_metadata({}, params.metadata)
     method["allow_redisplay"] = params.allow_redisplay or "unspecified"
     return view(call, call.put(method))
+
+
+def _made(call: Call, params: CreatePaymentMethod) -> Json:
+    given = params.card if params.type == "card" else params.sepa_debit
+    if given is None:
+        raise BadParameters(
+            f"Missing required param: {params.type}.", code="parameter_missing", param=params.type
+        )
+    if isinstance(given, SepaDebit):
+        return new_debit_method(call, bank_accounts.found(given.iban))
+    card, expiry = _chosen_card(given)
+    return new_method(call, card, expiry=expiry)
+
+
+def new_debit_method(call: Call, account: TestAccount) -> Json:
+    """Returns a payment method for a test bank account; its debits end as that account's do."""
+    method = new_method(call, WELL_KNOWN["pm_card_visa"], type="sepa_debit", _number=account.iban)
+    del method["card"]
+    return method | {"sepa_debit": bank_accounts.details(account)}
 
 
 def _chosen_card(given: Card) -> tuple[TestCard, tuple[int, int]]:

@@ -9,6 +9,7 @@ from sandbox.stripe import (
     charges,
     confirming,
     customers,
+    debits,
     disputes,
     events,
     finalizing,
@@ -58,4 +59,5 @@ OPERATIONS: list[Operation] = [
 # What the agenda may run, by the kind of its entries.
 ACTIONS: Actions = {
     **advancing.ACTIONS,
+    **debits.ACTIONS,
 }

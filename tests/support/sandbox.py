@@ -231,6 +231,16 @@ class SandboxAdmin(Dashboard):
         """Fails that authentication."""
         return self._call("POST", f"/stripe/invoices/{invoice}/fail_authentication")
 
+    def pay_on_page(self, invoice: str, payment_method: str = "pm_card_visa") -> Json:
+        """Pays on the hosted page, by a reserved id or a test IBAN: {"invoice", "declined"}."""
+        body = {"payment_method": payment_method}
+        return self._call("POST", f"/stripe/invoices/{invoice}/pay_on_page", body)
+
+    def settle(self, invoice: str, ending: str | None = None) -> Json:
+        """Lets the bank answer a debit now: as its account does, or "succeeded" or "failed"."""
+        body = {"ending": ending} if ending else {}
+        return self._call("POST", f"/stripe/invoices/{invoice}/settle", body)
+
     def refuse_keys(self, *keys: str) -> None:
         """Sets the keys that are refused."""
         self._call("POST", "/stripe/refused_keys", {"keys": list(keys)})

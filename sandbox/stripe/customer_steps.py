@@ -1,0 +1,80 @@
+"""What a customer does on Stripe's pages, and what the customer's bank answers, for the admin API.
+
+POST   /_admin/stripe/invoices/{id}/pay_on_page {"payment_method": a reserved id such as
+                                                pm_card_visa, or a test IBAN}: on the hosted page
+POST   /_admin/stripe/invoices/{id}/settle      {"ending": "succeeded" | "failed"}: the bank
+                                                answers a debit now, as its account does unless said
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sandbox.store import Json
+from sandbox.stripe import debits, paying
+from sandbox.stripe.bank_accounts import BY_IBAN, found
+from sandbox.stripe.call import Call
+from sandbox.stripe.cards import WELL_KNOWN
+from sandbox.stripe.dashboard import Named, Step
+from sandbox.stripe.errors import BadParameters, Declined, InvalidRequest
+from sandbox.stripe.given import read
+from sandbox.stripe.payment_methods import attach_to, new_debit_method
+from sandbox.stripe.views import view
+
+
+class Chosen(Named):
+    """With what the customer pays."""
+
+    payment_method: str = "pm_card_visa"
+
+
+class Answer(Named):
+    """What the bank answers; as the account does unless said."""
+
+    ending: debits.Ending | None = Field(default=None)
+
+
+def chosen_method(call: Call, choice: object, *, customer: str) -> Json:
+    """Returns a new payment method of the customer: a test card, or a debit by its test IBAN."""
+    if choice in WELL_KNOWN:
+        return attach_to(call, str(choice), customer=customer)
+    if choice not in BY_IBAN:
+        raise BadParameters("Choose one of the test cards or accounts.", param="payment_method")
+    method = call.put(new_debit_method(call, found(str(choice))))
+    return attach_to(call, method["id"], customer=customer)
+
+
+def pay_on_page(call: Call, invoice: Json, choice: object) -> str:
+    """Pays an open invoice as its customer does on the hosted page; returns what the page says."""
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise InvalidRequest("This invoice cannot be paid any more.")
+    debits.refuse_second(call, invoice)
+    method = chosen_method(call, choice, customer=invoice["customer"])
+    paying.attempt(call, invoice, method, off_session=False)
+    if invoice["status"] == "paid":
+        return "Paid. Thank you."
+    return "Your bank was asked for the money; it answers within days."
+
+
+def _pay(call: Call, given: Json) -> Json:
+    wanted = read(Chosen, given)
+    invoice = call.load("invoice", wanted.id)
+    declined = None
+    try:
+        pay_on_page(call, invoice, wanted.payment_method)
+    except Declined as refusal:
+        declined = refusal.code
+    return {"invoice": view(call, invoice), "declined": declined}
+
+
+def _settle(call: Call, given: Json) -> Json:
+    wanted = read(Answer, given)
+    invoice = call.load("invoice", wanted.id)
+    debits.answer(call, invoice, wanted.ending)
+    return {"invoice": view(call, invoice)}
+
+
+STEPS: list[tuple[str, Step]] = [
+    ("/invoices/{id}/pay_on_page", _pay),
+    ("/invoices/{id}/settle", _settle),
+]
