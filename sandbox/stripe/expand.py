@@ -23,7 +23,14 @@ FIELDS: dict[str, dict[str, str]] = {
         "invoice_credit_balance": "",
         "tax": "",
     },
+    "credit_note": {
+        "customer": "customer",
+        "customer_balance_transaction": "customer_balance_transaction",
+        "invoice": "invoice",
+        "refunds.refund": "refund",
+    },
     "customer_balance_transaction": {
+        "credit_note": "credit_note",
         "customer": "customer",
         "invoice": "invoice",
     },
@@ -124,6 +131,8 @@ def _put_in_place(call: Call, node: Json, name: str, target: str) -> object:
     holder: object = node
     for step in parents:
         holder = holder.get(step) if isinstance(holder, dict) else holder
+    if isinstance(holder, list):
+        return [_replace(call, item, leaf, target) for item in holder if isinstance(item, dict)]
     return _replace(call, holder, leaf, target) if isinstance(holder, dict) else None
 
 
