@@ -23,7 +23,7 @@ class Place:
     """The last row of a page: the value that the list is ordered by, and the id."""
 
     value: int
-    invoice_id: UUID
+    id: UUID
 
 
 def fingerprint(*parts: object) -> str:
@@ -33,7 +33,7 @@ def fingerprint(*parts: object) -> str:
 
 def write(place: Place, *, list_name: str) -> str:
     """Write a cursor."""
-    packed = orjson.dumps([list_name, place.value, place.invoice_id])
+    packed = orjson.dumps([list_name, place.value, place.id])
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
@@ -43,10 +43,8 @@ def read(cursor: str, *, list_name: str) -> Place:
         raise BadCursor("too long")
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        name, value, invoice_id = orjson.loads(
-            base64.b64decode(padded, altchars=b"-_", validate=True)
-        )
-        place = Place(value=value, invoice_id=UUID(invoice_id))
+        name, value, row_id = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        place = Place(value=value, id=UUID(row_id))
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
         raise BadCursor("broken") from error
     if name != list_name:

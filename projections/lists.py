@@ -213,7 +213,7 @@ def _after(asked: InvoiceFilter, *, key: Composable) -> tuple[Composable, Parame
     condition = SQL("({key}, invoice_id) {side} (%(after)s, %(after_id)s)").format(
         key=key, side=SQL("<" if asked.sort.startswith("-") else ">")
     )
-    return condition, {"after": value, "after_id": place.invoice_id}
+    return condition, {"after": value, "after_id": place.id}
 
 
 def _skipped(asked: InvoiceFilter) -> int:

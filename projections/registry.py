@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eventlog.follower import Handle
-from projections import access, catalogue, emails, invoice_fill, invoices, tenants
+from projections import access, catalogue, deliveries, emails, invoice_fill, invoices, tenants
 from projections.errors import UnknownProjection
 from projections.writing import Table
 
@@ -35,6 +35,7 @@ _ALL: Final = (
         catalogue.handler,
         (catalogue.PRICES, catalogue.TAX_RATES),
     ),
+    Projection(deliveries.NAME, deliveries.TOPICS, deliveries.handler, (deliveries.DELIVERIES,)),
     Projection(emails.NAME, emails.TOPICS, emails.handler, (emails.EMAIL_WORDS,)),
     Projection(
         invoices.NAME,
