@@ -19,8 +19,10 @@ from eventlog.log import Log
 from eventlog.reading import Recorded
 from tests.support.stripe_account import Account
 from workers.apply import Applier
+from workers.jobs.ask import AskDesk, apply_by_asking
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
+from workers.jobs.refund import refund_invoice
 from workers.jobs.settle import settle_invoice
 from workers.providers.stripe import StripeGateway
 
@@ -64,7 +66,7 @@ class Bench:
         default = {"name": "Pro Plan", "quantity": 1, "price": self.account.price}
         empty = {"name": None, "price": None, "amount_minor": None, "currency": None}
         command = commands.RequestInvoice(
-            invoice_id=uuid4(),
+            invoice_id=more.pop("invoice_id", uuid4()),
             app_id=self.app_id,
             tenant_id=tenant_id,
             provider="stripe",
@@ -162,6 +164,20 @@ class Bench:
         applier = Applier(log, now=self.clock)
         await applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
         await log.close_async()
+
+    def ask(self, received: Recorded) -> None:
+        """Run the job that asks the provider what a delivery is about."""
+        desk = AskDesk(
+            billing=self.billing,
+            bodies=self.log,
+            gateway_of=lambda *_: self.gateway,
+            now=self.clock,
+        )
+        apply_by_asking(received.originator_id, desk)
+
+    def refund(self, invoice_id: UUID, refund_id: UUID) -> Invoice:
+        refund_invoice(invoice_id, refund_id, self.desk())
+        return self.invoice(invoice_id)
 
     def entry(self, received: Recorded) -> ProviderEvent:
         return self.billing.get(ProviderEvent, received.originator_id)
