@@ -32,9 +32,12 @@ from eventlog.errors import Conflict
 from eventlog.follower import Cursor, Follower
 from eventlog.log import Log
 from eventlog.reading import Recorded
-from workers.providers.stripe_objects import APP, to_invoice
+from workers.jobs.belief import disbelief
+from workers.providers.stripe_events import ASKED_TYPES, PREVIEWS
+from workers.providers.stripe_objects import to_invoice
 
 NAME: Final = "apply"
+MUST_ASK: Final = "the provider must be asked"
 _TRIES: Final = 5
 
 _log = structlog.get_logger("billhook.apply")
@@ -48,11 +51,15 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class _Word:
-    """A received event together with what it says, if it speaks of an invoice."""
+    """A received event together with what it says, if it speaks of an invoice.
+
+    `asks`: it says too little, so that the provider must be asked. `trouble`: it says nothing.
+    """
 
     entry: ProviderEventReceived
-    snapshot: ProviderInvoice | None
-    trouble: str | None
+    snapshot: ProviderInvoice | None = None
+    trouble: str | None = None
+    asks: bool = False
 
 
 class Applier:
@@ -135,11 +142,14 @@ class Applier:
         if word.trouble is not None:
             entry.park(word.trouble, retry=False, at=at, by=by)
             return []
+        if word.asks:
+            entry.park(MUST_ASK, retry=True, at=at, by=by)
+            return []
         snapshot = word.snapshot
         if snapshot is None:
             entry.record_applied([], at=at, by=by)
             return []
-        doubt = _disbelief(word.entry, snapshot, invoice)
+        doubt = disbelief(word.entry, snapshot, invoice)
         if invoice is None or doubt is not None:
             entry.park(doubt or "unknown invoice", retry=False, at=at, by=by)
             return []
@@ -153,7 +163,7 @@ class Applier:
             provider_type=word.entry.type,
         )
         if effect is Effect.FETCH:
-            entry.park("the provider must be asked", retry=True, at=at, by=by)
+            entry.park(MUST_ASK, retry=True, at=at, by=by)
         else:
             entry.record_applied([effect_of(invoice.id, effect)], at=at, by=by)
         return [body] if effect is Effect.CHANGED else []
@@ -174,37 +184,22 @@ def _pending(root: Root) -> list[Fact]:
     return [event for event in root.collect_events() if isinstance(event, Fact)]
 
 
-def _disbelief(
-    entry: ProviderEventReceived, snapshot: ProviderInvoice, invoice: Invoice | None
-) -> str | None:
-    """Say why metadata that names one of our invoices is not believed."""
-    named = snapshot.metadata.get(APP)
-    if named is not None and named != str(entry.app_id):
-        return "belongs elsewhere: its metadata names another app"
-    if snapshot.livemode != (entry.mode == "live"):
-        return f"wrong mode: its object is not of {entry.mode} mode"
-    if invoice is None:
-        return "unknown invoice"
-    view = invoice.view
-    if (view.app_id, view.connection_id) != (entry.app_id, entry.connection_id):
-        return "belongs elsewhere: its invoice has another app or connection"
-    return None
-
-
 def _word(entry: ProviderEventReceived, stored: bytes | None) -> _Word:
     """Read a payload; one that can't be read is parked with the reason, never skipped."""
-    if entry.object_type != "invoice":
-        return _Word(entry, None, None)
+    if entry.type in ASKED_TYPES:
+        return _Word(entry, asks=True)
+    if entry.object_type != "invoice" or entry.type in PREVIEWS:
+        return _Word(entry)
     if stored is None:
-        return _Word(entry, None, "its payload was erased")
+        return _Word(entry, trouble="its payload was erased")
     try:
         payload = orjson.loads(stored)
         snapshot = to_invoice(
             payload["data"]["object"], as_of=payload["created"], event_type=entry.type
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return _Word(entry, None, f"unreadable: {type(error).__name__}: {error}")
-    return _Word(entry, snapshot, None)
+        return _Word(entry, trouble=f"unreadable: {type(error).__name__}: {error}")
+    return _Word(entry, snapshot)
 
 
 def apply_follower(dsn: str, log: Log, *, now: Callable[[], datetime]) -> Follower:

@@ -23,7 +23,7 @@ from projections.asks import QUEUE as ASKS
 from projections.work import Job, WorkUnavailable
 from workers.broker import open_broker
 from workers.jobs.answer_ask import answer_ask
-from workers.jobs.ask import apply_by_asking
+from workers.jobs.ask import AskDesk, apply_by_asking
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
 from workers.jobs.refund import refund_invoice
@@ -140,12 +140,13 @@ class Jobs:
         )
 
     def _ask(self, job: Job) -> None:
-        apply_by_asking(
-            UUID(job.args["provider_event_id"]),
+        desk = AskDesk(
             billing=self._runtime.billing,
+            bodies=self._runtime.log,
             gateway_of=self._runtime.gateways.of,
             now=utc_now,
         )
+        apply_by_asking(UUID(job.args["provider_event_id"]), desk)
 
     def _answer(self, job: Job) -> None:
         runtime = self._runtime

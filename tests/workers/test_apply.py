@@ -11,7 +11,6 @@ import pytest
 
 from domain.invoice import Invoice
 from tests.workers.bench import Bench
-from workers.jobs.ask import apply_by_asking
 
 
 def paid_flow(bench: Bench) -> tuple[UUID, list[dict[str, Any]]]:
@@ -127,12 +126,7 @@ def test_any_order_and_any_doubles_end_in_the_same_row(bench: Bench, card: str) 
 
 def ask_what_was_parked(bench: Bench, received: list[Any]) -> None:
     for entry in received:
-        apply_by_asking(
-            entry.originator_id,
-            billing=bench.billing,
-            gateway_of=lambda *_: bench.gateway,
-            now=bench.clock,
-        )
+        bench.ask(entry)
 
 
 def test_after_the_customer_confirmed_the_webhook_makes_it_paid(bench: Bench) -> None:

@@ -1,0 +1,33 @@
+"""Whose invoice a provider's object is: what its metadata claims, and whether that is believed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from domain.gateway import ProviderInvoice
+from domain.invoice import Invoice
+from domain.provider_event import ProviderEventReceived
+from workers.providers.stripe_objects import APP, INVOICE
+
+
+def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
+    """Read our invoice's id from the metadata, if it is one."""
+    try:
+        return UUID(snapshot.metadata[INVOICE])
+    except (KeyError, ValueError):
+        return None
+
+
+def disbelief(
+    entry: ProviderEventReceived, snapshot: ProviderInvoice, invoice: Invoice | None
+) -> str | None:
+    """Say why metadata that names one of our invoices is not believed."""
+    named = snapshot.metadata.get(APP)
+    if named is not None and named != str(entry.app_id):
+        return "belongs elsewhere: its metadata names another app"
+    if invoice is None:
+        return "unknown invoice"
+    view = invoice.view
+    if (view.app_id, view.connection_id) != (entry.app_id, entry.connection_id):
+        return "belongs elsewhere: its invoice has another app or connection"
+    return None

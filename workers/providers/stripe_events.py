@@ -1,0 +1,57 @@
+"""The types of Stripe's events that we ask for, and which of them say too little by themselves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Their objects are invoices, and say all that is needed to be applied.
+APPLIED_TYPES: Final = (
+    "invoice.created",
+    "invoice.updated",
+    "invoice.finalized",
+    "invoice.finalization_failed",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+    "invoice.deleted",
+    "invoice.overpaid",
+)
+
+# Their objects name a payment or a credit note; what they mean for an invoice is asked about.
+ASKED_TYPES: Final = (
+    "payment_intent.processing",
+    "invoice_payment.paid",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+)
+
+# Kept in the inbox, for what is built on them: who pays, and subscriptions.
+KEPT_TYPES: Final = (
+    "customer.updated",
+    "customer.deleted",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
+    "customer.subscription.trial_will_end",
+    "checkout.session.completed",
+)
+
+# What a webhook endpoint is registered for.
+EVENT_TYPES: Final = (*APPLIED_TYPES, *ASKED_TYPES, *KEPT_TYPES)
+
+# They carry an invoice that does not exist yet.
+PREVIEWS: Final = frozenset({"invoice.upcoming"})
