@@ -126,7 +126,6 @@ def _new_note(call: Call, invoice: Json, params: CreateCreditNote, lines: Sequen
     total = subtotal + tax.exclusive_part(taxes)
     owed = invoice["amount_remaining"] if invoice["status"] != "paid" else 0
     before = min(total, owed)
-    kind = "post_payment" if not before else "pre_payment" if before == total else "mixed"
     return {
         "id": ids.fresh("cn_"),
         "object": "credit_note",
@@ -157,10 +156,16 @@ def _new_note(call: Call, invoice: Json, params: CreateCreditNote, lines: Sequen
         "total": total,
         "total_excluding_tax": total - sum(item["amount"] for item in taxes),
         "total_taxes": taxes,
-        "type": kind,
+        "type": _type(before, total - before),
         "voided_at": None,
         "_token": invoice["_token"],
     }
+
+
+def _type(before: int, after: int) -> str:
+    if before and after:
+        return "mixed"
+    return "pre_payment" if before else "post_payment"
 
 
 def _check_size(invoice: Json, note: Json) -> None:

@@ -9,6 +9,7 @@ import stripe
 
 from tests.sandbox import sums
 from tests.sandbox.shop import Shop
+from tests.sandbox.test_debits import SUCCEEDS, asked
 
 
 def test_voiding_cancels_the_payment_and_is_final(shop: Shop) -> None:
@@ -171,3 +172,20 @@ def test_a_canceled_payment_intent_has_a_successor_when_its_invoice_is_paid(shop
     paid = shop.stripe.invoices.pay(opened.id, {"expand": ["payments"]})
     assert [item.status for item in paid.payments.data] == ["canceled", "paid"]
     assert sums.check(shop) == 1000
+
+
+def test_while_a_bank_is_asked_an_invoice_stays_as_it_is(shop: Shop) -> None:
+    invoice = asked(shop, SUCCEEDS).id
+    intent = shop.stripe.payment_intents.list().data[0]
+    calls = [
+        lambda: shop.stripe.invoices.void_invoice(invoice),
+        lambda: shop.stripe.invoices.pay(invoice, {"paid_out_of_band": True}),
+        lambda: shop.stripe.credit_notes.create({"invoice": invoice, "amount": 100}),
+        lambda: shop.stripe.payment_intents.cancel(intent.id),
+        lambda: shop.stripe.refunds.create({"payment_intent": intent.id}),
+    ]
+    for call in calls:
+        with pytest.raises(stripe.InvalidRequestError):
+            call()
+    assert shop.stripe.payment_intents.retrieve(intent.id).status == "processing"
+    assert shop.admin.ledger()["entries"] == []

@@ -9,6 +9,7 @@ import stripe
 
 from tests.sandbox import sums
 from tests.sandbox.shop import Shop
+from tests.sandbox.test_debits import DAY_S, SUCCEEDS, asked
 
 
 def paid(shop: Shop, amount: int = 1000, card: str = "pm_card_visa") -> stripe.Charge:
@@ -161,4 +162,14 @@ def test_a_refund_from_the_dashboard_carries_no_metadata(shop: Shop) -> None:
     assert (part["amount"], part["metadata"]) == (250, {})
     assert shop.admin.refund(part["payment_intent"])["amount"] == 750
     assert shop.event_types()[-2:] == ["refund.created", "charge.refunded"]
+    assert sums.check(shop) == 0
+
+
+def test_the_refund_of_a_debit_is_pending_first(shop: Shop) -> None:
+    invoice = asked(shop, SUCCEEDS)
+    shop.admin.set_clock(advance_s=3 * DAY_S + 1)
+    refund = shop.admin.refund(invoice.id)
+    assert refund["status"] == "pending"
+    assert shop.stripe.refunds.retrieve(refund["id"], {"expand": ["charge"]}).charge.refunded
+    shop.admin.succeed_refund(refund["id"])
     assert sums.check(shop) == 0

@@ -35,7 +35,7 @@ class Dashboard:
 
     def refund(self, of: str, *, amount: int | None = None) -> Json:
         """Refunds by hand what an invoice, payment intent or charge brought in."""
-        names = {"in_": "invoice", "pi_": "payment_intent", "ch_": "charge"}
+        names = {"in_": "invoice", "pi_": "payment_intent", "ch_": "charge", "py_": "charge"}
         return self._object("refund", "refunds", amount=amount, **{names[of[:3]]: of})
 
     def succeed_refund(self, refund: str) -> Json:
