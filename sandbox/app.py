@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from sandbox.mollie.admin import Admin as MollieAdmin
+from sandbox.mollie.api import Api as MollieApi
+from sandbox.mollie.checkout import Checkout
+from sandbox.mollie.world import World as MollieWorld
 from sandbox.record import Recorder
 from sandbox.store import Store
 from sandbox.stripe.accounts import Account, Accounts
@@ -33,7 +37,7 @@ class Options:
 
 
 def build(options: Options) -> Starlette:
-    """Puts the stand-ins together. Mollie's place is beside Stripe's, under ``/v2``."""
+    """Puts the stand-ins together: Stripe under ``/v1``, Mollie beside it under ``/v2``."""
     store, recorder = Store(options.state), Recorder(options.record)
     accounts = Accounts(store)
     dispatcher = Dispatcher(store, accounts, recorder)
@@ -47,10 +51,12 @@ def build(options: Options) -> Starlette:
     agenda = Agenda(store, ACTIONS, calling)
     timekeeper = Timekeeper(store, accounts, agenda, told=dispatcher.wake)
     world = World(store, accounts, dispatcher, agenda, timekeeper, recorder, public_url)
+    mollie = MollieWorld(store, recorder, public_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(task.run()) for task in (dispatcher, timekeeper)]
+        background = (dispatcher, timekeeper, mollie.dispatcher, mollie.agenda)
+        tasks = [asyncio.create_task(task.run()) for task in background]
         yield
         for task in tasks:
             task.cancel()
@@ -64,6 +70,9 @@ def build(options: Options) -> Starlette:
             *Admin(world).routes(),
             *Hosted(world).routes(),
             Mount("/v1", Api(world)),
+            *MollieAdmin(mollie).routes(),
+            *Checkout(mollie).routes(),
+            Mount("/v2", MollieApi(mollie)),
         ],
         lifespan=lifespan,
     )

@@ -86,3 +86,55 @@ CREATE TABLE IF NOT EXISTS agenda (
 );
 CREATE INDEX IF NOT EXISTS agenda_by_time ON agenda (account, at, place);
 CREATE INDEX IF NOT EXISTS agenda_by_object ON agenda (account, object);
+
+CREATE TABLE IF NOT EXISTS mollie_refused_keys (
+    key_hash TEXT PRIMARY KEY
+);
+
+CREATE TABLE IF NOT EXISTS mollie_agenda (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    object TEXT NOT NULL,
+    UNIQUE (account, kind, object)
+);
+CREATE INDEX IF NOT EXISTS mollie_agenda_by_time ON mollie_agenda (account, at, place);
+
+CREATE TABLE IF NOT EXISTS mollie_deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    type TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    url TEXT NOT NULL,
+    webhook TEXT,
+    body TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created REAL NOT NULL,
+    due REAL NOT NULL,
+    batch TEXT,
+    attempts TEXT NOT NULL DEFAULT '[]'
+);
+CREATE INDEX IF NOT EXISTS mollie_deliveries_due ON mollie_deliveries (state, due);
+CREATE INDEX IF NOT EXISTS mollie_deliveries_by_account ON mollie_deliveries (account, id);
+
+CREATE TABLE IF NOT EXISTS mollie_ledger (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    customer TEXT,
+    payment TEXT NOT NULL,
+    subscription TEXT,
+    entity TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    method TEXT
+);
+CREATE INDEX IF NOT EXISTS mollie_ledger_by_account ON mollie_ledger (account, place);
+
+CREATE TABLE IF NOT EXISTS mollie_pages (
+    token TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    payment TEXT NOT NULL
+);

@@ -1,0 +1,28 @@
+"""Ids that look like Mollie's: a prefix, then letters and digits that nobody can guess."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+
+ALPHABET = string.ascii_letters + string.digits
+
+# How long the part after the prefix is, where it is not the usual 10.
+LENGTHS = {"tr_": 22, "re_": 22, "chb_": 21, "cpt_": 22, "hook_": 21, "event_": 21}
+
+
+def fresh(prefix: str) -> str:
+    """Returns a new id, such as ``cst_8wmqcHMN4U``."""
+    return prefix + random_text(LENGTHS.get(prefix, 10))
+
+
+def random_text(length: int) -> str:
+    """Returns letters and digits from the system's randomness."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def organization_id(key: str) -> str:
+    """Returns the organization that a key opens: always the same one, and not the key."""
+    digest = hashlib.sha256(key.encode()).digest()
+    return "org_" + "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:16])
