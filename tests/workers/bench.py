@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import orjson
@@ -13,8 +13,10 @@ import orjson
 from domain import commands, ids
 from domain.billing import Billing
 from domain.invoice import Invoice
+from domain.invoice_events import InvoiceEvent
 from domain.provider_event import ProviderEvent
 from eventlog.bodies import Body
+from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.reading import Recorded
 from tests.support.stripe_account import Account
@@ -107,6 +109,13 @@ class Bench:
         self.billing.save(invoice)
         return invoice.id
 
+    def ask_for(self, invoice_id: UUID, kind: type[commands.InvoiceCommand], **more: Any) -> UUID:
+        """Ask something of an invoice; gives the asking's id."""
+        facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+        command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
+        self.billing.ask_of_invoice(command, at=self.clock())
+        return command.request_id
+
     def desk(self) -> Desk:
         return Desk(
             billing=self.billing,
@@ -124,9 +133,13 @@ class Bench:
 
     def provider_events(self) -> list[dict[str, Any]]:
         """What Stripe told about invoices, oldest first, as webhooks would carry it."""
+        return self.events("invoice.")
+
+    def events(self, *prefixes: str) -> list[dict[str, Any]]:
+        """What Stripe told in events whose types begin so, oldest first."""
         listed = self.account.v1.events.list({"limit": 100})
         found = orjson.loads(listed.last_response.body)["data"]
-        return [event for event in reversed(found) if event["type"].startswith("invoice.")]
+        return [event for event in reversed(found) if event["type"].startswith(prefixes)]
 
     def receive(self, event: dict[str, Any], **changes: Any) -> Recorded:
         """Store a delivery as the webhook endpoint does."""
@@ -184,6 +197,10 @@ class Bench:
 
     def invoice(self, invoice_id: UUID) -> Invoice:
         return self.billing.get(Invoice, invoice_id)
+
+    def invoice_events(self, invoice_id: UUID) -> list[InvoiceEvent]:
+        codec = Codec()
+        return [cast("InvoiceEvent", codec.decode(entry)) for entry in self.log.stream(invoice_id)]
 
     def topics(self, invoice_id: UUID) -> list[str]:
         return [recorded.topic for recorded in self.log.stream(invoice_id)]
