@@ -25,7 +25,7 @@ from domain import events as _topics  # noqa: F401 - importing registers every t
 from eventlog.heartbeat import beat
 from eventlog.log import Log
 from eventlog.log_setup import configure_logging
-from workers import demo, relay, schedule
+from workers import demo, relay, schedule, webhook_commands
 from workers.apply import apply_follower
 from workers.run import run_workers
 from workers.runtime import utc_now
@@ -39,12 +39,15 @@ def main(arguments: list[str]) -> int:
     for role in ("relay", "apply", "run", "schedule", "check-redis"):
         roles.add_parser(role)
     roles.add_parser("demo").add_argument("--out", type=Path, required=True)
+    webhook_commands.add_parsers(roles)
     chosen = parser.parse_args(arguments)
     if chosen.role == "demo":
         settings = DemoSettings()
         configure_logging(settings.log_format)
         demo.make_demo(settings, chosen.out)
         return 0
+    if chosen.role in webhook_commands.ROLES:
+        return webhook_commands.run(Settings(), chosen)
     if chosen.role == "check-redis":
         return check_redis(os.environ.get("BILLHOOK_REDIS_URL", "redis://127.0.0.1:6379/0"))
     return serve(chosen.role)

@@ -27,7 +27,7 @@ from tests.support.stripe_types import (
 from workers import providers
 from workers.providers.stripe import StripeGateway
 from workers.providers.stripe_calls import API_VERSION, endpoint_of
-from workers.providers.stripe_demo import WEBHOOK_TYPES
+from workers.providers.stripe_endpoints import WEBHOOK_TYPES
 
 FIELDS = Path(__file__).with_name("stripe_fields.txt")
 PROVIDERS = Path(providers.__path__[0])

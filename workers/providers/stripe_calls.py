@@ -25,6 +25,7 @@ CONNECT_TIMEOUT_S: Final = 3.05
 READ_TIMEOUT_S: Final = 20.0
 NETWORK_RETRIES: Final = 1
 _AN_ID: Final = re.compile(r"[A-Z0-9]")
+_KEY_MODE: Final = re.compile(r"[a-z]+_(live|test)_")
 
 # Called with the endpoint before each call; may wait, or raise GatewayUnavailable.
 Turn = Callable[[str], None]
@@ -48,8 +49,12 @@ def open_client(
 ) -> stripe.StripeClient:
     """Make a client whose version, time-outs, retries and pace are ours.
 
-    `mode`: answers that speak of objects of the other mode are refused.
+    `mode`: a key of the other mode is refused, and so are answers with objects of the other.
+    Raises GatewayMisconfigured.
     """
+    named = _KEY_MODE.match(api_key)
+    if mode and named and named[1] != mode:
+        raise GatewayMisconfigured(f"the key is of {named[1]} mode, the connection of {mode} mode")
     stripe.enable_telemetry = False  # it writes an id below the home folder and sends it
     return stripe.StripeClient(
         api_key,

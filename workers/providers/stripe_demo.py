@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-import stripe
-
-from workers.providers.stripe_calls import API_VERSION, CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from domain.connection import secret_mark
+from workers.providers.stripe_calls import API_VERSION, open_client
+from workers.providers.stripe_endpoints import MARK, WEBHOOK_TYPES
 
 # Stripe docs: testing. These attach to a customer and then behave as their names say.
 _CARDS: Final = {
@@ -15,21 +15,6 @@ _CARDS: Final = {
     "declined": "pm_card_chargeCustomerFail",
     "needs_authentication": "pm_card_authenticationRequired",
 }
-
-# What changes something that we show; PROVIDERS' other types would only be stored.
-WEBHOOK_TYPES: Final = (
-    "invoice.created",
-    "invoice.updated",
-    "invoice.finalized",
-    "invoice.finalization_failed",
-    "invoice.paid",
-    "invoice.payment_failed",
-    "invoice.payment_action_required",
-    "invoice.voided",
-    "invoice.marked_uncollectible",
-    "invoice.deleted",
-    "invoice.overpaid",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +32,7 @@ class StripeDemoMaker:
     """Makes the demo's objects; twice makes them twice, which harms nobody."""
 
     def __init__(self, api_key: str, *, api_base: str) -> None:
-        stripe.enable_telemetry = False
-        self._v1 = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base.rstrip("/")},
-            stripe_version=API_VERSION,
-            max_network_retries=2,
-            http_client=stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)),
-        ).v1
+        self._v1 = open_client(api_key, api_base=api_base).v1
 
     def make(self) -> StripeDemo:
         """Make a customer with cards, two prices and a tax rate."""
@@ -95,4 +73,6 @@ class StripeDemoMaker:
         }
         made = self._v1.webhook_endpoints.create(params)
         assert made.secret is not None, "Stripe shows the secret on creation"  # noqa: S101 - documented by Stripe
+        mark = {MARK: secret_mark(made.secret)}
+        self._v1.webhook_endpoints.update(made.id, {"metadata": mark})
         return made.secret

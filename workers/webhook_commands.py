@@ -1,0 +1,71 @@
+"""`python -m workers register-webhook|check-connection`: one JSON document on standard output."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Final
+from uuid import UUID
+
+from domain.errors import DomainError
+from domain.gateway import GatewayError
+from eventlog import persistence
+from eventlog.errors import LogUnavailable, VaultError
+from eventlog.log import Log
+from eventlog.log_setup import configure_logging
+from workers.registration import Unfit, WebhookDesk, open_connection
+from workers.runtime import open_billing, open_vault, utc_now
+from workers.settings import Settings
+
+_LOG_NAME: Final = "webhook-commands"
+Answer = dict[str, Any]
+
+
+def add_parsers(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands to those of the workers."""
+    for role in ROLES:
+        parser = roles.add_parser(role)
+        parser.add_argument("--app", type=UUID, required=True)
+        parser.add_argument("--connection", required=True)
+        if role == "register-webhook":
+            parser.add_argument("--url", required=True)
+            parser.add_argument("--renew", action="store_true")
+
+
+def run(settings: Settings, chosen: argparse.Namespace) -> int:
+    """Do what is asked and print what came of it; returns the exit code."""
+    configure_logging(settings.log_format)
+    log = Log.open(settings.database_url, application_name="billhook operator")
+    try:
+        billing, vault = open_billing(log, name=_LOG_NAME), open_vault(settings)
+        desk = WebhookDesk(
+            open_connection(billing, chosen.app, chosen.connection),
+            billing=billing,
+            vault=vault,
+            api_base=settings.stripe_api_base,
+            now=utc_now,
+        )
+        print(json.dumps(ROLES[chosen.role](desk, chosen)))  # noqa: T201 - the answer
+    except (Unfit, GatewayError, DomainError, VaultError, LogUnavailable) as error:
+        print(json.dumps({"error": str(error)}))  # noqa: T201 - the answer
+        return 1
+    finally:
+        persistence.register(_LOG_NAME, None)
+        log.close()
+    return 0
+
+
+def _register(desk: WebhookDesk, chosen: argparse.Namespace) -> Answer:
+    return asdict(desk.register(chosen.url, renew=chosen.renew))
+
+
+def _check(desk: WebhookDesk, _: argparse.Namespace) -> Answer:
+    return {"findings": [asdict(finding) for finding in desk.check()]}
+
+
+ROLES: Final[dict[str, Callable[[WebhookDesk, argparse.Namespace], Answer]]] = {
+    "register-webhook": _register,
+    "check-connection": _check,
+}
