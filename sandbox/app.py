@@ -21,6 +21,7 @@ from sandbox.stripe.admin import Admin
 from sandbox.stripe.agenda import Agenda, Timekeeper
 from sandbox.stripe.api import Api
 from sandbox.stripe.call import Call
+from sandbox.stripe.checkout_page import CheckoutPage
 from sandbox.stripe.dispatcher import Dispatcher
 from sandbox.stripe.hosted import Hosted
 from sandbox.stripe.registry import ACTIONS
@@ -69,6 +70,7 @@ def build(options: Options) -> Starlette:
         routes=[
             *Admin(world).routes(),
             *Hosted(world).routes(),
+            *CheckoutPage(world).routes(),
             Mount("/v1", Api(world)),
             *MollieAdmin(mollie).routes(),
             *Checkout(mollie).routes(),

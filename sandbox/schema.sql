@@ -75,6 +75,11 @@ CREATE TABLE IF NOT EXISTS hosted_pages (
     invoice TEXT NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS checkout_pages (
+    session TEXT PRIMARY KEY,
+    account TEXT NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS agenda (
     place INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,

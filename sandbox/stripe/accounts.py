@@ -104,7 +104,8 @@ class Accounts:
     def reset(self, account: Account) -> None:
         """Empties an account; its key stays good."""
         for table in (
-            "agenda", "objects", "idempotency", "ledger", "requests", "deliveries", "hosted_pages"
+            "agenda", "objects", "idempotency", "ledger", "requests", "deliveries", "hosted_pages",
+            "checkout_pages",
         ):  # fmt: skip
             self._store.execute(f"DELETE FROM {table} WHERE account=?", account.id)  # noqa: S608 - the names above
         self._store.execute(

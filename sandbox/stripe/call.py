@@ -16,6 +16,7 @@ API_VERSION = "2026-10-28.endive"
 # By which of its fields an object is looked up most; lists by it use an index.
 OWNERS = {
     "charge": "payment_intent",
+    "checkout.session": "customer",
     "credit_note": "invoice",
     "credit_note_line_item": "_credit_note",
     "customer_balance_transaction": "customer",
@@ -29,6 +30,7 @@ OWNERS = {
     "payment_method": "customer",
     "price": "product",
     "refund": "charge",
+    "setup_intent": "customer",
     "subscription": "customer",
     "subscription_item": "subscription",
     "subscription_schedule": "customer",

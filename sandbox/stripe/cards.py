@@ -104,6 +104,9 @@ WELL_KNOWN: dict[str, TestCard] = {
 
 BY_NUMBER: dict[str, TestCard] = {card.number: card for card in WELL_KNOWN.values()}
 
+LATE_DECLINE = WELL_KNOWN["pm_card_chargeCustomerFail"].number
+"""The card that may be kept and declines only when it is charged."""
+
 TOKENS: dict[str, TestCard] = {
     name.replace("pm_card_", "tok_"): card for name, card in WELL_KNOWN.items()
 }

@@ -4,6 +4,8 @@ POST   /_admin/stripe/invoices/{id}/pay_on_page {"payment_method": a reserved id
                                                 pm_card_visa, or a test IBAN}: on the hosted page
 POST   /_admin/stripe/invoices/{id}/settle      {"ending": "succeeded" | "failed"}: the bank
                                                 answers a debit now, as its account does unless said
+POST   /_admin/stripe/checkout/{id}/complete    {"payment_method": as above}: on the Checkout page
+POST   /_admin/stripe/setup_intents/{id}/authenticate
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sandbox.store import Json
-from sandbox.stripe import debits, paying
+from sandbox.stripe import checkout_sessions, debits, paying, setup_intents
 from sandbox.stripe.bank_accounts import BY_IBAN, found
 from sandbox.stripe.call import Call
 from sandbox.stripe.cards import WELL_KNOWN
@@ -67,6 +69,22 @@ def _pay(call: Call, given: Json) -> Json:
     return {"invoice": view(call, invoice), "declined": declined}
 
 
+def _complete(call: Call, given: Json) -> Json:
+    wanted = read(Chosen, given)
+    session = checkout_sessions.open_session(call, wanted.id)
+    declined = None
+    try:
+        checkout_sessions.complete(call, session, wanted.payment_method)
+    except Declined as refusal:
+        declined = refusal.code
+    return {"session": view(call, session), "declined": declined}
+
+
+def _authenticate(call: Call, given: Json) -> Json:
+    intent = call.load("setup_intent", read(Named, given).id)
+    return {"setup_intent": view(call, setup_intents.authenticate(call, intent))}
+
+
 def _settle(call: Call, given: Json) -> Json:
     wanted = read(Answer, given)
     invoice = call.load("invoice", wanted.id)
@@ -77,4 +95,6 @@ def _settle(call: Call, given: Json) -> Json:
 STEPS: list[tuple[str, Step]] = [
     ("/invoices/{id}/pay_on_page", _pay),
     ("/invoices/{id}/settle", _settle),
+    ("/checkout/{id}/complete", _complete),
+    ("/setup_intents/{id}/authenticate", _authenticate),
 ]

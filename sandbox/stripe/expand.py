@@ -18,6 +18,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "payment_intent": "payment_intent",
         "refunds": "list:refund",
     },
+    "checkout.session": {"customer": "customer", "setup_intent": "setup_intent"},
     "customer": {
         "invoice_settings.default_payment_method": "payment_method",
         "invoice_credit_balance": "",
@@ -65,6 +66,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "payment_method": {"customer": "customer"},
     "price": {"product": "product"},
     "product": {"default_price": "price"},
+    "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
     "refund": {"charge": "charge", "payment_intent": "payment_intent"},
     "subscription": {
         "customer": "customer",

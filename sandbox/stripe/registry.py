@@ -7,6 +7,7 @@ from sandbox.stripe import (
     balance_transactions,
     canceling,
     charges,
+    checkout_sessions,
     confirming,
     credit_notes,
     customers,
@@ -26,6 +27,7 @@ from sandbox.stripe import (
     products,
     refund_outcomes,
     refunds,
+    setup_intents,
     tax_rates,
     webhook_endpoints,
 )
@@ -35,6 +37,8 @@ from sandbox.stripe.operations import Operation
 OPERATIONS: list[Operation] = [
     *customers.OPERATIONS,
     *payment_methods.OPERATIONS,
+    *setup_intents.OPERATIONS,
+    *checkout_sessions.OPERATIONS,
     *products.OPERATIONS,
     *prices.OPERATIONS,
     *tax_rates.OPERATIONS,
@@ -61,5 +65,6 @@ OPERATIONS: list[Operation] = [
 # What the agenda may run, by the kind of its entries.
 ACTIONS: Actions = {
     **advancing.ACTIONS,
+    **checkout_sessions.ACTIONS,
     **debits.ACTIONS,
 }

@@ -241,6 +241,15 @@ class SandboxAdmin(Dashboard):
         body = {"ending": ending} if ending else {}
         return self._call("POST", f"/stripe/invoices/{invoice}/settle", body)
 
+    def complete_checkout(self, session: str, payment_method: str = "pm_card_visa") -> Json:
+        """Leaves a payment method on the Checkout page: {"session", "declined"}."""
+        body = {"payment_method": payment_method}
+        return self._call("POST", f"/stripe/checkout/{session}/complete", body)
+
+    def authenticate_setup(self, setup_intent: str) -> Json:
+        """Authenticates a setup intent that waits for its customer."""
+        return self._call("POST", f"/stripe/setup_intents/{setup_intent}/authenticate")
+
     def refuse_keys(self, *keys: str) -> None:
         """Sets the keys that are refused."""
         self._call("POST", "/stripe/refused_keys", {"keys": list(keys)})
