@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # has no stubs
+
+from sandbox.stripe.forms import parse
+from tests.contract.operation import ContractOperation, deepest
+from tests.contract.requests import misfits
 
 Json = dict[str, Any]
 
@@ -34,17 +37,7 @@ DELETED = {
 ERROR = "obj_PaymentIntent_LastPaymentError"
 
 
-@dataclass(frozen=True)
-class ContractOperation:
-    """One operation of the contract. ``name`` is its method and path template."""
-
-    name: str
-    pattern: re.Pattern[str]
-    request: Json
-    answer: Json
-
-
-class Contract:
+class StripeContract:
     """The contract file, its schemas made strict: a field that it does not name is a violation."""
 
     def __init__(self, folder: Path) -> None:
@@ -84,6 +77,10 @@ class Contract:
             if "x-resourceId" in schema
         }
 
+    def faults_of_request(self, operation: ContractOperation, form: str) -> Iterator[str]:
+        """Says what of a request's parameters does not fit."""
+        yield from misfits(operation.request, parse(form), self.schemas)
+
     def faults_of_answer(self, operation: ContractOperation, body: Json) -> Iterator[str]:
         """Says what of a successful answer does not fit."""
         schema = DELETED if body.get("deleted") is True else strict(operation.answer)
@@ -114,14 +111,8 @@ class Contract:
         if key not in self._validators:
             self._validators[key] = Draft202012Validator(schema | {"$defs": self._definitions})
         for error in self._validators[key].iter_errors(body):
-            # Of alternatives (an id or its object) the deepest complaint says most.
-            while error.context:
-                error = max(error.context, key=_telling)  # noqa: PLW2901
-            yield f"{error.json_path}: {error.message[:200]}"
-
-
-def _telling(error: Any) -> tuple[int, bool]:
-    return len(error.absolute_path), error.validator != "type"
+            found = deepest(error)
+            yield f"{found.json_path}: {found.message[:200]}"
 
 
 def _request(operation: Json) -> Json:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.spec import ERROR, FILE, Contract
+from tests.contract.spec import ERROR, FILE, StripeContract
 from tests.contract.validate import check
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ REFUSED: Json = {"error": {"type": "card_error", "message": "no"}}
 
 
 @pytest.fixture
-def contract(tmp_path: Path) -> Contract:
+def contract(tmp_path: Path) -> StripeContract:
     answer = {
         "200": {
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/obj_Thing"}}}
@@ -73,7 +73,7 @@ def contract(tmp_path: Path) -> Contract:
         },
     }
     (tmp_path / FILE).write_text(json.dumps(spec))
-    return Contract(tmp_path)
+    return StripeContract(tmp_path)
 
 
 def exchange(form: str = "size=1", status: int = 200, body: Json = GOOD) -> Json:
@@ -83,7 +83,7 @@ def exchange(form: str = "size=1", status: int = 200, body: Json = GOOD) -> Json
 @pytest.mark.parametrize(
     "form", ["size=1", "size=2&tags[0]=x&tags[1]=y", "size=1&kind=", "size=1&metadata[a]=b"]
 )
-def test_what_fits_is_no_violation(contract: Contract, form: str) -> None:
+def test_what_fits_is_no_violation(contract: StripeContract, form: str) -> None:
     report = check(contract, [exchange(form), exchange(status=402, body=REFUSED)])
     assert report.counts["violations"] == 0
     assert (report.good["POST /v1/things"], report.bad["POST /v1/things"]) == (1, 1)
@@ -92,7 +92,7 @@ def test_what_fits_is_no_violation(contract: Contract, form: str) -> None:
 @pytest.mark.parametrize(
     "form", ["", "size=big", "size=1&more=1", "size=1&tags=x", "size=1&kind=b"]
 )
-def test_a_form_that_does_not_fit_is_a_violation(contract: Contract, form: str) -> None:
+def test_a_form_that_does_not_fit_is_a_violation(contract: StripeContract, form: str) -> None:
     assert check(contract, [exchange(form)]).counts["violations"] == 1
     assert check(contract, [exchange(form, 400, REFUSED)]).counts["violations"] == 0
 
@@ -101,17 +101,17 @@ def test_a_form_that_does_not_fit_is_a_violation(contract: Contract, form: str) 
     "change",
     [{"size": None}, {"size": "1"}, {"extra": 1}, {"object": "other"}, {"part": GOOD | {"x": 1}}],
 )
-def test_an_answer_that_does_not_fit_is_a_violation(contract: Contract, change: Json) -> None:
+def test_an_answer_that_does_not_fit_is_a_violation(contract: StripeContract, change: Json) -> None:
     assert check(contract, [exchange(body=GOOD | change)]).counts["violations"] == 1
 
 
-def test_expanded_and_deleted_objects_fit(contract: Contract) -> None:
+def test_expanded_and_deleted_objects_fit(contract: StripeContract) -> None:
     gone = {"id": "t_1", "object": "thing", "deleted": True}
     report = check(contract, [exchange(body=GOOD | {"part": GOOD}), exchange(body=gone)])
     assert report.counts["violations"] == 0
 
 
-def test_errors_and_events_are_held_to_their_shapes(contract: Contract) -> None:
+def test_errors_and_events_are_held_to_their_shapes(contract: StripeContract) -> None:
     wrong_error = exchange(status=402, body={"error": {"kind": "card_error"}})
     event = {"object": "event", "data": {"object": GOOD | {"extra": 1}}}
     unknown = {"object": "event", "data": {"object": {"object": "unicorn"}}}
@@ -120,6 +120,8 @@ def test_errors_and_events_are_held_to_their_shapes(contract: Contract) -> None:
     assert check(contract, [{"webhook": unknown}]).counts["violations"] == 1
 
 
-def test_an_answered_request_that_the_contract_lacks_is_a_violation(contract: Contract) -> None:
+def test_an_answered_request_that_the_contract_lacks_is_a_violation(
+    contract: StripeContract,
+) -> None:
     stray = exchange() | {"path": "/v1/unicorns"}
     assert check(contract, [stray]).counts["violations"] == 1

@@ -1,10 +1,10 @@
-"""Runs tests with a recording sandbox, then holds all that was said against Stripe's contract.
+"""Runs tests with a recording sandbox, then holds all that was said against the contracts.
 
     python -m tests.contract.validate --specs FOLDER [pytest arguments…]
 
-``FOLDER`` holds Stripe's contract file; nothing of it belongs to this project. Requests that were
-answered with 4xx were mostly meant to be wrong: they are counted apart and not held against the
-parameters' schema. Ends with 1 if anything does not fit, or if the tests failed.
+``FOLDER`` holds the providers' contract files; nothing of it belongs to this project. Requests that
+were answered with 4xx were mostly meant to be wrong: they are counted apart and not held against
+the parameters' schema. Ends with 1 if anything does not fit, or if the tests failed.
 """
 
 from __future__ import annotations
@@ -16,18 +16,23 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.stripe.forms import parse
-from tests.contract.requests import misfits
-from tests.contract.spec import Contract, ContractOperation
+from tests.contract.mollie_spec import MollieContract
+from tests.contract.operation import Contract
+from tests.contract.spec import StripeContract
 
 Json = dict[str, Any]
 
 EXAMPLES = 12
+
+CONTRACTS: dict[str, Callable[[Path], Contract]] = {
+    "stripe": StripeContract,
+    "mollie": MollieContract,
+}
 
 
 @dataclass
@@ -76,22 +81,23 @@ def _check_exchange(contract: Contract, report: Report, message: Json) -> None:
     report.good[operation.name] += 1
     report.counts["requests"] += 1
     report.counts["answers"] += 1
-    faults = _faults_of_request(contract, operation, message["form"])
+    faults = contract.faults_of_request(operation, message["form"])
     report.blame(f"request {operation.name}", faults, message)
     faults = contract.faults_of_answer(operation, message["body"])
     report.blame(f"answer {operation.name}", faults, message)
 
 
-def _faults_of_request(
-    contract: Contract, operation: ContractOperation, form: str
-) -> Iterator[str]:
-    yield from misfits(operation.request, parse(form), contract.schemas)
+def provider_of(message: Json) -> str:
+    """Tells whose contract a recorded message is held against."""
+    if "webhook" in message:
+        return "mollie" if message["webhook"].get("resource") == "event" else "stripe"
+    return "mollie" if message["path"].startswith("/v2/") else "stripe"
 
 
-def show(report: Report) -> None:
-    """Prints the report."""
+def show(provider: str, report: Report) -> None:
+    """Prints the report of one provider."""
     covered = sorted(report.good.keys() | report.bad.keys())
-    lines = [f"operations covered: {len(covered)}"]
+    lines = [f"== {provider}", f"operations covered: {len(covered)}"]
     lines += [
         f"  {name}: {report.good[name]} successes, {report.bad[name]} errors" for name in covered
     ]
@@ -125,21 +131,24 @@ def _messages(record: Path) -> Iterator[Json]:
 def main() -> int:
     """Runs, checks and prints. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--specs", type=Path, required=True, help="folder of the contract file")
+    parser.add_argument("--specs", type=Path, required=True, help="folder of the contract files")
     parser.add_argument("--record", type=Path, help="check this recording and run no tests")
     options, arguments = parser.parse_known_args()
-    contract = Contract(options.specs)
+    violations = 0
     with tempfile.TemporaryDirectory() as folder:
         record, failed = options.record, 0
         if record is None:
             record = Path(folder) / "record.jsonl"
             failed = _run_tests(arguments, record)
             record.touch()
-        report = check(contract, _messages(record))
-    show(report)
+        for provider, contract_of in CONTRACTS.items():
+            messages = (item for item in _messages(record) if provider_of(item) == provider)
+            report = check(contract_of(options.specs), messages)
+            violations += report.counts["violations"]
+            show(provider, report)
     if failed:
         sys.stdout.write(f"the tests ended with {failed}\n")
-    return 1 if failed or report.counts["violations"] else 0
+    return 1 if failed or violations else 0
 
 
 if __name__ == "__main__":
