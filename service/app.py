@@ -27,8 +27,10 @@ from projections.access_queries import AccessQueries
 from projections.asks import AskChannel
 from projections.catalogue_queries import CatalogueQueries
 from projections.changes import ChangeQueries
+from projections.delivery_queries import DeliveryQueries
 from projections.pool import open_pool
 from projections.queries import InvoiceQueries
+from projections.refused import RefusedBook
 from projections.reports import ReportQueries
 from service.access_cache import AccessCache, stopped
 from service.answers import refusal
@@ -44,6 +46,7 @@ from service.links import Links
 from service.metrics import Metrics
 from service.rates import Rates
 from service.readiness import Readiness
+from service.refused_deliveries import RefusedDeliveries
 from service.routes import ROUTES
 from service.settings import Settings
 from service.streams import Streams
@@ -110,6 +113,8 @@ async def _open(
         invoices=InvoiceQueries(pool),
         changes=ChangeQueries(pool),
         reports=ReportQueries(pool),
+        deliveries=DeliveryQueries(pool),
+        refused=await _refused(dsn, stack),
         tenants=KnownTenants(log),
         catalogue=Catalogue(CatalogueQueries(pool), streams),
         asks=asks,
@@ -133,6 +138,16 @@ async def _asks(settings: Settings, stack: AsyncExitStack, *, waits: Waits) -> A
     stack.push_async_callback(channel.close)
     vault = Vault(settings.master_key_list())
     return Asks(channel, vault=vault, waits=waits, timeout_s=settings.ask_timeout_s)
+
+
+async def _refused(dsn: str, stack: AsyncExitStack) -> RefusedDeliveries:
+    book = RefusedBook(dsn)
+    await book.open()
+    stack.push_async_callback(book.close)
+    refused = RefusedDeliveries(book)
+    writing = asyncio.create_task(refused.keep_writing(), name="refused deliveries")
+    stack.push_async_callback(refused.close, writing)
+    return refused
 
 
 def _secret_opener(settings: Settings) -> Callable[[str, str], str]:

@@ -11,6 +11,7 @@ from eventlog.log import Log
 from eventlog.tail import Tail
 from projections.access_queries import AccessQueries
 from projections.changes import ChangeQueries
+from projections.delivery_queries import DeliveryQueries
 from projections.queries import InvoiceQueries
 from projections.reports import ReportQueries
 from service.access_cache import AccessCache
@@ -21,6 +22,7 @@ from service.links import Links
 from service.metrics import Metrics
 from service.rates import Rates
 from service.readiness import Readiness
+from service.refused_deliveries import RefusedDeliveries
 from service.settings import Settings
 from service.streams import Streams
 from service.tenants_known import KnownTenants
@@ -48,6 +50,8 @@ class Context:
     invoices: InvoiceQueries
     changes: ChangeQueries
     reports: ReportQueries
+    deliveries: DeliveryQueries
+    refused: RefusedDeliveries
     tenants: KnownTenants
     catalogue: Catalogue
     asks: Asks

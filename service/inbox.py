@@ -22,20 +22,18 @@ async def store_stripe_event(
 ) -> int | None:
     """Store a delivery once its sender is proved; gives its position, None if it is known.
 
-    Raises WebhookRefused. Counts what became of it.
+    Raises WebhookRefused. Counts what is taken in.
     """
-    try:
-        event = _proved(context, connection, raw, header=header)
-        position = await _stored(context, connection, event)
-    except WebhookRefused as refused:
-        context.metrics.record_delivery(connection.provider, refused.reason)
-        raise
+    event = _proved(context, connection, raw, header=header)
+    position = await _stored(context, connection, event)
     result = "stored" if position is not None else "known"
     context.metrics.record_delivery(connection.provider, result)
     return position
 
 
 def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: str) -> StripeEvent:
+    if not header:
+        raise WebhookRefused("unsigned")
     scope = secret_context(connection.app_id, connection.name)
     verdict = verify(
         raw,

@@ -24,7 +24,7 @@ from service.validation import Currency, Name, Token, Uuid, Words, fault, valida
 
 Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
-_MANY: Final = frozenset({"status"})
+_MANY: Final = frozenset({"status", "state"})
 
 
 def _written_out(text: object) -> object:

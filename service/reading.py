@@ -9,12 +9,14 @@ from service.errors import Missing, ReadModelBehind
 from service.streams import Folded
 
 
-async def wait_until_folded(context: Context, position: int) -> None:
+async def wait_until_folded(
+    context: Context, position: int, *, projection: str = "invoices"
+) -> None:
     """Wait until the read model has reached a position. Raises ReadModelBehind."""
     if position == 0:
         return
     wait_s = context.settings.min_position_wait_s
-    if not await context.invoices.wait_for("invoices", position, wait_s):
+    if not await context.invoices.wait_for(projection, position, wait_s):
         raise ReadModelBehind
 
 

@@ -36,6 +36,11 @@ from service.endpoints.payment_connections import (
 from service.endpoints.revenue import get_revenue
 from service.endpoints.summary import get_summary
 from service.endpoints.tenants import get_tenant, put_tenant
+from service.endpoints.webhook_deliveries import (
+    get_delivery,
+    list_deliveries,
+    replay_delivery,
+)
 from service.endpoints.webhooks import receive_webhook
 
 _APP: Final = "/api/v1/apps/{appUuid}"
@@ -82,6 +87,9 @@ ROUTES: Final = [
     _route(_APP + "/events", GET=list_app_events),
     _route(_APP + "/reports/summary", GET=get_summary),
     _route(_APP + "/reports/revenue", GET=get_revenue),
+    _route(_APP + "/webhook-deliveries", GET=list_deliveries),
+    _route(_APP + "/webhook-deliveries/{deliveryUuid}", GET=get_delivery),
+    _route(_APP + "/webhook-deliveries/{deliveryUuid}/replay", POST=replay_delivery),
     _route(_TENANT + "/access-tokens", POST=create_access_token),
     _route(_APP, GET=get_app, PATCH=patch_app),
     _route(_APP + "/api-keys", POST=create_key, GET=list_keys),

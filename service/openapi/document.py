@@ -8,6 +8,7 @@ from service.openapi.declaring import Json, Operation
 from service.openapi.operations import (
     access,
     catalogue,
+    deliveries,
     dialects,
     documents,
     invoices,
@@ -19,6 +20,7 @@ from service.openapi.operations import (
 TAGS: Final = {
     invoices.TAG: "What tenants owe: asked for, looked at, listed (seed 002).",
     reports.TAG: "What happens, and what it comes to.",
+    deliveries.TAG: "What providers sent, and what became of it.",
     documents.TAG: "Invoices as customers get to see them.",
     tenants.TAG: "Who is billed.",
     catalogue.TAG: "What things cost, and how they are taxed.",
@@ -32,6 +34,7 @@ TAGS: Final = {
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *invoices.OPERATIONS,
     *reports.OPERATIONS,
+    *deliveries.OPERATIONS,
     *documents.OPERATIONS,
     *tenants.OPERATIONS,
     *catalogue.OPERATIONS,

@@ -18,6 +18,7 @@ IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
     "paymentProvider": ("The provider.", _PROVIDER),
     "provider": ("The provider.", _PROVIDER),
     "connectionId": ("The connection, by its unguessable id.", _UUID),
+    "deliveryUuid": ("The delivery, by our id.", _UUID),
     "keyUuid": ("The key, by its id.", _UUID),
     "name": (
         "The connection, by its name.",

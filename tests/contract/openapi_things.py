@@ -1,6 +1,7 @@
 """What there is in a running system, put in the place of what schemathesis makes up."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -38,6 +39,7 @@ class Things:
             "tenantUuid": self.demo["tenant_id"],
             "tenantId": self.demo["tenant_id"],
             "invoiceUuid": invoice["id"],
+            "deliveryUuid": self._delivery_of(invoice["id"]),
             "id": invoice["id"],
             "paymentProvider": "stripe",
             "provider": "stripe",
@@ -175,6 +177,19 @@ class Things:
         assert answer.status_code == 200, answer.text
         invoice: Json = answer.json()["items"][0]
         return invoice
+
+    def _delivery_of(self, invoice_id: str) -> str:
+        """Wait until one of the provider's deliveries about an invoice is in the inbox."""
+        deadline_s = time.monotonic() + 20
+        while time.monotonic() < deadline_s:
+            answer = self.caller.http.get(
+                f"{self.caller.app_path}/webhook-deliveries",
+                params={"invoiceId": invoice_id, "type": "invoice.paid"},
+                headers={"api-key": self.demo["admin_key"]},
+            )
+            for delivery in answer.json()["items"]:
+                return str(delivery["id"])
+        raise AssertionError("the provider has delivered nothing")
 
     def _put(self, path: str, bodies: Json) -> None:
         body = bodies[path.partition("/")[0]]

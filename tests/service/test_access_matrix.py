@@ -15,7 +15,7 @@ import pytest
 from service.dialects.choice import renderer_of
 from service.errors import Missing, Unauthorized, WrongKeyType, problem_of
 from service.routes import ROUTES
-from tests.service.harness import Service, Shop
+from tests.service.harness import Service, Shop, stripe_event
 from tests.service.test_access_keys import admin, item
 
 APP = "/api/v1/apps/{app}"
@@ -86,6 +86,9 @@ TABLE = [
     Row("GET", TENANT + "/invoices", OUR_READ),
     Row("GET", TENANT + "/payment-providers/stripe/invoices", OUR_READ),
     Row("POST", TENANT + "/payment-providers/stripe/invoices", WRITE, invoice),
+    Row("GET", APP + "/webhook-deliveries", READ),
+    Row("GET", APP + "/webhook-deliveries/{delivery}", READ),
+    Row("POST", APP + "/webhook-deliveries/{delivery}/replay", WRITE),
     Row("GET", APP + "/prices/{price}", READ),
     Row("PUT", APP + "/prices/{price}", WRITE, put(currency="eur", amountMinor=1), makes=True),
     Row("GET", APP + "/tax-rates/{tax}", READ),
@@ -153,6 +156,11 @@ class World:
         response = shop.service.request("POST", url, json=body, headers=shop.headers())
         return str(item(response)["id"])
 
+    def _delivered(self, shop: Shop) -> str:
+        event = stripe_event()
+        assert shop.deliver(event).status_code == 200
+        return str(shop.received(event["id"])[0].originator_id)
+
     def _things(self) -> dict[str, dict[str, str]]:
         """Name what each has; what is an app's own is no tenant's."""
         ours, theirs = self.ours, self.theirs
@@ -164,6 +172,7 @@ class World:
             "connection": [ours.connection, None, "theirs"],
             "price": ["price-ours", None, "price-theirs"],
             "tax": ["tax-ours", None, "tax-theirs"],
+            "delivery": [self._delivered(ours), None, self._delivered(theirs)],
         }
         return {
             kind: {

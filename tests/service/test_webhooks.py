@@ -107,7 +107,7 @@ def _old_scheme(raw: bytes) -> str:
         (_old, "stale"),
         (_future, "future"),
         (_old_scheme, "malformed"),
-        (lambda _: "", "malformed"),
+        (lambda _: "", "unsigned"),
         (lambda _: "nonsense", "malformed"),
         (lambda _: "t=,v1=", "malformed"),
         (lambda _: "t=1,t=2,v1=" + "0" * 64, "malformed"),

@@ -1,0 +1,117 @@
+"""Deliveries of providers, and what became of them."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from projections.delivery_lists import STATES
+from service.openapi.shapes import JsonObject, Mode, Moment, Position, Provider, Shown
+from service.validation import Words
+
+Count = Annotated[int, Field(ge=0)]
+State = Annotated[str, Words({"enum": list(STATES)})]
+
+
+class Effect(Shown):
+    """What it did to an invoice."""
+
+    invoice_id: UUID | None
+    effect: str
+    """`changed`, `confirmed`, `stale` (older than what is known), `deferred` (a step that is under
+    way says more), `fetch` or `unexpected`."""
+
+
+class RefusedDetails(Shown):
+    """What there is of a delivery that was refused. None of it is proved."""
+
+    size_bytes: Count | None
+    """Of a body that was too long: what was announced."""
+    body_sha256: str | None
+    content_type: str | None
+    user_agent: str | None
+    remote: Literal["loopback", "private", "public", "unknown"]
+    """From what kind of network it came; behind a proxy, the proxy's."""
+
+
+class Delivery(Shown):
+    """A provider event that was delivered, however often; or a delivery that was refused."""
+
+    id: UUID
+    state: State
+    """`received`: to be applied now. `applied`. `parked`: the provider will be asked. `dead`: not
+    tried again, but for a replay. `failed`: refused, because it can't be verified or read."""
+    reason: str | None
+    """Why it is parked, dead or failed."""
+    connection: str
+    provider: Provider
+    mode: Mode
+    provider_event_id: str | None
+    type: str | None
+    object_type: str | None
+    object_id: str | None
+    invoice_id: UUID | None
+    """The invoice that it did something to; before that, the one that its metadata names."""
+    effects: list[Effect]
+    """Of the last time that it was applied."""
+    times_applied: Count
+    times_parked: Count
+    times_replayed: Count
+    occurred_at: Moment | None
+    """When it happened at the provider, as the provider says."""
+    received_at: Moment
+    updated_at: Moment
+    refused: RefusedDetails | None
+    """Only where `state` is `failed`."""
+    position: Position | None
+
+
+class DeliveryPage(Shown):
+    """A page of the list."""
+
+    kind: Literal["webhookDeliveries"]
+    total_items: Annotated[int, Field(ge=0, le=10_000)]
+    total_items_is_exact: bool
+    """False: there are more than 10,000."""
+    items_length: Annotated[int, Field(ge=0, le=100)]
+    items: list[Delivery]
+    next_cursor: str | None
+
+
+class DeliveryEvent(Shown):
+    """Something that happened to a delivery."""
+
+    position: Position
+    type: str
+    at: Moment
+    by: str
+    reason: str | None
+    retried: bool | None
+    """Of what was parked: whether the provider will be asked."""
+    effects: list[Effect]
+
+
+class DeliveryDetails(Delivery):
+    """A delivery with all that is known of it."""
+
+    history: list[DeliveryEvent]
+    payload: JsonObject | None
+    """What was delivered, without secrets; null where it is erased, and of what was refused."""
+
+
+class SingleDeliveries(Shown):
+    """One delivery, with all that is known of it."""
+
+    kind: Literal["webhookDeliveries"]
+    total_items: Literal[1]
+    items_length: Literal[1]
+    items: Annotated[list[DeliveryDetails], Field(min_length=1, max_length=1)]
+
+
+class ReplayedDeliveries(Shown):
+    """One delivery, as it is after a replay."""
+
+    kind: Literal["webhookDeliveries"]
+    total_items: Literal[1]
+    items_length: Literal[1]
+    items: Annotated[list[Delivery], Field(min_length=1, max_length=1)]

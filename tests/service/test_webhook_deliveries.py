@@ -1,0 +1,415 @@
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from domain.provider_event import ProviderEvent
+from eventlog.database import connect
+from eventlog.tail import Heard
+from projections.errors import ReadModelUnavailable
+from projections.refused import KEPT, RefusedBook, RefusedDelivery
+from service.refused_deliveries import RefusedDeliveries
+from tests.service.harness import Service, Shop, errors, now, sign, stripe_event
+
+Act = Callable[[ProviderEvent], None]
+INVOICE = str(uuid4())
+
+
+def applied(effect: str = "confirmed") -> Act:
+    effects = [{"invoice": INVOICE, "effect": effect}]
+    return lambda entry: entry.record_applied(effects, at=now(), by="webhook:evt")
+
+
+def parked(*, retry: bool, reason: str = "unknown invoice") -> Act:
+    return lambda entry: entry.park(reason, retry=retry, at=now(), by="webhook:evt")
+
+
+def delivered(shop: Shop, *acts: Act, **event: Any) -> str:
+    """Deliver an event and let these things come of it; its id here."""
+    given = stripe_event(**event)
+    assert shop.deliver(given).status_code == 200
+    entry_id = shop.received(given["id"])[0].originator_id
+    for act in acts:
+        shop.billing.change(ProviderEvent, entry_id, act)
+    return str(entry_id)
+
+
+@contextmanager
+def answering(service: Service, *acts: Act) -> Iterator[None]:
+    """Let these things come of each replay that is asked for, as a worker would."""
+    tasks = []
+
+    def hear(heard: Heard) -> None:
+        if heard.topic == "provider_event.replay_requested":
+            tasks.append(asyncio.ensure_future(asyncio.to_thread(act_on, heard.originator_id)))
+
+    def act_on(entry_id: UUID) -> None:
+        for act in acts:
+            service.context.billing.change(ProviderEvent, entry_id, act)
+
+    async def subscribe() -> Callable[[], None]:
+        return service.context.tail.subscribe(hear)
+
+    async def finish() -> None:
+        end()
+        await asyncio.gather(*tasks)
+
+    end = service.call(subscribe())
+    yield
+    service.call(finish())
+
+
+def listed(shop: Shop, **params: Any) -> list[dict[str, Any]]:
+    shop.service.folded("deliveries")
+    response = shop.get(f"{shop.url}/webhook-deliveries", **params)
+    assert response.status_code == 200, response.text
+    document = response.json()
+    assert document["kind"] == "webhookDeliveries"
+    assert document["itemsLength"] == len(document["items"])
+    items: list[dict[str, Any]] = document["items"]
+    return items
+
+
+def shown(response: httpx.Response, status: int = 200) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    (item,) = response.json()["items"]
+    known: dict[str, Any] = item
+    return known
+
+
+def got(shop: Shop, delivery_id: str) -> dict[str, Any]:
+    return shown(shop.get(f"{shop.url}/webhook-deliveries/{delivery_id}"))
+
+
+def replay(shop: Shop, delivery_id: str, **headers: str) -> httpx.Response:
+    path = f"{shop.url}/webhook-deliveries/{delivery_id}/replay"
+    return shop.service.request("POST", path, headers=shop.headers(**headers))
+
+
+def refused_items(shop: Shop, count: int) -> list[dict[str, Any]]:
+    """Wait until so many refused deliveries are written down."""
+    deadline_s = time.monotonic() + 10
+    while len(items := listed(shop, state="failed")) < count:
+        assert time.monotonic() < deadline_s, items
+    return items
+
+
+def test_the_inbox_says_what_came_of_each_delivery(shop: Shop) -> None:
+    ids = [
+        delivered(shop),
+        delivered(shop, applied("changed")),
+        delivered(shop, parked(retry=True)),
+        delivered(shop, parked(retry=False)),
+    ]
+    items = listed(shop)
+    assert [item["id"] for item in items] == ids[::-1]
+    assert [item["state"] for item in items] == ["dead", "parked", "applied", "received"]
+    assert [item["reason"] for item in items] == ["unknown invoice"] * 2 + [None] * 2
+    assert items[2]["effects"] == [{"invoiceId": INVOICE, "effect": "changed"}]
+    assert items[2]["invoiceId"] == INVOICE
+    assert {item["connection"] for item in items} == {shop.connection}
+    assert "connectionId" not in items[0]
+    assert [item["id"] for item in listed(shop, state="dead,parked")] == ids[:1:-1]
+    assert [item["id"] for item in listed(shop, state=["dead", "applied"])] == [ids[3], ids[1]]
+    assert [item["id"] for item in listed(shop, invoiceId=INVOICE)] == [ids[1]]
+    event_id = items[0]["providerEventId"]
+    assert [item["id"] for item in listed(shop, providerEventId=event_id)] == [ids[3]]
+    moment = items[1]["receivedAt"]
+    both = listed(shop, receivedFrom=moment) + listed(shop, receivedTo=moment)
+    assert {item["id"] for item in both} == set(ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", "lost"),
+        ("invoiceId", "in_1"),
+        ("receivedFrom", "2026-01-31"),
+        ("limit", "0"),
+        ("status", "applied"),
+    ],
+    ids=str,
+)
+def test_what_is_no_filter_is_named(shop: Shop, name: str, value: str) -> None:
+    response = shop.get(f"{shop.url}/webhook-deliveries", **{name: value})
+    assert response.status_code == 400
+    assert errors(response)[0]["path"].startswith(name)
+
+
+def test_one_delivery_is_shown_with_all_that_happened_and_its_payload(shop: Shop) -> None:
+    secret = "pi_1_secret_abc"
+    delivery = delivered(
+        shop, parked(retry=True), applied(), about={"client_secret": secret, "total": 7}
+    )
+    item = got(shop, delivery)
+    assert [entry["type"].partition(".")[2] for entry in item["history"]] == [
+        "received",
+        "parked",
+        "applied",
+    ]
+    assert item["history"][1] | {"position": 0, "at": ""} == {
+        "position": 0,
+        "type": "provider_event.parked",
+        "at": "",
+        "by": "webhook:evt",
+        "reason": "unknown invoice",
+        "retried": True,
+        "effects": [],
+    }
+    assert item["payload"]["data"]["object"]["total"] == 7
+    assert secret not in json.dumps(item)
+    assert (item["timesApplied"], item["timesParked"]) == (1, 1)
+
+
+def test_a_payload_that_was_erased_is_null(service: Service, shop: Shop) -> None:
+    delivery = delivered(shop, applied(), about={"total": 4711})
+    body = service.events(UUID(delivery))[0].body
+    with connect(service.context.log.dsn, application_name="test") as connection:
+        connection.execute("DELETE FROM eventlog.bodies WHERE sha256 = %s", [bytes.fromhex(body)])
+    assert got(shop, delivery)["payload"] is None
+
+
+def test_a_replay_is_answered_with_what_came_of_it(service: Service, shop: Shop) -> None:
+    delivery = delivered(shop, parked(retry=False))
+    with answering(service, parked(retry=True, reason="asking"), applied("changed")):
+        response = replay(shop, delivery)
+    item = shown(response)
+    assert (item["state"], item["reason"], item["timesReplayed"]) == ("applied", None, 1)
+    assert item["effects"] == [{"invoiceId": INVOICE, "effect": "changed"}]
+    assert int(response.headers["x-billhook-position"]) == item["position"]
+    events = service.events(UUID(delivery))
+    assert events[2].by.startswith("key:")
+    assert events[2].TOPIC == "provider_event.replay_requested"
+
+
+def test_a_replay_that_ends_dead_again_says_why(service: Service, shop: Shop) -> None:
+    delivery = delivered(shop, applied())
+    with answering(service, parked(retry=False, reason="unreadable: KeyError")):
+        item = shown(replay(shop, delivery))
+    assert (item["state"], item["reason"]) == ("dead", "unreadable: KeyError")
+
+
+def test_a_replay_nobody_waits_for_is_202_and_can_be_looked_at(shop: Shop) -> None:
+    delivery = delivered(shop, applied())
+    response = replay(shop, delivery, prefer="respond-async")
+    assert shown(response, 202)["state"] == "received"
+    assert response.headers["retry-after"] == "1"
+    item = shown(shop.get(response.headers["location"]))
+    assert (item["id"], item["state"], item["timesApplied"]) == (delivery, "received", 1)
+    assert shown(replay(shop, delivery, prefer="wait=0"), 202)["timesReplayed"] == 2
+
+
+def test_a_replay_is_done_once_per_key_and_answered_alike_for_ever(
+    service: Service, shop: Shop
+) -> None:
+    delivery = delivered(shop, parked(retry=False))
+    key = f"replay-{uuid4()}"
+    path = f"{shop.url}/webhook-deliveries/{delivery}/replay"
+    headers = shop.headers(idempotency_key=key)
+    with answering(service, applied("changed")):
+        answers = service.requests([("POST", path, {"headers": headers})] * 8)
+        assert {answer.status_code for answer in answers} == {200}
+        first = answers[0].json()
+        assert all(answer.json() == first for answer in answers)
+        assert sum("idempotent-replayed" in answer.headers for answer in answers) == 7
+        assert shown(replay(shop, delivery))["timesReplayed"] == 2
+    again = replay(shop, delivery, idempotency_key=key)
+    assert again.json() == first
+    assert again.headers["idempotent-replayed"] == "true"
+    other = delivered(shop)
+    assert replay(shop, other, idempotency_key=key).status_code == 422
+
+
+def test_a_replay_takes_no_body_but_an_empty_one(shop: Shop) -> None:
+    path = f"{shop.url}/webhook-deliveries/{delivered(shop)}/replay"
+    for body, status in (({}, 202), ({"force": True}, 400)):
+        headers = shop.headers(prefer="respond-async")
+        response = shop.service.request("POST", path, json=body, headers=headers)
+        assert response.status_code == status
+
+
+def _forged(shop: Shop, raw: bytes) -> httpx.Response:
+    return shop.deliver(raw, secret="whsec_guessed")
+
+
+def _unsigned(shop: Shop, raw: bytes) -> httpx.Response:
+    return shop.service.request("POST", shop.webhook_url, content=raw)
+
+
+def _old(shop: Shop, raw: bytes) -> httpx.Response:
+    return shop.deliver(raw, at_s=time.time() - 310)
+
+
+def _unreadable(shop: Shop, raw: bytes) -> httpx.Response:
+    return shop.deliver(raw[:-1])
+
+
+def _of_the_other_mode(shop: Shop, _: bytes) -> httpx.Response:
+    return shop.deliver(stripe_event(livemode=True))
+
+
+def _too_large(shop: Shop, _: bytes) -> httpx.Response:
+    return shop.deliver(b" " * (1024 * 1024 + 1))
+
+
+@pytest.mark.parametrize(
+    ("send", "reason"),
+    [
+        (_forged, "forged"),
+        (_unsigned, "unsigned"),
+        (_old, "stale"),
+        (_unreadable, "unreadable"),
+        (_of_the_other_mode, "wrong_mode"),
+        (_too_large, "too_large"),
+    ],
+    ids=["forged", "unsigned", "stale", "unreadable", "wrong_mode", "too_large"],
+)
+def test_what_is_refused_is_kept_with_its_reason_and_counted(
+    service: Service, shop: Shop, send: Callable[[Shop, bytes], httpx.Response], reason: str
+) -> None:
+    counter = service.context.metrics.webhooks.labels("stripe", reason)
+    before = counter._value.get()  # noqa: SLF001 - the library offers no reading of one value
+    raw = json.dumps(stripe_event()).encode()
+    assert send(shop, raw).status_code in (400, 413)
+    assert counter._value.get() == before + 1  # noqa: SLF001 - as above
+    (item,) = refused_items(shop, 1)
+    assert (item["state"], item["reason"], item["connection"]) == (
+        "failed",
+        reason,
+        shop.connection,
+    )
+    assert item["refused"]["sizeBytes"] > 0
+    assert (item["refused"]["bodySha256"] is None) == (reason == "too_large")
+    assert (item["providerEventId"], item["type"], item["position"]) == (None, None, None)
+    assert got(shop, item["id"]) == item | {"history": [], "payload": None}
+
+
+def test_nothing_that_proves_anything_is_kept_of_what_was_refused(
+    service: Service, shop: Shop
+) -> None:
+    raw = json.dumps(stripe_event() | {"note": "body-of-a-stranger"}).encode()
+    header = sign(raw, secret="whsec_guessed")
+    told = {"user-agent": "x" * 300 + "end", "content-type": "text/\u00e9plain", "cookie": "c=1"}
+    sent = {name: value.encode("latin-1") for name, value in told.items()}
+    service.request(
+        "POST",
+        shop.webhook_url,
+        content=raw,
+        headers={"stripe-signature": header.encode(), "authorization": b"Bearer t0p", **sent},
+    )
+    (item,) = refused_items(shop, 1)
+    with connect(service.context.log.dsn, application_name="test") as connection:
+        rows = connection.execute(
+            "SELECT to_jsonb(kept)::text FROM inbox.refused AS kept WHERE id = %s", [item["id"]]
+        ).fetchall()
+    kept = rows[0][0]
+    for secret in ("body-of-a-stranger", header, header[-64:], "t0p", "c=1", "whsec"):
+        assert secret not in kept
+    assert item["refused"]["userAgent"] == "x" * 200
+
+
+def test_what_was_refused_can_not_be_replayed(shop: Shop) -> None:
+    _forged(shop, b"{}")
+    (item,) = refused_items(shop, 1)
+    response = replay(shop, item["id"])
+    assert response.status_code == 400
+    assert errors(response)[0]["message"] == (
+        "deliveryUuid: was refused; let the provider send it again"
+    )
+    assert replay(shop, str(uuid4())).status_code == 404
+
+
+def test_an_invoice_is_no_delivery(shop: Shop) -> None:
+    invoice = shop.post().json()["items"][0]["id"]
+    assert shop.get(f"{shop.url}/webhook-deliveries/{invoice}").status_code == 404
+    assert replay(shop, invoice).status_code == 404
+
+
+def a_refused(connection_id: UUID, number: int = 0) -> RefusedDelivery:
+    return RefusedDelivery(
+        id=uuid4(),
+        app_id=uuid4(),
+        connection_id=connection_id,
+        connection="main",
+        provider="stripe",
+        mode="test",
+        received_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number),
+        reason="forged",
+        size_bytes=1,
+        body_sha256=None,
+        content_type=None,
+        user_agent=None,
+        remote="public",
+    )
+
+
+class Book(RefusedBook):
+    """A database that is away now and then."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.away = False
+        self.kept: list[RefusedDelivery] = []
+
+    async def keep(self, refused: Any) -> None:
+        if self.away:
+            raise ReadModelUnavailable("away")
+        self.kept += refused
+
+
+def test_of_a_flood_no_more_is_written_than_is_kept_and_others_are_not_drowned() -> None:
+    flooded, quiet = uuid4(), uuid4()
+
+    async def scenario() -> None:
+        book = Book()
+        refused = RefusedDeliveries(book)
+        for number in range(KEPT * 3):
+            refused.note(a_refused(flooded, number))
+        refused.note(a_refused(quiet))
+        await refused.write()
+        counts = [sum(one.connection_id == c for one in book.kept) for c in (flooded, quiet)]
+        assert counts == [KEPT, 1]
+        newest = max(one.received_at for one in book.kept)
+        assert newest == a_refused(flooded, KEPT * 3 - 1).received_at
+
+    asyncio.run(scenario())
+
+
+def test_floods_on_many_connections_take_bounded_memory() -> None:
+    async def scenario() -> None:
+        book = Book()
+        refused = RefusedDeliveries(book)
+        for _ in range(15):
+            connection_id = uuid4()
+            for number in range(KEPT):
+                refused.note(a_refused(connection_id, number))
+        await refused.write()
+        assert len(book.kept) == 10 * KEPT
+
+    asyncio.run(scenario())
+
+
+def test_what_the_database_did_not_take_is_written_when_it_is_back() -> None:
+    async def scenario() -> None:
+        book = Book()
+        refused = RefusedDeliveries(book)
+        connection_id = uuid4()
+        first, second = a_refused(connection_id, 1), a_refused(connection_id, 2)
+        book.away = True
+        refused.note(first)
+        await refused.write()
+        refused.note(second)
+        await refused.write()
+        book.away = False
+        await refused.write()
+        await refused.write()
+        assert book.kept == [first, second]
+
+    asyncio.run(scenario())
