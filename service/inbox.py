@@ -12,7 +12,7 @@ from eventlog.errors import Conflict
 from eventlog.safe_json import Unreadable
 from projections.access_queries import ConnectionRow
 from service.context import Context
-from service.errors import WebhookRefused
+from service.errors import Fault, WebhookRefused
 from service.stripe_events import StripeEvent, read_event
 from service.stripe_signature import Verdict, verify
 
@@ -49,7 +49,8 @@ def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: 
     except Unreadable:
         raise WebhookRefused("unreadable") from None
     if event.livemode != (connection.mode == "live"):
-        raise WebhookRefused("wrong_mode")
+        message = f"livemode: the connection is of {connection.mode} mode"
+        raise WebhookRefused("wrong_mode", Fault(message=message, path="livemode"))
     return event
 
 
