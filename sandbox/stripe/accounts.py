@@ -22,10 +22,33 @@ REVOKED_PREFIXES = ("sk_test_revoked", "sk_live_revoked", "rk_test_revoked", "rk
 KEY_PREFIXES = {"sk_test_": False, "sk_live_": True, "rk_test_": False, "rk_live_": True}
 
 
-class Fault(faults.Fault):
-    """A fault of Stripe's API: of the error answers, those that say: try again."""
+Reason = Literal[
+    "global-concurrency", "global-rate", "endpoint-concurrency", "endpoint-rate",
+    "resource-specific",
+]  # fmt: skip
 
-    status: Literal[429, 500, 409] = 500
+
+class Fault(faults.Fault):
+    """A fault of Stripe's API: of the error answers, those that say: try again.
+
+    A ``status`` fault with ``when: after`` does the work and then answers the error; with
+    ``stored`` that answer is kept under the key, as Stripe keeps a failure in the middle.
+    ``code``: of 429 ``rate_limit`` unless said, of 409 ``lock_timeout``. ``reason`` and
+    ``retry_after_s`` are the headers of a rate limit.
+    """
+
+    status: Literal[429, 500, 409, 502, 503] = 500
+    code: Literal["rate_limit", "lock_timeout", "idempotency_key_in_use"] | None = None
+    reason: Reason | None = None
+    retry_after_s: int | None = Field(default=None, ge=0)
+
+
+class Limits(Strict):
+    """How many calls per second the account may make, in all and to each endpoint; None: any."""
+
+    per_s: int | None = Field(default=None, ge=1)
+    endpoint_per_s: int | None = Field(default=None, ge=1)
+    retry_after_s: int | None = Field(default=None, ge=0)
 
 
 class Webhooks(Strict):
@@ -42,13 +65,21 @@ class Webhooks(Strict):
     retry_scale: float = Field(default=1.0, gt=0)
 
 
+class Billing(Strict):
+    """What becomes of a subscription when the last attempt to charge its renewal has failed."""
+
+    after_retries: Literal["cancel", "unpaid", "past_due"] = "cancel"
+
+
 class State(Strict):
     """What an account remembers about itself."""
 
     clock: Clock = Clock()
     latency_ms: int = Field(default=0, ge=0)
+    limits: Limits = Limits()
     faults: list[Fault] = Field(default_factory=list)
     webhooks: Webhooks = Webhooks()
+    billing: Billing = Billing()
 
 
 @dataclass(frozen=True)

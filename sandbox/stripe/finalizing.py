@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.store import Json
-from sandbox.stripe import balance_book, ids
+from sandbox.stripe import balance_book, ids, standing
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import InvalidRequest
 from sandbox.stripe.invoice_agenda import first_attempt_at
@@ -112,6 +112,7 @@ def mark_paid(call: Call, invoice: Json, *, out_of_band: bool = False) -> None:
     call.emit("invoice.paid", invoice)
     if not out_of_band:
         call.emit("invoice.payment_succeeded", invoice)
+    standing.paid(call, invoice)
 
 
 def void(call: Call, _: NoParams) -> Json:
@@ -134,6 +135,7 @@ def voided(call: Call, invoice: Json) -> Json:
     balance_book.give_back(call, invoice)
     call.change(invoice, changes, "invoice.updated")
     call.emit("invoice.voided", invoice)
+    standing.given_up(call, invoice)
     return invoice
 
 
@@ -182,6 +184,7 @@ def given_up(call: Call, invoice: Json) -> Json:
     }
     call.change(invoice, changes, "invoice.updated")
     call.emit("invoice.marked_uncollectible", invoice)
+    standing.given_up(call, invoice)
     return invoice
 
 

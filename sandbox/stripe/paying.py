@@ -20,7 +20,7 @@ In both cases the hosted page (``confirm``) brings the payment to its end.
 from __future__ import annotations
 
 from sandbox.store import Json
-from sandbox.stripe import debits
+from sandbox.stripe import debits, standing
 from sandbox.stripe.call import Call
 from sandbox.stripe.canceling import payable_intent
 from sandbox.stripe.cards import AUTHENTICATION, BY_NUMBER, Decline, needs_authentication
@@ -69,6 +69,9 @@ def chosen_method(call: Call, invoice: Json, given: str | None) -> Json | None:
         return owned_method(call, given, invoice, param="payment_method")
     customer = call.load("customer", invoice["customer"])
     candidates = [invoice["default_payment_method"], invoice["default_source"]]
+    subscription = standing.of_invoice(call, invoice)
+    if subscription is not None:
+        candidates.append(subscription["default_payment_method"])
     if not customer.get("deleted"):
         candidates.append(customer["invoice_settings"]["default_payment_method"])
         candidates.append(customer["default_source"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.store import Json
-from sandbox.stripe import ledger
+from sandbox.stripe import ledger, standing
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.finalizing import mark_paid
@@ -62,3 +62,4 @@ def count_attempt(call: Call, invoice: Json) -> None:
     again = retry_at(call, invoice, attempts=attempts)
     changes: Json = {"attempt_count": attempts, "attempted": True, "next_payment_attempt": again}
     call.change(invoice, changes, "invoice.updated")
+    standing.failed(call, invoice)

@@ -29,8 +29,7 @@ def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
     """
     before = deepcopy(view(call, subscription))
     yield
-    call.put(subscription)
-    timetable.follow(call, subscription, items_of(call, subscription))
+    keep(call, subscription)
     after = view(call, subscription)
     for event in also:
         call.emit(event, after)
@@ -39,6 +38,14 @@ def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
 
 
 def created(call: Call, subscription: Json) -> None:
-    """Tells of a new subscription."""
-    timetable.follow(call, subscription, items_of(call, subscription))
+    """Keeps a new subscription and tells of it."""
+    keep(call, subscription)
     call.emit("customer.subscription.created", subscription)
+
+
+def keep(call: Call, subscription: Json) -> None:
+    """Keeps a subscription and what it will do next."""
+    items = items_of(call, subscription)
+    subscription["_prices"] = ",".join(item["price"]["id"] for item in items)
+    call.put(subscription)
+    timetable.follow(call, subscription, items)

@@ -1,0 +1,86 @@
+"""Which prices a subscription's items have: named or described in place, all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from sandbox.store import Json
+from sandbox.stripe.call import Call
+from sandbox.stripe.errors import BadParameters, InvalidRequest
+from sandbox.stripe.prices import new_price
+from sandbox.stripe.subscription_params import PriceData
+from sandbox.stripe.views import view
+
+
+def price_of(call: Call, named: str | None, described: PriceData | None, *, where: str) -> Json:
+    """Returns the recurring price that a request means. ``where``: the item's place in it."""
+    if (named is None) == (described is None):
+        raise BadParameters(
+            f"You must pass exactly one of {where}[price] and {where}[price_data].", param=where
+        )
+    if described is not None:
+        return _described(call, described, where=where)
+    param = f"{where}[price]"
+    price = call.load("price", str(named), param=param)
+    if not price["active"]:
+        raise InvalidRequest(
+            "The price specified is inactive. This field only accepts active prices.", param=param
+        )
+    if price["type"] != "recurring":
+        raise InvalidRequest(
+            "The price specified is set to `type=one_time` but this field only accepts prices with"
+            " `type=recurring`.",
+            param=param,
+        )
+    return view(call, price)
+
+
+def _described(call: Call, data: PriceData, *, where: str) -> Json:
+    unit = data.unit_amount_decimal
+    if unit is None and data.unit_amount is not None:
+        unit = Decimal(data.unit_amount)
+    if unit is None or unit < 0:
+        name = f"{where}[price_data][unit_amount]"
+        raise BadParameters(
+            f"Missing required param: {name}.", code="parameter_missing", param=name
+        )
+    product = call.load("product", data.product, param=f"{where}[price_data][product]")
+    recurring = data.recurring.model_dump() | {
+        "meter": None,
+        "trial_period_days": None,
+        "usage_type": "licensed",
+    }
+    price = new_price(
+        call,
+        product=product["id"],
+        currency=data.currency,
+        unit_amount=unit,
+        active=False,
+        tax_behavior=data.tax_behavior or "unspecified",
+        type="recurring",
+        recurring=recurring,
+    )
+    return view(call, call.put(price))
+
+
+def recurrence(prices: Sequence[Json]) -> Json:
+    """Returns how often the prices are charged. Raises if they differ in that or in currency."""
+    first = prices[0]
+    for price in prices[1:]:
+        if price["currency"] != first["currency"]:
+            raise InvalidRequest(
+                "All prices on a subscription must have the same `currency`.", param="items"
+            )
+        if rhythm(price) != rhythm(first):
+            raise BadParameters(
+                "This sandbox does not implement items that are charged at different intervals.",
+                param="items",
+            )
+    recurring: Json = first["recurring"]
+    return recurring
+
+
+def rhythm(price: Json) -> tuple[str, int]:
+    """Returns a price's interval and how many of them make a period."""
+    return price["recurring"]["interval"], price["recurring"]["interval_count"]
