@@ -176,7 +176,8 @@ def test_pages_leave_nothing_out_and_show_nothing_twice_while_deliveries_come(
         async with projecting(database) as books:
             await folded(books, *entries)
             await keep(database, *kept)
-            deliveries, found = DeliveryQueries(books.pool), []
+            deliveries = DeliveryQueries(books.pool)
+            found: list[DeliveryRow | RefusedDelivery] = []
             cursor = None
             while True:
                 asked = DeliveryFilter(APP, limit=3, cursor=cursor)

@@ -20,15 +20,25 @@ from workers.apply import apply_follower
 from workers.reactions import changes_for
 
 
+def id_of(received: Recorded) -> UUID:
+    """The entry's id."""
+    return UUID(str(received.originator_id))
+
+
+def stream(bench: Bench, received: Recorded) -> list[Recorded]:
+    """All that happened to an entry."""
+    return list(bench.log.stream(id_of(received)))
+
+
 def replay(bench: Bench, received: Recorded) -> Recorded:
     """Let somebody ask for it; gives what the applier follows."""
     asked_at = bench.clock()
     bench.billing.change(
         ProviderEvent,
-        received.originator_id,
+        id_of(received),
         lambda known: known.request_replay(uuid4(), at=asked_at, by="key:1"),
     )
-    asked = bench.log.stream(received.originator_id)[-1]
+    asked = stream(bench, received)[-1]
     assert asked.topic == "provider_event.replay_requested"
     return asked
 
@@ -54,7 +64,7 @@ def test_what_was_applied_is_applied_again_and_changes_nothing(bench: Bench, car
 
     assert state(bench, invoice_id) == before
     for entry in received:
-        topics = [recorded.topic for recorded in bench.log.stream(entry.originator_id)]
+        topics = [recorded.topic for recorded in stream(bench, entry)]
         assert topics[-1] == "provider_event.applied"
         assert topics.count("provider_event.applied") == 2
 
@@ -68,7 +78,7 @@ def test_a_replay_is_applied_once_however_often_it_is_handled(bench: Bench) -> N
     bench.apply(received, *asked)
     bench.apply(*asked)
 
-    topics = [recorded.topic for recorded in bench.log.stream(received.originator_id)]
+    topics = [recorded.topic for recorded in stream(bench, received)]
     assert topics.count("provider_event.applied") == 2
 
 
@@ -77,7 +87,7 @@ def test_what_is_replayed_before_it_was_applied_is_applied_once(bench: Bench) ->
     received = bench.receive(by_type(events, "invoice.paid"))
     bench.apply(received, replay(bench, received))
 
-    topics = [recorded.topic for recorded in bench.log.stream(received.originator_id)]
+    topics = [recorded.topic for recorded in stream(bench, received)]
     assert topics.count("provider_event.applied") == 1
 
 
@@ -88,7 +98,7 @@ def test_a_dead_letter_is_applied_once_its_invoice_exists(bench: Bench) -> None:
     event["data"]["object"]["metadata"]["billhook_invoice"] = str(late)
     received = bench.receive(event)
     bench.apply(received)
-    assert bench.log.stream(received.originator_id)[-1].topic == "provider_event.parked"
+    assert stream(bench, received)[-1].topic == "provider_event.parked"
 
     tenant_id = bench.invoice(invoice_id).view.tenant_id
     assert tenant_id is not None
@@ -112,7 +122,7 @@ def test_a_payload_that_could_not_be_read_is_read_again(bench: Bench) -> None:
     bench.apply(replay(bench, received))
 
     assert bench.entry(received).parked == 2
-    assert b"unreadable" in bench.log.stream(received.originator_id)[-1].state
+    assert b"unreadable" in stream(bench, received)[-1].state
 
 
 def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench: Bench) -> None:
@@ -138,7 +148,7 @@ def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench:
 
 def changes(bench: Bench, received: Recorded) -> list[Change]:
     """What the newest event of an entry changes in the work table."""
-    return changes_for(cast("Fact", Codec().decode(bench.log.stream(received.originator_id)[-1])))
+    return changes_for(cast("Fact", Codec().decode(stream(bench, received)[-1])))
 
 
 def park(bench: Bench, received: Recorded, reason: str) -> None:
@@ -146,7 +156,7 @@ def park(bench: Bench, received: Recorded, reason: str) -> None:
     at = bench.clock()
     bench.billing.change(
         ProviderEvent,
-        received.originator_id,
+        id_of(received),
         lambda known: known.park(reason, retry=False, at=at, by="worker"),
     )
 
