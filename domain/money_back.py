@@ -7,6 +7,7 @@ lost, won), so that words may come in any order and twice.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from domain import money_back_events as m
 from domain.base import Fact
@@ -90,9 +91,8 @@ def word_on_refund(view: InvoiceView, refund: ProviderRefund) -> tuple[type[Fact
     rank = -1 if known is None else _REFUND_RANK[known["status"]]
     if _REFUND_RANK[refund.state] <= rank:
         return None
-    ours = known is not None and known["id"] == refund.reference
     facts: Entry = {
-        "refund_id": refund.reference if ours else None,
+        "refund_id": _our_id(known, refund),
         "provider_refund_id": refund.id,
         "amount_minor": refund.amount_minor,
     }
@@ -107,6 +107,16 @@ def word_on_refund(view: InvoiceView, refund: ProviderRefund) -> tuple[type[Fact
                 "code": refund.code or "refund_failed",
                 "message": message,
             }
+
+
+def _our_id(known: Entry | None, refund: ProviderRefund) -> UUID | None:
+    """Give a refund's id where it was asked for here, whatever its metadata says otherwise."""
+    if known is None or refund.reference is None or known["id"] != refund.reference:
+        return None
+    try:
+        return UUID(refund.reference)
+    except ValueError:
+        return None
 
 
 def take_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:
