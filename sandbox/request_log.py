@@ -8,7 +8,7 @@ import orjson
 
 from sandbox.store import Json, Store, load
 
-SECRET = frozenset({"number", "cvc", "source"})
+SECRET = frozenset({"number", "cvc", "iban", "source"})
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,13 @@ The account is the one of ``?key=sk_test_…`` or of the Authorization header.
     GET    /_admin/stripe/agenda                    what the account will do by itself, and when
     POST   /_admin/stripe/agenda/run                {"object": id, "kind": …}: does it now
     POST   /_admin/stripe/latency                   {"ms": n} before every call
+    GET    /_admin/stripe/limits                    the calls per second that are let through
+    POST   /_admin/stripe/limits                    {"per_s", "endpoint_per_s", "retry_after_s"}:
+                                                    what is left out is not limited
     GET    /_admin/stripe/faults                    those not used up; DELETE drops them
     POST   /_admin/stripe/faults                    {"match": {"method", "path"}, "kind", "ms",
-                                                    "when", "status", "stored", "times", "skip"}:
+                                                    "when", "status", "stored", "times", "skip",
+                                                    "code", "reason", "retry_after_s"}:
                                                     answers the fault with its id
     GET    /_admin/stripe/webhooks                  the settings
     POST   /_admin/stripe/webhooks                  any of {"delay_ms", "hold", "copies", "order",
@@ -46,7 +50,7 @@ from sandbox import request_log
 from sandbox.clock import ClockChange, Strict
 from sandbox.store import Json
 from sandbox.stripe import agenda, customer_steps, dashboard, deliveries, ids, ledger, paying
-from sandbox.stripe.accounts import Account, Fault, Webhooks
+from sandbox.stripe.accounts import Account, Fault, Limits, Webhooks
 from sandbox.stripe.errors import BadParameters, Declined, StripeError
 from sandbox.stripe.given import read as _read
 from sandbox.stripe.views import view
@@ -100,6 +104,8 @@ class Admin:
             ("GET", f"{stripe}/agenda", self._agenda),
             ("POST", f"{stripe}/agenda/run", self._run_agenda),
             ("POST", f"{stripe}/latency", self._set_latency),
+            ("GET", f"{stripe}/limits", self._limits),
+            ("POST", f"{stripe}/limits", self._set_limits),
             ("GET", f"{stripe}/faults", self._faults),
             ("POST", f"{stripe}/faults", self._add_fault),
             ("DELETE", f"{stripe}/faults", self._drop_faults),
@@ -185,6 +191,14 @@ class Admin:
         account.state.latency_ms = _read(Latency, given).ms
         self._world.accounts.save(account)
         return {"ms": account.state.latency_ms}
+
+    def _limits(self, account: Account, _: Json) -> Json:
+        return account.state.limits.model_dump()
+
+    def _set_limits(self, account: Account, given: Json) -> Json:
+        account.state.limits = _read(Limits, given)
+        self._world.accounts.save(account)
+        return self._limits(account, {})
 
     def _faults(self, account: Account, _: Json) -> Json:
         return {"faults": [fault.model_dump() for fault in account.state.faults]}

@@ -6,6 +6,7 @@ Key, fault, idempotency, latency, execution in one transaction, log, answer.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
@@ -22,12 +23,13 @@ from sandbox.stripe.call import API_VERSION, Call
 from sandbox.stripe.errors import BadParameters, InvalidRequest, StripeError, keeps_changes
 from sandbox.stripe.expand import check, expand
 from sandbox.stripe.idempotency import Keys, fingerprint
+from sandbox.stripe.limiter import Limiter
 from sandbox.stripe.operations import Operation, match
 from sandbox.stripe.registry import OPERATIONS
 from sandbox.stripe.world import World
 from sandbox.wire import hang_up
 
-RETRYABLE = (409, 429, 500)
+RETRYABLE = (409, 429, 500, 502, 503)
 
 
 @dataclass
@@ -44,8 +46,16 @@ class Exchange:
     request_id: str = field(default_factory=lambda: ids.fresh("req_"))
     original_request: str | None = None
     replayed: bool = False
+    limited: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     body: Json = field(default_factory=dict)
+
+    def met(self) -> str | None:
+        """Returns what went wrong on purpose, as the log names it."""
+        if self.limited:
+            return "rate_limit"
+        return self.fault.kind if self.fault else None
 
     def fingerprint(self) -> str:
         """Returns what this request asks for."""
@@ -58,37 +68,54 @@ class Api:
     def __init__(self, world: World) -> None:
         self._world = world
         self._keys = Keys(world.store)
+        self._limiter = Limiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, or hangs up where a fault says so."""
         request = Request(scope, receive)
         body = (await request.body()).decode("utf-8", "replace")
         try:
-            with self._world.store.transaction():
-                account = self._world.accounts.authenticate(request.headers.get("authorization"))
-                self._world.agenda.catch_up(account)
-                fault = faults.take(self._world.accounts, account, request.method, request.url.path)
+            exchange = self._received(request, body)
         except StripeError as error:
             await self._refuse(error)(scope, receive, send)
             return
-        exchange = Exchange(
-            account=account,
-            method=request.method,
-            path=request.url.path,
-            raw=body if request.method == "POST" else request.url.query or body,
-            version=request.headers.get("stripe-version"),
-            key=request.headers.get("idempotency-key") if request.method == "POST" else None,
-            fault=fault,
-        )
+        fault = exchange.fault
         if fault and fault.kind == "refuse_before":
             self._log(exchange, status=None)
             await hang_up(scope, receive)
             return
-        await self._answer(exchange)
+        if not exchange.limited:
+            await self._answer(exchange)
         if fault and fault.kind == "lose_answer":
             await hang_up(scope, receive)
             return
         await _response(exchange)(scope, receive, send)
+
+    def _received(self, request: Request, body: str) -> Exchange:
+        """Returns the request with its account and the fault that meets it, or limited."""
+        with self._world.store.transaction():
+            account = self._world.accounts.authenticate(request.headers.get("authorization"))
+            if self._world.agenda.catch_up(account):
+                self._world.wake()
+            exchange = Exchange(
+                account=account,
+                method=request.method,
+                path=request.url.path,
+                raw=body if request.method == "POST" else request.url.query or body,
+                version=request.headers.get("stripe-version"),
+                key=request.headers.get("idempotency-key") if request.method == "POST" else None,
+            )
+            found = match(OPERATIONS, exchange.method, exchange.path)
+            refusal = self._limiter.refusal(account, found[0].name if found else exchange.path)
+            if refusal is None:
+                exchange.fault = faults.take(
+                    self._world.accounts, account, exchange.method, exchange.path
+                )
+        if refusal is not None:
+            exchange.limited = True
+            self._fail(exchange, refusal)
+            self._log(exchange, status=exchange.status)
+        return exchange
 
     def _refuse(self, error: StripeError) -> Response:
         request_id = ids.fresh("req_")
@@ -120,8 +147,8 @@ class Api:
 
     def _begin(self, exchange: Exchange) -> bool:
         """Takes the idempotency key. Returns whether the answer is an earlier one's replay."""
-        if exchange.fault and exchange.fault.kind == "status" and not exchange.fault.stored:
-            raise faults.error_of(exchange.fault)
+        if exchange.fault and faults.precedes(exchange.fault):
+            raise faults.error_of(exchange.fault, key=exchange.key)
         if not exchange.key:
             return False
         replay = self._keys.begin(exchange.account, exchange.key, exchange.fingerprint())
@@ -139,6 +166,9 @@ class Api:
             try:
                 with self._world.store.savepoint(keeps=keeps_changes):
                     exchange.body = self._run(exchange, account)
+                if exchange.fault and exchange.fault.kind == "status":
+                    # What was done stays done; only the answer is lost in an error.
+                    raise faults.error_of(exchange.fault, key=exchange.key)
             except StripeError as error:
                 self._fail(exchange, error)
                 stored = error.stored
@@ -156,8 +186,9 @@ class Api:
         self._world.wake()
 
     def _run(self, exchange: Exchange, account: Account) -> Json:
-        if exchange.fault and exchange.fault.kind == "status":
-            raise faults.error_of(exchange.fault)
+        fault = exchange.fault
+        if fault and fault.kind == "status" and fault.when == "before":
+            raise faults.error_of(fault, key=exchange.key)
         operation, path = self._find(exchange)
         params, run = operation.prepare(forms.parse(exchange.raw))
         check(operation.answers, params.expand)
@@ -191,7 +222,7 @@ class Api:
         return found
 
     def _fail(self, exchange: Exchange, error: StripeError) -> None:
-        exchange.status = error.status
+        exchange.status, exchange.headers = error.status, error.headers
         exchange.body = error.body(
             request_id=exchange.request_id, livemode=exchange.account.livemode
         )
@@ -211,7 +242,7 @@ class Api:
             params=forms.parse(exchange.raw),
             status=status,
             replayed=exchange.replayed,
-            fault=exchange.fault.kind if exchange.fault else None,
+            fault=exchange.met(),
             request_id=exchange.request_id,
         )
 
@@ -240,6 +271,7 @@ def _response(exchange: Exchange) -> Response:
         headers["Original-Request"] = exchange.original_request or exchange.request_id
     if exchange.replayed:
         headers["Idempotent-Replayed"] = "true"
+    headers |= exchange.headers
     return _json(exchange.body, status=exchange.status, headers=headers)
 
 

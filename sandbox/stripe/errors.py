@@ -9,6 +9,9 @@ StripeError                 anything that is answered with ``{"error": {...}}``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from sandbox.store import Json
 
 
@@ -19,6 +22,7 @@ class StripeError(Exception):
     type = "api_error"
     keeps_changes = False
     stored = True
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -86,6 +90,46 @@ class KeyConflict(StripeError):
 
     type = "idempotency_error"
     stored = False
+
+
+def rate_limited(*, reason: str | None, retry_after_s: int | None) -> StripeError:
+    """Refuses a call for now: there were too many, of what kind the header says."""
+    error = InvalidRequest(
+        "Request rate limit exceeded. Learn more about rate limits here"
+        " https://stripe.com/docs/rate-limits.",
+        status=429,
+        code="rate_limit",
+    )
+    error.stored = False
+    error.headers = {"Stripe-Rate-Limited-Reason": reason} if reason else {}
+    if retry_after_s is not None:
+        error.headers = {**error.headers, "Retry-After": str(retry_after_s)}
+    return error
+
+
+def lock_timeout(*, status: int = 429) -> StripeError:
+    """Refuses a call because another holds its object; Stripe advises to try again."""
+    error = InvalidRequest(
+        "This object cannot be accessed right now because another API request or Stripe"
+        " process is currently accessing it. If you see this error intermittently, retry the"
+        " request.",
+        status=status,
+        code="lock_timeout",
+    )
+    error.stored = False
+    error.headers = {"Stripe-Should-Retry": "true"}
+    return error
+
+
+def key_in_use(key: str) -> KeyConflict:
+    """Refuses a call whose idempotency key is being executed."""
+    return KeyConflict(
+        "There is currently another in-progress request using this Idempotent Key (that"
+        " probably means you submitted twice, and the other request is still going"
+        f" through): {key}. Please try again later.",
+        status=409,
+        code="idempotency_key_in_use",
+    )
 
 
 def no_such(kind: str, object_id: str, *, param: str | None = None) -> InvalidRequest:

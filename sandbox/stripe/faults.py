@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox import faults
 from sandbox.stripe.accounts import Account, Accounts, Fault
-from sandbox.stripe.errors import StripeError
+from sandbox.stripe.errors import StripeError, key_in_use, lock_timeout, rate_limited
 
 
 def take(accounts: Accounts, account: Account, method: str, path: str) -> Fault | None:
@@ -15,25 +15,21 @@ def take(accounts: Accounts, account: Account, method: str, path: str) -> Fault 
     return fault
 
 
-def error_of(fault: Fault) -> StripeError:
-    """Returns the error that a ``status`` fault answers."""
-    if fault.status == 429:  # noqa: PLR2004 - the fault's own number
-        error = StripeError(
-            "Request rate limit exceeded. Learn more about rate limits here"
-            " https://stripe.com/docs/rate-limits.",
-            status=429,
-            code="rate_limit",
-        )
-        error.type = "invalid_request_error"
-    elif fault.status == 409:  # noqa: PLR2004 - the fault's own number
-        error = StripeError(
-            "This object cannot be accessed right now because another API request or Stripe"
-            " process is currently accessing it.",
-            status=409,
-            code="lock_timeout",
-        )
-        error.type = "invalid_request_error"
-    else:
-        error = StripeError("An unknown error occurred", status=500)
+def error_of(fault: Fault, *, key: str | None) -> StripeError:
+    """Returns the error that a ``status`` fault answers; ``key``: the request's idempotency key."""
+    match fault.status, fault.code:
+        case (429, None | "rate_limit"):
+            error = rate_limited(reason=fault.reason, retry_after_s=fault.retry_after_s)
+        case (409, "idempotency_key_in_use"):
+            error = key_in_use(key or "")
+        case (429 | 409, _):
+            error = lock_timeout(status=fault.status)
+        case _:
+            error = StripeError("An unknown error occurred", status=fault.status)
     error.stored = fault.stored
     return error
+
+
+def precedes(fault: Fault) -> bool:
+    """Tells whether a fault is answered before the idempotency key is looked at."""
+    return fault.kind == "status" and fault.when == "before" and not fault.stored

@@ -53,7 +53,6 @@ class Hosted:
             Route(page, self._show, methods=["GET"]),
             Route(f"{page}/pdf", self._pdf, methods=["GET"]),
             Route(f"{page}/credit_notes/{{note}}/pdf", self._note_pdf, methods=["GET"]),
-            Route(f"{page}/credit_notes/{{note}}/pdf", self._note_pdf, methods=["GET"]),
             Route(f"{page}/pay", self._acting(_pay), methods=["POST"]),
             Route(f"{page}/confirm", self._acting(_confirm), methods=["POST"]),
             Route(f"{page}/fail", self._acting(_fail), methods=["POST"]),
@@ -100,15 +99,6 @@ class Hosted:
             amount = shown(line["amount"], line["currency"])
             lines.append(f"{line['quantity']} x {line['description'] or ''}: {amount}")
         lines += ["", f"Total: {shown(invoice['total'], invoice['currency'])}"]
-        return Response(document(lines), media_type="application/pdf")
-
-    async def _note_pdf(self, request: Request) -> Response:
-        opened = self._open(request)
-        note = opened[0].find("credit_note", request.path_params["note"]) if opened else None
-        if opened is None or note is None or note["invoice"] != opened[1]["id"]:
-            return PlainTextResponse("No such credit note.", 404)
-        lines = [f"Credit note {note['number']}", f"Status: {note['status']}", ""]
-        lines.append(f"Total: {shown(note['total'], note['currency'])}")
         return Response(document(lines), media_type="application/pdf")
 
     async def _note_pdf(self, request: Request) -> Response:

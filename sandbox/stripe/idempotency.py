@@ -9,7 +9,7 @@ import orjson
 
 from sandbox.store import Json, Store, load
 from sandbox.stripe.accounts import Account
-from sandbox.stripe.errors import BadParameters, KeyConflict
+from sandbox.stripe.errors import BadParameters, KeyConflict, key_in_use
 
 LIFE_S = 24 * 3600
 MAX_KEY = 255
@@ -52,13 +52,7 @@ class Keys:
                 " different request."
             )
         if busy:
-            raise KeyConflict(
-                "There is currently another in-progress request using this Idempotent Key (that"
-                " probably means you submitted twice, and the other request is still going"
-                f" through): {key}. Please try again later.",
-                status=409,
-                code="idempotency_key_in_use",
-            )
+            raise key_in_use(key)
         if known:
             return Replay(known["status"], load(known["body"]), known["request_id"])
         self._in_flight[account.id, key] = print_

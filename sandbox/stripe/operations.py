@@ -23,6 +23,11 @@ class Operation:
     answers: str
     prepare: Callable[[Form], tuple[Params, Callable[[Call], Json]]]
 
+    @property
+    def name(self) -> str:
+        """Method and path template."""
+        return f"{self.method} {self.path}"
+
 
 def operation(
     method: str, path: str, answers: str, model: type[P], handler: Callable[[Call, P], Json]

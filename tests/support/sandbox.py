@@ -184,6 +184,10 @@ class SandboxAdmin(Dashboard):
         """Makes every call take longer."""
         self._call("POST", "/stripe/latency", {"ms": ms})
 
+    def set_limits(self, **limits: int) -> Json:
+        """Limits calls by per_s and endpoint_per_s; what is not named is not limited."""
+        return self._call("POST", "/stripe/limits", dict(limits))
+
     def faults(self) -> list[Json]:
         """Returns the faults that are not used up."""
         found: list[Json] = self._call("GET", "/stripe/faults")["faults"]
