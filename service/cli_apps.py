@@ -8,7 +8,7 @@ import typer
 from domain.app import AppChanged, AppCreated, AppSettingsChanged
 from domain.commands import CreateApp, KeyKind
 from service.cli_keys import add_key
-from service.cli_operator import BY, AsJson, now, operating, table
+from service.cli_operator import BY, AsJson, Operator, now, operating, table
 from service.cli_settings import fail
 
 apps = typer.Typer(no_args_is_help=True, help="The systems whose tenants are billed.")
@@ -32,10 +32,7 @@ def create(
         fail("give --slug: small letters, digits and single hyphens")
     app_id = uuid4()
     with operating() as operator:
-        known: dict[UUID, dict[str, str]] = {}
-        for event in operator.events(*_TOPICS):
-            _take(known, event)
-        if slug in {app["slug"] for app in known.values()}:
+        if slug in {app["slug"] for app in _known(operator).values()}:
             fail(f"an app with the slug {slug!r} exists")
         made = CreateApp(app_id=app_id, name=name, slug=slug, by=BY)
         operator.billing.create_app(made, at=now())
@@ -56,13 +53,26 @@ def create(
 def list_apps(*, as_json: AsJson = False) -> None:
     """List all apps."""
     with operating() as operator:
-        found: dict[UUID, dict[str, str]] = {}
-        for event in operator.events(*_TOPICS):
-            _take(found, event)
+        found = _known(operator)
     if as_json:
         typer.echo(json.dumps(list(found.values())))
     else:
         table(list(found.values()))
+
+
+def app_named(operator: Operator, text: str) -> UUID:
+    """Find an app by its slug or id; ends the command where there is none."""
+    for app_id, row in _known(operator).items():
+        if text in (row["slug"], str(app_id)):
+            return app_id
+    return fail(f"there is no app {text!r}")
+
+
+def _known(operator: Operator) -> dict[UUID, dict[str, str]]:
+    found: dict[UUID, dict[str, str]] = {}
+    for event in operator.events(*_TOPICS):
+        _take(found, event)
+    return found
 
 
 def _take(found: dict[UUID, dict[str, str]], event: object) -> None:

@@ -13,9 +13,13 @@ from domain.commands import ChangeApp, Mode, Provider, SetConnection
 from domain.connection import Connection, ConnectionCreated, secret_context
 from service.cli_operator import BY, AppId, AsJson, Operator, now, operating, table, vault
 from service.cli_settings import fail
+from service.cli_webhooks import check, register_webhook, webhook_secrets
 from service.provider_keys import CONNECTION_NAME, mode_of
 
 connections = typer.Typer(no_args_is_help=True, help="An app's credentials at its providers.")
+connections.command("register-webhook")(register_webhook)
+connections.command("check")(check)
+connections.command("webhook-secrets")(webhook_secrets)
 
 
 @dataclass(frozen=True, repr=False)

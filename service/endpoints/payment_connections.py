@@ -10,7 +10,8 @@ from starlette.responses import Response
 from domain import ids
 from domain.app import App
 from domain.commands import ChangeApp, DeleteConnection, Mode, Provider, SetConnection
-from domain.connection import Connection, secret_context
+from domain.connection import WEBHOOK_SECRETS, Connection, secret_context, secret_mark
+from eventlog.errors import VaultError
 from projections.access_queries import ConnectionRow
 from service.access_writes import wait_for_access
 from service.answers import document
@@ -31,7 +32,9 @@ class ConnectionBody(Strictly):
 
     provider: Provider
     secret_key: Token | None = None
-    webhook_secrets: list[Token] | None = Field(None, max_length=10)
+    webhook_secrets: list[Token] | None = Field(None, max_length=WEBHOOK_SECRETS)
+    add_webhook_secrets: list[Token] = Field([], max_length=WEBHOOK_SECRETS)
+    drop_webhook_secrets: list[Token] = Field([], max_length=WEBHOOK_SECRETS)
     redirect_url: Url | None = None
     default: bool | None = None
 
@@ -67,6 +70,8 @@ async def put_connection(request: Request) -> Response:
     connection = await asyncio.to_thread(
         context.billing.set_connection, command, new_connection_id=uuid4(), at=context.now()
     )
+    if body.add_webhook_secrets or body.drop_webhook_secrets:
+        await asyncio.to_thread(_change_webhook_secrets, context, caller, connection, body)
     await _set_defaults(context, caller, connection, wanted=body.default)
     headers = await wait_for_access(context, stream, caller.app.app_id)
     return document(await _shown(context, caller, name), headers)
@@ -113,6 +118,31 @@ def _command(
         redirect_url=body.redirect_url,
         by=caller.by,
     )
+
+
+def _change_webhook_secrets(
+    context: Context, caller: Caller, connection: Connection, body: ConnectionBody
+) -> None:
+    """Add and drop some and keep the others, whoever changes them at the same time."""
+    scope = secret_context(connection.app_id, connection.name)
+    added = [context.seal_secret(secret, scope) for secret in body.add_webhook_secrets]
+
+    def decide(known: Connection) -> None:
+        kept = [
+            sealed
+            for sealed in known.sealed_webhook_secrets
+            if _mark(context, sealed, scope) not in body.drop_webhook_secrets
+        ]
+        known.set_webhook_secrets([*added, *kept], by=caller.by, at=context.now())
+
+    context.billing.change(Connection, connection.id, decide)
+
+
+def _mark(context: Context, sealed: str, scope: str) -> str:
+    try:
+        return secret_mark(context.open_secret(sealed, scope))
+    except VaultError:
+        return "unreadable"
 
 
 def _mode(body: ConnectionBody, known: Connection | None) -> Mode:
@@ -165,6 +195,7 @@ async def _defaults(context: Context, caller: Caller) -> Mapping[str, str]:
 
 
 def _item(context: Context, row: ConnectionRow, defaults: Mapping[str, str]) -> d002.Json:
+    scope = secret_context(row.app_id, row.name)
     base_url = context.settings.public_url.rstrip("/")
     return {
         "id": str(row.connection_id),
@@ -173,6 +204,9 @@ def _item(context: Context, row: ConnectionRow, defaults: Mapping[str, str]) -> 
         "mode": row.mode,
         "webhookUrl": f"{base_url}/webhooks/{row.provider}/{row.connection_id}",
         "webhookSecretsSet": len(row.sealed_webhook_secrets),
+        "webhookSecretMarks": [
+            _mark(context, sealed, scope) for sealed in row.sealed_webhook_secrets
+        ],
         "redirectUrl": row.redirect_url,
         "defaultFor": sorted(slot for slot, name in defaults.items() if name == row.name),
     }

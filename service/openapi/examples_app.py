@@ -101,6 +101,7 @@ CONNECTIONS: Final = one(
         "webhookUrl": "https://billing.example.com/webhooks/stripe/"
         "7d0b4e7a-9d5c-4f2b-8a4c-5d6e0c6a8f0e",
         "webhookSecretsSet": 1,
+        "webhookSecretMarks": ["6a1f0c27b94e"],
         "redirectUrl": None,
         "defaultFor": ["stripe", "stripe:test"],
     },

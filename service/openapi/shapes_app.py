@@ -210,6 +210,8 @@ class Connection(Shown):
     """Where the provider has to send its webhooks."""
     webhook_secrets_set: int
     """How many secrets a delivery may be signed with; they are never shown."""
+    webhook_secret_marks: list[str]
+    """A mark for each, the newest first, to drop it by."""
     redirect_url: str | None
     default_for: list[str]
     """As in `defaultConnections` of the app."""

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from domain import ids
-from domain.connection import secret_context
+from domain.connection import secret_context, secret_mark
 from eventlog.vault import Vault
 from tests.service.harness import MASTER_KEY, Shop, errors, paths, stripe_event
 from tests.service.test_access_keys import admin, item
@@ -33,6 +33,7 @@ def test_a_connection_is_made_and_shown_without_its_secrets(shop: Shop) -> None:
         "mode": "test",
         "webhookUrl": None,
         "webhookSecretsSet": 2,
+        "webhookSecretMarks": [secret_mark(HOOK), secret_mark("whsec_2")],
         "redirectUrl": "https://tea.example/{invoiceId}",
         "defaultFor": ["stripe:test"],
     }
@@ -63,6 +64,17 @@ def test_what_is_left_out_of_a_replacement_stays_but_the_redirect(shop: Shop) ->
     events = shop.service.events(ids.for_connection(shop.app_id, "second"))
     assert events[1].sealed_key == events[0].sealed_key
     assert item(put(shop, webhookSecrets=[]))["webhookSecretsSet"] == 0
+
+
+def test_webhook_secrets_are_added_and_dropped_without_the_others_or_the_key(shop: Shop) -> None:
+    marks = {secret: secret_mark(secret) for secret in (HOOK, "whsec_2", "whsec_3")}
+    put(shop, webhookSecrets=[HOOK, "whsec_2"])
+    changes = {"addWebhookSecrets": ["whsec_3"], "dropWebhookSecrets": [marks[HOOK]]}
+    changed = put(shop, secretKey=None, **changes)
+    assert item(changed)["webhookSecretMarks"] == [marks["whsec_3"], marks["whsec_2"]]
+    assert "whsec_" not in changed.text
+    unknown = put(shop, secretKey=None, dropWebhookSecrets=["unknown"])
+    assert item(unknown)["webhookSecretsSet"] == 2
 
 
 @pytest.mark.parametrize(
