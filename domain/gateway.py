@@ -1,4 +1,4 @@
-"""The port to a payment provider: the verbs we use, in our own words.
+"""What we say to a payment provider and hear from it, in our own words; the verbs are the port's.
 
 Errors, and what they oblige the caller to do:
 
@@ -10,14 +10,18 @@ GatewayError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 PaymentState = Literal["requires_action", "processing", "succeeded", "failed", "canceled", "open"]
 InvoiceState = Literal["draft", "open", "paid", "void", "uncollectible", "deleted"]
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
+InvoiceReason = Literal["manual", "first", "renewal", "change"]
+SubscriptionState = Literal[
+    "incomplete", "trialing", "active", "past_due", "unpaid", "paused", "canceled", "expired"
+]
+Interval = Literal["day", "week", "month", "year"]
 
 
 class GatewayError(Exception):
@@ -125,6 +129,7 @@ class ProviderInvoice:
 
     `as_of` is that moment in Unix seconds by the provider's clock. `payment` is None in webhooks,
     which do not carry it; `announces` is what the event that brought it says of the payment.
+    `reason`: why the provider has it; only a subscription's `first` one can be what we asked for.
     `raw` is the provider's JSON with secrets cut.
     """
 
@@ -145,12 +150,78 @@ class ProviderInvoice:
     period_end: int | None
     paid_at: int | None
     amount_overpaid_minor: int = 0
+    created_at: int | None = None
+    issued_at: int | None = None
+    subscription_id: str | None = None
+    reason: InvoiceReason = "manual"
+    description: str | None = None
+    footer: str | None = None
     lines: tuple[ProviderLine, ...] = ()
     more_lines: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
     payment: ProviderPayment | None = None
     announces: PaymentState | None = None
     raw: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionItem:
+    """What is subscribed to. `amount_minor` is for one unit and one period."""
+
+    id: str
+    price: str
+    name: str | None
+    quantity: int
+    amount_minor: int
+    currency: str
+    interval: Interval
+    interval_count: int
+    inclusive_tax_ppm: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSubscription:
+    """A provider's subscription at one moment, as ProviderInvoice is an invoice.
+
+    `cancel_at`: when it will end, if it will. `latest_invoice`: the provider's id of its newest.
+    `unclear`: it has discounts that this word does not spell out, as in webhooks.
+    """
+
+    id: str
+    state: SubscriptionState
+    as_of: int
+    livemode: bool
+    customer: str | None
+    currency: str | None
+    items: tuple[SubscriptionItem, ...]
+    started_at: int
+    period_start: int | None
+    period_end: int | None
+    trial_end: int | None
+    cancel_at: int | None
+    canceled_at: int | None
+    ended_at: int | None
+    percent_off_ppm: int = 0
+    amount_off_minor: int = 0
+    unclear: bool = False
+    latest_invoice: str | None = None
+    description: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionDraft:
+    """What the provider needs to start a subscription. `items`: (price, quantity)."""
+
+    customer: str
+    items: tuple[tuple[str, int], ...]
+    tax_rate_id: str | None
+    payment_method: str | None
+    off_session: bool
+    footer: str | None
+    description: str | None
+    metadata: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,78 +300,3 @@ class MoneyBack:
 
     refunds: tuple[ProviderRefund, ...] = ()
     disputes: tuple[ProviderDispute, ...] = ()
-
-
-class PaymentGateway(Protocol):
-    """One connection to one provider. Every call may raise a GatewayError."""
-
-    def find_customer(self, customer_id: str) -> ProviderCustomer:
-        """Fetch a customer with what would be charged by default."""
-
-    def create_customer(
-        self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
-    ) -> str:
-        """Make a customer; returns the provider's id."""
-
-    def find_price(self, price_id: str) -> ProviderPrice:
-        """Fetch a catalogue price."""
-
-    def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
-        """Open a draft that the provider does not advance by itself."""
-
-    def add_lines(
-        self, invoice_id: str, lines: Sequence[LineDraft], *, currency: str, key: str
-    ) -> None:
-        """Add all lines (1..250) in one call."""
-
-    def list_lines(self, invoice_id: str) -> list[ProviderLine]:
-        """Fetch every line, following pages."""
-
-    def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
-        """Number the draft; charges nothing, though credit may settle it.
-
-        `hold`: the provider must not charge it by itself afterwards; else the draft's word counts.
-        """
-
-    def pay_invoice(
-        self, invoice_id: str, *, off_session: bool, key: str, payment_method: str | None = None
-    ) -> ProviderInvoice:
-        """Charge it now: the only call that takes money. `payment_method` None: its default."""
-
-    def void_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
-        """Take an issued invoice back for good."""
-
-    def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
-        """Mark an invoice as uncollectible."""
-
-    def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
-        """Give money back: the only call that does."""
-
-    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
-        """Fetch all refunds and disputes of an invoice's payments."""
-
-    def find_invoice_of(self, payment_id: str) -> str | None:
-        """Tell which invoice a payment is for; None where it is for none."""
-
-    def advance_draft(self, invoice_id: str, *, key: str) -> None:
-        """Let the provider finalise and charge the draft by itself; twice is harmless."""
-
-    def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
-        """Fetch an invoice together with its payment."""
-
-    def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
-        """Fetch an invoice as `fetch_invoice`, and in `raw` its lines' prices in full."""
-
-    def find_document_url(self, invoice_id: str) -> str | None:
-        """Fetch a fresh link to the invoice as a document; None while there is none."""
-
-    def find_client_secret(self, payment_id: str) -> str | None:
-        """Fetch what lets a browser confirm a payment. Not to be stored or logged."""
-
-    def find_invoices(
-        self, *, customer: str, reference: str, created_after: int
-    ) -> list[ProviderInvoice]:
-        """Look up what was made for our invoice `reference`, when a key may have expired."""
-
-    def delete_draft(self, invoice_id: str) -> None:
-        """Delete a draft; one that is gone is no error."""

@@ -12,7 +12,8 @@ from domain import ids
 from domain.billing import Billing
 from domain.commands import Mode
 from domain.connection import Connection, secret_context
-from domain.gateway import GatewayMisconfigured, PaymentGateway
+from domain.gateway import GatewayMisconfigured
+from domain.gateway_port import PaymentGateway
 from eventlog.errors import VaultError
 from eventlog.vault import Vault
 from workers.providers.stripe import StripeGateway

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from domain.gateway import PaymentGateway
+from domain.gateway_port import PaymentGateway
 from eventlog.vault import Vault
 from projections.asks import AskDesk
 from projections.work import WorkBell, WorkTable

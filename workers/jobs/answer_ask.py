@@ -17,8 +17,8 @@ from domain.gateway import (
     GatewayError,
     GatewayMisconfigured,
     GatewayRejected,
-    PaymentGateway,
 )
+from domain.gateway_port import PaymentGateway
 from eventlog.vault import Vault
 from projections.asks import Ask, answer_context
 

@@ -11,7 +11,8 @@ from uuid import UUID
 import orjson
 
 from domain.billing import Billing
-from domain.gateway import GatewayRejected, MoneyBack, PaymentGateway, ProviderInvoice
+from domain.gateway import GatewayRejected, MoneyBack, ProviderInvoice
+from domain.gateway_port import PaymentGateway
 from domain.invoice import Invoice
 from domain.provider_event import ProviderEvent, ProviderEventReceived
 from domain.word import Effect

@@ -11,7 +11,8 @@ import orjson
 
 from domain import ids
 from domain.billing import Billing
-from domain.gateway import GatewayRejected, PaymentGateway, ProviderCustomer
+from domain.gateway import GatewayRejected, ProviderCustomer
+from domain.gateway_port import PaymentGateway
 from domain.invoice_view import InvoiceView
 from domain.tenant import Tenant
 from workers.jobs.refusals import Refused, no_method

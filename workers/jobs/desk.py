@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.billing import Billing
-from domain.gateway import PaymentGateway, ProviderInvoice
+from domain.gateway import ProviderInvoice
+from domain.gateway_port import PaymentGateway
 from domain.invoice import Invoice
 from domain.invoice_view import InvoiceView
 from domain.word import WORKER

@@ -22,13 +22,13 @@ from domain.gateway import (
 from workers.providers import stripe_objects as objects
 from workers.providers.stripe_after import AfterIssue
 from workers.providers.stripe_calls import Answer, Turn, ask, asked_at, json_of, open_client
+from workers.providers.stripe_subscriptions import Subscriptions
 
 _PAGE: Final = 100
 _WITH_PRICES: Final = ["data.pricing.price_details.price"]
-_METHOD_ID_PREFIXES: Final = ("pm_", "card_", "src_", "ba_")
 
 
-class StripeGateway(AfterIssue):
+class StripeGateway(AfterIssue, Subscriptions):
     """One Stripe account in one mode. Each call first waits for its `turn`."""
 
     def __init__(
@@ -193,7 +193,7 @@ def _create_params(draft: InvoiceDraft) -> dict[str, Any]:
     if draft.tax_rate_id is not None:
         params["default_tax_rates"] = [draft.tax_rate_id]
     method = draft.payment_method
-    if method is not None and method.startswith(_METHOD_ID_PREFIXES):
+    if method is not None and method.startswith(objects.METHOD_ID_PREFIXES):
         params["default_payment_method"] = method
     elif method is not None:
         params["payment_settings"] = {"payment_method_types": [method]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final
 
 import stripe
@@ -15,7 +14,7 @@ from domain.gateway import (
     RefundDraft,
 )
 from workers.providers import stripe_objects as objects
-from workers.providers.stripe_calls import ask, asked_at, json_of
+from workers.providers.stripe_calls import ask, asked_at, json_of, pages
 
 _PAGE: Final = 100
 Json = dict[str, Any]
@@ -67,9 +66,9 @@ class AfterIssue:
             by_payment: Any = {"payment_intent": payment_id, "limit": _PAGE}
             refunds += [
                 objects.to_refund(data, reference=noted.get(data["id"]))
-                for data in self._pages(self._client.v1.refunds, by_payment)
+                for data in pages(self._client.v1.refunds, by_payment)
             ]
-            found = map(objects.to_dispute, self._pages(self._client.v1.disputes, by_payment))
+            found = map(objects.to_dispute, pages(self._client.v1.disputes, by_payment))
             disputes += [dispute for dispute in found if dispute is not None]
         return MoneyBack(refunds=tuple(refunds), disputes=tuple(disputes))
 
@@ -81,30 +80,19 @@ class AfterIssue:
 
     def _payments_of(self, invoice_id: str) -> list[str]:
         params: Any = {"invoice": invoice_id, "limit": _PAGE}
-        entries = self._pages(self._client.v1.invoice_payments, params)
+        entries = pages(self._client.v1.invoice_payments, params)
         intents = [entry["payment"].get("payment_intent") for entry in entries]
         return [intent for intent in intents if intent is not None]
 
     def _references_of_notes(self, invoice_id: str) -> dict[str, str]:
         params: Any = {"invoice": invoice_id, "limit": _PAGE}
-        notes = self._pages(self._client.v1.credit_notes, params)
+        notes = pages(self._client.v1.credit_notes, params)
         return {
             refund_id: note["metadata"][objects.REFUND]
             for note in notes
             if objects.REFUND in (note.get("metadata") or {})
             for refund_id in objects.refund_ids_of(note)
         }
-
-    def _pages(self, service: Any, params: Json) -> list[Json]:  # noqa: ANN401 - any of the SDK's services that list
-        """Fetch a whole list, page by page."""
-        found: list[Json] = []
-        wanted = params
-        while True:
-            page = json_of(ask(partial(service.list, wanted)))
-            found += page["data"]
-            if not page["has_more"]:
-                return found
-            wanted = {**params, "starting_after": found[-1]["id"]}
 
 
 def _refund_params(draft: RefundDraft) -> Json:

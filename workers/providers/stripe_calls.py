@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -146,3 +147,15 @@ def asked_at(answer: Answer) -> int:
         return int(parsedate_to_datetime(headers["Date"]).timestamp())
     except (KeyError, ValueError) as error:
         raise GatewayUnavailable("an answer without its time") from error
+
+
+def pages(service: Any, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 - any of the SDK's services that list
+    """Fetch a whole list, page by page."""
+    found: list[dict[str, Any]] = []
+    wanted = params
+    while True:
+        page = json_of(ask(partial(service.list, wanted)))
+        found += page["data"]
+        if not page["has_more"]:
+            return found
+        wanted = {**params, "starting_after": found[-1]["id"]}

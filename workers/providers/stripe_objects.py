@@ -13,6 +13,7 @@ import orjson
 
 from domain.gateway import (
     DisputeState,
+    InvoiceReason,
     InvoiceState,
     PaymentState,
     ProviderCustomer,
@@ -34,6 +35,7 @@ TENANT: Final = "billhook_tenant"
 LINE: Final = "billhook_line"
 REFUND: Final = "billhook_refund"
 
+METHOD_ID_PREFIXES: Final = ("pm_", "card_", "src_", "ba_")
 # Four levels are Stripe's limit, and this is four.
 WITH_PAYMENT: Final = ["payments.data.payment.payment_intent"]
 
@@ -67,30 +69,66 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
     state: InvoiceState = "deleted" if deleted else _state(data["status"])
     lines = data.get("lines") or {"data": [], "has_more": False}
     return ProviderInvoice(
-        id=_text(data["id"]),
+        id=text_of(data["id"]),
         state=state,
         as_of=as_of,
         livemode=data["livemode"],
-        currency=_text(data["currency"]),
-        customer=_id(data.get("customer")),
+        currency=text_of(data["currency"]),
+        customer=id_of(data.get("customer")),
         number=data.get("number"),
-        total_minor=_whole(data["total"]),
-        tax_minor=sum(_whole(tax["amount"]) for tax in data.get("total_taxes") or ()),
-        amount_paid_minor=_whole(data["amount_paid"]),
-        attempt_count=_whole(data["attempt_count"]),
+        total_minor=whole(data["total"]),
+        tax_minor=sum(whole(tax["amount"]) for tax in data.get("total_taxes") or ()),
+        amount_paid_minor=whole(data["amount_paid"]),
+        attempt_count=whole(data["attempt_count"]),
         hosted_url=data.get("hosted_invoice_url"),
         due_at=data.get("due_date"),
         period_start=data.get("period_start"),
         period_end=data.get("period_end"),
         paid_at=data["status_transitions"]["paid_at"],
-        amount_overpaid_minor=_whole(data.get("amount_overpaid") or 0),
+        amount_overpaid_minor=whole(data.get("amount_overpaid") or 0),
+        created_at=data.get("created"),
+        issued_at=data["status_transitions"].get("finalized_at"),
+        subscription_id=_subscription_of(data),
+        reason=_REASONS.get(data.get("billing_reason") or "", "manual"),
+        description=data.get("description"),
+        footer=data.get("footer"),
         lines=tuple(to_line(line) for line in lines["data"]),
         more_lines=lines["has_more"],
-        metadata=dict(data.get("metadata") or {}),
+        metadata=_metadata_of(data),
         payment=_to_payment(data),
         announces=_ANNOUNCED.get(event_type or ""),
         raw=orjson.dumps(data),
     )
+
+
+_REASONS: Final[dict[str, InvoiceReason]] = {
+    "subscription_create": "first",
+    "subscription_cycle": "renewal",
+    "subscription_threshold": "renewal",
+    "subscription": "renewal",
+    "subscription_update": "change",
+}
+
+
+def _subscription_details(invoice: Json) -> Json:
+    parent = invoice.get("parent") or {}
+    found: Json = parent.get("subscription_details") or {}
+    return found
+
+
+def _subscription_of(invoice: Json) -> str | None:
+    return id_of(_subscription_details(invoice).get("subscription"))
+
+
+def _metadata_of(invoice: Json) -> dict[str, str]:
+    """Read its metadata; only a subscription's first invoice is what the subscription names.
+
+    All of its invoices carry the subscription's metadata, with the invoice that we asked for.
+    """
+    inherited = _subscription_details(invoice).get("metadata") or {}
+    first = invoice.get("billing_reason") == "subscription_create"
+    ours = {name: inherited[name] for name in (APP, INVOICE) if name in inherited and first}
+    return ours | dict(invoice.get("metadata") or {})
 
 
 def _state(value: object) -> InvoiceState:
@@ -99,14 +137,15 @@ def _state(value: object) -> InvoiceState:
     return cast("InvoiceState", value)
 
 
-def _whole(value: object) -> int:
+def whole(value: object) -> int:
     """Take an integer that every store of ours can hold."""
     if type(value) is not int or abs(value) > _LARGEST:
         raise ValueError(f"no amount: {value!r}")
     return value
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Take a text."""
     if not isinstance(value, str):
         raise TypeError(f"no text: {value!r}")
     return value
@@ -140,8 +179,8 @@ def to_payment(intent: Json) -> ProviderPayment:
         id=intent["id"],
         state=state,
         amount_minor=intent["amount"],
-        method=_id(intent.get("payment_method")) or _id(error.get("payment_method")),
-        charge=_id(intent.get("latest_charge")),
+        method=id_of(intent.get("payment_method")) or id_of(error.get("payment_method")),
+        charge=id_of(intent.get("latest_charge")),
         code=error.get("code"),
         decline_code=error.get("decline_code"),
         message=error.get("message"),
@@ -159,10 +198,10 @@ def to_refund(refund: Json, *, reference: str | None = None) -> ProviderRefund:
     """Read a refund; one made through a credit note has its `reference` there."""
     own = (refund.get("metadata") or {}).get(REFUND)
     return ProviderRefund(
-        id=_text(refund["id"]),
+        id=text_of(refund["id"]),
         state=_REFUND_STATES.get(refund["status"], "pending"),
-        amount_minor=_whole(refund["amount"]),
-        refunded_at=_whole(refund["created"]),
+        amount_minor=whole(refund["amount"]),
+        refunded_at=whole(refund["created"]),
         reference=reference or own,
         code=refund.get("failure_reason"),
     )
@@ -170,7 +209,7 @@ def to_refund(refund: Json, *, reference: str | None = None) -> ProviderRefund:
 
 def refund_ids_of(credit_note: Json) -> list[str]:
     """Name the refunds that a credit note made."""
-    refunds = [_id(entry.get("refund")) for entry in credit_note.get("refunds") or ()]
+    refunds = [id_of(entry.get("refund")) for entry in credit_note.get("refunds") or ()]
     return [refund for refund in refunds if refund is not None]
 
 
@@ -191,10 +230,10 @@ def to_dispute(dispute: Json) -> ProviderDispute | None:
     if state is None:
         return None
     return ProviderDispute(
-        id=_text(dispute["id"]),
+        id=text_of(dispute["id"]),
         state=state,
-        amount_minor=_whole(dispute["amount"]),
-        disputed_at=_whole(dispute["created"]),
+        amount_minor=whole(dispute["amount"]),
+        disputed_at=whole(dispute["created"]),
     )
 
 
@@ -206,8 +245,8 @@ def to_line(line: Json) -> ProviderLine:
         id=line["id"],
         description=line.get("description"),
         quantity=line.get("quantity") or 1,
-        price=_id(details.get("price")),
-        total_minor=_whole(line["amount"]),
+        price=id_of(details.get("price")),
+        total_minor=whole(line["amount"]),
         currency=line["currency"],
         reference=(line.get("metadata") or {}).get(LINE),
     )
@@ -232,12 +271,13 @@ def to_customer(customer: Json) -> ProviderCustomer:
     return ProviderCustomer(
         id=customer["id"],
         currency=customer.get("currency"),
-        default_method=_id(settings.get("default_payment_method"))
-        or _id(customer.get("default_source")),
+        default_method=id_of(settings.get("default_payment_method"))
+        or id_of(customer.get("default_source")),
     )
 
 
-def _id(value: Any) -> str | None:  # noqa: ANN401 - Stripe sends an id, or the object if expanded
+def id_of(value: Any) -> str | None:  # noqa: ANN401 - Stripe sends an id, or the object if expanded
+    """Take an id, also of an object that stands in its place."""
     if isinstance(value, dict):
         return str(value["id"])
     return None if value is None else str(value)

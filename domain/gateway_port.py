@@ -1,0 +1,122 @@
+"""The port to a payment provider: the verbs we use, on the words of `domain.gateway`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from domain.gateway import (
+    InvoiceDraft,
+    LineDraft,
+    MoneyBack,
+    ProviderCustomer,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderPrice,
+    ProviderRefund,
+    ProviderSubscription,
+    RefundDraft,
+    SubscriptionDraft,
+)
+
+
+class PaymentGateway(Protocol):
+    """One connection to one provider. Every call may raise a GatewayError."""
+
+    def find_customer(self, customer_id: str) -> ProviderCustomer:
+        """Fetch a customer with what would be charged by default."""
+
+    def create_customer(
+        self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
+    ) -> str:
+        """Make a customer; returns the provider's id."""
+
+    def find_price(self, price_id: str) -> ProviderPrice:
+        """Fetch a catalogue price."""
+
+    def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
+        """Open a draft that the provider does not advance by itself."""
+
+    def add_lines(
+        self, invoice_id: str, lines: Sequence[LineDraft], *, currency: str, key: str
+    ) -> None:
+        """Add all lines (1..250) in one call."""
+
+    def list_lines(self, invoice_id: str) -> list[ProviderLine]:
+        """Fetch every line, following pages."""
+
+    def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
+        """Number the draft; charges nothing, though credit may settle it.
+
+        `hold`: the provider must not charge it by itself afterwards; else the draft's word counts.
+        """
+
+    def pay_invoice(
+        self, invoice_id: str, *, off_session: bool, key: str, payment_method: str | None = None
+    ) -> ProviderInvoice:
+        """Charge it now: the only call that takes money. `payment_method` None: its default."""
+
+    def void_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Take an issued invoice back for good."""
+
+    def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Mark an invoice as uncollectible."""
+
+    def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
+        """Give money back: the only call that does."""
+
+    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+        """Fetch all refunds and disputes of an invoice's payments."""
+
+    def find_invoice_of(self, payment_id: str) -> str | None:
+        """Tell which invoice a payment is for; None where it is for none."""
+
+    def advance_draft(self, invoice_id: str, *, key: str) -> None:
+        """Let the provider finalise and charge the draft by itself; twice is harmless."""
+
+    def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch an invoice together with its payment."""
+
+    def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch an invoice as `fetch_invoice`, and in `raw` its lines' prices in full."""
+
+    def find_document_url(self, invoice_id: str) -> str | None:
+        """Fetch a fresh link to the invoice as a document; None while there is none."""
+
+    def find_client_secret(self, payment_id: str) -> str | None:
+        """Fetch what lets a browser confirm a payment. Not to be stored or logged."""
+
+    def find_invoices(
+        self, *, customer: str, reference: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """Look up what was made for our invoice `reference`, when a key may have expired."""
+
+    def delete_draft(self, invoice_id: str) -> None:
+        """Delete a draft; one that is gone is no error."""
+
+    # Subscriptions.
+
+    def create_subscription(self, draft: SubscriptionDraft, *, key: str) -> ProviderSubscription:
+        """Start one; its first invoice is charged at once, and may be refused or need the payer."""
+
+    def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
+        """Look up what was started for our invoice `reference`, when a key may have expired."""
+
+    def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
+        """Fetch a subscription."""
+
+    def end_subscription(self, subscription_id: str, *, key: str) -> ProviderSubscription:
+        """End it now; one that has ended is no error."""
+
+    def end_with_period(self, subscription_id: str, *, key: str) -> ProviderSubscription:
+        """Let it end with its period."""
+
+    def change_plan(
+        self, subscription_id: str, items: Sequence[tuple[str, int]], *, key: str
+    ) -> ProviderSubscription:
+        """Put (price, quantity) in the place of its items now, prorated on its next invoice."""
+
+    def schedule_plan(
+        self, subscription_id: str, items: Sequence[tuple[str, int]], *, key: str
+    ) -> ProviderSubscription:
+        """Let (price, quantity) take the place of its items with the next period."""
