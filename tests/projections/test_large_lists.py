@@ -131,6 +131,7 @@ def read_at_most(plan: dict[str, Any]) -> int:
 _RARE: list[dict[str, Any]] = [
     {"tenant_id": TENANT},
     {"status": ("failed",)},
+    {"status": ("failed", "void", "draft")},
     {"provider": "mollie"},
     {"mode": "live"},
     {"type": "subscription"},
