@@ -3,7 +3,11 @@
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
 
 import orjson
 from starlette.requests import Request
@@ -16,6 +20,8 @@ from eventlog.reading import Recorded
 from service.context import Context
 from service.errors import KeyReused
 from service.streams import Folded
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ async def ask_for_invoice(context: Context, command: RequestInvoice, *, wait_s: 
         return await _replay(context, command, wait_s=wait_s)
     context.metrics.record_append(events=1, seconds=time.monotonic() - started_s)
     requested = Folded(invoice.view, position)
-    outcome = await _wait(context, requested, wait_s=wait_s)
+    outcome = await _outcome(context, requested, wait_s=wait_s)
     return Told(outcome or requested, pending=outcome is None, replayed=False)
 
 
@@ -61,7 +67,7 @@ async def _replay(context: Context, command: RequestInvoice, *, wait_s: float) -
     requested = _same_request(context, recorded, command)
     outcome = context.streams.outcome_in(recorded)
     if outcome is None:
-        outcome = await _wait(context, requested, wait_s=wait_s)
+        outcome = await _outcome(context, requested, wait_s=wait_s)
     return Told(outcome or requested, pending=outcome is None, replayed=True)
 
 
@@ -72,30 +78,57 @@ def _same_request(context: Context, recorded: list[Recorded], command: RequestIn
     return context.streams.requested(recorded)
 
 
-async def _wait(context: Context, requested: Folded, *, wait_s: float) -> Folded | None:
-    """Wait for the first outcome behind the request; the log's tail wakes us."""
+async def _outcome(context: Context, requested: Folded, *, wait_s: float) -> Folded | None:
+    """Wait for the first outcome behind the request."""
+    return await wait_for_end(
+        context,
+        requested.view.id,
+        WAKING_TOPICS,
+        context.streams.outcome_in,
+        after=requested.position,
+        wait_s=wait_s,
+    )
+
+
+async def wait_for_end(
+    context: Context,
+    stream: UUID,
+    topics: Collection[str],
+    find: Callable[[Sequence[Recorded]], Found | None],
+    *,
+    after: int,
+    wait_s: float,
+) -> Found | None:
+    """Wait until `find` finds in a stream what ends something; the log's tail wakes us.
+
+    `topics` behind the position `after` are worth a look. None where it was not there in time.
+    """
     if wait_s <= 0:
         return None
     started_s = time.monotonic()
-    outcome = await _outcome_in_time(context, requested, wait_s=wait_s)
-    ended = "outcome" if outcome is not None else "timeout"
+    found: Found | None = None
+    # What was asked for is recorded: a database that is away makes a 202 and no failure.
+    with suppress(TimeoutError, LogUnavailable):
+        found = await _found_in_time(context, stream, topics, find, after=after, wait_s=wait_s)
+    ended = "outcome" if found is not None else "timeout"
     context.metrics.waits_s.labels(ended).observe(time.monotonic() - started_s)
-    return outcome
+    return found
 
 
-async def _outcome_in_time(context: Context, requested: Folded, *, wait_s: float) -> Folded | None:
+async def _found_in_time(
+    context: Context,
+    stream: UUID,
+    topics: Collection[str],
+    find: Callable[[Sequence[Recorded]], Found | None],
+    *,
+    after: int,
+    wait_s: float,
+) -> Found | None:
     deadline_s = asyncio.get_running_loop().time() + wait_s
-    invoice_id, position = requested.view.id, requested.position
-    try:
-        async with context.waits.wait(wait_s):
-            while heard := await context.tail.wait_for(
-                invoice_id, WAKING_TOPICS, position, deadline_s
-            ):
-                outcome = await context.streams.outcome(invoice_id)
-                if outcome is not None:
-                    return outcome
-                position = heard
-    except (TimeoutError, LogUnavailable):
-        # What was asked for is recorded, so this is a 202 and no failure.
-        return None
+    async with context.waits.wait(wait_s):
+        while heard := await context.tail.wait_for(stream, topics, after, deadline_s):
+            found = find(await context.log.stream_async(stream))
+            if found is not None:
+                return found
+            after = heard
     return None

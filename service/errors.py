@@ -194,6 +194,15 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
         HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Others are changing it: try again", 1
     ),
 }
+# What is asked of an invoice, in the words in which callers are told that it is not done.
+DONE: Final[Mapping[str, str]] = {
+    "retry": "charged again",
+    "void": "voided",
+    "finalize": "finalized",
+    "uncollectible": "written off",
+    "refund": "refunded",
+    "resend": "sent again",
+}
 _UNEXPECTED: Final = _Row(HTTPStatus.INTERNAL_SERVER_ERROR, "[E0000]", "Internal Server Error")
 
 KNOWN: Final = tuple(_TABLE)
@@ -206,13 +215,22 @@ def problem_of(error: Exception) -> Problem:
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), _UNEXPECTED)
     retry_after_s = getattr(error, "retry_after_s", row.retry_after_s)
     headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
-    faults = error.faults if isinstance(error, Refusal) else ()
+    faults: Sequence[Fault] = error.faults if isinstance(error, Refusal) else ()
+    if isinstance(error, domain_errors.NotPossible):
+        faults = (_not_possible(error),)
     return Problem(
         status=row.status,
         code=row.code,
         faults=faults or (Fault(message=row.message),),
         headers=headers,
     )
+
+
+def _not_possible(error: domain_errors.NotPossible) -> Fault:
+    """Say why something can't be asked of an invoice."""
+    path = error.path or "status"
+    done = DONE.get(error.action, error.action)
+    return Fault(message=f"{path}: the invoice can't be {done}: {error.reason}", path=path)
 
 
 def _router_problem(error: HTTPException) -> Problem:

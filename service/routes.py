@@ -21,6 +21,13 @@ from service.endpoints.create_stripe_invoice import (
 from service.endpoints.documentation import docs, openapi
 from service.endpoints.documents import get_document, open_document, show_return
 from service.endpoints.get_invoice import get_invoice, get_invoice_events
+from service.endpoints.invoice_actions import (
+    finalize_invoice,
+    refund_invoice,
+    retry_invoice,
+    void_invoice,
+    write_off_invoice,
+)
 from service.endpoints.list_invoices import (
     list_app_invoices,
     list_provider_invoices,
@@ -45,6 +52,7 @@ from service.endpoints.webhooks import receive_webhook
 
 _APP: Final = "/api/v1/apps/{appUuid}"
 _TENANT: Final = _APP + "/tenants/{tenantUuid}"
+_INVOICE: Final = _APP + "/invoices/{invoiceUuid}"
 
 _READ: Final = ("GET",)
 
@@ -84,6 +92,11 @@ ROUTES: Final = [
     _route(_APP + "/invoices", GET=list_app_invoices, browsers=_READ),
     _route(_APP + "/invoices/{invoiceUuid}", GET=get_invoice, browsers=_READ),
     _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events, browsers=_READ),
+    _route(_INVOICE + "/retry", POST=retry_invoice),
+    _route(_INVOICE + "/void", POST=void_invoice),
+    _route(_INVOICE + "/finalize", POST=finalize_invoice),
+    _route(_INVOICE + "/mark-uncollectible", POST=write_off_invoice),
+    _route(_INVOICE + "/refunds", POST=refund_invoice),
     _route(_APP + "/events", GET=list_app_events),
     _route(_APP + "/reports/summary", GET=get_summary),
     _route(_APP + "/reports/revenue", GET=get_revenue),

@@ -1,6 +1,6 @@
 """Streams of the log, folded where the read model is not asked."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -12,7 +12,7 @@ from domain import ids
 from domain.base import Fact, Root
 from domain.invoice_events import InvoiceEvent, InvoiceImported, InvoiceRequested
 from domain.invoice_view import InvoiceView, fold
-from domain.outcome import first_outcome
+from domain.outcome import first_outcome, outcome_of
 from domain.tenant import Tenant, TenantEvent
 from eventlog.codec import Codec
 from eventlog.log import Log
@@ -29,6 +29,14 @@ class Folded:
 
     view: InvoiceView
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of something asked of an invoice: folded up to `fact`, which ended it."""
+
+    folded: Folded
+    fact: InvoiceEvent
 
 
 class Streams:
@@ -63,21 +71,32 @@ class Streams:
         view = fold(None, next(self.invoice_events(recorded)))
         return Folded(view, recorded[0].position)
 
-    async def outcome(self, invoice_id: UUID) -> Folded | None:
-        """Fold an invoice up to its first outcome; None while there is none."""
-        return self.outcome_in(await self._log.stream_async(invoice_id))
-
     def outcome_in(self, recorded: Sequence[Recorded]) -> Folded | None:
         """Fold up to the first outcome; None while there is none."""
-        passed: list[int] = []
+        ended = self._end_in(recorded, first_outcome)
+        return None if ended is None else ended.folded
+
+    def end_in(self, recorded: Sequence[Recorded], request_id: UUID) -> Ended | None:
+        """Fold up to what came of one asking; None while nothing did."""
+        return self._end_in(recorded, lambda events: outcome_of(events, request_id))
+
+    def _end_in(
+        self,
+        recorded: Sequence[Recorded],
+        find: Callable[[Iterable[InvoiceEvent]], InvoiceView | None],
+    ) -> Ended | None:
+        passed: list[tuple[int, InvoiceEvent]] = []
 
         def noted() -> Iterator[InvoiceEvent]:
             for entry, event in zip(recorded, self.invoice_events(recorded), strict=False):
-                passed.append(entry.position)
+                passed.append((entry.position, event))
                 yield event
 
-        view = first_outcome(noted())
-        return None if view is None else Folded(view, passed[-1])
+        view = find(noted())
+        if view is None:
+            return None
+        position, fact = passed[-1]
+        return Ended(Folded(view, position), fact)
 
     def invoice_events(self, recorded: Iterable[Recorded]) -> Iterator[InvoiceEvent]:
         """Decode one by one; a stream that is no invoice's has none."""

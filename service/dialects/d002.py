@@ -96,8 +96,35 @@ def details(view: InvoiceView, *, provider_response: Json | None) -> Json:
     return {
         "lines": [_line(line) for line in view.lines],
         "payments": view.payments,
-        "refunds": view.refunds,
+        "refunds": [refund(entry) for entry in view.refunds],
+        "disputes": [dispute(entry) for entry in view.disputes],
         "providerResponse": provider_response,
+    }
+
+
+def refund(entry: Mapping[str, Any]) -> Json:
+    """Show money that goes back."""
+    return {
+        "id": entry["id"],
+        "status": entry["status"],
+        "amountMinor": entry["amountMinor"],
+        "reason": entry.get("reason"),
+        "creditNote": entry.get("creditNote"),
+        "at": written_moment(entry["at"]),
+        "providerRefundId": entry.get("providerRefundId"),
+        "refundedAt": written_moment(entry.get("refundedAt")),
+        "code": entry.get("code"),
+        "message": entry.get("message"),
+    }
+
+
+def dispute(entry: Mapping[str, Any]) -> Json:
+    """Show money that the customer's bank took back, for now or for good."""
+    return {
+        "id": entry["id"],
+        "status": entry["status"],
+        "amountMinor": entry["amountMinor"],
+        "at": written_moment(entry["at"]),
     }
 
 
@@ -120,6 +147,11 @@ def moment(at: datetime | None) -> str | None:
     if at is None:
         return None
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def written_moment(text: str | None) -> str | None:
+    """Write a time as `moment` does, from what a fold wrote."""
+    return None if text is None else moment(datetime.fromisoformat(text))
 
 
 def _amounts(view: InvoiceView) -> Json:

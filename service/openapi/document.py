@@ -11,6 +11,7 @@ from service.openapi.operations import (
     deliveries,
     dialects,
     documents,
+    invoice_actions,
     invoices,
     reports,
     service,
@@ -33,6 +34,7 @@ TAGS: Final = {
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *invoices.OPERATIONS,
+    *invoice_actions.OPERATIONS,
     *reports.OPERATIONS,
     *deliveries.OPERATIONS,
     *documents.OPERATIONS,

@@ -90,6 +90,7 @@ SINGLE: Final = one(
         lines=[example(Line, **_LINE | {"id": "il_12345", "totalMinor": 1999})],
         payments=[_TAKEN | {"status": "paid"}],
         refunds=[],
+        disputes=[],
     ),
 )
 PAGE: Final[Json] = {

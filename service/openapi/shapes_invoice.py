@@ -65,14 +65,27 @@ class Refund(Shown):
     """Money that goes back."""
 
     id: str | None
-    at: Moment
-    status: Literal["requested", "succeeded", "failed"]
+    """Ours where it was asked for here, else the provider's."""
+    status: Literal["requested", "pending", "succeeded", "failed"]
     amount_minor: Minor
-    reason: str | None = left_out()
-    provider_refund_id: str | None = left_out()
-    refunded_at: Moment = left_out()
-    code: str | None = left_out()
-    message: str | None = left_out()
+    reason: str | None
+    credit_note: bool | None
+    at: Moment
+    """When we last heard of it."""
+    provider_refund_id: str | None
+    refunded_at: Moment | None
+    code: str | None
+    """Why it failed."""
+    message: str | None
+
+
+class Dispute(Shown):
+    """Money that the customer's bank took back, for now or for good."""
+
+    id: str
+    status: Literal["open", "won", "lost"]
+    amount_minor: Minor
+    at: Moment
 
 
 class Invoice(Shown):
@@ -130,6 +143,15 @@ class SingleInvoice(AskedInvoice):
     lines: list[Line]
     payments: list[Payment]
     refunds: list[Refund]
+    disputes: list[Dispute]
+
+
+class RefundedInvoice(AskedInvoice):
+    """An invoice of which something is given back."""
+
+    refund_id: UUID
+    """Which of `refunds` this is about."""
+    refunds: list[Refund]
 
 
 class AskedInvoices(Shown):
@@ -139,6 +161,15 @@ class AskedInvoices(Shown):
     total_items: Literal[1]
     items_length: Literal[1]
     items: Annotated[list[AskedInvoice], Field(min_length=1, max_length=1)]
+
+
+class RefundedInvoices(Shown):
+    """The invoice of which something is given back."""
+
+    kind: Literal["invoices"]
+    total_items: Literal[1]
+    items_length: Literal[1]
+    items: Annotated[list[RefundedInvoice], Field(min_length=1, max_length=1)]
 
 
 class SingleInvoices(Shown):

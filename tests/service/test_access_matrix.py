@@ -25,13 +25,17 @@ Names = dict[str, str]
 
 @dataclass(frozen=True)
 class Row:
-    """A route; `admits` names its callers; `makes`: what is not there is made."""
+    """A route; `admits` names its callers; `makes`: what is not there is made.
+
+    `needs`: how an invoice has to stand for what is asked of it.
+    """
 
     method: str
     path: str
     admits: str
     body: Callable[[Names], Any] | None = None
     makes: bool = False
+    needs: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -80,6 +84,11 @@ TABLE = [
     Row("GET", APP + "/invoices/{invoice}", OUR_READ),
     Row("GET", APP + "/invoices/{invoice}/events", OUR_READ),
     Row("GET", APP + "/invoices/{invoice}/document", OUR_READ),
+    Row("POST", APP + "/invoices/{invoice}/retry", WRITE, needs="open"),
+    Row("POST", APP + "/invoices/{invoice}/void", WRITE, needs="open"),
+    Row("POST", APP + "/invoices/{invoice}/finalize", WRITE, needs="draft"),
+    Row("POST", APP + "/invoices/{invoice}/mark-uncollectible", WRITE, needs="open"),
+    Row("POST", APP + "/invoices/{invoice}/refunds", WRITE, needs="paid"),
     Row("GET", TENANT, OUR_READ),
     Row("PUT", TENANT, WRITE, put(), makes=True),
     Row("POST", TENANT + "/access-tokens", WRITE),
@@ -150,9 +159,9 @@ class World:
         made = shop.service.request("POST", path, json={"userId": "u"}, headers=shop.headers())
         return str(item(made)["token"])
 
-    def _paid(self, shop: Shop, tenant_id: UUID) -> str:
+    def _invoice(self, shop: Shop, tenant_id: UUID, stands: str = "paid") -> str:
         url = shop.invoices_url.replace(str(shop.tenant_id), str(tenant_id))
-        body = shop.body("paid", tenantUuid=str(tenant_id))
+        body = shop.body(stands, tenantUuid=str(tenant_id))
         response = shop.service.request("POST", url, json=body, headers=shop.headers())
         return str(item(response)["id"])
 
@@ -167,7 +176,7 @@ class World:
         invoices = [(ours, ours.tenant_id), (ours, self.second), (theirs, theirs.tenant_id)]
         named = {
             "tenant": [ours.tenant_id, self.second, theirs.tenant_id],
-            "invoice": [self._paid(shop, tenant) for shop, tenant in invoices],
+            "invoice": [self._invoice(shop, tenant) for shop, tenant in invoices],
             "key": ["made when asked", None, theirs.key_ids["read"]],
             "connection": [ours.connection, None, "theirs"],
             "price": ["price-ours", None, "price-theirs"],
@@ -190,15 +199,20 @@ class World:
 
     def ask(self, row: Row, caller: str, whose: str) -> httpx.Response:
         named = {kind: each.get(whose, "") for kind, each in self.things.items()}
-        if whose == "own" and caller in row.admits.split():
-            named |= self._spare(row)
+        if caller in row.admits.split():
+            named |= self._spare(row, whose)
         path = row.path.format(app=self.ours.app_id, **named)
         options = {} if row.body is None else {"json": row.body(named)}
         headers = {"prefer": "respond-async"} | self.headers(caller)
         return self.service.request(row.method, path, headers=headers, **options)
 
-    def _spare(self, row: Row) -> Names:
+    def _spare(self, row: Row, whose: str) -> Names:
         """Make what a route takes out of use, so that the next one has its own."""
+        tenants = {"own": self.ours.tenant_id, "other tenant": self.second}
+        if row.needs and whose in tenants:
+            return {"invoice": self._invoice(self.ours, tenants[whose], row.needs)}
+        if whose != "own":
+            return {}
         if "{key}" in row.path:
             return {"key": item(admin(self.ours, "POST", "/api-keys", {"kind": "read"}))["id"]}
         if row.method == "DELETE":
@@ -286,7 +300,7 @@ def told(response: httpx.Response, row: Row, refusal: type[Exception]) -> bool:
 def test_each_caller_reaches_what_is_its_own_and_nothing_else(
     world: World, making: World, row: Row, caller: str
 ) -> None:
-    asked = making if row.makes else world
+    asked = making if row.makes or row.needs else world
     for whose in asked.whose(row):
         if whose == "other app" and caller in ("their admin", "their token"):
             continue  # that is its own

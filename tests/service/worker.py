@@ -2,14 +2,28 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 import orjson
 
-from domain.gateway import ProviderInvoice, ProviderPayment
+from domain import invoice_events as e
+from domain.errors import StaleWrite
+from domain.gateway import (
+    InvoiceState,
+    MoneyBack,
+    ProviderInvoice,
+    ProviderPayment,
+    ProviderRefund,
+    RefundState,
+)
 from domain.invoice import Invoice
+from domain.money_back_events import RefundRequested
 from eventlog.bodies import Body
 from eventlog.tail import Heard
 from service.context import Context
@@ -29,16 +43,32 @@ _PAYMENTS = {
     ),
     "requires_action": replace(_PAYMENT, state="requires_action"),
     "processing": replace(_PAYMENT, state="processing"),
-    "open": None,
 }
+_STATES: Final[dict[str, InvoiceState]] = {
+    "paid": "paid",
+    "void": "void",
+    "draft": "draft",
+    "deleted": "deleted",
+    "uncollectible": "uncollectible",
+}
+# What comes of what is asked of an invoice, unless its metadata's `then` says otherwise.
+_THEN: Final = {
+    e.RetryRequested.TOPIC: "paid",
+    e.VoidRequested.TOPIC: "void",
+    e.FinalizeRequested.TOPIC: "open",
+    e.UncollectibleRequested.TOPIC: "uncollectible",
+    RefundRequested.TOPIC: "succeeded",
+}
+_INSISTENCE: Final = 50
+_REFUND_STATES: Final[dict[str, RefundState]] = {"succeeded": "succeeded", "pending": "pending"}
 
 
-def provider_invoice(outcome: str) -> ProviderInvoice:
+def provider_invoice(outcome: str, *, attempts: int = 1) -> ProviderInvoice:
     """What the provider says after the steps that lead to an outcome."""
     paid = outcome == "paid"
     return ProviderInvoice(
         id="in_1",
-        state="paid" if paid else "open",
+        state=_STATES.get(outcome, "open"),
         as_of=int(time.time()),
         livemode=False,
         currency="eur",
@@ -47,19 +77,22 @@ def provider_invoice(outcome: str) -> ProviderInvoice:
         total_minor=1999,
         tax_minor=0,
         amount_paid_minor=1999 if paid else 0,
-        attempt_count=0 if outcome == "open" else 1,
+        attempt_count=0 if outcome in ("open", "draft", "deleted") else attempts,
         hosted_url=HOSTED_URL,
         due_at=None,
         period_start=None,
         period_end=None,
         paid_at=int(time.time()) if paid else None,
-        payment=_PAYMENTS[outcome],
+        payment=_PAYMENTS.get(outcome),
         raw=orjson.dumps({"id": "in_1", "confirmation_secret": {"client_secret": SECRET}}),
     )
 
 
 class Worker:
-    """Does to each requested invoice what its metadata's `outcome` says; `never` is left alone."""
+    """Does to each requested invoice what its metadata's `outcome` says; `never` is left alone.
+
+    What is asked of it later comes true, or what its metadata's `then` says.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -72,10 +105,27 @@ class Worker:
         await asyncio.gather(*self._tasks)
 
     def _hear(self, heard: Heard) -> None:
-        if heard.topic == "invoice.requested":
-            task = asyncio.create_task(asyncio.to_thread(self._settle, heard.originator_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if heard.topic == e.InvoiceRequested.TOPIC:
+            self._begin(asyncio.to_thread(self._settle, heard.originator_id))
+        elif heard.topic in _THEN:
+            self._begin(asyncio.to_thread(self._carry_out, heard.originator_id, heard.topic))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _carry_out(self, invoice_id: UUID, topic: str) -> None:
+        view = self._context.billing.get(Invoice, invoice_id).view
+        then = view.metadata.get("then", _THEN[topic])
+        if then == "never":
+            return
+        if topic == RefundRequested.TOPIC:
+            for refund in view.refunds:
+                if refund["status"] == "requested":
+                    _insist(partial(refund_as, self._context, invoice_id, UUID(refund["id"]), then))
+        else:
+            _insist(partial(answer_as, self._context, invoice_id, then))
 
     def _settle(self, invoice_id: UUID) -> None:
         view = self._context.billing.get(Invoice, invoice_id).view
@@ -84,18 +134,85 @@ class Worker:
             settle(self._context, invoice_id, outcome)
 
 
+def _insist(work: Callable[[], None]) -> None:
+    """Do it as a worker does whose jobs are sent again while others are faster."""
+    for _ in range(_INSISTENCE):
+        with suppress(StaleWrite):
+            return work()
+    raise AssertionError("others were always faster")
+
+
 def settle(context: Context, invoice_id: UUID, outcome: str) -> None:
     """Append the events of an outcome."""
     if outcome == "rejected":
         context.billing.change(Invoice, invoice_id, _reject)
+        return
+    if outcome == "draft":
+        context.billing.change(Invoice, invoice_id, _leave_as_draft)
         return
     if outcome != "open":
         _record(context, invoice_id, "open", charging=True)
     _record(context, invoice_id, outcome)
 
 
-def _record(context: Context, invoice_id: UUID, outcome: str, *, charging: bool = False) -> None:
-    said = provider_invoice(outcome)
+def answer_as(context: Context, invoice_id: UUID, outcome: str) -> None:
+    """Append what comes of what was asked of an invoice: a state of it, or `refused`."""
+    if outcome == "refused":
+        context.billing.change(Invoice, invoice_id, _refuse)
+        return
+    invoice = context.billing.get(Invoice, invoice_id)
+    if outcome == "void" and invoice.view.status == "draft":
+        outcome = "deleted"
+    _record(context, invoice_id, outcome, attempts=2)
+
+
+def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str) -> None:
+    """Append what comes of a refund: pending, succeeded or failed."""
+
+    def tell(invoice: Invoice) -> None:
+        at = datetime.now(UTC)
+        if outcome == "failed":
+            message = "The card's bank takes nothing back."
+            invoice.fail_refund(refund_id, code="refund_refused", message=message, at=at)
+            return
+        (asked,) = (each for each in invoice.view.refunds if each["id"] == str(refund_id))
+        refund = ProviderRefund(
+            id=f"re_{refund_id.hex[:8]}",
+            state=_REFUND_STATES[outcome],
+            amount_minor=asked["amountMinor"],
+            refunded_at=int(time.time()),
+            reference=str(refund_id),
+        )
+        invoice.record_money_back(MoneyBack(refunds=(refund,)), source="answer", by="worker", at=at)
+
+    context.billing.change(Invoice, invoice_id, tell)
+
+
+def _refuse(invoice: Invoice) -> None:
+    invoice.refuse_request(
+        code="provider_rejected",
+        message="No such PaymentMethod: 'pm_gone'",
+        path="paymentMethod",
+        provider_code="resource_missing",
+        at=datetime.now(UTC),
+    )
+
+
+def _leave_as_draft(invoice: Invoice) -> None:
+    said = provider_invoice("draft")
+    body = Body.of(said.raw, None)
+    invoice.record_drafted(said, at=datetime.now(UTC), body=body.sha256.hex())
+
+
+def _record(
+    context: Context,
+    invoice_id: UUID,
+    outcome: str,
+    *,
+    charging: bool = False,
+    attempts: int = 1,
+) -> None:
+    said = provider_invoice(outcome, attempts=attempts)
     body = Body.of(said.raw, None)
     context.billing.record_provider_state(
         invoice_id,

@@ -1,0 +1,70 @@
+"""What the canonical dialect answers to what was asked of an invoice that exists."""
+
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+from domain import status
+from domain.invoice_events import InvoiceEvent, RequestRefused
+from domain.invoice_view import InvoiceView
+from domain.money_back_events import RefundFailed
+from service.dialects import d002
+from service.errors import DONE, Fault, Problem
+
+# How an invoice may stand once what was asked came true. A draft that is taken back is deleted; one
+# that is finalised may be charged at once. Of a refund its own facts tell.
+_CAME_TRUE: Final = {
+    "retry": {status.PAID, status.PROCESSING, status.REQUIRES_ACTION},
+    "void": {status.VOID, status.CANCELED},
+    "finalize": {
+        status.OPEN,
+        status.PAID,
+        status.PROCESSING,
+        status.REQUIRES_ACTION,
+        status.FAILED,
+        status.UNCOLLECTIBLE,
+    },
+    "uncollectible": {status.UNCOLLECTIBLE},
+    "refund": set(status.ALL),
+}
+
+
+def refusal_of(action: str, view: InvoiceView, fact: InvoiceEvent) -> Problem | None:
+    """Say why what was asked did not come true; None where it did."""
+    if isinstance(fact, RequestRefused):
+        return _bad(
+            Fault(
+                message=fact.message,
+                path=fact.path,
+                provider_code=fact.provider_code or fact.code,
+            )
+        )
+    if isinstance(fact, RefundFailed):
+        return _bad(Fault(message=fact.message, provider_code=fact.code))
+    if action == "retry" and view.status == status.FAILED:
+        return d002.refusal_of(view)
+    if view.status in _CAME_TRUE[action]:
+        return None
+    message = f"status: the invoice is {view.status} by now, so it was not {DONE[action]}"
+    return _bad(Fault(message=message, path="status"))
+
+
+def item(
+    view: InvoiceView,
+    *,
+    position: int,
+    document_url: str | None,
+    provider_response: d002.Json | None,
+    refund_id: UUID | None,
+) -> d002.Json:
+    """Show the invoice; where a refund was asked for, which of its refunds that is."""
+    shown = d002.item(view, position=position, document_url=document_url)
+    shown["providerResponse"] = provider_response
+    if refund_id is not None:
+        refunds = [d002.refund(entry) for entry in view.refunds]
+        shown |= {"refundId": str(refund_id), "refunds": refunds}
+    return shown
+
+
+def _bad(fault: Fault) -> Problem:
+    return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))
