@@ -1,4 +1,4 @@
-"""What a customer does on Stripe's pages, and what the customer's bank answers, for the admin API.
+"""What is done on Stripe's pages by a customer or an operator, and what a bank answers later.
 
 POST   /_admin/stripe/invoices/{id}/pay_on_page {"payment_method": a reserved id such as
                                                 pm_card_visa, or a test IBAN}: on the hosted page
@@ -6,6 +6,9 @@ POST   /_admin/stripe/invoices/{id}/settle      {"ending": "succeeded" | "failed
                                                 answers a debit now, as its account does unless said
 POST   /_admin/stripe/checkout/{id}/complete    {"payment_method": as above}: on the Checkout page
 POST   /_admin/stripe/setup_intents/{id}/authenticate
+POST   /_admin/stripe/webhook_endpoints/{id}/roll_secret
+                                                {"overlap_s": n}: answers the new secret; the old
+                                                one signs too until then (a day unless said)
 """
 
 from __future__ import annotations
@@ -13,7 +16,13 @@ from __future__ import annotations
 from pydantic import Field
 
 from sandbox.store import Json
-from sandbox.stripe import checkout_sessions, debits, paying, setup_intents
+from sandbox.stripe import (
+    checkout_sessions,
+    debits,
+    paying,
+    secrets_of_endpoints,
+    setup_intents,
+)
 from sandbox.stripe.bank_accounts import BY_IBAN, found
 from sandbox.stripe.call import Call
 from sandbox.stripe.cards import WELL_KNOWN
@@ -33,7 +42,13 @@ class Chosen(Named):
 class Answer(Named):
     """What the bank answers; as the account does unless said."""
 
-    ending: debits.Ending | None = Field(default=None)
+    ending: debits.Ending | None = None
+
+
+class Roll(Named):
+    """How long the old secret of an endpoint signs too."""
+
+    overlap_s: int = Field(default=86400, ge=0)
 
 
 def chosen_method(call: Call, choice: object, *, customer: str) -> Json:
@@ -85,6 +100,12 @@ def _authenticate(call: Call, given: Json) -> Json:
     return {"setup_intent": view(call, setup_intents.authenticate(call, intent))}
 
 
+def _roll_secret(call: Call, given: Json) -> Json:
+    wanted = read(Roll, given)
+    endpoint = call.load("webhook_endpoint", wanted.id)
+    return {"secret": secrets_of_endpoints.roll(call, endpoint, overlap_s=wanted.overlap_s)}
+
+
 def _settle(call: Call, given: Json) -> Json:
     wanted = read(Answer, given)
     invoice = call.load("invoice", wanted.id)
@@ -97,4 +118,5 @@ STEPS: list[tuple[str, Step]] = [
     ("/invoices/{id}/settle", _settle),
     ("/checkout/{id}/complete", _complete),
     ("/setup_intents/{id}/authenticate", _authenticate),
+    ("/webhook_endpoints/{id}/roll_secret", _roll_secret),
 ]

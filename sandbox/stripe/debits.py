@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sandbox.store import Json
-from sandbox.stripe import agenda, dispute_outcomes, disputes, ids
+from sandbox.stripe import agenda, dispute_outcomes, disputes, ids, standing
 from sandbox.stripe.agenda import Actions, Due
 from sandbox.stripe.bank_accounts import BY_IBAN, GENERIC
 from sandbox.stripe.call import Call
@@ -131,6 +131,7 @@ def _fail(call: Call, invoice: Json, intent: Json, method: Json, decline: Declin
     back_to_start(call, intent, method, fault)
     again = retry_at(call, invoice, attempts=invoice["attempt_count"])
     call.change(invoice, {"next_payment_attempt": again}, "invoice.updated")
+    standing.failed(call, invoice)
     call.emit("invoice.payment_failed", invoice)
 
 

@@ -123,14 +123,17 @@ def next_due(store: Store) -> float | None:
     return None if row["due"] is None else float(row["due"])
 
 
-def signature(payload: bytes, secret: str, settings: Webhooks) -> str:
-    """Returns the ``Stripe-Signature`` header, wrong in time or value if that is asked for."""
+def signature(payload: bytes, secrets: Sequence[str], settings: Webhooks) -> str:
+    """Returns the ``Stripe-Signature`` header, wrong in time or value if that is asked for.
+
+    While a secret is rolled there are two, and a ``v1`` of each.
+    """
     timestamp = int(time.time()) + settings.timestamp_offset_s
-    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + payload, hashlib.sha256)
-    value = digest.hexdigest()
+    signed = f"{timestamp}.".encode() + payload
+    values = [hmac.new(key.encode(), signed, hashlib.sha256).hexdigest() for key in secrets]
     if settings.corrupt_signature:
-        value = value[::-1]
-    return f"t={timestamp},v1={value}"
+        values = [value[::-1] for value in values]
+    return ",".join([f"t={timestamp}", *(f"v1={value}" for value in values)])
 
 
 def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> None:

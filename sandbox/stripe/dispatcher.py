@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from sqlite3 import Row
 
 import httpx
@@ -12,6 +13,7 @@ from sandbox.sending import BackgroundSender, attempt
 from sandbox.store import Store
 from sandbox.stripe import deliveries
 from sandbox.stripe.accounts import Accounts
+from sandbox.stripe.secrets_of_endpoints import valid_secrets
 
 
 class Dispatcher(BackgroundSender):
@@ -42,13 +44,17 @@ class Dispatcher(BackgroundSender):
             self._store.execute("UPDATE deliveries SET state='failed' WHERE id=?", row["id"])
             return
         settings = account.state.webhooks
+        secrets = valid_secrets(endpoint, account.now())
         payload = orjson.dumps(event, option=orjson.OPT_INDENT_2)
-        self._recorder.webhook(event)
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "Stripe-Signature": deliveries.signature(payload, endpoint["_secret"], settings),
+            "Stripe-Signature": deliveries.signature(payload, secrets, settings),
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
         }
-        made = await attempt(client, endpoint["url"], content=payload, headers=headers)
+        if endpoint["status"] == "enabled":
+            self._recorder.webhook(event)
+            made = await attempt(client, endpoint["url"], content=payload, headers=headers)
+        else:
+            made = {"at": time.time(), "status": None, "error": "disabled", "duration_ms": 0}
         with self._store.transaction():
             deliveries.finish(self._store, row, made, settings=settings)

@@ -11,6 +11,7 @@ from sandbox.stripe.errors import BadParameters
 from sandbox.stripe.lists import page
 from sandbox.stripe.operations import Operation, operation
 from sandbox.stripe.params import Bool, Clearable, Metadata, NoParams, Page, Params, Text, Texts
+from sandbox.stripe.secrets_of_endpoints import fresh_secret
 from sandbox.stripe.updates import given_fields, merged_metadata
 from sandbox.stripe.views import view
 
@@ -61,7 +62,7 @@ def create(call: Call, params: CreateEndpoint) -> Json:
         "metadata": merged_metadata({}, params.metadata),
         "status": "enabled",
         "url": params.url,
-        "_secret": "whsec_" + ids.random_text(32),
+        "_secret": fresh_secret(),
     }
     return view(call, call.put(endpoint)) | {"secret": endpoint["_secret"]}
 

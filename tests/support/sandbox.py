@@ -254,6 +254,11 @@ class SandboxAdmin(Dashboard):
         """Authenticates a setup intent that waits for its customer."""
         return self._call("POST", f"/stripe/setup_intents/{setup_intent}/authenticate")
 
+    def roll_secret(self, endpoint: str, *, overlap_s: int = 86400) -> str:
+        """Gives a webhook endpoint a new secret and returns it; the old one signs too meanwhile."""
+        path = f"/stripe/webhook_endpoints/{endpoint}/roll_secret"
+        return str(self._call("POST", path, {"overlap_s": overlap_s})["secret"])
+
     def refuse_keys(self, *keys: str) -> None:
         """Sets the keys that are refused."""
         self._call("POST", "/stripe/refused_keys", {"keys": list(keys)})
