@@ -148,13 +148,14 @@ class Agenda:
 
         An account whose clock stands still reaches none.
         """
+        # The first of each account is found by the index, however much is planned behind it.
         rows = self._store.rows(
-            "SELECT accounts.id AS account,"
-            " min(agenda.at - json_extract(state, '$.clock.offset_s')) AS due"
-            " FROM agenda JOIN accounts ON accounts.id=agenda.account"
-            " WHERE json_extract(state, '$.clock.frozen_at') IS NULL"
+            "SELECT id, (SELECT min(at) FROM agenda WHERE account=accounts.id)"
+            " - json_extract(state, '$.clock.offset_s') AS due FROM accounts"
+            " WHERE due IS NOT NULL AND json_extract(state, '$.clock.frozen_at') IS NULL"
+            " ORDER BY due LIMIT 1"
         )
-        return None if rows[0]["due"] is None else (rows[0]["account"], float(rows[0]["due"]))
+        return (rows[0]["id"], float(rows[0]["due"])) if rows else None
 
 
 class Timekeeper:

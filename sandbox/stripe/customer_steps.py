@@ -28,6 +28,7 @@ from sandbox.stripe.call import Call
 from sandbox.stripe.cards import WELL_KNOWN
 from sandbox.stripe.dashboard import Named, Step
 from sandbox.stripe.errors import BadParameters, Declined, InvalidRequest
+from sandbox.stripe.finalizing import refuse_while_processing
 from sandbox.stripe.given import read
 from sandbox.stripe.payment_methods import attach_to, new_debit_method
 from sandbox.stripe.views import view
@@ -65,7 +66,7 @@ def pay_on_page(call: Call, invoice: Json, choice: object) -> str:
     """Pays an open invoice as its customer does on the hosted page; returns what the page says."""
     if invoice["status"] not in {"open", "uncollectible"}:
         raise InvalidRequest("This invoice cannot be paid any more.")
-    debits.refuse_second(call, invoice)
+    refuse_while_processing(call, invoice)
     method = chosen_method(call, choice, customer=invoice["customer"])
     paying.attempt(call, invoice, method, off_session=False)
     if invoice["status"] == "paid":

@@ -75,16 +75,6 @@ def under_way(call: Call, invoice: Json) -> bool:
     return intent is not None and intent["status"] == "processing"
 
 
-def refuse_second(call: Call, invoice: Json) -> None:
-    """Refuses a further attempt while a bank is asked."""
-    if under_way(call, invoice):
-        raise InvalidRequest(
-            "This invoice has a payment in progress and cannot be paid again until that has"
-            " succeeded or failed.",
-            code="payment_intent_unexpected_state",
-        )
-
-
 def answer(call: Call, invoice: Json, ending: Ending | None = None) -> None:
     """Lets the bank answer now: as its account does, or as said."""
     intent = call.find("payment_intent", invoice["_payment_intent"])

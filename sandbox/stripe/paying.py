@@ -26,7 +26,7 @@ from sandbox.stripe.canceling import payable_intent
 from sandbox.stripe.cards import AUTHENTICATION, BY_NUMBER, Decline, needs_authentication
 from sandbox.stripe.charges import new_charge
 from sandbox.stripe.errors import Declined, InvalidRequest, StripeError
-from sandbox.stripe.finalizing import finalized
+from sandbox.stripe.finalizing import finalized, refuse_while_processing
 from sandbox.stripe.invoices import owned_method
 from sandbox.stripe.operations import Operation, operation
 from sandbox.stripe.params import Bool, Params, Text
@@ -100,7 +100,7 @@ def attempt(
 
     A debit is only begun: its bank answers later.
     """
-    debits.refuse_second(call, invoice)
+    refuse_while_processing(call, invoice)
     intent = payable_intent(call, invoice)
     intent["_method"] = method["id"]
     if method["type"] == "sepa_debit":
