@@ -16,6 +16,7 @@ class Delivery:
 
     body: bytes
     signature: str
+    headers: dict[str, str] = field(default_factory=dict)
 
     def event(self, secret: str) -> stripe.Event:
         """Verifies the delivery as the SDK does and returns its event."""
@@ -47,7 +48,8 @@ class Sink:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                sink.received.append(Delivery(body, self.headers["Stripe-Signature"]))
+                signature = self.headers["Stripe-Signature"]
+                sink.received.append(Delivery(body, signature, dict(self.headers)))
                 self.send_response(sink.statuses.pop(0) if sink.statuses else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
