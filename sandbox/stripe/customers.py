@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from sandbox.store import Filter, Json, equal
-from sandbox.stripe import balance_book, ids
+from sandbox.stripe import balance_book, ids, standing
 from sandbox.stripe.accounts import DEFAULT_CURRENCY
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import BadParameters, no_such
@@ -28,6 +28,7 @@ from sandbox.stripe.params import (
     none_if_empty,
 )
 from sandbox.stripe.payment_methods import attach_to, source_of
+from sandbox.stripe.subscription_changes import ENDED
 from sandbox.stripe.updates import given_fields
 from sandbox.stripe.views import view
 
@@ -196,10 +197,13 @@ def update(call: Call, params: UpdateCustomer) -> Json:
 
 
 def delete(call: Call, _: NoParams) -> Json:
-    """Deletes a customer, detaches its payment methods, and drops its drafts' future."""
+    """Deletes a customer, detaches its payment methods, ends its subscriptions."""
     customer = living(call, call.path["customer"])
     for method in call.all("payment_method", owner=customer["id"]):
         call.change(method, {"customer": None}, "payment_method.detached")
+    for subscription in call.all("subscription", owner=customer["id"]):
+        if subscription["status"] not in ENDED:
+            standing.ended(call, subscription, reason="cancellation_requested")
     gone = {"id": customer["id"], "object": "customer", "deleted": True}
     call.emit("customer.deleted", customer)
     return call.put(gone)

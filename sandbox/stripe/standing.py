@@ -28,20 +28,28 @@ def paid(call: Call, invoice: Json) -> None:
     subscription = of_invoice(call, invoice)
     if subscription is None:
         return
+    if awaited(subscription, invoice):
+        resume(call, subscription, status="active")
     latest = subscription["latest_invoice"] == invoice["id"]
-    resumes = subscription["status"] == "paused" and _awaited(subscription) == invoice["id"]
-    with changing(call, subscription, *(["customer.subscription.resumed"] if resumes else [])):
-        if resumes or (latest and subscription["status"] in BEHIND | {"incomplete"}):
-            subscription |= {"status": "active", "status_details": None, "_resumption": None}
+    with changing(call, subscription):
+        if latest and subscription["status"] in BEHIND | {"incomplete"}:
+            subscription["status"] = "active"
         if subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
             intent = call.find("payment_intent", invoice["_payment_intent"])
             if intent is not None and intent["payment_method"]:
                 subscription["default_payment_method"] = intent["payment_method"]
 
 
-def _awaited(subscription: Json) -> str | None:
-    found: str | None = subscription.get("_resumption")
-    return found
+def awaited(subscription: Json, invoice: Json) -> bool:
+    """Tells whether a paused subscription waits for this invoice to go on."""
+    resumption = subscription["_resumption"]
+    return resumption is not None and resumption["invoice"] == invoice["id"]
+
+
+def resume(call: Call, subscription: Json, *, status: str) -> None:
+    """Lets a paused subscription go on."""
+    with changing(call, subscription, "customer.subscription.resumed"):
+        subscription |= {"status": status, "status_details": None, "_resumption": None}
 
 
 def debited(call: Call, invoice: Json) -> None:
@@ -55,7 +63,13 @@ def debited(call: Call, invoice: Json) -> None:
 def failed(call: Call, invoice: Json) -> None:
     """Falls behind; after the last attempt the account's setting says what becomes of it."""
     subscription = of_invoice(call, invoice)
-    if subscription is None or subscription["status"] not in {"active", "past_due"}:
+    if subscription is None:
+        return
+    if awaited(subscription, invoice):
+        if subscription["_resumption"]["by_attempt"]:
+            resume(call, subscription, status="past_due")
+        return
+    if subscription["status"] not in {"active", "past_due"}:
         return
     last = invoice["auto_advance"] and invoice["next_payment_attempt"] is None
     outcome = call.account.state.billing.after_retries if last else "past_due"
@@ -71,10 +85,15 @@ def given_up(call: Call, invoice: Json) -> None:
     subscription = of_invoice(call, invoice)
     if subscription is None or subscription["latest_invoice"] != invoice["id"]:
         return
+    void = invoice["status"] == "void"
+    if awaited(subscription, invoice) and not void:
+        resume(call, subscription, status="active")
+        return
     with changing(call, subscription):
+        subscription["_resumption"] = None
         if subscription["status"] in BEHIND:
             subscription["status"] = "active"
-        elif subscription["status"] == "incomplete" and invoice["status"] == "void":
+        elif subscription["status"] == "incomplete" and void:
             subscription |= {"status": "incomplete_expired", "ended_at": call.now}
 
 

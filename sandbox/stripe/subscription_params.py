@@ -16,7 +16,6 @@ from sandbox.stripe.params import (
     Hash,
     Int,
     Metadata,
-    Page,
     Params,
     TaxBehavior,
     Text,
@@ -294,46 +293,5 @@ class ResumeSubscription(Params):
     payment_behavior: Literal["resume_on_payment_attempt", "resume_on_payment_success"] = (
         "resume_on_payment_attempt"
     )
-    proration_behavior: Proration = "create_prorations"
-    proration_date: Int | None = None
-
-
-class ListItems(Page):
-    """GET /v1/subscription_items."""
-
-    subscription: Text
-
-
-class _ItemFields(Params):
-    """What adding and changing an item share."""
-
-    beyond = frozenset({"billing_thresholds", "current_trial", "discounts", "plan"})
-    metadata: Metadata | None = None
-    payment_behavior: PaymentBehavior = "allow_incomplete"
-    price: Text | None = None
-    price_data: PriceData | None = None
-    proration_behavior: Proration = "create_prorations"
-    proration_date: Int | None = None
-    quantity: Int | None = None
-    tax_rates: Texts | None = None
-
-
-class CreateItem(_ItemFields):
-    """POST /v1/subscription_items."""
-
-    subscription: Text
-
-
-class UpdateItem(_ItemFields):
-    """POST /v1/subscription_items/{item}."""
-
-    off_session: Bool = False
-
-
-class DeleteItem(Params):
-    """DELETE /v1/subscription_items/{item}."""
-
-    beyond = frozenset({"clear_usage"})
-    payment_behavior: PaymentBehavior = "allow_incomplete"
     proration_behavior: Proration = "create_prorations"
     proration_date: Int | None = None

@@ -14,14 +14,20 @@ from sandbox.stripe.views import view
 
 
 def price_of(call: Call, named: str | None, described: PriceData | None, *, where: str) -> Json:
-    """Returns the recurring price that a request means. ``where``: the item's place in it."""
+    """Returns the recurring price that a request means. ``where``: the item's place, if any."""
+
+    def name(*steps: str) -> str:
+        path = [where, *steps] if where else list(steps)
+        return path[0] + "".join(f"[{step}]" for step in path[1:])
+
     if (named is None) == (described is None):
         raise BadParameters(
-            f"You must pass exactly one of {where}[price] and {where}[price_data].", param=where
+            f"You must pass exactly one of {name('price')} and {name('price_data')}.",
+            param=name("price"),
         )
     if described is not None:
-        return _described(call, described, where=where)
-    param = f"{where}[price]"
+        return _described(call, described, param=name("price_data"))
+    param = name("price")
     price = call.load("price", str(named), param=param)
     if not price["active"]:
         raise InvalidRequest(
@@ -36,16 +42,16 @@ def price_of(call: Call, named: str | None, described: PriceData | None, *, wher
     return view(call, price)
 
 
-def _described(call: Call, data: PriceData, *, where: str) -> Json:
+def _described(call: Call, data: PriceData, *, param: str) -> Json:
     unit = data.unit_amount_decimal
     if unit is None and data.unit_amount is not None:
         unit = Decimal(data.unit_amount)
     if unit is None or unit < 0:
-        name = f"{where}[price_data][unit_amount]"
+        name = f"{param}[unit_amount]"
         raise BadParameters(
             f"Missing required param: {name}.", code="parameter_missing", param=name
         )
-    product = call.load("product", data.product, param=f"{where}[price_data][product]")
+    product = call.load("product", data.product, param=f"{param}[product]")
     recurring = data.recurring.model_dump() | {
         "meter": None,
         "trial_period_days": None,

@@ -68,7 +68,8 @@ def new_subscription(call: Call, customer: Json, currency: str) -> Json:
         # For which period's end invoice.upcoming was sent, and for which trial trial_will_end.
         "_told_upcoming": None,
         "_told_trial_end": None,
-        "_failures": 0,
+        # The invoice that a paused one waits for, until when, and whether an attempt is enough.
+        "_resumption": None,
     }
 
 

@@ -156,7 +156,8 @@ def wanted_item(call: Call, item: Json | None, given: ChangedItem, *, where: str
         known = item["metadata"] if item else {}
         fields["metadata"] = merged_metadata(known, given.metadata)
     if given.tax_rates is not None:
-        fields["tax_rates"] = chosen(call, given.tax_rates, param=f"{where}[tax_rates]")
+        param = f"{where}[tax_rates]" if where else "tax_rates"
+        fields["tax_rates"] = chosen(call, given.tax_rates, param=param)
     return Wanted(item, price, given.deleted, fields)
 
 

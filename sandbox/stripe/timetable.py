@@ -1,8 +1,8 @@
 """When a subscription moves by itself: its entries on the agenda follow its fields.
 
 ``invoice.upcoming`` comes three days before a period ends, unless the period is shorter than that;
-``customer.subscription.trial_will_end`` three days before a trial ends, or at once. A first invoice
-may be paid for 23 hours.
+``customer.subscription.trial_will_end`` three days before a trial ends, or at once. A first
+invoice, and one that a paused subscription waits for, may be paid for 23 hours.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ TRIAL_WILL_END = "subscription.trial_will_end"
 EXPIRE = "subscription.expire"
 CANCEL = "subscription.cancel"
 RESUME_COLLECTION = "subscription.resume_collection"
+RESUMPTION_ENDS = "subscription.resumption_ends"
+
+KINDS = (RENEW, UPCOMING, TRIAL_WILL_END, EXPIRE, CANCEL, RESUME_COLLECTION, RESUMPTION_ENDS)
 
 NOTICE_S = 3 * 86400
 EXPIRES_AFTER_S = 23 * 3600
@@ -27,7 +30,7 @@ EXPIRES_AFTER_S = 23 * 3600
 def follow(call: Call, subscription: Json, items: Sequence[Json]) -> None:
     """Puts on the agenda what comes next for a subscription, and takes off what does not."""
     times = _times(subscription, items)
-    for kind in (RENEW, UPCOMING, TRIAL_WILL_END, EXPIRE, CANCEL, RESUME_COLLECTION):
+    for kind in KINDS:
         at = times.get(kind)
         if at is None:
             agenda.cancel(call, object_id=subscription["id"], kind=kind)
@@ -44,6 +47,9 @@ def _times(subscription: Json, items: Sequence[Json]) -> dict[str, int | None]:
     times: dict[str, int | None] = {CANCEL: subscription["cancel_at"]}
     if status != "paused":
         times |= _of_period(subscription, items[0])
+    resumption = subscription["_resumption"]
+    if resumption is not None:
+        times[RESUMPTION_ENDS] = resumption["ends"]
     pause = subscription["pause_collection"]
     if pause is not None:
         times[RESUME_COLLECTION] = pause["resumes_at"]
