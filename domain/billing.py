@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
 from uuid import UUID
-
-from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import IntegrityError
 
 from domain import commands, ids
 from domain.app import App
@@ -17,25 +13,17 @@ from domain.catalogue import Price, TaxRate
 from domain.connection import Connection
 from domain.customer_claim import CustomerClaim, claims_for
 from domain.customer_slot import CustomerSlot
-from domain.errors import NotFound, StaleWrite
-from domain.gateway import ProviderInvoice
+from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
 from domain.invoice import Invoice
 from domain.receipt import Receipt, WriteReceipt
+from domain.store import Bodies, Store
+from domain.subscription import Subscription
 from domain.tenant import Tenant
 from domain.word import Effect
 
-AnyRoot = TypeVar("AnyRoot", bound=Root)
-Bodies = Sequence[Any]
 
-_TRIES = 3
-
-
-class Billing(Application[UUID]):
-    """Everything that can be asked of the domain, against the log that `env` names.
-
-    `env`: eventsourcing's settings; `PERSISTENCE_MODULE` names the recorder. `bodies` are what
-    the recorder stores beside events, in the same transaction.
-    """
+class Billing(Store):
+    """Everything that can be asked of the domain."""
 
     name = "billhook"
 
@@ -43,7 +31,7 @@ class Billing(Application[UUID]):
 
     def create_app(self, command: commands.CreateApp, *, at: datetime) -> App:
         """Make an app; the same id twice is silent."""
-        return self._make(App, command.app_id, lambda: App.create(command, at=at))
+        return self.make(App, command.app_id, lambda: App.create(command, at=at))
 
     def change_app(self, command: commands.ChangeApp, *, at: datetime) -> App:
         """Change an app's settings."""
@@ -89,7 +77,7 @@ class Billing(Application[UUID]):
         def create() -> Connection:
             return Connection.create(command, connection_id=new_connection_id, at=at)
 
-        return self._make_or_change(
+        return self.make_or_change(
             Connection, connection_id, create, lambda known: known.change(command, at=at)
         )
 
@@ -111,7 +99,7 @@ class Billing(Application[UUID]):
             before.update(known.customers)
             known.change(command, at=at)
 
-        return self._make_or_change(
+        return self.make_or_change(
             Tenant,
             ids.for_tenant(command.app_id, command.tenant_id),
             lambda: Tenant.create(command, at=at),
@@ -145,7 +133,7 @@ class Billing(Application[UUID]):
 
     def set_price(self, command: commands.SetPrice, *, at: datetime) -> Price:
         """Make a price or replace it."""
-        return self._make_or_change(
+        return self.make_or_change(
             Price,
             ids.for_price(command.app_id, command.price_id),
             lambda: Price.create(command, at=at),
@@ -154,7 +142,7 @@ class Billing(Application[UUID]):
 
     def set_tax_rate(self, command: commands.SetTaxRate, *, at: datetime) -> TaxRate:
         """Make a tax rate or replace it."""
-        return self._make_or_change(
+        return self.make_or_change(
             TaxRate,
             ids.for_tax_rate(command.app_id, command.tax_rate_id),
             lambda: TaxRate.create(command, at=at),
@@ -209,6 +197,82 @@ class Billing(Application[UUID]):
             beside=lambda: _receipts(receipt, at=at),
         )
 
+    def import_invoice(
+        self,
+        command: commands.ImportInvoice,
+        seen: ProviderInvoice,
+        back: MoneyBack,
+        *,
+        at: datetime,
+        bodies: Bodies = (),
+        body: str | None = None,
+    ) -> Invoice:
+        """Take in an invoice that the provider made by itself, or what is new about it."""
+        source = "import" if command.origin == "import" else "webhook"
+
+        def take_in(known: Invoice) -> None:
+            # Whoever tells of it, it was asked for just now.
+            known.record_provider_state(
+                seen,
+                source=source if source == "import" else "answer",
+                by=command.by,
+                at=at,
+                body=body,
+            )
+            known.record_money_back(back, source=source, by=command.by, at=at)
+
+        def make() -> Invoice:
+            made = Invoice.take_over(command, seen, at=at)
+            take_in(made)
+            return made
+
+        invoice_id = ids.for_provider_object(
+            command.app_id, command.connection_id, command.mode, seen.id
+        )
+        return self.make_or_change(Invoice, invoice_id, make, take_in, bodies=bodies)
+
+    # Subscriptions.
+
+    def import_subscription(
+        self,
+        command: commands.StartSubscription,
+        seen: ProviderSubscription,
+        *,
+        source: str,
+        at: datetime,
+        bodies: Bodies = (),
+        body: str | None = None,
+    ) -> Subscription:
+        """Take in a subscription that the provider has, or what is new about it."""
+
+        def take_in(known: Subscription) -> None:
+            known.record_provider_state(seen, source=source, by=command.by, at=at, body=body)
+
+        def make() -> Subscription:
+            made = Subscription.start(command, seen, at=at)
+            take_in(made)
+            return made
+
+        subscription_id = ids.for_provider_object(
+            command.app_id, command.connection_id, command.mode, seen.id
+        )
+        return self.make_or_change(Subscription, subscription_id, make, take_in, bodies=bodies)
+
+    def ask_of_subscription(
+        self,
+        command: commands.SubscriptionCommand,
+        *,
+        at: datetime,
+        receipt: WriteReceipt | None = None,
+    ) -> Subscription:
+        """Ask something of a subscription. Raises NotPossible."""
+        return self.change(
+            Subscription,
+            command.subscription_id,
+            lambda known: known.ask(command, at=at),
+            beside=lambda: _receipts(receipt, at=at),
+        )
+
     def take_customer_slot(self, invoice: Invoice, customer: str, *, at: datetime) -> bool:
         """Let an invoice be the only one that gathers a customer's items; False: another is."""
         view, taken = invoice.view, False
@@ -225,7 +289,7 @@ class Billing(Application[UUID]):
             return made
 
         slot_id = ids.for_customer_slot(view.connection_id, customer)
-        self._make_or_change(CustomerSlot, slot_id, make, take)
+        self.make_or_change(CustomerSlot, slot_id, make, take)
         return taken
 
     def free_customer_slot(self, invoice: Invoice, customer: str, *, at: datetime) -> None:
@@ -233,69 +297,6 @@ class Billing(Application[UUID]):
         slot_id = ids.for_customer_slot(invoice.view.connection_id, customer)
         if self.find(CustomerSlot, slot_id) is not None:
             self.change(CustomerSlot, slot_id, lambda slot: slot.free(invoice.id, at=at))
-
-    # What all of the above share.
-
-    def get(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot:
-        """Load an aggregate; raises NotFound."""
-        found = self.find(kind, aggregate_id)
-        if found is None:
-            raise NotFound(kind=kind.__name__.lower(), id=aggregate_id)
-        return found
-
-    def find(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot | None:
-        """Load an aggregate; None where there is none of that kind."""
-        found = self._stored(aggregate_id)
-        return found if isinstance(found, kind) else None
-
-    def _stored(self, aggregate_id: UUID) -> object:
-        try:
-            return self.repository.get(aggregate_id)
-        except AggregateNotFoundError:
-            return None
-
-    def change(
-        self,
-        kind: type[AnyRoot],
-        aggregate_id: UUID,
-        decide: Callable[[AnyRoot], object],
-        *,
-        bodies: Bodies = (),
-        beside: Callable[[], Sequence[Root]] = tuple,
-    ) -> AnyRoot:
-        """Load, decide, save; a write that others overtook is decided again, three times.
-
-        `beside` makes what is saved with it, in the same append or not at all.
-        """
-        for _ in range(_TRIES):
-            aggregate = self.get(kind, aggregate_id)
-            decide(aggregate)
-            if not aggregate.pending_events or self._saved([aggregate, *beside()], bodies):
-                return aggregate
-        raise StaleWrite(id=aggregate_id)
-
-    def _make(
-        self, kind: type[AnyRoot], aggregate_id: UUID, create: Callable[[], AnyRoot]
-    ) -> AnyRoot:
-        return self._make_or_change(kind, aggregate_id, create, lambda _: None)
-
-    def _make_or_change(
-        self,
-        kind: type[AnyRoot],
-        aggregate_id: UUID,
-        create: Callable[[], AnyRoot],
-        decide: Callable[[AnyRoot], object],
-        *,
-        bodies: Bodies = (),
-        beside: Callable[[], Sequence[Root]] = tuple,
-    ) -> AnyRoot:
-        for _ in range(_TRIES):
-            if self._stored(aggregate_id) is not None:
-                return self.change(kind, aggregate_id, decide, bodies=bodies, beside=beside)
-            made = create()
-            if self._saved([made, *beside()], bodies):
-                return made
-        raise StaleWrite(id=aggregate_id)
 
     def _claims(
         self, command: commands.SetTenant, before: Mapping[str, str], *, at: datetime
@@ -308,13 +309,6 @@ class Billing(Application[UUID]):
             ),
             at=at,
         )
-
-    def _saved(self, aggregates: Iterable[Root], bodies: Bodies) -> bool:
-        try:
-            self.save(*aggregates, bodies=bodies)
-        except IntegrityError:
-            return False
-        return True
 
 
 def _receipts(command: WriteReceipt | None, *, at: datetime) -> list[Root]:

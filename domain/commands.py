@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
+from domain.gateway import Interval
+
 Provider = Literal["stripe", "mollie"]
 Mode = Literal["live", "test"]
 KeyKind = Literal["read", "write", "admin"]
-Interval = Literal["day", "week", "month", "year"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,59 @@ class RequestRefund(InvoiceCommand):
     amount_minor: int | None = None
     reason: str | None = None
     credit_note: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportInvoice:
+    """Take in an invoice that the provider made by itself."""
+
+    app_id: UUID
+    tenant_id: UUID | None
+    provider: Provider
+    connection: str
+    connection_id: UUID
+    mode: Mode
+    origin: Literal["renewal", "provider", "import"]
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartSubscription:
+    """Take in a subscription that the provider made; `invoice_id`: the request it came from."""
+
+    app_id: UUID
+    tenant_id: UUID | None
+    user_id: str | None = None
+    provider: Provider
+    connection: str
+    connection_id: UUID
+    mode: Mode
+    origin: Literal["request", "provider", "import"]
+    invoice_id: UUID | None = None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionCommand:
+    """What commands about an existing subscription share; `request_id` names the asking itself."""
+
+    subscription_id: UUID
+    request_id: UUID
+    request_hash: str | None
+    at_period_end: bool
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelSubscription(SubscriptionCommand):
+    """Ask to end it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeSubscription(SubscriptionCommand):
+    """Ask for other items; `lines`: 1..20 of {price, quantity}."""
+
+    lines: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,8 @@ from domain import (
     invoice_events,
     provider_event,
     receipt,
+    subscription,
+    subscription_events,
     tenant,
 )
 from domain.base import Fact
@@ -28,6 +30,7 @@ AGGREGATES = (
     Invoice,
     provider_event.ProviderEvent,
     receipt.Receipt,
+    subscription.Subscription,
     tenant.Tenant,
 )
 
@@ -46,6 +49,7 @@ def topics_of(root: type[Fact]) -> tuple[str, ...]:
 
 TOPICS = topics_of(Fact)
 INVOICE_TOPICS = topics_of(invoice_events.InvoiceEvent)
+SUBSCRIPTION_TOPICS = topics_of(subscription_events.SubscriptionEvent)
 ACCESS_TOPICS = (
     *topics_of(app.AppEvent),
     *topics_of(connection.ConnectionEvent),

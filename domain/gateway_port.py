@@ -31,6 +31,9 @@ class PaymentGateway(Protocol):
     ) -> str:
         """Make a customer; returns the provider's id."""
 
+    def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
+        """Look up what was made with this metadata, oldest first, when a key may have expired."""
+
     def find_price(self, price_id: str) -> ProviderPrice:
         """Fetch a catalogue price."""
 

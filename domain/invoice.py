@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from domain import commands, money_back, status
+from domain import commands, ids, money_back, status
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.base import Fact, Root
 from domain.errors import NotPossible
 from domain.gateway import MoneyBack, ProviderInvoice
-from domain.invoice_view import REFUND_STEP, InvoiceView, StepRecord, fold, is_refund
+from domain.invoice_steps import REFUND_STEP, StepRecord, is_refund
+from domain.invoice_view import InvoiceView, fold
 from domain.provider_state import DELETED_RANK, facts_of, issued_lines
 from domain.word import WORKER, Effect, Word, is_running, take_word
 
@@ -35,6 +36,39 @@ class Invoice(Root):
         """Ask for an invoice; the caller has validated the command."""
         facts = {name: value for name, value in vars(command).items() if name != "invoice_id"}
         return cls._create(e.InvoiceRequested, id=command.invoice_id, timestamp=at, **facts)
+
+    @classmethod
+    def take_over(
+        cls, command: commands.ImportInvoice, seen: ProviderInvoice, *, at: datetime
+    ) -> Invoice:
+        """Take in one that the provider made by itself; its id follows from the provider's."""
+        return cls._create(
+            e.InvoiceImported,
+            id=ids.for_provider_object(
+                command.app_id, command.connection_id, command.mode, seen.id
+            ),
+            timestamp=at,
+            **vars(command),
+            type="payment" if seen.subscription_id is None else "subscription",
+            provider_object_type="invoice",
+            provider_object_id=seen.id,
+            customer=seen.customer,
+            currency=seen.currency,
+            subscription_id=seen.subscription_id,
+            created_at=seen.created_at,
+            description=seen.description,
+            footer=seen.footer,
+            metadata={
+                name: value
+                for name, value in seen.metadata.items()
+                if not name.startswith("billhook_")
+            },
+        )
+
+    def assign(self, tenant_id: UUID, *, by: str, at: datetime) -> None:
+        """Give it to a tenant; one that has a tenant stays its."""
+        if self.view.tenant_id is None:
+            self.remember(e.InvoiceAssigned, at=at, by=by, tenant_id=tenant_id)
 
     def take_in(self, event: e.InvoiceEvent) -> None:
         """Let the one fold assign; runs again on every replay."""
@@ -78,6 +112,7 @@ class Invoice(Root):
                 provider_object_type="invoice",
                 provider_object_id=invoice.id,
                 customer=invoice.customer or "",
+                subscription_id=invoice.subscription_id,
             )
 
     def record_drafted(self, draft: ProviderInvoice, *, at: datetime, body: str) -> None:

@@ -68,6 +68,17 @@ class InvoiceImported(InvoiceEvent, Aggregate.Created):
     customer: str | None
     currency: str
     subscription_id: str | None
+    created_at: int | None = None
+    description: str | None = None
+    footer: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class InvoiceAssigned(InvoiceEvent):
+    """Its customer turned out to be this tenant."""
+
+    TOPIC: ClassVar[str] = "invoice.assigned"
+    tenant_id: UUID
 
 
 class StepStarted(InvoiceEvent):
@@ -90,6 +101,7 @@ class ProviderInvoiceCreated(InvoiceEvent):
     provider_object_type: str
     provider_object_id: str
     customer: str
+    subscription_id: str | None = None
 
 
 class InvoiceIssued(InvoiceEvent):
@@ -113,6 +125,7 @@ class InvoiceIssued(InvoiceEvent):
     as_of: int
     facts: list[int]
     body: str | None
+    issued_at: int | None = None
 
 
 class InvoiceDrafted(InvoiceEvent):

@@ -7,35 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from domain import ids, money_back, status
 from domain import invoice_events as e
 from domain import money_back_events as m
+from domain.invoice_steps import StepRecord, take_step
 from domain.times import from_unix
-
-# Which step carries out what is asked of an invoice.
-STEP_OF: Final = {
-    "retry": "pay",
-    "void": "void",
-    "finalize": "finalize",
-    "uncollectible": "write_off",
-}
-
-
-REFUND_STEP: Final = "refund:"
-
-
-@dataclass(slots=True)
-class StepRecord:
-    """When a step first called the provider, under which key and with what."""
-
-    step: str
-    attempt: int
-    key: str
-    started_at: datetime
-    plan: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -104,11 +83,6 @@ class InvoiceView:
         return None if self.tenant_id is None else ids.for_tenant(self.app_id, self.tenant_id)
 
 
-def is_refund(step: str) -> bool:
-    """Tell a refund's step, which goes on beside whatever else is done with the invoice."""
-    return step.startswith(REFUND_STEP)
-
-
 def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
     """Take one fact in. The view is changed in place and returned; the first fact makes it."""
     if view is None:
@@ -150,8 +124,11 @@ def _begin(event: e.InvoiceEvent) -> InvoiceView:
                 mode=event.mode,
                 type=event.type,
                 origin=event.origin,
-                created_at=event.timestamp,
+                created_at=from_unix(event.created_at) or event.timestamp,
                 updated_at=event.timestamp,
+                description=event.description,
+                footer=event.footer,
+                metadata=dict(event.metadata or {}),
                 status=status.DRAFT,
                 currency=event.currency,
                 customer=event.customer,
@@ -199,15 +176,13 @@ def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
 
 def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
     match event:
-        case e.StepStarted():
-            view.steps[event.step] = StepRecord(
-                event.step, event.attempt, event.key, event.timestamp, dict(event.plan)
-            )
-            view.attempt = max(view.attempt, event.attempt)
         case e.ProviderInvoiceCreated():
             view.provider_object_type = event.provider_object_type
             view.provider_object_id = event.provider_object_id
             view.customer = event.customer
+            view.subscription_id = event.subscription_id or view.subscription_id
+        case e.InvoiceAssigned():
+            view.tenant_id = event.tenant_id
         case e.InvoiceRejected():
             view.status = status.REJECTED
             view.failure = {"code": event.code, "declineCode": None, "message": event.message}
@@ -219,47 +194,8 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
                 view.payment_as_of = max(view.payment_as_of, event.as_of)
         case e.UnexpectedPayment() | e.InvoiceOverpaid():
             _take_overpayment(view, event)
-        case e.StepGaveUp() | e.StepResent():
-            _take_giving_up(view, event)
-        case e.RequestRefused():
-            view.settling = False
-        case _ if type(event) in _ACTIONS:
-            _take_request(view, event)
-
-
-_ACTIONS: Final[dict[type[e.InvoiceEvent], str]] = {
-    e.RetryRequested: "retry",
-    e.VoidRequested: "void",
-    e.FinalizeRequested: "finalize",
-    e.UncollectibleRequested: "uncollectible",
-}
-
-
-def _take_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one of the four above
-    """Remember what is asked of the provider until an outcome ends it."""
-    request_id = None if event.request_id is None else str(event.request_id)
-    step = STEP_OF[_ACTIONS[type(event)]]
-    before = view.steps.get(step)
-    view.asked = {
-        "action": _ACTIONS[type(event)],
-        "request_id": request_id,
-        "step": step,
-        "attempt": 1 if before is None else before.attempt + 1,
-        "payment_method": getattr(event, "payment_method", None),
-    }
-    view.settling, view.gave_up = True, None
-
-
-def _take_giving_up(view: InvoiceView, event: e.StepGaveUp | e.StepResent) -> None:
-    """Remember that a step waits for an operator, or no longer does; a refund's step is its own."""
-    gave_up: dict[str, Any] | None = None
-    if isinstance(event, e.StepGaveUp):
-        gave_up = {"step": event.step, "attempts": event.attempts, "lastError": event.last_error}
-    refund = money_back.find_refund(view, event.step.removeprefix(REFUND_STEP), None)
-    if refund is None:
-        view.gave_up = gave_up
-    else:
-        view.refunds[view.refunds.index(refund)] = refund | {"gaveUp": gave_up is not None}
+        case _:
+            take_step(view, event)
 
 
 def _take_overpayment(view: InvoiceView, event: e.UnexpectedPayment | e.InvoiceOverpaid) -> None:
@@ -287,7 +223,8 @@ def _take_issue(
     view.currency = event.currency
     view.total_minor = event.total_minor
     if not isinstance(event, e.InvoiceDrafted):
-        view.issued_at = view.issued_at or event.timestamp
+        issued_at = from_unix(getattr(event, "issued_at", None))
+        view.issued_at = view.issued_at or issued_at or event.timestamp
     view.status = status.DRAFT if isinstance(event, e.InvoiceDrafted) else status.OPEN
     if isinstance(event, e.CheckoutOpened):
         view.next_action = {"type": "redirect", "url": event.url}

@@ -175,11 +175,11 @@ class SubscriptionStepStarted(SubscriptionEvent):
 
 
 class SubscriptionChangeScheduled(SubscriptionEvent):
-    """From `at` on it will have these items."""
+    """From `starts_at` on it will have these items."""
 
     TOPIC: ClassVar[str] = "subscription.change_scheduled"
     lines: list[dict[str, Any]]
-    at: int | None
+    starts_at: int | None
 
 
 class SubscriptionRequestDone(SubscriptionEvent):

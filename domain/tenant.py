@@ -68,9 +68,11 @@ class Tenant(Root):
     person: str | None
     customers: dict[str, str]
     starting: dict[str, tuple[str, str | None]]
+    started_at: dict[str, datetime]
 
     def __init__(self) -> None:
         self.starting = {}
+        self.started_at = {}
 
     @classmethod
     def create(cls, command: SetTenant, *, at: datetime) -> Tenant:
@@ -134,5 +136,6 @@ class Tenant(Root):
                 self.person, self.customers = event.person, dict(event.customers)
             case ProviderCustomerStarted():
                 self.starting[event.connection] = (event.key, event.person)
+                self.started_at[event.connection] = event.timestamp
             case ProviderCustomerLinked():
                 self.customers[event.connection] = event.customer_id

@@ -212,6 +212,7 @@ def _issue(known: Invoice, invoice: ProviderInvoice, word: Word, *, charging: bo
         as_of=invoice.as_of,
         facts=facts_of(invoice),
         body=word.body,
+        issued_at=invoice.issued_at,
     )
 
 

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from domain.invoice_view import InvoiceView, StepRecord
+from domain.invoice_steps import StepRecord
+from domain.invoice_view import InvoiceView
 
 Json = dict[str, Any]
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from domain import commands, ids, money
 from domain.catalogue import Price, TaxRate
+from domain.gateway import Interval
 from projections.catalogue_queries import CatalogueQueries, PriceRow, TaxRateRow
 from service.dialects.d002 import Json, moment
 from service.errors import Missing
@@ -27,7 +28,7 @@ class PriceBody(Strictly):
     name: Name | None = None
     currency: Currency
     amount_minor: int = Field(ge=0, le=money.MAX_AMOUNT_MINOR)
-    interval: commands.Interval | None = None
+    interval: Interval | None = None
     interval_count: int | None = Field(None, ge=1, le=365)
 
     @model_validator(mode="after")

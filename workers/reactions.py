@@ -8,7 +8,7 @@ from uuid import UUID
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.base import Fact
-from domain.invoice_view import REFUND_STEP, is_refund
+from domain.invoice_steps import REFUND_STEP, is_refund
 from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS, ends_request
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
 from projections.asks import QUEUE as ASKS

@@ -14,7 +14,7 @@ from dramatiq.brokers.redis import RedisBroker
 from domain.errors import StaleWrite
 from domain.gateway import GatewayError, GatewayMisconfigured, GatewayUnavailable
 from domain.invoice import Invoice
-from domain.invoice_view import REFUND_STEP, is_refund
+from domain.invoice_steps import REFUND_STEP, is_refund
 from domain.provider_event import ProviderEvent
 from eventlog.errors import LogUnavailable
 from eventlog.heartbeat import beat_until

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.commands import Interval, KeyKind
+from domain.commands import KeyKind
+from domain.gateway import Interval
 from service.openapi.shapes import JsonObject, Minor, Mode, Moment, Position, Provider, Shown
 
 One = Literal[1]

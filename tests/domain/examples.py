@@ -18,15 +18,18 @@ from domain import (
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.base import Fact
+from tests.domain import subscription_examples
+from tests.domain.subscription_examples import (
+    APP_ID,
+    CONNECTION_ID,
+    INVOICE_ID,
+    REQUEST_ID,
+    TENANT_ID,
+)
 
-APP_ID: Final = UUID("aaaaaaaa-0000-4000-8000-000000000001")
-TENANT_ID: Final = UUID("bbbbbbbb-0000-4000-8000-000000000002")
-CONNECTION_ID: Final = UUID("cccccccc-0000-4000-8000-000000000003")
 KEY_ID: Final = UUID("dddddddd-0000-4000-8000-000000000004")
 REFUND_ID: Final = UUID("eeeeeeee-0000-4000-8000-000000000005")
 NEW_KEY_ID: Final = UUID("ffffffff-0000-4000-8000-000000000006")
-REQUEST_ID: Final = UUID("99999999-0000-4000-8000-000000000007")
-INVOICE_ID: Final = UUID("11111111-1111-4111-8111-111111111111")
 TOTAL: Final = 1999
 HOSTED_URL: Final = "https://pay.example/in_1"
 
@@ -130,9 +133,13 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "customer": "cus_1",
         "currency": "eur",
         "subscription_id": "sub_1",
+        "created_at": 1767225600,
+        "description": "Monthly",
+        "footer": "Thank you",
+        "metadata": {"order": "7"},
     },
     e.StepStarted: {"step": "create", "attempt": 1, "key": "key", "plan": {"customer": "cus_1"}},
-    e.ProviderInvoiceCreated: {**_OBJECT, "customer": "cus_1"},
+    e.ProviderInvoiceCreated: {**_OBJECT, "customer": "cus_1", "subscription_id": "sub_1"},
     e.InvoiceIssued: {
         **_ISSUED,
         "number": "A-0001",
@@ -141,6 +148,7 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "period_start": 1767225600,
         "period_end": 1769904000,
         "charging": True,
+        "issued_at": 1767225600,
         "facts": [1, 0, 0, 0],
     },
     e.InvoiceDrafted: {**_ISSUED, "facts": [0, 0, 0, -1]},
@@ -242,6 +250,7 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     },
     e.InvoiceOverpaid: {"amount_minor": 100, "currency": "eur", "source": "webhook"},
     e.StepResent: {"step": "pay"},
+    e.InvoiceAssigned: {"tenant_id": TENANT_ID},
     e.StepGaveUp: {"step": "pay", "attempts": 40, "last_error": "GatewayUnavailable: time-out"},
 }
 
@@ -322,6 +331,7 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "request_hash": "4a54",
         "result": {"id": str(KEY_ID), "kind": "write"},
     },
+    **subscription_examples.EXAMPLES,
     tenant.TenantCreated: _TENANT,
     tenant.TenantChanged: _TENANT,
     tenant.ProviderCustomerStarted: {"connection": "main", "key": "key", "person": "9e75"},

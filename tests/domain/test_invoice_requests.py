@@ -7,7 +7,7 @@ import pytest
 from domain import invoice_events as e
 from domain import status
 from domain.invoice import Invoice
-from domain.invoice_view import StepRecord
+from domain.invoice_steps import StepRecord
 from tests.domain.examples import ASKED_LINE, EXAMPLES, INVOICE_ID
 from tests.domain.given import START, Given, Happened, happened, moment
 from tests.domain.words import answered, paid_answer, request_command, snapshot

@@ -14,7 +14,7 @@ from typing import Final
 from domain import status
 from domain.gateway import GatewayRejected, GatewayUnavailable, ProviderInvoice
 from domain.invoice import Invoice
-from domain.invoice_view import StepRecord
+from domain.invoice_steps import StepRecord
 from workers.jobs.desk import Desk, object_id, record, refuse, start
 from workers.jobs.refusals import Refused, refused_payment
 

@@ -15,6 +15,7 @@ from domain.gateway import GatewayRejected, ProviderCustomer
 from domain.gateway_port import PaymentGateway
 from domain.invoice_view import InvoiceView
 from domain.tenant import Tenant
+from workers.jobs.key_life import CLOCKS_DIFFER, KEY_LIFE
 from workers.jobs.refusals import Refused, no_method
 
 
@@ -64,13 +65,22 @@ class CustomerDesk:
             Tenant, tenant.id, lambda known: known.start_customer(view.connection, at=at)
         )
         key, person = started.starting[view.connection]
-        customer_id = self.gateway.create_customer(
-            {"billhook_app": str(view.app_id), "billhook_tenant": str(view.tenant_id)},
-            contact=self._contact(person),
-            key=key,
-        )
+        metadata = {"billhook_app": str(view.app_id), "billhook_tenant": str(view.tenant_id)}
+        customer_id = self._made_before(started.started_at[view.connection], metadata)
+        if customer_id is None:
+            customer_id = self.gateway.create_customer(
+                metadata, contact=self._contact(person), key=key
+            )
         linked = self.billing.link_customer(tenant, view.connection, customer_id, at=self.now())
         return linked.customers[view.connection]
+
+    def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
+        """Look for what an earlier try made, once its key may be forgotten."""
+        if self.now() - started_at < KEY_LIFE:
+            return None
+        since = int((started_at - CLOCKS_DIFFER).timestamp())
+        found = self.gateway.find_customers(metadata, created_after=since)
+        return found[0] if found else None
 
     def _contact(self, person: str | None) -> dict[str, Any]:
         stored = None if person is None else self.bodies.body(bytes.fromhex(person))

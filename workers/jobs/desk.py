@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from domain.billing import Billing
 from domain.gateway import ProviderInvoice
@@ -15,10 +14,8 @@ from domain.invoice_view import InvoiceView
 from domain.word import WORKER
 from eventlog.bodies import Body
 from workers.jobs.customers import CustomerDesk
+from workers.jobs.key_life import KEY_LIFE
 from workers.jobs.refusals import Refused
-
-# Stripe forgets keys after 24 h at the earliest; an hour is left for clocks and slow calls.
-KEY_LIFE: Final = timedelta(hours=23)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,6 @@ Nothing here moves money, and a refusal leaves nothing behind.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from domain.gateway import (
     GatewayMisconfigured,
     GatewayRejected,
@@ -19,6 +17,7 @@ from domain.invoice import Invoice
 from domain.invoice_view import InvoiceView
 from domain.money import chargeable_minor
 from workers.jobs.desk import Desk, object_id, our_metadata, start
+from workers.jobs.key_life import CLOCKS_DIFFER
 from workers.jobs.refusals import Refused, no_method, wrong_lines
 
 
@@ -139,7 +138,7 @@ def _made_before(invoice: Invoice, desk: Desk) -> ProviderInvoice | None:
     found = desk.gateway.find_invoices(
         customer=step.plan["customer"],
         reference=str(invoice.id),
-        created_after=int((step.started_at - timedelta(hours=1)).timestamp()),
+        created_after=int((step.started_at - CLOCKS_DIFFER).timestamp()),
     )
     return found[0] if found else None
 

@@ -11,7 +11,8 @@ from uuid import UUID
 from domain import status
 from domain.gateway import GatewayRejected, MoneyBack, ProviderRefund, RefundDraft
 from domain.invoice import Invoice
-from domain.invoice_view import REFUND_STEP, InvoiceView
+from domain.invoice_steps import REFUND_STEP
+from domain.invoice_view import InvoiceView
 from domain.money_back import Entry, find_refund
 from domain.word import WORKER
 from workers.jobs.desk import Desk, object_id, our_metadata, start

@@ -49,6 +49,13 @@ class StripeGateway(AfterIssue, Subscriptions):
         answer = ask(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
         return str(json_of(answer)["id"])
 
+    def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
+        """Look through the newest customers. Stripe docs: list all customers."""
+        since: Any = {"created": {"gte": created_after}, "limit": _PAGE}
+        made = self._pages(self._client.v1.customers, since)
+        wanted = metadata.items()
+        return [one["id"] for one in reversed(made) if wanted <= (one["metadata"] or {}).items()]
+
     def find_price(self, price_id: str) -> ProviderPrice:
         """Fetch a price. Stripe docs: retrieve a price."""
         return objects.to_price(json_of(ask(lambda: self._client.v1.prices.retrieve(price_id))))
