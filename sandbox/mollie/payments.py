@@ -66,7 +66,7 @@ class CreatePayment(Params):
 class UpdatePayment(Params):
     """PATCH /v2/payments/{payment}."""
 
-    description: Description | None = None
+    description: Description = ""
     redirect_url: str | None = None
     cancel_url: str | None = None
     webhook_url: str | None = None
@@ -121,6 +121,7 @@ def _create_recurring(call: Call, params: CreatePayment, methods: list[str]) -> 
 
 def start(call: Call, said: Json, *, method: str | None) -> Json:
     """Keeps a new payment with the fields that were said, under the names of the wire."""
+    said = {name: value for name, value in said.items() if value is not None}
     token = ids.random_text(24)
     payment: Json = {
         "object": "payment",

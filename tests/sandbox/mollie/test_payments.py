@@ -138,19 +138,19 @@ def test_lines_that_do_not_add_up_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("method", "expires_after_s"),
+    ("chosen", "expires_after_s"),
     [
-        (None, 15 * MINUTE),
-        (["ideal", "paypal"], 15 * MINUTE),
-        ("creditcard", 30 * MINUTE),
-        ("paypal", 180 * MINUTE),
-        ("banktransfer", 14 * 1440 * MINUTE),
+        ({}, 15 * MINUTE),
+        ({"method": ["ideal", "paypal"]}, 15 * MINUTE),
+        ({"method": "creditcard"}, 30 * MINUTE),
+        ({"method": "paypal"}, 180 * MINUTE),
+        ({"method": "banktransfer"}, 14 * 1440 * MINUTE),
     ],
 )
 def test_an_open_payment_expires_by_the_clock(
-    account: MollieAccount, method: Any, expires_after_s: int
+    account: MollieAccount, chosen: dict[str, Any], expires_after_s: int
 ) -> None:
-    payment = account.pay(method=method)
+    payment = account.pay(**chosen)
     account.admin.set_clock(advance_s=expires_after_s - 1)
     assert account.get(payment.id).status == "open"
     account.admin.set_clock(advance_s=86400)
