@@ -1,7 +1,7 @@
 """The jobs that leave drafts die before or after any call and any append, and are run again.
 
 Whatever the row: one complete draft, no line twice, nothing empty that the provider would advance,
-and no pending item lost.
+and no pending item lost. A draft that was told to advance is charged once by the provider itself.
 """
 
 from __future__ import annotations
@@ -76,6 +76,14 @@ def rows() -> Iterator[Any]:
                     yield pytest.param(flow, number, when, gap, id=name)
 
 
+def charged_by_itself(flow: str, number: int, when: str, gap: str) -> bool:
+    """Tell whether the provider finalised and charged the draft in the gap: after an hour."""
+    if flow != "draft" or not GAPS[gap]:
+        return False
+    advanced = FLOWS[flow].index("advance_draft")
+    return number > advanced or (number, when) == (advanced, "after")
+
+
 @pytest.mark.parametrize(("flow", "number", "when", "gap"), list(rows()))
 def test_death_at_any_step_leaves_one_whole_draft(
     bench: Bench, flow: str, number: int, when: str, gap: str
@@ -92,15 +100,20 @@ def test_death_at_any_step_leaves_one_whole_draft(
     bench.account.admin.set_clock(advance_s=GAPS[gap].total_seconds())
     view = bench.settle(invoice_id).view
 
-    assert (view.status, view.total_minor) == ("draft", 3300)
+    by_itself = charged_by_itself(flow, number, when, gap)
+    told = (number, when) == (len(FLOWS[flow]) - 1, "after")
+    # What was recorded before the provider moved on is put right by its webhooks, not by the job.
+    status = "paid" if by_itself and not told else "draft"
+    assert (view.status, view.total_minor) == (status, 3300)
     there = bench.account.v1.invoices.list({"customer": customer}).data
     whole = [invoice for invoice in there if invoice.id == view.provider_object_id]
-    assert [(invoice.total, invoice.auto_advance) for invoice in whole] == [(3300, flow == "draft")]
+    advances = flow == "draft" and not by_itself
+    assert [(invoice.total, invoice.auto_advance) for invoice in whole] == [(3300, advances)]
     others = [invoice for invoice in there if invoice.id != view.provider_object_id]
     assert [(invoice.total, invoice.auto_advance) for invoice in others] == [(0, False)] * len(
         others
     )
-    assert bench.account.charged() == []
+    assert bench.account.charged() == ([3300] if by_itself else [])
 
 
 def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
