@@ -61,11 +61,12 @@ def list_apps(*, as_json: AsJson = False) -> None:
 
 
 def app_named(operator: Operator, text: str) -> UUID:
-    """Find an app by its slug or id; ends the command where there is none."""
-    for app_id, row in _known(operator).items():
-        if text in (row["slug"], str(app_id)):
-            return app_id
-    return fail(f"there is no app {text!r}")
+    """Find an app by its id or slug; ends the command where it is not one app that is meant."""
+    known = _known(operator)
+    found = [app_id for app_id, row in known.items() if text in (row["slug"], str(app_id))]
+    if len(found) > 1:
+        fail(f"several apps have the slug {text!r}: give the app's id")
+    return found[0] if found else fail(f"there is no app {text!r}")
 
 
 def _known(operator: Operator) -> dict[UUID, dict[str, str]]:

@@ -50,7 +50,9 @@ class Gateways:
         self._lock = threading.Lock()
 
     def of(self, app_id: UUID, name: str) -> PaymentGateway:
-        """Open a connection; raises GatewayMisconfigured where its secret can't be read."""
+        """Open a connection for a job. Raises GatewayMisconfigured where its key can't be read."""
+        if self._rates is not None:
+            self._rates.begin_run()
         connection = self._billing.get(Connection, ids.for_connection(app_id, name))
         with self._lock:
             known = self._made.get(connection.sealed_key)

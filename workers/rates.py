@@ -27,12 +27,14 @@ _REDIS_TIMEOUT_S: Final = 0.25
 _SHORTEST_WAIT_S: Final = 0.005
 # Callers that are sent away together come back spread over as long again.
 _COMEBACK_S: Final = 1.0
+# A job that has used turns waits longer: sent away, it would use them all again.
+_ONCE_BEGUN_S: Final = 6.0
 _SILENCE_S: Final = 60.0
 _BLIND_S: Final = 1.0
 
 
 class Rates:
-    """Hands out turns. `patience_s`: the longest wait in the thread; 0 waits for nothing."""
+    """Hands out turns. `patience_s`: how long a job's first turn is waited for in the thread."""
 
     def __init__(self, redis_url: str, *, patience_s: float) -> None:
         storage = RedisStorage(
@@ -44,19 +46,26 @@ class Rates:
         )
         self._limiter = MovingWindowRateLimiter(storage)
         self._patience_s = patience_s
+        self._run = threading.local()
         self._lock = threading.Lock()
         self._blind_until_s = 0.0
         self._silent_until_s = 0.0
+
+    def begin_run(self) -> None:
+        """Say that this thread begins a job: its first call may be sent away soon."""
+        self._run.begun = False
 
     def await_turn(self, per_second: Mapping[str, int]) -> None:
         """Wait until each name has a call left this second; a rate of 0 is no limit.
 
         Raises GatewayUnavailable, uncounted, where that takes longer than our patience.
         """
-        deadline_s = time.monotonic() + self._patience_s
+        begun = getattr(self._run, "begun", False)
+        deadline_s = time.monotonic() + (_ONCE_BEGUN_S if begun else self._patience_s)
         for name, calls in per_second.items():
             if calls:
                 self._await_one(name, RateLimitItemPerSecond(calls), deadline_s=deadline_s)
+        self._run.begun = True
 
     def _await_one(self, name: str, item: RateLimitItemPerSecond, *, deadline_s: float) -> None:
         while time.monotonic() >= self._blind_until_s:
