@@ -21,7 +21,7 @@ from domain.gateway import (
 )
 from workers.providers import stripe_objects as objects
 from workers.providers.stripe_after import AfterIssue
-from workers.providers.stripe_calls import Answer, Turn, ask, asked_at, json_of, open_client
+from workers.providers.stripe_calls import Answer, Turn, ask, asked_at, json_of, open_client, pages
 from workers.providers.stripe_subscriptions import Subscriptions
 
 _PAGE: Final = 100
@@ -52,9 +52,13 @@ class StripeGateway(AfterIssue, Subscriptions):
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
         """Look through the newest customers. Stripe docs: list all customers."""
         since: Any = {"created": {"gte": created_after}, "limit": _PAGE}
-        made = self._pages(self._client.v1.customers, since)
+        made = pages(self._client.v1.customers, since)
         wanted = metadata.items()
-        return [one["id"] for one in reversed(made) if wanted <= (one["metadata"] or {}).items()]
+        return [
+            customer["id"]
+            for customer in reversed(made)
+            if wanted <= (customer.get("metadata") or {}).items()
+        ]
 
     def find_price(self, price_id: str) -> ProviderPrice:
         """Fetch a price. Stripe docs: retrieve a price."""
