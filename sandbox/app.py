@@ -18,7 +18,7 @@ from sandbox.record import Recorder
 from sandbox.store import Store
 from sandbox.stripe.accounts import Account, Accounts
 from sandbox.stripe.admin import Admin
-from sandbox.stripe.agenda import Agenda, Timekeeper
+from sandbox.stripe.agenda import Agenda
 from sandbox.stripe.api import Api
 from sandbox.stripe.call import Call
 from sandbox.stripe.checkout_page import CheckoutPage
@@ -26,6 +26,7 @@ from sandbox.stripe.dispatcher import Dispatcher
 from sandbox.stripe.hosted import Hosted
 from sandbox.stripe.registry import ACTIONS
 from sandbox.stripe.world import World
+from sandbox.timekeeping import Timekeeper
 
 
 @dataclass
@@ -49,14 +50,20 @@ def build(options: Options) -> Starlette:
     def calling(account: Account, now: int) -> Call:
         return Call(store, account, now, public_url())
 
+    def catch_up(account_id: str) -> None:
+        account = accounts.get(account_id)
+        if account is not None:
+            agenda.catch_up(account)
+        dispatcher.wake()
+
     agenda = Agenda(store, ACTIONS, calling)
-    timekeeper = Timekeeper(store, accounts, agenda, told=dispatcher.wake)
+    timekeeper = Timekeeper(store, "agenda", catch_up=catch_up)
     world = World(store, accounts, dispatcher, agenda, timekeeper, recorder, public_url)
     mollie = MollieWorld(store, recorder, public_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        background = (dispatcher, timekeeper, mollie.dispatcher, mollie.agenda)
+        background = (dispatcher, timekeeper, mollie.dispatcher, mollie.timekeeper)
         tasks = [asyncio.create_task(task.run()) for task in background]
         yield
         for task in tasks:

@@ -7,18 +7,12 @@ once; what it plans in turn runs in the same sweep if it falls before the clock'
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
-from sandbox.mollie.accounts import Account, Accounts
+from sandbox.mollie.accounts import Account
 from sandbox.mollie.call import Call
 from sandbox.store import Store
 
-IDLE_S = 60.0
-# Woken a little late, so that a clock's rounding cannot make it a little early.
-MARGIN_S = 0.01
 MOST_IN_A_SWEEP = 20_000
 
 Actions = Mapping[str, Callable[[Call, str], None]]
@@ -46,27 +40,14 @@ def cancel(call: Call, kind: str, object_id: str) -> None:
 
 
 class Agenda:
-    """Runs what is due: when somebody asks (``catch_up``), and when nobody does (``run``)."""
+    """Runs what is due. ``calling``: makes the call of an account at a time."""
 
     def __init__(
-        self,
-        store: Store,
-        accounts: Accounts,
-        actions: Actions,
-        *,
-        calling: Callable[[Account, int], Call],
-        told: Callable[[], None],
+        self, store: Store, actions: Actions, calling: Callable[[Account, int], Call]
     ) -> None:
         self._store = store
-        self._accounts = accounts
         self._actions = actions
         self._calling = calling
-        self._told = told
-        self._news = asyncio.Event()
-
-    def wake(self) -> None:
-        """Says that something may have been planned, or a clock moved."""
-        self._news.set()
 
     def catch_up(self, account: Account) -> None:
         """Runs what is due by the account's clock, inside the caller's transaction."""
@@ -82,30 +63,3 @@ class Agenda:
             call = self._calling(account, rows[0]["at"])
             self._actions[rows[0]["kind"]](call, rows[0]["object"])
         raise RuntimeError(f"the agenda of {account.id} does not end")
-
-    async def run(self) -> None:
-        """Runs what falls due while nobody asks, until it is cancelled."""
-        while True:
-            self._news.clear()
-            account, due = self._next_due()
-            idle_s = IDLE_S if account is None else due + MARGIN_S - time.time()
-            if account is not None and idle_s <= 0:
-                with self._store.transaction():
-                    self.catch_up(account)
-                self._told()
-                await asyncio.sleep(0)
-                continue
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), min(idle_s, IDLE_S))
-
-    def _next_due(self) -> tuple[Account | None, float]:
-        """Returns whose clock reaches an entry first, and when; one that stands reaches none."""
-        row = self._store.rows(
-            "SELECT accounts.id AS account,"
-            " min(at - json_extract(state, '$.clock.offset_s')) AS due"
-            " FROM mollie_agenda JOIN accounts ON accounts.id=mollie_agenda.account"
-            " WHERE json_extract(state, '$.clock.frozen_at') IS NULL"
-        )[0]
-        if row["due"] is None:
-            return None, 0.0
-        return self._accounts.get(row["account"]), float(row["due"])

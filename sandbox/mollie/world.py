@@ -11,6 +11,7 @@ from sandbox.mollie.dispatcher import Dispatcher
 from sandbox.mollie.registry import ACTIONS
 from sandbox.record import Recorder
 from sandbox.store import Store
+from sandbox.timekeeping import Timekeeper
 
 
 class World:
@@ -22,12 +23,17 @@ class World:
         self.public_url = public_url
         self.accounts = Accounts(store)
         self.dispatcher = Dispatcher(store, self.accounts, recorder)
-        self.agenda = Agenda(
-            store, self.accounts, ACTIONS, calling=self._call_at, told=self.dispatcher.wake
-        )
+        self.agenda = Agenda(store, ACTIONS, self._call_at)
+        self.timekeeper = Timekeeper(store, "mollie_agenda", catch_up=self._catch_up)
 
     def _call_at(self, account: Account, now: int) -> Call:
         return Call(self.store, account, now, self.public_url(), self.accounts.next_outcome)
+
+    def _catch_up(self, account_id: str) -> None:
+        account = self.accounts.get(account_id)
+        if account is not None:
+            self.agenda.catch_up(account)
+        self.dispatcher.wake()
 
     def call(self, account: Account) -> Call:
         """Returns a call at the account's time, after everything that was due before it."""
@@ -37,4 +43,4 @@ class World:
     def wake(self) -> None:
         """Says to the background tasks that there may be something new for them."""
         self.dispatcher.wake()
-        self.agenda.wake()
+        self.timekeeper.wake()

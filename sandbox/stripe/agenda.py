@@ -17,8 +17,6 @@ A handler that raises a StripeError has ended its entry; whether its changes sta
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,12 +30,9 @@ from sandbox.stripe.errors import StripeError, keeps_changes
 
 if TYPE_CHECKING:
     from sandbox.store import Store
-    from sandbox.stripe.accounts import Account, Accounts
+    from sandbox.stripe.accounts import Account
     from sandbox.stripe.call import Call
 
-IDLE_S = 60.0
-# Woken a little late, so that a clock's rounding cannot make it a little early.
-MARGIN_S = 0.01
 MOST_IN_A_SWEEP = 20_000
 
 
@@ -142,54 +137,3 @@ class Agenda:
     def catch_up(self, account: Account) -> int:
         """Runs what is due by the account's own clock."""
         return self.run_until(account, account.state.clock.now())
-
-    def next_due(self) -> tuple[str, float] | None:
-        """Returns the account whose clock reaches an entry first, and when in the machine's time.
-
-        An account whose clock stands still reaches none.
-        """
-        # The first of each account is found by the index, however much is planned behind it.
-        rows = self._store.rows(
-            "SELECT id, (SELECT min(at) FROM agenda WHERE account=accounts.id)"
-            " - json_extract(state, '$.clock.offset_s') AS due FROM accounts"
-            " WHERE due IS NOT NULL AND json_extract(state, '$.clock.frozen_at') IS NULL"
-            " ORDER BY due LIMIT 1"
-        )
-        return (rows[0]["id"], float(rows[0]["due"])) if rows else None
-
-
-class Timekeeper:
-    """The background task for real time: sleeps until the next entry of any account is due."""
-
-    def __init__(
-        self, store: Store, accounts: Accounts, agenda: Agenda, *, told: Callable[[], None]
-    ) -> None:
-        self._store = store
-        self._accounts = accounts
-        self._agenda = agenda
-        self._told = told
-        self._news = asyncio.Event()
-
-    def wake(self) -> None:
-        """Says that something may have been planned, or a clock moved."""
-        self._news.set()
-
-    async def run(self) -> None:
-        """Runs what falls due until it is cancelled."""
-        while True:
-            self._news.clear()
-            soonest = self._agenda.next_due()
-            idle_s = IDLE_S if soonest is None else soonest[1] + MARGIN_S - time.time()
-            if soonest is not None and idle_s <= 0:
-                self._catch_up(soonest[0])
-                await asyncio.sleep(0)
-                continue
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), min(idle_s, IDLE_S))
-
-    def _catch_up(self, account_id: str) -> None:
-        with self._store.transaction():
-            account = self._accounts.get(account_id)
-            if account is not None:
-                self._agenda.catch_up(account)
-        self._told()

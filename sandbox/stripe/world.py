@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sandbox.record import Recorder
 from sandbox.store import Store
 from sandbox.stripe.accounts import Account, Accounts
-from sandbox.stripe.agenda import Agenda, Timekeeper
+from sandbox.stripe.agenda import Agenda
 from sandbox.stripe.call import Call
 from sandbox.stripe.dispatcher import Dispatcher
+from sandbox.timekeeping import Timekeeper
 
 
 @dataclass(frozen=True)
