@@ -32,6 +32,7 @@ from projections.pool import open_pool
 from projections.queries import InvoiceQueries
 from projections.refused import RefusedBook
 from projections.reports import ReportQueries
+from projections.work_queries import WorkQueries
 from service.access_cache import AccessCache, stopped
 from service.answers import refusal
 from service.asks import Asks
@@ -114,6 +115,7 @@ async def _open(
         changes=ChangeQueries(pool),
         reports=ReportQueries(pool),
         deliveries=DeliveryQueries(pool),
+        work=WorkQueries(pool),
         refused=await _refused(dsn, stack),
         tenants=KnownTenants(log),
         catalogue=Catalogue(CatalogueQueries(pool), streams),

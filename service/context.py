@@ -14,6 +14,7 @@ from projections.changes import ChangeQueries
 from projections.delivery_queries import DeliveryQueries
 from projections.queries import InvoiceQueries
 from projections.reports import ReportQueries
+from projections.work_queries import WorkQueries
 from service.access_cache import AccessCache
 from service.asks import Asks
 from service.catalogue import Catalogue
@@ -51,6 +52,7 @@ class Context:
     changes: ChangeQueries
     reports: ReportQueries
     deliveries: DeliveryQueries
+    work: WorkQueries
     refused: RefusedDeliveries
     tenants: KnownTenants
     catalogue: Catalogue

@@ -229,8 +229,8 @@ def problem_of(error: Exception) -> Problem:
 def _not_possible(error: domain_errors.NotPossible) -> Fault:
     """Say why something can't be asked of an invoice."""
     path = error.path or "status"
-    done = DONE.get(error.action, error.action)
-    return Fault(message=f"{path}: the invoice can't be {done}: {error.reason}", path=path)
+    message = f"{path}: can't be {DONE.get(error.action, error.action)}: {error.reason}"
+    return Fault(message=message, path=path)
 
 
 def _router_problem(error: HTTPException) -> Problem:

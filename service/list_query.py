@@ -75,6 +75,14 @@ class ReadQuery(_Query):
     min_position: Position = 0
 
 
+class WorkQuery(_Query):
+    """Which work of an app, and where in the list."""
+
+    state: Literal["open", "gave_up"] | None = None
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Annotated[Token, Field(max_length=2000)] | None = None
+
+
 class GetQuery(ReadQuery):
     """What one invoice may be asked with: also how it was known at a moment."""
 

@@ -84,9 +84,14 @@ class Metrics:
         self.append_events.observe(events)
         self.appended.inc(events)
 
-    def exposition(self, followers: Iterable[FollowerState]) -> bytes:
-        """Write all of it in Prometheus's text format, with where the followers stand now."""
-        return self._own() + generate_latest(_followers(followers))
+    def exposition(
+        self, followers: Iterable[FollowerState], *, gave_up: int | None = None
+    ) -> bytes:
+        """Write all of it in Prometheus's text format, with how things stand now.
+
+        `gave_up`: how much work waits for an operator; None where that is not known.
+        """
+        return self._own() + generate_latest(_now(followers, gave_up=gave_up))
 
     def _own(self) -> bytes:
         if self._folder is None:
@@ -116,11 +121,25 @@ class _Followers(Collector):
         return [position, lag_events, lag_s, stopped]
 
 
+class _GaveUp(Collector):
+    """A gauge of what the database knows, as above."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Give the count."""
+        text = "Work that used up its tries and waits for an operator."
+        return [GaugeMetricFamily("billhook_work_gave_up", text, value=self._count)]
+
+
 def _gauge(name: str, text: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"billhook_follower_{name}", text, labels=["follower"])
 
 
-def _followers(states: Iterable[FollowerState]) -> CollectorRegistry:
+def _now(states: Iterable[FollowerState], *, gave_up: int | None) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_Followers(states))
+    if gave_up is not None:
+        registry.register(_GaveUp(gave_up))
     return registry

@@ -49,6 +49,7 @@ from service.endpoints.webhook_deliveries import (
     replay_delivery,
 )
 from service.endpoints.webhooks import receive_webhook
+from service.endpoints.work import list_work, resend_work
 
 _APP: Final = "/api/v1/apps/{appUuid}"
 _TENANT: Final = _APP + "/tenants/{tenantUuid}"
@@ -98,6 +99,8 @@ ROUTES: Final = [
     _route(_INVOICE + "/mark-uncollectible", POST=write_off_invoice),
     _route(_INVOICE + "/refunds", POST=refund_invoice),
     _route(_APP + "/events", GET=list_app_events),
+    _route(_APP + "/work", GET=list_work),
+    _route(_APP + "/work/{workId}/resend", POST=resend_work),
     _route(_APP + "/reports/summary", GET=get_summary),
     _route(_APP + "/reports/revenue", GET=get_revenue),
     _route(_APP + "/webhook-deliveries", GET=list_deliveries),

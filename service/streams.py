@@ -66,6 +66,11 @@ class Streams:
                 return event.app_id, event.tenant_id
         return None
 
+    async def newest(self, stream: UUID) -> int:
+        """Tell the position of a stream's newest event; 0 where it has none."""
+        found = await self._log.stream_async(stream, newest_first=True, limit=1)
+        return found[0].position if found else 0
+
     def requested(self, recorded: Sequence[Recorded]) -> Folded:
         """Fold the request alone, the first event of the stream."""
         view = fold(None, next(self.invoice_events(recorded)))

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from service.answers import answer, document
 from service.context import context_of
 from service.dialects.d002 import Rendered
+from service.work import count_given_up
 
 
 async def healthz(_: Request) -> Response:
@@ -25,5 +26,6 @@ async def metrics(request: Request) -> Response:
     """Give the counts of all processes of this service, in Prometheus's text format."""
     context = context_of(request)
     followers = await context.readiness.followers_or_none()
-    text = context.metrics.exposition(followers)
+    gave_up = await count_given_up(context.work)
+    text = context.metrics.exposition(followers, gave_up=gave_up)
     return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)

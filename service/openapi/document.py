@@ -16,6 +16,7 @@ from service.openapi.operations import (
     reports,
     service,
     tenants,
+    work,
 )
 
 TAGS: Final = {
@@ -25,6 +26,7 @@ TAGS: Final = {
     documents.TAG: "Invoices as customers get to see them.",
     tenants.TAG: "Who is billed.",
     catalogue.TAG: "What things cost, and how they are taxed.",
+    work.TAG: "What is not done yet, and what gave up and waits for somebody to look.",
     access.TAG: "What an administrator sets.",
     dialects.CHARGES: "The contracts of seeds 000 and 001.",
     dialects.DRAFTS: "The contracts of seeds 003 and 004.",
@@ -40,6 +42,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *documents.OPERATIONS,
     *tenants.OPERATIONS,
     *catalogue.OPERATIONS,
+    *work.OPERATIONS,
     *access.OPERATIONS,
     *dialects.OPERATIONS,
     *service.OPERATIONS,

@@ -19,6 +19,7 @@ IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
     "provider": ("The provider.", _PROVIDER),
     "connectionId": ("The connection, by its unguessable id.", _UUID),
     "deliveryUuid": ("The delivery, by our id.", _UUID),
+    "workId": ("The work, by the id that lists have.", _TOKEN),
     "keyUuid": ("The key, by its id.", _UUID),
     "name": (
         "The connection, by its name.",
@@ -33,6 +34,7 @@ IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
 
 IN_QUERY: Final[Mapping[str, str]] = {
     "minPosition": "Answer only when the read model has got this far in the log; 503 after 5 s.",
+    "state": "Only what is in this state.",
     "status": "Any of these, given several times or separated by commas.",
     "provider": "Invoices at this provider.",
     "type": "One-time payments, or invoices of subscriptions.",

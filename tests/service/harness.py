@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 
 from domain import commands, ids
 from domain.connection import secret_context
+from domain.invoice import Invoice
 from domain.keys import KEY_BYTES, new_key
 from eventlog.vault import Vault
 from projections.running import Projections
@@ -26,6 +27,7 @@ from service.app import create_app
 from service.context import Context
 from service.settings import Settings
 from tests.service.worker import Worker
+from tests.support.relaying import relay
 
 T = TypeVar("T")
 MASTER_KEY = Vault.new_key()
@@ -64,6 +66,10 @@ class Service:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    @property
+    def database(self) -> str:
+        return self._database
 
     @property
     def context(self) -> Context:
@@ -258,6 +264,17 @@ class Shop:
 
     def invoice_events(self, invoice_id: str) -> list[Any]:
         return self.service.events(UUID(invoice_id))
+
+    def given_up(self, invoice_id: str, step: str = "pay") -> None:
+        """Let a step of an invoice use up its tries; the work table has heard of it."""
+        self.billing.change(
+            Invoice,
+            UUID(invoice_id),
+            lambda known: known.give_up(
+                step, attempts=5, last_error="GatewayUnavailable: no answer", at=now()
+            ),
+        )
+        relay(self.service.database, self.invoice_events(invoice_id))
 
     def deliver(
         self, event: Any, *, secret: str | None = None, at_s: float | None = None, **more: Any

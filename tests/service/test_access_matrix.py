@@ -27,7 +27,7 @@ Names = dict[str, str]
 class Row:
     """A route; `admits` names its callers; `makes`: what is not there is made.
 
-    `needs`: how an invoice has to stand for what is asked of it.
+    `needs`: how an invoice has to stand for what is asked of it, or work that gave up.
     """
 
     method: str
@@ -78,6 +78,8 @@ TABLE = [
     ),
     Row("DELETE", APP + "/payment-connections/{connection}", ADMIN),
     Row("GET", APP + "/events", READ),
+    Row("GET", APP + "/work", READ),
+    Row("POST", APP + "/work/{work}/resend", WRITE, needs="work"),
     Row("GET", APP + "/reports/summary", READ),
     Row("GET", APP + "/reports/revenue", READ),
     Row("GET", APP + "/invoices", OUR_READ),
@@ -165,6 +167,12 @@ class World:
         response = shop.service.request("POST", url, json=body, headers=shop.headers())
         return str(item(response)["id"])
 
+    def _given_up(self, shop: Shop) -> str:
+        headers = {"prefer": "respond-async"}
+        invoice_id = shop.post("never", headers=headers).json()["items"][0]["id"]
+        shop.given_up(invoice_id)
+        return f"settle:{invoice_id}"
+
     def _delivered(self, shop: Shop) -> str:
         event = stripe_event()
         assert shop.deliver(event).status_code == 200
@@ -181,6 +189,7 @@ class World:
             "connection": [ours.connection, None, "theirs"],
             "price": ["price-ours", None, "price-theirs"],
             "tax": ["tax-ours", None, "tax-theirs"],
+            "work": ["made when asked", None, self._given_up(theirs)],
             "delivery": [self._delivered(ours), None, self._delivered(theirs)],
         }
         return {
@@ -209,6 +218,8 @@ class World:
     def _spare(self, row: Row, whose: str) -> Names:
         """Make what a route takes out of use, so that the next one has its own."""
         tenants = {"own": self.ours.tenant_id, "other tenant": self.second}
+        if row.needs == "work" and whose == "own":
+            return {"work": self._given_up(self.ours)}
         if row.needs and whose in tenants:
             return {"invoice": self._invoice(self.ours, tenants[whose], row.needs)}
         if whose != "own":

@@ -1,0 +1,49 @@
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.receipt import WriteReceipt
+from projections.work_queries import WorkFilter
+from service import work
+from service.action_requests import ActionBody
+from service.answers import POSITION, document
+from service.auth import authenticate
+from service.context import context_of
+from service.dialects.d002 import single
+from service.errors import Missing
+from service.incoming import read_json
+from service.list_query import WorkQuery, read_query
+from service.receipts import do_once
+from service.validation import validated
+
+
+async def list_work(request: Request) -> Response:
+    """List an app's work that is not done: what is open, and what gave up."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    query = read_query(WorkQuery, request.query_params)
+    asked = WorkFilter(app_id=caller.app.app_id, **query.model_dump())
+    return document(work.page(await context.work.list_work(asked)))
+
+
+async def resend_work(request: Request) -> Response:
+    """Send again what gave up, with all its tries."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    validated(ActionBody, given)
+    row = await context.work.get_work(caller.app.app_id, request.path_params["workId"])
+    at = context.now()
+
+    def write(receipt: WriteReceipt | None) -> None:
+        if row is None:
+            raise Missing
+        work.resend(context.billing, row, by=caller.by, at=at, receipt=receipt)
+
+    # A repetition finds its receipt, also when the work is done and its row is gone.
+    shown = {} if row is None else work.sent_again(row, at=at)
+    done = await do_once(request, caller, given, shown, write)
+    headers = {"idempotent-replayed": "true"} if done.replayed else {}
+    headers[POSITION] = str(await context.streams.newest(UUID(done.result["invoiceId"])))
+    return document(single(work.KIND, done.result), headers)

@@ -1,0 +1,51 @@
+"""Work as operators see it."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from service.openapi.shapes import Moment, Shown
+
+
+class Work(Shown):
+    """What was asked for and is not done."""
+
+    id: str
+    """What it is for: the same for as long as it is open, and if it is asked for again."""
+    state: Literal["open", "gave_up"]
+    kind: str
+    """`settle`: an invoice is charged, voided and so on; `refund`; `provider_event`: the provider
+    is asked about one; there may be more kinds."""
+    invoice_id: UUID | None
+    refund_id: UUID | None
+    step: str | None
+    """At which step it gave up; null while it is tried."""
+    tries: Annotated[int, Field(ge=0)]
+    last_error: str | None
+    opened_at: Moment
+    due_at: Moment
+    """When it is tried next, or was to be."""
+    gave_up_at: Moment | None
+
+
+class WorkPage(Shown):
+    """A page of a list."""
+
+    kind: Literal["work"]
+    total_items: Annotated[int, Field(ge=0)]
+    total_items_is_exact: bool
+    """Totals are exact up to 10,000."""
+    items_length: Annotated[int, Field(ge=0, le=100)]
+    items: Annotated[list[Work], Field(max_length=100)]
+    next_cursor: str | None
+    """Pass it as `cursor` for the next page; null on the last."""
+
+
+class SingleWork(Shown):
+    """One piece of work."""
+
+    kind: Literal["work"]
+    total_items: Literal[1]
+    items_length: Literal[1]
+    items: Annotated[list[Work], Field(min_length=1, max_length=1)]

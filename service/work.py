@@ -1,0 +1,112 @@
+"""Work as operators see it, and what gave up sent again: over HTTP and on the command line."""
+
+import asyncio
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from domain.base import Root
+from domain.billing import Billing
+from domain.errors import NotPossible
+from domain.invoice import Invoice
+from domain.invoice_steps import is_refund
+from domain.receipt import Receipt, WriteReceipt
+from eventlog.safe_json import without_secrets
+from projections.errors import ReadModelUnavailable
+from projections.work_queries import GAVE_UP, OPEN, WorkPage, WorkQueries, WorkRow
+from service.dialects.d002 import Json, moment
+
+_log = structlog.get_logger(__name__)
+
+KIND: Final = "work"
+_TIMEOUT_S: Final = 5.0
+
+
+def item(row: WorkRow) -> Json:
+    """Show work; what a provider said of it is shown without secrets."""
+    shown = {
+        "id": row.key,
+        "state": OPEN if row.gave_up_at is None else GAVE_UP,
+        "kind": row.kind,
+        "invoiceId": row.args.get("invoice_id"),
+        "refundId": row.args.get("refund_id"),
+        "step": row.step,
+        "tries": row.tries,
+        "lastError": row.last_error,
+        "openedAt": moment(row.opened_at),
+        "dueAt": moment(row.due_at),
+        "gaveUpAt": moment(row.gave_up_at),
+    }
+    return without_secrets(shown)
+
+
+def sent_again(row: WorkRow, *, at: datetime) -> Json:
+    """Show work that has just been sent again, with all its tries."""
+    more = {"state": OPEN, "tries": 0, "dueAt": moment(at), "gaveUpAt": None}
+    return item(row) | more
+
+
+def page(found: WorkPage) -> Json:
+    """Put a page of the list into the envelope."""
+    items = [item(row) for row in found.rows]
+    return {
+        "kind": KIND,
+        "totalItems": found.total,
+        "totalItemsIsExact": found.total_is_exact,
+        "itemsLength": len(items),
+        "items": items,
+        "nextCursor": found.next_cursor,
+    }
+
+
+async def count_given_up(queries: WorkQueries) -> int | None:
+    """Count what waits for an operator; None where the database does not answer."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            return await queries.count_given_up()
+    except (ReadModelUnavailable, TimeoutError) as error:
+        _log.warning("work_unknown", error=type(error).__name__)
+        return None
+
+
+def resend(
+    billing: Billing,
+    row: WorkRow,
+    *,
+    by: str,
+    at: datetime,
+    receipt: WriteReceipt | None = None,
+) -> UUID:
+    """Send work again that gave up; gives the invoice that it is for. The invoice decides.
+
+    Raises NotPossible where it did not give up, or was sent again since.
+    """
+    invoice_id = row.args.get("invoice_id")
+    if invoice_id is None:
+        raise _no_giving_up()
+
+    def decide(known: Invoice) -> None:
+        before, step = known.version, _step_of(row, known)
+        if step is not None:
+            known.resend(step, by=by, at=at)
+        if known.version == before:
+            raise _no_giving_up()
+
+    def receipts() -> list[Root]:
+        return [] if receipt is None else [Receipt.write(receipt, at=at)]
+
+    billing.change(Invoice, UUID(invoice_id), decide, beside=receipts)
+    return UUID(invoice_id)
+
+
+def _step_of(row: WorkRow, known: Invoice) -> str | None:
+    """Name the step that a row is for: a refund's is the row's key."""
+    if is_refund(row.key):
+        return row.key
+    return None if known.view.gave_up is None else str(known.view.gave_up["step"])
+
+
+def _no_giving_up() -> NotPossible:
+    return NotPossible(action="resend", reason="it did not give up", path="state")
