@@ -18,7 +18,8 @@ from domain.gateway import GatewayError, GatewayMisconfigured, GatewayRejected
 from eventlog.vault import Vault
 from workers.gateways import open_key
 from workers.providers.stripe_calls import API_VERSION
-from workers.providers.stripe_endpoints import WEBHOOK_TYPES, Endpoint, StripeEndpoints
+from workers.providers.stripe_endpoints import Endpoint, StripeEndpoints
+from workers.providers.stripe_events import EVENT_TYPES
 
 _BY: Final = "operator"
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})
@@ -96,7 +97,7 @@ class WebhookDesk:
             endpoint=kept,
             url=url,
             version=API_VERSION,
-            types=len(WEBHOOK_TYPES),
+            types=len(EVENT_TYPES),
             secrets=len(self._connection.sealed_webhook_secrets),
             deleted=others,
         )

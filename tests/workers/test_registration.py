@@ -14,7 +14,7 @@ from domain.gateway import GatewayMisconfigured
 from eventlog.vault import Vault
 from tests.workers.bench import Bench
 from workers.providers.stripe_calls import API_VERSION
-from workers.providers.stripe_endpoints import WEBHOOK_TYPES
+from workers.providers.stripe_events import EVENT_TYPES
 from workers.registration import Unfit, WebhookDesk, open_connection, webhook_url
 
 BASE = "http://127.0.0.1:9"
@@ -83,7 +83,7 @@ def test_an_endpoint_is_made_in_our_version_with_our_types_and_its_secret_kept(
     assert (made.action, made.endpoint, made.secrets) == ("created", there["id"], 2)
     assert there["url"] == made.url == f"{BASE}/webhooks/stripe/{connection.connection_id}"
     assert there["api_version"] == made.version == API_VERSION
-    assert there["enabled_events"] == list(WEBHOOK_TYPES)
+    assert there["enabled_events"] == list(EVENT_TYPES)
     new, old = secrets_of(bench)
     assert old == "whsec_byHand"
     assert there["metadata"] == {"billhook_secret": secret_mark(new)}
@@ -103,7 +103,7 @@ def test_registering_again_updates_the_endpoint_and_makes_no_second(
 
     (there,) = endpoints(bench)
     assert (again.action, again.endpoint, again.deleted) == ("updated", first.endpoint, [])
-    assert (there["status"], there["enabled_events"]) == ("enabled", list(WEBHOOK_TYPES))
+    assert (there["status"], there["enabled_events"]) == ("enabled", list(EVENT_TYPES))
     assert secrets_of(bench) == before
 
 
@@ -196,7 +196,7 @@ def test_the_check_says_that_the_version_is_another(
 ) -> None:
     made = desk().register(BASE, renew=False)
     bench.account.v1.webhook_endpoints.delete(made.endpoint)
-    other: Any = {"url": made.url, "enabled_events": list(WEBHOOK_TYPES)}
+    other: Any = {"url": made.url, "enabled_events": list(EVENT_TYPES)}
     bench.account.v1.webhook_endpoints.create(other)
     (found,) = wrong(desk())
     assert f"is of version None, not {API_VERSION}" in found

@@ -20,7 +20,7 @@ from tests.support.stripe_types import (
 )
 from workers import providers
 from workers.providers.stripe_calls import API_VERSION
-from workers.providers.stripe_endpoints import WEBHOOK_TYPES
+from workers.providers.stripe_events import EVENT_TYPES
 
 FIELDS = Path(__file__).with_name("stripe_fields.txt")
 PROVIDERS = Path(providers.__path__[0])
@@ -73,8 +73,8 @@ def test_every_field_that_we_read_is_declared_and_no_other() -> None:
 
 
 def test_every_event_type_that_we_register_exists() -> None:
-    assert set(WEBHOOK_TYPES) - event_types() == set()
-    assert len(set(WEBHOOK_TYPES)) == len(WEBHOOK_TYPES)
+    assert set(EVENT_TYPES) - event_types() == set()
+    assert len(set(EVENT_TYPES)) == len(EVENT_TYPES)
 
 
 @pytest.mark.parametrize(

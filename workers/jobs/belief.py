@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from domain.gateway import ProviderInvoice
+from domain.gateway import ProviderInvoice, ProviderSubscription
 from domain.invoice import Invoice
 from domain.provider_event import ProviderEventReceived
 from workers.providers.stripe_objects import APP, INVOICE
@@ -18,13 +18,23 @@ def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
         return None
 
 
+def disbelief_of_app(
+    entry: ProviderEventReceived, snapshot: ProviderInvoice | ProviderSubscription
+) -> str | None:
+    """Say why an object is not this app's: two apps may share one account at the provider."""
+    named = snapshot.metadata.get(APP)
+    if named is not None and named != str(entry.app_id):
+        return "belongs elsewhere: its metadata names another app"
+    return None
+
+
 def disbelief(
     entry: ProviderEventReceived, snapshot: ProviderInvoice, invoice: Invoice | None
 ) -> str | None:
     """Say why metadata that names one of our invoices is not believed."""
-    named = snapshot.metadata.get(APP)
-    if named is not None and named != str(entry.app_id):
-        return "belongs elsewhere: its metadata names another app"
+    elsewhere = disbelief_of_app(entry, snapshot)
+    if elsewhere is not None:
+        return elsewhere
     if invoice is None:
         return "unknown invoice"
     view = invoice.view

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from domain.connection import secret_mark
 from workers.providers.stripe_calls import API_VERSION, open_client
-from workers.providers.stripe_endpoints import MARK, WEBHOOK_TYPES
+from workers.providers.stripe_endpoints import MARK
+from workers.providers.stripe_events import EVENT_TYPES
 
 # Stripe docs: testing. These attach to a customer and then behave as their names say.
 _CARDS: Final = {
@@ -67,7 +68,7 @@ class StripeDemoMaker:
                 self._v1.webhook_endpoints.delete(endpoint.id)
         params: Any = {
             "url": url,
-            "enabled_events": list(WEBHOOK_TYPES),
+            "enabled_events": list(EVENT_TYPES),
             "api_version": API_VERSION,
             "metadata": {"billhook": "demo"},
         }

@@ -10,44 +10,7 @@ import stripe
 
 from domain.commands import Mode
 from workers.providers.stripe_calls import API_VERSION, ask, json_of, open_client
-
-# What changes something that we show, or will have been asked about when it does.
-WEBHOOK_TYPES: Final = (
-    "charge.dispute.closed",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.refunded",
-    "checkout.session.completed",
-    "credit_note.created",
-    "credit_note.updated",
-    "credit_note.voided",
-    "customer.deleted",
-    "customer.subscription.created",
-    "customer.subscription.deleted",
-    "customer.subscription.paused",
-    "customer.subscription.pending_update_applied",
-    "customer.subscription.pending_update_expired",
-    "customer.subscription.resumed",
-    "customer.subscription.trial_will_end",
-    "customer.subscription.updated",
-    "customer.updated",
-    "invoice.created",
-    "invoice.deleted",
-    "invoice.finalization_failed",
-    "invoice.finalized",
-    "invoice.marked_uncollectible",
-    "invoice.overpaid",
-    "invoice.paid",
-    "invoice.payment_action_required",
-    "invoice.payment_failed",
-    "invoice.updated",
-    "invoice.voided",
-    "invoice_payment.paid",
-    "payment_intent.processing",
-    "refund.created",
-    "refund.failed",
-    "refund.updated",
-)
+from workers.providers.stripe_events import EVENT_TYPES
 
 _PAGE: Final = 100
 # The name in an endpoint's metadata under which we tell its secret from others.
@@ -68,7 +31,7 @@ class Endpoint:
     @property
     def missing(self) -> frozenset[str]:
         """Name the types of ours that it is not told."""
-        return frozenset() if "*" in self.types else frozenset(WEBHOOK_TYPES) - self.types
+        return frozenset() if "*" in self.types else frozenset(EVENT_TYPES) - self.types
 
 
 class StripeEndpoints:
@@ -97,7 +60,7 @@ class StripeEndpoints:
             lambda: self._v1.webhook_endpoints.create(
                 {
                     "url": url,
-                    "enabled_events": list(WEBHOOK_TYPES),
+                    "enabled_events": list(EVENT_TYPES),
                     "api_version": API_VERSION,
                     "description": "Billhook",
                 }
@@ -114,7 +77,7 @@ class StripeEndpoints:
         """Have it told all that we want to know, and switched on."""
         ask(
             lambda: self._v1.webhook_endpoints.update(
-                endpoint_id, {"enabled_events": list(WEBHOOK_TYPES), "disabled": False}
+                endpoint_id, {"enabled_events": list(EVENT_TYPES), "disabled": False}
             )
         )
 
