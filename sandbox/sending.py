@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import secrets
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from contextlib import suppress
 from sqlite3 import Row
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import httpx
+
+from sandbox.store import Store
 
 AT_ONCE = 16
 BATCH = 200
@@ -94,3 +98,35 @@ async def attempt(
         error = f"{type(fault).__name__}: {fault}"
     took_ms = round((time.time() - began) * 1000)
     return {"at": began, "status": status, "error": error, "duration_ms": took_ms}
+
+
+Order = Literal["asis", "reverse", "shuffle"]
+
+
+def release(
+    store: Store,
+    table: Literal["deliveries", "mollie_deliveries"],
+    account: str,
+    *,
+    order: Order,
+    seed: int,
+) -> int:
+    """Lets go what an account holds, in an order, one after the other; returns how many."""
+    rows = store.rows(
+        f"SELECT id FROM {table} WHERE account=? AND state='held' ORDER BY id",  # noqa: S608 - one of two names
+        account,
+    )
+    waiting = [int(row["id"]) for row in rows]
+    if order == "reverse":
+        waiting.reverse()
+    elif order == "shuffle":
+        random.Random(seed).shuffle(waiting)  # noqa: S311 - repeatable on purpose
+    batch, now = secrets.token_hex(8), time.time()
+    for index, delivery in enumerate(waiting):
+        store.execute(
+            f"UPDATE {table} SET state='pending', batch=?, due=? WHERE id=?",  # noqa: S608 - the same
+            batch,
+            now + index * 1e-6,
+            delivery,
+        )
+    return len(waiting)

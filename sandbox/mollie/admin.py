@@ -45,6 +45,7 @@ from sandbox.mollie import admin_money, deliveries, ids, ledger
 from sandbox.mollie.accounts import Account, Fault, Settings, Webhooks
 from sandbox.mollie.errors import BadRequest, MollieError
 from sandbox.mollie.world import World
+from sandbox.sending import release
 from sandbox.store import Json
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -204,7 +205,8 @@ class Admin:
 
     def _release(self, account: Account, _: Json) -> Json:
         store, settings = self._world.store, account.state.webhooks
-        return {"released": deliveries.release(store, account.id, settings)}
+        order, seed = settings.order, settings.seed
+        return {"released": release(store, "mollie_deliveries", account.id, order=order, seed=seed)}
 
     def _resend(self, account: Account, given: Json) -> Json:
         wanted = _read(Resend, given)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import random
 import time
 from fnmatch import fnmatchcase
 from sqlite3 import Row
@@ -106,27 +105,6 @@ def _insert(call: Call, row: Json, settings: Webhooks) -> None:
             time.time(),
             time.time() + settings.delay_ms / 1000,
         )
-
-
-def release(store: Store, account: str, settings: Webhooks) -> int:
-    """Lets go what is held, in the order asked for, one after the other; returns how many."""
-    rows = store.rows(
-        "SELECT id FROM mollie_deliveries WHERE account=? AND state='held' ORDER BY id", account
-    )
-    waiting = [int(row["id"]) for row in rows]
-    if settings.order == "reverse":
-        waiting.reverse()
-    elif settings.order == "shuffle":
-        random.Random(settings.seed).shuffle(waiting)  # noqa: S311 - repeatable on purpose
-    batch, now = ids.random_text(12), time.time()
-    for index, delivery in enumerate(waiting):
-        store.execute(
-            "UPDATE mollie_deliveries SET state='pending', batch=?, due=? WHERE id=?",
-            batch,
-            now + index * 1e-6,
-            delivery,
-        )
-    return len(waiting)
 
 
 def signature(payload: bytes, secret: str, settings: Webhooks) -> str:

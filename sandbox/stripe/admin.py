@@ -2,7 +2,7 @@
 
 The account is the one of ``?key=sk_test_…`` or of the Authorization header.
 
-    GET    /_admin                                  this text
+    GET    /_admin                                  this text; Mollie's is at /_admin/mollie
     GET    /_admin/health                           {"ok": true}; needs no key
     POST   /_admin/reset                            empties the account
     GET    /_admin/stripe/ledger                    entries, totals, by_customer, by_invoice
@@ -48,6 +48,7 @@ from starlette.routing import Route
 
 from sandbox import request_log
 from sandbox.clock import ClockChange, Strict
+from sandbox.sending import release
 from sandbox.store import Json
 from sandbox.stripe import agenda, customer_steps, dashboard, deliveries, ids, ledger, paying
 from sandbox.stripe.accounts import Account, Fault, Limits, Webhooks
@@ -225,9 +226,9 @@ class Admin:
         return self._webhooks(account, {})
 
     def _release(self, account: Account, _: Json) -> Json:
-        return {
-            "released": deliveries.release(self._world.store, account.id, account.state.webhooks)
-        }
+        store, settings = self._world.store, account.state.webhooks
+        order, seed = settings.order, settings.seed
+        return {"released": release(store, "deliveries", account.id, order=order, seed=seed)}
 
     def _resend(self, account: Account, given: Json) -> Json:
         wanted = _read(Resend, given)

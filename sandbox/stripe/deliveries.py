@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import random
 import time
 from collections.abc import Sequence
 from sqlite3 import Row
@@ -19,7 +18,6 @@ import orjson
 
 from sandbox.store import Json, Store, equal
 from sandbox.stripe.accounts import Webhooks
-from sandbox.stripe.ids import random_text
 
 if TYPE_CHECKING:
     from sandbox.stripe.call import Call
@@ -83,27 +81,6 @@ def resend(call: Call, event: Json, *, copies: int) -> int:
                 due=time.time(),
             )
     return len(endpoints) * copies
-
-
-def release(store: Store, account: str, settings: Webhooks) -> int:
-    """Lets go what is held, in the order asked for, one after the other; returns how many."""
-    rows = store.rows(
-        "SELECT id FROM deliveries WHERE account=? AND state='held' ORDER BY id", account
-    )
-    waiting = [int(row["id"]) for row in rows]
-    if settings.order == "reverse":
-        waiting.reverse()
-    elif settings.order == "shuffle":
-        random.Random(settings.seed).shuffle(waiting)  # noqa: S311 - repeatable on purpose
-    batch, now = random_text(12), time.time()
-    for index, delivery in enumerate(waiting):
-        store.execute(
-            "UPDATE deliveries SET state='pending', batch=?, due=? WHERE id=?",
-            batch,
-            now + index * 1e-6,
-            delivery,
-        )
-    return len(waiting)
 
 
 def due_now(store: Store, *, limit: int) -> list[Row]:
