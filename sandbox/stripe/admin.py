@@ -50,7 +50,16 @@ from sandbox import request_log
 from sandbox.clock import ClockChange, Strict
 from sandbox.sending import release
 from sandbox.store import Json
-from sandbox.stripe import agenda, customer_steps, dashboard, deliveries, ids, ledger, paying
+from sandbox.stripe import (
+    agenda,
+    customer_steps,
+    dashboard,
+    dashboard_billing,
+    deliveries,
+    ids,
+    ledger,
+    paying,
+)
 from sandbox.stripe.accounts import Account, Fault, Limits, Webhooks
 from sandbox.stripe.errors import BadParameters, Declined, StripeError
 from sandbox.stripe.given import read as _read
@@ -58,6 +67,7 @@ from sandbox.stripe.views import view
 from sandbox.stripe.world import World
 
 LOOPBACK = ("127.0.0.1", "::1")
+STEPS = (*dashboard.STEPS, *dashboard_billing.STEPS, *customer_steps.STEPS)
 
 
 class RunNow(Strict):
@@ -125,7 +135,7 @@ class Admin:
             *(Route(path, self._endpoint(step), methods=[method]) for method, path, step in steps),
             *(
                 Route(f"{stripe}{path}", self._endpoint(self._acting(step)), methods=["POST"])
-                for path, step in (*dashboard.STEPS, *customer_steps.STEPS)
+                for path, step in STEPS
             ),
         ]
 
@@ -271,7 +281,8 @@ def _object(body: bytes) -> Json:
 
 
 async def _help(_: Request) -> Response:
-    return PlainTextResponse(f"{__doc__}\n{dashboard.__doc__}\n{customer_steps.__doc__}")
+    pages = (__doc__, dashboard.__doc__, dashboard_billing.__doc__, customer_steps.__doc__)
+    return PlainTextResponse("\n".join(page or "" for page in pages))
 
 
 async def _health(_: Request) -> Response:

@@ -70,13 +70,14 @@ class Club:
     def new_card(self, customer: str, card: str = "pm_card_visa") -> str:
         """Attaches a card and makes it the customer's default."""
         method = self.stripe.payment_methods.attach(card, {"customer": customer}).id
-        settings = {"default_payment_method": method}
+        settings: Any = {"default_payment_method": method}
         self.stripe.customers.update(customer, {"invoice_settings": settings})
         return method
 
-    def types_since(self, number: int) -> list[str]:
-        """The types of the events after the first so many."""
-        return self.shop.event_types()[number:]
+    def types_since(self, at: int) -> list[str]:
+        """The types of the events from a time on, oldest first."""
+        found = self.stripe.events.list({"created": {"gte": at}, "limit": 100})
+        return [str(event.type) for event in found.data][::-1]
 
 
 def items_of(subscription: stripe.Subscription) -> list[stripe.SubscriptionItem]:

@@ -70,6 +70,24 @@ class Dashboard:
         """Ends a dispute (win, lose, close_warning) or makes an inquiry one (escalate)."""
         return self._object("dispute", f"disputes/{dispute}/{verdict}")
 
+    def set_billing(self, *, after_retries: str) -> Json:
+        """Says what follows a subscription's last failed attempt: cancel, unpaid or past_due."""
+        return self._act("billing", after_retries=after_retries)
+
+    def make_invoice(self, customer: str, *, amount: int, **given: object) -> Json:
+        """Makes a one-off invoice by hand (currency, description, collect: now, later or send)."""
+        path = "dashboard/invoices"
+        return self._object("invoice", path, customer=customer, amount=amount, **given)
+
+    def make_subscription(self, customer: str, price: str, **given: object) -> Json:
+        """Makes a subscription by hand (quantity, trial_days)."""
+        path = "dashboard/subscriptions"
+        return self._object("subscription", path, customer=customer, price=price, **given)
+
+    def make_history(self, invoices: int, **given: object) -> Json:
+        """Makes past invoices (customers, since, until, currency, failed, refunded, seed)."""
+        return self._act("history", invoices=invoices, **given)
+
     def _object(self, kind: str, path: str, /, **given: object) -> Json:
         found: Json = self._act(path, **given)[kind]
         return found
