@@ -41,7 +41,7 @@ class Timekeeper:
         """Runs what falls due until it is cancelled."""
         while True:
             self._news.clear()
-            soonest = self._next_due()
+            soonest = self.next_due()
             idle_s = IDLE_S if soonest is None else soonest[1] + MARGIN_S - time.time()
             if soonest is not None and idle_s <= 0:
                 with self._store.transaction():
@@ -51,7 +51,7 @@ class Timekeeper:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), min(idle_s, IDLE_S))
 
-    def _next_due(self) -> tuple[str, float] | None:
+    def next_due(self) -> tuple[str, float] | None:
         """Returns the account whose clock reaches an entry first, and when in the machine's time.
 
         An account whose clock stands still reaches none.

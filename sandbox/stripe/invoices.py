@@ -154,11 +154,15 @@ def _changes(call: Call, invoice: Json, params: InvoiceFields) -> Json:
 
 
 def _finalizes_at(call: Call, invoice: Json, params: InvoiceFields) -> Json:
-    """Returns when a draft will be finalised, and charged in the same hour, if it advances."""
-    if params.auto_advance is None:
+    """Returns when a draft will be finalised and charged, if it begins to advance or stops.
+
+    Told again what it does already, an invoice keeps its time.
+    """
+    told, advances = params.auto_advance, invoice["auto_advance"]
+    if told in (None, advances) and params.automatically_finalizes_at is None:
         return {}
     soon = params.automatically_finalizes_at or call.now + GRACE_S
-    at = soon if params.auto_advance else None
+    at = soon if (advances if told is None else told) else None
     method = params.collection_method or invoice["collection_method"]
     charged_at = at if method == "charge_automatically" else None
     finalizes_at = at if invoice["status"] == "draft" else None

@@ -79,6 +79,31 @@ def test_a_draft_that_does_not_advance_stays(shop: Shop) -> None:
         assert shop.stripe.invoices.retrieve(each.id).status == "draft"
 
 
+def test_told_again_to_advance_an_invoice_keeps_its_time(shop: Shop) -> None:
+    draft = advancing(shop, shop.customer("pm_card_chargeCustomerFail").id)
+    pass_time(shop, HOUR_S / 2)
+    again = shop.stripe.invoices.update(draft.id, {"auto_advance": True})
+    assert again.automatically_finalizes_at == draft.automatically_finalizes_at
+    pass_time(shop, HOUR_S)
+    failed = shop.stripe.invoices.retrieve(draft.id)
+    again = shop.stripe.invoices.update(draft.id, {"auto_advance": True})
+    assert (again.status, again.next_payment_attempt) == ("open", failed.next_payment_attempt)
+
+
+def test_a_draft_may_name_its_time(shop: Shop) -> None:
+    draft = shop.draft(shop.customer().id, 1000)
+    at = draft.created + 5 * DAY_S
+    named = shop.stripe.invoices.update(
+        draft.id, {"auto_advance": True, "automatically_finalizes_at": at}
+    )
+    assert (named.automatically_finalizes_at, named.next_payment_attempt) == (at, at)
+    pass_time(shop, 4 * DAY_S)
+    assert shop.stripe.invoices.retrieve(draft.id).status == "draft"
+    pass_time(shop, DAY_S + 5)
+    paid = shop.stripe.invoices.retrieve(draft.id)
+    assert (paid.status, paid.status_transitions.paid_at) == ("paid", at)
+
+
 def test_a_deleted_draft_is_off_the_agenda(shop: Shop) -> None:
     draft = advancing(shop, shop.customer().id)
     assert [entry["object_id"] for entry in shop.admin.agenda()] == [draft.id]

@@ -13,6 +13,7 @@ from sandbox.stripe.accounts import Account, Accounts
 from sandbox.stripe.agenda import Agenda, Due
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import Declined, InvalidRequest
+from sandbox.timekeeping import Timekeeper
 
 DAY_S = 86400
 
@@ -116,7 +117,8 @@ def test_the_next_due_is_in_the_machines_time_and_standing_clocks_have_none(desk
     agenda.plan(desk.call(), at=10_000, kind="note", object_id="a")
     desk.account.state.clock.offset_s = 4_000
     Accounts(desk.store).save(desk.account)
-    assert desk.agenda.next_due() == (desk.account.id, 6_000)
+    keeper = Timekeeper(desk.store, "agenda", catch_up=lambda _: None)
+    assert keeper.next_due() == (desk.account.id, 6_000)
     desk.account.state.clock.frozen_at = 0
     Accounts(desk.store).save(desk.account)
-    assert desk.agenda.next_due() is None
+    assert keeper.next_due() is None

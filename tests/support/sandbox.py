@@ -196,7 +196,10 @@ class SandboxAdmin(Dashboard):
     def add_fault(
         self, kind: str, *, path: str = "/v1/*", method: str | None = None, **more: object
     ) -> str:
-        """Adds a fault (ms, when, status, stored, times, skip) and returns its id."""
+        """Adds a fault and returns its id.
+
+        More: ms, when, status, stored, times, skip, code, reason, retry_after_s.
+        """
         match = {"path": path} | ({"method": method} if method else {})
         fault = self._call("POST", "/stripe/faults", {"kind": kind, "match": match, **more})
         return str(fault["id"])
