@@ -66,12 +66,6 @@ class Flow:
     meanwhile: Callable[[Bench, Job], None] | None = None
 
 
-def customer_of(bench: Bench, invoice_id: UUID) -> str:
-    customer = bench.invoice(invoice_id).view.customer
-    assert customer is not None
-    return customer
-
-
 def _charge(**more: Any) -> Callable[[Bench], Job]:
     def prepare(bench: Bench) -> Job:
         tenant_id = bench.add_tenant()
@@ -110,10 +104,15 @@ def _gather(bench: Bench) -> Job:
     return Job(bench.request_draft("gather", customer), customer)
 
 
-def _charged(bench: Bench, card: str | None) -> Job:
-    invoice_id = bench.request(bench.add_tenant(card))
-    bench.settle(invoice_id)
-    return Job(invoice_id, customer_of(bench, invoice_id))
+def _ask_to_charge(bench: Bench, card: str) -> Job:
+    tenant_id = bench.add_tenant(card)
+    return Job(bench.request(tenant_id), _linked(bench, tenant_id))
+
+
+def _charged(bench: Bench, card: str) -> Job:
+    job = _ask_to_charge(bench, card)
+    job.run(bench)
+    return job
 
 
 def _retry(card: str | None) -> Callable[[Bench], Job]:
@@ -192,6 +191,12 @@ _WRITE_OFF: Final = commands.RequestUncollectible
 FLOWS: Final = (
     Flow("charge by price", _charge(), _TAXED),
     Flow("charge ad-hoc lines", _ad_hoc, _AD_HOC),
+    Flow("charge, declined", lambda bench: _ask_to_charge(bench, "declined"), _DECLINED_ONCE),
+    Flow(
+        "charge, the bank asks for its customer",
+        lambda bench: _ask_to_charge(bench, "needs_authentication"),
+        replace(_DECLINED_ONCE, status="requires_action"),
+    ),
     Flow("charge on the spot", _charge(on_the_spot=True), _TAXED),
     Flow("first customer", _unknown_customer, End("open", 1999)),
     Flow("draft charged later", _draft, _AD_HOC, let_stripe_charge),
