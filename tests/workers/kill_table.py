@@ -27,13 +27,12 @@ def money(end: End) -> str:
 
 def summary() -> Iterator[str]:
     """The table in short, as it must be: a line per flow."""
-    yield "| flow | points × gaps | status | total | moved, by the sandbox's ledger | charges tried |"
+    yield "| flow | rows | status | total | moved, by the sandbox's ledger | charges tried |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for flow in FLOWS:
-        points = len(STEPS[flow.name]) + 1
-        end = flow.end
+        count, end = (len(STEPS[flow.name]) + 1) * len(GAPS), flow.end
         yield (
-            f"| {flow.name} | {points} × {len(GAPS)} | {end.status} | {end.total_minor}"
+            f"| {flow.name} | {count} | {end.status} | {end.total_minor}"
             f" | {money(end)} | {end.attempts} |"
         )
 
