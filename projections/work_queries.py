@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 from psycopg.rows import DictRow
@@ -15,6 +15,7 @@ from projections.pool import ReadPool
 OPEN: Final = "open"
 GAVE_UP: Final = "gave_up"
 State = Literal["open", "gave_up"]
+STATES: Final = get_args(State)
 COUNTED_EXACTLY: Final = 10_000
 
 

@@ -13,6 +13,7 @@ from service.cli_keys import keys
 from service.cli_migrate import migrate_command
 from service.cli_settings import DEFAULT_DATA_DIR, adopt_running_system
 from service.cli_up import up
+from service.cli_work import work
 
 app = typer.Typer(
     name="billhook",
@@ -28,6 +29,7 @@ app.add_typer(demo_app, name="demo")
 app.add_typer(apps, name="apps")
 app.add_typer(keys, name="keys")
 app.add_typer(connections, name="connections")
+app.add_typer(work, name="work")
 
 
 @app.callback()

@@ -19,6 +19,7 @@ from starlette.datastructures import QueryParams
 from domain import money, status
 from projections.lists import DEEPEST_ROW, InvoiceFilter
 from projections.words import MOST_TERMS, terms_of
+from projections.work_queries import STATES as WORK_STATES
 from service.errors import BadRequest, Fault
 from service.validation import Currency, Name, Token, Uuid, Words, fault, validated
 
@@ -47,6 +48,19 @@ def _split(given: object) -> object:
     return given
 
 
+def _split_work(given: object) -> object:
+    """Take `state=open&state=gave_up` and `state=open,gave_up` alike."""
+    if isinstance(given, list):
+        return [_work_state(word) for text in given for word in str(text).split(",")]
+    return given
+
+
+def _work_state(text: str) -> str:
+    if text not in WORK_STATES:
+        raise fault(f"must be one of {', '.join(WORK_STATES)}")
+    return text
+
+
 def _few_words(asked: str) -> str:
     if not 1 <= len(terms_of(asked)) <= MOST_TERMS:
         raise fault(f"must be 1 to {MOST_TERMS} words")
@@ -55,6 +69,7 @@ def _few_words(asked: str) -> str:
 
 _FEW_WORDS: Final = rf"^\s*\S+(\s+\S+){{0,{MOST_TERMS - 1}}}\s*$"
 Search = Annotated[Name, AfterValidator(_few_words), Words({"pattern": _FEW_WORDS})]
+_AnyWork = Annotated[str, Words({"enum": list(WORK_STATES)})]
 _AnyStatus = Annotated[str, Words({"enum": list(status.ALL)})]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Amount = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
@@ -78,7 +93,7 @@ class ReadQuery(_Query):
 class WorkQuery(_Query):
     """Which work of an app, and where in the list."""
 
-    state: Literal["open", "gave_up"] | None = None
+    state: Annotated[list[_AnyWork], BeforeValidator(_split_work)] = Field(default_factory=list)
     limit: int = Field(20, ge=1, le=100)
     cursor: Annotated[Token, Field(max_length=2000)] | None = None
 

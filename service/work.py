@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import structlog
@@ -15,13 +15,29 @@ from domain.invoice_steps import is_refund
 from domain.receipt import Receipt, WriteReceipt
 from eventlog.safe_json import without_secrets
 from projections.errors import ReadModelUnavailable
-from projections.work_queries import GAVE_UP, OPEN, WorkPage, WorkQueries, WorkRow
+from projections.work_queries import (
+    GAVE_UP,
+    OPEN,
+    State,
+    WorkFilter,
+    WorkPage,
+    WorkQueries,
+    WorkRow,
+)
 from service.dialects.d002 import Json, moment
+from service.list_query import WorkQuery
 
 _log = structlog.get_logger(__name__)
 
 KIND: Final = "work"
 _TIMEOUT_S: Final = 5.0
+
+
+def to_filter(query: WorkQuery, app_id: UUID) -> WorkFilter:
+    """Say what is asked of the work table; both states are all there is."""
+    states = set(query.state)
+    state = cast("State", states.pop()) if len(states) == 1 else None
+    return WorkFilter(app_id=app_id, state=state, limit=query.limit, cursor=query.cursor)
 
 
 def item(row: WorkRow) -> Json:

@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.receipt import WriteReceipt
-from projections.work_queries import WorkFilter
 from service import work
 from service.action_requests import ActionBody
 from service.answers import POSITION, document
@@ -16,6 +15,7 @@ from service.incoming import read_json
 from service.list_query import WorkQuery, read_query
 from service.receipts import do_once
 from service.validation import validated
+from service.work import to_filter
 
 
 async def list_work(request: Request) -> Response:
@@ -23,7 +23,7 @@ async def list_work(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     query = read_query(WorkQuery, request.query_params)
-    asked = WorkFilter(app_id=caller.app.app_id, **query.model_dump())
+    asked = to_filter(query, caller.app.app_id)
     return document(work.page(await context.work.list_work(asked)))
 
 

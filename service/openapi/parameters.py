@@ -34,7 +34,6 @@ IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
 
 IN_QUERY: Final[Mapping[str, str]] = {
     "minPosition": "Answer only when the read model has got this far in the log; 503 after 5 s.",
-    "state": "Only what is in this state.",
     "status": "Any of these, given several times or separated by commas.",
     "provider": "Invoices at this provider.",
     "type": "One-time payments, or invoices of subscriptions.",

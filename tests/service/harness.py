@@ -265,14 +265,18 @@ class Shop:
     def invoice_events(self, invoice_id: str) -> list[Any]:
         return self.service.events(UUID(invoice_id))
 
-    def given_up(self, invoice_id: str, step: str = "pay") -> None:
+    def given_up(
+        self,
+        invoice_id: str,
+        step: str = "pay",
+        *,
+        last_error: str = "GatewayUnavailable: no answer",
+    ) -> None:
         """Let a step of an invoice use up its tries; the work table has heard of it."""
         self.billing.change(
             Invoice,
             UUID(invoice_id),
-            lambda known: known.give_up(
-                step, attempts=5, last_error="GatewayUnavailable: no answer", at=now()
-            ),
+            lambda known: known.give_up(step, attempts=5, last_error=last_error, at=now()),
         )
         relay(self.service.database, self.invoice_events(invoice_id))
 

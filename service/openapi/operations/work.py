@@ -44,6 +44,7 @@ OPERATIONS: Final = (
         "tries and waits for somebody to look: longest ago first.",
         security=security.OF_APP,
         query=WorkQuery,
+        query_words={"state": "Any of these, given several times or separated by commas."},
         answers={
             S.OK: json_answer(
                 "A page of the list.",
