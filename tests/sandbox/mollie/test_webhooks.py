@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -250,3 +251,16 @@ def test_types_can_be_dropped_whatever_their_kind(account: MollieAccount, sink: 
     account.admin.set_webhooks(drop_types=["payment.*"])
     pay(account, sink)
     assert {item["state"] for item in account.admin.deliveries()} == {"dropped"}
+
+
+def test_a_webhook_can_come_before_the_answer(account: MollieAccount, sink: Sink) -> None:
+    customer = account.with_mandate()
+    account.admin.add_fault("delay", ms=1500, when="after", method="POST")
+    fields: Json = {"sequenceType": "recurring", "customerId": customer.id, "redirectUrl": None}
+    asking = threading.Thread(target=account.pay, kwargs={"webhookUrl": sink.url, **fields})
+    asking.start()
+    try:
+        came(sink, 1)
+        assert asking.is_alive()
+    finally:
+        asking.join()
