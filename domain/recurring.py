@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Final
 
+from domain import money
 from domain.gateway import ProviderSubscription, SubscriptionItem
 
 _MILLION: Final = 1_000_000
@@ -25,7 +26,8 @@ def monthly_minor(subscription: ProviderSubscription) -> int:
     gross = sum((_monthly(item) for item in subscription.items), Fraction(0))
     kept = gross * (1 - Fraction(subscription.percent_off_ppm, _MILLION))
     net = kept - subscription.amount_off_minor / _longest_period(subscription.items)
-    return max(0, int(net + Fraction(1, 2)))
+    # Amount times quantity may exceed what a row can hold; nothing that is real comes near it.
+    return min(max(0, int(net + Fraction(1, 2))), money.MAX_SUM_MINOR)
 
 
 def _monthly(item: SubscriptionItem) -> Fraction:

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from eventlog.follower import Handle
-from projections import access, catalogue, deliveries, emails, invoice_fill, invoices, tenants
+from projections import (
+    access,
+    catalogue,
+    deliveries,
+    emails,
+    invoice_fill,
+    invoices,
+    subscriptions,
+    tenants,
+)
 from projections.errors import UnknownProjection
 from projections.writing import Table
 
@@ -43,6 +52,9 @@ _ALL: Final = (
         invoices.handler,
         invoices.TABLES,
         invoice_fill.fill,
+    ),
+    Projection(
+        subscriptions.NAME, subscriptions.TOPICS, subscriptions.handler, subscriptions.TABLES
     ),
     Projection(tenants.NAME, tenants.TOPICS, tenants.handler, (tenants.TENANTS,)),
 )
