@@ -212,12 +212,16 @@ class ProviderSubscription:
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionDraft:
-    """What the provider needs to start a subscription. `items`: (price, quantity)."""
+    """What the provider needs to start a subscription. `items`: (price, quantity).
+
+    `charge` False: there is nothing to charge with, so the first invoice is left open.
+    """
 
     customer: str
     items: tuple[tuple[str, int], ...]
     tax_rate_id: str | None
     payment_method: str | None
+    charge: bool
     off_session: bool
     footer: str | None
     description: str | None

@@ -102,6 +102,9 @@ class PaymentGateway(Protocol):
     def create_subscription(self, draft: SubscriptionDraft, *, key: str) -> ProviderSubscription:
         """Start one; its first invoice is charged at once, and may be refused or need the payer."""
 
+    def preview_total(self, draft: SubscriptionDraft) -> int:
+        """Tell what its first invoice would amount to; makes nothing."""
+
     def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
         """Look up what was started for our invoice `reference`, when a key may have expired."""
 

@@ -11,7 +11,7 @@ from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.base import Fact, Root
 from domain.errors import NotPossible
-from domain.gateway import MoneyBack, ProviderInvoice
+from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
 from domain.invoice_steps import REFUND_STEP, StepRecord, is_refund
 from domain.invoice_view import InvoiceView, fold
 from domain.provider_state import DELETED_RANK, facts_of, issued_lines
@@ -113,6 +113,19 @@ class Invoice(Root):
                 provider_object_id=invoice.id,
                 customer=invoice.customer or "",
                 subscription_id=invoice.subscription_id,
+            )
+
+    def record_subscribed(self, made: ProviderSubscription, *, at: datetime) -> None:
+        """Remember the first invoice of the subscription that was asked for; twice is silent."""
+        if self.view.provider_object_id is None and made.latest_invoice is not None:
+            self.remember(
+                e.ProviderInvoiceCreated,
+                at=at,
+                by=WORKER,
+                provider_object_type="invoice",
+                provider_object_id=made.latest_invoice,
+                customer=made.customer or "",
+                subscription_id=made.id,
             )
 
     def record_drafted(self, draft: ProviderInvoice, *, at: datetime, body: str) -> None:

@@ -57,7 +57,7 @@ def effects_of(event: ProviderEventApplied) -> dict[str, list[str]]:
     """Return, by invoice, the effects of a provider event that no event of the invoice shows."""
     found: dict[str, list[str]] = {}
     for entry in event.effects:
-        if entry["effect"] not in _SHOWN_ALREADY:
+        if entry["effect"] not in _SHOWN_ALREADY and "invoice" in entry:
             found.setdefault(entry["invoice"], []).append(entry["effect"])
     return found
 

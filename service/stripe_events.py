@@ -63,17 +63,21 @@ def read_event(raw: bytes) -> StripeEvent:
         livemode=event.livemode,
         object_type=about.object,
         object_id=about.id or "",
-        invoice_id=_claimed_invoice(parsed["data"]["object"]),
+        invoice_id=claimed_invoice(parsed["data"]["object"]),
         body=body,
     )
 
 
-def _claimed_invoice(about: dict[str, Any]) -> UUID | None:
-    """Find our invoice's id in the object's metadata, or in that of its subscription."""
+def claimed_invoice(about: dict[str, Any]) -> UUID | None:
+    """Find our invoice's id in the object's metadata, or in that of its subscription.
+
+    All invoices of a subscription carry its metadata; only the first is what we asked for.
+    """
     own = about.get("metadata")
     parent = about.get("parent")
     details = parent.get("subscription_details") if isinstance(parent, dict) else None
-    inherited = details.get("metadata") if isinstance(details, dict) else None
+    first = about.get("billing_reason") == "subscription_create"
+    inherited = details.get("metadata") if isinstance(details, dict) and first else None
     for metadata in (own, inherited):
         claimed = metadata.get("billhook_invoice") if isinstance(metadata, dict) else None
         if isinstance(claimed, str) and (found := _uuid(claimed)) is not None:

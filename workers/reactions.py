@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain import invoice_events as e
 from domain import money_back_events as m
+from domain import subscription_events as s
 from domain.base import Fact
 from domain.invoice_steps import REFUND_STEP, is_refund
 from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS, ends_request
@@ -33,6 +34,12 @@ TOPICS: Final = (
     *REFUND_TOPICS,
     e.StepGaveUp.TOPIC,
     e.StepResent.TOPIC,
+    s.SubscriptionCancelRequested.TOPIC,
+    s.SubscriptionChangeRequested.TOPIC,
+    s.SubscriptionRequestDone.TOPIC,
+    s.SubscriptionRequestRefused.TOPIC,
+    s.SubscriptionStepGaveUp.TOPIC,
+    s.SubscriptionStepResent.TOPIC,
     ProviderEventParked.TOPIC,
     ProviderEventApplied.TOPIC,
 )
@@ -45,6 +52,8 @@ def changes_for(event: Fact) -> list[Change]:
             return [_settle(event, event.app_id)]
         case e.InvoiceEvent():
             return _changes_of_invoice(event)
+        case s.SubscriptionEvent():
+            return _changes_of_subscription(event)
         case ProviderEventParked(retry=True):
             return [_ask_again(event)]
         case ProviderEventParked() | ProviderEventApplied():
@@ -99,6 +108,29 @@ def _refund(event: m.RefundRequested) -> Open:
         actor="refund_invoice",
         args={"invoice_id": str(event.originator_id), "refund_id": str(event.refund_id)},
     )
+
+
+def _changes_of_subscription(event: s.SubscriptionEvent) -> list[Change]:
+    key = f"subscription:{event.originator_id}"
+    match event:
+        case s.SubscriptionCancelRequested() | s.SubscriptionChangeRequested():
+            args = {"subscription_id": str(event.originator_id)}
+            return [
+                Open(
+                    key=key,
+                    app=event.app_id,
+                    queue=REQUESTS,
+                    actor="change_subscription",
+                    args=args,
+                )
+            ]
+        case s.SubscriptionRequestDone() | s.SubscriptionRequestRefused():
+            return [Close(key)]
+        case s.SubscriptionStepGaveUp():
+            return [GiveUp(key, reason=event.last_error)]
+        case s.SubscriptionStepResent():
+            return [Resend(key)]
+    return []
 
 
 def _ask_again(event: ProviderEventParked) -> Open:

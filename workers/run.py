@@ -16,6 +16,7 @@ from domain.gateway import GatewayError, GatewayMisconfigured, GatewayUnavailabl
 from domain.invoice import Invoice
 from domain.invoice_steps import REFUND_STEP, is_refund
 from domain.provider_event import ProviderEvent
+from domain.subscription import Subscription
 from eventlog.errors import LogUnavailable
 from eventlog.heartbeat import beat_until
 from projections.asks import ACTOR as ANSWER_ASK
@@ -24,6 +25,7 @@ from projections.work import Job, WorkUnavailable
 from workers.broker import open_broker
 from workers.jobs.answer_ask import answer_ask
 from workers.jobs.ask import AskDesk, apply_by_asking
+from workers.jobs.change_subscription import SubscriptionDesk, change_subscription
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
 from workers.jobs.refund import refund_invoice
@@ -53,6 +55,7 @@ class Jobs:
         self._by_actor: dict[str, Callable[[Job], None]] = {
             "settle_invoice": self._settle,
             "refund_invoice": self._refund,
+            "change_subscription": self._change_subscription,
             "apply_by_asking": self._ask,
             ANSWER_ASK: self._answer,
         }
@@ -108,6 +111,18 @@ class Jobs:
                 lambda known: known.park(reason, retry=False, at=at, by="worker"),
             )
             return
+        if job.actor == "change_subscription":
+            billing.change(
+                Subscription,
+                UUID(job.args["subscription_id"]),
+                lambda known: known.give_up(
+                    (known.view.asked or {}).get("action", "change"),
+                    attempts=attempts,
+                    last_error=reason,
+                    at=at,
+                ),
+            )
+            return
         billing.change(
             Invoice,
             UUID(job.args["invoice_id"]),
@@ -123,6 +138,14 @@ class Jobs:
     def _refund(self, job: Job) -> None:
         invoice_id = UUID(job.args["invoice_id"])
         refund_invoice(invoice_id, UUID(job.args["refund_id"]), self._desk(job, invoice_id))
+
+    def _change_subscription(self, job: Job) -> None:
+        runtime = self._runtime
+        subscription_id = UUID(job.args["subscription_id"])
+        view = runtime.billing.get(Subscription, subscription_id).view
+        gateway = runtime.gateways.of(view.app_id, view.connection)
+        desk = SubscriptionDesk(billing=runtime.billing, gateway=gateway, now=utc_now)
+        change_subscription(subscription_id, desk)
 
     def _desk(self, job: Job, invoice_id: UUID) -> Desk:
         """Lay out what a job about an invoice works with."""
@@ -171,6 +194,7 @@ def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
     queues = {
         "settle_invoice": REQUESTS,
         "refund_invoice": REQUESTS,
+        "change_subscription": REQUESTS,
         "apply_by_asking": EVENTS,
         ANSWER_ASK: ASKS,
     }

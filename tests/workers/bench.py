@@ -15,13 +15,16 @@ from domain.billing import Billing
 from domain.invoice import Invoice
 from domain.invoice_events import InvoiceEvent
 from domain.provider_event import ProviderEvent
+from domain.subscription import Subscription
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.reading import Recorded
+from service.stripe_events import claimed_invoice
 from tests.support.stripe_account import Account
 from workers.apply import Applier
 from workers.jobs.ask import AskDesk, apply_by_asking
+from workers.jobs.change_subscription import SubscriptionDesk, change_subscription
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
 from workers.jobs.refund import refund_invoice
@@ -76,7 +79,7 @@ class Bench:
             connection_id=self.connection_id,
             mode="test",
             dialect="002",
-            type="payment",
+            type=more.pop("type", "payment"),
             lines=[empty | {"quantity": 1} | line for line in lines or [default]],
             request_hash="hash",
             by="key:test",
@@ -145,7 +148,7 @@ class Bench:
         """Store a delivery as the webhook endpoint does."""
         body = Body.of(orjson.dumps(event), None)
         data = event["data"]["object"]
-        claimed = data.get("metadata", {}).get("billhook_invoice")
+        claimed = claimed_invoice(data)
         facts: dict[str, Any] = {
             "event_id": ids.for_provider_event(self.connection_id, "test", event["id"]),
             "app_id": self.app_id,
@@ -156,8 +159,8 @@ class Bench:
             "provider_event_id": event["id"],
             "type": event["type"],
             "object_type": data["object"],
-            "object_id": data["id"],
-            "invoice_id": UUID(claimed) if claimed else None,
+            "object_id": data.get("id", ""),
+            "invoice_id": claimed,
             "occurred_at": event["created"],
             "body": body.sha256.hex(),
             "by": "connection:test",
@@ -191,6 +194,28 @@ class Bench:
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Invoice:
         refund_invoice(invoice_id, refund_id, self.desk())
         return self.invoice(invoice_id)
+
+    def subscribe(self, tenant_id: UUID, price: str, **more: Any) -> UUID:
+        line = {"name": None, "quantity": more.pop("quantity", 1), "price": price}
+        return self.request(tenant_id, line, type="subscription", **more)
+
+    def subscription(self, invoice_id: UUID) -> Subscription:
+        view = self.invoice(invoice_id).view
+        named = ids.for_provider_object(
+            self.app_id, self.connection_id, "test", view.subscription_id or ""
+        )
+        return self.billing.get(Subscription, named)
+
+    def change_subscription(self, subscription_id: UUID) -> Subscription:
+        desk = SubscriptionDesk(billing=self.billing, gateway=self.gateway, now=self.clock)
+        change_subscription(subscription_id, desk)
+        return self.billing.get(Subscription, subscription_id)
+
+    def imported(self, at_provider: str) -> Invoice:
+        """Give what was taken in of an object that the provider made by itself."""
+        return self.invoice(
+            ids.for_provider_object(self.app_id, self.connection_id, "test", at_provider)
+        )
 
     def entry(self, received: Recorded) -> ProviderEvent:
         return self.billing.get(ProviderEvent, received.originator_id)

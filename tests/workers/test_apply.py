@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.invoice import Invoice
 from tests.workers.bench import Bench
 
 
@@ -200,13 +199,25 @@ def test_a_payload_that_cannot_be_read_is_parked_and_stops_nobody(
     assert bench.entry(received).applied
 
 
-def test_an_invoice_that_nobody_asked_for_is_parked_with_its_reason(bench: Bench) -> None:
+def test_an_invoice_that_nobody_asked_for_is_taken_in_unassigned(bench: Bench) -> None:
+    customer = bench.account.add_customer()
+    made = bench.account.v1.invoices.create({"customer": customer, "description": "By hand"})
+
+    received = bench.receive(by_type(bench.provider_events(), "invoice.created"))
+    bench.apply(received)
+    bench.ask(received)
+
+    view = bench.imported(made.id).view
+    assert (view.status, view.origin, view.tenant_id) == ("draft", "provider", None)
+    assert (view.description, view.customer) == ("By hand", customer)
+
+
+def test_an_invoice_that_claims_to_be_ours_and_is_not_is_parked(bench: Bench) -> None:
     _, events = paid_flow(bench)
     event = by_type(events, "invoice.paid")
-    event["data"]["object"]["metadata"] = {}
+    event["data"]["object"]["metadata"] |= {"billhook_invoice": str(uuid4())}
 
     received = bench.receive(event)
     bench.apply(received)
 
-    assert bench.billing.find(Invoice, received.originator_id) is None
     assert b"unknown invoice" in bench.log.stream(received.originator_id)[-1].state

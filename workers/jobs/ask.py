@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, cast
 from uuid import UUID
 
 import orjson
 
 from domain.billing import Billing
+from domain.commands import Mode, Provider
 from domain.gateway import GatewayRejected, MoneyBack, ProviderInvoice
 from domain.gateway_port import PaymentGateway
 from domain.invoice import Invoice
 from domain.provider_event import ProviderEvent, ProviderEventReceived
 from domain.word import Effect
 from eventlog.bodies import Body
-from workers.jobs.belief import disbelief, invoice_named_by
+from workers.jobs.belief import disbelief, disbelief_of_app, invoice_named_by
+from workers.jobs.importing import Account, ImportDesk, import_invoice, import_subscription
 
-MONEY_BACK: tuple[str, ...] = ("charge", "refund", "credit_note", "dispute")
+MONEY_BACK: Final = ("charge", "refund", "credit_note", "dispute")
+Effects = list[dict[str, str]]
 
 
 class Bodies(Protocol):
@@ -39,63 +42,93 @@ class AskDesk:
     now: Callable[[], datetime]
 
 
+class _Disbelieved(Exception):
+    """What was fetched is not what the event claims to be about."""
+
+
 def apply_by_asking(provider_event_id: UUID, desk: AskDesk) -> None:
-    """Fetch what the event is about, let the invoice take that in, and close the inbox's entry."""
+    """Fetch what the event is about, take that in, and close the inbox's entry."""
     entry = desk.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:
         return
-    received = entry.received
-    by = f"webhook:{received.provider_event_id}"
-    gateway = desk.gateway_of(received.app_id, received.connection)
+    by = f"webhook:{entry.received.provider_event_id}"
     try:
-        answer = _fetch(received, desk, gateway)
+        effects = _take_in(entry.received, desk, by=by)
+    except _Disbelieved as doubt:
+        _park(entry, str(doubt), desk, by=by)
+        return
     except GatewayRejected as error:
         if not error.missing:
             raise
-        answer = None  # a draft that was deleted, an invoice that never was
-    invoice_id = received.invoice_id if answer is None else invoice_named_by(answer)
-    invoice = None if invoice_id is None else desk.billing.find(Invoice, invoice_id)
-    doubt = None if answer is None else disbelief(received, answer, invoice)
-    if answer is None or invoice is None or doubt is not None:
-        _park(entry, doubt or "it is about no invoice of ours", desk, by=by)
+        _park(entry, "the provider has it no more", desk, by=by)
         return
-    back = MoneyBack()
-    if received.object_type in MONEY_BACK:
-        back = gateway.fetch_money_back(answer.id)
-    effect = _record(invoice, answer, back, received, desk)
-    effects = [{"invoice": str(invoice.id), "effect": str(effect)}]
     at = desk.now()
     desk.billing.change(
-        ProviderEvent, entry.id, lambda known: known.record_applied(effects, at=at, by=by)
+        ProviderEvent, provider_event_id, lambda known: known.record_applied(effects, at=at, by=by)
     )
 
 
-def _fetch(
+def _take_in(received: ProviderEventReceived, desk: AskDesk, *, by: str) -> Effects:
+    gateway = desk.gateway_of(received.app_id, received.connection)
+    account = _account(received, by=by)
+    importing = ImportDesk(billing=desk.billing, gateway=gateway, now=desk.now)
+    if received.object_type == "subscription":
+        seen = gateway.fetch_subscription(received.object_id)
+        _believe(disbelief_of_app(received, seen))
+        taken = import_subscription(seen, account, importing)
+        return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
+    at_provider = _invoice_at_provider(received, desk, gateway)
+    if at_provider is None:
+        raise _Disbelieved("it is about no invoice")
+    answer = gateway.fetch_invoice(at_provider)
+    named = invoice_named_by(answer)
+    goes_back = received.object_type in MONEY_BACK
+    if named is None:
+        _believe(disbelief_of_app(received, answer))
+        known = import_invoice(answer, account, importing, money_back=goes_back)
+        return [{"invoice": str(known.id), "effect": str(Effect.CHANGED)}]
+    invoice = desk.billing.find(Invoice, named)
+    _believe(disbelief(received, answer, invoice))
+    back = gateway.fetch_money_back(answer.id) if goes_back else MoneyBack()
+    effect = _record(cast("Invoice", invoice), answer, back, received, desk)
+    return [{"invoice": str(named), "effect": str(effect)}]
+
+
+def _believe(doubt: str | None) -> None:
+    if doubt is not None:
+        raise _Disbelieved(doubt)
+
+
+def _account(received: ProviderEventReceived, *, by: str) -> Account:
+    return Account(
+        app_id=received.app_id,
+        provider=cast("Provider", received.provider),
+        connection=received.connection,
+        connection_id=received.connection_id,
+        mode=cast("Mode", received.mode),
+        by=by,
+    )
+
+
+def _invoice_at_provider(
     received: ProviderEventReceived, desk: AskDesk, gateway: PaymentGateway
-) -> ProviderInvoice | None:
-    """Fetch the invoice that an event's object is about; None where it is about none."""
-    if received.object_type == "invoice":
-        return gateway.fetch_invoice(received.object_id)
-    at_provider = _invoice_of(_object(received, desk.bodies), received, gateway)
-    return None if at_provider is None else gateway.fetch_invoice(at_provider)
-
-
-def _object(received: ProviderEventReceived, bodies: Bodies) -> Mapping[str, Any]:
-    stored = bodies.body(bytes.fromhex(received.body))
-    found: Mapping[str, Any] = {} if stored is None else orjson.loads(stored)["data"]["object"]
-    return found
-
-
-def _invoice_of(
-    about: Mapping[str, Any], received: ProviderEventReceived, gateway: PaymentGateway
 ) -> str | None:
-    """Name the provider's invoice: the object says it, or its payment does."""
+    """Name the provider's invoice: the event's object is it, says it, or its payment does."""
+    if received.object_type == "invoice":
+        return received.object_id
+    about = _object(received, desk.bodies)
     named = about.get("invoice")
     if isinstance(named, str):
         return named
     intent = received.object_type == "payment_intent"
     payment = received.object_id if intent else about.get("payment_intent")
     return gateway.find_invoice_of(payment) if isinstance(payment, str) else None
+
+
+def _object(received: ProviderEventReceived, bodies: Bodies) -> Mapping[str, Any]:
+    stored = bodies.body(bytes.fromhex(received.body))
+    found: Mapping[str, Any] = {} if stored is None else orjson.loads(stored)["data"]["object"]
+    return found
 
 
 def _record(
@@ -124,12 +157,14 @@ def _record(
         )
         effects.append(known.record_money_back(back, source="webhook", by=by, at=at))
 
-    desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+    desk.billing.change(Invoice, UUID(str(invoice.id)), decide, bodies=[body])
     return Effect.CHANGED if Effect.CHANGED in effects else effects[0]
 
 
 def _park(entry: ProviderEvent, reason: str, desk: AskDesk, *, by: str) -> None:
     at = desk.now()
     desk.billing.change(
-        ProviderEvent, entry.id, lambda known: known.park(reason, retry=False, at=at, by=by)
+        ProviderEvent,
+        UUID(str(entry.id)),
+        lambda known: known.park(reason, retry=False, at=at, by=by),
     )

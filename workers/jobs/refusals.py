@@ -94,6 +94,7 @@ _FIELDS = {
     "customer": "tenantUuid",
     "currency": "lineItems",
     "lines": "lineItems",
+    "items": "lineItems",
     "footer": "footer",
     "description": "description",
     "metadata": "metadata",

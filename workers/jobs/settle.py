@@ -17,6 +17,7 @@ from workers.jobs.desk import Desk, object_id, record, start
 from workers.jobs.drafting import gather_draft, leave_draft, trust_status
 from workers.jobs.opening import open_and_fill
 from workers.jobs.refusals import Refused, refused_payment
+from workers.jobs.subscribe import subscribe
 
 
 def settle_invoice(invoice_id: UUID, desk: Desk) -> None:
@@ -36,6 +37,9 @@ def settle_invoice(invoice_id: UUID, desk: Desk) -> None:
 def _take_steps(invoice: Invoice, desk: Desk) -> None:
     if "discard" in invoice.view.steps:
         raise Refused.from_plan(invoice.view.steps["discard"].plan)
+    if invoice.view.type == "subscription":
+        subscribe(invoice, desk)
+        return
     match invoice.view.request["flow"]:
         case "draft":
             leave_draft(invoice, desk)

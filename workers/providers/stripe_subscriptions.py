@@ -32,6 +32,14 @@ class Subscriptions:
             ask(lambda: self._client.v1.subscriptions.create(params, {"idempotency_key": key}))
         )
 
+    def preview_total(self, draft: SubscriptionDraft) -> int:
+        """Preview the first invoice. Stripe docs: create a preview invoice."""
+        made = _create_params(draft)
+        details = {name: made[name] for name in ("items", "default_tax_rates") if name in made}
+        params: Any = {"customer": draft.customer, "subscription_details": details}
+        answer = ask(lambda: self._client.v1.invoices.create_preview(params))
+        return objects.whole(json_of(answer)["total"])
+
     def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
         """Look through the customer's, ended ones too; Stripe's search lags, its lists do not."""
         params: Json = {"customer": customer, "status": "all", "limit": 100}
@@ -135,7 +143,7 @@ def _create_params(draft: SubscriptionDraft) -> Json:
     params: Json = {
         "customer": draft.customer,
         "items": [{"price": price, "quantity": quantity} for price, quantity in draft.items],
-        "payment_behavior": "allow_incomplete",
+        "payment_behavior": "allow_incomplete" if draft.charge else "default_incomplete",
         "off_session": draft.off_session,
         "payment_settings": {"save_default_payment_method": "on_subscription"},
         "metadata": draft.metadata,

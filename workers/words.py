@@ -1,0 +1,69 @@
+"""What a received event says, read from its payload before anything is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain import ids
+from domain.gateway import ProviderInvoice, ProviderSubscription
+from domain.provider_event import ProviderEventReceived
+from workers.providers.stripe_events import ASKED_TYPES, PREVIEWS
+from workers.providers.stripe_objects import to_invoice
+from workers.providers.stripe_subscription_objects import to_subscription
+
+Snapshot = ProviderInvoice | ProviderSubscription
+
+
+@dataclass(frozen=True)
+class Word:
+    """A received event together with what it says, if it speaks of what we keep.
+
+    `subject`: the stream that it is about. `asks`: it says too little, so that the provider must
+    be asked. `trouble`: it says nothing.
+    """
+
+    entry: ProviderEventReceived
+    subject: UUID
+    snapshot: Snapshot | None = None
+    trouble: str | None = None
+    asks: bool = False
+
+
+def read_word(entry: ProviderEventReceived, stored: bytes | None) -> Word:
+    """Read a payload; one that can't be read is parked with the reason, never skipped."""
+    subject = subject_of(entry)
+    if entry.type in ASKED_TYPES:
+        return Word(entry, subject, asks=True)
+    if entry.object_type not in ("invoice", "subscription") or entry.type in PREVIEWS:
+        return Word(entry, subject)
+    if stored is None:
+        return Word(entry, subject, trouble="its payload was erased")
+    try:
+        return Word(entry, subject, _snapshot(entry, orjson.loads(stored)))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Word(entry, subject, trouble=f"unreadable: {type(error).__name__}: {error}")
+
+
+def _snapshot(entry: ProviderEventReceived, payload: dict[str, Any]) -> Snapshot:
+    about, as_of = payload["data"]["object"], payload["created"]
+    if entry.object_type == "subscription":
+        return to_subscription(about, as_of=as_of)
+    return to_invoice(about, as_of=as_of, event_type=entry.type)
+
+
+def subject_of(entry: ProviderEventReceived) -> UUID:
+    """Name the stream of what an event is about; what the provider made is named after its id.
+
+    An event about something that we keep no stream of is its own.
+    """
+    if entry.object_type == "invoice" and entry.invoice_id is not None:
+        return entry.invoice_id
+    if entry.object_type in ("invoice", "subscription"):
+        return ids.for_provider_object(
+            entry.app_id, entry.connection_id, entry.mode, entry.object_id
+        )
+    return entry.invoice_id or UUID(str(entry.originator_id))
