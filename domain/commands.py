@@ -148,6 +148,25 @@ class ChangeSubscription(SubscriptionCommand):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RequestSetup:
+    """Ask for a page where a tenant's customer leaves a payment method.
+
+    `redirect_url`: where the customer goes from there.
+    """
+
+    setup_id: UUID
+    app_id: UUID
+    tenant_id: UUID
+    provider: Provider
+    connection: str
+    connection_id: UUID
+    mode: Mode
+    redirect_url: str
+    request_hash: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CreateApp:
     """Make an app, the system whose tenants are billed."""
 

@@ -9,6 +9,8 @@ from domain import (
     customer_claim,
     customer_slot,
     invoice_events,
+    method_setup,
+    method_setup_events,
     provider_event,
     receipt,
     subscription,
@@ -28,6 +30,7 @@ AGGREGATES = (
     customer_claim.CustomerClaim,
     customer_slot.CustomerSlot,
     Invoice,
+    method_setup.MethodSetup,
     provider_event.ProviderEvent,
     receipt.Receipt,
     subscription.Subscription,
@@ -50,6 +53,7 @@ def topics_of(root: type[Fact]) -> tuple[str, ...]:
 TOPICS = topics_of(Fact)
 INVOICE_TOPICS = topics_of(invoice_events.InvoiceEvent)
 SUBSCRIPTION_TOPICS = topics_of(subscription_events.SubscriptionEvent)
+SETUP_TOPICS = topics_of(method_setup_events.MethodSetupEvent)
 ACCESS_TOPICS = (
     *topics_of(app.AppEvent),
     *topics_of(connection.ConnectionEvent),

@@ -18,7 +18,7 @@ from domain import (
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.base import Fact
-from tests.domain import subscription_examples
+from tests.domain import method_setup_examples, subscription_examples
 from tests.domain.subscription_examples import (
     APP_ID,
     CONNECTION_ID,
@@ -331,6 +331,7 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "request_hash": "4a54",
         "result": {"id": str(KEY_ID), "kind": "write"},
     },
+    **method_setup_examples.EXAMPLES,
     **subscription_examples.EXAMPLES,
     tenant.TenantCreated: _TENANT,
     tenant.TenantChanged: _TENANT,
