@@ -70,7 +70,6 @@ VERBS: dict[str, list[Callable[[StripeGateway], object]]] = {
     "find_customer": [lambda g: g.find_customer("cus_1")],
     "find_customers": [lambda g: g.find_customers({"a": "b"}, created_after=1)],
     "create_customer": [lambda g: g.create_customer({"a": "b"}, contact=CONTACT, key="k")],
-    "find_customers": [lambda g: g.find_customers({"a": "b"}, created_after=1)],
     "find_price": [lambda g: g.find_price("price_1")],
     "create_invoice": [
         lambda g: g.create_invoice(DRAFT, key="k"),
@@ -119,7 +118,6 @@ OF_SUBSCRIPTIONS: dict[str, list[Callable[[StripeGateway], object]]] = {
 # The SDK's classes of parameters, by endpoint.
 PARAMS = {
     "get /v1/credit_notes": "CreditNoteListParams",
-    "get /v1/customers": "CustomerListParams",
     "get /v1/customers": "CustomerListParams",
     "get /v1/customers/*": "CustomerRetrieveParams",
     "get /v1/disputes": "DisputeListParams",
