@@ -1,23 +1,30 @@
 """Random facts about invoices, each event class with fields of its own annotations."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from hypothesis import strategies as st
 
 from domain import invoice_events as e
+from domain.base import Fact
 from domain.events import topics_of
 from domain.provider_event import ProviderEventApplied
 from eventlog.codec import Codec
 from eventlog.reading import Recorded
 
+AnyFact = TypeVar("AnyFact", bound=Fact)
+
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 _BEGINNINGS = (e.InvoiceRequested, e.InvoiceImported)
 _OURS = {"originator_id", "originator_version", "timestamp", "originator_topic"}
-_TIMES = {"as_of", "paid_at", "due_at", "period_start", "period_end", "refunded_at"}
+_TIMES = {
+    "as_of", "paid_at", "due_at", "period_start", "period_end", "refunded_at", "started_at",
+    "trial_end", "cancel_at", "canceled_at", "ended_at", "starts_at",
+}  # fmt: skip
 
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 _amounts = st.integers(-(10**15), 10**15)
@@ -34,18 +41,19 @@ _lines = st.fixed_dictionaries(
 _few_ids = st.sampled_from(["pi_1", "pi_2", "re_1"])
 
 
-def _classes_below(root: type[e.InvoiceEvent]) -> list[type[e.InvoiceEvent]]:
-    found: list[type[e.InvoiceEvent]] = []
+def classes_below(root: type[AnyFact], *, beginnings: Collection[type]) -> list[type[AnyFact]]:
+    """The event classes below a root that may follow a beginning."""
+    found: list[type[AnyFact]] = []
     pending = [root]
     while pending:
         fact = pending.pop()
         pending.extend(fact.__subclasses__())
-        if "TOPIC" in fact.__dict__ and fact not in _BEGINNINGS:
+        if "TOPIC" in fact.__dict__ and fact not in beginnings:
             found.append(fact)
     return sorted(found, key=lambda fact: fact.TOPIC)
 
 
-CONTINUATIONS = _classes_below(e.InvoiceEvent)
+CONTINUATIONS = classes_below(e.InvoiceEvent, beginnings=_BEGINNINGS)
 assert len(CONTINUATIONS) + len(_BEGINNINGS) == len(topics_of(e.InvoiceEvent))
 
 
@@ -56,7 +64,7 @@ def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
         return _unix_times
     if name in {"payment_id", "provider_refund_id"} and kind is str:
         return _few_ids
-    if name == "lines":
+    if name in {"lines", "items"}:
         return st.lists(_lines, max_size=3)
     by_kind = {
         NoneType: st.none(),
@@ -71,7 +79,7 @@ def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
 
 
 @cache
-def fields_of(fact: type[e.InvoiceEvent]) -> st.SearchStrategy[dict[str, Any]]:
+def fields_of(fact: type[Fact]) -> st.SearchStrategy[dict[str, Any]]:
     """Values for an event class's own fields."""
     hints = get_type_hints(fact)
     own = {
@@ -123,7 +131,7 @@ def logs(draw: st.DrawFn) -> list[Recorded]:
         waiting = [one for one in waiting if one]
         if draw(st.integers(0, 4)) == 0:
             found.append(_applied(draw(st.uuids(version=4)), draw(effects)))
-    return [_recorded(codec, event, position) for position, event in enumerate(found, 1)]
+    return [recorded(codec, event, position) for position, event in enumerate(found, 1)]
 
 
 def _applied(stream: UUID, effects: list[dict[str, str]]) -> ProviderEventApplied:
@@ -139,7 +147,8 @@ def _applied(stream: UUID, effects: list[dict[str, str]]) -> ProviderEventApplie
     )
 
 
-def _recorded(codec: Codec, event: Any, position: int) -> Recorded:
+def recorded(codec: Codec, event: Any, position: int) -> Recorded:
+    """The event as the log gives it."""
     stored = codec.encode(event)
     return Recorded(
         originator_id=stored.originator_id,
