@@ -47,13 +47,14 @@ def _go_on(call: Call, subscription: Json, schedule: Json | None, phase: Json | 
     with changing(call, subscription):
         if subscription["status"] == "trialing":
             subscription["status"] = "active"
-        began = present_period(call, subscription)[0]
+        began, anew = present_period(call, subscription)[0], False
         if schedule is not None and phase is not None:
             wanted = phases.enter(call, subscription, schedule, phase)
-            change_items(call, subscription, wanted, prorates=False, at=call.now)
+            anew = change_items(call, subscription, wanted, prorates=False, at=call.now)
         elif schedule is not None:
             phases.release(call, subscription, schedule)
-        next_period(call, subscription)
+        if not anew:
+            next_period(call, subscription)
         pause = subscription["pause_collection"]
         asks = subscription["status"] != "unpaid" and pause is None
         bill = Bill("subscription_cycle", items_of(call, subscription), began=began)

@@ -21,16 +21,11 @@ def set_period(call: Call, subscription: Json, start: int, end: int) -> None:
 
 
 def next_period(call: Call, subscription: Json) -> None:
-    """Moves the items to the period that begins now, counted from the anchor.
-
-    Items that are charged at another interval than before begin a cycle of their own.
-    """
+    """Moves the items to the period after the present one, counted from the anchor."""
     recurring = items_of(call, subscription)[0]["price"]["recurring"]
-    start, end = period_at(subscription["billing_cycle_anchor"], recurring, call.now)
-    if start != call.now:
-        restart(call, subscription)
-    else:
-        set_period(call, subscription, start, end)
+    begins = present_period(call, subscription)[1]
+    end = period_at(subscription["billing_cycle_anchor"], recurring, begins)[1]
+    set_period(call, subscription, begins, end)
 
 
 def restart(call: Call, subscription: Json) -> None:

@@ -201,6 +201,23 @@ def test_a_schedule_changes_the_plan_at_the_periods_end(club: Club) -> None:
     assert totals(club.invoices(made)) == [1000, 5000, 5000]
 
 
+def test_a_schedule_changes_to_another_interval_at_the_periods_end(club: Club) -> None:
+    basic, yearly = club.plan(1000), club.plan(10000, "year")
+    made = club.member(basic)
+    start, end = period_of(made)
+    schedule = club.stripe.subscription_schedules.create({"from_subscription": made.id})
+    phases: Any = [
+        {"items": [{"price": basic}], "start_date": start, "end_date": end},
+        {"items": [{"price": yearly}]},
+    ]
+    club.stripe.subscription_schedules.update(schedule.id, {"phases": phases})
+    club.go_to(end + 3600)
+    assert period_of(club.now(made)) == (end, moment(2028, 2, 15))
+    assert totals(club.invoices(made)) == [1000, 10000]
+    club.go_to(moment(2028, 2, 15, 13))
+    assert totals(club.invoices(made)) == [1000, 10000, 10000]
+
+
 def test_a_schedule_may_end_the_subscription(club: Club) -> None:
     made = club.member()
     schedule = club.stripe.subscription_schedules.create({"from_subscription": made.id})
