@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from service.links import Links
+from tests.contract.openapi_stock import Stock
 from tests.support.system import Caller, System
 
 Json = dict[str, Any]
@@ -23,6 +24,7 @@ class Things:
     def __init__(self, system: System) -> None:
         self.demo = system.demo
         self.caller = Caller(system.demo)
+        self.stock = Stock(system, self.caller)
         self._numbers = itertools.count(1)
         self._cards: Iterator[str] = itertools.cycle(self.demo["payment_methods"].values())
         self.price = self.demo["prices"]["one_time"]
@@ -59,6 +61,11 @@ class Things:
         known = self._ids | self._ids_of.get(operation_id, {})
         if operation_id == "deleteConnection":
             known |= {"name": self._connection_to_lose()}
+        if operation_id == "resendWork":
+            known |= {"workId": self.stock.work_that_gave_up()}
+        needed = self.stock.hand_out(operation_id)
+        if needed is not None:
+            known |= {"invoiceUuid": needed}
         if "keyUuid" in given:
             known |= {"keyUuid": self._key_to_lose()}
         return {name: known.get(name, value) for name, value in given.items()}
@@ -107,6 +114,8 @@ class Things:
             "patchApp": self._app,
             "putConnection": self._connection,
             "receiveWebhook": self._delivery,
+            "retryInvoice": self._retry,
+            "refundInvoice": self._refund,
         }.get(operation_id)
         return given if fill is None else fill(dict(given))
 
@@ -168,6 +177,13 @@ class Things:
     def _connection(self, body: Json) -> Json:
         known = {"provider": "stripe", "secretKey": "sk_test_spare", "default": False}
         return body | known
+
+    def _retry(self, body: Json) -> Json:
+        known = {"paymentMethod": next(self._cards)}
+        return body | {name: known[name] for name in known if body.get(name) is not None}
+
+    def _refund(self, body: Json) -> Json:
+        return body | {"amountMinor": 1}
 
     def _delivery(self, body: Json) -> Json:
         return body | {"livemode": False}

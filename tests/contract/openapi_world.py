@@ -55,6 +55,7 @@ class World:
         self._session.auth = _SignedByStripe(secret)
 
     def close(self) -> None:
+        self.things.stock.close()
         self.things.caller.http.close()
         self._session.close()
 
@@ -76,6 +77,8 @@ class World:
             allow_redirects=False,
         )
         self.sent += 1
+        refused = response.status_code >= 400 and response.status_code != 402
+        self.things.stock.settle(used=not refused)
         if response.status_code < 400 and response.status_code != 202:
             self.succeeded[case.operation.label] += 1
         # What names nothing may be refused though it is as it should be.
