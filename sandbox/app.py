@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -38,14 +38,9 @@ class Options:
     record: str | None
 
 
-def build(options: Options) -> Starlette:
-    """Puts the stand-ins together: Stripe under ``/v1``, Mollie beside it under ``/v2``."""
-    store, recorder = Store(options.state), Recorder(options.record)
+def _stripe(store: Store, recorder: Recorder, public_url: Callable[[], str]) -> World:
     accounts = Accounts(store)
     dispatcher = Dispatcher(store, accounts, recorder)
-
-    def public_url() -> str:
-        return options.public_url
 
     def calling(account: Account, now: int) -> Call:
         return Call(store, account, now, public_url())
@@ -58,12 +53,22 @@ def build(options: Options) -> Starlette:
 
     agenda = Agenda(store, ACTIONS, calling)
     timekeeper = Timekeeper(store, "agenda", catch_up=catch_up)
-    world = World(store, accounts, dispatcher, agenda, timekeeper, recorder, public_url)
+    return World(store, accounts, dispatcher, agenda, timekeeper, recorder, public_url)
+
+
+def build(options: Options) -> Starlette:
+    """Puts the stand-ins together: Stripe under ``/v1``, Mollie beside it under ``/v2``."""
+    store, recorder = Store(options.state), Recorder(options.record)
+
+    def public_url() -> str:
+        return options.public_url
+
+    world = _stripe(store, recorder, public_url)
     mollie = MollieWorld(store, recorder, public_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        background = (dispatcher, timekeeper, mollie.dispatcher, mollie.timekeeper)
+        background = [task for one in (world, mollie) for task in (one.dispatcher, one.timekeeper)]
         tasks = [asyncio.create_task(task.run()) for task in background]
         yield
         for task in tasks:

@@ -11,6 +11,8 @@ from sandbox.mollie.params import Page
 from sandbox.mollie.views import HAL, in_list, link
 from sandbox.store import Filter, Json
 
+HELP = "https://docs.mollie.com/reference"
+
 
 def page(
     call: Call,
@@ -28,8 +30,7 @@ def page(
 
     def read(edge: int | None, *, onwards: bool, limit: int) -> list[Json]:
         """Returns what comes at or behind a place in the list's order, or what comes before it."""
-        descending = newest_first == onwards
-        reach = 1 if onwards else 0
+        descending, reach = newest_first == onwards, int(onwards)
         return call.store.find(
             call.account.id,
             kind,
@@ -51,7 +52,7 @@ def page(
             "self": _link(call, path, params, params.from_),
             "previous": _link(call, path, params, earlier[-1]["id"]) if earlier else None,
             "next": _link(call, path, params, rest[0]["id"]) if rest else None,
-            "documentation": link(f"https://docs.mollie.com/reference/list-{kind}s", "text/html"),
+            "documentation": link(f"{HELP}/list-{kind}s", "text/html"),
         },
     }
 
