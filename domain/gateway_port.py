@@ -18,6 +18,7 @@ from domain.gateway import (
     RefundDraft,
     SubscriptionDraft,
 )
+from domain.provider_setup import SetupDraft, SetupSession
 
 
 class PaymentGateway(Protocol):
@@ -126,3 +127,17 @@ class PaymentGateway(Protocol):
         self, subscription_id: str, items: Sequence[tuple[str, int]], *, key: str
     ) -> ProviderSubscription:
         """Let (price, quantity) take the place of its items with the next period."""
+
+    # Payment methods.
+
+    def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
+        """Open a page where the customer leaves a payment method."""
+
+    def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
+        """Look up what was opened for our setup `reference`, when a key may have expired."""
+
+    def fetch_setup(self, session_id: str) -> SetupSession:
+        """Fetch a page with the method that was left on it, if one was."""
+
+    def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
+        """Let a method be what the customer is charged by where a request names none."""

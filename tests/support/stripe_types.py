@@ -7,6 +7,7 @@ import sys
 import types
 from collections.abc import Iterator
 from inspect import get_annotations
+from operator import attrgetter
 from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
 
 import stripe
@@ -25,6 +26,8 @@ def type_of_field(path: str) -> str:
     """Say the type of `Class.field.field`; lists are walked through. Raises UnknownField."""
     name, *fields = path.split(".")
     known: Any = getattr(stripe, name, None)
+    while isinstance(known, types.ModuleType) and fields:
+        known = getattr(known, fields.pop(0), None)
     if known is None:
         raise UnknownField(f"{name} is no object of the SDK")
     for number, field in enumerate(fields):
@@ -82,7 +85,7 @@ def _render(known: Any) -> str:
 
 def require_param(params: str, path: str) -> None:
     """Check `a.b.c` against a class of `stripe.params`. Raises UnknownField."""
-    level: list[Any] = [getattr(stripe.params, params)]
+    level: list[Any] = [attrgetter(params)(stripe.params)]
     for name in path.split("."):
         texts = [
             (_text(owner.__annotations__[name]), sys.modules[owner.__module__])

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from domain.gateway import InvoiceDraft, LineDraft, RefundDraft, SubscriptionDraft
+from domain.provider_setup import SetupDraft
 from tests.support.canned import Canned, serve_canned
 from tests.support.stripe_types import UnknownField, require_param
 from workers.providers.stripe import StripeGateway
@@ -41,6 +42,7 @@ SUBSCRIPTION_DRAFT = SubscriptionDraft(
     items=(("price_1", 1),),
     tax_rate_id="txr_1",
     payment_method="pm_1",
+    charge=True,
     off_session=True,
     footer="f",
     description="d",
@@ -115,6 +117,16 @@ OF_SUBSCRIPTIONS: dict[str, list[Callable[[StripeGateway], object]]] = {
     "schedule_plan": [lambda g: g.schedule_plan("sub_1", [("price_2", 1)], key="k")],
 }
 
+SETUP_DRAFT = SetupDraft(
+    customer="cus_1", return_url="https://shop.example/saved", metadata={"a": "b"}
+)
+OF_SETUPS: dict[str, list[Callable[[StripeGateway], object]]] = {
+    "open_setup": [lambda g: g.open_setup(SETUP_DRAFT, key="k")],
+    "find_setups": [lambda g: g.find_setups(customer="cus_1", reference="b")],
+    "fetch_setup": [lambda g: g.fetch_setup("cs_1")],
+    "set_default_method": [lambda g: g.set_default_method("cus_1", "pm_1", key="k")],
+}
+
 # The SDK's classes of parameters, by endpoint.
 PARAMS = {
     "get /v1/credit_notes": "CreditNoteListParams",
@@ -147,6 +159,10 @@ PARAMS = {
     "post /v1/subscription_schedules/*": "SubscriptionScheduleUpdateParams",
     "post /v1/subscriptions": "SubscriptionCreateParams",
     "post /v1/subscriptions/*": "SubscriptionUpdateParams",
+    "get /v1/checkout/sessions": "checkout.SessionListParams",
+    "get /v1/checkout/sessions/*": "checkout.SessionRetrieveParams",
+    "post /v1/checkout/sessions": "checkout.SessionCreateParams",
+    "post /v1/customers/*": "CustomerUpdateParams",
 }
 
 # All that our readers look for, in one object, so that each verb goes on to its last call.
@@ -192,10 +208,21 @@ SUBSCRIPTION = {
     "phases": [{"items": [{"price": "price_1"}], "start_date": 1, "end_date": 2}],
     "has_more": False,
 }
+SESSION = {
+    "id": "cs_1",
+    "object": "checkout.session",
+    "livemode": False,
+    "mode": "setup",
+    "status": "open",
+    "customer": "cus_1",
+    "expires_at": 1,
+    "has_more": False,
+}
 # With and without a schedule of its own.
 SUBSCRIPTIONS = [SUBSCRIPTION | {"schedule": schedule} for schedule in ("sub_sched_1", None)]
 CALLS = [
     *((verb, call, ANSWER) for verb, calls in VERBS.items() for call in calls),
+    *((verb, call, SESSION) for verb, calls in OF_SETUPS.items() for call in calls),
     *(
         (verb, call, answer)
         for verb, calls in OF_SUBSCRIPTIONS.items()

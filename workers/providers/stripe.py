@@ -22,13 +22,14 @@ from domain.gateway import (
 from workers.providers import stripe_objects as objects
 from workers.providers.stripe_after import AfterIssue
 from workers.providers.stripe_calls import Answer, Turn, ask, asked_at, json_of, open_client, pages
+from workers.providers.stripe_setups import Setups
 from workers.providers.stripe_subscriptions import Subscriptions
 
 _PAGE: Final = 100
 _WITH_PRICES: Final = ["data.pricing.price_details.price"]
 
 
-class StripeGateway(AfterIssue, Subscriptions):
+class StripeGateway(AfterIssue, Subscriptions, Setups):
     """One Stripe account in one mode. Each call first waits for its `turn`."""
 
     def __init__(
