@@ -106,6 +106,7 @@ OF_SUBSCRIPTIONS: dict[str, list[Callable[[StripeGateway], object]]] = {
             replace(SUBSCRIPTION_DRAFT, payment_method="sepa_debit"), key="k"
         ),
     ],
+    "preview_total": [lambda g: g.preview_total(SUBSCRIPTION_DRAFT)],
     "find_subscriptions": [lambda g: g.find_subscriptions(customer="cus_1", reference="b")],
     "fetch_subscription": [lambda g: g.fetch_subscription("sub_1")],
     "end_subscription": [lambda g: g.end_subscription("sub_1", key="k")],
@@ -144,6 +145,7 @@ PARAMS = {
     "post /v1/credit_notes": "CreditNoteCreateParams",
     "post /v1/customers": "CustomerCreateParams",
     "post /v1/invoices": "InvoiceCreateParams",
+    "post /v1/invoices/create_preview": "InvoiceCreatePreviewParams",
     "post /v1/invoices/*": "InvoiceUpdateParams",
     "post /v1/invoices/*/add_lines": "InvoiceAddLinesParams",
     "post /v1/invoices/*/finalize": "InvoiceFinalizeInvoiceParams",
@@ -202,6 +204,7 @@ SUBSCRIPTION = {
     "status": "active",
     "created": 1,
     "cancel_at": None,
+    "total": 1,
     "cancel_at_period_end": False,
     "items": {"data": [_ITEM]},
     "metadata": {INVOICE: "b"},
