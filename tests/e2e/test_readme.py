@@ -128,6 +128,9 @@ def test_the_requests_of_readme_do_what_it_says(running: Running) -> None:
     assert "card_declined" in asked.stdout
     assert '"status":"requires_action"' in asked.stdout
     assert '"type":"invoice.payment_succeeded"' in asked.stdout
+    assert '"amountRefundedMinor":500' in asked.stdout
+    assert '"attempt":2' in asked.stdout
+    assert '"status":"void"' in asked.stdout
 
 
 def test_ctrl_c_ends_all_of_it(running: Running) -> None:
