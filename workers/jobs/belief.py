@@ -21,7 +21,12 @@ def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
 def disbelief_of_app(
     entry: ProviderEventReceived, snapshot: ProviderInvoice | ProviderSubscription
 ) -> str | None:
-    """Say why an object is not this app's: two apps may share one account at the provider."""
+    """Say why an object is not this connection's.
+
+    Two apps may share one account at the provider; test and live money never meet.
+    """
+    if snapshot.livemode != (entry.mode == "live"):
+        return f"wrong mode: its object is not of {entry.mode} mode"
     named = snapshot.metadata.get(APP)
     if named is not None and named != str(entry.app_id):
         return "belongs elsewhere: its metadata names another app"
