@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
+# Ten thousand invoices of history are one call.
+ADMIN_TIMEOUT_S = 60.0
 
 
 def wait_for(condition: Callable[[], T], *, timeout_s: float = 10.0) -> T:
@@ -115,7 +117,7 @@ class SandboxAdmin(Dashboard):
         self._http = httpx.Client(
             base_url=f"{url}/_admin",
             headers={"Authorization": f"Bearer {key}"},
-            timeout=10,
+            timeout=ADMIN_TIMEOUT_S,
             trust_env=False,
         )
 
