@@ -44,8 +44,10 @@ def created(call: Call, subscription: Json) -> None:
 
 
 def keep(call: Call, subscription: Json) -> None:
-    """Keeps a subscription and what it will do next."""
+    """Keeps a subscription and what it will do next; it ends with its period, if it shall."""
     items = items_of(call, subscription)
+    if subscription["cancel_at_period_end"]:
+        subscription["cancel_at"] = items[0]["current_period_end"]
     subscription["_prices"] = ",".join(item["price"]["id"] for item in items)
     call.put(subscription)
     timetable.follow(call, subscription, items)

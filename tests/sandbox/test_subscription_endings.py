@@ -76,6 +76,34 @@ def test_a_cancellation_can_be_taken_back(club: Club) -> None:
     assert totals(club.invoices(made)) == [1000, 1000]
 
 
+def test_a_cycle_that_begins_anew_moves_the_end(club: Club) -> None:
+    made = club.member()
+    club.stripe.subscriptions.update(made.id, {"cancel_at_period_end": True})
+    club.later(5 * DAY_S)
+    anew: Any = {"billing_cycle_anchor": {"type": "now"}, "proration_behavior": "none"}
+    moved = club.stripe.subscriptions.update(made.id, anew)
+    assert moved.cancel_at == period_of(moved)[1] == moment(2027, 2, 20)
+    club.go_to(moment(2027, 2, 20))
+    assert club.now(made).status == "canceled"
+
+
+def test_debits_of_a_bank_account_let_it_begin_and_go_on(club: Club) -> None:
+    customer = club.shop.customer(None).id
+    account: Any = {
+        "type": "sepa_debit",
+        "sepa_debit": {"iban": "DE89370400440532013000"},
+        "billing_details": {"name": "Ada", "email": "ada@example.org"},
+    }
+    method = club.stripe.payment_methods.create(account).id
+    club.stripe.payment_methods.attach(method, {"customer": customer})
+    made = club.subscribe(customer, club.plan(), default_payment_method=method)
+    assert (made.status, club.latest(made).status) == ("active", "open")
+    club.later(10 * DAY_S)
+    assert (club.now(made).status, club.latest(made).status) == ("active", "paid")
+    club.go_to(moment(2027, 3, 14))
+    assert [invoice.status for invoice in club.invoices(made)] == ["paid", "paid"]
+
+
 def test_it_ends_at_the_time_that_was_set(club: Club) -> None:
     made = club.member()
     at = moment(2027, 3, 1)
