@@ -8,23 +8,20 @@ from uuid import UUID
 from psycopg.sql import SQL
 
 from projections.pool import ReadPool
+from projections.timeline import Kind
 
 
 @dataclass(frozen=True)
 class AppChange:
-    """Something that happened to an invoice or a tenant (`subject_id`) of an app."""
+    """Something that happened to what is named: an invoice, a subscription, a tenant of an app."""
 
     position: int
+    kind: Kind
     subject_id: UUID
     type: str
     at: datetime
     by: str
     data: dict[str, Any]
-
-    @property
-    def is_of_tenant(self) -> bool:
-        """Tell a tenant's change from an invoice's."""
-        return self.type.startswith("tenant.")
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class AppChanges:
 CHANGES: Final = SQL(
     """
 WITH page AS (
-    SELECT position, subject_id, type, at, by, data FROM read.timeline
+    SELECT position, kind, subject_id, type, at, by, data FROM read.timeline
     WHERE app_id = %(app_id)s AND position > %(after)s
     ORDER BY position FETCH FIRST %(limit)s ROWS WITH TIES
 )

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, LiteralString, cast
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import TupleRow, args_row
 
-from domain.events import INVOICE_TOPICS
+from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.invoice_events import InvoiceEvent
 from domain.provider_event import ProviderEventApplied
+from domain.subscription_events import SubscriptionEvent, SubscriptionStarted
 from domain.tenant import TenantEvent
 from eventlog.codec import Codec
 from eventlog.database import connect
@@ -85,6 +87,7 @@ def fill(dsn: str, schema: str, up_to_position: int) -> None:
     ):
         chunk = _Chunk(writer, schema)
         _fill_invoices(reader, chunk, up_to_position)
+        _fill_subscriptions(reader, chunk, up_to_position)
         _fill_other_events(reader, chunk, up_to_position)
         chunk.write_rows()
         chunk.write_tallies()
@@ -103,6 +106,21 @@ def _fill_invoices(
             entry = entry_of(event, app_id=invoice.app_id, position=recorded.position)
             chunk.timeline.extend(entry)
         chunk.take(invoice)
+
+
+def _fill_subscriptions(
+    reader: psycopg.Connection[TupleRow], chunk: _Chunk, up_to_position: int
+) -> None:
+    codec = Codec()
+    events = _read(reader, _BY_STREAM, up_to_position, topics=SUBSCRIPTION_TOPICS)
+    apps: dict[UUID, UUID] = {}
+    for recorded in events:
+        event = cast("SubscriptionEvent", codec.decode(recorded))  # its topic says so
+        if isinstance(event, SubscriptionStarted):
+            apps = {event.originator_id: event.app_id}  # the streams come one after the other
+        app_id = apps[event.originator_id]
+        chunk.timeline.extend(entry_of(event, app_id=app_id, position=recorded.position))
+        chunk.write_if_full()
 
 
 def _fill_other_events(

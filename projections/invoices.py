@@ -1,9 +1,9 @@
 """Invoices and all that is kept of them: each stream's fold, its words, what it adds to sums.
 
-The timeline has what happened to the app's invoices and tenants.
+The timeline has what happened to the app's invoices, subscriptions and tenants.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -12,22 +12,28 @@ from psycopg.sql import SQL, Composed
 from psycopg.types.json import Jsonb
 
 from domain.base import Fact
-from domain.events import INVOICE_TOPICS
+from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.invoice_events import InvoiceEvent
 from domain.invoice_view import InvoiceView
 from domain.provider_event import ProviderEventApplied
+from domain.subscription_events import SubscriptionEvent, SubscriptionStarted
 from domain.tenant import ProviderCustomerLinked, TenantChanged, TenantCreated, TenantEvent
 from eventlog.codec import Codec
 from eventlog.follower import Cursor, Handle
 from eventlog.reading import Recorded
 from projections.folded import COUNTS, WORDS, Folded, Tallies, stands_at_provider, word_rows
 from projections.sums import QUARTERS, SUMMED, TOTALS
-from projections.timeline import TENANT_TOPICS, effects_of, facts_of, is_hidden
+from projections.timeline import TENANT_TOPICS, Kind, effects_of, facts_of, is_hidden
 from projections.view_codec import from_json, to_json
 from projections.writing import Row, Table, adding, insert, insert_new, upsert
 
 NAME: Final = "invoices"
-TOPICS: Final = (*INVOICE_TOPICS, ProviderEventApplied.TOPIC, *TENANT_TOPICS)
+TOPICS: Final = (
+    *INVOICE_TOPICS,
+    *SUBSCRIPTION_TOPICS,
+    ProviderEventApplied.TOPIC,
+    *TENANT_TOPICS,
+)
 
 INVOICES: Final = Table(
     "invoices",
@@ -45,6 +51,7 @@ INVOICES: Final = Table(
         "user_id",
         "customer",
         "subscription_id",
+        "origin",
         "created_at",
         "paid_at",
         "connection",
@@ -58,9 +65,10 @@ INVOICES: Final = Table(
 TIMELINE: Final = Table(
     "timeline",
     key=("subject_id", "position"),
-    columns=("subject_id", "position", "app_id", "type", "at", "by", "data"),
+    columns=("subject_id", "position", "app_id", "kind", "type", "at", "by", "data"),
 )
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
+Subject = tuple[Kind, UUID]
 TABLES: Final = (INVOICES, TIMELINE, WORDS, COUNTS, QUARTERS, TOTALS)
 
 
@@ -72,6 +80,7 @@ def handler(schema: str) -> Handle:
         """Load the concerned rows, fold in memory, write: a statement a table."""
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
         folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
+        apps = await _apps_of(cursor, _subscriptions_that_go_on(events), schema=schema)
         timeline: list[Row] = []
         for position, event in events:
             match event:
@@ -79,6 +88,11 @@ def handler(schema: str) -> Handle:
                     invoice = folded.setdefault(event.originator_id, Folded())
                     invoice.take(event, position=position)
                     timeline.extend(entry_of(event, app_id=invoice.app_id, position=position))
+                case SubscriptionEvent():
+                    if isinstance(event, SubscriptionStarted):
+                        apps[event.originator_id] = event.app_id
+                    app_id = apps[event.originator_id]
+                    timeline.extend(entry_of(event, app_id=app_id, position=position))
                 case ProviderEventApplied():
                     timeline.extend(entries_of(event, position=position))
                 case TenantEvent():
@@ -130,6 +144,7 @@ def _row(invoice: Folded, view: InvoiceView) -> Row:
         "user_id": view.user_id,
         "customer": view.customer,
         "subscription_id": view.subscription_id,
+        "origin": view.origin,
         "created_at": view.created_at,
         "paid_at": view.paid_at,
         "connection": view.connection,
@@ -141,11 +156,12 @@ def _row(invoice: Folded, view: InvoiceView) -> Row:
     }
 
 
-def entry_of(event: InvoiceEvent, *, app_id: UUID, position: int) -> list[Row]:
+def entry_of(event: InvoiceEvent | SubscriptionEvent, *, app_id: UUID, position: int) -> list[Row]:
     """Return an event's row on the timeline, if it has one, in the order of TIMELINE.columns."""
     if is_hidden(event):
         return []
-    return [_entry(event, event.originator_id, position, app_id=app_id, data=facts_of(event))]
+    subject = _kind_of(event), event.originator_id
+    return [_entry(event, subject, position, app_id=app_id, data=facts_of(event))]
 
 
 def tenant_entry_of(event: TenantEvent, *, position: int) -> list[Row]:
@@ -153,15 +169,16 @@ def tenant_entry_of(event: TenantEvent, *, position: int) -> list[Row]:
     if not isinstance(event, TenantCreated | TenantChanged | ProviderCustomerLinked):
         return []
     data = facts_of(event)
-    return [_entry(event, event.tenant_id, position, app_id=event.app_id, data=data)]
+    subject: Subject = "tenant", event.tenant_id
+    return [_entry(event, subject, position, app_id=event.app_id, data=data)]
 
 
 def entries_of(event: ProviderEventApplied, *, position: int) -> list[Row]:
-    """Return the rows of a provider event that no event tells of, one for each invoice named."""
+    """Return the rows of a provider event that no event tells of, one for each thing named."""
     return [
         _entry(
             event,
-            UUID(invoice_id),
+            (kind, UUID(subject)),
             position,
             app_id=event.app_id,
             data={
@@ -170,17 +187,23 @@ def entries_of(event: ProviderEventApplied, *, position: int) -> list[Row]:
                 "effects": effects,
             },
         )
-        for invoice_id, effects in effects_of(event).items()
+        for (kind, subject), effects in effects_of(event).items()
     ]
 
 
+def _kind_of(event: InvoiceEvent | SubscriptionEvent) -> Kind:
+    return "subscription" if isinstance(event, SubscriptionEvent) else "invoice"
+
+
 def _entry(
-    event: Fact, subject_id: UUID, position: int, *, app_id: UUID | None, data: Mapping[str, object]
+    event: Fact, subject: Subject, position: int, *, app_id: UUID | None, data: Mapping[str, object]
 ) -> Row:
+    kind, subject_id = subject
     return {
         "subject_id": subject_id,
         "position": position,
         "app_id": app_id,
+        "kind": kind,
         "type": event.TOPIC,
         "at": event.timestamp,
         "by": event.by,
@@ -195,6 +218,27 @@ def _streams_that_go_on(batch: Sequence[Recorded]) -> list[UUID]:
         if recorded.topic in _INVOICE_TOPICS:
             first_seen.setdefault(UUID(str(recorded.originator_id)), recorded.originator_version)
     return [stream for stream, version in first_seen.items() if version > 1]
+
+
+def _subscriptions_that_go_on(events: Iterable[tuple[int, object]]) -> set[UUID]:
+    """Name the subscriptions in a batch; of those that begin in it the first event says all."""
+    return {
+        event.originator_id
+        for _, event in events
+        if isinstance(event, SubscriptionEvent) and not isinstance(event, SubscriptionStarted)
+    }
+
+
+async def _apps_of(cursor: Cursor, subjects: Collection[UUID], *, schema: str) -> dict[UUID, UUID]:
+    """Tell whose the things with something on the timeline are: their beginning is there."""
+    if not subjects:
+        return {}
+    query = SQL(
+        "SELECT DISTINCT ON (subject_id) subject_id, app_id FROM {timeline}"
+        " WHERE subject_id = ANY(%s) ORDER BY subject_id, position"
+    ).format(timeline=TIMELINE.within(schema))
+    await cursor.execute(query, [list(subjects)])
+    return dict(await cursor.fetchall())
 
 
 async def _load(cursor: Cursor, invoice_ids: Sequence[UUID], *, schema: str) -> dict[UUID, Folded]:

@@ -26,12 +26,13 @@ class InvoiceFilter:
     `status`: any of these; none means all. `…_from` is included, `…_to` is not, so that periods
     that follow each other share no invoice; `amount_min` and `amount_max` are both included, and
     what has no total yet counts as 0. `q`: each of its words begins a word of the invoice or of its
-    tenant's e-mail. `at_provider`: only those that the provider has. `limit`: 1..100. A `cursor`
-    goes before a `page` (counted from 0).
+    tenant's e-mail. `unassigned`: only those that are no tenant's yet. `at_provider`: only those
+    that the provider has. `limit`: 1..100. A `cursor` goes before a `page` (counted from 0).
     """
 
     app_id: UUID
     tenant_id: UUID | None = None
+    unassigned: bool = False
     provider: str | None = None
     status: tuple[str, ...] = ()
     type: str | None = None
@@ -40,6 +41,7 @@ class InvoiceFilter:
     user_id: str | None = None
     customer: str | None = None
     subscription_id: str | None = None
+    origin: str | None = None
     connection: str | None = None
     at_provider: bool = False
     amount_min: int | None = None
@@ -66,7 +68,7 @@ class InvoiceFilter:
 
 _EQUAL: Final = (
     "app_id", "tenant_id", "provider", "type", "mode", "currency", "user_id", "customer",
-    "subscription_id", "connection",
+    "subscription_id", "origin", "connection",
 )  # fmt: skip
 _BOUNDS: Final = {
     "created_from": SQL("created_at >= %(created_from)s"),
@@ -197,6 +199,8 @@ def _conditions(asked: InvoiceFilter) -> Iterator[Composable]:
         yield SQL("status = (%(status)s::text[])[1]")
     elif asked.status:
         yield SQL("status = ANY(%(status)s::text[])")
+    if asked.unassigned:
+        yield SQL("tenant_id IS NULL")
     if asked.at_provider:
         yield SQL("at_provider")
     for name, condition in _BOUNDS.items():

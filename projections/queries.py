@@ -39,7 +39,7 @@ class InvoicePage:
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """Something that happened to an invoice: `type` is the event's topic, `by` who caused it."""
+    """Something that happened: `type` is the event's topic, `by` who caused it."""
 
     position: int
     type: str

@@ -9,6 +9,7 @@ from psycopg.sql import SQL
 
 from domain.subscription_view import SubscriptionView
 from projections.pool import ReadPool
+from projections.queries import TimelineEntry
 from projections.subscription_lists import (
     COUNTED_EXACTLY,
     SubscriptionFilter,
@@ -44,6 +45,11 @@ SUBSCRIPTION_BY_PROVIDER_ID: Final = SQL(
     "SELECT view::text AS view, position FROM read.subscriptions"
     " WHERE app_id = %(app_id)s AND provider_subscription_id = %(provider_subscription_id)s"
     " ORDER BY created_at, subscription_id LIMIT 1"
+)
+# Whose it is stands with each entry: the row is another projection's, which may be behind.
+_TIMELINE: Final = SQL(
+    "SELECT position, type, at, by, data FROM read.timeline"
+    " WHERE subject_id = %(subscription_id)s AND app_id = %(app_id)s ORDER BY position"
 )
 
 
@@ -85,6 +91,11 @@ class SubscriptionQueries:
         asked = {"app_id": app_id, "provider_subscription_id": provider_subscription_id}
         found = await self._pool.fetch(SUBSCRIPTION_BY_PROVIDER_ID, asked)
         return _row(found[0]) if found else None
+
+    async def timeline(self, app_id: UUID, subscription_id: UUID) -> list[TimelineEntry]:
+        """Return all that happened to a subscription, in the order of the log."""
+        asked = {"app_id": app_id, "subscription_id": subscription_id}
+        return [TimelineEntry(**row) for row in await self._pool.fetch(_TIMELINE, asked)]
 
 
 def _row(row: DictRow) -> SubscriptionRow:

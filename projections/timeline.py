@@ -1,13 +1,16 @@
-"""What an event shows on an invoice's timeline: its own facts without our internals."""
+"""What an event shows on the timeline of what it is about: its facts without our internals."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from domain import invoice_events as e
 from domain.provider_event import ProviderEventApplied
+from domain.subscription_events import SubscriptionEvent, SubscriptionStateConfirmed
 from domain.tenant import ProviderCustomerLinked, TenantChanged, TenantCreated, TenantEvent
+from domain.times import from_unix
+
+Kind = Literal["invoice", "subscription", "tenant"]
 
 # Hashes of requests and bodies tell readers nothing; `facts` and `plan` serve decisions alone.
 _INTERNAL: Final = frozenset(
@@ -27,24 +30,40 @@ _INTERNAL: Final = frozenset(
     }
 )
 _UNIX_TIMES: Final = frozenset(
-    {"as_of", "paid_at", "due_at", "period_start", "period_end", "refunded_at"}
+    {
+        "as_of",
+        "paid_at",
+        "due_at",
+        "period_start",
+        "period_end",
+        "refunded_at",
+        "started_at",
+        "starts_at",
+        "trial_end",
+        "cancel_at",
+        "canceled_at",
+        "ended_at",
+    }
 )
+_NAMED: Final[tuple[Kind, ...]] = ("invoice", "subscription")
 # What a provider event changed stands on the timeline as an event of the invoice itself.
 _SHOWN_ALREADY: Final = frozenset({"changed"})
 # A customer that is being made is nobody's to read yet.
 TENANT_TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC, ProviderCustomerLinked.TOPIC)
 
 
-def is_hidden(event: e.InvoiceEvent) -> bool:
+def is_hidden(event: e.InvoiceEvent | SubscriptionEvent) -> bool:
     """Tell whether something else on the timeline says it.
 
     What a webhook confirmed is said by the provider event's own entry, which always comes; what
     was confirmed otherwise has none.
     """
-    return isinstance(event, e.ProviderStateConfirmed) and event.source == "webhook"
+    if not isinstance(event, e.ProviderStateConfirmed | SubscriptionStateConfirmed):
+        return False
+    return event.source == "webhook"
 
 
-def facts_of(event: e.InvoiceEvent | TenantEvent) -> dict[str, object]:
+def facts_of(event: e.InvoiceEvent | SubscriptionEvent | TenantEvent) -> dict[str, object]:
     """Return an event's facts in camelCase."""
     return {
         camel(name): _fact(name, value)
@@ -53,12 +72,13 @@ def facts_of(event: e.InvoiceEvent | TenantEvent) -> dict[str, object]:
     }
 
 
-def effects_of(event: ProviderEventApplied) -> dict[str, list[str]]:
-    """Return, by invoice, the effects of a provider event that no event of the invoice shows."""
-    found: dict[str, list[str]] = {}
+def effects_of(event: ProviderEventApplied) -> dict[tuple[Kind, str], list[str]]:
+    """Return, by what it names, the effects of a provider event that no event of its own shows."""
+    found: dict[tuple[Kind, str], list[str]] = {}
     for entry in event.effects:
-        if entry["effect"] not in _SHOWN_ALREADY and "invoice" in entry:
-            found.setdefault(entry["invoice"], []).append(entry["effect"])
+        for kind in _NAMED:
+            if kind in entry and entry["effect"] not in _SHOWN_ALREADY:
+                found.setdefault((kind, entry[kind]), []).append(entry["effect"])
     return found
 
 
@@ -71,8 +91,8 @@ def camel(name: str) -> str:
 
 def _fact(name: str, value: object) -> object:
     if name in _UNIX_TIMES and isinstance(value, int):
-        return datetime.fromtimestamp(value, UTC)
-    if name == "lines" and isinstance(value, list):
+        return from_unix(value)
+    if name in ("lines", "items") and isinstance(value, list):
         return [_line(line) for line in value]
     return value
 

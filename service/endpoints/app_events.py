@@ -63,7 +63,8 @@ def _item(change: AppChange) -> Json:
         "type": change.type,
         "at": moment(change.at),
         "by": change.by,
-        "invoiceUuid": None if change.is_of_tenant else subject,
-        "tenantUuid": subject if change.is_of_tenant else None,
+        "invoiceUuid": subject if change.kind == "invoice" else None,
+        "subscriptionUuid": subject if change.kind == "subscription" else None,
+        "tenantUuid": subject if change.kind == "tenant" else None,
         "data": change.data,
     }

@@ -121,7 +121,10 @@ TIMELINE: Final[Json] = {
 CHANGES: Final[Json] = {
     "kind": "events",
     "itemsLength": 1,
-    "items": [TIMELINE["items"][1] | {"invoiceUuid": INVOICE, "tenantUuid": None}],
+    "items": [
+        TIMELINE["items"][1]
+        | {"invoiceUuid": INVOICE, "subscriptionUuid": None, "tenantUuid": None}
+    ],
     "position": 4711,
 }
 _JANUARY: Final[Json] = {

@@ -16,6 +16,7 @@ class Change(Shown):
     at: Moment
     by: str | None
     invoice_uuid: UUID | None
+    subscription_uuid: UUID | None
     tenant_uuid: UUID | None
     data: JsonObject
 

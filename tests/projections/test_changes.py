@@ -15,6 +15,7 @@ from tests.projections.books import (
     requested,
 )
 from tests.projections.facts import AT
+from tests.projections.subscription_facts import started
 
 OTHER_APP, TENANT = UUID(int=2), UUID(int=3)
 
@@ -62,14 +63,25 @@ def test_changes_tell_whose_they_are_and_no_secret(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()
+            subscription = started()
             await books.folded(tenant(), tenant(OTHER_APP), invoice, requested(OTHER_APP))
-            effects = [{"invoice": str(invoice.id), "effect": "stale"}]
+            await books.folded(subscription, started(OTHER_APP))
+            effects = [
+                {"invoice": str(invoice.id), "effect": "stale"},
+                {"subscription": str(subscription.id), "effect": "stale"},
+            ]
             await books.folded(applied(effects))
             found = await ChangeQueries(books.pool).after(APP, 0, limit=100)
-            assert [(c.type, c.subject_id, c.is_of_tenant) for c in found.changes] == [
-                ("tenant.created", TENANT, True),
-                ("invoice.requested", invoice.id, False),
-                ("provider_event.applied", invoice.id, False),
+            applied_to = [
+                ("provider_event.applied", invoice.id, "invoice"),
+                ("provider_event.applied", subscription.id, "subscription"),
+            ]
+            assert [(c.type, c.subject_id, c.kind) for c in found.changes] == [
+                ("tenant.created", TENANT, "tenant"),
+                ("invoice.requested", invoice.id, "invoice"),
+                ("subscription.started", subscription.id, "subscription"),
+                ("subscription.activated", subscription.id, "subscription"),
+                *sorted(applied_to, key=lambda entry: entry[1]),
             ]
             assert found.changes[0].data == {
                 "tenantId": str(TENANT),

@@ -129,11 +129,11 @@ def assert_columns_follow_the_view(database: str) -> None:
         differing = connection.execute(
             "SELECT invoice_id FROM read.invoices WHERE (invoice_id::text, app_id::text,"
             " tenant_id::text, provider, mode, type, status, currency, total_minor::text, user_id,"
-            " customer, subscription_id, created_at, paid_at) IS DISTINCT FROM (view->>'id',"
-            " view->>'app_id', view->>'tenant_id', view->>'provider', view->>'mode', view->>'type',"
-            " view->>'status', view->>'currency', view->>'total_minor', view->>'user_id',"
-            " view->>'customer', view->>'subscription_id', (view->>'created_at')::timestamptz,"
-            " (view->>'paid_at')::timestamptz)"
+            " customer, subscription_id, origin, created_at, paid_at) IS DISTINCT FROM"
+            " (view->>'id', view->>'app_id', view->>'tenant_id', view->>'provider', view->>'mode',"
+            " view->>'type', view->>'status', view->>'currency', view->>'total_minor', view->>'user_id',"
+            " view->>'customer', view->>'subscription_id', view->>'origin',"
+            " (view->>'created_at')::timestamptz, (view->>'paid_at')::timestamptz)"
         ).fetchall()
     assert differing == []
 

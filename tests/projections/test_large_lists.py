@@ -38,10 +38,10 @@ TENANT = UUID(int=17)
 _FILL = """
 INSERT INTO read.invoices (invoice_id, app_id, tenant_id, provider, mode, type, status, currency,
     total_minor, user_id, customer, subscription_id, created_at, paid_at, connection,
-    provider_object_id, at_provider, version, position, view)
+    origin, provider_object_id, at_provider, version, position, view)
 SELECT md5(n::text)::uuid,
     CASE WHEN n %% 2 = 0 THEN %(app)s ELSE md5((n %% 10)::text)::uuid END,
-    lpad(to_hex(n %% 500), 32, '0')::uuid,
+    CASE WHEN n %% 600 <> 0 THEN lpad(to_hex(n %% 500), 32, '0')::uuid END,
     CASE WHEN n %% 300 = 0 THEN 'mollie' ELSE 'stripe' END,
     CASE WHEN n %% 200 = 0 THEN 'live' ELSE 'test' END,
     CASE WHEN n %% 100 = 0 THEN 'subscription' ELSE 'payment' END,
@@ -51,7 +51,8 @@ SELECT md5(n::text)::uuid,
     CASE WHEN n %% 100 = 0 THEN 'sub_' || n %% 1000 END,
     %(at)s::timestamptz + make_interval(secs => n),
     CASE WHEN n %% 7 <> 0 THEN %(at)s::timestamptz + make_interval(secs => n) END,
-    CASE WHEN n %% 300 = 0 THEN 'second' ELSE 'main' END, 'in_' || n, n %% 5 <> 0,
+    CASE WHEN n %% 300 = 0 THEN 'second' ELSE 'main' END,
+    CASE WHEN n %% 250 = 0 THEN 'import' ELSE 'request' END, 'in_' || n, n %% 5 <> 0,
     3, n, %(view)s::jsonb
 FROM generate_series(1, %(rows)s) AS n
 """
@@ -66,8 +67,8 @@ SELECT %(app)s, lpad(to_hex(n), 32, '0')::uuid, 'in' || n || '@shop.example', n
 FROM generate_series(0, 499) AS n
 """
 _FILL_TIMELINE = """
-INSERT INTO read.timeline (subject_id, position, app_id, type, at, by, data)
-SELECT invoice_id, position, app_id, 'invoice.requested', created_at, 'worker', '{}'
+INSERT INTO read.timeline (subject_id, position, app_id, kind, type, at, by, data)
+SELECT invoice_id, position, app_id, 'invoice', 'invoice.requested', created_at, 'worker', '{}'
 FROM read.invoices
 """
 _FILL_QUARTERS = """
@@ -139,6 +140,8 @@ _RARE: list[dict[str, Any]] = [
     {"user_id": "user_16"},
     {"customer": "cus_16"},
     {"subscription_id": "sub_100"},
+    {"origin": "import"},
+    {"unassigned": True},
     {"connection": "second", "at_provider": True},
     {"currency": "eur", "amount_min": 60_000, "amount_max": 60_100},
     {"created_from": AT + timedelta(seconds=70_000), "created_to": AT + timedelta(seconds=70_100)},

@@ -23,7 +23,7 @@ from projections.recurring import Books
 from projections.subscription_lists import SubscriptionFilter
 from projections.subscription_queries import SubscriptionQueries
 from projections.view_codec import SUBSCRIPTIONS as VIEWS
-from tests.projections.books import Reading, append, projecting
+from tests.projections.books import Reading, append, applied, projecting
 from tests.projections.facts import AT, recorded
 from tests.projections.subscription_facts import APP, logs, started, streams, tell, told
 
@@ -131,6 +131,11 @@ def test_an_event_whose_predecessor_was_not_folded_is_refused(database: str) -> 
     _, late = started().collect_events()
     with pytest.raises(VersionGap):
         asyncio.run(project(database, [([recorded(codec, late, 2)], False)]))
+
+
+def execute(database: str, query: str) -> list[tuple[Any, ...]]:
+    with connect(database, application_name="test") as connection:
+        return connection.execute(query.encode()).fetchall()
 
 
 async def folded(books: Reading, *roots: Subscription) -> SubscriptionQueries:
@@ -241,6 +246,37 @@ def test_pages_follow_each_other_in_both_orders_while_rows_are_added(database: s
     asyncio.run(scenario())
 
 
+def test_a_timeline_shows_what_happened_but_what_webhooks_only_confirmed(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            word = told()
+            subscription = started(word=word)
+            confirmed = replace(word, as_of=word.as_of + 1)
+            subscription.record_provider_state(confirmed, source="webhook", by="webhook:1", at=AT)
+            effects = [{"subscription": str(subscription.id), "effect": "confirmed"}]
+            ended = replace(confirmed, state="canceled", as_of=word.as_of + 2, ended_at=1)
+            await append(books.log, subscription)
+            await append(books.log, applied(effects))
+            subscription.record_provider_state(ended, source="webhook", by="webhook:2", at=AT)
+            position = await append(books.log, subscription)
+            assert await books.invoices.wait_for("invoices", position, 10)
+            queries = SubscriptionQueries(books.pool)
+            entries = await queries.timeline(APP, subscription.id)
+            assert [(entry.type, entry.by) for entry in entries] == [
+                ("subscription.started", "webhook:evt_1"),
+                ("subscription.activated", "worker"),
+                ("provider_event.applied", "webhook:evt_2"),
+                ("subscription.canceled", "webhook:2"),
+            ]
+            assert entries[1].data["items"][0]["amountMinor"] == 999
+            assert entries[1].data["periodStart"] == "2026-01-01T00:00:00+00:00"
+            assert "connectionId" not in entries[0].data
+            assert entries[-1].data["endedAt"] == "1970-01-01T00:00:01+00:00"
+            assert await queries.timeline(OTHER_APP, subscription.id) == []
+
+    asyncio.run(scenario())
+
+
 def test_what_comes_in_each_month_follows_every_change(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
@@ -275,7 +311,16 @@ def test_a_rebuild_says_the_same_of_subscriptions(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             made = [started(user_id=f"user-{uuid4()}") for _ in range(20)]
-            await folded(books, *made)
+            position = await append(books.log, *made)
+            for projection in ("subscriptions", "invoices"):
+                assert await books.invoices.wait_for(projection, position, 10)
+            # A rebuild of invoices brings the timelines of subscriptions back, too.
+            timeline = "SELECT * FROM read.timeline ORDER BY position"
+            entries = execute(database, timeline)
+            assert {entry[3] for entry in entries} == {"subscription"}
+            assert len(entries) == 2 * len(made)
+            done = await asyncio.to_thread(lambda: rebuild(database, "invoices", keep_old_for_s=0))
+            assert (done.differing, execute(database, timeline)) == (0, entries)
             before = kept_views(database), kept_sums(database)
             done = await asyncio.to_thread(
                 lambda: rebuild(database, "subscriptions", keep_old_for_s=0)
