@@ -67,6 +67,8 @@ class WorkPage:
     next_cursor: str | None
 
 
+# What gave up has its index. Other lists read by number: the table holds what is not done and is
+# short, and another index would cost each job more than it spares an operator.
 # An invoice knows which step of it gave up; a refund's step is its key.
 _COLUMNS: Final = SQL(
     """
@@ -114,7 +116,7 @@ class WorkQueries:
 
     async def list_work(self, asked: WorkFilter) -> WorkPage:
         """Return a page of an app's work. Raises BadCursor."""
-        query, parameters = _page_query(asked)
+        query, parameters = page_query(asked)
         found = await self._pool.fetch(query, parameters)
         total = found[0]["total"]
         rows = [_row(row) for row in found if row["id"] is not None]
@@ -140,7 +142,7 @@ class WorkQueries:
         return int(found[0]["rows"])
 
 
-def _page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:
+def page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:
     """Write the one statement that answers with a page (and one row more) and the total."""
     given_up = asked.state == GAVE_UP
     parameters: dict[str, object] = asdict(asked)
