@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 PaymentState = Literal["requires_action", "processing", "succeeded", "failed", "canceled", "open"]
-InvoiceState = Literal["draft", "open", "paid", "void", "uncollectible", "deleted"]
+InvoiceState = Literal[
+    "draft", "open", "paid", "void", "uncollectible", "deleted", "canceled", "expired"
+]
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
 InvoiceReason = Literal["manual", "first", "renewal", "change"]
@@ -129,6 +131,8 @@ class ProviderInvoice:
 
     `as_of` is that moment in Unix seconds by the provider's clock. `payment` is None in webhooks,
     which do not carry it; `announces` is what the event that brought it says of the payment.
+    Where the provider has no invoices (`object_type` payment), a payment stands for one: it can be
+    canceled or expire, and another one may be made for the same invoice of ours.
     `reason`: why the provider has it; only a subscription's `first` one can be what we asked for.
     `raw` is the provider's JSON with secrets cut.
     """
@@ -150,6 +154,7 @@ class ProviderInvoice:
     period_end: int | None
     paid_at: int | None
     amount_overpaid_minor: int = 0
+    object_type: Literal["invoice", "payment"] = "invoice"
     created_at: int | None = None
     issued_at: int | None = None
     subscription_id: str | None = None

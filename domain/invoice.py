@@ -128,6 +128,41 @@ class Invoice(Root):
                 subscription_id=made.id,
             )
 
+    def record_checkout(
+        self, made: ProviderInvoice, *, at: datetime, body: str, dashboard_url: str | None
+    ) -> None:
+        """Remember where the customer can pay; twice is silent, as is one that is paid already."""
+        if made.id in self.view.objects or self.view.status == status.PAID:
+            return
+        self.remember(
+            e.CheckoutOpened,
+            at=at,
+            by=WORKER,
+            provider_object_type=made.object_type,
+            provider_object_id=made.id,
+            url=made.hosted_url or "",
+            currency=made.currency,
+            total_minor=made.total_minor,
+            source="answer",
+            as_of=made.as_of,
+            facts=facts_of(made),
+            body=body,
+            tax_minor=made.tax_minor,
+            lines=issued_lines(made, self.view),
+            customer=made.customer,
+            dashboard_url=dashboard_url,
+        )
+
+    def record_subscription_due(self, *, by: str, at: datetime) -> None:
+        """Say that the subscription is to be started: its first payment was made."""
+        if self.view.subscription_id is None and not self.view.subscription_due:
+            self.remember(e.SubscriptionDue, at=at, by=by, app_id=self.view.app_id)
+
+    def record_subscription(self, subscription_id: str, *, at: datetime) -> None:
+        """Remember the subscription that was started after its first payment; twice is silent."""
+        if self.view.subscription_id is None:
+            self.remember(e.SubscriptionBegun, at=at, by=WORKER, subscription_id=subscription_id)
+
     def record_drafted(self, draft: ProviderInvoice, *, at: datetime, body: str) -> None:
         """Remember that the draft stands complete; twice is silent."""
         if self.view.status == status.REQUESTED:

@@ -156,7 +156,10 @@ class InvoiceRejected(InvoiceEvent):
 
 
 class CheckoutOpened(InvoiceEvent):
-    """The customer can pay at `url`."""
+    """The customer can pay at `url`; a payment opened before for the same invoice no longer counts.
+
+    `dashboard_url`: where whoever runs the shop sees it.
+    """
 
     TOPIC: ClassVar[str] = "invoice.checkout_opened"
     provider_object_type: str
@@ -168,6 +171,24 @@ class CheckoutOpened(InvoiceEvent):
     as_of: int
     facts: list[int]
     body: str | None
+    tax_minor: int | None = None
+    lines: list[dict[str, Any]] | None = None
+    customer: str | None = None
+    dashboard_url: str | None = None
+
+
+class SubscriptionDue(InvoiceEvent):
+    """Its payment was the first of a subscription, which is to be started now."""
+
+    TOPIC: ClassVar[str] = "invoice.subscription_due"
+    app_id: UUID
+
+
+class SubscriptionBegun(InvoiceEvent):
+    """The provider made the subscription that this invoice was the first of."""
+
+    TOPIC: ClassVar[str] = "invoice.subscription_begun"
+    subscription_id: str
 
 
 class PaymentEvent(InvoiceEvent):
@@ -195,12 +216,13 @@ class PaymentProcessing(PaymentEvent):
 
 
 class PaymentSucceeded(PaymentEvent):
-    """The invoice is settled. `amount_minor` is what was paid towards it."""
+    """The invoice is settled. `amount_minor` is what was paid towards it, by way of `object_id`."""
 
     TOPIC: ClassVar[str] = "invoice.payment_succeeded"
     amount_minor: int
     method: str | None
     paid_at: int
+    object_id: str | None = None
 
 
 class PaymentFailed(PaymentEvent):

@@ -50,6 +50,7 @@ class InvoiceView:
     disputes: list[dict[str, Any]] = field(default_factory=list)
     customer: str | None = None
     subscription_id: str | None = None
+    subscription_due: bool = False
     period_start: datetime | None = None
     period_end: datetime | None = None
     due_at: datetime | None = None
@@ -61,6 +62,8 @@ class InvoiceView:
     attempt: int = 0
     provider_object_type: str | None = None
     provider_object_id: str | None = None
+    objects: list[str] = field(default_factory=list)
+    settled_by: str | None = None
     next_action: dict[str, str] | None = None
     hosted_url: str | None = None
     failure: dict[str, str | None] | None = None
@@ -101,7 +104,8 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             _take_provider_state(view, event)
             void = isinstance(event, e.InvoiceVoided)
             view.status = status.VOID if void else status.UNCOLLECTIBLE
-            view.next_action, view.settling = None, False
+            # Why an attempt was refused before is no longer what there is to say.
+            view.next_action, view.failure, view.settling = None, None, False
         case _:
             _take_progress(view, event)
     if not view.settling:
@@ -181,6 +185,10 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.provider_object_id = event.provider_object_id
             view.customer = event.customer
             view.subscription_id = event.subscription_id or view.subscription_id
+        case e.SubscriptionDue():
+            view.subscription_due = True
+        case e.SubscriptionBegun():
+            view.subscription_id, view.subscription_due = event.subscription_id, False
         case e.InvoiceAssigned():
             view.tenant_id = event.tenant_id
         case e.InvoiceRejected():
@@ -226,11 +234,14 @@ def _take_issue(
         issued_at = from_unix(getattr(event, "issued_at", None))
         view.issued_at = view.issued_at or issued_at or event.timestamp
     view.status = status.DRAFT if isinstance(event, e.InvoiceDrafted) else status.OPEN
+    view.customer = event.customer or view.customer
     if isinstance(event, e.CheckoutOpened):
-        view.next_action = {"type": "redirect", "url": event.url}
+        view.next_action, view.failure = {"type": "redirect", "url": event.url}, None
+        view.objects = [*view.objects, event.provider_object_id]
+        view.tax_minor = event.tax_minor
+        view.lines = view.lines if event.lines is None else [dict(line) for line in event.lines]
         view.settling = False
         return
-    view.customer = event.customer or view.customer
     view.tax_minor = event.tax_minor
     view.lines = [dict(line) for line in event.lines]
     if isinstance(event, e.InvoiceDrafted):
@@ -261,6 +272,7 @@ def _take_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
         case e.PaymentSucceeded():
             view.status = status.PAID
             view.amount_paid_minor = event.amount_minor
+            view.settled_by = event.object_id or view.provider_object_id
             view.paid_at = from_unix(event.paid_at)
             payment |= {"amountMinor": event.amount_minor, "method": event.method}
         case e.PaymentFailed():

@@ -17,6 +17,8 @@ DELETED_RANK: Final = 5
 _STATE_RANK: Final = {
     "draft": 0,
     "deleted": DELETED_RANK,
+    "canceled": 5,
+    "expired": 5,
     "open": 1,
     "uncollectible": 2,
     "void": 4,

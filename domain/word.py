@@ -26,10 +26,16 @@ _STATUS: Final = {
     "void": status.VOID,
     "uncollectible": status.UNCOLLECTIBLE,
     "deleted": status.CANCELED,
+    "canceled": status.CANCELED,
+    "expired": status.EXPIRED,
 }
 
 # Whatever is paid after these is money that nobody expects.
 _PAYABLE_NO_MORE: Final = frozenset({status.REJECTED, status.VOID, status.CANCELED, status.EXPIRED})
+
+
+# What counts although a step is running; of all else the step's own answer says more.
+_DEFINITE: Final = frozenset({"paid", "void", "uncollectible"})
 
 
 class Effect(StrEnum):
@@ -67,11 +73,17 @@ class Word:
 
 def take_word(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
     """Let an invoice take in what its provider says, if it is news."""
-    at_provider = known.view.provider_object_id
-    other = at_provider is not None and at_provider != invoice.id
-    ended = known.view.status in _PAYABLE_NO_MORE and invoice.state == "paid"
-    if other or ended:
+    view = known.view
+    other = view.provider_object_id not in (None, invoice.id)
+    ended = view.status in _PAYABLE_NO_MORE and invoice.state == "paid"
+    again = view.status == status.PAID and invoice.id != view.settled_by
+    if ended or (other and (again or invoice.id not in view.objects)):
         return _record_unexpected(known, invoice, word)
+    if again and invoice.state == "paid":
+        return _record_unexpected(known, invoice, word)
+    if other and invoice.state != "paid":
+        # An earlier payment of ours that another one took the place of.
+        return Effect.STALE
     overpaid = _record_overpaid(known, invoice, word)
     effect = _judge(known, invoice, word)
     return Effect.CHANGED if overpaid else effect
@@ -82,7 +94,7 @@ def _judge(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
         case Age.OLDER:
             return Effect.STALE
         case Age.UNCLEAR:
-            return Effect.DEFERRED if is_running(known) else Effect.FETCH
+            return _later(known, invoice)
         case Age.SAME if not _refused_again(known, invoice, word):
             return _confirm(known, invoice, word)
     return _judge_newer(known, invoice, word)
@@ -93,16 +105,24 @@ def _judge_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect
     on_the_spot = known.view.settling and known.view.request.get("on_the_spot")
     if told_by_webhook and on_the_spot:
         # The caller is shown the payment, which a webhook does not carry.
-        return Effect.DEFERRED if is_running(known) else Effect.FETCH
-    if not word.own and is_running(known) and invoice.state in ("draft", "open", "deleted"):
+        return _later(known, invoice)
+    if not word.own and is_running(known) and invoice.state not in _DEFINITE:
         # While a step is running, its own answer says more than this snapshot does.
-        return Effect.DEFERRED
+        return _later(known, invoice)
     if told_by_webhook and invoice.state in ("draft", "open"):
         # Only a fetch tells a refused attempt from one that needs the customer.
         return Effect.FETCH
     if _record_newer(known, invoice, word):
         return Effect.CHANGED
     return _confirm(known, invoice, word)
+
+
+def _later(known: Invoice, invoice: ProviderInvoice) -> Effect:
+    """Leave it to the step at work, or to who asks the provider.
+
+    What an event announces may have come after the step's own answer: that is asked about.
+    """
+    return Effect.DEFERRED if is_running(known) and invoice.announces is None else Effect.FETCH
 
 
 def is_running(known: Invoice) -> bool:
@@ -171,7 +191,7 @@ def _record_unexpected(known: Invoice, invoice: ProviderInvoice, word: Word) -> 
 def _record_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> bool:
     before = known.version
     issued = known.view.status not in (status.REQUESTED, status.DRAFT)
-    if not issued and invoice.state not in ("draft", "deleted"):
+    if not issued and invoice.state not in ("draft", "deleted", "canceled", "expired"):
         # An attempt that was made already says more than the issue: that fact ends the wait.
         payment = "open" if invoice.payment is None else invoice.payment.state
         goes_on = word.charging or invoice.state != "open" or payment not in ("open", "canceled")
@@ -183,8 +203,10 @@ def _record_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> bool:
             _close(known, e.InvoiceVoided, status.VOID, invoice, word)
         case "uncollectible":
             _close(known, e.MarkedUncollectible, status.UNCOLLECTIBLE, invoice, word)
-        case "deleted":
+        case "deleted" | "canceled":
             _pay_event(known, e.PaymentCanceled, status.CANCELED, invoice, word)
+        case "expired":
+            _pay_event(known, e.PaymentExpired, status.EXPIRED, invoice, word)
         case "open":
             _record_attempt(known, invoice, word)
     return known.version > before
@@ -195,7 +217,7 @@ def _issue(known: Invoice, invoice: ProviderInvoice, word: Word, *, charging: bo
         e.InvoiceIssued,
         at=word.at,
         by=word.by,
-        provider_object_type="invoice",
+        provider_object_type=invoice.object_type,
         provider_object_id=invoice.id,
         customer=invoice.customer,
         number=invoice.number,
@@ -255,9 +277,10 @@ def _succeed(known: Invoice, invoice: ProviderInvoice, word: Word) -> None:
         status.PAID,
         invoice,
         word,
-        amount_minor=invoice.amount_paid_minor,
+        amount_minor=invoice.amount_paid_minor - invoice.amount_overpaid_minor,
         method=None if invoice.payment is None else invoice.payment.method,
         paid_at=invoice.paid_at or invoice.as_of,
+        object_id=invoice.id,
     )
 
 

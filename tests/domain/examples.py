@@ -166,6 +166,10 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "currency": "eur",
         "total_minor": TOTAL,
         "facts": [1, 0, 0, 0],
+        "tax_minor": 319,
+        "lines": [ISSUED_LINE],
+        "customer": "cst_1",
+        "dashboard_url": "https://dashboard.example/tr_1",
     },
     e.PaymentActionRequired: {
         **_PAYMENT,
@@ -179,6 +183,7 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "amount_minor": TOTAL,
         "method": "pm_1",
         "paid_at": 100,
+        "object_id": None,
         "facts": [3, 1, TOTAL, 4],
     },
     e.PaymentFailed: {
@@ -251,6 +256,8 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     e.InvoiceOverpaid: {"amount_minor": 100, "currency": "eur", "source": "webhook"},
     e.StepResent: {"step": "pay"},
     e.InvoiceAssigned: {"tenant_id": TENANT_ID},
+    e.SubscriptionDue: {"app_id": APP_ID},
+    e.SubscriptionBegun: {"subscription_id": "sub_1"},
     e.StepGaveUp: {"step": "pay", "attempts": 40, "last_error": "GatewayUnavailable: time-out"},
 }
 
