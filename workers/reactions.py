@@ -14,6 +14,7 @@ from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS, ends_request
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
 from projections.asks import QUEUE as ASKS
 from projections.work import Change, Close, GiveUp, Open, Resend
+from workers import tenant_reactions
 
 REQUESTS: Final = "requests"
 EVENTS: Final = "events"
@@ -42,6 +43,7 @@ TOPICS: Final = (
     s.SubscriptionStepResent.TOPIC,
     ProviderEventParked.TOPIC,
     ProviderEventApplied.TOPIC,
+    *tenant_reactions.TOPICS,
 )
 
 
@@ -54,11 +56,9 @@ def changes_for(event: Fact) -> list[Change]:
             return _changes_of_invoice(event)
         case s.SubscriptionEvent():
             return _changes_of_subscription(event)
-        case ProviderEventParked(retry=True):
-            return [_ask_again(event)]
         case ProviderEventParked() | ProviderEventApplied():
-            return [Close(f"provider_event:{event.originator_id}")]
-    return []
+            return [_change_of_entry(event)]
+    return [*tenant_reactions.assignments_for(event, queue=EVENTS)]
 
 
 def _changes_of_invoice(event: e.InvoiceEvent) -> list[Change]:
@@ -133,9 +133,12 @@ def _changes_of_subscription(event: s.SubscriptionEvent) -> list[Change]:
     return []
 
 
-def _ask_again(event: ProviderEventParked) -> Open:
+def _change_of_entry(event: ProviderEventParked | ProviderEventApplied) -> Change:
+    key = f"provider_event:{event.originator_id}"
+    if isinstance(event, ProviderEventApplied) or not event.retry:
+        return Close(key)
     return Open(
-        key=f"provider_event:{event.originator_id}",
+        key=key,
         app=event.app_id,
         queue=EVENTS,
         actor="apply_by_asking",

@@ -12,6 +12,7 @@ from eventlog import persistence
 from eventlog.log import Log
 from eventlog.vault import Vault
 from projections.asks import AskDesk
+from projections.unassigned import UnassignedDesk
 from projections.work import WorkTable
 from workers.gateways import Gateways, StripeRates
 from workers.rates import Rates
@@ -33,6 +34,7 @@ class Runtime:
     billing: Billing
     work: WorkTable
     asks: AskDesk
+    unassigned: UnassignedDesk
     vault: Vault
     gateways: Gateways
     max_tries: int
@@ -72,6 +74,8 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     work.open()
     asks = AskDesk(settings.database_url)
     asks.open()
+    unassigned = UnassignedDesk(settings.database_url)
+    unassigned.open()
     billing, vault = open_billing(log), open_vault(settings)
     try:
         yield Runtime(
@@ -79,11 +83,13 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             billing=billing,
             work=work,
             asks=asks,
+            unassigned=unassigned,
             vault=vault,
             gateways=open_gateways(settings, billing, vault),
             max_tries=settings.max_tries,
         )
     finally:
+        unassigned.close()
         asks.close()
         work.close()
         persistence.register(_LOG_NAME, None)
