@@ -197,6 +197,7 @@ class MethodSetup(Root):
             s.SetupSubmitted,
             at=at,
             by=by,
+            app_id=self.view.app_id,
             session_id=session.id,
             customer=session.customer,
             source=source,

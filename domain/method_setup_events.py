@@ -58,6 +58,7 @@ class SetupSubmitted(MethodSetupEvent):
     """The customer has left a method there; it is not yet what is charged by default."""
 
     TOPIC: ClassVar[str] = "method_setup.submitted"
+    app_id: UUID
     session_id: str
     customer: str
     source: str

@@ -10,11 +10,12 @@ from domain import money_back_events as m
 from domain import subscription_events as s
 from domain.base import Fact
 from domain.invoice_steps import REFUND_STEP, is_refund
+from domain.method_setup_events import MethodSetupEvent
 from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS, ends_request
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
 from projections.asks import QUEUE as ASKS
 from projections.work import Change, Close, GiveUp, Open, Resend
-from workers import tenant_reactions
+from workers.setup_reactions import SETUP_TOPICS, changes_for_setup
 
 REQUESTS: Final = "requests"
 EVENTS: Final = "events"
@@ -41,28 +42,32 @@ TOPICS: Final = (
     s.SubscriptionRequestRefused.TOPIC,
     s.SubscriptionStepGaveUp.TOPIC,
     s.SubscriptionStepResent.TOPIC,
+    *SETUP_TOPICS,
     ProviderEventParked.TOPIC,
     ProviderEventApplied.TOPIC,
-    *tenant_reactions.TOPICS,
 )
 
 
 def changes_for(event: Fact) -> list[Change]:
     """Say which rows of the work table an event opens or closes."""
     match event:
-        case e.InvoiceRequested():
-            return [_settle(event, event.app_id)]
         case e.InvoiceEvent():
             return _changes_of_invoice(event)
         case s.SubscriptionEvent():
             return _changes_of_subscription(event)
+        case MethodSetupEvent():
+            return changes_for_setup(event, queue=REQUESTS)
+        case ProviderEventParked(retry=True):
+            return [_ask_again(event)]
         case ProviderEventParked() | ProviderEventApplied():
-            return [_change_of_entry(event)]
-    return [*tenant_reactions.assignments_for(event, queue=EVENTS)]
+            return [Close(f"provider_event:{event.originator_id}")]
+    return []
 
 
 def _changes_of_invoice(event: e.InvoiceEvent) -> list[Change]:
     match event:
+        case e.InvoiceRequested():
+            return [_settle(event, event.app_id)]
         case _ if isinstance(event, _ASKS):
             return [_settle(event, event.app_id)]
         case m.RefundRequested():
@@ -133,12 +138,9 @@ def _changes_of_subscription(event: s.SubscriptionEvent) -> list[Change]:
     return []
 
 
-def _change_of_entry(event: ProviderEventParked | ProviderEventApplied) -> Change:
-    key = f"provider_event:{event.originator_id}"
-    if isinstance(event, ProviderEventApplied) or not event.retry:
-        return Close(key)
+def _ask_again(event: ProviderEventParked) -> Open:
     return Open(
-        key=key,
+        key=f"provider_event:{event.originator_id}",
         app=event.app_id,
         queue=EVENTS,
         actor="apply_by_asking",

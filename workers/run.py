@@ -13,8 +13,10 @@ from dramatiq.brokers.redis import RedisBroker
 
 from domain.errors import StaleWrite
 from domain.gateway import GatewayError, GatewayMisconfigured, GatewayUnavailable
+from domain.gateway_port import PaymentGateway
 from domain.invoice import Invoice
 from domain.invoice_steps import REFUND_STEP, is_refund
+from domain.method_setup import MethodSetup
 from domain.provider_event import ProviderEvent
 from domain.subscription import Subscription
 from eventlog.errors import LogUnavailable
@@ -25,16 +27,16 @@ from projections.work import Job, WorkUnavailable
 from workers.broker import open_broker
 from workers.jobs.answer_ask import answer_ask
 from workers.jobs.ask import AskDesk, apply_by_asking
-from workers.jobs.assign import AssignDesk, ReadModelBehind, assign_to_tenant
 from workers.jobs.change_subscription import SubscriptionDesk, change_subscription
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
 from workers.jobs.refund import refund_invoice
+from workers.jobs.set_up_method import SetupDesk, set_up_method
 from workers.jobs.settle import settle_invoice
 from workers.reactions import EVENTS, REQUESTS
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings
-from workers.tenant_reactions import ASSIGN
+from workers.setup_reactions import ACTOR as SET_UP_METHOD
 
 _log = structlog.get_logger("billhook.jobs")
 
@@ -58,9 +60,9 @@ class Jobs:
             "settle_invoice": self._settle,
             "refund_invoice": self._refund,
             "change_subscription": self._change_subscription,
+            SET_UP_METHOD: self._set_up_method,
             "apply_by_asking": self._ask,
             ANSWER_ASK: self._answer,
-            ASSIGN: self._assign,
         }
 
     def run(self, job_id: int, sends: int) -> None:
@@ -81,9 +83,9 @@ class Jobs:
                 self._put_off(job, error)
             except (WorkUnavailable, LogUnavailable):
                 raise
-            except (StaleWrite, ReadModelBehind) as error:
+            except StaleWrite:
                 self._runtime.work.postpone(
-                    job.id, delay_s=_FIRST_BACKOFF_S, counted=False, error=type(error).__name__
+                    job.id, delay_s=_FIRST_BACKOFF_S, counted=False, error="StaleWrite"
                 )
             except Exception as error:  # noqa: BLE001 - the process's edge: a job never ends it
                 _log.exception("job.failed", actor=job.actor)
@@ -107,8 +109,6 @@ class Jobs:
     def _give_up(self, job: Job, reason: str) -> None:
         """Record that the bound is reached; the relay closes the row, an operator looks."""
         billing, at, attempts = self._runtime.billing, utc_now(), job.tries + 1
-        if job.actor == ASSIGN:
-            return  # it asks nothing of anybody else: it is tried on, and seen as overdue
         if job.actor == "apply_by_asking":
             billing.change(
                 ProviderEvent,
@@ -126,6 +126,13 @@ class Jobs:
                     last_error=reason,
                     at=at,
                 ),
+            )
+            return
+        if job.actor == SET_UP_METHOD:
+            billing.change(
+                MethodSetup,
+                UUID(job.args["setup_id"]),
+                lambda known: known.give_up(attempts=attempts, last_error=reason, at=at),
             )
             return
         billing.change(
@@ -152,6 +159,20 @@ class Jobs:
         desk = SubscriptionDesk(billing=runtime.billing, gateway=gateway, now=utc_now)
         change_subscription(subscription_id, desk)
 
+    def _set_up_method(self, job: Job) -> None:
+        runtime = self._runtime
+        setup_id = UUID(job.args["setup_id"])
+        view = runtime.billing.get(MethodSetup, setup_id).view
+        gateway = runtime.gateways.of(view.app_id, view.connection)
+        desk = SetupDesk(
+            billing=runtime.billing,
+            gateway=gateway,
+            customers=self._customers(gateway),
+            now=utc_now,
+            alive=lambda: runtime.work.touch(job.id),
+        )
+        set_up_method(setup_id, desk)
+
     def _desk(self, job: Job, invoice_id: UUID) -> Desk:
         """Lay out what a job about an invoice works with."""
         runtime = self._runtime
@@ -160,11 +181,15 @@ class Jobs:
         return Desk(
             billing=runtime.billing,
             gateway=gateway,
-            customers=CustomerDesk(
-                billing=runtime.billing, gateway=gateway, bodies=runtime.log, now=utc_now
-            ),
+            customers=self._customers(gateway),
             now=utc_now,
             alive=lambda: runtime.work.touch(job.id),
+        )
+
+    def _customers(self, gateway: PaymentGateway) -> CustomerDesk:
+        runtime = self._runtime
+        return CustomerDesk(
+            billing=runtime.billing, gateway=gateway, bodies=runtime.log, now=utc_now
         )
 
     def _ask(self, job: Job) -> None:
@@ -175,19 +200,6 @@ class Jobs:
             now=utc_now,
         )
         apply_by_asking(UUID(job.args["provider_event_id"]), desk)
-
-    def _assign(self, job: Job) -> None:
-        runtime = self._runtime
-        desk = AssignDesk(
-            billing=runtime.billing,
-            newest_position=lambda stream: (
-                runtime.log.stream(stream, newest_first=True, limit=1)[0].position
-            ),
-            unassigned=runtime.unassigned,
-            now=utc_now,
-            alive=lambda: runtime.work.touch(job.id),
-        )
-        assign_to_tenant(UUID(job.args["tenant_stream"]), desk)
 
     def _answer(self, job: Job) -> None:
         runtime = self._runtime
@@ -213,9 +225,9 @@ def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
         "settle_invoice": REQUESTS,
         "refund_invoice": REQUESTS,
         "change_subscription": REQUESTS,
+        SET_UP_METHOD: REQUESTS,
         "apply_by_asking": EVENTS,
         ANSWER_ASK: ASKS,
-        ASSIGN: EVENTS,
     }
     for name, queue in queues.items():
         dramatiq.actor(broker=broker, actor_name=name, queue_name=queue)(jobs.run)

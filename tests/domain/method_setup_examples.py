@@ -34,7 +34,12 @@ EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "url": URL,
         "expires_at": EXPIRES_AT,
     },
-    s.SetupSubmitted: {"session_id": "cs_1", "customer": "cus_1", "source": "webhook"},
+    s.SetupSubmitted: {
+        "app_id": APP_ID,
+        "session_id": "cs_1",
+        "customer": "cus_1",
+        "source": "webhook",
+    },
     s.SetupCompleted: {
         "payment_method": "pm_1",
         "method_type": "card",

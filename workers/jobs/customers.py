@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 import orjson
 
@@ -37,7 +38,14 @@ class CustomerDesk:
 
     def customer_of(self, view: InvoiceView) -> ProviderCustomer:
         """Fetch the customer that pays this invoice; one that is gone is refused by name."""
-        customer_id = view.customer or self._tenants_customer(view)
+        return self._fetch(view.customer or self._tenants_customer(view))
+
+    def of_tenant(self, app_id: UUID, tenant_id: UUID, *, connection: str) -> ProviderCustomer:
+        """Fetch the customer that a tenant is; it is made where there is none."""
+        tenant = self.billing.get(Tenant, ids.for_tenant(app_id, tenant_id))
+        return self._fetch(tenant.customers.get(connection) or self._make(tenant, connection))
+
+    def _fetch(self, customer_id: str) -> ProviderCustomer:
         try:
             customer = self.gateway.find_customer(customer_id)
         except GatewayRejected as error:
@@ -57,22 +65,22 @@ class CustomerDesk:
         known = tenant.customers.get(view.connection)
         if known is None and view.request["on_the_spot"] and not view.request["payment_method"]:
             raise no_method()  # a customer that is made now would have none
-        return known or self._make(tenant, view)
+        return known or self._make(tenant, view.connection)
 
-    def _make(self, tenant: Tenant, view: InvoiceView) -> str:
+    def _make(self, tenant: Tenant, connection: str) -> str:
         at = self.now()
         started = self.billing.change(
-            Tenant, tenant.id, lambda known: known.start_customer(view.connection, at=at)
+            Tenant, tenant.id, lambda known: known.start_customer(connection, at=at)
         )
-        key, person = started.starting[view.connection]
-        metadata = {"billhook_app": str(view.app_id), "billhook_tenant": str(view.tenant_id)}
-        customer_id = self._made_before(started.started_at[view.connection], metadata)
+        key, person = started.starting[connection]
+        metadata = {"billhook_app": str(tenant.app_id), "billhook_tenant": str(tenant.tenant_id)}
+        customer_id = self._made_before(started.started_at[connection], metadata)
         if customer_id is None:
             customer_id = self.gateway.create_customer(
                 metadata, contact=self._contact(person), key=key
             )
-        linked = self.billing.link_customer(tenant, view.connection, customer_id, at=self.now())
-        return linked.customers[view.connection]
+        linked = self.billing.link_customer(tenant, connection, customer_id, at=self.now())
+        return linked.customers[connection]
 
     def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
         """Look for what an earlier try made, once its key may be forgotten."""

@@ -19,6 +19,9 @@ APPLIED_TYPES: Final = (
     "invoice.overpaid",
 )
 
+# Their objects are pages on which a payment method is left.
+SETUP_TYPES: Final = ("checkout.session.completed", "checkout.session.expired")
+
 # Their objects name a payment or a credit note; what they mean for an invoice is asked about.
 ASKED_TYPES: Final = (
     "payment_intent.processing",
@@ -47,11 +50,10 @@ KEPT_TYPES: Final = (
     "customer.subscription.pending_update_applied",
     "customer.subscription.pending_update_expired",
     "customer.subscription.trial_will_end",
-    "checkout.session.completed",
 )
 
 # What a webhook endpoint is registered for.
-EVENT_TYPES: Final = (*APPLIED_TYPES, *ASKED_TYPES, *KEPT_TYPES)
+EVENT_TYPES: Final = (*APPLIED_TYPES, *SETUP_TYPES, *ASKED_TYPES, *KEPT_TYPES)
 
 # They carry an invoice that does not exist yet.
 PREVIEWS: Final = frozenset({"invoice.upcoming"})
