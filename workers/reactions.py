@@ -15,6 +15,7 @@ from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS, ends_request
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
 from projections.asks import QUEUE as ASKS
 from projections.work import Change, Close, GiveUp, Open, Resend
+from workers import tenant_reactions
 from workers.setup_reactions import SETUP_TOPICS, changes_for_setup
 
 REQUESTS: Final = "requests"
@@ -45,6 +46,7 @@ TOPICS: Final = (
     *SETUP_TOPICS,
     ProviderEventParked.TOPIC,
     ProviderEventApplied.TOPIC,
+    *tenant_reactions.TOPICS,
 )
 
 
@@ -57,11 +59,9 @@ def changes_for(event: Fact) -> list[Change]:
             return _changes_of_subscription(event)
         case MethodSetupEvent():
             return changes_for_setup(event, queue=REQUESTS)
-        case ProviderEventParked(retry=True):
-            return [_ask_again(event)]
         case ProviderEventParked() | ProviderEventApplied():
-            return [Close(f"provider_event:{event.originator_id}")]
-    return []
+            return [_change_of_entry(event)]
+    return [*tenant_reactions.assignments_for(event, queue=EVENTS)]
 
 
 def _changes_of_invoice(event: e.InvoiceEvent) -> list[Change]:
@@ -138,9 +138,12 @@ def _changes_of_subscription(event: s.SubscriptionEvent) -> list[Change]:
     return []
 
 
-def _ask_again(event: ProviderEventParked) -> Open:
+def _change_of_entry(event: ProviderEventParked | ProviderEventApplied) -> Change:
+    key = f"provider_event:{event.originator_id}"
+    if isinstance(event, ProviderEventApplied) or not event.retry:
+        return Close(key)
     return Open(
-        key=f"provider_event:{event.originator_id}",
+        key=key,
         app=event.app_id,
         queue=EVENTS,
         actor="apply_by_asking",

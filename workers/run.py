@@ -27,6 +27,7 @@ from projections.work import Job, WorkUnavailable
 from workers.broker import open_broker
 from workers.jobs.answer_ask import answer_ask
 from workers.jobs.ask import AskDesk, apply_by_asking
+from workers.jobs.assign import AssignDesk, ReadModelBehind, assign_to_tenant
 from workers.jobs.change_subscription import SubscriptionDesk, change_subscription
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.desk import Desk
@@ -37,6 +38,7 @@ from workers.reactions import EVENTS, REQUESTS
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings
 from workers.setup_reactions import ACTOR as SET_UP_METHOD
+from workers.tenant_reactions import ASSIGN
 
 _log = structlog.get_logger("billhook.jobs")
 
@@ -63,6 +65,7 @@ class Jobs:
             SET_UP_METHOD: self._set_up_method,
             "apply_by_asking": self._ask,
             ANSWER_ASK: self._answer,
+            ASSIGN: self._assign,
         }
 
     def run(self, job_id: int, sends: int) -> None:
@@ -83,9 +86,9 @@ class Jobs:
                 self._put_off(job, error)
             except (WorkUnavailable, LogUnavailable):
                 raise
-            except StaleWrite:
+            except (StaleWrite, ReadModelBehind) as error:
                 self._runtime.work.postpone(
-                    job.id, delay_s=_FIRST_BACKOFF_S, counted=False, error="StaleWrite"
+                    job.id, delay_s=_FIRST_BACKOFF_S, counted=False, error=type(error).__name__
                 )
             except Exception as error:  # noqa: BLE001 - the process's edge: a job never ends it
                 _log.exception("job.failed", actor=job.actor)
@@ -109,6 +112,8 @@ class Jobs:
     def _give_up(self, job: Job, reason: str) -> None:
         """Record that the bound is reached; the relay closes the row, an operator looks."""
         billing, at, attempts = self._runtime.billing, utc_now(), job.tries + 1
+        if job.actor == ASSIGN:
+            return  # it asks nothing of anybody else: it is tried on, and seen as overdue
         if job.actor == "apply_by_asking":
             billing.change(
                 ProviderEvent,
@@ -201,6 +206,19 @@ class Jobs:
         )
         apply_by_asking(UUID(job.args["provider_event_id"]), desk)
 
+    def _assign(self, job: Job) -> None:
+        runtime = self._runtime
+        desk = AssignDesk(
+            billing=runtime.billing,
+            newest_position=lambda stream: (
+                runtime.log.stream(stream, newest_first=True, limit=1)[0].position
+            ),
+            unassigned=runtime.unassigned,
+            now=utc_now,
+            alive=lambda: runtime.work.touch(job.id),
+        )
+        assign_to_tenant(UUID(job.args["tenant_stream"]), desk)
+
     def _answer(self, job: Job) -> None:
         runtime = self._runtime
         answer_ask(
@@ -228,6 +246,7 @@ def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
         SET_UP_METHOD: REQUESTS,
         "apply_by_asking": EVENTS,
         ANSWER_ASK: ASKS,
+        ASSIGN: EVENTS,
     }
     for name, queue in queues.items():
         dramatiq.actor(broker=broker, actor_name=name, queue_name=queue)(jobs.run)
