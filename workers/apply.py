@@ -18,11 +18,13 @@ import structlog
 from domain.base import Fact, Root
 from domain.gateway import ProviderInvoice, ProviderSubscription
 from domain.invoice import Invoice
+from domain.method_setup import MethodSetup
 from domain.provider_event import (
     ProviderEvent,
     ProviderEventReceived,
     ProviderEventReplayRequested,
 )
+from domain.provider_setup import SetupSession
 from domain.subscription import Subscription
 from domain.word import Effect
 from eventlog.bodies import Body
@@ -31,8 +33,8 @@ from eventlog.errors import Conflict
 from eventlog.follower import Cursor, Follower
 from eventlog.log import Log
 from eventlog.reading import Recorded
-from workers.jobs.belief import disbelief, disbelief_of_app
-from workers.words import Word, read_word
+from workers.jobs.belief import disbelief, disbelief_of_app, disbelief_of_setup
+from workers.words import Snapshot, Word, read_word
 
 NAME: Final = "apply"
 MUST_ASK: Final = "the provider must be asked"
@@ -41,7 +43,12 @@ _TRIES: Final = 5
 _log = structlog.get_logger("billhook.apply")
 
 AnyRoot = TypeVar("AnyRoot", bound=Root)
-Subject = Invoice | Subscription
+Subject = Invoice | Subscription | MethodSetup
+_KINDS: Final[dict[type[Subject], str]] = {
+    Invoice: "invoice",
+    Subscription: "subscription",
+    MethodSetup: "setup",
+}
 
 
 class Applier:
@@ -103,7 +110,11 @@ class Applier:
         self, key: UUID, group: list[Word], known: dict[UUID, list[Recorded]]
     ) -> tuple[list[Fact], list[Body]]:
         stream = known.get(key, [])
-        subject = self._rebuild(Invoice, stream) or self._rebuild(Subscription, stream)
+        subject = (
+            self._rebuild(Invoice, stream)
+            or self._rebuild(Subscription, stream)
+            or self._rebuild(MethodSetup, stream)
+        )
         entries = {
             word.entry.originator_id: self._rebuild(
                 ProviderEvent, known.get(word.entry.originator_id, [])
@@ -133,13 +144,13 @@ class Applier:
             # What the provider made by itself is taken in with all that belongs to it.
             entry.park(MUST_ASK, retry=True, at=at, by=by)
             return []
-        body = Body.of(word.snapshot.raw, subject.view.body_owner)
+        body = _body_of(word.snapshot, subject)
         effect = _tell(subject, word, body, at=at, by=by)
         if effect is Effect.FETCH:
             entry.park(MUST_ASK, retry=True, at=at, by=by)
         else:
             entry.record_applied([effect_of(subject, effect)], at=at, by=by)
-        return [body] if effect is Effect.CHANGED else []
+        return [body] if body is not None and effect is Effect.CHANGED else []
 
     def _rebuild(self, kind: type[AnyRoot], stream: Sequence[Recorded]) -> AnyRoot | None:
         root: Any = None
@@ -148,9 +159,16 @@ class Applier:
         return root if isinstance(root, kind) else None
 
 
-def _tell(subject: Subject, word: Word, body: Body, *, at: datetime, by: str) -> Effect:
+def _body_of(snapshot: Snapshot, subject: Subject) -> Body | None:
+    """Give what is kept of the provider's object; of a page nothing is."""
+    if isinstance(snapshot, SetupSession) or isinstance(subject, MethodSetup):
+        return None
+    return Body.of(snapshot.raw, subject.view.body_owner)
+
+
+def _tell(subject: Subject, word: Word, body: Body | None, *, at: datetime, by: str) -> Effect:
     """Let what an event is about take the event in."""
-    sha256 = body.sha256.hex()
+    sha256 = None if body is None else body.sha256.hex()
     match subject, word.snapshot:
         case Invoice(), ProviderInvoice() as seen:
             return subject.record_provider_state(
@@ -158,6 +176,8 @@ def _tell(subject: Subject, word: Word, body: Body, *, at: datetime, by: str) ->
             )
         case Subscription(), ProviderSubscription() as seen:
             return subject.record_provider_state(seen, source="webhook", by=by, at=at, body=sha256)
+        case MethodSetup(), SetupSession() as seen:
+            return subject.record_session(seen, source="webhook", by=by, at=at)
     return Effect.FETCH
 
 
@@ -166,6 +186,9 @@ def _doubt(word: Word, subject: Subject | None) -> str | None:
     if isinstance(word.snapshot, ProviderInvoice) and word.entry.invoice_id is not None:
         invoice = subject if isinstance(subject, Invoice) else None
         return disbelief(word.entry, word.snapshot, invoice)
+    if isinstance(word.snapshot, SetupSession):
+        setup = subject if isinstance(subject, MethodSetup) else None
+        return disbelief_of_setup(word.entry, word.snapshot, setup)
     if word.snapshot is not None:
         return disbelief_of_app(word.entry, word.snapshot)
     return None
@@ -173,8 +196,7 @@ def _doubt(word: Word, subject: Subject | None) -> str | None:
 
 def effect_of(subject: Subject, effect: Effect) -> dict[str, str]:
     """Write an effect down as ProviderEventApplied carries it."""
-    kind = "invoice" if isinstance(subject, Invoice) else "subscription"
-    return {kind: str(subject.id), "effect": str(effect)}
+    return {_KINDS[type(subject)]: str(subject.id), "effect": str(effect)}
 
 
 def _pending(root: Root) -> list[Fact]:

@@ -11,11 +11,13 @@ import orjson
 from domain import ids
 from domain.gateway import ProviderInvoice, ProviderSubscription
 from domain.provider_event import ProviderEventReceived
-from workers.providers.stripe_events import ASKED_TYPES, PREVIEWS
+from domain.provider_setup import SetupSession
+from workers.providers.stripe_events import ASKED_TYPES, PREVIEWS, SETUP_TYPES
 from workers.providers.stripe_objects import to_invoice
+from workers.providers.stripe_setup_objects import setup_named_by, to_session
 from workers.providers.stripe_subscription_objects import to_subscription
 
-Snapshot = ProviderInvoice | ProviderSubscription
+Snapshot = ProviderInvoice | ProviderSubscription | SetupSession
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,31 @@ def read_word(entry: ProviderEventReceived, stored: bytes | None) -> Word:
     subject = subject_of(entry)
     if entry.type in ASKED_TYPES:
         return Word(entry, subject, asks=True)
-    if entry.object_type not in ("invoice", "subscription") or entry.type in PREVIEWS:
+    said = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEWS
+    if not said and entry.type not in SETUP_TYPES:
         return Word(entry, subject)
     if stored is None:
         return Word(entry, subject, trouble="its payload was erased")
     try:
+        if entry.type in SETUP_TYPES:
+            return _read_setup(entry, orjson.loads(stored))
         return Word(entry, subject, _snapshot(entry, orjson.loads(stored)))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Word(entry, subject, trouble=f"unreadable: {type(error).__name__}: {error}")
 
 
-def _snapshot(entry: ProviderEventReceived, payload: dict[str, Any]) -> Snapshot:
+def _read_setup(entry: ProviderEventReceived, payload: dict[str, Any]) -> Word:
+    """Read what became of a page; one that is none of ours says nothing to us."""
+    about = payload["data"]["object"]
+    setup_id = setup_named_by(about)
+    if setup_id is None:
+        return Word(entry, subject_of(entry))
+    return Word(entry, setup_id, to_session(about))
+
+
+def _snapshot(
+    entry: ProviderEventReceived, payload: dict[str, Any]
+) -> ProviderInvoice | ProviderSubscription:
     about, as_of = payload["data"]["object"], payload["created"]
     if entry.object_type == "subscription":
         return to_subscription(about, as_of=as_of)

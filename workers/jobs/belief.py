@@ -6,7 +6,9 @@ from uuid import UUID
 
 from domain.gateway import ProviderInvoice, ProviderSubscription
 from domain.invoice import Invoice
+from domain.method_setup import MethodSetup
 from domain.provider_event import ProviderEventReceived
+from domain.provider_setup import SetupSession
 from workers.providers.stripe_objects import APP, INVOICE
 
 
@@ -19,7 +21,7 @@ def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
 
 
 def disbelief_of_app(
-    entry: ProviderEventReceived, snapshot: ProviderInvoice | ProviderSubscription
+    entry: ProviderEventReceived, snapshot: ProviderInvoice | ProviderSubscription | SetupSession
 ) -> str | None:
     """Say why an object is not this connection's.
 
@@ -45,4 +47,21 @@ def disbelief(
     view = invoice.view
     if (view.app_id, view.connection_id) != (entry.app_id, entry.connection_id):
         return "belongs elsewhere: its invoice has another app or connection"
+    return None
+
+
+def disbelief_of_setup(
+    entry: ProviderEventReceived, snapshot: SetupSession, setup: MethodSetup | None
+) -> str | None:
+    """Say why metadata that names one of our setups is not believed."""
+    elsewhere = disbelief_of_app(entry, snapshot)
+    if elsewhere is not None:
+        return elsewhere
+    if setup is None:
+        return "unknown setup of a payment method"
+    view = setup.view
+    if (view.app_id, view.connection_id) != (entry.app_id, entry.connection_id):
+        return "belongs elsewhere: its setup has another app or connection"
+    if view.customer not in (None, snapshot.customer):
+        return "belongs elsewhere: its setup has another customer"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final, cast, get_args
+from uuid import UUID
 
 from domain.provider_setup import ProviderMethod, SessionState, SetupSession
 from workers.providers.stripe_objects import id_of, text_of, whole
@@ -14,6 +15,15 @@ SETUP: Final = "billhook_setup"
 SETUP_MODE: Final = "setup"
 
 _STATES: Final = frozenset(get_args(SessionState))
+
+
+def setup_named_by(session: Json) -> UUID | None:
+    """Read our setup's id from a session's metadata, if it is one."""
+    named = (session.get("metadata") or {}).get(SETUP)
+    try:
+        return None if named is None else UUID(named)
+    except ValueError:
+        return None
 
 
 def to_session(session: Json) -> SetupSession:
