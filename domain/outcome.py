@@ -24,6 +24,9 @@ _ALWAYS: Final = (
     e.PaymentExpired,
 )
 
+# The code of a RequestRefused where the payer's side said no, which no status of the invoice shows.
+PAYMENT_DECLINED: Final = "payment_declined"
+
 _REFUNDED: Final = (m.RefundPending, m.RefundSucceeded, m.RefundFailed)
 
 WAKING_TOPICS: Final = tuple(fact.TOPIC for fact in (*_ALWAYS, e.InvoiceIssued))

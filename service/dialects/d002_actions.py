@@ -8,6 +8,7 @@ from domain import status
 from domain.invoice_events import InvoiceEvent, RequestRefused
 from domain.invoice_view import InvoiceView
 from domain.money_back_events import RefundFailed
+from domain.outcome import PAYMENT_DECLINED
 from service.dialects import d002
 from service.errors import DONE, Fault, Problem
 
@@ -32,13 +33,7 @@ _CAME_TRUE: Final = {
 def refusal_of(action: str, view: InvoiceView, fact: InvoiceEvent) -> Problem | None:
     """Say why what was asked did not come true; None where it did."""
     if isinstance(fact, RequestRefused):
-        return _bad(
-            Fault(
-                message=fact.message,
-                path=fact.path,
-                provider_code=fact.provider_code or fact.code,
-            )
-        )
+        return _refused(fact)
     if isinstance(fact, RefundFailed):
         return _bad(Fault(message=fact.message, provider_code=fact.code))
     if action == "retry" and view.status == status.FAILED:
@@ -64,6 +59,14 @@ def item(
         refunds = [d002.refund(entry) for entry in view.refunds]
         shown |= {"refundId": str(refund_id), "refunds": refunds}
     return shown
+
+
+def _refused(fact: RequestRefused) -> Problem:
+    code = fact.provider_code or fact.code
+    fault = Fault(message=fact.message, path=fact.path, provider_code=code)
+    if fact.code == PAYMENT_DECLINED:
+        return Problem(status=HTTPStatus.PAYMENT_REQUIRED, code="[E4020]", faults=(fault,))
+    return _bad(fault)
 
 
 def _bad(fault: Fault) -> Problem:

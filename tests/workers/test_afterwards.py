@@ -126,7 +126,8 @@ def test_a_retry_of_what_is_written_off_may_be_declined(bench: Bench) -> None:
     view = bench.settle(invoice_id).view
 
     assert (view.status, view.settling) == ("uncollectible", False)
-    assert bench.topics(invoice_id)[-1] == "invoice.request_refused"
+    refused = bench.invoice_events(invoice_id)[-1]
+    assert (refused.TOPIC, vars(refused)["code"]) == ("invoice.request_refused", "payment_declined")
 
 
 @pytest.mark.parametrize("credit_note", [True, False], ids=["credit note", "plain"])

@@ -71,7 +71,7 @@ def _retry_refused(invoice: Invoice, desk: Desk, error: GatewayRejected) -> Invo
         return refuse(invoice, answer, desk, Refused.from_gateway(error))
     if answer.state == "uncollectible":
         # It stays written off, whatever became of the attempt.
-        return refuse(invoice, answer, desk, Refused.from_gateway(error))
+        return refuse(invoice, answer, desk, Refused.of_payment(error))
     if answer.state == "open" and not made and not _waits_for_customer(answer):
         answer = replace(answer, payment=refused_payment(answer, error))
     return record(invoice, answer, desk, source="answer", attempted=True)

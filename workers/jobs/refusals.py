@@ -14,6 +14,7 @@ from domain.gateway import (
 )
 from domain.invoice import Invoice
 from domain.money import line_total
+from domain.outcome import PAYMENT_DECLINED
 
 
 class Refused(Exception):
@@ -37,6 +38,11 @@ class Refused(Exception):
             path=path or _field_of(error.param),
             provider_code=error.code,
         )
+
+    @classmethod
+    def of_payment(cls, error: GatewayRejected) -> Refused:
+        """Take over that the payer's side refused, where the invoice does not show it itself."""
+        return cls(code=PAYMENT_DECLINED, message=error.message, provider_code=error.code)
 
     @classmethod
     def from_plan(cls, plan: dict[str, str]) -> Refused:
