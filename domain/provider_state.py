@@ -75,6 +75,11 @@ def age_of(view: InvoiceView, invoice: ProviderInvoice, *, source: str) -> Age:
     return grown or _age_by_time(known, invoice.as_of, asked=source != "webhook")
 
 
+def is_contested(view: InvoiceView, invoice: ProviderInvoice) -> bool:
+    """Tell whether an answer differs from what is known and nothing says which is newer."""
+    return age_of(view, invoice, source="webhook") is Age.UNCLEAR
+
+
 def _age_by_announcement(view: InvoiceView, invoice: ProviderInvoice) -> Age:
     """Judge an event about an attempt: an invoice counts automatic attempts, not a customer's.
 
