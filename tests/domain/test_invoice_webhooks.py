@@ -160,10 +160,10 @@ def test_an_announcement_of_the_same_second_with_another_outcome_is_asked_about(
     _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.FETCH)
 
 
-def test_while_a_step_runs_a_doubtful_announcement_is_left_to_its_answer() -> None:
+def test_while_a_step_runs_a_doubtful_announcement_is_asked_about_lest_it_be_lost() -> None:
     announced = snapshot(as_of=101, announces="failed")
     issued = happened(e.InvoiceIssued, charging=True, facts=[1, 0, 0, 0])
-    _given(issued).when(delivered(announced)).then().answering(Effect.DEFERRED)
+    _given(issued).when(delivered(announced)).then().answering(Effect.FETCH)
 
 
 def test_a_webhook_that_announces_nothing_new_confirms_an_open_invoice() -> None:
