@@ -101,6 +101,10 @@ class _Start:
         demo = demo_environment(self._options, sandbox_url=sandbox_url)
         self._make_demo(children, settings=demo)
         self._await_demo(port)
+        if self._options.polls_stripe:
+            known = json.loads(self._demo_file().read_text())
+            poller = children.poller(app_id=known["app_id"], connection=known["stripe_connection"])
+            self._supervisor.start(poller)
         self._tell_ready(f"http://{HOST}:{port}", sandbox_url=sandbox_url)
 
     def _database_url(self) -> str:

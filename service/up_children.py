@@ -51,6 +51,11 @@ class Children:
         """What makes the demo's app, customer and prices, once."""
         return self._child("demo", "-m", "workers", "demo", "--out", str(out), own=settings)
 
+    def poller(self, *, app_id: str, connection: str) -> ChildProcess:
+        """What asks a provider for the events that its webhooks can't bring here."""
+        which = ("--app", app_id, "--connection", connection)
+        return self._child("workers-poll", "-m", "workers", "poll", *which)
+
     def _child(
         self,
         name: str,

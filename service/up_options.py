@@ -63,6 +63,11 @@ class UpOptions:
             raise UpError("--port and --sandbox-port are the same")
 
     @property
+    def polls_stripe(self) -> bool:
+        """Tell whether Stripe must be asked for its events: it can't reach this machine."""
+        return self.stripe.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
+
+    @property
     def needs_sandbox(self) -> bool:
         """Tell whether any provider is stood in for by our own sandbox."""
         return self.stripe.is_sandbox or self.mollie.is_sandbox

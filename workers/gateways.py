@@ -68,11 +68,12 @@ class Gateways:
                 api_key,
                 api_base=self._stripe_api_base,
                 mode=cast("Mode", connection.mode),
-                turn=self._stripe_turn(connection),
+                turn=self.turn_of(connection),
             )
         raise GatewayMisconfigured(f"no gateway speaks with {connection.provider!r}")
 
-    def _stripe_turn(self, connection: Connection) -> Callable[[str], None] | None:
+    def turn_of(self, connection: Connection) -> Callable[[str], None] | None:
+        """Give what waits for a connection's turn before a call; None where nobody waits."""
         rates, per_second = self._rates, self._stripe_rates
         if rates is None or per_second is None:
             return None

@@ -52,6 +52,18 @@ def test_a_live_key_is_refused_and_not_repeated() -> None:
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "public_url", "polls"),
+    [(None, None, False), ("sk_test_1", None, True), ("sk_test_1", "https://tea.example", False)],
+    ids=["sandbox", "key_alone", "reachable"],
+)
+def test_stripe_is_polled_where_a_key_is_given_and_nobody_can_call(
+    *, key: str | None, public_url: str | None, polls: bool
+) -> None:
+    environment = {"BILLHOOK_PUBLIC_URL": public_url} if public_url else {}
+    assert options(stripe_key=key, environment=environment).polls_stripe is polls
+
+
 def test_another_stand_in_needs_a_key() -> None:
     with pytest.raises(UpError, match="--stripe-api-base needs --stripe-key"):
         options(stripe_api_base="http://127.0.0.1:1").check()

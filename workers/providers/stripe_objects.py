@@ -94,7 +94,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         footer=data.get("footer"),
         lines=tuple(to_line(line) for line in lines["data"]),
         more_lines=lines["has_more"],
-        metadata=_metadata_of(data),
+        metadata=metadata_of(data),
         payment=_to_payment(data),
         announces=_ANNOUNCED.get(event_type or ""),
         raw=orjson.dumps(data),
@@ -120,14 +120,16 @@ def _subscription_of(invoice: Json) -> str | None:
     return id_of(_subscription_details(invoice).get("subscription"))
 
 
-def _metadata_of(invoice: Json) -> dict[str, str]:
+def metadata_of(invoice: Json) -> dict[str, str]:
     """Read its metadata; only a subscription's first invoice is what the subscription names.
 
-    All of its invoices carry the subscription's metadata, with the invoice that we asked for.
+    All of its invoices carry the subscription's metadata: all are of the app that is named there,
+    but the invoice that we asked for is the first alone.
     """
     inherited = _subscription_details(invoice).get("metadata") or {}
     first = invoice.get("billing_reason") == "subscription_create"
-    ours = {name: inherited[name] for name in (APP, INVOICE) if name in inherited and first}
+    names = (APP, INVOICE) if first else (APP,)
+    ours = {name: inherited[name] for name in names if name in inherited}
     return ours | dict(invoice.get("metadata") or {})
 
 
