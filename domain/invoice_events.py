@@ -126,6 +126,7 @@ class InvoiceIssued(InvoiceEvent):
     facts: list[int]
     body: str | None
     issued_at: int | None = None
+    subscription_id: str | None = None
 
 
 class InvoiceDrafted(InvoiceEvent):

@@ -25,6 +25,8 @@ STEP_OF: Final = {
 
 
 REFUND_STEP: Final = "refund:"
+# A subscription that could not begin is ended, so that nobody can pay for it any more.
+ENDING_STEP: Final = "unsubscribe"
 
 
 @dataclass(slots=True)

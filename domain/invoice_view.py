@@ -248,6 +248,7 @@ def _take_issue(
         view.settling = False
         return
     view.number = event.number
+    view.subscription_id = event.subscription_id or view.subscription_id
     view.hosted_url = event.hosted_url
     view.due_at = from_unix(event.due_at)
     view.period_start, view.period_end = from_unix(event.period_start), from_unix(event.period_end)

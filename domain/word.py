@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from domain import invoice_events as e
 from domain import status
 from domain.gateway import ProviderInvoice
+from domain.invoice_steps import ENDING_STEP
 from domain.provider_state import Age, age_of, facts_of, issued_lines
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _judge_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect
     if told_by_webhook and on_the_spot:
         # The caller is shown the payment, which a webhook does not carry.
         return _later(known, invoice)
-    if not word.own and is_running(known) and invoice.state not in _DEFINITE:
+    if not word.own and is_running(known) and not _counts_beside_step(known, invoice):
         # While a step is running, its own answer says more than this snapshot does.
         return _later(known, invoice)
     if told_by_webhook and invoice.state in ("draft", "open"):
@@ -115,6 +116,15 @@ def _judge_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect
     if _record_newer(known, invoice, word):
         return Effect.CHANGED
     return _confirm(known, invoice, word)
+
+
+def _counts_beside_step(known: Invoice, invoice: ProviderInvoice) -> bool:
+    """Tell whether a word counts although a step is at work.
+
+    That an ended subscription's first invoice is void does not: why it was declined comes first.
+    """
+    ending = invoice.state == "void" and ENDING_STEP in known.view.steps
+    return invoice.state in _DEFINITE and not ending
 
 
 def _later(known: Invoice, invoice: ProviderInvoice) -> Effect:
@@ -235,6 +245,7 @@ def _issue(known: Invoice, invoice: ProviderInvoice, word: Word, *, charging: bo
         facts=facts_of(invoice),
         body=word.body,
         issued_at=invoice.issued_at,
+        subscription_id=invoice.subscription_id,
     )
 
 

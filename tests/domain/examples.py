@@ -149,6 +149,7 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
         "period_end": 1769904000,
         "charging": True,
         "issued_at": 1767225600,
+        "subscription_id": "sub_1",
         "facts": [1, 0, 0, 0],
     },
     e.InvoiceDrafted: {**_ISSUED, "facts": [0, 0, 0, -1]},

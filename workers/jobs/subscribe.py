@@ -8,7 +8,7 @@ it was declined is kept first, since we may die in between.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, cast
+from typing import cast
 from uuid import UUID
 
 from domain import ids
@@ -22,6 +22,7 @@ from domain.gateway import (
     SubscriptionDraft,
 )
 from domain.invoice import Invoice
+from domain.invoice_steps import ENDING_STEP
 from domain.invoice_view import InvoiceView
 from domain.subscription import Subscription
 from domain.word import WORKER
@@ -30,22 +31,21 @@ from workers.jobs.desk import Desk, object_id, our_metadata, record, start
 from workers.jobs.opening import find_customer
 from workers.jobs.refusals import Refused, no_method
 
-_ENDING: Final = "unsubscribe"
-
 
 def subscribe(invoice: Invoice, desk: Desk) -> None:
     """Go on until the first invoice's outcome stands; raises Refused, or to come back."""
     if invoice.view.provider_object_id is None:
         invoice = _started(invoice, desk)
-    if _ENDING in invoice.view.steps:
+    if ENDING_STEP in invoice.view.steps:
         _end(invoice, desk)
         return
     answer = desk.gateway.fetch_invoice(object_id(invoice.view))
     if _declined(answer):
-        _end(start(invoice, _ENDING, desk, plan=_why(answer)), desk)
+        _end(start(invoice, ENDING_STEP, desk, plan=_why(answer)), desk)
         return
+    # First, since nobody comes back for it once the invoice's outcome stands.
+    _record_subscription(invoice, desk)
     after = record(invoice, answer, desk, source="answer", attempted=True)
-    _record_subscription(after, desk)
     if after.view.settling:
         raise GatewayUnavailable(f"the first invoice {answer.id} is still {answer.state}")
 
@@ -202,7 +202,7 @@ def _why(answer: ProviderInvoice) -> dict[str, str]:
 
 def _end(invoice: Invoice, desk: Desk) -> None:
     """Leave nothing that could be paid, then record why it was declined and how it ended."""
-    view, step = invoice.view, invoice.view.steps[_ENDING]
+    view, step = invoice.view, invoice.view.steps[ENDING_STEP]
     assert view.subscription_id is not None, "recorded with its first invoice"  # noqa: S101 - STYLE: assert what must hold
     desk.alive()
     desk.gateway.end_subscription(view.subscription_id, key=step.key)
