@@ -21,9 +21,13 @@ _TWO_DECIMALS = frozenset(
     zmw""".split()
 )
 
+# Mollie docs, multicurrency: what it takes no decimals of, whatever other providers do.
+_WHOLE_AT_MOLLIE = frozenset({"isk", "jpy"})
+
 MAX_AMOUNT_MINOR = 99_999_999
 MAX_QUANTITY = 1_000_000
 MAX_SUM_MINOR = 2**63 - 1
+ONE_PPM = 1_000_000
 
 _MAJOR = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,9})?")
 
@@ -69,3 +73,41 @@ def line_total(amount_minor: int, quantity: int) -> int:
 def chargeable_minor(amount_minor: int, currency: str) -> bool:
     """Tell whether providers accept the amount: three-decimal currencies must end in 0."""
     return exponent(currency) != 3 or amount_minor % 10 == 0  # noqa: PLR2004 - decimals
+
+
+def mollie_step_minor(currency: str) -> int:
+    """Return the smallest amount that Mollie knows in a currency: 100 where it has no decimals."""
+    whole = currency in _WHOLE_AT_MOLLIE
+    return int(10 ** exponent(currency)) if whole else 1
+
+
+def to_mollie(amount_minor: int, currency: str) -> str:
+    """Write an amount with exactly the decimals that Mollie wants. Raises InvalidAmount."""
+    step_minor = mollie_step_minor(currency)
+    if amount_minor % step_minor:
+        raise InvalidAmount(amount=str(amount_minor), currency=currency)
+    written = to_major(amount_minor, currency)
+    return written if step_minor == 1 else written.partition(".")[0]
+
+
+def tax_on(net_minor: int, rate_ppm: int, *, step_minor: int = 1) -> int:
+    """Return the tax that comes on top of an amount, rounded half up to whole steps."""
+    return _rounded(net_minor * rate_ppm, ONE_PPM * step_minor) * step_minor
+
+
+def tax_within(gross_minor: int, rate_ppm: int, *, step_minor: int = 1) -> int:
+    """Return the tax that an amount contains, rounded half up to whole steps.
+
+    Mollie docs, payment lines: totalAmount * (vatRate / (100 + vatRate)).
+    """
+    return _rounded(gross_minor * rate_ppm, (ONE_PPM + rate_ppm) * step_minor) * step_minor
+
+
+def percentage(rate_ppm: int) -> str:
+    """Write a rate in per cent with two decimals, or with more where it has more: `21.00`."""
+    whole, rest = divmod(rate_ppm, 10_000)
+    return f"{whole}.{f'{rest:04}'[:2]}{f'{rest:04}'[2:].rstrip('0')}"
+
+
+def _rounded(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
