@@ -32,6 +32,7 @@ from projections.pool import open_pool
 from projections.queries import InvoiceQueries
 from projections.refused import RefusedBook
 from projections.reports import ReportQueries
+from projections.subscription_queries import SubscriptionQueries
 from projections.work_queries import WorkQueries
 from service.access_cache import AccessCache, stopped
 from service.answers import refusal
@@ -114,6 +115,7 @@ async def _open(
         invoices=InvoiceQueries(pool),
         changes=ChangeQueries(pool),
         reports=ReportQueries(pool),
+        subscriptions=SubscriptionQueries(pool),
         deliveries=DeliveryQueries(pool),
         work=WorkQueries(pool),
         refused=await _refused(dsn, stack),

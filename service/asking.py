@@ -90,6 +90,23 @@ async def _outcome(context: Context, requested: Folded, *, wait_s: float) -> Fol
     )
 
 
+async def end_of_asking(
+    context: Context,
+    stream: UUID,
+    topics: Collection[str],
+    find: Callable[[Sequence[Recorded]], Found | None],
+    *,
+    wait_s: float,
+) -> Found | None:
+    """Give the end of what was asked of a stream that exists, the same for ever; wait for it."""
+    recorded = await context.log.stream_async(stream)
+    found = find(recorded)
+    if found is not None:
+        return found
+    after = recorded[-1].position
+    return await wait_for_end(context, stream, topics, find, after=after, wait_s=wait_s)
+
+
 async def wait_for_end(
     context: Context,
     stream: UUID,

@@ -14,6 +14,7 @@ from projections.changes import ChangeQueries
 from projections.delivery_queries import DeliveryQueries
 from projections.queries import InvoiceQueries
 from projections.reports import ReportQueries
+from projections.subscription_queries import SubscriptionQueries
 from projections.work_queries import WorkQueries
 from service.access_cache import AccessCache
 from service.asks import Asks
@@ -51,6 +52,7 @@ class Context:
     invoices: InvoiceQueries
     changes: ChangeQueries
     reports: ReportQueries
+    subscriptions: SubscriptionQueries
     deliveries: DeliveryQueries
     work: WorkQueries
     refused: RefusedDeliveries

@@ -194,13 +194,15 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
         HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Others are changing it: try again", 1
     ),
 }
-# What is asked of an invoice, in the words in which callers are told that it is not done.
+# What is asked of invoices and subscriptions, in the words that tell callers that it is not done.
 DONE: Final[Mapping[str, str]] = {
     "retry": "charged again",
     "void": "voided",
     "finalize": "finalized",
     "uncollectible": "written off",
     "refund": "refunded",
+    "cancel": "canceled",
+    "change": "changed",
     "resend": "sent again",
 }
 _UNEXPECTED: Final = _Row(HTTPStatus.INTERNAL_SERVER_ERROR, "[E0000]", "Internal Server Error")
@@ -227,7 +229,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _not_possible(error: domain_errors.NotPossible) -> Fault:
-    """Say why something can't be asked of an invoice."""
+    """Say why something can't be asked of it."""
     path = error.path or "status"
     message = f"{path}: can't be {DONE.get(error.action, error.action)}: {error.reason}"
     return Fault(message=message, path=path)

@@ -13,7 +13,7 @@ from domain.invoice_events import InvoiceEvent
 from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS
 from domain.receipt import WriteReceipt
 from service.action_requests import ActionBody, RefundBody, RetryBody
-from service.asking import Told, request_hash, wait_for_end
+from service.asking import Told, end_of_asking, request_hash
 from service.caller import Caller
 from service.context import Context, context_of
 from service.errors import Missing
@@ -104,15 +104,7 @@ async def _answered(
 ) -> Answered:
     """Give the end of an asking, the same for ever, or how the invoice stands without one."""
     find = partial(context.streams.end_in, request_id=request_id)
-    recorded = await context.log.stream_async(invoice_id)
-    ended = find(recorded) or await wait_for_end(
-        context,
-        invoice_id,
-        action.topics,
-        find,
-        after=recorded[-1].position,
-        wait_s=wait_s,
-    )
+    ended = await end_of_asking(context, invoice_id, action.topics, find, wait_s=wait_s)
     if ended is not None:
         return Answered(
             Told(ended.folded, pending=False, replayed=replayed), request_id, ended.fact

@@ -1,7 +1,7 @@
-"""The query of an invoice list (API: Lists)."""
+"""The queries of lists (API: Lists)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from pydantic.alias_generators import to_camel
 from starlette.datastructures import QueryParams
 
 from domain import money, status
+from domain.subscription_view import STATUSES
 from projections.lists import DEEPEST_ROW, InvoiceFilter
+from projections.subscription_lists import SubscriptionFilter
 from projections.words import MOST_TERMS, terms_of
 from projections.work_queries import STATES as WORK_STATES
 from service.errors import BadRequest, Fault
@@ -35,17 +37,27 @@ def _written_out(text: object) -> object:
     return text
 
 
-def _status(text: str) -> str:
-    if text not in status.ALL:
-        raise fault(f"must be one of {', '.join(status.ALL)}")
+def _split_into(known: Sequence[str]) -> BeforeValidator:
+    """Take `status=open&status=paid` and `status=open,paid` alike, of what is known."""
+
+    def one(word: str) -> str:
+        if word not in known:
+            raise fault(f"must be one of {', '.join(known)}")
+        return word
+
+    def split(given: object) -> object:
+        if isinstance(given, list):
+            return [one(word) for text in given for word in str(text).split(",")]
+        return given
+
+    return BeforeValidator(split)
+
+
+def _plain_bool(text: object) -> object:
+    """Read what is written as JSON has it, and nothing that is only like it."""
+    if isinstance(text, str) and text not in ("true", "false"):
+        raise fault("must be true or false")
     return text
-
-
-def _split(given: object) -> object:
-    """Take `status=open&status=paid` and `status=open,paid` alike."""
-    if isinstance(given, list):
-        return [_status(word) for text in given for word in str(text).split(",")]
-    return given
 
 
 def _split_work(given: object) -> object:
@@ -71,6 +83,10 @@ _FEW_WORDS: Final = rf"^\s*\S+(\s+\S+){{0,{MOST_TERMS - 1}}}\s*$"
 Search = Annotated[Name, AfterValidator(_few_words), Words({"pattern": _FEW_WORDS})]
 _AnyWork = Annotated[str, Words({"enum": list(WORK_STATES)})]
 _AnyStatus = Annotated[str, Words({"enum": list(status.ALL)})]
+_AnyStatuses = Annotated[list[_AnyStatus], _split_into(status.ALL)]
+_AnySubscriptionStatus = Annotated[str, Words({"enum": list(STATUSES)})]
+_AnySubscriptionStatuses = Annotated[list[_AnySubscriptionStatus], _split_into(STATUSES)]
+Flag = Annotated[bool, BeforeValidator(_plain_bool)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Amount = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
 Position = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
@@ -107,15 +123,17 @@ class GetQuery(ReadQuery):
 class ListQuery(ReadQuery):
     """Filters, order, place and format."""
 
-    status: Annotated[list[_AnyStatus], BeforeValidator(_split)] = Field(default_factory=list)
+    status: _AnyStatuses = Field(default_factory=list)
     provider: Literal["stripe", "mollie"] | None = None
     type: Literal["payment", "subscription"] | None = None
     mode: Literal["live", "test"] | None = None
     currency: Currency | None = None
     tenant_uuid: Uuid | None = None
+    unassigned: Flag = False
     user_id: Name | None = None
     customer: Name | None = None
     subscription_id: Name | None = None
+    origin: Literal["request", "renewal", "provider", "import"] | None = None
     amount_min: Amount | None = None
     amount_max: Amount | None = None
     q: Search | None = None
@@ -128,6 +146,24 @@ class ListQuery(ReadQuery):
     cursor: Annotated[Token, Field(max_length=2000)] | None = None
     page: int | None = Field(None, ge=0, le=100_000)
     format: Literal["json", "csv"] = "json"
+
+
+class SubscriptionListQuery(ReadQuery):
+    """Which subscriptions, in which order, and where in the list."""
+
+    status: _AnySubscriptionStatuses = Field(default_factory=list)
+    provider: Literal["stripe", "mollie"] | None = None
+    mode: Literal["live", "test"] | None = None
+    tenant_uuid: Uuid | None = None
+    unassigned: Flag = False
+    user_id: Name | None = None
+    customer: Name | None = None
+    connection: Name | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    sort: Literal["-createdAt", "createdAt"] = "-createdAt"
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Annotated[Token, Field(max_length=2000)] | None = None
 
 
 Query = TypeVar("Query", bound=BaseModel)
@@ -157,6 +193,7 @@ def read_list_query(params: QueryParams, *, paged: bool) -> ListQuery:
 
 def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
     """Name what does not go together, and why."""
+    yield from clashes_of_tenants(query)
     if query.currency is None and (query.amount_min, query.amount_max) != (None, None):
         yield "currency", "is required with amountMin and amountMax"
     if query.format == "csv":
@@ -169,6 +206,12 @@ def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
         yield "page", "is too deep: use cursor"
 
 
+def clashes_of_tenants(query: ListQuery | SubscriptionListQuery) -> Iterator[tuple[str, str]]:
+    """Say that what is a tenant's is not unassigned."""
+    if query.unassigned and query.tenant_uuid is not None:
+        yield "unassigned", "goes with no tenantUuid"
+
+
 def to_filter(
     query: ListQuery,
     app_id: UUID,
@@ -177,8 +220,23 @@ def to_filter(
     fixed: Mapping[str, object],
 ) -> InvoiceFilter:
     """Say what is asked of the read model; `fixed` comes from the path and wins."""
+    return InvoiceFilter(app_id=app_id, **{**_asked(query, default_mode), **fixed})
+
+
+def to_subscription_filter(
+    query: SubscriptionListQuery,
+    app_id: UUID,
+    *,
+    default_mode: str | None,
+    fixed: Mapping[str, object],
+) -> SubscriptionFilter:
+    """Say what is asked of the read model; `fixed` comes from the path and wins."""
+    return SubscriptionFilter(app_id=app_id, **{**_asked(query, default_mode), **fixed})
+
+
+def _asked(query: ListQuery | SubscriptionListQuery, default_mode: str | None) -> dict[str, Any]:
     asked: dict[str, Any] = query.model_dump(exclude={"min_position", "tenant_uuid", "format"})
     asked["status"] = tuple(asked["status"])
     asked["tenant_id"] = query.tenant_uuid
     asked["mode"] = query.mode or default_mode
-    return InvoiceFilter(app_id=app_id, **{**asked, **fixed})
+    return asked

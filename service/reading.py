@@ -25,7 +25,7 @@ async def find_invoice(
 ) -> Folded:
     """Find an invoice, from its stream where the read model is behind. Raises Missing."""
     # Asked before the row is read: a position that comes after it says nothing of the row.
-    if await _is_folded(context, min_position):
+    if await is_folded(context, min_position):
         row = await context.invoices.get_invoice(caller.app.app_id, invoice_id)
         if row is not None and caller.owns(row.view.app_id, row.view.tenant_id):
             return Folded(row.view, row.position)
@@ -49,5 +49,6 @@ async def fold_invoice(
     return folded
 
 
-async def _is_folded(context: Context, position: int) -> bool:
-    return position == 0 or await context.invoices.position("invoices") >= position
+async def is_folded(context: Context, position: int, *, projection: str = "invoices") -> bool:
+    """Tell whether the read model has reached a position."""
+    return position == 0 or await context.invoices.position(projection) >= position

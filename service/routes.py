@@ -42,6 +42,14 @@ from service.endpoints.payment_connections import (
 )
 from service.endpoints.revenue import get_revenue
 from service.endpoints.summary import get_summary
+from service.endpoints.subscriptions import (
+    cancel_subscription,
+    change_subscription,
+    get_subscription,
+    get_subscription_events,
+    list_app_subscriptions,
+    list_tenant_subscriptions,
+)
 from service.endpoints.tenants import get_tenant, put_tenant
 from service.endpoints.webhook_deliveries import (
     get_delivery,
@@ -55,6 +63,7 @@ _APP: Final = "/api/v1/apps/{appUuid}"
 _TENANT: Final = _APP + "/tenants/{tenantUuid}"
 _INVOICE: Final = _APP + "/invoices/{invoiceUuid}"
 
+_SUBSCRIPTION: Final = _APP + "/subscriptions/{subscriptionId}"
 _READ: Final = ("GET",)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -101,6 +110,12 @@ ROUTES: Final = [
     _route(_APP + "/events", GET=list_app_events),
     _route(_APP + "/work", GET=list_work),
     _route(_APP + "/work/{workId}/resend", POST=resend_work),
+    _route(_APP + "/subscriptions", GET=list_app_subscriptions, browsers=_READ),
+    _route(_TENANT + "/subscriptions", GET=list_tenant_subscriptions, browsers=_READ),
+    _route(_SUBSCRIPTION, GET=get_subscription, browsers=_READ),
+    _route(_SUBSCRIPTION + "/events", GET=get_subscription_events, browsers=_READ),
+    _route(_SUBSCRIPTION + "/cancel", POST=cancel_subscription),
+    _route(_SUBSCRIPTION + "/change", POST=change_subscription),
     _route(_APP + "/reports/summary", GET=get_summary),
     _route(_APP + "/reports/revenue", GET=get_revenue),
     _route(_APP + "/webhook-deliveries", GET=list_deliveries),

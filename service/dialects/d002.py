@@ -129,11 +129,16 @@ def dispute(entry: Mapping[str, Any]) -> Json:
 
 
 def page(
-    items: Sequence[Json], *, total: int, total_is_exact: bool, next_cursor: str | None
+    items: Sequence[Json],
+    *,
+    total: int,
+    total_is_exact: bool,
+    next_cursor: str | None,
+    kind: str = "invoices",
 ) -> Json:
     """Put a page of a list into the envelope."""
     return {
-        "kind": "invoices",
+        "kind": kind,
         "totalItems": total,
         "totalItemsIsExact": total_is_exact,
         "itemsLength": len(items),

@@ -16,12 +16,14 @@ from service.openapi.operations import (
     reports,
     service,
     tenants,
+    subscriptions,
     work,
 )
 
 TAGS: Final = {
     invoices.TAG: "What tenants owe: asked for, looked at, listed (seed 002).",
     reports.TAG: "What happens, and what it comes to.",
+    subscriptions.TAG: "What is billed again and again.",
     deliveries.TAG: "What providers sent, and what became of it.",
     documents.TAG: "Invoices as customers get to see them.",
     tenants.TAG: "Who is billed.",
@@ -38,6 +40,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *invoices.OPERATIONS,
     *invoice_actions.OPERATIONS,
     *reports.OPERATIONS,
+    *subscriptions.OPERATIONS,
     *deliveries.OPERATIONS,
     *documents.OPERATIONS,
     *tenants.OPERATIONS,

@@ -16,6 +16,7 @@ from service.dialects.choice import renderer_of
 from service.errors import Missing, Unauthorized, WrongKeyType, problem_of
 from service.routes import ROUTES
 from tests.service.harness import Service, Shop, stripe_event
+from tests.service.subscribing import subscribe
 from tests.service.test_access_keys import admin, item
 
 APP = "/api/v1/apps/{app}"
@@ -27,7 +28,8 @@ Names = dict[str, str]
 class Row:
     """A route; `admits` names its callers; `makes`: what is not there is made.
 
-    `needs`: how an invoice has to stand for what is asked of it, or work that gave up.
+    `needs`: how an invoice has to stand for what is asked of it, or work that gave up, or a
+    subscription.
     """
 
     method: str
@@ -91,6 +93,18 @@ TABLE = [
     Row("POST", APP + "/invoices/{invoice}/finalize", WRITE, needs="draft"),
     Row("POST", APP + "/invoices/{invoice}/mark-uncollectible", WRITE, needs="open"),
     Row("POST", APP + "/invoices/{invoice}/refunds", WRITE, needs="paid"),
+    Row("GET", APP + "/subscriptions", OUR_READ),
+    Row("GET", APP + "/subscriptions/{subscription}", OUR_READ),
+    Row("GET", APP + "/subscriptions/{subscription}/events", OUR_READ),
+    Row("POST", APP + "/subscriptions/{subscription}/cancel", WRITE, needs="subscription"),
+    Row(
+        "POST",
+        APP + "/subscriptions/{subscription}/change",
+        WRITE,
+        put(lineItems=[{"price": "price_1"}], when="now"),
+        needs="subscription",
+    ),
+    Row("GET", TENANT + "/subscriptions", OUR_READ),
     Row("GET", TENANT, OUR_READ),
     Row("PUT", TENANT, WRITE, put(), makes=True),
     Row("POST", TENANT + "/access-tokens", WRITE),
@@ -156,6 +170,7 @@ class World:
         service.folded("invoices")
 
     def _token(self, shop: Shop) -> str:
+        service.folded("subscriptions")
         shop.change(settings={"client_prices": ["price_1"], "client_tax_rates": ["txr_1"]})
         path = f"{shop.tenant_url}/access-tokens"
         made = shop.service.request("POST", path, json={"userId": "u"}, headers=shop.headers())
@@ -202,6 +217,7 @@ class World:
         }
 
     def whose(self, row: Row) -> list[str]:
+            "subscription": [self._subscription(shop, tenant) for shop, tenant in invoices],
         """Say whose things a route can be asked for."""
         kinds = [kind for kind in self.things if f"{{{kind}}}" in row.path]
         return list(self.things[kinds[0]]) if kinds else ["own"]
@@ -221,7 +237,7 @@ class World:
         if row.needs == "work" and whose == "own":
             return {"work": self._given_up(self.ours)}
         if row.needs and whose in tenants:
-            return {"invoice": self._invoice(self.ours, tenants[whose], row.needs)}
+            return self._needed(row, tenants[whose])
         if whose != "own":
             return {}
         if "{key}" in row.path:
@@ -246,6 +262,11 @@ class World:
         if kind == "nobody":
             return {}
         key = self.revoked if kind == "revoked" else shop.keys[kind]
+    def _needed(self, row: Row, tenant_id: UUID) -> Names:
+        if row.needs == "subscription":
+            return {"subscription": self._subscription(self.ours, tenant_id)}
+        return {"invoice": self._invoice(self.ours, tenant_id, row.needs)}
+
         given = {"x-api-key": key, "x-api-key-type": "read" if kind == "revoked" else kind}
         return given | {"x-client-id": str(self.ours.app_id)}
 

@@ -30,9 +30,11 @@ from service.context import Context
 
 SECRET = "pi_1_secret_never_shown"
 HOSTED_URL = "https://invoice.stripe.test/i/1"
+from tests.service import subscribing
 
 _PAYMENT = ProviderPayment(id="pi_1", state="succeeded", amount_minor=1999, method="card")
 _PAYMENTS = {
+CHECKOUT_URL = "https://checkout.stripe.test/c/1"
     "paid": _PAYMENT,
     "declined": replace(
         _PAYMENT,

@@ -1,0 +1,153 @@
+from http import HTTPStatus as S
+from typing import Final
+
+from service.list_query import ReadQuery, SubscriptionListQuery
+from service.openapi import examples_subscription as examples
+from service.openapi import security
+from service.openapi.declaring import JSON, Answer, Body, Content, Json, Operation, json_answer
+from service.openapi.headers import (
+    ALWAYS_POSITION,
+    IDEMPOTENCY_KEY,
+    LAG_MS,
+    LOCATION,
+    PREFER,
+    REPLAYED,
+    RETRY_AFTER,
+)
+from service.openapi.refusals import CALLING, WRITING, refused
+from service.openapi.shapes_invoice import Timeline
+from service.openapi.shapes_subscription import SingleSubscriptions, SubscriptionPage
+from service.subscription_requests import CancelBody, ChangeBody
+
+TAG: Final = "Subscriptions"
+_APP: Final = "/api/v1/apps/{appUuid}"
+_TENANT: Final = _APP + "/tenants/{tenantUuid}"
+_SUBSCRIPTION: Final = _APP + "/subscriptions/{subscriptionId}"
+_WORDS: Final = {
+    "provider": "Subscriptions at this provider.",
+    "tenantUuid": "Subscriptions of this tenant.",
+    "userId": "Subscriptions asked for on behalf of this user of yours.",
+    "customer": "Subscriptions of this customer at the provider.",
+    "connection": "Subscriptions of this payment connection, by its name.",
+    "createdFrom": "Begun at this time or later.",
+    "createdTo": "Begun before this time.",
+}
+_ABOUT: Final = (
+    " Recorded first, then carried out; answered when it is known what came of it, or with 202 "
+    "after the wait. What its status does not allow and what the provider refuses is 400 and says "
+    "why. One thing is done at a time."
+)
+
+_LISTS: Final = tuple(
+    Operation(
+        method="GET",
+        path=path,
+        id=name,
+        tag=TAG,
+        summary=summary,
+        description="Those that were asked for here, and those that the provider has besides. "
+        "Pages are asked for by `cursor`, which stays right while subscriptions are added.",
+        security=security.OF_TENANT,
+        query=SubscriptionListQuery,
+        query_words=_WORDS,
+        answers={
+            S.OK: json_answer(
+                "A page of the list.",
+                SubscriptionPage,
+                headers=(LAG_MS,),
+                a_page=examples.PAGE,
+            ),
+            **refused(path, *CALLING, "read_model_behind"),
+        },
+    )
+    for path, name, summary in (
+        (_APP + "/subscriptions", "listSubscriptions", "List the app's subscriptions"),
+        (_TENANT + "/subscriptions", "listTenantSubscriptions", "List a tenant's subscriptions"),
+    )
+)
+
+_GET: Final = Operation(
+    method="GET",
+    path=_SUBSCRIPTION,
+    id="getSubscription",
+    tag=TAG,
+    summary="Show one subscription",
+    security=security.OF_TENANT,
+    query=ReadQuery,
+    answers={
+        S.OK: json_answer(
+            "The subscription.", SingleSubscriptions, headers=(LAG_MS,), active=examples.ACTIVE
+        ),
+        **refused(_APP, *CALLING, "read_model_behind"),
+    },
+)
+
+_TIMELINE: Final = Operation(
+    method="GET",
+    path=_SUBSCRIPTION + "/events",
+    id="getSubscriptionEvents",
+    tag=TAG,
+    summary="Show what happened to a subscription, in order",
+    security=security.OF_TENANT,
+    query=ReadQuery,
+    answers={
+        S.OK: json_answer(
+            "The timeline.", Timeline, headers=(LAG_MS,), a_beginning=examples.TIMELINE
+        ),
+        **refused(_APP, *CALLING, "read_model_behind"),
+    },
+)
+
+
+def _action(path: str, name: str, summary: str, *, about: str, body: Body, done: Json) -> Operation:
+    answer = SingleSubscriptions
+    answers: dict[int, Answer] = {
+        S.OK: json_answer(
+            "It came true.", answer, headers=(ALWAYS_POSITION, LOCATION, REPLAYED), done=done
+        ),
+        S.ACCEPTED: json_answer(
+            "Recorded; nothing came of it yet. Look at `Location`.",
+            answer,
+            headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
+            asked=examples.ACTIVE,
+        ),
+        **refused(_SUBSCRIPTION, *WRITING, "key_reused"),
+    }
+    return Operation(
+        method="POST",
+        path=_SUBSCRIPTION + path,
+        id=name,
+        tag=TAG,
+        summary=summary,
+        description=about + _ABOUT,
+        security=security.OF_APP,
+        headers=(IDEMPOTENCY_KEY, PREFER),
+        body=body,
+        answers=answers,
+    )
+
+
+_CANCEL: Final = _action(
+    "/cancel",
+    "cancelSubscription",
+    "End a subscription",
+    about="At once, or with `atPeriodEnd` when the period ends that is paid for: until then it "
+    "goes on as `active`, and `cancelAt` says when it will be over.",
+    body=Body(
+        content={JSON: Content(model=CancelBody, examples={"asked": examples.CANCEL_BODY})},
+        required=False,
+    ),
+    done=examples.CANCELED,
+)
+_CHANGE: Final = _action(
+    "/change",
+    "changeSubscription",
+    "Subscribe to something else",
+    about="`lineItems` is all that is subscribed to afterwards. `when` it is `now`, what is left "
+    "of the period is settled with the next invoice; at `periodEnd` the next period begins with "
+    "it, and `scheduledChange` shows it until then.",
+    body=Body(content={JSON: Content(model=ChangeBody, examples={"asked": examples.CHANGE_BODY})}),
+    done=examples.CHANGED,
+)
+
+OPERATIONS: Final = (*_LISTS, _GET, _TIMELINE, _CANCEL, _CHANGE)
