@@ -1,0 +1,79 @@
+"""A log in memory that behaves as the real one does towards one reader and writer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from eventsourcing.persistence import StoredEvent
+
+from eventlog.bodies import Body
+from eventlog.errors import Conflict
+from eventlog.reading import Recorded
+
+
+class MemoryLog:
+    """Streams and bodies in dictionaries; what is appended must follow what is there."""
+
+    dsn = ""
+
+    def __init__(self) -> None:
+        self._streams: dict[UUID, list[Recorded]] = {}
+        self._bodies: dict[bytes, bytes] = {}
+        self._head = 0
+
+    def reset(self, events: Sequence[Recorded]) -> None:
+        """Forget everything but some events of another log."""
+        self._streams.clear()
+        self._bodies.clear()
+        self._head = 0
+        self.append([event.stored() for event in events])
+
+    def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()) -> list[int]:
+        """Record all or nothing. Raises Conflict."""
+        after: dict[UUID, int] = {}
+        for event in events:
+            stream = UUID(str(event.originator_id))
+            version = after.get(stream, len(self._streams.get(stream, ())))
+            if event.originator_version != version + 1:
+                raise Conflict(stream, offered=event.originator_version, recorded=version)
+            after[stream] = version + 1
+        for event in events:
+            self._head += 1
+            recorded = Recorded(
+                event.originator_id, event.originator_version, event.topic, event.state, self._head
+            )
+            self._streams.setdefault(UUID(str(event.originator_id)), []).append(recorded)
+        self._bodies |= {body.sha256: body.data for body in bodies}
+        return list(range(self._head - len(events) + 1, self._head + 1))
+
+    def stream(
+        self,
+        stream: UUID,
+        *,
+        after_version: int = 0,
+        up_to_version: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[Recorded]:
+        """Read a stream in the order of its versions."""
+        found = self._streams.get(stream, [])[after_version:up_to_version]
+        return (found[::-1] if newest_first else list(found))[:limit]
+
+    def body(self, sha256: bytes) -> bytes | None:
+        """Give one body."""
+        return self._bodies.get(sha256)
+
+    async def append_async(
+        self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()
+    ) -> list[int]:
+        """See `append`."""
+        return self.append(events, bodies)
+
+    async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[Recorded]]:
+        """Read whole streams."""
+        return {stream: self.stream(stream) for stream in streams}
+
+    async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
+        """Give bodies by their hash."""
+        return {sha256: self._bodies[sha256] for sha256 in sha256s if sha256 in self._bodies}
