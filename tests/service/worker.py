@@ -109,6 +109,9 @@ class Worker:
     def _hear(self, heard: Heard) -> None:
         if heard.topic == e.InvoiceRequested.TOPIC:
             self._begin(asyncio.to_thread(self._settle, heard.originator_id))
+        elif heard.topic in subscribing.ASKING_TOPICS:
+            work = partial(subscribing.carry_out, self._context, heard.originator_id)
+            self._begin(asyncio.to_thread(work))
         elif heard.topic in _THEN:
             self._begin(asyncio.to_thread(self._carry_out, heard.originator_id, heard.topic))
 
