@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from domain.charge import Charge
+
 PaymentState = Literal["requires_action", "processing", "succeeded", "failed", "canceled", "open"]
 InvoiceState = Literal[
     "draft", "open", "paid", "void", "uncollectible", "deleted", "canceled", "expired"
@@ -134,6 +136,7 @@ class ProviderInvoice:
     Where the provider has no invoices (`object_type` payment), a payment stands for one: it can be
     canceled or expire, and another one may be made for the same invoice of ours.
     `reason`: why the provider has it; only a subscription's `first` one can be what we asked for.
+    `dashboard_url`: where whoever runs the shop sees it.
     `raw` is the provider's JSON with secrets cut.
     """
 
@@ -163,6 +166,7 @@ class ProviderInvoice:
     footer: str | None = None
     lines: tuple[ProviderLine, ...] = ()
     more_lines: bool = False
+    dashboard_url: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     payment: ProviderPayment | None = None
     announces: PaymentState | None = None
@@ -262,6 +266,26 @@ class InvoiceDraft:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaymentDraft:
+    """What the provider needs to make a payment that stands for an invoice; the same always.
+
+    `method`: how to pay; None lets the customer choose. `mandate`: charged by it at once, without
+    anybody at a page, so that `redirect_url` is None. `first`: it leaves a mandate for later ones.
+    `webhook_url` None: the provider can't reach us.
+    """
+
+    charge: Charge
+    customer: str
+    description: str
+    method: str | None
+    mandate: str | None
+    redirect_url: str | None
+    webhook_url: str | None
+    metadata: dict[str, str]
+    first: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefundDraft:
     """Money to give back on a paid invoice. `reference` is ours; it travels in the metadata.
 
@@ -271,6 +295,7 @@ class RefundDraft:
     invoice_id: str
     payment_id: str | None
     amount_minor: int
+    currency: str
     reason: str | None
     credit_note: bool
     reference: str

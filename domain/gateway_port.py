@@ -1,4 +1,9 @@
-"""The port to a payment provider: the verbs we use, on the words of `domain.gateway`."""
+"""The port to a payment provider: the verbs we use, on the words of `domain.gateway`.
+
+ProviderGateway          what every provider can do
+├── InvoicingGateway     it has invoices, with drafts, lines and subscriptions of its own (Stripe)
+└── CheckoutGateway      it has payments, each of which stands for an invoice (Mollie)
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from domain.gateway import (
     InvoiceDraft,
     LineDraft,
     MoneyBack,
+    PaymentDraft,
     ProviderCustomer,
     ProviderInvoice,
     ProviderLine,
@@ -21,7 +27,7 @@ from domain.gateway import (
 from domain.provider_setup import SetupDraft, SetupSession
 
 
-class PaymentGateway(Protocol):
+class ProviderGateway(Protocol):
     """One connection to one provider. Every call may raise a GatewayError."""
 
     def find_customer(self, customer_id: str) -> ProviderCustomer:
@@ -34,6 +40,28 @@ class PaymentGateway(Protocol):
 
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
         """Look up what was made with this metadata, oldest first, when a key may have expired."""
+
+    def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch what stands for an invoice, together with its payment."""
+
+    def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
+        """Give money back: the only call that does."""
+
+    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+        """Fetch all refunds and disputes of what stands for an invoice."""
+
+    def find_document_url(self, invoice_id: str) -> str | None:
+        """Fetch a fresh link to the invoice as a document; None while there is none."""
+
+    def find_client_secret(self, payment_id: str) -> str | None:
+        """Fetch what lets a browser confirm a payment; None where the provider has no such thing.
+
+        Not to be stored or logged.
+        """
+
+
+class InvoicingGateway(ProviderGateway, Protocol):
+    """A provider that has invoices."""
 
     def find_price(self, price_id: str) -> ProviderPrice:
         """Fetch a catalogue price."""
@@ -66,29 +94,14 @@ class PaymentGateway(Protocol):
     def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
         """Mark an invoice as uncollectible."""
 
-    def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
-        """Give money back: the only call that does."""
-
-    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
-        """Fetch all refunds and disputes of an invoice's payments."""
-
     def find_invoice_of(self, payment_id: str) -> str | None:
         """Tell which invoice a payment is for; None where it is for none."""
 
     def advance_draft(self, invoice_id: str, *, key: str) -> None:
         """Let the provider finalise and charge the draft by itself; twice is harmless."""
 
-    def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
-        """Fetch an invoice together with its payment."""
-
     def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
         """Fetch an invoice as `fetch_invoice`, and in `raw` its lines' prices in full."""
-
-    def find_document_url(self, invoice_id: str) -> str | None:
-        """Fetch a fresh link to the invoice as a document; None while there is none."""
-
-    def find_client_secret(self, payment_id: str) -> str | None:
-        """Fetch what lets a browser confirm a payment. Not to be stored or logged."""
 
     def find_invoices(
         self, *, customer: str, reference: str, created_after: int
@@ -141,3 +154,25 @@ class PaymentGateway(Protocol):
 
     def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
         """Let a method be what the customer is charged by where a request names none."""
+
+
+class CheckoutGateway(ProviderGateway, Protocol):
+    """A provider that has payments; what they are for, it is told."""
+
+    def create_payment(self, draft: PaymentDraft, *, key: str) -> ProviderInvoice:
+        """Make a payment: open until its customer pays it, or charged by a mandate at once."""
+
+    def find_payments(
+        self, *, customer: str, reference: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """Look up what was made for our invoice `reference`, when a key may have expired."""
+
+    def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, MoneyBack]:
+        """Fetch a payment with all that went back on it, as they stood at one moment."""
+
+    def cancel_payment(self, payment_id: str) -> ProviderInvoice:
+        """Cancel a payment that nobody has paid; one that can't be canceled is refused."""
+
+
+# Where it is not said otherwise, a gateway is one to a provider that has invoices.
+PaymentGateway = InvoicingGateway

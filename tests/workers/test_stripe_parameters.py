@@ -60,6 +60,7 @@ def refund_draft(*, credit_note: bool) -> RefundDraft:
         invoice_id="in_1",
         payment_id="pi_1",
         amount_minor=5,
+        currency="eur",
         reason="duplicate",
         credit_note=credit_note,
         reference="r",

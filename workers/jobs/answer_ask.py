@@ -18,7 +18,7 @@ from domain.gateway import (
     GatewayMisconfigured,
     GatewayRejected,
 )
-from domain.gateway_port import PaymentGateway
+from domain.gateway_port import ProviderGateway
 from eventlog.vault import Vault
 from projections.asks import Ask, answer_context
 
@@ -42,7 +42,7 @@ def answer_ask(
     *,
     desk: Desk,
     vault: Vault,
-    gateway_of: Callable[[UUID, str], PaymentGateway],
+    gateway_of: Callable[[UUID, str], ProviderGateway],
 ) -> None:
     """Find out what is asked and leave it, sealed; a refusal is an answer, too."""
     ask = desk.take(ask_id)
@@ -61,15 +61,15 @@ def answer_ask(
     desk.answer(ask.id, sealed=vault.seal(text, context=answer_context(ask.app)))
 
 
-def _document(gateway: PaymentGateway, args: Mapping[str, str]) -> Answer:
+def _document(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:
     return {"url": gateway.find_document_url(args["object_id"])}
 
 
-def _client_secret(gateway: PaymentGateway, args: Mapping[str, str]) -> Answer:
+def _client_secret(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:
     return {"client_secret": gateway.find_client_secret(args["payment_id"])}
 
 
-_KINDS: Final[Mapping[str, Callable[[PaymentGateway, Mapping[str, str]], Answer]]] = {
+_KINDS: Final[Mapping[str, Callable[[ProviderGateway, Mapping[str, str]], Answer]]] = {
     "document": _document,
     "client_secret": _client_secret,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -13,7 +13,7 @@ import orjson
 from domain import ids
 from domain.billing import Billing
 from domain.gateway import GatewayRejected, ProviderCustomer
-from domain.gateway_port import PaymentGateway
+from domain.gateway_port import ProviderGateway
 from domain.invoice_view import InvoiceView
 from domain.tenant import Tenant
 from workers.jobs.key_life import CLOCKS_DIFFER, KEY_LIFE
@@ -32,13 +32,18 @@ class CustomerDesk:
     """Finds or makes customers."""
 
     billing: Billing
-    gateway: PaymentGateway
+    gateway: ProviderGateway
     bodies: Bodies
     now: Callable[[], datetime]
+    key_life: timedelta = KEY_LIFE
+
+    def id_of(self, view: InvoiceView) -> str:
+        """Name the customer that pays this invoice; it is made where there is none."""
+        return view.customer or self._tenants_customer(view)
 
     def customer_of(self, view: InvoiceView) -> ProviderCustomer:
         """Fetch the customer that pays this invoice; one that is gone is refused by name."""
-        return self._fetch(view.customer or self._tenants_customer(view))
+        return self._fetch(self.id_of(view))
 
     def of_tenant(self, app_id: UUID, tenant_id: UUID, *, connection: str) -> ProviderCustomer:
         """Fetch the customer that a tenant is; it is made where there is none."""
@@ -84,7 +89,7 @@ class CustomerDesk:
 
     def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
         """Look for what an earlier try made, once its key may be forgotten."""
-        if self.now() - started_at < KEY_LIFE:
+        if self.now() - started_at < self.key_life:
             return None
         since = int((started_at - CLOCKS_DIFFER).timestamp())
         found = self.gateway.find_customers(metadata, created_after=since)

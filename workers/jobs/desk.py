@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.billing import Billing
 from domain.gateway import ProviderInvoice
-from domain.gateway_port import PaymentGateway
+from domain.gateway_port import InvoicingGateway, ProviderGateway
 from domain.invoice import Invoice
 from domain.invoice_view import InvoiceView
 from domain.word import WORKER
@@ -19,18 +19,23 @@ from workers.jobs.refusals import Refused
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
-    """What the job works with. `alive` is called between steps: it is still being worked on."""
+class ProviderDesk:
+    """What a job works with, whoever the provider is.
+
+    `alive` is called between steps: it is still being worked on. `key_life`: how long the provider
+    surely remembers the key of a call.
+    """
 
     billing: Billing
-    gateway: PaymentGateway
+    gateway: ProviderGateway
     customers: CustomerDesk
     now: Callable[[], datetime]
     alive: Callable[[], None]
+    key_life: timedelta = KEY_LIFE
 
     def key_expired(self, invoice: Invoice, step: str) -> bool:
         """Tell whether the provider may have forgotten a step's key, so that we must look first."""
-        return invoice.step_age(step, at=self.now()) >= KEY_LIFE
+        return invoice.step_age(step, at=self.now()) >= self.key_life
 
     def record_deleted(self, invoice: Invoice) -> Invoice:
         """Remember that the provider has the draft no more."""
@@ -40,10 +45,17 @@ class Desk:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Desk(ProviderDesk):
+    """What a job works with where the provider has invoices."""
+
+    gateway: InvoicingGateway
+
+
 def start(
     invoice: Invoice,
     step: str,
-    desk: Desk,
+    desk: ProviderDesk,
     *,
     attempt: int = 1,
     plan: dict[str, str] | None = None,
@@ -60,7 +72,7 @@ def start(
 def record(
     invoice: Invoice,
     answer: ProviderInvoice,
-    desk: Desk,
+    desk: ProviderDesk,
     *,
     source: str,
     charging: bool = False,
@@ -89,7 +101,9 @@ def record(
     return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
 
 
-def refuse(invoice: Invoice, answer: ProviderInvoice, desk: Desk, refusal: Refused) -> Invoice:
+def refuse(
+    invoice: Invoice, answer: ProviderInvoice, desk: ProviderDesk, refusal: Refused
+) -> Invoice:
     """Remember how things stand and, unless that ends what is asked, that it was refused."""
     at = desk.now()
     body = Body.of(answer.raw, invoice.view.body_owner)

@@ -15,10 +15,10 @@ from domain.invoice_steps import REFUND_STEP
 from domain.invoice_view import InvoiceView
 from domain.money_back import Entry, find_refund
 from domain.word import WORKER
-from workers.jobs.desk import Desk, object_id, our_metadata, start
+from workers.jobs.desk import ProviderDesk, object_id, our_metadata, start
 
 
-def refund_invoice(invoice_id: UUID, refund_id: UUID, desk: Desk) -> None:
+def refund_invoice(invoice_id: UUID, refund_id: UUID, desk: ProviderDesk) -> None:
     """Give back what is reserved under this id; raises GatewayUnavailable to come back."""
     invoice = desk.billing.get(Invoice, invoice_id)
     asked = find_refund(invoice.view, refund_id, None)
@@ -39,16 +39,17 @@ def refund_invoice(invoice_id: UUID, refund_id: UUID, desk: Desk) -> None:
     _record(invoice, found, desk)
 
 
-def _made_before(invoice: Invoice, refund_id: UUID, desk: Desk) -> ProviderRefund | None:
-    back = desk.gateway.fetch_money_back(object_id(invoice.view))
+def _made_before(invoice: Invoice, refund_id: UUID, desk: ProviderDesk) -> ProviderRefund | None:
+    back = desk.gateway.fetch_money_back(_paid_object(invoice.view))
     return next((made for made in back.refunds if made.reference == str(refund_id)), None)
 
 
 def _draft(view: InvoiceView, asked: Entry) -> RefundDraft:
     return RefundDraft(
-        invoice_id=object_id(view),
+        invoice_id=_paid_object(view),
         payment_id=_paid_with(view),
         amount_minor=asked["amountMinor"],
+        currency=view.currency or "",
         reason=asked.get("reason"),
         credit_note=asked.get("creditNote", True),
         reference=asked["id"],
@@ -56,12 +57,17 @@ def _draft(view: InvoiceView, asked: Entry) -> RefundDraft:
     )
 
 
+def _paid_object(view: InvoiceView) -> str:
+    """Name what was paid: of several payments for one invoice, the one that settled it."""
+    return view.settled_by or object_id(view)
+
+
 def _paid_with(view: InvoiceView) -> str | None:
     paid = [payment["id"] for payment in view.payments if payment["status"] == status.PAID]
     return paid[-1] if paid else None
 
 
-def _record(invoice: Invoice, refund: ProviderRefund, desk: Desk) -> None:
+def _record(invoice: Invoice, refund: ProviderRefund, desk: ProviderDesk) -> None:
     at, back = desk.now(), MoneyBack(refunds=(refund,))
     desk.billing.change(
         Invoice,
@@ -70,7 +76,9 @@ def _record(invoice: Invoice, refund: ProviderRefund, desk: Desk) -> None:
     )
 
 
-def _record_refusal(invoice: Invoice, refund_id: UUID, desk: Desk, error: GatewayRejected) -> None:
+def _record_refusal(
+    invoice: Invoice, refund_id: UUID, desk: ProviderDesk, error: GatewayRejected
+) -> None:
     at = desk.now()
     desk.billing.change(
         Invoice,
