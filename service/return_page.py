@@ -1,12 +1,13 @@
-"""The page that a customer comes back to from paying; it loads nothing from anywhere."""
+"""The page that a customer comes back to from a provider's; it loads nothing from anywhere."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from domain import money, status
+from domain import method_setup, money, status
 from domain.invoice_view import InvoiceView
+from domain.method_setup import MethodSetupView
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
@@ -52,15 +53,52 @@ _WORDS: Final = {
 }
 
 
+_SAVING: Final = _Words(
+    "Your payment method is being saved", "This page looks again every few seconds.", changing=True
+)
+_WORDS_OF_SETUPS: Final = {
+    method_setup.REQUESTED: _SAVING,
+    method_setup.SUBMITTED: _SAVING,
+    method_setup.OPEN: _Words(
+        "No payment method is saved yet",
+        "If you have just left one, it is on its way.",
+        changing=True,
+    ),
+    method_setup.COMPLETED: _Words(
+        "Thank you: your payment method is saved", "You can close this page."
+    ),
+    method_setup.EXPIRED: _Words("The page has expired", "No payment method was saved."),
+    method_setup.REJECTED: _Words(
+        "Your payment method could not be saved", "Nothing was taken, and nothing is kept."
+    ),
+}
+
+
 def return_page(view: InvoiceView, *, document_url: str | None) -> str:
     """Write the page; only what the holder of the link may see: amount, number, state."""
-    words = _WORDS[view.status]
+    return _render(
+        _WORDS[view.status], number=view.number, amount=_amount(view), document_url=document_url
+    )
+
+
+def setup_return_page(view: MethodSetupView) -> str:
+    """Write the page of who comes back from leaving a payment method; only its state."""
+    return _render(_WORDS_OF_SETUPS[view.status])
+
+
+def _render(
+    words: _Words,
+    *,
+    number: str | None = None,
+    amount: str | None = None,
+    document_url: str | None = None,
+) -> str:
     return _TEMPLATES.get_template("return_page.html").render(
         title=words.title,
         text=words.text,
         refresh_s=_REFRESH_S if words.changing else None,
-        number=view.number,
-        amount=_amount(view),
+        number=number,
+        amount=amount,
         document_url=document_url,
     )
 

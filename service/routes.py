@@ -33,6 +33,7 @@ from service.endpoints.list_invoices import (
     list_provider_invoices,
     list_tenant_invoices,
 )
+from service.endpoints.method_setups import create_setup, get_setup
 from service.endpoints.operations import healthz, metrics, readyz
 from service.endpoints.payment_connections import (
     delete_connection,
@@ -41,7 +42,6 @@ from service.endpoints.payment_connections import (
     put_connection,
 )
 from service.endpoints.revenue import get_revenue
-from service.endpoints.summary import get_summary
 from service.endpoints.subscriptions import (
     cancel_subscription,
     change_subscription,
@@ -50,6 +50,7 @@ from service.endpoints.subscriptions import (
     list_app_subscriptions,
     list_tenant_subscriptions,
 )
+from service.endpoints.summary import get_summary
 from service.endpoints.tenants import get_tenant, put_tenant
 from service.endpoints.webhook_deliveries import (
     get_delivery,
@@ -62,8 +63,8 @@ from service.endpoints.work import list_work, resend_work
 _APP: Final = "/api/v1/apps/{appUuid}"
 _TENANT: Final = _APP + "/tenants/{tenantUuid}"
 _INVOICE: Final = _APP + "/invoices/{invoiceUuid}"
-
 _SUBSCRIPTION: Final = _APP + "/subscriptions/{subscriptionId}"
+
 _READ: Final = ("GET",)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -99,6 +100,8 @@ ROUTES: Final = [
     ),
     _route(_TENANT + "/invoices", GET=list_tenant_invoices, browsers=_READ),
     _route(_TENANT, PUT=put_tenant, GET=get_tenant, browsers=_READ),
+    _route(_TENANT + "/payment-methods/setup", POST=create_setup),
+    _route(_TENANT + "/payment-methods/setup/{setupUuid}", GET=get_setup, browsers=_READ),
     _route(_APP + "/invoices", GET=list_app_invoices, browsers=_READ),
     _route(_APP + "/invoices/{invoiceUuid}", GET=get_invoice, browsers=_READ),
     _route(_APP + "/invoices/{invoiceUuid}/events", GET=get_invoice_events, browsers=_READ),
@@ -107,15 +110,15 @@ ROUTES: Final = [
     _route(_INVOICE + "/finalize", POST=finalize_invoice),
     _route(_INVOICE + "/mark-uncollectible", POST=write_off_invoice),
     _route(_INVOICE + "/refunds", POST=refund_invoice),
-    _route(_APP + "/events", GET=list_app_events),
-    _route(_APP + "/work", GET=list_work),
-    _route(_APP + "/work/{workId}/resend", POST=resend_work),
     _route(_APP + "/subscriptions", GET=list_app_subscriptions, browsers=_READ),
     _route(_TENANT + "/subscriptions", GET=list_tenant_subscriptions, browsers=_READ),
     _route(_SUBSCRIPTION, GET=get_subscription, browsers=_READ),
     _route(_SUBSCRIPTION + "/events", GET=get_subscription_events, browsers=_READ),
     _route(_SUBSCRIPTION + "/cancel", POST=cancel_subscription),
     _route(_SUBSCRIPTION + "/change", POST=change_subscription),
+    _route(_APP + "/events", GET=list_app_events),
+    _route(_APP + "/work", GET=list_work),
+    _route(_APP + "/work/{workId}/resend", POST=resend_work),
     _route(_APP + "/reports/summary", GET=get_summary),
     _route(_APP + "/reports/revenue", GET=get_revenue),
     _route(_APP + "/webhook-deliveries", GET=list_deliveries),

@@ -1,16 +1,18 @@
 from http import HTTPStatus
 from typing import Final
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from domain.method_setup import MethodSetup
 from service.auth import authenticate
-from service.context import context_of
+from service.context import Context, context_of
 from service.errors import Missing
 from service.incoming import path_uuid
 from service.links import DOCUMENT, RETURN
 from service.reading import fold_invoice
-from service.return_page import CONTENT_SECURITY_POLICY, return_page
+from service.return_page import CONTENT_SECURITY_POLICY, return_page, setup_return_page
 from service.streams import Folded
 
 # Whoever has the URL has the invoice: it goes into no cache, no search engine, no other's log.
@@ -32,24 +34,30 @@ async def get_document(request: Request) -> Response:
 
 async def open_document(request: Request) -> Response:
     """Send whoever has the link on to the provider's document."""
-    found = await _named(request, purpose=DOCUMENT)
-    return _redirect(await context_of(request).documents.url(found.view))
+    context = context_of(request)
+    named = context.links.invoice_id(request.path_params["token"], purpose=DOCUMENT)
+    return _redirect(await context.documents.url((await _found(context, named)).view))
 
 
 async def show_return(request: Request) -> Response:
-    """Show a customer who comes back from paying how the payment stands."""
-    found = await _named(request, purpose=RETURN)
-    links = context_of(request).links
-    page = return_page(found.view, document_url=links.document_url(found.view))
-    headers = _PRIVATE | {"content-security-policy": CONTENT_SECURITY_POLICY}
-    return HTMLResponse(page, headers=headers)
-
-
-async def _named(request: Request, *, purpose: str) -> Folded:
-    """Find the invoice of a link. Raises Missing."""
+    """Show a customer who comes back how the payment stands, or what became of a method."""
     context = context_of(request)
-    named = context.links.invoice_id(request.path_params["token"], purpose=purpose)
-    found = await context.streams.invoice(named)
+    named = context.links.invoice_id(request.path_params["token"], purpose=RETURN)
+    headers = _PRIVATE | {"content-security-policy": CONTENT_SECURITY_POLICY}
+    return HTMLResponse(await _return_page(context, named), headers=headers)
+
+
+async def _return_page(context: Context, named: UUID) -> str:
+    setup = await context.streams.root(named, MethodSetup)
+    if setup is not None:
+        return setup_return_page(setup[0].view)
+    view = (await _found(context, named)).view
+    return return_page(view, document_url=context.links.document_url(view))
+
+
+async def _found(context: Context, invoice_id: UUID) -> Folded:
+    """Find the invoice of a link. Raises Missing."""
+    found = await context.streams.invoice(invoice_id)
     if found is None:
         raise Missing
     return found

@@ -28,7 +28,7 @@ LAG_MS: Final = Header(
 )
 LOCATION: Final = Header(
     name="Location",
-    description="Where the invoice can be read.",
+    description="Where what was asked for can be read.",
     schema={"type": "string"},
     always=True,
 )

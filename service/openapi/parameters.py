@@ -22,6 +22,7 @@ IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
     "deliveryUuid": ("The delivery, by our id.", _UUID),
     "workId": ("The work, by the id that lists have.", _TOKEN),
     "keyUuid": ("The key, by its id.", _UUID),
+    "setupUuid": ("The setup of a payment method, by our id.", _UUID),
     "name": (
         "The connection, by its name.",
         {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
@@ -41,12 +42,12 @@ IN_QUERY: Final[Mapping[str, str]] = {
     "mode": "Real or test money; the default connection's mode where it is left out.",
     "currency": "Three letters, as ISO 4217 has them.",
     "tenantUuid": "Invoices of this tenant.",
-    "userId": "Invoices asked for on behalf of this user of yours.",
     "unassigned": "Only what is of a customer that is no tenant's yet; goes with no `tenantUuid`.",
+    "userId": "Invoices asked for on behalf of this user of yours.",
     "customer": "Invoices of this customer at the provider.",
     "subscriptionId": "Invoices of this subscription at the provider.",
-    "q": "Words, or beginnings of words, of number, customer, e-mail, the provider's id or "
     "origin": "Asked for here, begun anew by a subscription, made at the provider, or imported.",
+    "q": "Words, or beginnings of words, of number, customer, e-mail, the provider's id or "
     "values of metadata.",
     "amountMin": "Of this total or more, in minor units; goes with `currency`.",
     "amountMax": "Of this total or less, in minor units; goes with `currency`.",

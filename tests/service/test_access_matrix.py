@@ -108,6 +108,8 @@ TABLE = [
     Row("GET", TENANT, OUR_READ),
     Row("PUT", TENANT, WRITE, put(), makes=True),
     Row("POST", TENANT + "/access-tokens", WRITE),
+    Row("POST", TENANT + "/payment-methods/setup", WRITE, put(provider="stripe")),
+    Row("GET", TENANT + "/payment-methods/setup/{setup}", OUR_READ),
     Row("GET", TENANT + "/invoices", OUR_READ),
     Row("GET", TENANT + "/payment-providers/stripe/invoices", OUR_READ),
     Row("POST", TENANT + "/payment-providers/stripe/invoices", WRITE, invoice),
@@ -168,9 +170,9 @@ class World:
         self.things = self._things()
         service.folded("access")
         service.folded("invoices")
+        service.folded("subscriptions")
 
     def _token(self, shop: Shop) -> str:
-        service.folded("subscriptions")
         shop.change(settings={"client_prices": ["price_1"], "client_tax_rates": ["txr_1"]})
         path = f"{shop.tenant_url}/access-tokens"
         made = shop.service.request("POST", path, json={"userId": "u"}, headers=shop.headers())
@@ -180,6 +182,16 @@ class World:
         url = shop.invoices_url.replace(str(shop.tenant_id), str(tenant_id))
         body = shop.body(stands, tenantUuid=str(tenant_id))
         response = shop.service.request("POST", url, json=body, headers=shop.headers())
+        return str(item(response)["id"])
+
+    def _subscription(self, shop: Shop, tenant_id: UUID) -> str:
+        context = self.service.context
+        return str(subscribe(context, shop.app_id, shop.connection_id, tenant_id=tenant_id).id)
+
+    def _setup(self, shop: Shop, tenant_id: UUID) -> str:
+        path = f"{shop.url}/tenants/{tenant_id}/payment-methods/setup"
+        body = {"provider": "stripe", "redirectUrl": "https://shop.test/open"}
+        response = shop.service.request("POST", path, json=body, headers=shop.headers())
         return str(item(response)["id"])
 
     def _given_up(self, shop: Shop) -> str:
@@ -200,10 +212,12 @@ class World:
         named = {
             "tenant": [ours.tenant_id, self.second, theirs.tenant_id],
             "invoice": [self._invoice(shop, tenant) for shop, tenant in invoices],
+            "setup": [self._setup(shop, tenant) for shop, tenant in invoices],
             "key": ["made when asked", None, theirs.key_ids["read"]],
             "connection": [ours.connection, None, "theirs"],
             "price": ["price-ours", None, "price-theirs"],
             "tax": ["tax-ours", None, "tax-theirs"],
+            "subscription": [self._subscription(shop, tenant) for shop, tenant in invoices],
             "work": ["made when asked", None, self._given_up(theirs)],
             "delivery": [self._delivered(ours), None, self._delivered(theirs)],
         }
@@ -217,7 +231,6 @@ class World:
         }
 
     def whose(self, row: Row) -> list[str]:
-            "subscription": [self._subscription(shop, tenant) for shop, tenant in invoices],
         """Say whose things a route can be asked for."""
         kinds = [kind for kind in self.things if f"{{{kind}}}" in row.path]
         return list(self.things[kinds[0]]) if kinds else ["own"]
@@ -249,6 +262,11 @@ class World:
             return {"connection": name}
         return {}
 
+    def _needed(self, row: Row, tenant_id: UUID) -> Names:
+        if row.needs == "subscription":
+            return {"subscription": self._subscription(self.ours, tenant_id)}
+        return {"invoice": self._invoice(self.ours, tenant_id, row.needs)}
+
     def headers(self, caller: str) -> dict[str, str]:
         """Say who calls; whoever they are, they say that they mean our app."""
         shop = self.theirs if caller in STRANGERS else self.ours
@@ -262,11 +280,6 @@ class World:
         if kind == "nobody":
             return {}
         key = self.revoked if kind == "revoked" else shop.keys[kind]
-    def _needed(self, row: Row, tenant_id: UUID) -> Names:
-        if row.needs == "subscription":
-            return {"subscription": self._subscription(self.ours, tenant_id)}
-        return {"invoice": self._invoice(self.ours, tenant_id, row.needs)}
-
         given = {"x-api-key": key, "x-api-key-type": "read" if kind == "revoked" else kind}
         return given | {"x-client-id": str(self.ours.app_id)}
 

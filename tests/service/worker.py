@@ -23,18 +23,21 @@ from domain.gateway import (
     RefundState,
 )
 from domain.invoice import Invoice
+from domain.method_setup import MethodSetup
+from domain.method_setup_events import SetupRequested
 from domain.money_back_events import RefundRequested
+from domain.provider_setup import SessionState, SetupSession
 from eventlog.bodies import Body
 from eventlog.tail import Heard
 from service.context import Context
+from tests.service import subscribing
 
 SECRET = "pi_1_secret_never_shown"
 HOSTED_URL = "https://invoice.stripe.test/i/1"
-from tests.service import subscribing
+CHECKOUT_URL = "https://checkout.stripe.test/c/1"
 
 _PAYMENT = ProviderPayment(id="pi_1", state="succeeded", amount_minor=1999, method="card")
 _PAYMENTS = {
-CHECKOUT_URL = "https://checkout.stripe.test/c/1"
     "paid": _PAYMENT,
     "declined": replace(
         _PAYMENT,
@@ -112,6 +115,8 @@ class Worker:
         elif heard.topic in subscribing.ASKING_TOPICS:
             work = partial(subscribing.carry_out, self._context, heard.originator_id)
             self._begin(asyncio.to_thread(work))
+        elif heard.topic == SetupRequested.TOPIC:
+            self._begin(asyncio.to_thread(set_up, self._context, heard.originator_id))
         elif heard.topic in _THEN:
             self._begin(asyncio.to_thread(self._carry_out, heard.originator_id, heard.topic))
 
@@ -137,6 +142,43 @@ class Worker:
         outcome = view.metadata.get("outcome", "never")
         if outcome != "never":
             settle(self._context, invoice_id, outcome)
+
+
+def set_up(context: Context, setup_id: UUID) -> None:
+    """Append what comes of a setup, as its own `redirect_url` says: `…/open` or `…/rejected`."""
+    outcome = context.billing.get(MethodSetup, setup_id).view.redirect_url.rpartition("/")[2]
+    at = datetime.now(UTC)
+    if outcome == "open":
+        page = setup_session("open", setup_id)
+        context.billing.change(
+            MethodSetup,
+            setup_id,
+            lambda known: known.record_session(page, source="answer", by="worker", at=at),
+        )
+    elif outcome == "rejected":
+        context.billing.change(
+            MethodSetup,
+            setup_id,
+            lambda known: known.reject(
+                code="provider_rejected",
+                message="No such customer: 'cus_1'",
+                path="tenantUuid",
+                provider_code="resource_missing",
+                at=at,
+            ),
+        )
+
+
+def setup_session(state: SessionState, setup_id: UUID) -> SetupSession:
+    """What the provider says of a setup's page."""
+    return SetupSession(
+        id=f"cs_{setup_id.hex}",
+        state=state,
+        customer="cus_1",
+        expires_at=int(time.time()) + 86_400,
+        livemode=False,
+        url=CHECKOUT_URL if state == "open" else "",
+    )
 
 
 def _insist(work: Callable[[], None]) -> None:

@@ -1,0 +1,94 @@
+from http import HTTPStatus
+from typing import cast
+from uuid import UUID, uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain import ids
+from domain.commands import Mode, Provider, RequestSetup
+from service.answers import POSITION, answer, document, refusal
+from service.asking import request_hash
+from service.auth import authenticate
+from service.connections import choose_connection
+from service.context import context_of
+from service.dialects import d002_setups
+from service.dialects.d002 import Rendered
+from service.errors import BadRequest, Fault
+from service.incoming import idempotency_key, path_uuid, read_json, wait_s
+from service.method_setups import SetupBody, ToldSetup, ask_for_setup, find_setup
+from service.validation import validated
+
+
+async def create_setup(request: Request) -> Response:
+    """Open a page where a tenant leaves a payment method."""
+    context = context_of(request)
+    settings = context.settings
+    caller = await authenticate(request)
+    app_id, tenant_id = caller.app.app_id, path_uuid(request, "tenantUuid")
+    key = idempotency_key(request)
+    given = await read_json(request, limit_bytes=settings.body_limit_bytes)
+    body = validated(SetupBody, given)
+    _refuse_unavailable(body.provider)
+    await context.tenants.require(app_id, tenant_id)
+    connection = await choose_connection(
+        context.access, caller.app, body.provider, name=body.connection, test=body.test
+    )
+    setup_id = uuid4() if key is None else ids.for_post(app_id, None, key)
+    command = RequestSetup(
+        setup_id=setup_id,
+        app_id=app_id,
+        tenant_id=tenant_id,
+        provider=body.provider,
+        connection=connection.name,
+        connection_id=connection.connection_id,
+        mode=cast("Mode", connection.mode),
+        redirect_url=body.redirect_url or context.links.return_url(setup_id),
+        request_hash=request_hash(request, given),
+        by=caller.by,
+    )
+    seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
+    return _present(request, await ask_for_setup(context, command, wait_s=seconds))
+
+
+async def get_setup(request: Request) -> Response:
+    """Show a setup as it is now."""
+    caller = await authenticate(request, tokens=True)
+    tenant_id, setup_id = path_uuid(request, "tenantUuid"), path_uuid(request, "setupUuid")
+    found = await find_setup(context_of(request), caller, tenant_id, setup_id)
+    shown = d002_setups.single(found.view, position=found.position)
+    return document(shown, {POSITION: str(found.position)})
+
+
+def _refuse_unavailable(provider: Provider) -> None:
+    """Refuse a provider where nothing can be left yet."""
+    if provider == "mollie":
+        raise BadRequest(Fault(message="provider: mollie is not available yet", path="provider"))
+
+
+def _present(request: Request, told: ToldSetup) -> Response:
+    """Answer with the page, or that it is not known yet and where it will be."""
+    view, headers = told.setup.view, _headers(told)
+    problem = d002_setups.refusal_of(view)
+    if problem is not None:
+        return refusal(problem, request.scope, headers)
+    status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
+    shown = d002_setups.single(view, position=told.setup.position)
+    return answer(Rendered(status=status, document=shown), headers)
+
+
+def _headers(told: ToldSetup) -> dict[str, str]:
+    view = told.setup.view
+    headers = {
+        POSITION: str(told.setup.position),
+        "location": _path(view.app_id, view.tenant_id, view.id),
+    }
+    if told.replayed:
+        headers["idempotent-replayed"] = "true"
+    if told.pending:
+        headers["retry-after"] = "1"
+    return headers
+
+
+def _path(app_id: UUID, tenant_id: UUID, setup_id: UUID) -> str:
+    return f"/api/v1/apps/{app_id}/tenants/{tenant_id}/payment-methods/setup/{setup_id}"

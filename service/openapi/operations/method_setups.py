@@ -1,0 +1,108 @@
+from http import HTTPStatus as S
+from typing import Final
+
+from service.method_setups import SetupBody
+from service.openapi import security
+from service.openapi.declaring import Json, Operation, json_answer, json_body
+from service.openapi.examples import TENANT, one
+from service.openapi.headers import (
+    ALWAYS_POSITION,
+    IDEMPOTENCY_KEY,
+    LOCATION,
+    PREFER,
+    REPLAYED,
+    RETRY_AFTER,
+)
+from service.openapi.operations.tenants import TAG
+from service.openapi.refusals import CALLING, WRITING, refused
+from service.openapi.shapes import example
+from service.openapi.shapes_setups import MethodSetup, SingleSetup
+
+_SETUP: Final = "/api/v1/apps/{appUuid}/tenants/{tenantUuid}/payment-methods/setup"
+_PAGE: Final = "https://checkout.stripe.com/c/pay/cs_test_a1b2"
+
+_ASKED: Final = example(
+    MethodSetup,
+    id="2f1d8a9e-3c4b-4d5e-9f60-718293a4b5c6",
+    tenantUuid=TENANT,
+    provider="stripe",
+    connection="stripe",
+    mode="test",
+    status="requested",
+    redirectUrl="https://shop.example.com/saved",
+    createdAt="2026-01-31T09:30:00.000Z",
+    updatedAt="2026-01-31T09:30:00.000Z",
+    position=4711,
+)
+_OPEN: Final[Json] = _ASKED | {
+    "status": "open",
+    "url": _PAGE,
+    "expiresAt": "2026-02-01T09:30:01.000Z",
+    "customer": "cus_12345",
+    "updatedAt": "2026-01-31T09:30:01.000Z",
+    "position": 4713,
+}
+_COMPLETED: Final[Json] = _OPEN | {
+    "status": "completed",
+    "url": None,
+    "paymentMethod": {"id": "pm_12345", "type": "card", "brand": "visa", "last4": "4242"},
+    "updatedAt": "2026-01-31T09:32:10.000Z",
+    "position": 4720,
+}
+
+
+def _shown(item: Json) -> Json:
+    return one("payment-method-setups", item) | {"url": item["url"]}
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path=_SETUP,
+        id="setUpPaymentMethod",
+        tag=TAG,
+        summary="Open a page where a tenant leaves a payment method",
+        description="Send the tenant's customer to `url`. What is left there is charged from then "
+        "on where a request names no payment method. Without `redirectUrl` the customer comes back "
+        "to a page of ours. A repetition under the same key is answered with the same page.",
+        security=security.OF_APP,
+        headers=(IDEMPOTENCY_KEY, PREFER),
+        body=json_body(
+            SetupBody,
+            a_card={"provider": "stripe", "redirectUrl": "https://shop.example.com/saved"},
+        ),
+        answers={
+            S.OK: json_answer(
+                "The page is there.",
+                SingleSetup,
+                headers=(ALWAYS_POSITION, LOCATION, REPLAYED),
+                open=_shown(_OPEN),
+            ),
+            S.ACCEPTED: json_answer(
+                "Recorded; the page is not there yet. Look at `Location`.",
+                SingleSetup,
+                headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
+                asked=_shown(_ASKED),
+            ),
+            **refused(_SETUP, *WRITING, "key_reused"),
+        },
+    ),
+    Operation(
+        method="GET",
+        path=_SETUP + "/{setupUuid}",
+        id="getPaymentMethodSetup",
+        tag=TAG,
+        summary="Show whether a payment method was left",
+        security=security.OF_TENANT,
+        answers={
+            S.OK: json_answer(
+                "The setup as it is now.",
+                SingleSetup,
+                headers=(ALWAYS_POSITION,),
+                open=_shown(_OPEN),
+                completed=_shown(_COMPLETED),
+            ),
+            **refused(_SETUP, *CALLING),
+        },
+    ),
+)
