@@ -1,9 +1,7 @@
 """What reports say, from the sums that are kept.
 
-Nothing here speaks of recurring revenue: that is a sum over subscriptions, not over invoices. Once
-there are subscriptions, their own projection keeps the monthly price of each that is active or past
-due, net of tax and discounts, trials out, by app, mode, currency, provider and connection; the
-summary then reads it beside what it reads here. Until then no field is shown for it.
+What comes in month after month is a sum over subscriptions, kept by their own projection; the
+summary reads it beside what is kept of invoices.
 """
 
 from collections.abc import Iterable, Sequence
@@ -65,7 +63,10 @@ class Turnover:
 
 @dataclass(frozen=True, kw_only=True)
 class SummaryRow(Turnover):
-    """An app's sums in one currency and mode, and what it is owed; `…_count` counts invoices."""
+    """An app's sums in one currency and mode, and what it is owed; `…_count` counts invoices.
+
+    `recurring_minor` comes in each month, of so many subscriptions.
+    """
 
     mode: str
     currency: str
@@ -73,6 +74,8 @@ class SummaryRow(Turnover):
     outstanding_count: int = 0
     overdue_minor: int = 0
     overdue_count: int = 0
+    recurring_minor: int = 0
+    recurring_count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,20 +101,25 @@ class ReportFilter:
     connection: str | None = None
 
 
+_OF_ASKED: Final = SQL(
+    """
+app_id = %(app_id)s
+    AND (%(mode)s::text IS NULL OR mode = %(mode)s)
+    AND (%(currency)s::text IS NULL OR currency = %(currency)s)
+    AND (%(provider)s::text IS NULL OR provider = %(provider)s)
+    AND (%(connection)s::text IS NULL OR connection = %(connection)s)
+"""
+)
 # What an app ever had money in: few rows, each the beginning of a range of quarters.
 _KEPT: Final = SQL(
     """
 kept AS MATERIALIZED (
     SELECT mode, currency, provider, connection, kind, amount_minor, items
     FROM read.invoice_totals
-    WHERE app_id = %(app_id)s
-        AND (%(mode)s::text IS NULL OR mode = %(mode)s)
-        AND (%(currency)s::text IS NULL OR currency = %(currency)s)
-        AND (%(provider)s::text IS NULL OR provider = %(provider)s)
-        AND (%(connection)s::text IS NULL OR connection = %(connection)s)
+    WHERE {of_asked}
 )
 """
-)
+).format(of_asked=_OF_ASKED)
 _QUARTERS: Final = SQL(
     """
 read.invoice_quarters AS quarter
@@ -142,13 +150,20 @@ WITH {kept}, total AS (
         AND quarter.kind = 'outstanding' AND quarter.items <> 0 AND quarter.quarter <= %(now)s
     WHERE kept.kind = 'outstanding'
     GROUP BY kept.mode, kept.currency
+), recurring AS (
+    SELECT mode, currency, 'recurring' AS kind,
+        sum(recurring_minor) AS amount_minor, sum(active)::bigint AS items
+    FROM read.subscription_sums
+    WHERE {of_asked}
+    GROUP BY mode, currency
 )
 SELECT mode, currency, kind, amount_minor, items FROM total
 UNION ALL SELECT mode, currency, kind, amount_minor, items FROM period
 UNION ALL SELECT mode, currency, kind, amount_minor, items FROM overdue
+UNION ALL SELECT mode, currency, kind, amount_minor, items FROM recurring
 ORDER BY mode, currency, kind
 """
-).format(kept=_KEPT, quarters=_QUARTERS)
+).format(kept=_KEPT, quarters=_QUARTERS, of_asked=_OF_ASKED)
 # `begins`: the buckets' first quarters in order; of two that begin at once the second has it all.
 REVENUE: Final = SQL(
     """
@@ -179,7 +194,8 @@ class ReportQueries:
         """Return a row for each mode and currency that the app has ever had money in.
 
         `first` is included, `end` is not; both begin a quarter of an hour. Without them, what came
-        in and went back is of all times. Outstanding and overdue are always as of `now`.
+        in and went back is of all times. Outstanding and overdue are always as of `now`, and what
+        comes in each month is of the newest word.
         """
         parameters = summary_parameters(asked, now=now, first=first, end=end)
         sums: dict[tuple[str, str], dict[str, int]] = {}

@@ -1,4 +1,5 @@
 from datetime import date, datetime
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,18 +16,21 @@ from service.reading import wait_until_folded
 from service.report_query import ReportQuery
 from service.turnover import shown
 
+_PROJECTIONS: Final = ("invoices", "subscriptions")
+
 
 async def get_summary(request: Request) -> Response:
-    """Sum up what came in, went back and is owed, by mode and currency."""
+    """Sum up what came in, went back, is owed and comes each month, by mode and currency."""
     context = context_of(request)
     caller = await authenticate(request)
     query = read_query(ReportQuery, request.query_params)
     if query.from_ is not None and query.to is not None and query.to < query.from_:
         raise BadRequest(Fault(message="to: must not be before from", path="to"))
-    await wait_until_folded(context, query.min_position)
+    for projection in _PROJECTIONS:
+        await wait_until_folded(context, query.min_position, projection=projection)
     zone = query.timezone or caller.app.settings.time_zone
     first, end, now = _begin(query.from_, zone), _begin(query.to, zone), context.now()
-    lag_ms = await context.readiness.lag_ms("invoices")
+    lag_ms = max([await context.readiness.lag_ms(projection) for projection in _PROJECTIONS])
     asked = query.filter_of(caller.app.app_id)
     rows = await context.reports.summary(asked, now=now, first=first, end=end)
     items = [_item(row) for row in rows]
@@ -56,4 +60,6 @@ def _item(row: SummaryRow) -> Json:
         "outstandingCount": row.outstanding_count,
         "overdueMinor": row.overdue_minor,
         "overdueCount": row.overdue_count,
+        "mrrMinor": row.recurring_minor,
+        "activeSubscriptions": row.recurring_count,
     }

@@ -152,6 +152,8 @@ SUMMARY: Final[Json] = {
             "outstandingCount": 2,
             "overdueMinor": 0,
             "overdueCount": 0,
+            "mrrMinor": 123400,
+            "activeSubscriptions": 62,
         }
     ],
     "from": "2025-12-31T23:00:00.000Z",

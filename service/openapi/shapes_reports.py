@@ -59,6 +59,10 @@ class Sums(Turnover):
     outstanding_count: int
     overdue_minor: Minor
     overdue_count: int
+    mrr_minor: Minor
+    """What subscriptions bring in a month: active and past due ones, net of tax and discounts."""
+    active_subscriptions: int
+    """How many these are; trials are none of them."""
 
 
 class Summary(Shown):

@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 
+from tests.projections.subscription_facts import told
 from tests.service.harness import Service, Shop, paths
+from tests.service.subscribing import subscribe
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,8 @@ def test_the_summary_says_what_came_in_and_what_is_owed(stocked: Shop) -> None:
             "outstandingCount": 3,
             "overdueMinor": 0,
             "overdueCount": 0,
+            "mrrMinor": 0,
+            "activeSubscriptions": 0,
         }
     ]
     assert (document["kind"], document["totalItems"], document["itemsLength"]) == ("summary", 1, 1)
@@ -124,3 +128,35 @@ def test_another_apps_key_reads_no_summary(stocked: Shop, other_shop: Shop) -> N
         "GET", f"{stocked.url}/reports/summary", headers=other_shop.headers("read")
     )
     assert response.status_code == 401
+
+
+def test_what_comes_in_each_month_is_by_currency_mode_and_connection(shop: Shop) -> None:
+    def add(**facts: Any) -> None:
+        subscribe(shop.service.context, shop.app_id, shop.connection_id, **facts)
+
+    add()
+    add(seen=told(state="past_due"))
+    add(seen=told(state="trialing"))
+    add(seen=told(state="canceled"))
+    add(seen=told(currency="usd"))
+    add(connection="other")
+    add(mode="live")
+    head = shop.service.head()
+    path = f"{shop.url}/reports/summary"
+
+    def recurring(**asked: str) -> list[tuple[str, str, int, int]]:
+        items = shop.get(path, minPosition=head, **asked).json()["items"]
+        return [
+            (row["mode"], row["currency"], row["mrrMinor"], row["activeSubscriptions"])
+            for row in items
+        ]
+
+    assert recurring() == [
+        ("live", "eur", 999, 1),
+        ("test", "eur", 2997, 3),
+        ("test", "usd", 999, 1),
+    ]
+    assert recurring(mode="test", currency="eur", connection="stripe-1") == [
+        ("test", "eur", 1998, 2)
+    ]
+    assert recurring(provider="mollie") == []
