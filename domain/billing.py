@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -20,6 +20,10 @@ from domain.store import Bodies, Store
 from domain.subscription import Subscription
 from domain.tenant import Tenant
 from domain.word import Effect
+
+
+def _as_it_is(_: Root) -> None:
+    """Check nothing."""
 
 
 class Billing(Store):
@@ -206,8 +210,12 @@ class Billing(Store):
         at: datetime,
         bodies: Bodies = (),
         body: str | None = None,
+        check: Callable[[Invoice], None] = _as_it_is,
     ) -> Invoice:
-        """Take in an invoice that the provider made by itself, or what is new about it."""
+        """Take in an invoice that the provider made by itself, or what is new about it.
+
+        `check` may raise where what is known by now has overtaken what was seen.
+        """
         source = "import" if command.origin == "import" else "webhook"
 
         def take_in(known: Invoice) -> None:
@@ -226,10 +234,14 @@ class Billing(Store):
             take_in(made)
             return made
 
+        def take_in_anew(known: Invoice) -> None:
+            check(known)
+            take_in(known)
+
         invoice_id = ids.for_provider_object(
             command.app_id, command.connection_id, command.mode, seen.id
         )
-        return self.make_or_change(Invoice, invoice_id, make, take_in, bodies=bodies)
+        return self.make_or_change(Invoice, invoice_id, make, take_in_anew, bodies=bodies)
 
     # Subscriptions.
 
@@ -242,8 +254,12 @@ class Billing(Store):
         at: datetime,
         bodies: Bodies = (),
         body: str | None = None,
+        check: Callable[[Subscription], None] = _as_it_is,
     ) -> Subscription:
-        """Take in a subscription that the provider has, or what is new about it."""
+        """Take in a subscription that the provider has, or what is new about it.
+
+        `check` may raise where what is known by now has overtaken what was seen.
+        """
 
         def take_in(known: Subscription) -> None:
             known.record_provider_state(seen, source=source, by=command.by, at=at, body=body)
@@ -253,10 +269,14 @@ class Billing(Store):
             take_in(made)
             return made
 
+        def take_in_anew(known: Subscription) -> None:
+            check(known)
+            take_in(known)
+
         subscription_id = ids.for_provider_object(
             command.app_id, command.connection_id, command.mode, seen.id
         )
-        return self.make_or_change(Subscription, subscription_id, make, take_in, bodies=bodies)
+        return self.make_or_change(Subscription, subscription_id, make, take_in_anew, bodies=bodies)
 
     def ask_of_subscription(
         self,

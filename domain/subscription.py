@@ -136,7 +136,7 @@ class Subscription(Root):
         asked = self.view.asked
         if asked is None:
             return
-        if asked["lines"] is not None and asked["at_period_end"]:
+        if asked["lines"] is not None and asked["at_period_end"] and not self._has(asked["lines"]):
             end = self.view.period_end
             self.remember(
                 s.SubscriptionChangeScheduled,
@@ -152,6 +152,11 @@ class Subscription(Root):
             request_id=UUID(asked["request_id"]),
             action=asked["action"],
         )
+
+    def _has(self, lines: list[dict[str, Any]]) -> bool:
+        """Tell whether it is for these items already: what was asked late came by itself."""
+        has = sorted((item["price"], item["quantity"]) for item in self.view.items)
+        return has == sorted((line["price"], line["quantity"]) for line in lines)
 
     def refuse_request(
         self,
@@ -234,6 +239,12 @@ class Subscription(Root):
         fact = self._fact_for(seen, facts)
         self.remember(fact, at=at, by=by, source=source, as_of=seen.as_of, body=body, **facts)
         return Effect.CHANGED
+
+    def contests(self, seen: ProviderSubscription) -> bool:
+        """Tell whether a word of the same second says otherwise than what is known."""
+        if not self.view.word or seen.as_of != self.view.as_of:
+            return False
+        return _STATUS[seen.state] != self.view.status or _facts_of(seen) != self.view.word
 
     def _confirm(self, seen: ProviderSubscription, *, source: str, by: str, at: datetime) -> None:
         if seen.as_of > self.view.as_of:

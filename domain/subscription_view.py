@@ -173,6 +173,10 @@ def _take_request(view: SubscriptionView, event: s.SubscriptionEvent) -> None:
             }
             view.failure, view.gave_up = None, None
         case s.SubscriptionRequestDone():
+            later = view.asked is not None and view.asked["at_period_end"]
+            if event.action == "cancel" or not later:
+                # What was to come with the next period was called off for it.
+                view.scheduled = None
             view.asked = None
         case s.SubscriptionRequestRefused():
             view.asked = None

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol, cast
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar, cast
 from uuid import UUID
 
 import orjson
 
+from domain.base import Root
 from domain.billing import Billing
 from domain.commands import Mode, Provider
 from domain.gateway import GatewayRejected, GatewayUnavailable, MoneyBack, ProviderInvoice
@@ -17,6 +19,7 @@ from domain.gateway_port import PaymentGateway
 from domain.invoice import Invoice
 from domain.provider_event import ProviderEvent, ProviderEventReceived
 from domain.provider_state import is_contested
+from domain.subscription import Subscription
 from domain.word import Effect
 from eventlog.bodies import Body
 from workers.jobs.belief import disbelief, disbelief_of_app, invoice_named_by
@@ -26,6 +29,7 @@ MONEY_BACK: Final = ("charge", "refund", "credit_note", "dispute")
 _WAIT_FOR_STEP_S: Final = 2.0
 _TRIES: Final = 4
 Effects = list[dict[str, str]]
+AnyRoot = TypeVar("AnyRoot", bound=Root)
 
 
 class Bodies(Protocol):
@@ -48,9 +52,9 @@ class AskDesk:
 class _Overtaken(Exception):
     """While an answer was on its way, another one of the same second was taken in."""
 
-    def __init__(self, invoice_id: UUID) -> None:
-        super().__init__(invoice_id)
-        self.invoice_id = invoice_id
+    def __init__(self, stream: UUID) -> None:
+        super().__init__(stream)
+        self.stream = stream
 
 
 class _Disbelieved(Exception):
@@ -91,9 +95,9 @@ def _take_in_undisturbed(received: ProviderEventReceived, desk: AskDesk, *, by: 
         try:
             return _take_in(received, desk, by=by, version=version)
         except _Overtaken as overtaken:
-            expected = overtaken.invoice_id
+            expected = overtaken.stream
     raise GatewayUnavailable(
-        "others keep changing the invoice", retry_after_s=_WAIT_FOR_STEP_S, counted=False
+        "others keep changing what it is about", retry_after_s=_WAIT_FOR_STEP_S, counted=False
     )
 
 
@@ -105,25 +109,40 @@ def _take_in(
     account = _account(received, by=by)
     importing = ImportDesk(billing=desk.billing, gateway=gateway, now=desk.now)
     if received.object_type == "subscription":
+        before = _version(Subscription, account.id_of(received.object_id), desk)
         seen = gateway.fetch_subscription(received.object_id)
         _believe(disbelief_of_app(received, seen))
-        taken = import_subscription(seen, account, importing)
+        check = partial(_refuse_overtaken, before, lambda known: known.contests(seen))
+        taken = import_subscription(seen, account, importing, check=check)
         return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
     at_provider = _invoice_at_provider(received, desk, gateway)
     if at_provider is None:
         raise _Disbelieved("it is about no invoice")
+    before = _version(Invoice, account.id_of(at_provider), desk)
     answer = gateway.fetch_invoice(at_provider)
     named = invoice_named_by(answer)
     goes_back = received.object_type in MONEY_BACK
     if named is None:
         _believe(disbelief_of_app(received, answer))
-        known = import_invoice(answer, account, importing, money_back=goes_back)
+        contested = partial(_refuse_overtaken, before, lambda one: is_contested(one.view, answer))
+        known = import_invoice(answer, account, importing, money_back=goes_back, check=contested)
         return [{"invoice": str(known.id), "effect": str(Effect.CHANGED)}]
     invoice = desk.billing.find(Invoice, named)
     _believe(disbelief(received, answer, invoice))
     back = gateway.fetch_money_back(answer.id) if goes_back else MoneyBack()
     effect = _record(cast("Invoice", invoice), answer, back, received, desk, version=version)
     return [{"invoice": str(named), "effect": str(effect)}]
+
+
+def _version(kind: type[Root], stream: UUID, desk: AskDesk) -> int:
+    known = desk.billing.find(kind, stream)
+    return 0 if known is None else known.version
+
+
+def _refuse_overtaken(version: int, contested: Callable[[AnyRoot], bool], known: AnyRoot) -> None:
+    """Let an answer count only if nothing of its second was taken in while it was on its way."""
+    if known.version != version and contested(known):
+        raise _Overtaken(UUID(str(known.id)))
 
 
 def _believe(doubt: str | None) -> None:

@@ -49,9 +49,17 @@ class ImportDesk:
 
 
 def import_invoice(
-    seen: ProviderInvoice, account: Account, desk: ImportDesk, *, money_back: bool
+    seen: ProviderInvoice,
+    account: Account,
+    desk: ImportDesk,
+    *,
+    money_back: bool,
+    check: Callable[[Invoice], None] = lambda _: None,
 ) -> Invoice:
-    """Take in an invoice; with what went back on it where it is new, or `money_back` asks so."""
+    """Take in an invoice; with what went back on it where it is new, or `money_back` asks so.
+
+    `check` may raise where what is known by now has overtaken what was seen.
+    """
     new = desk.billing.find(Invoice, account.id_of(seen.id)) is None
     back = MoneyBack()
     if money_back or (new and seen.state == "paid"):
@@ -71,7 +79,7 @@ def import_invoice(
         by=account.by,
     )
     taken = desk.billing.import_invoice(
-        command, seen, back, at=desk.now(), bodies=[body], body=body.sha256.hex()
+        command, seen, back, at=desk.now(), bodies=[body], body=body.sha256.hex(), check=check
     )
     if taken.view.tenant_id is None:
         _assign(Invoice, taken, taken.view.customer, account, desk)
@@ -85,9 +93,13 @@ def _origin(seen: ProviderInvoice, account: Account) -> Literal["renewal", "prov
 
 
 def import_subscription(
-    seen: ProviderSubscription, account: Account, desk: ImportDesk
+    seen: ProviderSubscription,
+    account: Account,
+    desk: ImportDesk,
+    *,
+    check: Callable[[Subscription], None] = lambda _: None,
 ) -> Subscription:
-    """Take in a subscription, or what is new about it."""
+    """Take in a subscription, or what is new about it. `check`: as for `import_invoice`."""
     asked_for = _asked_for(seen, account, desk)
     tenant_id = (
         _tenant(seen.customer, account, desk) if asked_for is None else asked_for.view.tenant_id
@@ -115,6 +127,7 @@ def import_subscription(
         at=desk.now(),
         bodies=[body],
         body=body.sha256.hex(),
+        check=check,
     )
     if taken.view.tenant_id is None:
         _assign(Subscription, taken, taken.view.customer, account, desk)

@@ -73,15 +73,21 @@ class Subscriptions:
             return found
 
     def end_with_period(self, subscription_id: str, *, key: str) -> ProviderSubscription:
-        """Let it end with its period. Stripe docs: update a subscription."""
+        """Let it end with its period. Stripe docs: update a subscription.
+
+        A change that waits is called off: Stripe lets none end whose schedule says how it goes on.
+        """
+        self._release(subscription_id, key=key)
         params: Any = {"cancel_at_period_end": True, **_EXPANDED}
         return self._update(subscription_id, params, key=key)
 
     def change_plan(self, subscription_id: str, items: Items, *, key: str) -> ProviderSubscription:
         """Change items now, prorated on the next invoice. Stripe docs: update a subscription.
 
-        What is there already is left alone: a repeat would name items that the first call made.
+        What is there already is left alone: a repeat would name items that the first call made. A
+        change that waits is called off: it would undo this one.
         """
+        self._release(subscription_id, key=key)
         known = self.fetch_subscription(subscription_id)
         if _same(known, items):
             return known
@@ -97,18 +103,25 @@ class Subscriptions:
     ) -> ProviderSubscription:
         """Change items with the next period. Stripe docs: subscription schedules."""
         schedule = self._schedule_of(subscription_id, key=key)
-        now = schedule["phases"][-1] if len(schedule["phases"]) == 1 else schedule["phases"][0]
+        present = _present_phase(schedule)
+        kept = _kept(present)
         current: Json = {
             "items": [
-                {"price": objects.id_of(item["price"]), "quantity": item.get("quantity") or 1}
-                for item in now["items"]
+                {
+                    "price": objects.id_of(item["price"]),
+                    "quantity": item.get("quantity") or 1,
+                    **_kept(item),
+                }
+                for item in present["items"]
             ],
-            "start_date": now["start_date"],
-            "end_date": now["end_date"],
+            "start_date": present["start_date"],
+            "end_date": present["end_date"],
+            **kept,
         }
         then: Json = {
             "items": [{"price": price, "quantity": quantity} for price, quantity in items],
             "proration_behavior": "none",
+            **kept,
         }
         params: Any = {"phases": [current, then], "end_behavior": "release"}
         schedules = self._client.v1.subscription_schedules
@@ -124,6 +137,15 @@ class Subscriptions:
             return json_of(ask(lambda: schedules.retrieve(known)))
         params: Any = {"from_subscription": subscription_id}
         return json_of(ask(lambda: schedules.create(params, {"idempotency_key": key})))
+
+    def _release(self, subscription_id: str, *, key: str) -> None:
+        """Call off what waits for the next period, if something does."""
+        found = json_of(ask(lambda: self._client.v1.subscriptions.retrieve(subscription_id)))
+        known = objects.id_of(found.get("schedule"))
+        if known is not None:
+            schedules = self._client.v1.subscription_schedules
+            options: Any = {"idempotency_key": f"{key}:release"}
+            ask(lambda: schedules.release(known, {}, options))
 
     def _update(self, subscription_id: str, params: Any, *, key: str) -> ProviderSubscription:  # noqa: ANN401 - a TypedDict of the SDK
         return _read(
@@ -161,6 +183,32 @@ def _create_params(draft: SubscriptionDraft) -> Json:
     elif method is not None:
         params["payment_settings"]["payment_method_types"] = [method]
     return params
+
+
+def _present_phase(schedule: Json) -> Json:
+    """Find the phase that runs; earlier ones stay in a schedule's list."""
+    phases: list[Json] = schedule["phases"]
+    begun = (schedule.get("current_phase") or phases[0])["start_date"]
+    return next(phase for phase in phases if phase["start_date"] == begun)
+
+
+def _kept(of: Json) -> Json:
+    """Name the taxes and discounts of a phase or an item: an update drops what it leaves out."""
+    kept: Json = {
+        name: [objects.id_of(rate) for rate in of[name]]
+        for name in ("default_tax_rates", "tax_rates")
+        if of.get(name)
+    }
+    if of.get("discounts"):
+        kept["discounts"] = [_discount(entry) for entry in of["discounts"]]
+    return kept
+
+
+def _discount(entry: Json) -> Json:
+    """Name a discount as the request does, by what it is: one there already, or a coupon."""
+    kinds = ("discount", "promotion_code", "coupon")
+    kind = next(kind for kind in kinds if entry.get(kind) is not None)
+    return {kind: objects.id_of(entry[kind])}
 
 
 def _same(known: ProviderSubscription, items: Items) -> bool:
