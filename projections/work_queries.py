@@ -39,7 +39,7 @@ class WorkFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkRow:
-    """A row of the work table. `step`: what gave up with an invoice, None while it is tried."""
+    """A row of the work table. `step`: what gave up of what it is for, None while it is tried."""
 
     id: int
     key: str
@@ -69,13 +69,15 @@ class WorkPage:
 
 # What gave up has its index. Other lists read by number: the table holds what is not done and is
 # short, and another index would cost each job more than it spares an operator.
-# An invoice knows which step of it gave up; a refund's step is its key.
+# An invoice knows which step of it gave up; a refund's step is its key, a setup has a key for each.
 _COLUMNS: Final = SQL(
     """
 SELECT job.id, job.key, job.args, job.opened_at, job.due_at, job.gave_up_at, job.tries,
     job.last_error, CASE
         WHEN job.gave_up_at IS NULL THEN NULL
         WHEN job.args ? 'refund_id' THEN job.key
+        WHEN job.key LIKE 'setup:%%' THEN 'open'
+        WHEN job.key LIKE 'setup_completion:%%' THEN 'default'
         ELSE invoice.view #>> '{{gave_up,step}}'
     END AS step
 FROM {jobs} AS job

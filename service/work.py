@@ -12,7 +12,9 @@ from domain.billing import Billing
 from domain.errors import NotPossible
 from domain.invoice import Invoice
 from domain.invoice_steps import is_refund
+from domain.method_setup import MethodSetup
 from domain.receipt import Receipt, WriteReceipt
+from domain.subscription import Subscription
 from eventlog.safe_json import without_secrets
 from projections.errors import ReadModelUnavailable
 from projections.work_queries import (
@@ -31,6 +33,13 @@ _log = structlog.get_logger(__name__)
 
 KIND: Final = "work"
 _TIMEOUT_S: Final = 5.0
+Subject = Invoice | Subscription | MethodSetup
+# What work that can give up is for, by the name of its argument.
+_SUBJECTS: Final[dict[str, type[Subject]]] = {
+    "invoice_id": Invoice,
+    "subscription_id": Subscription,
+    "setup_id": MethodSetup,
+}
 
 
 def to_filter(query: WorkQuery, app_id: UUID) -> WorkFilter:
@@ -48,6 +57,8 @@ def item(row: WorkRow) -> Json:
         "kind": row.kind,
         "invoiceId": row.args.get("invoice_id"),
         "refundId": row.args.get("refund_id"),
+        "subscriptionId": row.args.get("subscription_id"),
+        "setupId": row.args.get("setup_id"),
         "step": row.step,
         "tries": row.tries,
         "lastError": row.last_error,
@@ -94,18 +105,20 @@ def resend(
     by: str,
     at: datetime,
     receipt: WriteReceipt | None = None,
-) -> UUID:
-    """Send work again that gave up; gives the invoice that it is for. The invoice decides.
+) -> None:
+    """Send work again that gave up; what it is for decides.
 
     Raises NotPossible where it did not give up, or was sent again since.
     """
-    invoice_id = row.args.get("invoice_id")
-    if invoice_id is None:
+    name = next((name for name in _SUBJECTS if name in row.args), None)
+    if name is None:
         raise _no_giving_up()
 
-    def decide(known: Invoice) -> None:
-        before, step = known.version, _step_of(row, known)
-        if step is not None:
+    def decide(known: Subject) -> None:
+        before = known.version
+        if not isinstance(known, Invoice):
+            known.resend(by=by, at=at)
+        elif step := _step_of(row, known):
             known.resend(step, by=by, at=at)
         if known.version == before:
             raise _no_giving_up()
@@ -113,8 +126,13 @@ def resend(
     def receipts() -> list[Root]:
         return [] if receipt is None else [Receipt.write(receipt, at=at)]
 
-    billing.change(Invoice, UUID(invoice_id), decide, beside=receipts)
-    return UUID(invoice_id)
+    billing.change(_SUBJECTS[name], UUID(row.args[name]), decide, beside=receipts)
+
+
+def subject_of(shown: Json) -> UUID:
+    """Tell the stream of what shown work is for."""
+    named = (shown.get(name) for name in ("invoiceId", "subscriptionId", "setupId"))
+    return UUID(next(name for name in named if name is not None))
 
 
 def _step_of(row: WorkRow, known: Invoice) -> str | None:

@@ -1,5 +1,3 @@
-from uuid import UUID
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -45,5 +43,5 @@ async def resend_work(request: Request) -> Response:
     shown = {} if row is None else work.sent_again(row, at=at)
     done = await do_once(request, caller, given, shown, write)
     headers = {"idempotent-replayed": "true"} if done.replayed else {}
-    headers[POSITION] = str(await context.streams.newest(UUID(done.result["invoiceId"])))
+    headers[POSITION] = str(await context.streams.newest(work.subject_of(done.result)))
     return document(single(work.KIND, done.result), headers)

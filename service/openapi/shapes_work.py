@@ -15,10 +15,14 @@ class Work(Shown):
     """What it is for: the same for as long as it is open, and if it is asked for again."""
     state: Literal["open", "gave_up"]
     kind: str
-    """`settle`: an invoice is charged, voided and so on; `refund`; `provider_event`: the provider
-    is asked about one; there may be more kinds."""
+    """`settle`: an invoice is charged, voided and so on; `refund`; `subscription`: it is changed or
+    ended; `setup`: a page for a payment method is opened; `setup_completion`: what was left there
+    becomes what is charged; `provider_event`: the provider is asked about one; there may be more
+    kinds."""
     invoice_id: UUID | None
     refund_id: UUID | None
+    subscription_id: UUID | None
+    setup_id: UUID | None
     step: str | None
     """At which step it gave up; null while it is tried."""
     tries: Annotated[int, Field(ge=0)]

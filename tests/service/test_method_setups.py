@@ -13,6 +13,7 @@ from domain.method_setup_events import SetupRequested
 from domain.provider_setup import ProviderMethod
 from tests.service.harness import Service, Shop, errors, now
 from tests.service.worker import CHECKOUT_URL, setup_session
+from tests.support.relaying import relay
 
 OPEN = "https://shop.test/open"
 REJECTED = "https://shop.test/rejected"
@@ -212,3 +213,43 @@ def test_who_says_no_place_to_go_comes_back_to_a_page_of_ours(shop: Shop) -> Non
 def test_the_wait_is_over_when_the_page_is_there(service: Service) -> None:
     shop = Shop(service)
     assert post(shop, {"prefer": "wait=10"}).status_code == 200
+
+
+# What gave up.
+
+
+def gave_up(shop: Shop, setup_id: str) -> None:
+    change(
+        shop,
+        setup_id,
+        lambda setup: setup.give_up(attempts=40, last_error="GatewayUnavailable", at=now()),
+    )
+    relay(shop.service.database, shop.service.events(UUID(setup_id)))
+
+
+def resend(shop: Shop, work_id: str) -> httpx.Response:
+    url = f"{shop.url}/work/{work_id}/resend"
+    return shop.service.request("POST", url, json={}, headers=shop.headers())
+
+
+@pytest.mark.parametrize(("kind", "step"), [("setup", "open"), ("setup_completion", "default")])
+def test_a_setup_that_gave_up_is_listed_and_sent_again(shop: Shop, kind: str, step: str) -> None:
+    setup_id = item(post(shop, NEVER, redirectUrl="https://shop.test/never"))["id"]
+    if kind == "setup_completion":
+        left = setup_session("complete", UUID(setup_id))
+        change(
+            shop,
+            setup_id,
+            lambda setup: setup.record_session(left, source="webhook", by="webhook:e", at=now()),
+        )
+    gave_up(shop, setup_id)
+    (row,) = shop.get(f"{shop.url}/work", state="gave_up").json()["items"]
+    assert (row["id"], row["kind"], row["step"]) == (f"{kind}:{setup_id}", kind, step)
+    assert (row["setupId"], row["invoiceId"]) == (setup_id, None)
+
+    again = resend(shop, row["id"])
+
+    assert (again.status_code, item(again)["state"]) == (200, "open")
+    newest = shop.service.events(UUID(setup_id))[-1]
+    assert (newest.TOPIC, newest.step) == ("method_setup.step_resent", step)
+    assert resend(shop, row["id"]).status_code == 400

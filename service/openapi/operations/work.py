@@ -19,6 +19,8 @@ _GAVE_UP: Final[Json] = {
     "kind": "settle",
     "invoiceId": INVOICE,
     "refundId": None,
+    "subscriptionId": None,
+    "setupId": None,
     "step": "pay",
     "tries": 40,
     "lastError": "GatewayUnavailable: the provider did not answer",
