@@ -54,6 +54,7 @@ class Things:
             "getPrice": {"priceId": "known"},
             "getTaxRate": {"taxRateId": "known"},
             "putConnection": {"name": "spare"},
+            "getPaymentMethodSetup": {"setupUuid": self._setup_id()},
         }
 
     def path(self, operation_id: str, given: Json) -> Json:
@@ -114,6 +115,7 @@ class Things:
             "patchApp": self._app,
             "putConnection": self._connection,
             "receiveWebhook": self._delivery,
+            "setUpPaymentMethod": self._setup,
             "retryInvoice": self._retry,
             "refundInvoice": self._refund,
         }.get(operation_id)
@@ -185,6 +187,12 @@ class Things:
     def _refund(self, body: Json) -> Json:
         return body | {"amountMinor": 1}
 
+    def _setup(self, body: Json) -> Json:
+        for name in ("connection", "test"):
+            body.pop(name, None)
+        known = {"provider": "stripe", "redirectUrl": "https://shop.example.com/saved"}
+        return body | {name: known[name] for name in known if body.get(name) is not None}
+
     def _delivery(self, body: Json) -> Json:
         return body | {"livemode": False}
 
@@ -221,6 +229,11 @@ class Things:
         assert answer.status_code == 200, answer.text
         made: Json = answer.json()["items"][0]
         return made
+
+    def _setup_id(self) -> str:
+        path = f"tenants/{self.demo['tenant_id']}/payment-methods/setup"
+        setup_id: str = self._made("POST", path, {"provider": "stripe"})["id"]
+        return setup_id
 
     def _patch_client_list(self) -> None:
         lists = {"clientPrices": [self.price], "clientTaxRates": [self.tax_rate]}

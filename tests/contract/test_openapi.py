@@ -24,6 +24,7 @@ QUICK = {
     "getConnection",
     "getInvoice",
     "getInvoiceEvents",
+    "getPaymentMethodSetup",
     "getPrice",
     "getTaxRate",
     "getTenant",
