@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Protocol
 from uuid import UUID
 
 from domain.gateway import ProviderInvoice, ProviderSubscription
@@ -20,8 +21,20 @@ def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
         return None
 
 
+class Owner(Protocol):
+    """Whose word it is said to be."""
+
+    @property
+    def app_id(self) -> UUID:
+        """Give the app."""
+
+    @property
+    def mode(self) -> str:
+        """Tell whether its money is live or test."""
+
+
 def disbelief_of_app(
-    entry: ProviderEventReceived, snapshot: ProviderInvoice | ProviderSubscription | SetupSession
+    entry: Owner, snapshot: ProviderInvoice | ProviderSubscription | SetupSession
 ) -> str | None:
     """Say why an object is not this connection's.
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from domain import ids
 from domain.billing import Billing
 from domain.commands import ImportInvoice, Mode, Provider, StartSubscription
 from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
-from domain.gateway_port import PaymentGateway
 from domain.invoice import Invoice
 from domain.subscription import Subscription
 from eventlog.bodies import Body
@@ -39,12 +38,19 @@ class Account:
         return ids.for_provider_object(self.app_id, self.connection_id, self.mode, object_id)
 
 
+class MoneyBackSource(Protocol):
+    """Who knows what went back: a gateway asks, an import has read it before."""
+
+    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+        """Fetch all refunds and disputes of an invoice's payments."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImportDesk:
     """What taking in works with."""
 
     billing: Billing
-    gateway: PaymentGateway
+    gateway: MoneyBackSource
     now: Callable[[], datetime]
 
 

@@ -1,0 +1,289 @@
+"""What a Stripe account has had: read in lists, as few calls as there are pages, nothing written.
+
+An invoice's list is joined with that of its time's payments; what went back is read once. So an
+account of ten thousand invoices takes some hundred calls.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final, Generic, TypeVar, cast
+
+import stripe
+
+from domain.commands import Mode
+from domain.gateway import (
+    Interval,
+    MoneyBack,
+    ProviderDispute,
+    ProviderInvoice,
+    ProviderPayment,
+    ProviderRefund,
+    ProviderSubscription,
+)
+from eventlog.safe_json import without_secrets
+from workers.providers import stripe_objects as objects
+from workers.providers.stripe_calls import Turn, ask, asked_at, json_of, open_client
+from workers.providers.stripe_subscription_objects import to_subscription
+
+PAGE: Final = 100
+_PPM_OF_PERCENT: Final = 10_000
+T = TypeVar("T")
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[T]):
+    """A page of a list, newest first. `last`: whom the next page comes after; None: none does."""
+
+    items: list[T]
+    last: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """From `start` on, up to before `end`: Unix seconds by the provider's clock."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastPrice:
+    """A price with one amount; `interval` None: paid once."""
+
+    id: str
+    name: str | None
+    currency: str
+    amount_minor: int
+    interval: Interval | None
+    interval_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastTaxRate:
+    """A tax rate, in millionths."""
+
+    id: str
+    name: str | None
+    rate_ppm: int
+    inclusive: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastPayment:
+    """A payment, and when it was last tried."""
+
+    payment: ProviderPayment
+    at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastInvoice:
+    """An invoice without its payments, and what names these.
+
+    `default`: the payment that counts. `payments`: payments and charges. `more`: not all are named.
+    """
+
+    invoice: ProviderInvoice
+    default: str | None
+    payments: tuple[str, ...]
+    more: bool
+
+    def paid_with(self, known: PastPayment | None) -> ProviderInvoice:
+        """Give the invoice with its payment, as of when the newest of all that happened."""
+        if known is None:
+            return self.invoice
+        as_of = max(self.invoice.as_of, known.at)
+        return replace(self.invoice, payment=known.payment, as_of=as_of)
+
+
+@dataclass(kw_only=True)
+class MoneyBackBook:
+    """What went back, by the payment or charge that it went back on."""
+
+    refunds: dict[str, list[ProviderRefund]] = field(default_factory=lambda: defaultdict(list))
+    disputes: dict[str, list[ProviderDispute]] = field(default_factory=lambda: defaultdict(list))
+
+    def of(self, payments: tuple[str, ...]) -> MoneyBack:
+        """Give what went back on an invoice's payments."""
+        return MoneyBack(
+            refunds=tuple(one for name in payments for one in self.refunds.get(name, ())),
+            disputes=tuple(one for name in payments for one in self.disputes.get(name, ())),
+        )
+
+
+class StripeHistory:
+    """One Stripe account in one mode. All calls are GETs and raise the port's errors."""
+
+    def __init__(
+        self, api_key: str, *, api_base: str, mode: Mode, turn: Turn | None = None
+    ) -> None:
+        self._v1 = open_client(api_key, api_base=api_base, mode=mode, turn=turn).v1
+
+    def now_s(self) -> int:
+        """Tell what time it is at Stripe."""
+        return asked_at(ask(lambda: self._v1.customers.list({"limit": 1})))
+
+    def tax_rates(self, after: str | None) -> Page[PastTaxRate]:
+        """List tax rates. Stripe docs: list all tax rates."""
+        found, last = self._page(self._v1.tax_rates, after)
+        return Page(items=[_tax_rate(data) for data in found], last=last)
+
+    def prices(self, after: str | None) -> Page[PastPrice]:
+        """List those prices that have one amount. Stripe docs: list all prices."""
+        found, last = self._page(self._v1.prices, after, expand=["data.product"])
+        return Page(items=[price for data in found if (price := _price(data))], last=last)
+
+    def customers(self, after: str | None) -> Page[str]:
+        """List customers' ids. Stripe docs: list all customers."""
+        found, last = self._page(self._v1.customers, after)
+        return Page(items=[data["id"] for data in found], last=last)
+
+    def subscriptions(self, after: str | None) -> Page[ProviderSubscription]:
+        """List subscriptions, those that ended too. Stripe docs: list subscriptions."""
+        params: Any = {
+            "status": "all",
+            "limit": PAGE,
+            "expand": ["data.discounts.source.coupon"],
+        }
+        if after is not None:
+            params["starting_after"] = after
+        answer = ask(lambda: self._v1.subscriptions.list(params))
+        page = json_of(answer)
+        items = [to_subscription(data, as_of=asked_at(answer)) for data in page["data"]]
+        return Page(items=items, last=page["data"][-1]["id"] if page["has_more"] else None)
+
+    def invoices(self, span: Span, after: str | None) -> Page[PastInvoice]:
+        """List the invoices that were made in a time. Stripe docs: list all invoices."""
+        found, last = self._page(self._v1.invoices, after, span=span, expand=["data.payments"])
+        return Page(items=[_invoice(data) for data in found], last=last)
+
+    def payments(self, span: Span) -> dict[str, PastPayment]:
+        """List the payments that were begun in a time. Stripe docs: list all PaymentIntents."""
+        service = self._v1.payment_intents
+        listed = self._all(service, span=span, expand=["data.latest_charge"])
+        return {data["id"]: _payment(data) for data in listed}
+
+    def payment(self, payment_id: str) -> PastPayment:
+        """Fetch one payment that was begun at another time than its invoice."""
+        params: stripe.params.PaymentIntentRetrieveParams = {"expand": ["latest_charge"]}
+        answer = ask(lambda: self._v1.payment_intents.retrieve(payment_id, params))
+        return _payment(without_secrets(json_of(answer)))
+
+    def money_back(self, span: Span) -> MoneyBackBook:
+        """List refunds and disputes, and the credit notes that say which refunds are ours."""
+        book = MoneyBackBook()
+        references = {
+            refund_id: note["metadata"][objects.REFUND]
+            for note in self._all(self._v1.credit_notes, span=span)
+            if objects.REFUND in (note.get("metadata") or {})
+            for refund_id in objects.refund_ids_of(note)
+        }
+        for data in self._all(self._v1.refunds, span=span):
+            refund = objects.to_refund(data, reference=references.get(data["id"]))
+            book.refunds[_paid_by(data)].append(refund)
+        for data in self._all(self._v1.disputes, span=span):
+            dispute = objects.to_dispute(data)
+            if dispute is not None:
+                book.disputes[_paid_by(data)].append(dispute)
+        return book
+
+    def _all(
+        self,
+        service: Any,  # noqa: ANN401 - any of the SDK's services that list
+        *,
+        span: Span,
+        expand: list[str] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        after: str | None = None
+        while True:
+            found, after = self._page(service, after, span=span, expand=expand)
+            yield from found
+            if after is None:
+                return
+
+    def _page(
+        self,
+        service: Any,  # noqa: ANN401 - as above
+        after: str | None,
+        *,
+        span: Span | None = None,
+        expand: list[str] | None = None,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Fetch a page; gives its items, and whom the next comes after."""
+        params: dict[str, Any] = {"limit": PAGE}
+        if span is not None:
+            params["created"] = {"gte": span.start, "lt": span.end}
+        if expand is not None:
+            params["expand"] = expand
+        if after is not None:
+            params["starting_after"] = after
+        page = without_secrets(json_of(ask(partial(service.list, params))))
+        return page["data"], page["data"][-1]["id"] if page["has_more"] else None
+
+
+def _tax_rate(data: Json) -> PastTaxRate:
+    return PastTaxRate(
+        id=data["id"],
+        name=data["display_name"],
+        rate_ppm=int(Decimal(str(data["percentage"])) * _PPM_OF_PERCENT),
+        inclusive=data["inclusive"],
+    )
+
+
+def _price(data: Json) -> PastPrice | None:
+    """Read a price; None for one whose amount depends on how much was used or bought."""
+    recurring = data["recurring"] or {}
+    amount_minor = data["unit_amount"]
+    if amount_minor is None or recurring.get("usage_type") == "metered":
+        return None
+    product = data["product"]
+    return PastPrice(
+        id=data["id"],
+        name=data["nickname"] or (product.get("name") if isinstance(product, dict) else None),
+        currency=data["currency"],
+        amount_minor=objects.whole(amount_minor),
+        interval=cast("Interval | None", recurring.get("interval")),
+        interval_count=recurring.get("interval_count") or 1,
+    )
+
+
+def _invoice(data: dict[str, Any]) -> PastInvoice:
+    payments = data.pop("payments")
+    entries = payments["data"]
+    named = {
+        entry["id"]: objects.id_of(entry["payment"].get("payment_intent"))
+        or objects.id_of(entry["payment"].get("charge"))
+        for entry in entries
+    }
+    chosen = next((entry for entry in entries if entry["is_default"]), None)
+    default = None if chosen is None else chosen["payment"].get("payment_intent")
+    return PastInvoice(
+        invoice=objects.to_invoice(data, as_of=_newest_time(data)),
+        default=objects.id_of(default),
+        payments=tuple(name for name in named.values() if name is not None),
+        more=payments["has_more"],
+    )
+
+
+def _newest_time(invoice: Json) -> int:
+    """Tell when the newest thing happened that an invoice says of itself."""
+    times = [invoice["created"], *invoice["status_transitions"].values()]
+    return max(objects.whole(time) for time in times if time is not None)
+
+
+def _payment(intent: Json) -> PastPayment:
+    charge = intent["latest_charge"]
+    tried = charge if isinstance(charge, dict) else intent
+    return PastPayment(payment=objects.to_payment(intent), at=objects.whole(tried["created"]))
+
+
+def _paid_by(back: Json) -> str:
+    """Name the payment that money went back on; old ones have a charge alone."""
+    named = objects.id_of(back.get("payment_intent")) or objects.id_of(back.get("charge"))
+    return named or ""
