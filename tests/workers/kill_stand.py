@@ -28,18 +28,18 @@ class Stand:
     sandbox_url: str
     _accounts: dict[str, tuple[Account, Clock]] = field(default_factory=dict)
 
-    def bench(self, flow: Flow) -> Bench:
-        """Give a bench to one row."""
-        if flow.name not in self._accounts:
-            self._accounts[flow.name] = (Account(self.sandbox_url), Clock())
-        account, clock = self._accounts[flow.name]
+    def bench(self, flow: str) -> Bench:
+        """Give a bench to one row of a flow."""
+        if flow not in self._accounts:
+            self._accounts[flow] = (Account(self.sandbox_url), Clock())
+        account, clock = self._accounts[flow]
         bench = Bench(self.log, self.billing, account)
         bench.clock = clock
         return bench
 
     def steps(self, flow: Flow) -> list[str]:
         """Run a flow's job once, undisturbed, and name its calls and appends in their order."""
-        bench = self.bench(flow)
+        bench = self.bench(flow.name)
         job = flow.prepare(bench)
         death = Death()
         arm(bench, death)
@@ -49,7 +49,7 @@ class Stand:
 
     def row(self, flow: Flow, point: int, gap: timedelta, kill: Kill) -> End:
         """Kill a flow's job at a point, let time pass, run it again; tells how it ended."""
-        bench = self.bench(flow)
+        bench = self.bench(flow.name)
         job = flow.prepare(bench)
         kill(bench, job, point)
         move(bench, gap)
