@@ -1,5 +1,6 @@
 """The body of seed 002's POST."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -13,6 +14,8 @@ from pydantic import (
 
 from domain import money
 from domain.errors import InvalidAmount
+from service.errors import BadRequest, Fault
+from service.subscription_requests import MOST_LINES
 from service.validation import (
     Currency,
     LongText,
@@ -104,13 +107,6 @@ class InvoiceRequestBody(Strictly):
             raise fault("must equal the tenant in the path")
         return tenant_id
 
-    @field_validator("type")
-    @classmethod
-    def _available(cls, asked: str) -> str:
-        if asked == "subscription":
-            raise fault("subscription is not available yet")
-        return asked
-
     @field_validator("line_items")
     @classmethod
     def _one_sum(cls, lines: list[LineItem]) -> list[LineItem]:
@@ -122,3 +118,27 @@ class InvoiceRequestBody(Strictly):
         except InvalidAmount:
             raise fault("the sum is too large") from None
         return lines
+
+
+def require_subscribable(body: InvoiceRequestBody) -> None:
+    """Refuse lines that nothing can be subscribed to with. Raises BadRequest with all faults."""
+    if body.type != "subscription":
+        return
+    faults = [
+        Fault(message=f"{path}: {why}", path=path) for path, why in _unsubscribable(body.line_items)
+    ]
+    if faults:
+        raise BadRequest(*faults)
+
+
+def _unsubscribable(lines: list[LineItem]) -> Iterator[tuple[str, str]]:
+    if len(lines) > MOST_LINES:
+        yield "lineItems", f"a subscription has at most {MOST_LINES}"
+    seen: set[str] = set()
+    for index, line in enumerate(lines):
+        if line.price is None:
+            yield f"lineItems.{index}.amountMinor", "a subscription's lines name recurring prices"
+        elif line.price in seen:
+            yield f"lineItems.{index}.price", "is there already; give it once, with its quantity"
+        else:
+            seen.add(line.price)

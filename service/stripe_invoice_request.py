@@ -29,13 +29,6 @@ class StripeInvoiceBody(Strictly):
             raise fault("must equal the tenant in the path")
         return tenant_id
 
-    @field_validator("mode")
-    @classmethod
-    def _available(cls, asked: str) -> str:
-        if asked == "subscription":
-            raise fault("subscription is not available yet")
-        return asked
-
     def lines(self) -> list[dict[str, Any]]:
         """Give the one line as events carry it."""
         line = {"name": None, "quantity": self.quantity, "price": self.price}

@@ -1,13 +1,13 @@
 """The bodies of what is asked of a subscription that exists."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from domain import money
 from service.validation import Strictly, Token, Words, fault
 
-MOST_LINES = 20  # Stripe docs: a subscription has up to 20 items
+MOST_LINES: Final = 20  # Stripe docs: a subscription has up to 20 items
 
 
 class SubscriptionLine(Strictly):

@@ -15,7 +15,7 @@ from service.context import Context, context_of
 from service.dialects import d002
 from service.errors import BadRequest, Fault
 from service.incoming import idempotency_key, path_provider, path_uuid, read_json, wait_s
-from service.invoice_request import InvoiceRequestBody
+from service.invoice_request import InvoiceRequestBody, require_subscribable
 from service.telling import told_headers
 from service.validation import validated
 
@@ -31,6 +31,7 @@ async def create_invoice(request: Request) -> Response:
     key = idempotency_key(request)
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
     body = validated(InvoiceRequestBody, given, context={"tenant_id": tenant_id})
+    require_subscribable(body)
     await context.tenants.require(caller.app.app_id, tenant_id)
     connection = await choose_connection(
         context.access, caller.app, provider, name=body.connection, test=body.test

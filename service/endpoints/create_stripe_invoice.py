@@ -129,7 +129,7 @@ def _to_command(
         connection_id=connection.connection_id,
         mode=cast("Mode", connection.mode),
         dialect=dialect,
-        type="payment",
+        type=body.mode,
         lines=body.lines(),
         tax_rate_id=body.tax_rate,
         user_id=body.user_id or caller.user_id,

@@ -77,9 +77,9 @@ _PRICE: Final = "Stripe's price of the line"
 _LINE: Final = "Stripe's invoice line, field of the same name"
 
 _ASKED_ON_THE_SPOT: Final = {
-    "price": f"{_CALLER}: the id of a one-time price at Stripe",
+    "price": f"{_CALLER}: a price's id at Stripe, one-time or (`subscription`) recurring",
     "taxRate": f"{_CALLER}: the id of a tax rate at Stripe",
-    "mode": f"{_CALLER}: `payment`",
+    "mode": f"{_CALLER}: `payment`, or `subscription` for one whose first invoice is charged",
     "quantity": f"{_CALLER}: 1 to 1,000,000",
     "tenantId": f"{_CALLER}, or left out: the tenant of the path",
     "userId": f"{_CALLER}, or left out: kept with the invoice",
@@ -224,9 +224,11 @@ PARTS: Final = (
         notes={
             "tenantUuid": f"{_CALLER}: the tenant of the path",
             "lineItems[].name": f"{_CALLER}, or left out: printed on the invoice",
-            "lineItems[].price": f"{_CALLER}: a price's id; or `amountMinor` with `currency`",
+            "lineItems[].price": f"{_CALLER}: a price's id; or, with `payment`, `amountMinor` and"
+            " `currency`",
             "taxRateId": f"{_CALLER}, or left out: a tax rate's id",
-            "type": f"{_CALLER}: `payment`",
+            "type": f"{_CALLER}: `payment`, or `subscription` (Stripe), whose first invoice is"
+            " answered",
         },
     ),
     Part(

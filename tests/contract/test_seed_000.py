@@ -164,7 +164,7 @@ def test_where_nothing_is_to_be_charged_there_is_still_a_payment_to_look_at(
         ({"price": None}, "price: is required"),
         ({"taxRate": None}, "taxRate: is required"),
         ({"mode": "sometimes"}, "mode: "),
-        ({"mode": "subscription"}, "mode: "),
+        ({"mode": "subscription"}, "price: "),
         ({"quantity": 0}, "quantity: "),
         ({"quantity": "2"}, "quantity: "),
         ({"footer": "x" * 257}, "footer: "),

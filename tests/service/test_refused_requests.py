@@ -19,6 +19,10 @@ def untouched(service: Service, shop: Shop) -> Iterator[Shop]:
     assert service.head() == before
 
 
+def _subscribing(*lines: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "subscription", "lineItems": list(lines)}
+
+
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
@@ -27,7 +31,9 @@ def untouched(service: Service, shop: Shop) -> Iterator[Shop]:
         ({"tenantUuid": "nobody"}, "tenantUuid"),
         ({"tenantUuid": str(uuid4())}, "tenantUuid"),
         ({"type": "gift"}, "type"),
-        ({"type": "subscription"}, "type"),
+        ({"type": "subscription"}, "lineItems.0.amountMinor"),
+        (_subscribing({"price": "p"}, {"price": "p"}), "lineItems.1.price"),
+        (_subscribing(*({"price": f"p{n}"} for n in range(21))), "lineItems"),
         ({"lineItems": []}, "lineItems"),
         ({"lineItems": [free_line()] * 300}, "lineItems"),
         ({"lineItems": "one"}, "lineItems"),
