@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -128,6 +129,54 @@ def test_a_retry_of_what_is_written_off_may_be_declined(bench: Bench) -> None:
     assert (view.status, view.settling) == ("uncollectible", False)
     refused = bench.invoice_events(invoice_id)[-1]
     assert (refused.TOPIC, vars(refused)["code"]) == ("invoice.request_refused", "payment_declined")
+
+
+def test_a_debit_of_what_is_written_off_ends_the_asking_while_it_is_under_way(
+    bench: Bench,
+) -> None:
+    invoice_id = charged_invoice(bench, "declined")
+    bench.ask_for(invoice_id, commands.RequestUncollectible)
+    bench.settle(invoice_id)
+    debit: Any = {"type": "sepa_debit", "sepa_debit": {"iban": "DE89370400440532013000"}}
+    debit["billing_details"] = {"name": "Ada", "email": "ada@example.com"}
+    method = bench.account.v1.payment_methods.create(debit).id
+    customer = bench.invoice(invoice_id).view.customer
+    bench.account.v1.payment_methods.attach(method, {"customer": customer or ""})
+
+    for _ in range(2):  # asked again while the first one is under way, nothing is charged twice
+        bench.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
+        view = bench.settle(invoice_id).view
+        assert (view.status, view.settling) == ("uncollectible", False)
+        refused = vars(bench.invoice_events(invoice_id)[-1])
+        assert refused["code"] == "payment_unfinished"
+
+
+def test_what_was_paid_by_a_payment_that_no_webhook_named_can_go_back_plainly(
+    bench: Bench,
+) -> None:
+    invoice_id = charged_invoice(bench, None)
+    bench.account.admin.pay_on_page(bench.invoice(invoice_id).view.provider_object_id or "")
+    bench.apply(*[bench.receive(event) for event in bench.events("invoice.paid")])
+    assert bench.invoice(invoice_id).view.payments[0]["id"] is None
+
+    refund_id = bench.ask_for(
+        invoice_id, commands.RequestRefund, amount_minor=700, credit_note=False
+    )
+    bench.refund(invoice_id, refund_id)
+
+    assert bench.invoice(invoice_id).view.amount_refunded_minor == 700
+
+
+def test_what_was_paid_outside_of_the_provider_cannot_go_back_through_it(bench: Bench) -> None:
+    invoice_id = charged_invoice(bench, None)
+    bench.account.admin.pay_out_of_band(bench.invoice(invoice_id).view.provider_object_id or "")
+    bench.apply(*[bench.receive(event) for event in bench.events("invoice.paid")])
+
+    refund_id = bench.ask_for(invoice_id, commands.RequestRefund, credit_note=False)
+    bench.refund(invoice_id, refund_id)
+
+    (refund,) = bench.invoice(invoice_id).view.refunds
+    assert (refund["status"], refund["code"]) == ("failed", "payment_missing")
 
 
 @pytest.mark.parametrize("credit_note", [True, False], ids=["credit note", "plain"])

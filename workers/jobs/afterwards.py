@@ -16,7 +16,7 @@ from domain.gateway import GatewayRejected, GatewayUnavailable, ProviderInvoice
 from domain.invoice import Invoice
 from domain.invoice_steps import StepRecord
 from workers.jobs.desk import Desk, object_id, record, refuse, start
-from workers.jobs.refusals import Refused, refused_payment
+from workers.jobs.refusals import Refused, refused_payment, unpaid
 
 
 def carry_out(invoice: Invoice, desk: Desk) -> None:
@@ -48,7 +48,7 @@ def _retry(invoice: Invoice, desk: Desk) -> Invoice:
         answer = desk.gateway.fetch_invoice(at_provider)
         tried = step is not None and _charge_of(answer) != step.plan["charge"]
         if tried or not _payable(answer):
-            return record(invoice, answer, desk, source="answer", attempted=True)
+            return _take_attempt(invoice, answer, desk)
         invoice = _begin(invoice, desk, plan={"charge": _charge_of(answer)})
     desk.alive()
     try:
@@ -60,6 +60,13 @@ def _retry(invoice: Invoice, desk: Desk) -> Invoice:
         )
     except GatewayRejected as error:
         return _retry_refused(invoice, desk, error)
+    return _take_attempt(invoice, answer, desk)
+
+
+def _take_attempt(invoice: Invoice, answer: ProviderInvoice, desk: Desk) -> Invoice:
+    """Remember what an attempt came to; what is written off stays so until it is paid."""
+    if answer.state == "uncollectible":
+        return refuse(invoice, answer, desk, unpaid(answer.payment))
     return record(invoice, answer, desk, source="answer", attempted=True)
 
 

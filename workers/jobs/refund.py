@@ -30,9 +30,8 @@ def refund_invoice(invoice_id: UUID, refund_id: UUID, desk: ProviderDesk) -> Non
         invoice = start(invoice, step, desk)
         desk.alive()
         try:
-            found = desk.gateway.refund(
-                _draft(invoice.view, asked), key=invoice.view.steps[step].key
-            )
+            draft = _draft(invoice.view, asked, desk)
+            found = desk.gateway.refund(draft, key=invoice.view.steps[step].key)
         except GatewayRejected as error:
             _record_refusal(invoice, refund_id, desk, error)
             return
@@ -44,14 +43,15 @@ def _made_before(invoice: Invoice, refund_id: UUID, desk: ProviderDesk) -> Provi
     return next((made for made in back.refunds if made.reference == str(refund_id)), None)
 
 
-def _draft(view: InvoiceView, asked: Entry) -> RefundDraft:
+def _draft(view: InvoiceView, asked: Entry, desk: ProviderDesk) -> RefundDraft:
+    noted = asked.get("creditNote", True)
     return RefundDraft(
         invoice_id=_paid_object(view),
-        payment_id=_paid_with(view),
+        payment_id=_paid_with(view) if noted else _paid_with(view) or _look_up_payment(view, desk),
         amount_minor=asked["amountMinor"],
         currency=view.currency or "",
         reason=asked.get("reason"),
-        credit_note=asked.get("creditNote", True),
+        credit_note=noted,
         reference=asked["id"],
         metadata=our_metadata(view) | {"billhook_refund": asked["id"]},
     )
@@ -65,6 +65,15 @@ def _paid_object(view: InvoiceView) -> str:
 def _paid_with(view: InvoiceView) -> str | None:
     paid = [payment["id"] for payment in view.payments if payment["status"] == status.PAID]
     return paid[-1] if paid else None
+
+
+def _look_up_payment(view: InvoiceView, desk: ProviderDesk) -> str:
+    """Ask which payment it was: a webhook may have told that it is paid, but not with what."""
+    payment = desk.gateway.fetch_invoice(_paid_object(view)).payment
+    if payment is None or payment.state != "succeeded":
+        message = "It was paid outside of the provider, which has nothing to give back."
+        raise GatewayRejected(message, code="payment_missing")
+    return payment.id
 
 
 def _record(invoice: Invoice, refund: ProviderRefund, desk: ProviderDesk) -> None:

@@ -83,6 +83,20 @@ def refused_payment(answer: ProviderInvoice, error: GatewayRejected) -> Provider
     )
 
 
+def unpaid(payment: ProviderPayment | None) -> Refused:
+    """Say why an attempt has not paid an invoice that its own status says nothing of."""
+    if payment is not None and payment.state == "failed":
+        return Refused(
+            code=PAYMENT_DECLINED,
+            message=payment.message or "The payment was refused.",
+            provider_code=payment.code,
+        )
+    message = "A payment is under way; the invoice stays written off until it has arrived."
+    if payment is not None and payment.state == "requires_action":
+        message = "The customer has to confirm the payment; the invoice stays written off."
+    return Refused(code="payment_unfinished", message=message)
+
+
 def no_method() -> Refused:
     """Say that nobody could be charged."""
     return Refused(
