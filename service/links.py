@@ -1,4 +1,4 @@
-"""Our own links to an invoice: for whoever holds one, without any key."""
+"""Our own links to an invoice: which there are, and whose they are."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,12 +7,11 @@ from uuid import UUID
 from domain import status
 from domain.invoice_view import InvoiceView
 from eventlog.errors import VaultError
-from eventlog.signing import Signer
+from eventlog.links import DOCUMENT, RETURN, SignedLinks
 from service.errors import Missing
 
-DOCUMENT: Final = "document"
-RETURN: Final = "return"
-_PATHS: Final = {DOCUMENT: "d", RETURN: "return"}
+__all__ = ["DOCUMENT", "RETURN", "Links", "has_document"]
+
 _NO_DOCUMENT: Final = frozenset({status.REQUESTED, status.DRAFT, status.REJECTED, status.CANCELED})
 
 
@@ -21,27 +20,22 @@ class Links:
 
     def __init__(self, master_keys: Sequence[str], *, public_url: str) -> None:
         """Take under which URL customers reach us."""
-        self._signer = Signer(master_keys)
-        self._public_url = public_url.rstrip("/")
+        self._signed = SignedLinks(master_keys, public_url=public_url)
 
     def document_url(self, view: InvoiceView) -> str | None:
         """Link to the invoice as a document; None while there is none."""
-        return self._url(view.id, purpose=DOCUMENT) if has_document(view) else None
+        return self._signed.url(view.id, purpose=DOCUMENT) if has_document(view) else None
 
     def return_url(self, invoice_id: UUID) -> str:
         """Link to our page that shows how the payment stands."""
-        return self._url(invoice_id, purpose=RETURN)
+        return self._signed.url(invoice_id, purpose=RETURN)
 
     def invoice_id(self, token: str, *, purpose: str) -> UUID:
         """Tell which invoice a token is for. Raises Missing."""
         try:
-            return self._signer.read(token, purpose=purpose)
+            return self._signed.read(token, purpose=purpose)
         except VaultError:
             raise Missing from None
-
-    def _url(self, invoice_id: UUID, *, purpose: str) -> str:
-        token = self._signer.sign(invoice_id, purpose=purpose)
-        return f"{self._public_url}/{_PATHS[purpose]}/{token}"
 
 
 def has_document(view: InvoiceView) -> bool:
