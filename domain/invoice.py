@@ -262,7 +262,7 @@ class Invoice(Root):
         amount = left if command.amount_minor is None else command.amount_minor
         if self.view.amount_paid_minor == 0:
             raise NotPossible(action="refund", reason="nothing was paid")
-        if left == 0:
+        if left <= 0:
             raise NotPossible(action="refund", reason="all of it has gone back")
         if amount > left:
             reason = f"only {left} can still be given back"
