@@ -74,12 +74,13 @@ class ChargeLine:
 class Charge:
     """All lines; the total is the sum of their gross amounts. `rate_ppm` None: untaxed.
 
-    `interval`: what it is asked for every so often, with how many of them; None: once.
+    `inclusive`: amounts as asked contain the tax. `interval`: what it is asked for every so often, with how many of them; None: once.
     """
 
     currency: str
     lines: tuple[ChargeLine, ...]
     rate_ppm: int | None = None
+    inclusive: bool = False
     interval: tuple[str, int] | None = None
 
     @property
@@ -124,6 +125,7 @@ def charge_for(
         currency=currency,
         lines=tuple(charged),
         rate_ppm=None if tax is None else tax.rate_ppm,
+        inclusive=tax is not None and tax.inclusive,
         interval=units[0].interval,
     )
 

@@ -25,6 +25,7 @@ InvoiceReason = Literal["manual", "first", "renewal", "change"]
 SubscriptionState = Literal[
     "incomplete", "trialing", "active", "past_due", "unpaid", "paused", "canceled", "expired"
 ]
+MandateState = Literal["pending", "valid", "invalid"]
 Interval = Literal["day", "week", "month", "year"]
 
 
@@ -283,6 +284,31 @@ class PaymentDraft:
     webhook_url: str | None
     metadata: dict[str, str]
     first: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderMandate:
+    """What lets the provider charge a customer who is not there."""
+
+    id: str
+    state: MandateState
+    method: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurringDraft:
+    """What the provider needs to charge `charge` each interval from `starts_on` (a date) on.
+
+    `description`: the customer has no other living subscription of the same.
+    """
+
+    customer: str
+    mandate: str
+    charge: Charge
+    starts_on: str
+    description: str
+    webhook_url: str | None
+    metadata: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 ProviderGateway          what every provider can do
 ├── InvoicingGateway     it has invoices, with drafts, lines and subscriptions of its own (Stripe)
 └── CheckoutGateway      it has payments, each of which stands for an invoice (Mollie)
+    └── RecurringGateway   it repeats payments by itself
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from domain.charge import Charge
 from domain.gateway import (
     InvoiceDraft,
     LineDraft,
@@ -18,9 +20,11 @@ from domain.gateway import (
     ProviderCustomer,
     ProviderInvoice,
     ProviderLine,
+    ProviderMandate,
     ProviderPrice,
     ProviderRefund,
     ProviderSubscription,
+    RecurringDraft,
     RefundDraft,
     SubscriptionDraft,
 )
@@ -172,6 +176,35 @@ class CheckoutGateway(ProviderGateway, Protocol):
 
     def cancel_payment(self, payment_id: str) -> ProviderInvoice:
         """Cancel a payment that nobody has paid; one that can't be canceled is refused."""
+
+
+class RecurringGateway(CheckoutGateway, Protocol):
+    """A provider that charges a mandate again and again; what for, it is told once."""
+
+    def find_mandate(self, payment_id: str, *, customer: str) -> ProviderMandate | None:
+        """Fetch the mandate that a first payment left, or another that is valid; None: none."""
+
+    def begin_recurring(self, draft: RecurringDraft, *, key: str) -> ProviderSubscription:
+        """Have a mandate charged each interval; a second one of its description is refused."""
+
+    def find_recurring(self, *, customer: str, description: str) -> ProviderSubscription | None:
+        """Look up what was begun under a description, when a key may have expired."""
+
+    def fetch_recurring(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
+        """Fetch a subscription; its one item is the sum that is charged."""
+
+    def change_recurring(
+        self, subscription_id: str, *, customer: str, charge: Charge
+    ) -> ProviderSubscription:
+        """Have another sum charged from the next payment on; twice is harmless."""
+
+    def end_recurring(self, subscription_id: str, *, customer: str) -> None:
+        """Have nothing charged any more; one that has ended is no error."""
+
+    def list_renewals(
+        self, subscription_id: str, *, customer: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """List the payments of a subscription since then, oldest first."""
 
 
 # Where it is not said otherwise, a gateway is one to a provider that has invoices.

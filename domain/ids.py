@@ -57,6 +57,11 @@ def for_provider_object(app_id: UUID, connection_id: UUID, mode: str, object_id:
     return _derive("provider_object", app_id, connection_id, mode, object_id)
 
 
+def for_begun_subscription(app_id: UUID, connection_id: UUID, mode: str, payment_id: str) -> UUID:
+    """Name the subscription that a first payment is to begin: the provider has none yet."""
+    return _derive("begun_subscription", app_id, connection_id, mode, payment_id)
+
+
 def for_provider_event(connection_id: UUID, mode: str, event_id: str) -> UUID:
     """Name one provider event, however often it is delivered."""
     return _derive("provider_event", connection_id, mode, event_id)
