@@ -1,4 +1,4 @@
-"""Invoices in the state that a request needs, made in advance, and work that gave up."""
+"""What a request takes, made in advance: invoices that stand so, subscriptions, stuck work."""
 
 from collections import deque
 from datetime import UTC, datetime
@@ -23,11 +23,13 @@ _STANDS: Final = {
     "writeOffInvoice": "failed",
     "finalizeInvoice": "draft",
     "refundInvoice": "paid",
+    "cancelSubscription": "subscribed",
+    "changeSubscription": "subscribed",
 }
 
 
 class Stock:
-    """Hands out invoices that stand as an operation needs them; one that was refused is kept."""
+    """Hands out what stands as an operation needs it; what it was refused for is kept."""
 
     def __init__(self, system: System, caller: Caller) -> None:
         self._demo = system.demo
@@ -49,7 +51,7 @@ class Stock:
         self._log.close()
 
     def hand_out(self, operation_id: str) -> str | None:
-        """Give an invoice for an operation; None where any will do."""
+        """Give an invoice or a subscription for an operation; None where any will do."""
         stands = _STANDS.get(operation_id)
         if stands is None:
             return None
@@ -81,14 +83,21 @@ class Stock:
         """Ask for several at once, and wait for each."""
         if stands == "draft":
             return [_id_in(self._gather(str(uuid4()), "wait=30")) for _ in range(_AT_ONCE)]
-        card = None if stands == "paid" else self._demo["payment_methods"]["declined"]
+        more: Json = {}
+        if stands == "failed":
+            more = {"paymentMethod": self._demo["payment_methods"]["declined"]}
+        if stands == "subscribed":
+            line = {"price": self._demo["prices"]["monthly"]}
+            more = {"type": "subscription", "lineItems": [line]}
         keys = [str(uuid4()) for _ in range(_AT_ONCE)]
         for key in keys:
-            self._post(card, key, "respond-async")
-        return [_id_in(self._post(card, key, "wait=30")) for key in keys]
+            self._post(key, "respond-async", **more)
+        answers = [self._post(key, "wait=30", **more) for key in keys]
+        if stands == "subscribed":
+            return [answer.json()["items"][0]["subscriptionId"] for answer in answers]
+        return [_id_in(answer) for answer in answers]
 
-    def _post(self, card: str | None, key: str, prefer: str) -> httpx.Response:
-        more = {} if card is None else {"paymentMethod": card}
+    def _post(self, key: str, prefer: str, **more: Any) -> httpx.Response:
         return self._caller.post_invoice(self._demo["tenant_id"], key=key, prefer=prefer, **more)
 
     def _gather(self, key: str, prefer: str) -> httpx.Response:

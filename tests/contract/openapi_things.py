@@ -41,6 +41,7 @@ class Things:
             "tenantUuid": self.demo["tenant_id"],
             "tenantId": self.demo["tenant_id"],
             "invoiceUuid": invoice["id"],
+            "subscriptionId": self._subscription_id(),
             "deliveryUuid": self._delivery_of(invoice["id"]),
             "id": invoice["id"],
             "paymentProvider": "stripe",
@@ -66,7 +67,7 @@ class Things:
             known |= {"workId": self.stock.work_that_gave_up()}
         needed = self.stock.hand_out(operation_id)
         if needed is not None:
-            known |= {"invoiceUuid": needed}
+            known |= {"invoiceUuid": needed, "subscriptionId": needed}
         if "keyUuid" in given:
             known |= {"keyUuid": self._key_to_lose()}
         return {name: known.get(name, value) for name, value in given.items()}
@@ -92,6 +93,8 @@ class Things:
             }
         kept = {name: known.get(name, value) for name, value in given.items()}
         kept.pop("cursor", None)
+        if kept.get("unassigned"):
+            kept.pop("tenantUuid", None)
         if "from" in kept:
             kept["to"] = known["to"]
         if {"currency", "amountMin", "amountMax"} & kept.keys():
@@ -118,6 +121,7 @@ class Things:
             "setUpPaymentMethod": self._setup,
             "retryInvoice": self._retry,
             "refundInvoice": self._refund,
+            "changeSubscription": self._change,
         }.get(operation_id)
         return given if fill is None else fill(dict(given))
 
@@ -193,14 +197,23 @@ class Things:
         known = {"provider": "stripe", "redirectUrl": "https://shop.example.com/saved"}
         return body | {name: known[name] for name in known if body.get(name) is not None}
 
+    def _change(self, body: Json) -> Json:
+        line = {"price": self.demo["prices"]["monthly"], "quantity": 2}
+        return body | {"lineItems": [line]}
+
     def _delivery(self, body: Json) -> Json:
         return body | {"livemode": False}
 
-    def _paid_invoice(self) -> Json:
-        answer = self.caller.post_invoice(self.demo["tenant_id"], prefer="wait=30")
+    def _paid_invoice(self, **more: Any) -> Json:
+        answer = self.caller.post_invoice(self.demo["tenant_id"], prefer="wait=30", **more)
         assert answer.status_code == 200, answer.text
         invoice: Json = answer.json()["items"][0]
         return invoice
+
+    def _subscription_id(self) -> str:
+        lines = [{"price": self.demo["prices"]["monthly"]}]
+        invoice = self._paid_invoice(type="subscription", lineItems=lines)
+        return str(invoice["subscriptionId"])
 
     def _delivery_of(self, invoice_id: str) -> str:
         """Wait until one of the provider's deliveries about an invoice is in the inbox."""
