@@ -34,8 +34,9 @@ def post(shop: Shop, headers: dict[str, str] | None = None, **body: Any) -> http
 
 
 def item(response: httpx.Response) -> dict[str, Any]:
-    (only,) = response.json()["items"]
-    return only
+    items: list[dict[str, Any]] = response.json()["items"]
+    assert len(items) == 1
+    return items[0]
 
 
 def shown(shop: Shop, setup_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain import method_setup_events as s
+from domain.gateway import GatewayRejected, GatewayUnavailable
 from domain.method_setup import MethodSetup
 from domain.provider_setup import SetupSession
 from eventlog.reading import Recorded
@@ -96,6 +97,53 @@ def test_a_method_that_was_taken_away_again_is_refused(bench: Bench) -> None:
     customer = str(setup.view.customer)
     bench.account.v1.customers.delete(customer)
     assert do(bench, setup.view.id).view.status == "rejected"
+
+
+def test_credentials_that_the_provider_refuses_end_it_before_anything_exists(bench: Bench) -> None:
+    setup_id = ask_for_setup(bench, bench.add_tenant())
+    bench.account.admin.refuse_keys(bench.account.key)
+    refused = do(bench, setup_id).view
+    assert refused.failure is not None
+    assert (refused.failure["code"], refused.failure["path"]) == (
+        "provider_credentials_refused",
+        "connection",
+    )
+
+
+def test_a_place_to_go_that_the_provider_does_not_take_is_named(bench: Bench) -> None:
+    """Stripe wants https there in live mode; the sandbox takes anything."""
+    setup_id = ask_for_setup(bench, bench.add_tenant())
+    bench.gateway = Refusing(bench.gateway)
+    refused = do(bench, setup_id).view
+    assert refused.failure is not None
+    assert (refused.status, refused.failure["path"]) == ("rejected", "redirectUrl")
+
+
+class Refusing:
+    """The real gateway, but for one answer."""
+
+    def __init__(self, gateway: Any) -> None:
+        self._gateway = gateway
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    def open_setup(self, *_: object, **__: object) -> SetupSession:
+        raise GatewayRejected("Not a valid URL", code="url_invalid", param="success_url")
+
+
+def test_what_the_provider_does_not_answer_is_asked_again(bench: Bench) -> None:
+    """An answer that was lost has opened a page: the same key finds it."""
+    setup_id = ask_for_setup(bench, bench.add_tenant())
+    bench.account.admin.add_fault(
+        "lose_answer", path="/v1/checkout/sessions", method="POST", times=9
+    )
+    with pytest.raises(GatewayUnavailable):
+        do(bench, setup_id)
+    bench.account.admin.drop_faults()
+    setup = do(bench, setup_id)
+    (page,) = bench.account.v1.checkout.sessions.list().data
+    assert page.id == setup.view.session_id
 
 
 def test_a_page_whose_time_is_over_ends_the_setup(bench: Bench) -> None:

@@ -27,6 +27,15 @@ class Bodies(Protocol):
         """Return a body's bytes; None once it was erased."""
 
 
+def refused_credentials(connection: str) -> Refused:
+    """Say that the provider takes nothing from this connection."""
+    return Refused(
+        code="provider_credentials_refused",
+        message=f"The provider refuses the credentials of connection {connection!r}.",
+        path="connection",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class CustomerDesk:
     """Finds or makes customers."""

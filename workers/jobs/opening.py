@@ -16,6 +16,7 @@ from domain.gateway import (
 from domain.invoice import Invoice
 from domain.invoice_view import InvoiceView
 from domain.money import chargeable_minor
+from workers.jobs.customers import refused_credentials
 from workers.jobs.desk import Desk, object_id, our_metadata, start
 from workers.jobs.key_life import CLOCKS_DIFFER
 from workers.jobs.refusals import Refused, no_method, wrong_lines
@@ -41,11 +42,7 @@ def find_customer(view: InvoiceView, desk: Desk) -> ProviderCustomer:
     try:
         return desk.customers.customer_of(view)
     except GatewayMisconfigured as error:
-        raise Refused(
-            code="provider_credentials_refused",
-            message=f"The provider refuses the credentials of connection {view.connection!r}.",
-            path="connection",
-        ) from error
+        raise refused_credentials(view.connection) from error
 
 
 def _plan(view: InvoiceView, desk: Desk) -> dict[str, str]:

@@ -13,19 +13,26 @@ from typing import Final
 from uuid import UUID
 
 from domain.billing import Billing
-from domain.gateway import GatewayRejected, GatewayUnavailable
+from domain.gateway import (
+    GatewayMisconfigured,
+    GatewayRejected,
+    GatewayUnavailable,
+    ProviderCustomer,
+)
 from domain.gateway_port import PaymentGateway
 from domain.invoice_steps import StepRecord
-from domain.method_setup import DEFAULTING, OPENING, MethodSetup
+from domain.method_setup import DEFAULTING, OPENING, MethodSetup, MethodSetupView
 from domain.provider_setup import ProviderMethod, SetupDraft, SetupSession
 from domain.word import WORKER
-from workers.jobs.customers import CustomerDesk
+from workers.jobs.customers import CustomerDesk, refused_credentials
 from workers.jobs.key_life import KEY_LIFE
 from workers.jobs.refusals import Refused
 from workers.providers.stripe_objects import APP
 from workers.providers.stripe_setup_objects import SETUP
 
 _STATES_THAT_COUNT: Final = ("complete", "open")
+# What the provider calls the place where the customer goes.
+_OUR_URLS: Final = frozenset({"success_url", "cancel_url"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +85,14 @@ def set_up_method(setup_id: UUID, desk: SetupDesk) -> None:
     except Refused as refusal:
         desk.refuse(setup, refusal)
     except GatewayRejected as error:
-        desk.refuse(setup, Refused.from_gateway(error))
+        path = "redirectUrl" if error.param in _OUR_URLS else None
+        desk.refuse(setup, Refused.from_gateway(error, path=path))
 
 
 def _open(setup: MethodSetup, desk: SetupDesk) -> None:
     view, begun = setup.view, setup.view.steps.get(OPENING)
     if begun is None:
-        customer = desk.customers.of_tenant(view.app_id, view.tenant_id, connection=view.connection)
-        begun = desk.start(setup, OPENING, plan={"customer": customer.id})
+        begun = desk.start(setup, OPENING, plan={"customer": _customer_of(view, desk).id})
     elif setup.step_age(OPENING, at=desk.now()) >= KEY_LIFE:
         found = _opened_before(setup, begun, desk)
         if found is not None:
@@ -99,6 +106,14 @@ def _open(setup: MethodSetup, desk: SetupDesk) -> None:
         metadata={APP: str(view.app_id), SETUP: str(view.id)},
     )
     _record(setup, desk.gateway.open_setup(draft, key=begun.key), desk)
+
+
+def _customer_of(view: MethodSetupView, desk: SetupDesk) -> ProviderCustomer:
+    """Fetch who leaves a method; credentials that the provider refuses end the setup."""
+    try:
+        return desk.customers.of_tenant(view.app_id, view.tenant_id, connection=view.connection)
+    except GatewayMisconfigured as error:
+        raise refused_credentials(view.connection) from error
 
 
 def _opened_before(setup: MethodSetup, begun: StepRecord, desk: SetupDesk) -> SetupSession | None:
