@@ -256,3 +256,14 @@ def test_a_paid_invoice_refuses_what_can_not_be_asked_of_it(
     invoice_id = charged_invoice(bench)
     with pytest.raises(NotPossible, match="it is paid"):
         bench.ask_for(invoice_id, kind)
+
+
+def test_credit_notes_are_read_after_the_refunds_that_they_make_ours(bench: Bench) -> None:
+    # The other way round, a refund made in between would be taken for somebody else's.
+    at_provider = bench.invoice(charged_invoice(bench)).view.provider_object_id or ""
+    bench.account.admin.forget_requests()
+
+    bench.gateway.fetch_money_back(at_provider)
+
+    asked = [request["path"] for request in bench.account.admin.requests()]
+    assert asked.index("/v1/refunds") < asked.index("/v1/credit_notes")

@@ -58,19 +58,25 @@ class AfterIssue:
         return objects.to_refund(json_of(found), reference=draft.reference)
 
     def fetch_money_back(self, invoice_id: str) -> MoneyBack:
-        """Fetch refunds and disputes by payment; credit notes say which refunds are ours."""
-        refunds: list[ProviderRefund] = []
+        """Fetch refunds and disputes by payment; credit notes say which refunds are ours.
+
+        The notes come last: each of those refunds has its note by then, and none is taken for
+        somebody else's.
+        """
+        refunds: list[Json] = []
         disputes: list[ProviderDispute] = []
-        noted = self._references_of_notes(invoice_id)
         for payment_id in self._payments_of(invoice_id):
             by_payment: Any = {"payment_intent": payment_id, "limit": _PAGE}
-            refunds += [
-                objects.to_refund(data, reference=noted.get(data["id"]))
-                for data in pages(self._client.v1.refunds, by_payment)
-            ]
+            refunds += pages(self._client.v1.refunds, by_payment)
             found = map(objects.to_dispute, pages(self._client.v1.disputes, by_payment))
             disputes += [dispute for dispute in found if dispute is not None]
-        return MoneyBack(refunds=tuple(refunds), disputes=tuple(disputes))
+        noted = self._references_of_notes(invoice_id)
+        return MoneyBack(
+            refunds=tuple(
+                objects.to_refund(data, reference=noted.get(data["id"])) for data in refunds
+            ),
+            disputes=tuple(disputes),
+        )
 
     def find_invoice_of(self, payment_id: str) -> str | None:
         """Look up whose payment it is. Stripe docs: list invoice payments."""
