@@ -7,6 +7,7 @@ Whatever the row: one charge (or one refund) of the right amount, the right stat
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -17,6 +18,7 @@ from tests.workers.dying import APPEND
 from tests.workers.kill_flows import FLOWS, GAPS, Flow
 from tests.workers.kill_stand import Stand, die_inside, open_stand
 from tests.workers.kill_steps import STEPS
+from tests.workers.kill_table import summary
 from tests.workers.kill_worker import kill_process
 
 _READS: Final = ("get ", APPEND)
@@ -58,3 +60,10 @@ def test_a_worker_killed_after_a_call_that_changes_something_ends_right(
     stand: Stand, flow: Flow, point: int, gap: str
 ) -> None:
     assert stand.row(flow, point, GAPS[gap], kill_process) == flow.end
+
+
+def test_the_documents_show_the_table_in_short() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+    begin, end = "<!-- python -m tests.workers.kill_table --summary -->\n", "<!-- end -->"
+    shown = page.partition(begin)[2].partition(end)[0]
+    assert shown.splitlines() == list(summary())
