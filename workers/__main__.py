@@ -25,7 +25,7 @@ from domain import events as _topics  # noqa: F401 - importing registers every t
 from eventlog.heartbeat import beat
 from eventlog.log import Log
 from eventlog.log_setup import configure_logging
-from workers import demo, polling_command, relay, schedule, webhook_commands
+from workers import demo, import_command, polling_command, relay, schedule, webhook_commands
 from workers.apply import apply_follower
 from workers.run import run_workers
 from workers.runtime import utc_now
@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
     roles.add_parser("demo").add_argument("--out", type=Path, required=True)
     webhook_commands.add_parsers(roles)
     polling_command.add_parser(roles)
+    import_command.add_parser(roles)
     chosen = parser.parse_args(arguments)
     if chosen.role == "demo":
         settings = DemoSettings()
@@ -49,8 +50,12 @@ def main(arguments: list[str]) -> int:
         return 0
     if chosen.role in webhook_commands.ROLES:
         return webhook_commands.run(Settings(), chosen)
-    if chosen.role == polling_command.ROLE:
-        return polling_command.run(Settings(), chosen)
+    commands: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
+        polling_command.ROLE: polling_command.run,
+        import_command.ROLE: import_command.run,
+    }
+    if chosen.role in commands:
+        return commands[chosen.role](Settings(), chosen)
     if chosen.role == "check-redis":
         return check_redis(os.environ.get("BILLHOOK_REDIS_URL", "redis://127.0.0.1:6379/0"))
     return serve(chosen.role)

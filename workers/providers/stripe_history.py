@@ -7,7 +7,7 @@ account of ten thousand invoices takes some hundred calls.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -27,7 +27,8 @@ from domain.gateway import (
 )
 from eventlog.safe_json import without_secrets
 from workers.providers import stripe_objects as objects
-from workers.providers.stripe_calls import Turn, ask, asked_at, json_of, open_client
+from workers.providers.patience import Patience
+from workers.providers.stripe_calls import Answer, Turn, ask, asked_at, json_of, open_client
 from workers.providers.stripe_subscription_objects import to_subscription
 
 PAGE: Final = 100
@@ -121,13 +122,23 @@ class StripeHistory:
     """One Stripe account in one mode. All calls are GETs and raise the port's errors."""
 
     def __init__(
-        self, api_key: str, *, api_base: str, mode: Mode, turn: Turn | None = None
+        self,
+        api_key: str,
+        *,
+        api_base: str,
+        mode: Mode,
+        turn: Turn | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._v1 = open_client(api_key, api_base=api_base, mode=mode, turn=turn).v1
+        self._patience = patience or Patience()
+
+    def _ask(self, call: Callable[[], Answer]) -> Answer:
+        return self._patience(lambda: ask(call))
 
     def now_s(self) -> int:
         """Tell what time it is at Stripe."""
-        return asked_at(ask(lambda: self._v1.customers.list({"limit": 1})))
+        return asked_at(self._ask(lambda: self._v1.customers.list({"limit": 1})))
 
     def tax_rates(self, after: str | None) -> Page[PastTaxRate]:
         """List tax rates. Stripe docs: list all tax rates."""
@@ -153,7 +164,7 @@ class StripeHistory:
         }
         if after is not None:
             params["starting_after"] = after
-        answer = ask(lambda: self._v1.subscriptions.list(params))
+        answer = self._ask(lambda: self._v1.subscriptions.list(params))
         page = json_of(answer)
         items = [to_subscription(data, as_of=asked_at(answer)) for data in page["data"]]
         return Page(items=items, last=page["data"][-1]["id"] if page["has_more"] else None)
@@ -172,7 +183,7 @@ class StripeHistory:
     def payment(self, payment_id: str) -> PastPayment:
         """Fetch one payment that was begun at another time than its invoice."""
         params: stripe.params.PaymentIntentRetrieveParams = {"expand": ["latest_charge"]}
-        answer = ask(lambda: self._v1.payment_intents.retrieve(payment_id, params))
+        answer = self._ask(lambda: self._v1.payment_intents.retrieve(payment_id, params))
         return _payment(without_secrets(json_of(answer)))
 
     def money_back(self, span: Span) -> MoneyBackBook:
@@ -223,7 +234,7 @@ class StripeHistory:
             params["expand"] = expand
         if after is not None:
             params["starting_after"] = after
-        page = without_secrets(json_of(ask(partial(service.list, params))))
+        page = without_secrets(json_of(self._ask(partial(service.list, params))))
         return page["data"], page["data"][-1]["id"] if page["has_more"] else None
 
 
