@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -241,7 +241,7 @@ def test_what_the_check_says_holds_no_secret(
         ("http://localhost", STRIPE, "loopback"),
         ("https://billing.example.com?a=1", STRIPE, "no URL"),
         ("billing.example.com", STRIPE, "no URL"),
-        (f"https://billing.example.com/webhooks/stripe/{uuid4()}", STRIPE, "another's"),
+        (f"https://billing.example.com/webhooks/stripe/{UUID(int=7)}", STRIPE, "another's"),
     ],
 )
 def test_a_url_that_stripe_could_not_call_is_refused(
