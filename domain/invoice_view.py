@@ -181,6 +181,9 @@ def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
 def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
     match event:
         case e.ProviderInvoiceCreated():
+            if event.provider_object_type == "payment":
+                # Another one may stand for the invoice by now, of which nothing is known yet.
+                view.objects, view.facts = [*view.objects, event.provider_object_id], []
             view.provider_object_type = event.provider_object_type
             view.provider_object_id = event.provider_object_id
             view.customer = event.customer

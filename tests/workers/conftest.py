@@ -7,9 +7,11 @@ import pytest
 
 from eventlog import persistence
 from eventlog.log import Log
+from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
 from tests.workers.bench import Bench
+from tests.workers.mollie_bench import MollieBench
 from workers.runtime import open_billing
 
 
@@ -31,4 +33,13 @@ def bench(database: str, account: Account) -> Iterator[Bench]:
     log = Log.open(database)
     yield Bench(log, open_billing(log, name="bench"), account)
     persistence.register("bench", None)
+    log.close()
+
+
+@pytest.fixture
+def mollie(database: str, sandbox: SandboxProcess) -> Iterator[MollieBench]:
+    log = Log.open(database)
+    with MollieAccount(sandbox.url) as account:
+        yield MollieBench(log, open_billing(log, name="mollie"), account)
+    persistence.register("mollie", None)
     log.close()

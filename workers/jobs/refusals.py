@@ -118,14 +118,26 @@ _FIELDS = {
     "footer": "footer",
     "description": "description",
     "metadata": "metadata",
+    # Mollie's.
+    "amount": "lineItems",
+    "customerId": "tenantUuid",
+    "mandateId": "paymentMethod",
+    "method": "paymentMethod",
+    "redirectUrl": "redirectUrl",
 }
+_OF_TAX = frozenset({"vatRate", "vatAmount"})
 
 
 def _field_of(param: str | None) -> str | None:
-    """Name our field for the provider's parameter (`lines[0][pricing][price]` → lineItems.0)."""
+    """Name our field for the provider's parameter.
+
+    `lines[0][pricing][price]` and `lines.0.unitPrice` are lineItems.0.
+    """
     if param is None:
         return None
-    parts = param.replace("]", "").split("[")
+    parts = param.replace("]", "").replace(".", "[").split("[")
+    if parts[-1] in _OF_TAX:
+        return "taxRateId"
     field = _FIELDS.get(parts[0])
     if field == "lineItems" and len(parts) > 1 and parts[1].isdigit():
         return f"lineItems.{parts[1]}"
