@@ -125,7 +125,14 @@ def history(happened: Sequence[tuple[int, ProviderEventFact]]) -> list[Json]:
 
 
 def _effects(effects: Sequence[dict[str, str]]) -> list[Json]:
-    return [{"invoiceId": one.get("invoice"), "effect": one.get("effect")} for one in effects]
+    return [
+        {
+            "invoiceId": one.get("invoice"),
+            "subscriptionId": one.get("subscription"),
+            "effect": one.get("effect"),
+        }
+        for one in effects
+    ]
 
 
 def page(found: DeliveryPage) -> Json:

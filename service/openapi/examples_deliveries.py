@@ -9,7 +9,7 @@ from service.openapi.shapes_deliveries import Delivery
 
 _KIND: Final = "webhookDeliveries"
 _AT: Final = "2026-01-31T09:30:02.000Z"
-_APPLIED: Final = [{"invoiceId": INVOICE, "effect": "changed"}]
+_APPLIED: Final = [{"invoiceId": INVOICE, "subscriptionId": None, "effect": "changed"}]
 _DELIVERY: Final[Json] = example(
     Delivery,
     id="9d2f6a34-1c55-5b8e-8a0d-7e6f5d4c3b2a",
@@ -80,7 +80,7 @@ REPLAYED: Final = one(
     _KIND,
     {
         **_DELIVERY,
-        "effects": [{"invoiceId": INVOICE, "effect": "confirmed"}],
+        "effects": [{"invoiceId": INVOICE, "subscriptionId": None, "effect": "confirmed"}],
         "timesApplied": 2,
         "timesReplayed": 1,
         "position": 4731,

@@ -14,9 +14,10 @@ State = Annotated[str, Words({"enum": list(STATES)})]
 
 
 class Effect(Shown):
-    """What it did to an invoice."""
+    """What it did to an invoice or a subscription, whose id is ours."""
 
     invoice_id: UUID | None
+    subscription_id: UUID | None
     effect: str
     """`changed`, `confirmed`, `stale` (older than what is known), `deferred` (a step that is under
     way says more), `fetch` or `unexpected`."""

@@ -131,8 +131,8 @@ def assert_columns_follow_the_view(database: str) -> None:
             " tenant_id::text, provider, mode, type, status, currency, total_minor::text, user_id,"
             " customer, subscription_id, origin, created_at, paid_at) IS DISTINCT FROM"
             " (view->>'id', view->>'app_id', view->>'tenant_id', view->>'provider', view->>'mode',"
-            " view->>'type', view->>'status', view->>'currency', view->>'total_minor', view->>'user_id',"
-            " view->>'customer', view->>'subscription_id', view->>'origin',"
+            " view->>'type', view->>'status', view->>'currency', view->>'total_minor',"
+            " view->>'user_id', view->>'customer', view->>'subscription_id', view->>'origin',"
             " (view->>'created_at')::timestamptz, (view->>'paid_at')::timestamptz)"
         ).fetchall()
     assert differing == []

@@ -185,3 +185,15 @@ def test_what_an_invoice_does_not_say_its_app_says(shop: Shop) -> None:
     item = shop.post(footer="Goodbye").json()["items"][0]
 
     assert (item["footer"], item["description"]) == ("Goodbye", "For work")
+
+
+def test_a_subscription_is_asked_for_with_prices_and_recorded_as_one(shop: Shop) -> None:
+    lines = [{"name": "Pro Plan", "price": "price_monthly", "quantity": 2}, {"price": "price_seat"}]
+    shown = shop.post("paid", type="subscription", lineItems=lines).json()["items"][0]
+    assert (shown["type"], shown["status"]) == ("subscription", "paid")
+    asked = shop.invoice_events(shown["id"])[0]
+    assert asked.type == "subscription"
+    assert [(line["price"], line["quantity"]) for line in asked.lines] == [
+        ("price_monthly", 2),
+        ("price_seat", 1),
+    ]

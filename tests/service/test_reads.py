@@ -1,9 +1,13 @@
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
+from domain.commands import ImportInvoice
+from domain.gateway import MoneyBack
 from tests.service.harness import Service, Shop, errors, paths
-from tests.service.worker import settle
+from tests.service.worker import provider_invoice, settle
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +260,42 @@ def test_what_the_caller_has_seen_is_never_taken_back(service: Service) -> None:
         posted = shop.post("declined")
         (found,) = shop.get(posted.headers["location"]).json()["items"]
         assert found["status"] == "failed"
+
+
+def test_what_the_provider_made_is_listed_by_origin_and_while_it_is_nobodys(shop: Shop) -> None:
+    asked_for = shop.post("paid").json()["items"][0]["id"]
+    command = ImportInvoice(
+        app_id=shop.app_id,
+        tenant_id=None,
+        provider="stripe",
+        connection=shop.connection,
+        connection_id=shop.connection_id,
+        mode="test",
+        origin="renewal",
+        by="webhook:evt_1",
+    )
+    seen = replace(provider_invoice("paid"), subscription_id="sub_7", created_at=1_700_000_000)
+    made = shop.billing.import_invoice(command, seen, MoneyBack(), at=datetime.now(UTC))
+    shop.service.folded("invoices")
+    path = f"{shop.url}/invoices"
+
+    def listed(**asked: str) -> list[str]:
+        return [entry["id"] for entry in shop.get(path, **asked).json()["items"]]
+
+    assert listed() == [asked_for, str(made.id)]
+    for asked in (
+        {"unassigned": "true"},
+        {"origin": "renewal"},
+        {"subscriptionId": "sub_7"},
+        {"type": "subscription"},
+        {"createdTo": "2024-01-01T00:00:00Z"},
+    ):
+        assert listed(**asked) == [str(made.id)]
+    assert listed(unassigned="false", origin="request") == [asked_for]
+    made.assign(shop.tenant_id, by="worker", at=datetime.now(UTC))
+    shop.billing.save(made)
+    shop.service.folded("invoices")
+    assert listed(unassigned="true") == []
+    assert listed(tenantUuid=str(shop.tenant_id)) == [asked_for, str(made.id)]
+    refused = shop.get(path, unassigned="true", tenantUuid=str(shop.tenant_id))
+    assert paths(refused) == ["unassigned"]

@@ -99,7 +99,9 @@ def test_the_inbox_says_what_came_of_each_delivery(shop: Shop) -> None:
     assert [item["id"] for item in items] == ids[::-1]
     assert [item["state"] for item in items] == ["dead", "parked", "applied", "received"]
     assert [item["reason"] for item in items] == ["unknown invoice"] * 2 + [None] * 2
-    assert items[2]["effects"] == [{"invoiceId": INVOICE, "effect": "changed"}]
+    assert items[2]["effects"] == [
+        {"invoiceId": INVOICE, "subscriptionId": None, "effect": "changed"}
+    ]
     assert items[2]["invoiceId"] == INVOICE
     assert {item["connection"] for item in items} == {shop.connection}
     assert "connectionId" not in items[0]
@@ -169,7 +171,7 @@ def test_a_replay_is_answered_with_what_came_of_it(service: Service, shop: Shop)
         response = replay(shop, delivery)
     item = shown(response)
     assert (item["state"], item["reason"], item["timesReplayed"]) == ("applied", None, 1)
-    assert item["effects"] == [{"invoiceId": INVOICE, "effect": "changed"}]
+    assert item["effects"] == [{"invoiceId": INVOICE, "subscriptionId": None, "effect": "changed"}]
     assert int(response.headers["x-billhook-position"]) == item["position"]
     events = service.events(UUID(delivery))
     assert events[2].by.startswith("key:")
