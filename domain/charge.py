@@ -74,7 +74,8 @@ class ChargeLine:
 class Charge:
     """All lines; the total is the sum of their gross amounts. `rate_ppm` None: untaxed.
 
-    `inclusive`: amounts as asked contain the tax. `interval`: what it is asked for every so often, with how many of them; None: once.
+    `inclusive`: amounts as asked contain the tax. `interval`: what it is asked for every so often,
+    with how many of them; None: once.
     """
 
     currency: str

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from domain import commands, ids, money_back, status
+from domain import commands, first_payment, ids, money_back, status
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.base import Fact, Root
@@ -134,6 +134,7 @@ class Invoice(Root):
         """Remember where the customer can pay; twice is silent, as is one that is paid already."""
         if made.id in self.view.objects or self.view.status == status.PAID:
             return
+        first_payment.make_way(self, by=WORKER, at=at)
         self.remember(
             e.CheckoutOpened,
             at=at,
@@ -152,11 +153,6 @@ class Invoice(Root):
             customer=made.customer,
             dashboard_url=dashboard_url,
         )
-
-    def record_subscription_due(self, *, by: str, at: datetime) -> None:
-        """Say that the subscription is to be started: its first payment was made."""
-        if self.view.subscription_id is None and not self.view.subscription_due:
-            self.remember(e.SubscriptionDue, at=at, by=by, app_id=self.view.app_id)
 
     def record_subscription(self, subscription_id: str, *, at: datetime) -> None:
         """Remember the subscription that was started after its first payment; twice is silent."""

@@ -179,10 +179,22 @@ class CheckoutOpened(InvoiceEvent):
 
 
 class SubscriptionDue(InvoiceEvent):
-    """Its payment was the first of a subscription, which is to be started now."""
+    """Its payment was the first of a subscription, which is to be started now.
+
+    `begins`: our stream of it.
+    """
 
     TOPIC: ClassVar[str] = "invoice.subscription_due"
     app_id: UUID
+    begins: UUID | None = None
+
+
+class SubscriptionForgone(InvoiceEvent):
+    """The payment that was to begin a subscription came to nothing: `begins` never starts."""
+
+    TOPIC: ClassVar[str] = "invoice.subscription_forgone"
+    app_id: UUID
+    begins: UUID
 
 
 class SubscriptionBegun(InvoiceEvent):

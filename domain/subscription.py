@@ -53,12 +53,21 @@ class Subscription(Root):
 
     @classmethod
     def start(
-        cls, command: commands.StartSubscription, made: ProviderSubscription, *, at: datetime
+        cls,
+        command: commands.StartSubscription,
+        made: ProviderSubscription,
+        *,
+        at: datetime,
+        stream: UUID | None = None,
     ) -> Subscription:
-        """Remember one that the provider made; its id follows from the provider's."""
+        """Remember one that the provider made; its id follows from the provider's.
+
+        `stream`: its id where the provider has made none yet.
+        """
         return cls._create(
             s.SubscriptionStarted,
-            id=ids.for_provider_object(
+            id=stream
+            or ids.for_provider_object(
                 command.app_id, command.connection_id, command.mode, made.id
             ),
             timestamp=at,
@@ -95,6 +104,8 @@ class Subscription(Root):
         action = "cancel" if cancels else "change"
         if self.view.status in ENDED:
             raise NotPossible(action=action, reason=f"it is {self.view.status}")
+        if not self.view.provider_subscription_id:
+            raise NotPossible(action=action, reason="it has not begun: void its first invoice")
         if self.view.asked is not None and self.view.gave_up is None:
             raise NotPossible(action=action, reason="something else is being done with it")
         facts: dict[str, Any] = {

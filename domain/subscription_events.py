@@ -22,6 +22,7 @@ class SubscriptionStarted(SubscriptionEvent, Aggregate.Created):
     """The provider made a subscription: asked by us, by somebody there, or before our time.
 
     `origin`: request, provider, import. `invoice_id`: the request of ours that it came from.
+    `provider_subscription_id` is empty where a first payment has to be made before there is one.
     """
 
     TOPIC: ClassVar[str] = "subscription.started"
@@ -162,6 +163,35 @@ class SubscriptionChangeRequested(SubscriptionEvent):
     request_hash: str | None
     lines: list[dict[str, Any]]
     at_period_end: bool
+
+
+class SubscriptionTermsAgreed(SubscriptionEvent):
+    """What is charged each period by the app's catalogue; the provider keeps the sum alone.
+
+    `terms`: {currency, interval, interval_count, rate_ppm, inclusive, lines}. `starts_at`: from
+    then on; None: now.
+    """
+
+    TOPIC: ClassVar[str] = "subscription.terms_agreed"
+    terms: dict[str, Any]
+    starts_at: int | None
+
+
+class SubscriptionLinked(SubscriptionEvent):
+    """The provider made the subscription that a first payment was to begin."""
+
+    TOPIC: ClassVar[str] = "subscription.linked"
+    app_id: UUID
+    provider_subscription_id: str
+    mandate: str | None
+
+
+class SubscriptionEndScheduled(SubscriptionEvent):
+    """The provider charges nothing more; what is paid for lasts until `ends_at`."""
+
+    TOPIC: ClassVar[str] = "subscription.end_scheduled"
+    app_id: UUID
+    ends_at: int
 
 
 class SubscriptionStepStarted(SubscriptionEvent):

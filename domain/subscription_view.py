@@ -71,6 +71,10 @@ class SubscriptionView:
     steps: dict[str, StepRecord] = field(default_factory=dict)
     asked: dict[str, Any] | None = None
     gave_up: dict[str, Any] | None = None
+    terms: dict[str, Any] | None = None
+    next_terms: dict[str, Any] | None = None
+    mandate: str | None = None
+    ends_at: int | None = None
 
     @property
     def body_owner(self) -> UUID | None:
@@ -102,6 +106,8 @@ def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> Subscript
         case s.SubscriptionChangeScheduled():
             at = from_unix(event.starts_at)
             view.scheduled = {"lines": event.lines, "at": None if at is None else at.isoformat()}
+        case s.SubscriptionTermsAgreed() | s.SubscriptionEndScheduled() | s.SubscriptionLinked():
+            _take_agreement(view, event)
         case s.SubscriptionStepGaveUp():
             view.gave_up = {
                 "step": event.step,
@@ -156,6 +162,26 @@ def _take_word(view: SubscriptionView, event: s.SubscriptionWord) -> None:
     view.canceled_at, view.ended_at = from_unix(event.canceled_at), from_unix(event.ended_at)
     if isinstance(event, s.SubscriptionPlanChanged) or view.status in ENDED:
         view.scheduled = None
+    upcoming = view.next_terms
+    if upcoming is not None and (event.period_start or 0) >= upcoming["starts_at"]:
+        view.terms, view.next_terms, view.scheduled = upcoming["terms"], None, None
+
+
+def _take_agreement(
+    view: SubscriptionView,
+    event: s.SubscriptionTermsAgreed | s.SubscriptionEndScheduled | s.SubscriptionLinked,
+) -> None:
+    """Fold what we keep where the provider knows a sum and a mandate alone."""
+    match event:
+        case s.SubscriptionTermsAgreed(starts_at=None):
+            view.terms, view.next_terms = event.terms, None
+        case s.SubscriptionTermsAgreed():
+            view.next_terms = {"terms": event.terms, "starts_at": event.starts_at}
+        case s.SubscriptionEndScheduled():
+            view.ends_at = event.ends_at
+        case s.SubscriptionLinked():
+            view.provider_subscription_id = event.provider_subscription_id
+            view.mandate, view.gave_up = event.mandate, None
 
 
 def _take_request(view: SubscriptionView, event: s.SubscriptionEvent) -> None:

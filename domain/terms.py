@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from domain import intervals
 from domain.charge import Charge, ChargeLine, NotChargeable, TaxTerms
-from domain.gateway import Interval, ProviderLine, ProviderSubscription, SubscriptionItem
+from domain.gateway import Interval, ProviderSubscription, SubscriptionItem
 
 Terms = Mapping[str, Any]
 _NO_TAX: Final = 0
@@ -81,22 +81,6 @@ def items_of(terms: Terms) -> tuple[SubscriptionItem, ...]:
             interval=cast("Interval", interval),
             interval_count=count,
             inclusive_tax_ppm=terms["rate_ppm"] if inclusive else _NO_TAX,
-        )
-        for index, line in enumerate(terms["lines"])
-    )
-
-
-def lines_of(terms: Terms) -> tuple[ProviderLine, ...]:
-    """Give the lines of a period's invoice, as a provider that has invoices would."""
-    return tuple(
-        ProviderLine(
-            id=str(index),
-            description=line["name"],
-            quantity=line["quantity"],
-            price=line["price"],
-            total_minor=line["gross_minor"],
-            currency=terms["currency"],
-            reference=str(index),
         )
         for index, line in enumerate(terms["lines"])
     )

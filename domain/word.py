@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from domain import invoice_events as e
 from domain import status
+from domain.first_payment import take_note
 from domain.gateway import ProviderInvoice
 from domain.invoice_steps import ENDING_STEP
 from domain.provider_state import Age, age_of, facts_of, issued_lines
@@ -219,6 +220,8 @@ def _record_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> bool:
             _pay_event(known, e.PaymentExpired, status.EXPIRED, invoice, word)
         case "open":
             _record_attempt(known, invoice, word)
+    if known.version > before:
+        take_note(known, by=word.by, at=word.at)
     return known.version > before
 
 

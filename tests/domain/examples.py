@@ -257,7 +257,8 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     e.InvoiceOverpaid: {"amount_minor": 100, "currency": "eur", "source": "webhook"},
     e.StepResent: {"step": "pay"},
     e.InvoiceAssigned: {"tenant_id": TENANT_ID},
-    e.SubscriptionDue: {"app_id": APP_ID},
+    e.SubscriptionDue: {"app_id": APP_ID, "begins": REQUEST_ID},
+    e.SubscriptionForgone: {"app_id": APP_ID, "begins": REQUEST_ID},
     e.SubscriptionBegun: {"subscription_id": "sub_1"},
     e.StepGaveUp: {"step": "pay", "attempts": 40, "last_error": "GatewayUnavailable: time-out"},
 }

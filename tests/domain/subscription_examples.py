@@ -43,6 +43,23 @@ _WORD: Final[dict[str, Any]] = {
 }
 _ENDED: Final = {"canceled_at": PERIOD[1], "ended_at": PERIOD[1]}
 _LINES: Final = [{"price": "price_yearly", "quantity": 1}]
+_TERMS: Final[dict[str, Any]] = {
+    "currency": "eur",
+    "interval": "month",
+    "interval_count": 1,
+    "rate_ppm": 210_000,
+    "inclusive": False,
+    "lines": [
+        {
+            "name": "Pro",
+            "price": "monthly",
+            "quantity": 2,
+            "amount_minor": 1998,
+            "gross_minor": 2418,
+            "tax_minor": 420,
+        }
+    ],
+}
 _ASKED: Final[dict[str, Any]] = {
     "app_id": APP_ID,
     "request_id": REQUEST_ID,
@@ -82,6 +99,13 @@ EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     s.SubscriptionAssigned: {"tenant_id": TENANT_ID},
     s.SubscriptionCancelRequested: _ASKED,
     s.SubscriptionChangeRequested: _ASKED | {"lines": _LINES},
+    s.SubscriptionTermsAgreed: {"terms": _TERMS, "starts_at": PERIOD[1]},
+    s.SubscriptionLinked: {
+        "app_id": APP_ID,
+        "provider_subscription_id": "sub_1",
+        "mandate": "mdt_1",
+    },
+    s.SubscriptionEndScheduled: {"app_id": APP_ID, "ends_at": PERIOD[1]},
     s.SubscriptionStepStarted: {"step": "cancel", "attempt": 1, "key": "key", "plan": {}},
     s.SubscriptionChangeScheduled: {"lines": _LINES, "starts_at": PERIOD[1]},
     s.SubscriptionRequestDone: {"request_id": REQUEST_ID, "action": "cancel"},
