@@ -95,7 +95,7 @@ def details(view: InvoiceView, *, provider_response: Json | None) -> Json:
     """Show what only a single invoice's answer has."""
     return {
         "lines": [_line(line) for line in view.lines],
-        "payments": view.payments,
+        "payments": [entry | {"at": written_moment(entry["at"])} for entry in view.payments],
         "refunds": [refund(entry) for entry in view.refunds],
         "disputes": [dispute(entry) for entry in view.disputes],
         "providerResponse": provider_response,
