@@ -7,7 +7,7 @@ from domain.method_setup import REJECTED, MethodSetupView
 from service.dialects import d002
 from service.errors import Fault, Problem
 
-KIND: Final = "payment-method-setups"
+KIND: Final = "paymentMethodSetups"
 
 
 def single(view: MethodSetupView, *, position: int) -> d002.Json:

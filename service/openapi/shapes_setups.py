@@ -55,7 +55,7 @@ class MethodSetup(Shown):
 class SingleSetup(Shown):
     """One setup; where its customer goes also stands at the top."""
 
-    kind: Literal["payment-method-setups"]
+    kind: Literal["paymentMethodSetups"]
     total_items: Literal[1]
     items_length: Literal[1]
     items: Annotated[list[MethodSetup], Field(min_length=1, max_length=1)]

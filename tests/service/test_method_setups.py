@@ -65,7 +65,7 @@ def test_the_page_is_answered_at_the_top_and_in_the_envelope(shop: Shop) -> None
     document = response.json()
     assert document["url"] == CHECKOUT_URL
     assert (document["kind"], document["totalItems"], document["itemsLength"]) == (
-        "payment-method-setups",
+        "paymentMethodSetups",
         1,
         1,
     )

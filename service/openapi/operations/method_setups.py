@@ -52,7 +52,7 @@ _COMPLETED: Final[Json] = _OPEN | {
 
 
 def _shown(item: Json) -> Json:
-    return one("payment-method-setups", item) | {"url": item["url"]}
+    return one("paymentMethodSetups", item) | {"url": item["url"]}
 
 
 OPERATIONS: Final = (
