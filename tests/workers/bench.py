@@ -138,9 +138,9 @@ class Bench:
         """What Stripe told about invoices, oldest first, as webhooks would carry it."""
         return self.events("invoice.")
 
-    def events(self, *prefixes: str) -> list[dict[str, Any]]:
-        """What Stripe told in events whose types begin so, oldest first."""
-        listed = self.account.v1.events.list({"limit": 100})
+    def events(self, *prefixes: str, since: int = 0) -> list[dict[str, Any]]:
+        """What Stripe told in events whose types begin so, oldest first; the last hundred."""
+        listed = self.account.v1.events.list({"limit": 100, "created": {"gte": since}})
         found = orjson.loads(listed.last_response.body)["data"]
         return [event for event in reversed(found) if event["type"].startswith(prefixes)]
 

@@ -15,6 +15,13 @@ from tests.support.sandbox import SandboxProcess
 from tests.workers.kill_flows import FLOWS, GAPS, End, Flow
 from tests.workers.kill_stand import Stand, open_stand
 from tests.workers.kill_steps import STEPS
+from tests.workers.kill_subscriptions import (
+    ROW_GAPS,
+    SUBSCRIPTION_FLOWS,
+    Ending,
+    SubscriptionFlow,
+    checked_rows,
+)
 from tests.workers.kill_worker import kill_process
 
 _WIDTH = 44
@@ -29,6 +36,19 @@ def summary() -> Iterator[str]:
     """The table in short, as it must be: a line per flow."""
     yield "| flow | rows | status | total | moved, by the sandbox's ledger | charges tried |"
     yield "| --- | --- | --- | --- | --- | --- |"
+    yield from _invoices_in_short()
+    yield ""
+    yield "| flow | rows | invoice | subscription | moved, by the sandbox's ledger | payable |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for flow in SUBSCRIPTION_FLOWS:
+        count, ending = (len(flow.steps) + 1) * len(ROW_GAPS), flow.end
+        yield (
+            f"| {flow.name} | {count} | {ending.invoice} | {ending.subscription}"
+            f" | {_moved(ending)} | {ending.payable} |"
+        )
+
+
+def _invoices_in_short() -> Iterator[str]:
     for flow in FLOWS:
         count, end = (len(STEPS[flow.name]) + 1) * len(GAPS), flow.end
         yield (
@@ -61,6 +81,28 @@ def print_table(stand: Stand, flows: Sequence[Flow]) -> int:
     return wrong
 
 
+def print_subscriptions(stand: Stand, flows: Sequence[SubscriptionFlow]) -> int:
+    """Print row by row; returns how many ended wrongly."""
+    wrong = total = 0
+    for flow in flows:
+        _print(f"\n{flow.name}: {flow.end.subscription}, charged: {_moved(flow.end)}")
+        _print(f"  {'killed':<{_WIDTH}}{''.join(f'{gap:<12}' for gap in ROW_GAPS)}")
+        for name, ends in checked_rows(stand, flow, kill_process):
+            said = ["right" if right else "WRONG" for right, _ in ends]
+            _print(f"  {name:<{_WIDTH}}{''.join(f'{word:<12}' for word in said)}")
+            for right, end in ends:
+                total += 1
+                if not right:
+                    wrong += 1
+                    _print(f"    {end}")
+    _print(f"\n{total} rows of subscriptions, {wrong} wrong")
+    return wrong
+
+
+def _moved(end: Ending) -> str:
+    return ", ".join(map(str, end.moved)) or "nothing"
+
+
 def _said(end: End, flow: Flow) -> str:
     return "right" if end == flow.end else "WRONG"
 
@@ -77,11 +119,12 @@ def main(args: Sequence[str]) -> int:
             _print(line)
         return 0
     flows = [flow for flow in FLOWS if not args or flow.name in args]
+    subscriptions = [flow for flow in SUBSCRIPTION_FLOWS if not args or flow.name in args]
     with temporary_postgres() as embedded, SandboxProcess() as sandbox:
         server = Server(embedded.dsn("postgres"))
         database = server.dsn(server.migrated_database())
         with open_stand(database, sandbox.url) as stand:
-            wrong = print_table(stand, flows)
+            wrong = print_table(stand, flows) + print_subscriptions(stand, subscriptions)
         server.drop_all()
     return 1 if wrong else 0
 
