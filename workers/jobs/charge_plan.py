@@ -19,6 +19,7 @@ from domain.catalogue import Price, TaxRate
 from domain.charge import Charge, ChargeLine, NotChargeable, charge_for
 from domain.gateway import PaymentDraft, ProviderLine
 from domain.invoice_view import InvoiceView
+from domain.terms import terms_of
 from workers.jobs.desk import our_metadata
 from workers.jobs.refusals import Refused
 
@@ -40,6 +41,8 @@ def charge_of(view: InvoiceView, billing: Billing) -> Charge:
             tax=_tax(view, billing),
             recurring=view.type == "subscription",
         )
+        if view.type == "subscription":
+            terms_of(charge)  # what can't be charged each period is not begun
     except NotChargeable as refusal:
         raise Refused(code=refusal.code, message=refusal.message, path=refusal.path) from refusal
     expected = view.request["expected_total_minor"]
@@ -136,6 +139,7 @@ def draft_of(view: InvoiceView, plan: Plan) -> PaymentDraft:
         redirect_url=plan["redirect_url"] if mandate is None else None,
         webhook_url=plan.get("webhook_url"),
         metadata=view.metadata | our_metadata(view),
+        first=view.type == "subscription",
     )
 
 

@@ -34,11 +34,12 @@ from workers.providers.mollie_calls import (
     named,
     pages,
 )
+from workers.providers.mollie_recurring import RecurringCalls
 
 LONGEST_DESCRIPTION: Final = 255
 
 
-class MollieGateway:
+class MollieGateway(RecurringCalls):
     """One Mollie account in one mode. Each call first waits for its `turn`."""
 
     def __init__(

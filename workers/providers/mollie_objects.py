@@ -90,7 +90,7 @@ def _to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         reason="manual" if data.get("subscriptionId") is None else "renewal",
         description=data.get("description"),
         dashboard_url=_link(data, "dashboard"),
-        metadata=_metadata_of(data),
+        metadata=metadata_of(data),
         payment=_to_payment(data, total),
         raw=orjson.dumps({name: value for name, value in data.items() if name != "_embedded"}),
     )
@@ -118,7 +118,7 @@ def _to_payment(data: Json, total: int) -> ProviderPayment:
     )
 
 
-def _metadata_of(data: Json) -> dict[str, str]:
+def metadata_of(data: Json) -> dict[str, str]:
     """Read its metadata, which may be any JSON; ours is an object of strings."""
     found = data.get("metadata")
     if not isinstance(found, dict):
@@ -152,7 +152,7 @@ def to_refund(data: Json) -> ProviderRefund:
         state=state,
         amount_minor=minor(data["amount"]),
         refunded_at=unix(data["createdAt"]) or 0,
-        reference=_metadata_of(data).get(REFUND),
+        reference=metadata_of(data).get(REFUND),
         code=f"refund_{data['status']}" if state == "failed" else None,
     )
 
