@@ -321,3 +321,16 @@ class ReceiveProviderEvent:
     occurred_at: int
     body: str
     by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeHint:
+    """Remember that something may be new about a payment; nothing of it is proved."""
+
+    app_id: UUID
+    connection_id: UUID
+    connection: str
+    provider: Provider
+    mode: Mode
+    payment_id: str
+    by: str

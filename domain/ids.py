@@ -65,3 +65,8 @@ def for_begun_subscription(app_id: UUID, connection_id: UUID, mode: str, payment
 def for_provider_event(connection_id: UUID, mode: str, event_id: str) -> UUID:
     """Name one provider event, however often it is delivered."""
     return _derive("provider_event", connection_id, mode, event_id)
+
+
+def for_payment_hint(connection_id: UUID, mode: str, payment_id: str) -> UUID:
+    """Name all hints at one payment."""
+    return _derive("payment_hint", connection_id, mode, payment_id)

@@ -1,4 +1,4 @@
-"""Payments that stand for an invoice, where the provider has no invoices: how one is begun."""
+"""Payments that stand for an invoice, where the provider has no invoices: begun, and heard of."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from domain import invoice_events as e
 from domain import status
-from domain.gateway import ProviderInvoice
-from domain.word import WORKER
+from domain.gateway import MoneyBack, ProviderInvoice
+from domain.word import WORKER, Effect
 
 if TYPE_CHECKING:
     from domain.invoice import Invoice
@@ -35,3 +35,26 @@ def record_payment_begun(
             customer=made.customer or "",
         )
     known.record_provider_state(made, source="answer", by=WORKER, at=at, body=body, attempted=True)
+
+
+def record_payment_heard(
+    known: Invoice,
+    seen: ProviderInvoice,
+    back: MoneyBack,
+    *,
+    by: str,
+    at: datetime,
+    body: str | None,
+    kind: str | None = None,
+) -> Effect:
+    """Take in how a payment stands and what went back on it, from whoever had it fetched.
+
+    What goes back on another payment than the one that settled the invoice is none of its own.
+    """
+    effect = known.record_provider_state(
+        seen, source="answer", by=by, at=at, body=body, provider_type=kind
+    )
+    if known.view.settled_by != seen.id:
+        return effect
+    moved = known.record_money_back(back, source="webhook", by=by, at=at)
+    return moved if moved is Effect.CHANGED else effect

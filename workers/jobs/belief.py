@@ -8,7 +8,6 @@ from uuid import UUID
 from domain.gateway import ProviderInvoice, ProviderSubscription
 from domain.invoice import Invoice
 from domain.method_setup import MethodSetup
-from domain.provider_event import ProviderEventReceived
 from domain.provider_setup import SetupSession
 from workers.providers.stripe_objects import APP, INVOICE
 
@@ -48,9 +47,15 @@ def disbelief_of_app(
     return None
 
 
-def disbelief(
-    entry: ProviderEventReceived, snapshot: ProviderInvoice, invoice: Invoice | None
-) -> str | None:
+class Receiver(Owner, Protocol):
+    """Whose word it is said to be, and through which connection it came."""
+
+    @property
+    def connection_id(self) -> UUID:
+        """Give the connection."""
+
+
+def disbelief(entry: Receiver, snapshot: ProviderInvoice, invoice: Invoice | None) -> str | None:
     """Say why metadata that names one of our invoices is not believed."""
     elsewhere = disbelief_of_app(entry, snapshot)
     if elsewhere is not None:
@@ -64,7 +69,7 @@ def disbelief(
 
 
 def disbelief_of_setup(
-    entry: ProviderEventReceived, snapshot: SetupSession, setup: MethodSetup | None
+    entry: Receiver, snapshot: SetupSession, setup: MethodSetup | None
 ) -> str | None:
     """Say why metadata that names one of our setups is not believed."""
     elsewhere = disbelief_of_app(entry, snapshot)
