@@ -10,6 +10,7 @@ from domain import commands, first_payment, ids, money_back, status
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.base import Fact, Root
+from domain.drafts import remember_draft
 from domain.errors import NotPossible
 from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
 from domain.invoice_steps import REFUND_STEP, StepRecord, is_refund
@@ -162,22 +163,7 @@ class Invoice(Root):
     def record_drafted(self, draft: ProviderInvoice, *, at: datetime, body: str) -> None:
         """Remember that the draft stands complete; twice is silent."""
         if self.view.status == status.REQUESTED:
-            self.remember(
-                e.InvoiceDrafted,
-                at=at,
-                by=WORKER,
-                provider_object_type="invoice",
-                provider_object_id=draft.id,
-                customer=draft.customer,
-                currency=draft.currency,
-                total_minor=draft.total_minor,
-                tax_minor=draft.tax_minor,
-                lines=issued_lines(draft, self.view),
-                source="answer",
-                as_of=draft.as_of,
-                facts=facts_of(draft),
-                body=body,
-            )
+            remember_draft(self, draft, source="answer", by=WORKER, at=at, body=body)
 
     def reject(
         self,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from domain import invoice_events as e
 from domain import status
+from domain.drafts import is_redrafted, remember_draft
 from domain.first_payment import take_note
 from domain.gateway import ProviderInvoice
 from domain.invoice_steps import ENDING_STEP
@@ -97,9 +98,25 @@ def _judge(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
             return Effect.STALE
         case Age.UNCLEAR:
             return _later(known, invoice)
+        case Age.SAME if is_redrafted(known, invoice):
+            return _redraft(known, invoice, word)
         case Age.SAME if not _refused_again(known, invoice, word):
             return _confirm(known, invoice, word)
     return _judge_newer(known, invoice, word)
+
+
+def _redraft(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
+    """Take in what became of a draft: nothing in it grows, so that only an answer is believed."""
+    if invoice.as_of < known.view.as_of:
+        return Effect.STALE
+    if word.source == "webhook":
+        return Effect.FETCH
+    _draft(known, invoice, word)
+    return Effect.CHANGED
+
+
+def _draft(known: Invoice, invoice: ProviderInvoice, word: Word) -> None:
+    remember_draft(known, invoice, source=word.source, by=word.by, at=word.at, body=word.body)
 
 
 def _judge_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
@@ -208,6 +225,8 @@ def _record_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> bool:
         goes_on = word.charging or invoice.state != "open" or payment not in ("open", "canceled")
         _issue(known, invoice, word, charging=goes_on)
     match invoice.state:
+        case "draft" if is_redrafted(known, invoice):
+            _draft(known, invoice, word)
         case "paid":
             _succeed(known, invoice, word)
         case "void":

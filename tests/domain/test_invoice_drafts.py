@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from domain import invoice_events as e
@@ -31,6 +33,32 @@ def test_a_draft_that_stands_complete_is_an_outcome() -> None:
         .showing(status=status.DRAFT, total_minor=TOTAL, settling=False)
         .when(lambda invoice: invoice.record_drafted(draft, at=moment(6), body="b0d7"))
         .then()
+    )
+
+
+def test_a_draft_that_was_changed_at_the_provider_is_asked_about_and_shown_as_it_is() -> None:
+    changed = replace(snapshot("draft", as_of=200), total_minor=2234)
+    _draft(DRAFTED).when(delivered(changed)).then().answering(Effect.FETCH)
+    (
+        _draft(DRAFTED)
+        .when(answered(changed))
+        .then(happened(e.InvoiceDrafted, total_minor=2234, as_of=200))
+        .answering(Effect.CHANGED)
+        .showing(status=status.DRAFT, total_minor=2234, settling=False)
+    )
+
+
+def test_an_older_word_on_a_draft_changes_nothing() -> None:
+    older = replace(snapshot("draft", as_of=1), total_minor=2234)
+    _draft(DRAFTED).when(delivered(older)).then().answering(Effect.STALE)
+
+
+def test_a_draft_that_the_provider_made_by_itself_shows_what_it_amounts_to() -> None:
+    (
+        Given(Invoice, happened(e.InvoiceImported))
+        .when(answered(snapshot("draft", as_of=200)))
+        .then(happened(e.InvoiceDrafted, total_minor=TOTAL))
+        .showing(status=status.DRAFT, total_minor=TOTAL)
     )
 
 
