@@ -95,6 +95,7 @@ def test_what_the_provider_refuses_is_400_with_its_words(shop: Shop) -> None:
             "providerCode": "resource_missing",
         }
     ]
+    shop.service.folded("invoices")
     assert item(shop.get(url))["status"] == "failed"
 
 
