@@ -222,12 +222,17 @@ def test_metadata_that_names_no_invoice_of_ours_is_no_hint(
     assert shop.received(event["id"])[0].invoice_id is None
 
 
-def test_a_subscriptions_metadata_is_a_hint(shop: Shop) -> None:
+@pytest.mark.parametrize("reason", ["subscription_create", "subscription_cycle"])
+def test_a_subscriptions_metadata_is_a_hint_for_its_first_invoice_alone(
+    shop: Shop, reason: str
+) -> None:
     invoice_id = uuid4()
     details = {"metadata": {"billhook_invoice": str(invoice_id)}}
-    event = stripe_event(about={"parent": {"subscription_details": details}})
+    about = {"billing_reason": reason, "parent": {"subscription_details": details}}
+    event = stripe_event(about=about)
     assert shop.deliver(event).status_code == 200
-    assert shop.received(event["id"])[0].invoice_id == invoice_id
+    first = reason == "subscription_create"
+    assert shop.received(event["id"])[0].invoice_id == (invoice_id if first else None)
 
 
 def test_an_object_without_an_id_is_stored(shop: Shop) -> None:
