@@ -92,10 +92,10 @@ def as_agreed(known: Subscription, seen: ProviderSubscription) -> ProviderSubscr
     """Say in the provider's place what is subscribed to, and until when."""
     view = known.view
     over = seen.state in ("canceled", "expired")
-    if seen.period_end is None:
-        seen = replace(
-            seen, period_start=view.word.get("period_start"), period_end=view.word.get("period_end")
-        )
+    if seen.period_end in (None, view.word.get("period_end")):
+        # Of a period we know more than is told: where it began, and both once it is over.
+        known_period = view.word.get("period_start"), view.word.get("period_end")
+        seen = replace(seen, period_start=known_period[0], period_end=known_period[1])
     ends_at = view.ends_at
     if over and ends_at is not None and view.status not in ENDED:
         # Nothing more is charged; what is paid for lasts until then.
@@ -105,6 +105,8 @@ def as_agreed(known: Subscription, seen: ProviderSubscription) -> ProviderSubscr
             if lasts
             else replace(seen, cancel_at=ends_at, ended_at=ends_at)
         )
+    elif over and seen.ended_at is None:
+        seen = replace(seen, ended_at=view.word.get("ended_at") or seen.as_of)
     return _with_items(view, seen)
 
 
@@ -113,14 +115,14 @@ def _with_items(view: SubscriptionView, seen: ProviderSubscription) -> ProviderS
     upcoming = view.next_terms
     if upcoming is None or not agree(seen, upcoming["terms"]):
         return with_items(seen, view.terms)
-    due = (seen.period_start or 0) >= upcoming["starts_at"]
+    due = (seen.period_end or 0) > upcoming["starts_at"]
     terms = upcoming["terms"] if due else view.terms
     return seen if terms is None else replace(seen, items=items_of(terms))
 
 
 def schedule_end(known: Subscription, *, ends_at: int, at: datetime) -> None:
-    """Remember until when what is paid for lasts; twice is silent."""
-    if known.view.ends_at is None:
+    """Remember until when what is paid for lasts; it may only come earlier."""
+    if known.view.ends_at is None or ends_at < known.view.ends_at:
         known.remember(
             s.SubscriptionEndScheduled,
             at=at,
@@ -160,20 +162,12 @@ def give_up_beginning(known: Subscription, *, why: str, attempts: int, at: datet
         )
 
 
-def start_beginning(known: Subscription, plan: dict[str, str], *, at: datetime) -> None:
-    """Remember the step that has the provider make it, before its call; the first plan stands."""
-    before = known.view.steps.get(BEGIN)
-    if before is None:
-        _start(known, plan, attempt=1, at=at)
-
-
 def begin_anew(known: Subscription, plan: dict[str, str], *, at: datetime) -> None:
-    """Remember another attempt: the one before was refused, and under its key always will be."""
+    """Remember what will be sent, before its call; what is sent otherwise has a key of its own."""
     before = known.view.steps.get(BEGIN)
-    _start(known, plan, attempt=1 if before is None else before.attempt + 1, at=at)
-
-
-def _start(known: Subscription, plan: dict[str, str], *, attempt: int, at: datetime) -> None:
+    attempt = 1 if before is None else before.attempt + 1
+    if before is not None and before.plan == plan:
+        return
     known.remember(
         s.SubscriptionStepStarted,
         at=at,

@@ -51,7 +51,7 @@ class Invoice(Root):
             timestamp=at,
             **vars(command),
             type="payment" if seen.subscription_id is None else "subscription",
-            provider_object_type="invoice",
+            provider_object_type=seen.object_type,
             provider_object_id=seen.id,
             customer=seen.customer,
             currency=seen.currency,

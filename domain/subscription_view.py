@@ -163,8 +163,15 @@ def _take_word(view: SubscriptionView, event: s.SubscriptionWord) -> None:
     if isinstance(event, s.SubscriptionPlanChanged) or view.status in ENDED:
         view.scheduled = None
     upcoming = view.next_terms
-    if upcoming is not None and (event.period_start or 0) >= upcoming["starts_at"]:
+    begun = upcoming is not None and (event.period_end or 0) > upcoming["starts_at"]
+    if upcoming is not None and begun and _is_for(event, upcoming["terms"]):
         view.terms, view.next_terms, view.scheduled = upcoming["terms"], None, None
+
+
+def _is_for(event: s.SubscriptionWord, terms: dict[str, Any]) -> bool:
+    """Tell whether a word names the items of these terms: the provider may not have taken them."""
+    named = sorted((item["price"], item["quantity"]) for item in event.items)
+    return named == sorted((line["price"] or "", line["quantity"]) for line in terms["lines"])
 
 
 def _take_agreement(

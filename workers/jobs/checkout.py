@@ -32,6 +32,7 @@ from workers.jobs.charge_plan import (
 )
 from workers.jobs.desk import ProviderDesk, start
 from workers.jobs.key_life import CLOCKS_DIFFER
+from workers.jobs.recurring import beside_first_payment
 from workers.jobs.refusals import Refused
 
 CREATE = "create"
@@ -145,6 +146,7 @@ def _remember(
         invoice.id,
         lambda known: record_payment_begun(known, seen, at=at, body=body.sha256.hex()),
         bodies=[body],
+        beside=lambda: beside_first_payment(invoice.view, seen, charge, desk),
     )
 
 
