@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from tests.workers.bench import Bench
 from tests.workers.test_apply import by_type, paid_flow
 
@@ -17,5 +19,7 @@ def test_an_upcoming_invoice_is_kept_and_changes_nothing(bench: Bench) -> None:
     bench.apply(received)
 
     assert bench.entry(received).applied
-    assert b'"effects":[]' in bench.log.stream(received.originator_id)[-1].state.replace(b" ", b"")
+    assert b'"effects":[]' in bench.log.stream(UUID(str(received.originator_id)))[-1].state.replace(
+        b" ", b""
+    )
     assert bench.invoice(invoice_id).version == version
