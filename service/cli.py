@@ -9,6 +9,7 @@ from service.cli_apps import apps
 from service.cli_connections import connections
 from service.cli_demo import app as demo_app
 from service.cli_doctor import doctor
+from service.cli_import import imports
 from service.cli_keys import keys
 from service.cli_migrate import migrate_command
 from service.cli_settings import DEFAULT_DATA_DIR, adopt_running_system
@@ -30,6 +31,7 @@ app.add_typer(apps, name="apps")
 app.add_typer(keys, name="keys")
 app.add_typer(connections, name="connections")
 app.add_typer(work, name="work")
+app.add_typer(imports, name="import")
 
 
 @app.callback()

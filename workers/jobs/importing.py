@@ -66,9 +66,8 @@ def import_invoice(
 
     `check` may raise where what is known by now has overtaken what was seen.
     """
-    new = desk.billing.find(Invoice, account.id_of(seen.id)) is None
     back = MoneyBack()
-    if money_back or (new and seen.state == "paid"):
+    if money_back or (seen.state == "paid" and _is_new(seen, account, desk)):
         back = desk.gateway.fetch_money_back(seen.id)
     tenant_id = _tenant(seen.customer, account, desk)
     body = Body.of(
@@ -90,6 +89,10 @@ def import_invoice(
     if taken.view.tenant_id is None:
         _assign(Invoice, taken, taken.view.customer, account, desk)
     return taken
+
+
+def _is_new(seen: ProviderInvoice, account: Account, desk: ImportDesk) -> bool:
+    return desk.billing.find(Invoice, account.id_of(seen.id)) is None
 
 
 def _origin(seen: ProviderInvoice, account: Account) -> Literal["renewal", "provider", "import"]:

@@ -7,13 +7,10 @@ account of ten thousand invoices takes some hundred calls.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final, Generic, TypeVar, cast
-
-import stripe
 
 from domain.commands import Mode
 from domain.gateway import (
@@ -25,16 +22,17 @@ from domain.gateway import (
     ProviderRefund,
     ProviderSubscription,
 )
-from eventlog.safe_json import without_secrets
+from eventlog.safe_json import cleaned, without_secrets
 from workers.providers import stripe_objects as objects
 from workers.providers.patience import Patience
-from workers.providers.stripe_calls import Answer, Turn, ask, asked_at, json_of, open_client
+from workers.providers.stripe_calls import Turn, ask, asked_at, json_of, open_client
 from workers.providers.stripe_subscription_objects import to_subscription
 
 PAGE: Final = 100
 _PPM_OF_PERCENT: Final = 10_000
 T = TypeVar("T")
 Json = Mapping[str, Any]
+Listed = tuple[list[dict[str, Any]], str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,112 +128,123 @@ class StripeHistory:
         turn: Turn | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._v1 = open_client(api_key, api_base=api_base, mode=mode, turn=turn).v1
+        self._client = open_client(api_key, api_base=api_base, mode=mode, turn=turn)
         self._patience = patience or Patience()
-
-    def _ask(self, call: Callable[[], Answer]) -> Answer:
-        return self._patience(lambda: ask(call))
 
     def now_s(self) -> int:
         """Tell what time it is at Stripe."""
-        return asked_at(self._ask(lambda: self._v1.customers.list({"limit": 1})))
+        return asked_at(self._get("customers", {"limit": 1}))
 
     def tax_rates(self, after: str | None) -> Page[PastTaxRate]:
         """List tax rates. Stripe docs: list all tax rates."""
-        found, last = self._page(self._v1.tax_rates, after)
-        return Page(items=[_tax_rate(data) for data in found], last=last)
+        found, last = self._page("tax_rates", after)
+        return Page(items=[_tax_rate(without_secrets(data)) for data in found], last=last)
 
     def prices(self, after: str | None) -> Page[PastPrice]:
         """List those prices that have one amount. Stripe docs: list all prices."""
-        found, last = self._page(self._v1.prices, after, expand=["data.product"])
-        return Page(items=[price for data in found if (price := _price(data))], last=last)
+        found, last = self._page("prices", after, expand=["data.product"])
+        priced = [_price(without_secrets(data)) for data in found]
+        return Page(items=[price for price in priced if price is not None], last=last)
 
     def customers(self, after: str | None) -> Page[str]:
         """List customers' ids. Stripe docs: list all customers."""
-        found, last = self._page(self._v1.customers, after)
+        found, last = self._page("customers", after)
         return Page(items=[data["id"] for data in found], last=last)
 
     def subscriptions(self, after: str | None) -> Page[ProviderSubscription]:
         """List subscriptions, those that ended too. Stripe docs: list subscriptions."""
-        params: Any = {
+        asked: dict[str, Any] = {
             "status": "all",
             "limit": PAGE,
             "expand": ["data.discounts.source.coupon"],
         }
-        if after is not None:
-            params["starting_after"] = after
-        answer = self._ask(lambda: self._v1.subscriptions.list(params))
-        page = json_of(answer)
-        items = [to_subscription(data, as_of=asked_at(answer)) for data in page["data"]]
-        return Page(items=items, last=page["data"][-1]["id"] if page["has_more"] else None)
+        answer = self._get("subscriptions", asked | _beyond(after))
+        found, last = _read(answer)
+        items = [to_subscription(data, as_of=asked_at(answer)) for data in found]
+        return Page(items=items, last=last)
 
     def invoices(self, span: Span, after: str | None) -> Page[PastInvoice]:
         """List the invoices that were made in a time. Stripe docs: list all invoices."""
-        found, last = self._page(self._v1.invoices, after, span=span, expand=["data.payments"])
+        found, last = self._page("invoices", after, span=span, expand=["data.payments"])
         return Page(items=[_invoice(data) for data in found], last=last)
 
     def payments(self, span: Span) -> dict[str, PastPayment]:
         """List the payments that were begun in a time. Stripe docs: list all PaymentIntents."""
-        service = self._v1.payment_intents
-        listed = self._all(service, span=span, expand=["data.latest_charge"])
+        listed = self._all("payment_intents", span=span, expand=["data.latest_charge"])
         return {data["id"]: _payment(data) for data in listed}
 
     def payment(self, payment_id: str) -> PastPayment:
         """Fetch one payment that was begun at another time than its invoice."""
-        params: stripe.params.PaymentIntentRetrieveParams = {"expand": ["latest_charge"]}
-        answer = self._ask(lambda: self._v1.payment_intents.retrieve(payment_id, params))
-        return _payment(without_secrets(json_of(answer)))
+        answer = self._get(f"payment_intents/{payment_id}", {"expand": ["latest_charge"]})
+        return _payment(json_of(answer))
 
     def money_back(self, span: Span) -> MoneyBackBook:
         """List refunds and disputes, and the credit notes that say which refunds are ours."""
         book = MoneyBackBook()
         references = {
             refund_id: note["metadata"][objects.REFUND]
-            for note in self._all(self._v1.credit_notes, span=span)
+            for note in self._all("credit_notes", span=span)
             if objects.REFUND in (note.get("metadata") or {})
             for refund_id in objects.refund_ids_of(note)
         }
-        for data in self._all(self._v1.refunds, span=span):
+        for data in self._all("refunds", span=span):
             refund = objects.to_refund(data, reference=references.get(data["id"]))
             book.refunds[_paid_by(data)].append(refund)
-        for data in self._all(self._v1.disputes, span=span):
+        for data in self._all("disputes", span=span):
             dispute = objects.to_dispute(data)
             if dispute is not None:
                 book.disputes[_paid_by(data)].append(dispute)
         return book
 
     def _all(
-        self,
-        service: Any,  # noqa: ANN401 - any of the SDK's services that list
-        *,
-        span: Span,
-        expand: list[str] | None = None,
+        self, what: str, *, span: Span, expand: list[str] | None = None
     ) -> Iterator[dict[str, Any]]:
         after: str | None = None
         while True:
-            found, after = self._page(service, after, span=span, expand=expand)
+            found, after = self._page(what, after, span=span, expand=expand)
             yield from found
             if after is None:
                 return
 
     def _page(
         self,
-        service: Any,  # noqa: ANN401 - as above
+        what: str,
         after: str | None,
         *,
         span: Span | None = None,
         expand: list[str] | None = None,
-    ) -> tuple[list[dict[str, Any]], str | None]:
+    ) -> Listed:
         """Fetch a page; gives its items, and whom the next comes after."""
-        params: dict[str, Any] = {"limit": PAGE}
+        asked: dict[str, Any] = {"limit": PAGE} | _beyond(after)
         if span is not None:
-            params["created"] = {"gte": span.start, "lt": span.end}
+            asked["created"] = {"gte": span.start, "lt": span.end}
         if expand is not None:
-            params["expand"] = expand
-        if after is not None:
-            params["starting_after"] = after
-        page = without_secrets(json_of(self._ask(partial(service.list, params))))
-        return page["data"], page["data"][-1]["id"] if page["has_more"] else None
+            asked["expand"] = expand
+        return _read(self._get(what, asked))
+
+    def _get(self, what: str, asked: dict[str, Any]) -> _Raw:
+        """Ask for bytes: the SDK's objects of a page take it longer than all else together."""
+
+        def call() -> _Raw:
+            return _Raw(self._client.raw_request("get", f"/v1/{what}", **asked))  # type: ignore[no-untyped-call]  # the SDK's
+
+        return self._patience(lambda: cast("_Raw", ask(call)))
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """An answer that was not made into the SDK's objects."""
+
+    last_response: Any
+
+
+def _beyond(after: str | None) -> dict[str, str]:
+    return {} if after is None else {"starting_after": after}
+
+
+def _read(answer: _Raw) -> Listed:
+    page = json_of(answer)
+    return page["data"], page["data"][-1]["id"] if page["has_more"] else None
 
 
 def _tax_rate(data: Json) -> PastTaxRate:
@@ -291,7 +300,9 @@ def _newest_time(invoice: Json) -> int:
 def _payment(intent: Json) -> PastPayment:
     charge = intent["latest_charge"]
     tried = charge if isinstance(charge, dict) else intent
-    return PastPayment(payment=objects.to_payment(intent), at=objects.whole(tried["created"]))
+    payment = objects.to_payment(intent)
+    said = payment.message if payment.message is None else cleaned(payment.message)
+    return PastPayment(payment=replace(payment, message=said), at=objects.whole(tried["created"]))
 
 
 def _paid_by(back: Json) -> str:
