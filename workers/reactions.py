@@ -12,10 +12,11 @@ from domain.base import Fact
 from domain.invoice_steps import REFUND_STEP, is_refund
 from domain.method_setup_events import MethodSetupEvent
 from domain.outcome import REFUND_TOPICS, REQUEST_TOPICS, ends_request
+from domain.payment_hint import HintFact
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
 from projections.asks import QUEUE as ASKS
 from projections.work import Change, Close, GiveUp, Open, Resend
-from workers import tenant_reactions
+from workers import hint_reactions, tenant_reactions
 from workers.setup_reactions import SETUP_TOPICS, changes_for_setup
 
 REQUESTS: Final = "requests"
@@ -47,6 +48,7 @@ TOPICS: Final = (
     ProviderEventParked.TOPIC,
     ProviderEventApplied.TOPIC,
     *tenant_reactions.TOPICS,
+    *hint_reactions.TOPICS,
 )
 
 
@@ -61,6 +63,8 @@ def changes_for(event: Fact) -> list[Change]:
             return changes_for_setup(event, queue=REQUESTS)
         case ProviderEventParked() | ProviderEventApplied():
             return [_change_of_entry(event)]
+        case HintFact():
+            return hint_reactions.changes_for_hint(event, queue=EVENTS)
     return [*tenant_reactions.assignments_for(event, queue=EVENTS)]
 
 

@@ -13,26 +13,25 @@ from dramatiq.brokers.redis import RedisBroker
 
 from domain.errors import StaleWrite
 from domain.gateway import GatewayError, GatewayMisconfigured, GatewayUnavailable
-from domain.gateway_port import PaymentGateway
-from domain.invoice import Invoice
-from domain.invoice_steps import REFUND_STEP, is_refund
-from domain.method_setup import MethodSetup
 from domain.provider_event import ProviderEvent
-from domain.subscription import Subscription
 from eventlog.errors import LogUnavailable
 from eventlog.heartbeat import beat_until
 from projections.asks import ACTOR as ANSWER_ASK
 from projections.asks import QUEUE as ASKS
 from projections.work import Job, WorkUnavailable
 from workers.broker import open_broker
+from workers.desks import Desks, has_payments
+from workers.giving_up import give_up
+from workers.hint_reactions import ACTOR as APPLY_HINT
 from workers.jobs.answer_ask import answer_ask
-from workers.jobs.ask import AskDesk, apply_by_asking
-from workers.jobs.assign import AssignDesk, ReadModelBehind, assign_to_tenant
-from workers.jobs.change_subscription import SubscriptionDesk, change_subscription
-from workers.jobs.customers import CustomerDesk
+from workers.jobs.ask import apply_by_asking
+from workers.jobs.assign import ReadModelBehind, assign_to_tenant
+from workers.jobs.change_subscription import change_subscription
+from workers.jobs.checkout import CheckoutDesk, settle_payment
 from workers.jobs.desk import Desk
+from workers.jobs.hear_payment import apply_hint, apply_payment_event
 from workers.jobs.refund import refund_invoice
-from workers.jobs.set_up_method import SetupDesk, set_up_method
+from workers.jobs.set_up_method import set_up_method
 from workers.jobs.settle import settle_invoice
 from workers.reactions import EVENTS, REQUESTS
 from workers.runtime import Runtime, open_runtime, utc_now
@@ -58,12 +57,14 @@ class Jobs:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._desks = Desks(runtime)
         self._by_actor: dict[str, Callable[[Job], None]] = {
             "settle_invoice": self._settle,
             "refund_invoice": self._refund,
             "change_subscription": self._change_subscription,
             SET_UP_METHOD: self._set_up_method,
             "apply_by_asking": self._ask,
+            APPLY_HINT: self._hear,
             ANSWER_ASK: self._answer,
             ASSIGN: self._assign,
         }
@@ -106,118 +107,41 @@ class Jobs:
         reason = f"{type(error).__name__}: {error}"
         _log.info("job.put_off", tries=job.tries, delay_s=delay_s, reason=reason)
         if counted and job.tries + 1 >= self._runtime.max_tries:
-            self._give_up(job, reason)
+            give_up(job, reason, self._runtime.billing, at=utc_now())
         self._runtime.work.postpone(job.id, delay_s=delay_s, counted=counted, error=reason)
 
-    def _give_up(self, job: Job, reason: str) -> None:
-        """Record that the bound is reached; the relay closes the row, an operator looks."""
-        billing, at, attempts = self._runtime.billing, utc_now(), job.tries + 1
-        if job.actor == ASSIGN:
-            return  # it asks nothing of anybody else: it is tried on, and seen as overdue
-        if job.actor == "apply_by_asking":
-            billing.change(
-                ProviderEvent,
-                UUID(job.args["provider_event_id"]),
-                lambda known: known.park(reason, retry=False, at=at, by="worker"),
-            )
-            return
-        if job.actor == "change_subscription":
-            billing.change(
-                Subscription,
-                UUID(job.args["subscription_id"]),
-                lambda known: known.give_up(
-                    (known.view.asked or {}).get("action", "change"),
-                    attempts=attempts,
-                    last_error=reason,
-                    at=at,
-                ),
-            )
-            return
-        if job.actor == SET_UP_METHOD:
-            billing.change(
-                MethodSetup,
-                UUID(job.args["setup_id"]),
-                lambda known: known.give_up(attempts=attempts, last_error=reason, at=at),
-            )
-            return
-        billing.change(
-            Invoice,
-            UUID(job.args["invoice_id"]),
-            lambda known: known.give_up(
-                _step_of(job, known), attempts=attempts, last_error=reason, at=at
-            ),
-        )
-
     def _settle(self, job: Job) -> None:
-        invoice_id = UUID(job.args["invoice_id"])
-        settle_invoice(invoice_id, self._desk(job, invoice_id))
+        desk, invoice_id = self._desks.for_invoice(job), UUID(job.args["invoice_id"])
+        match desk:
+            case CheckoutDesk():
+                settle_payment(invoice_id, desk)
+            case Desk():
+                settle_invoice(invoice_id, desk)
 
     def _refund(self, job: Job) -> None:
-        invoice_id = UUID(job.args["invoice_id"])
-        refund_invoice(invoice_id, UUID(job.args["refund_id"]), self._desk(job, invoice_id))
+        invoice_id, refund_id = UUID(job.args["invoice_id"]), UUID(job.args["refund_id"])
+        refund_invoice(invoice_id, refund_id, self._desks.for_invoice(job))
 
     def _change_subscription(self, job: Job) -> None:
-        runtime = self._runtime
         subscription_id = UUID(job.args["subscription_id"])
-        view = runtime.billing.get(Subscription, subscription_id).view
-        gateway = runtime.gateways.of(view.app_id, view.connection)
-        desk = SubscriptionDesk(billing=runtime.billing, gateway=gateway, now=utc_now)
-        change_subscription(subscription_id, desk)
+        change_subscription(subscription_id, self._desks.for_subscription(job))
 
     def _set_up_method(self, job: Job) -> None:
-        runtime = self._runtime
-        setup_id = UUID(job.args["setup_id"])
-        view = runtime.billing.get(MethodSetup, setup_id).view
-        gateway = runtime.gateways.of(view.app_id, view.connection)
-        desk = SetupDesk(
-            billing=runtime.billing,
-            gateway=gateway,
-            customers=self._customers(gateway),
-            now=utc_now,
-            alive=lambda: runtime.work.touch(job.id),
-        )
-        set_up_method(setup_id, desk)
-
-    def _desk(self, job: Job, invoice_id: UUID) -> Desk:
-        """Lay out what a job about an invoice works with."""
-        runtime = self._runtime
-        view = runtime.billing.get(Invoice, invoice_id).view
-        gateway = runtime.gateways.of(view.app_id, view.connection)
-        return Desk(
-            billing=runtime.billing,
-            gateway=gateway,
-            customers=self._customers(gateway),
-            now=utc_now,
-            alive=lambda: runtime.work.touch(job.id),
-        )
-
-    def _customers(self, gateway: PaymentGateway) -> CustomerDesk:
-        runtime = self._runtime
-        return CustomerDesk(
-            billing=runtime.billing, gateway=gateway, bodies=runtime.log, now=utc_now
-        )
+        set_up_method(UUID(job.args["setup_id"]), self._desks.for_setup(job))
 
     def _ask(self, job: Job) -> None:
-        desk = AskDesk(
-            billing=self._runtime.billing,
-            bodies=self._runtime.log,
-            gateway_of=self._runtime.gateways.of,
-            now=utc_now,
-        )
-        apply_by_asking(UUID(job.args["provider_event_id"]), desk)
+        event_id = UUID(job.args["provider_event_id"])
+        entry = self._runtime.billing.get(ProviderEvent, event_id)
+        if has_payments(entry.received.provider):
+            apply_payment_event(event_id, self._desks.for_hearing())
+        else:
+            apply_by_asking(event_id, self._desks.for_asking())
+
+    def _hear(self, job: Job) -> None:
+        apply_hint(UUID(job.args["hint_id"]), self._desks.for_hearing())
 
     def _assign(self, job: Job) -> None:
-        runtime = self._runtime
-        desk = AssignDesk(
-            billing=runtime.billing,
-            newest_position=lambda stream: (
-                runtime.log.stream(stream, newest_first=True, limit=1)[0].position
-            ),
-            unassigned=runtime.unassigned,
-            now=utc_now,
-            alive=lambda: runtime.work.touch(job.id),
-        )
-        assign_to_tenant(UUID(job.args["tenant_stream"]), desk)
+        assign_to_tenant(UUID(job.args["tenant_stream"]), self._desks.for_assigning(job))
 
     def _answer(self, job: Job) -> None:
         runtime = self._runtime
@@ -229,14 +153,6 @@ class Jobs:
         )
 
 
-def _step_of(job: Job, invoice: Invoice) -> str:
-    """Name the step that a job was at: a refund's own, or the last that was begun."""
-    if "refund_id" in job.args:
-        return f"{REFUND_STEP}{job.args['refund_id']}"
-    steps = [step for step in invoice.view.steps.values() if not is_refund(step.step)]
-    return max(steps, key=lambda step: step.started_at).step if steps else "plan"
-
-
 def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
     """Let the queue's messages reach the jobs."""
     queues = {
@@ -245,6 +161,7 @@ def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
         "change_subscription": REQUESTS,
         SET_UP_METHOD: REQUESTS,
         "apply_by_asking": EVENTS,
+        APPLY_HINT: EVENTS,
         ANSWER_ASK: ASKS,
         ASSIGN: EVENTS,
     }

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 
 from domain.billing import Billing
 from eventlog import persistence
+from eventlog.links import SignedLinks
 from eventlog.log import Log
 from eventlog.vault import Vault
 from projections.asks import AskDesk
 from projections.unassigned import UnassignedDesk
 from projections.work import WorkTable
+from workers.addresses import Addresses
 from workers.gateways import Gateways, StripeRates
 from workers.rates import Rates
 from workers.settings import Settings
@@ -37,6 +39,7 @@ class Runtime:
     unassigned: UnassignedDesk
     vault: Vault
     gateways: Gateways
+    addresses: Addresses
     max_tries: int
 
 
@@ -48,7 +51,17 @@ def open_billing(log: Log, *, name: str = _LOG_NAME) -> Billing:
 
 def open_vault(settings: Settings) -> Vault:
     """Take the master keys; the first one seals."""
-    return Vault(settings.master_keys.get_secret_value().replace(" ", "").split(","))
+    return Vault(_master_keys(settings))
+
+
+def _master_keys(settings: Settings) -> list[str]:
+    return settings.master_keys.get_secret_value().replace(" ", "").split(",")
+
+
+def open_addresses(settings: Settings) -> Addresses:
+    """Say where we are, to a provider that is where Mollie is."""
+    links = SignedLinks(_master_keys(settings), public_url=settings.public_url)
+    return Addresses(links, public_url=settings.public_url, api_base=settings.mollie_api_base)
 
 
 def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateways:
@@ -57,6 +70,8 @@ def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateway
         billing,
         vault,
         stripe_api_base=settings.stripe_api_base,
+        mollie_api_base=settings.mollie_api_base,
+        mollie_calls_per_s=settings.mollie_calls_per_s,
         rates=Rates(settings.redis_url, patience_s=settings.provider_patience_s),
         stripe_rates=StripeRates(
             live=settings.stripe_live_calls_per_s,
@@ -86,6 +101,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             unassigned=unassigned,
             vault=vault,
             gateways=open_gateways(settings, billing, vault),
+            addresses=open_addresses(settings),
             max_tries=settings.max_tries,
         )
     finally:

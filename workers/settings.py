@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     stripe_live_calls_per_s: int = Field(default=100, ge=0)
     stripe_test_calls_per_s: int = Field(default=25, ge=0)
     stripe_endpoint_calls_per_s: int = Field(default=25, ge=0)
+    mollie_api_base: str = "https://api.mollie.com"
+    # Mollie publishes no limit; 0 is none.
+    mollie_calls_per_s: int = Field(default=25, ge=0)
     provider_patience_s: float = Field(default=2.0, ge=0, le=10)
     log_format: Literal["json", "console"] = "json"
     threads: int = Field(default=16, ge=1, le=256)

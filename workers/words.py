@@ -39,6 +39,8 @@ class Word:
 def read_word(entry: ProviderEventReceived, stored: bytes | None) -> Word:
     """Read a payload; one that can't be read is parked with the reason, never skipped."""
     subject = subject_of(entry)
+    if entry.provider == "mollie":
+        return Word(entry, subject, asks=entry.object_type == "payment")
     if entry.type in ASKED_TYPES:
         return Word(entry, subject, asks=True)
     said = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEWS

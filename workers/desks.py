@@ -1,0 +1,125 @@
+"""What each job works with, and the one place that knows which provider works how."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from domain.gateway_port import ProviderGateway
+from domain.invoice import Invoice
+from domain.invoice_view import InvoiceView
+from domain.method_setup import MethodSetup
+from domain.subscription import Subscription
+from projections.work import Job
+from workers.jobs.ask import AskDesk
+from workers.jobs.assign import AssignDesk
+from workers.jobs.change_subscription import SubscriptionDesk
+from workers.jobs.checkout import CheckoutDesk
+from workers.jobs.customers import CustomerDesk
+from workers.jobs.desk import Desk, ProviderDesk
+from workers.jobs.hear_payment import HearDesk
+from workers.jobs.key_life import KEY_LIFE, MOLLIE_KEY_LIFE
+from workers.jobs.set_up_method import SetupDesk
+from workers.runtime import Runtime, utc_now
+
+_WITH_PAYMENTS: Final = frozenset({"mollie"})
+
+
+def has_payments(provider: str) -> bool:
+    """Tell whether a provider has payments that stand for invoices, and no invoices."""
+    return provider in _WITH_PAYMENTS
+
+
+class Desks:
+    """Lays out what jobs work with, over one runtime."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def for_invoice(self, job: Job) -> ProviderDesk:
+        """Lay out what a job about an invoice works with; its type says how its provider works."""
+        view = self._runtime.billing.get(Invoice, UUID(job.args["invoice_id"])).view
+        if has_payments(view.provider):
+            return self._for_payments(job, view)
+        return self._for_invoices(job, view)
+
+    def _for_invoices(self, job: Job, view: InvoiceView) -> Desk:
+        runtime = self._runtime
+        gateway = runtime.gateways.invoicing(view.app_id, view.connection)
+        return Desk(
+            billing=runtime.billing,
+            gateway=gateway,
+            customers=self._customers(gateway),
+            now=utc_now,
+            alive=lambda: runtime.work.touch(job.id),
+        )
+
+    def _for_payments(self, job: Job, view: InvoiceView) -> CheckoutDesk:
+        runtime = self._runtime
+        gateway = runtime.gateways.checkout(view.app_id, view.connection)
+        return CheckoutDesk(
+            billing=runtime.billing,
+            gateway=gateway,
+            customers=self._customers(gateway, payments=True),
+            addresses=runtime.addresses,
+            now=utc_now,
+            alive=lambda: runtime.work.touch(job.id),
+            key_life=MOLLIE_KEY_LIFE,
+        )
+
+    def for_subscription(self, job: Job) -> SubscriptionDesk:
+        """Lay out what a job about a subscription works with."""
+        runtime = self._runtime
+        view = runtime.billing.get(Subscription, UUID(job.args["subscription_id"])).view
+        gateway = runtime.gateways.invoicing(view.app_id, view.connection)
+        return SubscriptionDesk(billing=runtime.billing, gateway=gateway, now=utc_now)
+
+    def for_setup(self, job: Job) -> SetupDesk:
+        """Lay out what a job about a page for payment methods works with."""
+        runtime = self._runtime
+        view = runtime.billing.get(MethodSetup, UUID(job.args["setup_id"])).view
+        gateway = runtime.gateways.invoicing(view.app_id, view.connection)
+        return SetupDesk(
+            billing=runtime.billing,
+            gateway=gateway,
+            customers=self._customers(gateway),
+            now=utc_now,
+            alive=lambda: runtime.work.touch(job.id),
+        )
+
+    def _customers(self, gateway: ProviderGateway, *, payments: bool = False) -> CustomerDesk:
+        return CustomerDesk(
+            billing=self._runtime.billing,
+            gateway=gateway,
+            bodies=self._runtime.log,
+            now=utc_now,
+            key_life=MOLLIE_KEY_LIFE if payments else KEY_LIFE,
+        )
+
+    def for_asking(self) -> AskDesk:
+        """Lay out what asking about an event of a provider that has invoices works with."""
+        return AskDesk(
+            billing=self._runtime.billing,
+            bodies=self._runtime.log,
+            gateway_of=self._runtime.gateways.invoicing,
+            now=utc_now,
+        )
+
+    def for_hearing(self) -> HearDesk:
+        """Lay out what hearing of a payment works with."""
+        return HearDesk(
+            billing=self._runtime.billing, gateway_of=self._runtime.gateways.checkout, now=utc_now
+        )
+
+    def for_assigning(self, job: Job) -> AssignDesk:
+        """Lay out what handing a tenant its invoices works with."""
+        runtime = self._runtime
+        return AssignDesk(
+            billing=runtime.billing,
+            newest_position=lambda stream: (
+                runtime.log.stream(stream, newest_first=True, limit=1)[0].position
+            ),
+            unassigned=runtime.unassigned,
+            now=utc_now,
+            alive=lambda: runtime.work.touch(job.id),
+        )

@@ -1,0 +1,72 @@
+"""What is recorded of a job that used up its tries: the relay closes its row, an operator looks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from domain.billing import Billing
+from domain.invoice import Invoice
+from domain.invoice_steps import REFUND_STEP, is_refund
+from domain.method_setup import MethodSetup
+from domain.payment_hint import PaymentHint
+from domain.provider_event import ProviderEvent
+from domain.subscription import Subscription
+from domain.word import WORKER
+from projections.work import Job
+from workers.hint_reactions import ACTOR as APPLY_HINT
+from workers.setup_reactions import ACTOR as SET_UP_METHOD
+from workers.tenant_reactions import ASSIGN
+
+
+def give_up(job: Job, reason: str, billing: Billing, *, at: datetime) -> None:
+    """Record that the bound is reached."""
+    attempts = job.tries + 1
+    match job.actor:
+        case actor if actor == ASSIGN:
+            return  # it asks nothing of anybody else: it is tried on, and seen as overdue
+        case "apply_by_asking":
+            billing.change(
+                ProviderEvent,
+                UUID(job.args["provider_event_id"]),
+                lambda known: known.park(reason, retry=False, at=at, by=WORKER),
+            )
+        case actor if actor == APPLY_HINT:
+            billing.change(
+                PaymentHint,
+                UUID(job.args["hint_id"]),
+                lambda known: known.give_up(reason, at=at, by=WORKER),
+            )
+        case "change_subscription":
+            billing.change(
+                Subscription,
+                UUID(job.args["subscription_id"]),
+                lambda known: known.give_up(
+                    (known.view.asked or {}).get("action", "change"),
+                    attempts=attempts,
+                    last_error=reason,
+                    at=at,
+                ),
+            )
+        case actor if actor == SET_UP_METHOD:
+            billing.change(
+                MethodSetup,
+                UUID(job.args["setup_id"]),
+                lambda known: known.give_up(attempts=attempts, last_error=reason, at=at),
+            )
+        case _:
+            billing.change(
+                Invoice,
+                UUID(job.args["invoice_id"]),
+                lambda known: known.give_up(
+                    _step_of(job, known), attempts=attempts, last_error=reason, at=at
+                ),
+            )
+
+
+def _step_of(job: Job, invoice: Invoice) -> str:
+    """Name the step that a job was at: a refund's own, or the last that was begun."""
+    if "refund_id" in job.args:
+        return f"{REFUND_STEP}{job.args['refund_id']}"
+    steps = [step for step in invoice.view.steps.values() if not is_refund(step.step)]
+    return max(steps, key=lambda step: step.started_at).step if steps else "plan"
