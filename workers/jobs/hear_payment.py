@@ -13,8 +13,9 @@ from typing import Final, cast
 from uuid import UUID
 
 from domain.billing import Billing
+from domain.commands import Mode, Provider
 from domain.gateway import GatewayRejected, GatewayUnavailable, MoneyBack, ProviderInvoice
-from domain.gateway_port import CheckoutGateway
+from domain.gateway_port import RecurringGateway
 from domain.invoice import Invoice
 from domain.payment_hint import HintReceived, PaymentHint
 from domain.payments import record_payment_heard
@@ -22,6 +23,9 @@ from domain.provider_event import ProviderEvent, ProviderEventReceived
 from domain.word import Effect
 from eventlog.bodies import Body
 from workers.jobs.belief import disbelief, disbelief_of_app, invoice_named_by
+from workers.jobs.importing import Account
+from workers.jobs.recurring import RecurringDesk
+from workers.jobs.renewals import NotBelieved, take_renewal
 
 _WAIT_FOR_STEP_S: Final = 2.0
 # Hints that come faster than payments are fetched are left to the next run.
@@ -33,7 +37,7 @@ class HearDesk:
     """What the jobs work with."""
 
     billing: Billing
-    gateway_of: Callable[[UUID, str], CheckoutGateway]
+    gateway_of: Callable[[UUID, str], RecurringGateway]
     now: Callable[[], datetime]
 
 
@@ -103,8 +107,11 @@ def hear(
         if not error.missing:
             raise
         return Heard(reason="the provider has no such payment")
-    # A renewal carries its subscription's metadata, and with it the invoice that began it.
-    named = invoice_named_by(seen) if seen.subscription_id is None else None
+    if seen.subscription_id is not None:
+        # It carries its subscription's metadata, and with it the invoice that began that.
+        renewals = RecurringDesk(billing=desk.billing, gateway=gateway, now=desk.now)
+        return _hear_renewal(source, seen, back, renewals, by=by)
+    named = invoice_named_by(seen)
     if named is None:
         reason = disbelief_of_app(source, seen) or "it is about nothing that was asked for here"
         return Heard(reason=reason)
@@ -119,6 +126,29 @@ def hear(
             "a step is at work on the invoice", retry_after_s=_WAIT_FOR_STEP_S, counted=False
         )
     return Heard(effects=[{"invoice": str(named), "effect": str(effect)}])
+
+
+def _hear_renewal(
+    source: HintReceived | ProviderEventReceived,
+    seen: ProviderInvoice,
+    back: MoneyBack,
+    desk: RecurringDesk,
+    *,
+    by: str,
+) -> Heard:
+    account = Account(
+        app_id=source.app_id,
+        provider=cast("Provider", source.provider),
+        connection=source.connection,
+        connection_id=source.connection_id,
+        mode=cast("Mode", source.mode),
+        by=by,
+    )
+    try:
+        renewal = take_renewal(seen, back, account, desk)
+    except NotBelieved as doubt:
+        return Heard(reason=str(doubt))
+    return Heard(effects=[{"invoice": str(renewal.id), "effect": str(Effect.CHANGED)}])
 
 
 def _record(
