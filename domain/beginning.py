@@ -134,19 +134,27 @@ def schedule_end(known: Subscription, *, ends_at: int, at: datetime) -> None:
 
 def forgo(known: Subscription, *, by: str, at: datetime) -> None:
     """Say that it never begins; one that has begun, or ended, is left alone."""
-    view = known.view
-    if view.status in ENDED or view.provider_subscription_id:
-        return
-    ended = int(at.timestamp())
-    known.remember(
-        s.SubscriptionExpired,
-        at=at,
-        by=by,
-        source="answer",
-        as_of=max(view.as_of, ended),
-        body=None,
-        **view.word | {"ended_at": ended},
-    )
+    if not known.view.provider_subscription_id:
+        _end(known, s.SubscriptionExpired, by=by, at=at)
+
+
+def lose(known: Subscription, *, by: str, at: datetime) -> None:
+    """Say that the provider has it no more; one that has ended is left alone."""
+    _end(known, s.SubscriptionCanceled, by=by, at=at)
+
+
+def _end(known: Subscription, fact: type[s.SubscriptionWord], *, by: str, at: datetime) -> None:
+    if known.view.status not in ENDED:
+        ended = int(at.timestamp())
+        known.remember(
+            fact,
+            at=at,
+            by=by,
+            source="answer",
+            as_of=max(known.view.as_of, ended),
+            body=None,
+            **known.view.word | {"ended_at": ended},
+        )
 
 
 def give_up_beginning(known: Subscription, *, why: str, attempts: int, at: datetime) -> None:

@@ -14,7 +14,13 @@ from uuid import UUID
 
 from domain import intervals
 from domain.beginning import BEGIN
-from domain.gateway import MoneyBack, ProviderInvoice, ProviderLine, ProviderSubscription
+from domain.gateway import (
+    GatewayRejected,
+    MoneyBack,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderSubscription,
+)
 from domain.invoice import Invoice
 from domain.subscription import Subscription
 from domain.subscription_view import SubscriptionView
@@ -46,10 +52,15 @@ def take_renewal(
 ) -> Invoice:
     """Take in a payment of a subscription, as it stands, with the subscription as it stands.
 
-    Raises NotBelieved.
+    One whose subscription is gone was paid all the same. Raises NotBelieved.
     """
     assert seen.subscription_id is not None, "a subscription made it"  # noqa: S101 - STYLE: assert what must hold
-    known = take_subscription(seen.subscription_id, seen.customer or "", account, desk)
+    try:
+        known = take_subscription(seen.subscription_id, seen.customer or "", account, desk)
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        return import_payment(_as_invoice(seen, None), back, account, desk)
     return import_payment(_as_invoice(seen, known.view), back, account, desk)
 
 
@@ -108,10 +119,10 @@ def _import(seen: ProviderSubscription, account: Account, desk: RecurringDesk) -
     return import_subscription(seen, account, importing)
 
 
-def _as_invoice(seen: ProviderInvoice, view: SubscriptionView) -> ProviderInvoice:
-    """Say what a payment was for, and for which period."""
+def _as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> ProviderInvoice:
+    """Say what a payment was for, and for which period, as far as that is known."""
     began = day_of(datetime.fromtimestamp(seen.created_at or seen.as_of, UTC))
-    terms = next(_terms_for(seen, view), None)
+    terms = None if view is None else next(_terms_for(seen, view), None)
     every = _every(view) if terms is None else interval_of(terms)
     charge = None if terms is None else charge_of(terms)
     return replace(
@@ -135,8 +146,8 @@ def _terms_for(seen: ProviderInvoice, view: SubscriptionView) -> Iterator[Mappin
             yield terms
 
 
-def _every(view: SubscriptionView) -> tuple[str, int] | None:
-    item = next(iter(view.items), None)
+def _every(view: SubscriptionView | None) -> tuple[str, int] | None:
+    item = None if view is None else next(iter(view.items), None)
     return None if item is None else (item["interval"], item["interval_count"])
 
 

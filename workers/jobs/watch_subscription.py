@@ -1,0 +1,93 @@
+"""Look after a subscription when its next payment is due (Mollie).
+
+Nothing is told of a subscription that was suspended, canceled or has run out, and news of a payment
+may get lost. So one row of the work table stays open for each that lives, and is due when something
+should have happened.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, cast
+from uuid import UUID
+
+from domain.beginning import lose
+from domain.commands import Mode, Provider
+from domain.gateway import GatewayUnavailable, ProviderInvoice
+from domain.invoice import Invoice
+from domain.status import FAILED, PAID
+from domain.subscription import Subscription
+from domain.subscription_view import ENDED, SubscriptionView
+from domain.times import from_unix
+from workers.jobs.importing import Account
+from workers.jobs.recurring import RecurringDesk, record_state
+from workers.jobs.renewals import take_renewal
+
+# A payment is made some time on its day, and its own news come first.
+AFTER_DUE: Final = timedelta(hours=26)
+LOOK_AGAIN: Final = timedelta(hours=6)
+_LOOK_BACK: Final = timedelta(days=10)
+_BY: Final = "reconciliation"
+_SETTLED: Final = frozenset({PAID, FAILED})
+
+
+def watch_subscription(subscription_id: UUID, desk: RecurringDesk) -> None:
+    """Look, if it is time to; raises GatewayUnavailable to come back when it is time again."""
+    known = desk.billing.get(Subscription, subscription_id)
+    if known.view.status in ENDED:
+        return
+    now = desk.now()
+    due = _due(known.view, now=now)
+    if due <= now:
+        known = _look(known, desk)
+        if known.view.status in ENDED:
+            return
+        due = max(_due(known.view, now=now), now + LOOK_AGAIN)
+    raise GatewayUnavailable(
+        f"it is looked at again at {due.isoformat()}",
+        retry_after_s=(due - now).total_seconds(),
+        counted=False,
+    )
+
+
+def _due(view: SubscriptionView, *, now: datetime) -> datetime:
+    """Tell when something should have happened."""
+    ends_at = from_unix(view.ends_at)
+    if ends_at is not None:
+        return ends_at
+    return now if view.period_end is None else view.period_end + AFTER_DUE
+
+
+def _look(known: Subscription, desk: RecurringDesk) -> Subscription:
+    """Take in how it stands, and payments that nobody told us of."""
+    view = known.view
+    account = account_of(view, by=_BY)
+    seen = desk.gateway.fetch_recurring(view.provider_subscription_id, customer=view.customer or "")
+    known = record_state(known, seen, by=_BY, desk=desk)
+    since = (view.period_start or view.created_at) - _LOOK_BACK
+    for payment in desk.gateway.list_renewals(
+        view.provider_subscription_id,
+        customer=view.customer or "",
+        created_after=int(since.timestamp()),
+    ):
+        if not _is_settled(payment, account, desk):
+            fetched, back = desk.gateway.fetch_payment(payment.id)
+            take_renewal(fetched, back, account, desk)
+    return desk.billing.get(Subscription, view.id)
+
+
+def _is_settled(payment: ProviderInvoice, account: Account, desk: RecurringDesk) -> bool:
+    invoice = desk.billing.find(Invoice, account.id_of(payment.id))
+    return invoice is not None and invoice.view.status in _SETTLED
+
+
+def account_of(view: SubscriptionView, *, by: str) -> Account:
+    """Name the connection that a subscription is of."""
+    return Account(
+        app_id=view.app_id,
+        provider=cast("Provider", view.provider),
+        connection=view.connection,
+        connection_id=view.connection_id,
+        mode=cast("Mode", view.mode),
+        by=by,
+    )
