@@ -167,7 +167,9 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
     RateLimited: _Row(HTTPStatus.TOO_MANY_REQUESTS, "[E4290]", "Too Many Requests"),
     TimedOut: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5031]", "There was no answer in time", 1),
     UnsupportedMedia: _Row(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "[E4150]", "Unsupported Media Type: application/json"
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "[E4150]",
+        "Unsupported Media Type: send application/json",
     ),
     KeyReused: _Row(
         HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -1,5 +1,6 @@
 """Field types that requests share, and faults from pydantic's findings."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
@@ -117,5 +118,12 @@ def _faults(error: ValidationError) -> list[Fault]:
 def _fault(detail: ErrorDetails) -> Fault:
     parts: tuple[Any, ...] = tuple(part for part in detail["loc"] if part != "[key]")
     path = field_path(parts)
-    message = _PLAIN_MESSAGES.get(detail["type"], detail["msg"])
+    message = _PLAIN_MESSAGES.get(detail["type"]) or _words(detail["msg"])
     return Fault(message=f"{path}: {message}" if path else message, path=path or None)
+
+
+def _words(message: str) -> str:
+    """Say how long a text may be; pydantic takes one that has a validator of ours for a list."""
+    if not message.startswith("Value should have"):
+        return message
+    return re.sub(r"\bitem(s?) after validation", r"character\1", message)

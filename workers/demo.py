@@ -1,4 +1,4 @@
-"""`python -m workers demo`: an app, a tenant, keys and a Stripe connection to try things with.
+"""`python -m workers demo`: an app, a tenant, keys and connections to try things with.
 
 What a demo.json of an earlier start names is kept; only what depends on addresses is made anew.
 """
@@ -22,12 +22,19 @@ from domain.connection import Connection, secret_context
 from domain.keys import KEY_BYTES, new_key
 from eventlog.log import Log
 from eventlog.vault import Vault
-from workers.providers.stripe_demo import StripeDemo, StripeDemoMaker
+from workers.providers.stripe_demo import (
+    DEMO_CURRENCY,
+    DEMO_PRICE_MINOR,
+    DEMO_TAX_PPM,
+    StripeDemo,
+    StripeDemoMaker,
+)
 from workers.runtime import open_billing, open_vault, utc_now
 from workers.settings import DemoSettings
 
 _BY: Final = "operator"
 _CONNECTION: Final = "stripe-1"
+_MOLLIE: Final = "mollie-1"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -54,6 +61,8 @@ def make_demo(settings: DemoSettings, out: Path) -> None:
         known = _read(out)
         if known is None or bench.billing.find(App, UUID(known["app_id"])) is None:
             known = _make(bench)
+        _keep_mollie(bench, UUID(known["app_id"]), known)
+        known["mollie_connection"] = _MOLLIE
         _write(out, known | _addresses(bench, UUID(known["app_id"]), known))
     finally:
         log.close()
@@ -83,7 +92,11 @@ def _make(bench: _Bench) -> dict[str, Any]:
     billing.create_app(commands.CreateApp(app_id=app_id, name="Demo", slug="demo", by=_BY), at=at)
     _set_connection(bench, app_id, webhook_secrets=[])
     billing.change_app(
-        commands.ChangeApp(app_id=app_id, default_connections={"stripe": _CONNECTION}, by=_BY),
+        commands.ChangeApp(
+            app_id=app_id,
+            default_connections={"stripe": _CONNECTION, "stripe:test": _CONNECTION},
+            by=_BY,
+        ),
         at=at,
     )
     billing.set_tenant(
@@ -104,9 +117,60 @@ def _make(bench: _Bench) -> dict[str, Any]:
         "user_id": str(user_id),
         **keys,
         "stripe_connection": _CONNECTION,
-        "mollie_connection": None,
         **_stripe_ids(made),
     }
+
+
+def _keep_mollie(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> None:
+    """Connect Mollie, and know here what Stripe knows of prices and taxes, for it knows none."""
+    billing, at = bench.billing, utc_now()
+    for kind, price_id in known["prices"].items():
+        billing.set_price(
+            commands.SetPrice(
+                app_id=app_id,
+                price_id=price_id,
+                name="Pro Plan",
+                currency=DEMO_CURRENCY,
+                amount_minor=DEMO_PRICE_MINOR,
+                interval="month" if kind == "monthly" else None,
+                by=_BY,
+            ),
+            at=at,
+        )
+    billing.set_tax_rate(
+        commands.SetTaxRate(
+            app_id=app_id,
+            tax_rate_id=known["tax_rates"]["standard"],
+            name="VAT",
+            rate_ppm=DEMO_TAX_PPM,
+            inclusive=False,
+            by=_BY,
+        ),
+        at=at,
+    )
+    _connect_mollie(bench, app_id)
+
+
+def _connect_mollie(bench: _Bench, app_id: UUID) -> None:
+    """Make the connection, unless it stands with this key."""
+    api_key = bench.settings.demo_mollie_key.get_secret_value()
+    context = secret_context(app_id, _MOLLIE)
+    known = bench.billing.find(Connection, ids.for_connection(app_id, _MOLLIE))
+    if known is not None and bench.vault.open(known.sealed_key, context=context) == api_key:
+        return
+    command = commands.SetConnection(
+        app_id=app_id,
+        name=_MOLLIE,
+        provider="mollie",
+        mode="live" if api_key.startswith("live_") else "test",
+        sealed_key=bench.vault.seal(api_key, context=context),
+        sealed_webhook_secrets=[],
+        by=_BY,
+    )
+    at = utc_now()
+    bench.billing.set_connection(command, new_connection_id=uuid4(), at=at)
+    defaults = commands.ChangeApp(app_id=app_id, default_connections={"mollie": _MOLLIE}, by=_BY)
+    bench.billing.change_app(defaults, at=at)
 
 
 def _stripe_ids(made: StripeDemo) -> dict[str, Any]:
@@ -158,12 +222,15 @@ def _set_connection(bench: _Bench, app_id: UUID, *, webhook_secrets: list[str]) 
 def _addresses(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> dict[str, Any]:
     """Say where things are now, and have webhooks come there."""
     base_url = bench.settings.public_url.rstrip("/")
-    connection = bench.billing.get(Connection, ids.for_connection(app_id, _CONNECTION))
-    url = f"{base_url}/webhooks/stripe/{connection.connection_id}"
+    urls = {
+        name: f"{base_url}/webhooks/{connection.provider}/{connection.connection_id}"
+        for name, connection in _connections(bench, app_id).items()
+    }
+    url = urls[_CONNECTION]
     addresses = {
         "base_url": base_url,
         "sandbox_url": bench.settings.sandbox_url,
-        "webhook_urls": {_CONNECTION: url},
+        "webhook_urls": urls,
     }
     unchanged = all(known.get(name) == value for name, value in addresses.items())
     if unchanged or not _reachable(bench, url):
@@ -171,6 +238,13 @@ def _addresses(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> dict[str, 
     secret = bench.maker.point_webhooks_at(url)
     _set_connection(bench, app_id, webhook_secrets=[secret])
     return addresses | {"webhook_secrets": {_CONNECTION: secret}}
+
+
+def _connections(bench: _Bench, app_id: UUID) -> dict[str, Connection]:
+    return {
+        name: bench.billing.get(Connection, ids.for_connection(app_id, name))
+        for name in (_CONNECTION, _MOLLIE)
+    }
 
 
 def _reachable(bench: _Bench, url: str) -> bool:
