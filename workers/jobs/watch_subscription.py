@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.beginning import lose
 from domain.commands import Mode, Provider
-from domain.gateway import GatewayUnavailable, ProviderInvoice
+from domain.gateway import GatewayRejected, GatewayUnavailable, ProviderInvoice
 from domain.invoice import Invoice
 from domain.status import FAILED, PAID
 from domain.subscription import Subscription
@@ -62,14 +62,20 @@ def _look(known: Subscription, desk: RecurringDesk) -> Subscription:
     """Take in how it stands, and payments that nobody told us of."""
     view = known.view
     account = account_of(view, by=_BY)
-    seen = desk.gateway.fetch_recurring(view.provider_subscription_id, customer=view.customer or "")
-    known = record_state(known, seen, by=_BY, desk=desk)
+    at_provider, customer = view.provider_subscription_id, view.customer or ""
+    try:
+        seen = desk.gateway.fetch_recurring(at_provider, customer=customer)
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        at = desk.now()
+        return desk.billing.change(Subscription, view.id, lambda one: lose(one, by=_BY, at=at))
+    record_state(known, seen, by=_BY, desk=desk)
     since = (view.period_start or view.created_at) - _LOOK_BACK
-    for payment in desk.gateway.list_renewals(
-        view.provider_subscription_id,
-        customer=view.customer or "",
-        created_after=int(since.timestamp()),
-    ):
+    payments = desk.gateway.list_renewals(
+        at_provider, customer=customer, created_after=int(since.timestamp())
+    )
+    for payment in payments:
         if not _is_settled(payment, account, desk):
             fetched, back = desk.gateway.fetch_payment(payment.id)
             take_renewal(fetched, back, account, desk)
