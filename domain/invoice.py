@@ -15,6 +15,7 @@ from domain.errors import NotPossible
 from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
 from domain.invoice_steps import REFUND_STEP, StepRecord, is_refund
 from domain.invoice_view import InvoiceView, fold
+from domain.payments import require_askable
 from domain.provider_state import DELETED_RANK, facts_of, issued_lines
 from domain.word import WORKER, Effect, Word, is_running, take_word
 
@@ -219,6 +220,7 @@ class Invoice(Root):
             self._ask_refund(command, at=at)
             return
         action, fact, allowed = _ASKABLE[type(command)]
+        require_askable(self.view, action)
         if is_running(self):
             raise NotPossible(action=action, reason="something else is being done with it")
         nowhere = self.view.provider_object_id is None

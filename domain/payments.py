@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from domain import invoice_events as e
 from domain import status
+from domain.errors import NotPossible
 from domain.gateway import MoneyBack, ProviderInvoice
 from domain.word import WORKER, Effect
 
 if TYPE_CHECKING:
     from domain.invoice import Invoice
+    from domain.invoice_view import InvoiceView
+
+_FOREIGN: Final = {
+    "finalize": "its provider has payments, and no drafts that could be finalised",
+    "uncollectible": "its provider has payments, which can't be written off",
+}
+
+
+def require_askable(view: InvoiceView, action: str) -> None:
+    """Refuse what only invoices of a provider know. Raises NotPossible."""
+    if view.provider_object_type == "payment" and action in _FOREIGN:
+        raise NotPossible(action=action, reason=_FOREIGN[action])
 
 
 def record_payment_begun(

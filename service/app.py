@@ -43,6 +43,7 @@ from service.cors import Cors
 from service.documents import Documents
 from service.edge import Edge
 from service.errors import KNOWN, problem_of
+from service.hints import Hints
 from service.limits import Limits
 from service.links import Links
 from service.metrics import Metrics
@@ -119,6 +120,7 @@ async def _open(
         deliveries=DeliveryQueries(pool),
         work=WorkQueries(pool),
         refused=await _refused(dsn, stack),
+        hints=Hints(log, codec, metrics, per_minute=settings.hints_per_minute),
         tenants=KnownTenants(log),
         catalogue=Catalogue(CatalogueQueries(pool), streams),
         asks=asks,

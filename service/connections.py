@@ -1,9 +1,26 @@
 """Which of an app's connections a request is for."""
 
+from typing import Final
+
 from domain.commands import Mode, Provider
 from projections.access_queries import AppRow, ConnectionRow
 from service.access_cache import AccessCache
 from service.errors import BadRequest, Fault
+
+_WHY_NOT_MOLLIE: Final = (
+    "it has one of mollie, but this interface hands out Stripe's own objects, and Mollie has"
+    " payments, no invoices: ask for them at /payment-providers/mollie/invoices"
+)
+
+
+def require_stripe(connection: ConnectionRow, *, path: str) -> None:
+    """Refuse a connection whose provider has no drafts to leave. Raises BadRequest."""
+    if connection.provider != "stripe":
+        message = (
+            f"{path}: {connection.name} is a connection of {connection.provider}, which has"
+            " payments and no drafts: this interface leaves Stripe's"
+        )
+        raise BadRequest(Fault(message=message, path=path))
 
 
 async def choose_connection(
@@ -28,6 +45,8 @@ async def choose_connection(
         message = f"{field}: no {mode or ''} connection of {provider} has this name"
     else:
         message = f"{field}: the app has no default {mode or ''} connection of {provider}"
+        if provider == "stripe" and "mollie" in app.default_connections:
+            message = f"{message}; {_WHY_NOT_MOLLIE}"
     raise BadRequest(Fault(message=message.replace("  ", " "), path=field))
 
 

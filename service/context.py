@@ -20,6 +20,7 @@ from service.access_cache import AccessCache
 from service.asks import Asks
 from service.catalogue import Catalogue
 from service.documents import Documents
+from service.hints import Hints
 from service.links import Links
 from service.metrics import Metrics
 from service.rates import Rates
@@ -56,6 +57,7 @@ class Context:
     deliveries: DeliveryQueries
     work: WorkQueries
     refused: RefusedDeliveries
+    hints: Hints
     tenants: KnownTenants
     catalogue: Catalogue
     asks: Asks

@@ -4,15 +4,18 @@ import time
 from typing import cast
 
 from domain import ids
-from domain.commands import Mode, ReceiveProviderEvent
+from domain.commands import Mode, Provider, ReceiveProviderEvent
 from domain.connection import secret_context
 from domain.provider_event import ProviderEvent
 from eventlog.bodies import Body
 from eventlog.errors import Conflict
 from eventlog.safe_json import Unreadable
 from projections.access_queries import ConnectionRow
+from service import mollie_signature
 from service.context import Context
 from service.errors import Fault, WebhookRefused
+from service.mollie_events import MollieEvent
+from service.mollie_events import read_event as read_mollie_event
 from service.stripe_events import StripeEvent, read_event
 from service.stripe_signature import Verdict, verify
 
@@ -25,10 +28,26 @@ async def store_stripe_event(
     Raises WebhookRefused. Counts what is taken in.
     """
     event = _proved(context, connection, raw, header=header)
-    position = await _stored(context, connection, event)
-    result = "stored" if position is not None else "known"
-    context.metrics.record_delivery(connection.provider, result)
-    return position
+    return await _stored(context, connection, event)
+
+
+async def store_mollie_event(
+    context: Context, connection: ConnectionRow, raw: bytes, *, header: str
+) -> int | None:
+    """Store a signed delivery, as `store_stripe_event` does. Raises WebhookRefused."""
+    scope = secret_context(connection.app_id, connection.name)
+    secrets = [context.open_secret(s, scope) for s in connection.sealed_webhook_secrets]
+    verdict = mollie_signature.verify(raw, header=header, secrets=secrets)
+    if verdict is not Verdict.VALID:
+        raise WebhookRefused(verdict)
+    try:
+        event = read_mollie_event(raw)
+    except Unreadable:
+        raise WebhookRefused("unreadable") from None
+    if event.mode not in (None, connection.mode):
+        message = f"mode: the connection is of {connection.mode} mode"
+        raise WebhookRefused("wrong_mode", Fault(message=message, path="mode"))
+    return await _stored(context, connection, event)
 
 
 def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: str) -> StripeEvent:
@@ -54,20 +73,23 @@ def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: 
     return event
 
 
-async def _stored(context: Context, connection: ConnectionRow, event: StripeEvent) -> int | None:
+async def _stored(
+    context: Context, connection: ConnectionRow, event: StripeEvent | MollieEvent
+) -> int | None:
+    """Store an event and count it; None where it is known."""
     body = Body.of(event.body, None)
     command = ReceiveProviderEvent(
         event_id=ids.for_provider_event(connection.connection_id, connection.mode, event.id),
         app_id=connection.app_id,
         connection_id=connection.connection_id,
         connection=connection.name,
-        provider="stripe",
+        provider=cast("Provider", connection.provider),
         mode=cast("Mode", connection.mode),
         provider_event_id=event.id,
         type=event.type,
         object_type=event.object_type,
         object_id=event.object_id,
-        invoice_id=event.invoice_id,
+        invoice_id=event.invoice_id if isinstance(event, StripeEvent) else None,
         occurred_at=event.created_s,
         body=body.sha256.hex(),
         by=f"webhook:{event.id}",
@@ -78,6 +100,8 @@ async def _stored(context: Context, connection: ConnectionRow, event: StripeEven
     try:
         (position,) = await context.log.append_async(events, [body])
     except Conflict:
+        context.metrics.record_delivery(connection.provider, "known")
         return None
     context.metrics.record_append(events=1, seconds=time.monotonic() - started_s)
+    context.metrics.record_delivery(connection.provider, "stored")
     return position

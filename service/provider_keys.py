@@ -8,7 +8,7 @@ from domain.commands import Mode, Provider
 CONNECTION_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS: Final[dict[Provider, re.Pattern[str]]] = {
     "stripe": re.compile(r"(?:sk|rk)_(?P<mode>live|test)_[\x21-\x7e]+"),
-    "mollie": re.compile(r"(?P<mode>live|test)_[\x21-\x7e]+"),
+    "mollie": re.compile(r"(?P<mode>live|test)_[A-Za-z0-9_]+"),
 }
 
 

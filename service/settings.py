@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """How long an answer may take to begin; more than any wait."""
     webhook_body_limit_bytes: int = KIB * KIB
     signature_tolerance_s: int = 300
+    hints_per_minute: int = Field(600, ge=1)
+    """Unsigned webhooks of one connection that each process of the API has looked into."""
     rate_limit_per_minute: int = Field(60_000, ge=1)
     """Requests of one key, or one tenant's tokens, that each process of the API admits."""
     access_max_age_s: float = 5.0

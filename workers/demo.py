@@ -133,6 +133,7 @@ def _keep_mollie(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> None:
                 currency=DEMO_CURRENCY,
                 amount_minor=DEMO_PRICE_MINOR,
                 interval="month" if kind == "monthly" else None,
+                interval_count=1,
                 by=_BY,
             ),
             at=at,

@@ -40,4 +40,5 @@ class DemoSettings(Settings):
     """What the demo needs besides."""
 
     demo_stripe_key: SecretStr
+    demo_mollie_key: SecretStr
     sandbox_url: str | None = None

@@ -13,7 +13,7 @@ from service.answers import answer, refusal
 from service.asking import Told, ask_for_invoice, request_hash
 from service.auth import authenticate_admin, authenticate_lone_key
 from service.caller import Caller
-from service.connections import choose_connection
+from service.connections import choose_connection, require_stripe
 from service.context import context_of
 from service.dialects import d003, d004
 from service.dialects.d002 import Json, Rendered
@@ -72,8 +72,9 @@ async def gather_invoice(request: Request) -> Response:
     given = await _form_or_json(request, limit_bytes=context.settings.body_limit_bytes)
     body = validated(GatherBody, given)
     connection = await context.access.connection_named(caller.app.app_id, query.connection_name)
-    if connection is None or connection.provider != "stripe":
+    if connection is None:
         raise Missing
+    require_stripe(connection, path="connection_name")
     command = await _to_command(
         request,
         caller,

@@ -13,7 +13,6 @@ from service.auth import Caller, authenticate
 from service.connections import choose_connection
 from service.context import Context, context_of
 from service.dialects import d002
-from service.errors import BadRequest, Fault
 from service.incoming import idempotency_key, path_provider, path_uuid, read_json, wait_s
 from service.invoice_request import InvoiceRequestBody, require_subscribable
 from service.telling import told_headers
@@ -27,7 +26,6 @@ async def create_invoice(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     tenant_id, provider = path_uuid(request, "tenantUuid"), path_provider(request)
-    refuse_unavailable(provider)
     key = idempotency_key(request)
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
     body = validated(InvoiceRequestBody, given, context={"tenant_id": tenant_id})
@@ -44,13 +42,6 @@ async def create_invoice(request: Request) -> Response:
     )
     told = await ask_for_invoice(context, command, wait_s=seconds)
     return await present(context, told)
-
-
-def refuse_unavailable(provider: Provider) -> None:
-    """Refuse a provider that no gateway speaks with yet."""
-    if provider == "mollie":
-        message = "paymentProvider: mollie is not available yet"
-        raise BadRequest(Fault(message=message, path="paymentProvider"))
 
 
 def to_command(

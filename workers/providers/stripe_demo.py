@@ -10,6 +10,10 @@ from workers.providers.stripe_calls import API_VERSION, open_client
 from workers.providers.stripe_endpoints import MARK
 from workers.providers.stripe_events import EVENT_TYPES
 
+DEMO_CURRENCY: Final = "eur"
+DEMO_PRICE_MINOR: Final = 1999
+DEMO_TAX_PPM: Final = 210_000
+
 # Stripe docs: testing. These attach to a customer and then behave as their names say.
 _CARDS: Final = {
     "succeeds": "pm_card_visa",
@@ -44,7 +48,12 @@ class StripeDemoMaker:
         )
         product = self._v1.products.create({"name": "Pro Plan"})
         rate = self._v1.tax_rates.create(
-            {"display_name": "VAT", "percentage": 21.0, "inclusive": False, "country": "NL"}
+            {
+                "display_name": "VAT",
+                "percentage": DEMO_TAX_PPM / 10_000,
+                "inclusive": False,
+                "country": "NL",
+            }
         )
         return StripeDemo(
             customer=customer.id,
@@ -58,7 +67,12 @@ class StripeDemoMaker:
         return self._v1.payment_methods.attach(card, {"customer": customer_id}).id
 
     def _price(self, product_id: str, **more: Any) -> str:  # noqa: ANN401 - the SDK's own parameters
-        params: Any = {"product": product_id, "currency": "eur", "unit_amount": 1999, **more}
+        params: Any = {
+            "product": product_id,
+            "currency": DEMO_CURRENCY,
+            "unit_amount": DEMO_PRICE_MINOR,
+            **more,
+        }
         return self._v1.prices.create(params).id
 
     def point_webhooks_at(self, url: str) -> str:
