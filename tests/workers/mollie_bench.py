@@ -33,6 +33,13 @@ PRICES: dict[str, dict[str, Any]] = {
     "kronur": {"name": "Pro Plan", "currency": "isk", "amount_minor": 250_000},
     "half_krona": {"name": "Pro Plan", "currency": "isk", "amount_minor": 250_050},
     "monthly": {"name": "Pro", "currency": "eur", "amount_minor": 1999, "interval": "month"},
+    "daily": {"name": "Day", "currency": "eur", "amount_minor": 500, "interval": "day"},
+    "dollars_monthly": {
+        "name": "Pro",
+        "currency": "usd",
+        "amount_minor": 2199,
+        "interval": "month",
+    },
 }
 TAXES = {"added": (210_000, False), "contained": (210_000, True), "odd": (88_750, False)}
 PUBLIC_URL = "http://127.0.0.1:1"
