@@ -171,7 +171,7 @@ def test_a_url_that_names_no_connection_is_404_whatever_is_wrong(
     urls = [
         f"/webhooks/stripe/{uuid4()}",
         "/webhooks/stripe/none",
-        f"/webhooks/mollie/{shop.connection_id}",
+        f"/webhooks/none/{shop.connection_id}",
         silent.webhook_url,
     ]
     answers = [shop.deliver(stripe_event(), url=url) for url in urls]

@@ -23,6 +23,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 DEMO_STRIPE_KEY = "sk_test_billhook_demo"
+DEMO_MOLLIE_KEY = "test_billhook_demo"
 _START_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 30
 

@@ -1,0 +1,102 @@
+"""Seed 002 where the provider is Mollie: the billing document is a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.holding import Json, differences
+from tests.contract.table import printed_in
+from tests.support.mollie_account import MollieAccount
+from tests.support.system import DEMO_MOLLIE_KEY, Caller, System, eventually
+
+
+@pytest.fixture
+def mollie(system: System) -> Iterator[MollieAccount]:
+    with MollieAccount(system.demo["sandbox_url"], DEMO_MOLLIE_KEY) as account:
+        yield account
+
+
+def ask(caller: Caller, **changes: object) -> Json:
+    """Send the printed call, with the demo's own price and tax rate."""
+    tenant_id = caller.demo["tenant_id"]
+    line = printed_in("002_payload.json")["lineItems"][0]
+    body = {
+        "tenantUuid": tenant_id,
+        "lineItems": [line | {"price": caller.demo["prices"]["one_time"]}],
+        "taxRateId": caller.demo["tax_rates"]["standard"],
+        "paymentMethod": "card",
+        "type": "payment",
+        **changes,
+    }
+    answer = caller.http.post(
+        f"{caller.app_path}/tenants/{tenant_id}/payment-providers/mollie/invoices",
+        json=body,
+        headers=caller.headers("write"),
+    )
+    document: Json = answer.json() | {"code": answer.status_code}
+    return document
+
+
+def test_the_printed_call_is_answered_with_every_printed_field(
+    caller: Caller, mollie: MollieAccount
+) -> None:
+    document = ask(caller)
+
+    assert document["code"] == 200
+    assert differences("002_created.json", document) == []
+    item = document["items"][0]
+    payment = mollie.get(item["providerObjectId"])
+    assert (item["status"], item["totalMinor"], item["taxMinor"]) == ("open", 2419, 420)
+    assert item["providerObjectType"] == "payment"
+    assert item["nextAction"] == {"type": "redirect", "url": payment.checkout_url}
+    assert item["providerResponse"]["method"] == "creditcard"
+    assert item["providerResponse"]["id"] == payment.id
+    assert payment.redirect_url.startswith(f"{caller.demo['base_url']}/return/")
+
+
+def test_what_the_customer_does_at_the_checkout_is_heard_of(
+    caller: Caller, mollie: MollieAccount
+) -> None:
+    item = ask(caller)["items"][0]
+
+    back = mollie.at_checkout(mollie.get(item["providerObjectId"]), "paid")
+
+    path = f"{caller.app_path}/invoices/{item['id']}"
+    headers = caller.headers("read")
+    eventually(lambda: caller.http.get(path, headers=headers).json()["items"][0]["paidAt"])
+    shown = caller.http.get(path, headers=headers).json()["items"][0]
+    assert (shown["status"], shown["amountPaidMinor"]) == ("paid", 2419)
+    assert "it is paid" in caller.http.get(back).text
+
+
+def test_the_document_is_the_payment_in_mollies_dashboard(
+    caller: Caller, mollie: MollieAccount
+) -> None:
+    item = ask(caller)["items"][0]
+
+    answer = caller.http.get(item["documentUrl"])
+
+    payment = mollie.get(item["providerObjectId"])
+    assert answer.status_code == 302
+    assert answer.headers["location"] == payment["_links"]["dashboard"]["href"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"lineItems": [{"price": "price_unknown"}]}, "lineItems.0.price"),
+        ({"taxRateId": "txr_unknown"}, "taxRateId"),
+        ({"paymentMethod": "sorcery"}, "paymentMethod"),
+    ],
+    ids=["price", "tax", "method"],
+)
+def test_what_cannot_be_charged_is_a_400_that_names_the_field(
+    caller: Caller, changes: Json, path: str
+) -> None:
+    document = ask(caller, **changes)
+
+    assert document["code"] == 400
+    (error,) = document["errors"]
+    assert (error["code"], error["path"]) == ("[E4000]", path)
