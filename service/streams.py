@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import orjson
@@ -21,6 +21,8 @@ from eventlog.safe_json import without_secrets
 from service.dialects.d002 import Json
 
 AnyRoot = TypeVar("AnyRoot", bound=Root)
+
+_REST_OF_A_MILLISECOND: Final = timedelta(microseconds=999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,12 @@ class Streams:
         self._codec = codec
 
     async def invoice(self, invoice_id: UUID, *, as_of: datetime | None = None) -> Folded | None:
-        """Fold an invoice up to now, or to a moment; None where there is (or was) none."""
+        """Fold an invoice up to now, or to a moment; None where there is (or was) none.
+
+        Times are shown with milliseconds, so a moment without more means all of its millisecond.
+        """
+        if as_of is not None and as_of.microsecond % 1000 == 0:
+            as_of += _REST_OF_A_MILLISECOND
         recorded = await self._log.stream_async(invoice_id)
         view: InvoiceView | None = None
         position = 0

@@ -118,6 +118,17 @@ def test_an_invoice_is_shown_as_it_was_known_at_a_moment(service: Service) -> No
     assert shop.get(url, asOf="2999-01-01T00:00:00+01:00").json()["items"] == now
 
 
+def test_a_time_that_was_shown_includes_what_happened_then(service: Service) -> None:
+    shop = Shop(service)
+    posted = shop.post("paid").json()["items"][0]
+    url = f"{shop.url}/invoices/{posted['id']}"
+    shown = shop.get(url, minPosition=service.head()).json()["items"][0]["updatedAt"]
+
+    (item,) = shop.get(url, asOf=shown).json()["items"]
+
+    assert (item["status"], item["position"]) == ("paid", posted["position"])
+
+
 def test_before_it_was_asked_for_there_is_no_invoice(stocked: Shop, other_shop: Shop) -> None:
     item = stocked.get(f"{stocked.url}/invoices").json()["items"][0]
     url = f"{stocked.url}/invoices/{item['id']}"
