@@ -236,12 +236,16 @@ class WorkTable:
         )
 
     def overdue(self, *, older_than: timedelta, limit: int = 100) -> list[Job]:
-        """List what has been open for longer than that, oldest first."""
+        """List what has been open for longer than that, oldest first.
+
+        What waits for its time without having been tried in vain is not late.
+        """
         with self._session() as connection:
             cursor = connection.cursor(row_factory=class_row(Job))
             cursor.execute(
                 """SELECT id, key, app, queue, actor, args, sends, tries FROM work.jobs
                    WHERE opened_at <= clock_timestamp() - %s AND gave_up_at IS NULL
+                       AND (tries > 0 OR due_at <= clock_timestamp())
                    ORDER BY id LIMIT %s""",
                 [older_than, limit],
             )

@@ -13,6 +13,7 @@ from domain.subscription import Subscription
 from projections.work import Job
 from workers.jobs.ask import AskDesk
 from workers.jobs.assign import AssignDesk
+from workers.jobs.begin_subscription import BeginDesk
 from workers.jobs.change_subscription import SubscriptionDesk
 from workers.jobs.checkout import CheckoutDesk
 from workers.jobs.customers import CustomerDesk
@@ -67,12 +68,25 @@ class Desks:
             key_life=MOLLIE_KEY_LIFE,
         )
 
-    def for_subscription(self, job: Job) -> SubscriptionDesk:
-        """Lay out what a job about a subscription works with."""
+    def for_subscription(self, job: Job) -> SubscriptionDesk | BeginDesk:
+        """Lay out what a change works with; its type says how its provider works."""
         runtime = self._runtime
         view = runtime.billing.get(Subscription, UUID(job.args["subscription_id"])).view
+        if has_payments(view.provider):
+            return self.for_recurring(job)
         gateway = runtime.gateways.invoicing(view.app_id, view.connection)
         return SubscriptionDesk(billing=runtime.billing, gateway=gateway, now=utc_now)
+
+    def for_recurring(self, job: Job) -> BeginDesk:
+        """Lay out what a job about a subscription works with where payments are repeated."""
+        runtime = self._runtime
+        view = runtime.billing.get(Subscription, UUID(job.args["subscription_id"])).view
+        return BeginDesk(
+            billing=runtime.billing,
+            gateway=runtime.gateways.checkout(view.app_id, view.connection),
+            addresses=runtime.addresses,
+            now=utc_now,
+        )
 
     def for_setup(self, job: Job) -> SetupDesk:
         """Lay out what a job about a page for payment methods works with."""

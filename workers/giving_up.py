@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
+from domain.beginning import give_up_beginning
 from domain.billing import Billing
 from domain.invoice import Invoice
 from domain.invoice_steps import REFUND_STEP, is_refund
@@ -15,16 +17,30 @@ from domain.subscription import Subscription
 from domain.word import WORKER
 from projections.work import Job
 from workers.hint_reactions import ACTOR as APPLY_HINT
+from workers.recurring_reactions import (
+    BEGIN_SUBSCRIPTION,
+    FORGO_SUBSCRIPTION,
+    WATCH_SUBSCRIPTION,
+)
 from workers.setup_reactions import ACTOR as SET_UP_METHOD
 from workers.tenant_reactions import ASSIGN
+
+# What is tried on for ever, and seen as overdue.
+_TRIED_ON: Final = frozenset({ASSIGN, FORGO_SUBSCRIPTION, WATCH_SUBSCRIPTION})
 
 
 def give_up(job: Job, reason: str, billing: Billing, *, at: datetime) -> None:
     """Record that the bound is reached."""
     attempts = job.tries + 1
     match job.actor:
-        case actor if actor == ASSIGN:
-            return  # it asks nothing of anybody else: it is tried on, and seen as overdue
+        case actor if actor in _TRIED_ON:
+            return
+        case actor if actor == BEGIN_SUBSCRIPTION:
+            billing.change(
+                Subscription,
+                UUID(job.args["subscription_id"]),
+                lambda known: give_up_beginning(known, why=reason, attempts=attempts, at=at),
+            )
         case "apply_by_asking":
             billing.change(
                 ProviderEvent,

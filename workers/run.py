@@ -19,6 +19,7 @@ from eventlog.heartbeat import beat_until
 from projections.asks import ACTOR as ANSWER_ASK
 from projections.asks import QUEUE as ASKS
 from projections.work import Job, WorkUnavailable
+from workers import recurring_reactions
 from workers.broker import open_broker
 from workers.desks import Desks, has_payments
 from workers.giving_up import give_up
@@ -26,13 +27,17 @@ from workers.hint_reactions import ACTOR as APPLY_HINT
 from workers.jobs.answer_ask import answer_ask
 from workers.jobs.ask import apply_by_asking
 from workers.jobs.assign import ReadModelBehind, assign_to_tenant
-from workers.jobs.change_subscription import change_subscription
+from workers.jobs.begin_subscription import begin_subscription, forgo_subscription
+from workers.jobs.change_recurring import change_recurring
+from workers.jobs.change_subscription import SubscriptionDesk, change_subscription
 from workers.jobs.checkout import CheckoutDesk, settle_payment
 from workers.jobs.desk import Desk
 from workers.jobs.hear_payment import apply_hint, apply_payment_event
+from workers.jobs.recurring import RecurringDesk
 from workers.jobs.refund import refund_invoice
 from workers.jobs.set_up_method import set_up_method
 from workers.jobs.settle import settle_invoice
+from workers.jobs.watch_subscription import watch_subscription
 from workers.reactions import EVENTS, REQUESTS
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings
@@ -67,6 +72,7 @@ class Jobs:
             APPLY_HINT: self._hear,
             ANSWER_ASK: self._answer,
             ASSIGN: self._assign,
+            **dict.fromkeys(recurring_reactions.ACTORS, self._recur),
         }
 
     def run(self, job_id: int, sends: int) -> None:
@@ -124,7 +130,21 @@ class Jobs:
 
     def _change_subscription(self, job: Job) -> None:
         subscription_id = UUID(job.args["subscription_id"])
-        change_subscription(subscription_id, self._desks.for_subscription(job))
+        match self._desks.for_subscription(job):
+            case RecurringDesk() as desk:
+                change_recurring(subscription_id, desk)
+            case SubscriptionDesk() as desk:
+                change_subscription(subscription_id, desk)
+
+    def _recur(self, job: Job) -> None:
+        desk, subscription_id = self._desks.for_recurring(job), UUID(job.args["subscription_id"])
+        match job.actor:
+            case recurring_reactions.BEGIN_SUBSCRIPTION:
+                begin_subscription(subscription_id, desk)
+            case recurring_reactions.FORGO_SUBSCRIPTION:
+                forgo_subscription(subscription_id, desk)
+            case _:
+                watch_subscription(subscription_id, desk)
 
     def _set_up_method(self, job: Job) -> None:
         set_up_method(UUID(job.args["setup_id"]), self._desks.for_setup(job))
@@ -164,6 +184,7 @@ def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
         APPLY_HINT: EVENTS,
         ANSWER_ASK: ASKS,
         ASSIGN: EVENTS,
+        **dict.fromkeys(recurring_reactions.ACTORS, EVENTS),
     }
     for name, queue in queues.items():
         dramatiq.actor(broker=broker, actor_name=name, queue_name=queue)(jobs.run)

@@ -67,7 +67,8 @@ def begin_subscription(subscription_id: UUID, desk: BeginDesk) -> None:
             subscription_id,
             lambda one: give_up_beginning(one, why=why, attempts=1, at=at),
         )
-        return
+        # The row stays, so that it can be sent again.
+        raise GatewayUnavailable(why, retry_after_s=LOOK_AGAIN_S, counted=False) from reason
     record_begun(known, made, mandate=mandate, desk=desk)
 
 
