@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from service.cli_apps import apps
+from service.cli_connect import connect
 from service.cli_connections import connections
 from service.cli_demo import app as demo_app
 from service.cli_doctor import doctor
@@ -32,6 +33,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(connections, name="connections")
 app.add_typer(work, name="work")
 app.add_typer(imports, name="import")
+app.add_typer(connect, name="connect")
 
 
 @app.callback()

@@ -51,33 +51,46 @@ def set_connection(
     """
     if not CONNECTION_NAME.fullmatch(name):
         fail("a connection's name is 1 to 64 letters, digits, dots, hyphens or underscores")
-    secrets = _read_secrets()
-    mode = _mode(provider, secrets.key)
-    box, context = vault(), secret_context(app_id, name)
+    secrets = read_secrets()
+    mode = mode_told(provider, secrets.key)
     with operating() as operator:
-        app = operator.app(app_id)
-        connection = operator.billing.set_connection(
-            SetConnection(
-                app_id=app_id,
-                name=name,
-                provider=provider,
-                mode=mode,
-                sealed_key=box.seal(secrets.key, context=context),
-                sealed_webhook_secrets=[
-                    box.seal(secret, context=context) for secret in secrets.webhook_secrets
-                ]
-                or _kept_webhook_secrets(operator, app_id, name),
-                redirect_url=redirect_url,
-                by=BY,
-            ),
-            new_connection_id=uuid4(),
-            at=now(),
+        connection = store(
+            operator, app_id, name, secrets=secrets, provider=provider, redirect_url=redirect_url
         )
-        _set_defaults(operator, app, connection, asked=default)
+        set_defaults(operator, operator.app(app_id), connection, asked=default)
     base_url = os.environ.get("BILLHOOK_PUBLIC_URL", "").rstrip("/")
     typer.echo(f"connection   {connection.connection_id}")
     typer.echo(f"mode         {mode}")
     typer.echo(f"webhook_url  {base_url}/webhooks/{provider}/{connection.connection_id}")
+
+
+def store(
+    operator: Operator,
+    app_id: UUID,
+    name: str,
+    *,
+    secrets: Secrets,
+    provider: Provider,
+    redirect_url: str | None,
+) -> Connection:
+    """Make a connection or replace its credentials, sealed; webhook secrets stay if none come."""
+    box, context = vault(), secret_context(app_id, name)
+    operator.app(app_id)
+    sealed = [box.seal(secret, context=context) for secret in secrets.webhook_secrets]
+    return operator.billing.set_connection(
+        SetConnection(
+            app_id=app_id,
+            name=name,
+            provider=provider,
+            mode=mode_told(provider, secrets.key),
+            sealed_key=box.seal(secrets.key, context=context),
+            sealed_webhook_secrets=sealed or _kept_webhook_secrets(operator, app_id, name),
+            redirect_url=redirect_url,
+            by=BY,
+        ),
+        new_connection_id=uuid4(),
+        at=now(),
+    )
 
 
 @connections.command("list")
@@ -97,7 +110,7 @@ def list_connections(app_id: AppId, *, as_json: AsJson = False) -> None:
         table(rows)
 
 
-def _read_secrets() -> Secrets:
+def read_secrets() -> Secrets:
     """Read them from the environment or standard input: arguments are shown to every user."""
     if key := os.environ.get("BILLHOOK_CONNECTION_KEY"):
         lines = [key, *os.environ.get("BILLHOOK_CONNECTION_WEBHOOK_SECRETS", "").split(",")]
@@ -112,7 +125,8 @@ def _read_secrets() -> Secrets:
     return Secrets(key=given[0], webhook_secrets=given[1:])
 
 
-def _mode(provider: Provider, key: str) -> Mode:
+def mode_told(provider: Provider, key: str) -> Mode:
+    """Read the mode from a key; ends the command where it is no key of this provider."""
     mode = mode_of(provider, key)
     return fail(f"this is no secret key of {provider}") if mode is None else mode
 
@@ -122,7 +136,7 @@ def _kept_webhook_secrets(operator: Operator, app_id: UUID, name: str) -> list[s
     return [] if known is None else known.sealed_webhook_secrets
 
 
-def _set_defaults(operator: Operator, app: App, connection: Connection, *, asked: bool) -> None:
+def set_defaults(operator: Operator, app: App, connection: Connection, *, asked: bool) -> None:
     """Make it a default where it was asked for, or where the app has none yet."""
     provider = connection.provider
     slots = [provider, f"{provider}:{connection.mode}"]

@@ -2,9 +2,8 @@
 
 import json
 import os
-import subprocess
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -15,11 +14,10 @@ from eventlog.vault import Vault
 from service.cli_apps import app_named
 from service.cli_operator import BY, AsJson, Operator, now, operating, table, vault
 from service.cli_settings import fail
+from service.cli_workers import answer_of
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection, like stripe-1.")]
 App = Annotated[str, typer.Option("--app", help="Its app: slug or id.")]
-
-_TIMEOUT_S: Final = 120
 
 
 def register_webhook(
@@ -46,7 +44,7 @@ def register_webhook(
     if not url:
         fail("give --url: where this installation is reached from outside, with https")
     more = ["--url", url, *(["--renew"] if renew else [])]
-    done = _ask_workers("register-webhook", name, app=app, more=more)
+    done = ask_workers("register-webhook", name, app=app, more=more)
     typer.echo(f"{done['action']:<11} {done['endpoint']}")
     typer.echo(f"url         {done['url']}")
     typer.echo(f"version     {done['version']}")
@@ -58,7 +56,7 @@ def register_webhook(
 
 def check(name: Name, *, app: App) -> None:
     """Ask Stripe whether key, mode and webhook endpoint are right; code 1 if anything is not."""
-    findings = _ask_workers("check-connection", name, app=app)["findings"]
+    findings = ask_workers("check-connection", name, app=app)["findings"]
     for finding in findings:
         typer.echo(f"{'ok   ' if finding['mend'] is None else 'WRONG'}  {finding['what']}")
         if finding["mend"] is not None:
@@ -112,23 +110,13 @@ def webhook_secrets(
         table(rows)
 
 
-def _ask_workers(role: str, name: str, *, app: str, more: list[str] | None = None) -> Any:  # noqa: ANN401 - their JSON
+def ask_workers(role: str, name: str, *, app: str, more: list[str] | None = None) -> Any:  # noqa: ANN401 - their JSON
     """Let the workers do it: they alone speak to providers. Ends the command where they can't."""
     vault()
     with operating() as operator:
         connection = _connection(operator, app, name)
-    command = [sys.executable, "-m", "workers", role]
-    command += ["--app", str(connection.app_id), "--connection", name, *(more or [])]
-    try:
-        ended = subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, check=False, timeout=_TIMEOUT_S
-        )
-        answer = json.loads(ended.stdout)
-    except (ValueError, subprocess.TimeoutExpired):
-        fail(f"python -m workers {role} gave no answer; its own words are on standard error")
-    if "error" in answer:
-        fail(answer["error"])
-    return answer
+    app_id = str(connection.app_id)
+    return answer_of(role, "--app", app_id, "--connection", name, *(more or []))
 
 
 def _connection(operator: Operator, app: str, name: str) -> Connection:

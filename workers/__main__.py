@@ -50,6 +50,8 @@ def main(arguments: list[str]) -> int:
         return 0
     if chosen.role in webhook_commands.ROLES:
         return webhook_commands.run(Settings(), chosen)
+    if chosen.role == webhook_commands.TRY_KEY:
+        return webhook_commands.try_key(Settings())
     commands: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
         polling_command.ROLE: polling_command.run,
         import_command.ROLE: import_command.run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,9 @@ from domain.billing import Billing
 from domain.commands import Mode
 from domain.connection import Connection, secret_context, secret_mark
 from domain.gateway import GatewayError, GatewayMisconfigured, GatewayRejected
+from domain.provider_event import ProviderEventReceived
+from eventlog.codec import Codec
+from eventlog.log import Log
 from eventlog.vault import Vault
 from workers.gateways import open_key
 from workers.providers.stripe_calls import API_VERSION
@@ -22,6 +26,9 @@ from workers.providers.stripe_endpoints import Endpoint, StripeEndpoints
 from workers.providers.stripe_events import EVENT_TYPES
 
 _BY: Final = "operator"
+_PAGE: Final = 500
+_LOOK_EVERY_S: Final = 0.1
+_TOLD_EVERY_S: Final = 5.0
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})
 _REGISTER: Final = "run: billhook connections register-webhook"
 _LATER: Final = "try again later; is BILLHOOK_STRIPE_API_BASE right?"
@@ -52,6 +59,15 @@ class Finding:
     mend: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class CausedEvent:
+    """What became of the event that was caused to see whether webhooks come."""
+
+    seen: bool
+    type: str | None
+    waited_s: float
+
+
 class WebhookDesk:
     """Works on one Stripe connection."""
 
@@ -71,6 +87,7 @@ class WebhookDesk:
         self._vault = vault
         self._api_base = api_base
         self._now = now
+        self._codec = Codec()
         self._endpoints = StripeEndpoints(
             open_key(connection, vault), api_base=api_base, mode=cast("Mode", connection.mode)
         )
@@ -101,6 +118,23 @@ class WebhookDesk:
             secrets=len(self._connection.sealed_webhook_secrets),
             deleted=others,
         )
+
+    def await_event(self, log: Log, *, timeout_s: float) -> CausedEvent:
+        """Have something told and see it arrive in the inbox, proved by its signature.
+
+        It is told again each few seconds: the API learns of a new secret a moment later, and after
+        a refusal Stripe comes back only much later.
+        """
+        position, began_s, caused = log.head(), time.monotonic(), set[str]()
+        while (waited_s := time.monotonic() - began_s) < timeout_s:
+            if waited_s >= len(caused) * _TOLD_EVERY_S:
+                caused.add(self._endpoints.cause_event())
+            for entry in log.read(position, _PAGE, [ProviderEventReceived.TOPIC]):
+                position, received = entry.position, self._codec.decode(entry.stored())
+                if isinstance(received, ProviderEventReceived) and received.object_id in caused:
+                    return CausedEvent(seen=True, type=received.type, waited_s=round(waited_s, 1))
+            time.sleep(_LOOK_EVERY_S)
+        return CausedEvent(seen=False, type=None, waited_s=round(waited_s, 1))
 
     def check(self) -> Iterator[Finding]:
         """Look at key, mode and endpoint; no finding holds a secret."""

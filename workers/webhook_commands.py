@@ -1,24 +1,28 @@
-"""`python -m workers register-webhook|check-connection`: one JSON document on standard output."""
+"""`python -m workers register-webhook|check-connection|try-webhook|try-key`: one JSON document."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 
+from domain.commands import Mode
 from domain.errors import DomainError
 from domain.gateway import GatewayError
 from eventlog import persistence
 from eventlog.errors import LogUnavailable, VaultError
 from eventlog.log import Log
 from eventlog.log_setup import configure_logging
+from workers.providers.stripe_endpoints import StripeEndpoints
 from workers.registration import Unfit, WebhookDesk, open_connection
 from workers.runtime import open_billing, open_vault, utc_now
 from workers.settings import Settings
 
+TRY_KEY: Final = "try-key"
 _LOG_NAME: Final = "webhook-commands"
 Answer = dict[str, Any]
 
@@ -32,6 +36,23 @@ def add_parsers(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         if role == "register-webhook":
             parser.add_argument("--url", required=True)
             parser.add_argument("--renew", action="store_true")
+        if role == "try-webhook":
+            parser.add_argument("--timeout-s", type=float, required=True)
+    roles.add_parser(TRY_KEY)
+
+
+def try_key(settings: Settings) -> int:
+    """Tell whether Stripe takes the key on standard input, and of which mode it is."""
+    configure_logging(settings.log_format)
+    key = sys.stdin.readline().strip()
+    mode: Mode = "live" if "_live_" in key else "test"
+    try:
+        StripeEndpoints(key, api_base=settings.stripe_api_base, mode=mode).try_key()
+    except GatewayError as error:
+        print(json.dumps({"error": str(error)}))  # noqa: T201 - the answer
+        return 1
+    print(json.dumps({"mode": mode}))  # noqa: T201 - the answer
+    return 0
 
 
 def run(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -47,7 +68,8 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
             api_base=settings.stripe_api_base,
             now=utc_now,
         )
-        print(json.dumps(ROLES[chosen.role](desk, chosen)))  # noqa: T201 - the answer
+        answer = ROLES[chosen.role](desk, chosen, log)
+        print(json.dumps(answer))  # noqa: T201 - the answer
     except (Unfit, GatewayError, DomainError, VaultError, LogUnavailable) as error:
         print(json.dumps({"error": str(error)}))  # noqa: T201 - the answer
         return 1
@@ -57,15 +79,20 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _register(desk: WebhookDesk, chosen: argparse.Namespace) -> Answer:
+def _register(desk: WebhookDesk, chosen: argparse.Namespace, _: Log) -> Answer:
     return asdict(desk.register(chosen.url, renew=chosen.renew))
 
 
-def _check(desk: WebhookDesk, _: argparse.Namespace) -> Answer:
+def _check(desk: WebhookDesk, _: argparse.Namespace, __: Log) -> Answer:
     return {"findings": [asdict(finding) for finding in desk.check()]}
 
 
-ROLES: Final[dict[str, Callable[[WebhookDesk, argparse.Namespace], Answer]]] = {
+def _try(desk: WebhookDesk, chosen: argparse.Namespace, log: Log) -> Answer:
+    return asdict(desk.await_event(log, timeout_s=chosen.timeout_s))
+
+
+ROLES: Final[dict[str, Callable[[WebhookDesk, argparse.Namespace, Log], Answer]]] = {
     "register-webhook": _register,
     "check-connection": _check,
+    "try-webhook": _try,
 }

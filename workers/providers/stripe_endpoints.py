@@ -9,6 +9,7 @@ from typing import Any, Final
 import stripe
 
 from domain.commands import Mode
+from workers.providers.patience import Patience
 from workers.providers.stripe_calls import API_VERSION, ask, json_of, open_client
 from workers.providers.stripe_events import EVENT_TYPES
 
@@ -43,6 +44,19 @@ class StripeEndpoints:
     def try_key(self) -> None:
         """Ask for something that every flow needs; raises where the key does not open it."""
         ask(lambda: self._v1.customers.list({"limit": 1}))
+
+    def cause_event(self) -> str:
+        """Make a customer and delete it at once, so that something is told; returns its id.
+
+        What it is answered with says of which mode the key really is.
+        """
+        params: stripe.params.CustomerCreateParams = {
+            "description": "Billhook: does the webhook come?"
+        }
+        made = ask(lambda: self._v1.customers.create(params))
+        customer = str(json_of(made)["id"])
+        Patience(tries=3)(lambda: ask(lambda: self._v1.customers.delete(customer)))
+        return customer
 
     def all(self) -> Iterator[Endpoint]:
         """List every endpoint. Stripe docs: list all webhook endpoints."""

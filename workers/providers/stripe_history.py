@@ -226,7 +226,7 @@ class StripeHistory:
         """Ask for bytes: the SDK's objects of a page take it longer than all else together."""
 
         def call() -> _Raw:
-            return _Raw(self._client.raw_request("get", f"/v1/{what}", **asked))  # type: ignore[no-untyped-call]  # the SDK's
+            return _Raw(self._client.raw_request("get", f"/v1/{what}", **asked))
 
         return self._patience(lambda: cast("_Raw", ask(call)))
 
