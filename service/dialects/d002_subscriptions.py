@@ -23,7 +23,7 @@ def item(view: SubscriptionView, *, position: int) -> Json:
         "mode": view.mode,
         "origin": view.origin,
         "status": view.status,
-        "providerSubscriptionId": view.provider_subscription_id,
+        "providerSubscriptionId": view.provider_subscription_id or None,
         "customer": view.customer,
         "invoiceId": None if view.invoice_id is None else str(view.invoice_id),
         "currency": view.currency,
@@ -36,7 +36,7 @@ def item(view: SubscriptionView, *, position: int) -> Json:
         "canceledAt": moment(view.canceled_at),
         "endedAt": moment(view.ended_at),
         "scheduledChange": _scheduled(view.scheduled),
-        "failure": _failure(view.failure),
+        "failure": _failure(view.failure or _not_begun(view)),
         "metadata": view.metadata,
         "description": view.description,
         "createdAt": moment(view.created_at),
@@ -69,6 +69,13 @@ def _scheduled(change: Mapping[str, Any] | None) -> Json | None:
         return None
     lines = [{name: line.get(name) for name in ("price", "quantity")} for line in change["lines"]]
     return {"lineItems": lines, "at": written_moment(change["at"])}
+
+
+def _not_begun(view: SubscriptionView) -> Mapping[str, Any] | None:
+    """Say why it does not begin although its first payment was made: an operator was told too."""
+    if view.gave_up is None or view.provider_subscription_id:
+        return None
+    return {"code": "not_begun", "message": view.gave_up["lastError"]}
 
 
 def _failure(failure: Mapping[str, Any] | None) -> Json | None:

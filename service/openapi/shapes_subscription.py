@@ -59,7 +59,7 @@ class Subscription(Shown):
     mode: Mode
     origin: Literal["request", "provider", "import"]
     status: SubscriptionStatus
-    provider_subscription_id: str
+    provider_subscription_id: str | None
     customer: str | None
     invoice_id: UUID | None
     """The invoice that it was asked for with."""
