@@ -30,9 +30,10 @@ from workers.jobs.assign import ReadModelBehind, assign_to_tenant
 from workers.jobs.begin_subscription import begin_subscription, forgo_subscription
 from workers.jobs.change_recurring import change_recurring
 from workers.jobs.change_subscription import SubscriptionDesk, change_subscription
-from workers.jobs.checkout import CheckoutDesk, settle_payment
+from workers.jobs.checkout import CheckoutDesk
 from workers.jobs.desk import Desk
 from workers.jobs.hear_payment import apply_hint, apply_payment_event
+from workers.jobs.payment_requests import settle_or_carry_out
 from workers.jobs.recurring import RecurringDesk
 from workers.jobs.refund import refund_invoice
 from workers.jobs.set_up_method import set_up_method
@@ -120,7 +121,7 @@ class Jobs:
         desk, invoice_id = self._desks.for_invoice(job), UUID(job.args["invoice_id"])
         match desk:
             case CheckoutDesk():
-                settle_payment(invoice_id, desk)
+                settle_or_carry_out(invoice_id, desk)
             case Desk():
                 settle_invoice(invoice_id, desk)
 

@@ -8,20 +8,25 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
-from domain import commands
+from domain import commands, ids
 from domain.billing import Billing
 from domain.invoice import Invoice
 from domain.invoice_events import InvoiceEvent
 from domain.money_back import Entry
+from domain.payment_hint import PaymentHint
+from domain.provider_event import ProviderEvent
+from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.links import SignedLinks
 from eventlog.log import Log
 from tests.support.mollie_account import MollieAccount
 from tests.workers.bench import Clock
 from workers.addresses import Addresses
-from workers.jobs.checkout import CheckoutDesk, settle_payment
+from workers.jobs.checkout import CheckoutDesk
 from workers.jobs.customers import CustomerDesk
+from workers.jobs.hear_payment import HearDesk, apply_hint, apply_payment_event
 from workers.jobs.key_life import MOLLIE_KEY_LIFE
+from workers.jobs.payment_requests import settle_or_carry_out
 from workers.jobs.refund import refund_invoice
 from workers.providers.mollie import MollieGateway
 
@@ -156,7 +161,7 @@ class MollieBench:
         )
 
     def settle(self, invoice_id: UUID) -> Invoice:
-        settle_payment(invoice_id, self.desk())
+        settle_or_carry_out(invoice_id, self.desk())
         return self.invoice(invoice_id)
 
     def settled(self, *lines: dict[str, Any], **more: Any) -> Invoice:
@@ -169,6 +174,76 @@ class MollieBench:
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
         self.billing.ask_of_invoice(command, at=self.clock())
         return command.request_id
+
+    def retry(self, invoice_id: UUID, method: str | None = None) -> Invoice:
+        """Ask for another payment, and make it."""
+        self.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
+        return self.settle(invoice_id)
+
+    def void(self, invoice_id: UUID) -> Invoice:
+        """Ask for it to be taken back, and do that."""
+        self.ask_for(invoice_id, commands.RequestVoid)
+        return self.settle(invoice_id)
+
+    def pay(self, payment_id: str | None, status: str = "paid", **more: Any) -> None:
+        """Decide what becomes of a payment, as at its checkout page."""
+        assert payment_id is not None
+        self.account.admin.outcome(payment_id, status, **more)
+
+    def hint(self, payment_id: str | None) -> UUID:
+        """Store a hint as the webhook endpoint does; gives the hint's id."""
+        assert payment_id is not None
+        command = commands.TakeHint(
+            app_id=self.app_id,
+            connection_id=self.connection_id,
+            connection=self.connection,
+            provider="mollie",
+            mode="test",
+            payment_id=payment_id,
+            by=f"webhook:{payment_id}",
+        )
+        hint_id = ids.for_payment_hint(self.connection_id, "test", payment_id)
+        at = self.clock()
+        self.billing.make_or_change(
+            PaymentHint,
+            hint_id,
+            lambda: PaymentHint.receive(command, at=at),
+            lambda known: known.repeat(by=command.by, at=at),
+        )
+        return hint_id
+
+    def hearing(self) -> HearDesk:
+        return HearDesk(billing=self.billing, gateway_of=lambda *_: self.gateway, now=self.clock)
+
+    def hear(self, payment_id: str | None) -> PaymentHint:
+        """Take a hint, and fetch what it is about."""
+        hint_id = self.hint(payment_id)
+        apply_hint(hint_id, self.hearing())
+        return self.billing.get(PaymentHint, hint_id)
+
+    def event(self, kind: str, payment_id: str | None, *, event_id: str) -> ProviderEvent:
+        """Store a signed event as the webhook endpoint does, and fetch what it is about."""
+        body = Body.of(b"{}", None)
+        command = commands.ReceiveProviderEvent(
+            event_id=ids.for_provider_event(self.connection_id, "test", event_id),
+            app_id=self.app_id,
+            connection_id=self.connection_id,
+            connection=self.connection,
+            provider="mollie",
+            mode="test",
+            provider_event_id=event_id,
+            type=kind,
+            object_type="payment",
+            object_id=payment_id or "",
+            invoice_id=None,
+            occurred_at=0,
+            body=body.sha256.hex(),
+            by=f"webhook:{event_id}",
+        )
+        received = ProviderEvent.receive(command, at=self.clock())
+        self.billing.save(received, bodies=[body])
+        apply_payment_event(command.event_id, self.hearing())
+        return self.billing.get(ProviderEvent, command.event_id)
 
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Entry:
         """Run a refund's job; gives how it stands."""

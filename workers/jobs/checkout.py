@@ -55,7 +55,8 @@ def settle_payment(invoice_id: UUID, desk: CheckoutDesk) -> None:
         begun = CREATE in invoice.view.steps
         if not begun:
             invoice = start(invoice, CREATE, desk, plan=_plan(invoice.view, desk))
-        make_payment(invoice, CREATE, desk, again=begun)
+        invoice, made = make_or_find(invoice, CREATE, desk, again=begun)
+        remember_payment(invoice, made, CREATE, desk)
     except Refused as refusal:
         reject(invoice_id, refusal, desk)
 
@@ -89,7 +90,9 @@ def _customer(view: InvoiceView, desk: CheckoutDesk) -> str:
         raise Refused.from_gateway(error, path="tenantUuid") from error
 
 
-def make_payment(invoice: Invoice, step: str, desk: CheckoutDesk, *, again: bool) -> Invoice:
+def make_or_find(
+    invoice: Invoice, step: str, desk: CheckoutDesk, *, again: bool
+) -> tuple[Invoice, ProviderInvoice]:
     """Make what a step was planned with, or find what an earlier run of it made. Raises Refused.
 
     `again`: it may not be the first run.
@@ -97,13 +100,13 @@ def make_payment(invoice: Invoice, step: str, desk: CheckoutDesk, *, again: bool
     desk.alive()
     found = _made_before(invoice, step, desk) if again else []
     made = next((payment for payment in found if not _over(payment)), None)
-    if made is None:
-        if found:
-            # Under the old key the payment that is over would be answered again.
-            record = invoice.view.steps[step]
-            invoice = start(invoice, step, desk, attempt=record.attempt + 1, plan=record.plan)
-        made = _make(invoice, invoice.view.steps[step], desk, again=again)
-    return _remember(invoice, made, invoice.view.steps[step], desk)
+    if made is not None:
+        return invoice, made
+    if found:
+        # Under the old key the payment that is over would be answered again.
+        record = invoice.view.steps[step]
+        invoice = start(invoice, step, desk, attempt=record.attempt + 1, plan=record.plan)
+    return invoice, _make(invoice, invoice.view.steps[step], desk, again=again)
 
 
 def _make(
@@ -135,10 +138,11 @@ def _over(payment: ProviderInvoice) -> bool:
     return payment.state in ("canceled", "expired")
 
 
-def _remember(
-    invoice: Invoice, made: ProviderInvoice, step: StepRecord, desk: CheckoutDesk
+def remember_payment(
+    invoice: Invoice, made: ProviderInvoice, step: str, desk: CheckoutDesk
 ) -> Invoice:
-    charge, at = read_charge(step.plan), desk.now()
+    """Remember what a step made, and how it stands."""
+    charge, at = read_charge(invoice.view.steps[step].plan), desk.now()
     seen = replace(made, tax_minor=charge.tax_minor, lines=provider_lines(charge))
     body = Body.of(made.raw, invoice.view.body_owner)
     return desk.billing.change(
