@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -78,7 +78,7 @@ def since(bench: Bench) -> int:
 
 def views(bench: Bench) -> list[InvoiceView]:
     imported = bench.log.read(0, 10_000, [InvoiceImported.TOPIC])
-    return [bench.invoice(entry.originator_id).view for entry in imported]
+    return [bench.invoice(UUID(str(entry.originator_id))).view for entry in imported]
 
 
 def books(bench: Bench) -> dict[str, int]:
