@@ -258,8 +258,13 @@ class Subscription(Root):
         return _STATUS[seen.state] != self.view.status or _facts_of(seen) != self.view.word
 
     def _confirm(self, seen: ProviderSubscription, *, source: str, by: str, at: datetime) -> None:
-        # An import that is run again shall leave no trace where nothing is new.
-        if seen.as_of > self.view.as_of and source != "import":
+        """Remember when it was last so.
+
+        Of a webhook also within the second: an answer that is on its way may have seen it otherwise
+        and must not count. An import that is run again leaves no trace where nothing is new.
+        """
+        again = source == "webhook" and seen.as_of == self.view.as_of
+        if again or (seen.as_of > self.view.as_of and source != "import"):
             self.remember(
                 s.SubscriptionStateConfirmed, at=at, by=by, source=source, as_of=seen.as_of
             )

@@ -70,7 +70,14 @@ def test_the_same_again_only_moves_its_time() -> None:
     given_.when(told(standing(as_of=LATER))).then(
         happened(s.SubscriptionStateConfirmed, as_of=LATER)
     ).answering(Effect.CONFIRMED)
-    given_.when(told(standing(as_of=LATER))).then().answering(Effect.CONFIRMED)
+    given_.when(answered(standing(as_of=LATER))).then().answering(Effect.CONFIRMED)
+
+
+def test_a_webhook_s_word_leaves_its_trace_for_answers_that_are_on_their_way() -> None:
+    given_ = known(ACTIVE)
+    before = given_.root.version
+    given_.when(told(standing())).then(happened(s.SubscriptionStateConfirmed))
+    assert given_.root.version > before
 
 
 def test_an_older_word_changes_nothing() -> None:

@@ -368,6 +368,17 @@ def _paused_and_resumed(n: Narrator) -> None:
     n.renew()
 
 
+def _changed_by_hand(n: Narrator) -> None:
+    n.start()
+    n.begin()
+    n.update(pause_collection={"behavior": "void"})
+    n.update(pause_collection="")
+    n.update(cancel_at_period_end=True)
+    n.update(cancel_at_period_end=False)
+    n.update(pause_collection={"behavior": "keep_as_draft"})
+    n.update(cancel_at_period_end=True)
+
+
 def _made_by_hand(*, linked: bool) -> Callable[[Narrator], None]:
     def tell(n: Narrator) -> None:
         n.tenant(linked=linked)
@@ -423,6 +434,7 @@ LIVES: Final = (
     LifeStory("changed", _changed, "active", ("paid", "paid")),
     LifeStory("changed with its period", _changed_with_its_period, "active", ("paid", "paid")),
     LifeStory("paused and resumed", _paused_and_resumed, "active", ("paid", "void", "paid")),
+    LifeStory("changed by hand", _changed_by_hand, "paused", ("paid",)),
     LifeStory("made by hand", _made_by_hand(linked=True), "active", ("paid", "paid")),
     LifeStory("made by hand for nobody", _made_by_hand(linked=False), "active", ("paid", "paid")),
     LifeStory("a trial by hand", _trial, "active", ("paid", "paid")),
