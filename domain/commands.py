@@ -291,7 +291,10 @@ class SetTaxRate:
 
 @dataclass(frozen=True, kw_only=True)
 class SetConnection:
-    """Make or replace a connection. Secrets come sealed by the vault, never in clear."""
+    """Make or replace a connection. Secrets come sealed by the vault, never in clear.
+
+    `refund_overpayments`: what is paid for an invoice a second time goes back by itself.
+    """
 
     app_id: UUID
     name: str
@@ -300,6 +303,7 @@ class SetConnection:
     sealed_key: str
     sealed_webhook_secrets: list[str]
     redirect_url: str | None = None
+    refund_overpayments: bool = False
     by: str
 
 

@@ -44,6 +44,7 @@ class ConnectionCreated(ConnectionEvent, Aggregate.Created):
     sealed_key: str
     sealed_webhook_secrets: list[str]
     redirect_url: str | None
+    refund_overpayments: bool = False
 
 
 class ConnectionChanged(ConnectionEvent):
@@ -55,6 +56,7 @@ class ConnectionChanged(ConnectionEvent):
     sealed_key: str
     sealed_webhook_secrets: list[str]
     redirect_url: str | None
+    refund_overpayments: bool = False
 
 
 class ConnectionDeleted(ConnectionEvent):
@@ -80,6 +82,7 @@ class Connection(Root):
     sealed_key: str
     sealed_webhook_secrets: list[str]
     redirect_url: str | None
+    refund_overpayments: bool
     deleted: bool
 
     def __init__(self) -> None:
@@ -102,6 +105,7 @@ class Connection(Root):
             sealed_key=command.sealed_key,
             sealed_webhook_secrets=command.sealed_webhook_secrets,
             redirect_url=command.redirect_url,
+            refund_overpayments=command.refund_overpayments,
         )
 
     def change(self, command: SetConnection, *, at: datetime) -> None:
@@ -119,6 +123,7 @@ class Connection(Root):
             sealed_key=command.sealed_key,
             sealed_webhook_secrets=command.sealed_webhook_secrets,
             redirect_url=command.redirect_url,
+            refund_overpayments=command.refund_overpayments,
         )
 
     def set_webhook_secrets(self, sealed: Sequence[str], *, by: str, at: datetime) -> None:
@@ -137,6 +142,7 @@ class Connection(Root):
             sealed_key=self.sealed_key,
             sealed_webhook_secrets=list(sealed[:WEBHOOK_SECRETS]),
             redirect_url=self.redirect_url,
+            refund_overpayments=self.refund_overpayments,
         )
 
     def delete(self, command: DeleteConnection, *, at: datetime) -> None:
@@ -167,3 +173,4 @@ class Connection(Root):
         self.sealed_key = event.sealed_key
         self.sealed_webhook_secrets = event.sealed_webhook_secrets
         self.redirect_url = event.redirect_url
+        self.refund_overpayments = event.refund_overpayments

@@ -349,6 +349,8 @@ class UnexpectedPayment(InvoiceEvent):
     amount_minor: int
     currency: str
     source: str
+    object_type: str | None = None
+    app_id: UUID | None = None
 
 
 class InvoiceOverpaid(InvoiceEvent):

@@ -14,6 +14,7 @@ from domain import ids, money_back, status
 from domain import invoice_events as e
 from domain import money_back_events as m
 from domain.invoice_steps import StepRecord, take_step
+from domain.payment_events import OverpaymentReturned
 from domain.times import from_unix
 
 
@@ -72,6 +73,7 @@ class InvoiceView:
     payment_as_of: int = 0
     facts: list[int] = field(default_factory=list)
     paid_elsewhere: dict[str, int] = field(default_factory=dict)
+    returned_elsewhere: dict[str, int] = field(default_factory=dict)
     overpaid_here_minor: int = 0
     steps: dict[str, StepRecord] = field(default_factory=dict)
     settling: bool = True
@@ -203,18 +205,24 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.as_of = max(view.as_of, event.as_of)
             if event.source != "webhook":  # webhooks say nothing of the payment
                 view.payment_as_of = max(view.payment_as_of, event.as_of)
-        case e.UnexpectedPayment() | e.InvoiceOverpaid():
+        case e.UnexpectedPayment() | e.InvoiceOverpaid() | OverpaymentReturned():
             _take_overpayment(view, event)
         case _:
             take_step(view, event)
 
 
-def _take_overpayment(view: InvoiceView, event: e.UnexpectedPayment | e.InvoiceOverpaid) -> None:
-    if isinstance(event, e.UnexpectedPayment):
-        view.paid_elsewhere[event.provider_object_id] = event.amount_minor
-    else:
-        view.overpaid_here_minor = event.amount_minor
-    view.amount_overpaid_minor = view.overpaid_here_minor + sum(view.paid_elsewhere.values())
+def _take_overpayment(
+    view: InvoiceView, event: e.UnexpectedPayment | e.InvoiceOverpaid | OverpaymentReturned
+) -> None:
+    match event:
+        case e.UnexpectedPayment():
+            view.paid_elsewhere[event.provider_object_id] = event.amount_minor
+        case OverpaymentReturned():
+            view.returned_elsewhere[event.provider_object_id] = event.amount_minor
+        case _:
+            view.overpaid_here_minor = event.amount_minor
+    kept = sum(view.paid_elsewhere.values()) - sum(view.returned_elsewhere.values())
+    view.amount_overpaid_minor = view.overpaid_here_minor + kept
 
 
 def _take_provider_state(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - every event with as_of

@@ -9,6 +9,7 @@ from domain import invoice_events as e
 from domain import status
 from domain.errors import NotPossible
 from domain.gateway import MoneyBack, ProviderInvoice
+from domain.payment_events import OverpaymentReturned
 from domain.word import WORKER, Effect
 
 if TYPE_CHECKING:
@@ -68,6 +69,33 @@ def record_payment_heard(
         seen, source="answer", by=by, at=at, body=body, provider_type=kind
     )
     if known.view.settled_by != seen.id:
-        return effect
+        returned = record_returned(known, seen.id, back, source="webhook", by=by, at=at)
+        return Effect.CHANGED if returned else effect
     moved = known.record_money_back(back, source="webhook", by=by, at=at)
     return moved if moved is Effect.CHANGED else effect
+
+
+def returned_minor(back: MoneyBack) -> int:
+    """Add up what went back, or is on its way."""
+    refunds = sum(refund.amount_minor for refund in back.refunds if refund.state != "failed")
+    return refunds + sum(one.amount_minor for one in back.disputes if one.state != "won")
+
+
+def record_returned(
+    known: Invoice, payment_id: str, back: MoneyBack, *, source: str, by: str, at: datetime
+) -> bool:
+    """Take in what went back of a payment that nobody expected; tells whether that is news."""
+    paid = known.view.paid_elsewhere.get(payment_id, 0)
+    returned = min(returned_minor(back), paid)
+    if returned == known.view.returned_elsewhere.get(payment_id, 0):
+        return False
+    known.remember(
+        OverpaymentReturned,
+        at=at,
+        by=by,
+        provider_object_id=payment_id,
+        amount_minor=returned,
+        currency=known.view.currency or "",
+        source=source,
+    )
+    return True

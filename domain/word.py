@@ -17,6 +17,7 @@ from domain.drafts import is_redrafted, remember_draft
 from domain.first_payment import take_note
 from domain.gateway import ProviderInvoice
 from domain.invoice_steps import ENDING_STEP
+from domain.payment_events import PaymentsLeftOver
 from domain.provider_state import Age, age_of, facts_of, issued_lines
 
 if TYPE_CHECKING:
@@ -212,6 +213,8 @@ def _record_unexpected(known: Invoice, invoice: ProviderInvoice, word: Word) -> 
             amount_minor=invoice.amount_paid_minor,
             currency=invoice.currency,
             source=word.source,
+            object_type=invoice.object_type,
+            app_id=known.view.app_id,
         )
     return Effect.UNEXPECTED
 
@@ -315,6 +318,11 @@ def _succeed(known: Invoice, invoice: ProviderInvoice, word: Word) -> None:
         paid_at=invoice.paid_at or invoice.as_of,
         object_id=invoice.id,
     )
+    others = [made for made in known.view.objects if made != invoice.id]
+    if others:
+        known.remember(
+            PaymentsLeftOver, at=word.at, by=word.by, app_id=known.view.app_id, object_ids=others
+        )
 
 
 def _pay_event(

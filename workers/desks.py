@@ -41,7 +41,7 @@ class Desks:
         """Lay out what a job about an invoice works with; its type says how its provider works."""
         view = self._runtime.billing.get(Invoice, UUID(job.args["invoice_id"])).view
         if has_payments(view.provider):
-            return self._for_payments(job, view)
+            return self.for_payments(job)
         return self._for_invoices(job, view)
 
     def _for_invoices(self, job: Job, view: InvoiceView) -> Desk:
@@ -55,8 +55,10 @@ class Desks:
             alive=lambda: runtime.work.touch(job.id),
         )
 
-    def _for_payments(self, job: Job, view: InvoiceView) -> CheckoutDesk:
+    def for_payments(self, job: Job) -> CheckoutDesk:
+        """Lay out what a job about an invoice works with where its provider has payments."""
         runtime = self._runtime
+        view = runtime.billing.get(Invoice, UUID(job.args["invoice_id"])).view
         gateway = runtime.gateways.checkout(view.app_id, view.connection)
         return CheckoutDesk(
             billing=runtime.billing,

@@ -17,6 +17,7 @@ from domain.subscription import Subscription
 from domain.word import WORKER
 from projections.work import Job
 from workers.hint_reactions import ACTOR as APPLY_HINT
+from workers.payment_reactions import CANCEL_LEFT_OVER, RETURN_OVERPAID
 from workers.recurring_reactions import (
     BEGIN_SUBSCRIPTION,
     FORGO_SUBSCRIPTION,
@@ -26,7 +27,9 @@ from workers.setup_reactions import ACTOR as SET_UP_METHOD
 from workers.tenant_reactions import ASSIGN
 
 # What is tried on for ever, and seen as overdue.
-_TRIED_ON: Final = frozenset({ASSIGN, FORGO_SUBSCRIPTION, WATCH_SUBSCRIPTION})
+_TRIED_ON: Final = frozenset(
+    {ASSIGN, FORGO_SUBSCRIPTION, WATCH_SUBSCRIPTION, CANCEL_LEFT_OVER, RETURN_OVERPAID}
+)
 
 
 def give_up(job: Job, reason: str, billing: Billing, *, at: datetime) -> None:

@@ -16,7 +16,7 @@ from domain.payment_hint import HintFact
 from domain.provider_event import ProviderEventApplied, ProviderEventParked
 from projections.asks import QUEUE as ASKS
 from projections.work import Change, Close, GiveUp, Open, Resend
-from workers import hint_reactions, recurring_reactions, tenant_reactions
+from workers import hint_reactions, payment_reactions, recurring_reactions, tenant_reactions
 from workers.setup_reactions import SETUP_TOPICS, changes_for_setup
 
 REQUESTS: Final = "requests"
@@ -49,6 +49,7 @@ TOPICS: Final = (
     ProviderEventApplied.TOPIC,
     *tenant_reactions.TOPICS,
     *hint_reactions.TOPICS,
+    *payment_reactions.TOPICS,
     *recurring_reactions.TOPICS,
 )
 
@@ -90,7 +91,8 @@ def _ends_of_invoice(event: e.InvoiceEvent) -> list[Change]:
         return [] if event.refund_id is None else [Close(f"{REFUND_STEP}{event.refund_id}")]
     if isinstance(event, e.SubscriptionDue | e.SubscriptionForgone):
         return recurring_reactions.changes_for_first_payment(event, queue=EVENTS)
-    return [Close(_settling(event))] if ends_request(event) else []
+    following = payment_reactions.changes_for_payments(event, queue=EVENTS)
+    return [Close(_settling(event))] if ends_request(event) else following
 
 
 def _settling(event: e.InvoiceEvent) -> str:

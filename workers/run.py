@@ -33,12 +33,14 @@ from workers.jobs.change_subscription import SubscriptionDesk, change_subscripti
 from workers.jobs.checkout import CheckoutDesk
 from workers.jobs.desk import Desk
 from workers.jobs.hear_payment import apply_hint, apply_payment_event
-from workers.jobs.payment_requests import settle_or_carry_out
+from workers.jobs.overpaid import return_overpaid
+from workers.jobs.payment_requests import cancel_left_over, settle_or_carry_out
 from workers.jobs.recurring import RecurringDesk
 from workers.jobs.refund import refund_invoice
 from workers.jobs.set_up_method import set_up_method
 from workers.jobs.settle import settle_invoice
 from workers.jobs.watch_subscription import watch_subscription
+from workers.payment_reactions import CANCEL_LEFT_OVER, RETURN_OVERPAID
 from workers.reactions import EVENTS, REQUESTS
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings
@@ -71,6 +73,8 @@ class Jobs:
             SET_UP_METHOD: self._set_up_method,
             "apply_by_asking": self._ask,
             APPLY_HINT: self._hear,
+            CANCEL_LEFT_OVER: self._cancel_left_over,
+            RETURN_OVERPAID: self._return_overpaid,
             ANSWER_ASK: self._answer,
             ASSIGN: self._assign,
             **dict.fromkeys(recurring_reactions.ACTORS, self._recur),
@@ -161,6 +165,14 @@ class Jobs:
     def _hear(self, job: Job) -> None:
         apply_hint(UUID(job.args["hint_id"]), self._desks.for_hearing())
 
+    def _cancel_left_over(self, job: Job) -> None:
+        desk = self._desks.for_payments(job)
+        cancel_left_over(UUID(job.args["invoice_id"]), desk)
+
+    def _return_overpaid(self, job: Job) -> None:
+        desk = self._desks.for_payments(job)
+        return_overpaid(UUID(job.args["invoice_id"]), job.args["payment_id"], desk)
+
     def _assign(self, job: Job) -> None:
         assign_to_tenant(UUID(job.args["tenant_stream"]), self._desks.for_assigning(job))
 
@@ -183,6 +195,8 @@ def declare_actors(broker: RedisBroker, jobs: Jobs) -> None:
         SET_UP_METHOD: REQUESTS,
         "apply_by_asking": EVENTS,
         APPLY_HINT: EVENTS,
+        CANCEL_LEFT_OVER: EVENTS,
+        RETURN_OVERPAID: EVENTS,
         ANSWER_ASK: ASKS,
         ASSIGN: EVENTS,
         **dict.fromkeys(recurring_reactions.ACTORS, EVENTS),

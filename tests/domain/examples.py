@@ -18,6 +18,7 @@ from domain import (
 )
 from domain import invoice_events as e
 from domain import money_back_events as m
+from domain import payment_events as p
 from domain.base import Fact
 from tests.domain import method_setup_examples, subscription_examples
 from tests.domain.subscription_examples import (
@@ -79,6 +80,7 @@ _SEALED: Final[dict[str, Any]] = {
     "sealed_key": "sealed:key",
     "sealed_webhook_secrets": ["sealed:one", "sealed:two"],
     "redirect_url": "https://shop.example/{invoiceId}",
+    "refund_overpayments": True,
 }
 _TENANT: Final[dict[str, Any]] = {
     "app_id": APP_ID,
@@ -249,7 +251,16 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     m.DisputeOpened: _DISPUTE,
     m.DisputeWon: _DISPUTE,
     m.DisputeLost: _DISPUTE,
+    p.PaymentsLeftOver: {"app_id": APP_ID, "object_ids": ["tr_1"]},
+    p.OverpaymentReturned: {
+        "provider_object_id": "tr_2",
+        "amount_minor": TOTAL,
+        "currency": "eur",
+        "source": "webhook",
+    },
     e.UnexpectedPayment: {
+        "object_type": "payment",
+        "app_id": APP_ID,
         "provider_object_id": "in_2",
         "amount_minor": TOTAL,
         "currency": "eur",

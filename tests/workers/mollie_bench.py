@@ -26,6 +26,7 @@ from workers.jobs.checkout import CheckoutDesk
 from workers.jobs.customers import CustomerDesk
 from workers.jobs.hear_payment import HearDesk, apply_hint, apply_payment_event
 from workers.jobs.key_life import MOLLIE_KEY_LIFE
+from workers.jobs.overpaid import return_overpaid
 from workers.jobs.payment_requests import settle_or_carry_out
 from workers.jobs.refund import refund_invoice
 from workers.providers.mollie import MollieGateway
@@ -244,6 +245,10 @@ class MollieBench:
         self.billing.save(received, bodies=[body])
         apply_payment_event(command.event_id, self.hearing())
         return self.billing.get(ProviderEvent, command.event_id)
+
+    def return_overpaid(self, invoice_id: UUID, payment_id: str | None) -> Invoice:
+        return_overpaid(invoice_id, payment_id or "", self.desk())
+        return self.invoice(invoice_id)
 
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Entry:
         """Run a refund's job; gives how it stands."""
