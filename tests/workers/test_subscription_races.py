@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -129,7 +129,7 @@ def test_what_another_app_subscribed_to_is_not_taken_in(bench: Bench) -> None:
     other.apply(*received)
     for one in received:
         entry = other.entry(one)
-        parked = other.log.stream(one.originator_id)[-1]
+        parked = other.log.stream(UUID(str(one.originator_id)))[-1]
         assert (entry.applied, parked.topic) == (False, "provider_event.parked")
         assert b"belongs elsewhere" in bytes(parked.state)
         found = ids.for_provider_object(
