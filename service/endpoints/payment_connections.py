@@ -36,6 +36,7 @@ class ConnectionBody(Strictly):
     add_webhook_secrets: list[Token] = Field([], max_length=WEBHOOK_SECRETS)
     drop_webhook_secrets: list[Token] = Field([], max_length=WEBHOOK_SECRETS)
     redirect_url: Url | None = None
+    refund_overpayments: bool | None = None
     default: bool | None = None
 
 
@@ -45,7 +46,8 @@ async def list_connections(request: Request) -> Response:
     caller = await authenticate_admin(request)
     rows = await context.access_rows.connections(caller.app.app_id)
     defaults = await _defaults(context, caller)
-    return document(d002.whole_list(KIND, [_item(context, row, defaults) for row in rows]))
+    items = [await _item(context, row, defaults) for row in rows]
+    return document(d002.whole_list(KIND, items))
 
 
 async def get_connection(request: Request) -> Response:
@@ -116,8 +118,16 @@ def _command(
         sealed_key=sealed_key,
         sealed_webhook_secrets=sealed,
         redirect_url=body.redirect_url,
+        refund_overpayments=_refunds_overpayments(body, known),
         by=caller.by,
     )
+
+
+def _refunds_overpayments(body: ConnectionBody, known: Connection | None) -> bool:
+    """Take what is said, else what was."""
+    if body.refund_overpayments is None:
+        return known is not None and known.refund_overpayments
+    return body.refund_overpayments
 
 
 def _change_webhook_secrets(
@@ -186,7 +196,7 @@ async def _shown(context: Context, caller: Caller, name: str) -> d002.Json:
     row = await context.access_rows.connection_by_name(caller.app.app_id, name)
     if row is None:
         raise Missing
-    return d002.single(KIND, _item(context, row, await _defaults(context, caller)))
+    return d002.single(KIND, await _item(context, row, await _defaults(context, caller)))
 
 
 async def _defaults(context: Context, caller: Caller) -> Mapping[str, str]:
@@ -194,7 +204,9 @@ async def _defaults(context: Context, caller: Caller) -> Mapping[str, str]:
     return {} if app is None else app.default_connections
 
 
-def _item(context: Context, row: ConnectionRow, defaults: Mapping[str, str]) -> d002.Json:
+async def _item(context: Context, row: ConnectionRow, defaults: Mapping[str, str]) -> d002.Json:
+    stream = ids.for_connection(row.app_id, row.name)
+    settings = await asyncio.to_thread(context.billing.get, Connection, stream)
     scope = secret_context(row.app_id, row.name)
     base_url = context.settings.public_url.rstrip("/")
     return {
@@ -208,5 +220,6 @@ def _item(context: Context, row: ConnectionRow, defaults: Mapping[str, str]) -> 
             _mark(context, sealed, scope) for sealed in row.sealed_webhook_secrets
         ],
         "redirectUrl": row.redirect_url,
+        "refundOverpayments": settings.refund_overpayments,
         "defaultFor": sorted(slot for slot, name in defaults.items() if name == row.name),
     }

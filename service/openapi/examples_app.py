@@ -103,6 +103,7 @@ CONNECTIONS: Final = one(
         "webhookSecretsSet": 1,
         "webhookSecretMarks": ["6a1f0c27b94e"],
         "redirectUrl": None,
+        "refundOverpayments": False,
         "defaultFor": ["stripe", "stripe:test"],
     },
 )

@@ -214,6 +214,8 @@ class Connection(Shown):
     webhook_secret_marks: list[str]
     """A mark for each, the newest first, to drop it by."""
     redirect_url: str | None
+    refund_overpayments: bool
+    """Whether what is paid for an invoice a second time goes back by itself."""
     default_for: list[str]
     """As in `defaultConnections` of the app."""
 

@@ -130,7 +130,7 @@ def free_line(amount_minor: int = 1999) -> dict[str, Any]:
 
 @dataclass
 class Shop:
-    """An app with a key of each kind, a tenant and a Stripe connection."""
+    """An app with a key of each kind, a tenant and a connection, mostly to Stripe."""
 
     service: Service
     app_id: UUID = field(default_factory=uuid4)
@@ -139,6 +139,7 @@ class Shop:
     connection: str = "stripe-1"
     webhook_secrets: tuple[str, ...] = ("whsec_first", "whsec_second")
     mode: commands.Mode = "test"
+    provider: commands.Provider = "stripe"
     keys: dict[str, str] = field(default_factory=dict, repr=False)
     key_ids: dict[str, UUID] = field(default_factory=dict)
 
@@ -150,7 +151,7 @@ class Shop:
         for kind in ("read", "write", "admin"):
             self.add_key(kind)
         self.set_connection(self.connection, connection_id=self.connection_id)
-        self.change(default_connections={"stripe": self.connection})
+        self.change(default_connections={self.provider: self.connection})
         self.service.folded("access")
 
     def set_tenant(self, tenant_id: UUID) -> None:
@@ -195,7 +196,7 @@ class Shop:
             commands.SetConnection(
                 app_id=self.app_id,
                 name=name,
-                provider="stripe",
+                provider=self.provider,
                 mode=mode or self.mode,
                 sealed_key=vault.seal("sk_test_1", context=context),
                 sealed_webhook_secrets=[
@@ -221,11 +222,11 @@ class Shop:
 
     @property
     def invoices_url(self) -> str:
-        return f"{self.tenant_url}/payment-providers/stripe/invoices"
+        return f"{self.tenant_url}/payment-providers/{self.provider}/invoices"
 
     @property
     def webhook_url(self) -> str:
-        return f"/webhooks/stripe/{self.connection_id}"
+        return f"/webhooks/{self.provider}/{self.connection_id}"
 
     def headers(self, kind: str = "write", **more: str) -> dict[str, str]:
         known = {

@@ -35,6 +35,7 @@ def test_a_connection_is_made_and_shown_without_its_secrets(shop: Shop) -> None:
         "webhookSecretsSet": 2,
         "webhookSecretMarks": [secret_mark(HOOK), secret_mark("whsec_2")],
         "redirectUrl": "https://tea.example/{invoiceId}",
+        "refundOverpayments": False,
         "defaultFor": ["stripe:test"],
     }
     assert shown["webhookUrl"].endswith(f"/webhooks/stripe/{UUID(shown['id'])}")
@@ -145,3 +146,15 @@ def test_another_apps_connection_does_not_exist(shop: Shop, other_shop: Shop, me
     put(other_shop, "theirs")
     response = admin(shop, method, "/payment-connections/theirs")
     assert (response.status_code, errors(response)[0]["code"]) == (404, "[E4040]")
+
+
+def test_whether_overpayments_go_back_is_set_and_stays_until_it_is_set_otherwise(
+    shop: Shop,
+) -> None:
+    def refunds(**body: object) -> object:
+        return item(put(shop, **body))["refundOverpayments"]
+
+    assert refunds() is False
+    assert refunds(refundOverpayments=True) is True
+    assert refunds() is True
+    assert refunds(refundOverpayments=False) is False
