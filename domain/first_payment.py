@@ -40,6 +40,9 @@ def take_note(known: Invoice, *, by: str, at: datetime) -> None:
         payment = view.settled_by or view.provider_object_id or ""
         begins = begun_by(view, payment)
         known.remember(e.SubscriptionDue, at=at, by=by, app_id=view.app_id, begins=begins)
+        if view.provider_object_id not in (None, payment):
+            # An earlier one, which another had taken the place of, was paid after all.
+            forgo(known, view.provider_object_id, by=by, at=at)
     elif view.status in _CAME_TO_NOTHING and view.provider_object_id is not None:
         forgo(known, view.provider_object_id, by=by, at=at)
 

@@ -189,6 +189,9 @@ def _take_agreement(
         case s.SubscriptionLinked():
             view.provider_subscription_id = event.provider_subscription_id
             view.mandate, view.gave_up = event.mandate, None
+            if view.status in ENDED:
+                # Its payment was given up for another one, and then paid after all.
+                view.status, view.ended_at = INCOMPLETE, None
 
 
 def _take_request(view: SubscriptionView, event: s.SubscriptionEvent) -> None:

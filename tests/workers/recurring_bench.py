@@ -12,13 +12,11 @@ from domain import commands, ids
 from domain.first_payment import begun_by
 from domain.gateway import GatewayUnavailable
 from domain.invoice import Invoice
-from domain.payment_hint import PaymentHint
 from domain.subscription import Subscription
 from domain.subscription_view import SubscriptionView
 from tests.workers.mollie_bench import MollieBench
 from workers.jobs.begin_subscription import BeginDesk, begin_subscription, forgo_subscription
 from workers.jobs.change_recurring import change_recurring
-from workers.jobs.hear_payment import HearDesk, apply_hint
 from workers.jobs.recurring import RecurringDesk
 from workers.jobs.watch_subscription import watch_subscription
 
@@ -42,27 +40,8 @@ class Recurring:
         self.hear(payment)
 
     def hear(self, payment: str) -> None:
-        """Take a hint, as the webhook endpoint does, and do its job."""
-        bench = self.bench
-        command = commands.TakeHint(
-            app_id=bench.app_id,
-            connection_id=bench.connection_id,
-            connection=bench.connection,
-            provider="mollie",
-            mode="test",
-            payment_id=payment,
-            by="connection:test",
-        )
-        at = bench.clock()
-        hint_id = ids.for_payment_hint(bench.connection_id, "test", payment)
-        bench.billing.make_or_change(
-            PaymentHint,
-            hint_id,
-            lambda: PaymentHint.receive(command, at=at),
-            lambda known: known.repeat(by="connection:test", at=at),
-        )
-        desk = HearDesk(billing=bench.billing, gateway_of=lambda *_: bench.gateway, now=bench.clock)
-        apply_hint(hint_id, desk)
+        """Take a hint, and fetch what it is about."""
+        self.bench.hear(payment)
 
     def stream(self, invoice: Invoice) -> UUID:
         """Name the subscription that an invoice's payment begins."""

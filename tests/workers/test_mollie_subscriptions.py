@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +11,7 @@ from domain.errors import NotPossible
 from domain.gateway import GatewayUnavailable
 from tests.workers.mollie_bench import MollieBench
 from tests.workers.recurring_bench import Recurring
+from workers.jobs.begin_subscription import forgo_subscription
 
 HOUR = timedelta(hours=1)
 MONTH = timedelta(days=32)
@@ -75,6 +77,52 @@ def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_b
     assert (view.status, topics[-1]) == ("incomplete_expired", "invoice.subscription_forgone")
     assert recurring.bench.invoice(invoice.id).view.status == outcome
     assert recurring.there() == []
+
+
+def test_another_first_payment_begins_a_subscription_of_its_own(recurring: Recurring) -> None:
+    invoice = recurring.ask()
+    recurring.pay(invoice, "failed")
+    before = recurring.stream(invoice)
+    recurring.forgo(invoice)
+
+    again = recurring.bench.retry(UUID(str(invoice.id)))
+    recurring.pay(again)
+    view = recurring.begin(again)
+
+    assert (view.status, recurring.view(before).status) == ("active", "incomplete_expired")
+    assert len(recurring.there()) == 1
+
+
+def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
+    recurring: Recurring,
+) -> None:
+    recurring.bench.account.admin.set_settings(cancelable=False)
+    invoice = recurring.ask()
+    first = invoice.view.provider_object_id or ""
+    before = recurring.stream(invoice)
+    again = recurring.bench.retry(UUID(str(invoice.id)))
+    other = recurring.stream(again)
+    forgo_subscription(before, recurring.desk())
+    recurring.bench.pay(first, method="creditcard")
+    recurring.hear(first)
+
+    view = recurring.begin(invoice)
+    forgo_subscription(other, recurring.desk())
+
+    topics = recurring.bench.topics(UUID(str(invoice.id)))
+    assert (view.id, view.status, view.ended_at) == (before, "active", None)
+    assert recurring.view(other).status == "incomplete_expired"
+    assert topics.count("invoice.subscription_forgone") == 2
+    assert len(recurring.there()) == 1
+
+
+def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> None:
+    recurring.bench.account.admin.set_settings(cancelable=True)
+    invoice = recurring.ask()
+
+    recurring.bench.void(UUID(str(invoice.id)))
+
+    assert recurring.forgo(invoice).status == "incomplete_expired"
 
 
 def test_two_words_of_the_payment_make_one_subscription(recurring: Recurring) -> None:

@@ -25,7 +25,7 @@ from domain.invoice import Invoice
 from domain.invoice_steps import StepRecord
 from domain.invoice_view import InvoiceView
 from domain.subscription import Subscription
-from domain.subscription_view import ENDED, SubscriptionView
+from domain.subscription_view import SubscriptionView
 from domain.terms import charge_of, interval_of
 from domain.word import WORKER
 from workers.addresses import Addresses
@@ -82,8 +82,6 @@ def _begin(
     known: Subscription, invoice: InvoiceView, desk: BeginDesk
 ) -> tuple[ProviderSubscription, str | None]:
     """Find what was made, or make it."""
-    if known.view.status in ENDED:
-        raise _Hopeless(f"it is {known.view.status}, though its first payment was paid")
     before = known.view.steps.get(BEGIN)
     customer = known.view.customer or ""
     description = _description(known.view)
