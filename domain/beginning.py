@@ -96,18 +96,26 @@ def as_agreed(known: Subscription, seen: ProviderSubscription) -> ProviderSubscr
         # Of a period we know more than is told: where it began, and both once it is over.
         known_period = view.word.get("period_start"), view.word.get("period_end")
         seen = replace(seen, period_start=known_period[0], period_end=known_period[1])
-    ends_at = view.ends_at
-    if over and ends_at is not None and view.status not in ENDED:
-        # Nothing more is charged; what is paid for lasts until then.
-        lasts = seen.as_of < ends_at
-        seen = (
-            replace(seen, state="active", cancel_at=ends_at, ended_at=None)
-            if lasts
-            else replace(seen, cancel_at=ends_at, ended_at=ends_at)
-        )
-    elif over and seen.ended_at is None:
-        seen = replace(seen, ended_at=view.word.get("ended_at") or seen.as_of)
+    if over:
+        seen = _ended(view, seen)
     return _with_items(view, seen)
+
+
+def _ended(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscription:
+    """Say when it is over: nothing more is charged, but what is paid for lasts until its end."""
+    ends_at, known = view.ends_at, view.word
+    if view.status in ENDED:
+        return replace(
+            seen,
+            cancel_at=known.get("cancel_at"),
+            canceled_at=known.get("canceled_at"),
+            ended_at=known.get("ended_at"),
+        )
+    if ends_at is None:
+        return replace(seen, ended_at=seen.ended_at or seen.as_of)
+    if seen.as_of < ends_at:
+        return replace(seen, state="active", cancel_at=ends_at, ended_at=None)
+    return replace(seen, cancel_at=ends_at, ended_at=ends_at)
 
 
 def _with_items(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscription:
