@@ -109,9 +109,10 @@ _CONNECTION_BY_NAME: Final = SQL(
 )
 _CONNECTIONS: Final = SQL(_CONNECTION + "WHERE app_id = %s AND deleted_at IS NULL ORDER BY name")
 _CONNECTION_BY_ID: Final = SQL(_CONNECTION + "WHERE connection_id = %s")
+# A number is sent as the smallest type that holds it; two small ones must not overflow as a sum.
 _FRESHNESS: Final = SQL(
     "SELECT position, (SELECT coalesce(max(position), 0) FROM eventlog.events) AS head,"
-    " CASE WHEN position BETWEEN %(since)s AND %(since)s + %(far)s THEN EXISTS ("
+    " CASE WHEN position BETWEEN %(since)s AND %(since)s::bigint + %(far)s THEN EXISTS ("
     "   SELECT FROM eventlog.events AS event WHERE event.position > %(since)s"
     "   AND event.position <= reached.position AND event.topic = ANY(%(topics)s)"
     " ) ELSE true END AS changed"

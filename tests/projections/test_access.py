@@ -315,6 +315,15 @@ def test_freshness_reaches_a_head_seen_earlier_also_past_others_events(database:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("since", [-1, 2**15 - 1, 2**15, 2**31 - 1, 2**31, 2**40])
+def test_freshness_is_told_at_any_place_in_the_log(database: str, since: int) -> None:
+    async def scenario() -> None:
+        async with await open_pool(database) as pool:
+            assert (await AccessQueries(pool).freshness(since)).head == 0
+
+    asyncio.run(scenario())
+
+
 def test_freshness_tells_whether_access_changed_behind_a_position(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
