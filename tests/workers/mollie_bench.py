@@ -218,7 +218,9 @@ class MollieBench:
 
     def hear(self, payment_id: str | None) -> PaymentHint:
         """Take a hint, and fetch what it is about."""
-        hint_id = self.hint(payment_id)
+        return self.apply_hint(self.hint(payment_id))
+
+    def apply_hint(self, hint_id: UUID) -> PaymentHint:
         apply_hint(hint_id, self.hearing())
         return self.billing.get(PaymentHint, hint_id)
 
