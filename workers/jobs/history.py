@@ -1,30 +1,29 @@
-"""Import what an account at the provider has had, by the same commands as its webhooks.
-
-Whatever is read twice, by a kill or a second run, changes nothing: ids follow from the provider's,
-and a word that says what is known leaves no event. Nothing is written at the provider.
-"""
+"""Import what a Stripe account has had, by the same commands as its webhooks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TypeVar
+from typing import ClassVar
 
 from domain import ids, money
-from domain.billing import Billing
 from domain.catalogue import Price, TaxRate
 from domain.commands import SetPrice, SetTaxRate
-from domain.errors import StaleWrite
 from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
 from domain.invoice import Invoice
 from domain.subscription import Subscription
-from projections.places import Places
 from workers.jobs.belief import disbelief_of_app, invoice_named_by
 from workers.jobs.history_places import PAYMENTS_LAG_S, PHASES, Place
-from workers.jobs.importing import Account, ImportDesk, import_invoice, import_subscription
+from workers.jobs.history_run import (
+    ELSEWHERE,
+    KNOWN,
+    NEW,
+    OURS,
+    SKIPPED,
+    UNASSIGNED,
+    HistoryRun,
+)
+from workers.jobs.importing import import_invoice, import_subscription
 from workers.providers.stripe_history import (
     MoneyBackBook,
     Page,
@@ -36,104 +35,35 @@ from workers.providers.stripe_history import (
     StripeHistory,
 )
 
-T = TypeVar("T")
-_STALE_TRIES: Final = 3
-
-NEW, CHANGED, KNOWN = "new", "changed", "known"
-OURS, ELSEWHERE, SKIPPED, UNASSIGNED = "ours", "elsewhere", "skipped", "unassigned"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Told:
-    """What went back on one invoice, known beforehand."""
-
-    back: MoneyBack
-
-    def fetch_money_back(self, _: str) -> MoneyBack:
-        """Give it."""
-        return self.back
-
 
 @dataclass(kw_only=True)
-class HistoryImport:
-    """One connection's import. `report` is told of each page; `dry_run` records nothing.
+class HistoryImport(HistoryRun):
+    """Stripe's: catalogue and subscriptions as a whole, invoices by windows of time."""
 
-    Every method may raise the gateway's errors, LogUnavailable and WorkUnavailable: run it again.
-    """
-
-    account: Account
+    phases: ClassVar[tuple[str, ...]] = PHASES
     history: StripeHistory
-    billing: Billing
-    places: Places
-    pool: ThreadPoolExecutor
-    now: Callable[[], datetime]
-    report: Callable[[Place, float], None]
-    dry_run: bool = False
-    _started: datetime = field(init=False)
-    _since: int = field(init=False)
     _book: MoneyBackBook = field(default_factory=MoneyBackBook)
     _payments: dict[str, PastPayment] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """Name the place that is kept."""
-        return f"import:{self.account.connection_id}"
-
-    def run(self, since: int) -> Place:
-        """Import from a second on, or go on where that was left."""
-        self._started, self._since = self.now(), since
-        place = self._begin(since)
-        for phase in PHASES[PHASES.index(place.phase) :]:
-            place = place if phase == place.phase else self._keep(place.at_phase(phase))
-            place = self._invoices(place) if phase == "invoices" else self._phase(place)
-        return self._keep(replace(place, finished=True))
-
-    def _begin(self, since: int) -> Place:
-        kept = None if self.dry_run else self.places.find(self.name)
-        if kept is not None:
-            place = Place(**kept)
-            if not place.finished and place.since == since:
-                return place
-        return Place(since=since, until=self.history.now_s() + 1)
-
-    def _keep(self, place: Place) -> Place:
-        if not self.dry_run:
-            self.places.keep(self.name, place.to_json())
-        return place
+    def now_s(self) -> int:
+        """Tell the time by Stripe's clock."""
+        return self.history.now_s()
 
     # What is listed as a whole.
 
-    def _phase(self, place: Place) -> Place:
+    def phase(self, place: Place) -> Place:
+        """Take in what a phase is about."""
         match place.phase:
             case "tax_rates":
-                return self._pages(place, self.history.tax_rates, self._take_tax_rate)
+                return self.pages(place, self.history.tax_rates, self._take_tax_rate)
             case "prices":
-                return self._pages(place, self.history.prices, self._take_price)
+                return self.pages(place, self.history.prices, self._take_price)
             case "customers":
-                return self._pages(place, self.history.customers, self._look_at_customer)
+                return self.pages(place, self.history.customers, self._look_at_customer)
+            case "subscriptions":
+                return self.pages(place, self.history.subscriptions, self._take_subscription)
             case _:
-                return self._pages(place, self.history.subscriptions, self._take_subscription)
-
-    def _pages(
-        self,
-        place: Place,
-        fetch: Callable[[str | None], Page[T]],
-        take: Callable[[T], str],
-        *,
-        share: Callable[[Page[T]], float] = lambda _: 0.0,
-    ) -> Place:
-        """Take pages in, each by several threads; the place moves on once all of one stands.
-
-        After the last one the caller moves it on, in one go.
-        """
-        while True:
-            page = fetch(place.after)
-            outcomes = list(self.pool.map(take, page.items))
-            place = place.counted(outcomes, after=page.last)
-            self.report(place, share(page))
-            if page.last is None:
-                return place
-            self._keep(place)
+                return self._invoices(place)
 
     def _take_tax_rate(self, seen: PastTaxRate) -> str:
         app_id = self.account.app_id
@@ -180,14 +110,12 @@ class HistoryImport:
     def _take_subscription(self, seen: ProviderSubscription) -> str:
         if disbelief_of_app(self.account, seen) is not None:
             return ELSEWHERE
-        if seen.ended_at is not None and seen.ended_at < self._since:
+        if seen.ended_at is not None and seen.ended_at < self.since_s:
             return SKIPPED
         if self.dry_run:
             known = self.billing.find(Subscription, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
-        return self._outcome(
-            lambda: import_subscription(seen, self.account, self._desk(MoneyBack()))
-        )
+        return self.outcome(lambda: import_subscription(seen, self.account, self.desk(MoneyBack())))
 
     # Invoices, with their payments and what went back on them.
 
@@ -197,13 +125,13 @@ class HistoryImport:
         for number, window in place.windows():
             paid = Span(start=window.start, end=window.end + PAYMENTS_LAG_S)
             self._payments = self.history.payments(paid)
-            place = self._pages(
+            place = self.pages(
                 place,
                 partial(self.history.invoices, window),
                 self._take_invoice,
                 share=partial(_share, window=window, span=span),
             )
-            place = self._keep(place.after_window(number))
+            place = self.keep(place.after_window(number))
         return place
 
     def _take_invoice(self, past: PastInvoice) -> str:
@@ -215,31 +143,14 @@ class HistoryImport:
         if self.dry_run:
             known = self.billing.find(Invoice, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
-        desk = self._desk(self._book.of(past.payments))
-        return self._outcome(lambda: import_invoice(seen, self.account, desk, money_back=True))
+        desk = self.desk(self._book.of(past.payments))
+        return self.outcome(lambda: import_invoice(seen, self.account, desk, money_back=True))
 
     def _with_payment(self, past: PastInvoice) -> ProviderInvoice:
         known = None if past.default is None else self._payments.get(past.default)
         if known is None and past.default is not None:
             known = self.history.payment(past.default)
         return past.paid_with(known)
-
-    def _desk(self, back: MoneyBack) -> ImportDesk:
-        return ImportDesk(billing=self.billing, gateway=Told(back=back), now=self.now)
-
-    def _outcome(self, take: Callable[[], Invoice | Subscription]) -> str:
-        """Take one in, again where a webhook was faster; tell whether that was news."""
-        for tries in range(1, _STALE_TRIES + 1):
-            try:
-                taken = take()
-            except StaleWrite:
-                if tries == _STALE_TRIES:
-                    raise
-            else:
-                break
-        if taken.created_on >= self._started:
-            return NEW
-        return CHANGED if taken.modified_on >= self._started else KNOWN
 
 
 def _share(page: Page[PastInvoice], *, window: Span, span: Span) -> float:
