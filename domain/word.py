@@ -227,11 +227,21 @@ def _record_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> bool:
         payment = "open" if invoice.payment is None else invoice.payment.state
         goes_on = word.charging or invoice.state != "open" or payment not in ("open", "canceled")
         _issue(known, invoice, word, charging=goes_on)
+    _record_state(known, invoice, word)
+    if known.version > before:
+        take_note(known, by=word.by, at=word.at)
+    return known.version > before
+
+
+def _record_state(known: Invoice, invoice: ProviderInvoice, word: Word) -> None:
+    """Append the fact that a state amounts to, where the invoice may take it."""
     match invoice.state:
         case "draft" if is_redrafted(known, invoice):
             _draft(known, invoice, word)
         case "paid":
             _succeed(known, invoice, word)
+        case "void" if _never_began(known, invoice):
+            _pay_event(known, e.PaymentExpired, status.EXPIRED, invoice, word)
         case "void":
             _close(known, e.InvoiceVoided, status.VOID, invoice, word)
         case "uncollectible":
@@ -242,9 +252,16 @@ def _record_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> bool:
             _pay_event(known, e.PaymentExpired, status.EXPIRED, invoice, word)
         case "open":
             _record_attempt(known, invoice, word)
-    if known.version > before:
-        take_note(known, by=word.by, at=word.at)
-    return known.version > before
+
+
+def _never_began(known: Invoice, invoice: ProviderInvoice) -> bool:
+    """Tell whether a void first invoice means that its subscription ran out of time.
+
+    Where we void it ourselves, because somebody asks or it was declined, it is void.
+    """
+    asked = known.view.asked or {}
+    ours = asked.get("action") == "void" or ENDING_STEP in known.view.steps
+    return invoice.reason == "first" and not ours
 
 
 def _issue(known: Invoice, invoice: ProviderInvoice, word: Word, *, charging: bool) -> None:

@@ -12,7 +12,7 @@ draft             .   .   x   .   .   .   x   .   .   x   .   .
 open              .   .   .   x   x   x   x   x   x   x   x   .
 requires_action   .   .   .   .   x   x   x   x   x   .   x   .
 processing        .   .   .   x   .   x   x   x   x   x   x   .
-failed            .   .   .   x   x   .   x   x   x   .   .   .
+failed            .   .   .   x   x   .   x   x   x   .   x   .
 paid              .   .   .   .   .   .   .   .   .   .   .   .
 uncollectible     .   .   .   .   .   .   x   .   x   .   .   .
 void              .   .   .   .   .   .   .   .   .   .   .   .

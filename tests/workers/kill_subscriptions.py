@@ -65,17 +65,23 @@ class Ending:
 
 @dataclass(frozen=True)
 class SubscriptionFlow:
-    """One kind of work. `expired`: how it ends where a day passes after the provider began it."""
+    """One kind of work. `expired`: how it ends where a day passes after the provider began it.
+
+    From the point `decided` on, what it ends as is recorded, and the day makes no difference.
+    """
 
     name: str
     prepare: Callable[[Bench], Job]
     end: Ending
     steps: list[str] = field(hash=False)
     expired: Ending | None = None
+    decided: int | None = None
 
     def ending(self, point: int, gap: timedelta) -> Ending:
         """How a row must end."""
-        if self.expired is None or gap < _EXPIRES or _CREATE not in self.steps[:point]:
+        begun = _CREATE in self.steps[:point]
+        decided = self.decided is not None and point >= self.decided
+        if self.expired is None or gap < _EXPIRES or not begun or decided:
             return self.end
         return self.expired
 
@@ -237,6 +243,7 @@ _BEGIN: Final = [*_LOOK_UP, _CREATE, "append", "get /v1/invoices/*"]
 _RECORD: Final = ["get /v1/subscriptions/*", "append"]
 _PAID: Final = Ending("paid", "active", (4838,), ("active",))
 _GONE: Final = Ending("void", "incomplete_expired", (), ("incomplete_expired",))
+_OUT_OF_TIME: Final = replace(_GONE, invoice="expired")
 _WAITS: Final = Ending("requires_action", "incomplete", (), ("incomplete",), payable=1)
 _CANCEL: Final = commands.CancelSubscription
 _CHANGE: Final = commands.ChangeSubscription
@@ -255,20 +262,22 @@ SUBSCRIPTION_FLOWS: Final = (
             *_RECORD,
             "append",
         ],
+        _OUT_OF_TIME,
+        decided=len(_BEGIN) + 1,
     ),
     SubscriptionFlow(
         "subscribe, the bank asks for its customer",
         _start("needs_authentication"),
         _WAITS,
         [*_BEGIN, *_RECORD, "append"],
-        _GONE,
+        _OUT_OF_TIME,
     ),
     SubscriptionFlow(
         "subscribe, no method",
         _start(None),
         replace(_WAITS, invoice="open"),
         [*_BEGIN, *_RECORD, "append"],
-        _GONE,
+        _OUT_OF_TIME,
     ),
     SubscriptionFlow(
         "cancel now",

@@ -424,7 +424,7 @@ LIVES: Final = (
     LifeStory("started and renewed", _started_and_renewed, "active", ("paid", "paid"), "paid"),
     LifeStory("declined", _declined, "incomplete_expired", ("void",), "failed"),
     LifeStory("needs its customer, confirmed", _confirmed, "active", ("paid",)),
-    LifeStory("needs its customer, expired", _expired, "incomplete_expired", ("void",)),
+    LifeStory("needs its customer, expired", _expired, "incomplete_expired", ("expired",)),
     LifeStory("no method, paid on the page", _paid_on_the_page, "active", ("paid",)),
     LifeStory("renewed twice", _renewed_twice, "active", ("paid",) * 3),
     LifeStory("a renewal failed, recovered", _recovered, "active", ("paid", "paid")),
