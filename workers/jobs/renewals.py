@@ -60,8 +60,8 @@ def take_renewal(
     except GatewayRejected as error:
         if not error.missing:
             raise
-        return import_payment(_as_invoice(seen, None), back, account, desk)
-    return import_payment(_as_invoice(seen, known.view), back, account, desk)
+        return import_payment(as_invoice(seen, None), back, account, desk)
+    return import_payment(as_invoice(seen, known.view), back, account, desk)
 
 
 def import_payment(
@@ -119,8 +119,10 @@ def _import(seen: ProviderSubscription, account: Account, desk: RecurringDesk) -
     return import_subscription(seen, account, importing)
 
 
-def _as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> ProviderInvoice:
+def as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> ProviderInvoice:
     """Say what a payment was for, and for which period, as far as that is known."""
+    if seen.subscription_id is None:
+        return replace(seen, lines=_whole(seen))
     began = day_of(datetime.fromtimestamp(seen.created_at or seen.as_of, UTC))
     terms = None if view is None else next(_terms_for(seen, view), None)
     every = _every(view) if terms is None else interval_of(terms)
