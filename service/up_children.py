@@ -13,8 +13,9 @@ from service.up_options import HOST, UpOptions
 
 _SANDBOX_STRIPE_KEY = "sk_test_billhook_demo"
 _SANDBOX_MOLLIE_KEY = "test_billhook_demo"
-# The sandbox takes calls as fast as it can; who wants Stripe's pace there sets it.
+# The sandbox takes calls as fast as it can; who wants a provider's pace there sets it.
 _STRIPE_RATES = ("BILLHOOK_STRIPE_TEST_CALLS_PER_S", "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S")
+_MOLLIE_RATE = "BILLHOOK_MOLLIE_CALLS_PER_S"
 WORKERS = ("relay", "apply", "run", "schedule")
 
 
@@ -109,9 +110,9 @@ def system_environment(
         base = sandbox_url if target.is_sandbox else target.api_base
         if base is not None:
             settings[f"BILLHOOK_{target.option.upper()}_API_BASE"] = base
-    if options.stripe.is_sandbox:
-        settings |= {name: options.environment.get(name, "0") for name in _STRIPE_RATES}
-    return settings
+    paces = list(_STRIPE_RATES) if options.stripe.is_sandbox else []
+    paces += [_MOLLIE_RATE] if options.mollie.is_sandbox else []
+    return settings | {name: options.environment.get(name, "0") for name in paces}
 
 
 def demo_environment(options: UpOptions, *, sandbox_url: str) -> dict[str, str]:
