@@ -1,4 +1,4 @@
-"""Moving in: `billhook import tenants FILE` and `billhook import stripe`."""
+"""Moving in: `billhook import tenants FILE`, `billhook import stripe` and `… mollie`."""
 
 import json
 from collections import Counter
@@ -23,6 +23,10 @@ imports = typer.Typer(no_args_is_help=True, help="Move in: tenants, and a provid
 
 App = Annotated[str, typer.Option("--app", help="Whose: the app's slug or id.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+Since = Annotated[
+    datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) of what is wanted.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Say how far it is in JSON, a line a page.")]
 _OUTCOMES = ("new", "changed", "known", "unassigned", "ours", "elsewhere", "skipped")
 
 
@@ -63,38 +67,63 @@ def import_stripe(
     *,
     connection: Annotated[str, typer.Option(help="The connection, like stripe-1.")],
     app: App,
-    since: Annotated[
-        datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) of what is wanted.")
-    ],
+    since: Since,
     dry_run: DryRun = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Say how far it is in JSON, a line a page.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take in what a Stripe account has had: its catalogue, subscriptions, invoices and money.
 
     Nothing is written at Stripe. Stopped or killed, it goes on where it was when the same is run
     again; run once more, it adds nothing.
     """
+    _import("stripe", connection, app=app, since=since, dry_run=dry_run, as_json=as_json)
+
+
+@imports.command("mollie")
+def import_mollie(
+    *,
+    connection: Annotated[str, typer.Option(help="The connection, like mollie-1.")],
+    app: App,
+    since: Since,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take in what a Mollie account has had: its subscriptions, payments and what went back.
+
+    Nothing is written at Mollie. Stopped or killed, it goes on where it was when the same is run
+    again; run once more, it adds nothing. Payments that nobody made are left out.
+    """
+    _import("mollie", connection, app=app, since=since, dry_run=dry_run, as_json=as_json)
+
+
+def _import(
+    provider: str,
+    connection: str,
+    *,
+    app: str,
+    since: datetime,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     from_day = since.replace(tzinfo=UTC)
     if from_day > now():
         fail("--since lies ahead")
     vault()
     with operating() as operator:
         known = _connection(operator, app_named(operator, app), connection)
-    arguments = ["--app", str(known.app_id), "--connection", known.name]
+    role, arguments = f"import-{provider}", ["--app", str(known.app_id), "--connection", known.name]
     arguments += ["--since", str(int(from_day.timestamp())), *(["--dry-run"] if dry_run else [])]
     try:
         if as_json:
-            for line in lines_of("import-stripe", *arguments):
+            for line in lines_of(role, *arguments):
                 typer.echo(json.dumps(line))
         else:
-            _show(arguments, dry_run=dry_run)
+            _show(role, arguments, dry_run=dry_run)
     except KeyboardInterrupt:
         fail("stopped; run the same again to go on")
 
 
-def _show(arguments: list[str], *, dry_run: bool) -> None:
+def _show(role: str, arguments: list[str], *, dry_run: bool) -> None:
     """Draw how far it is, then print what came of it."""
     ended: dict[str, Any] = {}
     columns = (
@@ -106,7 +135,7 @@ def _show(arguments: list[str], *, dry_run: bool) -> None:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("catalogue", total=1.0, taken=0)
-        for line in lines_of("import-stripe", *arguments):
+        for line in lines_of(role, *arguments):
             ended = line
             if line["event"] == "progress":
                 taken = sum(line["counts"].get("invoices", {}).values())

@@ -51,10 +51,10 @@ def main(arguments: list[str]) -> int:
     if chosen.role in webhook_commands.ROLES:
         return webhook_commands.run(Settings(), chosen)
     if chosen.role == webhook_commands.TRY_KEY:
-        return webhook_commands.try_key(Settings())
+        return webhook_commands.try_key(Settings(), chosen.provider)
     commands: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
         polling_command.ROLE: polling_command.run,
-        import_command.ROLE: import_command.run,
+        **dict.fromkeys(import_command.ROLES, import_command.run),
     }
     if chosen.role in commands:
         return commands[chosen.role](Settings(), chosen)

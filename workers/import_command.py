@@ -1,4 +1,4 @@
-"""`python -m workers import-stripe`: imports a connection's history, and says how far it is.
+"""`python -m workers import-stripe|import-mollie`: imports a history, and says how far it is.
 
 Each line on standard output is a JSON object: progress, and in the end what came of it.
 """
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from domain.commands import Mode
+from domain.commands import Mode, Provider
 from domain.connection import Connection
 from domain.errors import DomainError
 from domain.gateway import GatewayError
@@ -26,13 +26,16 @@ from projections.work import WorkUnavailable
 from workers.gateways import open_key
 from workers.jobs.history import HistoryImport
 from workers.jobs.history_places import Place
+from workers.jobs.history_run import HistoryRun
 from workers.jobs.importing import Account
+from workers.jobs.mollie_history import MollieImport
+from workers.providers.mollie_history import MollieHistory
 from workers.providers.stripe_history import StripeHistory
 from workers.registration import Unfit, open_connection
 from workers.runtime import open_billing, open_gateways, open_vault, utc_now
 from workers.settings import Settings
 
-ROLE: Final = "import-stripe"
+ROLES: Final = {"import-stripe": "stripe", "import-mollie": "mollie"}
 _LOG_NAME: Final = "import"
 _BY: Final = "operator"
 # Appends of one process are committed together, so that threads share the wait for the disk.
@@ -40,12 +43,13 @@ _THREADS: Final = 8
 
 
 def add_parser(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the role to those of the workers."""
-    parser = roles.add_parser(ROLE)
-    parser.add_argument("--app", type=UUID, required=True)
-    parser.add_argument("--connection", required=True)
-    parser.add_argument("--since", type=int, required=True, help="Unix seconds")
-    parser.add_argument("--dry-run", action="store_true")
+    """Add the roles to those of the workers."""
+    for role in ROLES:
+        parser = roles.add_parser(role)
+        parser.add_argument("--app", type=UUID, required=True)
+        parser.add_argument("--connection", required=True)
+        parser.add_argument("--since", type=int, required=True, help="Unix seconds")
+        parser.add_argument("--dry-run", action="store_true")
 
 
 @dataclass
@@ -111,32 +115,35 @@ def _prepare(
     places: Places,
     pool: ThreadPoolExecutor,
     lines: Lines,
-) -> HistoryImport:
+) -> HistoryRun:
     billing, vault = open_billing(log, name=_LOG_NAME), open_vault(settings)
     connection = open_connection(billing, chosen.app, chosen.connection)
-    if connection.provider != "stripe":
-        raise Unfit(f"{connection.provider} has no history that can be read")
-    return HistoryImport(
-        account=_account(connection),
-        history=StripeHistory(
-            open_key(connection, vault),
-            api_base=settings.stripe_api_base,
-            mode=cast("Mode", connection.mode),
-            turn=open_gateways(settings, billing, vault).turn_of(connection),
-        ),
-        billing=billing,
-        places=places,
-        pool=pool,
-        now=utc_now,
-        report=lines.page,
-        dry_run=chosen.dry_run,
-    )
+    if connection.provider != ROLES[chosen.role]:
+        raise Unfit(f"the connection {connection.name!r} is to {connection.provider}")
+    key, mode = open_key(connection, vault), cast("Mode", connection.mode)
+    turn = open_gateways(settings, billing, vault).turn_of(connection)
+    shared: dict[str, Any] = {
+        "account": _account(connection),
+        "billing": billing,
+        "places": places,
+        "pool": pool,
+        "now": utc_now,
+        "report": lines.page,
+        "dry_run": chosen.dry_run,
+    }
+    if connection.provider == "mollie":
+        base = settings.mollie_api_base
+        return MollieImport(
+            history=MollieHistory(key, api_base=base, mode=mode, turn=turn), **shared
+        )
+    base = settings.stripe_api_base
+    return HistoryImport(history=StripeHistory(key, api_base=base, mode=mode, turn=turn), **shared)
 
 
 def _account(connection: Connection) -> Account:
     return Account(
         app_id=connection.app_id,
-        provider="stripe",
+        provider=cast("Provider", connection.provider),
         connection=connection.name,
         connection_id=connection.connection_id,
         mode=cast("Mode", connection.mode),

@@ -17,12 +17,14 @@ from eventlog import persistence
 from eventlog.errors import LogUnavailable, VaultError
 from eventlog.log import Log
 from eventlog.log_setup import configure_logging
+from workers.providers.mollie_history import MollieHistory
 from workers.providers.stripe_endpoints import StripeEndpoints
 from workers.registration import Unfit, WebhookDesk, open_connection
 from workers.runtime import open_billing, open_vault, utc_now
 from workers.settings import Settings
 
 TRY_KEY: Final = "try-key"
+_LIVE: Final = ("sk_live_", "rk_live_", "live_")
 _LOG_NAME: Final = "webhook-commands"
 Answer = dict[str, Any]
 
@@ -38,16 +40,20 @@ def add_parsers(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             parser.add_argument("--renew", action="store_true")
         if role == "try-webhook":
             parser.add_argument("--timeout-s", type=float, required=True)
-    roles.add_parser(TRY_KEY)
+    trying = roles.add_parser(TRY_KEY)
+    trying.add_argument("--provider", choices=("stripe", "mollie"), default="stripe")
 
 
-def try_key(settings: Settings) -> int:
-    """Tell whether Stripe takes the key on standard input, and of which mode it is."""
+def try_key(settings: Settings, provider: str) -> int:
+    """Tell whether a provider takes the key on standard input, and of which mode it is."""
     configure_logging(settings.log_format)
     key = sys.stdin.readline().strip()
-    mode: Mode = "live" if "_live_" in key else "test"
+    mode: Mode = "live" if key.startswith(_LIVE) else "test"
     try:
-        StripeEndpoints(key, api_base=settings.stripe_api_base, mode=mode).try_key()
+        if provider == "mollie":
+            MollieHistory(key, api_base=settings.mollie_api_base, mode=mode).now_s()
+        else:
+            StripeEndpoints(key, api_base=settings.stripe_api_base, mode=mode).try_key()
     except GatewayError as error:
         print(json.dumps({"error": str(error)}))  # noqa: T201 - the answer
         return 1
