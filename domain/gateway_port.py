@@ -205,7 +205,3 @@ class RecurringGateway(CheckoutGateway, Protocol):
         self, subscription_id: str, *, customer: str, created_after: int
     ) -> list[ProviderInvoice]:
         """List the payments of a subscription since then, oldest first."""
-
-
-# Where it is not said otherwise, a gateway is one to a provider that has invoices.
-PaymentGateway = InvoicingGateway

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from domain.gateway_port import PaymentGateway
+from domain.gateway_port import ProviderGateway
 from eventlog.vault import Vault
 from projections.asks import AskDesk
 from projections.work import WorkBell, WorkTable
@@ -15,7 +15,7 @@ from workers.jobs.answer_ask import answer_ask
 class Answering:
     """Takes what is due from the work table, as the dispatcher and the worker do."""
 
-    def __init__(self, database: str, gateway: PaymentGateway, *, vault: Vault) -> None:
+    def __init__(self, database: str, gateway: ProviderGateway, *, vault: Vault) -> None:
         self.gateway = gateway
         self.vault = vault
         self.work, self.bell = WorkTable(database), WorkBell(database)
@@ -35,13 +35,13 @@ class Answering:
                 self.work.finish(job)
             self.bell.wait(0.2)
 
-    def gateway_of(self, app_id: UUID, name: str) -> PaymentGateway:
+    def gateway_of(self, app_id: UUID, name: str) -> ProviderGateway:
         self.asked.append((app_id, name))
         return self.gateway
 
 
 @contextmanager
-def answering(database: str, gateway: PaymentGateway, *, vault: Vault) -> Iterator[Answering]:
+def answering(database: str, gateway: ProviderGateway, *, vault: Vault) -> Iterator[Answering]:
     worker = Answering(database, gateway, vault=vault)
     worker.work.open()
     worker.desk.open()

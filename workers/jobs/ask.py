@@ -15,7 +15,7 @@ from domain.base import Root
 from domain.billing import Billing
 from domain.commands import Mode, Provider
 from domain.gateway import GatewayRejected, GatewayUnavailable, MoneyBack, ProviderInvoice
-from domain.gateway_port import PaymentGateway
+from domain.gateway_port import InvoicingGateway
 from domain.invoice import Invoice
 from domain.provider_event import ProviderEvent, ProviderEventReceived
 from domain.provider_state import is_contested
@@ -45,7 +45,7 @@ class AskDesk:
 
     billing: Billing
     bodies: Bodies
-    gateway_of: Callable[[UUID, str], PaymentGateway]
+    gateway_of: Callable[[UUID, str], InvoicingGateway]
     now: Callable[[], datetime]
 
 
@@ -162,7 +162,7 @@ def _account(received: ProviderEventReceived, *, by: str) -> Account:
 
 
 def _invoice_at_provider(
-    received: ProviderEventReceived, desk: AskDesk, gateway: PaymentGateway
+    received: ProviderEventReceived, desk: AskDesk, gateway: InvoicingGateway
 ) -> str | None:
     """Name the provider's invoice: the event's object is it, says it, or its payment does."""
     if received.object_type == "invoice":

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.billing import Billing
 from domain.gateway import GatewayRejected, ProviderSubscription
-from domain.gateway_port import PaymentGateway
+from domain.gateway_port import InvoicingGateway
 from domain.subscription import Subscription
 from domain.word import WORKER
 from eventlog.bodies import Body
@@ -25,7 +25,7 @@ class SubscriptionDesk:
     """What the job works with."""
 
     billing: Billing
-    gateway: PaymentGateway
+    gateway: InvoicingGateway
     now: Callable[[], datetime]
 
 

@@ -19,7 +19,7 @@ from domain.gateway import (
     GatewayUnavailable,
     ProviderCustomer,
 )
-from domain.gateway_port import PaymentGateway
+from domain.gateway_port import InvoicingGateway
 from domain.invoice_steps import StepRecord
 from domain.method_setup import DEFAULTING, OPENING, MethodSetup, MethodSetupView
 from domain.provider_setup import ProviderMethod, SetupDraft, SetupSession
@@ -40,7 +40,7 @@ class SetupDesk:
     """What the job works with. `alive` is called between steps: it is still being worked on."""
 
     billing: Billing
-    gateway: PaymentGateway
+    gateway: InvoicingGateway
     customers: CustomerDesk
     now: Callable[[], datetime]
     alive: Callable[[], None]
