@@ -101,11 +101,17 @@ class _Start:
         demo = demo_environment(self._options, sandbox_url=sandbox_url)
         self._make_demo(children, settings=demo)
         self._await_demo(port)
-        if self._options.polls_stripe:
-            known = json.loads(self._demo_file().read_text())
-            poller = children.poller(app_id=known["app_id"], connection=known["stripe_connection"])
-            self._supervisor.start(poller)
+        self._start_polling(children)
         self._tell_ready(f"http://{HOST}:{port}", sandbox_url=sandbox_url)
+
+    def _start_polling(self, children: Children) -> None:
+        """Have providers asked whose webhooks can't come here."""
+        known = json.loads(self._demo_file().read_text())
+        polled = {"stripe": self._options.polls_stripe, "mollie": self._options.polls_mollie}
+        for provider in (provider for provider, asked in polled.items() if asked):
+            connection = known[f"{provider}_connection"]
+            poller = children.poller(provider, app_id=known["app_id"], connection=connection)
+            self._supervisor.start(poller)
 
     def _database_url(self) -> str:
         if given := self._options.environment.get("BILLHOOK_DATABASE_URL"):

@@ -52,10 +52,10 @@ class Children:
         """What makes the demo's app, customer and prices, once."""
         return self._child("demo", "-m", "workers", "demo", "--out", str(out), own=settings)
 
-    def poller(self, *, app_id: str, connection: str) -> ChildProcess:
-        """What asks a provider for the events that its webhooks can't bring here."""
+    def poller(self, provider: str, *, app_id: str, connection: str) -> ChildProcess:
+        """What asks a provider for what its webhooks can't bring here."""
         which = ("--app", app_id, "--connection", connection)
-        return self._child("workers-poll", "-m", "workers", "poll", *which)
+        return self._child(f"workers-poll-{provider}", "-m", "workers", "poll", *which)
 
     def _child(
         self,

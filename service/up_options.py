@@ -68,6 +68,11 @@ class UpOptions:
         return self.stripe.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
 
     @property
+    def polls_mollie(self) -> bool:
+        """Tell the same of Mollie, and of its payments."""
+        return self.mollie.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
+
+    @property
     def needs_sandbox(self) -> bool:
         """Tell whether any provider is stood in for by our own sandbox."""
         return self.stripe.is_sandbox or self.mollie.is_sandbox

@@ -110,8 +110,19 @@ def _uuid(text: str | None) -> UUID | None:
         return None
 
 
+class Polls(Protocol):
+    """Who asks a provider what is new."""
+
+    @property
+    def name(self) -> str:
+        """Name who leads."""
+
+    def poll(self) -> int:
+        """Take in what is new; gives how much that was."""
+
+
 async def keep_polling(
-    poller: Poller, dsn: str, stop: asyncio.Event, *, every_s: float = EVERY_S
+    poller: Polls, dsn: str, stop: asyncio.Event, *, every_s: float = EVERY_S
 ) -> None:
     """Poll until `stop`, one process at a time; trouble is said and tried again."""
 

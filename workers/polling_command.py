@@ -19,7 +19,9 @@ from eventlog.log import Log
 from eventlog.log_setup import configure_logging
 from projections.places import Places
 from workers.gateways import open_key
-from workers.polling import Poller, keep_polling
+from workers.polling import EVERY_S, Poller, Polls, keep_polling
+from workers.polling_payments import PAYMENTS_EVERY_S, PaymentPoller
+from workers.providers.mollie_history import MollieHistory
 from workers.providers.stripe_event_list import StripeEventList
 from workers.registration import Unfit, open_connection
 from workers.runtime import open_billing, open_gateways, open_vault, utc_now
@@ -55,32 +57,38 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _poller(settings: Settings, chosen: argparse.Namespace, log: Log, places: Places) -> Poller:
+def _poller(settings: Settings, chosen: argparse.Namespace, log: Log, places: Places) -> Polls:
     """Put it together. Raises Unfit for what is not to be polled."""
     billing, vault = open_billing(log, name=_LOG_NAME), open_vault(settings)
     connection = open_connection(billing, chosen.app, chosen.connection)
-    if (connection.provider, connection.mode) != ("stripe", "test"):
-        raise Unfit("only Stripe's test mode is polled: live money needs webhooks")
+    if connection.mode != "test":
+        raise Unfit("only a provider's test mode is polled: live money needs webhooks")
+    key, mode = open_key(connection, vault), cast("Mode", connection.mode)
+    turn = open_gateways(settings, billing, vault).turn_of(connection)
+    if connection.provider == "mollie":
+        return PaymentPoller(
+            connection=connection,
+            payments=MollieHistory(key, api_base=settings.mollie_api_base, mode=mode, turn=turn),
+            billing=billing,
+            places=places,
+            now=utc_now,
+        )
     return Poller(
         connection=connection,
-        events=StripeEventList(
-            open_key(connection, vault),
-            api_base=settings.stripe_api_base,
-            mode=cast("Mode", connection.mode),
-            turn=open_gateways(settings, billing, vault).turn_of(connection),
-        ),
+        events=StripeEventList(key, api_base=settings.stripe_api_base, mode=mode, turn=turn),
         billing=billing,
         places=places,
         now=utc_now,
     )
 
 
-async def _until_signal(poller: Poller, settings: Settings) -> None:
+async def _until_signal(poller: Polls, settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    every_s = PAYMENTS_EVERY_S if isinstance(poller, PaymentPoller) else EVERY_S
     await asyncio.gather(
-        keep_polling(poller, settings.database_url, stop),
+        keep_polling(poller, settings.database_url, stop, every_s=every_s),
         beat(settings.heartbeat_file, stop=stop),
     )

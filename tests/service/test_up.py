@@ -1,5 +1,6 @@
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_stripe_is_polled_where_a_key_is_given_and_nobody_can_call(
 ) -> None:
     environment = {"BILLHOOK_PUBLIC_URL": public_url} if public_url else {}
     assert options(stripe_key=key, environment=environment).polls_stripe is polls
+
+
+def test_mollie_is_polled_likewise() -> None:
+    chosen = options()
+    keyed = replace(chosen, mollie=replace(chosen.mollie, key="test_1234567890"))
+    reachable = replace(keyed, environment={"BILLHOOK_PUBLIC_URL": "https://tea.example"})
+    assert [one.polls_mollie for one in (chosen, keyed, reachable)] == [False, True, False]
 
 
 def test_another_stand_in_needs_a_key() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from domain import commands, ids
@@ -19,6 +19,8 @@ from workers.jobs.begin_subscription import BeginDesk, begin_subscription, forgo
 from workers.jobs.change_recurring import change_recurring
 from workers.jobs.recurring import RecurringDesk
 from workers.jobs.watch_subscription import watch_subscription
+
+MONTH: Final = timedelta(days=32)
 
 
 @dataclass

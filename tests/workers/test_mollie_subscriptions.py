@@ -10,11 +10,10 @@ import pytest
 from domain.errors import NotPossible
 from domain.gateway import GatewayUnavailable
 from tests.workers.mollie_bench import MollieBench
-from tests.workers.recurring_bench import Recurring
+from tests.workers.recurring_bench import MONTH, Recurring
 from workers.jobs.begin_subscription import forgo_subscription
 
 HOUR = timedelta(hours=1)
-MONTH = timedelta(days=32)
 
 
 @pytest.fixture

@@ -61,6 +61,12 @@ class MollieHistory:
         line = self._lines.mine()
         return _page(line.payments, after, _past)
 
+    def marks(self) -> dict[str, str]:
+        """Tell of the newest payments what changes when something happens to one."""
+        line = self._lines.mine()
+        listed = [dict(item) for item in line.payments.list(limit=PAGE)]
+        return {str(item["id"]): _mark(item) for item in listed}
+
     def money_back(self, payment_id: str) -> MoneyBack:
         """Read what went back on a payment."""
         line = self._lines.mine()
@@ -96,3 +102,11 @@ def _past(item: Json) -> PastPayment:
     named_back = any(name in links for name in ("refunds", "chargebacks"))
     moved = any(amount is not None and objects.minor(amount) > 0 for amount in back)
     return PastPayment(invoice=invoice, went_back=moved or named_back)
+
+
+def _mark(item: Json) -> str:
+    """Say how a payment stands; refunds that are only under way show by their link."""
+    amounts = (item.get("amountRefunded"), item.get("amountChargedBack"))
+    moved = [str(0 if amount is None else amount["value"]) for amount in amounts]
+    links = sorted(set(item.get("_links") or {}) & {"refunds", "chargebacks"})
+    return "/".join([str(item["status"]), *moved, *links])
