@@ -1,0 +1,63 @@
+"""Where Mollie is refused, and why: interfaces that hand out Stripe's own objects."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.service.harness import Service, Shop
+
+
+@pytest.fixture
+def shop(service: Service) -> Shop:
+    return Shop(service, provider="mollie", connection="mollie-1", webhook_secrets=())
+
+
+def said(answer: httpx.Response) -> str:
+    assert answer.status_code == 400, answer.text
+    return answer.text
+
+
+def test_the_stripe_interfaces_say_that_mollie_has_no_invoices(shop: Shop) -> None:
+    body = {"price": "p", "taxRate": "t", "mode": "payment", "quantity": 1}
+    for version in ("/v1", "/api/v1"):
+        answer = shop.service.request(
+            "POST",
+            f"{version}/tenants/{shop.tenant_id}/stripe-invoices",
+            json=body,
+            headers=shop.headers(),
+        )
+        assert "Mollie has payments, no invoices" in said(answer)
+
+
+def test_the_admin_interface_says_so_too(shop: Shop) -> None:
+    answer = shop.service.request(
+        "POST",
+        "/admin/api/invoices",
+        json={"items": [{"name": "Tea", "amount": 100}], "customer": "cst_1"},
+        headers={"Api-Key": shop.keys["admin"]},
+    )
+
+    assert "Mollie has payments, no invoices" in said(answer)
+
+
+def test_drafts_that_gather_say_which_connection_has_none(shop: Shop) -> None:
+    answer = shop.service.request(
+        "POST",
+        "/stripe/invoices/?name=shop&connection_name=mollie-1",
+        data={"customer": "cst_1"},
+        headers={"x-api-key": shop.keys["write"]},
+    )
+
+    assert "mollie-1 is a connection of mollie, which has payments and no drafts" in said(answer)
+
+
+def test_mollie_is_asked_through_its_own_path_alone(shop: Shop) -> None:
+    answer = shop.service.request(
+        "POST",
+        f"{shop.tenant_url}/payment-providers/stripe/invoices",
+        json=shop.body(connection="mollie-1"),
+        headers=shop.headers(),
+    )
+
+    assert "no connection of stripe has this name" in said(answer)
