@@ -1,6 +1,7 @@
 """The port to a payment provider: the verbs we use, on the words of `domain.gateway`.
 
 ProviderGateway          what every provider can do
+├── SetupGateway         customers leave payment methods there (both)
 ├── InvoicingGateway     it has invoices, with drafts, lines and subscriptions of its own (Stripe)
 └── CheckoutGateway      it has payments, each of which stands for an invoice (Mollie)
     └── RecurringGateway   it repeats payments by itself
@@ -64,7 +65,23 @@ class ProviderGateway(Protocol):
         """
 
 
-class InvoicingGateway(ProviderGateway, Protocol):
+class SetupGateway(ProviderGateway, Protocol):
+    """A provider with pages where a customer leaves a payment method."""
+
+    def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
+        """Open a page where the customer leaves a payment method."""
+
+    def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
+        """Look up what was opened for our setup `reference`, when a key may have expired."""
+
+    def fetch_setup(self, session_id: str) -> SetupSession:
+        """Fetch a page with the method that was left on it, if one was."""
+
+    def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
+        """Let a method be what the customer is charged by where a request names none."""
+
+
+class InvoicingGateway(SetupGateway, Protocol):
     """A provider that has invoices."""
 
     def find_price(self, price_id: str) -> ProviderPrice:
@@ -145,20 +162,6 @@ class InvoicingGateway(ProviderGateway, Protocol):
     ) -> ProviderSubscription:
         """Let (price, quantity) take the place of its items with the next period."""
 
-    # Payment methods.
-
-    def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
-        """Open a page where the customer leaves a payment method."""
-
-    def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
-        """Look up what was opened for our setup `reference`, when a key may have expired."""
-
-    def fetch_setup(self, session_id: str) -> SetupSession:
-        """Fetch a page with the method that was left on it, if one was."""
-
-    def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
-        """Let a method be what the customer is charged by where a request names none."""
-
 
 class CheckoutGateway(ProviderGateway, Protocol):
     """A provider that has payments; what they are for, it is told."""
@@ -178,7 +181,7 @@ class CheckoutGateway(ProviderGateway, Protocol):
         """Cancel a payment that nobody has paid; one that can't be canceled is refused."""
 
 
-class RecurringGateway(CheckoutGateway, Protocol):
+class RecurringGateway(CheckoutGateway, SetupGateway, Protocol):
     """A provider that charges a mandate again and again; what for, it is told once."""
 
     def find_mandate(self, payment_id: str, *, customer: str) -> ProviderMandate | None:

@@ -10,11 +10,15 @@ SessionState = Literal["open", "complete", "expired"]
 
 @dataclass(frozen=True, kw_only=True)
 class SetupDraft:
-    """What the provider needs to open a page; the same draft always, so that keys agree."""
+    """What the provider needs to open a page; the same draft always, so that keys agree.
+
+    `webhook_url`: where news of it go, for a provider that is told with each page.
+    """
 
     customer: str
     return_url: str
     metadata: dict[str, str]
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

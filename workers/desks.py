@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.gateway_port import ProviderGateway
 from domain.invoice import Invoice
 from domain.invoice_view import InvoiceView
-from domain.method_setup import MethodSetup
+from domain.method_setup import MethodSetup, MethodSetupView
 from domain.subscription import Subscription
 from projections.work import Job
 from workers.jobs.ask import AskDesk
@@ -94,6 +94,8 @@ class Desks:
         """Lay out what a job about a page for payment methods works with."""
         runtime = self._runtime
         view = runtime.billing.get(MethodSetup, UUID(job.args["setup_id"])).view
+        if has_payments(view.provider):
+            return self._for_setup_by_payment(job, view)
         gateway = runtime.gateways.invoicing(view.app_id, view.connection)
         return SetupDesk(
             billing=runtime.billing,
@@ -101,6 +103,19 @@ class Desks:
             customers=self._customers(gateway),
             now=utc_now,
             alive=lambda: runtime.work.touch(job.id),
+        )
+
+    def _for_setup_by_payment(self, job: Job, view: MethodSetupView) -> SetupDesk:
+        runtime = self._runtime
+        gateway = runtime.gateways.checkout(view.app_id, view.connection)
+        return SetupDesk(
+            billing=runtime.billing,
+            gateway=gateway,
+            customers=self._customers(gateway, payments=True),
+            now=utc_now,
+            alive=lambda: runtime.work.touch(job.id),
+            key_life=MOLLIE_KEY_LIFE,
+            webhook_url=runtime.addresses.webhook_url(view.provider, view.connection_id),
         )
 
     def _customers(self, gateway: ProviderGateway, *, payments: bool = False) -> CustomerDesk:

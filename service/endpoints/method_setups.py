@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain import ids
-from domain.commands import Mode, Provider, RequestSetup
+from domain.commands import Mode, RequestSetup
 from service.answers import POSITION, answer, document, refusal
 from service.asking import request_hash
 from service.auth import authenticate
@@ -14,7 +14,6 @@ from service.connections import choose_connection
 from service.context import context_of
 from service.dialects import d002_setups
 from service.dialects.d002 import Rendered
-from service.errors import BadRequest, Fault
 from service.incoming import idempotency_key, path_uuid, read_json, wait_s
 from service.method_setups import SetupBody, ToldSetup, ask_for_setup, find_setup
 from service.validation import validated
@@ -29,7 +28,6 @@ async def create_setup(request: Request) -> Response:
     key = idempotency_key(request)
     given = await read_json(request, limit_bytes=settings.body_limit_bytes)
     body = validated(SetupBody, given)
-    _refuse_unavailable(body.provider)
     await context.tenants.require(app_id, tenant_id)
     connection = await choose_connection(
         context.access, caller.app, body.provider, name=body.connection, test=body.test
@@ -58,12 +56,6 @@ async def get_setup(request: Request) -> Response:
     found = await find_setup(context_of(request), caller, tenant_id, setup_id)
     shown = d002_setups.single(found.view, position=found.position)
     return document(shown, {POSITION: str(found.position)})
-
-
-def _refuse_unavailable(provider: Provider) -> None:
-    """Refuse a provider where nothing can be left yet."""
-    if provider == "mollie":
-        raise BadRequest(Fault(message="provider: mollie is not available yet", path="provider"))
 
 
 def _present(request: Request, told: ToldSetup) -> Response:

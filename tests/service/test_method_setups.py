@@ -150,7 +150,6 @@ def test_a_key_that_was_used_for_something_else_is_refused(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("body", "path"),
     [
-        ({"provider": "mollie"}, "provider"),
         ({"provider": "paypal"}, "provider"),
         ({"redirectUrl": "ftp://shop.test"}, "redirectUrl"),
         ({"connection": "unknown"}, "connection"),

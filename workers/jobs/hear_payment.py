@@ -17,15 +17,23 @@ from domain.commands import Mode, Provider
 from domain.gateway import GatewayRejected, GatewayUnavailable, MoneyBack, ProviderInvoice
 from domain.gateway_port import RecurringGateway
 from domain.invoice import Invoice
+from domain.method_setup import MethodSetup
 from domain.payment_hint import HintReceived, PaymentHint
 from domain.payments import record_payment_heard
 from domain.provider_event import ProviderEvent, ProviderEventReceived
+from domain.provider_setup import SetupSession
 from domain.word import Effect
 from eventlog.bodies import Body
-from workers.jobs.belief import disbelief, disbelief_of_app, invoice_named_by
+from workers.jobs.belief import (
+    disbelief,
+    disbelief_of_app,
+    disbelief_of_setup,
+    invoice_named_by,
+)
 from workers.jobs.importing import Account
 from workers.jobs.recurring import RecurringDesk
 from workers.jobs.renewals import NotBelieved, take_renewal
+from workers.providers.stripe_setup_objects import SETUP, setup_named_by
 
 _WAIT_FOR_STEP_S: Final = 2.0
 # Hints that come faster than payments are fetched are left to the next run.
@@ -112,6 +120,8 @@ def hear(
         renewals = RecurringDesk(billing=desk.billing, gateway=gateway, now=desk.now)
         return _hear_renewal(source, seen, back, renewals, by=by)
     named = invoice_named_by(seen)
+    if SETUP in seen.metadata:
+        return _hear_setup(source, gateway.fetch_setup(payment_id), desk, by=by)
     if named is None:
         reason = disbelief_of_app(source, seen) or "it is about nothing that was asked for here"
         return Heard(reason=reason)
@@ -126,6 +136,29 @@ def hear(
             "a step is at work on the invoice", retry_after_s=_WAIT_FOR_STEP_S, counted=False
         )
     return Heard(effects=[{"invoice": str(named), "effect": str(effect)}])
+
+
+def _hear_setup(
+    source: HintReceived | ProviderEventReceived,
+    session: SetupSession,
+    desk: HearDesk,
+    *,
+    by: str,
+) -> Heard:
+    """Take in what became of a page where a payment method is left."""
+    setup_id = setup_named_by({"metadata": session.metadata})
+    setup = None if setup_id is None else desk.billing.find(MethodSetup, setup_id)
+    doubt = disbelief_of_setup(source, session, setup)
+    if doubt is not None or setup_id is None:
+        return Heard(reason=doubt or "unknown setup of a payment method")
+    effects: list[Effect] = []
+    at = desk.now()
+
+    def decide(known: MethodSetup) -> None:
+        effects.append(known.record_session(session, source="answer", by=by, at=at))
+
+    desk.billing.change(MethodSetup, setup_id, decide)
+    return Heard(effects=[{"setup": str(setup_id), "effect": str(effects[-1])}])
 
 
 def _hear_renewal(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from domain.gateway import (
     GatewayUnavailable,
     ProviderCustomer,
 )
-from domain.gateway_port import InvoicingGateway
+from domain.gateway_port import SetupGateway
 from domain.invoice_steps import StepRecord
 from domain.method_setup import DEFAULTING, OPENING, MethodSetup, MethodSetupView
 from domain.provider_setup import ProviderMethod, SetupDraft, SetupSession
@@ -32,18 +32,23 @@ from workers.providers.stripe_setup_objects import SETUP
 
 _STATES_THAT_COUNT: Final = ("complete", "open")
 # What the provider calls the place where the customer goes.
-_OUR_URLS: Final = frozenset({"success_url", "cancel_url"})
+_OUR_URLS: Final = frozenset({"success_url", "cancel_url", "redirectUrl"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetupDesk:
-    """What the job works with. `alive` is called between steps: it is still being worked on."""
+    """What the job works with. `alive` is called between steps: it is still being worked on.
+
+    `webhook_url`: where news of the page go, for a provider that has to be told.
+    """
 
     billing: Billing
-    gateway: InvoicingGateway
+    gateway: SetupGateway
     customers: CustomerDesk
     now: Callable[[], datetime]
     alive: Callable[[], None]
+    key_life: timedelta = KEY_LIFE
+    webhook_url: str | None = None
 
     def start(
         self, setup: MethodSetup, step: str, *, plan: dict[str, str], attempt: int = 1
@@ -93,7 +98,7 @@ def _open(setup: MethodSetup, desk: SetupDesk) -> None:
     view, begun = setup.view, setup.view.steps.get(OPENING)
     if begun is None:
         begun = desk.start(setup, OPENING, plan={"customer": _customer_of(view, desk).id})
-    elif setup.step_age(OPENING, at=desk.now()) >= KEY_LIFE:
+    elif setup.step_age(OPENING, at=desk.now()) >= desk.key_life:
         found = _opened_before(setup, begun, desk)
         if found is not None:
             _record(setup, found, desk)
@@ -104,6 +109,7 @@ def _open(setup: MethodSetup, desk: SetupDesk) -> None:
         customer=begun.plan["customer"],
         return_url=view.redirect_url,
         metadata={APP: str(view.app_id), SETUP: str(view.id)},
+        webhook_url=desk.webhook_url,
     )
     _record(setup, desk.gateway.open_setup(draft, key=begun.key), desk)
 

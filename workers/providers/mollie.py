@@ -35,11 +35,12 @@ from workers.providers.mollie_calls import (
     pages,
 )
 from workers.providers.mollie_recurring import RecurringCalls
+from workers.providers.mollie_setups import SetupCalls
 
 LONGEST_DESCRIPTION: Final = 255
 
 
-class MollieGateway(RecurringCalls):
+class MollieGateway(RecurringCalls, SetupCalls):
     """One Mollie account in one mode. Each call first waits for its `turn`."""
 
     def __init__(
