@@ -154,6 +154,17 @@ _TAKE_DUE: Final[LiteralString] = """
 """
 
 
+# Each half by its index: rows may wait for months, and are many then.
+NEXT_DUE: Final[LiteralString] = """
+    SELECT extract(epoch FROM least(
+        (SELECT due_at FROM work.jobs
+         WHERE sent_at IS NULL AND gave_up_at IS NULL ORDER BY due_at LIMIT 1),
+        (SELECT min(greatest(due_at, sent_at + %s)) FROM work.jobs
+         WHERE sent_at IS NOT NULL AND gave_up_at IS NULL)
+    ) - clock_timestamp())::float8
+"""
+
+
 class WorkTable:
     """The rows as dispatchers and workers use them; every call is its own transaction."""
 
@@ -254,12 +265,7 @@ class WorkTable:
     def next_due_s(self) -> float | None:
         """Return in how many seconds the next row is due (below 0: it was), None without rows."""
         with self._session() as connection:
-            row = connection.execute(
-                """SELECT extract(epoch FROM min(greatest(due_at,
-                       coalesce(sent_at + %s, due_at))) - clock_timestamp())::float8
-                   FROM work.jobs WHERE gave_up_at IS NULL""",
-                [self._resend_after],
-            ).fetchone()
+            row = connection.execute(NEXT_DUE, [self._resend_after]).fetchone()
         return None if row is None else row[0]
 
     def _execute(self, query: LiteralString, parameters: Sequence[Any]) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 
+from projections.work import NEXT_DUE, RESEND_AFTER
 from projections.work_queries import WorkFilter, page_query
 from tests.projections.books import APP
 from tests.projections.test_large_lists import explained, nodes, read_at_most
@@ -43,3 +45,8 @@ def test_a_page_of_what_is_open_ends_where_the_page_does(piled: str) -> None:
     page, count = sorted(read_at_most(node) for node in nodes(plan) if node["Node Type"] == "Limit")
     assert page <= 100
     assert count <= 25_000, "the count stops at its cap"
+
+
+def test_what_is_due_next_is_found_without_reading_what_waits(piled: str) -> None:
+    plan = explained(piled, SQL(NEXT_DUE), [RESEND_AFTER])
+    assert read_at_most(plan) <= 10
