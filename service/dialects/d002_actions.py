@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from domain import status
-from domain.invoice_events import InvoiceEvent, RequestRefused
+from domain.invoice_events import CheckoutOpened, InvoiceEvent, RequestRefused
 from domain.invoice_view import InvoiceView
 from domain.money_back_events import RefundFailed
 from domain.outcome import PAYMENT_DECLINED
@@ -36,6 +36,8 @@ def refusal_of(action: str, view: InvoiceView, fact: InvoiceEvent) -> Problem | 
         return _refused(fact)
     if isinstance(fact, RefundFailed):
         return _bad(Fault(message=fact.message, provider_code=fact.code))
+    if action == "retry" and isinstance(fact, CheckoutOpened):
+        return None  # another payment waits for the customer, where the provider has no invoices
     if action == "retry" and view.status == status.FAILED:
         return d002.refusal_of(view)
     if view.status in _CAME_TRUE[action]:

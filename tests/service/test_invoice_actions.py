@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from tests.service.harness import Service, Shop, errors
-from tests.service.worker import answer_as, refund_as
+from tests.service.worker import CHECKOUT_URL, answer_as, refund_as
 
 NEVER = {"prefer": "respond-async"}
 
@@ -121,6 +121,18 @@ def test_what_the_invoices_state_forbids_is_400_and_leaves_nothing(
     assert (entry["code"], entry["path"]) == ("[E4000]", "status")
     assert reason in entry["message"]
     assert shop.invoice_events(asked["id"]) == before
+
+
+def test_a_retry_that_opens_another_checkout_came_true(shop: Shop) -> None:
+    asked = invoice(shop, "declined", "checkout")
+    key = {"idempotency_key": uuid4().hex}
+    first = act(shop, asked["url"] + "/retry", **key)
+    shown = item(first)
+    assert (first.status_code, shown["status"], shown["failure"]) == (200, "open", None)
+    assert shown["nextAction"] == {"type": "redirect", "url": CHECKOUT_URL}
+    again = act(shop, asked["url"] + "/retry", **key)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (again.status_code, item(again)["nextAction"]) == (200, shown["nextAction"])
 
 
 def test_what_was_overtaken_is_400_that_says_so(service: Service, shop: Shop) -> None:

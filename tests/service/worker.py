@@ -203,9 +203,9 @@ def settle(context: Context, invoice_id: UUID, outcome: str) -> None:
 
 
 def answer_as(context: Context, invoice_id: UUID, outcome: str) -> None:
-    """Append what comes of what was asked of an invoice: a state of it, or `refused`."""
-    if outcome == "refused":
-        context.billing.change(Invoice, invoice_id, _refuse)
+    """Append what comes of what was asked of an invoice: a state of it, `refused` or `checkout`."""
+    if outcome in _ANSWERS:
+        context.billing.change(Invoice, invoice_id, _ANSWERS[outcome])
         return
     invoice = context.billing.get(Invoice, invoice_id)
     if outcome == "void" and invoice.view.status == "draft":
@@ -243,6 +243,17 @@ def _refuse(invoice: Invoice) -> None:
         provider_code="resource_missing",
         at=datetime.now(UTC),
     )
+
+
+def _open_checkout(invoice: Invoice) -> None:
+    """Append what a retry makes where the provider has payments, and no invoices."""
+    said = provider_invoice("open")
+    made = replace(said, id="tr_2", object_type="payment", hosted_url=CHECKOUT_URL)
+    body = Body.of(made.raw, None).sha256.hex()
+    invoice.record_checkout(made, at=datetime.now(UTC), body=body, dashboard_url=None)
+
+
+_ANSWERS: Final = {"refused": _refuse, "checkout": _open_checkout}
 
 
 def _leave_as_draft(invoice: Invoice) -> None:
