@@ -90,19 +90,19 @@ def _void(invoice: Invoice, desk: CheckoutDesk) -> Invoice:
     elif seen.state == "open":
         try:
             seen = desk.gateway.cancel_payment(at_provider)
-        except GatewayRejected as error:
+        except GatewayRejected:
             seen = desk.gateway.fetch_invoice(at_provider)
             if seen.state == "open":
-                return refuse(invoice, seen, desk, _not_cancelable(error))
+                return refuse(invoice, seen, desk, _not_cancelable())
     cancel_if_possible([known for known in invoice.view.objects if known != at_provider], desk)
     return record(invoice, seen, desk, source="answer")
 
 
-def _not_cancelable(error: GatewayRejected) -> Refused:
+def _not_cancelable() -> Refused:
+    """Say it in our own word: Mollie's code for it is the one for anything that it refuses."""
     return Refused(
         code="not_cancelable",
-        message="Mollie lets payments by this method be canceled no more; nobody pays: it expires.",
-        provider_code=error.code,
+        message="Mollie cancels no open payment by this method; it expires if nobody pays it.",
     )
 
 
