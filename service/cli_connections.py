@@ -73,9 +73,11 @@ def store(
     provider: Provider,
     redirect_url: str | None,
 ) -> Connection:
-    """Make a connection or replace its credentials, sealed; webhook secrets stay if none come."""
+    """Make a connection or replace its credentials, sealed; what is not given stays as it is."""
     box, context = vault(), secret_context(app_id, name)
     operator.app(app_id)
+    known = operator.billing.find(Connection, ids.for_connection(app_id, name))
+    kept = None if known is None or known.deleted else known
     sealed = [box.seal(secret, context=context) for secret in secrets.webhook_secrets]
     return operator.billing.set_connection(
         SetConnection(
@@ -84,8 +86,9 @@ def store(
             provider=provider,
             mode=mode_told(provider, secrets.key),
             sealed_key=box.seal(secrets.key, context=context),
-            sealed_webhook_secrets=sealed or _kept_webhook_secrets(operator, app_id, name),
-            redirect_url=redirect_url,
+            sealed_webhook_secrets=sealed or (known.sealed_webhook_secrets if known else []),
+            redirect_url=redirect_url or (kept.redirect_url if kept else None),
+            refund_overpayments=kept.refund_overpayments if kept else False,
             by=BY,
         ),
         new_connection_id=uuid4(),
@@ -129,11 +132,6 @@ def mode_told(provider: Provider, key: str) -> Mode:
     """Read the mode from a key; ends the command where it is no key of this provider."""
     mode = mode_of(provider, key)
     return fail(f"this is no secret key of {provider}") if mode is None else mode
-
-
-def _kept_webhook_secrets(operator: Operator, app_id: UUID, name: str) -> list[str]:
-    known = operator.billing.find(Connection, ids.for_connection(app_id, name))
-    return [] if known is None else known.sealed_webhook_secrets
 
 
 def set_defaults(operator: Operator, app: App, connection: Connection, *, asked: bool) -> None:

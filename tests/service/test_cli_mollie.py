@@ -3,11 +3,13 @@
 import json
 import secrets
 from collections.abc import Iterator
-from uuid import UUID
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from domain.commands import SetConnection
 from domain.connection import Connection
 from domain.ids import for_connection, for_provider_object
 from domain.invoice import Invoice
@@ -65,6 +67,35 @@ def test_a_key_that_mollie_takes_is_kept_and_its_webhooks_address_is_told(
     assert (made.provider, made.mode) == ("mollie", "test")
     assert f"{URL}/webhooks/mollie/{made.connection_id}" in ended.output
     assert account.key not in ended.output
+
+
+def test_connecting_again_leaves_what_else_the_connection_says(
+    environment: dict[str, str | None],
+    app: dict[str, str],
+    account: MollieAccount,
+    service: Service,
+) -> None:
+    assert connected(environment, app, account.key).exit_code == 0
+    app_id, billing = UUID(app["app_id"]), service.context.billing
+    known = billing.get(Connection, for_connection(app_id, "mollie-1"))
+    command = SetConnection(
+        app_id=app_id,
+        name="mollie-1",
+        provider="mollie",
+        mode="test",
+        sealed_key=known.sealed_key,
+        sealed_webhook_secrets=["sealed"],
+        redirect_url="https://shop.example.org/back",
+        refund_overpayments=True,
+        by="key:1",
+    )
+    billing.set_connection(command, new_connection_id=uuid4(), at=datetime.now(UTC))
+
+    assert connected(environment, app, account.key).exit_code == 0
+
+    after = billing.get(Connection, for_connection(app_id, "mollie-1"))
+    assert after.sealed_webhook_secrets == ["sealed"]
+    assert (after.redirect_url, after.refund_overpayments) == (command.redirect_url, True)
 
 
 def test_a_key_that_mollie_refuses_is_not_kept(
