@@ -5,6 +5,7 @@ Pure: no clock, no provider, never raises on an old event.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -170,8 +171,11 @@ def _take_word(view: SubscriptionView, event: s.SubscriptionWord) -> None:
 
 def _is_for(event: s.SubscriptionWord, terms: dict[str, Any]) -> bool:
     """Tell whether a word names the items of these terms: the provider may not have taken them."""
-    named = sorted((item["price"], item["quantity"]) for item in event.items)
-    return named == sorted((line["price"] or "", line["quantity"]) for line in terms["lines"])
+    return _prices(event.items) == _prices(terms.get("lines") or ())
+
+
+def _prices(lines: Iterable[dict[str, Any]]) -> list[tuple[str, int]]:
+    return sorted((line.get("price") or "", line.get("quantity") or 1) for line in lines)
 
 
 def _take_agreement(
