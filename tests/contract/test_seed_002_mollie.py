@@ -56,6 +56,43 @@ def test_the_printed_call_is_answered_with_every_printed_field(
     assert payment.redirect_url.startswith(f"{caller.demo['base_url']}/return/")
 
 
+# The example of the document, to the letter.
+PRINTED = (
+    '{"tenantUuid":"11111111-1111-1111-1111-111111111111","lineItems":[{"name":"Pro Plan",'
+    '"price":"price_12345"}],"taxRateId":"txr_12345","paymentMethod":"card","type":"subscription"}'
+)
+
+
+def put(caller: Caller, path: str, **body: object) -> None:
+    answer = caller.http.put(caller.app_path + path, json=body, headers=caller.headers("write"))
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_printed_example_verbatim_begins_a_subscription_with_every_printed_field(
+    caller: Caller, mollie: MollieAccount
+) -> None:
+    put(caller, "/tenants/11111111-1111-1111-1111-111111111111", name="Ada")
+    monthly = {"currency": "eur", "amountMinor": 1999, "interval": "month"}
+    put(caller, "/prices/price_12345", name="Pro Plan", **monthly)
+    put(caller, "/tax-rates/txr_12345", percentage=21, inclusive=False)
+
+    answer = caller.http.post(
+        f"{caller.app_path}/tenants/11111111-1111-1111-1111-111111111111"
+        "/payment-providers/mollie/invoices",
+        content=PRINTED,
+        headers=caller.headers("write") | {"Content-Type": "application/json"},
+    )
+
+    assert answer.status_code == 200, answer.text
+    document = answer.json()
+    assert differences("002_created.json", document) == []
+    item = document["items"][0]
+    said = item["providerResponse"]
+    assert (item["status"], said["method"], said["sequenceType"]) == ("open", "creditcard", "first")
+    assert said["customerId"].startswith("cst_")
+    assert item["nextAction"]["url"] == mollie.get(item["providerObjectId"]).checkout_url
+
+
 def test_what_the_customer_does_at_the_checkout_is_heard_of(
     caller: Caller, mollie: MollieAccount
 ) -> None:
