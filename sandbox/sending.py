@@ -33,12 +33,12 @@ class BackgroundSender(ABC):
         self._places = asyncio.Semaphore(AT_ONCE)
 
     @abstractmethod
-    def due_now(self, *, limit: int) -> list[Row]:
-        """Returns the rows whose time has come, earliest first."""
+    def due_by(self, moment: float, *, limit: int) -> list[Row]:
+        """Returns the rows whose time has come by then, earliest first."""
 
     @abstractmethod
-    def next_due(self) -> float | None:
-        """Returns when the next row that is not yet due will be, in the machine's time."""
+    def next_due(self, *, after: float) -> float | None:
+        """Returns when the next row will be due after that, in the machine's time."""
 
     @abstractmethod
     async def send(self, client: httpx.AsyncClient, row: Row) -> None:
@@ -54,8 +54,11 @@ class BackgroundSender(ABC):
             try:
                 while True:
                     self._news.clear()
-                    self._start(client)
-                    soonest = self.next_due()
+                    # One moment parts what is due from what will be, or a row whose time comes
+                    # between two looks at the clock would be seen by neither.
+                    moment = time.time()
+                    self._start(client, moment)
+                    soonest = self.next_due(after=moment)
                     idle = IDLE_S if soonest is None else max(0.0, soonest - time.time())
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._news.wait(), min(idle, IDLE_S))
@@ -64,9 +67,9 @@ class BackgroundSender(ABC):
                     task.cancel()
                 await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, client: httpx.AsyncClient) -> None:
+    def _start(self, client: httpx.AsyncClient, moment: float) -> None:
         groups: dict[str, list[Row]] = defaultdict(list)
-        for row in self.due_now(limit=BATCH + len(self._under_way)):
+        for row in self.due_by(moment, limit=BATCH + len(self._under_way)):
             if row["id"] not in self._under_way:
                 groups[row["batch"] or str(row["id"])].append(row)
         for group in groups.values():

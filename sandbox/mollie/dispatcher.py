@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from sqlite3 import Row
 
 import httpx
@@ -26,20 +25,20 @@ class Dispatcher(BackgroundSender):
         self._accounts = accounts
         self._recorder = recorder
 
-    def due_now(self, *, limit: int) -> list[Row]:
-        """Returns the deliveries whose time has come, earliest first."""
+    def due_by(self, moment: float, *, limit: int) -> list[Row]:
+        """Returns the deliveries whose time has come by then, earliest first."""
         return self._store.rows(
             "SELECT * FROM mollie_deliveries WHERE state='pending' AND due<=?"
             " ORDER BY due, id LIMIT ?",
-            time.time(),
+            moment,
             limit,
         )
 
-    def next_due(self) -> float | None:
-        """Returns when the next delivery that is not yet due will be."""
+    def next_due(self, *, after: float) -> float | None:
+        """Returns when the next delivery will be due after that."""
         row = self._store.rows(
             "SELECT min(due) AS due FROM mollie_deliveries WHERE state='pending' AND due>?",
-            time.time(),
+            after,
         )[0]
         return None if row["due"] is None else float(row["due"])
 

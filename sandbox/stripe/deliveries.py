@@ -83,19 +83,19 @@ def resend(call: Call, event: Json, *, copies: int) -> int:
     return len(endpoints) * copies
 
 
-def due_now(store: Store, *, limit: int) -> list[Row]:
-    """Returns the deliveries whose time has come, earliest first."""
+def due_by(store: Store, moment: float, *, limit: int) -> list[Row]:
+    """Returns the deliveries whose time has come by then, earliest first."""
     return store.rows(
         "SELECT * FROM deliveries WHERE state='pending' AND due<=? ORDER BY due, id LIMIT ?",
-        time.time(),
+        moment,
         limit,
     )
 
 
-def next_due(store: Store) -> float | None:
-    """Returns when the next delivery that is not yet due will be."""
+def next_due(store: Store, *, after: float) -> float | None:
+    """Returns when the next delivery will be due after that."""
     row = store.rows(
-        "SELECT min(due) AS due FROM deliveries WHERE state='pending' AND due>?", time.time()
+        "SELECT min(due) AS due FROM deliveries WHERE state='pending' AND due>?", after
     )[0]
     return None if row["due"] is None else float(row["due"])
 

@@ -27,13 +27,13 @@ class Dispatcher(BackgroundSender):
         self._accounts = accounts
         self._recorder = recorder
 
-    def due_now(self, *, limit: int) -> list[Row]:
-        """Returns the deliveries whose time has come, earliest first."""
-        return deliveries.due_now(self._store, limit=limit)
+    def due_by(self, moment: float, *, limit: int) -> list[Row]:
+        """Returns the deliveries whose time has come by then, earliest first."""
+        return deliveries.due_by(self._store, moment, limit=limit)
 
-    def next_due(self) -> float | None:
-        """Returns when the next delivery that is not yet due will be."""
-        return deliveries.next_due(self._store)
+    def next_due(self, *, after: float) -> float | None:
+        """Returns when the next delivery will be due after that."""
+        return deliveries.next_due(self._store, after=after)
 
     async def send(self, client: httpx.AsyncClient, row: Row) -> None:
         """Sends an event to an endpoint, signed, and records what came of it."""
