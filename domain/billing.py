@@ -16,7 +16,7 @@ from domain.customer_slot import CustomerSlot
 from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
 from domain.invoice import Invoice
 from domain.receipt import Receipt, WriteReceipt
-from domain.store import Bodies, Store
+from domain.store import AnyRoot, Bodies, Store
 from domain.subscription import Subscription
 from domain.tenant import Tenant
 from domain.word import Effect
@@ -229,19 +229,10 @@ class Billing(Store):
             )
             known.record_money_back(back, source=source, by=command.by, at=at)
 
-        def make() -> Invoice:
-            made = Invoice.take_over(command, seen, at=at)
-            take_in(made)
-            return made
+        def begin() -> Invoice:
+            return Invoice.take_over(command, seen, at=at)
 
-        def take_in_anew(known: Invoice) -> None:
-            check(known)
-            take_in(known)
-
-        invoice_id = ids.for_provider_object(
-            command.app_id, command.connection_id, command.mode, seen.id
-        )
-        return self.make_or_change(Invoice, invoice_id, make, take_in_anew, bodies=bodies)
+        return self._take_over(Invoice, begin, take_in, check=check, bodies=bodies)
 
     # Subscriptions.
 
@@ -264,19 +255,32 @@ class Billing(Store):
         def take_in(known: Subscription) -> None:
             known.record_provider_state(seen, source=source, by=command.by, at=at, body=body)
 
-        def make() -> Subscription:
-            made = Subscription.start(command, seen, at=at)
+        def begin() -> Subscription:
+            return Subscription.start(command, seen, at=at)
+
+        return self._take_over(Subscription, begin, take_in, check=check, bodies=bodies)
+
+    def _take_over(
+        self,
+        kind: type[AnyRoot],
+        begin: Callable[[], AnyRoot],
+        take_in: Callable[[AnyRoot], object],
+        *,
+        check: Callable[[AnyRoot], None],
+        bodies: Bodies,
+    ) -> AnyRoot:
+        """Begin the stream of what a provider made, or tell it what is new, unless overtaken."""
+
+        def make() -> AnyRoot:
+            made = begin()
             take_in(made)
             return made
 
-        def take_in_anew(known: Subscription) -> None:
+        def change(known: AnyRoot) -> None:
             check(known)
             take_in(known)
 
-        subscription_id = ids.for_provider_object(
-            command.app_id, command.connection_id, command.mode, seen.id
-        )
-        return self.make_or_change(Subscription, subscription_id, make, take_in_anew, bodies=bodies)
+        return self.make_or_change(kind, begin().id, make, change, bodies=bodies)
 
     def ask_of_subscription(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.store import Json, equal
+from sandbox.store import Json
 from sandbox.stripe import discounts
 from sandbox.stripe.advancing import collect as charge
 from sandbox.stripe.call import Call
@@ -153,9 +153,3 @@ def require_payable(call: Call, subscription: Json) -> None:
             " https://stripe.com/docs/billing/subscriptions/payment-methods-setting",
             code="resource_missing",
         )
-
-
-def drafts_of(call: Call, subscription: Json) -> list[Json]:
-    """Returns the subscription's drafts."""
-    mine = equal(status="draft", parent__subscription_details__subscription=subscription["id"])
-    return call.all("invoice", owner=subscription["customer"], filters=mine)

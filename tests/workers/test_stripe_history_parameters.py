@@ -11,8 +11,9 @@ import pytest
 
 from tests.support.canned import Canned, serve_canned
 from tests.support.stripe_types import require_param
+from workers.providers.paging import Span
 from workers.providers.stripe_event_list import StripeEventList
-from workers.providers.stripe_history import Span, StripeHistory
+from workers.providers.stripe_history import StripeHistory
 
 SPAN = Span(start=1, end=2)
 PARAMS = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from domain.billing import Billing
+from domain.commands import Mode, Provider, StartSubscription
 from domain.gateway import ProviderInvoice
 from domain.gateway_port import InvoicingGateway, ProviderGateway
 from domain.invoice import Invoice
@@ -146,3 +148,19 @@ def object_id(view: InvoiceView) -> str:
     """Name the provider's object; steps after the first have one."""
     assert view.provider_object_id is not None, "no provider object before its creation"  # noqa: S101 - STYLE: assert what must hold
     return view.provider_object_id
+
+
+def start_asked_for(view: InvoiceView) -> StartSubscription:
+    """Write down the start of the subscription that an invoice asked for."""
+    return StartSubscription(
+        app_id=view.app_id,
+        tenant_id=view.tenant_id,
+        user_id=view.user_id,
+        provider=cast("Provider", view.provider),
+        connection=view.connection,
+        connection_id=view.connection_id,
+        mode=cast("Mode", view.mode),
+        origin="request",
+        invoice_id=view.id,
+        by=WORKER,
+    )

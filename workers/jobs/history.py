@@ -24,14 +24,13 @@ from workers.jobs.history_run import (
     HistoryRun,
 )
 from workers.jobs.importing import import_invoice, import_subscription
+from workers.providers.paging import Page, Span
 from workers.providers.stripe_history import (
     MoneyBackBook,
-    Page,
     PastInvoice,
     PastPayment,
     PastPrice,
     PastTaxRate,
-    Span,
     StripeHistory,
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from workers.providers.stripe_history import Span
+from workers.providers.paging import Span
 
 PHASES: Final = ("tax_rates", "prices", "customers", "subscriptions", "invoices")
 # A payment is begun when its invoice is finalised, hours or days after that was made.

@@ -21,7 +21,7 @@ from domain.subscription import Subscription
 from projections.places import Places
 from workers.jobs.history_places import Place
 from workers.jobs.importing import Account, ImportDesk
-from workers.providers.stripe_history import Page
+from workers.providers.paging import Page
 
 T = TypeVar("T")
 _STALE_TRIES: Final = 3

@@ -25,7 +25,7 @@ from workers.jobs.importing import import_invoice, import_subscription
 from workers.jobs.renewals import as_invoice
 from workers.providers.mollie_history import MollieHistory, PastPayment
 from workers.providers.mollie_recurring import SUBSCRIPTION
-from workers.providers.stripe_history import Page
+from workers.providers.paging import Page
 
 # Nobody paid these, nor will: what was begun elsewhere and came to nothing is no history of money.
 _NOTHING: Final = ("open", "canceled", "expired")

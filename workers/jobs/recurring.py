@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.beginning import begin, link, take_recurring
 from domain.billing import Billing
 from domain.charge import Charge
-from domain.commands import Mode, Provider, StartSubscription
 from domain.first_payment import begun_by
 from domain.gateway import ProviderInvoice, ProviderSubscription
 from domain.gateway_port import RecurringGateway
@@ -21,7 +20,7 @@ from domain.invoice_view import InvoiceView
 from domain.subscription import Subscription
 from domain.word import WORKER
 from eventlog.bodies import Body
-from workers.jobs.desk import ProviderDesk
+from workers.jobs.desk import ProviderDesk, start_asked_for
 
 # That Mollie's days are those of its own city is assumed (docs/mollie.md).
 _DAYS: Final = ZoneInfo("Europe/Amsterdam")
@@ -53,19 +52,7 @@ def beside_first_payment(
     stream = begun_by(view, made.id)
     if view.type != "subscription" or desk.billing.find(Subscription, stream) is not None:
         return []
-    command = StartSubscription(
-        app_id=view.app_id,
-        tenant_id=view.tenant_id,
-        user_id=view.user_id,
-        provider=cast("Provider", view.provider),
-        connection=view.connection,
-        connection_id=view.connection_id,
-        mode=cast("Mode", view.mode),
-        origin="request",
-        invoice_id=view.id,
-        by=WORKER,
-    )
-    return [begin(command, made, charge, at=desk.now())]
+    return [begin(start_asked_for(view), made, charge, at=desk.now())]
 
 
 def record_begun(

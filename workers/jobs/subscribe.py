@@ -8,11 +8,9 @@ it was declined is kept first, since we may die in between.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 from uuid import UUID
 
 from domain import ids
-from domain.commands import Mode, Provider, StartSubscription
 from domain.gateway import (
     GatewayRejected,
     GatewayUnavailable,
@@ -27,7 +25,14 @@ from domain.invoice_view import InvoiceView
 from domain.subscription import Subscription
 from domain.word import WORKER
 from eventlog.bodies import Body
-from workers.jobs.desk import Desk, object_id, our_metadata, record, start
+from workers.jobs.desk import (
+    Desk,
+    object_id,
+    our_metadata,
+    record,
+    start,
+    start_asked_for,
+)
 from workers.jobs.opening import find_customer
 from workers.jobs.refusals import Refused, no_method
 
@@ -148,26 +153,11 @@ def _beside(view: InvoiceView, made: ProviderSubscription, desk: Desk) -> list[S
     """Make the subscription's own stream, unless a webhook was faster."""
     if desk.billing.find(Subscription, _id_of(view, made.id)) is not None:
         return []
-    return [Subscription.start(_command(view), made, at=desk.now())]
+    return [Subscription.start(start_asked_for(view), made, at=desk.now())]
 
 
 def _id_of(view: InvoiceView, subscription_id: str) -> UUID:
     return ids.for_provider_object(view.app_id, view.connection_id, view.mode, subscription_id)
-
-
-def _command(view: InvoiceView) -> StartSubscription:
-    return StartSubscription(
-        app_id=view.app_id,
-        tenant_id=view.tenant_id,
-        user_id=view.user_id,
-        provider=cast("Provider", view.provider),
-        connection=view.connection,
-        connection_id=view.connection_id,
-        mode=cast("Mode", view.mode),
-        origin="request",
-        invoice_id=view.id,
-        by=WORKER,
-    )
 
 
 def _record_subscription(invoice: Invoice, desk: Desk) -> None:
@@ -177,7 +167,12 @@ def _record_subscription(invoice: Invoice, desk: Desk) -> None:
     seen = desk.gateway.fetch_subscription(view.subscription_id)
     body = Body.of(seen.raw, view.body_owner)
     desk.billing.import_subscription(
-        _command(view), seen, source="answer", at=desk.now(), bodies=[body], body=body.sha256.hex()
+        start_asked_for(view),
+        seen,
+        source="answer",
+        at=desk.now(),
+        bodies=[body],
+        body=body.sha256.hex(),
     )
 
 

@@ -11,7 +11,7 @@ from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
 from workers.providers import mollie_objects as objects
 from workers.providers.mollie_calls import PAGE, Json, Line, Lines, Turn, named
 from workers.providers.mollie_recurring import to_subscription
-from workers.providers.stripe_history import Page, T
+from workers.providers.paging import Page, T
 
 # The times of a payment: the newest tells when it came to be as it is.
 _TIMES: Final = (

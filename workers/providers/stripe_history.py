@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, cast
 
 from domain.commands import Mode
 from domain.gateway import (
@@ -24,31 +24,15 @@ from domain.gateway import (
 )
 from eventlog.safe_json import cleaned, without_secrets
 from workers.providers import stripe_objects as objects
+from workers.providers.paging import Page, Span
 from workers.providers.patience import Patience
 from workers.providers.stripe_calls import Turn, ask, asked_at, json_of, open_client
 from workers.providers.stripe_subscription_objects import to_subscription
 
 PAGE: Final = 100
 _PPM_OF_PERCENT: Final = 10_000
-T = TypeVar("T")
 Json = Mapping[str, Any]
 Listed = tuple[list[dict[str, Any]], str | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page(Generic[T]):
-    """A page of a list, newest first. `last`: whom the next page comes after; None: none does."""
-
-    items: list[T]
-    last: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Span:
-    """From `start` on, up to before `end`: Unix seconds by the provider's clock."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, kw_only=True)
