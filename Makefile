@@ -1,5 +1,10 @@
-# Needs only Python 3.11 or newer with its venv module, and make.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Needs only Python 3.11 to 3.14 with its venv module, and make.
+# The newest Python with a wheel for every package comes first; 3.14 has no wheel with a Redis yet
+# (docs/platforms.md). Each is run, because a name on PATH can be a shim or lack the venv module.
+PYTHONS := python3.13 python3.12 python3.11 python3.14 python3
+SUPPORTED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+PYTHON ?= $(shell for name in $(PYTHONS); do \
+	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$name && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -12,6 +17,8 @@ help: ## Show this help
 install: $(INSTALLED) ## Make .venv with everything in it, at the versions of constraints.txt
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.14 with its venv module" \
+		"is on PATH: install one (apt install python3-venv, brew install python@3.13)" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
 	touch $@
@@ -45,10 +52,13 @@ contract: $(INSTALLED) ## Check every provider message against specifications: S
 	@test -n "$(SPECS)" || { echo "usage: make contract SPECS=<folder with the providers' specifications>"; exit 2; }
 	$(BIN)/python -m tests.contract.validate --specs $(SPECS) tests -n 2 --dist loadfile -q
 
-constraints: ## Write constraints.txt anew, with the newest versions
+constraints: ## Write constraints.txt anew, with the newest versions; keep its lines with a marker
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
-	{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } > build/constraints.txt
+	grep ';' constraints.txt > build/with-markers.txt
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -c build/with-markers.txt -e '.[embedded,dev]'
+	build/constraints/bin/python -m pip freeze --exclude-editable > build/frozen.txt
+	{ grep -E '^#|;' constraints.txt; awk -F '==' 'NR == FNR { marked[$$1]; next } !($$1 in marked)' \
+		build/with-markers.txt build/frozen.txt; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 
 clean: ## Remove .venv and caches; the data in .billhook stays

