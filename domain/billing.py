@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from domain import commands, ids
-from domain.app import App
-from domain.base import Root
-from domain.catalogue import Price, TaxRate
-from domain.connection import Connection
-from domain.customer_claim import CustomerClaim, claims_for
-from domain.customer_slot import CustomerSlot
-from domain.gateway import MoneyBack, ProviderInvoice, ProviderSubscription
-from domain.invoice import Invoice
-from domain.receipt import Receipt, WriteReceipt
-from domain.store import AnyRoot, Bodies, Store
-from domain.subscription import Subscription
-from domain.tenant import Tenant
-from domain.word import Effect
+from domain.apps.app import App
+from domain.apps.connection import Connection
+from domain.catalogue.catalogue import Price, TaxRate
+from domain.core import commands, ids
+from domain.core.aggregate import Root
+from domain.core.idempotency import Receipt, WriteReceipt
+from domain.core.store import AnyRoot, Bodies, Store
+from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import Effect
+from domain.subscriptions.subscription import Subscription
+from domain.tenants.customer_claim import CustomerClaim, claims_for
+from domain.tenants.pending_items_lock import CustomerSlot
+from domain.tenants.tenant import Tenant
 
 
 def _as_it_is(_: Root) -> None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from domain import (
-    app,
-    catalogue,
-    connection,
-    customer_claim,
-    customer_slot,
-    invoice_events,
-    method_setup,
-    method_setup_events,
-    payment_hint,
-    provider_event,
-    receipt,
-    subscription,
-    subscription_events,
-    tenant,
+from domain.apps import app, connection
+from domain.catalogue import catalogue
+from domain.core import idempotency
+from domain.core.aggregate import Fact
+from domain.inbox import payment_hint, provider_event
+from domain.invoices import events as invoices_events
+from domain.invoices.invoice import Invoice
+from domain.payment_methods import (
+    events as payment_methods_events,
 )
-from domain.base import Fact
-from domain.invoice import Invoice
+from domain.payment_methods import (
+    setup as payment_methods_setup,
+)
+from domain.subscriptions import events as subscriptions_events
+from domain.subscriptions import subscription
+from domain.tenants import customer_claim, pending_items_lock, tenant
 
 __all__ = ["AGGREGATES", "TOPICS", "topics_of"]
 
@@ -29,12 +27,12 @@ AGGREGATES = (
     catalogue.TaxRate,
     connection.Connection,
     customer_claim.CustomerClaim,
-    customer_slot.CustomerSlot,
+    pending_items_lock.CustomerSlot,
     Invoice,
-    method_setup.MethodSetup,
+    payment_methods_setup.MethodSetup,
     payment_hint.PaymentHint,
     provider_event.ProviderEvent,
-    receipt.Receipt,
+    idempotency.Receipt,
     subscription.Subscription,
     tenant.Tenant,
 )
@@ -53,9 +51,9 @@ def topics_of(root: type[Fact]) -> tuple[str, ...]:
 
 
 TOPICS = topics_of(Fact)
-INVOICE_TOPICS = topics_of(invoice_events.InvoiceEvent)
-SUBSCRIPTION_TOPICS = topics_of(subscription_events.SubscriptionEvent)
-SETUP_TOPICS = topics_of(method_setup_events.MethodSetupEvent)
+INVOICE_TOPICS = topics_of(invoices_events.InvoiceEvent)
+SUBSCRIPTION_TOPICS = topics_of(subscriptions_events.SubscriptionEvent)
+SETUP_TOPICS = topics_of(payment_methods_events.MethodSetupEvent)
 ACCESS_TOPICS = (
     *topics_of(app.AppEvent),
     *topics_of(connection.ConnectionEvent),

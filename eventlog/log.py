@@ -12,13 +12,13 @@ import uvloop
 from eventsourcing.persistence import DatabaseError, StoredEvent
 
 from eventlog import reading
-from eventlog.appending import AppendSession
+from eventlog.append.bridge import Bridge
+from eventlog.append.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
+from eventlog.append.session import AppendSession
 from eventlog.bodies import Body
-from eventlog.bridge import Bridge
-from eventlog.database import pool
+from eventlog.database.connect import pool
 from eventlog.errors import LogClosed, LogUnavailable
-from eventlog.follower_table import FollowerState, follower_states
-from eventlog.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
+from eventlog.follow.positions import FollowerState, follower_states
 from eventlog.reading import Connection, Recorded
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from eventsourcing.utils import Environment, EnvType
 
 from eventlog.bodies import Body
 from eventlog.codec import EventTranscoder
-from eventlog.database import connect
+from eventlog.database.connect import connect
 from eventlog.log import Log
 
 _registered: dict[str, Log] = {}

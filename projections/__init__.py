@@ -1,5 +1,5 @@
 from importlib.resources import files
 
-from eventlog.migrate import Migrations
+from eventlog.database.migrate import Migrations
 
 MIGRATIONS = Migrations("projections", files("projections") / "migrations")

@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg
 import uvloop
 
-from eventlog.heartbeat import beat
-from eventlog.log_setup import configure_logging
-from projections.errors import RebuildError
-from projections.rebuild import rebuild
+from eventlog.process.heartbeat import beat
+from eventlog.process.log_setup import configure_logging
+from projections.engine.errors import RebuildError
+from projections.engine.rebuild import rebuild
+from projections.engine.runner import Projections
 from projections.registry import PROJECTIONS
-from projections.running import Projections
 from projections.settings import Settings
 
 

@@ -4,19 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from eventlog.follower import Handle
-from projections import (
-    access,
-    catalogue,
-    deliveries,
-    emails,
-    invoice_fill,
-    invoices,
-    subscriptions,
-    tenants,
-)
-from projections.errors import UnknownProjection
-from projections.writing import Table
+from eventlog.follow.follower import Handle
+from projections.access import projector as access_projector
+from projections.catalogue import projector as catalogue_projector
+from projections.engine.errors import UnknownProjection
+from projections.engine.tables import Table
+from projections.inbox import projector as inbox_projector
+from projections.invoices import bulk_load, tenant_emails
+from projections.invoices import projector as invoices_projector
+from projections.subscriptions import projector as subscriptions_projector
+from projections.tenants import projector as tenants_projector
 
 
 @dataclass(frozen=True)
@@ -33,30 +30,48 @@ class Projection:
 
 _ALL: Final = (
     Projection(
-        access.NAME,
-        access.TOPICS,
-        access.handler,
-        (access.APPS, access.API_KEYS, access.CONNECTIONS),
+        access_projector.NAME,
+        access_projector.TOPICS,
+        access_projector.handler,
+        (access_projector.APPS, access_projector.API_KEYS, access_projector.CONNECTIONS),
     ),
     Projection(
-        catalogue.NAME,
-        catalogue.TOPICS,
-        catalogue.handler,
-        (catalogue.PRICES, catalogue.TAX_RATES),
-    ),
-    Projection(deliveries.NAME, deliveries.TOPICS, deliveries.handler, (deliveries.DELIVERIES,)),
-    Projection(emails.NAME, emails.TOPICS, emails.handler, (emails.EMAIL_WORDS,)),
-    Projection(
-        invoices.NAME,
-        invoices.TOPICS,
-        invoices.handler,
-        invoices.TABLES,
-        invoice_fill.fill,
+        catalogue_projector.NAME,
+        catalogue_projector.TOPICS,
+        catalogue_projector.handler,
+        (catalogue_projector.PRICES, catalogue_projector.TAX_RATES),
     ),
     Projection(
-        subscriptions.NAME, subscriptions.TOPICS, subscriptions.handler, subscriptions.TABLES
+        inbox_projector.NAME,
+        inbox_projector.TOPICS,
+        inbox_projector.handler,
+        (inbox_projector.DELIVERIES,),
     ),
-    Projection(tenants.NAME, tenants.TOPICS, tenants.handler, (tenants.TENANTS,)),
+    Projection(
+        tenant_emails.NAME,
+        tenant_emails.TOPICS,
+        tenant_emails.handler,
+        (tenant_emails.EMAIL_WORDS,),
+    ),
+    Projection(
+        invoices_projector.NAME,
+        invoices_projector.TOPICS,
+        invoices_projector.handler,
+        invoices_projector.TABLES,
+        bulk_load.fill,
+    ),
+    Projection(
+        subscriptions_projector.NAME,
+        subscriptions_projector.TOPICS,
+        subscriptions_projector.handler,
+        subscriptions_projector.TABLES,
+    ),
+    Projection(
+        tenants_projector.NAME,
+        tenants_projector.TOPICS,
+        tenants_projector.handler,
+        (tenants_projector.TENANTS,),
+    ),
 )
 
 PROJECTIONS: Final = {projection.name: projection for projection in _ALL}

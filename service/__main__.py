@@ -14,11 +14,11 @@ from typing import cast
 import uvicorn
 from starlette.applications import Starlette
 
-from eventlog.log_setup import configure_logging
-from service.http_protocol import BoundedHttp
-from service.metrics_folder import metrics_folder
+from eventlog.process.log_setup import configure_logging
+from service.http.protocol import BoundedHttp
+from service.operations.metrics import metrics_folder
+from service.recording.waits import Waits
 from service.settings import Settings
-from service.waits import Waits
 
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 

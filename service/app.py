@@ -18,43 +18,42 @@ import projections
 from domain.billing import Billing
 from eventlog import persistence
 from eventlog.codec import Codec
+from eventlog.database.migrate import pending
+from eventlog.follow.tail import Tail
 from eventlog.log import Log
-from eventlog.migrate import pending
-from eventlog.tail import Tail
-from eventlog.vault import Vault
-from projections import health
-from projections.access_queries import AccessQueries
-from projections.asks import AskChannel
-from projections.catalogue_queries import CatalogueQueries
-from projections.changes import ChangeQueries
-from projections.delivery_queries import DeliveryQueries
-from projections.pool import open_pool
-from projections.queries import InvoiceQueries
-from projections.refused import RefusedBook
-from projections.reports import ReportQueries
-from projections.subscription_queries import SubscriptionQueries
-from projections.work_queries import WorkQueries
-from service.access_cache import AccessCache, stopped
-from service.answers import refusal
-from service.asks import Asks
-from service.catalogue import Catalogue
+from eventlog.security.vault import Vault
+from projections.access.queries import AccessQueries
+from projections.catalogue.queries import CatalogueQueries
+from projections.engine import health
+from projections.engine.pool import open_pool
+from projections.inbox.queries import DeliveryQueries
+from projections.inbox.rejected import RefusedBook
+from projections.invoices.event_feed import ChangeQueries
+from projections.invoices.queries import InvoiceQueries
+from projections.reports.queries import ReportQueries
+from projections.subscriptions.queries import SubscriptionQueries
+from projections.work.provider_lookup import AskChannel
+from projections.work.queries import WorkQueries
+from service.auth.access_cache import AccessCache, stopped
+from service.auth.rate_limit import Rates
+from service.catalogue.catalogue import Catalogue
 from service.context import Context
-from service.cors import Cors
-from service.documents import Documents
-from service.edge import Edge
-from service.errors import KNOWN, problem_of
-from service.hints import Hints
-from service.limits import Limits
-from service.links import Links
-from service.metrics import Metrics
-from service.rates import Rates
-from service.readiness import Readiness
-from service.refused_deliveries import RefusedDeliveries
+from service.http.cors import Cors
+from service.http.errors import KNOWN, problem_of
+from service.http.limits import Limits
+from service.http.responses import refusal
+from service.invoices.documents import Documents, Links
+from service.operations.metrics import Metrics
+from service.operations.readiness import Readiness
+from service.operations.request_log import Edge
+from service.recording.provider_lookup import Asks
+from service.recording.streams import Streams
+from service.recording.waits import Waits
 from service.routes import ROUTES
 from service.settings import Settings
-from service.streams import Streams
-from service.tenants_known import KnownTenants
-from service.waits import Waits
+from service.tenants.registry import KnownTenants
+from service.webhooks.hints import Hints
+from service.webhooks.rejection_log import RefusedDeliveries
 
 
 def create_app(settings: Settings) -> Starlette:

@@ -7,29 +7,28 @@ from starlette.requests import Request
 
 from domain.billing import Billing
 from eventlog.codec import Codec
+from eventlog.follow.tail import Tail
 from eventlog.log import Log
-from eventlog.tail import Tail
-from projections.access_queries import AccessQueries
-from projections.changes import ChangeQueries
-from projections.delivery_queries import DeliveryQueries
-from projections.queries import InvoiceQueries
-from projections.reports import ReportQueries
-from projections.subscription_queries import SubscriptionQueries
-from projections.work_queries import WorkQueries
-from service.access_cache import AccessCache
-from service.asks import Asks
-from service.catalogue import Catalogue
-from service.documents import Documents
-from service.hints import Hints
-from service.links import Links
-from service.metrics import Metrics
-from service.rates import Rates
-from service.readiness import Readiness
-from service.refused_deliveries import RefusedDeliveries
+from projections.access.queries import AccessQueries
+from projections.inbox.queries import DeliveryQueries
+from projections.invoices.event_feed import ChangeQueries
+from projections.invoices.queries import InvoiceQueries
+from projections.reports.queries import ReportQueries
+from projections.subscriptions.queries import SubscriptionQueries
+from projections.work.queries import WorkQueries
+from service.auth.access_cache import AccessCache
+from service.auth.rate_limit import Rates
+from service.catalogue.catalogue import Catalogue
+from service.invoices.documents import Documents, Links
+from service.operations.metrics import Metrics
+from service.operations.readiness import Readiness
+from service.recording.provider_lookup import Asks
+from service.recording.streams import Streams
+from service.recording.waits import Waits
 from service.settings import Settings
-from service.streams import Streams
-from service.tenants_known import KnownTenants
-from service.waits import Waits
+from service.tenants.registry import KnownTenants
+from service.webhooks.hints import Hints
+from service.webhooks.rejection_log import RefusedDeliveries
 
 
 @dataclass(frozen=True, kw_only=True)

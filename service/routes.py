@@ -5,44 +5,41 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.cors import answer_preflight
-from service.endpoints.access_tokens import create_access_token
-from service.endpoints.admin_invoices import get_admin_invoice, list_admin_invoices
-from service.endpoints.api_keys import create_key, list_keys, revoke_key, rotate_key
-from service.endpoints.app import get_app, patch_app
-from service.endpoints.app_events import list_app_events
-from service.endpoints.catalogue import get_price, get_tax_rate, put_price, put_tax_rate
-from service.endpoints.create_draft import create_admin_invoice, gather_invoice
-from service.endpoints.create_invoice import create_invoice
-from service.endpoints.create_stripe_invoice import (
-    create_stripe_invoice,
-    create_tenant_stripe_invoice,
+from service.apps.api_key_endpoints import create_key, list_keys, revoke_key, rotate_key
+from service.apps.app_endpoints import get_app, patch_app
+from service.apps.connection_endpoints import (
+    delete_connection,
+    get_connection,
+    list_connections,
+    put_connection,
 )
-from service.endpoints.documentation import docs, openapi
-from service.endpoints.documents import get_document, open_document, show_return
-from service.endpoints.get_invoice import get_invoice, get_invoice_events
-from service.endpoints.invoice_actions import (
+from service.catalogue.endpoints import get_price, get_tax_rate, put_price, put_tax_rate
+from service.dialects.admin_invoices import get_admin_invoice, list_admin_invoices
+from service.dialects.stripe_charge import create_stripe_invoice, create_tenant_stripe_invoice
+from service.dialects.stripe_draft import create_admin_invoice, gather_invoice
+from service.http.cors import answer_preflight
+from service.invoices.action_endpoints import (
     finalize_invoice,
     refund_invoice,
     retry_invoice,
     void_invoice,
     write_off_invoice,
 )
-from service.endpoints.list_invoices import (
+from service.invoices.create import create_invoice
+from service.invoices.document_endpoints import get_document, open_document, show_return
+from service.invoices.list import (
     list_app_invoices,
     list_provider_invoices,
     list_tenant_invoices,
 )
-from service.endpoints.method_setups import create_setup, get_setup
-from service.endpoints.operations import healthz, metrics, readyz
-from service.endpoints.payment_connections import (
-    delete_connection,
-    get_connection,
-    list_connections,
-    put_connection,
-)
-from service.endpoints.revenue import get_revenue
-from service.endpoints.subscriptions import (
+from service.invoices.read import get_invoice, get_invoice_events
+from service.openapi.endpoints import docs, openapi
+from service.operations.endpoints import healthz, metrics, readyz
+from service.payment_methods.endpoints import create_setup, get_setup
+from service.reports.endpoints import get_revenue
+from service.reports.event_feed import list_app_events
+from service.reports.summary_endpoint import get_summary
+from service.subscriptions.endpoints import (
     cancel_subscription,
     change_subscription,
     get_subscription,
@@ -50,15 +47,11 @@ from service.endpoints.subscriptions import (
     list_app_subscriptions,
     list_tenant_subscriptions,
 )
-from service.endpoints.summary import get_summary
-from service.endpoints.tenants import get_tenant, put_tenant
-from service.endpoints.webhook_deliveries import (
-    get_delivery,
-    list_deliveries,
-    replay_delivery,
-)
-from service.endpoints.webhooks import receive_webhook
-from service.endpoints.work import list_work, resend_work
+from service.tenants.access_token_endpoints import create_access_token
+from service.tenants.endpoints import get_tenant, put_tenant
+from service.webhooks.delivery_endpoints import get_delivery, list_deliveries, replay_delivery
+from service.webhooks.endpoint import receive_webhook
+from service.work.endpoints import list_work, resend_work
 
 _APP: Final = "/api/v1/apps/{appUuid}"
 _TENANT: Final = _APP + "/tenants/{tenantUuid}"

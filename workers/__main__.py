@@ -22,14 +22,16 @@ os.environ.pop("STRIPE_LOG", None)
 import redis
 
 from domain import events as _topics  # noqa: F401 - importing registers every topic
-from eventlog.heartbeat import beat
 from eventlog.log import Log
-from eventlog.log_setup import configure_logging
-from workers import demo, import_command, polling_command, relay, schedule, webhook_commands
-from workers.apply import apply_follower
-from workers.run import run_workers
+from eventlog.process.heartbeat import beat
+from eventlog.process.log_setup import configure_logging
+from workers import schedule
+from workers.commands import demo, import_history, poll, webhooks
+from workers.queue import relay
+from workers.queue.run import run_workers
 from workers.runtime import utc_now
 from workers.settings import DemoSettings, Settings
+from workers.webhooks.apply import apply_follower
 
 
 def main(arguments: list[str]) -> int:
@@ -39,22 +41,22 @@ def main(arguments: list[str]) -> int:
     for role in ("relay", "apply", "run", "schedule", "check-redis"):
         roles.add_parser(role)
     roles.add_parser("demo").add_argument("--out", type=Path, required=True)
-    webhook_commands.add_parsers(roles)
-    polling_command.add_parser(roles)
-    import_command.add_parser(roles)
+    webhooks.add_parsers(roles)
+    poll.add_parser(roles)
+    import_history.add_parser(roles)
     chosen = parser.parse_args(arguments)
     if chosen.role == "demo":
         settings = DemoSettings()
         configure_logging(settings.log_format)
         demo.make_demo(settings, chosen.out)
         return 0
-    if chosen.role in webhook_commands.ROLES:
-        return webhook_commands.run(Settings(), chosen)
-    if chosen.role == webhook_commands.TRY_KEY:
-        return webhook_commands.try_key(Settings(), chosen.provider)
+    if chosen.role in webhooks.ROLES:
+        return webhooks.run(Settings(), chosen)
+    if chosen.role == webhooks.TRY_KEY:
+        return webhooks.try_key(Settings(), chosen.provider)
     commands: dict[str, Callable[[Settings, argparse.Namespace], int]] = {
-        polling_command.ROLE: polling_command.run,
-        **dict.fromkeys(import_command.ROLES, import_command.run),
+        poll.ROLE: poll.run,
+        **dict.fromkeys(import_history.ROLES, import_history.run),
     }
     if chosen.role in commands:
         return commands[chosen.role](Settings(), chosen)

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 
 from domain.billing import Billing
 from eventlog import persistence
-from eventlog.links import SignedLinks
 from eventlog.log import Log
-from eventlog.vault import Vault
-from projections.asks import AskDesk
-from projections.unassigned import UnassignedDesk
-from projections.work import WorkTable
-from workers.addresses import Addresses
-from workers.gateways import Gateways, StripeRates
-from workers.rates import Rates
+from eventlog.security.signed_links import SignedLinks
+from eventlog.security.vault import Vault
+from projections.tenants.unassigned import UnassignedDesk
+from projections.work.provider_lookup import AskDesk
+from projections.work.table import WorkTable
+from workers.providers.callback_urls import Addresses
+from workers.providers.gateways import Gateways, StripeRates
+from workers.providers.rate_limit import Rates
 from workers.settings import Settings
 
 _LOG_NAME = "workers"

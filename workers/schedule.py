@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import structlog
 
-from eventlog.leader import Leadership
-from projections.asks import sweep_asks
-from projections.retention import expire_bodies
-from projections.work import WorkTable
+from eventlog.follow.leader import Leadership
+from projections.work.provider_lookup import sweep_asks
+from projections.work.retention import expire_bodies
+from projections.work.table import WorkTable
 from workers.settings import Settings
 
 _log = structlog.get_logger("billhook.schedule")

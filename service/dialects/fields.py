@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from service.errors import Fault, Problem
+from service.http.errors import Fault, Problem
 
 
 def renamed(problem: Problem, names: Mapping[str, str]) -> Problem:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
-from service.openapi.declaring import Json
+from service.openapi.declare import Json
 
 _MOST_DEPTH: Final = 6
 _NAME: Final = re.compile("`([^`]+)`")

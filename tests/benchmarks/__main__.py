@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Final
 
-from eventlog.log_setup import configure_logging
+from eventlog.process.log_setup import configure_logging
 from tests.benchmarks import acks, appends, lag, machine, rebuild
-from tests.benchmarks.effort import FULL, QUICK, Effort
+from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
-from tests.benchmarks.stage import Stage
+from tests.benchmarks.workload import FULL, QUICK, Effort
 
 _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]]]] = {
     "acks": acks.measure,

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Final
 
+from cli.local.process import wait_until
 from domain.events import INVOICE_TOPICS
-from eventlog.database import connect
-from service.embedded.process import wait_until
+from eventlog.database.connect import connect
 from tests.benchmarks.callers import Callers
-from tests.benchmarks.contenders import OK, Contender, contenders
-from tests.benchmarks.effort import CALLERS, Effort
-from tests.benchmarks.figures import Figures, medians, ratio
+from tests.benchmarks.environment import Stage
 from tests.benchmarks.load import Plan
 from tests.benchmarks.messages import KINDS, Kind, Shop
 from tests.benchmarks.report import Report, say
-from tests.benchmarks.stage import Stage
+from tests.benchmarks.servers import OK, Contender, contenders
+from tests.benchmarks.summary_statistics import Figures, medians, ratio
+from tests.benchmarks.workload import CALLERS, Effort
 
 _SETTLE_TIMEOUT_S: Final = 120
 _SETTLED: Final = """

@@ -16,14 +16,14 @@ from eventsourcing.domain import Aggregate
 from eventsourcing.persistence import StoredEvent
 
 import eventlog
+from eventlog.database.migrate import migrate
 from eventlog.log import Log
-from eventlog.migrate import migrate
 from eventlog.persistence import register
-from tests.benchmarks.contenders import eventsourcing_settings
-from tests.benchmarks.effort import CALLERS, Effort
-from tests.benchmarks.figures import ratio, rounded
+from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
-from tests.benchmarks.stage import Stage
+from tests.benchmarks.servers import eventsourcing_settings
+from tests.benchmarks.summary_statistics import ratio, rounded
+from tests.benchmarks.workload import CALLERS, Effort
 
 _NAME: Final = "benchmark appends"
 _STATE: Final = b'{"name":"' + b"x" * 400 + b'"}'

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import uvloop
 
-from projections.queries import InvoiceQueries
-from tests.benchmarks.effort import Effort
-from tests.benchmarks.figures import percentiles, ratio
+from projections.invoices.queries import InvoiceQueries
+from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
-from tests.benchmarks.stage import Stage
-from tests.projections.books import Reading, append, reading, requested
+from tests.benchmarks.summary_statistics import percentiles, ratio
+from tests.benchmarks.workload import Effort
+from tests.projections.harness import Reading, append, reading, requested
 
 _PER_SECOND: Final = 50
 _TIMEOUT_S: Final = 10

@@ -9,8 +9,8 @@ from typing import Final
 
 import psutil
 
-from eventlog.database import connect
-from tests.benchmarks.figures import rounded
+from eventlog.database.connect import connect
+from tests.benchmarks.summary_statistics import rounded
 
 _SETTINGS: Final = ("server_version", "fsync", "synchronous_commit", "full_page_writes")
 # The smallest transaction that has to reach the disk before it is answered.

@@ -6,17 +6,17 @@ from typing import Final
 
 import uvloop
 
+from cli.local.process import wait_until
 from domain.events import INVOICE_TOPICS
 from eventlog.codec import Codec
-from eventlog.database import connect
+from eventlog.database.connect import connect
 from eventlog.log import Log
-from projections.rebuild import rebuild
-from service.embedded.process import wait_until
-from tests.benchmarks.effort import Effort
-from tests.benchmarks.figures import Figures, medians, ratio, rounded
+from projections.engine.rebuild import rebuild
+from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
-from tests.benchmarks.stage import Stage
-from tests.projections.books import append, paid_invoices
+from tests.benchmarks.summary_statistics import Figures, medians, ratio, rounded
+from tests.benchmarks.workload import Effort
+from tests.projections.harness import append, paid_invoices
 
 _INVOICES_AN_APPEND: Final = 100
 _APPENDS_AT_ONCE: Final = 4

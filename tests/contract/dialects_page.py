@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from tests.contract.table import PARTS, Part, Row
+from tests.contract.field_table import PARTS, Part, Row
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "dialects.md"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.dialects_page import PAGE, page
-from tests.contract.table import DOCUMENTS, PARTS, Part
+from tests.contract.field_table import DOCUMENTS, PARTS, Part
 
 
 def test_the_page_is_what_the_table_says() -> None:

@@ -29,7 +29,7 @@ def tools(tmp_path: Path) -> Path:
 
 def run(system: System, tools: Path, *command: str, first: bool = False) -> str:
     billhook = tools / "billhook"
-    billhook.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service.cli "$@"\n')
+    billhook.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli "$@"\n')
     billhook.chmod(0o755)
     path = f"{tools}:{os.environ['PATH']}" if first else f"{os.environ['PATH']}:{tools}"
     environment = os.environ | {

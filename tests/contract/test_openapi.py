@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import APIOperation, Case
 from schemathesis.generation import GenerationMode
 
-from service.openapi.document import document
-from tests.contract.openapi_world import World
+from service.openapi_document import document
+from tests.contract.openapi_system import World
 from tests.support.sandbox import SandboxAdmin
 from tests.support.system import DEMO_STRIPE_KEY, System
 

@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
 from service.openapi import page
-from service.openapi.document import OPERATIONS, document
+from service.openapi_document import OPERATIONS, document
 from service.routes import ROUTES
 
 Json = dict[str, Any]

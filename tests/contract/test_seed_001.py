@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.holding import differences, rows_of
-from tests.contract.on_the_spot import Charging
+from tests.contract.immediate_charge_calls import Charging
+from tests.contract.response_matching import differences, rows_of
 from tests.support.stripe_account import Account
 from tests.support.system import Caller
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.contract.holding import Json, differences
-from tests.contract.table import printed_in
+from tests.contract.field_table import printed_in
+from tests.contract.response_matching import Json, differences
 from tests.support.stripe_account import Account
 from tests.support.system import Caller, eventually
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.holding import Json, differences
-from tests.contract.table import printed_in
+from tests.contract.field_table import printed_in
+from tests.contract.response_matching import Json, differences
 from tests.support.mollie_account import MollieAccount
 from tests.support.system import DEMO_MOLLIE_KEY, Caller, System, eventually
 

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.contract.holding import Json, differences, paths
-from tests.contract.table import printed_in
+from tests.contract.field_table import printed_in
+from tests.contract.response_matching import Json, differences, paths
 from tests.support.stripe_account import Account
 from tests.support.system import Caller, eventually
 

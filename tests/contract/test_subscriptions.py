@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.holding import Json, differences
-from tests.contract.on_the_spot import Charging
-from tests.contract.table import printed_in
+from tests.contract.field_table import printed_in
+from tests.contract.immediate_charge_calls import Charging
+from tests.contract.response_matching import Json, differences
 from tests.support.stripe_account import Account
 from tests.support.system import Caller
 

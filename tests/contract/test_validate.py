@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.spec import ERROR, FILE, StripeContract
+from tests.contract.stripe_spec import ERROR, FILE, StripeContract
 from tests.contract.validate import check
 
 Json = dict[str, Any]

@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.contract.mollie_spec import MollieContract
 from tests.contract.operation import Contract
-from tests.contract.spec import StripeContract
+from tests.contract.stripe_spec import StripeContract
 
 Json = dict[str, Any]
 

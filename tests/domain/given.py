@@ -12,9 +12,9 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 from eventsourcing.utils import get_topic
 
-from domain.base import Fact, Root
+from domain.core.aggregate import Fact, Root
 from eventlog.codec import Codec
-from tests.domain.examples import EXAMPLES
+from tests.domain.event_examples import EXAMPLES
 
 AnyRoot = TypeVar("AnyRoot", bound=Root)
 Answer = TypeVar("Answer")

@@ -6,17 +6,24 @@ from uuid import UUID
 
 import pytest
 
-from domain import ids
-from domain.app import App
+from domain.apps.app import App
+from domain.apps.connection import Connection, ConnectionCreated
 from domain.billing import Billing
-from domain.commands import ChangeApp, CreateApp, CreateKey, RevokeKey, SetConnection, SetTenant
-from domain.connection import Connection, ConnectionCreated
-from domain.errors import Contradiction, NotFound, StaleWrite
-from domain.invoice import Invoice
-from domain.tenant import Tenant, TenantCreated
-from domain.word import Effect
-from tests.domain.contended import ContendedRecorder, contended_billing
-from tests.domain.examples import (
+from domain.core import ids
+from domain.core.commands import (
+    ChangeApp,
+    CreateApp,
+    CreateKey,
+    RevokeKey,
+    SetConnection,
+    SetTenant,
+)
+from domain.core.errors import Contradiction, NotFound, StaleWrite
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import Effect
+from domain.tenants.tenant import Tenant, TenantCreated
+from tests.domain.core.conflicting_store import ContendedRecorder, contended_billing
+from tests.domain.event_examples import (
     APP_ID,
     CONNECTION_ID,
     EXAMPLES,
@@ -26,7 +33,7 @@ from tests.domain.examples import (
     TOTAL,
 )
 from tests.domain.given import START, moment
-from tests.domain.words import paid_answer, request_command, snapshot
+from tests.domain.invoices.provider_updates import paid_answer, request_command, snapshot
 
 CREATE = CreateApp(app_id=APP_ID, name="Shop", slug="shop", by="cli")
 NOW = moment(60)

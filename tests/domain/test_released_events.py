@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from eventsourcing.domain import Aggregate
 
-from domain.base import Fact, Root
+from domain.core.aggregate import Fact, Root
 from domain.events import ACCESS_TOPICS, AGGREGATES, INVOICE_TOPICS, TOPICS
 from eventlog.codec import Codec
-from tests.domain.examples import EXAMPLES
+from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import AGGREGATE_ID, fields_of
-from tests.domain.new_samples import Sample, fields_shown, root_of, samples
+from tests.domain.store_event_samples import Sample, fields_shown, root_of, samples
 
 _SAMPLES = samples()
 _IDS = [f"{sample.topic}-{index}" for index, sample in enumerate(_SAMPLES)]
@@ -47,7 +47,7 @@ def test_no_two_classes_share_a_topic() -> None:
 
 @pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
 def test_every_field_that_we_write_stands_in_a_sample(kind: type[Fact]) -> None:
-    """Otherwise: python -m tests.domain.new_samples."""
+    """Otherwise: python -m tests.domain.store_event_samples."""
     assert fields_of(kind) - {"originator_topic"} <= fields_shown(kind.TOPIC)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.test_main_job import by_status, confirm_on_page
+from tests.e2e.test_invoice_lifecycle import by_status, confirm_on_page
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
 from tests.support.system import System, eventually

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from service.embedded.postgres import EmbeddedPostgres
-from service.embedded.process import wait_until
-from service.supervisor import end_leftovers
+from cli.local.postgres import EmbeddedPostgres
+from cli.local.process import wait_until
+from cli.local.supervisor import end_leftovers
 from tests.support.processes import children_of
 
 ROOT = Path(__file__).parents[2]

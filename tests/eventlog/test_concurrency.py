@@ -4,10 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+from eventlog.database.verify_chain import verify
 from eventlog.log import Log
 from eventlog.reading import Recorded
-from eventlog.verify import verify
-from tests.eventlog.factory import stored
+from tests.eventlog.stored_events import stored
 
 _PROCESSES = 3
 _THREADS = 8

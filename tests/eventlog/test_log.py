@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventlog.bodies import Body
+from eventlog.database.verify_chain import verify
 from eventlog.errors import BodyDamaged, Conflict, LogClosed
 from eventlog.log import Log
-from eventlog.verify import verify
-from tests.eventlog.factory import stored
+from tests.eventlog.stored_events import stored
 
 _STREAMS = [uuid4() for _ in range(4)]
 

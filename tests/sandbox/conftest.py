@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.shop import Shop, close_clients
-from tests.sandbox.sink import Sink
+from tests.sandbox.stripe_fixtures import Shop, close_clients
+from tests.sandbox.webhook_receiver import Sink
 from tests.support.sandbox import SandboxProcess
 
 

@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from sandbox.stripe.registry import OPERATIONS
-from tests.sandbox.shop import Shop, client_of, fresh_key
+from tests.sandbox.stripe_fixtures import Shop, client_of, fresh_key
 from tests.support.sandbox import SandboxProcess
 
 VERSION = "2026-10-28.endive"

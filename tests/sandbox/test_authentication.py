@@ -6,7 +6,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
+from tests.sandbox.stripe_fixtures import Shop
 
 CARD = "pm_card_authenticationRequired"
 

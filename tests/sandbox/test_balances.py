@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
+from tests.sandbox.stripe_fixtures import Shop
 
 
 def moves(shop: Shop, customer: str) -> list[tuple[str, int, int]]:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox import sums
-from tests.sandbox.shop import Shop
+from tests.sandbox import ledger_sums
+from tests.sandbox.stripe_fixtures import Shop
 
 
 def paid(shop: Shop, *amounts: int, card: str = "pm_card_visa", **fields: Any) -> stripe.Invoice:
@@ -47,7 +47,7 @@ def test_a_note_refunds_a_paid_invoice(shop: Shop) -> None:
         "credit_note.created",
         "invoice.updated",
     ]
-    assert sums.check(shop) == 700
+    assert ledger_sums.check(shop) == 700
     pdf = httpx.get(note.pdf, trust_env=False).content
     assert str(note.number).encode() in pdf
     unknown = httpx.get(note.pdf.replace(note.id, "cn_none"), trust_env=False)
@@ -63,7 +63,7 @@ def test_several_notes_never_credit_more_than_the_invoice(shop: Shop) -> None:
     last = issue(shop, invoice.id, amount=200, refund_amount=200)
     assert last.number == f"{invoice.number}-CN-03"
     assert shop.stripe.invoices.retrieve(invoice.id).post_payment_credit_notes_amount == 1000
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_was_paid_is_given_back_to_the_last_cent(shop: Shop, division: Any)
     with pytest.raises(stripe.InvalidRequestError):
         issue(shop, invoice.id, amount=300, **division)
     assert shop.stripe.credit_notes.list({"invoice": invoice.id}).data == []
-    assert sums.check(shop) == 1000
+    assert ledger_sums.check(shop) == 1000
 
 
 def test_a_note_can_be_divided(shop: Shop) -> None:
@@ -100,7 +100,7 @@ def test_a_note_can_be_divided(shop: Shop) -> None:
     assert (entry.amount, entry.type, entry.credit_note) == (-200, "credit_note", note.id)
     assert note.out_of_band_amount == 300
     assert shop.stripe.customers.retrieve(str(invoice.customer)).balance == -200
-    assert sums.check(shop) == 900
+    assert ledger_sums.check(shop) == 900
 
 
 def test_a_refund_made_before_can_be_accounted_for_once(shop: Shop) -> None:
@@ -111,7 +111,7 @@ def test_a_refund_made_before_can_be_accounted_for_once(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="150 left to link"):
         issue(shop, invoice.id, amount=151, refunds=[{"refund": refund, "amount_refunded": 151}])
     issue(shop, invoice.id, amount=150, refunds=[{"refund": refund}])
-    assert sums.by_kind(shop)["refund"] == 400
+    assert ledger_sums.by_kind(shop)["refund"] == 400
     with pytest.raises(stripe.InvalidRequestError, match="not of a payment of the invoice"):
         issue(shop, paid(shop, 400).id, amount=400, refunds=[{"refund": refund}])
 
@@ -135,7 +135,7 @@ def test_a_pending_refund_of_a_note_may_still_fail(shop: Shop) -> None:
     refund = str(note.refunds[0].refund)
     assert shop.stripe.refunds.retrieve(refund).status == "pending"
     shop.admin.fail_refund(refund, reason="declined")
-    assert sums.check(shop) == 1000
+    assert ledger_sums.check(shop) == 1000
     assert shop.stripe.credit_notes.retrieve(note.id).status == "issued"
 
 
@@ -149,7 +149,7 @@ def test_a_note_on_an_open_invoice_lowers_what_is_owed(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="already paid"):
         issue(shop, opened.id, amount=100, refund_amount=100)
     assert shop.stripe.invoices.pay(opened.id).amount_paid == 600
-    assert sums.check(shop) == 600
+    assert ledger_sums.check(shop) == 600
     with pytest.raises(stripe.InvalidRequestError, match="its invoice is paid"):
         shop.stripe.credit_notes.void_credit_note(note.id)
 
@@ -160,7 +160,7 @@ def test_a_note_over_all_of_an_open_invoice_pays_it(shop: Shop) -> None:
     settled = shop.stripe.invoices.retrieve(opened.id, {"expand": ["payments"]})
     assert (settled.status, settled.amount_due, settled.amount_paid) == ("paid", 0, 0)
     assert settled.payments.data[0].status == "canceled"
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0
 
 
 def test_a_voided_note_is_owed_again(shop: Shop) -> None:
@@ -174,7 +174,7 @@ def test_a_voided_note_is_owed_again(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="This one is void"):
         shop.stripe.credit_notes.void_credit_note(note.id)
     assert shop.stripe.invoices.pay(opened.id).amount_paid == 1000
-    assert sums.check(shop) == 1000
+    assert ledger_sums.check(shop) == 1000
 
 
 @pytest.mark.parametrize("status", ["draft", "void"])
@@ -200,7 +200,7 @@ def test_the_taxes_of_all_notes_are_those_of_the_invoice(shop: Shop, inclusive: 
         assert note.total_taxes[0].tax_rate_details.tax_rate == rate.id
         taxes.append(note.total_taxes[0].amount)
     assert sum(taxes) == invoice.total_taxes[0].amount
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0
 
 
 def test_a_note_can_take_back_lines(shop: Shop) -> None:
@@ -237,7 +237,7 @@ def test_a_note_can_take_back_lines(shop: Shop) -> None:
     ):
         with pytest.raises(stripe.InvalidRequestError):
             issue(shop, invoice.id, lines=bad, credit_amount=1)
-    assert sums.check(shop) == invoice.total - total
+    assert ledger_sums.check(shop) == invoice.total - total
 
 
 def test_the_sum_of_the_lines_must_be_the_amount(shop: Shop) -> None:
@@ -278,4 +278,4 @@ def test_a_repeated_key_issues_one_note_and_one_refund(shop: Shop) -> None:
         shop.stripe.credit_notes.create(params, {"idempotency_key": "once"}).id for _ in range(2)
     ]
     assert notes[0] == notes[1]
-    assert sums.by_kind(shop)["refund"] == 100
+    assert ledger_sums.by_kind(shop)["refund"] == 100

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
+from tests.sandbox.stripe_fixtures import Shop
 
 
 def test_a_customer_is_created_read_changed_and_deleted(shop: Shop) -> None:

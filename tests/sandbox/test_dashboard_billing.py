@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
-from tests.sandbox.subscribing import Club, moment
+from tests.sandbox.stripe_fixtures import Shop
+from tests.sandbox.subscription_helpers import Club, moment
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
+from tests.sandbox.stripe_fixtures import Shop
 
 DAY_S = 86400
 SUCCEEDS = "DE89370400440532013000"

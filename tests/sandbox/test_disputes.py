@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import sums
-from tests.sandbox.shop import Shop
+from tests.sandbox import ledger_sums
+from tests.sandbox.stripe_fixtures import Shop
 from tests.sandbox.test_refunds import paid
 
 
@@ -25,8 +25,8 @@ def test_a_dispute_takes_the_money_at_once(shop: Shop) -> None:
         "charge.dispute.created",
         "charge.dispute.funds_withdrawn",
     ]
-    assert sums.by_kind(shop) == {"charge": 1000, "dispute": 1000}
-    assert sums.check(shop) == 0
+    assert ledger_sums.by_kind(shop) == {"charge": 1000, "dispute": 1000}
+    assert ledger_sums.check(shop) == 0
     with pytest.raises(stripe.InvalidRequestError, match="charged back") as refusal:
         shop.stripe.refunds.create({"charge": charge.id})
     assert refusal.value.code == "charge_disputed"
@@ -35,7 +35,7 @@ def test_a_dispute_takes_the_money_at_once(shop: Shop) -> None:
 def test_a_dispute_that_is_won_brings_the_money_back(shop: Shop) -> None:
     charge = paid(shop)
     dispute = shop.admin.dispute(charge.id, amount=400)
-    assert sums.check(shop) == 600
+    assert ledger_sums.check(shop) == 600
     before = len(shop.event_types())
     shop.admin.decide_dispute(dispute["id"], "win")
     won = shop.stripe.disputes.retrieve(dispute["id"])
@@ -44,7 +44,7 @@ def test_a_dispute_that_is_won_brings_the_money_back(shop: Shop) -> None:
         "charge.dispute.funds_reinstated",
         "charge.dispute.closed",
     ]
-    assert sums.check(shop) == 1000
+    assert ledger_sums.check(shop) == 1000
     assert shop.stripe.refunds.create({"charge": charge.id}).status == "succeeded"
 
 
@@ -57,7 +57,7 @@ def test_a_dispute_that_is_lost_keeps_the_money(shop: Shop, by: str) -> None:
         shop.stripe.disputes.close(dispute)
     assert shop.stripe.disputes.retrieve(dispute).status == "lost"
     assert shop.event_types()[-1] == "charge.dispute.closed"
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0
     with pytest.raises(RuntimeError, match="status of lost"):
         shop.admin.decide_dispute(dispute, "win")
 
@@ -66,7 +66,7 @@ def test_an_inquiry_moves_nothing_until_it_escalates(shop: Shop) -> None:
     charge = paid(shop)
     asked = shop.admin.dispute(charge.id, status="warning_needs_response")
     assert shop.event_types()[-1] == "charge.dispute.created"
-    assert (asked["is_charge_refundable"], sums.check(shop)) == (True, 1000)
+    assert (asked["is_charge_refundable"], ledger_sums.check(shop)) == (True, 1000)
     shop.stripe.refunds.create({"charge": charge.id, "amount": 100})
     before = len(shop.event_types())
     shop.admin.decide_dispute(asked["id"], "escalate")
@@ -74,7 +74,7 @@ def test_an_inquiry_moves_nothing_until_it_escalates(shop: Shop) -> None:
         "charge.dispute.updated",
         "charge.dispute.funds_withdrawn",
     ]
-    assert sums.check(shop) == -100
+    assert ledger_sums.check(shop) == -100
 
 
 def test_an_inquiry_can_be_closed(shop: Shop) -> None:
@@ -86,7 +86,7 @@ def test_an_inquiry_can_be_closed(shop: Shop) -> None:
         asked = shop.admin.dispute(charge.id, status="warning_needs_response")["id"]
         close(asked)
         assert shop.stripe.disputes.retrieve(asked).status == "warning_closed"
-    assert sums.check(shop) == 1000
+    assert ledger_sums.check(shop) == 1000
 
 
 def test_a_charge_can_be_disputed_twice(shop: Shop) -> None:
@@ -104,7 +104,7 @@ def test_a_charge_can_be_disputed_twice(shop: Shop) -> None:
     assert listed(charge=first["charge"]) == [second["id"], first["id"]]
     assert listed(payment_intent=other["payment_intent"]) == [other["id"]]
     assert shop.admin.ledger()["by_invoice"][opened.id] == 500
-    assert sums.check(shop) == 500
+    assert ledger_sums.check(shop) == 500
 
 
 def test_evidence_is_kept_and_sent_to_the_bank(shop: Shop) -> None:
@@ -133,7 +133,7 @@ def test_a_dispute_stops_a_pending_refund(shop: Shop) -> None:
         "failed",
         "charge_for_pending_refund_disputed",
     )
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0
 
 
 def test_only_what_was_charged_can_be_disputed(shop: Shop) -> None:

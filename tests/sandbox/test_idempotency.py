@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop, client_of
+from tests.sandbox.stripe_fixtures import Shop, client_of
 from tests.support.sandbox import wait_for
 
 DAY_S = 86400

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
+from tests.sandbox.stripe_fixtures import Shop
 
 
 def refused(shop: Shop, invoice: str, line: Any) -> stripe.InvalidRequestError:

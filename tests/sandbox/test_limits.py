@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop, client_of
+from tests.sandbox.stripe_fixtures import Shop, client_of
 from tests.support.sandbox import wait_for
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
+from tests.sandbox.stripe_fixtures import Shop
 
 
 def test_cursors_lead_through_a_list_in_both_directions(shop: Shop) -> None:

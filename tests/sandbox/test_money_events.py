@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.sandbox.shop import Shop
-from tests.sandbox.sink import Sink
+from tests.sandbox.stripe_fixtures import Shop
+from tests.sandbox.webhook_receiver import Sink
 from tests.support.sandbox import wait_for
 
 TOLD = {

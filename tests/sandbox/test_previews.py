@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
+from tests.sandbox.stripe_fixtures import Shop
 
 
 def test_a_preview_tells_the_first_invoice_s_total_and_leaves_nothing(shop: Shop) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.sandbox.shop import Shop
-from tests.sandbox.sink import Sink
+from tests.sandbox.stripe_fixtures import Shop
+from tests.sandbox.webhook_receiver import Sink
 from tests.support.sandbox import SandboxProcess, wait_for
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from sandbox.stripe.recurrence import boundary, period_at
-from tests.sandbox.subscribing import moment
+from tests.sandbox.subscription_helpers import moment
 
 MOMENTS = some.integers(moment(2020, 1, 1), moment(2045, 1, 1))
 RECURRING = some.fixed_dictionaries(

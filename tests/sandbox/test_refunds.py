@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox import sums
-from tests.sandbox.shop import Shop
+from tests.sandbox import ledger_sums
+from tests.sandbox.stripe_fixtures import Shop
 from tests.sandbox.test_debits import DAY_S, SUCCEEDS, asked
 
 
@@ -31,8 +31,8 @@ def test_a_full_refund_empties_the_charge(shop: Shop) -> None:
     assert (after.amount_refunded, after.refunded) == (1000, True)
     assert [item.id for item in after.refunds.data] == [refund.id]
     assert shop.event_types()[before:] == ["refund.created", "charge.refunded"]
-    assert sums.by_kind(shop) == {"charge": 1000, "refund": 1000}
-    assert sums.check(shop) == 0
+    assert ledger_sums.by_kind(shop) == {"charge": 1000, "refund": 1000}
+    assert ledger_sums.check(shop) == 0
 
 
 def test_partial_refunds_add_up_and_never_exceed_the_charge(shop: Shop) -> None:
@@ -47,7 +47,7 @@ def test_partial_refunds_add_up_and_never_exceed_the_charge(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="already been refunded") as again:
         shop.stripe.refunds.create({"charge": charge.id})
     assert again.value.code == "charge_already_refunded"
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0
 
 
 @pytest.mark.parametrize("amount", [0, -1], ids=["nothing", "negative"])
@@ -85,7 +85,7 @@ def test_a_pending_refund_arrives_later(shop: Shop) -> None:
     shop.admin.succeed_refund(refund.id)
     assert shop.stripe.refunds.retrieve(refund.id).status == "succeeded"
     assert shop.event_types()[before:] == ["refund.updated", "charge.refund.updated"]
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0
     with pytest.raises(RuntimeError, match="status of succeeded"):
         shop.admin.succeed_refund(refund.id)
 
@@ -101,8 +101,8 @@ def test_a_refund_that_fails_gives_the_money_back_to_the_account(shop: Shop, car
     after = shop.stripe.charges.retrieve(charge.id)
     assert (after.amount_refunded, after.refunded) == (0, False)
     assert "refund.failed" in shop.event_types()[before:]
-    assert sums.by_kind(shop) == {"charge": 1000, "refund": 400, "refund_reversal": 400}
-    assert sums.check(shop) == 1000
+    assert ledger_sums.by_kind(shop) == {"charge": 1000, "refund": 400, "refund_reversal": 400}
+    assert ledger_sums.check(shop) == 1000
     assert shop.stripe.refunds.create({"charge": charge.id}).amount == 1000
 
 
@@ -115,10 +115,10 @@ def test_only_a_refund_that_waits_for_its_customer_can_be_canceled(shop: Shop) -
     waiting = shop.stripe.refunds.retrieve(refund.id)
     assert (waiting.status, waiting.next_action.type) == ("requires_action", "display_details")
     assert shop.stripe.refunds.cancel(refund.id).status == "canceled"
-    assert sums.check(shop) == 1000
+    assert ledger_sums.check(shop) == 1000
     stopped = shop.stripe.refunds.create({"charge": charge.id})
     shop.admin.cancel_refund(stopped.id)
-    assert sums.check(shop) == 1000
+    assert ledger_sums.check(shop) == 1000
 
 
 def test_refunds_are_listed_by_charge_and_by_payment_intent(shop: Shop) -> None:
@@ -152,7 +152,7 @@ def test_a_repeated_key_refunds_once(shop: Shop) -> None:
     params: Any = {"charge": charge.id, "amount": 100}
     refunds = [shop.stripe.refunds.create(params, {"idempotency_key": "once"}).id for _ in range(2)]
     assert refunds[0] == refunds[1]
-    assert sums.by_kind(shop)["refund"] == 100
+    assert ledger_sums.by_kind(shop)["refund"] == 100
 
 
 def test_a_refund_from_the_dashboard_carries_no_metadata(shop: Shop) -> None:
@@ -162,7 +162,7 @@ def test_a_refund_from_the_dashboard_carries_no_metadata(shop: Shop) -> None:
     assert (part["amount"], part["metadata"]) == (250, {})
     assert shop.admin.refund(part["payment_intent"])["amount"] == 750
     assert shop.event_types()[-2:] == ["refund.created", "charge.refunded"]
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0
 
 
 def test_the_refund_of_a_debit_is_pending_first(shop: Shop) -> None:
@@ -172,4 +172,4 @@ def test_the_refund_of_a_debit_is_pending_first(shop: Shop) -> None:
     assert refund["status"] == "pending"
     assert shop.stripe.refunds.retrieve(refund["id"], {"expand": ["charge"]}).charge.refunded
     shop.admin.succeed_refund(refund["id"])
-    assert sums.check(shop) == 0
+    assert ledger_sums.check(shop) == 0

@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from sandbox.stripe.recurrence import boundary, period_at
-from tests.sandbox.shop import Shop
-from tests.sandbox.subscribing import DAY_S, Club, items_of, moment, period_of, totals
+from tests.sandbox.stripe_fixtures import Shop
+from tests.sandbox.subscription_helpers import (
+    DAY_S,
+    Club,
+    items_of,
+    moment,
+    period_of,
+    totals,
+)
 
 
 @pytest.fixture

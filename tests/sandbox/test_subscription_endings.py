@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
-from tests.sandbox.subscribing import DAY_S, Club, items_of, moment, period_of, totals
+from tests.sandbox.stripe_fixtures import Shop
+from tests.sandbox.subscription_helpers import (
+    DAY_S,
+    Club,
+    items_of,
+    moment,
+    period_of,
+    totals,
+)
 from tests.sandbox.test_subscription_changes import share
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import stripe
 
-from tests.sandbox.shop import Shop
-from tests.sandbox.sink import Sink
-from tests.sandbox.subscribing import DAY_S, Club, items_of, moment, period_of
+from tests.sandbox.stripe_fixtures import Shop
+from tests.sandbox.subscription_helpers import DAY_S, Club, items_of, moment, period_of
+from tests.sandbox.webhook_receiver import Sink
 from tests.support.sandbox import wait_for
 
 TOLD = {

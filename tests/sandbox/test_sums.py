@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.stripe.invoice_amounts import Settlement, settle
-from tests.sandbox.shop import Shop
+from tests.sandbox.stripe_fixtures import Shop
 
 
 def test_exclusive_tax_is_added(shop: Shop) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.shop import Shop
-from tests.sandbox.sink import Delivery, Sink
+from tests.sandbox.stripe_fixtures import Shop
+from tests.sandbox.webhook_receiver import Delivery, Sink
 from tests.support.sandbox import wait_for
 
 VERSION = "2026-10-28.endive"

@@ -17,17 +17,17 @@ import httpx
 import uvloop
 from starlette.applications import Starlette
 
-from domain import commands, ids
-from domain.connection import secret_context
-from domain.invoice import Invoice
-from domain.keys import KEY_BYTES, new_key
-from eventlog.vault import Vault
-from projections.running import Projections
+from domain.apps.api_keys import KEY_BYTES, new_key
+from domain.apps.connection import secret_context
+from domain.core import commands, ids
+from domain.invoices.invoice import Invoice
+from eventlog.security.vault import Vault
+from projections.engine.runner import Projections
 from service.app import create_app
 from service.context import Context
 from service.settings import Settings
-from tests.service.worker import Worker
-from tests.support.relaying import relay
+from tests.service.fake_worker import Worker
+from tests.support.immediate_relay import relay
 
 T = TypeVar("T")
 MASTER_KEY = Vault.new_key()

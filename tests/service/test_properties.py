@@ -10,17 +10,16 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from domain.commands import RequestInvoice
-from domain.invoice import Invoice
-from domain.invoice_view import fold
-from domain.outcome import first_outcome
+from domain.core.commands import RequestInvoice
+from domain.invoices.invoice import Invoice
+from domain.invoices.outcome import first_outcome
+from domain.invoices.view import fold
 from eventlog.codec import Codec
-from projections.view_codec import from_json, to_json
-from service.dialects import d002
-from service.errors import BadRequest
-from service.invoice_request import InvoiceRequestBody
-from service.text import is_safe
-from service.validation import validated
+from projections.engine.view_codec import from_json, to_json
+from service.http.errors import BadRequest
+from service.http.validation import is_safe, validated
+from service.invoices import render as invoices_render
+from service.invoices.schemas import InvoiceRequestBody
 from tests.service.harness import Service, Shop, stripe_event
 
 TENANT = uuid4()
@@ -78,14 +77,14 @@ def accepted(body: Any) -> InvoiceRequestBody:
     try:
         return validated(InvoiceRequestBody, body, context={"tenant_id": TENANT})
     except BadRequest as refused:
-        document = d002.render_problem(_problem(refused)).document
+        document = invoices_render.render_problem(_problem(refused)).document
         assert orjson.dumps(document)
         assume(False)
         raise
 
 
 def _problem(refused: BadRequest) -> Any:
-    return d002.Problem(status=400, code="[E4000]", faults=refused.faults)
+    return invoices_render.Problem(status=400, code="[E4000]", faults=refused.faults)
 
 
 @settings(
@@ -123,7 +122,7 @@ def test_any_accepted_body_can_be_recorded_folded_and_shown(body: Any) -> None:
     view = fold(None, again)
     assert first_outcome([again]) is None
     assert from_json(to_json(view)) == view
-    shown = orjson.loads(orjson.dumps(d002.item(view, position=1, document_url=None)))
+    shown = orjson.loads(orjson.dumps(invoices_render.item(view, position=1, document_url=None)))
     assert shown["metadata"] == body.get("metadata", {})
     assert is_safe("".join(_strings(shown)))
 

@@ -12,8 +12,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
 import eventlog
-from eventlog.migrate import Migrations, migrate
-from tests.support.embedded import temporary_postgres
+from eventlog.database.migrate import Migrations, migrate
+from tests.support.temporary_postgres import temporary_postgres
 
 _numbers = count(1)
 _SPARE_COPIES = 3

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from service.embedded.redis import EmbeddedRedis
+from cli.local.redis import EmbeddedRedis
 
 
 @pytest.fixture(scope="session")

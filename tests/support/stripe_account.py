@@ -9,7 +9,7 @@ from typing import Any, Self
 import stripe
 
 from tests.support.sandbox import SandboxAdmin
-from workers.providers.stripe_calls import API_VERSION
+from workers.providers.stripe.client import API_VERSION
 
 CARDS = {
     "succeeds": "pm_card_visa",

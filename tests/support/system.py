@@ -72,7 +72,7 @@ class System:
         self._out.write_bytes(b"")
         with self._out.open("wb") as out:
             self._up = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", "up", "--json", *options],
+                [sys.executable, "-m", "cli", "up", "--json", *options],
                 env=kept | recording | {"BILLHOOK_RESEND_AFTER_S": "5"} | self._settings,
                 stdout=out,
                 stderr=out,

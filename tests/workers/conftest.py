@@ -10,8 +10,8 @@ from eventlog.log import Log
 from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
-from tests.workers.bench import Bench
-from tests.workers.mollie_bench import MollieBench
+from tests.workers.mollie_harness import MollieBench
+from tests.workers.stripe_harness import Bench
 from workers.runtime import open_billing
 
 

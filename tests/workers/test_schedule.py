@@ -9,14 +9,14 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from domain import commands
+from domain.core import commands
 from eventlog.bodies import Body
-from projections.pool import open_pool
-from projections.queries import InvoiceQueries
-from projections.retention import expire_bodies
-from projections.running import Projections
-from projections.work import WorkTable
-from tests.workers.bench import Bench
+from projections.engine.pool import open_pool
+from projections.engine.runner import Projections
+from projections.invoices.queries import InvoiceQueries
+from projections.work.retention import expire_bodies
+from projections.work.table import WorkTable
+from tests.workers.stripe_harness import Bench
 from workers.schedule import Task, run_due, tasks, watch_work
 from workers.settings import Settings
 

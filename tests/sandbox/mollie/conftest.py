@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.sink import Sink
+from tests.sandbox.webhook_receiver import Sink
 from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from mollie.api.error import RequestError
 
-from tests.sandbox.sink import Sink
+from tests.sandbox.webhook_receiver import Sink
 from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess, wait_for
 

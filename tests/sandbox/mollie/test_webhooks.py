@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 from mollie.api.objects.payment import Payment
 
-from tests.sandbox.sink import Delivery, Sink
+from tests.sandbox.webhook_receiver import Delivery, Sink
 from tests.support.mollie_account import MollieAccount, amount
 from tests.support.sandbox import Json, wait_for
 

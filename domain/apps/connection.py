@@ -1,0 +1,176 @@
+"""Connections: one app's credentials for one provider and mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import ClassVar, Final
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.core import ids
+from domain.core.aggregate import Fact, Root
+from domain.core.commands import DeleteConnection, SetConnection
+from domain.core.errors import Contradiction, NotFound
+
+WEBHOOK_SECRETS: Final = 10  # at most: each is tried for each delivery
+
+
+def secret_context(app_id: UUID, name: str) -> str:
+    """Name what a connection's secrets are sealed for, so that they open nowhere else."""
+    return f"connection:{app_id}:{name}"
+
+
+def secret_mark(secret: str) -> str:
+    """Tell a secret from others without showing it."""
+    return sha256(secret.encode()).hexdigest()[:12]
+
+
+class ConnectionEvent(Fact):
+    """The root of a connection's facts."""
+
+
+class ConnectionCreated(ConnectionEvent, Aggregate.Created):
+    """An app can charge through a provider. `connection_id` is random: webhook URLs carry it."""
+
+    TOPIC: ClassVar[str] = "connection.created"
+    app_id: UUID
+    connection_id: UUID
+    name: str
+    provider: str
+    mode: str
+    sealed_key: str
+    sealed_webhook_secrets: list[str]
+    redirect_url: str | None
+    refund_overpayments: bool = False
+
+
+class ConnectionChanged(ConnectionEvent):
+    """Credentials or settings were replaced."""
+
+    TOPIC: ClassVar[str] = "connection.changed"
+    app_id: UUID
+    connection_id: UUID
+    sealed_key: str
+    sealed_webhook_secrets: list[str]
+    redirect_url: str | None
+    refund_overpayments: bool = False
+
+
+class ConnectionDeleted(ConnectionEvent):
+    """Nothing new is asked through the connection; what was asked before goes on."""
+
+    TOPIC: ClassVar[str] = "connection.deleted"
+    app_id: UUID
+    connection_id: UUID
+
+
+class Connection(Root):
+    """Credentials under a name; provider and mode never change. Secrets are sealed."""
+
+    TOPIC: ClassVar[str] = "connection"
+    Event = ConnectionEvent
+    Created = ConnectionCreated
+
+    app_id: UUID
+    connection_id: UUID
+    name: str
+    provider: str
+    mode: str
+    sealed_key: str
+    sealed_webhook_secrets: list[str]
+    redirect_url: str | None
+    refund_overpayments: bool
+    deleted: bool
+
+    def __init__(self) -> None:
+        """Take nothing but this: the first fact says the rest."""
+        self.deleted = False
+
+    @classmethod
+    def create(cls, command: SetConnection, *, connection_id: UUID, at: datetime) -> Connection:
+        """Make a connection; `connection_id` must be random."""
+        return cls._create(
+            ConnectionCreated,
+            id=ids.for_connection(command.app_id, command.name),
+            timestamp=at,
+            by=command.by,
+            app_id=command.app_id,
+            connection_id=connection_id,
+            name=command.name,
+            provider=command.provider,
+            mode=command.mode,
+            sealed_key=command.sealed_key,
+            sealed_webhook_secrets=command.sealed_webhook_secrets,
+            redirect_url=command.redirect_url,
+            refund_overpayments=command.refund_overpayments,
+        )
+
+    def change(self, command: SetConnection, *, at: datetime) -> None:
+        """Replace credentials; another provider or mode under the same name is refused."""
+        if (command.provider, command.mode) != (self.provider, self.mode):
+            raise Contradiction(
+                what="connection", name=self.name, provider=self.provider, mode=self.mode
+            )
+        self.remember(
+            ConnectionChanged,
+            at=at,
+            by=command.by,
+            app_id=self.app_id,
+            connection_id=self.connection_id,
+            sealed_key=command.sealed_key,
+            sealed_webhook_secrets=command.sealed_webhook_secrets,
+            redirect_url=command.redirect_url,
+            refund_overpayments=command.refund_overpayments,
+        )
+
+    def set_webhook_secrets(self, sealed: Sequence[str], *, by: str, at: datetime) -> None:
+        """Replace what webhooks are proved with, the newest first; key and settings stay.
+
+        Beyond WEBHOOK_SECRETS the oldest go.
+        """
+        if self.deleted:
+            raise NotFound(kind="connection", id=self.id)
+        self.remember(
+            ConnectionChanged,
+            at=at,
+            by=by,
+            app_id=self.app_id,
+            connection_id=self.connection_id,
+            sealed_key=self.sealed_key,
+            sealed_webhook_secrets=list(sealed[:WEBHOOK_SECRETS]),
+            redirect_url=self.redirect_url,
+            refund_overpayments=self.refund_overpayments,
+        )
+
+    def delete(self, command: DeleteConnection, *, at: datetime) -> None:
+        """Take it out of use; twice is silent. `change` takes it into use again."""
+        if not self.deleted:
+            self.remember(
+                ConnectionDeleted,
+                at=at,
+                by=command.by,
+                app_id=self.app_id,
+                connection_id=self.connection_id,
+            )
+
+    def take_in(self, event: ConnectionEvent) -> None:
+        """Assign what the fact says; runs again on every replay."""
+        match event:
+            case ConnectionCreated():
+                self.app_id, self.connection_id = event.app_id, event.connection_id
+                self.name, self.provider, self.mode = event.name, event.provider, event.mode
+                self._take_secrets(event)
+            case ConnectionChanged():
+                self._take_secrets(event)
+                self.deleted = False
+            case ConnectionDeleted():
+                self.deleted = True
+
+    def _take_secrets(self, event: ConnectionCreated | ConnectionChanged) -> None:
+        self.sealed_key = event.sealed_key
+        self.sealed_webhook_secrets = event.sealed_webhook_secrets
+        self.redirect_url = event.redirect_url
+        self.refund_overpayments = event.refund_overpayments

@@ -1,0 +1,63 @@
+"""How often something is charged: steps on the calendar, and how Mollie writes them."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, cast
+
+from domain.gateway.objects import Interval
+
+# Mollie docs, create subscription: an interval is a year at most.
+_AT_MOST: Final[dict[Interval, int]] = {"day": 365, "week": 52, "month": 12, "year": 1}
+_WRITTEN: Final = re.compile(r"([0-9]{1,3}) (day|week|month)s?")
+_MONTHS: Final[dict[Interval, int]] = {"month": 1, "year": 12}
+
+
+def after(day: date, interval: str, count: int) -> date:
+    """Return the day one interval later; a month's last day stands for those that it lacks."""
+    step = cast("Interval", interval)
+    if step not in _MONTHS:
+        return day + timedelta(days=count * (7 if step == "week" else 1))
+    years, month = divmod(day.month - 1 + count * _MONTHS[step], 12)
+    year, month = day.year + years, month + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
+
+
+def to_mollie(interval: str, count: int) -> str | None:
+    """Write an interval the way Mollie does; None for one that it does not know."""
+    step = cast("Interval", interval)
+    if not 1 <= count <= _AT_MOST.get(step, 0):
+        return None
+    if step == "year":
+        return "12 months"
+    return f"{count} {step}" if count == 1 else f"{count} {step}s"
+
+
+def from_mollie(written: str) -> tuple[Interval, int]:
+    """Read an interval of Mollie's. Raises ValueError for what is none."""
+    read = _WRITTEN.fullmatch(written)
+    if read is None:
+        raise ValueError(written)
+    return cast("Interval", read[2]), int(read[1])
+
+
+def equal(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    """Tell whether two intervals are the same: a year is twelve months."""
+    return _plain(*one) == _plain(*other)
+
+
+def _plain(interval: str, count: int) -> tuple[str, int]:
+    return ("month", 12 * count) if interval == "year" else (interval, count)
+
+
+# Providers' times.
+
+
+def from_unix(seconds: int | None) -> datetime | None:
+    """Read a provider's time; one that no calendar has is none, since a fold never raises."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

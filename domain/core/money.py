@@ -1,0 +1,113 @@
+"""Money as integers of the currency's minor unit; this module alone converts."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from domain.core.errors import InvalidAmount, UnknownCurrency
+
+# Stripe docs: currencies; ISO 4217. Currencies that are not listed have two decimals.
+_ZERO_DECIMALS = frozenset(
+    "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split()
+)
+_THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
+_TWO_DECIMALS = frozenset(
+    """aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad
+    cdf chf cny cop crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl hrk
+    htg huf idr ils inr isk jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur
+    mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr
+    sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah usd uyu uzs wst xcd xcg yer zar
+    zmw""".split()
+)
+
+# Mollie docs, multicurrency: what it takes no decimals of, whatever other providers do.
+_WHOLE_AT_MOLLIE = frozenset({"isk", "jpy"})
+
+MAX_AMOUNT_MINOR = 99_999_999
+MAX_QUANTITY = 1_000_000
+MAX_SUM_MINOR = 2**63 - 1
+ONE_PPM = 1_000_000
+
+_MAJOR = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,9})?")
+
+
+def exponent(currency: str) -> int:
+    """Return how many decimals the currency (lower-case ISO code) has: 0, 2 or 3."""
+    if currency in _TWO_DECIMALS:
+        return 2
+    if currency in _ZERO_DECIMALS:
+        return 0
+    if currency in _THREE_DECIMALS:
+        return 3
+    raise UnknownCurrency(currency=currency)
+
+
+def to_major(amount_minor: int, currency: str) -> str:
+    """Write an amount the way people read it, for example 1999 eur as `19.99`."""
+    return str(Decimal(amount_minor).scaleb(-exponent(currency)))
+
+
+def from_major(text: str, currency: str) -> int:
+    """Read `19.99` as 1999. Raises InvalidAmount.
+
+    Refused: decimals that the currency does not have, anything but plain digits (no exponent, no
+    grouping), and what 64 bits cannot hold.
+    """
+    if _MAJOR.fullmatch(text) is None:
+        raise InvalidAmount(amount=text, currency=currency)
+    scaled = Decimal(text).scaleb(exponent(currency))
+    if scaled != scaled.to_integral_value() or abs(scaled) > MAX_SUM_MINOR:
+        raise InvalidAmount(amount=text, currency=currency)
+    return int(scaled)
+
+
+def line_total(amount_minor: int, quantity: int) -> int:
+    """Return quantity times unit amount; what 64 bits cannot hold is refused."""
+    total = amount_minor * quantity
+    if not -MAX_SUM_MINOR <= total <= MAX_SUM_MINOR:
+        raise InvalidAmount(amount=str(total), currency="")
+    return total
+
+
+def chargeable_minor(amount_minor: int, currency: str) -> bool:
+    """Tell whether providers accept the amount: three-decimal currencies must end in 0."""
+    return exponent(currency) != 3 or amount_minor % 10 == 0  # noqa: PLR2004 - decimals
+
+
+def mollie_step_minor(currency: str) -> int:
+    """Return the smallest amount that Mollie knows in a currency: 100 where it has no decimals."""
+    whole = currency in _WHOLE_AT_MOLLIE
+    return int(10 ** exponent(currency)) if whole else 1
+
+
+def to_mollie(amount_minor: int, currency: str) -> str:
+    """Write an amount with exactly the decimals that Mollie wants. Raises InvalidAmount."""
+    step_minor = mollie_step_minor(currency)
+    if amount_minor % step_minor:
+        raise InvalidAmount(amount=str(amount_minor), currency=currency)
+    written = to_major(amount_minor, currency)
+    return written if step_minor == 1 else written.partition(".")[0]
+
+
+def tax_on(net_minor: int, rate_ppm: int, *, step_minor: int = 1) -> int:
+    """Return the tax that comes on top of an amount, rounded half up to whole steps."""
+    return _rounded(net_minor * rate_ppm, ONE_PPM * step_minor) * step_minor
+
+
+def tax_within(gross_minor: int, rate_ppm: int, *, step_minor: int = 1) -> int:
+    """Return the tax that an amount contains, rounded half up to whole steps.
+
+    Mollie docs, payment lines: totalAmount * (vatRate / (100 + vatRate)).
+    """
+    return _rounded(gross_minor * rate_ppm, (ONE_PPM + rate_ppm) * step_minor) * step_minor
+
+
+def percentage(rate_ppm: int) -> str:
+    """Write a rate in per cent with two decimals, or with more where it has more: `21.00`."""
+    whole, rest = divmod(rate_ppm, 10_000)
+    return f"{whole}.{f'{rest:04}'[:2]}{f'{rest:04}'[2:].rstrip('0')}"
+
+
+def _rounded(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)

@@ -1,0 +1,96 @@
+"""Load, let an aggregate decide, save; again where others were faster: in one place for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.persistence import IntegrityError
+
+from domain.core.aggregate import Root
+from domain.core.errors import NotFound, StaleWrite
+
+AnyRoot = TypeVar("AnyRoot", bound=Root)
+Bodies = Sequence[Any]
+
+_TRIES = 3
+
+
+class Store(Application[UUID]):
+    """Aggregates against the log that `env` names.
+
+    `env`: eventsourcing's settings; `PERSISTENCE_MODULE` names the recorder. `bodies` are what
+    the recorder stores beside events, in the same transaction.
+    """
+
+    def get(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot:
+        """Load an aggregate; raises NotFound."""
+        found = self.find(kind, aggregate_id)
+        if found is None:
+            raise NotFound(kind=kind.__name__.lower(), id=aggregate_id)
+        return found
+
+    def find(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot | None:
+        """Load an aggregate; None where there is none of that kind."""
+        found = self._stored(aggregate_id)
+        return found if isinstance(found, kind) else None
+
+    def _stored(self, aggregate_id: UUID) -> object:
+        try:
+            return self.repository.get(aggregate_id)
+        except AggregateNotFoundError:
+            return None
+
+    def change(
+        self,
+        kind: type[AnyRoot],
+        aggregate_id: UUID,
+        decide: Callable[[AnyRoot], object],
+        *,
+        bodies: Bodies = (),
+        beside: Callable[[], Sequence[Root]] = tuple,
+    ) -> AnyRoot:
+        """Load, decide, save; a write that others overtook is decided again, three times.
+
+        `beside` makes what is saved with it, in the same append or not at all.
+        """
+        for _ in range(_TRIES):
+            aggregate = self.get(kind, aggregate_id)
+            decide(aggregate)
+            if not aggregate.pending_events or self._saved([aggregate, *beside()], bodies):
+                return aggregate
+        raise StaleWrite(id=aggregate_id)
+
+    def make(
+        self, kind: type[AnyRoot], aggregate_id: UUID, create: Callable[[], AnyRoot]
+    ) -> AnyRoot:
+        """Make an aggregate; one that is there already is left as it is."""
+        return self.make_or_change(kind, aggregate_id, create, lambda _: None)
+
+    def make_or_change(
+        self,
+        kind: type[AnyRoot],
+        aggregate_id: UUID,
+        create: Callable[[], AnyRoot],
+        decide: Callable[[AnyRoot], object],
+        *,
+        bodies: Bodies = (),
+        beside: Callable[[], Sequence[Root]] = tuple,
+    ) -> AnyRoot:
+        """Make an aggregate or change the one that is there, as `change` does."""
+        for _ in range(_TRIES):
+            if self._stored(aggregate_id) is not None:
+                return self.change(kind, aggregate_id, decide, bodies=bodies, beside=beside)
+            made = create()
+            if self._saved([made, *beside()], bodies):
+                return made
+        raise StaleWrite(id=aggregate_id)
+
+    def _saved(self, aggregates: Iterable[Root], bodies: Bodies) -> bool:
+        try:
+            self.save(*aggregates, bodies=bodies)
+        except IntegrityError:
+            return False
+        return True

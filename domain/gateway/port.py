@@ -1,0 +1,211 @@
+"""The port to a payment provider: the verbs we use, on the words of `domain.gateway`.
+
+ProviderGateway          what every provider can do
+├── SetupGateway         customers leave payment methods there (both)
+├── InvoicingGateway     it has invoices, with drafts, lines and subscriptions of its own (Stripe)
+└── CheckoutGateway      it has payments, each of which stands for an invoice (Mollie)
+    └── RecurringGateway   it repeats payments by itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from domain.catalogue.pricing import Charge
+from domain.gateway.objects import (
+    InvoiceDraft,
+    LineDraft,
+    MoneyBack,
+    PaymentDraft,
+    ProviderCustomer,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderMandate,
+    ProviderPrice,
+    ProviderRefund,
+    ProviderSubscription,
+    RecurringDraft,
+    RefundDraft,
+    SetupDraft,
+    SetupSession,
+    SubscriptionDraft,
+)
+
+
+class ProviderGateway(Protocol):
+    """One connection to one provider. Every call may raise a GatewayError."""
+
+    def find_customer(self, customer_id: str) -> ProviderCustomer:
+        """Fetch a customer with what would be charged by default."""
+
+    def create_customer(
+        self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
+    ) -> str:
+        """Make a customer; returns the provider's id."""
+
+    def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
+        """Look up what was made with this metadata, oldest first, when a key may have expired."""
+
+    def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch what stands for an invoice, together with its payment."""
+
+    def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
+        """Give money back: the only call that does."""
+
+    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+        """Fetch all refunds and disputes of what stands for an invoice."""
+
+    def find_document_url(self, invoice_id: str) -> str | None:
+        """Fetch a fresh link to the invoice as a document; None while there is none."""
+
+    def find_client_secret(self, payment_id: str) -> str | None:
+        """Fetch what lets a browser confirm a payment; None where the provider has no such thing.
+
+        Not to be stored or logged.
+        """
+
+
+class SetupGateway(ProviderGateway, Protocol):
+    """A provider with pages where a customer leaves a payment method."""
+
+    def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
+        """Open a page where the customer leaves a payment method."""
+
+    def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
+        """Look up what was opened for our setup `reference`, when a key may have expired."""
+
+    def fetch_setup(self, session_id: str) -> SetupSession:
+        """Fetch a page with the method that was left on it, if one was."""
+
+    def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
+        """Let a method be what the customer is charged by where a request names none."""
+
+
+class InvoicingGateway(SetupGateway, Protocol):
+    """A provider that has invoices."""
+
+    def find_price(self, price_id: str) -> ProviderPrice:
+        """Fetch a catalogue price."""
+
+    def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
+        """Open a draft that the provider does not advance by itself."""
+
+    def add_lines(
+        self, invoice_id: str, lines: Sequence[LineDraft], *, currency: str, key: str
+    ) -> None:
+        """Add all lines (1..250) in one call."""
+
+    def list_lines(self, invoice_id: str) -> list[ProviderLine]:
+        """Fetch every line, following pages."""
+
+    def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
+        """Number the draft; charges nothing, though credit may settle it.
+
+        `hold`: the provider must not charge it by itself afterwards; else the draft's word counts.
+        """
+
+    def pay_invoice(
+        self, invoice_id: str, *, off_session: bool, key: str, payment_method: str | None = None
+    ) -> ProviderInvoice:
+        """Charge it now: the only call that takes money. `payment_method` None: its default."""
+
+    def void_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Take an issued invoice back for good."""
+
+    def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Mark an invoice as uncollectible."""
+
+    def find_invoice_of(self, payment_id: str) -> str | None:
+        """Tell which invoice a payment is for; None where it is for none."""
+
+    def advance_draft(self, invoice_id: str, *, key: str) -> None:
+        """Let the provider finalise and charge the draft by itself; twice is harmless."""
+
+    def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch an invoice as `fetch_invoice`, and in `raw` its lines' prices in full."""
+
+    def find_invoices(
+        self, *, customer: str, reference: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """Look up what was made for our invoice `reference`, when a key may have expired."""
+
+    def delete_draft(self, invoice_id: str) -> None:
+        """Delete a draft; one that is gone is no error."""
+
+    # Subscriptions.
+
+    def create_subscription(self, draft: SubscriptionDraft, *, key: str) -> ProviderSubscription:
+        """Start one; its first invoice is charged at once, and may be refused or need the payer."""
+
+    def preview_total(self, draft: SubscriptionDraft) -> int:
+        """Tell what its first invoice would amount to; makes nothing."""
+
+    def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
+        """Look up what was started for our invoice `reference`, when a key may have expired."""
+
+    def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
+        """Fetch a subscription."""
+
+    def end_subscription(self, subscription_id: str, *, key: str) -> ProviderSubscription:
+        """End it now; one that has ended is no error."""
+
+    def end_with_period(self, subscription_id: str, *, key: str) -> ProviderSubscription:
+        """Let it end with its period."""
+
+    def change_plan(
+        self, subscription_id: str, items: Sequence[tuple[str, int]], *, key: str
+    ) -> ProviderSubscription:
+        """Put (price, quantity) in the place of its items now, prorated on its next invoice."""
+
+    def schedule_plan(
+        self, subscription_id: str, items: Sequence[tuple[str, int]], *, key: str
+    ) -> ProviderSubscription:
+        """Let (price, quantity) take the place of its items with the next period."""
+
+
+class CheckoutGateway(ProviderGateway, Protocol):
+    """A provider that has payments; what they are for, it is told."""
+
+    def create_payment(self, draft: PaymentDraft, *, key: str) -> ProviderInvoice:
+        """Make a payment: open until its customer pays it, or charged by a mandate at once."""
+
+    def find_payments(
+        self, *, customer: str, reference: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """Look up what was made for our invoice `reference`, when a key may have expired."""
+
+    def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, MoneyBack]:
+        """Fetch a payment with all that went back on it, as they stood at one moment."""
+
+    def cancel_payment(self, payment_id: str) -> ProviderInvoice:
+        """Cancel a payment that nobody has paid; one that can't be canceled is refused."""
+
+
+class RecurringGateway(CheckoutGateway, SetupGateway, Protocol):
+    """A provider that charges a mandate again and again; what for, it is told once."""
+
+    def find_mandate(self, payment_id: str, *, customer: str) -> ProviderMandate | None:
+        """Fetch the mandate that a first payment left, or another that is valid; None: none."""
+
+    def begin_recurring(self, draft: RecurringDraft, *, key: str) -> ProviderSubscription:
+        """Have a mandate charged each interval; a second one of its description is refused."""
+
+    def find_recurring(self, *, customer: str, description: str) -> ProviderSubscription | None:
+        """Look up what was begun under a description, when a key may have expired."""
+
+    def fetch_recurring(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
+        """Fetch a subscription; its one item is the sum that is charged."""
+
+    def change_recurring(
+        self, subscription_id: str, *, customer: str, charge: Charge
+    ) -> ProviderSubscription:
+        """Have another sum charged from the next payment on; twice is harmless."""
+
+    def end_recurring(self, subscription_id: str, *, customer: str) -> None:
+        """Have nothing charged any more; one that has ended is no error."""
+
+    def list_renewals(
+        self, subscription_id: str, *, customer: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """List the payments of a subscription since then, oldest first."""

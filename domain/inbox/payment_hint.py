@@ -1,0 +1,111 @@
+"""Hints: a provider says that something is new about a payment, without a proof or a word of what.
+
+The truth is fetched. While a hint waits for that, further ones say nothing more, and are not
+recorded; one that comes once the fetch has begun may tell of what the fetch did not see, and is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.core import ids
+from domain.core.aggregate import Fact, Root
+from domain.core.commands import TakeHint
+
+
+class HintFact(Fact):
+    """The root of a hint's facts."""
+
+
+class HintReceived(HintFact, Aggregate.Created):
+    """Something may be new about a payment that nothing was said of before."""
+
+    TOPIC: ClassVar[str] = "payment_hint.received"
+    app_id: UUID
+    connection_id: UUID
+    connection: str
+    provider: str
+    mode: str
+    payment_id: str
+
+
+class HintRepeated(HintFact):
+    """Something may be new again, since the last fetch began."""
+
+    TOPIC: ClassVar[str] = "payment_hint.repeated"
+    app_id: UUID
+
+
+class HintTaken(HintFact):
+    """The payment is about to be fetched."""
+
+    TOPIC: ClassVar[str] = "payment_hint.taken"
+
+
+class HintFetched(HintFact):
+    """What the fetch did: `effects` as in ProviderEventApplied, or `reason` why it did nothing."""
+
+    TOPIC: ClassVar[str] = "payment_hint.fetched"
+    effects: list[dict[str, str]]
+    reason: str | None
+
+
+class PaymentHint(Root):
+    """All hints at one payment. `waiting`: for a fetch to begin; `fetching`: for it to end."""
+
+    TOPIC: ClassVar[str] = "payment_hint"
+    Event = HintFact
+    Created = HintReceived
+
+    received: HintReceived
+    waiting: bool
+    fetching: bool
+
+    def __init__(self) -> None:
+        self.waiting = True
+        self.fetching = False
+
+    @classmethod
+    def receive(cls, command: TakeHint, *, at: datetime) -> PaymentHint:
+        """Remember the first hint at a payment."""
+        facts: dict[str, Any] = dict(vars(command))
+        hint_id = ids.for_payment_hint(command.connection_id, command.mode, command.payment_id)
+        return cls._create(HintReceived, id=hint_id, timestamp=at, **facts)
+
+    def repeat(self, *, by: str, at: datetime) -> None:
+        """Remember a hint, unless one waits already."""
+        if not self.waiting:
+            self.remember(HintRepeated, at=at, by=by, app_id=self.received.app_id)
+
+    def take(self, *, by: str, at: datetime) -> None:
+        """Say that the fetch begins; hints from here on are news."""
+        if self.waiting:
+            self.remember(HintTaken, at=at, by=by)
+
+    def record_fetched(
+        self, effects: list[dict[str, str]], *, reason: str | None, by: str, at: datetime
+    ) -> None:
+        """Say what came of it; where another hint waits by now, there is a fetch to come."""
+        if self.fetching and not self.waiting:
+            self.remember(HintFetched, at=at, by=by, effects=effects, reason=reason)
+
+    def give_up(self, reason: str, *, by: str, at: datetime) -> None:
+        """Leave it until somebody hints again, or it is looked for without a hint."""
+        if self.fetching or self.waiting:
+            self.remember(HintFetched, at=at, by=by, effects=[], reason=reason)
+
+    def take_in(self, event: HintFact) -> None:
+        """Assign what the fact says; runs again on every replay."""
+        match event:
+            case HintReceived():
+                self.received = event
+            case HintRepeated():
+                self.waiting = True
+            case HintTaken():
+                self.waiting, self.fetching = False, True
+            case HintFetched():
+                self.waiting = self.fetching = False

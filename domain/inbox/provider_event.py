@@ -1,0 +1,136 @@
+"""Provider events: one webhook delivery (or one found by reconciliation), stored once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.core.aggregate import Fact, Root
+from domain.core.commands import ReceiveProviderEvent
+
+
+class ProviderEventFact(Fact):
+    """The root of a provider event's facts."""
+
+
+class ProviderEventReceived(ProviderEventFact, Aggregate.Created):
+    """A delivery was verified and stored. `invoice_id` is what its metadata claims: a hint."""
+
+    TOPIC: ClassVar[str] = "provider_event.received"
+    app_id: UUID
+    connection_id: UUID
+    connection: str
+    provider: str
+    mode: str
+    provider_event_id: str
+    type: str
+    object_type: str
+    object_id: str
+    invoice_id: UUID | None
+    occurred_at: int
+    body: str
+
+
+class ProviderEventApplied(ProviderEventFact):
+    """What it did: `effects` lists {invoice: id, effect: changed|confirmed|stale|deferred|…}."""
+
+    TOPIC: ClassVar[str] = "provider_event.applied"
+    type: str
+    provider_event_id: str
+    effects: list[dict[str, str]]
+    app_id: UUID | None = None
+
+
+class ProviderEventParked(ProviderEventFact):
+    """It could not be applied; `retry` says whether it will be tried again."""
+
+    TOPIC: ClassVar[str] = "provider_event.parked"
+    app_id: UUID
+    reason: str
+    retry: bool
+
+
+class ProviderEventReplayRequested(ProviderEventFact):
+    """Somebody wants it applied again, whatever came of it; `request_id` names the asking."""
+
+    TOPIC: ClassVar[str] = "provider_event.replay_requested"
+    app_id: UUID
+    request_id: UUID
+
+
+class ProviderEvent(Root):
+    """The inbox's entry for one provider event.
+
+    `due`: it is to be applied by who follows the log. `applied`: it was, since it was last due.
+    """
+
+    TOPIC: ClassVar[str] = "provider_event"
+    Event = ProviderEventFact
+    Created = ProviderEventReceived
+
+    received: ProviderEventReceived
+    due: bool
+    applied: bool
+    parked: int
+
+    def __init__(self) -> None:
+        self.due = True
+        self.applied = False
+        self.parked = 0
+
+    @classmethod
+    def receive(cls, command: ReceiveProviderEvent, *, at: datetime) -> ProviderEvent:
+        """Store a verified delivery."""
+        facts = {name: value for name, value in vars(command).items() if name != "event_id"}
+        return cls._create(ProviderEventReceived, id=command.event_id, timestamp=at, **facts)
+
+    def record_applied(self, effects: list[dict[str, str]], *, at: datetime, by: str) -> None:
+        """Close the entry; twice is silent, unless a replay was asked for in between."""
+        if not self.applied:
+            self.remember(
+                ProviderEventApplied,
+                at=at,
+                by=by,
+                type=self.received.type,
+                provider_event_id=self.received.provider_event_id,
+                effects=effects,
+                app_id=self.received.app_id,
+            )
+
+    def park(self, reason: str, *, retry: bool, at: datetime, by: str) -> None:
+        """Say why it could not be applied; an applied one stays applied."""
+        if not self.applied:
+            self.remember(
+                ProviderEventParked,
+                at=at,
+                by=by,
+                app_id=self.received.app_id,
+                reason=reason,
+                retry=retry,
+            )
+
+    def request_replay(self, request_id: UUID, *, at: datetime, by: str) -> None:
+        """Let it be applied again. Each asking is remembered, with who asked."""
+        self.remember(
+            ProviderEventReplayRequested,
+            at=at,
+            by=by,
+            app_id=self.received.app_id,
+            request_id=request_id,
+        )
+
+    def take_in(self, event: ProviderEventFact) -> None:
+        """Assign what the fact says; runs again on every replay."""
+        match event:
+            case ProviderEventReceived():
+                self.received = event
+            case ProviderEventApplied():
+                self.due, self.applied = False, True
+            case ProviderEventParked():
+                self.due = False
+                self.parked += 1
+            case ProviderEventReplayRequested():
+                self.due, self.applied = True, False

@@ -1,0 +1,87 @@
+"""The facts of an invoice about money that went back: refunds and disputes.
+
+As for all of an invoice's facts: amounts in minor units, provider times in Unix seconds, a released
+event is never edited.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from domain.invoices.events import InvoiceEvent
+
+
+class RefundRequested(InvoiceEvent):
+    """Someone asked for money back; the amount is reserved from here on."""
+
+    TOPIC: ClassVar[str] = "invoice.refund_requested"
+    refund_id: UUID
+    amount_minor: int
+    reason: str | None
+    credit_note: bool
+    request_hash: str | None
+    app_id: UUID | None = None
+
+
+class RefundPending(InvoiceEvent):
+    """The provider has taken the refund on; the money is on its way for days.
+
+    `refund_id` is ours, where we asked for it.
+    """
+
+    TOPIC: ClassVar[str] = "invoice.refund_pending"
+    refund_id: UUID | None
+    provider_refund_id: str
+    amount_minor: int
+    source: str
+
+
+class RefundSucceeded(InvoiceEvent):
+    """The provider gave the money back."""
+
+    TOPIC: ClassVar[str] = "invoice.refund_succeeded"
+    refund_id: UUID | None
+    provider_refund_id: str
+    amount_minor: int
+    source: str
+    refunded_at: int
+
+
+class RefundFailed(InvoiceEvent):
+    """The provider did not give the money back; the reservation is lifted."""
+
+    TOPIC: ClassVar[str] = "invoice.refund_failed"
+    refund_id: UUID | None
+    provider_refund_id: str | None
+    amount_minor: int
+    code: str
+    message: str
+    source: str
+
+
+class DisputeEvent(InvoiceEvent):
+    """What the facts about a dispute (a chargeback) share."""
+
+    dispute_id: str
+    amount_minor: int
+    source: str
+    disputed_at: int | None = None
+
+
+class DisputeOpened(DisputeEvent):
+    """The customer's bank took the money back for now."""
+
+    TOPIC: ClassVar[str] = "invoice.dispute_opened"
+
+
+class DisputeWon(DisputeEvent):
+    """The money came back."""
+
+    TOPIC: ClassVar[str] = "invoice.dispute_won"
+
+
+class DisputeLost(DisputeEvent):
+    """The money is gone."""
+
+    TOPIC: ClassVar[str] = "invoice.dispute_lost"

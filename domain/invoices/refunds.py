@@ -1,0 +1,152 @@
+"""Money that went back: how refunds and disputes are folded, and what a provider's word adds.
+
+Their states only move forward (a refund: requested, pending, succeeded, failed; a dispute: open,
+lost, won), so that words may come in any order and twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from domain.core.aggregate import Fact
+from domain.core.calendar import from_unix
+from domain.gateway.objects import ProviderDispute, ProviderRefund
+from domain.invoices import refund_events as m
+
+if TYPE_CHECKING:
+    from domain.invoices.view import InvoiceView
+
+Entry = dict[str, Any]
+
+_REFUND_RANK: Final = {"requested": 0, "pending": 1, "succeeded": 2, "failed": 3}
+# An appeal may still win what was lost.
+_DISPUTE_RANK: Final = {"open": 0, "lost": 1, "won": 2}
+_DISPUTE_EVENTS: Final[dict[str, type[m.DisputeEvent]]] = {
+    "open": m.DisputeOpened,
+    "won": m.DisputeWon,
+    "lost": m.DisputeLost,
+}
+
+RefundEvent = m.RefundRequested | m.RefundPending | m.RefundSucceeded | m.RefundFailed
+
+
+def take_refund(view: InvoiceView, event: RefundEvent) -> None:
+    """Fold a fact about one refund, and the sum that follows."""
+    known = find_refund(view, event.refund_id, getattr(event, "provider_refund_id", None))
+    entry: Entry = {
+        "id": _refund_name(event) if known is None else known["id"],
+        "amountMinor": event.amount_minor,
+        "at": event.timestamp.isoformat(),
+    }
+    match event:
+        case m.RefundRequested():
+            entry |= {"status": "requested", "reason": event.reason}
+            entry |= {"creditNote": event.credit_note}
+        case m.RefundPending():
+            entry |= {"status": "pending", "providerRefundId": event.provider_refund_id}
+        case m.RefundSucceeded():
+            refunded_at = from_unix(event.refunded_at) or event.timestamp
+            entry |= {"status": "succeeded", "providerRefundId": event.provider_refund_id}
+            entry |= {"refundedAt": refunded_at.isoformat()}
+        case m.RefundFailed():
+            entry |= {"status": "failed", "code": event.code, "message": event.message}
+    if known is None:
+        view.refunds.append(entry)
+    else:
+        view.refunds[view.refunds.index(known)] = known | entry
+    view.amount_refunded_minor = _sum(view.refunds, {"succeeded"})
+
+
+def _refund_name(event: RefundEvent) -> str | None:
+    if event.refund_id is not None:
+        return str(event.refund_id)
+    provider_id: str | None = getattr(event, "provider_refund_id", None)
+    return provider_id
+
+
+def find_refund(view: InvoiceView, refund_id: object, provider_id: str | None) -> Entry | None:
+    """Find a refund by our id, else by the provider's."""
+    for entry in view.refunds:
+        if refund_id is not None and entry["id"] == str(refund_id):
+            return entry
+    for entry in view.refunds:
+        if provider_id is not None and provider_id in (entry["id"], entry.get("providerRefundId")):
+            return entry
+    return None
+
+
+def refundable_minor(view: InvoiceView) -> int:
+    """Return what can still be given back: what was paid, less all refunds that may succeed."""
+    return view.amount_paid_minor - _sum(view.refunds, {"requested", "pending", "succeeded"})
+
+
+def _sum(entries: list[Entry], states: set[str]) -> int:
+    return sum(entry["amountMinor"] for entry in entries if entry["status"] in states)
+
+
+def word_on_refund(view: InvoiceView, refund: ProviderRefund) -> tuple[type[Fact], Entry] | None:
+    """Say which fact a provider's refund adds to what is known; None where it adds nothing."""
+    known = find_refund(view, refund.reference, refund.id)
+    rank = -1 if known is None else _REFUND_RANK[known["status"]]
+    if _REFUND_RANK[refund.state] <= rank:
+        return None
+    facts: Entry = {
+        "refund_id": _our_id(known, refund),
+        "provider_refund_id": refund.id,
+        "amount_minor": refund.amount_minor,
+    }
+    match refund.state:
+        case "pending":
+            return m.RefundPending, facts
+        case "succeeded":
+            return m.RefundSucceeded, facts | {"refunded_at": refund.refunded_at}
+        case "failed":
+            message = refund.message or "The provider could not give the money back."
+            return m.RefundFailed, facts | {
+                "code": refund.code or "refund_failed",
+                "message": message,
+            }
+
+
+def _our_id(known: Entry | None, refund: ProviderRefund) -> UUID | None:
+    """Give a refund's id where it was asked for here, whatever its metadata says otherwise."""
+    if known is None or refund.reference is None or known["id"] != refund.reference:
+        return None
+    try:
+        return UUID(refund.reference)
+    except ValueError:
+        return None
+
+
+def take_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:
+    """Fold a fact about one dispute; the invoice shows the gravest of them."""
+    at = from_unix(event.disputed_at) or event.timestamp
+    entry: Entry = {
+        "id": event.dispute_id,
+        "amountMinor": event.amount_minor,
+        "status": _dispute_state(event),
+        "at": at.isoformat(),
+    }
+    others = [known for known in view.disputes if known["id"] != event.dispute_id]
+    view.disputes = [*others, entry]
+    states = [dispute["status"] for dispute in view.disputes]
+    view.dispute_status = next(state for state in ("open", "lost", "won") if state in states)
+    view.amount_disputed_minor = _sum(view.disputes, {"open", "lost"})
+
+
+def _dispute_state(event: m.DisputeEvent) -> str:
+    return next(state for state, kind in _DISPUTE_EVENTS.items() if isinstance(event, kind))
+
+
+def word_on_dispute(view: InvoiceView, dispute: ProviderDispute) -> tuple[type[Fact], Entry] | None:
+    """Say which fact a provider's dispute adds to what is known; None where it adds nothing."""
+    known = next((entry for entry in view.disputes if entry["id"] == dispute.id), None)
+    rank = -1 if known is None else _DISPUTE_RANK[known["status"]]
+    if _DISPUTE_RANK[dispute.state] <= rank:
+        return None
+    return _DISPUTE_EVENTS[dispute.state], {
+        "dispute_id": dispute.id,
+        "amount_minor": dispute.amount_minor,
+        "disputed_at": dispute.disputed_at,
+    }

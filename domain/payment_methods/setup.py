@@ -1,0 +1,275 @@
+"""Setups: a tenant leaves a payment method on the provider's page, and decisions about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
+from uuid import UUID
+
+from domain.core.aggregate import Root
+from domain.core.calendar import from_unix
+from domain.core.commands import RequestSetup
+from domain.gateway.objects import ProviderMethod, SetupSession
+from domain.invoices.provider_update import WORKER, Effect
+from domain.invoices.steps import StepRecord
+from domain.payment_methods import events as s
+
+REQUESTED: Final = "requested"
+OPEN: Final = "open"
+SUBMITTED: Final = "submitted"
+COMPLETED: Final = "completed"
+EXPIRED: Final = "expired"
+REJECTED: Final = "rejected"
+STATUSES: Final = (REQUESTED, OPEN, SUBMITTED, COMPLETED, EXPIRED, REJECTED)
+
+# The steps: the page is opened; what was left there becomes what is charged by default.
+OPENING: Final = "open"
+DEFAULTING: Final = "default"
+
+
+@dataclass(slots=True)
+class MethodSetupView:
+    """A setup as callers see it, and (from `session_id` down) what decisions need."""
+
+    id: UUID
+    app_id: UUID
+    tenant_id: UUID
+    provider: str
+    connection: str
+    connection_id: UUID
+    mode: str
+    redirect_url: str
+    created_at: datetime
+    updated_at: datetime
+    status: str = REQUESTED
+    url: str | None = None
+    expires_at: datetime | None = None
+    method: dict[str, str | None] | None = None
+    failure: dict[str, str | None] | None = None
+    session_id: str | None = None
+    customer: str | None = None
+    steps: dict[str, StepRecord] = field(default_factory=dict)
+    gave_up: dict[str, str | int] | None = None
+
+
+class MethodSetup(Root):
+    """A page at the provider where a tenant's customer leaves a method to be charged by."""
+
+    TOPIC: ClassVar[str] = "method_setup"
+    Event = s.MethodSetupEvent
+    Created = s.SetupRequested
+
+    view: MethodSetupView
+
+    def __init__(self) -> None:
+        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+
+    @classmethod
+    def request(cls, command: RequestSetup, *, at: datetime) -> MethodSetup:
+        """Ask for a page; the caller has validated the command."""
+        facts = {name: value for name, value in vars(command).items() if name != "setup_id"}
+        return cls._create(s.SetupRequested, id=command.setup_id, timestamp=at, **facts)
+
+    # Steps: what we are about to ask of the provider.
+
+    @property
+    def step(self) -> str | None:
+        """Name the step that is to be done; None where none is."""
+        return {REQUESTED: OPENING, SUBMITTED: DEFAULTING}.get(self.view.status)
+
+    def start_step(
+        self, step: str, *, at: datetime, plan: dict[str, str], attempt: int = 1
+    ) -> StepRecord:
+        """Remember a step before its first call; on later tries the first one's record stands."""
+        known = self.view.steps.get(step)
+        if known is None or known.attempt < attempt:
+            self.remember(
+                s.SetupStepStarted,
+                at=at,
+                by=WORKER,
+                step=step,
+                attempt=attempt,
+                key=f"billhook:{self.id}:{step}:{attempt}",
+                plan=plan,
+            )
+        return self.view.steps[step]
+
+    def step_age(self, step: str, *, at: datetime) -> timedelta:
+        """Tell how long ago a step was first tried; nothing if it never was."""
+        record = self.view.steps.get(step)
+        return timedelta(0) if record is None else at - record.started_at
+
+    def record_completed(self, method: ProviderMethod, *, at: datetime) -> None:
+        """Remember that the method is charged by default; twice is silent."""
+        if self.view.status == SUBMITTED:
+            self.remember(
+                s.SetupCompleted,
+                at=at,
+                by=WORKER,
+                payment_method=method.id,
+                method_type=method.type,
+                brand=method.brand,
+                last4=method.last4,
+            )
+
+    def reject(
+        self,
+        *,
+        code: str,
+        message: str,
+        at: datetime,
+        path: str | None = None,
+        provider_code: str | None = None,
+    ) -> None:
+        """Refuse for good what is under way; twice is silent."""
+        if self.step is not None:
+            self.remember(
+                s.SetupRejected,
+                at=at,
+                by=WORKER,
+                code=code,
+                message=message,
+                path=path,
+                provider_code=provider_code,
+            )
+
+    def give_up(self, *, attempts: int, last_error: str, at: datetime) -> None:
+        """Stop trying the step until an operator sends it again."""
+        if self.step is not None and self.view.gave_up is None:
+            self.remember(
+                s.SetupGaveUp,
+                at=at,
+                by=WORKER,
+                step=self.step,
+                attempts=attempts,
+                last_error=last_error,
+            )
+
+    def resend(self, *, by: str, at: datetime) -> None:
+        """Send the step that gave up again; none did: nothing."""
+        if self.view.gave_up is not None:
+            self.remember(s.SetupResent, at=at, by=by, step=str(self.view.gave_up["step"]))
+
+    # The provider's word, whatever its source.
+
+    def record_session(
+        self, session: SetupSession, *, source: str, by: str, at: datetime
+    ) -> Effect:
+        """Take in how the page stands. The first one counts, and each of its ends is for ever."""
+        known = self.view.session_id
+        if known not in (None, session.id):
+            return Effect.STALE
+        match session.state:
+            case "open":
+                return self._record_open(session, by=by, at=at)
+            case "complete":
+                return self._record_submitted(session, source=source, by=by, at=at)
+        if known is None:
+            return Effect.STALE  # nobody was shown it: another one is opened in its place
+        if self.view.status != OPEN:
+            return Effect.CONFIRMED if self.view.status == EXPIRED else Effect.STALE
+        self.remember(s.SetupExpired, at=at, by=by, session_id=session.id, source=source)
+        return Effect.CHANGED
+
+    def _record_open(self, session: SetupSession, *, by: str, at: datetime) -> Effect:
+        if self.view.status != REQUESTED:
+            return Effect.CONFIRMED if self.view.status == OPEN else Effect.STALE
+        self.remember(
+            s.SetupOpened,
+            at=at,
+            by=by,
+            session_id=session.id,
+            customer=session.customer,
+            url=session.url,
+            expires_at=session.expires_at,
+        )
+        return Effect.CHANGED
+
+    def _record_submitted(
+        self, session: SetupSession, *, source: str, by: str, at: datetime
+    ) -> Effect:
+        if self.view.status in (SUBMITTED, COMPLETED):
+            return Effect.CONFIRMED
+        if self.view.status not in (REQUESTED, OPEN):
+            return Effect.STALE
+        self.remember(
+            s.SetupSubmitted,
+            at=at,
+            by=by,
+            app_id=self.view.app_id,
+            session_id=session.id,
+            customer=session.customer,
+            source=source,
+        )
+        return Effect.CHANGED
+
+    def take_in(self, event: s.MethodSetupEvent) -> None:
+        """Assign what the fact says; runs again on every replay."""
+        if isinstance(event, s.SetupRequested):
+            self.view = _begin(event)
+            return
+        self.view.updated_at = event.timestamp
+        match event:
+            case s.SetupStepStarted():
+                self.view.steps[event.step] = StepRecord(
+                    event.step, event.attempt, event.key, event.timestamp, dict(event.plan)
+                )
+            case s.SetupGaveUp():
+                self.view.gave_up = {
+                    "step": event.step,
+                    "attempts": event.attempts,
+                    "lastError": event.last_error,
+                }
+            case s.SetupResent():
+                self.view.gave_up = None
+            case _:
+                _take_end(self.view, event)
+
+
+def _begin(event: s.SetupRequested) -> MethodSetupView:
+    return MethodSetupView(
+        id=event.originator_id,
+        app_id=event.app_id,
+        tenant_id=event.tenant_id,
+        provider=event.provider,
+        connection=event.connection,
+        connection_id=event.connection_id,
+        mode=event.mode,
+        redirect_url=event.redirect_url,
+        created_at=event.timestamp,
+        updated_at=event.timestamp,
+    )
+
+
+def _take_end(view: MethodSetupView, event: s.MethodSetupEvent) -> None:
+    """Fold what a step, or the customer on the page, came to."""
+    view.gave_up = None
+    match event:
+        case s.SetupOpened():
+            view.status, view.session_id, view.customer = OPEN, event.session_id, event.customer
+            view.url, view.expires_at = event.url, from_unix(event.expires_at)
+            return
+        case s.SetupSubmitted():
+            view.status = SUBMITTED
+            view.session_id, view.customer = event.session_id, event.customer
+        case s.SetupCompleted():
+            view.status = COMPLETED
+            view.method = {
+                "id": event.payment_method,
+                "type": event.method_type,
+                "brand": event.brand,
+                "last4": event.last4,
+            }
+        case s.SetupRejected():
+            view.status = REJECTED
+            view.failure = {
+                "code": event.code,
+                "message": event.message,
+                "path": event.path,
+                "providerCode": event.provider_code,
+            }
+        case s.SetupExpired():
+            view.status = EXPIRED
+    # A page that is over is not shown again.
+    view.url = None

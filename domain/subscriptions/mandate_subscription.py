@@ -1,0 +1,195 @@
+"""How a subscription begins where a first payment has to be made before the provider makes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from domain.catalogue.pricing import Charge
+from domain.core import commands, ids
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription
+from domain.invoices.provider_update import WORKER
+from domain.subscriptions import events as s
+from domain.subscriptions.subscription import Subscription
+from domain.subscriptions.terms import agree, items_of, terms_of, with_items
+from domain.subscriptions.view import ENDED, SubscriptionView
+
+BEGIN: Final = "begin"
+
+
+def begin(
+    command: commands.StartSubscription, payment: ProviderInvoice, charge: Charge, *, at: datetime
+) -> Subscription:
+    """Remember one that begins once `payment` is paid; its id follows from the payment's."""
+    terms = terms_of(charge)
+    awaited = ProviderSubscription(
+        id="",
+        state="incomplete",
+        as_of=payment.as_of,
+        livemode=payment.livemode,
+        customer=payment.customer,
+        currency=charge.currency,
+        items=items_of(terms),
+        started_at=payment.created_at or payment.as_of,
+        period_start=None,
+        period_end=None,
+        trial_end=None,
+        cancel_at=None,
+        canceled_at=None,
+        ended_at=None,
+        description=payment.description,
+        metadata=payment.metadata,
+    )
+    stream = ids.for_begun_subscription(
+        command.app_id, command.connection_id, command.mode, payment.id
+    )
+    made = Subscription.start(command, awaited, at=at, stream=stream)
+    agree_on(made, terms, starts_at=None, by=command.by, at=at)
+    made.record_provider_state(awaited, source="answer", by=command.by, at=at)
+    return made
+
+
+def agree_on(
+    known: Subscription, terms: dict[str, Any], *, starts_at: int | None, by: str, at: datetime
+) -> None:
+    """Remember what is charged each period, from now or from `starts_at` on."""
+    upcoming = known.view.next_terms or {}
+    agreed = known.view.terms if starts_at is None else upcoming.get("terms")
+    if terms != agreed or (starts_at is not None and starts_at != upcoming.get("starts_at")):
+        known.remember(s.SubscriptionTermsAgreed, at=at, by=by, terms=terms, starts_at=starts_at)
+
+
+def link(
+    known: Subscription, made: ProviderSubscription, *, mandate: str | None, at: datetime
+) -> None:
+    """Remember what the provider made; the first one stays, and what ended meanwhile stays so."""
+    if not known.view.provider_subscription_id:
+        known.remember(
+            s.SubscriptionLinked,
+            at=at,
+            by=WORKER,
+            app_id=known.view.app_id,
+            provider_subscription_id=made.id,
+            mandate=mandate,
+        )
+
+
+def take_recurring(
+    known: Subscription,
+    seen: ProviderSubscription,
+    *,
+    source: str,
+    by: str,
+    at: datetime,
+    body: str | None = None,
+) -> None:
+    """Take in what the provider says, with what it does not know: items, and an agreed end."""
+    known.record_provider_state(as_agreed(known, seen), source=source, by=by, at=at, body=body)
+
+
+def as_agreed(known: Subscription, seen: ProviderSubscription) -> ProviderSubscription:
+    """Say in the provider's place what is subscribed to, and until when."""
+    view = known.view
+    over = seen.state in ("canceled", "expired")
+    if seen.period_end in (None, view.word.get("period_end")):
+        # Of a period we know more than is told: where it began, and both once it is over.
+        known_period = view.word.get("period_start"), view.word.get("period_end")
+        seen = replace(seen, period_start=known_period[0], period_end=known_period[1])
+    if over:
+        seen = _ended(view, seen)
+    return _with_items(view, seen)
+
+
+def _ended(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscription:
+    """Say when it is over: nothing more is charged, but what is paid for lasts until its end."""
+    ends_at, known = view.ends_at, view.word
+    if view.status in ENDED:
+        return replace(
+            seen,
+            cancel_at=known.get("cancel_at"),
+            canceled_at=known.get("canceled_at"),
+            ended_at=known.get("ended_at"),
+        )
+    if ends_at is None:
+        return replace(seen, ended_at=seen.ended_at or seen.as_of)
+    if seen.as_of < ends_at:
+        return replace(seen, state="active", cancel_at=ends_at, ended_at=None)
+    return replace(seen, cancel_at=ends_at, ended_at=ends_at)
+
+
+def _with_items(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscription:
+    """Say what it is for: what is agreed from the next period on is charged from then on."""
+    upcoming = view.next_terms
+    if upcoming is None or not agree(seen, upcoming["terms"]):
+        return with_items(seen, view.terms)
+    due = (seen.period_end or 0) > upcoming["starts_at"]
+    terms = upcoming["terms"] if due else view.terms
+    return seen if terms is None else replace(seen, items=items_of(terms))
+
+
+def schedule_end(known: Subscription, *, ends_at: int, at: datetime) -> None:
+    """Remember until when what is paid for lasts; it may only come earlier."""
+    if known.view.ends_at is None or ends_at < known.view.ends_at:
+        known.remember(
+            s.SubscriptionEndScheduled,
+            at=at,
+            by=WORKER,
+            app_id=known.view.app_id,
+            ends_at=ends_at,
+        )
+
+
+def forgo(known: Subscription, *, by: str, at: datetime) -> None:
+    """Say that it never begins; one that has begun, or ended, is left alone."""
+    if not known.view.provider_subscription_id:
+        _end(known, s.SubscriptionExpired, by=by, at=at)
+
+
+def lose(known: Subscription, *, by: str, at: datetime) -> None:
+    """Say that the provider has it no more; one that has ended is left alone."""
+    _end(known, s.SubscriptionCanceled, by=by, at=at)
+
+
+def _end(known: Subscription, fact: type[s.SubscriptionWord], *, by: str, at: datetime) -> None:
+    if known.view.status not in ENDED:
+        ended = int(at.timestamp())
+        known.remember(
+            fact,
+            at=at,
+            by=by,
+            source="answer",
+            as_of=max(known.view.as_of, ended),
+            body=None,
+            **known.view.word | {"ended_at": ended},
+        )
+
+
+def give_up_beginning(known: Subscription, *, why: str, attempts: int, at: datetime) -> None:
+    """Say that it can't begin as things stand: an operator must look; twice is silent."""
+    if known.view.gave_up is None and not known.view.provider_subscription_id:
+        known.remember(
+            s.SubscriptionStepGaveUp,
+            at=at,
+            by=WORKER,
+            step=BEGIN,
+            attempts=attempts,
+            last_error=why,
+        )
+
+
+def begin_anew(known: Subscription, plan: dict[str, str], *, at: datetime) -> None:
+    """Remember what will be sent, before its call; what is sent otherwise has a key of its own."""
+    before = known.view.steps.get(BEGIN)
+    attempt = 1 if before is None else before.attempt + 1
+    if before is not None and before.plan == plan:
+        return
+    known.remember(
+        s.SubscriptionStepStarted,
+        at=at,
+        by=WORKER,
+        step=BEGIN,
+        attempt=attempt,
+        key=f"billhook:{known.id}:{BEGIN}:{attempt}",
+        plan=plan,
+    )

@@ -1,0 +1,307 @@
+"""Subscriptions: what is billed again and again, and the decisions about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from domain.core import commands, ids
+from domain.core.aggregate import Root
+from domain.core.errors import NotPossible
+from domain.gateway.objects import ProviderSubscription, SubscriptionState
+from domain.invoices.provider_update import WORKER, Effect
+from domain.invoices.steps import StepRecord
+from domain.subscriptions import events as s
+from domain.subscriptions.recurring_revenue import monthly_minor
+from domain.subscriptions.view import ENDED, INCOMPLETE, SubscriptionView, fold
+
+_EVENTS: Final[dict[SubscriptionState, type[s.SubscriptionWord]]] = {
+    "incomplete": s.SubscriptionIncomplete,
+    "trialing": s.SubscriptionTrialing,
+    "active": s.SubscriptionActivated,
+    "past_due": s.SubscriptionPastDue,
+    "unpaid": s.SubscriptionUnpaid,
+    "paused": s.SubscriptionPaused,
+    "canceled": s.SubscriptionCanceled,
+    "expired": s.SubscriptionExpired,
+}
+_STATUS: Final[dict[SubscriptionState, str]] = {
+    "incomplete": INCOMPLETE,
+    "trialing": "trialing",
+    "active": "active",
+    "past_due": "past_due",
+    "unpaid": "unpaid",
+    "paused": "paused",
+    "canceled": "canceled",
+    "expired": "incomplete_expired",
+}
+
+
+class Subscription(Root):
+    """What a provider bills a customer for, period after period."""
+
+    TOPIC: ClassVar[str] = "subscription"
+    Event = s.SubscriptionEvent
+    Created = s.SubscriptionStarted
+
+    view: SubscriptionView
+
+    def __init__(self) -> None:
+        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+
+    @classmethod
+    def start(
+        cls,
+        command: commands.StartSubscription,
+        made: ProviderSubscription,
+        *,
+        at: datetime,
+        stream: UUID | None = None,
+    ) -> Subscription:
+        """Remember one that the provider made; its id follows from the provider's.
+
+        `stream`: its id where the provider has made none yet.
+        """
+        return cls._create(
+            s.SubscriptionStarted,
+            id=stream
+            or ids.for_provider_object(
+                command.app_id, command.connection_id, command.mode, made.id
+            ),
+            timestamp=at,
+            by=command.by,
+            app_id=command.app_id,
+            tenant_id=command.tenant_id,
+            user_id=command.user_id,
+            provider=command.provider,
+            connection=command.connection,
+            connection_id=command.connection_id,
+            mode=command.mode,
+            origin=command.origin,
+            provider_subscription_id=made.id,
+            customer=made.customer,
+            invoice_id=command.invoice_id,
+            started_at=made.started_at,
+            description=made.description,
+            metadata={
+                name: value
+                for name, value in made.metadata.items()
+                if not name.startswith("billhook_")
+            },
+        )
+
+    def take_in(self, event: s.SubscriptionEvent) -> None:
+        """Let the one fold assign; runs again on every replay."""
+        self.view = fold(getattr(self, "view", None), event)
+
+    # What is asked.
+
+    def ask(self, command: commands.SubscriptionCommand, *, at: datetime) -> None:
+        """Remember what is asked; raises NotPossible where the state forbids it."""
+        cancels = isinstance(command, commands.CancelSubscription)
+        action = "cancel" if cancels else "change"
+        if self.view.status in ENDED:
+            raise NotPossible(action=action, reason=f"it is {self.view.status}")
+        if not self.view.provider_subscription_id:
+            raise NotPossible(action=action, reason="it has not begun: void its first invoice")
+        if self.view.asked is not None and self.view.gave_up is None:
+            raise NotPossible(action=action, reason="something else is being done with it")
+        facts: dict[str, Any] = {
+            "app_id": self.view.app_id,
+            "request_id": command.request_id,
+            "request_hash": command.request_hash,
+            "at_period_end": command.at_period_end,
+        }
+        if isinstance(command, commands.ChangeSubscription):
+            facts |= {"lines": command.lines}
+            self.remember(s.SubscriptionChangeRequested, at=at, by=command.by, **facts)
+        else:
+            self.remember(s.SubscriptionCancelRequested, at=at, by=command.by, **facts)
+
+    def start_step(self, *, at: datetime) -> StepRecord:
+        """Remember the step that carries out what is asked, before its first call."""
+        asked = self.view.asked or {}
+        step, attempt = asked["action"], asked["attempt"]
+        known = self.view.steps.get(step)
+        if known is None or known.attempt < attempt:
+            self.remember(
+                s.SubscriptionStepStarted,
+                at=at,
+                by=WORKER,
+                step=step,
+                attempt=attempt,
+                key=f"billhook:{self.id}:{step}:{attempt}",
+                plan={},
+            )
+        return self.view.steps[step]
+
+    def step_age(self, step: str, *, at: datetime) -> timedelta:
+        """Tell how long ago a step was first tried; nothing if it never was."""
+        record = self.view.steps.get(step)
+        return timedelta(0) if record is None else at - record.started_at
+
+    def finish_request(self, *, at: datetime) -> None:
+        """Say that what is asked stands at the provider; twice is silent."""
+        asked = self.view.asked
+        if asked is None:
+            return
+        if asked["lines"] is not None and asked["at_period_end"] and not self._has(asked["lines"]):
+            end = self.view.period_end
+            self.remember(
+                s.SubscriptionChangeScheduled,
+                at=at,
+                by=WORKER,
+                lines=asked["lines"],
+                starts_at=None if end is None else int(end.timestamp()),
+            )
+        self.remember(
+            s.SubscriptionRequestDone,
+            at=at,
+            by=WORKER,
+            request_id=UUID(asked["request_id"]),
+            action=asked["action"],
+        )
+
+    def _has(self, lines: list[dict[str, Any]]) -> bool:
+        """Tell whether it is for these items already: what was asked late came by itself."""
+        has = sorted((item["price"], item["quantity"]) for item in self.view.items)
+        return has == sorted((line["price"], line["quantity"]) for line in lines)
+
+    def refuse_request(
+        self,
+        *,
+        code: str,
+        message: str,
+        at: datetime,
+        path: str | None = None,
+        provider_code: str | None = None,
+    ) -> None:
+        """Say that the provider refuses what is asked; twice is silent."""
+        asked = self.view.asked
+        if asked is not None:
+            self.remember(
+                s.SubscriptionRequestRefused,
+                at=at,
+                by=WORKER,
+                request_id=UUID(asked["request_id"]),
+                action=asked["action"],
+                code=code,
+                message=message,
+                path=path,
+                provider_code=provider_code,
+            )
+
+    def give_up(self, step: str, *, attempts: int, last_error: str, at: datetime) -> None:
+        """Stop trying until an operator sends the step again."""
+        if self.view.asked is not None and self.view.gave_up is None:
+            self.remember(
+                s.SubscriptionStepGaveUp,
+                at=at,
+                by=WORKER,
+                step=step,
+                attempts=attempts,
+                last_error=last_error,
+            )
+
+    def resend(self, *, by: str, at: datetime) -> None:
+        """Send the step that gave up again; none did: nothing."""
+        if self.view.gave_up is not None:
+            step = self.view.gave_up["step"]
+            self.remember(s.SubscriptionStepResent, at=at, by=by, step=step)
+
+    def assign(self, tenant_id: UUID, *, by: str, at: datetime) -> None:
+        """Give it to a tenant; one that has a tenant stays its."""
+        if self.view.tenant_id is None:
+            self.remember(s.SubscriptionAssigned, at=at, by=by, tenant_id=tenant_id)
+
+    # The provider's word, whatever its source.
+
+    def record_provider_state(
+        self,
+        seen: ProviderSubscription,
+        *,
+        source: str,
+        by: str,
+        at: datetime,
+        body: str | None = None,
+    ) -> Effect:
+        """Take in what the provider says. Ended is ended; otherwise its time counts.
+
+        Times have one second: an equal one that says something else is asked about, and what was
+        fetched wins. So is a word that leaves its discounts unsaid.
+        """
+        asked = source != "webhook"
+        ended = self.view.status in ENDED
+        over = _STATUS[seen.state] in ENDED
+        if ended and not over:
+            return Effect.STALE
+        if seen.as_of < self.view.as_of and not (over and not ended):
+            return Effect.STALE
+        if seen.unclear and not asked:
+            return Effect.FETCH
+        facts = _facts_of(seen)
+        if _STATUS[seen.state] == self.view.status and facts == self.view.word:
+            self._confirm(seen, source=source, by=by, at=at)
+            return Effect.CONFIRMED
+        if self.view.word and seen.as_of == self.view.as_of and not asked:
+            return Effect.FETCH
+        fact = self._fact_for(seen, facts)
+        self.remember(fact, at=at, by=by, source=source, as_of=seen.as_of, body=body, **facts)
+        return Effect.CHANGED
+
+    def contests(self, seen: ProviderSubscription) -> bool:
+        """Tell whether a word of the same second says otherwise than what is known."""
+        if not self.view.word or seen.as_of != self.view.as_of:
+            return False
+        return _STATUS[seen.state] != self.view.status or _facts_of(seen) != self.view.word
+
+    def _confirm(self, seen: ProviderSubscription, *, source: str, by: str, at: datetime) -> None:
+        """Remember when it was last so.
+
+        Of a webhook also within the second: an answer that is on its way may have seen it otherwise
+        and must not count. An import that is run again leaves no trace where nothing is new.
+        """
+        again = source == "webhook" and seen.as_of == self.view.as_of
+        if again or (seen.as_of > self.view.as_of and source != "import"):
+            self.remember(
+                s.SubscriptionStateConfirmed, at=at, by=by, source=source, as_of=seen.as_of
+            )
+
+    def _fact_for(
+        self, seen: ProviderSubscription, facts: dict[str, Any]
+    ) -> type[s.SubscriptionWord]:
+        """Name what the word amounts to; each fact carries the whole state."""
+        if not self.view.word or _STATUS[seen.state] != self.view.status:
+            return _EVENTS[seen.state]
+        known = self.view.word
+        if _plan(facts) != _plan(known):
+            return s.SubscriptionPlanChanged
+        if facts["period_end"] != known["period_end"]:
+            return s.SubscriptionRenewed
+        return s.SubscriptionEndChanged
+
+
+def _plan(facts: dict[str, Any]) -> tuple[Any, ...]:
+    return facts["items"], facts["monthly_minor"], facts["currency"]
+
+
+def _facts_of(seen: ProviderSubscription) -> dict[str, Any]:
+    """Write a word down as events carry it."""
+    shown = (
+        "id", "price", "name", "quantity", "amount_minor", "currency", "interval",
+        "interval_count",
+    )  # fmt: skip
+    items = [asdict(item) for item in seen.items]
+    return {
+        "currency": seen.currency,
+        "items": [{name: item[name] for name in shown} for item in items],
+        "monthly_minor": monthly_minor(seen),
+        "period_start": seen.period_start,
+        "period_end": seen.period_end,
+        "trial_end": seen.trial_end,
+        "cancel_at": seen.cancel_at,
+        "canceled_at": seen.canceled_at,
+        "ended_at": seen.ended_at,
+    }

@@ -1,0 +1,130 @@
+"""Claims: which tenant a provider's customer is.
+
+A customer pays for one tenant only, or one tenant's invoices would stand in another's list. The
+claim's id follows from the customer, so that the store itself refuses a second claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.core import ids
+from domain.core.aggregate import Fact, Root
+from domain.core.commands import SetTenant
+from domain.core.errors import CustomerTaken
+
+
+class CustomerClaimEvent(Fact):
+    """The root of a claim's facts."""
+
+
+class CustomerClaimed(CustomerClaimEvent, Aggregate.Created):
+    """A provider's customer is a tenant, for the first time."""
+
+    TOPIC: ClassVar[str] = "customer_claim.made"
+    app_id: UUID
+    connection: str
+    customer_id: str
+    tenant_id: UUID
+
+
+class CustomerClaimedAgain(CustomerClaimEvent):
+    """It is a tenant, after it was none's."""
+
+    TOPIC: ClassVar[str] = "customer_claim.taken"
+    tenant_id: UUID
+
+
+class CustomerReleased(CustomerClaimEvent):
+    """It is nobody's any more: its tenant has another customer now."""
+
+    TOPIC: ClassVar[str] = "customer_claim.released"
+    tenant_id: UUID
+
+
+class CustomerClaim(Root):
+    """A provider's customer and the tenant that it is; `tenant_id` None: nobody's."""
+
+    TOPIC: ClassVar[str] = "customer_claim"
+    Event = CustomerClaimEvent
+    Created = CustomerClaimed
+
+    app_id: UUID
+    connection: str
+    customer_id: str
+    tenant_id: UUID | None
+
+    def __init__(self) -> None:
+        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+
+    @classmethod
+    def make(
+        cls, command: SetTenant, connection: str, customer_id: str, *, at: datetime
+    ) -> CustomerClaim:
+        """Claim a customer that nobody has claimed yet."""
+        return cls._create(
+            CustomerClaimed,
+            id=ids.for_customer(command.app_id, connection, customer_id),
+            timestamp=at,
+            by=command.by,
+            app_id=command.app_id,
+            connection=connection,
+            customer_id=customer_id,
+            tenant_id=command.tenant_id,
+        )
+
+    def take(self, tenant_id: UUID, *, by: str, at: datetime) -> None:
+        """Claim it; one's own again is silent, another tenant's raises CustomerTaken."""
+        if self.tenant_id is None:
+            self.remember(CustomerClaimedAgain, at=at, by=by, tenant_id=tenant_id)
+        elif self.tenant_id != tenant_id:
+            raise CustomerTaken(connection=self.connection, customer_id=self.customer_id)
+
+    def release(self, tenant_id: UUID, *, by: str, at: datetime) -> None:
+        """Give it up; what is another tenant's is left alone."""
+        if self.tenant_id == tenant_id:
+            self.remember(CustomerReleased, at=at, by=by, tenant_id=tenant_id)
+
+    def take_in(self, event: CustomerClaimEvent) -> None:
+        """Assign what the fact says; runs again on every replay."""
+        match event:
+            case CustomerClaimed():
+                self.app_id, self.connection = event.app_id, event.connection
+                self.customer_id, self.tenant_id = event.customer_id, event.tenant_id
+            case CustomerClaimedAgain():
+                self.tenant_id = event.tenant_id
+            case CustomerReleased():
+                self.tenant_id = None
+
+
+def claims_for(
+    command: SetTenant,
+    before: Mapping[str, str],
+    *,
+    find: Callable[[str, str], CustomerClaim | None],
+    at: datetime,
+) -> list[CustomerClaim]:
+    """Claim the customers that a tenant gets, and give up those in whose place they come.
+
+    `before` is what it had, by connection; `find` loads the claim to a connection's customer.
+    Raises CustomerTaken.
+    """
+    changed = []
+    for connection, customer_id in command.customers.items():
+        claim = find(connection, customer_id)
+        if claim is None:
+            claim = CustomerClaim.make(command, connection, customer_id, at=at)
+        else:
+            claim.take(command.tenant_id, by=command.by, at=at)
+        changed.append(claim)
+        old = before.get(connection)
+        left = None if old in (None, customer_id) else find(connection, str(old))
+        if left is not None:
+            left.release(command.tenant_id, by=command.by, at=at)
+            changed.append(left)
+    return changed

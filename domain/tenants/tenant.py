@@ -1,0 +1,141 @@
+"""Tenants: who is billed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.core import ids
+from domain.core.aggregate import Fact, Root
+from domain.core.commands import SetTenant
+
+
+class TenantEvent(Fact):
+    """The root of a tenant's facts."""
+
+
+class TenantCreated(TenantEvent, Aggregate.Created):
+    """An app bills a tenant. Name, e-mail and VAT id are in the body that `person` hashes."""
+
+    TOPIC: ClassVar[str] = "tenant.created"
+    app_id: UUID
+    tenant_id: UUID
+    person: str | None
+    customers: dict[str, str]
+
+
+class TenantChanged(TenantEvent):
+    """What is known of the tenant was replaced."""
+
+    TOPIC: ClassVar[str] = "tenant.changed"
+    app_id: UUID
+    tenant_id: UUID
+    person: str | None
+    customers: dict[str, str]
+
+
+class ProviderCustomerStarted(TenantEvent):
+    """A customer is about to be made at the provider under `key`."""
+
+    TOPIC: ClassVar[str] = "tenant.provider_customer_started"
+    connection: str
+    key: str
+    person: str | None
+
+
+class ProviderCustomerLinked(TenantEvent):
+    """The tenant has a customer at the provider."""
+
+    TOPIC: ClassVar[str] = "tenant.provider_customer_linked"
+    app_id: UUID
+    tenant_id: UUID
+    connection: str
+    customer_id: str
+
+
+class Tenant(Root):
+    """A tenant of an app; `customers` maps a connection's name to the provider's customer id."""
+
+    TOPIC: ClassVar[str] = "tenant"
+    Event = TenantEvent
+    Created = TenantCreated
+
+    app_id: UUID
+    tenant_id: UUID
+    person: str | None
+    customers: dict[str, str]
+    starting: dict[str, tuple[str, str | None]]
+    started_at: dict[str, datetime]
+
+    def __init__(self) -> None:
+        self.starting = {}
+        self.started_at = {}
+
+    @classmethod
+    def create(cls, command: SetTenant, *, at: datetime) -> Tenant:
+        """Make a tenant."""
+        return cls._create(
+            TenantCreated,
+            id=ids.for_tenant(command.app_id, command.tenant_id),
+            timestamp=at,
+            by=command.by,
+            app_id=command.app_id,
+            tenant_id=command.tenant_id,
+            person=command.person,
+            customers=command.customers,
+        )
+
+    def change(self, command: SetTenant, *, at: datetime) -> None:
+        """Replace what is known; customers already linked stay unless named anew."""
+        customers = self.customers | command.customers
+        if (command.person, customers) != (self.person, self.customers):
+            self.remember(
+                TenantChanged,
+                at=at,
+                by=command.by,
+                app_id=self.app_id,
+                tenant_id=self.tenant_id,
+                person=command.person,
+                customers=customers,
+            )
+
+    def start_customer(self, connection: str, *, at: datetime) -> tuple[str, str | None]:
+        """Remember, before the first call, how a customer is made: (key, hash of the person)."""
+        if connection not in self.starting:
+            self.remember(
+                ProviderCustomerStarted,
+                at=at,
+                by="worker",
+                connection=connection,
+                key=f"billhook:{self.id}:customer:{connection}:1",
+                person=self.person,
+            )
+        return self.starting[connection]
+
+    def link_customer(self, connection: str, customer_id: str, *, at: datetime) -> None:
+        """Remember the provider's customer; the first one linked stays."""
+        if connection not in self.customers:
+            self.remember(
+                ProviderCustomerLinked,
+                at=at,
+                by="worker",
+                app_id=self.app_id,
+                tenant_id=self.tenant_id,
+                connection=connection,
+                customer_id=customer_id,
+            )
+
+    def take_in(self, event: TenantEvent) -> None:
+        """Assign what the fact says; runs again on every replay."""
+        match event:
+            case TenantCreated() | TenantChanged():
+                self.app_id, self.tenant_id = event.app_id, event.tenant_id
+                self.person, self.customers = event.person, dict(event.customers)
+            case ProviderCustomerStarted():
+                self.starting[event.connection] = (event.key, event.person)
+                self.started_at[event.connection] = event.timestamp
+            case ProviderCustomerLinked():
+                self.customers[event.connection] = event.customer_id

@@ -1,0 +1,267 @@
+"""Many callers, one commit: whatever queued while the last commit was in flight goes next."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import DatabaseError, DataError, StoredEvent
+
+from eventlog.append.session import Append, AppendSession, stream_of
+from eventlog.bodies import Body
+from eventlog.errors import Conflict, LogClosed, LogUnavailable
+
+_log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+_SWEEP_S = 0.2
+_LARGEST_VERSION = 2**63 - 1
+
+# The server took nothing and would take it later, or another server would.
+_TRANSIENT = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitLimits:
+    """How much at once, and how long."""
+
+    events_per_batch: int = 500
+    bytes_per_batch: int = 4 * 1024 * 1024
+    queued_appends: int = 10_000
+    deadline_s: float = 10
+    answer_timeout_s: float = 5
+
+
+DEFAULT_LIMITS = CommitLimits()
+
+
+class GroupCommit:
+    """The one writer of a process; lives on the loop that made it."""
+
+    def __init__(
+        self, open_session: Callable[[], Awaitable[AppendSession]], *, limits: CommitLimits
+    ) -> None:
+        self._open_session = open_session
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[Append] = deque()
+        self._room = asyncio.Semaphore(limits.queued_appends)
+        self._work = asyncio.Event()
+        self._session: AppendSession | None = None
+        self._closed = False
+        self._writer = self._loop.create_task(self._write(), name="group commit")
+
+    async def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body]) -> list[int]:
+        """Record all of it or nothing; the positions, in the order of the events.
+
+        Raises Conflict, LogUnavailable, LogClosed, DataError. A caller that is cancelled while
+        its commit is in flight does not stop the commit.
+        """
+        if not events:
+            return _nothing(bodies)
+        _check(events)
+        deadline_s = self._loop.time() + self._limits.deadline_s
+        await self._take_room(deadline_s)
+        try:
+            if self._closed:
+                raise LogClosed("the event log is closed")
+            append = Append(events, bodies, deadline_s, self._loop.create_future())
+            self._queue.append(append)
+            self._work.set()
+            return await append.done
+        finally:
+            self._room.release()
+
+    async def close(self) -> None:
+        """Write what is queued, for as long as its deadlines allow; then hang up."""
+        self._closed = True
+        self._work.set()
+        await self._writer
+        await self._drop_session()
+
+    async def _take_room(self, deadline_s: float) -> None:
+        if self._room.locked():
+            try:
+                async with asyncio.timeout_at(deadline_s):
+                    await self._room.acquire()
+            except TimeoutError:
+                raise LogUnavailable("its queue is full") from None
+        else:
+            await self._room.acquire()
+
+    async def _write(self) -> None:
+        while self._queue or not self._closed:
+            await self._work.wait()
+            # Callers that were answered a moment ago run now, and may queue their next append.
+            await asyncio.sleep(0)
+            batch = self._next_batch()
+            if not batch:
+                self._work.clear()
+                if self._closed:
+                    break
+                continue
+            try:
+                await self._commit(batch)
+            except Exception as error:  # noqa: BLE001 - the writer outlives whatever a batch does
+                _log.exception("a batch failed in an unforeseen way")
+                for append in batch:
+                    append.fail(error)
+
+    def _next_batch(self) -> list[Append]:
+        """Take appends up to the limits; of two that touch one stream, the later one waits.
+
+        Those that wait keep their place, and whatever touches their streams waits behind them.
+        """
+        batch: list[Append] = []
+        waiting: list[Append] = []
+        touched: set[UUID] = set()
+        events = size = 0
+        while self._queue and events < self._limits.events_per_batch:
+            append = self._queue.popleft()
+            if append.is_settled:
+                continue
+            clashes = not touched.isdisjoint(append.versions)
+            touched.update(append.versions)
+            if clashes:
+                waiting.append(append)
+                continue
+            size += sum(len(event.state) for event in append.events)
+            size += sum(len(body.packed) for body in append.bodies)
+            if batch and size > self._limits.bytes_per_batch:
+                waiting.append(append)
+                break
+            batch.append(append)
+            events += len(append.events)
+        self._queue.extendleft(reversed(waiting))
+        return batch
+
+    async def _commit(self, batch: Sequence[Append]) -> None:
+        """Settle every append of the batch, over as many connections as it takes."""
+        pause_s = _FIRST_PAUSE_S
+        while open_appends := [append for append in batch if not append.is_settled]:
+            try:
+                session = await self._connected(open_appends)
+                if session is not None:
+                    await self._attempt(session, open_appends)
+            except _TRANSIENT as error:
+                _log.warning("the event log did not answer: %s", type(error).__name__)
+                self._expire(batch, reason="the connection was lost")
+                await self._drop_session(unless_usable_after=error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            except psycopg.Error as error:
+                if len(open_appends) == 1:
+                    open_appends[0].fail(_refusal(error))
+                else:
+                    for append in open_appends:
+                        await self._commit([append])
+
+    async def _attempt(self, session: AppendSession, appends: Sequence[Append]) -> None:
+        """Send what is not in the log yet, and settle it.
+
+        What was sent before may have been committed, its answer lost; it may even be committed
+        now, between our question and our second sending: then our own rows refuse it.
+        """
+        await self._recall(session, [append for append in appends if append.attempts > 0])
+        unsent = [append for append in appends if not append.is_settled]
+        if not unsent:
+            return
+        for append in unsent:
+            append.attempts += 1
+        outcomes = await session.append(unsent)
+        recorded: dict[UUID, int] = {}
+        refused: list[tuple[Append, Conflict]] = []
+        for append, outcome in zip(unsent, outcomes, strict=True):
+            if isinstance(outcome, Conflict):
+                refused.append((append, outcome))
+            else:
+                append.succeed(outcome)
+                recorded.update(append.versions)
+        await self._recall(session, [append for append, _ in refused if append.attempts > 1])
+        for append, conflict in refused:
+            append.fail(conflict)
+        self._refuse_queued(recorded)
+
+    async def _recall(self, session: AppendSession, appends: Sequence[Append]) -> None:
+        if not appends:
+            return
+        for append, positions in zip(appends, await session.recall(appends), strict=True):
+            if positions is not None:
+                append.succeed(positions)
+
+    def _refuse_queued(self, recorded: dict[UUID, int]) -> None:
+        """Refuse at once what queued for versions that were just taken: no need to ask."""
+        for append in self._queue:
+            for event in append.events:
+                stream = stream_of(event)
+                if event.originator_version <= (taken := recorded.get(stream, 0)):
+                    append.fail(Conflict(stream, offered=event.originator_version, recorded=taken))
+                    break
+
+    async def _connected(self, appends: Sequence[Append]) -> AppendSession | None:
+        """Give the session, connecting if need be; None when nobody waits for it any more."""
+        if self._session is not None:
+            return self._session
+        opening = asyncio.ensure_future(self._open_session())
+        try:
+            while not opening.done():
+                await asyncio.wait([opening], timeout=_SWEEP_S)
+                self._expire(appends, reason="no connection")
+                self._expire(self._queue, reason="no connection")
+                if all(append.is_settled for append in appends):
+                    return None
+            self._session = opening.result()
+        finally:
+            if not opening.done():
+                opening.cancel()
+                with contextlib.suppress(asyncio.CancelledError, psycopg.Error):
+                    await opening
+        return self._session
+
+    def _expire(self, appends: Iterable[Append], *, reason: str) -> None:
+        now_s = self._loop.time()
+        for append in appends:
+            if append.deadline_s <= now_s:
+                append.fail(LogUnavailable(reason, maybe_recorded=append.attempts > 0))
+
+    async def _drop_session(self, *, unless_usable_after: psycopg.Error | None = None) -> None:
+        """Hang up; after a mere time-out of a statement the session stays."""
+        session = self._session
+        timed_out = isinstance(unless_usable_after, psycopg.errors.QueryCanceled)
+        if session is None or (timed_out and not session.is_broken):
+            return
+        self._session = None
+        await session.close()
+
+
+def _nothing(bodies: Sequence[Body]) -> list[int]:
+    if bodies:
+        raise ValueError("a body is recorded with the event that holds its hash")
+    return []
+
+
+def _check(events: Iterable[StoredEvent]) -> None:
+    """Refuse what cannot be sent, before it spoils a batch of others."""
+    for event in events:
+        stream_of(event)
+        if "\x00" in event.topic or not event.topic.isascii():
+            raise DataError(f"a topic is ASCII without NUL, not {event.topic!r}")
+        if not -_LARGEST_VERSION <= event.originator_version <= _LARGEST_VERSION:
+            raise DataError(f"no version is as large as {event.originator_version}")
+        if not isinstance(event.state, bytes):
+            raise DataError("an event's state is bytes")
+
+
+def _refusal(error: psycopg.Error) -> DatabaseError:
+    """Translate an error that is about this append alone; its text may quote values, so cut it."""
+    kind = DataError if isinstance(error, psycopg.DataError) else DatabaseError
+    return kind(f"the database refused the append: {type(error).__name__} ({error.sqlstate})")

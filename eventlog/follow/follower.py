@@ -1,0 +1,214 @@
+"""Reading the log in order, once, whoever of many processes does it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from eventlog.follow.leader import (
+    HEARTBEAT_S,
+    Connection,
+    become_leader,
+    keep_trying,
+    leader_session,
+    pause,
+    resign,
+)
+from eventlog.follow.listen import Listener
+from eventlog.follow.positions import (
+    SteppedDown,
+    describe,
+    failed_attempts,
+    forget_failure,
+    move,
+    record_failure,
+    stored_position,
+)
+from eventlog.reading import Recorded, read_on
+
+_log = logging.getLogger(__name__)
+
+Cursor = psycopg.AsyncCursor[TupleRow]
+Handle = Callable[[Cursor, Sequence[Recorded]], Awaitable[None]]
+
+# So far ahead one query looks for events of its topics.
+_WINDOW = 10_000
+# A busy log is read once in so long, not at each of its commits. What comes after a quiet moment
+# is read at once.
+_BETWEEN_READS_S = 0.005
+_STEP_DOWN_PAUSE_S = 0.5
+_FIRST_RETRY_S = 0.25
+_LONGEST_RETRY_S = 30.0
+
+
+@dataclass
+class _Place:
+    """Where a leader is: what is stored, how far it has looked, what it knows of the rest."""
+
+    stored: int
+    seen: int
+    head: int
+    careful_until: int = 0
+    """Up to here events go one by one: one of them failed."""
+    failures: int = 0
+    stored_at_s: float = 0
+    read_at_s: float = 0
+
+
+class Follower:
+    """Hands the log to `handle` in batches, with a cursor on the transaction that moves on.
+
+    Rows that `handle` writes with the cursor and the position are committed together: exactly
+    once. What else it does may be done again after a crash: at least once. An event that it
+    raises on stops the follower there, is reported, and is tried again for ever, never skipped.
+    Run it in as many processes as you like: one leads. `handle` may take `handle_timeout_s`, and
+    must leave the loop free meanwhile.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        name: str,
+        handle: Handle,
+        *,
+        topics: Collection[str] | None = None,
+        batch: int = 500,
+        handle_timeout_s: float = 30,
+    ) -> None:
+        self._dsn = dsn
+        self._name = name
+        self._handle = handle
+        self._topics = topics
+        self._batch = batch
+        self._handle_timeout_s = handle_timeout_s
+        self._place: _Place | None = None
+
+    @property
+    def name(self) -> str:
+        """Name under which the position is kept."""
+        return self._name
+
+    @property
+    def is_leading(self) -> bool:
+        """Tell whether this one leads."""
+        return self._place is not None
+
+    @property
+    def lag(self) -> int | None:
+        """Number of events behind the log's head as last seen; None while another one leads."""
+        return None if self._place is None else self._place.head - self._place.seen
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow, or stand by to, until `stop` is set."""
+        await keep_trying(lambda: self._serve(stop), name=f"follower {self._name}", stop=stop)
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        async with leader_session(
+            self._dsn,
+            application_name=f"billhook follower {self._name}",
+            settings={
+                "idle_in_transaction_session_timeout": f"{int(self._handle_timeout_s + 5)}s",
+                # What a crash of the server forgets, rows and position, is simply done again.
+                "synchronous_commit": "off",
+            },
+        ) as connection:
+            listener = Listener(connection)
+            await listener.start()
+            stopping = asyncio.ensure_future(stop.wait())
+            stopping.add_done_callback(lambda _: listener.wake())
+            try:
+                while await become_leader(connection, self._name, stop=stop):
+                    try:
+                        await self._lead(connection, listener, stop)
+                    except SteppedDown:
+                        _log.warning("follower %s steps down: its position moved", self._name)
+                    finally:
+                        self._place = None
+                        await resign(connection, self._name)
+                    await pause(_STEP_DOWN_PAUSE_S, stop=stop)
+            finally:
+                stopping.cancel()
+
+    async def _lead(self, connection: Connection, listener: Listener, stop: asyncio.Event) -> None:
+        position = await stored_position(connection, self._name)
+        self._place = place = _Place(stored=position, seen=position, head=position)
+        place.failures = await failed_attempts(connection, self._name)
+        while not stop.is_set():
+            await self._step(connection, place, stop=stop)
+            await self._store_what_was_passed(connection, place)
+            if place.seen >= place.head:
+                await _wait_for_more(listener, place)
+
+    async def _step(self, connection: Connection, place: _Place, *, stop: asyncio.Event) -> None:
+        limit = 1 if place.seen < place.careful_until else self._batch
+        place.read_at_s = asyncio.get_running_loop().time()
+        place.head, events = await read_on(
+            connection, place.seen, limit=limit, window=_WINDOW, topics=self._topics
+        )
+        if place.seen >= place.head:
+            return
+        window_end = min(place.head, place.seen + _WINDOW)
+        through = events[-1].position if len(events) == limit else window_end
+        if not events:
+            place.seen = through
+            return
+        try:
+            await self._work(connection, events, place, through=through)
+        except SteppedDown:
+            raise
+        except Exception as error:  # whatever it is, the follower must not go past it
+            if connection.closed:
+                raise psycopg.OperationalError("lost in the middle of a batch") from error
+            if len(events) > 1:
+                place.careful_until = events[-1].position
+                return
+            place.failures = await record_failure(
+                connection, self._name, position=events[0].position, error=error
+            )
+            _log.error(
+                "follower %s cannot get past position %d: %s",
+                *(self._name, events[0].position, describe(error)),
+            )
+            await _rest(connection, failures=place.failures, stop=stop)
+
+    async def _work(
+        self, connection: Connection, events: Sequence[Recorded], place: _Place, *, through: int
+    ) -> None:
+        async with connection.transaction(), connection.cursor() as cursor:
+            async with asyncio.timeout(self._handle_timeout_s):
+                await self._handle(cursor, events)
+            await move(cursor, self._name, old=place.stored, new=through)
+            if place.failures:
+                await forget_failure(cursor, self._name)
+        place.stored = place.seen = through
+        place.failures = 0
+
+    async def _store_what_was_passed(self, connection: Connection, place: _Place) -> None:
+        """Store a position past events of other topics once a second, not at each of them."""
+        now_s = asyncio.get_running_loop().time()
+        if place.seen == place.stored or now_s - place.stored_at_s < HEARTBEAT_S:
+            return
+        async with connection.transaction(), connection.cursor() as cursor:
+            await move(cursor, self._name, old=place.stored, new=place.seen)
+        place.stored = place.seen
+        place.stored_at_s = now_s
+
+
+async def _wait_for_more(listener: Listener, place: _Place) -> None:
+    """Sleep until the log grew and the last read is not too fresh."""
+    await listener.wait(timeout_s=HEARTBEAT_S)
+    early_s = place.read_at_s + _BETWEEN_READS_S - asyncio.get_running_loop().time()
+    if early_s > 0:
+        await listener.rest(early_s)
+
+
+async def _rest(connection: Connection, *, failures: int, stop: asyncio.Event) -> None:
+    """Wait before the next attempt, longer each time, and stay the leader meanwhile."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + min(_FIRST_RETRY_S * 2 ** min(failures - 1, 10), _LONGEST_RETRY_S)
+    while not stop.is_set() and (left_s := until_s - loop.time()) > 0:
+        await connection.execute("SELECT 1")
+        await pause(min(left_s, HEARTBEAT_S), stop=stop)

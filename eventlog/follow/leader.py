@@ -1,0 +1,141 @@
+"""One of many leads: a session lock in the database, and what frees it."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from eventlog.database.connect import connect_async
+
+_log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+_STANDBY_POLL_S = 0.5
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 1.0
+
+# A leader speaks every second. One that is silent for longer is stopped or gone, though its
+# machine may still answer for it: the server ends its session, and with it its lock.
+_SILENCE: Mapping[str, str] = {"idle_session_timeout": "3500ms"}
+
+Connection = psycopg.AsyncConnection[TupleRow]
+LOST_CONNECTION = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+@asynccontextmanager
+async def leader_session(
+    dsn: str, *, application_name: str, settings: Mapping[str, str]
+) -> AsyncIterator[Connection]:
+    """Open a session whose locks are freed within seconds when its process stops or vanishes."""
+    connection = await connect_async(
+        dsn, application_name=application_name, settings={**_SILENCE, **settings}
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def become_leader(connection: Connection, name: str, *, stop: asyncio.Event) -> bool:
+    """Stand by until the lock is ours, or `stop` is set (False).
+
+    Polls, because a blocked statement would hold back the server's vacuum all the while.
+    """
+    while not stop.is_set():
+        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [_key(name)])
+        row = await cursor.fetchone()
+        if row is not None and row[0]:
+            return True
+        await pause(_STANDBY_POLL_S, stop=stop)
+    return False
+
+
+async def resign(connection: Connection, name: str) -> None:
+    """Free the lock, if the session still lives."""
+    if not connection.closed:
+        await connection.execute("SELECT pg_advisory_unlock(%s)", [_key(name)])
+
+
+async def pause(seconds: float, *, stop: asyncio.Event) -> None:
+    """Wait that long, or until `stop` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def keep_trying(
+    work: Callable[[], Awaitable[None]], *, name: str, stop: asyncio.Event
+) -> None:
+    """Repeat `work` until `stop`, with a growing pause after each lost connection."""
+    pause_s = _FIRST_PAUSE_S
+    while not stop.is_set():
+        started_s = asyncio.get_running_loop().time()
+        try:
+            await work()
+        except LOST_CONNECTION as error:
+            if asyncio.get_running_loop().time() - started_s > _LONGEST_PAUSE_S:
+                pause_s = _FIRST_PAUSE_S
+            _log.warning("%s lost its connection: %s", name, type(error).__name__)
+            await pause(pause_s, stop=stop)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+
+def _key(name: str) -> int:
+    digest = hashlib.sha256(f"billhook leader {name}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+class Leadership:
+    """Runs work that one process at a time should do, such as a scheduler.
+
+    Two may overlap for a moment when a leader is cut off: the work must bear that. Work that
+    blocks the loop for more than three seconds looks like a dead leader, and is replaced.
+    """
+
+    def __init__(self, dsn: str, name: str) -> None:
+        self._dsn = dsn
+        self._name = name
+        self._leading = False
+
+    @property
+    def is_leading(self) -> bool:
+        """Tell whether the lock is ours."""
+        return self._leading
+
+    async def run(self, work: Callable[[], Awaitable[None]], *, stop: asyncio.Event) -> None:
+        """Until `stop`, run `work` whenever we lead; it is cancelled when we lead no more.
+
+        An exception of `work` ends this. If `work` returns, it is started again.
+        """
+        await keep_trying(lambda: self._serve(work, stop), name=self._name, stop=stop)
+
+    async def _serve(self, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+        async with leader_session(
+            self._dsn, application_name=f"billhook {self._name}", settings={}
+        ) as connection:
+            if not await become_leader(connection, self._name, stop=stop):
+                return
+            self._leading = True
+            working = asyncio.ensure_future(work())
+            try:
+                while not stop.is_set() and not working.done():
+                    await connection.execute("SELECT 1")
+                    await asyncio.wait(
+                        [working, stopping := asyncio.ensure_future(stop.wait())],
+                        timeout=HEARTBEAT_S,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                    stopping.cancel()
+                if working.done():
+                    working.result()
+            finally:
+                self._leading = False
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)
+            await resign(connection, self._name)

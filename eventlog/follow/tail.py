@@ -1,0 +1,234 @@
+"""Hearing of new events in every process: one query per commit however many wait.
+
+While nobody waits, what happened is caught up with a few times a second.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+from eventlog.database.connect import connect_async, pool
+from eventlog.follow.leader import HEARTBEAT_S, LOST_CONNECTION, Connection, keep_trying
+from eventlog.follow.listen import Listener
+
+_log = logging.getLogger(__name__)
+
+_REMEMBERED = 20_000
+_QUERY_LIMIT = 5_000
+_LOOK_BACK_PAUSE_S = 0.2
+# Short, so that whoever comes then has little to catch up with.
+_UNHEARD_PAUSE_S = 0.1
+
+_NEWER = (
+    "SELECT position, originator_id, topic FROM eventlog.events"
+    " WHERE position > %s ORDER BY position LIMIT %s"
+)
+_EARLIER = (
+    "SELECT position FROM eventlog.events WHERE originator_id = %s AND position > %s"
+    " AND topic = ANY(%s) ORDER BY position LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """That something happened, not what."""
+
+    position: int
+    originator_id: UUID
+    topic: str
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    topics: Collection[str]
+    after_position: int
+    found: asyncio.Future[int]
+
+    def hear(self, event: Heard) -> None:
+        wanted = event.position > self.after_position and event.topic in self.topics
+        if wanted and not self.found.done():
+            self.found.set_result(event.position)
+
+
+class Tail:
+    """Follows the log's end; no leader, no position of its own, every process has one.
+
+    A lost connection is replaced, and what was appended meanwhile is heard then.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._position: int | None = None
+        self._window_start = 0
+        self._window: deque[Heard] = deque()
+        self._by_stream: defaultdict[UUID, deque[Heard]] = defaultdict(deque)
+        self._waiters: defaultdict[UUID, set[_Waiter]] = defaultdict(set)
+        self._subscribers: list[Callable[[Heard], None]] = []
+        self._resting: Listener | None = None
+        self._stop = asyncio.Event()
+        self._connected = False
+        self._ready = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        self._lookups = pool(dsn, application_name="billhook tail lookup", min_size=0, max_size=2)
+
+    async def open(self) -> Self:
+        """Start on the running loop; does not wait for the database."""
+        await self._lookups.open(wait=False)
+        work = keep_trying(self._listen, name="the log's tail", stop=self._stop)
+        self._running = asyncio.ensure_future(work)
+        return self
+
+    async def close(self) -> None:
+        """Stop hearing; who still waits waits until its deadline."""
+        self._stop.set()
+        if self._running is not None:
+            await self._running
+        await self._lookups.close()
+
+    @property
+    def position(self) -> int | None:
+        """The newest position heard; None before the first connection."""
+        return self._position
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether it hears now."""
+        return self._connected
+
+    async def ready(self) -> None:
+        """Wait until it hears for the first time."""
+        await self._ready.wait()
+
+    def subscribe(self, callback: Callable[[Heard], None]) -> Callable[[], None]:
+        """Call back for each new event, in order, on the loop; what is returned ends it.
+
+        The callback must be quick. One that raises is logged and stays subscribed.
+        """
+        self._subscribers.append(callback)
+        self._catch_up()
+        return lambda: self._subscribers.remove(callback)
+
+    async def wait_for(
+        self,
+        originator_id: UUID,
+        topics: Collection[str],
+        after_position: int,
+        deadline: float,
+    ) -> int | None:
+        """Give the position of the stream's first event of these topics behind a position.
+
+        None when the loop's clock (`loop.time()`, seconds) passes `deadline`. Events that were
+        recorded before the call count, too.
+        """
+        waiter = _Waiter(topics, after_position, asyncio.get_running_loop().create_future())
+        for event in self._by_stream.get(originator_id, ()):
+            waiter.hear(event)
+        if waiter.found.done():
+            return waiter.found.result()
+        self._waiters[originator_id].add(waiter)
+        self._catch_up()
+        try:
+            async with asyncio.timeout_at(deadline):
+                if after_position < self._window_start or self._position is None:
+                    await self._look_back(originator_id, waiter)
+                return await waiter.found
+        except TimeoutError:
+            return None
+        finally:
+            self._waiters[originator_id].discard(waiter)
+            if not self._waiters[originator_id]:
+                del self._waiters[originator_id]
+
+    def _catch_up(self) -> None:
+        """Read at once what nobody has waited for until now."""
+        if self._resting is not None:
+            self._resting.wake()
+
+    async def _look_back(self, originator_id: UUID, waiter: _Waiter) -> None:
+        """Ask for what was recorded before all that we remember."""
+        await self._ready.wait()
+        values = [originator_id, waiter.after_position, list(waiter.topics)]
+        while not waiter.found.done():
+            try:
+                async with self._lookups.connection() as connection:
+                    row = await (await connection.execute(_EARLIER, values)).fetchone()
+            except LOST_CONNECTION:
+                await asyncio.sleep(_LOOK_BACK_PAUSE_S)
+                continue
+            if row is not None and not waiter.found.done():
+                waiter.found.set_result(int(row[0]))
+            return
+
+    async def _listen(self) -> None:
+        connection = await connect_async(
+            self._dsn,
+            application_name="billhook tail",
+            settings={"statement_timeout": "10s"},
+        )
+        async with connection:
+            listener = Listener(connection)
+            await listener.start()
+            stopping = asyncio.ensure_future(self._stop.wait())
+            stopping.add_done_callback(lambda _: listener.wake())
+            try:
+                await self._start_at_head(connection)
+                while not self._stop.is_set():
+                    if not await self._hear_new(connection):
+                        self._connected = True
+                        self._ready.set()
+                        await self._wait_for_more(listener)
+            finally:
+                self._connected = False
+                stopping.cancel()
+
+    async def _wait_for_more(self, listener: Listener) -> None:
+        if self._waiters or self._subscribers:
+            await listener.wait(timeout_s=HEARTBEAT_S)
+            return
+        self._resting = listener
+        try:
+            await listener.rest(_UNHEARD_PAUSE_S)
+        finally:
+            self._resting = None
+
+    async def _start_at_head(self, connection: Connection) -> None:
+        if self._position is None:
+            query = "SELECT coalesce(max(position), 0) FROM eventlog.events"
+            row = await (await connection.execute(query)).fetchone()
+            self._position = self._window_start = int(row[0]) if row is not None else 0
+
+    async def _hear_new(self, connection: Connection) -> bool:
+        """Read what is new and pass it on; True if there may be more."""
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(_NEWER, [self._position, _QUERY_LIMIT])
+        rows = await cursor.fetchall()
+        for row in rows:
+            self._hear(Heard(*row))
+        return len(rows) == _QUERY_LIMIT
+
+    def _hear(self, event: Heard) -> None:
+        self._position = event.position
+        self._remember(event)
+        for waiter in self._waiters.get(event.originator_id, ()):
+            waiter.hear(event)
+        for callback in list(self._subscribers):
+            try:
+                callback(event)
+            except Exception:  # noqa: BLE001 - one subscriber does not deafen the others
+                _log.exception("a subscriber of the log's tail raised")
+
+    def _remember(self, event: Heard) -> None:
+        """Keep the newest events, for those who ask a moment late."""
+        self._window.append(event)
+        self._by_stream[event.originator_id].append(event)
+        if len(self._window) > _REMEMBERED:
+            oldest = self._window.popleft()
+            self._window_start = oldest.position
+            stream = self._by_stream[oldest.originator_id]
+            stream.popleft()
+            if not stream:
+                del self._by_stream[oldest.originator_id]

@@ -1,0 +1,79 @@
+"""Links that need no key: an id that only we can have written down."""
+
+import base64
+import hmac
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from eventlog.errors import VaultError
+from eventlog.security.vault import derived_keys
+
+_ID_BYTES = 16
+_MAC_BYTES = 16
+
+
+class Signer:
+    """Signs ids for a purpose: the first master key signs, any verifies.
+
+    The same id always gives the same token, so that what shows it reads the same each time.
+    """
+
+    def __init__(self, master_keys: Sequence[str]) -> None:
+        """Take keys made by `Vault.new_key`. Raises VaultError."""
+        self._keys_for = lru_cache(maxsize=16)(
+            lambda purpose: derived_keys(master_keys, info=f"billhook link {purpose}")
+        )
+        self._keys_for("")
+
+    def sign(self, named: UUID, *, purpose: str) -> str:
+        """Write an id down, with the proof that we did."""
+        return _text(named.bytes + _mac(self._keys_for(purpose)[0], named.bytes))
+
+    def read(self, token: str, *, purpose: str) -> UUID:
+        """Give the id that we wrote down for this purpose. Raises VaultError."""
+        try:
+            raw = base64.b64decode(token + "=", altchars=b"-_", validate=True)
+        except ValueError:
+            raise VaultError("not a signed id") from None
+        named, mac = raw[:_ID_BYTES], raw[_ID_BYTES:]
+        proofs = [hmac.compare_digest(mac, _mac(key, named)) for key in self._keys_for(purpose)]
+        # Written in one way only: the last character has two bits to spare.
+        if not any(proofs) or _text(raw) != token:
+            raise VaultError("not signed by us for this purpose")
+        return UUID(bytes=named)
+
+
+def _mac(key: bytes, named: bytes) -> bytes:
+    return hmac.digest(key, named, sha256)[:_MAC_BYTES]
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+# Our own links to an invoice, which need no key: written by any process, read by the service.
+
+DOCUMENT: Final = "document"
+RETURN: Final = "return"
+_PATHS: Final = {DOCUMENT: "d", RETURN: "return"}
+
+
+class SignedLinks:
+    """Writes links and reads their tokens. They never expire."""
+
+    def __init__(self, master_keys: Sequence[str], *, public_url: str) -> None:
+        """Take under which URL customers reach us."""
+        self._signer = Signer(master_keys)
+        self._public_url = public_url.rstrip("/")
+
+    def url(self, invoice_id: UUID, *, purpose: str) -> str:
+        """Write a link; the same invoice always has the same one."""
+        token = self._signer.sign(invoice_id, purpose=purpose)
+        return f"{self._public_url}/{_PATHS[purpose]}/{token}"
+
+    def read(self, token: str, *, purpose: str) -> UUID:
+        """Tell which invoice a token is for. Raises VaultError."""
+        return self._signer.read(token, purpose=purpose)

@@ -1,0 +1,138 @@
+"""Waiting until what readers see has reached a position, or has something new of an app."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+from uuid import UUID
+
+from eventlog.database.connect import connect_async
+from eventlog.follow.leader import keep_trying
+from eventlog.follow.listen import Listener
+from projections.engine.runner import Connection
+
+_POLL_S: Final = 1.0
+
+
+# One probe of an index for each app that is waited for, however many events there were.
+_CHANGED: Final = (
+    "SELECT wanted.number FROM unnest(%s::uuid[], %s::bigint[])"
+    " WITH ORDINALITY AS wanted (app_id, after_position, number)"
+    " WHERE EXISTS (SELECT FROM read.timeline AS entry"
+    " WHERE entry.app_id = wanted.app_id AND entry.position > wanted.after_position)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiter:
+    projection: str
+    position: int
+    reached: asyncio.Future[None]
+
+
+@dataclass(frozen=True, eq=False)
+class _AppWaiter:
+    app_id: UUID
+    after_position: int
+    reached: asyncio.Future[None]
+
+
+AnyWaiter = TypeVar("AnyWaiter", _Waiter, _AppWaiter)
+
+
+class Bell:
+    """Wakes readers when a projection has committed what they wait for.
+
+    One session a process, opened at the first wait. The database rings it at each commit of a
+    projection, and it asks once a second for what it may have missed.
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._reached: dict[str, int] = {}
+        self._waiters: set[_Waiter] = set()
+        self._app_waiters: set[_AppWaiter] = set()
+        self._listener: Listener | None = None
+        self._stop = asyncio.Event()
+        self._listening: asyncio.Future[None] | None = None
+
+    async def wait(self, projection: str, position: int, *, timeout_s: float) -> bool:
+        """Tell whether the projection reached the position before the time was over."""
+        if self._reached.get(projection, -1) >= position:
+            return True
+        if self._stop.is_set():
+            return False
+        self._listen_from_now_on()
+        waiter = _Waiter(projection, position, asyncio.get_running_loop().create_future())
+        return await _reached(waiter, self._waiters, timeout_s=timeout_s)
+
+    async def wait_for_app(self, app_id: UUID, after_position: int, *, timeout_s: float) -> bool:
+        """Tell whether readers saw something of an app behind a position before time was over."""
+        if self._stop.is_set():
+            return False
+        self._listen_from_now_on()
+        if self._listener is not None:
+            self._listener.wake()  # it may be there already
+        waiter = _AppWaiter(app_id, after_position, asyncio.get_running_loop().create_future())
+        return await _reached(waiter, self._app_waiters, timeout_s=timeout_s)
+
+    def _listen_from_now_on(self) -> None:
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.ensure_future(
+                keep_trying(self._listen, name="bell", stop=self._stop)
+            )
+
+    async def close(self) -> None:
+        """Stop listening; whoever still waits runs into its time-out."""
+        self._stop.set()
+        if self._listening is not None:
+            await asyncio.gather(self._listening, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        connection = await connect_async(
+            self._dsn, application_name="billhook bell", settings={"enable_seqscan": "off"}
+        )
+        self._listener = listener = Listener(connection)
+        stopping = asyncio.ensure_future(self._stop.wait())
+        stopping.add_done_callback(lambda _: listener.wake())
+        try:
+            await connection.execute("LISTEN billhook_positions")
+            while not self._stop.is_set():
+                await self._ask(connection)
+                await listener.wait(timeout_s=_POLL_S)
+        finally:
+            self._listener = None
+            stopping.cancel()
+            await connection.close()
+
+    async def _ask(self, connection: Connection) -> None:
+        cursor = await connection.execute("SELECT projection, position FROM read.positions")
+        self._reached = dict(await cursor.fetchall())
+        for waiter in self._waiters:
+            if self._reached.get(waiter.projection, -1) >= waiter.position:
+                _ring(waiter.reached)
+        if self._app_waiters:
+            await self._ask_for_apps(connection, list(self._app_waiters))
+
+    async def _ask_for_apps(self, connection: Connection, waiters: Sequence[_AppWaiter]) -> None:
+        asked = [[w.app_id for w in waiters], [w.after_position for w in waiters]]
+        cursor = await connection.execute(_CHANGED, asked)
+        for (number,) in await cursor.fetchall():
+            _ring(waiters[number - 1].reached)
+
+
+async def _reached(waiter: AnyWaiter, waiters: set[AnyWaiter], *, timeout_s: float) -> bool:
+    waiters.add(waiter)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await waiter.reached
+    except TimeoutError:
+        return False
+    finally:
+        waiters.discard(waiter)
+    return True
+
+
+def _ring(reached: asyncio.Future[None]) -> None:
+    if not reached.done():
+        reached.set_result(None)

@@ -1,0 +1,156 @@
+"""Which generations there are, and the followers that fill them."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+import structlog
+from psycopg.errors import LockNotAvailable
+from psycopg.rows import TupleRow, class_row
+
+from eventlog.database.connect import connect_async
+from eventlog.follow.follower import Follower
+from eventlog.follow.leader import keep_trying
+from projections.registry import PROJECTIONS
+
+Connection = psycopg.AsyncConnection[TupleRow]
+
+# A generation whose time is over is followed no more. Every process has seen that some seconds
+# later, and only then is it dropped.
+_FILLED: Final = """
+SELECT projection, number, state, follower, schema,
+    coalesce(retire_at <= clock_timestamp(), false) AS is_over,
+    coalesce(retire_at + interval '3 s' <= clock_timestamp(), false) AS may_be_dropped
+FROM read.generations WHERE state IN ('following', 'active', 'retiring') ORDER BY projection, number
+"""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One filling of a projection's tables."""
+
+    projection: str
+    number: int
+    state: str
+    follower: str
+    schema: str
+    is_over: bool
+    may_be_dropped: bool
+
+
+async def filled_generations(connection: Connection) -> list[Generation]:
+    """Return the generations that have been filled, also those whose time is over."""
+    async with connection.cursor(row_factory=class_row(Generation)) as cursor:
+        await cursor.execute(_FILLED)
+        return await cursor.fetchall()
+
+
+async def drop(connection: Connection, generation: Generation) -> None:
+    """Forget a generation. Raises LockNotAvailable while a reader is still in it."""
+    async with connection.transaction():
+        await connection.execute("SET LOCAL lock_timeout = '500ms'")
+        await connection.execute(
+            "SELECT read.drop_generation(%s, %s)", [generation.projection, generation.number]
+        )
+
+
+def follower_of(dsn: str, generation: Generation) -> Follower:
+    """Make the follower that fills a generation."""
+    projection = PROJECTIONS[generation.projection]
+    return Follower(
+        dsn,
+        generation.follower,
+        projection.handler(generation.schema),
+        topics=projection.topics,
+    )
+
+
+# The process that keeps every generation of every projection up to date.
+
+_log = structlog.get_logger("billhook.projections")
+
+_LOOK_EVERY_S: Final = 1.0
+
+
+class Running:
+    """A follower at work in a task of its own."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._stop = asyncio.Event()
+        self.task = asyncio.ensure_future(follower.run(self._stop))
+
+    async def end(self) -> None:
+        """Let it finish its batch. Raises what it failed with."""
+        self._stop.set()
+        await self.task
+
+
+class Projections:
+    """Follows what there is to follow, takes up new generations, drops those that are over."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._running: dict[str, Running] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`. Raises what a follower fails with, other than a lost connection."""
+        try:
+            await keep_trying(lambda: self._look(stop), name="projections", stop=stop)
+        finally:
+            ending = [running.end() for running in self._running.values()]
+            await asyncio.gather(*ending, return_exceptions=True)
+
+    async def _look(self, stop: asyncio.Event) -> None:
+        stopping = asyncio.ensure_future(stop.wait())
+        connection = await connect_async(self._dsn, application_name="billhook projections")
+        try:
+            while not stop.is_set():
+                await self._tend(connection)
+                await asyncio.wait(
+                    [stopping, *(running.task for running in self._running.values())],
+                    timeout=_LOOK_EVERY_S,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+        finally:
+            stopping.cancel()
+            await connection.close()
+
+    async def _tend(self, connection: Connection) -> None:
+        generations = [
+            generation
+            for generation in await filled_generations(connection)
+            if generation.projection in PROJECTIONS
+        ]
+        wanted = {known.follower: known for known in generations if not known.is_over}
+        for name in self._running.keys() - wanted.keys():
+            await _end(name, self._running.pop(name))
+        for name, generation in wanted.items():
+            if name not in self._running:
+                _log.info("following", generation=name, state=generation.state)
+                self._running[name] = Running(follower_of(self._dsn, generation))
+            elif self._running[name].task.done():
+                await self._running.pop(name).end()
+        for generation in generations:
+            if generation.may_be_dropped:
+                await _drop(connection, generation)
+        await connection.execute("SELECT read.forget_strays()")
+
+
+async def _end(name: str, running: Running) -> None:
+    """Stop following a generation that is over, whatever state its tables are in by now."""
+    try:
+        await running.end()
+    except Exception as error:  # noqa: BLE001 - its tables may be gone already
+        _log.warning("ended badly", generation=name, error=type(error).__name__)
+    else:
+        _log.info("ended", generation=name)
+
+
+async def _drop(connection: Connection, generation: Generation) -> None:
+    try:
+        await drop(connection, generation)
+    except LockNotAvailable:
+        _log.info("still being read", generation=generation.follower)
+    else:
+        _log.info("dropped", generation=generation.follower)

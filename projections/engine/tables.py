@@ -1,0 +1,134 @@
+"""Rows to tables, a whole batch in one statement. A row's bytes are JSON, written already."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+from psycopg.types.json import Jsonb
+
+from eventlog.follow.follower import Cursor
+
+Row = Mapping[str, object]
+Key = tuple[UUID, ...]
+Rows = dict[Key, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a generation: its name, its key and its columns, the key's among them."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    def within(self, schema: str) -> Identifier:
+        """Name the table of one generation."""
+        return Identifier(schema, self.name)
+
+
+async def load(cursor: Cursor, table: Table, keys: Collection[Key], *, schema: str) -> Rows:
+    """Read rows by their keys; those that are not there are missing."""
+    if not keys:
+        return {}
+    query = SQL("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))")
+    keys_by_column = SQL(", ").join(SQL("%s::uuid[]") for _ in table.key)
+    await cursor.execute(
+        query.format(
+            columns=_names(table.columns),
+            table=table.within(schema),
+            key=_names(table.key),
+            keys=keys_by_column,
+        ),
+        [list(column) for column in zip(*keys, strict=True)],
+    )
+    rows = [dict(zip(table.columns, row, strict=True)) for row in await cursor.fetchall()]
+    return {tuple(row[column] for column in table.key): row for row in rows}
+
+
+async def insert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
+    """Add rows that cannot be there yet; one that is raises."""
+    if rows:
+        await cursor.execute(_insert(table, schema), [_json(rows)])
+
+
+async def upsert(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
+    """Add rows, or put them in the place of those with the same key."""
+    if not rows:
+        return
+    assignments = SQL(", ").join(
+        SQL("{column} = excluded.{column}").format(column=Identifier(column))
+        for column in table.columns
+        if column not in table.key
+    )
+    query = SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {assignments}").format(
+        insert=_insert(table, schema), key=_names(table.key), assignments=assignments
+    )
+    await cursor.execute(query, [_json(rows)])
+
+
+def adding(
+    table: Table, rows: Sequence[Row], *, summed: Sequence[str], schema: str
+) -> tuple[Composed, list[Jsonb]]:
+    """Write the statement that adds rows, or what is `summed` in them to those with the same key.
+
+    Of two positions the later one stays.
+    """
+    assignments: list[Composable] = [
+        SQL("{column} = known.{column} + excluded.{column}").format(column=Identifier(column))
+        for column in summed
+    ]
+    assignments.append(SQL("position = greatest(known.position, excluded.position)"))
+    query = SQL("{insert} ON CONFLICT ({key}) DO UPDATE SET {assignments}").format(
+        insert=_insert(table, schema, alias="known"),
+        key=_names(table.key),
+        assignments=SQL(", ").join(assignments),
+    )
+    return query, [_json(rows)]
+
+
+async def insert_new(cursor: Cursor, table: Table, rows: Sequence[Row], *, schema: str) -> None:
+    """Add rows; those that are there already stay as they are."""
+    if rows:
+        query = SQL("{insert} ON CONFLICT DO NOTHING").format(insert=_insert(table, schema))
+        await cursor.execute(query, [_json(rows)])
+
+
+def _insert(table: Table, schema: str, *, alias: str | None = None) -> Composed:
+    """One JSON parameter for all rows; PostgreSQL takes the columns' types from the table."""
+    return SQL(
+        "INSERT INTO {table} {alias} ({columns}) SELECT {columns}"
+        " FROM jsonb_populate_recordset(NULL::{table}, {rows})"
+    ).format(
+        table=table.within(schema),
+        alias=SQL("") if alias is None else SQL("AS {}").format(Identifier(alias)),
+        columns=_names(table.columns),
+        rows=Placeholder(),
+    )
+
+
+def copy(
+    connection: psycopg.Connection[TupleRow], table: Table, rows: Sequence[Row], *, schema: str
+) -> None:
+    """Add rows, whose values come in the order of the table's columns, by COPY."""
+    query = SQL("COPY {table} ({columns}) FROM STDIN").format(
+        table=table.within(schema), columns=_names(table.columns)
+    )
+    with connection.cursor() as cursor, cursor.copy(query) as copying:
+        for row in rows:
+            copying.write_row(
+                [value.decode() if isinstance(value, bytes) else value for value in row.values()]
+            )
+
+
+def _json(rows: Sequence[Row]) -> Jsonb:
+    return Jsonb(rows, dumps=partial(orjson.dumps, default=orjson.Fragment))
+
+
+def _names(columns: Sequence[str]) -> Composed:
+    return SQL(", ").join(map(Identifier, columns))

@@ -1,0 +1,47 @@
+"""The inbox's entries: every provider event, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Final, cast
+from uuid import UUID
+
+from domain.events import topics_of
+from domain.inbox.delivery_view import DeliveryView, fold
+from domain.inbox.provider_event import ProviderEventFact, ProviderEventReceived
+from eventlog.codec import Codec
+from eventlog.follow.follower import Cursor, Handle
+from eventlog.reading import Recorded
+from projections.engine.tables import Table, load, upsert
+
+NAME: Final = "deliveries"
+TOPICS: Final = topics_of(ProviderEventFact)
+
+DELIVERIES: Final = Table(
+    "deliveries",
+    key=("id",),
+    columns=(*(known.name for known in fields(DeliveryView)), "position"),
+)
+
+
+def handler(schema: str) -> Handle:
+    """Return what folds batches into one generation's table."""
+    codec = Codec()
+
+    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+        events = [cast("ProviderEventFact", codec.decode(recorded)) for recorded in batch]
+        made = {e.originator_id for e in events if isinstance(e, ProviderEventReceived)}
+        known = {(e.originator_id,) for e in events if e.originator_id not in made}
+        rows = await load(cursor, DELIVERIES, known, schema=schema)
+        views: dict[UUID, DeliveryView] = {}
+        positions: dict[UUID, int] = {}
+        for (entry_id,), row in rows.items():
+            del row["position"]
+            views[entry_id] = DeliveryView(**row)
+        for recorded, event in zip(batch, events, strict=True):
+            entry_id = event.originator_id
+            views[entry_id] = fold(views.get(entry_id), event)
+            positions[entry_id] = recorded.position
+        changed = [asdict(views[name]) | {"position": at} for name, at in positions.items()]
+        await upsert(cursor, DELIVERIES, changed, schema=schema)
+
+    return handle

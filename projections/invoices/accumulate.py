@@ -1,0 +1,179 @@
+"""An invoice on its way into the rows, with what its newest events change elsewhere."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Self
+from uuid import UUID
+
+from domain.invoices import status
+from domain.invoices.events import InvoiceEvent
+from domain.invoices.view import InvoiceView, fold
+from projections.engine.errors import VersionGap
+from projections.engine.tables import Row, Table
+from projections.invoices import search_terms
+from projections.reports import invoice_sums
+from projections.reports.invoice_sums import Amount, Change, Part
+
+WORDS: Final = Table(
+    "invoice_words",
+    key=("invoice_id", "word"),
+    columns=("app_id", "word", "invoice_id", "position"),
+)
+COUNTS: Final = Table(
+    "invoice_counts",
+    key=("app_id", "connection"),
+    columns=("app_id", "connection", "at_provider", "position"),
+)
+
+
+@dataclass(slots=True)
+class Folded:
+    """An invoice, and how far its stream has been folded.
+
+    `words` (with the position that brought each), `changes` and `counted` (by how much, at which
+    position) are what the events taken since it was loaded changed.
+    """
+
+    view: InvoiceView | None = None
+    version: int = 0
+    position: int = 0
+    words: dict[str, int] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    counted: list[tuple[int, int]] = field(default_factory=list)
+    _parts: dict[Part, Amount] = field(default_factory=dict)
+
+    @classmethod
+    def loaded(cls, view: InvoiceView, *, version: int, position: int) -> Self:
+        """Go on from a row."""
+        return cls(view, version, position, _parts=invoice_sums.parts_of(view))
+
+    @property
+    def app_id(self) -> UUID:
+        """The app that it belongs to; known from the first event on."""
+        assert self.view is not None, "nothing was folded"  # noqa: S101 - STYLE: assert what must hold
+        return self.view.app_id
+
+    def take(self, event: InvoiceEvent, *, position: int) -> None:
+        """Take one event in. Raises VersionGap unless it is the stream's next."""
+        if event.originator_version != self.version + 1:
+            raise VersionGap(
+                event.originator_id, folded=self.version, offered=event.originator_version
+            )
+        view = self.view
+        sources = None if view is None else search_terms.sources_of(view)
+        stood = view is not None and stands_at_provider(view)
+        self.view = view = fold(view, event)
+        self.version = event.originator_version
+        self.position = position
+        for word in search_terms.news(sources, search_terms.sources_of(view)):
+            self.words.setdefault(word, position)
+        if stands_at_provider(view) != stood:
+            self.counted.append((-1 if stood else 1, position))
+        parts = invoice_sums.parts_of(view)
+        self.changes += invoice_sums.changes(self._parts, parts, position=position)
+        self.changes += invoice_sums.changes(
+            {}, invoice_sums.refusal_in(event, view), position=position
+        )
+        self._parts = parts
+
+
+def stands_at_provider(view: InvoiceView) -> bool:
+    """Tell whether the provider has the invoice; a draft that was deleted is there no more."""
+    if view.provider_object_id is None or view.status == status.REJECTED:
+        return False
+    return not (view.status == status.CANCELED and view.provider_object_type == "invoice")
+
+
+def word_rows(invoices: Iterable[Folded]) -> list[Row]:
+    """Return the rows of new words, in the order of WORDS.columns."""
+    return [
+        {
+            "app_id": invoice.view.app_id,
+            "word": word,
+            "invoice_id": invoice.view.id,
+            "position": position,
+        }
+        for invoice in invoices
+        if invoice.view is not None
+        for word, position in invoice.words.items()
+    ]
+
+
+class Books(NamedTuple):
+    """Whose sums, and of what money."""
+
+    app_id: UUID
+    mode: str
+    provider: str
+    connection: str
+
+
+class Tallies:
+    """What several invoices change in counts and sums, added up."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[UUID, str], list[int]] = {}
+        self._quarters: dict[tuple[Books, Part], list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._quarters) + len(self._counts)
+
+    def take(self, invoice: Folded) -> None:
+        """Take in what one invoice's events changed."""
+        view = invoice.view
+        if view is None:
+            return
+        for step, position in invoice.counted:
+            count = self._counts.setdefault((view.app_id, view.connection), [0, 0])
+            count[:] = count[0] + step, max(count[1], position)
+        for change in invoice.changes:
+            key = Books(view.app_id, view.mode, view.provider, view.connection), change.part
+            tally = self._quarters.setdefault(key, [0, 0, 0])
+            tally[:] = (
+                tally[0] + change.amount_minor,
+                tally[1] + change.items,
+                max(tally[2], change.position),
+            )
+
+    def clear(self) -> None:
+        """Forget what was written."""
+        self._counts.clear()
+        self._quarters.clear()
+
+    def count_rows(self) -> list[Row]:
+        """Return what to add to COUNTS."""
+        return [
+            {"app_id": app_id, "connection": connection, "at_provider": step, "position": position}
+            for (app_id, connection), (step, position) in self._counts.items()
+        ]
+
+    def quarter_rows(self) -> list[Row]:
+        """Return what to add to QUARTERS."""
+        return [
+            _sum_row(books, part.currency, part.kind, sums=sums) | {"quarter": part.quarter}
+            for (books, part), sums in self._quarters.items()
+        ]
+
+    def total_rows(self) -> list[Row]:
+        """Return what to add to TOTALS: the quarters' changes by kind."""
+        totals: dict[tuple[Books, str, str], list[int]] = {}
+        for (books, part), (amount_minor, items, position) in self._quarters.items():
+            total = totals.setdefault((books, part.currency, part.kind), [0, 0, 0])
+            total[:] = total[0] + amount_minor, total[1] + items, max(total[2], position)
+        return [
+            _sum_row(books, currency, kind, sums=sums)
+            for (books, currency, kind), sums in totals.items()
+        ]
+
+
+def _sum_row(books: Books, currency: str, kind: str, *, sums: Sequence[int]) -> dict[str, object]:
+    """Write a row of a sum. Amounts are text: JSON's integers are bounded."""
+    amount_minor, items, position = sums
+    return {
+        **books._asdict(),
+        "currency": currency,
+        "kind": kind,
+        "amount_minor": str(amount_minor),
+        "items": items,
+        "position": position,
+    }

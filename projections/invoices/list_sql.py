@@ -1,0 +1,230 @@
+"""What a list of invoices can be asked for, as SQL."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import product
+from typing import Final, Literal
+from uuid import UUID
+
+from psycopg.sql import SQL, Composable, Composed, Placeholder
+
+from projections.engine import cursors
+from projections.engine.cursors import Place
+from projections.engine.errors import BadCursor
+from projections.invoices import search_terms
+
+Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
+
+COUNTED_EXACTLY: Final = 10_000
+DEEPEST_ROW: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class InvoiceFilter:
+    """Which invoices of an app, in which order, and which page of them.
+
+    `status`: any of these; none means all. `…_from` is included, `…_to` is not, so that periods
+    that follow each other share no invoice; `amount_min` and `amount_max` are both included, and
+    what has no total yet counts as 0. `q`: each of its words begins a word of the invoice or of its
+    tenant's e-mail. `unassigned`: only those that are no tenant's yet. `at_provider`: only those
+    that the provider has. `limit`: 1..100. A `cursor` goes before a `page` (counted from 0).
+    """
+
+    app_id: UUID
+    tenant_id: UUID | None = None
+    unassigned: bool = False
+    provider: str | None = None
+    status: tuple[str, ...] = ()
+    type: str | None = None
+    mode: str | None = None
+    currency: str | None = None
+    user_id: str | None = None
+    customer: str | None = None
+    subscription_id: str | None = None
+    origin: str | None = None
+    connection: str | None = None
+    at_provider: bool = False
+    amount_min: int | None = None
+    amount_max: int | None = None
+    q: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    paid_from: datetime | None = None
+    paid_to: datetime | None = None
+    sort: Sort = "-createdAt"
+    limit: int = 20
+    cursor: str | None = None
+    page: int | None = None
+
+    @property
+    def list_name(self) -> str:
+        """Name the list that this is a page of."""
+        asked = asdict(self)
+        for paging in ("limit", "cursor", "page"):
+            del asked[paging]
+        asked["status"] = sorted(set(self.status))
+        return cursors.fingerprint(asked)
+
+
+_EQUAL: Final = (
+    "app_id", "tenant_id", "provider", "type", "mode", "currency", "user_id", "customer",
+    "subscription_id", "origin", "connection",
+)  # fmt: skip
+_BOUNDS: Final = {
+    "created_from": SQL("created_at >= %(created_from)s"),
+    "created_to": SQL("created_at < %(created_to)s"),
+    "paid_from": SQL("paid_at >= %(paid_from)s"),
+    "paid_to": SQL("paid_at < %(paid_to)s"),
+    "amount_min": SQL("coalesce(total_minor, 0) >= %(amount_min)s"),
+    "amount_max": SQL("coalesce(total_minor, 0) <= %(amount_max)s"),
+}
+_BY_WORD: Final = SQL(
+    "EXISTS (SELECT FROM read.invoice_words AS known WHERE known.app_id = %(app_id)s"
+    " AND known.invoice_id = invoice.invoice_id AND known.word >= {first} AND known.word < {after})"
+)
+_BY_EMAIL: Final = SQL(
+    "tenant_id IN (SELECT known.tenant_id FROM read.email_words AS known"
+    " WHERE known.app_id = %(app_id)s AND known.word >= {first} AND known.word < {after})"
+)
+# What has no total yet is listed as 0.
+_ORDERED_BY: Final = {
+    "createdAt": SQL("created_at"),
+    "totalMinor": SQL("coalesce(total_minor, 0)"),
+}
+
+_FOUND: Final = SQL(
+    """
+    (SELECT {key} AS key, invoice_id, view::text AS view, position FROM read.invoices AS invoice
+     WHERE {filter} AND {after}
+     ORDER BY {key} {direction}, invoice_id {direction}
+     LIMIT %(through)s)
+"""
+)
+_ROWS: Final = SQL(
+    """
+    SELECT * FROM ({found}) AS found ORDER BY key {direction}, invoice_id {direction}
+    LIMIT %(rows)s OFFSET %(skipped)s
+"""
+)
+_COUNTED: Final = SQL(
+    "(SELECT invoice_id FROM read.invoices AS invoice WHERE {filter} LIMIT {most})"
+)
+_PAGE: Final = SQL(
+    """
+WITH page AS ({rows}), total AS (SELECT count(*) AS total FROM ({counted}) AS counted)
+SELECT total.total, page.* FROM total LEFT JOIN page ON true
+ORDER BY page.key {direction}, page.invoice_id {direction}
+"""
+)
+
+Parameters = dict[str, object]
+Query = tuple[Composed, Parameters]
+
+
+def page_query(
+    asked: InvoiceFilter, *, emails: Collection[str] = ()
+) -> tuple[Composed, Parameters]:
+    """Write the one statement that answers with a page (and one row more) and the total.
+
+    `emails` are those terms of `q` that some tenant's e-mail has. Raises BadCursor.
+    """
+    rows, parameters = rows_query(asked, emails=emails)
+    counted = [
+        _COUNTED.format(filter=way, most=COUNTED_EXACTLY + 1) for way in _ways(asked, emails)
+    ]
+    query = _PAGE.format(
+        rows=rows, counted=SQL(" UNION ").join(counted), direction=_direction(asked)
+    )
+    return query, parameters
+
+
+def rows_query(
+    asked: InvoiceFilter, *, emails: Collection[str] = ()
+) -> tuple[Composed, Parameters]:
+    """Write the statement that answers with a page (and one row more). Raises BadCursor."""
+    key = _ORDERED_BY[asked.sort.removeprefix("-")]
+    direction = _direction(asked)
+    after, place = _after(asked, key=key)
+    found = [
+        _FOUND.format(key=key, filter=way, after=after, direction=direction)
+        for way in _ways(asked, emails)
+    ]
+    query = _ROWS.format(found=SQL(" UNION ").join(found), direction=direction)
+    return query, asdict(asked) | place | _bounds_of_terms(asked) | {
+        "status": list(asked.status),
+        "rows": asked.limit + 1,
+        "skipped": _skipped(asked),
+        "through": _skipped(asked) + asked.limit + 1,
+    }
+
+
+def place_of(asked: InvoiceFilter, *, key: datetime | int, invoice_id: UUID) -> str:
+    """Write the cursor that goes on after a row."""
+    value = cursors.to_microseconds(key) if isinstance(key, datetime) else key
+    return cursors.write(Place(value, invoice_id), list_name=asked.list_name)
+
+
+def _direction(asked: InvoiceFilter) -> SQL:
+    return SQL("DESC" if asked.sort.startswith("-") else "ASC")
+
+
+def _ways(asked: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]:
+    """Write the filter once for each way in which the terms can be found.
+
+    Ways apart, not one with OR: each then has an index of its own.
+    """
+    conditions = [*_conditions(asked)]
+    terms = search_terms.terms_of(asked.q or "")
+    kinds = [(_BY_WORD, _BY_EMAIL) if term in emails else (_BY_WORD,) for term in terms]
+    for way in product(*kinds):
+        searched = [
+            by.format(first=Placeholder(f"first_{number}"), after=Placeholder(f"after_{number}"))
+            for number, by in enumerate(way)
+        ]
+        yield SQL(" AND ").join([*conditions, *searched])
+
+
+def _bounds_of_terms(asked: InvoiceFilter) -> Parameters:
+    found: Parameters = {}
+    for number, term in enumerate(search_terms.terms_of(asked.q or "")):
+        found[f"first_{number}"], found[f"after_{number}"] = search_terms.bounds_of(term)
+    return found
+
+
+def _conditions(asked: InvoiceFilter) -> Iterator[Composable]:
+    for name in _EQUAL:
+        if getattr(asked, name) is not None:
+            yield SQL("{} = {}").format(SQL(name), Placeholder(name))
+    if len(asked.status) == 1:
+        yield SQL("status = (%(status)s::text[])[1]")
+    elif asked.status:
+        yield SQL("status = ANY(%(status)s::text[])")
+    if asked.unassigned:
+        yield SQL("tenant_id IS NULL")
+    if asked.at_provider:
+        yield SQL("at_provider")
+    for name, condition in _BOUNDS.items():
+        if getattr(asked, name) is not None:
+            yield condition
+
+
+def _after(asked: InvoiceFilter, *, key: Composable) -> tuple[Composable, Parameters]:
+    if asked.cursor is None:
+        return SQL("true"), {}
+    place = cursors.read(asked.cursor, list_name=asked.list_name)
+    by_time = asked.sort.endswith("createdAt")
+    value = cursors.from_microseconds(place.value) if by_time else place.value
+    condition = SQL("({key}, invoice_id) {side} (%(after)s, %(after_id)s)").format(
+        key=key, side=SQL("<" if asked.sort.startswith("-") else ">")
+    )
+    return condition, {"after": value, "after_id": place.id}
+
+
+def _skipped(asked: InvoiceFilter) -> int:
+    if asked.page is None or asked.cursor is not None:
+        return 0
+    skipped = asked.page * asked.limit
+    if not 0 <= skipped <= DEEPEST_ROW:
+        raise BadCursor("the page is too deep; follow the cursor")
+    return skipped

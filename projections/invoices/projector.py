@@ -1,0 +1,267 @@
+"""Invoices and all that is kept of them: each stream's fold, its words, what it adds to sums.
+
+The timeline has what happened to the app's invoices, subscriptions and tenants.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import orjson
+from psycopg.sql import SQL, Composed
+from psycopg.types.json import Jsonb
+
+from domain.core.aggregate import Fact
+from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
+from domain.inbox.provider_event import ProviderEventApplied
+from domain.invoices.events import InvoiceEvent
+from domain.invoices.view import InvoiceView
+from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
+from domain.tenants.tenant import (
+    ProviderCustomerLinked,
+    TenantChanged,
+    TenantCreated,
+    TenantEvent,
+)
+from eventlog.codec import Codec
+from eventlog.follow.follower import Cursor, Handle
+from eventlog.reading import Recorded
+from projections.engine.tables import Row, Table, adding, insert, insert_new, upsert
+from projections.engine.view_codec import from_json, to_json
+from projections.invoices.accumulate import (
+    COUNTS,
+    WORDS,
+    Folded,
+    Tallies,
+    stands_at_provider,
+    word_rows,
+)
+from projections.invoices.timeline import TENANT_TOPICS, Kind, effects_of, facts_of, is_hidden
+from projections.reports.invoice_sums import QUARTERS, SUMMED, TOTALS
+
+NAME: Final = "invoices"
+TOPICS: Final = (
+    *INVOICE_TOPICS,
+    *SUBSCRIPTION_TOPICS,
+    ProviderEventApplied.TOPIC,
+    *TENANT_TOPICS,
+)
+
+INVOICES: Final = Table(
+    "invoices",
+    key=("invoice_id",),
+    columns=(
+        "invoice_id",
+        "app_id",
+        "tenant_id",
+        "provider",
+        "mode",
+        "type",
+        "status",
+        "currency",
+        "total_minor",
+        "user_id",
+        "customer",
+        "subscription_id",
+        "origin",
+        "created_at",
+        "paid_at",
+        "connection",
+        "provider_object_id",
+        "at_provider",
+        "version",
+        "position",
+        "view",
+    ),
+)
+TIMELINE: Final = Table(
+    "timeline",
+    key=("subject_id", "position"),
+    columns=("subject_id", "position", "app_id", "kind", "type", "at", "by", "data"),
+)
+_INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
+Subject = tuple[Kind, UUID]
+TABLES: Final = (INVOICES, TIMELINE, WORDS, COUNTS, QUARTERS, TOTALS)
+
+
+def handler(schema: str) -> Handle:
+    """Return what folds batches into one generation's tables."""
+    codec = Codec()
+
+    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+        """Load the concerned rows, fold in memory, write: a statement a table."""
+        events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
+        folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
+        apps = await _apps_of(cursor, _subscriptions_that_go_on(events), schema=schema)
+        timeline: list[Row] = []
+        for position, event in events:
+            match event:
+                case InvoiceEvent():
+                    invoice = folded.setdefault(event.originator_id, Folded())
+                    invoice.take(event, position=position)
+                    timeline.extend(entry_of(event, app_id=invoice.app_id, position=position))
+                case SubscriptionEvent():
+                    if isinstance(event, SubscriptionStarted):
+                        apps[event.originator_id] = event.app_id
+                    app_id = apps[event.originator_id]
+                    timeline.extend(entry_of(event, app_id=app_id, position=position))
+                case ProviderEventApplied():
+                    timeline.extend(entries_of(event, position=position))
+                case TenantEvent():
+                    timeline.extend(tenant_entry_of(event, position=position))
+                case _:
+                    raise AssertionError(f"{type(event).__name__} was not asked for")
+        await upsert(cursor, INVOICES, rows_of(folded.values()), schema=schema)
+        await insert(cursor, TIMELINE, timeline, schema=schema)
+        await insert_new(cursor, WORDS, word_rows(folded.values()), schema=schema)
+        await _add_up(cursor, folded.values(), schema=schema)
+
+    return handle
+
+
+async def _add_up(cursor: Cursor, invoices: Iterable[Folded], *, schema: str) -> None:
+    tallies = Tallies()
+    for invoice in invoices:
+        tallies.take(invoice)
+    for query, parameters in additions(tallies, schema=schema):
+        await cursor.execute(query, parameters)
+
+
+def additions(tallies: Tallies, *, schema: str) -> list[tuple[Composed, list[Jsonb]]]:
+    """Return the statements that add tallies to the counts and sums."""
+    tables = [
+        (COUNTS, tallies.count_rows(), ("at_provider",)),
+        (QUARTERS, tallies.quarter_rows(), SUMMED),
+        (TOTALS, tallies.total_rows(), SUMMED),
+    ]
+    return [adding(table, rows, summed=s, schema=schema) for table, rows, s in tables if rows]
+
+
+def rows_of(invoices: Iterable[Folded]) -> list[Row]:
+    """Return the rows of invoices, in the order of INVOICES.columns."""
+    return [_row(invoice, invoice.view) for invoice in invoices if invoice.view is not None]
+
+
+def _row(invoice: Folded, view: InvoiceView) -> Row:
+    return {
+        "invoice_id": view.id,
+        "app_id": view.app_id,
+        "tenant_id": view.tenant_id,
+        "provider": view.provider,
+        "mode": view.mode,
+        "type": view.type,
+        "status": view.status,
+        "currency": view.currency,
+        "total_minor": view.total_minor,
+        "user_id": view.user_id,
+        "customer": view.customer,
+        "subscription_id": view.subscription_id,
+        "origin": view.origin,
+        "created_at": view.created_at,
+        "paid_at": view.paid_at,
+        "connection": view.connection,
+        "provider_object_id": view.provider_object_id,
+        "at_provider": stands_at_provider(view),
+        "version": invoice.version,
+        "position": invoice.position,
+        "view": to_json(view),
+    }
+
+
+def entry_of(event: InvoiceEvent | SubscriptionEvent, *, app_id: UUID, position: int) -> list[Row]:
+    """Return an event's row on the timeline, if it has one, in the order of TIMELINE.columns."""
+    if is_hidden(event):
+        return []
+    subject = _kind_of(event), event.originator_id
+    return [_entry(event, subject, position, app_id=app_id, data=facts_of(event))]
+
+
+def tenant_entry_of(event: TenantEvent, *, position: int) -> list[Row]:
+    """Return a tenant's row on the timeline; who is behind it stays in the body."""
+    if not isinstance(event, TenantCreated | TenantChanged | ProviderCustomerLinked):
+        return []
+    data = facts_of(event)
+    subject: Subject = "tenant", event.tenant_id
+    return [_entry(event, subject, position, app_id=event.app_id, data=data)]
+
+
+def entries_of(event: ProviderEventApplied, *, position: int) -> list[Row]:
+    """Return the rows of a provider event that no event tells of, one for each thing named."""
+    return [
+        _entry(
+            event,
+            (kind, UUID(subject)),
+            position,
+            app_id=event.app_id,
+            data={
+                "providerType": event.type,
+                "providerEventId": event.provider_event_id,
+                "effects": effects,
+            },
+        )
+        for (kind, subject), effects in effects_of(event).items()
+    ]
+
+
+def _kind_of(event: InvoiceEvent | SubscriptionEvent) -> Kind:
+    return "subscription" if isinstance(event, SubscriptionEvent) else "invoice"
+
+
+def _entry(
+    event: Fact, subject: Subject, position: int, *, app_id: UUID | None, data: Mapping[str, object]
+) -> Row:
+    kind, subject_id = subject
+    return {
+        "subject_id": subject_id,
+        "position": position,
+        "app_id": app_id,
+        "kind": kind,
+        "type": event.TOPIC,
+        "at": event.timestamp,
+        "by": event.by,
+        "data": orjson.dumps(data),
+    }
+
+
+def _streams_that_go_on(batch: Sequence[Recorded]) -> list[UUID]:
+    """Name the invoices that began before this batch."""
+    first_seen: dict[UUID, int] = {}
+    for recorded in batch:
+        if recorded.topic in _INVOICE_TOPICS:
+            first_seen.setdefault(UUID(str(recorded.originator_id)), recorded.originator_version)
+    return [stream for stream, version in first_seen.items() if version > 1]
+
+
+def _subscriptions_that_go_on(events: Iterable[tuple[int, object]]) -> set[UUID]:
+    """Name the subscriptions in a batch; of those that begin in it the first event says all."""
+    return {
+        event.originator_id
+        for _, event in events
+        if isinstance(event, SubscriptionEvent) and not isinstance(event, SubscriptionStarted)
+    }
+
+
+async def _apps_of(cursor: Cursor, subjects: Collection[UUID], *, schema: str) -> dict[UUID, UUID]:
+    """Tell whose the things with something on the timeline are: their beginning is there."""
+    if not subjects:
+        return {}
+    query = SQL(
+        "SELECT DISTINCT ON (subject_id) subject_id, app_id FROM {timeline}"
+        " WHERE subject_id = ANY(%s) ORDER BY subject_id, position"
+    ).format(timeline=TIMELINE.within(schema))
+    await cursor.execute(query, [list(subjects)])
+    return dict(await cursor.fetchall())
+
+
+async def _load(cursor: Cursor, invoice_ids: Sequence[UUID], *, schema: str) -> dict[UUID, Folded]:
+    if not invoice_ids:
+        return {}
+    query = SQL(
+        "SELECT invoice_id, version, position, view::text FROM {invoices}"
+        " WHERE invoice_id = ANY(%s)"
+    ).format(invoices=INVOICES.within(schema))
+    await cursor.execute(query, [list(invoice_ids)])
+    return {
+        invoice_id: Folded.loaded(from_json(view), version=version, position=position)
+        for invoice_id, version, position, view in await cursor.fetchall()
+    }

@@ -1,0 +1,167 @@
+"""What readers may ask about invoices."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.rows import DictRow
+from psycopg.sql import SQL
+
+from domain.invoices.view import InvoiceView
+from projections.engine.errors import UnknownProjection
+from projections.engine.pool import ReadPool
+from projections.engine.view_codec import from_json
+from projections.invoices.list_sql import (
+    COUNTED_EXACTLY,
+    InvoiceFilter,
+    page_query,
+    place_of,
+    rows_query,
+)
+from projections.invoices.search_terms import bounds_of, terms_of
+
+__all__ = ["InvoiceFilter", "InvoicePage", "InvoiceQueries", "InvoiceRow", "TimelineEntry"]
+
+
+@dataclass(frozen=True)
+class InvoiceRow:
+    """An invoice as folded up to its event at `position`."""
+
+    view: InvoiceView
+    position: int
+
+
+@dataclass(frozen=True)
+class InvoicePage:
+    """A page of a list; `total` is 10,000 where there are more and it is not exact."""
+
+    rows: list[InvoiceRow]
+    total: int
+    total_is_exact: bool
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """Something that happened: `type` is the event's topic, `by` who caused it."""
+
+    position: int
+    type: str
+    at: datetime
+    by: str
+    data: dict[str, Any]
+
+
+_GET: Final = SQL(
+    "SELECT view::text AS view, position FROM read.invoices"
+    " WHERE app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
+)
+_TIMELINE: Final = SQL(
+    "SELECT entry.position, entry.type, entry.at, entry.by, entry.data"
+    " FROM read.timeline AS entry JOIN read.invoices AS invoice ON invoice_id = subject_id"
+    " WHERE invoice.app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
+    " ORDER BY entry.position"
+)
+BY_PROVIDER_ID: Final = SQL(
+    "SELECT view::text AS view, position FROM read.invoices"
+    " WHERE app_id = %(app_id)s AND provider_object_id = %(provider_object_id)s"
+    " ORDER BY created_at, invoice_id LIMIT 1"
+)
+_AT_PROVIDER: Final = SQL(
+    "SELECT at_provider FROM read.invoice_counts WHERE app_id = %s AND connection = %s"
+)
+_EMAIL_TERMS: Final = SQL(
+    "SELECT term.first FROM unnest(%(first)s::text[], %(after)s::text[]) AS term (first, after)"
+    " WHERE EXISTS (SELECT FROM read.email_words AS known WHERE known.app_id = %(app_id)s"
+    " AND known.word >= term.first AND known.word < term.after)"
+)
+_POSITION: Final = SQL("SELECT position FROM read.positions WHERE projection = %s")
+
+
+class InvoiceQueries:
+    """Questions to the read model. Each may raise ReadModelUnavailable."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+
+    async def list_invoices(self, asked: InvoiceFilter) -> InvoicePage:
+        """Return a page of an app's invoices, with their total. Raises BadCursor."""
+        query, parameters = page_query(asked, emails=await self._email_terms(asked))
+        found = await self._pool.fetch(query, parameters)
+        total = min(found[0]["total"], COUNTED_EXACTLY)
+        rows, next_cursor = _page([row for row in found if row["invoice_id"] is not None], asked)
+        return InvoicePage(
+            rows=rows,
+            total=total,
+            total_is_exact=found[0]["total"] <= COUNTED_EXACTLY,
+            next_cursor=next_cursor,
+        )
+
+    async def stream_invoices(
+        self, asked: InvoiceFilter, *, chunk: int = 500
+    ) -> AsyncIterator[list[InvoiceRow]]:
+        """Return a whole list, a chunk at a time, each a query of its own. Raises BadCursor.
+
+        What is added meanwhile in front of what was read is not in it; no row is there twice.
+        """
+        emails = await self._email_terms(asked)
+        asked = replace(asked, limit=chunk, page=None)
+        while True:
+            query, parameters = rows_query(asked, emails=emails)
+            rows, next_cursor = _page(await self._pool.fetch(query, parameters), asked)
+            yield rows
+            if next_cursor is None:
+                return
+            asked = replace(asked, cursor=next_cursor)
+
+    async def count_at_provider(self, app_id: UUID, connection: str) -> int:
+        """Return how many invoices the provider has by a connection, however many: exactly."""
+        found = await self._pool.fetch(_AT_PROVIDER, [app_id, connection])
+        return int(found[0]["at_provider"]) if found else 0
+
+    async def by_provider_id(self, app_id: UUID, provider_object_id: str) -> InvoiceRow | None:
+        """Return the app's invoice that the provider knows by an id (`in_…`)."""
+        asked = {"app_id": app_id, "provider_object_id": provider_object_id}
+        found = await self._pool.fetch(BY_PROVIDER_ID, asked)
+        return InvoiceRow(from_json(found[0]["view"]), found[0]["position"]) if found else None
+
+    async def _email_terms(self, asked: InvoiceFilter) -> set[str]:
+        """Return the terms searched for that some tenant's e-mail has."""
+        terms = terms_of(asked.q or "")
+        if not terms:
+            return set()
+        firsts, afters = zip(*map(bounds_of, terms), strict=True)
+        parameters = {"app_id": asked.app_id, "first": list(firsts), "after": list(afters)}
+        return {row["first"] for row in await self._pool.fetch(_EMAIL_TERMS, parameters)}
+
+    async def get_invoice(self, app_id: UUID, invoice_id: UUID) -> InvoiceRow | None:
+        """Return one invoice of an app."""
+        found = await self._pool.fetch(_GET, {"app_id": app_id, "invoice_id": invoice_id})
+        return InvoiceRow(from_json(found[0]["view"]), found[0]["position"]) if found else None
+
+    async def timeline(self, app_id: UUID, invoice_id: UUID) -> list[TimelineEntry]:
+        """Return all that happened to an invoice, in the order of the log."""
+        found = await self._pool.fetch(_TIMELINE, {"app_id": app_id, "invoice_id": invoice_id})
+        return [TimelineEntry(**row) for row in found]
+
+    async def position(self, projection: str) -> int:
+        """Return how far a projection has come. Raises UnknownProjection."""
+        found = await self._pool.fetch(_POSITION, [projection])
+        if not found:
+            raise UnknownProjection(projection)
+        return int(found[0]["position"])
+
+    async def wait_for(self, projection: str, position: int, timeout_s: float) -> bool:
+        """Tell whether a projection reached a position before the time was over."""
+        return await self._pool.bell.wait(projection, position, timeout_s=timeout_s)
+
+
+def _page(found: list[DictRow], asked: InvoiceFilter) -> tuple[list[InvoiceRow], str | None]:
+    """Cut the row that only tells that there are more; return the cursor that leads there."""
+    next_cursor = None
+    if len(found) > asked.limit:
+        del found[asked.limit :]
+        next_cursor = place_of(asked, key=found[-1]["key"], invoice_id=found[-1]["invoice_id"])
+    return [InvoiceRow(from_json(row["view"]), row["position"]) for row in found], next_cursor

@@ -1,0 +1,71 @@
+"""Which tenant has which e-mail, so that invoices are found by it.
+
+An e-mail is in a body, which can be forgotten: what is not there is no one's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+from uuid import UUID
+
+import orjson
+from psycopg.sql import SQL
+
+from domain.tenants.tenant import TenantChanged, TenantCreated
+from eventlog.bodies import unpack
+from eventlog.codec import Codec
+from eventlog.follow.follower import Cursor, Handle
+from eventlog.reading import Recorded
+from projections.engine.tables import Row, Table, insert
+from projections.invoices.search_terms import pieces_of
+
+NAME: Final = "emails"
+TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC)
+
+EMAIL_WORDS: Final = Table(
+    "email_words",
+    key=("app_id", "tenant_id", "word"),
+    columns=("app_id", "tenant_id", "word", "position"),
+)
+
+_BODIES: Final = "SELECT sha256, bytes FROM eventlog.bodies WHERE sha256 = ANY(%s)"
+
+
+def handler(schema: str) -> Handle:
+    """Return what folds batches into one generation's table."""
+    codec = Codec()
+    forget = SQL(
+        "DELETE FROM {table} WHERE (app_id, tenant_id) IN"
+        " (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))"
+    ).format(table=EMAIL_WORDS.within(schema))
+
+    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+        newest: dict[tuple[UUID, UUID], tuple[int, str | None]] = {}
+        for recorded in batch:
+            event = cast("TenantCreated | TenantChanged", codec.decode(recorded))
+            newest[event.app_id, event.tenant_id] = recorded.position, event.person
+        emails = await _emails(cursor, [person for _, person in newest.values() if person])
+        await cursor.execute(forget, [list(column) for column in zip(*newest, strict=True)])
+        await insert(cursor, EMAIL_WORDS, _rows(newest, emails), schema=schema)
+
+    return handle
+
+
+def _rows(
+    newest: Mapping[tuple[UUID, UUID], tuple[int, str | None]], emails: Mapping[str, str]
+) -> list[Row]:
+    return [
+        {"app_id": app_id, "tenant_id": tenant_id, "word": word, "position": position}
+        for (app_id, tenant_id), (position, person) in newest.items()
+        for word in pieces_of([emails.get(person or "", "")])
+    ]
+
+
+async def _emails(cursor: Cursor, persons: Sequence[str]) -> dict[str, str]:
+    """Read the e-mails of persons whose bodies are there, by the bodies' hashes."""
+    await cursor.execute(_BODIES, [[bytes.fromhex(person) for person in persons]], binary=True)
+    found: dict[str, str] = {}
+    for sha256, packed in await cursor.fetchall():
+        person = orjson.loads(unpack(packed, sha256=sha256))
+        if person.get("email"):
+            found[sha256.hex()] = person["email"]
+    return found

@@ -1,0 +1,106 @@
+"""What an event shows on the timeline of what it is about: its facts without our internals."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, Literal
+
+from domain.core.calendar import from_unix
+from domain.inbox.provider_event import ProviderEventApplied
+from domain.invoices import events as e
+from domain.subscriptions.events import SubscriptionEvent, SubscriptionStateConfirmed
+from domain.tenants.tenant import (
+    ProviderCustomerLinked,
+    TenantChanged,
+    TenantCreated,
+    TenantEvent,
+)
+
+Kind = Literal["invoice", "subscription", "tenant"]
+
+# Hashes of requests and bodies tell readers nothing; `facts` and `plan` serve decisions alone.
+_INTERNAL: Final = frozenset(
+    {
+        "originator_id",
+        "originator_topic",
+        "originator_version",
+        "timestamp",
+        "connection_id",  # webhook URLs carry it: nobody may guess it, so no reader is told
+        "by",
+        "app_id",
+        "person",
+        "request_hash",
+        "body",
+        "facts",
+        "plan",
+    }
+)
+_UNIX_TIMES: Final = frozenset(
+    {
+        "as_of",
+        "paid_at",
+        "due_at",
+        "period_start",
+        "period_end",
+        "refunded_at",
+        "started_at",
+        "starts_at",
+        "trial_end",
+        "cancel_at",
+        "canceled_at",
+        "ended_at",
+    }
+)
+_NAMED: Final[tuple[Kind, ...]] = ("invoice", "subscription")
+# What a provider event changed stands on the timeline as an event of the invoice itself.
+_SHOWN_ALREADY: Final = frozenset({"changed"})
+# A customer that is being made is nobody's to read yet.
+TENANT_TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC, ProviderCustomerLinked.TOPIC)
+
+
+def is_hidden(event: e.InvoiceEvent | SubscriptionEvent) -> bool:
+    """Tell whether something else on the timeline says it.
+
+    What a webhook confirmed is said by the provider event's own entry, which always comes; what
+    was confirmed otherwise has none.
+    """
+    if not isinstance(event, e.ProviderStateConfirmed | SubscriptionStateConfirmed):
+        return False
+    return event.source == "webhook"
+
+
+def facts_of(event: e.InvoiceEvent | SubscriptionEvent | TenantEvent) -> dict[str, object]:
+    """Return an event's facts in camelCase."""
+    return {
+        camel(name): _fact(name, value)
+        for name, value in vars(event).items()
+        if name not in _INTERNAL
+    }
+
+
+def effects_of(event: ProviderEventApplied) -> dict[tuple[Kind, str], list[str]]:
+    """Return, by what it names, the effects of a provider event that no event of its own shows."""
+    found: dict[tuple[Kind, str], list[str]] = {}
+    for entry in event.effects:
+        for kind in _NAMED:
+            if kind in entry and entry["effect"] not in _SHOWN_ALREADY:
+                found.setdefault((kind, entry[kind]), []).append(entry["effect"])
+    return found
+
+
+@lru_cache(maxsize=1024)
+def camel(name: str) -> str:
+    """Write `amount_minor` as `amountMinor`."""
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _fact(name: str, value: object) -> object:
+    if name in _UNIX_TIMES and isinstance(value, int):
+        return from_unix(value)
+    if name in ("lines", "items") and isinstance(value, list):
+        return [_line(line) for line in value]
+    return value
+
+
+def _line(line: Mapping[str, object]) -> dict[str, object]:
+    return {camel(name): value for name, value in line.items()}

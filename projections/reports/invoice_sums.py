@@ -1,0 +1,130 @@
+"""Sums that reports are made of, kept as invoices change, so that no report reads invoices.
+
+Per app, mode, currency, provider and connection; money in its minor unit. What came in, went back
+or was refused is kept by the quarter of an hour (UTC) in which it was, by the provider's clock,
+however late we heard of it; what is outstanding by the one in which it is overdue. Every time zone
+of our time is a whole number of quarters away.
+
+collected: what was paid towards invoices; money that nobody asked for (`UnexpectedPayment`,
+`InvoiceOverpaid`) is none of it, since it is owed back. refunded: refunds that succeeded; one that
+fails after all is taken out of its quarter. disputed: disputes that are open or lost, in the
+quarter in which they were opened; one that is won is taken out. refused: attempts to charge.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal, NamedTuple
+
+from domain.core.calendar import from_unix
+from domain.invoices import status
+from domain.invoices.events import InvoiceEvent, PaymentFailed
+from domain.invoices.view import InvoiceView
+from projections.engine.tables import Table
+
+Kind = Literal["collected", "refunded", "disputed", "refused", "outstanding"]
+
+QUARTER_S: Final = 900
+_GRACE_S: Final = 24 * 3600  # an invoice without a due date is overdue a day after its issue
+_OUTSTANDING: Final = frozenset(
+    {status.OPEN, status.FAILED, status.PROCESSING, status.REQUIRES_ACTION}
+)
+
+_SUMMED_BY: Final = ("app_id", "mode", "currency", "provider", "connection", "kind")
+SUMMED: Final = ("amount_minor", "items")
+QUARTERS: Final = Table(
+    "invoice_quarters",
+    key=(*_SUMMED_BY, "quarter"),
+    columns=(*_SUMMED_BY, "quarter", *SUMMED, "position"),
+)
+TOTALS: Final = Table("invoice_totals", key=_SUMMED_BY, columns=(*_SUMMED_BY, *SUMMED, "position"))
+
+
+class Part(NamedTuple):
+    """Where an amount counts: `quarter` numbers the quarters of an hour since 1970."""
+
+    currency: str
+    kind: Kind
+    quarter: int
+
+
+Amount = tuple[int, int]
+"""Minor units, and how many invoices, refunds, disputes or attempts they are of."""
+
+
+class Change(NamedTuple):
+    """What an event changed in a sum."""
+
+    part: Part
+    amount_minor: int
+    items: int
+    position: int
+
+
+def parts_of(view: InvoiceView) -> dict[Part, Amount]:
+    """Return what an invoice contributes to the sums."""
+    currency = view.currency
+    if currency is None:
+        return {}
+    parts: dict[Part, Amount] = {}
+    if view.status == status.PAID and view.paid_at is not None:
+        if view.amount_paid_minor:
+            parts[Part(currency, "collected", quarter_of(view.paid_at))] = view.amount_paid_minor, 1
+    elif view.status in _OUTSTANDING:
+        owed_minor = (view.total_minor or 0) - view.amount_paid_minor
+        parts[Part(currency, "outstanding", _overdue_from(view))] = (owed_minor, 1)
+    for refund in view.refunds:
+        if refund["status"] == "succeeded":
+            _add(parts, refund, currency, "refunded", at=refund.get("refundedAt", refund["at"]))
+    for dispute in view.disputes:
+        if dispute["status"] != "won":
+            _add(parts, dispute, currency, "disputed", at=dispute["at"])
+    return parts
+
+
+def _add(
+    parts: dict[Part, Amount], back: Mapping[str, Any], currency: str, kind: Kind, *, at: str
+) -> None:
+    part = Part(currency, kind, quarter_of(datetime.fromisoformat(at)))
+    amount_minor, items = parts.get(part, (0, 0))
+    parts[part] = (amount_minor + back["amountMinor"], items + 1)
+
+
+def refusal_in(event: InvoiceEvent, view: InvoiceView) -> dict[Part, Amount]:
+    """Return the attempt that an event says was refused; one that succeeds is an amount collected.
+
+    Each such event tells of an attempt of its own. The view does not: a payment may be refused
+    several times, and goes on under the same id.
+    """
+    if not isinstance(event, PaymentFailed) or view.currency is None:
+        return {}
+    refused_at = from_unix(event.as_of or None) or event.timestamp
+    return {Part(view.currency, "refused", quarter_of(refused_at)): (event.amount_minor, 1)}
+
+
+def changes(
+    before: dict[Part, Amount], after: dict[Part, Amount], *, position: int
+) -> list[Change]:
+    """Return what the event at a position changed."""
+    if before == after:
+        return []
+    found = []
+    for part in before | after:
+        old_minor, old_items = before.get(part, (0, 0))
+        new_minor, new_items = after.get(part, (0, 0))
+        if (old_minor, old_items) != (new_minor, new_items):
+            found.append(Change(part, new_minor - old_minor, new_items - old_items, position))
+    return found
+
+
+def quarter_of(moment: datetime) -> int:
+    """Number the quarter of an hour that a moment is in."""
+    return int(moment.timestamp() // QUARTER_S)
+
+
+def _overdue_from(view: InvoiceView) -> int:
+    """Number the first quarter at whose beginning the invoice is overdue."""
+    if view.due_at is not None:
+        moment_s = int(view.due_at.timestamp())
+    else:
+        moment_s = int((view.issued_at or view.created_at).timestamp()) + _GRACE_S
+    return -(-moment_s // QUARTER_S)

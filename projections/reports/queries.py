@@ -1,0 +1,261 @@
+"""What reports say, from the sums that are kept.
+
+What comes in month after month is a sum over subscriptions, kept by their own projection; the
+summary reads it beside what is kept of invoices.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from psycopg.sql import SQL
+
+from projections.engine.pool import ReadPool
+from projections.reports.invoice_sums import quarter_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turnover:
+    """What came in and went back in a period; `…_count`: of invoices, refunds, disputes, attempts.
+
+    Each amount counts when it came or went, so that what is disputed may have come in long before.
+    """
+
+    collected_minor: int = 0
+    collected_count: int = 0
+    refunded_minor: int = 0
+    refunded_count: int = 0
+    disputed_minor: int = 0
+    disputed_count: int = 0
+    refused_minor: int = 0
+    refused_count: int = 0
+
+    @property
+    def net_minor(self) -> int:
+        """What is left."""
+        return self.collected_minor - self.refunded_minor - self.disputed_minor
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts to charge ended: each brought an invoice's money, or was refused."""
+        return self.collected_count + self.refused_count
+
+    @property
+    def failure_rate(self) -> float | None:
+        """The part of the attempts that was refused; None where none ended."""
+        return self.refused_count / self.attempts if self.attempts else None
+
+    @staticmethod
+    def total(several: Iterable["Turnover"]) -> "Turnover":
+        """Add up."""
+        summed = Turnover()
+        for one in several:
+            summed = Turnover(
+                **{
+                    field.name: getattr(summed, field.name) + getattr(one, field.name)
+                    for field in fields(Turnover)
+                }
+            )
+        return summed
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryRow(Turnover):
+    """An app's sums in one currency and mode, and what it is owed; `…_count` counts invoices.
+
+    `recurring_minor` comes in each month, of so many subscriptions.
+    """
+
+    mode: str
+    currency: str
+    outstanding_minor: int = 0
+    outstanding_count: int = 0
+    overdue_minor: int = 0
+    overdue_count: int = 0
+    recurring_minor: int = 0
+    recurring_count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevenueRow:
+    """What came in and went back in one currency and mode, bucket by bucket."""
+
+    mode: str
+    currency: str
+    buckets: list[Turnover]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFilter:
+    """Whose sums are asked for, and of what money; None: of any.
+
+    Modes and currencies stay apart; providers and connections are added up.
+    """
+
+    app_id: UUID
+    mode: str | None = None
+    currency: str | None = None
+    provider: str | None = None
+    connection: str | None = None
+
+
+_OF_ASKED: Final = SQL(
+    """
+app_id = %(app_id)s
+    AND (%(mode)s::text IS NULL OR mode = %(mode)s)
+    AND (%(currency)s::text IS NULL OR currency = %(currency)s)
+    AND (%(provider)s::text IS NULL OR provider = %(provider)s)
+    AND (%(connection)s::text IS NULL OR connection = %(connection)s)
+"""
+)
+# What an app ever had money in: few rows, each the beginning of a range of quarters.
+_KEPT: Final = SQL(
+    """
+kept AS MATERIALIZED (
+    SELECT mode, currency, provider, connection, kind, amount_minor, items
+    FROM read.invoice_totals
+    WHERE {of_asked}
+)
+"""
+).format(of_asked=_OF_ASKED)
+_QUARTERS: Final = SQL(
+    """
+read.invoice_quarters AS quarter
+    ON quarter.app_id = %(app_id)s AND quarter.kind = kept.kind
+    AND quarter.mode = kept.mode AND quarter.currency = kept.currency
+    AND quarter.provider = kept.provider AND quarter.connection = kept.connection
+"""
+)
+# Each kind of sum from its own rows. What came in and went back at all times is kept as totals; of
+# a period it is added up from its quarters. What is overdue is what was due before this quarter.
+SUMMARY: Final = SQL(
+    """
+WITH {kept}, total AS (
+    SELECT mode, currency, kind, sum(amount_minor) AS amount_minor, sum(items)::bigint AS items
+    FROM kept WHERE kind = ANY(%(of_all_times)s) GROUP BY mode, currency, kind
+), period AS (
+    SELECT kept.mode, kept.currency, kept.kind,
+        coalesce(sum(quarter.amount_minor), 0) AS amount_minor,
+        coalesce(sum(quarter.items), 0)::bigint AS items
+    FROM kept LEFT JOIN {quarters}
+        AND quarter.quarter >= %(first)s AND quarter.quarter < %(end)s
+    WHERE kept.kind = ANY(%(of_period)s)
+    GROUP BY kept.mode, kept.currency, kept.kind
+), overdue AS (
+    SELECT kept.mode, kept.currency, 'overdue' AS kind,
+        sum(quarter.amount_minor) AS amount_minor, sum(quarter.items)::bigint AS items
+    FROM kept JOIN {quarters}
+        AND quarter.kind = 'outstanding' AND quarter.items <> 0 AND quarter.quarter <= %(now)s
+    WHERE kept.kind = 'outstanding'
+    GROUP BY kept.mode, kept.currency
+), recurring AS (
+    SELECT mode, currency, 'recurring' AS kind,
+        sum(recurring_minor) AS amount_minor, sum(active)::bigint AS items
+    FROM read.subscription_sums
+    WHERE {of_asked}
+    GROUP BY mode, currency
+)
+SELECT mode, currency, kind, amount_minor, items FROM total
+UNION ALL SELECT mode, currency, kind, amount_minor, items FROM period
+UNION ALL SELECT mode, currency, kind, amount_minor, items FROM overdue
+UNION ALL SELECT mode, currency, kind, amount_minor, items FROM recurring
+ORDER BY mode, currency, kind
+"""
+).format(kept=_KEPT, quarters=_QUARTERS, of_asked=_OF_ASKED)
+# `begins`: the buckets' first quarters in order; of two that begin at once the second has it all.
+REVENUE: Final = SQL(
+    """
+WITH {kept}
+SELECT kept.mode, kept.currency, kept.kind,
+    width_bucket(quarter.quarter, %(begins)s::bigint[]) - 1 AS bucket,
+    sum(quarter.amount_minor) AS amount_minor, sum(quarter.items)::bigint AS items
+FROM kept LEFT JOIN {quarters}
+    AND quarter.kind = ANY(%(of_period)s)
+    AND quarter.quarter >= %(first)s AND quarter.quarter < %(end)s
+GROUP BY kept.mode, kept.currency, kept.kind, bucket
+ORDER BY kept.mode, kept.currency
+"""
+).format(kept=_KEPT, quarters=_QUARTERS)
+_PERIODIC: Final = ("collected", "refunded", "disputed", "refused")
+_BEFORE_ALL: Final = -(2**40)
+
+
+class ReportQueries:
+    """Questions to the sums. Each may raise ReadModelUnavailable."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+
+    async def summary(
+        self, asked: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
+    ) -> list[SummaryRow]:
+        """Return a row for each mode and currency that the app has ever had money in.
+
+        `first` is included, `end` is not; both begin a quarter of an hour. Without them, what came
+        in and went back is of all times. Outstanding and overdue are always as of `now`, and what
+        comes in each month is of the newest word.
+        """
+        parameters = summary_parameters(asked, now=now, first=first, end=end)
+        sums: dict[tuple[str, str], dict[str, int]] = {}
+        for row in await self._pool.fetch(SUMMARY, parameters):
+            known = sums.setdefault((row["mode"], row["currency"]), {})
+            known[f"{row['kind']}_minor"] = int(row["amount_minor"])
+            known[f"{row['kind']}_count"] = row["items"]
+        return [
+            SummaryRow(mode=mode, currency=currency, **known)
+            for (mode, currency), known in sums.items()
+        ]
+
+    async def revenue(
+        self, asked: ReportFilter, *, begins: Sequence[datetime], end: datetime
+    ) -> list[RevenueRow]:
+        """Return a row for each mode and currency that the app has ever had money in.
+
+        `begins`: 1 or more beginnings of buckets in order, each the end of the one before it; the
+        last one ends at `end`. All begin a quarter of an hour.
+        """
+        parameters = revenue_parameters(asked, begins, end=end)
+        sums: dict[tuple[str, str], list[dict[str, int]]] = {}
+        for row in await self._pool.fetch(REVENUE, parameters):
+            known = sums.setdefault((row["mode"], row["currency"]), [{} for _ in begins])
+            if row["bucket"] is not None:
+                bucket = known[row["bucket"]]
+                bucket[f"{row['kind']}_minor"] = int(row["amount_minor"])
+                bucket[f"{row['kind']}_count"] = row["items"]
+        return [
+            RevenueRow(
+                mode=mode, currency=currency, buckets=[Turnover(**bucket) for bucket in buckets]
+            )
+            for (mode, currency), buckets in sums.items()
+        ]
+
+
+def summary_parameters(
+    asked: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
+) -> dict[str, object]:
+    """Say to SUMMARY which sums are asked for: totals, or the quarters of a period."""
+    always = first is None and end is None
+    return {
+        **vars(asked),
+        "of_all_times": ["outstanding", *(_PERIODIC if always else ())],
+        "of_period": [] if always else list(_PERIODIC),
+        "first": _BEFORE_ALL if first is None else quarter_of(first),
+        "end": -_BEFORE_ALL if end is None else quarter_of(end),
+        "now": quarter_of(now),
+    }
+
+
+def revenue_parameters(
+    asked: ReportFilter, begins: Sequence[datetime], *, end: datetime
+) -> dict[str, object]:
+    """Say to REVENUE which quarters are asked for, and which of them go together."""
+    quarters = [quarter_of(begin) for begin in begins]
+    return {
+        **vars(asked),
+        "of_period": list(_PERIODIC),
+        "begins": quarters,
+        "first": quarters[0],
+        "end": quarter_of(end),
+    }

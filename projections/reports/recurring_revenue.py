@@ -1,0 +1,79 @@
+"""What comes in month after month, kept as subscriptions change, so that no report reads them.
+
+Per app, mode, currency, provider and connection: the monthly price of each subscription that is
+active or past due, net of tax and discounts, and how many these are. Trials are none of them.
+"""
+
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from domain.subscriptions.view import EARNING, SubscriptionView
+from projections.engine.tables import Row, Table
+
+_SUMMED_BY: Final = ("app_id", "mode", "currency", "provider", "connection")
+SUMMED: Final = ("recurring_minor", "active")
+RECURRING: Final = Table(
+    "subscription_sums", key=_SUMMED_BY, columns=(*_SUMMED_BY, *SUMMED, "position")
+)
+
+
+class Books(NamedTuple):
+    """Whose sum, and of what money."""
+
+    app_id: UUID
+    mode: str
+    currency: str
+    provider: str
+    connection: str
+
+
+class Amount(NamedTuple):
+    """Minor units a month, and of how many subscriptions."""
+
+    recurring_minor: int
+    active: int
+
+
+Shares = dict[Books, Amount]
+_NOTHING: Final = Amount(0, 0)
+
+
+def share_of(view: SubscriptionView | None) -> Shares:
+    """Return what a subscription contributes to the sums."""
+    if view is None or view.currency is None or view.status not in EARNING:
+        return {}
+    books = Books(view.app_id, view.mode, view.currency, view.provider, view.connection)
+    return {books: Amount(view.recurring_minor, 1)}
+
+
+class Tallies:
+    """What several subscriptions change in the sums, added up."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Books, tuple[Amount, int]] = {}
+
+    def take(self, before: Shares, after: Shares, *, position: int) -> None:
+        """Take in what the event at a position changed."""
+        if before == after:
+            return
+        for books in before | after:
+            old, new = before.get(books, _NOTHING), after.get(books, _NOTHING)
+            if old != new:
+                (minor, active), last = self._sums.get(books, (_NOTHING, 0))
+                amount = Amount(
+                    minor + new.recurring_minor - old.recurring_minor,
+                    active + new.active - old.active,
+                )
+                self._sums[books] = amount, max(last, position)
+
+    def rows(self) -> list[Row]:
+        """Return what to add to RECURRING. Amounts are text: JSON's integers are bounded."""
+        return [
+            {
+                **books._asdict(),
+                "recurring_minor": str(amount.recurring_minor),
+                "active": amount.active,
+                "position": position,
+            }
+            for books, (amount, position) in self._sums.items()
+        ]

@@ -1,0 +1,133 @@
+"""Subscriptions: each stream's fold, and what it adds to recurring revenue.
+
+What happened to them stands on the app's one timeline, which the projection of invoices keeps.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+from uuid import UUID
+
+from psycopg.sql import SQL
+
+from domain.events import SUBSCRIPTION_TOPICS
+from domain.subscriptions.events import SubscriptionEvent
+from domain.subscriptions.view import SubscriptionView, fold
+from eventlog.codec import Codec
+from eventlog.follow.follower import Cursor, Handle
+from eventlog.reading import Recorded
+from projections.engine.errors import VersionGap
+from projections.engine.tables import Row, Table, adding, upsert
+from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
+from projections.reports.recurring_revenue import RECURRING, SUMMED, Shares, Tallies, share_of
+
+NAME: Final = "subscriptions"
+TOPICS: Final = SUBSCRIPTION_TOPICS
+
+SUBSCRIPTIONS: Final = Table(
+    "subscriptions",
+    key=("subscription_id",),
+    columns=(
+        "subscription_id",
+        "app_id",
+        "tenant_id",
+        "provider",
+        "mode",
+        "connection",
+        "status",
+        "user_id",
+        "customer",
+        "provider_subscription_id",
+        "created_at",
+        "version",
+        "position",
+        "view",
+    ),
+)
+TABLES: Final = (SUBSCRIPTIONS, RECURRING)
+
+
+@dataclass(slots=True)
+class _Folded:
+    """A subscription on its way into its row, and how far its stream has been folded."""
+
+    view: SubscriptionView | None = None
+    version: int = 0
+    position: int = 0
+
+    def take(self, event: SubscriptionEvent, *, position: int) -> Shares:
+        """Take one event in; gives what is contributed now. Raises VersionGap."""
+        if event.originator_version != self.version + 1:
+            raise VersionGap(
+                event.originator_id, folded=self.version, offered=event.originator_version
+            )
+        self.view = fold(self.view, event)
+        self.version, self.position = event.originator_version, position
+        return share_of(self.view)
+
+
+def handler(schema: str) -> Handle:
+    """Return what folds batches into one generation's tables."""
+    codec = Codec()
+
+    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+        """Load the concerned rows, fold in memory, write: a statement a table."""
+        folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
+        tallies = Tallies()
+        for recorded in batch:
+            event = cast("SubscriptionEvent", codec.decode(recorded))  # its topic says so
+            subscription = folded.setdefault(event.originator_id, _Folded())
+            before = share_of(subscription.view)
+            after = subscription.take(event, position=recorded.position)
+            tallies.take(before, after, position=recorded.position)
+        await upsert(cursor, SUBSCRIPTIONS, _rows(folded.values()), schema=schema)
+        if sums := tallies.rows():
+            query, parameters = adding(RECURRING, sums, summed=SUMMED, schema=schema)
+            await cursor.execute(query, parameters)
+
+    return handle
+
+
+def _rows(folded: Iterable[_Folded]) -> list[Row]:
+    return [_row(one, one.view) for one in folded if one.view is not None]
+
+
+def _row(folded: _Folded, view: SubscriptionView) -> Row:
+    return {
+        "subscription_id": view.id,
+        "app_id": view.app_id,
+        "tenant_id": view.tenant_id,
+        "provider": view.provider,
+        "mode": view.mode,
+        "connection": view.connection,
+        "status": view.status,
+        "user_id": view.user_id,
+        "customer": view.customer,
+        "provider_subscription_id": view.provider_subscription_id,
+        "created_at": view.created_at,
+        "version": folded.version,
+        "position": folded.position,
+        "view": VIEWS.to_json(view),
+    }
+
+
+def _streams_that_go_on(batch: Sequence[Recorded]) -> list[UUID]:
+    """Name the subscriptions that began before this batch."""
+    first_seen: dict[UUID, int] = {}
+    for recorded in batch:
+        first_seen.setdefault(UUID(str(recorded.originator_id)), recorded.originator_version)
+    return [stream for stream, version in first_seen.items() if version > 1]
+
+
+async def _load(cursor: Cursor, streams: Sequence[UUID], *, schema: str) -> dict[UUID, _Folded]:
+    if not streams:
+        return {}
+    query = SQL(
+        "SELECT subscription_id, version, position, view::text FROM {subscriptions}"
+        " WHERE subscription_id = ANY(%s)"
+    ).format(subscriptions=SUBSCRIPTIONS.within(schema))
+    await cursor.execute(query, [list(streams)])
+    return {
+        stream: _Folded(VIEWS.from_json(view), version, position)
+        for stream, version, position, view in await cursor.fetchall()
+    }

@@ -1,0 +1,211 @@
+"""What a list of subscriptions can be asked for, as SQL."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Composable, Composed, Placeholder
+
+from domain.subscriptions.view import SubscriptionView
+from projections.engine import cursors
+from projections.engine.cursors import Place
+from projections.engine.pool import ReadPool
+from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
+from projections.invoices.queries import TimelineEntry
+
+Sort = Literal["-createdAt", "createdAt"]
+
+COUNTED_EXACTLY: Final = 10_000
+
+
+@dataclass(frozen=True)
+class SubscriptionFilter:
+    """Which subscriptions of an app, in which order, and which page of them.
+
+    `status`: any of these; none means all. `unassigned`: only those that are no tenant's yet.
+    `created_from` is included, `created_to` is not. `limit`: 1..100.
+    """
+
+    app_id: UUID
+    tenant_id: UUID | None = None
+    unassigned: bool = False
+    provider: str | None = None
+    status: tuple[str, ...] = ()
+    mode: str | None = None
+    user_id: str | None = None
+    customer: str | None = None
+    connection: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    sort: Sort = "-createdAt"
+    limit: int = 20
+    cursor: str | None = None
+
+    @property
+    def list_name(self) -> str:
+        """Name the list that this is a page of."""
+        asked = asdict(self)
+        for paging in ("limit", "cursor"):
+            del asked[paging]
+        asked["status"] = sorted(set(self.status))
+        return cursors.fingerprint("subscriptions", asked)
+
+
+Parameters = dict[str, object]
+_EQUAL: Final = (
+    "app_id", "tenant_id", "provider", "mode", "user_id", "customer", "connection",
+)  # fmt: skip
+_BOUNDS: Final = {
+    "created_from": SQL("created_at >= %(created_from)s"),
+    "created_to": SQL("created_at < %(created_to)s"),
+}
+_PAGE: Final = SQL(
+    """
+WITH page AS (
+    SELECT created_at, subscription_id, view::text AS view, position FROM read.subscriptions
+    WHERE {filter} AND {after}
+    ORDER BY created_at {direction}, subscription_id {direction}
+    LIMIT %(rows)s
+), total AS (
+    SELECT count(*) AS total
+    FROM (SELECT subscription_id FROM read.subscriptions WHERE {filter} LIMIT {most}) AS counted
+)
+SELECT total.total, page.* FROM total LEFT JOIN page ON true
+ORDER BY page.created_at {direction}, page.subscription_id {direction}
+"""
+)
+
+
+def page_query(asked: SubscriptionFilter) -> tuple[Composed, Parameters]:
+    """Write the one statement that answers with a page (and one row more) and the total.
+
+    Raises BadCursor.
+    """
+    after, place = _after(asked)
+    query = _PAGE.format(
+        filter=SQL(" AND ").join(_conditions(asked)),
+        after=after,
+        direction=SQL("DESC" if asked.sort.startswith("-") else "ASC"),
+        most=SQL(str(COUNTED_EXACTLY + 1)),
+    )
+    return query, asdict(asked) | place | {"rows": asked.limit + 1, "status": list(asked.status)}
+
+
+def place_of(asked: SubscriptionFilter, *, created_at: datetime, subscription_id: UUID) -> str:
+    """Write the cursor that goes on after a row."""
+    place = Place(cursors.to_microseconds(created_at), subscription_id)
+    return cursors.write(place, list_name=asked.list_name)
+
+
+def _conditions(asked: SubscriptionFilter) -> Iterator[Composable]:
+    for name in _EQUAL:
+        if getattr(asked, name) is not None:
+            yield SQL("{} = {}").format(SQL(name), Placeholder(name))
+    if len(asked.status) == 1:
+        yield SQL("status = (%(status)s::text[])[1]")
+    elif asked.status:
+        yield SQL("status = ANY(%(status)s::text[])")
+    if asked.unassigned:
+        yield SQL("tenant_id IS NULL")
+    for name, condition in _BOUNDS.items():
+        if getattr(asked, name) is not None:
+            yield condition
+
+
+def _after(asked: SubscriptionFilter) -> tuple[Composable, Parameters]:
+    if asked.cursor is None:
+        return SQL("true"), {}
+    place = cursors.read(asked.cursor, list_name=asked.list_name)
+    condition = SQL("(created_at, subscription_id) {side} (%(after)s, %(after_id)s)").format(
+        side=SQL("<" if asked.sort.startswith("-") else ">")
+    )
+    return condition, {"after": cursors.from_microseconds(place.value), "after_id": place.id}
+
+
+# What readers may ask about subscriptions.
+
+
+@dataclass(frozen=True)
+class SubscriptionRow:
+    """A subscription as folded up to its event at `position`."""
+
+    view: SubscriptionView
+    position: int
+
+
+@dataclass(frozen=True)
+class SubscriptionPage:
+    """A page of a list; `total` is 10,000 where there are more and it is not exact."""
+
+    rows: list[SubscriptionRow]
+    total: int
+    total_is_exact: bool
+    next_cursor: str | None
+
+
+_GET: Final = SQL(
+    "SELECT view::text AS view, position FROM read.subscriptions"
+    " WHERE app_id = %(app_id)s AND subscription_id = %(subscription_id)s"
+)
+SUBSCRIPTION_BY_PROVIDER_ID: Final = SQL(
+    "SELECT view::text AS view, position FROM read.subscriptions"
+    " WHERE app_id = %(app_id)s AND provider_subscription_id = %(provider_subscription_id)s"
+    " ORDER BY created_at, subscription_id LIMIT 1"
+)
+# Whose it is stands with each entry: the row is another projection's, which may be behind.
+_TIMELINE: Final = SQL(
+    "SELECT position, type, at, by, data FROM read.timeline"
+    " WHERE subject_id = %(subscription_id)s AND app_id = %(app_id)s ORDER BY position"
+)
+
+
+class SubscriptionQueries:
+    """Questions about subscriptions. Each may raise ReadModelUnavailable."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+
+    async def list_subscriptions(self, asked: SubscriptionFilter) -> SubscriptionPage:
+        """Return a page of an app's subscriptions, with their total. Raises BadCursor."""
+        found = await self._pool.fetch(*page_query(asked))
+        total = found[0]["total"]
+        rows = [row for row in found if row["subscription_id"] is not None]
+        next_cursor = None
+        if len(rows) > asked.limit:
+            del rows[asked.limit :]
+            last = rows[-1]
+            next_cursor = place_of(
+                asked, created_at=last["created_at"], subscription_id=last["subscription_id"]
+            )
+        return SubscriptionPage(
+            rows=[_row(row) for row in rows],
+            total=min(total, COUNTED_EXACTLY),
+            total_is_exact=total <= COUNTED_EXACTLY,
+            next_cursor=next_cursor,
+        )
+
+    async def get_subscription(self, app_id: UUID, subscription_id: UUID) -> SubscriptionRow | None:
+        """Return one subscription of an app."""
+        asked = {"app_id": app_id, "subscription_id": subscription_id}
+        found = await self._pool.fetch(_GET, asked)
+        return _row(found[0]) if found else None
+
+    async def by_provider_id(
+        self, app_id: UUID, provider_subscription_id: str
+    ) -> SubscriptionRow | None:
+        """Return the app's subscription that the provider knows by an id (`sub_…`)."""
+        asked = {"app_id": app_id, "provider_subscription_id": provider_subscription_id}
+        found = await self._pool.fetch(SUBSCRIPTION_BY_PROVIDER_ID, asked)
+        return _row(found[0]) if found else None
+
+    async def timeline(self, app_id: UUID, subscription_id: UUID) -> list[TimelineEntry]:
+        """Return all that happened to a subscription, in the order of the log."""
+        asked = {"app_id": app_id, "subscription_id": subscription_id}
+        return [TimelineEntry(**row) for row in await self._pool.fetch(_TIMELINE, asked)]
+
+
+def _row(row: DictRow) -> SubscriptionRow:
+    return SubscriptionRow(VIEWS.from_json(row["view"]), row["position"])

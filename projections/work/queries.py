@@ -1,0 +1,177 @@
+"""What operators may ask about work: what is open, and what gave up and waits for them."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+from uuid import UUID
+
+from psycopg.rows import DictRow
+from psycopg.sql import SQL, Composed
+
+from projections.engine import cursors
+from projections.engine.cursors import Place
+from projections.engine.pool import ReadPool
+
+OPEN: Final = "open"
+GAVE_UP: Final = "gave_up"
+State = Literal["open", "gave_up"]
+STATES: Final = get_args(State)
+COUNTED_EXACTLY: Final = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkFilter:
+    """Which work of an app, and which page of it. What gave up: longest ago first. `limit`: 1..100.
+
+    All other work in the order in which it was asked for.
+    """
+
+    app_id: UUID
+    state: State | None = None
+    limit: int = 20
+    cursor: str | None = None
+
+    @property
+    def list_name(self) -> str:
+        """Name the list that this is a page of."""
+        return cursors.fingerprint("work", self.app_id, self.state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkRow:
+    """A row of the work table. `step`: what gave up of what it is for, None while it is tried."""
+
+    id: int
+    key: str
+    args: dict[str, Any]
+    opened_at: datetime
+    due_at: datetime
+    gave_up_at: datetime | None
+    tries: int
+    last_error: str | None
+    step: str | None
+
+    @property
+    def kind(self) -> str:
+        """Say what it is for, as in settle, refund, provider_event."""
+        return self.key.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class WorkPage:
+    """A page of a list; `total` is 10,000 where there is more and it is not exact."""
+
+    rows: list[WorkRow]
+    total: int
+    total_is_exact: bool
+    next_cursor: str | None
+
+
+# What gave up has its index. Other lists read by number: the table holds what is not done and is
+# short, and another index would cost each job more than it spares an operator.
+# An invoice knows which step of it gave up; a refund's step is its key, a setup has a key for each.
+_COLUMNS: Final = SQL(
+    """
+SELECT job.id, job.key, job.args, job.opened_at, job.due_at, job.gave_up_at, job.tries,
+    job.last_error, CASE
+        WHEN job.gave_up_at IS NULL THEN NULL
+        WHEN job.args ? 'refund_id' THEN job.key
+        WHEN job.key LIKE 'begin:%%' THEN 'begin'
+        WHEN job.key LIKE 'setup:%%' THEN 'open'
+        WHEN job.key LIKE 'setup_completion:%%' THEN 'default'
+        ELSE invoice.view #>> '{{gave_up,step}}'
+    END AS step
+FROM {jobs} AS job
+LEFT JOIN read.invoices AS invoice ON invoice.invoice_id = (job.args ->> 'invoice_id')::uuid
+"""
+)
+_PAGE: Final = SQL(
+    """
+WITH page AS (
+    SELECT * FROM work.jobs WHERE {filter} AND {after} ORDER BY {order} LIMIT %(rows)s
+), total AS (
+    SELECT count(*) AS total FROM (
+        SELECT id FROM work.jobs WHERE {filter} LIMIT %(most)s
+    ) AS counted
+), found AS ({columns})
+SELECT total.total, found.* FROM total LEFT JOIN found ON true ORDER BY {order}
+"""
+)
+_CONDITIONS: Final = {
+    None: SQL("app = %(app_id)s"),
+    OPEN: SQL("app = %(app_id)s AND gave_up_at IS NULL"),
+    GAVE_UP: SQL("app = %(app_id)s AND gave_up_at IS NOT NULL"),
+}
+_AFTER: Final = {
+    None: SQL("id > %(after)s"),
+    OPEN: SQL("id > %(after)s"),
+    GAVE_UP: SQL("(gave_up_at, id) > (%(after)s, %(after_id)s)"),
+}
+_GET: Final = _COLUMNS.format(jobs=SQL("work.jobs")) + SQL("WHERE job.app = %s AND job.key = %s")
+_COUNT: Final = SQL("SELECT count(*) AS rows FROM work.jobs WHERE gave_up_at IS NOT NULL")
+
+
+class WorkQueries:
+    """Questions about work. Each may raise ReadModelUnavailable."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+
+    async def list_work(self, asked: WorkFilter) -> WorkPage:
+        """Return a page of an app's work. Raises BadCursor."""
+        query, parameters = page_query(asked)
+        found = await self._pool.fetch(query, parameters)
+        total = found[0]["total"]
+        rows = [_row(row) for row in found if row["id"] is not None]
+        next_cursor = None
+        if len(rows) > asked.limit:
+            del rows[asked.limit :]
+            next_cursor = cursors.write(_place(asked, rows[-1]), list_name=asked.list_name)
+        return WorkPage(
+            rows=rows,
+            total=min(total, COUNTED_EXACTLY),
+            total_is_exact=total <= COUNTED_EXACTLY,
+            next_cursor=next_cursor,
+        )
+
+    async def get_work(self, app_id: UUID, key: str) -> WorkRow | None:
+        """Return an app's work by its key, while it is not done."""
+        found = await self._pool.fetch(_GET, [app_id, key])
+        return _row(found[0]) if found else None
+
+    async def count_given_up(self) -> int:
+        """Return how much waits for an operator, in all apps."""
+        found = await self._pool.fetch(_COUNT)
+        return int(found[0]["rows"])
+
+
+def page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:
+    """Write the one statement that answers with a page (and one row more) and the total."""
+    given_up = asked.state == GAVE_UP
+    parameters: dict[str, object] = asdict(asked)
+    parameters |= {"rows": asked.limit + 1, "most": COUNTED_EXACTLY + 1}
+    after = SQL("true")
+    if asked.cursor is not None:
+        place = cursors.read(asked.cursor, list_name=asked.list_name)
+        parameters |= {"after": place.value, "after_id": place.id.int}
+        if given_up:
+            parameters["after"] = cursors.from_microseconds(place.value)
+        after = _AFTER[asked.state]
+    query = _PAGE.format(
+        filter=_CONDITIONS[asked.state],
+        after=after,
+        order=SQL("gave_up_at, id" if given_up else "id"),
+        columns=_COLUMNS.format(jobs=SQL("page")),
+    )
+    return query, parameters
+
+
+def _place(asked: WorkFilter, row: WorkRow) -> Place:
+    """Say where a list goes on. A row's number stands in the place of an id."""
+    if asked.state == GAVE_UP and row.gave_up_at is not None:
+        return Place(cursors.to_microseconds(row.gave_up_at), UUID(int=row.id))
+    return Place(row.id, UUID(int=row.id))
+
+
+def _row(row: DictRow) -> WorkRow:
+    return WorkRow(**{name: row[name] for name in WorkRow.__dataclass_fields__})

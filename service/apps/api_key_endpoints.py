@@ -1,0 +1,161 @@
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import Final, cast
+from uuid import UUID, uuid4
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.apps.api_keys import KEY_BYTES, NewKey, new_key
+from domain.core.commands import CreateKey, KeyKind, RevokeKey, RotateKey
+from domain.core.errors import Contradiction
+from domain.core.idempotency import WriteReceipt
+from projections.access.queries import KeyDetails
+from service.auth.authenticate import authenticate_admin
+from service.context import Context, context_of
+from service.http.caller import Caller
+from service.http.errors import BadRequest, Fault, Missing
+from service.http.requests import path_uuid, read_json
+from service.http.responses import document
+from service.http.validation import Name, Strictly, validated
+from service.invoices import render as invoices_render
+from service.recording.idempotency import Done, do_once
+from service.recording.read_your_writes import wait_for_access
+
+KIND: Final = "apiKeys"
+_DAY_S: Final = 24 * 3600
+
+
+class NewKeyBody(Strictly):
+    """What key is wanted."""
+
+    kind: KeyKind
+    name: Name | None = None
+
+
+class RotationBody(Strictly):
+    """For how long the old key opens the app beside the new one."""
+
+    overlap_seconds: int = Field(_DAY_S, ge=0, le=30 * _DAY_S)
+
+
+async def list_keys(request: Request) -> Response:
+    """List an app's keys, without what opens it."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    rows = await context.access_rows.keys(caller.app.app_id)
+    return document(invoices_render.whole_list(KIND, [_item(row) for row in rows]))
+
+
+async def create_key(request: Request) -> Response:
+    """Make a key; its text is in this answer alone."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    body = validated(NewKeyBody, given)
+    made = _Made(context, caller, kind=body.kind, name=body.name)
+
+    def write(receipt: WriteReceipt | None) -> None:
+        context.billing.create_key(made.command, at=made.at, receipt=receipt)
+
+    done = await do_once(request, caller, given, _item(made.row), write)
+    return await _shown(context, caller, done, made.key)
+
+
+async def rotate_key(request: Request) -> Response:
+    """Make a key in the place of one that ends after an overlap."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    body = validated(RotationBody, given)
+    old = await _find(context, caller, path_uuid(request, "keyUuid"))
+    made = _Made(context, caller, kind=cast("KeyKind", old.kind), name=old.name)
+    ends_at = made.at + timedelta(seconds=body.overlap_seconds)
+    command = RotateKey(
+        app_id=caller.app.app_id,
+        key_id=old.key_id,
+        new_key=made.command,
+        expires_at=int(ends_at.timestamp()),
+        by=caller.by,
+    )
+
+    def write(receipt: WriteReceipt | None) -> None:
+        context.billing.rotate_key(command, at=made.at, receipt=receipt)
+
+    try:
+        done = await do_once(request, caller, given, _item(made.row), write)
+    except Contradiction:
+        message = "keyUuid: was revoked, or has been rotated already"
+        raise BadRequest(Fault(message=message, path="keyUuid")) from None
+    return await _shown(context, caller, done, made.key)
+
+
+async def revoke_key(request: Request) -> Response:
+    """Take a key out of use; answered once it opens nothing new."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    key_id = path_uuid(request, "keyUuid")
+    command = RevokeKey(app_id=caller.app.app_id, key_id=key_id, by=caller.by)
+    await asyncio.to_thread(context.billing.revoke_key, command, at=context.now())
+    headers = await wait_for_access(context, caller.app.app_id)
+    row = await _find(context, caller, key_id)
+    return document(invoices_render.single(KIND, _item(row)), headers)
+
+
+class _Made:
+    """A new key: what is recorded of it, and what its holder sees once."""
+
+    def __init__(
+        self, context: Context, caller: Caller, *, kind: KeyKind, name: str | None
+    ) -> None:
+        self.at = context.now()
+        self.key: NewKey = new_key(kind, secrets.token_bytes(KEY_BYTES))
+        self.command = CreateKey(
+            app_id=caller.app.app_id,
+            key_id=uuid4(),
+            kind=kind,
+            key_sha256=self.key.sha256,
+            prefix=self.key.prefix,
+            name=name,
+            by=caller.by,
+        )
+        self.row = KeyDetails(
+            key_id=self.command.key_id,
+            kind=kind,
+            prefix=self.key.prefix,
+            name=name,
+            created_at=self.at,
+            expires_at=None,
+            replaced_by=None,
+            revoked_at=None,
+        )
+
+
+async def _find(context: Context, caller: Caller, key_id: UUID) -> KeyDetails:
+    row = await context.access_rows.key(caller.app.app_id, key_id)
+    if row is None:
+        raise Missing
+    return row
+
+
+async def _shown(context: Context, caller: Caller, done: Done, key: NewKey) -> Response:
+    headers = await wait_for_access(context, caller.app.app_id)
+    if done.replayed:
+        headers["idempotent-replayed"] = "true"
+    shown = {**done.result, "key": None if done.replayed else key.text}
+    return document(invoices_render.single(KIND, shown), headers)
+
+
+def _item(row: KeyDetails) -> invoices_render.Json:
+    return {
+        "id": str(row.key_id),
+        "kind": row.kind,
+        "prefix": row.prefix,
+        "name": row.name,
+        "createdAt": invoices_render.moment(row.created_at),
+        "expiresAt": invoices_render.moment(row.expires_at),
+        "replacedBy": None if row.replaced_by is None else str(row.replaced_by),
+        "revokedAt": invoices_render.moment(row.revoked_at),
+    }

@@ -1,0 +1,257 @@
+"""The body of an app's PATCH: what is left out stays as it is."""
+
+import asyncio
+from functools import lru_cache
+from typing import Annotated, Any, Final, Self
+from uuid import uuid4
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.apps.app import App, AppSettings, token_secret_context
+from domain.core.commands import ChangeApp
+from service.auth.authenticate import authenticate_admin
+from service.auth.jwks import Jwks
+from service.context import Context, context_of
+from service.http.caller import Caller
+from service.http.errors import BadRequest, Fault
+from service.http.requests import read_json
+from service.http.responses import POSITION, document
+from service.http.validation import (
+    Currency,
+    LongText,
+    Name,
+    Strictly,
+    Token,
+    Words,
+    fault,
+    validated,
+)
+from service.invoices import render as invoices_render
+from service.recording.read_your_writes import wait_for_access
+
+# A field that was not given; it is of its type wherever it was.
+_UNSET: Final[Any] = None
+_REGISTERED: Final = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti"})
+_DAY_S: Final = 24 * 3600
+
+Slug = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Slot = Annotated[str, StringConstraints(pattern=r"^(stripe|mollie)(:(live|test))?$")]
+# As browsers send it: no path, no user, no default port, small letters.
+Origin = Annotated[
+    str,
+    StringConstraints(max_length=255, pattern=r"^https?://[a-z0-9.\[\]:_-]+$"),
+]
+Secret = Annotated[str, StringConstraints(min_length=32, max_length=512, pattern=r"^[\x21-\x7e]+$")]
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _time_zone(name: str) -> str:
+    if name not in _time_zones():
+        raise fault("is no time zone of the IANA's list")
+    return name
+
+
+def _unregistered(claim: str) -> str:
+    if claim in _REGISTERED:
+        raise fault("is a claim with a meaning of its own")
+    return claim
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Claim = Annotated[Name, AfterValidator(_unregistered)]
+
+
+def _each_once(values: list[str]) -> list[str]:
+    if len(set(values)) < len(values):
+        raise fault("names something twice")
+    return values
+
+
+_ONCE: Final = (AfterValidator(_each_once), Words({"uniqueItems": True}))
+
+
+class InvoiceDefaults(Strictly):
+    """What an invoice has where a request leaves it out."""
+
+    description: LongText | None = None
+    footer: LongText | None = None
+    currency: Currency | None = None
+
+
+class TokenClaims(Strictly):
+    """Which claims name the app (null: none does), the tenant and the user."""
+
+    app: Claim | None = None
+    tenant: Claim = "tenant"
+    user: Claim = "sub"
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        if len({self.app, self.tenant, self.user}) < len(type(self).model_fields):
+            raise fault("must name three different claims")
+        return self
+
+
+class TokenSettings(Strictly):
+    """Whose tokens are taken. The secret goes in and never comes out."""
+
+    issuer: Name = _UNSET
+    audience: Name = _UNSET
+    claims: TokenClaims = _UNSET
+    signing_secret: Secret = _UNSET
+    signing_secret_overlap_seconds: int = Field(0, ge=0, le=_DAY_S)
+    jwks: Jwks = _UNSET
+
+
+class AppChanges(Strictly):
+    """What is to change of an app."""
+
+    name: Name = _UNSET
+    slug: Slug = _UNSET
+    enabled: bool = _UNSET
+    default_connections: Annotated[dict[Slot, Name | None], Field(max_length=6)] = _UNSET
+    allowed_origins: Annotated[list[Origin], Field(max_length=50), *_ONCE] = _UNSET
+    invoice_defaults: InvoiceDefaults = _UNSET
+    time_zone: TimeZone = _UNSET
+    client_prices: Annotated[list[Token], Field(max_length=1000), *_ONCE] = _UNSET
+    client_tax_rates: Annotated[list[Token], Field(max_length=1000), *_ONCE] = _UNSET
+    tokens: TokenSettings = _UNSET
+
+
+KIND: Final = "apps"
+
+
+async def get_app(request: Request) -> Response:
+    """Show an app to its admin key; also while it is disabled, or nobody could enable it."""
+    context = context_of(request)
+    caller = await authenticate_admin(request, even_disabled=True)
+    app = await asyncio.to_thread(context.billing.get, App, caller.app.app_id)
+    (newest,) = await context.log.stream_async(app.id, newest_first=True, limit=1)
+    return document(invoices_render.single(KIND, _item(app)), {POSITION: str(newest.position)})
+
+
+async def patch_app(request: Request) -> Response:
+    """Change what is given of an app; answered once every process can know."""
+    context = context_of(request)
+    caller = await authenticate_admin(request, even_disabled=True)
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    changes = validated(AppChanges, given)
+    await _require_connections(context, caller, changes)
+    at = context.now()
+
+    def decide(app: App) -> None:
+        app.change(_command(context, caller, app.settings, changes), at=at)
+
+    app = await asyncio.to_thread(context.billing.change, App, caller.app.app_id, decide)
+    headers = await wait_for_access(context, app.id)
+    return document(invoices_render.single(KIND, _item(app)), headers)
+
+
+async def _require_connections(context: Context, caller: Caller, changes: AppChanges) -> None:
+    """Raise BadRequest where a default is no connection of its slot's provider and mode."""
+    faults = []
+    for slot, name in (changes.default_connections or {}).items():
+        if name is None:
+            continue
+        provider, _, mode = slot.partition(":")
+        found = await context.access.connection_named(caller.app.app_id, name)
+        if found is None or found.provider != provider or mode not in ("", found.mode):
+            path = f"defaultConnections.{slot}"
+            faults.append(Fault(message=f"{path}: the app has no such connection", path=path))
+    if faults:
+        raise BadRequest(*faults)
+
+
+def _command(
+    context: Context, caller: Caller, known: AppSettings, changes: AppChanges
+) -> ChangeApp:
+    """Say what is to change; `known` is what the app has set at the moment of the change."""
+    return ChangeApp(
+        app_id=caller.app.app_id,
+        name=changes.name,
+        enabled=changes.enabled,
+        default_connections=changes.default_connections,
+        settings=_settings(context, caller, known, changes),
+        by=caller.by,
+    )
+
+
+def _settings(
+    context: Context, caller: Caller, known: AppSettings, changes: AppChanges
+) -> dict[str, Any]:
+    """Give the settings that change, by their names in the domain."""
+    given: dict[str, Any] = {
+        "slug": changes.slug,
+        "allowed_origins": changes.allowed_origins,
+        "time_zone": changes.time_zone,
+        "client_prices": changes.client_prices,
+        "client_tax_rates": changes.client_tax_rates,
+    }
+    if changes.invoice_defaults is not None:
+        defaults = changes.invoice_defaults.model_dump(exclude_unset=True)
+        given["invoice_defaults"] = known.invoice_defaults | defaults
+    tokens = changes.tokens
+    if tokens is not None:
+        given |= {"token_issuer": tokens.issuer, "token_audience": tokens.audience}
+        if tokens.claims is not None:
+            given["token_claims"] = tokens.claims.model_dump()
+        if tokens.signing_secret is not None:
+            given["token_secrets"] = _secrets(context, caller, known.token_secrets, tokens)
+        if tokens.jwks is not None:
+            given["token_keys"] = [key.stored() for key in tokens.jwks.keys]
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _secrets(
+    context: Context, caller: Caller, known: list[dict[str, Any]], tokens: TokenSettings
+) -> list[dict[str, Any]]:
+    """Put the new secret first; older ones end after the overlap, or when they were to end."""
+    now_s = int(context.now().timestamp())
+    ends_s = now_s + tokens.signing_secret_overlap_seconds
+    older = [{**secret, "until": min(secret["until"] or ends_s, ends_s)} for secret in known]
+    scope = token_secret_context(caller.app.app_id)
+    newest = {
+        "kid": uuid4().hex[:16],
+        "sealed": context.seal_secret(tokens.signing_secret, scope),
+        "until": None,
+    }
+    return [newest, *(secret for secret in older if secret["until"] > now_s)]
+
+
+def _item(app: App) -> invoices_render.Json:
+    known = app.settings
+    return {
+        "id": str(app.id),
+        "name": app.name,
+        "slug": app.slug,
+        "enabled": app.enabled,
+        "defaultConnections": app.default_connections,
+        "allowedOrigins": known.allowed_origins,
+        "invoiceDefaults": {
+            name: known.invoice_defaults.get(name) for name in ("description", "footer", "currency")
+        },
+        "timeZone": known.time_zone,
+        "clientPrices": known.client_prices,
+        "clientTaxRates": known.client_tax_rates,
+        "tokens": _tokens(known),
+        "createdAt": invoices_render.moment(app.created_on),
+        "updatedAt": invoices_render.moment(app.modified_on),
+    }
+
+
+def _tokens(known: AppSettings) -> invoices_render.Json:
+    """Show whose tokens are taken; of secrets, that there are any."""
+    return {
+        "issuer": known.token_issuer,
+        "audience": known.token_audience,
+        "claims": known.token_claims,
+        "signingSecretSet": bool(known.token_secrets),
+        "jwks": {"keys": known.token_keys},
+    }

@@ -1,0 +1,227 @@
+import asyncio
+from collections.abc import Mapping
+from typing import Final, cast
+from uuid import uuid4
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.apps.app import App
+from domain.apps.connection import WEBHOOK_SECRETS, Connection, secret_context, secret_mark
+from domain.core import ids
+from domain.core.commands import ChangeApp, DeleteConnection, Mode, Provider, SetConnection
+from eventlog.errors import VaultError
+from projections.access.queries import ConnectionRow
+from service.apps.provider_keys import CONNECTION_NAME, mode_of
+from service.auth.authenticate import authenticate_admin
+from service.context import Context, context_of
+from service.http.caller import Caller
+from service.http.errors import BadRequest, Fault, Missing
+from service.http.requests import read_json
+from service.http.responses import document
+from service.http.validation import Strictly, Token, Url, validated
+from service.invoices import render as invoices_render
+from service.recording.read_your_writes import wait_for_access
+
+KIND: Final = "paymentConnections"
+
+
+class ConnectionBody(Strictly):
+    """A provider's credentials. Secrets that are left out stay as they are."""
+
+    provider: Provider
+    secret_key: Token | None = None
+    webhook_secrets: list[Token] | None = Field(None, max_length=WEBHOOK_SECRETS)
+    add_webhook_secrets: list[Token] = Field([], max_length=WEBHOOK_SECRETS)
+    drop_webhook_secrets: list[Token] = Field([], max_length=WEBHOOK_SECRETS)
+    redirect_url: Url | None = None
+    refund_overpayments: bool | None = None
+    default: bool | None = None
+
+
+async def list_connections(request: Request) -> Response:
+    """List an app's connections, without their secrets."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    rows = await context.access_rows.connections(caller.app.app_id)
+    defaults = await _defaults(context, caller)
+    items = [await _item(context, row, defaults) for row in rows]
+    return document(invoices_render.whole_list(KIND, items))
+
+
+async def get_connection(request: Request) -> Response:
+    """Show a connection, without its secrets."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    return document(await _shown(context, caller, request.path_params["name"]))
+
+
+async def put_connection(request: Request) -> Response:
+    """Make a connection, or replace its credentials; they are sealed, and never shown."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    name = request.path_params["name"]
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    body = validated(ConnectionBody, given)
+    if not CONNECTION_NAME.fullmatch(name):
+        raise _refused("name", "must be 1 to 64 letters, digits, dots, hyphens or underscores")
+    stream = ids.for_connection(caller.app.app_id, name)
+    known = await asyncio.to_thread(context.billing.find, Connection, stream)
+    command = _command(context, caller, name, body, known)
+    connection = await asyncio.to_thread(
+        context.billing.set_connection, command, new_connection_id=uuid4(), at=context.now()
+    )
+    if body.add_webhook_secrets or body.drop_webhook_secrets:
+        await asyncio.to_thread(_change_webhook_secrets, context, caller, connection, body)
+    await _set_defaults(context, caller, connection, wanted=body.default)
+    headers = await wait_for_access(context, stream, caller.app.app_id)
+    return document(await _shown(context, caller, name), headers)
+
+
+async def delete_connection(request: Request) -> Response:
+    """Take a connection out of use; what was asked through it goes on."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    name = request.path_params["name"]
+    shown = await _shown(context, caller, name)
+    command = DeleteConnection(app_id=caller.app.app_id, name=name, by=caller.by)
+    connection = await asyncio.to_thread(
+        context.billing.delete_connection, command, at=context.now()
+    )
+    await _set_defaults(context, caller, connection, wanted=False)
+    headers = await wait_for_access(context, connection.id, caller.app.app_id)
+    return document(shown, headers)
+
+
+def _command(
+    context: Context, caller: Caller, name: str, body: ConnectionBody, known: Connection | None
+) -> SetConnection:
+    """Seal what is given and keep the rest. Raises BadRequest."""
+    scope = secret_context(caller.app.app_id, name)
+    mode = _mode(body, known)
+    if known is not None and known.provider != body.provider:
+        raise _refused("provider", f"is {known.provider} and stays so; take another name")
+    if known is not None and known.mode != mode:
+        raise _refused("secretKey", f"is not of {known.mode} mode; take another name")
+    sealed_key = "" if known is None else known.sealed_key
+    sealed = [] if known is None else known.sealed_webhook_secrets
+    if body.secret_key is not None:
+        sealed_key = context.seal_secret(body.secret_key, scope)
+    if body.webhook_secrets is not None:
+        sealed = [context.seal_secret(secret, scope) for secret in body.webhook_secrets]
+    return SetConnection(
+        app_id=caller.app.app_id,
+        name=name,
+        provider=body.provider,
+        mode=mode,
+        sealed_key=sealed_key,
+        sealed_webhook_secrets=sealed,
+        redirect_url=body.redirect_url,
+        refund_overpayments=_refunds_overpayments(body, known),
+        by=caller.by,
+    )
+
+
+def _refunds_overpayments(body: ConnectionBody, known: Connection | None) -> bool:
+    """Take what is said, else what was."""
+    if body.refund_overpayments is None:
+        return known is not None and known.refund_overpayments
+    return body.refund_overpayments
+
+
+def _change_webhook_secrets(
+    context: Context, caller: Caller, connection: Connection, body: ConnectionBody
+) -> None:
+    """Add and drop some and keep the others, whoever changes them at the same time."""
+    scope = secret_context(connection.app_id, connection.name)
+    added = [context.seal_secret(secret, scope) for secret in body.add_webhook_secrets]
+
+    def decide(known: Connection) -> None:
+        kept = [
+            sealed
+            for sealed in known.sealed_webhook_secrets
+            if _mark(context, sealed, scope) not in body.drop_webhook_secrets
+        ]
+        known.set_webhook_secrets([*added, *kept], by=caller.by, at=context.now())
+
+    context.billing.change(Connection, connection.id, decide)
+
+
+def _mark(context: Context, sealed: str, scope: str) -> str:
+    try:
+        return secret_mark(context.open_secret(sealed, scope))
+    except VaultError:
+        return "unreadable"
+
+
+def _mode(body: ConnectionBody, known: Connection | None) -> Mode:
+    """Read the mode from the key, or keep it with the key. Raises BadRequest."""
+    if body.secret_key is None:
+        if known is None:
+            raise _refused("secretKey", "is required for a new connection")
+        return cast("Mode", known.mode)
+    mode = mode_of(body.provider, body.secret_key)
+    if mode is None:
+        raise _refused("secretKey", f"is no secret key of {body.provider}")
+    return mode
+
+
+def _refused(path: str, message: str) -> BadRequest:
+    return BadRequest(Fault(message=f"{path}: {message}", path=path))
+
+
+async def _set_defaults(
+    context: Context, caller: Caller, connection: Connection, *, wanted: bool | None
+) -> None:
+    """Make it a default or none; where nothing is said, only where the app has no default yet."""
+    at, name = context.now(), connection.name
+    slots = [connection.provider, f"{connection.provider}:{connection.mode}"]
+
+    def decide(app: App) -> None:
+        known = app.default_connections
+        changes: dict[str, str | None]
+        if wanted is False:
+            changes = {slot: None for slot, default in known.items() if default == name}
+        else:
+            changes = {slot: name for slot in slots if wanted or slot not in known}
+        app.change(ChangeApp(app_id=app.id, default_connections=changes, by=caller.by), at=at)
+
+    await asyncio.to_thread(context.billing.change, App, caller.app.app_id, decide)
+
+
+async def _shown(context: Context, caller: Caller, name: str) -> invoices_render.Json:
+    if not CONNECTION_NAME.fullmatch(name):
+        raise Missing
+    row = await context.access_rows.connection_by_name(caller.app.app_id, name)
+    if row is None:
+        raise Missing
+    return invoices_render.single(KIND, await _item(context, row, await _defaults(context, caller)))
+
+
+async def _defaults(context: Context, caller: Caller) -> Mapping[str, str]:
+    app = await context.access_rows.app(caller.app.app_id)
+    return {} if app is None else app.default_connections
+
+
+async def _item(
+    context: Context, row: ConnectionRow, defaults: Mapping[str, str]
+) -> invoices_render.Json:
+    stream = ids.for_connection(row.app_id, row.name)
+    settings = await asyncio.to_thread(context.billing.get, Connection, stream)
+    scope = secret_context(row.app_id, row.name)
+    base_url = context.settings.public_url.rstrip("/")
+    return {
+        "id": str(row.connection_id),
+        "name": row.name,
+        "provider": row.provider,
+        "mode": row.mode,
+        "webhookUrl": f"{base_url}/webhooks/{row.provider}/{row.connection_id}",
+        "webhookSecretsSet": len(row.sealed_webhook_secrets),
+        "webhookSecretMarks": [
+            _mark(context, sealed, scope) for sealed in row.sealed_webhook_secrets
+        ],
+        "redirectUrl": row.redirect_url,
+        "refundOverpayments": settings.refund_overpayments,
+        "defaultFor": sorted(slot for slot, name in defaults.items() if name == row.name),
+    }

@@ -1,0 +1,121 @@
+"""Examples of the app, its keys, connections, tokens, prices and tax rates."""
+
+from typing import Final
+
+from service.apps.openapi_schemas import ApiKey, NewApiKey
+from service.invoices.openapi_examples import APP, TENANT, one
+from service.openapi.common_schemas import example
+from service.openapi.declare import Json
+
+_AT: Final = "2026-01-31T09:30:00.000Z"
+_KEY: Final = "2f1c9a1e-5b7d-4c3a-9e8f-0a1b2c3d4e5f"
+
+PRICE_BODY: Final[Json] = {
+    "name": "Pro Plan",
+    "currency": "eur",
+    "amountMinor": 1999,
+    "interval": "month",
+}
+PRICES: Final = one(
+    "prices",
+    {
+        "priceId": "pro-monthly",
+        **PRICE_BODY,
+        "intervalCount": 1,
+        "createdAt": _AT,
+        "updatedAt": _AT,
+        "position": 21,
+    },
+)
+TAX_RATE_BODY: Final[Json] = {"name": "VAT", "percentage": 19, "inclusive": False}
+TAX_RATES: Final = one(
+    "taxRates",
+    {
+        "taxRateId": "vat-de",
+        **TAX_RATE_BODY,
+        "createdAt": _AT,
+        "updatedAt": _AT,
+        "position": 22,
+    },
+)
+
+APP_CHANGES: Final[Json] = {
+    "allowedOrigins": ["https://shop.example.com"],
+    "invoiceDefaults": {"footer": "Thank you."},
+    "timeZone": "Europe/Berlin",
+    "clientPrices": ["price_12345"],
+}
+APPS: Final = one(
+    "apps",
+    {
+        "id": APP,
+        "name": "Shop",
+        "slug": "shop",
+        "enabled": True,
+        "defaultConnections": {"stripe": "stripe-1", "stripe:test": "stripe-1"},
+        "allowedOrigins": ["https://shop.example.com"],
+        "invoiceDefaults": {"description": None, "footer": "Thank you.", "currency": None},
+        "timeZone": "Europe/Berlin",
+        "clientPrices": ["price_12345"],
+        "clientTaxRates": [],
+        "tokens": {
+            "issuer": "https://billing.example.com",
+            "audience": APP,
+            "claims": {"app": None, "tenant": "tenant", "user": "sub"},
+            "signingSecretSet": True,
+            "jwks": {"keys": []},
+        },
+        "createdAt": _AT,
+        "updatedAt": _AT,
+    },
+)
+
+_KNOWN_KEY: Final[Json] = {
+    "id": _KEY,
+    "kind": "write",
+    "prefix": "bh_write_Zk3p",
+    "name": "checkout",
+    "createdAt": _AT,
+}
+KEY_BODY: Final[Json] = {"kind": "write", "name": "checkout"}
+NEW_KEY: Final = one(
+    "apiKeys", example(NewApiKey, **_KNOWN_KEY, key="bh_write_Zk3p_shown_this_once")
+)
+REPLAYED_KEY: Final = one("apiKeys", example(NewApiKey, **_KNOWN_KEY))
+ONE_KEY: Final = one("apiKeys", example(ApiKey, **_KNOWN_KEY, revokedAt=_AT))
+KEYS: Final = one("apiKeys", example(ApiKey, **_KNOWN_KEY))
+
+CONNECTION_BODY: Final[Json] = {
+    "provider": "stripe",
+    "secretKey": "sk_test_your_own",
+    "webhookSecrets": ["whsec_your_own"],
+    "default": True,
+}
+CONNECTIONS: Final = one(
+    "paymentConnections",
+    {
+        "id": "7d0b4e7a-9d5c-4f2b-8a4c-5d6e0c6a8f0e",
+        "name": "stripe-1",
+        "provider": "stripe",
+        "mode": "test",
+        "webhookUrl": "https://billing.example.com/webhooks/stripe/"
+        "7d0b4e7a-9d5c-4f2b-8a4c-5d6e0c6a8f0e",
+        "webhookSecretsSet": 1,
+        "webhookSecretMarks": ["6a1f0c27b94e"],
+        "redirectUrl": None,
+        "refundOverpayments": False,
+        "defaultFor": ["stripe", "stripe:test"],
+    },
+)
+
+TOKEN_BODY: Final[Json] = {"userId": "user-1", "expiresInSeconds": 900}
+TOKENS: Final = one(
+    "accessTokens",
+    {
+        "token": "eyJhbGciOiJIUzI1NiJ9.e30.signature",
+        "tokenType": "Bearer",
+        "tenantUuid": TENANT,
+        "userId": "user-1",
+        "expiresAt": "2026-01-31T09:45:00.000Z",
+    },
+)

@@ -1,0 +1,265 @@
+"""Tenants, the catalogue, the app, its keys and connections, as the canonical API shows them."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from domain.core.commands import KeyKind
+from domain.gateway.objects import Interval
+from service.openapi.common_schemas import (
+    JsonObject,
+    Minor,
+    Mode,
+    Moment,
+    Position,
+    Provider,
+    Shown,
+)
+
+One = Literal[1]
+
+
+class TenantCustomer(Shown):
+    """A customer at a provider that the tenant is."""
+
+    connection: str
+    customer_id: str
+
+
+class Tenant(Shown):
+    """Who is billed."""
+
+    tenant_uuid: UUID
+    name: str | None
+    email: str | None
+    country: str | None
+    vat_id: str | None
+    provider_customers: list[TenantCustomer]
+    created_at: Moment
+    updated_at: Moment
+    position: Position
+
+
+class Tenants(Shown):
+    """One tenant, in the envelope that all documents have."""
+
+    kind: Literal["tenants"]
+    total_items: Literal[1]
+    items_length: Literal[1]
+    items: Annotated[list[Tenant], Field(min_length=1, max_length=1)]
+
+
+class Price(Shown):
+    """What a unit costs."""
+
+    price_id: str
+    name: str | None
+    currency: str
+    amount_minor: Minor
+    interval: Interval | None
+    """Null: paid once."""
+    interval_count: int | None
+    created_at: Moment
+    updated_at: Moment
+    position: Position
+
+
+class Prices(Shown):
+    """One price."""
+
+    kind: Literal["prices"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[Price], Field(min_length=1, max_length=1)]
+
+
+class TaxRate(Shown):
+    """How much tax."""
+
+    tax_rate_id: str
+    name: str | None
+    percentage: float
+    inclusive: bool
+    """Whether amounts contain the tax, or it is added to them."""
+    created_at: Moment
+    updated_at: Moment
+    position: Position
+
+
+class TaxRates(Shown):
+    """One tax rate."""
+
+    kind: Literal["taxRates"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[TaxRate], Field(min_length=1, max_length=1)]
+
+
+class ShownDefaults(Shown):
+    """What an invoice has where a request leaves it out."""
+
+    description: str | None
+    footer: str | None
+    currency: str | None
+
+
+class ShownClaims(Shown):
+    """Which claims name the app (null: none does), the tenant and the user."""
+
+    app: str | None
+    tenant: str
+    user: str
+
+
+class ShownKeys(Shown):
+    """A JWKS document."""
+
+    keys: list[JsonObject]
+
+
+class ShownTokens(Shown):
+    """Whose tokens are taken."""
+
+    issuer: str | None
+    audience: str | None
+    claims: ShownClaims
+    signing_secret_set: bool
+    """The secret itself is never shown."""
+    jwks: ShownKeys
+
+
+class App(Shown):
+    """One of your systems."""
+
+    id: UUID
+    name: str
+    slug: str
+    enabled: bool
+    default_connections: dict[str, str]
+    """By provider, or by provider and mode as in `stripe:test`."""
+    allowed_origins: list[str]
+    """Whose pages may call from a browser."""
+    invoice_defaults: ShownDefaults
+    time_zone: str
+    client_prices: list[str]
+    """The prices that a token may use."""
+    client_tax_rates: list[str]
+    """The tax rates that a token may use."""
+    tokens: ShownTokens
+    created_at: Moment
+    updated_at: Moment
+
+
+class Apps(Shown):
+    """The app."""
+
+    kind: Literal["apps"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[App], Field(min_length=1, max_length=1)]
+
+
+class ApiKey(Shown):
+    """A key, without what opens anything."""
+
+    id: UUID
+    kind: KeyKind
+    prefix: str
+    name: str | None
+    created_at: Moment
+    expires_at: Moment | None
+    """Where the key was rotated, when it ends."""
+    replaced_by: UUID | None
+    revoked_at: Moment | None
+
+
+class NewApiKey(ApiKey):
+    """A key as its making is answered."""
+
+    key: str | None
+    """The key itself, this once; null in a replay."""
+
+
+class ApiKeys(Shown):
+    """All keys of the app."""
+
+    kind: Literal["apiKeys"]
+    total_items: int
+    items_length: int
+    items: list[ApiKey]
+
+
+class OneApiKey(Shown):
+    """One key."""
+
+    kind: Literal["apiKeys"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[ApiKey], Field(min_length=1, max_length=1)]
+
+
+class NewApiKeys(Shown):
+    """The new key."""
+
+    kind: Literal["apiKeys"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[NewApiKey], Field(min_length=1, max_length=1)]
+
+
+class Connection(Shown):
+    """An app's credentials at a provider, without the credentials."""
+
+    id: UUID
+    name: str
+    provider: Provider
+    mode: Mode
+    webhook_url: str
+    """Where the provider has to send its webhooks."""
+    webhook_secrets_set: int
+    """How many secrets a delivery may be signed with; they are never shown."""
+    webhook_secret_marks: list[str]
+    """A mark for each, the newest first, to drop it by."""
+    redirect_url: str | None
+    refund_overpayments: bool
+    """Whether what is paid for an invoice a second time goes back by itself."""
+    default_for: list[str]
+    """As in `defaultConnections` of the app."""
+
+
+class Connections(Shown):
+    """All connections of the app."""
+
+    kind: Literal["paymentConnections"]
+    total_items: int
+    items_length: int
+    items: list[Connection]
+
+
+class OneConnection(Shown):
+    """One connection."""
+
+    kind: Literal["paymentConnections"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[Connection], Field(min_length=1, max_length=1)]
+
+
+class AccessToken(Shown):
+    """A token for one tenant."""
+
+    token: str
+    token_type: Literal["Bearer"]
+    tenant_uuid: UUID
+    user_id: str | None
+    expires_at: Moment
+
+
+class AccessTokens(Shown):
+    """The new token."""
+
+    kind: Literal["accessTokens"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[AccessToken], Field(min_length=1, max_length=1)]

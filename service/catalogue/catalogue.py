@@ -1,0 +1,173 @@
+"""Prices and tax rates as callers write and read them."""
+
+import re
+from decimal import Decimal
+from typing import Final, Self
+from uuid import UUID
+
+from pydantic import Field, field_validator, model_validator
+
+from domain.catalogue.catalogue import Price, TaxRate
+from domain.core import commands, ids, money
+from domain.gateway.objects import Interval
+from projections.catalogue.queries import CatalogueQueries, PriceRow, TaxRateRow
+from service.http.errors import Missing
+from service.http.validation import Currency, Name, Strictly, fault
+from service.invoices.render import Json, moment
+from service.recording.streams import Streams
+
+_ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
+# Mollie docs, create a subscription: an interval is a year at most.
+_MOST: Final = {"day": 365, "week": 52, "month": 12, "year": 1}
+_PPM_PER_PERCENT_DECIMALS: Final = 4
+
+
+class PriceBody(Strictly):
+    """What a unit costs: once, or again after each `intervalCount` intervals."""
+
+    name: Name | None = None
+    currency: Currency
+    amount_minor: int = Field(ge=0, le=money.MAX_AMOUNT_MINOR)
+    interval: Interval | None = None
+    interval_count: int | None = Field(None, ge=1, le=365)
+
+    @model_validator(mode="after")
+    def _billable(self) -> Self:
+        if not money.chargeable_minor(self.amount_minor, self.currency):
+            raise fault(f"amountMinor must end in 0 in {self.currency}")
+        if self.interval is None and self.interval_count is not None:
+            raise fault("intervalCount counts intervals: give interval, too")
+        if self.interval is not None and (self.interval_count or 1) > _MOST[self.interval]:
+            raise fault("intervalCount: an interval is one year at most")
+        return self
+
+    def command(self, app_id: UUID, price_id: str, *, by: str) -> commands.SetPrice:
+        """Give what is asked for."""
+        return commands.SetPrice(
+            app_id=app_id,
+            price_id=price_id,
+            name=self.name,
+            currency=self.currency,
+            amount_minor=self.amount_minor,
+            interval=self.interval,
+            interval_count=self.interval_count or 1,
+            by=by,
+        )
+
+
+class TaxRateBody(Strictly):
+    """How much tax: `percentage` with up to four decimals, contained in amounts or added."""
+
+    name: Name | None = None
+    percentage: float = Field(ge=0, le=100)
+    inclusive: bool
+
+    @field_validator("percentage")
+    @classmethod
+    def _exact(cls, percentage: float) -> float:
+        if _scaled(percentage) != int(_scaled(percentage)):
+            raise fault("must have four decimals at most")
+        return percentage
+
+    def command(self, app_id: UUID, tax_rate_id: str, *, by: str) -> commands.SetTaxRate:
+        """Give what is asked for."""
+        return commands.SetTaxRate(
+            app_id=app_id,
+            tax_rate_id=tax_rate_id,
+            name=self.name,
+            rate_ppm=int(_scaled(self.percentage)),
+            inclusive=self.inclusive,
+            by=by,
+        )
+
+
+class Catalogue:
+    """Reads prices and tax rates: from their rows, or from the log where it is ahead of them."""
+
+    def __init__(self, queries: CatalogueQueries, streams: Streams) -> None:
+        self._queries = queries
+        self._streams = streams
+
+    async def price(self, app_id: UUID, price_id: str) -> PriceRow:
+        """Find a price as of now. Raises Missing."""
+        if not is_id(price_id):
+            raise Missing
+        known = await self._queries.price(app_id, price_id)
+        return known or await self._folded_price(ids.for_price(app_id, price_id))
+
+    async def tax_rate(self, app_id: UUID, tax_rate_id: str) -> TaxRateRow:
+        """Find a tax rate as of now. Raises Missing."""
+        if not is_id(tax_rate_id):
+            raise Missing
+        known = await self._queries.tax_rate(app_id, tax_rate_id)
+        return known or await self._folded_tax_rate(ids.for_tax_rate(app_id, tax_rate_id))
+
+    async def _folded_price(self, stream: UUID) -> PriceRow:
+        found = await self._streams.root(stream, Price)
+        if found is None:
+            raise Missing
+        price, position = found
+        return PriceRow(
+            price_id=price.price_id,
+            name=price.name,
+            currency=price.currency,
+            amount_minor=price.amount_minor,
+            interval=price.interval,
+            interval_count=price.interval_count,
+            created_at=price.created_on,
+            updated_at=price.modified_on,
+            position=position,
+        )
+
+    async def _folded_tax_rate(self, stream: UUID) -> TaxRateRow:
+        found = await self._streams.root(stream, TaxRate)
+        if found is None:
+            raise Missing
+        tax_rate, position = found
+        return TaxRateRow(
+            tax_rate_id=tax_rate.tax_rate_id,
+            name=tax_rate.name,
+            rate_ppm=tax_rate.rate_ppm,
+            inclusive=tax_rate.inclusive,
+            created_at=tax_rate.created_on,
+            updated_at=tax_rate.modified_on,
+            position=position,
+        )
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a price or a tax rate may be called so."""
+    return _ID.fullmatch(text) is not None
+
+
+def price_item(price: PriceRow) -> Json:
+    """Show a price."""
+    return {
+        "priceId": price.price_id,
+        "name": price.name,
+        "currency": price.currency,
+        "amountMinor": price.amount_minor,
+        "interval": price.interval,
+        "intervalCount": None if price.interval is None else price.interval_count,
+        "createdAt": moment(price.created_at),
+        "updatedAt": moment(price.updated_at),
+        "position": price.position,
+    }
+
+
+def tax_rate_item(tax_rate: TaxRateRow) -> Json:
+    """Show a tax rate."""
+    percentage = Decimal(tax_rate.rate_ppm).scaleb(-_PPM_PER_PERCENT_DECIMALS)
+    return {
+        "taxRateId": tax_rate.tax_rate_id,
+        "name": tax_rate.name,
+        "percentage": float(percentage),
+        "inclusive": tax_rate.inclusive,
+        "createdAt": moment(tax_rate.created_at),
+        "updatedAt": moment(tax_rate.updated_at),
+        "position": tax_rate.position,
+    }
+
+
+def _scaled(percentage: float) -> Decimal:
+    return Decimal(repr(percentage)).scaleb(_PPM_PER_PERCENT_DECIMALS)

@@ -1,0 +1,64 @@
+from http import HTTPStatus as S
+from typing import Final
+
+from service.apps import openapi_examples as examples
+from service.apps.openapi_schemas import Prices, TaxRates
+from service.catalogue.catalogue import PriceBody, TaxRateBody
+from service.openapi import common as openapi_common
+from service.openapi.common import ALWAYS_POSITION
+from service.openapi.declare import Operation, json_answer, json_body
+from service.openapi.error_responses import CALLING, WRITING, refused
+
+TAG: Final = "Catalogue"
+_PRICE: Final = "/api/v1/apps/{appUuid}/prices/{priceId}"
+_TAX_RATE: Final = "/api/v1/apps/{appUuid}/tax-rates/{taxRateId}"
+_SHOWN_PRICE: Final = json_answer(
+    "The price.", Prices, headers=(ALWAYS_POSITION,), monthly=examples.PRICES
+)
+_SHOWN_TAX_RATE: Final = json_answer(
+    "The tax rate.", TaxRates, headers=(ALWAYS_POSITION,), added=examples.TAX_RATES
+)
+_ABOUT: Final = "For Mollie, which has no catalogue. For Stripe, Stripe's own ids are used."
+
+OPERATIONS: Final = (
+    Operation(
+        method="PUT",
+        path=_PRICE,
+        id="putPrice",
+        tag=TAG,
+        summary="Make a price, or replace what it asks from now on",
+        description=_ABOUT,
+        security=openapi_common.OF_APP,
+        body=json_body(PriceBody, monthly=examples.PRICE_BODY),
+        answers={S.OK: _SHOWN_PRICE, **refused(_PRICE, *WRITING)},
+    ),
+    Operation(
+        method="GET",
+        path=_PRICE,
+        id="getPrice",
+        tag=TAG,
+        summary="Show a price",
+        security=openapi_common.OF_APP,
+        answers={S.OK: _SHOWN_PRICE, **refused(_PRICE, *CALLING)},
+    ),
+    Operation(
+        method="PUT",
+        path=_TAX_RATE,
+        id="putTaxRate",
+        tag=TAG,
+        summary="Make a tax rate, or replace how it taxes from now on",
+        description=_ABOUT,
+        security=openapi_common.OF_APP,
+        body=json_body(TaxRateBody, added=examples.TAX_RATE_BODY),
+        answers={S.OK: _SHOWN_TAX_RATE, **refused(_TAX_RATE, *WRITING)},
+    ),
+    Operation(
+        method="GET",
+        path=_TAX_RATE,
+        id="getTaxRate",
+        tag=TAG,
+        summary="Show a tax rate",
+        security=openapi_common.OF_APP,
+        answers={S.OK: _SHOWN_TAX_RATE, **refused(_TAX_RATE, *CALLING)},
+    ),
+)

@@ -1,0 +1,202 @@
+"""The body of the POST of seeds 000 and 001."""
+
+from typing import Annotated, Any, Final, Literal, Protocol, cast
+from uuid import UUID, uuid4
+
+import structlog
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.core import ids, money
+from domain.core.commands import Mode, RequestInvoice
+from domain.invoices.view import InvoiceView
+from projections.access.queries import ConnectionRow
+from projections.engine.errors import ReadModelUnavailable
+from service.auth.authenticate import authenticate
+from service.context import Context, context_of
+from service.dialects import browser_charge_render, server_charge_render
+from service.dialects.stripe_charge_render import payment_intent
+from service.http.caller import Caller
+from service.http.errors import Fault, Forbidden, Problem, Refusal
+from service.http.requests import idempotency_key, path_uuid, read_json, wait_s
+from service.http.responses import answer, refusal
+from service.http.validation import Name, Strictly, Text, Token, Uuid, fault, validated
+from service.invoices.connection_choice import choose_connection
+from service.invoices.render import Json, Rendered
+from service.recording.record import Told, ask_for_invoice, request_hash
+from service.recording.response_headers import told_headers
+
+Footer = Annotated[Text, StringConstraints(max_length=256)]
+
+
+class StripeInvoiceBody(Strictly):
+    """What a caller asks for. The context's `tenant_id` is the path's."""
+
+    price: Token
+    tax_rate: Token
+    mode: Literal["payment", "subscription"]
+    quantity: int = Field(ge=1, le=money.MAX_QUANTITY)
+    tenant_id: Uuid | None = None
+    user_id: Name | None = None
+    test: bool | None = None
+    footer: Footer | None = None
+
+    @field_validator("tenant_id")
+    @classmethod
+    def _same_tenant(cls, tenant_id: Uuid | None, info: ValidationInfo) -> Uuid | None:
+        if tenant_id is not None and tenant_id != (info.context or {})["tenant_id"]:
+            raise fault("must equal the tenant in the path")
+        return tenant_id
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Give the one line as events carry it."""
+        line = {"name": None, "quantity": self.quantity, "price": self.price}
+        return [line | {"amount_minor": None, "currency": None}]
+
+
+_log = structlog.get_logger("billhook.service")
+_NEVER_BY_TOKEN: Final = ("test", "connection", "metadata")
+
+
+class _Dialect(Protocol):
+    """Seed 000 or 001."""
+
+    DIALECT: str
+
+    def refusal_of(self, view: InvoiceView) -> Problem | None: ...
+    def render_outcome(self, payment_intent: Json) -> Rendered: ...
+    def render_pending(self) -> Rendered: ...
+
+
+async def create_stripe_invoice(request: Request) -> Response:
+    """Charge a tenant on the spot (seed 000): for its app, or for itself by a token."""
+    caller = await authenticate(request, tokens=True)
+    return await _create(request, caller, cast("_Dialect", browser_charge_render))
+
+
+async def create_tenant_stripe_invoice(request: Request) -> Response:
+    """Charge a tenant on the spot (seed 001)."""
+    caller = await authenticate(request)
+    return await _create(request, caller, cast("_Dialect", server_charge_render))
+
+
+async def _create(request: Request, caller: Caller, dialect: _Dialect) -> Response:
+    context = context_of(request)
+    settings = context.settings
+    tenant_id = path_uuid(request, "tenantId")
+    key = idempotency_key(request)
+    given = await read_json(request, limit_bytes=settings.body_limit_bytes)
+    _require_plain(caller, given)
+    body = validated(StripeInvoiceBody, given, context={"tenant_id": tenant_id})
+    _require_reach(caller, body)
+    await context.tenants.require(caller.app.app_id, tenant_id)
+    connection = await choose_connection(
+        context.access, caller.app, "stripe", name=None, test=body.test
+    )
+    command = _to_command(
+        body,
+        caller,
+        connection,
+        invoice_id=invoice_id_of(caller, key),
+        tenant_id=tenant_id,
+        dialect=dialect.DIALECT,
+        hashed=request_hash(request, given),
+    )
+    seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
+    told = await ask_for_invoice(context, command, wait_s=seconds)
+    return await _present(request, told, dialect)
+
+
+def invoice_id_of(caller: Caller, key: str | None) -> UUID:
+    """Name what is asked for; the keys of a token's tenant are apart from the app's."""
+    return uuid4() if key is None else ids.for_post(caller.app.app_id, caller.tenant_id, key)
+
+
+def _require_plain(caller: Caller, given: object) -> None:
+    """Refuse fields that no token may send, whatever they say. Raises Forbidden with all faults."""
+    if not caller.is_token or not isinstance(given, dict):
+        return
+    sent = [field for field in _NEVER_BY_TOKEN if field in given]
+    if sent:
+        message = "can't be sent with a token"
+        raise Forbidden(*(Fault(message=f"{field}: {message}", path=field) for field in sent))
+
+
+def _require_reach(caller: Caller, body: StripeInvoiceBody) -> None:
+    """Refuse what a token may not ask for. Raises Forbidden with all faults."""
+    if not caller.is_token:
+        return
+    settings = caller.app.settings
+    faults = {
+        "userId": body.user_id not in (None, caller.user_id) and "must be the token's own",
+        "price": body.price not in settings.client_prices and "is not on the app's client list",
+        "taxRate": body.tax_rate not in settings.client_tax_rates
+        and "is not on the app's client list",
+    }
+    found = [Fault(message=f"{path}: {said}", path=path) for path, said in faults.items() if said]
+    if found:
+        raise Forbidden(*found)
+
+
+def _to_command(
+    body: StripeInvoiceBody,
+    caller: Caller,
+    connection: ConnectionRow,
+    *,
+    invoice_id: UUID,
+    tenant_id: UUID,
+    dialect: str,
+    hashed: str,
+) -> RequestInvoice:
+    """Put together what is asked."""
+    return RequestInvoice(
+        invoice_id=invoice_id,
+        app_id=caller.app.app_id,
+        tenant_id=tenant_id,
+        provider="stripe",
+        connection=connection.name,
+        connection_id=connection.connection_id,
+        mode=cast("Mode", connection.mode),
+        dialect=dialect,
+        type=body.mode,
+        lines=body.lines(),
+        tax_rate_id=body.tax_rate,
+        user_id=body.user_id or caller.user_id,
+        footer=body.footer or caller.app.settings.invoice_defaults.get("footer"),
+        description=caller.app.settings.invoice_defaults.get("description"),
+        off_session=not caller.is_token,
+        on_the_spot=True,
+        request_hash=hashed,
+        by=caller.by,
+    )
+
+
+async def _present(request: Request, told: Told, dialect: _Dialect) -> Response:
+    """Answer with the payment, with why there is none, or that it is not known yet."""
+    context, view, headers = context_of(request), told.folded.view, told_headers(told)
+    if told.pending:
+        return answer(dialect.render_pending(), headers)
+    problem = dialect.refusal_of(view)
+    if problem is not None:
+        return refusal(problem, request.scope, headers)
+    intent = payment_intent(view, await context.streams.json_body(view.body))
+    if intent["id"] is not None:
+        intent |= {"client_secret": await _client_secret(context, view, str(intent["id"]))}
+    return answer(dialect.render_outcome(intent), headers)
+
+
+async def _client_secret(context: Context, view: InvoiceView, payment_id: str) -> str | None:
+    """Fetch what the browser confirms a payment with; it is kept nowhere.
+
+    The payment is known already: where the secret can't be had, telling of the payment matters
+    more, or a caller without an idempotency key would ask for a second one.
+    """
+    args = {"connection": view.connection, "payment_id": payment_id}
+    try:
+        found = await context.asks.ask(view.app_id, "client_secret", args)
+    except (Refusal, ReadModelUnavailable) as error:
+        _log.warning("client_secret.not_fetched", error=type(error).__name__)
+        return None
+    secret: str | None = found.get("client_secret")
+    return secret

@@ -1,0 +1,220 @@
+"""The bodies and queries of the POSTs of seeds 003 and 004."""
+
+import asyncio
+from typing import Any, Final, Literal, Protocol, cast
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.core import money
+from domain.core.commands import Mode, RequestInvoice
+from domain.invoices.view import InvoiceView
+from projections.access.queries import ConnectionRow
+from service.auth.authenticate import authenticate_admin, authenticate_lone_key
+from service.context import context_of
+from service.dialects import admin_invoice_render, pending_items_draft_render
+from service.dialects.stripe_charge import invoice_id_of
+from service.http.caller import Caller
+from service.http.errors import BadRequest, Fault, Missing, Problem
+from service.http.queries import read_query
+from service.http.requests import idempotency_key, read_body, read_json, wait_s
+from service.http.responses import answer, refusal
+from service.http.validation import Name, Strictly, Token, validated
+from service.invoices.connection_choice import choose_connection, require_stripe
+from service.invoices.render import Json, Rendered
+from service.recording.record import Told, ask_for_invoice, request_hash
+from service.recording.response_headers import told_headers
+
+
+class DraftItem(Strictly):
+    """A line: a name and its amount in minor units of the currency that the provider chooses."""
+
+    name: Name
+    amount: int = Field(ge=1, le=money.MAX_AMOUNT_MINOR)
+
+
+class DraftBody(Strictly):
+    """What seed 003's caller asks for."""
+
+    items: list[DraftItem] = Field(min_length=1, max_length=250)
+    customer: Token
+    payment_method: Token | None = None
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Give the lines as events carry them."""
+        return [
+            {
+                "name": item.name,
+                "quantity": 1,
+                "price": None,
+                "amount_minor": item.amount,
+                "currency": None,
+            }
+            for item in self.items
+        ]
+
+
+class GatherBody(Strictly):
+    """What seed 004's caller asks for: the customer whose pending items are gathered."""
+
+    customer: Token
+
+
+class GatherQuery(Strictly):
+    """Where seed 004's caller asks: its app's slug, and the connection."""
+
+    name: Name
+    connection_name: Name = Field(alias="connection_name")
+
+
+def unwrapped(given: object) -> object:
+    """Take seed 003's body out of `data`, where its table puts it; its example does not."""
+    if isinstance(given, dict) and set(given) == {"data"}:
+        return given["data"]
+    return given
+
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_MOST_FIELDS: Final = 20
+
+
+class _Dialect(Protocol):
+    """Seed 003 or 004."""
+
+    def refusal_of(self, view: InvoiceView) -> Problem | None: ...
+    def render_outcome(self, stored: Json) -> Rendered: ...
+    def render_pending(self) -> Rendered: ...
+
+
+async def create_admin_invoice(request: Request) -> Response:
+    """Leave a draft that Stripe finalises and charges by itself (seed 003)."""
+    context = context_of(request)
+    caller = await authenticate_admin(request)
+    key = idempotency_key(request)
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    body = validated(DraftBody, unwrapped(given))
+    connection = await choose_connection(context.access, caller.app, "stripe", name=None, test=None)
+    defaults = caller.app.settings.invoice_defaults
+    command = await _to_command(
+        request,
+        caller,
+        connection,
+        given,
+        key=key,
+        dialect=admin_invoice_render.DIALECT,
+        flow="draft",
+        customer=body.customer,
+        lines=body.lines(),
+        payment_method=body.payment_method,
+        description=defaults.get("description"),
+        footer=defaults.get("footer"),
+    )
+    return await _asked(request, command, cast("_Dialect", admin_invoice_render))
+
+
+async def gather_invoice(request: Request) -> Response:
+    """Leave a draft with what waits for a customer's next invoice (seed 004)."""
+    context = context_of(request)
+    query = read_query(GatherQuery, request.query_params)
+    caller = await authenticate_lone_key(request, query.name)
+    key = idempotency_key(request)
+    given = await _form_or_json(request, limit_bytes=context.settings.body_limit_bytes)
+    body = validated(GatherBody, given)
+    connection = await context.access.connection_named(caller.app.app_id, query.connection_name)
+    if connection is None:
+        raise Missing
+    require_stripe(connection, path="connection_name")
+    command = await _to_command(
+        request,
+        caller,
+        connection,
+        given,
+        key=key,
+        dialect=pending_items_draft_render.DIALECT,
+        flow="gather",
+        customer=body.customer,
+        lines=[],
+    )
+    return await _asked(request, command, cast("_Dialect", pending_items_draft_render))
+
+
+async def _tenant(
+    request: Request, caller: Caller, connection: ConnectionRow, customer: str
+) -> UUID | None:
+    """Find whose customer it is; one that is nobody's leaves the invoice unassigned."""
+    billing = context_of(request).billing
+    return await asyncio.to_thread(
+        billing.tenant_of_customer, caller.app.app_id, connection.name, customer
+    )
+
+
+async def _to_command(
+    request: Request,
+    caller: Caller,
+    connection: ConnectionRow,
+    given: object,
+    *,
+    key: str | None,
+    dialect: str,
+    flow: Literal["draft", "gather"],
+    customer: str,
+    lines: list[dict[str, Any]],
+    payment_method: str | None = None,
+    description: str | None = None,
+    footer: str | None = None,
+) -> RequestInvoice:
+    """Put together what is asked."""
+    return RequestInvoice(
+        invoice_id=invoice_id_of(caller, key),
+        app_id=caller.app.app_id,
+        tenant_id=await _tenant(request, caller, connection, customer),
+        provider="stripe",
+        connection=connection.name,
+        connection_id=connection.connection_id,
+        mode=cast("Mode", connection.mode),
+        dialect=dialect,
+        type="payment",
+        flow=flow,
+        customer=customer,
+        lines=lines,
+        request_hash=request_hash(request, given),
+        payment_method=payment_method,
+        description=description,
+        footer=footer,
+        by=caller.by,
+    )
+
+
+async def _asked(request: Request, command: RequestInvoice, dialect: _Dialect) -> Response:
+    """Ask for it, and answer with what stands at the provider, or that it is not known yet."""
+    context = context_of(request)
+    settings = context.settings
+    seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
+    told: Told = await ask_for_invoice(context, command, wait_s=seconds)
+    view, headers = told.folded.view, told_headers(told)
+    if told.pending:
+        return answer(dialect.render_pending(), headers)
+    problem = dialect.refusal_of(view)
+    if problem is not None:
+        return refusal(problem, request.scope, headers)
+    stored = await context.streams.json_body(view.body)
+    return answer(dialect.render_outcome(stored or {}), headers)
+
+
+async def _form_or_json(request: Request, *, limit_bytes: int) -> object:
+    """Read a form as an object of its fields, or JSON. Raises as `read_json`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != _FORM:
+        return await read_json(request, limit_bytes=limit_bytes)
+    raw = await read_body(request, limit_bytes=limit_bytes)
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise BadRequest(Fault(message="the body is no form")) from None
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise BadRequest(Fault(message="the body names a field twice"))
+    return fields

@@ -1,1 +1,0 @@
-"""PostgreSQL and Redis of one's own, for a machine that has neither."""

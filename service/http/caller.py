@@ -1,0 +1,38 @@
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from projections.access.queries import AppRow
+from service.http.errors import Missing
+
+ADMIN: Final = "admin"
+TOKEN: Final = "token"  # noqa: S105 - a kind of caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An app, by one of its keys, or one of its tenants, by a token.
+
+    `kind`: read, write, admin or token. `tenant_id` and `user_id` are the token's; a token whose
+    user is not named acts for none.
+    """
+
+    app: AppRow
+    by: str
+    kind: str = "write"
+    tenant_id: UUID | None = None
+    user_id: str | None = None
+
+    @property
+    def is_token(self) -> bool:
+        """Tell whether it is a tenant that calls, and not the app."""
+        return self.kind == TOKEN
+
+    def owns(self, app_id: UUID, tenant_id: UUID | None) -> bool:
+        """Tell whether something of an app and a tenant exists for this caller."""
+        return app_id == self.app.app_id and not (self.is_token and self.tenant_id != tenant_id)
+
+    def must_own(self, tenant_id: UUID | None) -> None:
+        """Raise Missing where a token is for another tenant: then it does not exist."""
+        if self.is_token and self.tenant_id != tenant_id:
+            raise Missing

@@ -1,0 +1,91 @@
+"""What pages of other origins may do: seed 000, and what a token may read."""
+
+from collections.abc import Sequence
+from typing import Final, cast
+from uuid import UUID
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from projections.engine.errors import ReadModelUnavailable
+from service.context import Context
+from service.http.caller import Caller
+from service.http.errors import Refusal
+
+_EXPOSED: Final = "Location, X-Request-Id, Retry-After"
+# No key's headers: a key in a page is everybody's.
+_ASKED_WITH: Final = (
+    "Authorization, Authentication, Content-Type, Idempotency-Key, Prefer, X-Client-Id,"
+    " X-Request-Id"
+)
+_PREFLIGHT_LIFE_S: Final = 600
+_LONGEST_ORIGIN: Final = 255
+
+
+class Cors:
+    """Lets pages read the answers of routes that say so (`browsers`: methods), per app.
+
+    A preflight names no caller. Where its path names no app either, any app's origin will do;
+    the answer itself can then be read only by pages of the caller's own app.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def pass_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await _let_read(scope, MutableHeaders(scope=message))
+            await send(message)
+
+        await self._app(scope, receive, pass_on if scope["type"] == "http" else send)
+
+
+async def answer_preflight(request: Request) -> Response:
+    """Answer OPTIONS; what may be done is said in headers, by the origin."""
+    methods = sorted(request.scope["route"].methods)
+    return Response(status_code=204, headers={"allow": ", ".join(methods)})
+
+
+async def _let_read(scope: Scope, headers: MutableHeaders) -> None:
+    methods, asked = _browsers(scope), Headers(scope=scope)
+    if not methods:
+        return
+    headers.add_vary_header("Origin")
+    origin = asked.get("origin", "")
+    is_preflight = scope["method"] == "OPTIONS"
+    method = asked.get("access-control-request-method", "") if is_preflight else scope["method"]
+    if method not in methods or not await _allowed(scope, origin):
+        return
+    headers["access-control-allow-origin"] = origin
+    if is_preflight:
+        headers["access-control-allow-methods"] = ", ".join(methods)
+        headers["access-control-allow-headers"] = _ASKED_WITH
+        headers["access-control-max-age"] = str(_PREFLIGHT_LIFE_S)
+    else:
+        headers["access-control-expose-headers"] = _EXPOSED
+
+
+def _browsers(scope: Scope) -> Sequence[str]:
+    return cast("Sequence[str]", getattr(scope.get("route"), "browsers", ()))
+
+
+async def _allowed(scope: Scope, origin: str) -> bool:
+    """Tell whether pages of an origin may read the answer; where nobody can tell now, they not."""
+    context = cast("Context", scope["app"].state.context)
+    caller: Caller | None = scope.get("state", {}).get("caller")
+    if not origin or len(origin) > _LONGEST_ORIGIN or not origin.isascii():
+        return False
+    try:
+        if caller is not None:
+            return origin in caller.app.settings.allowed_origins
+        if "appUuid" not in scope.get("path_params", {}):
+            return await context.access.allows_origin(origin)
+        app = await context.access.app_guessed(UUID(scope["path_params"]["appUuid"]))
+    except (ValueError, Refusal, ReadModelUnavailable):
+        return False
+    return app is not None and origin in app.settings.allowed_origins

@@ -1,0 +1,119 @@
+"""How large a request may be and how long it may take, whatever its path; and what is left."""
+
+import asyncio
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.http.errors import (
+    BadRequest,
+    Fault,
+    Refusal,
+    TimedOut,
+    TooManyHeaders,
+    TooSlow,
+    problem_of,
+)
+from service.http.responses import refusal
+from service.settings import Settings
+
+_SEPARATORS: Final = len(": \r\n")
+
+
+class Limits:
+    """Refuses what is too large or too slow in the dialect of the path."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _head_bytes(scope) > self._settings.header_limit_bytes:
+            await _refuse(TooManyHeaders(), scope, receive, send)
+            return
+        started = False
+        body = _Body(receive, timeout_s=self._settings.body_timeout_s)
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_s) as timeout:
+
+                async def pass_on(message: Message) -> None:
+                    nonlocal started
+                    if message["type"] == "http.response.start":
+                        started = True
+                        timeout.reschedule(None)  # what is streamed may take its time
+                        _say_what_is_left(scope, message)
+                    await send(message)
+
+                await self._app(scope, body.receive, pass_on)
+        except TimeoutError:
+            if started or not timeout.expired():
+                raise
+            await _refuse(TimedOut(), scope, receive, send)
+
+
+class _Body:
+    """A request's body, which must have arrived some time after it was first asked for."""
+
+    def __init__(self, receive: Receive, *, timeout_s: float) -> None:
+        self._receive = receive
+        self._timeout_s = timeout_s
+        self._ends_at_s: float | None = None
+        self._whole = False
+
+    async def receive(self) -> Message:
+        """Wait for the next part. Raises TooSlow."""
+        if self._whole:
+            return await self._receive()
+        if self._ends_at_s is None:
+            self._ends_at_s = asyncio.get_running_loop().time() + self._timeout_s
+        try:
+            async with asyncio.timeout_at(self._ends_at_s) as timeout:
+                message = await self._receive()
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            raise TooSlow from None
+        self._whole = not message.get("more_body", False)
+        return message
+
+
+def require_shape(given: object, *, deepest: int, most_fields: int) -> None:
+    """Refuse JSON that is nested too deep or has too many values. Raises BadRequest."""
+    level = _within(given)
+    fields = len(level)
+    for _ in range(deepest):
+        if not level or fields > most_fields:
+            break
+        level = [inner for item in level for inner in _within(item)]
+        fields += len(level)
+    if fields > most_fields:
+        raise BadRequest(Fault(message=f"the body has more than {most_fields} fields"))
+    if level:
+        raise BadRequest(Fault(message=f"the body is nested deeper than {deepest} levels"))
+
+
+def _within(node: object) -> list[object]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else []
+
+
+def _head_bytes(scope: Scope) -> int:
+    """Count what came before the body, as HTTP/1.1 writes it."""
+    line = len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return line + sum(len(name) + len(value) + _SEPARATORS for name, value in scope["headers"])
+
+
+def _say_what_is_left(scope: Scope, message: Message) -> None:
+    allowance = scope.get("state", {}).get("allowance")
+    if allowance is not None:
+        MutableHeaders(scope=message).update(allowance.headers)
+
+
+async def _refuse(error: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    await refusal(problem_of(error), scope)(scope, receive, send)

@@ -1,0 +1,243 @@
+"""The queries of lists (API: Lists)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
+from pydantic.alias_generators import to_camel
+from starlette.datastructures import QueryParams
+
+from domain.core import money
+from domain.invoices import status
+from domain.subscriptions.view import STATUSES
+from projections.invoices.list_sql import DEEPEST_ROW, InvoiceFilter
+from projections.invoices.search_terms import MOST_TERMS, terms_of
+from projections.subscriptions.queries import SubscriptionFilter
+from projections.work.queries import STATES as WORK_STATES
+from service.http.errors import BadRequest, Fault
+from service.http.validation import Currency, Name, Token, Uuid, Words, fault, validated
+
+Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
+_MANY: Final = frozenset({"status", "state"})
+
+
+def _written_out(text: object) -> object:
+    """Refuse numbers, which pydantic would take for Unix times, and days without a time zone."""
+    if isinstance(text, str) and not _MOMENT.fullmatch(text):
+        raise fault("must be a time with its zone, like 2026-01-31T00:00:00Z")
+    return text
+
+
+def _split_into(known: Sequence[str]) -> BeforeValidator:
+    """Take `status=open&status=paid` and `status=open,paid` alike, of what is known."""
+
+    def one(word: str) -> str:
+        if word not in known:
+            raise fault(f"must be one of {', '.join(known)}")
+        return word
+
+    def split(given: object) -> object:
+        if isinstance(given, list):
+            return [one(word) for text in given for word in str(text).split(",")]
+        return given
+
+    return BeforeValidator(split)
+
+
+def _plain_bool(text: object) -> object:
+    """Read what is written as JSON has it, and nothing that is only like it."""
+    if isinstance(text, str) and text not in ("true", "false"):
+        raise fault("must be true or false")
+    return text
+
+
+def _split_work(given: object) -> object:
+    """Take `state=open&state=gave_up` and `state=open,gave_up` alike."""
+    if isinstance(given, list):
+        return [_work_state(word) for text in given for word in str(text).split(",")]
+    return given
+
+
+def _work_state(text: str) -> str:
+    if text not in WORK_STATES:
+        raise fault(f"must be one of {', '.join(WORK_STATES)}")
+    return text
+
+
+def _few_words(asked: str) -> str:
+    if not 1 <= len(terms_of(asked)) <= MOST_TERMS:
+        raise fault(f"must be 1 to {MOST_TERMS} words")
+    return asked
+
+
+_FEW_WORDS: Final = rf"^\s*\S+(\s+\S+){{0,{MOST_TERMS - 1}}}\s*$"
+Search = Annotated[Name, AfterValidator(_few_words), Words({"pattern": _FEW_WORDS})]
+_AnyWork = Annotated[str, Words({"enum": list(WORK_STATES)})]
+_AnyStatus = Annotated[str, Words({"enum": list(status.ALL)})]
+_AnyStatuses = Annotated[list[_AnyStatus], _split_into(status.ALL)]
+_AnySubscriptionStatus = Annotated[str, Words({"enum": list(STATUSES)})]
+_AnySubscriptionStatuses = Annotated[list[_AnySubscriptionStatus], _split_into(STATUSES)]
+Flag = Annotated[bool, BeforeValidator(_plain_bool)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Amount = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
+Position = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
+
+
+class _Query(BaseModel):
+    """A query string's shape: text is read as what a field needs; unknown fields are refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+
+class ReadQuery(_Query):
+    """What a single invoice may be asked with."""
+
+    min_position: Position = 0
+
+
+class WorkQuery(_Query):
+    """Which work of an app, and where in the list."""
+
+    state: Annotated[list[_AnyWork], BeforeValidator(_split_work)] = Field(default_factory=list)
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Annotated[Token, Field(max_length=2000)] | None = None
+
+
+class GetQuery(ReadQuery):
+    """What one invoice may be asked with: also how it was known at a moment."""
+
+    as_of: Moment | None = None
+
+
+class ListQuery(ReadQuery):
+    """Filters, order, place and format."""
+
+    status: _AnyStatuses = Field(default_factory=list)
+    provider: Literal["stripe", "mollie"] | None = None
+    type: Literal["payment", "subscription"] | None = None
+    mode: Literal["live", "test"] | None = None
+    currency: Currency | None = None
+    tenant_uuid: Uuid | None = None
+    unassigned: Flag = False
+    user_id: Name | None = None
+    customer: Name | None = None
+    subscription_id: Name | None = None
+    origin: Literal["request", "renewal", "provider", "import"] | None = None
+    amount_min: Amount | None = None
+    amount_max: Amount | None = None
+    q: Search | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    paid_from: Moment | None = None
+    paid_to: Moment | None = None
+    sort: Sort = "-createdAt"
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Annotated[Token, Field(max_length=2000)] | None = None
+    page: int | None = Field(None, ge=0, le=100_000)
+    format: Literal["json", "csv"] = "json"
+
+
+class SubscriptionListQuery(ReadQuery):
+    """Which subscriptions, in which order, and where in the list."""
+
+    status: _AnySubscriptionStatuses = Field(default_factory=list)
+    provider: Literal["stripe", "mollie"] | None = None
+    mode: Literal["live", "test"] | None = None
+    tenant_uuid: Uuid | None = None
+    unassigned: Flag = False
+    user_id: Name | None = None
+    customer: Name | None = None
+    connection: Name | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
+    sort: Literal["-createdAt", "createdAt"] = "-createdAt"
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Annotated[Token, Field(max_length=2000)] | None = None
+
+
+Query = TypeVar("Query", bound=BaseModel)
+
+
+def read_query(kind: type[Query], params: QueryParams) -> Query:
+    """Read a query string. Raises BadRequest with all faults."""
+    given: dict[str, Any] = {}
+    for name in params:
+        values = params.getlist(name)
+        given[name] = values if name in _MANY else values[-1]
+        if len(values) > 1 and name not in _MANY:
+            raise BadRequest(Fault(message=f"{name[:200]}: is given twice", path=name[:200]))
+    return validated(kind, given)
+
+
+def read_list_query(params: QueryParams, *, paged: bool) -> ListQuery:
+    """Read what a list is asked with; `paged`: its pages may be counted. Raises BadRequest."""
+    query = read_query(ListQuery, params)
+    faults = [
+        Fault(message=f"{path}: {why}", path=path) for path, why in _clashes(query, paged=paged)
+    ]
+    if faults:
+        raise BadRequest(*faults)
+    return query
+
+
+def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
+    """Name what does not go together, and why."""
+    yield from clashes_of_tenants(query)
+    if query.currency is None and (query.amount_min, query.amount_max) != (None, None):
+        yield "currency", "is required with amountMin and amountMax"
+    if query.format == "csv":
+        for name in ("limit", "cursor", "page"):
+            if name in query.model_fields_set:
+                yield name, "the whole list is given as CSV"
+    elif query.page is not None and (query.cursor is not None or not paged):
+        yield "page", "use cursor here"
+    elif (query.page or 0) * query.limit > DEEPEST_ROW:
+        yield "page", "is too deep: use cursor"
+
+
+def clashes_of_tenants(query: ListQuery | SubscriptionListQuery) -> Iterator[tuple[str, str]]:
+    """Say that what is a tenant's is not unassigned."""
+    if query.unassigned and query.tenant_uuid is not None:
+        yield "unassigned", "goes with no tenantUuid"
+
+
+def to_filter(
+    query: ListQuery,
+    app_id: UUID,
+    *,
+    default_mode: str | None,
+    fixed: Mapping[str, object],
+) -> InvoiceFilter:
+    """Say what is asked of the read model; `fixed` comes from the path and wins."""
+    return InvoiceFilter(app_id=app_id, **{**_asked(query, default_mode), **fixed})
+
+
+def to_subscription_filter(
+    query: SubscriptionListQuery,
+    app_id: UUID,
+    *,
+    default_mode: str | None,
+    fixed: Mapping[str, object],
+) -> SubscriptionFilter:
+    """Say what is asked of the read model; `fixed` comes from the path and wins."""
+    return SubscriptionFilter(app_id=app_id, **{**_asked(query, default_mode), **fixed})
+
+
+def _asked(query: ListQuery | SubscriptionListQuery, default_mode: str | None) -> dict[str, Any]:
+    asked: dict[str, Any] = query.model_dump(exclude={"min_position", "tenant_uuid", "format"})
+    asked["status"] = tuple(asked["status"])
+    asked["tenant_id"] = query.tenant_uuid
+    asked["mode"] = query.mode or default_mode
+    return asked

@@ -1,0 +1,96 @@
+"""Parts of a request, each read by one function that refuses what it can't be."""
+
+import re
+from typing import Any, Final, cast, get_args
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+
+from domain.core.commands import Provider
+from service.context import context_of
+from service.http.errors import BadRequest, Fault, Missing, TooLarge, UnsupportedMedia
+from service.http.limits import require_shape
+
+_IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_WAIT: Final = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
+_PROVIDERS: Final = get_args(Provider)
+
+
+async def read_body(request: Request, *, limit_bytes: int) -> bytes:
+    """Read the body, at most `limit_bytes` of it. Raises TooLarge."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > limit_bytes:
+        raise TooLarge
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit_bytes:
+            raise TooLarge
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_json(request: Request, *, limit_bytes: int, default: object = None) -> Any:  # noqa: ANN401 - any JSON
+    """Read a JSON body; `default`, if given, stands for none at all.
+
+    Raises TooLarge, UnsupportedMedia, BadRequest.
+    """
+    raw = await read_body(request, limit_bytes=limit_bytes)
+    if not raw and default is not None:
+        return default
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if media_type != "application/json" or encoding != "identity":
+        raise UnsupportedMedia
+    try:
+        given = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(Fault(message=f"the body is no JSON at character {error.pos}")) from None
+    settings = context_of(request).settings
+    require_shape(given, deepest=settings.json_depth_limit, most_fields=settings.json_fields_limit)
+    return given
+
+
+def path_uuid(request: Request, name: str) -> UUID:
+    """Read an id from the path; what is no id names nothing. Raises Missing."""
+    try:
+        return UUID(request.path_params[name])
+    except ValueError:
+        raise Missing from None
+
+
+def path_provider(request: Request) -> Provider:
+    """Read the provider from the path. Raises BadRequest."""
+    named = request.path_params["paymentProvider"]
+    if named not in _PROVIDERS:
+        known = ", ".join(_PROVIDERS)
+        raise BadRequest(
+            Fault(message=f"paymentProvider: must be one of {known}", path="paymentProvider")
+        )
+    return cast("Provider", named)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Read the key, if there is one. Raises BadRequest."""
+    given = request.headers.getlist("idempotency-key")
+    if not given:
+        return None
+    if len(given) > 1 or not _IDEMPOTENCY_KEY.fullmatch(given[0]):
+        message = "Idempotency-Key: must be 1 to 255 visible ASCII characters, once"
+        raise BadRequest(Fault(message=message, path="Idempotency-Key"))
+    return given[0]
+
+
+def wait_s(request: Request, *, default_s: float, most_s: float) -> float:
+    """Read how long the caller would wait (RFC 7240); preferences that make no sense are ignored.
+
+    `wait` counts more than `respond-async`: answer at once only if not even a while is given.
+    """
+    preferences = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    wished = [preference.partition(";")[0].strip() for preference in preferences]
+    for preference in wished:
+        if found := _WAIT.fullmatch(preference):
+            return min(float(found[1]), most_s)
+    return 0 if "respond-async" in wished else min(default_s, most_s)

@@ -1,0 +1,40 @@
+"""From what a dialect rendered to what goes out."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Scope
+
+from service.http.error_rendering import renderer_of
+from service.http.errors import Problem
+from service.invoices import render as invoices_render
+
+POSITION: Final = "x-billhook-position"
+LAG_MS: Final = "x-billhook-lag-ms"
+# Where a request's id stands in its ASGI scope.
+REQUEST_ID: Final = "billhook.request_id"
+
+
+def answer(
+    rendered: invoices_render.Rendered, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Send a JSON document."""
+    return Response(
+        orjson.dumps(rendered.document),
+        status_code=int(rendered.status),
+        headers=dict(headers or {}),
+        media_type="application/json",
+    )
+
+
+def document(shown: invoices_render.Json, headers: Mapping[str, str] | None = None) -> Response:
+    """Send a JSON document with status 200."""
+    return answer(invoices_render.Rendered(status=200, document=shown), headers)
+
+
+def refusal(problem: Problem, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
+    """Send what is wrong, in the dialect of the path."""
+    rendered = renderer_of(scope["path"])(problem, request_id=scope.get(REQUEST_ID, ""))
+    return answer(rendered, {**problem.headers, **(headers or {})})

@@ -1,0 +1,144 @@
+"""Strings from callers: refused where they may not be stored, named where they are at fault."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    Strict,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError
+
+from domain.core import money
+from domain.core.errors import UnknownCurrency
+from eventlog.security.safe_json import UNSAFE, cleaned
+from service.http.errors import BadRequest, Fault
+
+_LONGEST_PATH: Final = 200
+
+
+def is_safe(text: str) -> bool:
+    """Tell whether a string may be stored as it is."""
+    return UNSAFE.search(text) is None
+
+
+def field_path(parts: tuple[int | str, ...]) -> str:
+    """Name a field as callers write it: `lineItems.3.amountMinor`. Keys may be a caller's own."""
+    return cleaned(".".join(str(part) for part in parts))[:_LONGEST_PATH]
+
+
+# Field types that requests share, and faults from pydantic's findings.
+
+_MOST_FAULTS: Final = 100
+_PLAIN_MESSAGES: Final = {
+    "missing": "is required",
+    "extra_forbidden": "is not known here",
+    "string_unicode": "must not contain half a surrogate pair",
+}
+
+
+class Strictly(BaseModel):
+    """A request's shape: camelCase, no unknown field, no value of another type."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """What JSON Schema says beside the type, where pydantic can't tell it from a validator."""
+
+    words: Mapping[str, Any]
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add the words."""
+        return {**handler(core_schema), **self.words}
+
+
+def fault(message: str) -> PydanticCustomError:
+    """Make what a validator raises; `message` goes on after the field's path."""
+    return PydanticCustomError("refused", "{reason}", {"reason": message})
+
+
+def _safe(text: str) -> str:
+    if not is_safe(text):
+        raise fault("must not contain control characters")
+    return text
+
+
+def _currency(text: str) -> str:
+    try:
+        money.exponent(text.lower())
+    except UnknownCurrency:
+        raise fault("is no currency that we bill in") from None
+    return text.lower()
+
+
+_SAFE: Final = Words({"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"})
+_EMAIL: Final = r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+$"
+_URL: Final = r"^https?://[^\s/?#\x00-\x1f\x7f-\x9f]+(?:[/?#][^\s\x00-\x1f\x7f-\x9f]*)?$"
+
+Text = Annotated[str, AfterValidator(_safe), _SAFE]
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
+LongText = Annotated[Text, StringConstraints(max_length=1000)]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+Url = Annotated[Text, StringConstraints(max_length=2048, pattern=_URL), Words({"pattern": _URL})]
+Email = Annotated[Name, StringConstraints(pattern=_EMAIL), Words({"pattern": _EMAIL})]
+Currency = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=3),
+    AfterValidator(_currency),
+    Words({"pattern": "^[A-Za-z]{3}$"}),
+]
+Uuid = Annotated[UUID, Strict(False)]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(
+    kind: type[Model], given: object, *, context: Mapping[str, object] | None = None
+) -> Model:
+    """Read what a caller gave as `kind`; raises BadRequest with all faults at once."""
+    try:
+        return kind.model_validate(given, context=dict(context or {}))
+    except ValidationError as error:
+        raise BadRequest(*_faults(error)) from None
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    faults = [_fault(detail) for detail in found[:_MOST_FAULTS]]
+    if len(found) > _MOST_FAULTS:
+        faults.append(Fault(message=f"and {len(found) - _MOST_FAULTS} more faults"))
+    return faults
+
+
+def _fault(detail: ErrorDetails) -> Fault:
+    parts: tuple[Any, ...] = tuple(part for part in detail["loc"] if part != "[key]")
+    path = field_path(parts)
+    message = _PLAIN_MESSAGES.get(detail["type"]) or _words(detail["msg"])
+    return Fault(message=f"{path}: {message}" if path else message, path=path or None)
+
+
+def _words(message: str) -> str:
+    """Say how long a text may be; pydantic takes one that has a validator of ours for a list."""
+    if not message.startswith("Value should have"):
+        return message
+    return re.sub(r"\bitem(s?) after validation", r"character\1", message)

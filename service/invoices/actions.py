@@ -1,0 +1,115 @@
+"""What is asked of an invoice that exists: recorded once per idempotency key, then waited for."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from starlette.requests import Request
+
+from domain.core import commands
+from domain.core.idempotency import WriteReceipt
+from domain.invoices.events import InvoiceEvent
+from domain.invoices.outcome import REFUND_TOPICS, REQUEST_TOPICS
+from service.context import Context, context_of
+from service.http.caller import Caller
+from service.http.errors import Missing
+from service.invoices.schemas import ActionBody, RefundBody, RetryBody
+from service.recording.idempotency import do_once
+from service.recording.record import Told, end_of_asking, request_hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """What can be asked: its command's fields are those of the body. `topics` may end it."""
+
+    name: str
+    body: type[ActionBody]
+    command: type[commands.InvoiceCommand]
+    topics: Collection[str] = REQUEST_TOPICS
+
+
+RETRY: Final = Action(name="retry", body=RetryBody, command=commands.RequestRetry)
+VOID: Final = Action(name="void", body=ActionBody, command=commands.RequestVoid)
+FINALIZE: Final = Action(name="finalize", body=ActionBody, command=commands.RequestFinalize)
+UNCOLLECTIBLE: Final = Action(
+    name="uncollectible", body=ActionBody, command=commands.RequestUncollectible
+)
+REFUND: Final = Action(
+    name="refund", body=RefundBody, command=commands.RequestRefund, topics=REFUND_TOPICS
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What can be told of an asking: `fact` ended it, None while it is pending."""
+
+    told: Told
+    request_id: UUID
+    fact: InvoiceEvent | None
+
+
+async def ask_of_invoice(
+    request: Request,
+    caller: Caller,
+    invoice_id: UUID,
+    action: Action,
+    body: ActionBody,
+    *,
+    given: object,
+    wait_s: float,
+) -> Answered:
+    """Record what is asked of a caller's invoice, and wait for what comes of it.
+
+    Raises Missing, KeyReused, NotPossible, LogUnavailable.
+    """
+    context = context_of(request)
+    owner = await context.streams.owner(invoice_id)
+    if owner is None or owner[0] != caller.app.app_id:
+        raise Missing
+    request_id = uuid4()
+    more: dict[str, Any] = body.model_dump()
+    command = action.command(
+        invoice_id=invoice_id,
+        request_id=request_id,
+        request_hash=request_hash(request, given),
+        by=caller.by,
+        **more,
+    )
+
+    def write(receipt: WriteReceipt | None) -> None:
+        context.billing.ask_of_invoice(command, at=context.now(), receipt=receipt)
+
+    result = {"invoiceId": str(invoice_id), "requestId": str(request_id)}
+    done = await do_once(request, caller, given, result, write)
+    return await _answered(
+        context,
+        invoice_id,
+        UUID(done.result["requestId"]),
+        action,
+        replayed=done.replayed,
+        wait_s=wait_s,
+    )
+
+
+async def _answered(
+    context: Context,
+    invoice_id: UUID,
+    request_id: UUID,
+    action: Action,
+    *,
+    replayed: bool,
+    wait_s: float,
+) -> Answered:
+    """Give the end of an asking, the same for ever, or how the invoice stands without one."""
+    find = partial(context.streams.end_in, request_id=request_id)
+    ended = await end_of_asking(context, invoice_id, action.topics, find, wait_s=wait_s)
+    if ended is not None:
+        return Answered(
+            Told(ended.folded, pending=False, replayed=replayed), request_id, ended.fact
+        )
+    now = await context.streams.invoice(invoice_id)
+    if now is None:
+        raise Missing
+    return Answered(Told(now, pending=True, replayed=replayed), request_id, None)

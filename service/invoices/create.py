@@ -1,0 +1,98 @@
+from typing import cast
+from uuid import UUID, uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.core import ids
+from domain.core.commands import Mode, Provider, RequestInvoice
+from projections.access.queries import ConnectionRow
+from service.auth.authenticate import Caller, authenticate
+from service.context import Context, context_of
+from service.http.requests import idempotency_key, path_provider, path_uuid, read_json, wait_s
+from service.http.responses import answer
+from service.http.validation import validated
+from service.invoices import render as invoices_render
+from service.invoices.connection_choice import choose_connection
+from service.invoices.schemas import InvoiceRequestBody, require_subscribable
+from service.recording.record import Told, ask_for_invoice, request_hash
+from service.recording.response_headers import told_headers
+
+DIALECT = "002"
+
+
+async def create_invoice(request: Request) -> Response:
+    """Ask for an invoice (seed 002)."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    tenant_id, provider = path_uuid(request, "tenantUuid"), path_provider(request)
+    key = idempotency_key(request)
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    body = validated(InvoiceRequestBody, given, context={"tenant_id": tenant_id})
+    require_subscribable(body)
+    await context.tenants.require(caller.app.app_id, tenant_id)
+    connection = await choose_connection(
+        context.access, caller.app, provider, name=body.connection, test=body.test
+    )
+    command = to_command(
+        body, caller, connection, provider, key=key, hashed=request_hash(request, given)
+    )
+    seconds = wait_s(
+        request, default_s=context.settings.wait_default_s, most_s=context.settings.wait_max_s
+    )
+    told = await ask_for_invoice(context, command, wait_s=seconds)
+    return await present(context, told)
+
+
+def to_command(
+    body: InvoiceRequestBody,
+    caller: Caller,
+    connection: ConnectionRow,
+    provider: Provider,
+    *,
+    key: str | None,
+    hashed: str,
+) -> RequestInvoice:
+    """Put together what is asked; the key, if any, names the invoice."""
+    defaults = caller.app.settings.invoice_defaults
+    return RequestInvoice(
+        invoice_id=_invoice_id(caller.app.app_id, key),
+        app_id=caller.app.app_id,
+        tenant_id=body.tenant_uuid,
+        provider=provider,
+        connection=connection.name,
+        connection_id=connection.connection_id,
+        mode=cast("Mode", connection.mode),
+        dialect=DIALECT,
+        type=body.type,
+        lines=[line.fact() for line in body.line_items],
+        tax_rate_id=body.tax_rate_id,
+        payment_method=body.payment_method,
+        user_id=body.user_id,
+        footer=defaults.get("footer") if body.footer is None else body.footer,
+        description=defaults.get("description") if body.description is None else body.description,
+        metadata=body.metadata,
+        redirect_url=body.redirect_url,
+        expected_total_minor=body.expected_total_minor,
+        request_hash=hashed,
+        by=caller.by,
+    )
+
+
+def _invoice_id(app_id: UUID, key: str | None) -> UUID:
+    return uuid4() if key is None else ids.for_post(app_id, None, key)
+
+
+async def present(context: Context, told: Told) -> Response:
+    """Answer with the outcome, or that it is not known yet and where it will be."""
+    view, position, headers = told.folded.view, told.folded.position, told_headers(told)
+    if told.pending:
+        return answer(invoices_render.render_pending(view, position=position), headers)
+    response = await context.streams.json_body(view.body)
+    rendered = invoices_render.render_outcome(
+        view,
+        position=position,
+        document_url=context.links.document_url(view),
+        provider_response=response,
+    )
+    return answer(rendered, headers)

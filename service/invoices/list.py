@@ -1,0 +1,79 @@
+from collections.abc import Mapping
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from projections.invoices.queries import InvoiceFilter
+from service.auth.authenticate import Caller, authenticate
+from service.context import Context, context_of
+from service.http.queries import read_list_query, to_filter
+from service.http.requests import path_provider, path_uuid
+from service.http.responses import LAG_MS, document
+from service.invoices import render as invoices_render
+from service.invoices.connection_choice import default_mode
+from service.invoices.csv_export import csv_answer
+from service.recording.read_your_writes import wait_until_folded
+
+
+async def list_app_invoices(request: Request) -> Response:
+    """List an app's invoices; to a token, those of its tenant."""
+    caller = await authenticate(request, tokens=True)
+    fixed = {"tenant_id": caller.tenant_id} if caller.is_token else {}
+    return await _list(request, caller, fixed=fixed, paged=False)
+
+
+async def list_tenant_invoices(request: Request) -> Response:
+    """List a tenant's invoices."""
+    caller = await authenticate(request, tokens=True)
+    fixed = {"tenant_id": await _tenant(request, caller)}
+    return await _list(request, caller, fixed=fixed, paged=False)
+
+
+async def list_provider_invoices(request: Request) -> Response:
+    """List a tenant's invoices at a provider (seed 002's path, with its `page`)."""
+    caller = await authenticate(request, tokens=True)
+    provider = path_provider(request)
+    fixed = {"tenant_id": await _tenant(request, caller), "provider": provider}
+    return await _list(request, caller, fixed=fixed, paged=True)
+
+
+async def _tenant(request: Request, caller: Caller) -> UUID:
+    tenant_id = path_uuid(request, "tenantUuid")
+    await context_of(request).tenants.require(caller.app.app_id, tenant_id)
+    return tenant_id
+
+
+async def _list(
+    request: Request, caller: Caller, *, fixed: Mapping[str, object], paged: bool
+) -> Response:
+    context = context_of(request)
+    query = read_list_query(request.query_params, paged=paged)
+    await wait_until_folded(context, query.min_position)
+    provider = fixed.get("provider", query.provider)
+    mode = await default_mode(
+        context.access, caller.app, None if provider is None else str(provider)
+    )
+    headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
+    asked = to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
+    if query.format == "csv":
+        chunks = context.invoices.stream_invoices(asked)
+        return await csv_answer(chunks, links=context.links, headers=headers)
+    return document(await _page(context, asked), headers)
+
+
+async def _page(context: Context, asked: InvoiceFilter) -> invoices_render.Json:
+    found = await context.invoices.list_invoices(asked)
+    return invoices_render.page(
+        [
+            invoices_render.item(
+                row.view,
+                position=row.position,
+                document_url=context.links.document_url(row.view),
+            )
+            for row in found.rows
+        ],
+        total=found.total,
+        total_is_exact=found.total_is_exact,
+        next_cursor=found.next_cursor,
+    )

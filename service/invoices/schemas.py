@@ -1,0 +1,165 @@
+"""The body of seed 002's POST."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from domain.core import money
+from domain.core.errors import InvalidAmount
+from service.http.errors import BadRequest, Fault
+from service.http.validation import (
+    Currency,
+    LongText,
+    Name,
+    Strictly,
+    Text,
+    Token,
+    Url,
+    Uuid,
+    Words,
+    fault,
+)
+from service.subscriptions.schemas import MOST_LINES
+
+_RESERVED: Final = "billhook_"
+
+
+_KEY: Final = Words({"pattern": "^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f]*$"})
+
+
+def _usable(key: str) -> str:
+    """Refuse keys that we set ourselves (a webhook's metadata leads back to our invoice).
+
+    And square brackets, of which Stripe's form encoding makes other parameters.
+    """
+    if key.startswith(_RESERVED):
+        raise fault(f"keys that begin with {_RESERVED} are reserved")
+    if "[" in key or "]" in key:
+        raise fault("keys must not contain square brackets")
+    return key
+
+
+# Stripe docs, metadata: 50 keys, of which we use some; 40 and 500 characters.
+MetadataKey = Annotated[
+    Text, StringConstraints(min_length=1, max_length=40), AfterValidator(_usable), _KEY
+]
+MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
+Metadata = Annotated[
+    dict[MetadataKey, MetadataValue],
+    Field(max_length=40),
+    Words({"additionalProperties": False}),
+]
+
+
+class LineItem(Strictly):
+    """A line: quantity times a catalogue price, or times an amount in a currency."""
+
+    name: Name | None = None
+    quantity: int = Field(1, ge=1, le=money.MAX_QUANTITY)
+    price: Token | None = None
+    amount_minor: int | None = Field(None, ge=0, le=money.MAX_AMOUNT_MINOR)
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def _price_or_amount(self) -> Self:
+        priced = self.price is not None
+        if {self.amount_minor is None, self.currency is None} != {priced}:
+            raise fault("give either price, or amountMinor with currency")
+        amount, currency = self.amount_minor, self.currency
+        if amount is not None and currency and not money.chargeable_minor(amount, currency):
+            raise fault(f"amountMinor must end in 0 in {currency}")
+        return self
+
+    def fact(self) -> dict[str, Any]:
+        """Give the line as events carry it."""
+        return self.model_dump(by_alias=False)
+
+
+class InvoiceRequestBody(Strictly):
+    """What a caller asks for. The context's `tenant_id` is the path's."""
+
+    tenant_uuid: Uuid
+    line_items: list[LineItem] = Field(min_length=1, max_length=250)
+    tax_rate_id: Token | None = None
+    payment_method: Token | None = None
+    type: Literal["payment", "subscription"]
+    user_id: Name | None = None
+    footer: LongText | None = None
+    description: LongText | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    redirect_url: Url | None = None
+    connection: Name | None = None
+    test: bool | None = None
+    expected_total_minor: int | None = Field(None, ge=0, le=money.MAX_SUM_MINOR)
+
+    @field_validator("tenant_uuid")
+    @classmethod
+    def _same_tenant(cls, tenant_id: Uuid, info: ValidationInfo) -> Uuid:
+        if tenant_id != (info.context or {})["tenant_id"]:
+            raise fault("must equal the tenant in the path")
+        return tenant_id
+
+    @field_validator("line_items")
+    @classmethod
+    def _one_sum(cls, lines: list[LineItem]) -> list[LineItem]:
+        if len({line.currency for line in lines if line.currency}) > 1:
+            raise fault("all lines must have one currency")
+        try:
+            total = sum(money.line_total(line.amount_minor or 0, line.quantity) for line in lines)
+            money.line_total(total, 1)
+        except InvalidAmount:
+            raise fault("the sum is too large") from None
+        return lines
+
+
+def require_subscribable(body: InvoiceRequestBody) -> None:
+    """Refuse lines that nothing can be subscribed to with. Raises BadRequest with all faults."""
+    if body.type != "subscription":
+        return
+    faults = [
+        Fault(message=f"{path}: {why}", path=path) for path, why in _unsubscribable(body.line_items)
+    ]
+    if faults:
+        raise BadRequest(*faults)
+
+
+def _unsubscribable(lines: list[LineItem]) -> Iterator[tuple[str, str]]:
+    if len(lines) > MOST_LINES:
+        yield "lineItems", f"a subscription has at most {MOST_LINES}"
+    seen: set[str] = set()
+    for index, line in enumerate(lines):
+        if line.price is None:
+            yield f"lineItems.{index}.amountMinor", "a subscription's lines name recurring prices"
+        elif line.price in seen:
+            yield f"lineItems.{index}.price", "is there already; give it once, with its quantity"
+        else:
+            seen.add(line.price)
+
+
+# The bodies of what is asked of an invoice that exists; all of them may be left out.
+
+
+class ActionBody(Strictly):
+    """Nothing is said beside which invoice is meant."""
+
+
+class RetryBody(ActionBody):
+    """Charge it with a method of the customer's, or with what is charged by default."""
+
+    payment_method: Token | None = None
+
+
+class RefundBody(ActionBody):
+    """Give an amount back, or all that is left; by a credit note, or plainly."""
+
+    amount_minor: int | None = Field(None, ge=1, le=money.MAX_AMOUNT_MINOR)
+    reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = None
+    credit_note: bool = True

@@ -1,0 +1,148 @@
+"""What is refused: status, code and words from service/http/errors.py, rendered by each dialect."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus as S
+from typing import Final
+
+from service.http.error_rendering import renderer_of
+from service.http.errors import (
+    AccessUnverified,
+    AppDisabled,
+    BadRequest,
+    Fault,
+    Forbidden,
+    KeyReused,
+    Missing,
+    Problem,
+    ProviderSilent,
+    ProviderUnavailable,
+    RateLimited,
+    ReadModelBehind,
+    TimedOut,
+    TooLarge,
+    TooManyHeaders,
+    TooSlow,
+    Unauthorized,
+    UnsupportedMedia,
+    WebhookRefused,
+    WrongKeyType,
+    problem_of,
+)
+from service.openapi.common import RETRY_AFTER
+from service.openapi.common_schemas import Errors, PlainError, Shown, SuccessError
+from service.openapi.declare import Answer, Json, json_answer
+
+_TEXTS: Final[Mapping[int, str]] = {
+    S.BAD_REQUEST: "The request says what it must not; every fault is named with its field.",
+    S.UNAUTHORIZED: "No key or token that opens this.",
+    S.PAYMENT_REQUIRED: "The payment was declined.",
+    S.FORBIDDEN: "The app is disabled, or the caller may not do this.",
+    S.NOT_FOUND: "It does not exist, or not for this caller.",
+    S.REQUEST_TIMEOUT: "The body did not arrive in time.",
+    S.REQUEST_ENTITY_TOO_LARGE: "The body is too long.",
+    S.UNSUPPORTED_MEDIA_TYPE: "The body is of a type that is not read here.",
+    S.UNPROCESSABLE_ENTITY: "The Idempotency-Key was used for another request.",
+    S.TOO_MANY_REQUESTS: "Too many requests of this caller.",
+    S.REQUEST_HEADER_FIELDS_TOO_LARGE: "The request's line and headers are too long.",
+    S.INTERNAL_SERVER_ERROR: "A bug of ours.",
+    S.SERVICE_UNAVAILABLE: "Not now: something that the answer needs is not there yet.",
+    S.GATEWAY_TIMEOUT: "The provider did not answer in time.",
+}
+
+_BAD: Final = BadRequest(Fault(message="limit: must be less than 101", path="limit"))
+_ERRORS: Final[Mapping[str, Problem]] = {
+    "bad_request": problem_of(_BAD),
+    "unverified_delivery": problem_of(WebhookRefused("unsigned")),
+    "unauthorized": problem_of(Unauthorized()),
+    "wrong_key_type": problem_of(WrongKeyType()),
+    "declined": Problem(
+        status=S.PAYMENT_REQUIRED,
+        code="[E4020]",
+        faults=[
+            Fault(
+                message="Your card has insufficient funds.",
+                provider_code="card_declined",
+                decline_code="insufficient_funds",
+            )
+        ],
+    ),
+    "app_disabled": problem_of(AppDisabled()),
+    "forbidden": problem_of(Forbidden()),
+    "missing": problem_of(Missing()),
+    "too_slow": problem_of(TooSlow()),
+    "too_large": problem_of(TooLarge()),
+    "unsupported_media": problem_of(UnsupportedMedia()),
+    "key_reused": problem_of(KeyReused()),
+    "rate_limited": problem_of(RateLimited(12)),
+    "too_many_headers": problem_of(TooManyHeaders()),
+    "unexpected": problem_of(Exception()),
+    "access_unverified": problem_of(AccessUnverified()),
+    "read_model_behind": problem_of(ReadModelBehind()),
+    "timed_out": problem_of(TimedOut()),
+    "provider_unavailable": problem_of(ProviderUnavailable()),
+    "provider_silent": problem_of(ProviderSilent()),
+}
+
+ANY: Final = ("too_many_headers", "unexpected", "access_unverified", "timed_out")
+CALLING: Final = (
+    *ANY,
+    "bad_request",
+    "unauthorized",
+    "wrong_key_type",
+    "app_disabled",
+    "missing",
+    "rate_limited",
+)
+SENDING: Final = ("bad_request", "too_slow", "too_large", "unsupported_media")
+WRITING: Final = (*CALLING, *SENDING)
+ASKING: Final = ("provider_silent", "provider_unavailable")
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    """How a dialect's refusals are called here, and what they look like."""
+
+    name: str
+    model: type[Shown]
+
+
+_CANONICAL: Final = _Dialect("Refused", Errors)
+_DIALECTS: Final = (
+    ("/v1/", _Dialect("ChargeRefused", SuccessError)),
+    ("/api/v1/tenants/", _Dialect("ChargeRefused", SuccessError)),
+    ("/admin/api/", _Dialect("DraftRefused", PlainError)),
+    ("/stripe/", _Dialect("DraftRefused", PlainError)),
+)
+
+
+def refused(path: str, *errors: str) -> dict[int, Answer]:
+    """Declare what a path refuses, by the names above, in the dialect of the path."""
+    dialect = next((known for prefix, known in _DIALECTS if path.startswith(prefix)), _CANONICAL)
+    statuses = {status for status, _ in _rendered(path, errors)}
+    return {status: _answer(path, dialect, status) for status in sorted(statuses)}
+
+
+def _answer(path: str, dialect: _Dialect, status: int) -> Answer:
+    """Describe a status once per dialect, with all that may be meant by it."""
+    examples = {
+        name: document
+        for name in _ERRORS
+        for rendered, document in _rendered(path, [name])
+        if rendered == status
+    }
+    waits = any("retry-after" in _ERRORS[name].headers for name in examples)
+    return json_answer(
+        _TEXTS[status],
+        dialect.model,
+        headers=(RETRY_AFTER,) if waits else (),
+        name=f"{dialect.name}{status}",
+        **examples,
+    )
+
+
+def _rendered(path: str, errors: list[str] | tuple[str, ...]) -> Iterator[tuple[int, Json]]:
+    render = renderer_of(path)
+    for name in errors:
+        rendered = render(_ERRORS[name], request_id="6f1c0e5a4d3b4c2f9a8b7c6d5e4f3a2b")
+        yield int(rendered.status), rendered.document

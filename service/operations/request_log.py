@@ -1,0 +1,101 @@
+"""The outermost layer: what every answer has, and the one place where anything may be caught."""
+
+import re
+import time
+from http import HTTPStatus
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.http.errors import problem_of
+from service.http.responses import REQUEST_ID, refusal
+from service.operations.metrics import Metrics
+
+_log = structlog.get_logger("billhook.service")
+_SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+_ASKED_BY_MACHINES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_WEBHOOKS: Final = "/webhooks/"
+_SLOW_S: Final = 1.0
+_GONE: Final = 499  # as nginx logs a caller that did not wait for the answer
+
+
+class Edge:
+    """Names each request, evens out its path, counts and logs it, and answers 500 for a bug."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["path"] = scope["path"].rstrip("/") or "/"
+        exchange = _Exchange(scope, send)
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            try:
+                await self._app(scope, receive, exchange.send)
+            except ClientDisconnect:
+                exchange.status = _GONE
+            except Exception as error:  # noqa: BLE001 - the edge of the process
+                _log.exception("unexpected")
+                if not exchange.status:
+                    await refusal(problem_of(error), scope)(scope, receive, exchange.send)
+            finally:
+                exchange.finish(self._metrics)
+
+
+class _Exchange:
+    """A request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        given = Headers(scope=scope).get("x-request-id", "")
+        self.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else uuid4().hex
+        scope[REQUEST_ID] = self.request_id
+        self.status = 0
+        self._scope = scope
+        self._send = send
+        self._started_s = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        """Pass on what the application sends, with the request's id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["x-request-id"] = self.request_id
+        await self._send(message)
+
+    def finish(self, metrics: Metrics) -> None:
+        """Count and log. The route, not the path: paths hold ids that open webhooks.
+
+        What comes often and went well is counted; its line is for debugging.
+        """
+        seconds = time.perf_counter() - self._started_s
+        method, route = self._scope["method"], self._scope.get("route")
+        path = getattr(route, "path", "unknown")
+        metrics.record_answer(method, path, self.status, seconds=seconds)
+        log = _log.debug if _is_routine(path, self.status, seconds=seconds) else _log.info
+        log(
+            "request",
+            method=method,
+            route=path,
+            status=self.status,
+            duration_ms=round(seconds * 1000, 1),
+        )
+
+
+def _is_routine(path: str, status: int, *, seconds: float) -> bool:
+    """Tell whether all is well with what machines ask, deliver, or leave to be done later.
+
+    The log of events has each such delivery and request, with who sent it.
+    """
+    if path in _ASKED_BY_MACHINES:
+        return status == HTTPStatus.OK
+    taken_in = status == HTTPStatus.ACCEPTED or (
+        path.startswith(_WEBHOOKS) and status == HTTPStatus.OK
+    )
+    return taken_in and seconds < _SLOW_S

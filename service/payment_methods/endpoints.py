@@ -1,0 +1,86 @@
+from http import HTTPStatus
+from typing import cast
+from uuid import UUID, uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.core import ids
+from domain.core.commands import Mode, RequestSetup
+from service.auth.authenticate import authenticate
+from service.context import context_of
+from service.http.requests import idempotency_key, path_uuid, read_json, wait_s
+from service.http.responses import POSITION, answer, document, refusal
+from service.http.validation import validated
+from service.invoices.connection_choice import choose_connection
+from service.invoices.render import Rendered
+from service.payment_methods import render as payment_methods_render
+from service.payment_methods.setups import SetupBody, ToldSetup, ask_for_setup, find_setup
+from service.recording.record import request_hash
+
+
+async def create_setup(request: Request) -> Response:
+    """Open a page where a tenant leaves a payment method."""
+    context = context_of(request)
+    settings = context.settings
+    caller = await authenticate(request)
+    app_id, tenant_id = caller.app.app_id, path_uuid(request, "tenantUuid")
+    key = idempotency_key(request)
+    given = await read_json(request, limit_bytes=settings.body_limit_bytes)
+    body = validated(SetupBody, given)
+    await context.tenants.require(app_id, tenant_id)
+    connection = await choose_connection(
+        context.access, caller.app, body.provider, name=body.connection, test=body.test
+    )
+    setup_id = uuid4() if key is None else ids.for_post(app_id, None, key)
+    command = RequestSetup(
+        setup_id=setup_id,
+        app_id=app_id,
+        tenant_id=tenant_id,
+        provider=body.provider,
+        connection=connection.name,
+        connection_id=connection.connection_id,
+        mode=cast("Mode", connection.mode),
+        redirect_url=body.redirect_url or context.links.return_url(setup_id),
+        request_hash=request_hash(request, given),
+        by=caller.by,
+    )
+    seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
+    return _present(request, await ask_for_setup(context, command, wait_s=seconds))
+
+
+async def get_setup(request: Request) -> Response:
+    """Show a setup as it is now."""
+    caller = await authenticate(request, tokens=True)
+    tenant_id, setup_id = path_uuid(request, "tenantUuid"), path_uuid(request, "setupUuid")
+    found = await find_setup(context_of(request), caller, tenant_id, setup_id)
+    shown = payment_methods_render.single(found.view, position=found.position)
+    return document(shown, {POSITION: str(found.position)})
+
+
+def _present(request: Request, told: ToldSetup) -> Response:
+    """Answer with the page, or that it is not known yet and where it will be."""
+    view, headers = told.setup.view, _headers(told)
+    problem = payment_methods_render.refusal_of(view)
+    if problem is not None:
+        return refusal(problem, request.scope, headers)
+    status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
+    shown = payment_methods_render.single(view, position=told.setup.position)
+    return answer(Rendered(status=status, document=shown), headers)
+
+
+def _headers(told: ToldSetup) -> dict[str, str]:
+    view = told.setup.view
+    headers = {
+        POSITION: str(told.setup.position),
+        "location": _path(view.app_id, view.tenant_id, view.id),
+    }
+    if told.replayed:
+        headers["idempotent-replayed"] = "true"
+    if told.pending:
+        headers["retry-after"] = "1"
+    return headers
+
+
+def _path(app_id: UUID, tenant_id: UUID, setup_id: UUID) -> str:
+    return f"/api/v1/apps/{app_id}/tenants/{tenant_id}/payment-methods/setup/{setup_id}"

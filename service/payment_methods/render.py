@@ -1,0 +1,54 @@
+"""What the canonical dialect says of setups of payment methods."""
+
+from http import HTTPStatus
+from typing import Final
+
+from domain.payment_methods.setup import REJECTED, MethodSetupView
+from service.http.errors import Fault, Problem
+from service.invoices import render as invoices_render
+
+KIND: Final = "paymentMethodSetups"
+
+
+def single(view: MethodSetupView, *, position: int) -> invoices_render.Json:
+    """Show a setup; where its customer goes also stands at the top."""
+    return invoices_render.single(KIND, _item(view, position=position)) | {"url": view.url}
+
+
+def refusal_of(view: MethodSetupView) -> Problem | None:
+    """Say why the provider refuses; None where it does not."""
+    if view.status != REJECTED:
+        return None
+    known = view.failure or {}
+    fault = Fault(
+        message=known.get("message") or "The provider refused.",
+        path=known.get("path"),
+        provider_code=known.get("providerCode") or known.get("code"),
+    )
+    return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))
+
+
+def _item(view: MethodSetupView, *, position: int) -> invoices_render.Json:
+    return {
+        "id": str(view.id),
+        "tenantUuid": str(view.tenant_id),
+        "provider": view.provider,
+        "connection": view.connection,
+        "mode": view.mode,
+        "status": view.status,
+        "url": view.url,
+        "expiresAt": invoices_render.moment(view.expires_at),
+        "redirectUrl": view.redirect_url,
+        "customer": view.customer,
+        "paymentMethod": view.method,
+        "failure": _failure(view),
+        "createdAt": invoices_render.moment(view.created_at),
+        "updatedAt": invoices_render.moment(view.updated_at),
+        "position": position,
+    }
+
+
+def _failure(view: MethodSetupView) -> invoices_render.Json | None:
+    if view.failure is None:
+        return None
+    return {name: view.failure.get(name) for name in ("code", "providerCode", "message")}

@@ -1,0 +1,71 @@
+"""Idempotency keys of what has no stream of its own: the answer is kept in a receipt."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from domain.core import ids
+from domain.core.errors import Contradiction, StaleWrite
+from domain.core.idempotency import ReceiptWritten, WriteReceipt
+from service.context import Context, context_of
+from service.http.caller import Caller
+from service.http.errors import KeyReused
+from service.http.requests import idempotency_key
+from service.invoices.render import Json
+from service.recording.record import request_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a request led to; `replayed`: it was done before."""
+
+    result: Json
+    replayed: bool
+
+
+async def do_once(
+    request: Request,
+    caller: Caller,
+    given: object,
+    result: Json,
+    write: Callable[[WriteReceipt | None], object],
+) -> Done:
+    """Write once per idempotency key, with `result` as what is answered ever after.
+
+    `write` blocks; it saves the receipt in the same append. Raises KeyReused, and what it raises.
+    """
+    context, key = context_of(request), idempotency_key(request)
+    if key is None:
+        await asyncio.to_thread(write, None)
+        return Done(result, replayed=False)
+    receipt = WriteReceipt(
+        receipt_id=ids.for_post(caller.app.app_id, caller.tenant_id, key),
+        app_id=caller.app.app_id,
+        request_hash=request_hash(request, given),
+        result=result,
+        by=caller.by,
+    )
+    known = await _known(context, receipt)
+    if known is not None:
+        return known
+    try:
+        await asyncio.to_thread(write, receipt)
+    except (StaleWrite, Contradiction):
+        # The same request may have been faster, on another machine: then its result counts.
+        known = await _known(context, receipt)
+        if known is None:
+            raise
+        return known
+    return Done(result, replayed=False)
+
+
+async def _known(context: Context, receipt: WriteReceipt) -> Done | None:
+    recorded = await context.log.stream_async(receipt.receipt_id, limit=1)
+    if not recorded:
+        return None
+    first = context.streams.decoded(recorded[0])
+    if getattr(first, "request_hash", None) != receipt.request_hash:
+        raise KeyReused
+    return Done(first.result if isinstance(first, ReceiptWritten) else {}, replayed=True)

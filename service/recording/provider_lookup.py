@@ -1,0 +1,69 @@
+"""What must be fresh from a provider, asked through a worker: the service itself calls none."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import orjson
+
+from eventlog.errors import VaultError
+from eventlog.security.vault import Vault
+from projections.work.provider_lookup import Ask, AskChannel, answer_context
+from service.http.errors import Missing, ProviderSilent, ProviderUnavailable
+from service.recording.waits import Waits
+
+Kind = Literal["document", "client_secret"]
+"""`document`: {connection, object_id} → {url: str or None}.
+`client_secret`: {connection, payment_id} → {client_secret: str or None}.
+"""
+
+
+class Asks:
+    """Asks one thing at a time; answers are never stored in clear, nor logged."""
+
+    def __init__(
+        self, channel: AskChannel, *, vault: Vault, waits: Waits, timeout_s: float
+    ) -> None:
+        """Take how long an answer is waited for where the caller does not say."""
+        self._channel = channel
+        self._vault = vault
+        self._waits = waits
+        self._timeout_s = timeout_s
+
+    async def ask(
+        self,
+        app_id: UUID,
+        kind: Kind,
+        args: Mapping[str, str],
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Give the answer of an app's provider.
+
+        Raises ProviderSilent (in time there was none), ProviderUnavailable (it can't or won't
+        answer now), Missing (the provider has no such object), ReadModelUnavailable.
+        """
+        wait_s = self._timeout_s if timeout_s is None else timeout_s
+        ask = Ask(id=uuid4(), app=app_id, kind=kind, args=dict(args))
+        try:
+            async with self._waits.wait(wait_s):
+                sealed = await self._channel.ask(ask, timeout_s=wait_s)
+        except TimeoutError:
+            raise ProviderSilent from None
+        answer = self._opened(sealed, ask)
+        if "found" in answer:
+            found: dict[str, Any] = answer["found"]
+            return found
+        if answer["refused"] == "missing":
+            raise Missing
+        raise ProviderUnavailable
+
+    def _opened(self, sealed: str, ask: Ask) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = orjson.loads(
+                self._vault.open(sealed, context=answer_context(ask.app))
+            )
+        except VaultError:
+            raise ProviderUnavailable from None
+        if answer["ask"] != str(ask.id):
+            raise ProviderUnavailable
+        return answer

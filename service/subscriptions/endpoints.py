@@ -1,0 +1,149 @@
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.core.commands import CancelSubscription, ChangeSubscription, SubscriptionCommand
+from service.auth.authenticate import authenticate
+from service.context import context_of
+from service.http.caller import Caller
+from service.http.errors import BadRequest, Fault
+from service.http.queries import (
+    ReadQuery,
+    SubscriptionListQuery,
+    clashes_of_tenants,
+    read_query,
+    to_subscription_filter,
+)
+from service.http.requests import path_uuid, read_json, wait_s
+from service.http.responses import LAG_MS, answer, document, refusal
+from service.http.validation import validated
+from service.invoices import render as invoices_render
+from service.invoices.connection_choice import default_mode
+from service.invoices.read import timeline_items
+from service.recording.read_your_writes import wait_until_folded
+from service.recording.response_headers import asked_headers
+from service.subscriptions import render as subscriptions_render
+from service.subscriptions.actions import (
+    PROJECTION,
+    Answered,
+    ask_of_subscription,
+    find_subscription,
+)
+from service.subscriptions.schemas import CancelBody, ChangeBody
+
+AnyBody = TypeVar("AnyBody", CancelBody, ChangeBody)
+
+
+async def list_app_subscriptions(request: Request) -> Response:
+    """List an app's subscriptions; to a token, those of its tenant."""
+    caller = await authenticate(request, tokens=True)
+    return await _list(request, caller, {"tenant_id": caller.tenant_id} if caller.is_token else {})
+
+
+async def list_tenant_subscriptions(request: Request) -> Response:
+    """List a tenant's subscriptions."""
+    caller = await authenticate(request, tokens=True)
+    tenant_id = path_uuid(request, "tenantUuid")
+    await context_of(request).tenants.require(caller.app.app_id, tenant_id)
+    return await _list(request, caller, {"tenant_id": tenant_id})
+
+
+async def get_subscription(request: Request) -> Response:
+    """Show one subscription, by our id or the provider's."""
+    context = context_of(request)
+    caller = await authenticate(request, tokens=True)
+    query = read_query(ReadQuery, request.query_params)
+    name = request.path_params["subscriptionId"]
+    found = await find_subscription(context, caller, name, min_position=query.min_position)
+    shown = subscriptions_render.item(found.view, position=found.position)
+    lag_ms = await context.readiness.lag_ms(PROJECTION)
+    return document(invoices_render.single(subscriptions_render.KIND, shown), {LAG_MS: str(lag_ms)})
+
+
+async def get_subscription_events(request: Request) -> Response:
+    """Show what happened to a subscription, in order."""
+    context = context_of(request)
+    caller = await authenticate(request, tokens=True)
+    query = read_query(ReadQuery, request.query_params)
+    await wait_until_folded(context, query.min_position)
+    found = await find_subscription(context, caller, request.path_params["subscriptionId"])
+    entries = await context.subscriptions.timeline(caller.app.app_id, found.view.id)
+    lag_ms = await context.readiness.lag_ms("invoices")
+    return document(timeline_items(entries), {LAG_MS: str(lag_ms)})
+
+
+async def cancel_subscription(request: Request) -> Response:
+    """End a subscription, now or with its period."""
+
+    def command(body: CancelBody) -> Callable[..., SubscriptionCommand]:
+        return partial(CancelSubscription, at_period_end=body.at_period_end)
+
+    return await _asked(request, CancelBody, command, default={})
+
+
+async def change_subscription(request: Request) -> Response:
+    """Put other items in the place of a subscription's, now or from its next period on."""
+
+    def command(body: ChangeBody) -> Callable[..., SubscriptionCommand]:
+        lines = [line.model_dump() for line in body.line_items]
+        return partial(ChangeSubscription, at_period_end=body.when == "periodEnd", lines=lines)
+
+    return await _asked(request, ChangeBody, command)
+
+
+async def _list(request: Request, caller: Caller, fixed: Mapping[str, object]) -> Response:
+    context = context_of(request)
+    query = read_query(SubscriptionListQuery, request.query_params)
+    faults = [Fault(message=f"{path}: {why}", path=path) for path, why in clashes_of_tenants(query)]
+    if faults:
+        raise BadRequest(*faults)
+    await wait_until_folded(context, query.min_position, projection=PROJECTION)
+    mode = await default_mode(context.access, caller.app, query.provider)
+    lag_ms = await context.readiness.lag_ms(PROJECTION)
+    asked = to_subscription_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
+    found = await context.subscriptions.list_subscriptions(asked)
+    page = invoices_render.page(
+        [subscriptions_render.item(row.view, position=row.position) for row in found.rows],
+        total=found.total,
+        total_is_exact=found.total_is_exact,
+        next_cursor=found.next_cursor,
+        kind=subscriptions_render.KIND,
+    )
+    return document(page, {LAG_MS: str(lag_ms)})
+
+
+async def _asked(
+    request: Request,
+    kind: type[AnyBody],
+    command: Callable[[AnyBody], Callable[..., SubscriptionCommand]],
+    *,
+    default: object = None,
+) -> Response:
+    context = context_of(request)
+    settings = context.settings
+    caller = await authenticate(request)
+    given = await read_json(request, limit_bytes=settings.body_limit_bytes, default=default)
+    body = validated(kind, given)
+    seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
+    found = await find_subscription(context, caller, request.path_params["subscriptionId"])
+    answered = await ask_of_subscription(
+        request, caller, found.view.id, command(body), given=given, wait_s=seconds
+    )
+    return _present(request, answered)
+
+
+def _present(request: Request, answered: Answered) -> Response:
+    """Answer with the subscription: as it was when this came true, or (202) as it is until then."""
+    view, position = answered.folded.view, answered.folded.position
+    path = f"/api/v1/apps/{view.app_id}/subscriptions/{view.id}"
+    headers = asked_headers(path, position, replayed=answered.replayed, pending=answered.pending)
+    if answered.refused is not None:
+        return refusal(subscriptions_render.refusal_of(answered.refused), request.scope, headers)
+    shown = subscriptions_render.item(view, position=position)
+    status = HTTPStatus.ACCEPTED if answered.pending else HTTPStatus.OK
+    envelope = invoices_render.single(subscriptions_render.KIND, shown)
+    return answer(invoices_render.Rendered(status=status, document=envelope), headers)

@@ -1,0 +1,41 @@
+"""The bodies of what is asked of a subscription that exists."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from domain.core import money
+from service.http.validation import Strictly, Token, Words, fault
+
+MOST_LINES: Final = 20  # Stripe docs: a subscription has up to 20 items
+
+
+class SubscriptionLine(Strictly):
+    """What is subscribed to: so many of a catalogue price."""
+
+    price: Token
+    quantity: int = Field(1, ge=1, le=money.MAX_QUANTITY)
+
+
+def _each_price_once(lines: list[SubscriptionLine]) -> list[SubscriptionLine]:
+    if len({line.price for line in lines}) < len(lines):
+        raise fault("name a price twice; give it once, with its quantity")
+    return lines
+
+
+class CancelBody(Strictly):
+    """End it now, or with the period that is paid for."""
+
+    at_period_end: bool = False
+
+
+class ChangeBody(Strictly):
+    """Subscribe to this in the place of what there is, now or from the next period on."""
+
+    line_items: Annotated[
+        list[SubscriptionLine],
+        Field(min_length=1, max_length=MOST_LINES),
+        AfterValidator(_each_price_once),
+        Words({"uniqueItems": True}),
+    ]
+    when: Literal["now", "periodEnd"]

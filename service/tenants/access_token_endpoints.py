@@ -1,0 +1,72 @@
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.apps.app import token_secret_context
+from domain.core.commands import BeginTokens
+from projections.access.queries import AppRow
+from service.auth.authenticate import authenticate
+from service.auth.tokens import LONGEST_LIFE_S, minted
+from service.context import Context, context_of
+from service.http.caller import Caller
+from service.http.requests import path_uuid, read_json
+from service.http.responses import document
+from service.http.validation import Name, Strictly, validated
+from service.invoices import render as invoices_render
+from service.recording.read_your_writes import wait_for_access
+
+KIND: Final = "accessTokens"
+_SECRET_BYTES: Final = 48
+
+
+class TokenBody(Strictly):
+    """For which user of the tenant, and for how long."""
+
+    user_id: Name | None = None
+    expires_in_seconds: int = Field(3600, ge=1, le=LONGEST_LIFE_S)
+
+
+async def create_access_token(request: Request) -> Response:
+    """Sign a token that opens this tenant to one of its users; no token is kept."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    tenant_id = path_uuid(request, "tenantUuid")
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    body = validated(TokenBody, given)
+    await context.tenants.require(caller.app.app_id, tenant_id)
+    app = await _able_to_sign(context, caller)
+    expires_at = context.now().replace(microsecond=0) + timedelta(seconds=body.expires_in_seconds)
+    token = minted(context, app, tenant_id=tenant_id, user_id=body.user_id, expires_at=expires_at)
+    shown = {
+        "token": token,
+        "tokenType": "Bearer",
+        "tenantUuid": str(tenant_id),
+        "userId": body.user_id,
+        "expiresAt": invoices_render.moment(expires_at),
+    }
+    return document(invoices_render.single(KIND, shown), {"cache-control": "no-store"})
+
+
+async def _able_to_sign(context: Context, caller: Caller) -> AppRow:
+    """Give the app what signing takes, when it signs its first token."""
+    known = caller.app.settings
+    if known.token_secrets and known.token_issuer and known.token_audience:
+        return caller.app
+    app_id = caller.app.app_id
+    sealed = context.seal_secret(secrets.token_urlsafe(_SECRET_BYTES), token_secret_context(app_id))
+    command = BeginTokens(
+        app_id=app_id,
+        issuer=context.settings.public_url,
+        audience=str(app_id),
+        secret={"kid": uuid4().hex[:16], "sealed": sealed, "until": None},
+        by=caller.by,
+    )
+    await asyncio.to_thread(context.billing.begin_tokens, command, at=context.now())
+    await wait_for_access(context, app_id)
+    return await context.access.app(app_id) or caller.app

@@ -1,0 +1,130 @@
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import orjson
+from pydantic import Field, field_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.core import ids
+from domain.core.commands import SetTenant
+from domain.core.errors import CustomerTaken
+from domain.tenants.tenant import Tenant
+from eventlog.bodies import Body
+from service.auth.access_cache import AccessCache
+from service.auth.authenticate import authenticate
+from service.context import Context, context_of
+from service.http.errors import BadRequest, Fault, Missing
+from service.http.requests import path_uuid, read_json
+from service.http.responses import POSITION, document
+from service.http.validation import Email, Name, Strictly, Token, fault, validated
+from service.invoices import render as invoices_render
+
+
+class ProviderCustomer(Strictly):
+    """A customer that the tenant already is, by connection's name."""
+
+    connection: Name
+    customer_id: Token
+
+
+class TenantBody(Strictly):
+    """What is known of a tenant; what is left out is not known any more."""
+
+    name: Name | None = None
+    email: Email | None = None
+    country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
+    vat_id: Name | None = None
+    provider_customers: list[ProviderCustomer] = Field(default_factory=list, max_length=50)
+
+    @field_validator("provider_customers")
+    @classmethod
+    def _one_each(cls, customers: list[ProviderCustomer]) -> list[ProviderCustomer]:
+        if len({customer.connection for customer in customers}) < len(customers):
+            raise fault("names a connection twice")
+        return customers
+
+    def person(self) -> bytes:
+        """Give what may be forgotten, as it is kept."""
+        known = {
+            "name": self.name,
+            "email": self.email,
+            "country": self.country,
+            "vatId": self.vat_id,
+        }
+        return orjson.dumps(known, option=orjson.OPT_SORT_KEYS)
+
+
+async def put_tenant(request: Request) -> Response:
+    """Make a tenant, or replace what is known of it."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    app_id, tenant_id = caller.app.app_id, path_uuid(request, "tenantUuid")
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    body = validated(TenantBody, given)
+    await _require_connections(context.access, app_id, body.provider_customers)
+    person = Body.of(body.person(), ids.for_tenant(app_id, tenant_id))
+    command = SetTenant(
+        app_id=app_id,
+        tenant_id=tenant_id,
+        person=person.sha256.hex(),
+        customers={named.connection: named.customer_id for named in body.provider_customers},
+        by=caller.by,
+    )
+    try:
+        await asyncio.to_thread(
+            context.billing.set_tenant, command, at=context.now(), bodies=[person]
+        )
+    except CustomerTaken as error:
+        raise BadRequest(_taken(body, error)) from None
+    return await _shown(context, app_id, tenant_id)
+
+
+async def get_tenant(request: Request) -> Response:
+    """Show what is known of a tenant."""
+    caller = await authenticate(request, tokens=True)
+    return await _shown(context_of(request), caller.app.app_id, path_uuid(request, "tenantUuid"))
+
+
+async def _require_connections(
+    access: AccessCache, app_id: UUID, customers: Sequence[ProviderCustomer]
+) -> None:
+    faults = []
+    for index, customer in enumerate(customers):
+        if await access.connection_named(app_id, customer.connection) is None:
+            path = f"providerCustomers.{index}.connection"
+            faults.append(Fault(message=f"{path}: the app has no such connection", path=path))
+    if faults:
+        raise BadRequest(*faults)
+
+
+def _taken(body: TenantBody, error: CustomerTaken) -> Fault:
+    """Name the customer that is another tenant already."""
+    named = [customer.connection for customer in body.provider_customers]
+    path = f"providerCustomers.{named.index(str(error.facts['connection']))}.customerId"
+    return Fault(message=f"{path}: is another tenant's customer", path=path)
+
+
+async def _shown(context: Context, app_id: UUID, tenant_id: UUID) -> Response:
+    found = await context.streams.tenant(app_id, tenant_id)
+    if found is None:
+        raise Missing
+    tenant, position = found
+    person = await context.streams.json_body(tenant.person)
+    shown = invoices_render.single("tenants", _item(tenant, person or {}, position=position))
+    return document(shown, {POSITION: str(position)})
+
+
+def _item(tenant: Tenant, person: invoices_render.Json, *, position: int) -> invoices_render.Json:
+    return {
+        "tenantUuid": str(tenant.tenant_id),
+        **{name: person.get(name) for name in ("name", "email", "country", "vatId")},
+        "providerCustomers": [
+            {"connection": connection, "customerId": customer_id}
+            for connection, customer_id in sorted(tenant.customers.items())
+        ],
+        "createdAt": invoices_render.moment(tenant.created_on),
+        "updatedAt": invoices_render.moment(tenant.modified_on),
+        "position": position,
+    }

@@ -1,0 +1,64 @@
+"""What people are called; read where it is shown, since it can be erased."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain.core import ids
+from domain.invoices.view import InvoiceView
+from service.context import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Names of customers by the hash of the invoice's body, of tenants by their ids."""
+
+    customers: Mapping[str, str]
+    tenants: Mapping[UUID, str]
+
+    def of(self, view: InvoiceView) -> str | None:
+        """Name who pays an invoice: as its provider has it, else as the tenant."""
+        customer = self.customers.get(view.body or "")
+        if customer is not None or view.tenant_id is None:
+            return customer
+        return self.tenants.get(view.tenant_id)
+
+
+async def names_of(context: Context, views: Sequence[InvoiceView]) -> Names:
+    """Read the names that a page of invoices shows, all at once."""
+    invoices = await _bodies(context, (view.body for view in views))
+    customers = {
+        sha256: str(invoice["customer_name"])
+        for sha256, invoice in invoices.items()
+        if invoice.get("customer_name")
+    }
+    nameless = [view for view in views if (view.body or "") not in customers]
+    return Names(customers=customers, tenants=await _tenants(context, nameless))
+
+
+async def _tenants(context: Context, views: Iterable[InvoiceView]) -> dict[UUID, str]:
+    wanted = {
+        ids.for_tenant(view.app_id, view.tenant_id): view.tenant_id
+        for view in views
+        if view.tenant_id is not None
+    }
+    streams = await context.log.streams_async(set(wanted)) if wanted else {}
+    persons = {
+        wanted[stream_id]: tenant.person
+        for stream_id, recorded in streams.items()
+        if (tenant := context.streams.tenant_in(recorded)) is not None
+    }
+    bodies = await _bodies(context, persons.values())
+    known = {tenant_id: bodies.get(person or "", {}) for tenant_id, person in persons.items()}
+    return {
+        tenant_id: str(person["name"]) for tenant_id, person in known.items() if person.get("name")
+    }
+
+
+async def _bodies(context: Context, hashes: Iterable[str | None]) -> dict[str, dict[str, Any]]:
+    wanted = {bytes.fromhex(sha256) for sha256 in hashes if sha256}
+    found = await context.log.bodies_async(wanted) if wanted else {}
+    return {sha256.hex(): orjson.loads(raw) for sha256, raw in found.items()}

@@ -1,0 +1,27 @@
+from typing import Final
+from uuid import UUID
+
+from domain.core import ids
+from eventlog.log import Log
+from service.http.errors import Missing
+
+_MOST: Final = 100_000
+
+
+class KnownTenants:
+    """Which tenants exist. A yes stays true, so it is remembered; a no is asked again."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._known: set[tuple[UUID, UUID]] = set()
+
+    async def require(self, app_id: UUID, tenant_id: UUID) -> None:
+        """Raise Missing where the app has no such tenant."""
+        pair = app_id, tenant_id
+        if pair in self._known:
+            return
+        if not await self._log.exists_async(ids.for_tenant(app_id, tenant_id)):
+            raise Missing
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known.add(pair)

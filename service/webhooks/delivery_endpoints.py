@@ -1,0 +1,100 @@
+from http import HTTPStatus
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.auth.authenticate import authenticate
+from service.context import Context, context_of
+from service.http.caller import Caller
+from service.http.errors import BadRequest, Fault, Missing
+from service.http.queries import ReadQuery, read_query
+from service.http.requests import path_uuid, read_json, wait_s
+from service.http.responses import LAG_MS, POSITION, answer, document
+from service.http.validation import validated
+from service.invoices.render import Json, Rendered, single
+from service.recording.read_your_writes import wait_until_folded
+from service.webhooks.deliveries import (
+    KIND,
+    DeliveryQuery,
+    ReplayBody,
+    find_entry,
+    history,
+    item,
+    page,
+    refused_item,
+    to_filter,
+)
+from service.webhooks.replays import Replayed, replay
+
+
+async def list_deliveries(request: Request) -> Response:
+    """List what providers have sent to an app, newest first."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    query = read_query(DeliveryQuery, request.query_params)
+    await wait_until_folded(context, query.min_position, projection="deliveries")
+    headers = {LAG_MS: str(await context.readiness.lag_ms("deliveries"))}
+    found = await context.deliveries.list_deliveries(to_filter(query, caller.app.app_id))
+    return document(page(found), headers)
+
+
+async def get_delivery(request: Request) -> Response:
+    """Show a delivery with all that happened to it, and its payload while that is kept."""
+    caller = await authenticate(request)
+    read_query(ReadQuery, request.query_params)  # the log itself is read: no position is ahead
+    delivery_id = path_uuid(request, "deliveryUuid")
+    return document(single(KIND, await _details(context_of(request), caller, delivery_id)))
+
+
+async def replay_delivery(request: Request) -> Response:
+    """Apply a delivery again, and tell what came of it."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    delivery_id = path_uuid(request, "deliveryUuid")
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    validated(ReplayBody, given)
+    await _require_proved(context, caller, delivery_id)
+    seconds = wait_s(
+        request,
+        default_s=context.settings.wait_default_s,
+        most_s=context.settings.wait_max_s,
+    )
+    return _told(await replay(request, caller, delivery_id, given=given, wait_s=seconds))
+
+
+async def _details(context: Context, caller: Caller, delivery_id: UUID) -> Json:
+    app_id = caller.app.app_id
+    entry = await find_entry(context.log, context.streams, app_id, delivery_id)
+    if entry is None:
+        refused = await context.deliveries.refused(app_id, delivery_id)
+        if refused is None:
+            raise Missing
+        return {**refused_item(refused), "history": [], "payload": None}
+    shown = item(entry.view, position=entry.position)
+    payload = await context.streams.json_body(entry.view.body)
+    return {**shown, "history": history(entry.happened), "payload": payload}
+
+
+async def _require_proved(context: Context, caller: Caller, delivery_id: UUID) -> None:
+    """Raise Missing, or BadRequest for what was refused and so is not there to be applied."""
+    app_id = caller.app.app_id
+    if await find_entry(context.log, context.streams, app_id, delivery_id) is not None:
+        return
+    if await context.deliveries.refused(app_id, delivery_id) is None:
+        raise Missing
+    message = "deliveryUuid: was refused; let the provider send it again"
+    raise BadRequest(Fault(message=message, path="deliveryUuid"))
+
+
+def _told(told: Replayed) -> Response:
+    view, position = told.entry.view, told.entry.position
+    path = f"/api/v1/apps/{view.app_id}/webhook-deliveries/{view.id}?minPosition={position}"
+    headers = {POSITION: str(position), "location": path}
+    if told.known:
+        headers["idempotent-replayed"] = "true"
+    if told.pending:
+        headers["retry-after"] = "1"
+    status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
+    shown = single(KIND, item(view, position=position))
+    return answer(Rendered(status=status, document=shown), headers)

@@ -1,0 +1,71 @@
+"""Deliveries from providers: Stripe's, and Mollie's of both kinds."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from projections.access.queries import ConnectionRow
+from service.context import context_of
+from service.http.errors import Missing, TooLarge
+from service.http.requests import path_uuid, read_body
+from service.http.responses import POSITION, document
+from service.webhooks.hints import hinted_at
+from service.webhooks.inbox import store_mollie_event, store_stripe_event
+from service.webhooks.mollie_signature import HEADER as MOLLIE_SIGNATURE
+from service.webhooks.rejections import noted_if_refused
+
+_TAKEN = {"received": True}
+
+
+async def receive_webhook(request: Request) -> Response:
+    """Take in a provider's delivery: answered when it is stored, whatever comes of it."""
+    if request.path_params["provider"] == "mollie" and MOLLIE_SIGNATURE not in request.headers:
+        return await _receive_hint(request)
+    context = context_of(request)
+    connection = await _connection(request)
+    with noted_if_refused(request, connection) as seen:
+        seen.raw = await read_body(request, limit_bytes=context.settings.webhook_body_limit_bytes)
+        position = await _store(request, connection, seen.raw)
+    headers = {} if position is None else {POSITION: str(position)}
+    return document(_TAKEN, headers)
+
+
+async def _store(request: Request, connection: ConnectionRow, raw: bytes) -> int | None:
+    context = context_of(request)
+    if connection.provider == "mollie":
+        header = request.headers[MOLLIE_SIGNATURE]
+        return await store_mollie_event(context, connection, raw, header=header)
+    header = request.headers.get("stripe-signature", "")
+    return await store_stripe_event(context, connection, raw, header=header)
+
+
+async def _receive_hint(request: Request) -> Response:
+    """Take in an unsigned hint: whatever it is, the answer is the same, and says nothing."""
+    context = context_of(request)
+    try:
+        raw = await read_body(request, limit_bytes=context.settings.webhook_body_limit_bytes)
+        connection = await _found(request)
+    except (Missing, TooLarge):
+        raw, connection = b"", None
+    payment_id = hinted_at(raw)
+    if connection is None or payment_id is None:
+        context.metrics.record_delivery("mollie", "ignored")
+    else:
+        await context.hints.take(connection, payment_id, at=context.now())
+    return document(_TAKEN)
+
+
+async def _connection(request: Request) -> ConnectionRow:
+    """Find the connection that the URL names. Raises Missing, the same for whatever is wrong."""
+    found = await _found(request)
+    if not found.sealed_webhook_secrets:
+        raise Missing
+    return found
+
+
+async def _found(request: Request) -> ConnectionRow:
+    connection_id = path_uuid(request, "connectionId")
+    found = await context_of(request).access.connection(connection_id)
+    named = request.path_params["provider"]
+    if found is None or found.deleted or found.provider != named:
+        raise Missing
+    return found

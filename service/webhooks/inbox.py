@@ -1,0 +1,107 @@
+"""Deliveries from providers: proved, read, stored once."""
+
+import time
+from typing import cast
+
+from domain.apps.connection import secret_context
+from domain.core import ids
+from domain.core.commands import Mode, Provider, ReceiveProviderEvent
+from domain.inbox.provider_event import ProviderEvent
+from eventlog.bodies import Body
+from eventlog.errors import Conflict
+from eventlog.security.safe_json import Unreadable
+from projections.access.queries import ConnectionRow
+from service.context import Context
+from service.http.errors import Fault, WebhookRefused
+from service.webhooks import mollie_signature
+from service.webhooks.mollie import MollieEvent
+from service.webhooks.mollie import read_event as read_mollie_event
+from service.webhooks.stripe import StripeEvent, read_event
+from service.webhooks.stripe_signature import Verdict, verify
+
+
+async def store_stripe_event(
+    context: Context, connection: ConnectionRow, raw: bytes, *, header: str
+) -> int | None:
+    """Store a delivery once its sender is proved; gives its position, None if it is known.
+
+    Raises WebhookRefused. Counts what is taken in.
+    """
+    event = _proved(context, connection, raw, header=header)
+    return await _stored(context, connection, event)
+
+
+async def store_mollie_event(
+    context: Context, connection: ConnectionRow, raw: bytes, *, header: str
+) -> int | None:
+    """Store a signed delivery, as `store_stripe_event` does. Raises WebhookRefused."""
+    scope = secret_context(connection.app_id, connection.name)
+    secrets = [context.open_secret(s, scope) for s in connection.sealed_webhook_secrets]
+    verdict = mollie_signature.verify(raw, header=header, secrets=secrets)
+    if verdict is not Verdict.VALID:
+        raise WebhookRefused(verdict)
+    try:
+        event = read_mollie_event(raw)
+    except Unreadable:
+        raise WebhookRefused("unreadable") from None
+    if event.mode not in (None, connection.mode):
+        message = f"mode: the connection is of {connection.mode} mode"
+        raise WebhookRefused("wrong_mode", Fault(message=message, path="mode"))
+    return await _stored(context, connection, event)
+
+
+def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: str) -> StripeEvent:
+    if not header:
+        raise WebhookRefused("unsigned")
+    scope = secret_context(connection.app_id, connection.name)
+    verdict = verify(
+        raw,
+        header=header,
+        secrets=[context.open_secret(s, scope) for s in connection.sealed_webhook_secrets],
+        now_s=context.now().timestamp(),
+        tolerance_s=context.settings.signature_tolerance_s,
+    )
+    if verdict is not Verdict.VALID:
+        raise WebhookRefused(verdict)
+    try:
+        event = read_event(raw)
+    except Unreadable:
+        raise WebhookRefused("unreadable") from None
+    if event.livemode != (connection.mode == "live"):
+        message = f"livemode: the connection is of {connection.mode} mode"
+        raise WebhookRefused("wrong_mode", Fault(message=message, path="livemode"))
+    return event
+
+
+async def _stored(
+    context: Context, connection: ConnectionRow, event: StripeEvent | MollieEvent
+) -> int | None:
+    """Store an event and count it; None where it is known."""
+    body = Body.of(event.body, None)
+    command = ReceiveProviderEvent(
+        event_id=ids.for_provider_event(connection.connection_id, connection.mode, event.id),
+        app_id=connection.app_id,
+        connection_id=connection.connection_id,
+        connection=connection.name,
+        provider=cast("Provider", connection.provider),
+        mode=cast("Mode", connection.mode),
+        provider_event_id=event.id,
+        type=event.type,
+        object_type=event.object_type,
+        object_id=event.object_id,
+        invoice_id=event.invoice_id if isinstance(event, StripeEvent) else None,
+        occurred_at=event.created_s,
+        body=body.sha256.hex(),
+        by=f"webhook:{event.id}",
+    )
+    received = ProviderEvent.receive(command, at=context.now())
+    events = [context.codec.encode(fact) for fact in received.collect_events()]
+    started_s = time.monotonic()
+    try:
+        (position,) = await context.log.append_async(events, [body])
+    except Conflict:
+        context.metrics.record_delivery(connection.provider, "known")
+        return None
+    context.metrics.record_append(events=1, seconds=time.monotonic() - started_s)
+    context.metrics.record_delivery(connection.provider, "stored")
+    return position

@@ -1,0 +1,84 @@
+"""Deliveries while they are looked at: one that is refused is counted, and noted for operators."""
+
+import hashlib
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+from starlette.requests import Request
+
+from eventlog.security.safe_json import cleaned
+from projections.access.queries import ConnectionRow
+from projections.inbox.rejected import RefusedDelivery
+from service.context import context_of
+from service.http.errors import TooLarge, TooSlow, WebhookRefused
+
+_LONGEST_HEADER: Final = 200
+_MOST_DIGITS: Final = 15
+
+
+@dataclass(slots=True)
+class Seen:
+    """What there is of a delivery that is being looked at."""
+
+    raw: bytes | None = None
+
+
+@contextmanager
+def noted_if_refused(request: Request, connection: ConnectionRow) -> Iterator[Seen]:
+    """Count and note a delivery that the block refuses. Raises what the block raises."""
+    context, seen = context_of(request), Seen()
+    try:
+        yield seen
+    except (WebhookRefused, TooLarge, TooSlow) as error:
+        reason = _reason(error)
+        context.metrics.record_delivery(connection.provider, reason)
+        context.refused.note(
+            RefusedDelivery(
+                id=uuid4(),
+                app_id=connection.app_id,
+                connection_id=connection.connection_id,
+                connection=connection.name,
+                provider=connection.provider,
+                mode=connection.mode,
+                received_at=context.now(),
+                reason=reason,
+                size_bytes=_announced(request) if seen.raw is None else len(seen.raw),
+                body_sha256=None if seen.raw is None else hashlib.sha256(seen.raw).hexdigest(),
+                content_type=_said(request, "content-type"),
+                user_agent=_said(request, "user-agent"),
+                remote=_remote(request),
+            )
+        )
+        raise
+
+
+def _reason(error: WebhookRefused | TooLarge | TooSlow) -> str:
+    if isinstance(error, WebhookRefused):
+        return error.reason
+    return "too_large" if isinstance(error, TooLarge) else "too_slow"
+
+
+def _announced(request: Request) -> int | None:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) <= _MOST_DIGITS else None
+
+
+def _said(request: Request, header: str) -> str | None:
+    """Give the beginning of a header that holds no secret, in characters that may be stored."""
+    said = request.headers.get(header)
+    return None if said is None else cleaned(said)[:_LONGEST_HEADER]
+
+
+def _remote(request: Request) -> str:
+    """Say from what kind of network it came; behind a proxy, the proxy's."""
+    try:
+        address = ipaddress.ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return "unknown"
+    if address.is_loopback:
+        return "loopback"
+    return "private" if address.is_private else "public"

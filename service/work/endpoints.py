@@ -1,0 +1,47 @@
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.core.idempotency import WriteReceipt
+from service.auth.authenticate import authenticate
+from service.context import context_of
+from service.http.errors import Missing
+from service.http.queries import WorkQuery, read_query
+from service.http.requests import read_json
+from service.http.responses import POSITION, document
+from service.http.validation import validated
+from service.invoices.render import single
+from service.invoices.schemas import ActionBody
+from service.recording.idempotency import do_once
+from service.work import work
+from service.work.work import to_filter
+
+
+async def list_work(request: Request) -> Response:
+    """List an app's work that is not done: what is open, and what gave up."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    query = read_query(WorkQuery, request.query_params)
+    asked = to_filter(query, caller.app.app_id)
+    return document(work.page(await context.work.list_work(asked)))
+
+
+async def resend_work(request: Request) -> Response:
+    """Send again what gave up, with all its tries."""
+    context = context_of(request)
+    caller = await authenticate(request)
+    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    validated(ActionBody, given)
+    row = await context.work.get_work(caller.app.app_id, request.path_params["workId"])
+    at = context.now()
+
+    def write(receipt: WriteReceipt | None) -> None:
+        if row is None:
+            raise Missing
+        work.resend(context.billing, row, by=caller.by, at=at, receipt=receipt)
+
+    # A repetition finds its receipt, also when the work is done and its row is gone.
+    shown = {} if row is None else work.sent_again(row, at=at)
+    done = await do_once(request, caller, given, shown, write)
+    headers = {"idempotent-replayed": "true"} if done.replayed else {}
+    headers[POSITION] = str(await context.streams.newest(work.subject_of(done.result)))
+    return document(single(work.KIND, done.result), headers)

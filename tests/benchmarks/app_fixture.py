@@ -1,0 +1,79 @@
+"""The app that the benchmarks' callers write to."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+from domain.apps.api_keys import KEY_BYTES, new_key
+from domain.apps.connection import secret_context
+from domain.billing import Billing
+from domain.core import commands
+from eventlog.log import Log
+from eventlog.persistence import register
+from eventlog.security.vault import Vault
+from tests.benchmarks.messages import Shop
+
+_BY: Final = "operator"
+_CONNECTION: Final = "stripe-1"
+
+
+@contextmanager
+def billing_on(dsn: str) -> Iterator[Billing]:
+    """The domain's commands on a log, for as long as the block lasts."""
+    log = Log.open(dsn)
+    register("benchmark shop", log)
+    env = {"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": "benchmark shop"}
+    try:
+        yield Billing(env=env)
+    finally:
+        register("benchmark shop", None)
+        log.close()
+
+
+def make_shop(dsn: str, *, master_key: str) -> Shop:
+    """Make an app with a write key, a tenant and a Stripe connection in test mode."""
+    app_id, tenant_id, connection_id = uuid4(), uuid4(), uuid4()
+    key = new_key("write", secrets.token_bytes(KEY_BYTES))
+    webhook_secret = f"whsec_{secrets.token_urlsafe(24)}"
+    vault, context = Vault([master_key]), secret_context(app_id, _CONNECTION)
+    at = datetime.now(UTC)
+    app = commands.CreateApp(app_id=app_id, name="Shop", slug="shop", by=_BY)
+    tenant = commands.SetTenant(
+        app_id=app_id, tenant_id=tenant_id, person=None, customers={_CONNECTION: "cus_1"}, by=_BY
+    )
+    connection = commands.SetConnection(
+        app_id=app_id,
+        name=_CONNECTION,
+        provider="stripe",
+        mode="test",
+        sealed_key=vault.seal("sk_test_1", context=context),
+        sealed_webhook_secrets=[vault.seal(webhook_secret, context=context)],
+        by=_BY,
+    )
+    write_key = commands.CreateKey(
+        app_id=app_id,
+        key_id=uuid4(),
+        kind="write",
+        key_sha256=key.sha256,
+        prefix=key.prefix,
+        by=_BY,
+    )
+    defaults = commands.ChangeApp(
+        app_id=app_id, default_connections={"stripe": _CONNECTION}, by=_BY
+    )
+    with billing_on(dsn) as billing:
+        billing.create_app(app, at=at)
+        billing.set_tenant(tenant, at=at)
+        billing.set_connection(connection, new_connection_id=connection_id, at=at)
+        billing.create_key(write_key, at=at)
+        billing.change_app(defaults, at=at)
+    return Shop(
+        app_id=str(app_id),
+        tenant_id=str(tenant_id),
+        connection_id=str(connection_id),
+        write_key=key.text,
+        webhook_secret=webhook_secret,
+    )

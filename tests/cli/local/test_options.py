@@ -1,0 +1,135 @@
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from cli.local.children import demo_environment, system_environment
+from cli.local.files import forget_settings, keep_settings, kept_settings, master_keys
+from cli.local.options import ProviderTarget, UpError, UpOptions, free_port
+
+
+def options(
+    *,
+    stripe_api_base: str | None = None,
+    stripe_key: str | None = None,
+    port: int = 0,
+    sandbox_port: int = 0,
+    environment: Mapping[str, str] | None = None,
+) -> UpOptions:
+    return UpOptions(
+        data_dir=Path("unused"),
+        port=port,
+        sandbox_port=sandbox_port,
+        processes=1,
+        as_json=False,
+        stripe=ProviderTarget(
+            option="stripe",
+            test_prefixes=("sk_test_", "rk_test_"),
+            api_base=stripe_api_base,
+            key=stripe_key,
+        ),
+        mollie=ProviderTarget(option="mollie", test_prefixes=("test_",)),
+        environment=environment or {},
+    )
+
+
+def settings_of(chosen: UpOptions) -> dict[str, str]:
+    return system_environment(
+        chosen,
+        database_url="postgresql://d",
+        redis_url="unix://r",
+        master_keys="k",
+        port=1234,
+        sandbox_url="http://127.0.0.1:99",
+    )
+
+
+def test_a_live_key_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UpError, match="--stripe-key must be a test key") as refused:
+        options(stripe_key="sk_live_secret").check()
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "public_url", "polls"),
+    [(None, None, False), ("sk_test_1", None, True), ("sk_test_1", "https://tea.example", False)],
+    ids=["sandbox", "key_alone", "reachable"],
+)
+def test_stripe_is_polled_where_a_key_is_given_and_nobody_can_call(
+    *, key: str | None, public_url: str | None, polls: bool
+) -> None:
+    environment = {"BILLHOOK_PUBLIC_URL": public_url} if public_url else {}
+    assert options(stripe_key=key, environment=environment).polls_stripe is polls
+
+
+def test_mollie_is_polled_likewise() -> None:
+    chosen = options()
+    keyed = replace(chosen, mollie=replace(chosen.mollie, key="test_1234567890"))
+    reachable = replace(keyed, environment={"BILLHOOK_PUBLIC_URL": "https://tea.example"})
+    assert [one.polls_mollie for one in (chosen, keyed, reachable)] == [False, True, False]
+
+
+def test_another_stand_in_needs_a_key() -> None:
+    with pytest.raises(UpError, match="--stripe-api-base needs --stripe-key"):
+        options(stripe_api_base="http://127.0.0.1:1").check()
+
+
+def test_api_and_sandbox_can_not_share_a_port() -> None:
+    with pytest.raises(UpError, match="--port and --sandbox-port"):
+        options(port=5000, sandbox_port=5000).check()
+
+
+def test_a_taken_port_is_named_with_its_option() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UpError, match=rf"port {port} .* --sandbox-port"):
+            free_port(port, option="--sandbox-port")
+
+
+def test_port_0_is_any_free_one() -> None:
+    assert free_port(0, option="--port") > 0
+
+
+def test_the_sandbox_is_both_providers_unless_told_otherwise() -> None:
+    settings = settings_of(options())
+    assert settings["BILLHOOK_STRIPE_API_BASE"] == "http://127.0.0.1:99"
+    assert settings["BILLHOOK_MOLLIE_API_BASE"] == "http://127.0.0.1:99"
+
+
+def test_a_key_alone_means_the_providers_own_test_mode() -> None:
+    chosen = options(stripe_key="sk_test_x")
+    assert "BILLHOOK_STRIPE_API_BASE" not in settings_of(chosen)
+    assert demo_environment(chosen, sandbox_url="http://s")["BILLHOOK_DEMO_STRIPE_KEY"] == (
+        "sk_test_x"
+    )
+    assert chosen.needs_sandbox  # for Mollie
+
+
+def test_another_stand_in_is_used_as_given() -> None:
+    chosen = options(stripe_key="sk_test_x", stripe_api_base="http://127.0.0.1:1")
+    assert settings_of(chosen)["BILLHOOK_STRIPE_API_BASE"] == "http://127.0.0.1:1"
+
+
+def test_the_public_url_is_the_operators_where_given() -> None:
+    given = options(environment={"BILLHOOK_PUBLIC_URL": "https://tunnel.example.com"})
+    assert settings_of(given)["BILLHOOK_PUBLIC_URL"] == "https://tunnel.example.com"
+    assert settings_of(options())["BILLHOOK_PUBLIC_URL"] == "http://127.0.0.1:1234"
+
+
+def test_the_master_key_is_made_once_and_private(tmp_path: Path) -> None:
+    key = master_keys(tmp_path)
+    Fernet(key)
+    assert master_keys(tmp_path) == key
+    assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_settings_are_kept_privately_until_forgotten(tmp_path: Path) -> None:
+    settings = {"BILLHOOK_DATABASE_URL": "postgresql://u:it's a pass@h/d", "BILLHOOK_X": ""}
+    keep_settings(tmp_path, settings)
+    assert kept_settings(tmp_path) == settings
+    assert (tmp_path / "settings.env").stat().st_mode & 0o777 == 0o600
+    forget_settings(tmp_path)
+    assert kept_settings(tmp_path) == {}

@@ -1,0 +1,189 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from cli.local.postgres import EmbeddedPostgres
+from cli.local.process import EmbeddedError, wait_until
+from tests.support.temporary_postgres import FAST_AND_LOSABLE
+
+OWNER = """
+import sys, signal
+from pathlib import Path
+from cli.local.postgres import EmbeddedPostgres
+server = EmbeddedPostgres(Path(sys.argv[1]), options={"fsync": "off"})
+server.start()
+print(server.pid, flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(tmp_path, options=FAST_AND_LOSABLE)
+    yield server
+    server.remove()
+
+
+def ask(server: EmbeddedPostgres, query: str, dbname: str = "postgres") -> list[tuple[object, ...]]:
+    with psycopg.connect(server.dsn(dbname), autocommit=True) as connection:
+        cursor = connection.execute(query.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_it_is_postgresql_18_on_a_private_socket_alone(server: EmbeddedPostgres) -> None:
+    server.start()
+    ((version, addresses, folder),) = ask(
+        server,
+        "SELECT current_setting('server_version_num')::int / 10000,"
+        " current_setting('listen_addresses'), current_setting('unix_socket_directories')",
+    )
+    assert (version, addresses) == (18, "")
+    assert Path(str(folder)).stat().st_mode & 0o777 == 0o700
+
+
+def test_data_is_kept_over_a_restart(server: EmbeddedPostgres) -> None:
+    server.start()
+    server.create_database("kept")
+    server.create_database("kept")
+    ask(server, "CREATE TABLE facts AS SELECT 1 AS fact", "kept")
+    server.stop()
+    server.start()
+    assert ask(server, "SELECT fact FROM facts", "kept") == [(1,)]
+
+
+def test_data_is_kept_when_the_server_is_killed(server: EmbeddedPostgres) -> None:
+    server.start()
+    ask(server, "CREATE TABLE facts AS SELECT 1 AS fact")
+    psutil.Process(server.pid).kill()
+    assert wait_until(lambda: not server.is_running(), timeout_s=5)
+    server.start()
+    assert ask(server, "SELECT fact FROM facts") == [(1,)]
+
+
+def killed_owner(folder: Path) -> int:
+    """Start a server in another process, kill that process; gives the server's pid."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        owner.send_signal(signal.SIGKILL)
+    return pid
+
+
+def test_it_ends_with_an_owner_that_is_killed(tmp_path: Path, server: EmbeddedPostgres) -> None:
+    pid = killed_owner(tmp_path)
+    assert wait_until(lambda: not psutil.pid_exists(pid), timeout_s=10)
+    server.start()
+    assert ask(server, "SELECT 1") == [(1,)]
+
+
+def test_the_next_owner_need_not_wait_for_the_end_of_the_last(
+    tmp_path: Path,
+    server: EmbeddedPostgres,
+) -> None:
+    killed_owner(tmp_path)
+    server.start()
+    assert ask(server, "SELECT 1") == [(1,)]
+
+
+def answers(server: EmbeddedPostgres) -> bool:
+    try:
+        return ask(server, "SELECT 1") == [(1,)]
+    except psycopg.OperationalError:
+        return False
+
+
+def test_a_server_left_running_is_stopped_cleanly(tmp_path: Path, server: EmbeddedPostgres) -> None:
+    """What a machine without death signals leaves behind."""
+    server.start()
+    ours = psutil.Process(server.pid)
+    command, uid, gid = ours.cmdline(), ours.uids().real, ours.gids().real
+    server.stop()
+    as_another = os.getuid() != uid
+    log = tmp_path / "logs" / "postgres.log"
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            command,
+            stderr=output,
+            cwd="/",
+            user=uid if as_another else None,
+            group=gid if as_another else None,
+            extra_groups=[] if as_another else None,
+        ) as left,
+    ):
+        assert wait_until(lambda: answers(server), timeout_s=10)
+        server.start()
+        assert left.wait(timeout=5) == 0
+    assert ask(server, "SELECT 1") == [(1,)]
+    assert "not properly shut down" not in log.read_text()
+
+
+def test_a_pid_file_that_names_a_stranger_is_no_obstacle(server: EmbeddedPostgres) -> None:
+    server.start()
+    cluster = Path(str(ask(server, "SHOW data_directory")[0][0]))
+    left_by_a_crash = (cluster / "postmaster.pid").read_text()
+    server.stop()
+    lines = [str(os.getppid()), *left_by_a_crash.splitlines()[1:]]
+    (cluster / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    server.start()
+    assert ask(server, "SELECT 1") == [(1,)]
+
+
+def test_an_interrupted_initdb_is_done_again(server: EmbeddedPostgres) -> None:
+    server.start()
+    cluster = Path(str(ask(server, "SHOW data_directory")[0][0]))
+    server.stop()
+    cluster.rename(cluster.with_name("cluster.partial"))
+    server.start()
+    assert ask(server, "SELECT 1") == [(1,)]
+
+
+def test_a_cluster_of_another_major_version_is_left_alone(server: EmbeddedPostgres) -> None:
+    server.start()
+    cluster = Path(str(ask(server, "SHOW data_directory")[0][0]))
+    server.stop()
+    (cluster / "PG_VERSION").write_text("15\n")
+    with pytest.raises(EmbeddedError, match="written by PostgreSQL 15"):
+        server.start()
+
+
+def test_two_owners_of_one_folder_are_refused(tmp_path: Path, server: EmbeddedPostgres) -> None:
+    server.start()
+    with pytest.raises(EmbeddedError, match=rf"in use by another process \(pid {os.getpid()}\)"):
+        EmbeddedPostgres(tmp_path).start()
+
+
+def test_a_long_path_gets_a_short_private_socket(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / ("long" * 30), options=FAST_AND_LOSABLE)
+    server.start()
+    try:
+        assert ask(server, "SELECT 1") == [(1,)]
+    finally:
+        server.remove()
+
+
+def test_no_folder_above_it_changes_its_permissions(tmp_path: Path) -> None:
+    closed = tmp_path / "home"
+    closed.mkdir(mode=0o700)
+    server = EmbeddedPostgres(closed / "data", options=FAST_AND_LOSABLE)
+    server.start()
+    server.remove()
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_start_that_fails_shows_the_end_of_the_log(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path, options={"shared_buffers": "nonsense"})
+    with pytest.raises(EmbeddedError, match="shared_buffers"):
+        server.start()
+    server.remove()

@@ -1,0 +1,172 @@
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli.local.process import wait_until
+from cli.local.supervisor import (
+    ChildFailedError,
+    ChildProcess,
+    Supervisor,
+    backoff_s,
+    end_leftovers,
+)
+from tests.support.processes import children_of
+
+WAITS = "import signal; print('up', flush=True); signal.pause()"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)\n"
+STUBBORN += "while True: signal.pause()"
+HAS_A_CHILD = "import subprocess, sys, signal\n"
+HAS_A_CHILD += "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"
+HAS_A_CHILD += "print(child.pid, flush=True); signal.pause()"
+OWNER = """
+import os, signal, sys
+from pathlib import Path
+from cli.local.supervisor import ChildProcess
+folder = Path(sys.argv[1])
+child = ChildProcess("child", command=[sys.executable, "-c", sys.argv[2]], env=os.environ,
+                     log=folder / "child.log", owner=folder)
+child.launch()
+while not (folder / "child.log").read_text(): pass
+print("started", flush=True)
+signal.pause()
+"""
+
+
+class Watch:
+    """A supervisor in a thread of its own, and what it reported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.reports: list[str] = []
+        self._ended = threading.Event()
+        self.supervisor = Supervisor(report=self.reports.append, stopping=self._ended.is_set)
+        self._thread = threading.Thread(target=self.supervisor.run)
+
+    def child(self, name: str, code: str) -> ChildProcess:
+        log = self.folder / f"{name}.log"
+        return ChildProcess(
+            name,
+            command=[sys.executable, "-c", code],
+            env={},
+            log=log,
+            owner=self.folder,
+            ready=lambda: log.exists() and log.read_text() != "",
+        )
+
+    def run(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self.supervisor.stop(stage_timeout_s=1)
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    watch = Watch(tmp_path)
+    yield watch
+    watch.end()
+
+
+def test_a_stage_is_ready_when_start_returns(watch: Watch) -> None:
+    child = watch.child("one", WAITS)
+    watch.supervisor.start(child)
+    assert child.is_ready()
+
+
+def test_a_child_that_ends_while_starting_is_an_error_with_its_last_words(watch: Watch) -> None:
+    log = watch.folder / "broken.log"
+    child = ChildProcess(
+        "broken",
+        command=[sys.executable, "-c", "raise SystemExit('no such port')"],
+        env={},
+        log=log,
+        owner=watch.folder,
+        ready=lambda: False,
+    )
+    with pytest.raises(ChildFailedError, match=r"(?s)broken ended.*no such port"):
+        watch.supervisor.start(child)
+
+
+def test_a_child_that_dies_is_started_again_and_it_is_said(watch: Watch) -> None:
+    child = watch.child("one", WAITS)
+    watch.supervisor.start(child)
+    (first,) = children_of(watch.folder)
+    watch.run()
+    first.kill()
+    assert wait_until(
+        lambda: [p for p in children_of(watch.folder) if p.pid != first.pid] != [],
+        timeout_s=10,
+    )
+    assert watch.reports[0].startswith("one ended; starting it again in 0.5 s")
+
+
+def test_the_pause_before_a_restart_doubles_up_to_half_a_minute() -> None:
+    assert [backoff_s(failures) for failures in (0, 1, 2, 3)] == [0.5, 1, 2, 4]
+    assert backoff_s(1000) == 30
+
+
+def test_stages_end_in_reverse_order(watch: Watch) -> None:
+    says = "import signal, sys, time\n"
+    says += "def end(*_): open(sys.argv[1], 'a').write(sys.argv[2]); sys.exit()\n"
+    says += "signal.signal(signal.SIGTERM, end); print('up', flush=True); signal.pause()"
+    order = watch.folder / "order"
+    for name in "abc":
+        log = watch.folder / f"{name}.log"
+        child = ChildProcess(
+            name,
+            command=[sys.executable, "-c", says, str(order), name],
+            env={},
+            log=log,
+            owner=watch.folder,
+            ready=lambda log=log: log.exists() and log.read_text() != "",  # type: ignore[misc]
+        )
+        watch.supervisor.start(child)
+    watch.supervisor.stop()
+    assert order.read_text() == "cba"
+
+
+def test_a_child_that_will_not_end_is_killed_within_the_bound(watch: Watch) -> None:
+    watch.supervisor.start(watch.child("stubborn", STUBBORN))
+    started = time.monotonic()
+    watch.supervisor.stop(stage_timeout_s=0.5)
+    assert time.monotonic() - started < 5
+    assert children_of(watch.folder) == []
+
+
+def test_grandchildren_end_with_the_child(watch: Watch) -> None:
+    watch.supervisor.start(watch.child("parent", HAS_A_CHILD))
+    grandchild = int((watch.folder / "parent.log").read_text())
+    watch.supervisor.stop()
+    assert wait_until(lambda: not psutil.pid_exists(grandchild), timeout_s=5)
+
+
+def kill_an_owner(folder: Path, code: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder), code],
+        stdout=subprocess.PIPE,
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"started\n"
+        owner.send_signal(signal.SIGKILL)
+
+
+def test_children_end_when_their_owner_is_killed(tmp_path: Path) -> None:
+    kill_an_owner(tmp_path, WAITS)
+    assert wait_until(lambda: children_of(tmp_path) == [], timeout_s=5)
+
+
+def test_what_outlives_a_killed_owner_is_ended_by_the_next(tmp_path: Path) -> None:
+    kill_an_owner(tmp_path, STUBBORN)
+    assert len(children_of(tmp_path)) == 1
+    end_leftovers(tmp_path, timeout_s=0.2)
+    assert children_of(tmp_path) == []

@@ -1,0 +1,110 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from typer.testing import CliRunner, Result
+
+from cli.local.files import keep_settings
+from cli.local.process import InstanceLock
+from cli.main import app
+
+DEMO = {
+    "base_url": "http://127.0.0.1:1",
+    "write_key": "bh_write_a b'c",
+    "prices": {"one_time": "price_1"},
+    "webhook_urls": {"stripe-test": "http://127.0.0.1:1/webhooks/x"},
+    "mollie_connection": None,
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the developer's shell has set is not what these tests are about."""
+    for name in [name for name in os.environ if name.startswith("BILLHOOK_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BILLHOOK_DATA_DIR", str(tmp_path))
+
+
+def billhook(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, arguments, env=env)
+
+
+def test_demo_env_can_be_evaluated_by_a_shell(tmp_path: Path) -> None:
+    (tmp_path / "demo.json").write_text(json.dumps(DEMO))
+    printed = billhook("demo", "env").output
+    script = f"{printed}\nprintf '%s|' "
+    script += '"$BILLHOOK_DEMO_WRITE_KEY" "$BILLHOOK_DEMO_PRICES_ONE_TIME" '
+    script += '"$BILLHOOK_DEMO_WEBHOOK_URLS_STRIPE_TEST" "${BILLHOOK_DEMO_MOLLIE_CONNECTION-none}"'
+    shell = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
+    expected = ["bh_write_a b'c", "price_1", "http://127.0.0.1:1/webhooks/x", "none", ""]
+    assert shell.stdout.split("|") == expected
+
+
+def test_demo_env_before_the_first_up_says_what_to_do() -> None:
+    result = billhook("demo", "env")
+    assert result.exit_code == 1
+    assert "billhook up" in result.output
+
+
+def test_migrate_says_what_it_did_and_can_be_repeated(empty_database: str) -> None:
+    environment = {"BILLHOOK_DATABASE_URL": empty_database}
+    first = billhook("migrate", env=environment)
+    assert "migrated: eventlog/0001" in first.output
+    assert billhook("migrate", env=environment).output == "nothing to migrate\n"
+
+
+def test_migrate_without_a_database_says_what_to_do() -> None:
+    result = billhook("migrate")
+    assert result.exit_code == 1
+    assert "BILLHOOK_DATABASE_URL" in result.output
+
+
+def test_an_unreachable_database_is_no_traceback_and_shows_no_password() -> None:
+    url = "postgresql://billhook:s3cret@127.0.0.1:1/billhook"
+    result = billhook("migrate", env={"BILLHOOK_DATABASE_URL": url})
+    assert result.exit_code == 1
+    assert "can't be reached" in result.output
+    assert "s3cret" not in result.output
+
+
+def test_commands_find_the_system_that_runs_here(tmp_path: Path, empty_database: str) -> None:
+    keep_settings(tmp_path, {"BILLHOOK_DATABASE_URL": empty_database})
+    # In a process of its own: the command takes the settings into its environment.
+    command = [sys.executable, "-m", "cli", "migrate"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "migrated: eventlog/0001" in result.stdout
+
+
+def test_a_second_up_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    lock = InstanceLock(tmp_path / "up.lock")
+    lock.acquire()
+    command = [sys.executable, "-m", "cli", "up", "--port", "0", "--sandbox-port", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    lock.release()
+    assert result.returncode == 1
+    assert f"in use by another process (pid {os.getpid()})" in result.stderr
+
+
+def test_doctor_names_all_that_is_wrong_and_how_to_mend_it() -> None:
+    result = billhook("doctor", env={"BILLHOOK_MASTER_KEYS": "not-a-key"})
+    assert result.exit_code == 1
+    assert "billhook up" in result.output
+    assert "master key 1 is not" in result.output
+    assert "not-a-key" not in result.output
+
+
+def test_doctor_is_content_with_a_whole_system(database: str, redis_url: str) -> None:
+    environment = {
+        "BILLHOOK_DATABASE_URL": database,
+        "BILLHOOK_REDIS_URL": redis_url,
+        "BILLHOOK_MASTER_KEYS": Fernet.generate_key().decode(),
+        "BILLHOOK_PUBLIC_URL": "http://127.0.0.1:8080",
+    }
+    result = billhook("doctor", env=environment)
+    assert "WRONG" not in result.output, result.output
+    assert result.exit_code == 0
+    assert "each connection is a session of its own" in result.output

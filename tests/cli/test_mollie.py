@@ -1,0 +1,143 @@
+"""`billhook connect mollie` and `billhook import mollie`, with the sandbox as Mollie."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.apps import apps
+from cli.connect import connect
+from cli.import_ import imports
+from domain.apps.connection import Connection
+from domain.core.commands import SetConnection
+from domain.core.ids import for_connection, for_provider_object
+from domain.invoices.invoice import Invoice
+from tests.service.harness import MASTER_KEY, Service
+from tests.support.mollie_account import MollieAccount
+from tests.support.sandbox import SandboxProcess
+
+URL = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[MollieAccount]:
+    with SandboxProcess() as process, MollieAccount(process.url) as made:
+        yield made
+
+
+@pytest.fixture
+def environment(service_database: str, account: MollieAccount) -> dict[str, str | None]:
+    return {
+        "BILLHOOK_DATABASE_URL": service_database,
+        "BILLHOOK_MASTER_KEYS": MASTER_KEY,
+        "BILLHOOK_PUBLIC_URL": None,
+        "BILLHOOK_MOLLIE_API_BASE": account.url,
+        "BILLHOOK_CONNECTION_KEY": None,
+        "BILLHOOK_CONNECTION_WEBHOOK_SECRETS": None,
+    }
+
+
+@pytest.fixture
+def app(environment: dict[str, str | None]) -> dict[str, str]:
+    named = f"Shop {secrets.token_hex(6)}"
+    made = CliRunner().invoke(apps, ["create", named, "--json"], env=environment)
+    answer: dict[str, str] = json.loads(made.stdout.splitlines()[-1])
+    return answer
+
+
+def connected(environment: dict[str, str | None], app: dict[str, str], key: str) -> Result:
+    words = ["mollie", "--app", app["slug"], "--url", URL]
+    return CliRunner().invoke(connect, words, env=environment, input=f"{key}\n")
+
+
+def test_a_key_that_mollie_takes_is_kept_and_its_webhooks_address_is_told(
+    environment: dict[str, str | None],
+    app: dict[str, str],
+    account: MollieAccount,
+    service: Service,
+) -> None:
+    ended = connected(environment, app, account.key)
+
+    assert ended.exit_code == 0, ended.output
+    made = service.context.billing.get(Connection, for_connection(UUID(app["app_id"]), "mollie-1"))
+    assert (made.provider, made.mode) == ("mollie", "test")
+    assert f"{URL}/webhooks/mollie/{made.connection_id}" in ended.output
+    assert account.key not in ended.output
+
+
+def test_connecting_again_leaves_what_else_the_connection_says(
+    environment: dict[str, str | None],
+    app: dict[str, str],
+    account: MollieAccount,
+    service: Service,
+) -> None:
+    assert connected(environment, app, account.key).exit_code == 0
+    app_id, billing = UUID(app["app_id"]), service.context.billing
+    known = billing.get(Connection, for_connection(app_id, "mollie-1"))
+    command = SetConnection(
+        app_id=app_id,
+        name="mollie-1",
+        provider="mollie",
+        mode="test",
+        sealed_key=known.sealed_key,
+        sealed_webhook_secrets=["sealed"],
+        redirect_url="https://shop.example.org/back",
+        refund_overpayments=True,
+        by="key:1",
+    )
+    billing.set_connection(command, new_connection_id=uuid4(), at=datetime.now(UTC))
+
+    assert connected(environment, app, account.key).exit_code == 0
+
+    after = billing.get(Connection, for_connection(app_id, "mollie-1"))
+    assert after.sealed_webhook_secrets == ["sealed"]
+    assert (after.redirect_url, after.refund_overpayments) == (command.redirect_url, True)
+
+
+def test_a_key_that_mollie_refuses_is_not_kept(
+    environment: dict[str, str | None], app: dict[str, str], account: MollieAccount
+) -> None:
+    refused = f"test_{secrets.token_hex(15)}"
+    account.admin.refuse_keys(refused)
+
+    ended = connected(environment, app, refused)
+
+    assert ended.exit_code == 1
+    assert "refuses our credentials" in ended.output
+
+
+def test_what_the_account_has_had_is_taken_in_once(
+    environment: dict[str, str | None],
+    app: dict[str, str],
+    account: MollieAccount,
+    service: Service,
+) -> None:
+    account.with_mandate()
+    (payment,) = [one["id"] for one in account.client.payments.list()]
+    connected(environment, app, account.key)
+    words = ["mollie", "--app", app["slug"], "--connection", "mollie-1", "--since", "2020-01-01"]
+
+    ended = [CliRunner().invoke(imports, [*words, "--json"], env=environment) for _ in range(2)]
+
+    counts = [json.loads(one.stdout.splitlines()[-1])["counts"]["invoices"] for one in ended]
+    assert counts == [{"new": 1}, {"known": 1}]
+    billing = service.context.billing
+    made = billing.get(Connection, for_connection(UUID(app["app_id"]), "mollie-1"))
+    stream = for_provider_object(made.app_id, made.connection_id, "test", payment)
+    assert billing.get(Invoice, stream).view.status == "paid"
+
+
+def test_a_connection_to_another_provider_is_not_read(
+    environment: dict[str, str | None], app: dict[str, str], account: MollieAccount
+) -> None:
+    connected(environment, app, account.key)
+    words = ["stripe", "--app", app["slug"], "--connection", "mollie-1", "--since", "2020-01-01"]
+
+    ended = CliRunner().invoke(imports, [*words, "--json"], env=environment)
+
+    assert ended.exit_code == 1
+    assert "is to mollie" in ended.output

@@ -1,0 +1,148 @@
+"""What a request takes, made in advance: invoices that stand so, subscriptions, stuck work."""
+
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import httpx
+
+from cli.local.files import kept_settings
+from domain.billing import Billing
+from domain.core.commands import RequestInvoice
+from domain.invoices.invoice import Invoice
+from eventlog import persistence
+from eventlog.log import Log
+from tests.support.system import Caller, System, eventually
+
+Json = dict[str, Any]
+_AT_ONCE: Final = 12
+_STANDS: Final = {
+    "retryInvoice": "failed",
+    "voidInvoice": "failed",
+    "writeOffInvoice": "failed",
+    "finalizeInvoice": "draft",
+    "refundInvoice": "paid",
+    "cancelSubscription": "subscribed",
+    "changeSubscription": "subscribed",
+}
+
+
+class Stock:
+    """Hands out what stands as an operation needs it; what it was refused for is kept."""
+
+    def __init__(self, system: System, caller: Caller) -> None:
+        self._demo = system.demo
+        self._caller = caller
+        self._ready: dict[str, deque[str]] = {stands: deque() for stands in _STANDS.values()}
+        self._handed: tuple[str, str] | None = None
+        self._log = Log.open(
+            kept_settings(system.data_dir)["BILLHOOK_DATABASE_URL"],
+            application_name="contract tests",
+        )
+        name = f"contract-{uuid4()}"
+        persistence.register(name, self._log)
+        self._billing = Billing(
+            env={"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": name}
+        )
+        self._stuck = self._begin_stuck()
+
+    def close(self) -> None:
+        self._log.close()
+
+    def hand_out(self, operation_id: str) -> str | None:
+        """Give an invoice or a subscription for an operation; None where any will do."""
+        stands = _STANDS.get(operation_id)
+        if stands is None:
+            return None
+        ready = self._ready[stands]
+        if not ready:
+            ready.extend(self._made(stands))
+        self._handed = stands, ready.popleft()
+        return self._handed[1]
+
+    def settle(self, *, used: bool) -> None:
+        """Say whether anything was done with what was handed out last; if not, it is kept."""
+        if self._handed is not None and not used:
+            stands, invoice_id = self._handed
+            self._ready[stands].appendleft(invoice_id)
+        self._handed = None
+
+    def work_that_gave_up(self) -> str:
+        """Give the id of work that gave up; it never gets done, and so can always be sent again."""
+        self._billing.change(
+            Invoice,
+            self._stuck,
+            lambda known: known.give_up(
+                "plan", attempts=1, last_error="nobody knows how", at=datetime.now(UTC)
+            ),
+        )
+        return f"settle:{self._stuck}"
+
+    def _made(self, stands: str) -> list[str]:
+        """Ask for several at once, and wait for each."""
+        if stands == "draft":
+            return [_id_in(self._gather(str(uuid4()), "wait=30")) for _ in range(_AT_ONCE)]
+        more: Json = {}
+        if stands == "failed":
+            more = {"paymentMethod": self._demo["payment_methods"]["declined"]}
+        if stands == "subscribed":
+            line = {"price": self._demo["prices"]["monthly"]}
+            more = {"type": "subscription", "lineItems": [line]}
+        keys = [str(uuid4()) for _ in range(_AT_ONCE)]
+        for key in keys:
+            self._post(key, "respond-async", **more)
+        answers = [self._post(key, "wait=30", **more) for key in keys]
+        if stands == "subscribed":
+            return [answer.json()["items"][0]["subscriptionId"] for answer in answers]
+        return [_id_in(answer) for answer in answers]
+
+    def _post(self, key: str, prefer: str, **more: Any) -> httpx.Response:
+        return self._caller.post_invoice(self._demo["tenant_id"], key=key, prefer=prefer, **more)
+
+    def _gather(self, key: str, prefer: str) -> httpx.Response:
+        return self._caller.http.post(
+            "/stripe/invoices/",
+            params={
+                "name": self._demo["app_slug"],
+                "connection_name": self._demo["stripe_connection"],
+            },
+            data={"customer": self._demo["stripe_customer"]},
+            headers={
+                "x-api-key": self._demo["write_key"],
+                "idempotency-key": key,
+                "prefer": prefer,
+            },
+        )
+
+    def _begin_stuck(self) -> UUID:
+        """Ask for an invoice by a connection that there is not; wait until it is work."""
+        invoice_id = uuid4()
+        asked = RequestInvoice(
+            invoice_id=invoice_id,
+            app_id=UUID(self._demo["app_id"]),
+            tenant_id=UUID(self._demo["tenant_id"]),
+            provider="stripe",
+            connection="gone",
+            connection_id=uuid4(),
+            mode="test",
+            dialect="002",
+            type="payment",
+            lines=[{"name": "Tea", "quantity": 1, "amount_minor": 1, "currency": "eur"}],
+            request_hash="",
+            by="operator",
+        )
+        self._billing.save(Invoice.request(asked, at=datetime.now(UTC)))
+
+        def is_listed() -> bool:
+            work = self._caller.get("/work")["items"]
+            return any(each["invoiceId"] == str(invoice_id) for each in work)
+
+        eventually(is_listed)
+        return invoice_id
+
+
+def _id_in(answer: httpx.Response) -> str:
+    """Read the invoice's id from where the answer says that it is."""
+    assert answer.status_code in (200, 402), answer.text
+    return answer.headers["location"].partition("?")[0].rpartition("/")[2]

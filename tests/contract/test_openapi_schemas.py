@@ -1,0 +1,66 @@
+"""Whatever may happen to an invoice, it is shown as the document says."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from domain.invoices import events as e
+from domain.invoices.invoice import Invoice
+from domain.invoices.view import InvoiceView, fold
+from service.dialects import admin_invoice_render
+from service.invoices import render as invoices_render
+from service.openapi_document import document
+from tests.domain.event_examples import EXAMPLES
+from tests.domain.given import happened, stream_of
+
+_BEGINNINGS = (e.InvoiceRequested, e.InvoiceImported)
+_LATER = [kind for kind in EXAMPLES if issubclass(kind, e.InvoiceEvent) and kind not in _BEGINNINGS]
+_COMPONENTS = document("https://billing.example.com")["components"]
+
+
+def validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator(
+        {"components": _COMPONENTS, "$ref": f"#/components/schemas/{schema}"},
+        format_checker=Draft202012Validator.FORMAT_CHECKER,
+    )
+
+
+SINGLE, LISTED, ADMIN = map(validator, ("SingleInvoice", "Invoice", "AdminInvoice"))
+
+
+def faults(shape: Draft202012Validator, shown: dict[str, Any]) -> list[str]:
+    sent = orjson.loads(orjson.dumps(shown))
+    return [f"{fault.json_path}: {fault.message}" for fault in shape.iter_errors(sent)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(beginning=st.sampled_from(_BEGINNINGS), later=st.lists(st.sampled_from(_LATER), max_size=8))
+def test_an_invoice_is_shown_as_declared_whatever_happened(
+    beginning: type[e.InvoiceEvent], later: list[type[e.InvoiceEvent]]
+) -> None:
+    view: InvoiceView | None = None
+    for event in stream_of(Invoice, *map(happened, (beginning, *later))):
+        assert isinstance(event, e.InvoiceEvent)
+        view = fold(view, event)
+    assert view is not None
+    shown = invoices_render.item(view, position=1, document_url=None)
+    assert faults(LISTED, shown) == []
+    assert faults(SINGLE, shown | invoices_render.details(view, provider_response=None)) == []
+    if view.provider_object_id is not None:
+        assert faults(ADMIN, admin_invoice_render.invoice(view, name=None, pdf=None)) == []
+
+
+@pytest.mark.parametrize("missing", ["id", "status", "lines", "payments"])
+def test_a_field_that_is_not_there_is_a_fault(missing: str) -> None:
+    (event,) = stream_of(Invoice, happened(e.InvoiceRequested))
+    assert isinstance(event, e.InvoiceEvent)
+    view = fold(None, event)
+    shown = invoices_render.item(view, position=1, document_url=None)
+    shown |= invoices_render.details(view, provider_response=None)
+    del shown[missing]
+    assert len(faults(SINGLE, shown)) == 1
+    assert len(faults(SINGLE, shown | {missing: None, "unheard_of": 1})) >= 1

@@ -1,0 +1,146 @@
+"""What an app sets about itself, and keys in the place of others."""
+
+from typing import Any
+
+import pytest
+
+from domain.apps.app import (
+    ApiKeyCreated,
+    ApiKeyReplaced,
+    ApiKeyRevoked,
+    App,
+    AppChanged,
+    AppCreated,
+    AppSettings,
+    AppSettingsChanged,
+)
+from domain.core.commands import BeginTokens, ChangeApp, CreateKey, RotateKey
+from domain.core.errors import Contradiction, NotFound
+from domain.core.idempotency import Receipt, ReceiptWritten, WriteReceipt
+from tests.domain.event_examples import APP_ID, EXAMPLES, KEY_ID, NEW_KEY_ID, TENANT_ID
+from tests.domain.given import START, Decided, Given, happened, moment
+
+CREATED = happened(AppCreated, slug="shop")
+KEY = happened(ApiKeyCreated)
+NOW = moment(60)
+SECRET = {"kid": "one", "sealed": "v1.x", "until": None}
+
+
+def _change(given: Given[App], **settings: Any) -> Decided[App, None]:
+    command = ChangeApp(app_id=APP_ID, by="operator", settings=settings)
+    return given.when(lambda app: app.change(command, at=NOW))
+
+
+def _rotate(given: Given[App], **changes: Any) -> Decided[App, None]:
+    facts = EXAMPLES[ApiKeyCreated] | {"key_id": NEW_KEY_ID}
+    asked: dict[str, Any] = {"app_id": APP_ID, "key_id": KEY_ID, "expires_at": 1000, "by": "key"}
+    new_key = CreateKey(app_id=APP_ID, **facts)
+    command = RotateKey(**asked | {"new_key": new_key} | changes)
+    return given.when(lambda app: app.rotate_key(command, at=NOW))
+
+
+def _begin(given: Given[App]) -> Decided[App, None]:
+    command = BeginTokens(app_id=APP_ID, issuer="us", audience="app", secret=SECRET, by="key")
+    return given.when(lambda app: app.begin_tokens(command, at=NOW))
+
+
+def test_a_new_app_has_the_defaults() -> None:
+    Given(App, CREATED).when(lambda _: None).showing(settings=AppSettings())
+
+
+def test_settings_are_kept_by_name_and_the_others_stay() -> None:
+    given = Given(App, CREATED, happened(AppSettingsChanged, changes={"client_prices": ["p"]}))
+    (
+        _change(given, time_zone="Asia/Tokyo", client_prices=["p"])
+        .then(happened(AppSettingsChanged, changes={"time_zone": "Asia/Tokyo"}))
+        .showing(settings=AppSettings(time_zone="Asia/Tokyo", client_prices=["p"]))
+    )
+
+
+def test_settings_that_are_so_already_leave_no_event() -> None:
+    given = Given(App, CREATED, happened(AppSettingsChanged, changes={"time_zone": "UTC"}))
+    _change(given, time_zone="UTC", slug="shop").then()
+
+
+def test_a_slug_changes_and_is_no_setting() -> None:
+    (
+        _change(Given(App, CREATED), slug="tea")
+        .then(happened(AppSettingsChanged, changes={"slug": "tea"}))
+        .showing(slug="tea", settings=AppSettings())
+    )
+
+
+def test_what_only_a_newer_version_knows_is_left_out() -> None:
+    assert AppSettings.of({"time_zone": "UTC", "colour": "green"}) == AppSettings()
+
+
+def test_a_default_connection_is_emptied_by_none() -> None:
+    known = happened(AppChanged, default_connections={"stripe": "a", "mollie": "b"})
+    command = ChangeApp(app_id=APP_ID, default_connections={"stripe": None}, by="key")
+    (
+        Given(App, CREATED, known)
+        .when(lambda app: app.change(command, at=NOW))
+        .then(happened(AppChanged, default_connections={"mollie": "b"}))
+    )
+
+
+def test_a_rotated_key_gets_a_successor_and_an_end() -> None:
+    (
+        _rotate(Given(App, CREATED, KEY))
+        .then(
+            happened(ApiKeyCreated, key_id=NEW_KEY_ID),
+            happened(ApiKeyReplaced, key_id=KEY_ID, new_key_id=NEW_KEY_ID, expires_at=1000),
+        )
+        .showing(keys={KEY_ID: "write", NEW_KEY_ID: "write"}, replaced={KEY_ID: 1000})
+    )
+
+
+def test_the_same_rotation_again_is_silent() -> None:
+    given = Given(App, CREATED, KEY)
+    _rotate(given)
+    _rotate(given).then()
+
+
+@pytest.mark.parametrize("ended", [happened(ApiKeyRevoked), happened(ApiKeyReplaced)])
+def test_a_key_that_has_ended_or_will_is_not_rotated(ended: Any) -> None:
+    later = CreateKey(app_id=APP_ID, **EXAMPLES[ApiKeyCreated] | {"key_id": TENANT_ID})
+    with pytest.raises(Contradiction):
+        _rotate(Given(App, CREATED, KEY, ended), new_key=later)
+
+
+def test_an_unknown_key_is_not_rotated() -> None:
+    with pytest.raises(NotFound):
+        _rotate(Given(App, CREATED), key_id=TENANT_ID)
+
+
+def test_tokens_begin_with_what_the_app_lacks() -> None:
+    mine = {"kid": "mine", "sealed": "v1.y", "until": None}
+    (
+        _begin(Given(App, CREATED))
+        .then(
+            happened(
+                AppSettingsChanged,
+                changes={"token_issuer": "us", "token_audience": "app", "token_secrets": [SECRET]},
+            )
+        )
+        .showing(
+            settings=AppSettings(token_issuer="us", token_audience="app", token_secrets=[SECRET])
+        )
+    )
+    given = Given(App, CREATED, happened(AppSettingsChanged, changes={"token_secrets": [mine]}))
+    _begin(given).then(
+        happened(AppSettingsChanged, changes={"token_issuer": "us", "token_audience": "app"})
+    )
+    _begin(given).then()
+
+
+def test_a_receipt_keeps_what_was_answered() -> None:
+    command = WriteReceipt(
+        receipt_id=NEW_KEY_ID, app_id=APP_ID, request_hash="4a54", result={"id": "1"}, by="key"
+    )
+    (
+        Given.made(Receipt.write(command, at=START))
+        .when(lambda _: None)
+        .then(happened(ReceiptWritten, request_hash="4a54", result={"id": "1"}))
+        .showing(result={"id": "1"}, app_id=APP_ID)
+    )

@@ -1,0 +1,82 @@
+"""Clocks of processes differ; a stream's times never run backwards."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.apps.app import App, AppCreated
+from domain.apps.connection import Connection, ConnectionCreated
+from domain.core.commands import ChangeApp, SetConnection
+from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
+from domain.invoices import events as e
+from domain.invoices.invoice import Invoice
+from domain.tenants.tenant import Tenant, TenantCreated
+from tests.domain.event_examples import APP_ID, EXAMPLES
+from tests.domain.given import START, Given, happened, moment
+from tests.domain.invoices.provider_updates import answered, attempt, delivered, snapshot
+
+_CLOCKS = st.lists(st.integers(-90_000, 90_000), min_size=1, max_size=6)
+
+
+def _write_app(root: Any, at: datetime, n: int) -> None:
+    root.change(ChangeApp(app_id=APP_ID, name=f"Name {n}", by="cli"), at=at)
+
+
+def _write_tenant(root: Any, at: datetime, n: int) -> None:
+    root.start_customer(f"connection {n}", at=at)
+
+
+def _write_connection(root: Any, at: datetime, n: int) -> None:
+    facts = {k: v for k, v in EXAMPLES[ConnectionCreated].items() if k != "connection_id"}
+    root.change(SetConnection(**facts | {"sealed_key": f"sealed {n}"}), at=at)
+
+
+def _write_entry(root: Any, at: datetime, n: int) -> None:
+    root.park(f"reason {n}", retry=True, at=at, by="apply")
+
+
+def _write_steps(root: Any, at: datetime, n: int) -> None:
+    root.start_step(f"step {n}", at=at)
+
+
+def _write_attempts(root: Any, at: datetime, n: int) -> None:
+    answered(attempt("failed", tries=n + 1), at=at)(root)
+    delivered(snapshot(id=f"in_{n + 2}", state="paid"), at=at)(root)
+
+
+@pytest.mark.parametrize(
+    ("kind", "begin", "write"),
+    [
+        (App, AppCreated, _write_app),
+        (Tenant, TenantCreated, _write_tenant),
+        (Connection, ConnectionCreated, _write_connection),
+        (ProviderEvent, ProviderEventReceived, _write_entry),
+        (Invoice, e.InvoiceRequested, _write_steps),
+        (Invoice, e.InvoiceRequested, _write_attempts),
+    ],
+)
+@settings(deadline=None)
+@given(clocks=_CLOCKS)
+def test_times_never_run_backwards_whatever_the_clocks_say(
+    kind: Any, begin: Any, write: Callable[..., None], clocks: list[int]
+) -> None:
+    begun = Given(kind, happened(begin))
+    for n, clock in enumerate(clocks):
+        begun.when(partial(write, at=moment(clock), n=n))
+    times = [event.timestamp for event in begun.recorded]
+    assert len(times) > len(clocks)
+    assert times == sorted(times)
+    assert times[-1] == max(START, *(moment(clock) for clock in clocks))
+
+
+def test_a_clock_that_is_ahead_is_believed_and_one_behind_is_not() -> None:
+    given_invoice = Given(Invoice, happened(e.InvoiceRequested))
+    given_invoice.when(lambda invoice: invoice.start_step("create", at=moment(50)))
+    given_invoice.when(lambda invoice: invoice.start_step("lines", at=moment(20)))
+    steps = given_invoice.root.view.steps
+    assert steps["create"].started_at == steps["lines"].started_at == moment(50)

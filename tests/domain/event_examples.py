@@ -1,0 +1,372 @@
+"""One whole example of each event class."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from domain.apps import app, connection
+from domain.catalogue import catalogue
+from domain.core import idempotency
+from domain.core.aggregate import Fact
+from domain.inbox import payment_hint, provider_event
+from domain.invoices import events as e
+from domain.invoices import events as p
+from domain.invoices import refund_events as m
+from domain.tenants import customer_claim, pending_items_lock, tenant
+from tests.domain.payment_methods import event_examples
+from tests.domain.subscriptions import event_examples as subscriptions_event_examples
+from tests.domain.subscriptions.event_examples import (
+    APP_ID,
+    CONNECTION_ID,
+    INVOICE_ID,
+    REQUEST_ID,
+    TENANT_ID,
+)
+
+KEY_ID: Final = UUID("dddddddd-0000-4000-8000-000000000004")
+REFUND_ID: Final = UUID("eeeeeeee-0000-4000-8000-000000000005")
+NEW_KEY_ID: Final = UUID("ffffffff-0000-4000-8000-000000000006")
+TOTAL: Final = 1999
+HOSTED_URL: Final = "https://pay.example/in_1"
+
+ASKED_LINE: Final[dict[str, Any]] = {
+    "name": "Seat",
+    "quantity": 1,
+    "price": None,
+    "amount_minor": TOTAL,
+    "currency": "eur",
+}
+ISSUED_LINE: Final[dict[str, Any]] = ASKED_LINE | {"id": "il_1", "total_minor": TOTAL}
+
+_OWNER: Final[dict[str, Any]] = {
+    "app_id": APP_ID,
+    "connection": "main",
+    "connection_id": CONNECTION_ID,
+    "provider": "stripe",
+    "mode": "test",
+}
+_WORD: Final[dict[str, Any]] = {"source": "answer", "as_of": 100, "body": "b0d7"}
+_OBJECT: Final[dict[str, Any]] = {
+    "provider_object_type": "invoice",
+    "provider_object_id": "in_1",
+}
+_ISSUED: Final[dict[str, Any]] = {
+    **_WORD,
+    **_OBJECT,
+    "customer": "cus_1",
+    "currency": "eur",
+    "total_minor": TOTAL,
+    "tax_minor": 319,
+    "lines": [ISSUED_LINE],
+}
+_ASKED: Final[dict[str, Any]] = {
+    "request_hash": "4a5h",
+    "request_id": REQUEST_ID,
+    "app_id": APP_ID,
+}
+_DISPUTE: Final[dict[str, Any]] = {
+    "dispute_id": "dp_1",
+    "amount_minor": TOTAL,
+    "source": "webhook",
+}
+_PAYMENT: Final[dict[str, Any]] = {**_WORD, "payment_id": "pi_1"}
+_SEALED: Final[dict[str, Any]] = {
+    "sealed_key": "sealed:key",
+    "sealed_webhook_secrets": ["sealed:one", "sealed:two"],
+    "redirect_url": "https://shop.example/{invoiceId}",
+    "refund_overpayments": True,
+}
+_TENANT: Final[dict[str, Any]] = {
+    "app_id": APP_ID,
+    "tenant_id": TENANT_ID,
+    "person": "9e75",
+    "customers": {"main": "cus_1"},
+}
+
+_PRICE: Final[dict[str, Any]] = {
+    "app_id": APP_ID,
+    "price_id": "price_pro",
+    "name": "Pro Plan",
+    "currency": "eur",
+    "amount_minor": TOTAL,
+    "interval": "month",
+    "interval_count": 1,
+}
+_TAX_RATE: Final[dict[str, Any]] = {
+    "app_id": APP_ID,
+    "tax_rate_id": "txr_standard",
+    "name": "VAT",
+    "rate_ppm": 190_000,
+    "inclusive": False,
+}
+
+_INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+    e.InvoiceRequested: {
+        **_OWNER,
+        "tenant_id": TENANT_ID,
+        "dialect": "002",
+        "type": "payment",
+        "lines": [ASKED_LINE],
+        "tax_rate_id": "txr_1",
+        "payment_method": "pm_1",
+        "user_id": "user-7",
+        "footer": "Thank you",
+        "description": "January",
+        "metadata": {"order": "42"},
+        "redirect_url": None,
+        "expected_total_minor": TOTAL,
+        "off_session": True,
+        "flow": "charge",
+        "on_the_spot": False,
+        "customer": None,
+        "request_hash": "4a5h",
+    },
+    e.InvoiceImported: {
+        **_OWNER,
+        **_OBJECT,
+        "tenant_id": None,
+        "type": "subscription",
+        "origin": "renewal",
+        "customer": "cus_1",
+        "currency": "eur",
+        "subscription_id": "sub_1",
+        "created_at": 1767225600,
+        "description": "Monthly",
+        "footer": "Thank you",
+        "metadata": {"order": "7"},
+    },
+    e.StepStarted: {"step": "create", "attempt": 1, "key": "key", "plan": {"customer": "cus_1"}},
+    e.ProviderInvoiceCreated: {**_OBJECT, "customer": "cus_1", "subscription_id": "sub_1"},
+    e.InvoiceIssued: {
+        **_ISSUED,
+        "number": "A-0001",
+        "hosted_url": HOSTED_URL,
+        "due_at": 1767960000,
+        "period_start": 1767225600,
+        "period_end": 1769904000,
+        "charging": True,
+        "issued_at": 1767225600,
+        "subscription_id": "sub_1",
+        "facts": [1, 0, 0, 0],
+    },
+    e.InvoiceDrafted: {**_ISSUED, "facts": [0, 0, 0, -1]},
+    e.InvoiceRejected: {
+        "code": "provider_rejected",
+        "message": "No such price.",
+        "path": "lineItems.0.price",
+        "provider_code": "resource_missing",
+    },
+    e.CheckoutOpened: {
+        **_WORD,
+        "provider_object_type": "payment",
+        "provider_object_id": "tr_1",
+        "url": "https://checkout.example/tr_1",
+        "currency": "eur",
+        "total_minor": TOTAL,
+        "facts": [1, 0, 0, 0],
+        "tax_minor": 319,
+        "lines": [ISSUED_LINE],
+        "customer": "cst_1",
+        "dashboard_url": "https://dashboard.example/tr_1",
+    },
+    e.PaymentActionRequired: {
+        **_PAYMENT,
+        "action": "redirect",
+        "url": HOSTED_URL,
+        "facts": [1, 1, 0, 2],
+    },
+    e.PaymentProcessing: {**_PAYMENT, "facts": [1, 1, 0, 3]},
+    e.PaymentSucceeded: {
+        **_PAYMENT,
+        "amount_minor": TOTAL,
+        "method": "pm_1",
+        "paid_at": 100,
+        "object_id": None,
+        "facts": [3, 1, TOTAL, 4],
+    },
+    e.PaymentFailed: {
+        **_PAYMENT,
+        "amount_minor": TOTAL,
+        "code": "card_declined",
+        "decline_code": "insufficient_funds",
+        "message": "Your card has insufficient funds.",
+        "facts": [1, 1, 0, 1],
+    },
+    e.PaymentExpired: {**_PAYMENT, "facts": [1, 0, 0, 0]},
+    e.PaymentCanceled: {**_PAYMENT, "facts": [5, 0, 0, -1]},
+    e.ProviderStateConfirmed: {
+        "source": "webhook",
+        "provider_type": "invoice.updated",
+        "as_of": 101,
+    },
+    e.RetryRequested: {"payment_method": "pm_2", **_ASKED},
+    e.VoidRequested: _ASKED,
+    e.FinalizeRequested: _ASKED,
+    e.UncollectibleRequested: _ASKED,
+    e.RequestRefused: {
+        "action": "void",
+        "request_id": REQUEST_ID,
+        "code": "provider_rejected",
+        "message": "It can't be voided.",
+        "path": None,
+        "provider_code": "invoice_not_editable",
+    },
+    m.RefundRequested: {
+        "refund_id": REFUND_ID,
+        "amount_minor": 500,
+        "reason": "duplicate",
+        "credit_note": True,
+        "request_hash": "4a5h",
+        "app_id": APP_ID,
+    },
+    m.RefundPending: {
+        "refund_id": REFUND_ID,
+        "provider_refund_id": "re_1",
+        "amount_minor": 500,
+        "source": "answer",
+    },
+    m.RefundSucceeded: {
+        "refund_id": REFUND_ID,
+        "provider_refund_id": "re_1",
+        "amount_minor": 500,
+        "source": "answer",
+        "refunded_at": 200,
+    },
+    m.RefundFailed: {
+        "refund_id": REFUND_ID,
+        "provider_refund_id": "re_1",
+        "amount_minor": 500,
+        "code": "expired_or_canceled_card",
+        "message": "The card is gone.",
+        "source": "webhook",
+    },
+    e.InvoiceVoided: {**_WORD, "facts": [4, 0, 0, -1]},
+    e.MarkedUncollectible: {**_WORD, "facts": [2, 1, 0, -1]},
+    m.DisputeOpened: _DISPUTE,
+    m.DisputeWon: _DISPUTE,
+    m.DisputeLost: _DISPUTE,
+    p.PaymentsLeftOver: {"app_id": APP_ID, "object_ids": ["tr_1"]},
+    p.OverpaymentReturned: {
+        "provider_object_id": "tr_2",
+        "amount_minor": TOTAL,
+        "currency": "eur",
+        "source": "webhook",
+    },
+    e.UnexpectedPayment: {
+        "object_type": "payment",
+        "app_id": APP_ID,
+        "provider_object_id": "in_2",
+        "amount_minor": TOTAL,
+        "currency": "eur",
+        "source": "webhook",
+    },
+    e.InvoiceOverpaid: {"amount_minor": 100, "currency": "eur", "source": "webhook"},
+    e.StepResent: {"step": "pay"},
+    e.InvoiceAssigned: {"tenant_id": TENANT_ID},
+    e.SubscriptionDue: {"app_id": APP_ID, "begins": REQUEST_ID},
+    e.SubscriptionForgone: {"app_id": APP_ID, "begins": REQUEST_ID},
+    e.SubscriptionBegun: {"subscription_id": "sub_1"},
+    e.StepGaveUp: {"step": "pay", "attempts": 40, "last_error": "GatewayUnavailable: time-out"},
+}
+
+_OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+    customer_claim.CustomerClaimed: {
+        "app_id": APP_ID,
+        "connection": "main",
+        "customer_id": "cus_1",
+        "tenant_id": TENANT_ID,
+    },
+    customer_claim.CustomerClaimedAgain: {"tenant_id": TENANT_ID},
+    customer_claim.CustomerReleased: {"tenant_id": TENANT_ID},
+    pending_items_lock.CustomerSlotMade: {
+        "app_id": APP_ID,
+        "connection_id": CONNECTION_ID,
+        "customer": "cus_1",
+    },
+    pending_items_lock.CustomerSlotTaken: {"invoice_id": INVOICE_ID, "expires_at": 1767269100},
+    pending_items_lock.CustomerSlotFreed: {"invoice_id": INVOICE_ID},
+    app.AppCreated: {"name": "Shop", "slug": "shop"},
+    app.AppChanged: {
+        "name": "Shop 2",
+        "enabled": False,
+        "default_connections": {"stripe": "main"},
+    },
+    app.ApiKeyCreated: {
+        "key_id": KEY_ID,
+        "kind": "write",
+        "key_sha256": "5a256",
+        "prefix": "bh_write_abcdef",
+        "name": "server",
+    },
+    app.ApiKeyRevoked: {"key_id": KEY_ID},
+    app.ApiKeyReplaced: {"key_id": KEY_ID, "new_key_id": NEW_KEY_ID, "expires_at": 1_767_312_000},
+    app.AppSettingsChanged: {"changes": {"time_zone": "Europe/Vienna"}},
+    connection.ConnectionCreated: {
+        "app_id": APP_ID,
+        "connection_id": CONNECTION_ID,
+        "name": "main",
+        "provider": "stripe",
+        "mode": "test",
+        **_SEALED,
+    },
+    connection.ConnectionChanged: {
+        "app_id": APP_ID,
+        "connection_id": CONNECTION_ID,
+        **_SEALED,
+    },
+    connection.ConnectionDeleted: {"app_id": APP_ID, "connection_id": CONNECTION_ID},
+    provider_event.ProviderEventReceived: {
+        **_OWNER,
+        "provider_event_id": "evt_1",
+        "type": "invoice.paid",
+        "object_type": "invoice",
+        "object_id": "in_1",
+        "invoice_id": INVOICE_ID,
+        "occurred_at": 100,
+        "body": "b0d7",
+    },
+    provider_event.ProviderEventApplied: {
+        "type": "invoice.paid",
+        "provider_event_id": "evt_1",
+        "effects": [{"invoice": str(INVOICE_ID), "effect": "changed"}],
+        "app_id": APP_ID,
+    },
+    provider_event.ProviderEventParked: {
+        "app_id": APP_ID,
+        "reason": "unknown invoice",
+        "retry": False,
+    },
+    provider_event.ProviderEventReplayRequested: {"app_id": APP_ID, "request_id": REQUEST_ID},
+    catalogue.PriceCreated: _PRICE,
+    catalogue.PriceChanged: _PRICE,
+    catalogue.TaxRateCreated: _TAX_RATE,
+    catalogue.TaxRateChanged: _TAX_RATE,
+    idempotency.ReceiptWritten: {
+        "app_id": APP_ID,
+        "request_hash": "4a54",
+        "result": {"id": str(KEY_ID), "kind": "write"},
+    },
+    payment_hint.HintReceived: {**_OWNER, "provider": "mollie", "payment_id": "tr_1"},
+    payment_hint.HintRepeated: {"app_id": APP_ID},
+    payment_hint.HintTaken: {},
+    payment_hint.HintFetched: {
+        "effects": [{"invoice": str(INVOICE_ID), "effect": "changed"}],
+        "reason": None,
+    },
+    **event_examples.EXAMPLES,
+    **subscriptions_event_examples.EXAMPLES,
+    tenant.TenantCreated: _TENANT,
+    tenant.TenantChanged: _TENANT,
+    tenant.ProviderCustomerStarted: {"connection": "main", "key": "key", "person": "9e75"},
+    tenant.ProviderCustomerLinked: {
+        "app_id": APP_ID,
+        "tenant_id": TENANT_ID,
+        "connection": "main",
+        "customer_id": "cus_1",
+    },
+}
+
+EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+    kind: {"by": "worker", **facts} for kind, facts in (_INVOICE_EXAMPLES | _OTHER_EXAMPLES).items()
+}

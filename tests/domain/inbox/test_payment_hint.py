@@ -1,0 +1,92 @@
+"""Hints at a payment: recorded once while they wait, again once the fetch has begun."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain.core import commands
+from domain.inbox.payment_hint import (
+    HintFetched,
+    HintReceived,
+    HintRepeated,
+    HintTaken,
+    PaymentHint,
+)
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+BY = "webhook:tr_1"
+
+
+def hinted() -> PaymentHint:
+    command = commands.TakeHint(
+        app_id=UUID(int=1),
+        connection_id=UUID(int=2),
+        connection="mollie-1",
+        provider="mollie",
+        mode="test",
+        payment_id="tr_1",
+        by=BY,
+    )
+    return PaymentHint.receive(command, at=AT)
+
+
+def fetch(hint: PaymentHint) -> None:
+    hint.record_fetched([], reason=None, by=BY, at=AT)
+
+
+def kinds(hint: PaymentHint) -> list[type]:
+    return [type(event) for event in hint.collect_events()]
+
+
+def test_a_hint_is_taken_and_fetched_once() -> None:
+    hint = hinted()
+
+    hint.take(by=BY, at=AT)
+    fetch(hint)
+    hint.take(by=BY, at=AT)
+    fetch(hint)
+
+    assert kinds(hint) == [HintReceived, HintTaken, HintFetched]
+
+
+def test_further_hints_say_nothing_while_one_waits() -> None:
+    hint = hinted()
+
+    hint.repeat(by=BY, at=AT)
+    hint.repeat(by=BY, at=AT)
+
+    assert kinds(hint) == [HintReceived]
+
+
+def test_a_hint_during_the_fetch_is_news_and_asks_for_another() -> None:
+    hint = hinted()
+    hint.take(by=BY, at=AT)
+
+    hint.repeat(by=BY, at=AT)
+    hint.repeat(by=BY, at=AT)
+    fetch(hint)
+
+    assert (hint.waiting, hint.fetching) == (True, True)
+    assert kinds(hint) == [HintReceived, HintTaken, HintRepeated]
+
+
+def test_a_hint_after_the_fetch_begins_anew() -> None:
+    hint = hinted()
+    hint.take(by=BY, at=AT)
+    fetch(hint)
+
+    hint.repeat(by=BY, at=AT)
+
+    assert kinds(hint) == [HintReceived, HintTaken, HintFetched, HintRepeated]
+
+
+def test_what_is_given_up_waits_for_the_next_hint() -> None:
+    hint = hinted()
+    hint.take(by=BY, at=AT)
+    hint.repeat(by=BY, at=AT)
+
+    hint.give_up("no answer", by=BY, at=AT)
+    hint.repeat(by=BY, at=AT)
+
+    assert kinds(hint) == [HintReceived, HintTaken, HintRepeated, HintFetched, HintRepeated]

@@ -1,0 +1,109 @@
+"""The inbox: one entry per provider event."""
+
+from typing import Any
+
+import pytest
+
+from domain.core.commands import ReceiveProviderEvent
+from domain.inbox.provider_event import (
+    ProviderEvent,
+    ProviderEventApplied,
+    ProviderEventParked,
+    ProviderEventReceived,
+    ProviderEventReplayRequested,
+)
+from tests.domain.event_examples import APP_ID, EXAMPLES, INVOICE_ID, REQUEST_ID
+from tests.domain.given import AGGREGATE_ID, START, Given, happened, moment
+
+RECEIVED = happened(ProviderEventReceived)
+APPLIED = happened(ProviderEventApplied)
+PARKED = happened(ProviderEventParked)
+REPLAY = happened(ProviderEventReplayRequested)
+EFFECTS = [{"invoice": str(INVOICE_ID), "effect": "changed"}]
+NOW = moment(60)
+
+
+def _apply(entry: ProviderEvent) -> None:
+    entry.record_applied(EFFECTS, at=NOW, by="apply")
+
+
+def _park(entry: ProviderEvent) -> None:
+    entry.park("unknown invoice", retry=True, at=NOW, by="apply")
+
+
+def test_a_delivery_is_stored_as_it_was_received() -> None:
+    asked = EXAMPLES[ProviderEventReceived]
+    entry = ProviderEvent.receive(ReceiveProviderEvent(event_id=AGGREGATE_ID, **asked), at=START)
+    (
+        Given.made(entry)
+        .when(lambda _: None)
+        .then(happened(ProviderEventReceived, originator_id=AGGREGATE_ID, **asked))
+        .showing(applied=False, parked=0)
+    )
+
+
+def test_applying_closes_the_entry_and_says_what_it_did() -> None:
+    (
+        Given(ProviderEvent, RECEIVED)
+        .when(_apply)
+        .then(
+            happened(
+                ProviderEventApplied,
+                type="invoice.paid",
+                provider_event_id="evt_1",
+                effects=EFFECTS,
+                by="apply",
+            )
+        )
+        .showing(applied=True)
+    )
+
+
+@pytest.mark.parametrize("again", [_apply, _park])
+def test_an_applied_entry_stays_applied(again: object) -> None:
+    assert callable(again)
+    Given(ProviderEvent, RECEIVED, APPLIED).when(again).then().showing(applied=True, parked=0)
+
+
+def test_parking_keeps_the_reason_and_leaves_the_entry_open() -> None:
+    (
+        Given(ProviderEvent, RECEIVED)
+        .when(_park)
+        .then(happened(ProviderEventParked, app_id=APP_ID, reason="unknown invoice", retry=True))
+        .showing(applied=False, parked=1)
+    )
+
+
+def test_a_parked_entry_can_be_applied_later() -> None:
+    Given(ProviderEvent, RECEIVED, PARKED).when(_apply).then(APPLIED).showing(applied=True)
+
+
+def test_every_parking_is_counted() -> None:
+    Given(ProviderEvent, RECEIVED, PARKED).when(_park).then(PARKED).showing(parked=2)
+
+
+def _replay(entry: ProviderEvent) -> None:
+    entry.request_replay(REQUEST_ID, at=NOW, by="key:1")
+
+
+@pytest.mark.parametrize("before", [(), (APPLIED,), (PARKED,), (REPLAY,)], ids=len)
+def test_each_asking_for_a_replay_is_remembered_whatever_came_before(before: Any) -> None:
+    (
+        Given(ProviderEvent, RECEIVED, *before)
+        .when(_replay)
+        .then(
+            happened(ProviderEventReplayRequested, app_id=APP_ID, request_id=REQUEST_ID, by="key:1")
+        )
+        .showing(due=True, applied=False)
+    )
+
+
+@pytest.mark.parametrize("act", [_apply, _park], ids=["applied", "parked"])
+def test_a_replayed_entry_is_due_until_it_is_applied_or_parked_once_more(act: Any) -> None:
+    Given(ProviderEvent, RECEIVED, APPLIED, REPLAY).when(act).then(
+        APPLIED if act is _apply else PARKED
+    ).showing(due=False, applied=act is _apply)
+
+
+def test_a_replay_is_applied_once() -> None:
+    Given(ProviderEvent, RECEIVED, APPLIED, REPLAY, APPLIED).when(_apply).then().showing(due=False)

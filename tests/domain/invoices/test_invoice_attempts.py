@@ -1,0 +1,73 @@
+"""Attempts after the first, and steps that nobody runs any more."""
+
+from dataclasses import replace
+
+from domain.invoices import events as e
+from domain.invoices import status
+from domain.invoices.invoice import Invoice
+from domain.invoices.outcome import first_outcome
+from domain.invoices.provider_update import Effect
+from tests.domain.given import Given, Happened, happened
+from tests.domain.invoices.provider_updates import (
+    answered,
+    attempt,
+    delivered,
+    payment,
+    snapshot,
+)
+
+REQUESTED = happened(e.InvoiceRequested)
+ISSUED = happened(e.InvoiceIssued)
+
+
+def _given(*facts: Happened) -> Given[Invoice]:
+    return Given(Invoice, REQUESTED, happened(e.ProviderInvoiceCreated), *facts)
+
+
+def test_a_second_refusal_for_another_reason_is_recorded() -> None:
+    first = attempt("failed", as_of=100)
+    other = payment("failed", code="expired_card", decline_code=None)
+    (
+        _given(ISSUED)
+        .when(answered(first))
+        .then(happened(e.PaymentFailed))
+        .when(answered(replace(first, payment=other, as_of=130)))
+        .then(happened(e.PaymentFailed, code="expired_card", decline_code=None))
+        .answering(Effect.CHANGED)
+        .when(answered(replace(first, payment=other, as_of=130)))
+        .then()
+        .answering(Effect.CONFIRMED)
+    )
+
+
+def test_a_step_that_gave_up_leaves_nothing_to_itself() -> None:
+    (
+        _given(ISSUED, happened(e.StepGaveUp))
+        .when(delivered(attempt("failed"), event_type="invoice.payment_failed"))
+        .then()
+        .answering(Effect.FETCH)
+    )
+
+
+def test_a_payment_that_a_webhook_settles_without_naming_it_stays_one_payment() -> None:
+    paid = (
+        _given(ISSUED)
+        .when(answered(attempt("failed")))
+        .when(delivered(snapshot("paid", as_of=900)))
+        .showing(status=status.PAID)
+    )
+    payments = paid.given.root.view.payments
+    assert [(entry["id"], entry["status"]) for entry in payments] == [("pi_1", status.PAID)]
+
+
+def test_an_attempt_found_made_says_more_than_the_issue() -> None:
+    decided = (
+        Given(Invoice, REQUESTED)
+        .when(answered(attempt("failed")))
+        .then(happened(e.InvoiceIssued, charging=True), happened(e.PaymentFailed))
+    )
+    outcome = first_outcome(
+        event for event in decided.given.recorded if isinstance(event, e.InvoiceEvent)
+    )
+    assert outcome is not None
+    assert outcome.status == status.FAILED

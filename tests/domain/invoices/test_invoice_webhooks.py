@@ -1,0 +1,233 @@
+"""What webhooks make of an invoice: doubled, stale, overtaking, within one second."""
+
+import pytest
+
+from domain.gateway.objects import ProviderInvoice
+from domain.invoices import events as e
+from domain.invoices import status
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import Effect
+from tests.domain.event_examples import TOTAL
+from tests.domain.given import Given, Happened, happened
+from tests.domain.invoices.provider_updates import (
+    answered,
+    attempt,
+    delivered,
+    paid_answer,
+    snapshot,
+)
+
+REQUESTED = happened(e.InvoiceRequested)
+CREATED = happened(e.ProviderInvoiceCreated)
+ISSUED = happened(e.InvoiceIssued)
+FAILED = happened(e.PaymentFailed)
+ACTION = happened(e.PaymentActionRequired)
+PROCESSING = happened(e.PaymentProcessing)
+PAID = happened(e.PaymentSucceeded)
+
+
+def _given(*facts: Happened) -> Given[Invoice]:
+    return Given(Invoice, REQUESTED, CREATED, *facts)
+
+
+# Doubles and confirmations.
+
+
+def test_the_paid_webhook_after_a_paid_answer_confirms_it_by_its_type() -> None:
+    (
+        _given(ISSUED, PAID)
+        .when(delivered(snapshot("paid", as_of=101), event_type="invoice.paid"))
+        .then(
+            happened(
+                e.ProviderStateConfirmed,
+                source="webhook",
+                by="webhook:evt_1",
+                provider_type="invoice.paid",
+                as_of=101,
+            )
+        )
+        .answering(Effect.CONFIRMED)
+        .showing(status=status.PAID, amount_paid_minor=TOTAL)
+    )
+
+
+def test_a_webhook_that_comes_twice_changes_nothing_the_second_time() -> None:
+    paid = snapshot("paid", as_of=101)
+    (
+        _given(ISSUED, ACTION)
+        .when(delivered(paid))
+        .then(happened(e.PaymentSucceeded, source="webhook"))
+        .answering(Effect.CHANGED)
+        .when(delivered(paid))
+        .then()
+        .answering(Effect.CONFIRMED)
+    )
+
+
+def test_a_paid_webhook_of_the_very_second_of_the_answer_is_silent() -> None:
+    _given(ISSUED, PAID).when(delivered(snapshot("paid"))).then().answering(Effect.CONFIRMED)
+
+
+# Stale ones.
+
+
+@pytest.mark.parametrize("late", [snapshot("draft"), snapshot(), snapshot(attempt_count=1)])
+def test_what_the_invoice_has_left_behind_is_stale(late: ProviderInvoice) -> None:
+    _given(ISSUED, PAID).when(delivered(late)).then().answering(Effect.STALE)
+
+
+def test_a_stale_webhook_is_known_by_its_growth_even_if_its_time_is_newer() -> None:
+    (
+        _given(ISSUED, FAILED)
+        .when(delivered(snapshot(attempt_count=0, as_of=500)))
+        .then()
+        .answering(Effect.STALE)
+    )
+
+
+def test_an_older_announcement_is_stale() -> None:
+    late = snapshot(attempt_count=1, as_of=90, announces="requires_action")
+    _given(ISSUED, FAILED).when(delivered(late)).then().answering(Effect.STALE)
+
+
+# Overtaking the answer of the running step.
+
+
+@pytest.mark.parametrize("overtaking", [snapshot("draft"), snapshot(), attempt("failed")])
+def test_while_a_step_runs_open_states_are_left_to_its_answer(overtaking: ProviderInvoice) -> None:
+    for given in (Given(Invoice, REQUESTED), _given(), _given(ISSUED)):
+        decided = given.when(delivered(overtaking))
+        assert decided.answer in {Effect.DEFERRED, Effect.STALE, Effect.CONFIRMED}
+        decided.then().showing(settling=True)
+
+
+def test_a_paid_webhook_that_overtakes_the_answer_settles_and_the_answer_confirms() -> None:
+    (
+        _given(ISSUED)
+        .when(delivered(snapshot("paid", as_of=100), event_type="invoice.paid"))
+        .then(happened(e.PaymentSucceeded, source="webhook", method=None))
+        .showing(status=status.PAID, settling=False)
+        .when(answered(paid_answer(as_of=101)))
+        .then(happened(e.ProviderStateConfirmed, source="answer"))
+        .answering(Effect.CONFIRMED)
+    )
+
+
+def test_a_paid_webhook_that_overtakes_even_the_issue_brings_it_along() -> None:
+    (
+        Given(Invoice, REQUESTED)
+        .when(delivered(snapshot("paid")))
+        .then(happened(e.InvoiceIssued, source="webhook", charging=True), PAID)
+        .answering(Effect.CHANGED)
+        .showing(provider_object_id="in_1", status=status.PAID, number="A-0001")
+    )
+
+
+def test_a_finalising_answer_after_the_paid_webhook_changes_nothing() -> None:
+    (
+        _given()
+        .when(delivered(snapshot("paid", as_of=105)))
+        .when(answered(snapshot(as_of=106), charging=True))
+        .then()
+        .answering(Effect.STALE)
+        .showing(status=status.PAID, settling=False)
+    )
+
+
+# What only the provider can settle.
+
+
+def test_an_open_state_that_has_grown_is_asked_about() -> None:
+    (
+        _given(ISSUED, FAILED)
+        .when(delivered(snapshot(attempt_count=2, as_of=200)))
+        .then()
+        .answering(Effect.FETCH)
+    )
+
+
+def test_an_attempt_by_the_customer_is_asked_about_though_the_invoice_has_not_grown() -> None:
+    announced = snapshot(attempt_count=1, as_of=200, announces="failed")
+    (
+        _given(ISSUED, ACTION)
+        .when(delivered(announced, event_type="invoice.payment_failed"))
+        .then()
+        .answering(Effect.FETCH)
+    )
+
+
+def test_an_announcement_of_the_same_second_with_the_known_outcome_is_confirmed() -> None:
+    announced = snapshot(attempt_count=1, announces="failed")
+    _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.CONFIRMED)
+
+
+def test_an_announcement_of_the_same_second_with_another_outcome_is_asked_about() -> None:
+    announced = snapshot(attempt_count=1, announces="requires_action")
+    _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.FETCH)
+
+
+def test_while_a_step_runs_a_doubtful_announcement_is_asked_about_lest_it_be_lost() -> None:
+    announced = snapshot(as_of=101, announces="failed")
+    issued = happened(e.InvoiceIssued, charging=True, facts=[1, 0, 0, 0])
+    _given(issued).when(delivered(announced)).then().answering(Effect.FETCH)
+
+
+def test_a_webhook_that_announces_nothing_new_confirms_an_open_invoice() -> None:
+    (
+        _given(ISSUED, FAILED)
+        .when(delivered(snapshot(attempt_count=1, as_of=130)))
+        .then(happened(e.ProviderStateConfirmed, as_of=130))
+        .answering(Effect.CONFIRMED)
+        .showing(status=status.FAILED)
+    )
+
+
+def test_a_newer_event_that_is_silent_of_the_payment_does_not_make_an_announcement_old() -> None:
+    refused = snapshot(attempt_count=1, as_of=104, announces="failed")
+    (
+        _given(ISSUED, ACTION)
+        .when(delivered(snapshot(attempt_count=1, as_of=105)))
+        .answering(Effect.CONFIRMED)
+        .when(delivered(refused, event_type="invoice.payment_failed"))
+        .then()
+        .answering(Effect.FETCH)
+        .when(answered(attempt("failed", as_of=104)))
+        .then(happened(e.PaymentFailed))
+        .showing(status=status.FAILED)
+    )
+
+
+def test_the_fetch_that_was_needed_has_the_last_word() -> None:
+    announced = snapshot(attempt_count=1, as_of=200, announces="failed")
+    (
+        _given(ISSUED, ACTION)
+        .when(delivered(announced))
+        .answering(Effect.FETCH)
+        .when(answered(attempt("failed", as_of=200)))
+        .then(happened(e.PaymentFailed, as_of=200))
+        .showing(status=status.FAILED, next_action=None)
+    )
+
+
+# Failed, then paid.
+
+
+@pytest.mark.parametrize("before", [FAILED, ACTION, PROCESSING])
+def test_a_paid_webhook_ends_every_attempt_well(before: Happened) -> None:
+    (
+        _given(ISSUED, before)
+        .when(delivered(snapshot("paid", as_of=200)))
+        .then(happened(e.PaymentSucceeded, amount_minor=TOTAL, source="webhook"))
+        .showing(status=status.PAID, amount_paid_minor=TOTAL, failure=None, next_action=None)
+    )
+
+
+def test_a_refusal_that_arrives_after_the_money_is_history() -> None:
+    refused = snapshot(attempt_count=1, as_of=99, announces="failed")
+    (
+        _given(ISSUED, PAID)
+        .when(delivered(refused, event_type="invoice.payment_failed"))
+        .then()
+        .answering(Effect.STALE)
+        .showing(status=status.PAID)
+    )

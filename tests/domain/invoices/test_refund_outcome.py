@@ -1,0 +1,54 @@
+"""A refund's answer: what the provider says of the very refund that was asked for."""
+
+from uuid import UUID
+
+import pytest
+
+from domain.gateway.objects import MoneyBack, ProviderRefund, RefundState
+from domain.invoices import events as e
+from domain.invoices import refund_events as m
+from domain.invoices.invoice import Invoice
+from domain.invoices.outcome import outcome_of
+from tests.domain.given import Given, happened, moment
+
+REFUND = UUID("3f0a5c1e-7b1d-4c43-9d5f-0a8f8e7b6c5d")
+ASKED = happened(m.RefundRequested, refund_id=REFUND, amount_minor=500)
+
+
+def paid_and_asked() -> Given[Invoice]:
+    return Given(
+        Invoice,
+        happened(e.InvoiceRequested),
+        happened(e.InvoiceIssued),
+        happened(e.PaymentSucceeded, amount_minor=1999),
+        ASKED,
+    )
+
+
+def said(given: Given[Invoice], reference: str | None, state: RefundState) -> Given[Invoice]:
+    refund = ProviderRefund(
+        id="re_7", state=state, amount_minor=500, refunded_at=1, reference=reference
+    )
+    back = MoneyBack(refunds=(refund,))
+    return given.when(
+        lambda invoice: invoice.record_money_back(back, source="answer", by="worker", at=moment(60))
+    ).given
+
+
+@pytest.mark.parametrize("state", ["pending", "succeeded", "failed"])
+def test_what_the_provider_says_of_a_refund_answers_who_asked_for_it(state: RefundState) -> None:
+    given = said(paid_and_asked(), str(REFUND), state)
+    events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
+    assert getattr(events[-1], "refund_id", None) == REFUND
+    view = outcome_of(events, REFUND)
+    assert view is not None
+    assert [refund["status"] for refund in view.refunds] == [state]
+
+
+@pytest.mark.parametrize("reference", [None, "no-id", "re_7"])
+def test_a_refund_that_is_not_ours_answers_nobody(reference: str | None) -> None:
+    given = said(paid_and_asked(), reference, "pending")
+    given = said(given, reference, "succeeded")
+    events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
+    assert getattr(events[-1], "refund_id", REFUND) is None
+    assert outcome_of(events, REFUND) is None

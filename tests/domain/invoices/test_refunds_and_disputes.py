@@ -1,0 +1,274 @@
+"""Refunds and disputes: what is reserved, what is news, and that no order matters."""
+
+from itertools import permutations
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from domain.core import commands
+from domain.core.errors import NotPossible
+from domain.gateway.objects import (
+    DisputeState,
+    MoneyBack,
+    ProviderDispute,
+    ProviderRefund,
+    RefundState,
+)
+from domain.invoices import events as e
+from domain.invoices import refund_events as m
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import Effect
+from domain.invoices.steps import REFUND_STEP
+from tests.domain.event_examples import TOTAL
+from tests.domain.given import Decided, Given, happened
+from tests.domain.invoices.provider_updates import NOW, delivered, snapshot
+from tests.domain.subscriptions.event_examples import INVOICE_ID
+
+OURS = UUID("eeeeeeee-0000-4000-8000-000000000001")
+OTHER = UUID("eeeeeeee-0000-4000-8000-000000000002")
+
+
+def paid() -> Given[Invoice]:
+    return Given(
+        Invoice,
+        happened(e.InvoiceRequested),
+        happened(e.InvoiceIssued),
+        happened(e.PaymentSucceeded, amount_minor=TOTAL),
+    )
+
+
+def ask(
+    given: Given[Invoice], amount: int | None, refund_id: UUID = OURS
+) -> Decided[Invoice, None]:
+    command = commands.RequestRefund(
+        invoice_id=INVOICE_ID,
+        request_id=refund_id,
+        request_hash="4a5h",
+        by="key:1",
+        amount_minor=amount,
+    )
+    return given.when(lambda invoice: invoice.ask(command, at=NOW))
+
+
+def refund(state: RefundState, *, amount: int = 500, ours: bool = True) -> ProviderRefund:
+    return ProviderRefund(
+        id="re_1" if ours else "re_2",
+        state=state,
+        amount_minor=amount,
+        refunded_at=130,
+        reference=str(OURS) if ours else None,
+    )
+
+
+def dispute(state: DisputeState, *, number: int = 1, amount: int = TOTAL) -> ProviderDispute:
+    return ProviderDispute(id=f"dp_{number}", state=state, amount_minor=amount, disputed_at=140)
+
+
+def tell(
+    given: Given[Invoice], *words: ProviderRefund | ProviderDispute
+) -> Decided[Invoice, Effect]:
+    back = MoneyBack(
+        refunds=tuple(word for word in words if isinstance(word, ProviderRefund)),
+        disputes=tuple(word for word in words if isinstance(word, ProviderDispute)),
+    )
+    return given.when(
+        lambda invoice: invoice.record_money_back(back, source="webhook", by="webhook:1", at=NOW)
+    )
+
+
+# What is reserved.
+
+
+def test_a_refund_without_an_amount_takes_all_that_is_left() -> None:
+    given = ask(paid(), 500).given
+    ask(given, None, OTHER).then(happened(m.RefundRequested, amount_minor=TOTAL - 500))
+
+
+def test_what_is_reserved_cannot_be_asked_for_twice() -> None:
+    given = ask(paid(), 1500).given
+    with pytest.raises(NotPossible, match=f"only {TOTAL - 1500}") as refused:
+        ask(given, 500, OTHER)
+    assert refused.value.path == "amountMinor"
+
+
+@pytest.mark.parametrize("amount", [None, 1])
+def test_nothing_is_left_once_all_is_reserved(amount: int | None) -> None:
+    given = ask(paid(), TOTAL).given
+    with pytest.raises(NotPossible, match="gone back"):
+        ask(given, amount, OTHER)
+
+
+@pytest.mark.parametrize("amount", [None, 1])
+def test_nothing_is_left_where_more_was_given_back_by_hand_than_we_reserved(
+    amount: int | None,
+) -> None:
+    given = ask(paid(), 1500).given
+    tell(given, refund("succeeded", amount=1000, ours=False))
+    with pytest.raises(NotPossible, match="gone back"):
+        ask(given, amount, OTHER)
+
+
+def test_what_was_never_paid_cannot_be_given_back() -> None:
+    unpaid = Given(
+        Invoice, happened(e.InvoiceRequested), happened(e.InvoiceIssued), happened(e.PaymentFailed)
+    )
+    with pytest.raises(NotPossible, match="nothing was paid"):
+        ask(unpaid, 1)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "after it had succeeded"])
+def test_a_refund_that_fails_lifts_its_reservation(late: bool) -> None:  # noqa: FBT001 - a case
+    given = ask(paid(), TOTAL).given
+    if late:
+        tell(given, refund("succeeded", amount=TOTAL)).showing(amount_refunded_minor=TOTAL)
+    tell(given, refund("failed", amount=TOTAL)).showing(amount_refunded_minor=0)
+    ask(given, None, OTHER).then(happened(m.RefundRequested, amount_minor=TOTAL))
+
+
+def test_a_refund_that_the_provider_refuses_fails_once() -> None:
+    given = ask(paid(), 500).given
+
+    def refuse() -> Decided[Invoice, None]:
+        return given.when(lambda i: i.fail_refund(OURS, code="c", message="m", at=NOW))
+
+    refuse().then(happened(m.RefundFailed, refund_id=OURS, provider_refund_id=None))
+    refuse().then()
+
+
+def test_a_refund_that_has_succeeded_is_no_more_refused() -> None:
+    given = tell(ask(paid(), 500).given, refund("succeeded")).given
+    given.when(lambda i: i.fail_refund(OURS, code="c", message="m", at=NOW)).then()
+
+
+# Giving up, beside whatever else is done.
+
+
+def test_a_refund_gives_up_and_is_sent_again_by_itself() -> None:
+    given, step = ask(paid(), 500).given, f"{REFUND_STEP}{OURS}"
+
+    def give_up() -> Decided[Invoice, None]:
+        return given.when(lambda i: i.give_up(step, attempts=40, last_error="x", at=NOW))
+
+    give_up().then(happened(e.StepGaveUp, step=step)).showing(gave_up=None)
+    give_up().then()
+    assert given.root.view.refunds[0]["gaveUp"] is True
+    given.when(lambda i: i.resend(step, by="operator", at=NOW)).then(happened(e.StepResent))
+    assert given.root.view.refunds[0]["gaveUp"] is False
+
+
+# What is news.
+
+
+def test_our_refund_told_by_a_webhook_first_is_not_counted_twice() -> None:
+    given = ask(paid(), 500).given
+    tell(given, refund("succeeded")).then(
+        happened(m.RefundSucceeded, refund_id=OURS, provider_refund_id="re_1")
+    ).answering(Effect.CHANGED)
+    tell(given, refund("succeeded")).then().answering(Effect.CONFIRMED)
+    view = given.root.view
+    assert (view.amount_refunded_minor, len(view.refunds)) == (500, 1)
+
+
+def test_a_refund_by_hand_is_one_of_its_own() -> None:
+    given = ask(paid(), 500).given
+    tell(given, refund("succeeded", ours=False, amount=300), refund("succeeded")).showing(
+        amount_refunded_minor=800
+    )
+    assert [entry["id"] for entry in given.root.view.refunds] == [str(OURS), "re_2"]
+
+
+def test_a_dispute_is_counted_while_it_is_open_or_lost() -> None:
+    given = tell(paid(), dispute("open")).given
+    assert shown(given) == ("open", TOTAL)
+    tell(given, dispute("won"))
+    assert shown(given) == ("won", 0)
+
+
+def test_an_appeal_may_win_what_was_lost() -> None:
+    given = tell(paid(), dispute("lost")).given
+    assert shown(given) == ("lost", TOTAL)
+    tell(given, dispute("won")).then(happened(m.DisputeWon))
+    assert shown(given) == ("won", 0)
+    tell(given, dispute("lost")).then()
+
+
+def test_of_several_disputes_the_gravest_is_shown_and_all_are_counted() -> None:
+    given = tell(paid(), dispute("won", amount=1000), dispute("lost", number=2, amount=400)).given
+    assert shown(given) == ("lost", 400)
+    tell(given, dispute("open", number=3, amount=99))
+    assert shown(given) == ("open", 499)
+
+
+def shown(given: Given[Invoice]) -> tuple[str | None, int]:
+    view = given.root.view
+    return view.dispute_status, view.amount_disputed_minor
+
+
+# No order matters.
+
+_REFUND_ENDS: list[list[RefundState]] = [
+    ["succeeded"],
+    ["pending", "succeeded"],
+    ["pending", "failed"],
+    ["succeeded", "failed"],
+    ["pending", "succeeded", "failed"],
+]
+
+
+@pytest.mark.parametrize("states", _REFUND_ENDS, ids="-".join)
+def test_a_refund_ends_alike_whatever_is_told_first(states: list[RefundState]) -> None:
+    for order in permutations(states):
+        given = ask(paid(), 500).given
+        for state in (*order, *order):
+            tell(given, refund(state))
+        (entry,) = given.root.view.refunds
+        assert entry["status"] == states[-1]
+        assert given.root.view.amount_refunded_minor == (500 if states[-1] == "succeeded" else 0)
+
+
+_WORDS = st.one_of(
+    st.builds(
+        refund,
+        st.sampled_from(["pending", "succeeded", "failed"]),
+        ours=st.booleans(),
+        amount=st.just(500),
+    ),
+    st.builds(dispute, st.sampled_from(["open", "lost", "won"]), number=st.integers(1, 2)),
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@drawn(st.lists(_WORDS, max_size=8), st.randoms(use_true_random=False))
+def test_any_words_in_any_order_and_twice_add_up_alike(words: list[Any], order: Any) -> None:
+    def end(told: list[Any]) -> tuple[object, ...]:
+        given = ask(paid(), 500).given
+        for word in told:
+            tell(given, word)
+        view = given.root.view
+        refunds = sorted((one["id"], one["status"]) for one in view.refunds)
+        disputes = sorted((one["id"], one["status"]) for one in view.disputes)
+        sums = view.amount_refunded_minor, view.amount_disputed_minor, view.dispute_status
+        return refunds, disputes, sums
+
+    shuffled = [*words, *words]
+    order.shuffle(shuffled)
+    assert end(shuffled) == end(words)
+
+
+# More than was asked for.
+
+
+def test_what_was_overpaid_is_apart_from_what_was_paid_in_any_order() -> None:
+    plain = snapshot("paid", as_of=130)
+    over = snapshot("paid", as_of=131, amount_paid_minor=TOTAL + 700, amount_overpaid_minor=700)
+    begun = [happened(e.InvoiceRequested), happened(e.InvoiceIssued)]
+    for words in permutations([plain, over]):
+        given = Given(Invoice, *begun)
+        for word in (*words, *words):
+            given.when(delivered(word, event_type="invoice.overpaid"))
+        view = given.root.view
+        assert (view.amount_paid_minor, view.amount_overpaid_minor) == (TOTAL, 700)

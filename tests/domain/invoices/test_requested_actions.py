@@ -1,0 +1,213 @@
+"""What may be asked of an invoice that exists, and how an asking ends."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.core import commands
+from domain.core.errors import NotPossible
+from domain.invoices import events as e
+from domain.invoices import status
+from domain.invoices.invoice import Invoice
+from domain.invoices.outcome import outcome_of
+from domain.invoices.provider_update import Effect
+from tests.domain.given import Decided, Given, Happened, happened, moment
+from tests.domain.invoices.provider_updates import (
+    NOW,
+    answered,
+    attempt,
+    delivered,
+    paid_answer,
+    snapshot,
+)
+from tests.domain.subscriptions.event_examples import INVOICE_ID
+
+ASKING = UUID("99999999-0000-4000-8000-000000000001")
+REQUESTED = happened(e.InvoiceRequested)
+CREATED = happened(e.ProviderInvoiceCreated)
+ISSUED = happened(e.InvoiceIssued)
+FAILED = happened(e.PaymentFailed)
+
+DRAFT = [REQUESTED, CREATED, happened(e.InvoiceDrafted)]
+OPEN = [REQUESTED, happened(e.InvoiceIssued, charging=False)]
+DECLINED = [REQUESTED, ISSUED, FAILED]
+WAITING = [REQUESTED, ISSUED, happened(e.PaymentActionRequired)]
+PROCESSING = [REQUESTED, ISSUED, happened(e.PaymentProcessing)]
+PAID = [REQUESTED, ISSUED, happened(e.PaymentSucceeded)]
+WRITTEN_OFF = [*DECLINED, happened(e.MarkedUncollectible)]
+VOID = [*DECLINED, happened(e.InvoiceVoided)]
+REJECTED = [REQUESTED, happened(e.InvoiceRejected)]
+SETTLING = [REQUESTED, ISSUED]
+
+STATES = {
+    "draft": DRAFT,
+    "open": OPEN,
+    "failed": DECLINED,
+    "requires_action": WAITING,
+    "processing": PROCESSING,
+    "paid": PAID,
+    "uncollectible": WRITTEN_OFF,
+    "void": VOID,
+    "rejected": REJECTED,
+}
+RETRY, VOIDING = commands.RequestRetry, commands.RequestVoid
+FINALIZE, WRITE_OFF = commands.RequestFinalize, commands.RequestUncollectible
+ALLOWED = {
+    RETRY: {"open", "failed", "requires_action", "uncollectible"},
+    VOIDING: {"draft", "open", "failed", "requires_action", "uncollectible"},
+    FINALIZE: {"draft"},
+    WRITE_OFF: {"open", "failed", "requires_action"},
+}
+FACTS: dict[type[commands.InvoiceCommand], type[e.InvoiceEvent]] = {
+    RETRY: e.RetryRequested,
+    VOIDING: e.VoidRequested,
+    FINALIZE: e.FinalizeRequested,
+    WRITE_OFF: e.UncollectibleRequested,
+}
+Asking = type[commands.InvoiceCommand]
+
+
+def ask(given: Given[Invoice], kind: Asking, **more: Any) -> Decided[Invoice, None]:
+    facts: dict[str, Any] = {"invoice_id": INVOICE_ID, "request_id": ASKING, **more}
+    command = kind(request_hash="4a5h", by="key:1", **facts)
+    return given.when(lambda invoice: invoice.ask(command, at=NOW))
+
+
+def cases() -> list[Any]:
+    return [
+        pytest.param(kind, state, id=f"{kind.__name__} of {state}")
+        for kind in ALLOWED
+        for state in STATES
+    ]
+
+
+@pytest.mark.parametrize(("kind", "state"), cases())
+def test_what_may_be_asked_is_said_by_the_status(kind: Asking, state: str) -> None:
+    given = Given(Invoice, *STATES[state])
+    if state in ALLOWED[kind]:
+        ask(given, kind).then(happened(FACTS[kind], request_id=ASKING)).showing(settling=True)
+    else:
+        with pytest.raises(NotPossible, match=f"it is {state}"):
+            ask(given, kind)
+
+
+@pytest.mark.parametrize("kind", list(ALLOWED), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("state", [SETTLING, [*DECLINED, happened(e.RetryRequested)]])
+def test_while_something_is_being_done_nothing_else_is_asked(
+    kind: Asking, state: list[Happened]
+) -> None:
+    with pytest.raises(NotPossible, match="something else"):
+        ask(Given(Invoice, *state), kind)
+
+
+def test_what_gave_up_can_be_voided_though_it_was_never_issued() -> None:
+    given = Given(Invoice, REQUESTED, CREATED, happened(e.StepGaveUp, step="lines"))
+    ask(given, VOIDING).then(happened(e.VoidRequested)).showing(gave_up=None, settling=True)
+
+
+def test_what_gave_up_before_the_provider_had_anything_cannot_be_voided() -> None:
+    given = Given(Invoice, REQUESTED, happened(e.StepGaveUp, step="create"))
+    with pytest.raises(NotPossible, match="it is requested"):
+        ask(given, VOIDING)
+
+
+def test_each_retry_is_an_attempt_of_its_own() -> None:
+    first = happened(e.StepStarted, step="pay", attempt=1)
+    given = Given(Invoice, REQUESTED, first, ISSUED, FAILED)
+    assert asked_attempt(ask(given, RETRY).given) == 2
+    given.when(lambda invoice: invoice.start_step("pay", at=NOW, attempt=2))
+    given.when(lambda invoice: invoice.refuse_request(code="c", message="m", at=NOW))
+    assert asked_attempt(ask(given, RETRY).given) == 3
+
+
+def asked_attempt(given: Given[Invoice]) -> int:
+    assert given.root.view.asked is not None
+    attempt: int = given.root.view.asked["attempt"]
+    return attempt
+
+
+def refuse(given: Given[Invoice]) -> Decided[Invoice, None]:
+    return given.when(lambda invoice: invoice.refuse_request(code="c", message="m", at=NOW))
+
+
+def test_a_refused_asking_changes_nothing_but_ends() -> None:
+    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    failure = given.root.view.failure
+    refused = happened(e.RequestRefused, request_id=ASKING, action="retry", code="c")
+    refuse(given).then(refused).showing(
+        status=status.FAILED, settling=False, asked=None, failure=failure
+    )
+    refuse(given).then()
+
+
+def test_an_asking_is_answered_by_what_ends_it_and_by_nothing_before() -> None:
+    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
+    assert outcome_of(events, ASKING) is None
+    refuse(given)
+    events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
+    view = outcome_of(events, ASKING)
+    assert view is not None
+    assert (view.status, view.settling) == (status.FAILED, False)
+    assert outcome_of(events, UUID(int=1)) is None
+
+
+def test_a_payment_from_elsewhere_ends_an_asking() -> None:
+    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    given.when(delivered(snapshot("paid", as_of=130), event_type="invoice.paid")).showing(
+        status=status.PAID, settling=False, asked=None
+    )
+
+
+@pytest.mark.parametrize("announces", ["failed", "requires_action"])
+def test_an_announcement_during_a_retry_is_neither_believed_nor_lost(announces: Any) -> None:
+    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    announced = snapshot("open", attempt_count=2, as_of=130, announces=announces)
+    given.when(delivered(announced)).then().answering(Effect.FETCH)
+
+
+def test_a_fetch_during_a_retry_waits_for_the_retry_s_own_answer() -> None:
+    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    fetched = attempt("processing", tries=2, as_of=130)
+    decided = given.when(
+        lambda invoice: invoice.record_provider_state(
+            fetched, source="answer", by="webhook:evt_1", at=NOW
+        )
+    )
+    decided.then().answering(Effect.DEFERRED)
+    refuse(given)
+    given.when(answered(fetched)).showing(status=status.PROCESSING)
+
+
+def give_up(given: Given[Invoice], step: str) -> Decided[Invoice, None]:
+    return given.when(lambda i: i.give_up(step, attempts=40, last_error="time-out", at=NOW))
+
+
+def test_giving_up_is_said_once_and_only_of_what_is_at_work() -> None:
+    given = Given(Invoice, *SETTLING)
+    give_up(given, "pay").then(happened(e.StepGaveUp, step="pay", attempts=40))
+    give_up(given, "pay").then()
+    give_up(Given(Invoice, *PAID), "pay").then()
+
+
+def test_a_step_that_gave_up_is_sent_again_and_no_other() -> None:
+    given = give_up(Given(Invoice, *SETTLING), "pay").given
+    given.when(lambda i: i.resend("void", by="operator", at=NOW)).then()
+    resent = given.when(lambda i: i.resend("pay", by="operator", at=NOW))
+    resent.then(happened(e.StepResent, step="pay", by="operator")).showing(gave_up=None)
+    given.when(lambda i: i.resend("pay", by="operator", at=NOW)).then()
+
+
+def test_a_webhook_s_end_lifts_what_gave_up() -> None:
+    given = give_up(Given(Invoice, *SETTLING), "pay").given
+    given.when(answered(paid_answer(as_of=130), at=moment(90))).showing(
+        status=status.PAID, gave_up=None, settling=False
+    )
+
+
+@pytest.mark.parametrize("state", ["void", "uncollectible"])
+def test_what_is_closed_shows_no_failure_in_any_order(state: Any) -> None:
+    closed = snapshot(state, attempt_count=1, as_of=130)
+    for facts in ([REQUESTED, ISSUED, FAILED], [REQUESTED, ISSUED]):
+        Given(Invoice, *facts).when(delivered(closed)).showing(status=state, failure=None)

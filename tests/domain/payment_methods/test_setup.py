@@ -1,0 +1,181 @@
+"""A setup opens one page, believes only its own, and ends once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain.core.commands import RequestSetup
+from domain.gateway.objects import ProviderMethod, SetupSession
+from domain.invoices.provider_update import Effect
+from domain.payment_methods import events as s
+from domain.payment_methods import setup as m
+from domain.payment_methods.setup import MethodSetup
+from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
+from tests.domain.payment_methods.event_examples import EXPIRES_AT, URL
+from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, TENANT_ID
+
+ASKED = happened(s.SetupRequested)
+BEGUN = happened(s.SetupStepStarted)
+OPENED = happened(s.SetupOpened)
+SUBMITTED = happened(s.SetupSubmitted)
+COMPLETED = happened(s.SetupCompleted)
+REJECTED = happened(s.SetupRejected)
+EXPIRED = happened(s.SetupExpired)
+GAVE_UP = happened(s.SetupGaveUp)
+
+PAGE = SetupSession(
+    id="cs_1", state="open", customer="cus_1", expires_at=EXPIRES_AT, livemode=False, url=URL
+)
+LEFT = replace(PAGE, state="complete", url="")
+OVER = replace(PAGE, state="expired", url="")
+CARD = ProviderMethod(id="pm_1", type="card", brand="visa", last4="4242")
+
+STORIES: dict[str, tuple[Happened, ...]] = {
+    m.REQUESTED: (),
+    m.OPEN: (OPENED,),
+    m.SUBMITTED: (OPENED, SUBMITTED),
+    m.COMPLETED: (OPENED, SUBMITTED, COMPLETED),
+    m.EXPIRED: (OPENED, EXPIRED),
+    m.REJECTED: (REJECTED,),
+}
+
+
+def given(*facts: Happened) -> Given[MethodSetup]:
+    return Given(MethodSetup, ASKED, *facts)
+
+
+def told(setup: MethodSetup, session: SetupSession) -> Effect:
+    return setup.record_session(session, source="webhook", by="webhook:evt_1", at=moment(9))
+
+
+def test_asking_opens_nothing_yet() -> None:
+    command = RequestSetup(
+        setup_id=AGGREGATE_ID,
+        app_id=APP_ID,
+        tenant_id=TENANT_ID,
+        provider="stripe",
+        connection="main",
+        connection_id=CONNECTION_ID,
+        mode="test",
+        redirect_url="https://shop.example/saved",
+        request_hash="4a5h",
+        by="key:1",
+    )
+    made = MethodSetup.request(command, at=moment(0))
+    Given.made(made).when(lambda _: None).then(ASKED).showing(status=m.REQUESTED, url=None)
+
+
+def test_what_every_status_is_folded_from() -> None:
+    assert set(STORIES) == set(m.STATUSES)
+    for status, story in STORIES.items():
+        given(*story).when(lambda _: None).showing(status=status)
+
+
+def test_the_page_that_was_opened_is_shown_until_it_is_over() -> None:
+    shown = given(BEGUN).when(lambda setup: told(setup, PAGE)).answering(Effect.CHANGED)
+    shown.then(happened(s.SetupOpened, session_id="cs_1", url=URL)).showing(
+        url=URL, customer="cus_1"
+    )
+    given(OPENED).when(lambda setup: told(setup, LEFT)).showing(url=None)
+    given(OPENED).when(lambda setup: told(setup, OVER)).showing(url=None)
+
+
+TABLE = [
+    (m.REQUESTED, LEFT, Effect.CHANGED, [SUBMITTED]),
+    (m.REQUESTED, OVER, Effect.STALE, []),
+    (m.OPEN, PAGE, Effect.CONFIRMED, []),
+    (m.OPEN, LEFT, Effect.CHANGED, [SUBMITTED]),
+    (m.OPEN, OVER, Effect.CHANGED, [EXPIRED]),
+    (m.SUBMITTED, PAGE, Effect.STALE, []),
+    (m.SUBMITTED, LEFT, Effect.CONFIRMED, []),
+    (m.SUBMITTED, OVER, Effect.STALE, []),
+    (m.COMPLETED, LEFT, Effect.CONFIRMED, []),
+    (m.COMPLETED, OVER, Effect.STALE, []),
+    (m.EXPIRED, PAGE, Effect.STALE, []),
+    (m.EXPIRED, LEFT, Effect.STALE, []),
+    (m.EXPIRED, OVER, Effect.CONFIRMED, []),
+    (m.REJECTED, LEFT, Effect.STALE, []),
+    (m.REJECTED, OVER, Effect.STALE, []),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "session", "effect", "facts"),
+    TABLE,
+    ids=[f"{session.state} told of {status}" for status, session, _, _ in TABLE],
+)
+def test_each_end_is_for_ever_and_told_once(
+    status: str, session: SetupSession, effect: Effect, facts: list[Happened]
+) -> None:
+    given(*STORIES[status]).when(lambda setup: told(setup, session)).then(*facts).answering(effect)
+
+
+@pytest.mark.parametrize("session", [PAGE, LEFT, OVER], ids=lambda session: session.state)
+def test_another_page_than_the_one_that_was_shown_changes_nothing(session: SetupSession) -> None:
+    other = replace(session, id="cs_2")
+    given(OPENED).when(lambda setup: told(setup, other)).then().answering(Effect.STALE)
+
+
+def test_a_step_keeps_its_key_and_plan_until_a_new_attempt() -> None:
+    plan = {"customer": "cus_1"}
+    key = f"billhook:{AGGREGATE_ID}:open:"
+    (
+        given()
+        .when(lambda setup: setup.start_step(m.OPENING, at=moment(1), plan=plan))
+        .then(happened(s.SetupStepStarted, key=f"{key}1", plan=plan))
+        .when(lambda setup: setup.start_step(m.OPENING, at=moment(9), plan={"customer": "cus_2"}))
+        .then()
+        .when(lambda setup: setup.step_age(m.OPENING, at=moment(9)))
+        .answering(timedelta(seconds=8))
+        .when(lambda setup: setup.start_step(m.OPENING, at=moment(9), plan=plan, attempt=2))
+        .then(happened(s.SetupStepStarted, key=f"{key}2"))
+    )
+
+
+def test_what_was_left_becomes_the_default_once() -> None:
+    (
+        given(OPENED, SUBMITTED)
+        .when(lambda setup: setup.record_completed(CARD, at=moment(3)))
+        .then(COMPLETED)
+        .showing(method={"id": "pm_1", "type": "card", "brand": "visa", "last4": "4242"})
+        .when(lambda setup: setup.record_completed(CARD, at=moment(4)))
+        .then()
+    )
+
+
+@pytest.mark.parametrize("status", list(STORIES))
+def test_only_what_is_under_way_is_refused_or_given_up(status: str) -> None:
+    facts = {"code": "provider_rejected", "message": "no"}
+    under_way = status in (m.REQUESTED, m.SUBMITTED)
+    (
+        given(*STORIES[status])
+        .when(lambda setup: setup.give_up(attempts=3, last_error="no answer", at=moment(5)))
+        .then(*[happened(s.SetupGaveUp, attempts=3)] * under_way)
+        .when(lambda setup: setup.reject(at=moment(6), **facts))
+        .then(*[happened(s.SetupRejected, **facts)] * under_way)
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "step"), [(m.REQUESTED, m.OPENING), (m.SUBMITTED, m.DEFAULTING)]
+)
+def test_what_gave_up_can_be_sent_again(status: str, step: str) -> None:
+    (
+        given(*STORIES[status])
+        .when(lambda setup: setup.resend(by="operator", at=moment(5)))
+        .then()
+        .when(lambda setup: setup.give_up(attempts=3, last_error="no answer", at=moment(6)))
+        .then(happened(s.SetupGaveUp, step=step))
+        .when(lambda setup: setup.give_up(attempts=3, last_error="no answer", at=moment(7)))
+        .then()
+        .when(lambda setup: setup.resend(by="operator", at=moment(8)))
+        .then(happened(s.SetupResent, step=step))
+        .showing(gave_up=None)
+    )
+
+
+def test_a_page_that_opens_after_all_is_not_given_up() -> None:
+    given(BEGUN, GAVE_UP).when(lambda setup: told(setup, PAGE)).then(OPENED).showing(gave_up=None)

@@ -1,0 +1,188 @@
+"""What a subscription takes in of its provider's word, from whatever source and in any order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.gateway.objects import ProviderSubscription, SubscriptionState
+from domain.invoices.provider_update import Effect
+from domain.subscriptions import events as s
+from domain.subscriptions.subscription import Subscription
+from tests.domain.given import Given, Happened, happened
+from tests.domain.subscriptions.event_examples import PERIOD
+from tests.domain.subscriptions.provider_updates import MONTHLY, answered, standing, told
+
+STARTED = happened(s.SubscriptionStarted)
+ACTIVE = happened(s.SubscriptionActivated)
+LATER = PERIOD[0] + 5
+
+
+def known(*facts: Happened) -> Given[Subscription]:
+    return Given(Subscription, STARTED, *facts)
+
+
+@pytest.mark.parametrize(
+    ("state", "fact", "status"),
+    [
+        ("incomplete", s.SubscriptionIncomplete, "incomplete"),
+        ("trialing", s.SubscriptionTrialing, "trialing"),
+        ("active", s.SubscriptionActivated, "active"),
+        ("past_due", s.SubscriptionPastDue, "past_due"),
+        ("unpaid", s.SubscriptionUnpaid, "unpaid"),
+        ("paused", s.SubscriptionPaused, "paused"),
+        ("canceled", s.SubscriptionCanceled, "canceled"),
+        ("expired", s.SubscriptionExpired, "incomplete_expired"),
+    ],
+)
+def test_the_first_word_is_named_by_its_state(
+    state: SubscriptionState, fact: type[s.SubscriptionWord], status: str
+) -> None:
+    earns = status in ("active", "past_due")
+    known().when(told(standing(state))).then(happened(fact, source="webhook")).answering(
+        Effect.CHANGED
+    ).showing(status=status, monthly_minor=1998, recurring_minor=1998 if earns else 0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "fact"),
+    [
+        (standing(items=(replace(MONTHLY, quantity=3),)), s.SubscriptionPlanChanged),
+        (standing(percent_off_ppm=500_000), s.SubscriptionPlanChanged),
+        (standing(period_end=PERIOD[1] + 9), s.SubscriptionRenewed),
+        (standing(cancel_at=PERIOD[1]), s.SubscriptionEndChanged),
+        (standing("past_due"), s.SubscriptionPastDue),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_what_changes_names_the_fact(
+    seen: ProviderSubscription, fact: type[s.SubscriptionWord]
+) -> None:
+    newer = replace(seen, as_of=LATER)
+    known(ACTIVE).when(told(newer)).then(happened(fact, as_of=LATER)).answering(Effect.CHANGED)
+
+
+def test_the_same_again_only_moves_its_time() -> None:
+    given_ = known(ACTIVE)
+    given_.when(told(standing(as_of=LATER))).then(
+        happened(s.SubscriptionStateConfirmed, as_of=LATER)
+    ).answering(Effect.CONFIRMED)
+    given_.when(answered(standing(as_of=LATER))).then().answering(Effect.CONFIRMED)
+
+
+def test_a_webhook_s_word_leaves_its_trace_for_answers_that_are_on_their_way() -> None:
+    given_ = known(ACTIVE)
+    before = given_.root.version
+    given_.when(told(standing())).then(happened(s.SubscriptionStateConfirmed))
+    assert given_.root.version > before
+
+
+def test_an_older_word_changes_nothing() -> None:
+    older = standing("past_due", as_of=PERIOD[0] - 1)
+    known(ACTIVE).when(told(older)).then().answering(Effect.STALE)
+
+
+def test_another_word_of_the_same_second_is_asked_about_and_the_answer_wins() -> None:
+    given_ = known(ACTIVE)
+    given_.when(told(standing("past_due"))).then().answering(Effect.FETCH)
+    given_.when(answered(standing("past_due"))).then(happened(s.SubscriptionPastDue))
+
+
+def test_discounts_that_are_not_said_are_asked_about_unless_the_word_is_old() -> None:
+    unsaid = standing(as_of=LATER, unclear=True)
+    known(ACTIVE).when(told(unsaid)).then().answering(Effect.FETCH)
+    known().when(told(unsaid)).then().answering(Effect.FETCH)
+    old = replace(unsaid, as_of=PERIOD[0] - 1)
+    known(ACTIVE).when(told(old)).then().answering(Effect.STALE)
+
+
+@pytest.mark.parametrize("over", ["canceled", "expired"])
+def test_ended_is_ended_whatever_comes_later(over: SubscriptionState) -> None:
+    given_ = known(ACTIVE)
+    given_.when(told(standing(over, as_of=LATER)))
+    given_.when(told(standing(as_of=LATER + 9))).then().answering(Effect.STALE)
+    given_.when(answered(standing("past_due", as_of=LATER + 9))).then().answering(Effect.STALE)
+
+
+def test_an_end_counts_although_it_is_told_late() -> None:
+    given_ = known(ACTIVE)
+    given_.when(told(standing("past_due", as_of=LATER)))
+    given_.when(told(standing("canceled", as_of=LATER - 1))).then(
+        happened(s.SubscriptionCanceled)
+    ).showing(status="canceled", recurring_minor=0, as_of=LATER)
+
+
+def test_only_another_word_of_the_same_second_contests() -> None:
+    root = known(ACTIVE).root
+    now = replace(standing(), as_of=root.view.as_of)
+    assert root.contests(replace(now, state="past_due"))
+    assert root.contests(replace(now, cancel_at=PERIOD[1]))
+    assert not root.contests(replace(now, state="past_due", as_of=now.as_of + 1))
+    assert not known().root.contests(now)
+    told_so = known()
+    told_so.when(told(now))
+    assert not told_so.root.contests(now)
+
+
+# A provider's whole story: what it was like at each second, and what is told of that.
+
+_STATES: list[SubscriptionState] = [
+    "incomplete", "trialing", "active", "past_due", "unpaid", "paused",
+]  # fmt: skip
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[ProviderSubscription]:
+    """Draw how a subscription went on: several words may be of one second."""
+    words = []
+    at = PERIOD[0]
+    for _ in range(draw(st.integers(1, 6))):
+        at += draw(st.integers(0, 2))
+        quantity = draw(st.integers(1, 3))
+        words.append(
+            standing(
+                draw(st.sampled_from(_STATES)),
+                as_of=at,
+                items=(replace(MONTHLY, quantity=quantity),),
+                unclear=draw(st.booleans()),
+                cancel_at=draw(st.sampled_from([None, PERIOD[1]])),
+            )
+        )
+    if draw(st.booleans()):
+        words.append(standing("canceled", as_of=at + draw(st.integers(0, 2))))
+    return words
+
+
+@settings(deadline=None)
+@given(stories(), st.data())
+def test_a_story_s_words_in_any_order_end_as_it_ended(
+    story: list[ProviderSubscription], data: st.DataObject
+) -> None:
+    last = story[-1]
+    doubled = [*story, *data.draw(st.lists(st.sampled_from(story), max_size=4))]
+    given_ = known()
+    for word in data.draw(st.permutations(doubled)):
+        if given_.when(told(word)).answer is Effect.FETCH:
+            given_.when(answered(replace(last, unclear=False)))
+    view = given_.root.view
+    assert view.status == (last.state if last.state != "expired" else "incomplete_expired")
+    assert [item["quantity"] for item in view.items] == [item.quantity for item in last.items]
+    assert (view.cancel_at is None) == (last.cancel_at is None)
+    assert view.as_of == last.as_of
+
+
+@settings(deadline=None)
+@given(stories(), st.data())
+def test_answers_that_saw_an_earlier_moment_never_undo_a_later_one(
+    story: list[ProviderSubscription], data: st.DataObject
+) -> None:
+    given_ = known()
+    last = story[-1]
+    given_.when(told(replace(last, unclear=False)))
+    for word in data.draw(st.permutations(story)):
+        if word.as_of < last.as_of:
+            given_.when(answered(word)).then()
+    assert given_.root.view.as_of == last.as_of

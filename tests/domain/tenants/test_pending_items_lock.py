@@ -1,0 +1,80 @@
+"""One at a time gathers a customer's pending items, and a dead one is not waited for for ever."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from domain.tenants.pending_items_lock import (
+    SLOT_LIFE,
+    CustomerSlot,
+    CustomerSlotFreed,
+    CustomerSlotMade,
+    CustomerSlotTaken,
+)
+from tests.domain.event_examples import INVOICE_ID
+from tests.domain.given import Given, Happened, happened, moment
+
+OTHER_ID = uuid4()
+MADE = happened(CustomerSlotMade)
+LIFE_S = int(SLOT_LIFE.total_seconds())
+EXPIRES_AT = int(moment(1).timestamp()) + LIFE_S
+TAKEN = happened(CustomerSlotTaken, invoice_id=INVOICE_ID, expires_at=EXPIRES_AT)
+
+
+def given(*facts: Happened) -> Given[CustomerSlot]:
+    return Given(CustomerSlot, MADE, *facts)
+
+
+def test_a_free_slot_is_taken_until_a_time() -> None:
+    (
+        given()
+        .when(lambda slot: slot.take(INVOICE_ID, at=moment(1)))
+        .then(TAKEN)
+        .answering(expected=True)
+        .showing(holder=INVOICE_ID, expires_at=EXPIRES_AT)
+    )
+
+
+def test_another_one_waits() -> None:
+    given(TAKEN).when(lambda slot: slot.take(OTHER_ID, at=moment(2))).then().answering(
+        expected=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "taken"), [(LIFE_S, False), (LIFE_S + 1, True), (LIFE_S + 2, True)]
+)
+def test_a_dead_holder_is_waited_for_until_its_time_is_over(seconds: int, *, taken: bool) -> None:
+    given(TAKEN).when(lambda slot: slot.take(OTHER_ID, at=moment(seconds))).answering(
+        expected=taken
+    )
+
+
+def test_the_holder_keeps_it_without_a_word_and_renews_it_in_time() -> None:
+    (
+        given(TAKEN)
+        .when(lambda slot: slot.take(INVOICE_ID, at=moment(10)))
+        .then()
+        .answering(expected=True)
+        .when(lambda slot: slot.take(INVOICE_ID, at=moment(LIFE_S - 10)))
+        .then(happened(CustomerSlotTaken, expires_at=EXPIRES_AT + LIFE_S - 11))
+        .answering(expected=True)
+    )
+
+
+def test_a_freed_slot_is_anybodys() -> None:
+    (
+        given(TAKEN)
+        .when(lambda slot: slot.free(INVOICE_ID, at=moment(2)))
+        .then(happened(CustomerSlotFreed, invoice_id=INVOICE_ID))
+        .showing(holder=None)
+        .when(lambda slot: slot.take(OTHER_ID, at=moment(3)))
+        .answering(expected=True)
+    )
+
+
+def test_only_the_holder_frees_it() -> None:
+    given(TAKEN).when(lambda slot: slot.free(OTHER_ID, at=moment(2))).then()
+    given().when(lambda slot: slot.free(INVOICE_ID, at=moment(2))).then()

@@ -1,0 +1,108 @@
+"""Processes are killed in mid-flow; afterwards the invoice ends paid, charged once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+import redis
+
+from tests.e2e.test_invoice_lifecycle import by_status, taken
+from tests.support.stripe_account import Account
+from tests.support.system import Caller, System, eventually
+
+SLOW_MS = 300
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system that these tests may damage."""
+    with System(tmp_path_factory.mktemp("mortal")) as running:
+        yield running
+
+
+def begin(caller: Caller, account: Account) -> str:
+    """Ask for an invoice at a slow provider and return when its calls have begun."""
+    account.admin.set_latency(SLOW_MS)
+    account.admin.forget_requests()
+    tenant_id = caller.add_tenant(account.add_customer())
+    answer = caller.post_invoice(tenant_id, prefer="respond-async")
+    assert answer.status_code == 202, answer.text
+    eventually(lambda: account.admin.requests(method="POST", path="/v1/invoices"))
+    invoice_id: str = answer.json()["items"][0]["id"]
+    return invoice_id
+
+
+def kill_worker(system: System) -> None:
+    system.child("workers", "run").kill()
+
+
+def kill_relay(system: System) -> None:
+    system.child("workers", "relay").kill()
+
+
+def kill_redis(system: System) -> None:
+    """With all it holds: what it wrote to disk goes too, if it wrote any."""
+    pid = int((system.data_dir / "redis" / "pid").read_text())
+    psutil.Process(pid).kill()
+    for dump in system.data_dir.rglob("*.rdb"):
+        dump.unlink()
+
+
+def kill_api(system: System) -> None:
+    system.child("-m", "service").kill()
+
+
+def kill_everything(system: System) -> None:
+    system.kill()
+    system.start()
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [kill_worker, kill_relay, kill_redis, kill_api, kill_everything],
+    ids=lambda k: k.__name__,
+)
+def test_whatever_is_killed_the_invoice_ends_paid_and_charged_once(
+    mortal: System, kill: Callable[[System], None]
+) -> None:
+    with mortal.account() as account, mortal.caller() as caller:
+        invoice_id = begin(caller, account)
+
+        kill(mortal)
+        account.admin.set_latency(0)
+
+        eventually(lambda: api_answers(caller), timeout_s=60)
+        item = eventually(lambda: by_status(caller, invoice_id, "paid"), timeout_s=60)
+        assert taken(account, item) == 1999
+
+
+def test_a_job_that_the_queue_forgot_is_sent_again(mortal: System) -> None:
+    with mortal.account() as account, mortal.caller() as caller:
+        worker = mortal.child("workers", "run")
+        worker.suspend()
+        try:
+            tenant_id = caller.add_tenant(account.add_customer())
+            answer = caller.post_invoice(tenant_id, prefer="respond-async")
+            eventually(lambda: queued(mortal))
+            kill_redis(mortal)
+        finally:
+            worker.resume()
+
+        invoice_id = answer.json()["items"][0]["id"]
+        item = eventually(lambda: by_status(caller, invoice_id, "paid"), timeout_s=60)
+        assert taken(account, item) == 1999
+
+
+def queued(system: System) -> int:
+    """How many messages Redis holds."""
+    with redis.Redis(unix_socket_path=str(system.data_dir / "redis" / "run" / "redis.sock")) as it:
+        return sum(it.hlen(key) for key in it.keys("dramatiq:*.msgs"))  # type: ignore[union-attr, misc, arg-type]
+
+
+def api_answers(caller: Caller) -> bool:
+    try:
+        return caller.http.get("/readyz").status_code == 200
+    except Exception:  # noqa: BLE001 - it was just killed
+        return False

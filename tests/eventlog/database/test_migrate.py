@@ -1,0 +1,92 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import eventlog
+from eventlog.database.migrate import Migrations, migrate, pending
+from eventlog.errors import LogUnavailable, MigrationChanged, MigrationError
+
+
+def folder(path: Path, **files: str) -> Migrations:
+    path.mkdir(exist_ok=True)
+    for name, sql in files.items():
+        (path / f"{name.removeprefix('m')}.sql").write_text(sql)
+    return Migrations("example", path)
+
+
+def test_every_migration_is_applied_once_and_in_order(empty_database: str, tmp_path: Path) -> None:
+    example = folder(
+        tmp_path,
+        m0002_second="ALTER TABLE example ADD b int",
+        m0001_first="CREATE TABLE example (a int); INSERT INTO example VALUES (1)",
+    )
+    assert pending(empty_database, example) == ["example/0001_first", "example/0002_second"]
+    assert migrate(empty_database, example) == ["example/0001_first", "example/0002_second"]
+    assert pending(empty_database, example) == []
+    assert migrate(empty_database, example) == []
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("SELECT a, b FROM example").fetchall() == [(1, None)]
+
+
+def test_of_processes_that_migrate_at_once_one_does_it(empty_database: str) -> None:
+    barrier = threading.Barrier(6)
+
+    def run(_: int) -> list[str]:
+        barrier.wait()
+        return migrate(empty_database, eventlog.MIGRATIONS)
+
+    with ThreadPoolExecutor(6) as threads:
+        applied = [names for names in threads.map(run, range(6)) if names]
+    assert len(applied) == 1
+    assert applied[0][0] == "eventlog/0001_event_log"
+    assert pending(empty_database, eventlog.MIGRATIONS) == []
+
+
+def test_a_failing_migration_leaves_nothing_and_those_before_it_stay(
+    empty_database: str, tmp_path: Path
+) -> None:
+    example = folder(
+        tmp_path,
+        m0001_good="CREATE TABLE good ()",
+        m0002_bad="CREATE TABLE half (); SELECT nonsense",
+    )
+    with pytest.raises(MigrationError, match="0002_bad"):
+        migrate(empty_database, example)
+    assert pending(empty_database, example) == ["example/0002_bad"]
+    folder(tmp_path, m0002_bad="CREATE TABLE half ()")
+    assert migrate(empty_database, example) == ["example/0002_bad"]
+
+
+def test_a_migration_that_was_changed_after_it_was_applied_is_named(
+    empty_database: str, tmp_path: Path
+) -> None:
+    migrate(empty_database, folder(tmp_path, m0001_first="SELECT 1"))
+    changed = folder(tmp_path, m0001_first="SELECT 2")
+    for check in (migrate, pending):
+        with pytest.raises(MigrationChanged, match="0001_first"):
+            check(empty_database, changed)
+
+
+def test_the_version_still_running_bears_migrations_that_it_does_not_know(
+    empty_database: str, tmp_path: Path
+) -> None:
+    newer = folder(tmp_path / "newer", m0001_a="SELECT 1", m0002_b="SELECT 2")
+    migrate(empty_database, newer)
+    older = folder(tmp_path / "older", m0001_a="SELECT 1")
+    assert pending(empty_database, older) == []
+    assert migrate(empty_database, older) == []
+
+
+def test_a_number_cannot_be_left_out(empty_database: str, tmp_path: Path) -> None:
+    with pytest.raises(MigrationError, match="count"):
+        migrate(empty_database, folder(tmp_path, m0002_second="SELECT 1"))
+
+
+def test_a_database_that_is_away_is_said_to_be() -> None:
+    nowhere = "host=127.0.0.1 port=1 dbname=none"
+    for ask in (migrate, pending):
+        with pytest.raises(LogUnavailable):
+            ask(nowhere, eventlog.MIGRATIONS)

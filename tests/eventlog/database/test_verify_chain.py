@@ -1,0 +1,57 @@
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.sql import SQL
+
+from eventlog.database.verify_chain import verify
+from eventlog.log import Log
+from tests.eventlog.stored_events import stored
+
+_STREAM = UUID(int=7)
+_VICTIM = "originator_id = '00000000-0000-0000-0000-000000000007' AND originator_version = 2"
+
+
+def tamper(database: str, change: str) -> None:
+    """Do what a person with the database's password can do."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("ALTER TABLE eventlog.events DISABLE TRIGGER events_are_append_only")
+        connection.execute(SQL(change + " WHERE " + _VICTIM))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def _some_history(log: Log) -> None:
+    for version in range(1, 5):
+        log.append([stored(_STREAM, version, state=b"%d" % version), stored(uuid4())])
+
+
+@pytest.mark.usefixtures("_some_history")
+def test_an_untouched_log_is_sound(database: str) -> None:
+    report = verify(database)
+    assert (report.events, report.breaks, report.missing_positions) == (8, [], 0)
+    assert verify(database, stream=_STREAM).events == 4
+
+
+@pytest.mark.usefixtures("_some_history")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE eventlog.events SET state = '9'",
+        "UPDATE eventlog.events SET topic = 'Else'",
+        "UPDATE eventlog.events SET hash = sha256('')",
+        "UPDATE eventlog.events SET position = 1000",
+        "DELETE FROM eventlog.events",
+    ],
+)
+def test_a_row_that_was_tampered_with_is_found(database: str, change: str) -> None:
+    tamper(database, change)
+    (found,) = verify(database).breaks
+    assert found.stream == _STREAM
+    assert found.version in {2, 3}
+    assert not verify(database, stream=_STREAM).is_sound
+
+
+@pytest.mark.usefixtures("_some_history")
+def test_a_lost_event_leaves_a_gap_in_the_positions(database: str) -> None:
+    tamper(database, "DELETE FROM eventlog.events")
+    assert verify(database).missing_positions == 1

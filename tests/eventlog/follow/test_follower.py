@@ -1,0 +1,317 @@
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Sequence
+
+import psycopg
+import pytest
+
+from eventlog.database.connect import connect_async
+from eventlog.follow.follower import Cursor, Follower
+from eventlog.follow.leader import Leadership
+from eventlog.follow.positions import FollowerState, follower_states
+from eventlog.log import Log
+from eventlog.reading import Recorded
+from tests.eventlog.stored_events import stored
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.wait_until import until, until_async
+
+
+class Rows:
+    """A handler that keeps what it was handed as rows, and fails on demand."""
+
+    def __init__(self, *, raise_on: str | None = None) -> None:
+        self.raise_on = raise_on
+        self.batches: list[list[int]] = []
+
+    async def __call__(self, cursor: Cursor, batch: Sequence[Recorded]) -> None:
+        for event in batch:
+            await cursor.execute("INSERT INTO seen VALUES (%s)", [event.position])
+            if event.topic == self.raise_on:
+                raise ValueError("a secret of a tenant")
+        self.batches.append([event.position for event in batch])
+
+    @property
+    def handled(self) -> list[int]:
+        return [position for batch in self.batches for position in batch]
+
+
+@pytest.fixture
+def _table(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE seen (position bigint PRIMARY KEY)")
+
+
+def seen(database: str) -> list[int]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        rows = connection.execute("SELECT position FROM seen ORDER BY position")
+        return [position for (position,) in rows]
+
+
+async def state_of(database: str) -> FollowerState:
+    """Read the only follower's state, once it has entered itself."""
+    async with await connect_async(database, application_name="test") as connection:
+        found: list[FollowerState] = []
+
+        async def entered() -> bool:
+            found[:] = await follower_states(connection)
+            return bool(found)
+
+        await until_async(entered)
+        return found[0]
+
+
+class Running:
+    """Followers that run in the background of a test."""
+
+    def __init__(self, *followers: Follower) -> None:
+        self._followers = followers
+
+    async def __aenter__(self) -> None:
+        self._stop = asyncio.Event()
+        self._tasks = [asyncio.create_task(f.run(self._stop)) for f in self._followers]
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop.set()
+        await asyncio.gather(*self._tasks)
+
+
+pytestmark = pytest.mark.usefixtures("_table")
+
+
+def run(scenario: Callable[[], Coroutine[None, None, None]]) -> None:
+    asyncio.run(scenario())
+
+
+def test_rows_and_position_arrive_together_and_nothing_is_left_out(database: str, log: Log) -> None:
+    log.append([stored() for _ in range(25)])
+
+    async def scenario() -> None:
+        rows = Rows()
+        async with Running(Follower(database, "rows", rows, batch=10)):
+            await until(lambda: len(rows.handled) == 25)
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: rows.handled[-1] == 26)
+        state = await state_of(database)
+        assert (state.position, state.head, state.lag_events, state.lag_ms) == (26, 26, 0, 0)
+        assert not state.is_failing
+
+    run(scenario)
+    assert seen(database) == list(range(1, 27))
+
+
+def test_it_hears_of_an_event_long_before_it_would_poll(database: str, log: Log) -> None:
+    async def scenario() -> None:
+        rows = Rows()
+        async with Running(Follower(database, "rows", rows)):
+            waits_s = []
+            for count in range(1, 6):
+                appended_s = time.monotonic()
+                await asyncio.to_thread(log.append, [stored()])
+                await until(lambda count=count: len(rows.handled) == count)  # type: ignore[misc]
+                waits_s.append(time.monotonic() - appended_s)
+        assert sorted(waits_s[1:])[1] < 0.5
+
+    run(scenario)
+
+
+def test_commits_in_quick_succession_are_handled_together(database: str, log: Log) -> None:
+    async def scenario() -> None:
+        rows = Rows()
+        async with Running(Follower(database, "rows", rows)):
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: rows.handled)
+            started_s = time.monotonic()
+            for _ in range(200):
+                await asyncio.to_thread(log.append, [stored()])
+            reads = (time.monotonic() - started_s) / 0.005
+            await until(lambda: len(rows.handled) == 201)
+        assert len(rows.batches) <= reads + 2
+
+    run(scenario)
+    assert seen(database) == list(range(1, 202))
+
+
+def test_one_of_many_leads_and_another_takes_over(database: str, log: Log) -> None:
+    async def scenario() -> None:
+        one, other = Rows(), Rows()
+        leader, standby = Follower(database, "rows", one), Follower(database, "rows", other)
+        async with Running(standby):
+            async with Running(leader):
+                await until(lambda: leader.is_leading or standby.is_leading)
+                await asyncio.to_thread(log.append, [stored()])
+                await until(lambda: one.handled or other.handled)
+                assert leader.is_leading is not standby.is_leading
+            await until(lambda: standby.is_leading)
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: 2 in other.handled)
+
+    run(scenario)
+    assert seen(database) == [1, 2]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_leader_that_dies_or_falls_silent_is_replaced_within_five_seconds(
+    database: str, log: Log, sent: signal.Signals
+) -> None:
+    command = [sys.executable, "-m", "tests.eventlog.follow.follower_process", database, "rows"]
+
+    async def scenario() -> None:
+        with subprocess.Popen(command) as leader:  # noqa: ASYNC220 - does not wait for it
+            try:
+                await asyncio.to_thread(log.append, [stored() for _ in range(30)])
+                await until(lambda: len(seen(database)) == 30)
+                rows = Rows()
+                async with Running(Follower(database, "rows", rows)):
+                    leader.send_signal(sent)
+                    await asyncio.to_thread(log.append, [stored()])
+                    await until(lambda: rows.handled == [31], timeout_s=5)
+                    leader.send_signal(signal.SIGCONT)
+                    await asyncio.to_thread(log.append, [stored()])
+                    await until(lambda: rows.handled == [31, 32])
+            finally:
+                leader.kill()
+
+    run(scenario)
+    assert seen(database) == list(range(1, 33))
+
+
+def test_a_leader_that_is_cut_off_is_replaced_within_five_seconds(
+    database: str, log: Log, proxy: TcpProxy
+) -> None:
+    async def scenario() -> None:
+        one, other = Rows(), Rows()
+        leader = Follower(proxy.dsn, "rows", one)
+        async with Running(leader):
+            await until(lambda: leader.is_leading)
+            async with Running(Follower(database, "rows", other)):
+                proxy.freeze()
+                await asyncio.to_thread(log.append, [stored()])
+                await until(lambda: other.handled == [1], timeout_s=5)
+                proxy.thaw()
+                await until(lambda: not leader.is_leading)
+        assert one.handled == []
+
+    run(scenario)
+
+
+def test_an_event_that_cannot_be_handled_stops_it_there_and_is_reported(
+    database: str, log: Log
+) -> None:
+    log.append([stored(), stored(), stored(topic="Poison"), stored()])
+
+    async def scenario() -> None:
+        rows = Rows(raise_on="Poison")
+        async with Running(Follower(database, "rows", rows)):
+
+            async def tried_again() -> bool:
+                return (await state_of(database)).attempts == 2
+
+            await until_async(tried_again)
+            state = await state_of(database)
+            assert (state.position, state.failed_position, state.lag_events) == (2, 3, 2)
+            assert state.is_failing
+            assert state.lag_ms > 0
+            assert (state.error or "").startswith("ValueError at follow/test_follower.py")
+            assert "secret" not in (state.error or "")
+            assert rows.batches == [[1], [2]]
+            rows.raise_on = None
+            await until(lambda: rows.handled == [1, 2, 3, 4])
+        assert not (await state_of(database)).is_failing
+
+    run(scenario)
+    assert seen(database) == [1, 2, 3, 4]
+
+
+def test_a_handler_that_hangs_has_failed(database: str, log: Log) -> None:
+    log.append([stored()])
+
+    async def hang(_: Cursor, __: Sequence[Recorded]) -> None:
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        async with Running(Follower(database, "rows", hang, handle_timeout_s=0.2)):
+
+            async def failing() -> bool:
+                return (await state_of(database)).is_failing
+
+            await until_async(failing)
+            assert ((await state_of(database)).error or "").startswith("TimeoutError")
+
+    run(scenario)
+
+
+def test_other_topics_are_passed_and_the_position_goes_on(database: str, log: Log) -> None:
+    topics = ["Other", "Wanted", "Other", "Other", "Wanted", "Other"]
+    log.append([stored(topic=topic) for topic in topics])
+
+    async def scenario() -> None:
+        rows = Rows()
+        follower = Follower(database, "rows", rows, topics=["Wanted"], batch=1)
+        async with Running(follower):
+            await until(lambda: rows.handled == [2, 5])
+
+            async def passed() -> bool:
+                return (await state_of(database)).position == 6
+
+            await until_async(passed)
+            assert follower.lag == 0
+            await asyncio.to_thread(log.append, [stored(topic="Wanted")])
+            await until(lambda: rows.handled == [2, 5, 7])
+
+    run(scenario)
+
+
+def test_whoever_finds_its_position_moved_steps_down_and_reads_it_anew(
+    database: str, log: Log
+) -> None:
+    log.append([stored() for _ in range(3)])
+
+    async def scenario() -> None:
+        rows = Rows()
+        async with Running(Follower(database, "rows", rows)):
+            await until(lambda: seen(database) == [1, 2, 3])
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute("DELETE FROM seen")
+                connection.execute("UPDATE eventlog.followers SET position = 0")
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: seen(database) == [1, 2, 3, 4])
+
+    run(scenario)
+
+
+def test_work_of_a_leader_is_done_by_one_and_taken_over(database: str) -> None:
+    async def scenario() -> None:
+        at_work: list[str] = []
+
+        async def work(name: str) -> None:
+            at_work.append(name)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                at_work.remove(name)
+
+        stops = asyncio.Event(), asyncio.Event()
+        first = asyncio.create_task(
+            Leadership(database, "clock").run(lambda: work("first"), stop=stops[0])
+        )
+        await until(lambda: at_work == ["first"])
+        second = asyncio.create_task(
+            Leadership(database, "clock").run(lambda: work("second"), stop=stops[1])
+        )
+        stops[0].set()
+        await first
+        await until(lambda: at_work == ["second"])
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'billhook clock' AND datname = current_database()"
+            )
+        await until(lambda: at_work == [])
+        await until(lambda: at_work == ["second"])
+        stops[1].set()
+        await second
+
+    run(scenario)

@@ -1,0 +1,191 @@
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from eventlog.follow.tail import Heard, Tail
+from eventlog.log import Log
+from tests.eventlog.stored_events import stored
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.wait_until import until
+
+_STREAM = uuid4()
+
+
+def with_tail(dsn: str, scenario: Callable[[Tail], Awaitable[None]]) -> None:
+    async def run() -> None:
+        tail = await Tail(dsn).open()
+        try:
+            await tail.ready()
+            await scenario(tail)
+        finally:
+            await tail.close()
+
+    asyncio.run(run())
+
+
+def in_seconds(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def append(log: Log, version: int, topic: str, stream: UUID = _STREAM) -> int:
+    (position,) = await asyncio.to_thread(log.append, [stored(stream, version, topic=topic)])
+    return position
+
+
+def test_a_waiter_hears_the_first_event_of_its_topics(database: str, log: Log) -> None:
+    async def scenario(tail: Tail) -> None:
+        asked = await append(log, 1, "Asked")
+        waiting = asyncio.create_task(
+            tail.wait_for(_STREAM, {"Paid", "Failed"}, asked, in_seconds(10))
+        )
+        await append(log, 1, "Paid", uuid4())
+        await append(log, 2, "Started")
+        await append(log, 3, "Failed")
+        await append(log, 4, "Paid")
+        assert await waiting == 4
+
+    with_tail(database, scenario)
+
+
+def test_an_event_that_came_before_the_wait_counts(database: str, log: Log) -> None:
+    async def scenario(tail: Tail) -> None:
+        asked = await append(log, 1, "Asked")
+        paid = await append(log, 2, "Paid")
+        await until(lambda: tail.position == paid)
+        assert await tail.wait_for(_STREAM, {"Paid"}, asked, in_seconds(10)) == paid
+
+    with_tail(database, scenario)
+
+
+def test_an_event_from_before_the_tail_began_counts(database: str, log: Log) -> None:
+    log.append([stored(_STREAM, 1), stored(_STREAM, 2, topic="Paid")])
+
+    async def scenario(tail: Tail) -> None:
+        assert await tail.wait_for(_STREAM, {"Paid"}, 1, in_seconds(10)) == 2
+
+    with_tail(database, scenario)
+
+
+def test_the_wait_ends_at_its_deadline(database: str, log: Log) -> None:
+    log.append([stored(_STREAM, 1, topic="Paid")])
+
+    async def scenario(tail: Tail) -> None:
+        for after_position in (1, 0):
+            topics = {"Refunded"} if after_position == 0 else {"Paid"}
+            assert await tail.wait_for(_STREAM, topics, after_position, in_seconds(0.05)) is None
+
+    with_tail(database, scenario)
+
+
+def test_many_waiters_cost_one_query_per_commit(database: str, log: Log) -> None:
+    streams = [uuid4() for _ in range(200)]
+
+    async def scenario(tail: Tail) -> None:
+        waiting = [
+            asyncio.create_task(tail.wait_for(stream, {"Paid"}, 0, in_seconds(10)))
+            for stream in streams
+        ]
+        await asyncio.sleep(0)
+        events = [stored(stream, topic="Paid") for stream in streams]
+        positions = await asyncio.to_thread(log.append, events)
+        assert await asyncio.gather(*waiting) == positions
+
+    with_tail(database, scenario)
+
+
+def test_subscribers_hear_everything_in_order_and_do_not_disturb_each_other(
+    database: str, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(tail: Tail) -> None:
+        heard: list[Heard] = []
+
+        def broken(_: Heard) -> None:
+            raise ValueError
+
+        tail.subscribe(broken)
+        unsubscribe = tail.subscribe(heard.append)
+        for version in range(1, 4):
+            await append(log, version, "Happened")
+        await until(lambda: [event.position for event in heard] == [1, 2, 3])
+        unsubscribe()
+        last = await append(log, 4, "Happened")
+        await until(lambda: tail.position == last)
+        assert len(heard) == 3
+        assert (heard[0].originator_id, heard[0].topic) == (_STREAM, "Happened")
+
+    with_tail(database, scenario)
+    assert "subscriber" in caplog.text
+
+
+def test_a_lost_connection_misses_nothing(log: Log, proxy: TcpProxy) -> None:
+    async def scenario(tail: Tail) -> None:
+        heard: list[int] = []
+        tail.subscribe(lambda event: heard.append(event.position))
+        waiting = asyncio.create_task(tail.wait_for(_STREAM, {"Paid"}, 0, in_seconds(10)))
+        await append(log, 1, "Asked")
+        await until(lambda: heard == [1])
+        proxy.refuse()
+        await until(lambda: not tail.is_connected)
+        await append(log, 2, "Paid")
+        proxy.refuse(refuse=False)
+        assert await waiting == 2
+        assert heard == [1, 2]
+
+    with_tail(proxy.dsn, scenario)
+
+
+def test_a_killed_backend_misses_nothing(database: str, log: Log) -> None:
+    async def scenario(tail: Tail) -> None:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'billhook tail' AND datname = current_database()"
+            )
+        await append(log, 1, "Paid")
+        assert await tail.wait_for(_STREAM, {"Paid"}, 0, in_seconds(10)) == 1
+        await until(lambda: tail.is_connected)
+
+    with_tail(database, scenario)
+
+
+def test_whoever_comes_after_nobody_listened_hears_what_happened_meanwhile(
+    database: str, log: Log
+) -> None:
+    async def scenario(tail: Tail) -> None:
+        for version in range(1, 40, 2):
+            asked = await append(log, version, "Asked")
+            paid = await append(log, version + 1, "Paid")
+            assert await tail.wait_for(_STREAM, {"Paid"}, asked, in_seconds(10)) == paid
+
+    with_tail(database, scenario)
+
+
+def test_a_late_waiter_does_not_wait_for_the_next_look(database: str, log: Log) -> None:
+    async def scenario(tail: Tail) -> None:
+        waits_s = []
+        for version in range(1, 22):
+            position = await append(log, version, "Paid")
+            called_s = time.monotonic()
+            assert await tail.wait_for(_STREAM, {"Paid"}, position - 1, in_seconds(10)) == position
+            waits_s.append(time.monotonic() - called_s)
+        assert sorted(waits_s)[len(waits_s) // 2] < 0.04
+
+    with_tail(database, scenario)
+
+
+def test_while_nobody_listens_commits_are_not_read_one_by_one(database: str, log: Log) -> None:
+    async def scenario(tail: Tail) -> None:
+        positions = set()
+        started_s = time.monotonic()
+        for version in range(1, 301):
+            await append(log, version, "Happened")
+            positions.add(tail.position)
+        looks = (time.monotonic() - started_s) / 0.1
+        assert len(positions) <= looks + 2
+        await until(lambda: tail.position == 300)
+
+    with_tail(database, scenario)

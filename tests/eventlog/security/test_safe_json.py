@@ -1,0 +1,113 @@
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventlog.security.safe_json import UNSAFE, Unreadable, read_object, without_secrets
+
+
+def test_plain_json_is_kept_byte_by_byte() -> None:
+    raw = b'{\n  "id": "evt_1",\n  "amount": 1.5\n}'
+    assert read_object(raw) == ({"id": "evt_1", "amount": 1.5}, raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (b"a\\u0000b", "a\ufffdb"),
+        (b"a\\ud83db", "a\ufffdb"),
+        (b"\\ud83d\\ude00", "\U0001f600"),
+        (b"a\\nb\\tc", "a b c"),
+        (b"a\x7fb", "a\ufffdb"),
+        (b"a\xc2\x85b", "a\ufffdb"),
+        ("caf\u00e9".encode(), "caf\u00e9"),
+    ],
+)
+def test_what_can_not_be_stored_is_replaced(text: bytes, kept: str) -> None:
+    parsed, stored = read_object(b'{"name": "' + text + b'"}')
+    assert parsed == {"name": kept}
+    assert orjson.loads(stored) == parsed
+
+
+def test_client_secrets_are_cut_at_any_depth_however_they_are_written() -> None:
+    raw = b'{"a": [{"client\\u005fsecret": "x"}], "client_secret": "y", "b": 1}'
+    parsed, stored = read_object(raw)
+    assert parsed == {"a": [{}], "b": 1}
+    assert orjson.loads(stored) == parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("pi_3_secret_x9", "[cut]"),
+        (
+            "https://a.test/?x=1&client_secret=abc&y=2",
+            "https://a.test/?x=1&client_secret=[cut]&y=2",
+        ),
+        ("see seti_1_secret_2 there", "see [cut] there"),
+        ("a secret garden", "a secret garden"),
+    ],
+)
+def test_secrets_within_a_text_are_cut(text: str, kept: str) -> None:
+    assert without_secrets({"value": text}) == {"value": kept}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b'{"a": NaN, "b": "secret"}',
+        b'{"a": 1e999, "b": "secret"}',
+        b'{"a":' * 101 + b"1" + b"}" * 101,
+        b'{"a":[[],' * 51 + b"1" + b"]}" * 51,
+        b'{"secret":' * 5000 + b"1" + b"}" * 5000,
+    ],
+)
+def test_what_is_no_object_to_keep_is_refused(raw: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read_object(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":' * 100 + b"1" + b"}" * 100,
+        b'{"a":' * 98 + b"[[],[],[]]" + b"}" * 98,
+        b'{"a": "' + b"{[" * 200 + b'"}',
+        b'{"secret": "' + b"{[" * 200 + b'"}',
+        b'{"a": [' + b"{}," * 200 + b"[]]}",
+    ],
+)
+def test_up_to_a_hundred_levels_are_kept_whatever_is_beside_them(raw: bytes) -> None:
+    parsed, kept = read_object(raw)
+    assert parsed == orjson.loads(raw) == orjson.loads(kept)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                '\\"',
+                "\\n",
+                "\\u0000",
+                "\\/",
+                "\\\\",
+                "\x7f",
+                "\x85",
+                "\xe9",
+                "\u4e2d",
+                "secret",
+                "a",
+            ]
+        )
+    )
+)
+def test_nothing_unsafe_is_ever_stored_whichever_way_it_was_read(parts: list[str]) -> None:
+    parsed, kept = read_object(f'{{"name": "{"".join(parts)}"}}'.encode())
+    assert UNSAFE.search(parsed["name"]) is None
+    assert orjson.loads(kept) == parsed
+    for shown in (kept.decode(), parsed["name"]):
+        assert UNSAFE.search(shown) is None

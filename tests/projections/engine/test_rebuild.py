@@ -1,0 +1,317 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4, uuid5
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from domain.apps.app import App
+from domain.core.commands import CreateApp
+from domain.invoices.invoice import Invoice
+from eventlog.database.connect import connect
+from eventlog.reading import Recorded
+from projections.access.queries import AccessQueries
+from projections.engine.errors import GenerationsDiffer, RebuildRunning, UnknownProjection
+from projections.engine.rebuild import Rebuilt, rebuild
+from projections.invoices.queries import InvoiceFilter
+from tests.projections.engine.test_runner import start
+from tests.projections.harness import (
+    APP,
+    Reading,
+    append,
+    applied,
+    folded_log,
+    issue,
+    paid_invoices,
+    projecting,
+    requested,
+    rows,
+    shown_positions,
+    timeline_positions,
+)
+from tests.projections.random_events import AT, logs
+from tests.support.wait_until import until
+
+
+def execute(database: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    with connect(database, application_name="test") as connection:
+        cursor = connection.execute(query.encode(), values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def generations(database: str, projection: str = "invoices") -> list[tuple[int, str]]:
+    return [
+        (number, state)
+        for number, state in execute(
+            database,
+            "SELECT number, state FROM read.generations WHERE projection = %s ORDER BY number",
+            projection,
+        )
+    ]
+
+
+async def rebuilt(database: str, name: str = "invoices", **options: Any) -> Rebuilt:
+    return await asyncio.to_thread(lambda: rebuild(database, name, **options))
+
+
+class Crowd:
+    """Writers and readers that go on whatever happens, and remember what went wrong."""
+
+    def __init__(self, books: Reading) -> None:
+        self._books = books
+        self._stop = asyncio.Event()
+        self.reads = 0
+        self.written: list[Invoice] = []
+
+    async def write(self) -> None:
+        while not self._stop.is_set():
+            invoices = paid_invoices(3)
+            position = await append(self._books.log, *invoices)
+            self.written += invoices
+            # Whoever has waited for a position finds the row, whichever generation answers.
+            assert await self._books.invoices.wait_for("invoices", position, 10)
+            for invoice in invoices:
+                row = await self._books.invoices.get_invoice(APP, invoice.id)
+                assert row is not None
+                assert row.view == invoice.view
+
+    async def read(self) -> None:
+        most = position = 0
+        while not self._stop.is_set():
+            page = await self._books.invoices.list_invoices(InvoiceFilter(APP, limit=5))
+            assert page.total >= most
+            most = page.total
+            entries = await self._books.invoices.timeline(APP, page.rows[0].view.id)
+            assert entries[0].type == "invoice.requested"
+            now = await self._books.invoices.position("invoices")
+            assert now >= position
+            position = now
+            self.reads += 1
+
+    @asynccontextmanager
+    async def busy(self) -> AsyncIterator[None]:
+        tasks = [asyncio.ensure_future(self.read()) for _ in range(3)]
+        tasks += [asyncio.ensure_future(self.write()) for _ in range(2)]
+        try:
+            yield
+            reads = self.reads
+            await until(lambda: self.reads > reads + 10)
+        finally:
+            self._stop.set()
+            await asyncio.gather(*tasks)
+
+
+def test_a_rebuild_disturbs_no_reader_and_loses_no_row_while_events_keep_coming(
+    database: str,
+) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            await books.folded(*paid_invoices(400))
+            crowd = Crowd(books)
+            async with crowd.busy():
+                for number in (2, 3):
+                    done = await rebuilt(database, keep_old_for_s=30)
+                    assert (done.generation, done.differing) == (number, 0)
+                    assert done.events >= 1600
+                    assert 0 < done.filling_s <= done.seconds
+            assert crowd.written
+            assert crowd.reads > 10
+            head = await books.log.head_async()
+            assert await books.invoices.wait_for("invoices", head, 10)
+            assert generations(database) == [(1, "retiring"), (2, "retiring"), (3, "active")]
+            # The old ones are followed on: the way back is open.
+            followers = "SELECT DISTINCT position FROM eventlog.followers WHERE name ~ 'invoices'"
+            await until(lambda: execute(database, followers) == [(head,)])
+            assert execute(database, "SELECT count(*) FROM read_invoices_g1.invoices") == [
+                (head // 4,)
+            ]
+
+    asyncio.run(scenario())
+    assert rows(database) == folded_log(database)
+    assert timeline_positions(database) == shown_positions(database)
+
+
+def test_a_generation_whose_time_is_over_is_dropped_with_its_place(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            await books.folded(*paid_invoices(3))
+            await rebuilt(database, keep_old_for_s=0)
+            await until(lambda: generations(database) == [(1, "dropped"), (2, "active")])
+            assert await books.folded(requested())
+            names = "SELECT name FROM eventlog.followers WHERE name LIKE 'invoices%'"
+            assert execute(database, names) == [("invoices_g2",)]
+            assert execute(database, "SELECT to_regclass('read_invoices_g1.invoices')") == [(None,)]
+
+    asyncio.run(scenario())
+    assert rows(database) == folded_log(database)
+
+
+def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            invoices = paid_invoices(5)
+            webhook = applied([{"invoice": str(invoices[0].id), "effect": "stale"}])
+            await books.folded(*invoices, requested(tenant_id=None), webhook)
+            before = execute(database, "SELECT * FROM read.invoices ORDER BY position")
+            timeline = execute(database, "SELECT * FROM read.timeline ORDER BY position")
+            await rebuilt(database)
+            assert execute(database, "SELECT * FROM read.invoices ORDER BY position") == before
+            assert execute(database, "SELECT * FROM read.timeline ORDER BY position") == timeline
+
+    asyncio.run(scenario())
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(log=logs())
+def test_whatever_the_log_says_filling_and_following_agree(
+    database: str, log: list[Recorded]
+) -> None:
+    salt = uuid4()
+    events = [
+        replace(event.stored(), originator_id=uuid5(salt, str(event.originator_id)))
+        for event in log
+    ]
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            position = (await books.log.append_async(events))[-1]
+            assert await books.invoices.wait_for("invoices", position, 10)
+            done = await rebuilt(database, keep_old_for_s=0)
+            assert done.differing == 0
+
+    asyncio.run(scenario())
+    assert rows(database) == folded_log(database)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        'UPDATE read.invoices SET view = view || \'{"status": "void"}\' WHERE position = 4',
+        "DELETE FROM read.invoices WHERE position = 4",
+        "DELETE FROM read.timeline WHERE position = 3",
+        "UPDATE read.timeline SET by = 'someone' WHERE position = 3",
+    ],
+)
+def test_rows_that_differ_are_told_and_only_accepted_on_demand(database: str, damage: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            first, *others = paid_invoices(5)
+            await books.folded(first)
+            await books.folded(*others)
+            execute(database, damage)
+            with pytest.raises(GenerationsDiffer) as caught:
+                await rebuilt(database)
+            assert caught.value.differing == 1
+            assert str(first.id) in caught.value.examples[0]
+            assert generations(database) == [(1, "active"), (2, "dropped")]
+            assert rows(database) != folded_log(database) or "timeline" in damage
+            done = await rebuilt(database, accept_changes=True)
+            assert (done.generation, done.differing) == (3, 1)
+
+    asyncio.run(scenario())
+    assert rows(database) == folded_log(database)
+    assert timeline_positions(database) == shown_positions(database)
+
+
+def test_a_projection_that_is_stuck_on_its_own_rows_is_healed(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            invoice = requested()
+            await books.folded(invoice)
+            execute(database, "UPDATE read.invoices SET version = 7")
+            issue(invoice)
+            position = await append(books.log, invoice)
+            stuck = "SELECT position FROM eventlog.follower_failures WHERE name = 'invoices_g1'"
+            await until(lambda: execute(database, stuck) == [(position,)])
+            await rebuilt(database, accept_changes=True, keep_old_for_s=0)
+            assert await books.invoices.wait_for("invoices", position, 10)
+
+    asyncio.run(scenario())
+    assert rows(database) == folded_log(database)
+
+
+def test_a_log_that_cannot_be_folded_leaves_the_old_generation_answering(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            invoice = requested()
+            await books.folded(invoice)
+            execute(
+                database,
+                "SELECT eventlog.append('{1}', '{00000000-0000-0000-0000-000000000009}', '{1}',"
+                " '{invoice.requested}', '{\"{}\"}', '{}', '{}', '{}', '{}')",
+            )
+            with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the codec says
+                await rebuilt(database)
+            assert generations(database) == [(1, "active"), (2, "dropped")]
+            assert await books.invoices.get_invoice(APP, invoice.id)
+
+    asyncio.run(scenario())
+
+
+def test_one_rebuild_at_a_time(database: str) -> None:
+    with connect(database, application_name="test") as connection:
+        connection.execute(
+            "SELECT pg_advisory_lock(hashtextextended('billhook rebuild invoices', 0))"
+        )
+        with pytest.raises(RebuildRunning):
+            rebuild(database, "invoices")
+        assert rebuild(database, "access").generation == 2
+    assert generations(database) == [(1, "active")]
+
+
+def test_what_a_killed_rebuild_left_is_swept_up_by_the_next(database: str) -> None:
+    for state in ("building", "following"):
+        execute(database, "SELECT read.new_generation('invoices')")
+        execute(
+            database,
+            "UPDATE read.generations SET state = %s WHERE projection = 'invoices'"
+            " AND state = 'building'",
+            state,
+        )
+        number = rebuild(database, "invoices", keep_old_for_s=0).generation
+        assert generations(database)[-2:] == [(number - 1, "dropped"), (number, "active")]
+
+
+def test_access_is_rebuilt_from_its_first_event(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            app = App.create(CreateApp(app_id=APP, name="Shop", slug="shop", by="op"), at=AT)
+            position = await append(books.log, app)
+            assert await books.invoices.wait_for("access", position, 10)
+            done = await rebuilt(database, "access")
+            assert (done.generation, done.differing) == (2, 0)
+            found = await AccessQueries(books.pool).app(APP)
+            assert found is not None
+            assert found.slug == "shop"
+            assert generations(database, "access") == [(1, "retiring"), (2, "active")]
+
+    asyncio.run(scenario())
+
+
+def test_an_unknown_projection_is_refused(database: str) -> None:
+    with pytest.raises(UnknownProjection):
+        rebuild(database, "nothing")
+
+
+def test_the_command_says_what_it_did(database: str) -> None:
+    async def fill() -> None:
+        async with projecting(database) as books:
+            await books.folded(*paid_invoices(2))
+
+    asyncio.run(fill())
+    process = start(database, "rebuild", "invoices")
+    output, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    assert output.startswith("invoices: generation 2 answers, 8 events in ")
+    execute(database, "UPDATE read.invoices SET status = 'void'")
+    process = start(database, "rebuild", "invoices")
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "not rebuilt: 2 rows differ" in errors

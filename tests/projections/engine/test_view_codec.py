@@ -1,0 +1,27 @@
+from dataclasses import replace
+
+import orjson
+from hypothesis import given, settings
+
+from domain.invoices import events as e
+from projections.engine.view_codec import from_json, to_json
+from tests.projections.harness import folds, issue, pay, requested
+from tests.projections.random_events import streams
+
+
+@settings(deadline=None)
+@given(stream=streams())
+def test_a_view_comes_back_as_it_was(stream: list[e.InvoiceEvent]) -> None:
+    view = folds(stream)[stream[0].originator_id]
+    assert from_json(to_json(view)) == view
+    assert from_json(orjson.loads(to_json(view))) == view
+
+
+def test_a_row_of_another_version_is_read_without_what_it_lacks_or_has_besides() -> None:
+    invoice = requested()
+    issue(invoice)
+    pay(invoice)
+    stored = orjson.loads(to_json(invoice.view))
+    del stored["gave_up"], stored["refunds"]
+    stored["invented_later"] = 1
+    assert from_json(stored) == replace(invoice.view, gave_up=None, refunds=[])

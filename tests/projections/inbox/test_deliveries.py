@@ -1,0 +1,256 @@
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core import commands
+from domain.inbox.provider_event import ProviderEvent
+from eventlog.database.connect import connect
+from projections.engine.errors import BadCursor
+from projections.engine.rebuild import rebuild
+from projections.inbox.queries import DeliveryFilter, DeliveryQueries, DeliveryRow
+from projections.inbox.rejected import KEPT, RefusedBook, RefusedDelivery
+from tests.projections.harness import APP, Reading, append, projecting, reading
+from tests.projections.random_events import AT
+
+INVOICE = UUID(int=99)
+CONNECTION = UUID(int=7)
+
+
+def received(*, at: datetime = AT, **facts: Any) -> ProviderEvent:
+    """A delivery that was stored."""
+    said: dict[str, Any] = {
+        "event_id": uuid4(),
+        "app_id": APP,
+        "connection_id": CONNECTION,
+        "connection": "main",
+        "provider": "stripe",
+        "mode": "test",
+        "provider_event_id": "evt_1",
+        "type": "invoice.paid",
+        "object_type": "invoice",
+        "object_id": "in_1",
+        "invoice_id": None,
+        "occurred_at": 1_767_225_600,
+        "body": "ef" * 32,
+        "by": "webhook:evt_1",
+    }
+    return ProviderEvent.receive(commands.ReceiveProviderEvent(**said | facts), at=at)
+
+
+def refused(*, at: datetime = AT, **facts: Any) -> RefusedDelivery:
+    """A delivery that nobody proved."""
+    said: dict[str, Any] = {
+        "id": uuid4(),
+        "app_id": APP,
+        "connection_id": CONNECTION,
+        "connection": "main",
+        "provider": "stripe",
+        "mode": "test",
+        "received_at": at,
+        "reason": "forged",
+        "size_bytes": 12,
+        "body_sha256": "ab" * 32,
+        "content_type": "application/json",
+        "user_agent": "curl/8",
+        "remote": "public",
+    }
+    return RefusedDelivery(**said | facts)
+
+
+def apply(entry: ProviderEvent, *, at: datetime = AT, effect: str = "changed") -> None:
+    effects = [{"invoice": str(INVOICE), "effect": effect}]
+    entry.record_applied(effects, at=at, by="webhook:evt_1")
+
+
+def park(entry: ProviderEvent, *, retry: bool, at: datetime = AT) -> None:
+    entry.park("unknown invoice", retry=retry, at=at, by="webhook:evt_1")
+
+
+def replay(entry: ProviderEvent, *, at: datetime = AT) -> None:
+    entry.request_replay(uuid4(), at=at, by="key:1")
+
+
+async def folded(books: Reading, *entries: ProviderEvent) -> int:
+    position = await append(books.log, *entries)
+    assert await books.invoices.wait_for("deliveries", position, 10)
+    return position
+
+
+async def listed(books: Reading, **asked: Any) -> list[Any]:
+    found = await DeliveryQueries(books.pool).list_deliveries(DeliveryFilter(APP, **asked))
+    return found.rows
+
+
+async def keep(database: str, *kept: RefusedDelivery) -> None:
+    book = RefusedBook(database)
+    await book.open()
+    await book.keep(kept)
+    await book.close()
+
+
+def test_an_entry_says_what_became_of_it_whether_folded_at_once_or_one_by_one(
+    database: str,
+) -> None:
+    later = AT + timedelta(hours=1)
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            entry = received()
+            await folded(books, entry)
+            (row,) = await listed(books)
+            assert (row.view.state, row.view.reason, row.view.invoice_id) == (
+                "received",
+                None,
+                None,
+            )
+            park(entry, retry=True)
+            await folded(books, entry)
+            (row,) = await listed(books)
+            assert (row.view.state, row.view.reason) == ("parked", "unknown invoice")
+            park(entry, retry=False)
+            replay(entry, at=later)
+            position = await folded(books, entry)
+            (row,) = await listed(books)
+            assert (row.view.state, row.view.reason, row.position) == ("received", None, position)
+            apply(entry, at=later)
+            position = await folded(books, entry)
+            (row,) = await listed(books)
+            view = row.view
+            assert (view.state, view.invoice_id, row.position) == ("applied", INVOICE, position)
+            assert view.effects == [{"invoice": str(INVOICE), "effect": "changed"}]
+            assert (view.times_applied, view.times_parked, view.times_replayed) == (1, 2, 1)
+            assert (view.received_at, view.updated_at, view.version) == (AT, later, 5)
+
+    asyncio.run(scenario())
+
+
+def test_each_filter_narrows_the_list(database: str) -> None:
+    applied, dead, parked, fresh = (
+        received(provider_event_id=f"evt_{n}", at=AT + timedelta(minutes=n)) for n in range(4)
+    )
+    fresh = received(
+        provider_event_id="evt_3",
+        connection="second",
+        type="charge.refunded",
+        at=AT + timedelta(minutes=3),
+    )
+    apply(applied)
+    park(dead, retry=False)
+    park(parked, retry=True)
+    wanted: list[tuple[dict[str, Any], list[ProviderEvent]]] = [
+        ({}, [fresh, parked, dead, applied]),
+        ({"state": ("applied",)}, [applied]),
+        ({"state": ("dead", "parked")}, [parked, dead]),
+        ({"state": ("received", "failed")}, [fresh]),
+        ({"connection": "second"}, [fresh]),
+        ({"type": "charge.refunded"}, [fresh]),
+        ({"invoice_id": INVOICE}, [applied]),
+        ({"provider_event_id": "evt_2"}, [parked]),
+        ({"received_from": AT + timedelta(minutes=2)}, [fresh, parked]),
+        ({"received_to": AT + timedelta(minutes=2)}, [dead, applied]),
+        ({"state": ("failed",), "type": "invoice.paid"}, []),
+    ]
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            strange = received(app_id=UUID(int=2))
+            await folded(books, applied, dead, parked, fresh, strange)
+            for asked, entries in wanted:
+                found = [row.view.id for row in await listed(books, **asked)]
+                assert found == [entry.id for entry in entries], asked
+
+    asyncio.run(scenario())
+
+
+def test_pages_leave_nothing_out_and_show_nothing_twice_while_deliveries_come(
+    database: str,
+) -> None:
+    entries = [received(at=AT + timedelta(seconds=n // 2)) for n in range(7)]
+    kept = [refused(at=AT + timedelta(seconds=n)) for n in range(4)]
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            await folded(books, *entries)
+            await keep(database, *kept)
+            deliveries = DeliveryQueries(books.pool)
+            found: list[DeliveryRow | RefusedDelivery] = []
+            cursor = None
+            while True:
+                asked = DeliveryFilter(APP, limit=3, cursor=cursor)
+                page = await deliveries.list_deliveries(asked)
+                found += page.rows
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+                await folded(books, received(at=AT + timedelta(days=1)))
+            ids = [row.view.id if isinstance(row, DeliveryRow) else row.id for row in found]
+            assert len(ids) == len(set(ids)) == 11
+            assert set(ids) == {one.id for one in entries} | {one.id for one in kept}
+            with pytest.raises(BadCursor):
+                await deliveries.list_deliveries(
+                    DeliveryFilter(APP, state=("dead",), cursor=asked.cursor)
+                )
+
+    asyncio.run(scenario())
+
+
+def test_what_was_refused_is_listed_with_what_it_was_and_nothing_that_it_said(
+    database: str,
+) -> None:
+    forged, stale = refused(at=AT), refused(at=AT + timedelta(hours=1), reason="stale")
+
+    async def scenario() -> None:
+        async with reading(database) as books:
+            await keep(database, forged, stale, refused(app_id=UUID(int=2)))
+            assert await listed(books) == [stale, forged]
+            assert await listed(books, state=("failed",), connection="main") == [stale, forged]
+            assert await listed(books, state=("failed",), connection="second") == []
+            assert await listed(books, state=("dead",)) == []
+            assert await listed(books, provider_event_id="evt_1") == []
+            assert await listed(books, received_to=AT + timedelta(minutes=1)) == [forged]
+            deliveries = DeliveryQueries(books.pool)
+            assert await deliveries.refused(APP, forged.id) == forged
+            assert await deliveries.refused(UUID(int=2), forged.id) is None
+
+    asyncio.run(scenario())
+
+
+def test_the_newest_thousand_of_each_connection_are_kept(database: str) -> None:
+    many = [refused(at=AT + timedelta(seconds=n)) for n in range(KEPT + 5)]
+    other = refused(connection_id=UUID(int=8), connection="quiet")
+
+    async def scenario() -> None:
+        await keep(database, other)
+        await asyncio.gather(keep(database, *many[:600]), keep(database, *many[600:]))
+        await keep(database, *many[-3:])
+
+    asyncio.run(scenario())
+    with connect(database, application_name="test") as connection:
+        found = connection.execute(
+            "SELECT connection, count(*), min(received_at) FROM inbox.refused"
+            " GROUP BY connection ORDER BY connection"
+        ).fetchall()
+    assert found == [("main", KEPT, AT + timedelta(seconds=5)), ("quiet", 1, AT)]
+
+
+def test_a_rebuild_says_the_same(database: str) -> None:
+    entries = [received() for _ in range(5)]
+    for entry in entries[1:]:
+        apply(entry)
+    park(entries[0], retry=False)
+    for entry in entries[2:]:
+        replay(entry)
+    apply(entries[4], effect="confirmed")
+
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            await folded(books, *entries)
+            before = await listed(books)
+            rebuilt = await asyncio.to_thread(rebuild, database, "deliveries", keep_old_for_s=0)
+            assert (rebuilt.generation, rebuilt.differing) == (2, 0)
+            assert await listed(books) == before
+
+    asyncio.run(scenario())

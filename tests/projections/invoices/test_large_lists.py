@@ -1,0 +1,279 @@
+"""What must hold where an app has many invoices; their rows are made without a log."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Composed
+
+from eventlog.database.connect import connect
+from projections.engine.pool import READ_SETTINGS
+from projections.engine.view_codec import to_json
+from projections.invoices.event_feed import CHANGES
+from projections.invoices.list_sql import page_query
+from projections.invoices.queries import BY_PROVIDER_ID, InvoiceFilter
+from projections.invoices.search_terms import terms_of
+from projections.reports.queries import (
+    REVENUE,
+    SUMMARY,
+    ReportFilter,
+    revenue_parameters,
+    summary_parameters,
+)
+from tests.projections.harness import APP, issue, reading, requested
+from tests.projections.random_events import AT
+from tests.support.postgres import Server
+
+ROWS = 100_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MONTH = timedelta(days=30)
+_DAYS = [_EPOCH + timedelta(days=n) for n in range(30)]
+_REPORT = ReportFilter(app_id=APP)
+_REPORT_OF_ONE = ReportFilter(app_id=APP, connection="second")
+TENANT = UUID(int=17)
+_FILL = """
+INSERT INTO read.invoices (invoice_id, app_id, tenant_id, provider, mode, type, status, currency,
+    total_minor, user_id, customer, subscription_id, created_at, paid_at, connection,
+    origin, provider_object_id, at_provider, version, position, view)
+SELECT md5(n::text)::uuid,
+    CASE WHEN n %% 2 = 0 THEN %(app)s ELSE md5((n %% 10)::text)::uuid END,
+    CASE WHEN n %% 600 <> 0 THEN lpad(to_hex(n %% 500), 32, '0')::uuid END,
+    CASE WHEN n %% 300 = 0 THEN 'mollie' ELSE 'stripe' END,
+    CASE WHEN n %% 200 = 0 THEN 'live' ELSE 'test' END,
+    CASE WHEN n %% 100 = 0 THEN 'subscription' ELSE 'payment' END,
+    CASE WHEN n %% 50 = 0 THEN 'failed' WHEN n %% 7 = 0 THEN 'open' ELSE 'paid' END,
+    CASE WHEN n %% 400 = 0 THEN 'usd' ELSE 'eur' END,
+    n, 'user_' || n %% 1000, 'cus_' || n %% 1000,
+    CASE WHEN n %% 100 = 0 THEN 'sub_' || n %% 1000 END,
+    %(at)s::timestamptz + make_interval(secs => n),
+    CASE WHEN n %% 7 <> 0 THEN %(at)s::timestamptz + make_interval(secs => n) END,
+    CASE WHEN n %% 300 = 0 THEN 'second' ELSE 'main' END,
+    CASE WHEN n %% 250 = 0 THEN 'import' ELSE 'request' END, 'in_' || n, n %% 5 <> 0,
+    3, n, %(view)s::jsonb
+FROM generate_series(1, %(rows)s) AS n
+"""
+_FILL_WORDS = """
+INSERT INTO read.invoice_words (app_id, word, invoice_id, position)
+SELECT app_id, word, invoice_id, position FROM read.invoices,
+    unnest(ARRAY[provider_object_id, customer, 'a-' || position, 'a', position::text]) AS word
+"""
+_FILL_EMAILS = """
+INSERT INTO read.email_words (app_id, tenant_id, word, position)
+SELECT %(app)s, lpad(to_hex(n), 32, '0')::uuid, 'in' || n || '@shop.example', n
+FROM generate_series(0, 499) AS n
+"""
+_FILL_TIMELINE = """
+INSERT INTO read.timeline (subject_id, position, app_id, kind, type, at, by, data)
+SELECT invoice_id, position, app_id, 'invoice', 'invoice.requested', created_at, 'worker', '{}'
+FROM read.invoices
+"""
+_FILL_QUARTERS = """
+INSERT INTO read.invoice_quarters
+SELECT %(app)s, 'test', 'eur', 'stripe', connection, kind, n, n,
+    CASE WHEN n < 30000 THEN 0 ELSE 1 END, n
+FROM generate_series(0, 33000) AS n, unnest(ARRAY['collected', 'refunded', 'outstanding']) AS kind,
+    unnest(ARRAY['main', 'second']) AS connection;
+"""
+_FILL_TOTALS = """
+INSERT INTO read.invoice_totals
+SELECT app_id, mode, currency, provider, connection, kind, sum(amount_minor), sum(items),
+    max(position)
+FROM read.invoice_quarters GROUP BY app_id, mode, currency, provider, connection, kind
+"""
+
+
+@pytest.fixture(scope="module")
+def full(postgres_server: Server) -> Iterator[str]:
+    """A database with 100,000 invoices, half of them one app's."""
+    dbname = postgres_server.migrated_database()
+    dsn = postgres_server.dsn(dbname)
+    invoice = requested()
+    issue(invoice)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        view = to_json(invoice.view).decode()
+        connection.execute(_FILL, {"app": APP, "at": AT, "rows": ROWS, "view": view})
+        connection.execute(_FILL_WORDS)
+        connection.execute(_FILL_EMAILS, {"app": APP})
+        connection.execute(_FILL_TIMELINE)
+        connection.execute(_FILL_QUARTERS, {"app": APP})
+        connection.execute(_FILL_TOTALS)
+        connection.execute("ANALYZE")
+    yield dsn
+    postgres_server.drop(dbname)
+
+
+def explained(dsn: str, query: SQL | Composed, parameters: Any) -> dict[str, Any]:
+    """The plan that readers' sessions have, with what it really did."""
+    with connect(dsn, application_name="test", settings=READ_SETTINGS) as connection:
+        explain = SQL("EXPLAIN (ANALYZE, TIMING off, FORMAT json) ") + query
+        found = connection.execute(explain, parameters).fetchone()
+    assert found is not None
+    plan: dict[str, Any] = found[0][0]["Plan"]
+    return plan
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def read_at_most(plan: dict[str, Any]) -> int:
+    return max(
+        int((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+        for node in nodes(plan)
+    )
+
+
+_RARE: list[dict[str, Any]] = [
+    {"tenant_id": TENANT},
+    {"status": ("failed",)},
+    {"status": ("failed", "void", "draft")},
+    {"provider": "mollie"},
+    {"mode": "live"},
+    {"type": "subscription"},
+    {"currency": "usd"},
+    {"user_id": "user_16"},
+    {"customer": "cus_16"},
+    {"subscription_id": "sub_100"},
+    {"origin": "import"},
+    {"unassigned": True},
+    {"connection": "second", "at_provider": True},
+    {"currency": "eur", "amount_min": 60_000, "amount_max": 60_100},
+    {"created_from": AT + timedelta(seconds=70_000), "created_to": AT + timedelta(seconds=70_100)},
+    {"paid_from": AT + timedelta(seconds=70_000), "paid_to": AT + timedelta(seconds=70_100)},
+    {"tenant_id": TENANT, "status": ("paid",), "mode": "test"},
+    {"q": "in_4711"},
+    {"q": "cus_16 a-77"},
+    {"q": "in16@shop.example"},
+]
+_COMMON: list[dict[str, Any]] = [
+    {},
+    {"status": ("failed", "open")},
+    {"mode": "test"},
+    {"currency": "eur", "amount_min": 10},
+    {"connection": "main", "at_provider": True},
+    {"q": "in_"},
+    {"q": "a cus_16"},
+    {"q": "in"},
+]
+
+
+def label(asked: dict[str, Any]) -> str:
+    return "+".join(f"{name}={asked[name]}" if name == "q" else name for name in asked) or "all"
+
+
+@pytest.mark.parametrize("asked", _RARE, ids=label)
+@pytest.mark.parametrize("sort", ["-createdAt", "createdAt", "-totalMinor", "totalMinor"])
+def test_what_is_rare_is_found_without_reading_the_rest(
+    full: str, asked: dict[str, Any], sort: Any
+) -> None:
+    plan = explained(
+        full, *page_query(InvoiceFilter(APP, **asked, sort=sort), emails=emails(asked))
+    )
+    assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and "Relation Name" in n]
+    assert read_at_most(plan) <= 2_500
+
+
+@pytest.mark.parametrize("asked", _COMMON, ids=label)
+@pytest.mark.parametrize("sort", ["-createdAt", "createdAt", "-totalMinor", "totalMinor"])
+def test_what_is_common_is_counted_up_to_the_cap_and_no_further(
+    full: str, asked: dict[str, Any], sort: Any
+) -> None:
+    plan = explained(
+        full, *page_query(InvoiceFilter(APP, **asked, sort=sort), emails=emails(asked))
+    )
+    assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and "Relation Name" in n]
+    assert read_at_most(plan) <= 21_000
+
+
+def emails(asked: dict[str, Any]) -> set[str]:
+    """The terms that tenants' e-mails in these books have."""
+    return {term for term in terms_of(asked.get("q", "")) if term in ("in", "in16@shop.example")}
+
+
+def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
+    async def first_cursor() -> str | None:
+        async with reading(full) as books:
+            page = await books.invoices.list_invoices(InvoiceFilter(APP))
+            return page.next_cursor
+
+    cursor = asyncio.run(first_cursor())
+    query, parameters = page_query(InvoiceFilter(APP, cursor=cursor))
+    plan = explained(full, query, parameters)
+    limits = [node for node in nodes(plan) if node["Node Type"] == "Limit"]
+    assert sorted(read_at_most(limit) for limit in limits) == [21, 21, 10_001]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters", "most"),
+    [
+        (CHANGES, {"app_id": APP, "after": 50_000, "limit": 100}, 110),
+        (CHANGES, {"app_id": APP, "after": ROWS, "limit": 100}, 10),
+        (BY_PROVIDER_ID, {"app_id": APP, "provider_object_id": "in_4712"}, 1),
+        (SUMMARY, summary_parameters(_REPORT, now=AT, first=None, end=None), 6_020),
+        (
+            SUMMARY,
+            summary_parameters(_REPORT, now=AT, first=_EPOCH, end=_EPOCH + _MONTH),
+            2 * 2 * 30 * 96 + 6_020,
+        ),
+        (REVENUE, revenue_parameters(_REPORT, _DAYS, end=_EPOCH + _MONTH), 2 * 2 * 30 * 96 + 10),
+        (
+            REVENUE,
+            revenue_parameters(_REPORT_OF_ONE, _DAYS, end=_EPOCH + _MONTH),
+            2 * 30 * 96 + 10,
+        ),
+    ],
+    ids=[
+        "changes",
+        "no-changes",
+        "by-provider-id",
+        "summary",
+        "summary-of-a-month",
+        "revenue-of-a-month",
+        "revenue-of-a-connection",
+    ],
+)
+def test_no_other_question_reads_more_than_its_answer_needs(
+    full: str, query: SQL, parameters: dict[str, object], most: int
+) -> None:
+    plan = explained(full, query, parameters)
+    read = [node for node in nodes(plan) if "Relation Name" in node]
+    small = {"generations", "followers", "invoice_totals", "subscription_sums"}
+    assert not [n for n in read if n["Node Type"] == "Seq Scan" and n["Relation Name"] not in small]
+    assert read_at_most(plan) <= most
+
+
+def test_totals_are_exact_up_to_ten_thousand_and_say_so_beyond(full: str) -> None:
+    def up_to(seconds: int, **more: Any) -> InvoiceFilter:
+        return InvoiceFilter(APP, created_to=AT + timedelta(seconds=seconds), **more)
+
+    async def scenario() -> None:
+        async with reading(full) as books:
+            page = await books.invoices.list_invoices(up_to(20_001))
+            assert (page.total, page.total_is_exact) == (10_000, True)
+            page = await books.invoices.list_invoices(up_to(20_001, limit=100, page=99))
+            assert (len(page.rows), page.total, page.next_cursor) == (100, 10_000, None)
+            page = await books.invoices.list_invoices(up_to(20_003))
+            assert (page.total, page.total_is_exact) == (10_000, False)
+            page = await books.invoices.list_invoices(InvoiceFilter(APP, status=("failed",)))
+            assert page.total_is_exact
+
+    asyncio.run(scenario())
+
+
+def test_a_whole_list_is_streamed_a_chunk_at_a_time(full: str) -> None:
+    async def scenario() -> None:
+        async with reading(full) as books:
+            asked = InvoiceFilter(APP, status=("failed",), sort="totalMinor", page=3)
+            chunks = [rows async for rows in books.invoices.stream_invoices(asked, chunk=300)]
+            assert [len(rows) for rows in chunks] == [300] * 6 + [200]
+            asked = InvoiceFilter(APP, q="in16@shop.example a-1")
+            found = [row async for rows in books.invoices.stream_invoices(asked) for row in rows]
+            assert 0 < len(found) < 200
+
+    asyncio.run(scenario())

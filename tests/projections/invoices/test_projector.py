@@ -1,0 +1,192 @@
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.inbox.provider_event import ProviderEventApplied
+from domain.invoices.events import InvoiceEvent
+from domain.invoices.view import InvoiceView, fold
+from eventlog.codec import Codec
+from eventlog.database.connect import connect, connect_async
+from eventlog.reading import Recorded
+from projections.engine.errors import VersionGap
+from projections.invoices import projector as invoices_projector
+from projections.invoices.accumulate import stands_at_provider
+from projections.invoices.search_terms import sources_of, words_of
+from projections.invoices.timeline import is_hidden
+from projections.reports.invoice_sums import Amount, Part, parts_of, refusal_in
+from tests.projections.harness import confirm, folds, issue, pay, projecting, requested, rows
+from tests.projections.random_events import logs
+
+SCHEMA = "read_invoices_g1"
+
+
+def wipe(database: str) -> None:
+    with connect(database, application_name="test") as connection:
+        tables = ", ".join(f"{SCHEMA}.{table.name}" for table in invoices_projector.TABLES)
+        connection.execute(f"TRUNCATE {tables}".encode())
+
+
+async def project(database: str, batches: Sequence[tuple[Sequence[Recorded], bool]]) -> None:
+    """Fold batches, each in its transaction; those marked crash once before they are committed."""
+    connection = await connect_async(database, application_name="test")
+    async with connection:
+        for batch, crashes in batches:
+            for dies in (True, False) if crashes else (False,):
+                handle = invoices_projector.handler(SCHEMA)  # a restart remembers nothing
+                async with (
+                    connection.transaction(force_rollback=dies),
+                    connection.cursor() as cursor,
+                ):
+                    await handle(cursor, batch)
+
+
+def split(log: list[Recorded], boundaries: random.Random) -> list[tuple[list[Recorded], bool]]:
+    batches = []
+    rest = log
+    while rest:
+        size = boundaries.randint(1, 6)
+        batches.append((rest[:size], boundaries.random() < 0.2))
+        rest = rest[size:]
+    return batches
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(log=logs(), boundaries=st.randoms(use_true_random=False))
+def test_rows_are_the_fold_of_each_stream_whatever_the_batches_and_crashes(
+    database: str, log: list[Recorded], boundaries: random.Random
+) -> None:
+    wipe(database)
+    asyncio.run(project(database, split(log, boundaries)))
+    events = [Codec().decode(recorded) for recorded in log]
+    assert rows(database) == folds(events)
+    assert_columns_follow_the_view(database)
+    assert_timeline_shows_each_event_once(database, log)
+    assert_words_are_those_of_the_views(database, folds(events))
+    assert_sums_are_those_of_the_events(database, events)
+
+
+def assert_words_are_those_of_the_views(database: str, views: dict[UUID, InvoiceView]) -> None:
+    counts: Counter[Any] = Counter()
+    for view in views.values():
+        counts[view.app_id, view.connection] += stands_at_provider(view)
+    with connect(database, application_name="test") as connection:
+        found = connection.execute(
+            "SELECT app_id, connection, at_provider FROM read.invoice_counts"
+        )
+        assert {(a, c): n for a, c, n in found if n} == {k: n for k, n in counts.items() if n}
+        words = connection.execute("SELECT invoice_id, word FROM read.invoice_words").fetchall()
+    for invoice_id, view in views.items():
+        assert {(invoice_id, word) for word in words_of(sources_of(view))} <= set(words)
+
+
+def assert_sums_are_those_of_the_events(database: str, events: Iterable[object]) -> None:
+    """Whatever was added and taken back on the way, what is left is what the end says."""
+    sums: dict[Any, tuple[int, int]] = {}
+    for view, parts in parts_in(events):
+        for part, (amount_minor, items) in parts.items():
+            key = (view.app_id, view.mode, view.provider, view.connection, *part)
+            known = sums.get(key, (0, 0))
+            sums[key] = known[0] + amount_minor, known[1] + items
+    with connect(database, application_name="test") as connection:
+        found = connection.execute(
+            "SELECT app_id, mode, provider, connection, currency, kind, quarter, amount_minor,"
+            " items FROM read.invoice_quarters WHERE items <> 0 OR amount_minor <> 0"
+        )
+        assert {tuple(key): (int(minor), n) for *key, minor, n in found} == sums
+        totals = connection.execute(
+            "SELECT app_id, mode, provider, connection, currency, kind, amount_minor, items"
+            " FROM read.invoice_totals EXCEPT SELECT app_id, mode, provider, connection, currency,"
+            " kind, sum(amount_minor), sum(items)::bigint FROM read.invoice_quarters"
+            " GROUP BY 1, 2, 3, 4, 5, 6"
+        )
+        assert totals.fetchall() == []
+
+
+def parts_in(events: Iterable[object]) -> Iterator[tuple[InvoiceView, dict[Part, Amount]]]:
+    """What each refused attempt, and each invoice in the end, adds to the sums."""
+    views: dict[UUID, InvoiceView] = {}
+    for event in events:
+        if isinstance(event, InvoiceEvent):
+            view = views[event.originator_id] = fold(views.get(event.originator_id), event)
+            yield view, refusal_in(event, view)
+    for view in views.values():
+        yield view, parts_of(view)
+
+
+def assert_columns_follow_the_view(database: str) -> None:
+    with connect(database, application_name="test") as connection:
+        differing = connection.execute(
+            "SELECT invoice_id FROM read.invoices WHERE (invoice_id::text, app_id::text,"
+            " tenant_id::text, provider, mode, type, status, currency, total_minor::text, user_id,"
+            " customer, subscription_id, origin, created_at, paid_at) IS DISTINCT FROM"
+            " (view->>'id', view->>'app_id', view->>'tenant_id', view->>'provider', view->>'mode',"
+            " view->>'type', view->>'status', view->>'currency', view->>'total_minor',"
+            " view->>'user_id', view->>'customer', view->>'subscription_id', view->>'origin',"
+            " (view->>'created_at')::timestamptz, (view->>'paid_at')::timestamptz)"
+        ).fetchall()
+    assert differing == []
+
+
+def assert_timeline_shows_each_event_once(database: str, log: list[Recorded]) -> None:
+    expected = set()
+    for recorded in log:
+        event = Codec().decode(recorded)
+        if isinstance(event, InvoiceEvent):
+            if is_hidden(event):
+                continue
+            expected.add((str(event.originator_id), recorded.position, recorded.topic))
+        elif isinstance(event, ProviderEventApplied):
+            expected |= {
+                (entry["invoice"], recorded.position, recorded.topic)
+                for entry in event.effects
+                if entry["effect"] != "changed"
+            }
+    with connect(database, application_name="test") as connection:
+        found = connection.execute("SELECT subject_id::text, position, type FROM read.timeline")
+        assert sorted(found.fetchall()) == sorted(expected)
+
+
+def test_an_event_whose_predecessor_was_not_folded_is_refused(database: str) -> None:
+    invoice = requested()
+    issue(invoice)
+    codec = Codec()
+    events = [codec.encode(event) for event in invoice.collect_events()]
+    late = Recorded(
+        originator_id=events[1].originator_id,
+        originator_version=2,
+        topic=events[1].topic,
+        state=events[1].state,
+        id=2,
+    )
+    with pytest.raises(VersionGap) as caught:
+        asyncio.run(project(database, [([late], False)]))
+    assert (caught.value.stream, caught.value.folded, caught.value.offered) == (invoice.id, 0, 2)
+
+
+def test_an_invoice_is_followed_from_request_to_confirmation(database: str) -> None:
+    async def scenario() -> None:
+        async with projecting(database) as books:
+            invoice = requested()
+            seen = []
+            for step in (None, issue, pay, confirm):
+                if step is not None:
+                    step(invoice)
+                position = await books.folded(invoice)
+                row = await books.invoices.get_invoice(invoice.view.app_id, invoice.id)
+                assert row is not None
+                assert (row.view, row.position) == (invoice.view, position)
+                seen.append(row.view.status)
+            assert seen == ["requested", "open", "paid", "paid"]
+
+    asyncio.run(scenario())

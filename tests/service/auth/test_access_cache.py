@@ -1,0 +1,234 @@
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import pytest
+
+from projections.access.queries import AccessFreshness, AppRow, ConnectionRow, KeyRow
+from projections.engine.errors import ReadModelUnavailable
+from service.auth.access_cache import AccessCache
+from service.http.errors import AccessUnverified
+from tests.support.wait_until import until
+
+KEY = KeyRow(app_id=uuid4(), key_id=uuid4(), kind="write", revoked=False)
+
+
+class Projection:
+    """An access projection that a test moves by hand."""
+
+    def __init__(self) -> None:
+        self.position = self.head = self.changed_at = 10
+        self.row: KeyRow | None = KEY
+        self.error: Exception | None = None
+        self.asked = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def key_by_hash(self, _sha256_hex: str) -> KeyRow | None:
+        self.asked += 1
+        row = self.row
+        await self.answers.wait()
+        if self.error is not None:
+            raise self.error
+        return row
+
+    async def is_asked(self, times: int) -> None:
+        await until(lambda: self.asked == times)
+
+    async def app(self, _app_id: UUID) -> AppRow | None:
+        raise AssertionError("not asked here")
+
+    async def apps_of_tokens(self, _issuer: str, _audience: str) -> Sequence[AppRow]:
+        raise AssertionError("not asked here")
+
+    async def allows_origin(self, _origin: str) -> bool:
+        raise AssertionError("not asked here")
+
+    async def connection_by_name(self, _app_id: UUID, _name: str) -> ConnectionRow | None:
+        raise AssertionError("not asked here")
+
+    async def connection_by_id(self, _connection_id: UUID) -> ConnectionRow | None:
+        raise AssertionError("not asked here")
+
+    async def freshness(self, since: int) -> AccessFreshness:
+        changed = since < self.changed_at <= self.position
+        return AccessFreshness(position=self.position, head=self.head, changed=changed)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.time_s = 1000.0
+        self.projection = Projection()
+        self.cache = AccessCache(self.projection, max_age_s=5, clock_s=lambda: self.time_s)
+
+    def look(self) -> None:
+        asyncio.run(self.cache.look())
+
+    def key(self) -> KeyRow | None:
+        return asyncio.run(self.cache.key("ab"))
+
+
+@pytest.fixture
+def bench() -> Bench:
+    bench = Bench()
+    bench.look()
+    return bench
+
+
+def test_a_row_is_asked_for_once_while_the_projection_stands_still(bench: Bench) -> None:
+    assert [bench.key(), bench.key()] == [KEY, KEY]
+    assert bench.projection.asked == 1
+
+
+def test_a_row_is_kept_while_the_projection_passes_what_changes_none(bench: Bench) -> None:
+    bench.key()
+    bench.projection.position = bench.projection.head = 11
+    bench.look()
+    bench.key()
+    assert bench.projection.asked == 1
+
+
+def test_a_row_is_asked_for_again_when_any_has_changed(bench: Bench) -> None:
+    bench.key()
+    bench.projection.position = bench.projection.head = bench.projection.changed_at = 11
+    bench.projection.row = None
+    bench.look()
+    assert bench.key() is None
+
+
+def test_a_row_is_asked_for_again_after_two_seconds(bench: Bench) -> None:
+    bench.key()
+    bench.time_s += 2.1
+    bench.key()
+    assert bench.projection.asked == 2
+
+
+def test_a_no_is_not_remembered(bench: Bench) -> None:
+    bench.projection.row = None
+    assert bench.key() is None
+    bench.projection.row = KEY
+    assert bench.key() == KEY
+
+
+def test_nothing_is_answered_before_the_first_look() -> None:
+    with pytest.raises(AccessUnverified):
+        Bench().key()
+
+
+def test_nothing_is_answered_when_nobody_has_looked_for_five_seconds(bench: Bench) -> None:
+    bench.key()
+    bench.time_s += 5.1
+    with pytest.raises(AccessUnverified):
+        bench.key()
+
+
+def test_a_projection_that_stands_still_behind_the_log_verifies_nothing(bench: Bench) -> None:
+    bench.projection.head = 20
+    for _ in range(11):
+        bench.time_s += 0.5
+        bench.look()
+    with pytest.raises(AccessUnverified):
+        bench.key()
+    bench.projection.position = 20
+    bench.look()
+    assert bench.key() == KEY
+
+
+def test_a_projection_a_second_behind_a_busy_log_is_fresh_enough(bench: Bench) -> None:
+    heads = [10]
+    for _ in range(40):
+        bench.time_s += 0.5
+        bench.projection.head += 100
+        heads.append(bench.projection.head)
+        bench.projection.position = heads[-3] if len(heads) > 2 else 10
+        bench.look()
+        assert bench.key() == KEY
+
+
+def test_a_starting_process_waits_for_its_first_look_but_not_for_ever() -> None:
+    bench = Bench()
+
+    async def start() -> tuple[bool, bool]:
+        await bench.cache.wait_until_verified(0.01)
+        before = bench.cache.is_verified
+        waiting = asyncio.ensure_future(bench.cache.wait_until_verified(10))
+        await bench.cache.look()
+        await waiting
+        return before, bench.cache.is_verified
+
+    assert asyncio.run(start()) == (False, True)
+
+
+def test_what_a_look_saw_counts_from_before_it_asked(bench: Bench) -> None:
+    bench.projection.head = 20
+    bench.look()
+    bench.time_s += 4
+    bench.projection.position, bench.projection.head = 20, 30
+    bench.look()
+    bench.time_s += 1.1
+    with pytest.raises(AccessUnverified):
+        bench.key()
+
+
+def test_many_who_want_one_row_at_once_ask_once(bench: Bench) -> None:
+    async def scenario() -> None:
+        bench.projection.answers.clear()
+        asking = [asyncio.ensure_future(bench.cache.key("ab")) for _ in range(50)]
+        await bench.projection.is_asked(1)
+        asking[0].cancel()
+        await asyncio.sleep(0)
+        bench.projection.answers.set()
+        found = await asyncio.gather(*asking, return_exceptions=True)
+        assert isinstance(found[0], asyncio.CancelledError)
+        assert found[1:] == [KEY] * 49
+
+    asyncio.run(scenario())
+    assert bench.projection.asked == 1
+
+
+def test_a_no_is_not_shared(bench: Bench) -> None:
+    async def scenario() -> None:
+        bench.projection.row = None
+        bench.projection.answers.clear()
+        early = asyncio.ensure_future(bench.cache.key("ab"))
+        await bench.projection.is_asked(1)
+        bench.projection.row = KEY
+        late = asyncio.ensure_future(bench.cache.key("ab"))
+        await asyncio.sleep(0)
+        bench.projection.answers.set()
+        assert (await early, await late) == (None, KEY)
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_under_way_when_a_row_changes_is_neither_shared_nor_kept(bench: Bench) -> None:
+    async def scenario() -> None:
+        bench.projection.answers.clear()
+        early = asyncio.ensure_future(bench.cache.key("ab"))
+        await bench.projection.is_asked(1)
+        bench.projection.row = None
+        bench.projection.position = bench.projection.head = bench.projection.changed_at = 11
+        await bench.cache.look()
+        late = asyncio.ensure_future(bench.cache.key("ab"))
+        await bench.projection.is_asked(2)
+        bench.projection.answers.set()
+        assert (await early, await late) == (KEY, None)
+        assert await bench.cache.key("ab") is None
+
+    asyncio.run(scenario())
+
+
+def test_a_question_that_fails_fails_for_all_who_asked_and_is_asked_again(bench: Bench) -> None:
+    async def scenario() -> None:
+        bench.projection.answers.clear()
+        bench.projection.error = ReadModelUnavailable("away")
+        asking = [asyncio.ensure_future(bench.cache.key("ab")) for _ in range(3)]
+        await bench.projection.is_asked(1)
+        bench.projection.answers.set()
+        for one in asking:
+            with pytest.raises(ReadModelUnavailable):
+                await one
+        bench.projection.error = None
+        assert await bench.cache.key("ab") == KEY
+
+    asyncio.run(scenario())

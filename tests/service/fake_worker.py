@@ -1,0 +1,295 @@
+"""What answers requests in these tests: the events that a worker would append."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from domain.core.errors import StaleWrite
+from domain.gateway.objects import (
+    InvoiceState,
+    MoneyBack,
+    ProviderInvoice,
+    ProviderPayment,
+    ProviderRefund,
+    RefundState,
+    SessionState,
+    SetupSession,
+)
+from domain.invoices import events as e
+from domain.invoices.invoice import Invoice
+from domain.invoices.refund_events import RefundRequested
+from domain.payment_methods.events import SetupRequested
+from domain.payment_methods.setup import MethodSetup
+from eventlog.bodies import Body
+from eventlog.follow.tail import Heard
+from service.context import Context
+from tests.service.subscriptions import fixtures
+
+SECRET = "pi_1_secret_never_shown"
+HOSTED_URL = "https://invoice.stripe.test/i/1"
+CHECKOUT_URL = "https://checkout.stripe.test/c/1"
+
+_PAYMENT = ProviderPayment(id="pi_1", state="succeeded", amount_minor=1999, method="card")
+_PAYMENTS = {
+    "paid": _PAYMENT,
+    "declined": replace(
+        _PAYMENT,
+        state="failed",
+        code="card_declined",
+        decline_code="insufficient_funds",
+        message="Your card has insufficient funds.",
+    ),
+    "requires_action": replace(_PAYMENT, state="requires_action"),
+    "processing": replace(_PAYMENT, state="processing"),
+}
+_STATES: Final[dict[str, InvoiceState]] = {
+    "paid": "paid",
+    "void": "void",
+    "draft": "draft",
+    "deleted": "deleted",
+    "uncollectible": "uncollectible",
+}
+# What comes of what is asked of an invoice, unless its metadata's `then` says otherwise.
+_THEN: Final = {
+    e.RetryRequested.TOPIC: "paid",
+    e.VoidRequested.TOPIC: "void",
+    e.FinalizeRequested.TOPIC: "open",
+    e.UncollectibleRequested.TOPIC: "uncollectible",
+    RefundRequested.TOPIC: "succeeded",
+}
+_INSISTENCE: Final = 50
+_REFUND_STATES: Final[dict[str, RefundState]] = {"succeeded": "succeeded", "pending": "pending"}
+
+
+def provider_invoice(outcome: str, *, attempts: int = 1) -> ProviderInvoice:
+    """What the provider says after the steps that lead to an outcome."""
+    paid = outcome == "paid"
+    return ProviderInvoice(
+        id="in_1",
+        state=_STATES.get(outcome, "open"),
+        as_of=int(time.time()),
+        livemode=False,
+        currency="eur",
+        customer="cus_1",
+        number="A-1",
+        total_minor=1999,
+        tax_minor=0,
+        amount_paid_minor=1999 if paid else 0,
+        attempt_count=0 if outcome in ("open", "draft", "deleted") else attempts,
+        hosted_url=HOSTED_URL,
+        due_at=None,
+        period_start=None,
+        period_end=None,
+        paid_at=int(time.time()) if paid else None,
+        payment=_PAYMENTS.get(outcome),
+        raw=orjson.dumps({"id": "in_1", "confirmation_secret": {"client_secret": SECRET}}),
+    )
+
+
+class Worker:
+    """Does to each requested invoice what its metadata's `outcome` says; `never` is left alone.
+
+    What is asked of it later comes true, or what its metadata's `then` says.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._end = context.tail.subscribe(self._hear)
+
+    async def finish(self) -> None:
+        """Take nothing more up, and end what was begun."""
+        self._end()
+        await asyncio.gather(*self._tasks)
+
+    def _hear(self, heard: Heard) -> None:
+        if heard.topic == e.InvoiceRequested.TOPIC:
+            self._begin(asyncio.to_thread(self._settle, heard.originator_id))
+        elif heard.topic in fixtures.ASKING_TOPICS:
+            work = partial(fixtures.carry_out, self._context, heard.originator_id)
+            self._begin(asyncio.to_thread(work))
+        elif heard.topic == SetupRequested.TOPIC:
+            self._begin(asyncio.to_thread(set_up, self._context, heard.originator_id))
+        elif heard.topic in _THEN:
+            self._begin(asyncio.to_thread(self._carry_out, heard.originator_id, heard.topic))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _carry_out(self, invoice_id: UUID, topic: str) -> None:
+        view = self._context.billing.get(Invoice, invoice_id).view
+        then = view.metadata.get("then", _THEN[topic])
+        if then == "never":
+            return
+        if topic == RefundRequested.TOPIC:
+            for refund in view.refunds:
+                if refund["status"] == "requested":
+                    _insist(partial(refund_as, self._context, invoice_id, UUID(refund["id"]), then))
+        else:
+            _insist(partial(answer_as, self._context, invoice_id, then))
+
+    def _settle(self, invoice_id: UUID) -> None:
+        view = self._context.billing.get(Invoice, invoice_id).view
+        outcome = view.metadata.get("outcome", "never")
+        if outcome != "never":
+            settle(self._context, invoice_id, outcome)
+
+
+def set_up(context: Context, setup_id: UUID) -> None:
+    """Append what comes of a setup, as its own `redirect_url` says: `…/open` or `…/rejected`."""
+    outcome = context.billing.get(MethodSetup, setup_id).view.redirect_url.rpartition("/")[2]
+    at = datetime.now(UTC)
+    if outcome == "open":
+        page = setup_session("open", setup_id)
+        context.billing.change(
+            MethodSetup,
+            setup_id,
+            lambda known: known.record_session(page, source="answer", by="worker", at=at),
+        )
+    elif outcome == "rejected":
+        context.billing.change(
+            MethodSetup,
+            setup_id,
+            lambda known: known.reject(
+                code="provider_rejected",
+                message="No such customer: 'cus_1'",
+                path="tenantUuid",
+                provider_code="resource_missing",
+                at=at,
+            ),
+        )
+
+
+def setup_session(state: SessionState, setup_id: UUID) -> SetupSession:
+    """What the provider says of a setup's page."""
+    return SetupSession(
+        id=f"cs_{setup_id.hex}",
+        state=state,
+        customer="cus_1",
+        expires_at=int(time.time()) + 86_400,
+        livemode=False,
+        url=CHECKOUT_URL if state == "open" else "",
+    )
+
+
+def _insist(work: Callable[[], None]) -> None:
+    """Do it as a worker does whose jobs are sent again while others are faster."""
+    for _ in range(_INSISTENCE):
+        with suppress(StaleWrite):
+            return work()
+    raise AssertionError("others were always faster")
+
+
+def settle(context: Context, invoice_id: UUID, outcome: str) -> None:
+    """Append the events of an outcome."""
+    if outcome == "rejected":
+        context.billing.change(Invoice, invoice_id, _reject)
+        return
+    if outcome == "draft":
+        context.billing.change(Invoice, invoice_id, _leave_as_draft)
+        return
+    if outcome != "open":
+        _record(context, invoice_id, "open", charging=True)
+    _record(context, invoice_id, outcome)
+
+
+def answer_as(context: Context, invoice_id: UUID, outcome: str) -> None:
+    """Append what comes of what was asked of an invoice: a state of it, `refused` or `checkout`."""
+    if outcome in _ANSWERS:
+        context.billing.change(Invoice, invoice_id, _ANSWERS[outcome])
+        return
+    invoice = context.billing.get(Invoice, invoice_id)
+    if outcome == "void" and invoice.view.status == "draft":
+        outcome = "deleted"
+    _record(context, invoice_id, outcome, attempts=2)
+
+
+def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str) -> None:
+    """Append what comes of a refund: pending, succeeded or failed."""
+
+    def tell(invoice: Invoice) -> None:
+        at = datetime.now(UTC)
+        if outcome == "failed":
+            message = "The card's bank takes nothing back."
+            invoice.fail_refund(refund_id, code="refund_refused", message=message, at=at)
+            return
+        (asked,) = (each for each in invoice.view.refunds if each["id"] == str(refund_id))
+        refund = ProviderRefund(
+            id=f"re_{refund_id.hex[:8]}",
+            state=_REFUND_STATES[outcome],
+            amount_minor=asked["amountMinor"],
+            refunded_at=int(time.time()),
+            reference=str(refund_id),
+        )
+        invoice.record_money_back(MoneyBack(refunds=(refund,)), source="answer", by="worker", at=at)
+
+    context.billing.change(Invoice, invoice_id, tell)
+
+
+def _refuse(invoice: Invoice) -> None:
+    invoice.refuse_request(
+        code="provider_rejected",
+        message="No such PaymentMethod: 'pm_gone'",
+        path="paymentMethod",
+        provider_code="resource_missing",
+        at=datetime.now(UTC),
+    )
+
+
+def _open_checkout(invoice: Invoice) -> None:
+    """Append what a retry makes where the provider has payments, and no invoices."""
+    said = provider_invoice("open")
+    made = replace(said, id="tr_2", object_type="payment", hosted_url=CHECKOUT_URL)
+    body = Body.of(made.raw, None).sha256.hex()
+    invoice.record_checkout(made, at=datetime.now(UTC), body=body, dashboard_url=None)
+
+
+_ANSWERS: Final = {"refused": _refuse, "checkout": _open_checkout}
+
+
+def _leave_as_draft(invoice: Invoice) -> None:
+    said = provider_invoice("draft")
+    body = Body.of(said.raw, None)
+    invoice.record_drafted(said, at=datetime.now(UTC), body=body.sha256.hex())
+
+
+def _record(
+    context: Context,
+    invoice_id: UUID,
+    outcome: str,
+    *,
+    charging: bool = False,
+    attempts: int = 1,
+) -> None:
+    said = provider_invoice(outcome, attempts=attempts)
+    body = Body.of(said.raw, None)
+    context.billing.record_provider_state(
+        invoice_id,
+        said,
+        source="answer",
+        by="worker",
+        at=datetime.now(UTC),
+        charging=charging,
+        body=body.sha256.hex(),
+        bodies=[body],
+    )
+
+
+def _reject(invoice: Invoice) -> None:
+    invoice.reject(
+        code="provider_rejected",
+        message="No such price: 'price_gone'",
+        path="lineItems.0.price",
+        provider_code="resource_missing",
+        at=datetime.now(UTC),
+    )

@@ -1,0 +1,86 @@
+"""The HTTP server itself: heads that are too long or never end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.responses import PlainTextResponse
+
+from service.http.protocol import BoundedHttp
+from service.settings import LONGEST_HEAD_BYTES
+
+
+class Impatient(BoundedHttp):
+    head_timeout_s = 0.2
+
+
+@asynccontextmanager
+async def connected(
+    protocol: type[BoundedHttp],
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    config = uvicorn.Config(
+        PlainTextResponse("hello"), http=protocol, ws="none", lifespan="off", log_config=None
+    )
+    server = uvicorn.Server(config)
+    config.load()
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(
+        lambda: config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=server.server_state, app_state={}
+        ),
+        "127.0.0.1",
+        0,
+    )
+    reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+    try:
+        async with asyncio.timeout(10):
+            yield reader, writer
+    finally:
+        writer.close()
+        listening.close()
+
+
+def test_a_head_that_fills_the_memory_is_cut_off() -> None:
+    async def scenario() -> bytes:
+        async with connected(BoundedHttp) as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\n")
+            for _ in range(LONGEST_HEAD_BYTES // 1000 + 2):
+                writer.write(b"x: " + b"y" * 1000 + b"\r\n")
+            return await reader.read()
+
+    assert asyncio.run(scenario()).startswith(b"HTTP/1.1 431 ")
+
+
+def test_many_requests_of_one_connection_each_have_their_own_head() -> None:
+    async def scenario() -> int:
+        async with connected(BoundedHttp) as (reader, writer):
+            answered = 0
+            for _ in range(5):
+                head = b"x: " + b"y" * (LONGEST_HEAD_BYTES // 3) + b"\r\n"
+                writer.write(b"POST / HTTP/1.1\r\ncontent-length: 2\r\n" + head + b"\r\n{}")
+                answered += b"200 OK" in await reader.readuntil(b"hello")
+            return answered
+
+    assert asyncio.run(scenario()) == 5
+
+
+def test_a_head_that_never_ends_is_waited_for_no_longer() -> None:
+    async def scenario(begun: bytes) -> bytes:
+        async with connected(Impatient) as (reader, writer):
+            writer.write(begun)
+            return await reader.read()
+
+    assert asyncio.run(scenario(b"")) == b""
+    assert asyncio.run(scenario(b"GET / HTTP/1.1\r\nhost: x\r\n")) == b""
+
+
+def test_a_body_may_take_longer_than_a_head() -> None:
+    async def scenario() -> bytes:
+        async with connected(Impatient) as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\n{}")
+            first = await reader.readuntil(b"hello")
+            writer.write(b"{}GET / HTTP/1.1\r\n\r\n")
+            return first + await reader.readuntil(b"hello")
+
+    assert asyncio.run(scenario()).count(b"200 OK") == 2

@@ -1,0 +1,136 @@
+import asyncio
+import re
+from typing import Any
+
+import pytest
+import structlog
+
+from projections.engine.health import FollowerState
+from service.auth.access_cache import AccessCache
+from service.operations.readiness import Readiness
+from tests.service.harness import Service, Shop, stripe_event
+
+
+def follower(name: str, **more: Any) -> FollowerState:
+    known: dict[str, Any] = {"position": 5, "head": 5, "lag_events": 0, "lag_ms": 0}
+    known |= {"name": name, "failure": None, "serving": True} | more
+    return FollowerState(**known)
+
+
+class Verified(AccessCache):
+    is_verified = True  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        pass
+
+
+def readiness(*states: FollowerState, pending: tuple[str, ...] = (), access: Any = None) -> Any:
+    async def all_states() -> tuple[FollowerState, ...]:
+        if not states:
+            raise ConnectionError("the password is 1234")
+        return states
+
+    return Readiness(
+        states=all_states,
+        pending_migrations=lambda: pending,
+        access=access or Verified(),
+        lag_bound_ms=1000,
+    )
+
+
+GOOD = (follower("access"), follower("invoices"), follower("tenants"))
+
+
+def test_a_running_service_is_ready(service: Service) -> None:
+    Shop(service)
+    response = service.request("GET", "/readyz")
+    assert (response.status_code, response.json()["ready"]) == (200, True)
+    assert set(response.json()["checks"].values()) == {"ok"}
+
+
+def test_the_process_is_healthy_whatever_its_database_does(service: Service) -> None:
+    assert service.request("GET", "/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("subject", "check", "says"),
+    [
+        (readiness(), "database", "does not answer"),
+        (readiness(*GOOD, pending=("a/0001_x",)), "migrations", "1 pending"),
+        (readiness(*GOOD[:2]), "tenants", "has never run"),
+        (readiness(*GOOD[1:], follower("access", lag_ms=1001)), "access", "1001 ms behind"),
+        (
+            readiness(*GOOD[1:], follower("access", failure="position 6: name@example.com")),
+            "access",
+            "stopped at position 5",
+        ),
+        (
+            readiness(*GOOD, access=AccessCache(None, max_age_s=5)),  # type: ignore[arg-type]
+            "keys",
+            "not verified",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_else(subject: Any, check: str, says: str) -> None:
+    ready, checks = asyncio.run(subject.checks())
+    assert not ready
+    assert checks[check] == says
+    assert "1234" not in str(checks)
+
+
+def test_readiness_without_a_database_is_503(service_database: str) -> None:
+    nowhere = re.sub(r"dbname=\S+", "dbname=not_there", service_database)
+    with Service(nowhere, projections=False, wait_for_tail=False) as lost:
+        response = lost.request("GET", "/readyz")
+        assert response.status_code == 503
+        assert response.json() == {"ready": False, "checks": {"database": "does not answer"}}
+        assert lost.request("GET", "/healthz").status_code == 200
+        assert lost.request("GET", "/metrics").status_code == 200
+
+
+def test_requests_waits_appends_webhooks_and_followers_are_counted(
+    service: Service, shop: Shop
+) -> None:
+    shop.post("paid")
+    shop.deliver(stripe_event())
+    text = service.request("GET", "/metrics").text
+    route = r"/api/v1/apps/\{appUuid\}/tenants/\{tenantUuid\}/payment-providers/"
+    for pattern in (
+        rf'billhook_requests_total\{{method="POST",route="{route}[^"]*",status="200"\}} [1-9]',
+        r'billhook_request_seconds_bucket\{le="0.1",method="POST",route="[^"]*invoices"\} ',
+        r"billhook_appended_events_total [1-9]",
+        r"billhook_append_events_sum [1-9]",
+        r'billhook_wait_seconds_count\{ended="outcome"\} [1-9]',
+        r'billhook_webhooks_total\{provider="stripe",result="stored"\} [1-9]',
+        r'billhook_follower_position\{follower="invoices"\} [1-9]',
+        r'billhook_follower_stopped\{follower="access"\} 0',
+    ):
+        assert re.search(pattern, text), pattern
+    assert str(shop.app_id) not in text
+    assert str(shop.connection_id) not in text
+
+
+def test_methods_that_are_not_served_are_counted_as_one(service: Service) -> None:
+    for method in ("DELETE", "PATCH", "BREW"):
+        assert service.request(method, "/healthz").status_code == 405
+    text = service.request("GET", "/metrics").text
+    (counted,) = re.findall(r'billhook_requests_total\{.*route="/healthz",status="405"\} .*', text)
+    assert 'method="other"' in counted
+    assert float(counted.rpartition(" ")[2]) >= 3
+
+
+def test_a_request_is_logged_with_its_id_and_without_what_it_holds(shop: Shop) -> None:
+    with structlog.testing.capture_logs(
+        processors=[structlog.contextvars.merge_contextvars]
+    ) as lines:
+        shop.post("paid", headers={"x-request-id": "request-1"}, footer="very private")
+        shop.deliver(stripe_event())
+        shop.deliver(stripe_event(), secret="whsec_of_nobody")
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [line["log_level"] for line in requests] == ["info", "debug", "info"]
+    post, delivery, forged = requests
+    assert (post["request_id"], post["status"]) == ("request-1", 200)
+    assert (forged["route"], forged["status"]) == (delivery["route"], 400)
+    assert delivery["route"] == "/webhooks/{provider}/{connectionId}"
+    for private in (shop.keys["write"], "very private", str(shop.connection_id)):
+        assert private not in str(lines)

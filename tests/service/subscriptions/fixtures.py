@@ -1,0 +1,83 @@
+"""Subscriptions in these tests: what the provider has, and what a worker would append."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from domain.core.commands import StartSubscription
+from domain.gateway.objects import ProviderSubscription
+from domain.subscriptions import events as s
+from domain.subscriptions.subscription import Subscription
+from service.context import Context
+from tests.projections.subscriptions.random_events import told
+
+ASKING_TOPICS: Final = (s.SubscriptionCancelRequested.TOPIC, s.SubscriptionChangeRequested.TOPIC)
+LATER: Final = 60
+
+
+def subscribe(
+    context: Context,
+    app_id: UUID,
+    connection_id: UUID,
+    *,
+    seen: ProviderSubscription | None = None,
+    then: str | None = None,
+    **facts: Any,
+) -> Subscription:
+    """Take in a subscription; `then`: what comes of what is asked of it (refused, never)."""
+    known: dict[str, Any] = {
+        "tenant_id": None,
+        "provider": "stripe",
+        "connection": "stripe-1",
+        "mode": "test",
+        "origin": "request",
+        "by": "worker",
+    }
+    word = seen or told()
+    if then is not None:
+        word = replace(word, metadata={"then": then})
+    command = StartSubscription(app_id=app_id, connection_id=connection_id, **known | facts)
+    at = datetime.now(UTC)
+    return context.billing.import_subscription(command, word, source="answer", at=at)
+
+
+def carry_out(context: Context, subscription_id: UUID) -> None:
+    """Let what is asked of a subscription come true, or what its metadata's `then` says."""
+    then = context.billing.get(Subscription, subscription_id).view.metadata.get("then")
+    if then != "never":
+        context.billing.change(Subscription, subscription_id, _refuse if then == "refused" else _do)
+
+
+def _do(subscription: Subscription) -> None:
+    at = datetime.now(UTC)
+    subscription.record_provider_state(_after(subscription), source="answer", by="worker", at=at)
+    subscription.finish_request(at=at)
+
+
+def _after(subscription: Subscription) -> ProviderSubscription:
+    """What the provider says once it did what is asked."""
+    view, asked = subscription.view, subscription.view.asked or {}
+    seen = told(id=view.provider_subscription_id, as_of=view.as_of + LATER)
+    if asked["action"] == "cancel" and asked["at_period_end"]:
+        return replace(seen, cancel_at=seen.period_end, canceled_at=view.as_of)
+    if asked["action"] == "cancel":
+        over = view.as_of + LATER
+        return replace(seen, state="canceled", canceled_at=over, ended_at=over)
+    if asked["at_period_end"]:
+        return seen
+    items = [
+        replace(seen.items[0], id=f"si_{number}", price=line["price"], quantity=line["quantity"])
+        for number, line in enumerate(asked["lines"])
+    ]
+    return replace(seen, items=tuple(items))
+
+
+def _refuse(subscription: Subscription) -> None:
+    subscription.refuse_request(
+        code="provider_rejected",
+        message="No such price: 'price_gone'",
+        path="lineItems.0.price",
+        provider_code="resource_missing",
+        at=datetime.now(UTC),
+    )

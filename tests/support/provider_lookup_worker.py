@@ -1,0 +1,55 @@
+"""A worker that answers asks: the job and the work table are real, the queue is left out."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from domain.gateway.port import ProviderGateway
+from eventlog.security.vault import Vault
+from projections.work.provider_lookup import AskDesk
+from projections.work.table import WorkBell, WorkTable
+from workers.invoices.provider_lookup import answer_ask
+
+
+class Answering:
+    """Takes what is due from the work table, as the dispatcher and the worker do."""
+
+    def __init__(self, database: str, gateway: ProviderGateway, *, vault: Vault) -> None:
+        self.gateway = gateway
+        self.vault = vault
+        self.work, self.bell = WorkTable(database), WorkBell(database)
+        self.desk = AskDesk(database)
+        self.stop = threading.Event()
+        self.asked: list[tuple[UUID, str]] = []
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            for job in self.work.take_due(limit=10, cap=10):
+                answer_ask(
+                    UUID(job.args["ask_id"]),
+                    desk=self.desk,
+                    vault=self.vault,
+                    gateway_of=self.gateway_of,
+                )
+                self.work.finish(job)
+            self.bell.wait(0.2)
+
+    def gateway_of(self, app_id: UUID, name: str) -> ProviderGateway:
+        self.asked.append((app_id, name))
+        return self.gateway
+
+
+@contextmanager
+def answering(database: str, gateway: ProviderGateway, *, vault: Vault) -> Iterator[Answering]:
+    worker = Answering(database, gateway, vault=vault)
+    worker.work.open()
+    worker.desk.open()
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    yield worker
+    worker.stop.set()
+    thread.join()
+    worker.desk.close()
+    worker.bell.close()
+    worker.work.close()

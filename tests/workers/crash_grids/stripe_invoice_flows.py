@@ -1,0 +1,248 @@
+"""The flows whose jobs are killed: what is there before, what is asked, how it must end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from domain.core import commands, ids
+from domain.tenants.tenant import Tenant
+from tests.support.stripe_account import CARDS, Account
+from tests.workers.stripe_harness import Bench
+
+GAPS: Final = {
+    "0 s": timedelta(0),
+    "62 min": timedelta(minutes=62),
+    "25 h": timedelta(hours=25),
+}
+LINES: Final = [
+    {"name": "Seats", "amount_minor": 1500, "quantity": 2},
+    {"name": "Support", "amount_minor": 300},
+]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker does: settle an invoice, or give back what is reserved on it."""
+
+    invoice_id: UUID
+    customer: str | None
+    refund_id: UUID | None = None
+
+    def run(self, bench: Bench) -> None:
+        """Do it, to its end."""
+        if self.refund_id is None:
+            bench.settle(self.invoice_id)
+        else:
+            bench.refund(self.invoice_id, self.refund_id)
+
+
+@dataclass(frozen=True)
+class End:
+    """How it ends: the status we show, the refunds we show, what moved by the sandbox's own ledger.
+
+    `attempts`: how often a card was charged or refused. `astray`: what else stands at the provider
+    for this customer that could ever be charged, and second customers of its tenant.
+    """
+
+    status: str
+    total_minor: int
+    moved: tuple[tuple[str, int], ...] = ()
+    attempts: int = 0
+    refunded_minor: int = 0
+    astray: int = 0
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One kind of request."""
+
+    name: str
+    prepare: Callable[[Bench], Job]
+    end: End
+    meanwhile: Callable[[Bench, Job], None] | None = None
+
+
+def _charge(**more: Any) -> Callable[[Bench], Job]:
+    def prepare(bench: Bench) -> Job:
+        tenant_id = bench.add_tenant()
+        line = {"name": "Pro Plan", "quantity": 2, "price": bench.account.price}
+        invoice_id = bench.request(
+            tenant_id, line, tax_rate_id=bench.account.tax_rate, footer="Thank you", **more
+        )
+        return Job(invoice_id, _linked(bench, tenant_id))
+
+    return prepare
+
+
+def _linked(bench: Bench, tenant_id: UUID) -> str:
+    tenant = bench.billing.get(Tenant, ids.for_tenant(bench.app_id, tenant_id))
+    return str(tenant.customers[bench.connection])
+
+
+def _ad_hoc(bench: Bench) -> Job:
+    tenant_id = bench.add_tenant()
+    invoice_id = bench.request(tenant_id, *({**line, "currency": "eur"} for line in LINES))
+    return Job(invoice_id, _linked(bench, tenant_id))
+
+
+def _unknown_customer(bench: Bench) -> Job:
+    return Job(bench.request(bench.add_tenant(linked=False)), None)
+
+
+def _draft(bench: Bench) -> Job:
+    customer = bench.account.add_customer()
+    return Job(bench.request_draft("draft", customer, *LINES), customer)
+
+
+def _gather(bench: Bench) -> Job:
+    customer = bench.account.add_customer()
+    bench.account.v1.invoice_items.create({"customer": customer, "amount": 3300, "currency": "eur"})
+    return Job(bench.request_draft("gather", customer), customer)
+
+
+def _ask_to_charge(bench: Bench, card: str) -> Job:
+    tenant_id = bench.add_tenant(card)
+    return Job(bench.request(tenant_id), _linked(bench, tenant_id))
+
+
+def _charged(bench: Bench, card: str) -> Job:
+    job = _ask_to_charge(bench, card)
+    job.run(bench)
+    return job
+
+
+def _retry(card: str | None) -> Callable[[Bench], Job]:
+    def prepare(bench: Bench) -> Job:
+        job = _charged(bench, "declined")
+        method = None
+        if card is not None:
+            attach: Any = {"customer": job.customer}
+            method = bench.account.v1.payment_methods.attach(CARDS[card], attach).id
+        bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method=method)
+        return job
+
+    return prepare
+
+
+def _asked(
+    kind: type[commands.InvoiceCommand], before: Callable[[Bench], Job]
+) -> Callable[[Bench], Job]:
+    def prepare(bench: Bench) -> Job:
+        job = before(bench)
+        bench.ask_for(job.invoice_id, kind)
+        return job
+
+    return prepare
+
+
+def _settled(before: Callable[[Bench], Job]) -> Callable[[Bench], Job]:
+    def prepare(bench: Bench) -> Job:
+        job = before(bench)
+        job.run(bench)
+        return job
+
+    return prepare
+
+
+def _refund(*, credit_note: bool) -> Callable[[Bench], Job]:
+    def prepare(bench: Bench) -> Job:
+        job = _charged(bench, "succeeds")
+        refund_id = bench.ask_for(
+            job.invoice_id, commands.RequestRefund, amount_minor=700, credit_note=credit_note
+        )
+        return Job(job.invoice_id, job.customer, refund_id)
+
+    return prepare
+
+
+def _declined(bench: Bench) -> Job:
+    return _charged(bench, "declined")
+
+
+def let_stripe_charge(bench: Bench, job: Job) -> None:
+    """Let Stripe finalise and charge a draft by itself, and take in what it tells of that."""
+    move(bench, timedelta(minutes=62))
+    for event in bench.events("invoice.paid"):
+        if event["data"]["object"]["metadata"].get("billhook_invoice") == str(job.invoice_id):
+            bench.apply(bench.receive(event))
+
+
+def move(bench: Bench, gap: timedelta) -> None:
+    """Let time pass, for us and for the provider."""
+    bench.clock.added += gap
+    if gap:
+        bench.account.admin.set_clock(advance_s=gap.total_seconds())
+
+
+_CHARGED: Final = (("charge", 1999),)
+_TAXED: Final = End("paid", 4838, (("charge", 4838),), 1)
+_AD_HOC: Final = End("paid", 3300, (("charge", 3300),), 1)
+_DECLINED_ONCE: Final = End("failed", 1999, attempts=1)
+_REFUNDED: Final = End("paid", 1999, (*_CHARGED, ("refund", 700)), 1, refunded_minor=700)
+
+_VOID: Final = commands.RequestVoid
+_FINALIZE: Final = commands.RequestFinalize
+_WRITE_OFF: Final = commands.RequestUncollectible
+
+FLOWS: Final = (
+    Flow("charge by price", _charge(), _TAXED),
+    Flow("charge ad-hoc lines", _ad_hoc, _AD_HOC),
+    Flow("charge, declined", lambda bench: _ask_to_charge(bench, "declined"), _DECLINED_ONCE),
+    Flow(
+        "charge, the bank asks for its customer",
+        lambda bench: _ask_to_charge(bench, "needs_authentication"),
+        replace(_DECLINED_ONCE, status="requires_action"),
+    ),
+    Flow("charge on the spot", _charge(on_the_spot=True), _TAXED),
+    Flow("first customer", _unknown_customer, End("open", 1999)),
+    Flow("draft charged later", _draft, _AD_HOC, let_stripe_charge),
+    Flow("draft that gathers", _gather, End("draft", 3300)),
+    Flow("retry, another card", _retry("succeeds"), End("paid", 1999, _CHARGED, 2)),
+    Flow("retry, the same card", _retry(None), replace(_DECLINED_ONCE, attempts=2)),
+    Flow("void an open one", _asked(_VOID, _declined), replace(_DECLINED_ONCE, status="void")),
+    Flow("void a draft", _asked(_VOID, _settled(_gather)), End("canceled", 3300)),
+    Flow("finalize", _asked(_FINALIZE, _settled(_gather)), End("open", 3300)),
+    Flow(
+        "write off",
+        _asked(_WRITE_OFF, _declined),
+        replace(_DECLINED_ONCE, status="uncollectible"),
+    ),
+    Flow("refund by credit note", _refund(credit_note=True), _REFUNDED),
+    Flow("plain refund", _refund(credit_note=False), _REFUNDED),
+)
+
+
+def found(bench: Bench, job: Job) -> End:
+    """Look at our row and, apart from it, at the sandbox's ledger, charges and invoices."""
+    view = bench.invoice(job.invoice_id).view
+    customer = view.customer or job.customer
+    assert customer is not None
+    v1 = bench.account.v1
+    there = v1.invoices.list({"customer": customer, "limit": 100}).data
+    others = [invoice for invoice in there if invoice.id != view.provider_object_id]
+    return End(
+        status=view.status,
+        total_minor=view.total_minor or 0,
+        moved=moved_for(bench.account, customer),
+        attempts=len(v1.charges.list({"customer": customer, "limit": 100}).data),
+        refunded_minor=view.amount_refunded_minor,
+        astray=sum(bool(invoice.total or invoice.auto_advance) for invoice in others)
+        + len(_made_for(bench, view.tenant_id)[1:]),
+    )
+
+
+def _made_for(bench: Bench, tenant_id: UUID | None) -> list[str]:
+    """The customers that we made for a tenant."""
+    made = [customer.to_dict() for customer in bench.account.v1.customers.list({"limit": 100}).data]
+    return [one["id"] for one in made if one["metadata"].get("billhook_tenant") == str(tenant_id)]
+
+
+def moved_for(account: Account, customer: str) -> tuple[tuple[str, int], ...]:
+    """What the sandbox's own ledger says of a customer's money."""
+    entries = account.admin.ledger()["entries"]
+    mine = [entry for entry in entries if entry["customer"] == customer]
+    return tuple((entry["kind"], entry["amount"]) for entry in mine)

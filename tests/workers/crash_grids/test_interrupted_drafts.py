@@ -1,0 +1,104 @@
+"""What may happen to a draft between the death of its job and the next run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.gateway.objects import GatewayRejected, GatewayUnavailable
+from tests.workers.crash_grids.environment import die_inside
+from tests.workers.crash_grids.stripe_invoice_flows import GAPS, LINES, Job
+from tests.workers.crash_grids.stripe_invoice_steps import STEPS
+from tests.workers.stripe_harness import Bench
+
+FLOWS = {"draft": STEPS["draft charged later"], "gather": STEPS["draft that gathers"]}
+CREATE = FLOWS["gather"].index("post /v1/invoices")
+
+
+def ask(bench: Bench, flow: str, customer: str) -> UUID:
+    """Ask for a draft, of lines of its own or of what is pending."""
+    if flow == "gather":
+        bench.account.v1.invoice_items.create(
+            {"customer": customer, "amount": 3300, "currency": "eur"}
+        )
+        return bench.request_draft("gather", customer)
+    return bench.request_draft("draft", customer, *LINES)
+
+
+def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
+    bench: Bench,
+) -> None:
+    invoice_id = ask(bench, "draft", bench.account.add_customer())
+    die_inside(bench, Job(invoice_id, None), FLOWS["draft"].index("get /v1/invoices/*"))
+    at_provider = str(bench.invoice(invoice_id).view.provider_object_id)
+    bench.account.v1.invoices.finalize_invoice(at_provider)
+    bench.account.v1.invoices.pay(at_provider)
+    bench.account.admin.set_clock(advance_s=GAPS["25 h"].total_seconds())
+
+    view = bench.settle(invoice_id).view
+
+    assert (view.status, view.amount_paid_minor) == ("paid", 3300)
+    assert bench.account.charged() == [3300]
+
+
+def test_who_comes_while_another_gathers_waits_without_counting(bench: Bench) -> None:
+    customer = bench.account.add_customer()
+    first, second = ask(bench, "gather", customer), bench.request_draft("gather", customer)
+    die_inside(bench, Job(first, customer), CREATE)
+
+    with pytest.raises(GatewayUnavailable) as waiting:
+        bench.settle(second)
+
+    assert waiting.value.counted is False
+    assert bench.settle(first).view.total_minor == 3300
+    assert bench.settle(second).view.total_minor == 0
+
+
+def test_a_dead_holder_is_waited_for_no_longer_than_its_slot_lasts(bench: Bench) -> None:
+    customer = bench.account.add_customer()
+    first, second = ask(bench, "gather", customer), bench.request_draft("gather", customer)
+    die_inside(bench, Job(first, customer), CREATE)
+    bench.clock.added += GAPS["62 min"]
+
+    assert bench.settle(second).view.total_minor == 3300
+
+
+class Altered:
+    """The real gateway with one verb of a test's own."""
+
+    def __init__(self, gateway: Any, verb: str, answer: Callable[..., Any]) -> None:
+        self._gateway = gateway
+        setattr(self, verb, answer)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+
+def test_a_draft_whose_lines_are_not_as_asked_is_taken_back(bench: Bench) -> None:
+    customer = bench.account.add_customer()
+    real = bench.gateway
+    bench.gateway = Altered(real, "list_lines", lambda at: real.list_lines(at)[:-1])
+
+    view = bench.settle(bench.request_draft("draft", customer, *LINES)).view
+
+    assert view.failure is not None
+    assert (view.status, view.failure["code"]) == ("rejected", "lines_differ")
+    assert bench.account.v1.invoices.list({"customer": customer}).data == []
+
+
+def test_a_draft_that_gathered_is_never_taken_back(bench: Bench) -> None:
+    customer = bench.account.add_customer()
+
+    def refuse(_: str) -> None:
+        raise GatewayRejected("It can't be shown.", code="odd")
+
+    bench.gateway = Altered(bench.gateway, "fetch_draft", refuse)
+
+    view = bench.settle(ask(bench, "gather", customer)).view
+
+    assert view.status == "rejected"
+    there = bench.account.v1.invoices.list({"customer": customer}).data
+    assert [invoice.total for invoice in there] == [3300]

@@ -1,0 +1,185 @@
+"""Each job about a payment dies between any two steps and is run again: now, in 62 min, in 25 h.
+
+Whatever the row: one payment that counts, of the right amount; whatever else was made is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from domain.core import commands
+from domain.invoices.view import InvoiceView
+from tests.workers.crash_grids.crash_points import APPEND, Death, Died
+from tests.workers.mollie_harness import MollieBench
+
+GAPS: Final = {
+    "0 s": timedelta(0),
+    "62 min": timedelta(minutes=62),
+    "25 h": timedelta(hours=25),
+}
+OPEN: Final = ("open", "pending", "authorized")
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What is there before, and the job; `steps`: its calls and appends, undisturbed."""
+
+    name: str
+    prepare: Callable[[MollieBench], tuple[UUID, Run]]
+    steps: tuple[str, ...]
+    status: str
+    refunded: str = "0.00"
+
+
+def charge(method: str | None) -> Callable[[MollieBench], tuple[UUID, Run]]:
+    def prepare(mollie: MollieBench) -> tuple[UUID, Run]:
+        invoice_id = mollie.request(tax_rate_id="added", payment_method=method)
+        return invoice_id, lambda: mollie.settle(invoice_id)
+
+    return prepare
+
+
+def mandate(mollie: MollieBench) -> tuple[UUID, Run]:
+    customer = mollie.account.with_mandate()
+    named = next(iter(customer.mandates.list())).id
+    invoice_id = mollie.request(
+        tax_rate_id="added", payment_method=named, tenant_id=mollie.add_tenant(customer.id)
+    )
+    return invoice_id, lambda: mollie.settle(invoice_id)
+
+
+def standing(mollie: MollieBench, method: str) -> UUID:
+    return mollie.settled(tax_rate_id="added", payment_method=method).view.id
+
+
+def retry(mollie: MollieBench) -> tuple[UUID, Run]:
+    invoice_id = standing(mollie, "banktransfer")
+    mollie.ask_for(invoice_id, commands.RequestRetry, payment_method="banktransfer")
+    return invoice_id, lambda: mollie.settle(invoice_id)
+
+
+def void(mollie: MollieBench) -> tuple[UUID, Run]:
+    invoice_id = standing(mollie, "banktransfer")
+    mollie.ask_for(invoice_id, commands.RequestVoid)
+    return invoice_id, lambda: mollie.settle(invoice_id)
+
+
+def hear(mollie: MollieBench) -> tuple[UUID, Run]:
+    invoice_id = standing(mollie, "card")
+    payment_id = mollie.invoice(invoice_id).view.provider_object_id
+    mollie.pay(payment_id)
+    hint_id = mollie.hint(payment_id)
+    return invoice_id, lambda: mollie.apply_hint(hint_id)
+
+
+def refund(mollie: MollieBench) -> tuple[UUID, Run]:
+    invoice_id, run = hear(mollie)
+    run()
+    refund_id = mollie.ask_for(invoice_id, commands.RequestRefund, amount_minor=700)
+    return invoice_id, lambda: mollie.refund(invoice_id, refund_id)
+
+
+CREATE = (APPEND, "post /v2/customers", APPEND, APPEND, "post /v2/payments", APPEND)
+FLOWS: Final = (
+    Flow("checkout", charge(None), CREATE, "open"),
+    Flow("card", charge("card"), CREATE, "open"),
+    Flow("bank transfer", charge("banktransfer"), CREATE, "open"),
+    Flow("mandate", mandate, (APPEND, "post /v2/payments", APPEND), "paid"),
+    Flow(
+        "retry",
+        retry,
+        ("get /v2/payments/*", APPEND, "post /v2/payments", "delete /v2/payments/*", APPEND),
+        "open",
+    ),
+    Flow("void", void, (APPEND, "get /v2/payments/*", "delete /v2/payments/*", APPEND), "canceled"),
+    Flow("hint", hear, (APPEND, "get /v2/payments/*", APPEND, APPEND), "paid"),
+    Flow("refund", refund, (APPEND, "post /v2/payments/*/refunds", APPEND), "paid", "7.00"),
+)
+
+
+def arm(mollie: MollieBench, death: Death) -> None:
+    """Let death count each call over the wire and each append."""
+    mollie.gateway = mollie.new_gateway(turn=death.begin)
+    save = mollie.billing.save
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        death.begin(APPEND)
+        return save(*args, **kwargs)
+
+    mollie.billing.save = counted  # type: ignore[method-assign]
+
+
+def disarm(mollie: MollieBench) -> None:
+    mollie.gateway = mollie.new_gateway()
+    del mollie.billing.save
+
+
+def killed(mollie: MollieBench, run: Run, point: int) -> None:
+    """Die at a point of the job as by SIGKILL: nothing that follows is done."""
+    death = Death()
+    death.at = point
+    arm(mollie, death)
+    with suppress(Died):
+        run()
+        death.end()
+    disarm(mollie)
+    assert death.at is None, "the job must have died"
+
+
+def payments_of(mollie: MollieBench, view: InvoiceView) -> list[dict[str, Any]]:
+    """What stands at Mollie for an invoice."""
+    named = str(view.id)
+    return [
+        payment
+        for payment in mollie.payments()
+        if (payment["metadata"] or {}).get("billhook_invoice") == named
+    ]
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_the_table_names_every_step_of_each_flow(mollie: MollieBench, flow: Flow) -> None:
+    _, run = flow.prepare(mollie)
+    death = Death()
+    arm(mollie, death)
+    run()
+    disarm(mollie)
+
+    assert tuple(death.steps) == flow.steps
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_death_at_any_point_leaves_one_payment_that_counts(
+    mollie: MollieBench, flow: Flow, gap: str
+) -> None:
+    for point in range(len(flow.steps) + 1):
+        invoice_id, run = flow.prepare(mollie)
+        killed(mollie, run, point)
+        mollie.clock.added += GAPS[gap]
+        mollie.account.admin.set_clock(advance_s=GAPS[gap].total_seconds())
+        run()
+        view = mollie.invoice(invoice_id).view
+        found = payments_of(mollie, view)
+        alive = [payment["id"] for payment in found if payment["status"] in OPEN]
+        paid = [payment for payment in found if payment["status"] == "paid"]
+        row = f"{flow.name}: after {point} steps, {gap} later"
+
+        assert (view.status, view.total_minor) == (flow.status, 2419), row
+        if flow.status == "open":
+            assert paid == [], row
+            assert set(alive) <= {view.provider_object_id}, row
+            assert alive or GAPS[gap], row
+        elif flow.status == "paid":
+            assert [payment["id"] for payment in paid] == [view.settled_by], row
+            refunded = (paid[0].get("amountRefunded") or {"value": "0.00"})["value"]
+            assert (alive, refunded) == ([], flow.refunded), row
+        else:
+            assert (alive, paid) == ([], []), row

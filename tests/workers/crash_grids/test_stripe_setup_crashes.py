@@ -1,0 +1,132 @@
+"""A setup's job dies between any two of its steps and is run again, at once, in an hour, a day.
+
+Whatever the row: one customer, one page that counts, one default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from domain.core import ids
+from domain.payment_methods.setup import MethodSetup
+from domain.tenants.tenant import Tenant
+from tests.workers.crash_grids.crash_points import Death, Died, arm, disarm
+from tests.workers.crash_grids.stripe_invoice_flows import GAPS, move
+from tests.workers.payments.stripe_setup_helpers import (
+    ask_for_setup,
+    default_of,
+    do,
+    known,
+    leave,
+    opened,
+    tell,
+)
+from tests.workers.stripe_harness import Bench
+
+OPENING: Final = [
+    "append",
+    "post /v1/customers",
+    "append",
+    "get /v1/customers/*",
+    "append",
+    "post /v1/checkout/sessions",
+    "append",
+]
+COMPLETION: Final = [
+    "get /v1/checkout/sessions/*",
+    "get /v1/customers/*",
+    "append",
+    "post /v1/customers/*",
+    "append",
+]
+
+
+def submitted(bench: Bench) -> MethodSetup:
+    """A setup on whose page a card was left, though its customer is charged by another so far."""
+    setup = opened(bench, bench.add_tenant())
+    leave(bench, setup)
+    return tell(bench, setup.view.id)
+
+
+def steps(bench: Bench, setup_id: UUID) -> list[str]:
+    """Run the job once undisturbed and name its calls and appends in their order."""
+    death = Death()
+    arm(bench, death)
+    do(bench, setup_id)
+    disarm(bench)
+    return death.steps
+
+
+def die(bench: Bench, setup_id: UUID, point: int) -> None:
+    death = Death()
+    death.at = point
+    arm(bench, death)
+    with suppress(Died):
+        do(bench, setup_id)
+        death.end()
+    disarm(bench)
+    assert death.at is None, "the job must have died"
+
+
+def test_the_tables_below_name_every_step_of_both_jobs(bench: Bench) -> None:
+    assert steps(bench, ask_for_setup(bench, bench.add_tenant(linked=False))) == OPENING
+    assert steps(bench, submitted(bench).view.id) == COMPLETION
+
+
+def rows(flow: list[str]) -> Iterator[Any]:
+    for gap in GAPS:
+        for point, step in enumerate(["nothing", *flow]):
+            yield pytest.param(point, GAPS[gap], id=f"after {point} {step}, {gap} later")
+
+
+@pytest.mark.parametrize(("point", "gap"), list(rows(OPENING)))
+def test_death_while_a_page_is_opened_leaves_one_that_counts(
+    bench: Bench, point: int, gap: timedelta
+) -> None:
+    tenant_id = bench.add_tenant(linked=False)
+    setup_id = ask_for_setup(bench, tenant_id)
+    die(bench, setup_id, point)
+    recorded = known(bench, setup_id).view.status == "open"
+    move(bench, gap)
+    do(bench, setup_id)
+    setup = tell(bench, setup_id)
+
+    made = bench.account.v1.customers.list().data
+    tenant = bench.billing.get(Tenant, ids.for_tenant(bench.app_id, tenant_id))
+    assert [customer.id for customer in made] == list(tenant.customers.values())
+    if recorded and gap == GAPS["25 h"]:  # it was there all day, and nobody came
+        assert setup.view.status == "expired"
+        return
+    pages: Any = bench.account.v1.checkout.sessions.list({"status": "open"}).data
+    assert [(page.id, page.url) for page in pages] == [(setup.view.session_id, setup.view.url)]
+    leave(bench, setup)
+    tell(bench, setup_id)
+    done = do(bench, setup_id).view
+    assert done.method is not None
+    assert default_of(bench, made[0].id) == done.method["id"]
+
+
+@pytest.mark.parametrize(("point", "gap"), list(rows(COMPLETION)))
+def test_death_while_a_card_becomes_the_default_leaves_it_so(
+    bench: Bench, point: int, gap: timedelta
+) -> None:
+    setup = submitted(bench)
+    die(bench, setup.view.id, point)
+    move(bench, gap)
+    done = do(bench, setup.view.id).view
+
+    assert done.status == "completed"
+    assert done.method is not None
+    assert done.customer is not None
+    assert default_of(bench, done.customer) == done.method["id"]
+    changes = [
+        event["data"]["object"]["invoice_settings"]["default_payment_method"]
+        for event in bench.events("customer.updated")
+    ]
+    assert changes.count(done.method["id"]) == 1

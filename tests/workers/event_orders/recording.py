@@ -1,0 +1,117 @@
+"""What happened to one invoice: each event, how things stood then, what calls answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from domain.gateway.objects import GatewayRejected, MoneyBack, ProviderInvoice
+from eventlog.reading import Recorded
+from tests.workers.crash_grids.stripe_invoice_flows import Job
+from tests.workers.stripe_harness import Bench
+from workers.providers.stripe.event_types import APPLIED_TYPES, ASKED_TYPES
+
+_ASIDE: Final = 2  # seconds between two moments
+_TYPES: Final = frozenset((*APPLIED_TYPES, *ASKED_TYPES))
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How things stood at the provider after something had happened."""
+
+    invoice: ProviderInvoice
+    back: MoneyBack
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event, and the moment that it tells of."""
+
+    event: Json
+    moment: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job of ours: what its calls were answered, and the moment that it led to."""
+
+    job: Job
+    answers: dict[str, object]
+    moment: int
+
+
+class Answers:
+    """The real gateway, remembering what verbs that change something answered or raised."""
+
+    def __init__(self, gateway: Any) -> None:
+        self._gateway = gateway
+        self.answers: dict[str, object] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        verb = getattr(self._gateway, name)
+
+        def remembered(*args: Any, **kwargs: Any) -> Any:
+            try:
+                answer = verb(*args, **kwargs)
+            except GatewayRejected as refusal:
+                self.answers[name] = refusal
+                raise
+            self.answers[name] = answer
+            return answer
+
+        return remembered
+
+
+@dataclass
+class Recording:
+    """One invoice's story, from `begin` on."""
+
+    bench: Bench
+    same_second: bool
+    invoice_id: UUID
+    base: list[Recorded] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
+
+    @property
+    def at_provider(self) -> str:
+        """The provider's id of the invoice."""
+        return str(self.bench.invoice(self.invoice_id).view.provider_object_id)
+
+    def begin(self) -> None:
+        """Take the log as it stands: from here on all that happens may come in any order."""
+        self.base = self.bench.log.stream(self.invoice_id)
+        self.look()
+
+    def do(self, job: Job) -> None:
+        """Run one of our own jobs."""
+        real = self.bench.gateway
+        self.bench.gateway = heard = Answers(real)
+        job.run(self.bench)
+        self.bench.gateway = real
+        self.look()
+        self.done.append(Done(job, heard.answers, len(self.moments) - 1))
+
+    def act(self, action: Callable[[], object]) -> None:
+        """Let somebody else do something at the provider."""
+        action()
+        self.look()
+
+    def look(self) -> None:
+        """Remember how things stand, and what was told since the last look; time goes on."""
+        gateway, at_provider = self.bench.gateway, self.at_provider
+        self.moments.append(
+            Moment(gateway.fetch_invoice(at_provider), gateway.fetch_money_back(at_provider))
+        )
+        known = {told.event["id"] for told in self.told}
+        new = [event for event in self.bench.events("") if event["id"] not in known]
+        moment = len(self.moments) - 1
+        self.told += [Told(deepcopy(event), moment) for event in new if event["type"] in _TYPES]
+        if not self.same_second:
+            self.bench.account.admin.set_clock(advance_s=_ASIDE)

@@ -1,0 +1,232 @@
+"""A recorded story told again in memory: in any order, doubled, with answers that come late.
+
+The applier and the jobs are the real ones; the log is in memory, the provider answers from the
+recording.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from copy import deepcopy
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal, Self, cast
+
+from domain.gateway.objects import (
+    GatewayRejected,
+    GatewayUnavailable,
+    MoneyBack,
+    ProviderInvoice,
+)
+from domain.invoices.view import InvoiceView
+from eventlog import persistence
+from eventlog.follow.follower import Cursor
+from eventlog.log import Log
+from eventlog.reading import Recorded
+from tests.support.memory_log import MemoryLog
+from tests.workers.event_orders.recording import Done, Recording, Told
+from tests.workers.stripe_harness import Bench
+from workers.runtime import open_billing
+from workers.webhooks.apply import Applier
+
+# What a fetch sees: how things stood when its event was made, or how they stand by now.
+Sight = Literal["then", "now"]
+_DEEPEST = 3
+_LONGEST = 5000
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The job that asks the provider what a delivery is about."""
+
+    received: Recorded
+    moment: int
+
+
+Item = Told | Done | Ask | Recorded
+
+
+class Stage:
+    """Where one recording is told again and again: a log in memory, the applier and the jobs."""
+
+    def __init__(self, story: Recording) -> None:
+        self.story = story
+        self.memory = MemoryLog()
+        log, recorded = cast("Log", self.memory), story.bench
+        self.bench = Bench(log, open_billing(log, name="retelling"), recorded.account)
+        self.bench.app_id, self.bench.connection_id = recorded.app_id, recorded.connection_id
+        self.bench.clock = recorded.clock
+        self.applier = Applier(log, now=self.bench.clock)
+        self.runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.runner.close()
+        persistence.register("retelling", None)
+
+
+class Retelling:
+    """One run: `queue` holds what is still to come, the next one last."""
+
+    def __init__(self, stage: Stage, *, order: Random | None, sight: Sight) -> None:
+        self._stage = stage
+        self._story = stage.story
+        self._bench = stage.bench
+        self._order = order
+        self._sight = sight
+        self._now = 0
+        self._asked_at: int | None = None
+        self._answers: dict[str, object] = {}
+        self._depth = 0
+        self._steps = 0
+        self.queue: list[Item] = []
+
+    def run(self) -> InvoiceView:
+        """Tell everything; gives the row that comes of it."""
+        self._stage.memory.reset(self._story.base)
+        self._bench.gateway = self
+        self.queue = list(reversed(self._arranged()))
+        while self.queue:
+            self._next()
+        return self._bench.invoice(self._story.invoice_id).view
+
+    def _arranged(self) -> list[Item]:
+        story: list[Item] = [*self._story.done, *self._story.told]
+        story.sort(key=lambda item: cast("Told | Done", item).moment)
+        if self._order is None:
+            return story
+        told = self._order.sample(self._story.told, k=min(4, len(self._story.told)))
+        twins = [Told(_twin(one.event), one.moment) for one in told]
+        self._order.shuffle(shuffled := [*story, *twins])
+        return shuffled
+
+    def _next(self) -> None:
+        self._steps += 1
+        assert self._steps < _LONGEST, "it goes round and round"
+        item = self.queue.pop()
+        match item:
+            case Told():
+                self._now = max(self._now, item.moment)
+                self._receive(item)
+            case Done():
+                self._now = max(self._now, item.moment)
+                self._do(item)
+            case Ask():
+                self._ask(item)
+            case Recorded():
+                self._apply(item)
+
+    def _receive(self, told: Told) -> None:
+        received = self._bench.receive(told.event)
+        self._apply(received)
+        entry = self._bench.entry(received)
+        if not entry.applied:
+            self._put(Ask(received, told.moment))
+        if self._order is not None and self._order.random() < 0.2:
+            self._put(received)
+
+    def _apply(self, received: Recorded) -> None:
+        no_rows = cast("Cursor", None)
+        self._stage.runner.run(self._stage.applier.handle(no_rows, [received]))
+
+    def _do(self, done: Done) -> None:
+        self._answers = done.answers
+        try:
+            done.job.run(self._bench)
+        except GatewayUnavailable:
+            self._put(done)
+
+    def _ask(self, ask: Ask) -> None:
+        before, self._asked_at = self._asked_at, ask.moment
+        try:
+            self._bench.ask(ask.received)
+        except GatewayUnavailable:
+            self.queue.insert(0, ask)
+        finally:
+            self._asked_at = before
+
+    def _put(self, item: Item) -> None:
+        """Let something come next, or later."""
+        at = len(self.queue)
+        self.queue.insert(at if self._order is None else self._order.randint(0, at), item)
+
+    # The gateway.
+
+    def __getattr__(self, verb: str) -> Any:
+        answers = self.__dict__.get("_answers", {})
+        if verb not in answers:
+            raise AttributeError(verb)
+        answer = answers[verb]
+
+        def answered(*_: object, **__: object) -> object:
+            self._wait()
+            if isinstance(answer, GatewayRejected):
+                raise answer
+            return answer
+
+        return answered
+
+    def fetch_invoice(self, _: str) -> ProviderInvoice:
+        """Answer how things stand, or stood; other things happen until the answer is here."""
+        moment = self._story.moments[self._seen()]
+        self._wait()
+        return moment.invoice
+
+    def fetch_money_back(self, _: str) -> MoneyBack:
+        """Answer what went back."""
+        moment = self._story.moments[self._seen()]
+        self._wait()
+        return moment.back
+
+    def find_invoice_of(self, _: str) -> str:
+        """Answer which invoice a payment is for."""
+        return self._story.moments[0].invoice.id
+
+    def _seen(self) -> int:
+        if self._sight == "then" and self._asked_at is not None:
+            return self._asked_at
+        return self._now
+
+    def _wait(self) -> None:
+        """Let what comes next overtake the answer that is on its way."""
+        if self._order is None or self._depth >= _DEEPEST:
+            return
+        self._depth += 1
+        before = self._asked_at, self._answers
+        for _ in range(self._order.randint(0, 2)):
+            if self.queue and not isinstance(self.queue[-1], Done):
+                self._next()
+        self._asked_at, self._answers = before
+        self._depth -= 1
+
+
+def _twin(event: dict[str, Any]) -> dict[str, Any]:
+    """Another event that tells the same, as a provider sometimes sends."""
+    twin = deepcopy(event)
+    twin["id"] += "_twin"
+    return twin
+
+
+def row(view: InvoiceView) -> dict[str, Any]:
+    """What must be the same whatever the order."""
+    return {
+        "status": view.status,
+        "paid": view.amount_paid_minor,
+        "refunded": view.amount_refunded_minor,
+        "disputed": view.amount_disputed_minor,
+        "overpaid": view.amount_overpaid_minor,
+        "dispute": view.dispute_status,
+        "failure": view.failure,
+        "next": view.next_action,
+        "paid at": view.paid_at,
+        "at work": (view.settling, view.asked),
+        "refunds": sorted(_money(view.refunds)),
+        "disputes": sorted(_money(view.disputes)),
+        "total": (view.total_minor, view.tax_minor, view.currency, view.number),
+    }
+
+
+def _money(entries: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    return [(entry["id"], entry["status"], entry["amountMinor"]) for entry in entries]

@@ -1,0 +1,343 @@
+"""Stories of an invoice, and how each must end; told in any order by their test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from uuid import UUID
+
+from domain.core import commands, ids
+from domain.tenants.tenant import Tenant
+from tests.support.sandbox import SandboxAdmin
+from tests.support.stripe_account import CARDS
+from tests.workers.crash_grids.environment import die_inside
+from tests.workers.crash_grids.stripe_invoice_flows import LINES, Job
+from tests.workers.crash_grids.stripe_invoice_steps import STEPS
+from tests.workers.event_orders.recording import Recording
+from tests.workers.stripe_harness import Bench
+
+PAYS: Final = "DE89370400440532013000"
+BOUNCES: Final = "DE62370400440532013001"
+_CHARGE: Final = STEPS["charge by price"]
+_DRAFT: Final = STEPS["draft charged later"]
+_PAY: Final = _CHARGE.index("post /v1/invoices/*/pay")
+_FINALIZE: Final = _CHARGE.index("post /v1/invoices/*/finalize")
+
+
+@dataclass
+class Teller:
+    """What a story is told with: a bench, an account whose time is its own, one invoice."""
+
+    bench: Bench
+    same_second: bool
+    story: Recording = field(init=False)
+
+    @property
+    def admin(self) -> SandboxAdmin:
+        """The provider's dashboard, banks and customers."""
+        return self.bench.account.admin
+
+    @property
+    def at(self) -> str:
+        """The provider's id of the invoice."""
+        return self.story.at_provider
+
+    def charge(self, card: str | None, *, price: int = 1999, before: int = _PAY) -> Job:
+        """Ask for a charge, and begin where its job is about to take the money."""
+        tenant_id = self.bench.add_tenant(card)
+        customer = self._customer(tenant_id)
+        line = {"quantity": 1, "price": self.bench.account.add_price(price)}
+        job = Job(self.bench.request(tenant_id, line), customer)
+        die_inside(self.bench, job, before)
+        self.story = Recording(self.bench, self.same_second, job.invoice_id)
+        return job
+
+    def debit(self, iban: str) -> Job:
+        """As `charge`, from a bank account."""
+        v1 = self.bench.account.v1
+        details: Any = {"name": "Ada Lovelace", "email": "ada@example.org"}
+        method = v1.payment_methods.create(
+            {"type": "sepa_debit", "sepa_debit": {"iban": iban}, "billing_details": details}
+        ).id
+        tenant_id = self.bench.add_tenant(None)
+        customer = self._customer(tenant_id)
+        v1.payment_methods.attach(method, {"customer": customer})
+        settings: Any = {"invoice_settings": {"default_payment_method": method}}
+        v1.customers.update(customer, settings)
+        job = Job(self.bench.request(tenant_id), customer)
+        die_inside(self.bench, job, _PAY)
+        self.story = Recording(self.bench, self.same_second, job.invoice_id)
+        return job
+
+    def draft(self, card: str) -> Job:
+        """Ask for a draft that Stripe charges by itself; begin before it is recorded as such."""
+        customer = self.bench.account.add_customer(card)
+        job = Job(self.bench.request_draft("draft", customer, *LINES), customer)
+        die_inside(self.bench, job, _DRAFT.index("get /v1/invoices/*"))
+        self.story = Recording(self.bench, self.same_second, job.invoice_id)
+        return job
+
+    def charged(self, card: str | None) -> Job:
+        """Charge to the end; what follows is the story."""
+        job = self.charge(card)
+        job.run(self.bench)
+        return job
+
+    def begin(self, job: Job | None = None) -> None:
+        """Begin the story, with our own job if it is not done yet."""
+        self.story.begin()
+        if job is not None:
+            self.story.do(job)
+
+    def then(self, action: Callable[..., Any], *args: Any, **given: Any) -> Any:
+        """Let somebody else act."""
+        answers: list[Any] = []
+        self.story.act(lambda: answers.append(action(*args, **given)))
+        return answers[0]
+
+    def refund(self, job: Job, amount: int, *, credit_note: bool = True) -> Job:
+        """Ask for a refund; its job is still to be done."""
+        asked = self.bench.ask_for(
+            job.invoice_id, commands.RequestRefund, amount_minor=amount, credit_note=credit_note
+        )
+        return Job(job.invoice_id, job.customer, asked)
+
+    def _customer(self, tenant_id: UUID) -> str:
+        tenant = self.bench.billing.get(Tenant, ids.for_tenant(self.bench.app_id, tenant_id))
+        return str(tenant.customers[self.bench.connection])
+
+
+def _paid(t: Teller) -> None:
+    t.begin(t.charge("succeeds"))
+
+
+def _declined_then_paid_on_the_page(t: Teller) -> None:
+    t.begin(t.charge("declined"))
+    t.then(t.admin.pay_on_page, t.at)
+
+
+def _declined_again_on_the_page(t: Teller) -> None:
+    t.begin(t.charge("declined"))
+    t.then(t.admin.pay_on_page, t.at, CARDS["insufficient_funds"])
+
+
+def _confirmed(t: Teller) -> None:
+    t.begin(t.charge("needs_authentication"))
+    t.then(t.admin.confirm, t.at)
+
+
+def _not_confirmed(t: Teller) -> None:
+    t.begin(t.charge("needs_authentication"))
+    t.then(t.admin.fail_authentication, t.at)
+
+
+def _not_confirmed_then_paid(t: Teller) -> None:
+    _not_confirmed(t)
+    t.then(t.admin.pay_on_page, t.at)
+
+
+def _debit_succeeds(t: Teller) -> None:
+    t.begin(t.debit(PAYS))
+    t.then(t.admin.settle, t.at, "succeeded")
+
+
+def _debit_fails(t: Teller) -> None:
+    t.begin(t.debit(BOUNCES))
+    t.then(t.admin.settle, t.at, "failed")
+
+
+def _debit_on_the_page_fails(t: Teller) -> None:
+    t.begin(t.charge("declined"))
+    t.then(t.admin.pay_on_page, t.at, BOUNCES)
+    t.then(t.admin.settle, t.at, "failed")
+
+
+def _debit_on_the_page_is_under_way(t: Teller) -> None:
+    t.begin(t.charge("declined"))
+    t.then(t.admin.pay_on_page, t.at, PAYS)
+
+
+def _retry_pays(t: Teller) -> None:
+    job = t.charged("declined")
+    attach: Any = {"customer": job.customer}
+    method = t.bench.account.v1.payment_methods.attach(CARDS["succeeds"], attach).id
+    t.bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method=method)
+    t.begin(job)
+
+
+def _retry_declined(t: Teller) -> None:
+    job = t.charged("declined")
+    t.bench.ask_for(job.invoice_id, commands.RequestRetry)
+    t.begin(job)
+
+
+def _retry_refused_while_the_customer_pays_by_debit(t: Teller) -> None:
+    job = t.charged("declined")
+    t.bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method="pm_unknown")
+    t.begin(job)
+    t.then(t.admin.pay_on_page, t.at, PAYS)
+
+
+def _refunds(t: Teller) -> None:
+    job = t.charged("succeeds")
+    noted, plain = t.refund(job, 300), t.refund(job, 200, credit_note=False)
+    t.begin(noted)
+    by_hand = t.then(t.admin.refund, t.at, amount=100)
+    t.story.do(plain)
+    t.then(t.admin.refund, t.at, amount=50)
+    t.then(t.admin.fail_refund, by_hand["id"])
+
+
+def _our_refund_fails_late(t: Teller) -> None:
+    job = t.charged("succeeds")
+    asked = t.refund(job, 1999)
+    t.begin(asked)
+    view = t.bench.invoice(job.invoice_id).view
+    t.then(t.admin.fail_refund, view.refunds[0]["providerRefundId"])
+
+
+def _dispute(*verdicts: str) -> Callable[[Teller], None]:
+    def tell(t: Teller) -> None:
+        t.charged("succeeds")
+        t.begin()
+        dispute = t.then(t.admin.dispute, t.at)
+        for verdict in verdicts:
+            t.then(t.admin.decide_dispute, dispute["id"], verdict)
+
+    return tell
+
+
+def _inquiry(*verdicts: str) -> Callable[[Teller], None]:
+    def tell(t: Teller) -> None:
+        t.charged("succeeds")
+        t.begin()
+        dispute = t.then(t.admin.dispute, t.at, status="warning_needs_response")
+        for verdict in verdicts:
+            t.then(t.admin.decide_dispute, dispute["id"], verdict)
+
+    return tell
+
+
+def _two_disputes(t: Teller) -> None:
+    t.charged("succeeds")
+    t.begin()
+    first = t.then(t.admin.dispute, t.at, amount=1000)
+    t.then(t.admin.decide_dispute, first["id"], "win")
+    second = t.then(t.admin.dispute, t.at, amount=400)
+    t.then(t.admin.decide_dispute, second["id"], "lose")
+
+
+def _voided(t: Teller) -> None:
+    t.begin(t.charge("declined"))
+    t.then(t.admin.void, t.at)
+
+
+def _voided_by_us(t: Teller) -> None:
+    job = t.charged("declined")
+    t.bench.ask_for(job.invoice_id, commands.RequestVoid)
+    t.begin(job)
+
+
+def _written_off_then_paid(t: Teller) -> None:
+    t.begin(t.charge("declined"))
+    t.then(t.admin.mark_uncollectible, t.at)
+    t.then(t.admin.pay_on_page, t.at)
+
+
+def _written_off_by_us_then_void(t: Teller) -> None:
+    job = t.charged("declined")
+    t.bench.ask_for(job.invoice_id, commands.RequestUncollectible)
+    t.begin(job)
+    t.then(t.admin.void, t.at)
+
+
+def _out_of_band(t: Teller) -> None:
+    t.begin(t.charge("declined"))
+    t.then(t.admin.pay_out_of_band, t.at)
+
+
+def _overpaid(t: Teller) -> None:
+    t.begin(t.charge("succeeds"))
+    t.then(t.admin.overpay, t.at)
+
+
+def _credit_settles(t: Teller) -> None:
+    job = t.charge("succeeds", before=_FINALIZE)
+    credit: Any = {"amount": -5000, "currency": "eur"}
+    t.bench.account.v1.customers.balance_transactions.create(str(job.customer), credit)
+    t.begin(job)
+
+
+def _below_the_minimum(t: Teller) -> None:
+    t.begin(t.charge("succeeds", price=1, before=_FINALIZE))
+
+
+def _charged_by_stripe(t: Teller) -> None:
+    t.begin(t.draft("succeeds"))
+    t.then(t.admin.run_now, t.at)
+
+
+def _declined_for_stripe_then_paid(t: Teller) -> None:
+    t.begin(t.draft("declined"))
+    t.then(t.admin.run_now, t.at)
+    t.then(t.admin.pay_on_page, t.at)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A story, some of the row that it must end with, and in how many orders it is told."""
+
+    name: str
+    tell: Callable[[Teller], None]
+    ends: dict[str, object]
+    orders: int = 200
+
+
+def _story(name: str, tell: Callable[[Teller], None], status: str, **more: object) -> Story:
+    return Story(name, tell, {"status": status} | more)
+
+
+def _variant(name: str, tell: Callable[[Teller], None], status: str, **more: object) -> Story:
+    return replace(_story(name, tell, status, **more), orders=60)
+
+
+STORIES: Final = (
+    _story("paid", _paid, "paid", paid=1999),
+    _story("declined, then paid on the page", _declined_then_paid_on_the_page, "paid", paid=1999),
+    _variant("declined, and again on the page", _declined_again_on_the_page, "failed"),
+    _story("needs its customer, confirmed", _confirmed, "paid", paid=1999),
+    _variant("needs its customer, who fails", _not_confirmed, "failed"),
+    _variant(
+        "needs its customer, who fails, then pays", _not_confirmed_then_paid, "paid", paid=1999
+    ),
+    _story("a debit succeeds", _debit_succeeds, "paid", paid=1999),
+    _story("a debit fails", _debit_fails, "failed", paid=0),
+    _variant("a debit on the page fails", _debit_on_the_page_fails, "failed", paid=0),
+    _variant("a debit on the page is under way", _debit_on_the_page_is_under_way, "processing"),
+    _variant("our retry pays", _retry_pays, "paid", paid=1999),
+    _variant("our retry is declined", _retry_declined, "failed"),
+    _variant(
+        "our retry is refused, a debit under way",
+        _retry_refused_while_the_customer_pays_by_debit,
+        "processing",
+    ),
+    _story("refunds in parts, one fails late", _refunds, "paid", paid=1999, refunded=550),
+    _variant("our refund fails late", _our_refund_fails_late, "paid", refunded=0),
+    _variant("disputed", _dispute(), "paid", dispute="open", disputed=1999),
+    _story("disputed and won", _dispute("win"), "paid", dispute="won", disputed=0),
+    _story("disputed and lost", _dispute("lose"), "paid", dispute="lost", disputed=1999),
+    _variant("a second dispute", _two_disputes, "paid", dispute="lost", disputed=400),
+    _variant("an inquiry", _inquiry("close_warning"), "paid", dispute=None, disputed=0),
+    _variant("an inquiry that escalates", _inquiry("escalate", "lose"), "paid", dispute="lost"),
+    _story("voided", _voided, "void", paid=0),
+    _variant("voided by us", _voided_by_us, "void", paid=0),
+    _story("written off, then paid", _written_off_then_paid, "paid", paid=1999),
+    _variant("written off by us, then void", _written_off_by_us_then_void, "void", paid=0),
+    _variant("paid out of band", _out_of_band, "paid"),
+    _story("overpaid", _overpaid, "paid", overpaid=1999),
+    _story("credit settles it", _credit_settles, "paid"),
+    _story("below the minimum", _below_the_minimum, "paid"),
+    _variant("charged by Stripe", _charged_by_stripe, "paid", paid=3300),
+    _variant("declined for Stripe, then paid", _declined_for_stripe_then_paid, "paid", paid=3300),
+)

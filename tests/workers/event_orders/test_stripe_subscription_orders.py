@@ -1,0 +1,78 @@
+"""Whatever the order in which a subscription's events arrive, the same rows come of it.
+
+Its own and those of all its invoices. Each story happens once in the sandbox, then it is told again
+in memory: our own answers among the webhooks, some doubled, some told by two events, each fetch
+answered as things stood and overtaken by what comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import pytest
+
+from domain.billing import Billing
+from eventlog import persistence
+from eventlog.log import Log
+from tests.support.postgres import Server
+from tests.support.sandbox import SandboxProcess
+from tests.support.stripe_account import Account
+from tests.workers.event_orders.replay_in_memory import Sight, Stage
+from tests.workers.event_orders.stripe_subscription_scenarios import (
+    LIVES,
+    LifeStory,
+    Narrator,
+    Relived,
+    outcome_of_start,
+)
+from tests.workers.stripe_harness import Bench
+from workers.runtime import open_billing
+
+ORDERS: Final = 20
+
+
+@pytest.fixture(scope="module")
+def log(postgres_server: Server) -> Iterator[Log]:
+    dbname = postgres_server.migrated_database()
+    opened = Log.open(postgres_server.dsn(dbname))
+    yield opened
+    opened.close()
+    postgres_server.drop(dbname)
+
+
+@pytest.fixture(scope="module")
+def billing(log: Log) -> Iterator[Billing]:
+    yield open_billing(log, name="lives")
+    persistence.register("lives", None)
+
+
+@pytest.fixture
+def narrator(
+    log: Log, billing: Billing, sandbox: SandboxProcess, *, same_second: bool
+) -> Iterator[Narrator]:
+    with Account(sandbox.url) as account:
+        account.admin.set_clock(frozen=same_second)
+        yield Narrator(Bench(log, billing, account), same_second)
+
+
+@pytest.mark.parametrize("same_second", [False, True], ids=["seconds apart", "one second"])
+@pytest.mark.parametrize("story", LIVES, ids=lambda story: story.name)
+def test_any_order_ends_in_the_same_rows(narrator: Narrator, story: LifeStory) -> None:
+    story.tell(narrator)
+    life = narrator.life
+
+    with Stage(life) as stage:
+        natural = Relived(stage, order=None, sight="then").live()
+        statuses = [row["status"] for name, row in natural.items() if name.startswith("in_")]
+        assert sorted(statuses) == sorted(story.invoices)
+        assert [row["status"] for name, row in natural.items() if name.startswith("sub_")] == (
+            [] if story.subscription is None else [story.subscription]
+        )
+        for seed in range(ORDERS):
+            sight: Sight = "now" if life.same_second or seed % 2 else "then"
+            told = Relived(stage, order=Random(seed), sight=sight)  # noqa: S311 - repeatable
+            assert told.live() == natural, f"seed {seed}"
+            if story.outcome is not None:
+                assert outcome_of_start(stage.bench, life) == story.outcome, f"seed {seed}"

@@ -1,0 +1,304 @@
+"""A history is imported from lists, goes on when it was killed, and adds nothing a second time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.catalogue.catalogue import Price, TaxRate
+from domain.core import commands, ids
+from domain.gateway.objects import GatewayRejected, GatewayUnavailable
+from domain.invoices.events import InvoiceImported, PaymentFailed
+from domain.invoices.view import InvoiceView
+from domain.subscriptions.events import SubscriptionStarted
+from domain.subscriptions.subscription import Subscription
+from eventlog.codec import Codec
+from projections.work.checkpoints import Places
+from tests.workers.stripe_harness import Bench
+from workers.history.import_run import Place
+from workers.history.stripe import HistoryImport
+from workers.provider_objects.take_over import Account
+from workers.providers.retry import Patience
+from workers.providers.stripe.history import StripeHistory
+
+YEAR_S = 365 * 86400
+
+
+class Start(Protocol):
+    """Makes an import as a new process would."""
+
+    def __call__(self, **changes: Any) -> HistoryImport:
+        """Make it."""
+
+
+class Killed(Exception):
+    """What a SIGKILL leaves undone, at a step of the test's choice."""
+
+
+@pytest.fixture
+def start(bench: Bench) -> Iterator[Start]:
+    places = Places(bench.log.dsn)
+    places.open()
+    pool = ThreadPoolExecutor(4)
+
+    def make(**changes: Any) -> HistoryImport:
+        made = HistoryImport(
+            account=Account(
+                app_id=bench.app_id,
+                provider="stripe",
+                connection=bench.connection,
+                connection_id=bench.connection_id,
+                mode="test",
+                by="operator",
+                importing=True,
+            ),
+            history=StripeHistory(bench.account.key, api_base=bench.account.url, mode="test"),
+            billing=bench.billing,
+            places=places,
+            pool=pool,
+            now=bench.clock,
+            report=lambda *_: None,
+        )
+        return replace(made, **changes)
+
+    yield make
+    pool.shutdown()
+    places.close()
+
+
+def since(bench: Bench) -> int:
+    return int(bench.account.admin.clock()["now"]) - YEAR_S - 86400
+
+
+def views(bench: Bench) -> list[InvoiceView]:
+    imported = bench.log.read(0, 10_000, [InvoiceImported.TOPIC])
+    return [bench.invoice(UUID(str(entry.originator_id))).view for entry in imported]
+
+
+def books(bench: Bench) -> dict[str, int]:
+    """What was collected and given back, by what we took in."""
+    known = views(bench)
+    return {
+        "collected": sum(view.amount_paid_minor for view in known),
+        "refunded": sum(view.amount_refunded_minor for view in known),
+    }
+
+
+def ledger(bench: Bench) -> dict[str, int]:
+    """The same by the sandbox's own books."""
+    sums: Counter[str] = Counter()
+    for entry in bench.account.admin.ledger()["entries"]:
+        sums[entry["kind"]] += entry["amount"]
+    return {"collected": sums["charge"], "refunded": sums["refund"]}
+
+
+def test_the_sums_are_the_ledgers_and_a_second_run_adds_no_event(
+    bench: Bench, start: Start
+) -> None:
+    made = bench.account.admin.make_history(130, customers=5, failed=0.1, refunded=0.1)
+    assert made["failed"]
+    assert made["refunded"]
+    done = start().run(since(bench))
+    assert done.counts["invoices"] == {"new": 130}
+    assert books(bench) == ledger(bench)
+    statuses = Counter(view.status for view in views(bench))
+    assert statuses == {"paid": made["paid"], "failed": made["failed"]}
+    head = bench.log.head()
+    again = start().run(since(bench))
+    assert again.counts["invoices"] == {"known": 130}
+    assert bench.log.head() == head
+
+
+def test_it_only_reads_at_the_provider_and_in_lists(bench: Bench, start: Start) -> None:
+    bench.account.admin.make_history(130, customers=5)
+    bench.account.admin.forget_requests()
+    start().run(since(bench))
+    asked = bench.account.admin.requests()
+    assert {request["method"] for request in asked} == {"GET"}
+    assert [request["path"] for request in asked if "/invoices/" in request["path"]] == []
+    assert len(asked) < 60  # windows of a month, each of one or two pages
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 6, 9])
+def test_killed_after_any_page_it_goes_on_and_nothing_is_double(
+    bench: Bench, start: Start, killed_at: int
+) -> None:
+    bench.account.admin.make_history(230, customers=5, refunded=0.1)
+    subscribed(bench)
+    pages: list[str] = []
+
+    def report(place: Place, _: float) -> None:
+        pages.append(place.phase)
+        if len(pages) == killed_at:
+            raise Killed
+
+    with pytest.raises(Killed):
+        start(report=report).run(since(bench))
+    seen = list(pages)
+    done = start(report=lambda place, _: seen.append(place.phase)).run(since(bench))
+    assert done.finished
+    assert len(views(bench)) == len({view.provider_object_id for view in views(bench)}) == 231
+    assert books(bench) == ledger(bench)
+    assert len(bench.log.read(0, 100, [SubscriptionStarted.TOPIC])) == 1
+    assert seen.index("invoices") >= 4  # no phase before it was left out
+
+
+def subscribed(bench: Bench) -> str:
+    customer = bench.account.add_customer()
+    monthly = bench.account.add_price(900, recurring={"interval": "month"})
+    return str(bench.account.admin.make_subscription(customer, monthly)["id"])
+
+
+def test_subscriptions_prices_and_tax_rates_come_too(bench: Bench, start: Start) -> None:
+    subscription = subscribed(bench)
+    start().run(since(bench))
+    (invoice,) = views(bench)
+    assert (invoice.subscription_id, invoice.type, invoice.origin) == (
+        subscription,
+        "subscription",
+        "import",
+    )
+    running = bench.billing.get(
+        Subscription,
+        ids.for_provider_object(bench.app_id, bench.connection_id, "test", subscription),
+    )
+    assert (running.view.status, running.view.monthly_minor) == ("active", 900)
+    price = bench.billing.get(Price, ids.for_price(bench.app_id, bench.account.price))
+    assert (price.name, price.amount_minor, price.interval) == ("Pro Plan", 1999, None)
+    rate = bench.billing.get(TaxRate, ids.for_tax_rate(bench.app_id, bench.account.tax_rate))
+    assert (rate.rate_ppm, rate.inclusive) == (210_000, False)
+
+
+def test_a_price_that_is_known_is_left_as_it_is(bench: Bench, start: Start) -> None:
+    own = commands.SetPrice(
+        app_id=bench.app_id,
+        price_id=bench.account.price,
+        name="Ours",
+        currency="eur",
+        amount_minor=1,
+        interval=None,
+        interval_count=1,
+        by="t",
+    )
+    bench.billing.set_price(own, at=bench.clock())
+    start().run(since(bench))
+    price = bench.billing.get(Price, ids.for_price(bench.app_id, bench.account.price))
+    assert (price.name, price.amount_minor) == ("Ours", 1)
+
+
+def test_times_are_the_providers_also_of_an_attempt_that_was_refused(
+    bench: Bench, start: Start
+) -> None:
+    bench.account.admin.make_history(12, customers=2, failed=1)
+    start().run(since(bench))
+    codec = Codec()
+    failed = [codec.decode(entry) for entry in bench.log.read(0, 100, [PaymentFailed.TOPIC])]
+    assert len(failed) == 12
+    listed = {
+        intent.id: intent for intent in bench.account.v1.payment_intents.list({"limit": 100}).data
+    }
+    for event in failed:
+        assert isinstance(event, PaymentFailed)
+        assert event.as_of == listed[event.payment_id or ""].created
+        assert (event.source, event.by) == ("import", "operator")
+    made = {invoice.id: invoice for invoice in bench.account.v1.invoices.list({"limit": 100}).data}
+    for view in views(bench):
+        there = made[view.provider_object_id or ""]
+        assert int(view.created_at.timestamp()) == there.created
+        assert view.issued_at is not None
+        assert int(view.issued_at.timestamp()) == there.status_transitions.finalized_at
+
+
+def test_a_dispute_and_a_draft_are_taken_in(bench: Bench, start: Start) -> None:
+    customer = bench.account.add_customer()
+    paid = bench.account.admin.make_invoice(customer, amount=700)["id"]
+    bench.account.admin.dispute(paid)
+    draft = bench.account.admin.make_invoice(customer, amount=800, collect="later")["id"]
+    start().run(since(bench))
+    assert bench.imported(paid).view.dispute_status == "open"
+    assert bench.imported(draft).view.status in ("draft", "open")
+    head = bench.log.head()
+    start().run(since(bench))
+    assert bench.log.head() == head
+
+
+def test_tenants_are_known_by_their_customers_and_others_stay_unassigned(
+    bench: Bench, start: Start
+) -> None:
+    known, unknown = bench.account.add_customer(), bench.account.add_customer()
+    tenant_id = uuid4()
+    bench.billing.set_tenant(
+        commands.SetTenant(
+            app_id=bench.app_id,
+            tenant_id=tenant_id,
+            person=None,
+            customers={bench.connection: known},
+            by="t",
+        ),
+        at=bench.clock(),
+    )
+    mine = bench.account.admin.make_invoice(known, amount=700)["id"]
+    nobodys = bench.account.admin.make_invoice(unknown, amount=700)["id"]
+    done = start().run(since(bench))
+    assert bench.imported(mine).view.tenant_id == tenant_id
+    assert bench.imported(nobodys).view.tenant_id is None
+    assert done.counts["customers"] == {"known": 1, "unassigned": 1}
+
+
+def test_what_was_asked_for_here_and_what_is_another_apps_is_left_alone(
+    bench: Bench, start: Start
+) -> None:
+    bench.settle(bench.request(bench.add_tenant()))
+    customer = bench.account.add_customer()
+    bench.account.v1.invoices.create({"customer": customer, "metadata": {"billhook_app": "x"}})
+    head = bench.log.head()
+    done = start().run(since(bench))
+    assert done.counts["invoices"] == {"ours": 1, "elsewhere": 1}
+    assert [entry.topic for entry in bench.log.read(head, 100)] == [
+        "tax_rate.created",
+        "price.created",
+    ]
+
+
+def test_a_dry_run_counts_and_records_nothing(bench: Bench, start: Start) -> None:
+    bench.account.admin.make_history(20, customers=2)
+    head = bench.log.head()
+    done = start(dry_run=True).run(since(bench))
+    assert done.counts["invoices"] == {"new": 20}
+    assert bench.log.head() == head
+    assert start().run(since(bench)).counts["invoices"] == {"new": 20}
+
+
+def away(*, counted: bool, times: int) -> Callable[[], str]:
+    left = [GatewayUnavailable("away", retry_after_s=3, counted=counted)] * times
+
+    def call() -> str:
+        if left:
+            raise left.pop()
+        return "answer"
+
+    return call
+
+
+def test_a_provider_that_is_away_is_asked_again_after_its_wish() -> None:
+    pauses: list[float] = []
+    patience = Patience(tries=3, sleep=pauses.append)
+    assert patience(away(counted=True, times=2)) == "answer"
+    assert patience(away(counted=False, times=9)) == "answer"
+    assert pauses == [3] * 11
+    with pytest.raises(GatewayUnavailable):
+        patience(away(counted=True, times=3))
+
+
+def test_what_is_final_is_not_asked_again() -> None:
+    def refused() -> str:
+        raise GatewayRejected("no", code="no")
+
+    with pytest.raises(GatewayRejected):
+        Patience(sleep=lambda _: None)(refused)

@@ -1,0 +1,55 @@
+"""The tenant's customer at the provider: made on first use, once."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import orjson
+
+from domain.core import commands, ids
+from domain.tenants.tenant import Tenant
+from eventlog.bodies import Body
+from tests.workers.stripe_harness import Bench
+
+
+def add_person(bench: Bench, **person: str) -> UUID:
+    """A tenant that no provider knows yet."""
+    tenant_id = uuid4()
+    body = Body.of(orjson.dumps(person), tenant_id)
+    command = commands.SetTenant(
+        app_id=bench.app_id,
+        tenant_id=tenant_id,
+        person=body.sha256.hex(),
+        customers={},
+        by="key:test",
+    )
+    bench.billing.set_tenant(command, at=bench.clock(), bodies=[body])
+    return tenant_id
+
+
+def test_a_tenant_becomes_a_customer_once_with_name_email_and_country(bench: Bench) -> None:
+    person = {"name": "Ada", "email": "ada@example.com", "country": "GB", "vatId": "GB123456789"}
+    tenant_id = add_person(bench, **person)
+
+    for _ in range(2):
+        bench.settle(bench.request(tenant_id))
+
+    tenant = bench.billing.get(Tenant, ids.for_tenant(bench.app_id, tenant_id))
+    customer = bench.account.v1.customers.retrieve(tenant.customers[bench.connection])
+    assert (customer.name, customer.email) == ("Ada", "ada@example.com")
+    assert customer.address is not None
+    assert customer.address.country == "GB"
+    assert customer.metadata is not None
+    assert customer.metadata["billhook_tenant"] == str(tenant_id)
+    assert len(bench.account.v1.customers.list().data) == 1
+
+
+def test_a_customer_that_was_made_is_claimed_for_its_tenant(bench: Bench) -> None:
+    tenant_id = add_person(bench, name="Ada")
+
+    invoice = bench.settle(bench.request(tenant_id))
+
+    customer = invoice.view.customer
+    assert customer is not None
+    owner = bench.billing.tenant_of_customer(bench.app_id, bench.connection, customer)
+    assert owner == tenant_id

@@ -1,0 +1,232 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from domain.core.errors import NotFound
+from domain.gateway.objects import GatewayMisconfigured, GatewayUnavailable
+from eventlog.security.vault import Vault
+from projections.engine.errors import ReadModelUnavailable
+from projections.work.provider_lookup import Ask, AskChannel, AskDesk, sweep_asks
+from service.http.errors import Missing, ProviderSilent, ProviderUnavailable
+from service.recording.provider_lookup import Asks
+from service.recording.waits import Waits
+from tests.support.provider_lookup_worker import answering
+from tests.workers.stripe_harness import Bench
+
+VAULT = Vault([Vault.new_key()])
+CONNECTION = {"connection": Bench.connection}
+
+
+@asynccontextmanager
+async def asking(database: str, *, timeout_s: float = 5) -> AsyncIterator[Asks]:
+    channel = AskChannel(database)
+    await channel.open()
+    yield Asks(channel, vault=VAULT, waits=Waits(), timeout_s=timeout_s)
+    await channel.close()
+
+
+def rows(database: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(database) as connection:
+        return connection.execute("SELECT * FROM work.asks").fetchall()
+
+
+def jobs_left(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        row = connection.execute("SELECT count(*) FROM work.jobs").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def test_a_document_is_asked_of_the_provider_anew_and_leaves_nothing_behind(
+    database: str, bench: Bench
+) -> None:
+    invoice = bench.settle(bench.request(bench.add_tenant()))
+    object_id = invoice.view.provider_object_id
+    assert object_id is not None
+
+    async def scenario() -> object:
+        async with asking(database) as asks:
+            return await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": object_id})
+
+    with answering(database, bench.gateway, vault=VAULT) as worker:
+        answer = asyncio.run(scenario())
+    fresh = bench.account.v1.invoices.retrieve(object_id)
+    assert answer == {"url": fresh.invoice_pdf}
+    assert worker.asked == [(bench.app_id, bench.connection)]
+    assert rows(database) == []
+    assert jobs_left(database) == 0
+
+
+def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
+    database: str, bench: Bench
+) -> None:
+    invoice = bench.settle(bench.request(bench.add_tenant()))
+    payment_id = invoice.view.payments[0]["id"]
+    seen: list[str] = []
+
+    class Seeing(AskDesk):
+        def answer(self, ask_id: UUID, *, sealed: str) -> None:
+            seen.append(sealed)
+            super().answer(ask_id, sealed=sealed)
+
+    async def scenario() -> dict[str, str]:
+        async with asking(database) as asks:
+            return await asks.ask(
+                bench.app_id, "client_secret", CONNECTION | {"payment_id": payment_id}
+            )
+
+    with answering(database, bench.gateway, vault=VAULT) as worker:
+        seeing = Seeing(database)
+        seeing.open()
+        worker.desk, first = seeing, worker.desk
+        answer = asyncio.run(scenario())
+        worker.desk = first
+        seeing.close()
+    secret = bench.account.v1.payment_intents.retrieve(payment_id).client_secret
+    assert answer == {"client_secret": secret}
+    assert seen
+    assert secret not in "".join(seen)
+
+
+def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
+    class Echo:
+        def find_client_secret(self, payment_id: str) -> str:
+            return f"{payment_id}_secret"
+
+    async def scenario() -> list[dict[str, str]]:
+        async with asking(database) as one, asking(database) as other:
+            return await asyncio.gather(
+                *(
+                    (one if number % 2 else other).ask(
+                        uuid4(), "client_secret", CONNECTION | {"payment_id": f"pi_{number}"}
+                    )
+                    for number in range(40)
+                )
+            )
+
+    with answering(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
+        answers = asyncio.run(scenario())
+    assert answers == [{"client_secret": f"pi_{number}_secret"} for number in range(40)]
+
+
+def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(database: str) -> None:
+    async def scenario() -> None:
+        async with asking(database) as asks:
+            with pytest.raises(ProviderSilent):
+                await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
+
+    asyncio.run(scenario())
+    assert len(rows(database)) == 1
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE work.asks SET expires_at = now()")
+    assert sweep_asks(database) == 1
+    assert rows(database) == []
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked_of_the_provider(database: str) -> None:
+    desk = AskDesk(database)
+    desk.open()
+
+    async def scenario() -> None:
+        async with asking(database) as asks:
+            with pytest.raises(ProviderSilent):
+                await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
+
+    asyncio.run(scenario())
+    (row,) = rows(database)
+    ask_id = row[0]
+    assert isinstance(ask_id, UUID)
+    assert desk.take(ask_id) is not None
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE work.asks SET expires_at = now()")
+    assert desk.take(ask_id) is None
+    desk.answer(ask_id, sealed="late")
+    assert rows(database)[0][-1] is None
+    desk.close()
+
+
+class Failing:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def find_document_url(self, _: str) -> str:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        GatewayUnavailable("time-out"),
+        GatewayMisconfigured("refused"),
+        NotFound(kind="connection", id="gone"),
+    ],
+)
+def test_a_provider_that_can_not_be_asked_is_said_at_once(database: str, error: Exception) -> None:
+    async def scenario() -> None:
+        async with asking(database) as asks:
+            with pytest.raises(ProviderUnavailable):
+                await asks.ask(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
+
+    with answering(database, Failing(error), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
+        asyncio.run(scenario())
+    assert rows(database) == []
+
+
+def test_what_the_provider_does_not_have_is_missing(database: str, bench: Bench) -> None:
+    async def scenario() -> None:
+        async with asking(database) as asks:
+            with pytest.raises(Missing):
+                await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
+
+    with answering(database, bench.gateway, vault=VAULT):
+        asyncio.run(scenario())
+
+
+def test_an_answer_under_other_keys_is_no_answer(database: str, bench: Bench) -> None:
+    async def scenario() -> None:
+        async with asking(database) as asks:
+            with pytest.raises(ProviderUnavailable):
+                await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
+
+    with answering(database, bench.gateway, vault=Vault([Vault.new_key()])):
+        asyncio.run(scenario())
+
+
+def test_a_database_that_is_away_is_said(database: str) -> None:
+    async def scenario() -> None:
+        channel = AskChannel(database)
+        await channel.open()
+        await channel.close()
+        ask = Ask(id=uuid4(), app=uuid4(), kind="document", args={})
+        with pytest.raises(ReadModelUnavailable):
+            await channel.ask(ask, timeout_s=1)
+
+    asyncio.run(scenario())
+
+
+def test_lost_sessions_are_replaced_and_nobody_notices(database: str) -> None:
+    class Echo:
+        def find_client_secret(self, payment_id: str) -> str:
+            return payment_id
+
+    async def scenario() -> list[dict[str, str]]:
+        async with asking(database) as asks:
+            answers = []
+            for payment_id in ("pi_1", "pi_2"):
+                args = CONNECTION | {"payment_id": payment_id}
+                answers.append(await asks.ask(uuid4(), "client_secret", args))
+                with psycopg.connect(database) as connection:
+                    connection.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database()"
+                        " AND application_name IN ('billhook asks', 'billhook answers')"
+                    )
+            return answers
+
+    with answering(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
+        answers = asyncio.run(scenario())
+    assert answers == [{"client_secret": "pi_1"}, {"client_secret": "pi_2"}]

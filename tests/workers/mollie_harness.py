@@ -1,0 +1,283 @@
+"""An app with a tenant and a Mollie account of its own, for tests of what workers do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from cryptography.fernet import Fernet
+
+from domain.billing import Billing
+from domain.core import commands, ids
+from domain.inbox.payment_hint import PaymentHint
+from domain.inbox.provider_event import ProviderEvent
+from domain.invoices.events import InvoiceEvent
+from domain.invoices.invoice import Invoice
+from domain.invoices.refunds import Entry
+from eventlog.bodies import Body
+from eventlog.codec import Codec
+from eventlog.log import Log
+from eventlog.security.signed_links import SignedLinks
+from tests.support.mollie_account import MollieAccount
+from tests.workers.stripe_harness import Clock
+from workers.invoices.customers import CustomerDesk
+from workers.invoices.refund import refund_invoice
+from workers.payments.actions import settle_or_carry_out
+from workers.payments.checkout import CheckoutDesk
+from workers.payments.refund_overpayment import return_overpaid
+from workers.providers.callback_urls import Addresses
+from workers.providers.key_lifetime import MOLLIE_KEY_LIFE
+from workers.providers.mollie.gateway import MollieGateway
+from workers.webhooks.mollie_payment import HearDesk, apply_hint, apply_payment_event
+
+PRICES: dict[str, dict[str, Any]] = {
+    "pro": {"name": "Pro Plan", "currency": "eur", "amount_minor": 1999},
+    "odd": {"name": None, "currency": "eur", "amount_minor": 333},
+    "dollars": {"name": "Pro Plan", "currency": "usd", "amount_minor": 2199},
+    "yen": {"name": "Pro Plan", "currency": "jpy", "amount_minor": 2500},
+    "kronur": {"name": "Pro Plan", "currency": "isk", "amount_minor": 250_000},
+    "half_krona": {"name": "Pro Plan", "currency": "isk", "amount_minor": 250_050},
+    "monthly": {"name": "Pro", "currency": "eur", "amount_minor": 1999, "interval": "month"},
+    "daily": {"name": "Day", "currency": "eur", "amount_minor": 500, "interval": "day"},
+    "dollars_monthly": {
+        "name": "Pro",
+        "currency": "usd",
+        "amount_minor": 2199,
+        "interval": "month",
+    },
+}
+TAXES = {"added": (210_000, False), "contained": (210_000, True), "odd": (88_750, False)}
+PUBLIC_URL = "http://127.0.0.1:1"
+
+
+class MollieBench:
+    """Billing on a real log, over the real SDK, with the sandbox at the other end."""
+
+    connection = "mollie-1"
+
+    def __init__(self, log: Log, billing: Billing, account: MollieAccount) -> None:
+        self.log = log
+        self.billing = billing
+        self.account = account
+        self.clock = Clock()
+        self.gateway: Any = self.new_gateway()
+        self.links = SignedLinks([Fernet.generate_key().decode()], public_url=PUBLIC_URL)
+        self.addresses = Addresses(self.links, public_url=PUBLIC_URL, api_base=account.url)
+        self.app_id = uuid4()
+        self.connection_id = uuid4()
+        self.set_up()
+
+    def new_gateway(self, **more: Any) -> MollieGateway:
+        return MollieGateway(self.account.key, api_base=self.account.url, mode="test", **more)
+
+    def set_up(self) -> None:
+        """Make the app, fill its catalogue, and connect."""
+        at = self.clock()
+        app = commands.CreateApp(app_id=self.app_id, name="Shop", slug=self.app_id.hex, by="t")
+        self.billing.create_app(app, at=at)
+        for price_id, terms in PRICES.items():
+            command = commands.SetPrice(
+                **{"interval": None, "interval_count": 1, **terms},
+                app_id=self.app_id,
+                price_id=price_id,
+                by="t",
+            )
+            self.billing.set_price(command, at=at)
+        for rate_id, (rate_ppm, inclusive) in TAXES.items():
+            rate = commands.SetTaxRate(
+                app_id=self.app_id,
+                tax_rate_id=rate_id,
+                name="VAT",
+                rate_ppm=rate_ppm,
+                inclusive=inclusive,
+                by="t",
+            )
+            self.billing.set_tax_rate(rate, at=at)
+        self.connect()
+
+    def connect(self, **more: Any) -> None:
+        command = commands.SetConnection(
+            app_id=self.app_id,
+            name=self.connection,
+            provider="mollie",
+            mode="test",
+            sealed_key="sealed",
+            sealed_webhook_secrets=[],
+            by="t",
+            **more,
+        )
+        self.billing.set_connection(command, new_connection_id=self.connection_id, at=self.clock())
+
+    def add_tenant(self, customer: str | None = None) -> UUID:
+        tenant_id = uuid4()
+        command = commands.SetTenant(
+            app_id=self.app_id,
+            tenant_id=tenant_id,
+            person=None,
+            customers={} if customer is None else {self.connection: customer},
+            by="t",
+        )
+        self.billing.set_tenant(command, at=self.clock())
+        return tenant_id
+
+    def request(self, *lines: dict[str, Any], **more: Any) -> UUID:
+        """Ask for an invoice of these lines, else for the plan; of a tenant of its own."""
+        empty = {"name": None, "quantity": 1, "price": None, "amount_minor": None, "currency": None}
+        tenant_id = more.pop("tenant_id", None) or self.add_tenant()
+        command = commands.RequestInvoice(
+            invoice_id=uuid4(),
+            app_id=self.app_id,
+            tenant_id=tenant_id,
+            provider="mollie",
+            connection=self.connection,
+            connection_id=self.connection_id,
+            mode="test",
+            dialect="002",
+            type=more.pop("type", "payment"),
+            lines=[empty | line for line in lines or [{"price": "pro"}]],
+            request_hash="hash",
+            by="key:test",
+            **more,
+        )
+        invoice = Invoice.request(command, at=self.clock())
+        self.billing.save(invoice)
+        return command.invoice_id
+
+    def desk(self) -> CheckoutDesk:
+        return CheckoutDesk(
+            billing=self.billing,
+            gateway=self.gateway,
+            customers=CustomerDesk(
+                billing=self.billing,
+                gateway=self.gateway,
+                bodies=self.log,
+                now=self.clock,
+                key_life=MOLLIE_KEY_LIFE,
+            ),
+            addresses=self.addresses,
+            now=self.clock,
+            alive=lambda: None,
+            key_life=MOLLIE_KEY_LIFE,
+        )
+
+    def settle(self, invoice_id: UUID) -> Invoice:
+        settle_or_carry_out(invoice_id, self.desk())
+        return self.invoice(invoice_id)
+
+    def settled(self, *lines: dict[str, Any], **more: Any) -> Invoice:
+        """Ask for an invoice and settle it."""
+        return self.settle(self.request(*lines, **more))
+
+    def ask_for(self, invoice_id: UUID, kind: type[commands.InvoiceCommand], **more: Any) -> UUID:
+        """Ask something of an invoice; gives the asking's id."""
+        facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+        command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
+        self.billing.ask_of_invoice(command, at=self.clock())
+        return command.request_id
+
+    def retry(self, invoice_id: UUID, method: str | None = None) -> Invoice:
+        """Ask for another payment, and make it."""
+        self.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
+        return self.settle(invoice_id)
+
+    def void(self, invoice_id: UUID) -> Invoice:
+        """Ask for it to be taken back, and do that."""
+        self.ask_for(invoice_id, commands.RequestVoid)
+        return self.settle(invoice_id)
+
+    def pay(self, payment_id: str | None, status: str = "paid", **more: Any) -> None:
+        """Decide what becomes of a payment, as at its checkout page."""
+        assert payment_id is not None
+        self.account.admin.outcome(payment_id, status, **more)
+
+    def hint(self, payment_id: str | None) -> UUID:
+        """Store a hint as the webhook endpoint does; gives the hint's id."""
+        assert payment_id is not None
+        command = commands.TakeHint(
+            app_id=self.app_id,
+            connection_id=self.connection_id,
+            connection=self.connection,
+            provider="mollie",
+            mode="test",
+            payment_id=payment_id,
+            by=f"webhook:{payment_id}",
+        )
+        hint_id = ids.for_payment_hint(self.connection_id, "test", payment_id)
+        at = self.clock()
+        self.billing.make_or_change(
+            PaymentHint,
+            hint_id,
+            lambda: PaymentHint.receive(command, at=at),
+            lambda known: known.repeat(by=command.by, at=at),
+        )
+        return hint_id
+
+    def hearing(self) -> HearDesk:
+        return HearDesk(billing=self.billing, gateway_of=lambda *_: self.gateway, now=self.clock)
+
+    def hear(self, payment_id: str | None) -> PaymentHint:
+        """Take a hint, and fetch what it is about."""
+        return self.apply_hint(self.hint(payment_id))
+
+    def apply_hint(self, hint_id: UUID) -> PaymentHint:
+        apply_hint(hint_id, self.hearing())
+        return self.billing.get(PaymentHint, hint_id)
+
+    def event(self, kind: str, payment_id: str | None, *, event_id: str) -> ProviderEvent:
+        """Store a signed event as the webhook endpoint does, and fetch what it is about."""
+        body = Body.of(b"{}", None)
+        command = commands.ReceiveProviderEvent(
+            event_id=ids.for_provider_event(self.connection_id, "test", event_id),
+            app_id=self.app_id,
+            connection_id=self.connection_id,
+            connection=self.connection,
+            provider="mollie",
+            mode="test",
+            provider_event_id=event_id,
+            type=kind,
+            object_type="payment",
+            object_id=payment_id or "",
+            invoice_id=None,
+            occurred_at=0,
+            body=body.sha256.hex(),
+            by=f"webhook:{event_id}",
+        )
+        received = ProviderEvent.receive(command, at=self.clock())
+        self.billing.save(received, bodies=[body])
+        apply_payment_event(command.event_id, self.hearing())
+        return self.billing.get(ProviderEvent, command.event_id)
+
+    def return_overpaid(self, invoice_id: UUID, payment_id: str | None) -> Invoice:
+        return_overpaid(invoice_id, payment_id or "", self.desk())
+        return self.invoice(invoice_id)
+
+    def refund(self, invoice_id: UUID, refund_id: UUID) -> Entry:
+        """Run a refund's job; gives how it stands."""
+        refund_invoice(invoice_id, refund_id, self.desk())
+        refunds = self.invoice(invoice_id).view.refunds
+        return next(entry for entry in refunds if entry["id"] == str(refund_id))
+
+    def invoice(self, invoice_id: UUID) -> Invoice:
+        return self.billing.get(Invoice, invoice_id)
+
+    def topics(self, invoice_id: UUID) -> list[str]:
+        return [recorded.topic for recorded in self.log.stream(invoice_id)]
+
+    def invoice_events(self, invoice_id: UUID) -> list[InvoiceEvent]:
+        codec = Codec()
+        return [cast("InvoiceEvent", codec.decode(entry)) for entry in self.log.stream(invoice_id)]
+
+    def payments(self) -> list[dict[str, Any]]:
+        """What stands at Mollie, the newest first."""
+        return [dict(payment) for payment in self.account.client.payments.list()]
+
+    def sent(self, path: str = "/v2/payments") -> list[dict[str, Any]]:
+        """What was posted there."""
+        found = self.account.admin.requests(method="POST", path=path)
+        return [entry["params"] for entry in found]
+
+
+def values(amounts: Iterable[dict[str, str]]) -> list[str]:
+    """The numbers of amounts."""
+    return [amount["value"] for amount in amounts]

@@ -1,0 +1,242 @@
+"""What comes of each kind of request in each kind of trouble: rows of the outcome table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from domain.core import commands, ids
+from domain.tenants.tenant import Tenant
+from tests.support.stripe_account import CARDS
+from tests.workers.crash_grids.stripe_invoice_flows import LINES, Job
+from tests.workers.stripe_harness import Bench
+
+Prepare = Callable[[Bench], Job]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of request: what is in whose way, and the call that decides."""
+
+    name: str
+    deciding: str
+    flow: str
+    action: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell of the table: a kind in a trouble."""
+
+    kind: Kind
+    trouble: str
+    prepare: Prepare
+    fault: str | None = None
+    later: Callable[[Bench, Job], None] | None = None
+
+    @property
+    def name(self) -> str:
+        """Name the row."""
+        return f"{self.kind.name}: {self.trouble}"
+
+
+CHARGE: Final = Kind("charge", "/pay", "charge by price")
+AD_HOC: Final = Kind("ad-hoc lines", "/pay", "charge ad-hoc lines")
+ON_THE_SPOT: Final = Kind("on the spot", "/pay", "charge on the spot")
+DRAFT: Final = Kind("draft that Stripe charges", "/v1/invoices/in_*", "draft charged later")
+GATHER: Final = Kind("draft that gathers", "/v1/invoices", "draft that gathers")
+RETRY: Final = Kind("retry", "/pay", "retry, another card", "retry")
+VOID: Final = Kind("void", "/void", "void an open one", "void")
+FINALIZE: Final = Kind("finalize", "/finalize", "finalize", "finalize")
+WRITE_OFF: Final = Kind("write off", "/mark_uncollectible", "write off", "uncollectible")
+NOTED: Final = Kind("refund by credit note", "/credit_notes", "refund by credit note", "refund")
+PLAIN: Final = Kind("plain refund", "/refunds", "plain refund", "refund")
+
+
+def _customer(bench: Bench, tenant_id: UUID) -> str:
+    tenant = bench.billing.get(Tenant, ids.for_tenant(bench.app_id, tenant_id))
+    return str(tenant.customers[bench.connection])
+
+
+def charge(card: str | None = "succeeds", *lines: dict[str, Any], **more: Any) -> Prepare:
+    """Ask for a charge by price, with tax, quantity and footer unless lines are given."""
+
+    def prepare(bench: Bench) -> Job:
+        tenant_id = bench.add_tenant(card)
+        default = {"name": "Pro Plan", "quantity": 2, "price": bench.account.price}
+        invoice_id = bench.request(
+            tenant_id,
+            *(lines or [default]),
+            tax_rate_id=None if lines else bench.account.tax_rate,
+            footer="Thank you",
+            **more,
+        )
+        return Job(invoice_id, _customer(bench, tenant_id))
+
+    return prepare
+
+
+def euro_debit_of_dollars(bench: Bench) -> Job:
+    """Ask on the spot for dollars of a customer whose debit is in euro."""
+    tenant_id = bench.add_tenant(None)
+    customer, v1 = _customer(bench, tenant_id), bench.account.v1
+    details: Any = {"name": "Ada", "email": "ada@example.org"}
+    iban: Any = {"iban": "DE89370400440532013000"}
+    debit = v1.payment_methods.create(
+        {"type": "sepa_debit", "sepa_debit": iban, "billing_details": details}
+    ).id
+    v1.payment_methods.attach(debit, {"customer": customer})
+    v1.customers.update(customer, {"invoice_settings": {"default_payment_method": debit}})
+    price = bench.account.add_price(1999, currency="usd")
+    line = {"name": None, "quantity": 1, "price": price}
+    return Job(bench.request(tenant_id, line, on_the_spot=True), customer)
+
+
+def draft(card: str | None = "succeeds") -> Prepare:
+    """Ask for a draft that Stripe charges by itself."""
+
+    def prepare(bench: Bench) -> Job:
+        customer = bench.account.add_customer(card)
+        return Job(bench.request_draft("draft", customer, *LINES), customer)
+
+    return prepare
+
+
+def gather(bench: Bench) -> Job:
+    """Ask for a draft of what is pending."""
+    customer = bench.account.add_customer()
+    bench.account.v1.invoice_items.create({"customer": customer, "amount": 3300, "currency": "eur"})
+    return Job(bench.request_draft("gather", customer), customer)
+
+
+def gather_for_nobody(bench: Bench) -> Job:
+    """Ask for a draft of a customer that there is not."""
+    return Job(bench.request_draft("gather", "cus_unknown"), None)
+
+
+def asked(kind: type[commands.InvoiceCommand], before: Prepare, **more: Any) -> Prepare:
+    """Ask something of an invoice that has had its outcome."""
+
+    def prepare(bench: Bench) -> Job:
+        job = before(bench)
+        job.run(bench)
+        request_id = bench.ask_for(job.invoice_id, kind, **more)
+        refunds = kind is commands.RequestRefund
+        return Job(job.invoice_id, job.customer, request_id if refunds else None)
+
+    return prepare
+
+
+def retry(card: str | None, *, before: str | None = "declined") -> Prepare:
+    """Ask to charge again with another card, or with what there is."""
+
+    def prepare(bench: Bench) -> Job:
+        job = charge(before)(bench)
+        job.run(bench)
+        method = "pm_unknown" if card == "unknown" else None
+        if card in CARDS:
+            attach: Any = {"customer": job.customer}
+            method = bench.account.v1.payment_methods.attach(CARDS[card], attach).id
+        bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method=method)
+        return job
+
+    return prepare
+
+
+def refund(*, credit_note: bool, reserved: str = "succeeds") -> Prepare:
+    """Ask for a part of what was paid."""
+    return asked(
+        commands.RequestRefund, charge(reserved), amount_minor=700, credit_note=credit_note
+    )
+
+
+def paid_on_the_page_first(kind: type[commands.InvoiceCommand]) -> Prepare:
+    """Ask for something that a payment on the page overtakes."""
+
+    def prepare(bench: Bench) -> Job:
+        job = asked(kind, charge("declined"))(bench)
+        at_provider = bench.invoice(job.invoice_id).view.provider_object_id
+        bench.account.admin.pay_on_page(str(at_provider))
+        return job
+
+    return prepare
+
+
+def by_stripe(bench: Bench, job: Job) -> None:
+    """Let Stripe finalise and charge the draft by the clock, and take in what it tells."""
+    bench.account.admin.set_clock(advance_s=3720)
+    bench.clock.added += timedelta(seconds=3720)
+    for event in bench.provider_events():
+        if event["data"]["object"]["metadata"].get("billhook_invoice") == str(job.invoice_id):
+            received = bench.receive(event)
+            bench.apply(received)
+            bench.ask(received)
+
+
+_UNKNOWN: Final = {"name": "X", "price": "price_unknown"}
+_EUR: Final = {"name": "X", "amount_minor": 500, "currency": "eur"}
+_USD: Final = {"name": "Y", "amount_minor": 500, "currency": "usd"}
+_SPOT: Final[dict[str, Any]] = {"on_the_spot": True}
+_DECLINED: Final = charge("declined")
+_OUTCOMES: Final = ("succeeds", "declined", "needs_authentication", "insufficient_funds")
+_FAULTS: Final = ("answer lost", "500", "429", "time-out", "key expired")
+
+
+def _rows() -> list[Row]:
+    rows: list[Row] = []
+    for name in _OUTCOMES:
+        rows += [
+            Row(CHARGE, name, charge(name)),
+            Row(AD_HOC, name, charge(name, _EUR, _EUR | {"quantity": 2})),
+            Row(ON_THE_SPOT, name, charge(name, **_SPOT)),
+            Row(DRAFT, name, draft(name), later=by_stripe),
+            Row(RETRY, name, retry(name)),
+        ]
+    rows += [
+        Row(CHARGE, "no method", charge(None)),
+        Row(AD_HOC, "no method", charge(None, _EUR)),
+        Row(ON_THE_SPOT, "no method", charge(None, **_SPOT)),
+        Row(DRAFT, "no method", draft(None), later=by_stripe),
+        Row(RETRY, "no method", retry(None, before=None)),
+        Row(RETRY, "unknown method", retry("unknown")),
+        Row(CHARGE, "unknown price", charge("succeeds", _UNKNOWN)),
+        Row(ON_THE_SPOT, "unknown price", charge("succeeds", _UNKNOWN, **_SPOT)),
+        Row(CHARGE, "wrong currency", charge("succeeds", _EUR, _USD)),
+        Row(AD_HOC, "wrong currency", charge("succeeds", _USD, _EUR)),
+        Row(ON_THE_SPOT, "wrong currency", euro_debit_of_dollars),
+        Row(GATHER, "succeeds", gather),
+        Row(GATHER, "unknown customer", gather_for_nobody),
+        Row(FINALIZE, "succeeds", asked(commands.RequestFinalize, gather)),
+        Row(VOID, "succeeds", asked(commands.RequestVoid, _DECLINED)),
+        Row(VOID, "of a draft", asked(commands.RequestVoid, gather)),
+        Row(VOID, "paid meanwhile", paid_on_the_page_first(commands.RequestVoid)),
+        Row(WRITE_OFF, "succeeds", asked(commands.RequestUncollectible, _DECLINED)),
+        Row(WRITE_OFF, "paid meanwhile", paid_on_the_page_first(commands.RequestUncollectible)),
+        Row(NOTED, "succeeds", refund(credit_note=True)),
+        Row(PLAIN, "succeeds", refund(credit_note=False)),
+    ]
+    plain: dict[Kind, Prepare] = {
+        CHARGE: charge(),
+        ON_THE_SPOT: charge(**_SPOT),
+        DRAFT: draft(),
+        GATHER: gather,
+        RETRY: retry("succeeds"),
+        VOID: asked(commands.RequestVoid, _DECLINED),
+        FINALIZE: asked(commands.RequestFinalize, gather),
+        WRITE_OFF: asked(commands.RequestUncollectible, _DECLINED),
+        NOTED: refund(credit_note=True),
+        PLAIN: refund(credit_note=False),
+    }
+    rows += [
+        Row(kind, fault, prepare, fault=fault)
+        for kind, prepare in plain.items()
+        for fault in _FAULTS
+    ]
+    kinds = [row.kind for row in rows]
+    return sorted(rows, key=lambda row: kinds.index(row.kind))
+
+
+ROWS: Final = _rows()

@@ -1,0 +1,151 @@
+"""A payment method is left at Mollie by a first payment of nothing, and pays by its mandate."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core import commands
+from domain.gateway.objects import GatewayUnavailable
+from domain.payment_methods.setup import MethodSetup, MethodSetupView
+from tests.workers.crash_grids.crash_points import APPEND, Death, Died
+from tests.workers.crash_grids.mollie_subscription_flows import arm, disarm
+from tests.workers.crash_grids.stripe_invoice_flows import GAPS
+from tests.workers.mollie_harness import MollieBench
+from tests.workers.subscriptions.mollie_subscription_harness import Recurring
+from workers.payments.setup_method import SetupDesk, set_up_method
+from workers.providers.key_lifetime import MOLLIE_KEY_LIFE
+
+RETURN_URL = "https://shop.example.org/saved"
+
+
+def ask(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
+    command = commands.RequestSetup(
+        setup_id=uuid4(),
+        app_id=mollie.app_id,
+        tenant_id=tenant_id or mollie.add_tenant(),
+        provider="mollie",
+        connection=mollie.connection,
+        connection_id=mollie.connection_id,
+        mode="test",
+        redirect_url=RETURN_URL,
+        request_hash="hash",
+        by="key:test",
+    )
+    mollie.billing.save(MethodSetup.request(command, at=mollie.clock()))
+    return command.setup_id
+
+
+def do(mollie: MollieBench, setup_id: UUID) -> MethodSetupView:
+    """Run the job that is due."""
+    desk = mollie.desk()
+    set_up_method(
+        setup_id,
+        SetupDesk(
+            billing=mollie.billing,
+            gateway=mollie.gateway,
+            customers=desk.customers,
+            now=mollie.clock,
+            alive=lambda: None,
+            key_life=MOLLIE_KEY_LIFE,
+            webhook_url=mollie.addresses.webhook_url("mollie", mollie.connection_id),
+        ),
+    )
+    return view_of(mollie, setup_id)
+
+
+def view_of(mollie: MollieBench, setup_id: UUID) -> MethodSetupView:
+    return mollie.billing.get(MethodSetup, setup_id).view
+
+
+def test_what_is_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieBench) -> None:
+    tenant_id = mollie.add_tenant()
+    setup_id = ask(mollie, tenant_id)
+    opened = do(mollie, setup_id)
+    (payment,) = mollie.payments()
+    assert (opened.status, opened.url) == ("open", payment["_links"]["checkout"]["href"])
+    assert (payment["amount"]["value"], payment["sequenceType"]) == ("0.00", "first")
+    assert payment["redirectUrl"] == RETURN_URL
+    mollie.pay(payment["id"], method="creditcard")
+    mollie.hear(payment["id"])
+    assert view_of(mollie, setup_id).status == "submitted"
+
+    done = do(mollie, setup_id)
+
+    assert done.method is not None
+    assert (done.status, done.method["type"]) == ("completed", "card")
+    assert mollie.account.charged() == []
+    charged = mollie.settled(tenant_id=tenant_id, payment_method=done.method["id"]).view
+    assert charged.status == "paid"
+
+
+@pytest.mark.parametrize("outcome", ["failed", "canceled", "expired"])
+def test_a_page_that_is_left_without_a_method_is_over(mollie: MollieBench, outcome: str) -> None:
+    setup_id = ask(mollie)
+    do(mollie, setup_id)
+    (payment,) = mollie.payments()
+    mollie.pay(payment["id"], outcome)
+
+    mollie.hear(payment["id"])
+
+    after = view_of(mollie, setup_id)
+    assert (after.status, after.url) == ("expired", None)
+
+
+def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
+    mollie.account.admin.set_settings(mandate_delay_s=3600)
+    setup_id = ask(mollie)
+    do(mollie, setup_id)
+    (payment,) = mollie.payments()
+    mollie.pay(payment["id"], method="creditcard")
+    mollie.hear(payment["id"])
+    with pytest.raises(GatewayUnavailable):
+        do(mollie, setup_id)
+    Recurring(mollie).pass_time(timedelta(hours=2))
+
+    assert do(mollie, setup_id).status == "completed"
+
+
+def test_a_page_of_another_connection_is_not_believed(mollie: MollieBench) -> None:
+    setup_id = ask(mollie)
+    do(mollie, setup_id)
+    (payment,) = mollie.payments()
+    mollie.pay(payment["id"], method="creditcard")
+    mollie.connection_id = uuid4()
+
+    mollie.hear(payment["id"])
+
+    assert view_of(mollie, setup_id).status == "open"
+
+
+STEPS = [APPEND, "post /v2/customers", APPEND, "get /v2/customers/*", APPEND]
+STEPS += ["post /v2/payments", APPEND]
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("point", range(len(STEPS) + 1))
+def test_death_at_any_point_leaves_one_page_that_counts(
+    mollie: MollieBench, point: int, gap: str
+) -> None:
+    setup_id, death = ask(mollie), Death()
+    death.at = point
+    arm(mollie, death)
+    with suppress(Died):
+        do(mollie, setup_id)
+        death.end()
+    assert death.at is None, "the job must have died"
+    disarm(mollie)
+    Recurring(mollie).pass_time(GAPS[gap])
+
+    view = do(mollie, setup_id)
+
+    assert death.steps == STEPS[:point]
+    mine = [one for one in mollie.payments() if one["id"] == view.session_id]
+    living = [one for one in mollie.payments() if one["status"] == "open"]
+    customers = {one["customerId"] for one in mollie.payments()}
+    assert view.status == "open"
+    assert (len(mine), len(customers)) == (1, 1)
+    assert living in (mine, [])

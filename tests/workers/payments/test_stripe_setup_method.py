@@ -1,0 +1,313 @@
+"""A tenant leaves a card on the provider's page, and is charged by it from then on."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.gateway.objects import GatewayRejected, GatewayUnavailable, SetupSession
+from domain.payment_methods import events as s
+from domain.payment_methods.setup import MethodSetup
+from eventlog.reading import Recorded
+from projections.work.table import Change, Close, GiveUp, Open, Resend
+from tests.domain.given import AGGREGATE_ID, happened
+from tests.workers.payments.stripe_setup_helpers import (
+    RETURN_URL,
+    ask_for_setup,
+    default_of,
+    do,
+    known,
+    leave,
+    opened,
+    tell,
+    told_of,
+)
+from tests.workers.stripe_harness import Bench
+from workers.queue.reactions import changes_for
+
+
+def test_a_card_that_was_left_pays_the_next_invoice(bench: Bench) -> None:
+    tenant_id = bench.add_tenant(linked=False)
+    setup = opened(bench, tenant_id)
+    assert (setup.view.status, setup.view.url is not None) == ("open", True)
+    leave(bench, setup)
+    assert tell(bench, setup.view.id).view.status == "submitted"
+    done = do(bench, setup.view.id).view
+    assert done.status == "completed"
+    assert done.method is not None
+    assert (done.method["type"], done.method["brand"], done.method["last4"]) == (
+        "card",
+        "mastercard",
+        "4444",
+    )
+    assert done.customer is not None
+    assert default_of(bench, done.customer) == done.method["id"]
+
+    invoice = bench.settle(bench.request(tenant_id))
+
+    assert invoice.view.status == "paid"
+    assert invoice.view.customer == done.customer
+    assert bench.account.charged() == [1999]
+
+
+def test_the_page_leads_back_and_says_whose_it_is(bench: Bench) -> None:
+    setup = opened(bench, bench.add_tenant())
+    page = bench.account.v1.checkout.sessions.retrieve(str(setup.view.session_id))
+    ours = {"billhook_app": str(bench.app_id), "billhook_setup": str(setup.id)}
+    assert page.metadata is not None
+    assert page.metadata.to_dict() == ours
+    assert (page.success_url, page.cancel_url) == (RETURN_URL, RETURN_URL)
+    assert (page.url, page.customer) == (setup.view.url, setup.view.customer)
+    intent = bench.account.v1.setup_intents.retrieve(str(page.setup_intent))
+    assert intent.metadata is not None
+    assert intent.metadata.to_dict() == ours
+
+
+def test_a_job_that_runs_again_does_nothing(bench: Bench) -> None:
+    setup = opened(bench, bench.add_tenant())
+    before = bench.topics(setup.view.id)
+    do(bench, setup.view.id)
+    leave(bench, setup)
+    do(bench, setup.view.id)
+    assert bench.topics(setup.view.id) == before
+    tell(bench, setup.view.id)
+    done = [do(bench, setup.view.id).version for _ in range(2)]
+    assert done[0] == done[1]
+
+
+def test_a_customer_that_is_gone_is_refused_by_name(bench: Bench) -> None:
+    tenant_id = bench.add_tenant()
+    customer = opened(bench, tenant_id).view.customer
+    bench.account.v1.customers.delete(str(customer))
+    refused = opened(bench, tenant_id).view
+    assert refused.status == "rejected"
+    assert refused.failure is not None
+    assert (refused.failure["code"], refused.failure["path"]) == ("customer_deleted", "tenantUuid")
+
+
+def test_a_method_that_was_taken_away_again_is_refused(bench: Bench) -> None:
+    setup = opened(bench, bench.add_tenant())
+    leave(bench, setup)
+    tell(bench, setup.view.id)
+    customer = str(setup.view.customer)
+    bench.account.v1.customers.delete(customer)
+    assert do(bench, setup.view.id).view.status == "rejected"
+
+
+def test_credentials_that_the_provider_refuses_end_it_before_anything_exists(bench: Bench) -> None:
+    setup_id = ask_for_setup(bench, bench.add_tenant())
+    bench.account.admin.refuse_keys(bench.account.key)
+    refused = do(bench, setup_id).view
+    assert refused.failure is not None
+    assert (refused.failure["code"], refused.failure["path"]) == (
+        "provider_credentials_refused",
+        "connection",
+    )
+
+
+def test_a_place_to_go_that_the_provider_does_not_take_is_named(bench: Bench) -> None:
+    """Stripe wants https there in live mode; the sandbox takes anything."""
+    setup_id = ask_for_setup(bench, bench.add_tenant())
+    bench.gateway = Refusing(bench.gateway)
+    refused = do(bench, setup_id).view
+    assert refused.failure is not None
+    assert (refused.status, refused.failure["path"]) == ("rejected", "redirectUrl")
+
+
+class Refusing:
+    """The real gateway, but for one answer."""
+
+    def __init__(self, gateway: Any) -> None:
+        self._gateway = gateway
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    def open_setup(self, *_: object, **__: object) -> SetupSession:
+        raise GatewayRejected("Not a valid URL", code="url_invalid", param="success_url")
+
+
+def test_what_the_provider_does_not_answer_is_asked_again(bench: Bench) -> None:
+    """An answer that was lost has opened a page: the same key finds it."""
+    setup_id = ask_for_setup(bench, bench.add_tenant())
+    bench.account.admin.add_fault(
+        "lose_answer", path="/v1/checkout/sessions", method="POST", times=9
+    )
+    with pytest.raises(GatewayUnavailable):
+        do(bench, setup_id)
+    bench.account.admin.drop_faults()
+    setup = do(bench, setup_id)
+    (page,) = bench.account.v1.checkout.sessions.list().data
+    assert page.id == setup.view.session_id
+
+
+def test_a_page_whose_time_is_over_ends_the_setup(bench: Bench) -> None:
+    setup = opened(bench, bench.add_tenant())
+    bench.account.admin.set_clock(advance_s=timedelta(hours=25).total_seconds())
+    ended = tell(bench, setup.view.id).view
+    assert (ended.status, ended.url) == ("expired", None)
+
+
+def test_a_newer_choice_is_left_alone_by_an_older_job(bench: Bench) -> None:
+    """Whoever runs again a day after its own call does not undo what was chosen since."""
+    tenant_id = bench.add_tenant()
+    older, newer = opened(bench, tenant_id), opened(bench, tenant_id)
+    leave(bench, older, "pm_card_visa")
+    tell(bench, older.view.id)
+    customer = str(older.view.customer)
+    save, bench.billing.save = bench.billing.save, _Once(bench.billing.save)  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        do(bench, older.view.id)
+    bench.billing.save = save  # type: ignore[method-assign]
+    leave(bench, newer)
+    tell(bench, newer.view.id)
+    chosen = do(bench, newer.view.id).view.method
+    bench.clock.added += timedelta(hours=25)
+    bench.account.admin.set_clock(advance_s=timedelta(hours=25).total_seconds())
+    assert do(bench, older.view.id).view.status == "completed"
+    assert chosen is not None
+    assert default_of(bench, customer) == chosen["id"]
+
+
+class _Once:
+    """Appends once, then loses the database: after the call, before what it came to is kept."""
+
+    def __init__(self, save: Any) -> None:
+        self._save = save
+        self._calls = itertools.count()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if next(self._calls):
+            raise ConnectionError
+        return self._save(*args, **kwargs)
+
+
+# What the provider tells.
+
+
+def last_of(bench: Bench, received: Recorded) -> Recorded:
+    return bench.log.stream(UUID(str(received.originator_id)))[-1]
+
+
+def test_what_comes_twice_or_late_changes_nothing(bench: Bench) -> None:
+    setup = opened(bench, bench.add_tenant())
+    leave(bench, setup)
+    (event,) = told_of(bench, setup.view.id)
+    again = event | {"id": "evt_again"}
+    first, second = bench.receive(event), bench.receive(again)
+    bench.apply(first, second)
+    done = do(bench, setup.view.id)
+    late = bench.receive(event | {"id": "evt_late"})
+    bench.apply(late, first)
+    assert known(bench, setup.view.id).version == done.version
+    for received, effect in ((first, "changed"), (second, "confirmed"), (late, "confirmed")):
+        last = last_of(bench, received)
+        assert last.topic == "provider_event.applied"
+        assert f'"{effect}"' in last.state.decode()
+
+
+def test_a_card_left_before_we_knew_of_the_page_counts(bench: Bench) -> None:
+    """The answer to opening it was lost; the customer cannot be kept waiting for our next try."""
+    tenant_id = bench.add_tenant()
+    shown = opened(bench, tenant_id)
+    other = ask_for_setup(bench, tenant_id)
+    leave(bench, shown)
+    (event,) = told_of(bench, shown.view.id)
+    about = event["data"]["object"]
+    about = about | {"metadata": about["metadata"] | {"billhook_setup": str(other)}}
+    bench.apply(bench.receive(event | {"id": "evt_other", "data": {"object": about}}))
+    assert known(bench, other).view.status == "submitted"
+    assert do(bench, other).view.status == "completed"
+
+
+OTHER = str(uuid4())
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"metadata": {"billhook_app": OTHER}}, "belongs elsewhere: its metadata names another"),
+        ({"metadata": {"billhook_setup": OTHER}}, "unknown setup of a payment method"),
+        ({"customer": "cus_other"}, "belongs elsewhere: its setup has another customer"),
+        ({"connection_id": uuid4()}, "belongs elsewhere: its setup has another app or connection"),
+        ({"mode": "payment"}, "unreadable: ValueError"),
+    ],
+    ids=["another app's", "unknown", "another customer's", "another connection's", "no setup"],
+)
+def test_what_is_not_believed_is_parked_with_its_reason(
+    bench: Bench, changes: dict[str, Any], reason: str
+) -> None:
+    setup = opened(bench, bench.add_tenant())
+    leave(bench, setup)
+    (event,) = told_of(bench, setup.view.id)
+    about = event["data"]["object"]
+    metadata = about["metadata"] | changes.get("metadata", {})
+    more = {name: value for name, value in changes.items() if name in ("customer", "mode")}
+    data = {"object": about | more | {"metadata": metadata}}
+    entry = {name: changes[name] for name in ("connection_id",) if name in changes}
+    received = bench.receive(event | {"data": data}, **entry)
+    bench.apply(received)
+    last = last_of(bench, received)
+    assert last.topic == "provider_event.parked"
+    assert reason in last.state.decode()
+    assert known(bench, setup.view.id).view.status == "open"
+
+
+@pytest.mark.parametrize("metadata", [{}, {"billhook_setup": "none of ours"}], ids=str)
+def test_a_page_of_somebody_elses_is_no_matter_of_ours(
+    bench: Bench, metadata: dict[str, str]
+) -> None:
+    setup = opened(bench, bench.add_tenant())
+    leave(bench, setup)
+    (event,) = told_of(bench, setup.view.id)
+    data = {"object": event["data"]["object"] | {"metadata": metadata, "mode": "payment"}}
+    received = bench.receive(event | {"data": data})
+    bench.apply(received)
+    assert bench.entry(received).applied
+
+
+# What becomes work.
+
+
+SETUP, COMPLETION = f"setup:{AGGREGATE_ID}", f"setup_completion:{AGGREGATE_ID}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "expected"),
+    [
+        (s.SetupRequested, {}, [(Open, SETUP)]),
+        (s.SetupStepStarted, {}, []),
+        (s.SetupOpened, {}, [(Close, SETUP)]),
+        (s.SetupSubmitted, {}, [(Close, SETUP), (Open, COMPLETION)]),
+        (s.SetupCompleted, {}, [(Close, SETUP), (Close, COMPLETION)]),
+        (s.SetupRejected, {}, [(Close, SETUP), (Close, COMPLETION)]),
+        (s.SetupExpired, {}, []),
+        (s.SetupGaveUp, {"step": "open"}, [(GiveUp, SETUP)]),
+        (s.SetupGaveUp, {"step": "default"}, [(GiveUp, COMPLETION)]),
+        (s.SetupResent, {"step": "open"}, [(Resend, SETUP)]),
+        (s.SetupResent, {"step": "default"}, [(Resend, COMPLETION)]),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_each_fact_opens_and_closes_its_rows(
+    kind: type[s.MethodSetupEvent], facts: dict[str, Any], expected: list[tuple[type[Change], str]]
+) -> None:
+    event = happened(kind, **facts).as_event(MethodSetup, version=1, seconds=0)
+    assert [(type(change), change.key) for change in changes_for(event)] == expected
+
+
+def test_the_address_of_a_page_is_in_no_ones_words_of_it() -> None:
+    """What is printed goes into logs; who has the address can leave a card for this customer."""
+    page = SetupSession(
+        id="cs_1",
+        state="open",
+        customer="cus_1",
+        expires_at=1,
+        livemode=False,
+        url="https://checkout.example/cs_1",
+    )
+    assert "checkout.example" not in repr(page)

@@ -1,0 +1,84 @@
+"""Where Mollie's webhooks can't come, its payments are looked at, and each change is heard of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from domain.apps.connection import Connection
+from domain.core import ids
+from domain.inbox.payment_hint import PaymentHint
+from projections.work.checkpoints import Places
+from tests.workers.mollie_harness import MollieBench
+from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
+from workers.polling.mollie_payments import PaymentPoller
+from workers.providers.mollie.history import MollieHistory
+from workers.webhooks.mollie_payment import apply_hint
+
+
+@pytest.fixture
+def poller(mollie: MollieBench) -> Iterator[PaymentPoller]:
+    places = Places(mollie.log.dsn)
+    places.open()
+    yield PaymentPoller(
+        connection=mollie.billing.get(
+            Connection, ids.for_connection(mollie.app_id, mollie.connection)
+        ),
+        payments=MollieHistory(mollie.account.key, api_base=mollie.account.url, mode="test"),
+        billing=mollie.billing,
+        places=places,
+        now=mollie.clock,
+    )
+    places.close()
+
+
+def see_to(mollie: MollieBench) -> list[str]:
+    """Do what hints ask for; tells which payments that were about."""
+    seen = []
+    for payment in mollie.payments():
+        hint_id = ids.for_payment_hint(mollie.connection_id, "test", payment["id"])
+        hint = mollie.billing.find(PaymentHint, hint_id)
+        if hint is not None and hint.waiting:
+            apply_hint(hint_id, mollie.hearing())
+            seen.append(payment["id"])
+    return seen
+
+
+def test_what_stands_there_when_it_begins_is_no_news(
+    mollie: MollieBench, poller: PaymentPoller
+) -> None:
+    mollie.account.pay()
+
+    assert [poller.poll(), poller.poll()] == [0, 0]
+
+
+def test_each_change_of_a_payment_is_heard_of_once(
+    mollie: MollieBench, poller: PaymentPoller
+) -> None:
+    poller.poll()
+    view = mollie.settled().view
+    assert poller.poll() == 1
+    see_to(mollie)
+    mollie.pay(view.provider_object_id)
+
+    assert [poller.poll(), poller.poll()] == [1, 0]
+    assert see_to(mollie) == [view.provider_object_id]
+    assert mollie.invoice(view.id).view.status == "paid"
+    mollie.account.admin.chargeback(view.provider_object_id or "")
+    assert poller.poll() == 1
+    see_to(mollie)
+    assert mollie.invoice(view.id).view.amount_disputed_minor == 1999
+
+
+def test_renewals_are_found(mollie: MollieBench, poller: PaymentPoller) -> None:
+    recurring = Recurring(mollie)
+    view = recurring.begun()
+    poller.poll()
+    recurring.pass_time(MONTH)
+
+    assert poller.poll() == 1
+
+    (renewal,) = see_to(mollie)
+    assert recurring.imported(renewal).view.status == "paid"
+    assert recurring.view(view.id).period_start == view.period_end

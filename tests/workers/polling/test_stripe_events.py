@@ -1,0 +1,144 @@
+"""Where webhooks can't come, the provider's events are asked for, and each is taken in once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.apps.connection import Connection
+from domain.core import commands, ids
+from domain.inbox.provider_event import ProviderEventReceived
+from eventlog.reading import Recorded
+from projections.work.checkpoints import Places
+from tests.workers.stripe_harness import Bench
+from workers.polling.events import Poller
+from workers.providers.stripe.event_list import StripeEventList
+
+
+@pytest.fixture
+def places(bench: Bench) -> Iterator[Places]:
+    kept = Places(bench.log.dsn)
+    kept.open()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def connection(bench: Bench) -> Connection:
+    create = commands.CreateApp(app_id=bench.app_id, name="Tea", slug="tea", by="t")
+    bench.billing.create_app(create, at=bench.clock())
+    command = commands.SetConnection(
+        app_id=bench.app_id,
+        name=bench.connection,
+        provider="stripe",
+        mode="test",
+        sealed_key="sealed",
+        sealed_webhook_secrets=[],
+        by="t",
+    )
+    return bench.billing.set_connection(
+        command, new_connection_id=bench.connection_id, at=bench.clock()
+    )
+
+
+def start(bench: Bench, connection: Connection, places: Places) -> Poller:
+    """A poller as a new process makes it."""
+    return Poller(
+        connection=connection,
+        events=StripeEventList(bench.account.key, api_base=bench.account.url, mode="test"),
+        billing=bench.billing,
+        places=places,
+        now=bench.clock,
+    )
+
+
+def received(bench: Bench) -> list[Recorded]:
+    return bench.log.read(0, 1000, [ProviderEventReceived.TOPIC])
+
+
+def waiting_invoice(bench: Bench) -> UUID:
+    invoice_id = bench.request(bench.add_tenant("needs_authentication"))
+    assert bench.settle(invoice_id).view.status == "requires_action"
+    return invoice_id
+
+
+def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
+    bench: Bench, connection: Connection, places: Places
+) -> None:
+    poller = start(bench, connection, places)
+    poller.poll()
+    invoice_id = waiting_invoice(bench)
+    bench.account.admin.confirm(bench.invoice(invoice_id).view.provider_object_id or "")
+    assert poller.poll() > 0
+    bench.apply(*received(bench))
+    for entry in received(bench):
+        bench.ask(entry)
+    assert bench.invoice(invoice_id).view.status == "paid"
+
+
+def test_what_was_taken_in_is_not_taken_in_again_by_anybody(
+    bench: Bench, connection: Connection, places: Places
+) -> None:
+    poller = start(bench, connection, places)
+    poller.poll()
+    bench.settle(bench.request(bench.add_tenant()))
+    by_webhook = bench.provider_events()[0]
+    bench.receive(by_webhook)
+    assert poller.poll() > 0
+    before = received(bench)
+    assert poller.poll() == 0
+    assert start(bench, connection, places).poll() == 0
+    assert received(bench) == before
+    named = [entry.originator_id for entry in before]
+    assert len(named) == len(set(named))
+    assert ids.for_provider_event(bench.connection_id, "test", by_webhook["id"]) in named
+
+
+def test_what_happened_while_nobody_asked_is_found_afterwards(
+    bench: Bench, connection: Connection, places: Places
+) -> None:
+    start(bench, connection, places).poll()
+    bench.account.admin.set_clock(advance_s=7200)
+    bench.settle(bench.request(bench.add_tenant()))
+    bench.account.admin.set_clock(advance_s=7200)
+    assert start(bench, connection, places).poll() > 0
+
+
+def test_what_is_older_than_the_first_look_is_left_alone(
+    bench: Bench, connection: Connection, places: Places
+) -> None:
+    bench.settle(bench.request(bench.add_tenant()))
+    bench.account.admin.set_clock(advance_s=7200)
+    bench.account.add_customer(None)
+    assert start(bench, connection, places).poll() == 0
+    assert places.find(f"events:{bench.connection_id}") is not None
+    assert places.find(f"events:{uuid4()}") is None
+
+
+def test_secrets_are_cut_and_the_claim_is_kept(
+    bench: Bench, connection: Connection, places: Places
+) -> None:
+    poller = start(bench, connection, places)
+    poller.poll()
+    invoice_id = waiting_invoice(bench)
+    poller.poll()
+    entries = [bench.entry(entry).received for entry in received(bench)]
+    about = [entry for entry in entries if entry.type == "invoice.finalized"]
+    assert [entry.invoice_id for entry in about] == [invoice_id]
+    for entry in entries:
+        assert entry.by == "reconciliation"
+        assert b"_secret_" not in (bench.log.body(bytes.fromhex(entry.body)) or b"")
+
+
+def test_an_event_of_another_version_is_not_read_but_asked_about(bench: Bench) -> None:
+    invoice_id = waiting_invoice(bench)
+    bench.account.admin.confirm(bench.invoice(invoice_id).view.provider_object_id or "")
+    (paid,) = [event for event in bench.provider_events() if event["type"] == "invoice.paid"]
+    older = {"api_version": "2020-08-27"}
+    entry = bench.receive(paid | older)
+    bench.apply(entry)
+    assert bench.invoice(invoice_id).view.status == "requires_action"
+    bench.ask(entry)
+    assert bench.invoice(invoice_id).view.status == "paid"

@@ -1,0 +1,231 @@
+"""An app with a tenant and a Stripe account of its own, for tests of what workers do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import orjson
+
+from domain.billing import Billing
+from domain.core import commands, ids
+from domain.inbox.provider_event import ProviderEvent
+from domain.invoices.events import InvoiceEvent
+from domain.invoices.invoice import Invoice
+from domain.subscriptions.subscription import Subscription
+from eventlog.bodies import Body
+from eventlog.codec import Codec
+from eventlog.log import Log
+from eventlog.reading import Recorded
+from service.webhooks.stripe import claimed_invoice
+from tests.support.stripe_account import Account
+from workers.invoices.charge_invoice import settle_invoice
+from workers.invoices.customers import CustomerDesk
+from workers.invoices.job import Desk
+from workers.invoices.refund import refund_invoice
+from workers.providers.stripe.gateway import StripeGateway
+from workers.subscriptions.change import SubscriptionDesk, change_subscription
+from workers.webhooks.apply import Applier
+from workers.webhooks.fetch_and_apply import AskDesk, apply_by_asking
+
+
+class Clock:
+    """Real time plus what a test added."""
+
+    def __init__(self) -> None:
+        self.added = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.added
+
+
+class Bench:
+    """Billing on a real log, over the real SDK, with the sandbox at the other end."""
+
+    connection = "stripe-1"
+
+    def __init__(self, log: Log, billing: Billing, account: Account) -> None:
+        self.log = log
+        self.billing = billing
+        self.account = account
+        self.clock = Clock()
+        self.gateway: Any = StripeGateway(account.key, api_base=account.url)
+        self.app_id = uuid4()
+        self.connection_id = uuid4()
+
+    def add_tenant(self, card: str | None = "succeeds", *, linked: bool = True) -> UUID:
+        tenant_id = uuid4()
+        customers = {self.connection: self.account.add_customer(card)} if linked else {}
+        self.billing.set_tenant(
+            commands.SetTenant(
+                app_id=self.app_id, tenant_id=tenant_id, person=None, customers=customers, by="t"
+            ),
+            at=self.clock(),
+        )
+        return tenant_id
+
+    def request(self, tenant_id: UUID, *lines: dict[str, Any], **more: Any) -> UUID:
+        default = {"name": "Pro Plan", "quantity": 1, "price": self.account.price}
+        empty = {"name": None, "price": None, "amount_minor": None, "currency": None}
+        command = commands.RequestInvoice(
+            invoice_id=more.pop("invoice_id", uuid4()),
+            app_id=self.app_id,
+            tenant_id=tenant_id,
+            provider="stripe",
+            connection=self.connection,
+            connection_id=self.connection_id,
+            mode="test",
+            dialect="002",
+            type=more.pop("type", "payment"),
+            lines=[empty | {"quantity": 1} | line for line in lines or [default]],
+            request_hash="hash",
+            by="key:test",
+            **more,
+        )
+        invoice = Invoice.request(command, at=self.clock())
+        self.billing.save(invoice)
+        return invoice.id
+
+    def request_draft(self, flow: str, customer: str, *lines: dict[str, Any]) -> UUID:
+        """Ask for a draft of lines without a currency, or for one that gathers."""
+        empty = {"quantity": 1, "price": None, "currency": None}
+        command = commands.RequestInvoice(
+            invoice_id=uuid4(),
+            app_id=self.app_id,
+            tenant_id=None,
+            provider="stripe",
+            connection=self.connection,
+            connection_id=self.connection_id,
+            mode="test",
+            dialect="003",
+            type="payment",
+            flow="gather" if flow == "gather" else "draft",
+            customer=customer,
+            lines=[empty | line for line in lines],
+            request_hash="hash",
+            by="key:test",
+        )
+        invoice = Invoice.request(command, at=self.clock())
+        self.billing.save(invoice)
+        return invoice.id
+
+    def ask_for(self, invoice_id: UUID, kind: type[commands.InvoiceCommand], **more: Any) -> UUID:
+        """Ask something of an invoice; gives the asking's id."""
+        facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+        command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
+        self.billing.ask_of_invoice(command, at=self.clock())
+        return command.request_id
+
+    def desk(self) -> Desk:
+        return Desk(
+            billing=self.billing,
+            gateway=self.gateway,
+            customers=CustomerDesk(
+                billing=self.billing, gateway=self.gateway, bodies=self.log, now=self.clock
+            ),
+            now=self.clock,
+            alive=lambda: None,
+        )
+
+    def settle(self, invoice_id: UUID) -> Invoice:
+        settle_invoice(invoice_id, self.desk())
+        return self.invoice(invoice_id)
+
+    def provider_events(self) -> list[dict[str, Any]]:
+        """What Stripe told about invoices, oldest first, as webhooks would carry it."""
+        return self.events("invoice.")
+
+    def events(self, *prefixes: str, since: int = 0) -> list[dict[str, Any]]:
+        """What Stripe told in events whose types begin so, oldest first; the last hundred."""
+        listed = self.account.v1.events.list({"limit": 100, "created": {"gte": since}})
+        found = orjson.loads(listed.last_response.body)["data"]
+        return [event for event in reversed(found) if event["type"].startswith(prefixes)]
+
+    def receive(self, event: dict[str, Any], **changes: Any) -> Recorded:
+        """Store a delivery as the webhook endpoint does."""
+        body = Body.of(orjson.dumps(event), None)
+        data = event["data"]["object"]
+        claimed = claimed_invoice(data)
+        facts: dict[str, Any] = {
+            "event_id": ids.for_provider_event(self.connection_id, "test", event["id"]),
+            "app_id": self.app_id,
+            "connection_id": self.connection_id,
+            "connection": self.connection,
+            "provider": "stripe",
+            "mode": "test",
+            "provider_event_id": event["id"],
+            "type": event["type"],
+            "object_type": data["object"],
+            "object_id": data.get("id", ""),
+            "invoice_id": claimed,
+            "occurred_at": event["created"],
+            "body": body.sha256.hex(),
+            "by": "connection:test",
+        }
+        received = ProviderEvent.receive(
+            commands.ReceiveProviderEvent(**facts | changes), at=self.clock()
+        )
+        self.billing.save(received, bodies=[body])
+        return self.log.stream(received.id)[0]
+
+    def apply(self, *received: Recorded) -> None:
+        """Hand deliveries to the applier in one batch, as its follower does."""
+        asyncio.run(self._apply(received))
+
+    async def _apply(self, received: Sequence[Recorded]) -> None:
+        log = await Log.open_async(self.log.dsn)
+        applier = Applier(log, now=self.clock)
+        await applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
+        await log.close_async()
+
+    def ask(self, received: Recorded) -> None:
+        """Run the job that asks the provider what a delivery is about."""
+        desk = AskDesk(
+            billing=self.billing,
+            bodies=self.log,
+            gateway_of=lambda *_: self.gateway,
+            now=self.clock,
+        )
+        apply_by_asking(received.originator_id, desk)
+
+    def refund(self, invoice_id: UUID, refund_id: UUID) -> Invoice:
+        refund_invoice(invoice_id, refund_id, self.desk())
+        return self.invoice(invoice_id)
+
+    def subscribe(self, tenant_id: UUID, price: str, **more: Any) -> UUID:
+        line = {"name": None, "quantity": more.pop("quantity", 1), "price": price}
+        return self.request(tenant_id, line, type="subscription", **more)
+
+    def subscription(self, invoice_id: UUID) -> Subscription:
+        view = self.invoice(invoice_id).view
+        named = ids.for_provider_object(
+            self.app_id, self.connection_id, "test", view.subscription_id or ""
+        )
+        return self.billing.get(Subscription, named)
+
+    def change_subscription(self, subscription_id: UUID) -> Subscription:
+        desk = SubscriptionDesk(billing=self.billing, gateway=self.gateway, now=self.clock)
+        change_subscription(subscription_id, desk)
+        return self.billing.get(Subscription, subscription_id)
+
+    def imported(self, at_provider: str) -> Invoice:
+        """Give what was taken in of an object that the provider made by itself."""
+        return self.invoice(
+            ids.for_provider_object(self.app_id, self.connection_id, "test", at_provider)
+        )
+
+    def entry(self, received: Recorded) -> ProviderEvent:
+        return self.billing.get(ProviderEvent, received.originator_id)
+
+    def invoice(self, invoice_id: UUID) -> Invoice:
+        return self.billing.get(Invoice, invoice_id)
+
+    def invoice_events(self, invoice_id: UUID) -> list[InvoiceEvent]:
+        codec = Codec()
+        return [cast("InvoiceEvent", codec.decode(entry)) for entry in self.log.stream(invoice_id)]
+
+    def topics(self, invoice_id: UUID) -> list[str]:
+        return [recorded.topic for recorded in self.log.stream(invoice_id)]

@@ -1,0 +1,145 @@
+"""A bench for subscriptions at Mollie: requests, checkouts, days that pass, news that come."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from domain.core import commands, ids
+from domain.gateway.objects import GatewayUnavailable
+from domain.invoices.first_payment import begun_by
+from domain.invoices.invoice import Invoice
+from domain.subscriptions.subscription import Subscription
+from domain.subscriptions.view import SubscriptionView
+from tests.workers.mollie_harness import MollieBench
+from workers.subscriptions.mollie_change import change_recurring
+from workers.subscriptions.mollie_common import RecurringDesk
+from workers.subscriptions.mollie_start import (
+    BeginDesk,
+    begin_subscription,
+    forgo_subscription,
+)
+from workers.subscriptions.mollie_watch import watch_subscription
+
+MONTH: Final = timedelta(days=32)
+
+
+@dataclass
+class Recurring:
+    """What a test does with subscriptions, over a bench."""
+
+    bench: MollieBench
+
+    def ask(self, price: str = "monthly", **more: Any) -> Invoice:
+        """Ask for a subscription; its first payment is open."""
+        lines = more.pop("lines", [{"price": price}])
+        return self.bench.settled(*lines, type="subscription", **more)
+
+    def pay(self, invoice: Invoice, outcome: str = "paid", method: str = "creditcard") -> None:
+        """Decide what becomes of the open payment, and hear of it."""
+        payment = invoice.view.provider_object_id or ""
+        more = {"method": method} if outcome == "paid" else {}
+        self.bench.account.admin.outcome(payment, outcome, **more)
+        self.hear(payment)
+
+    def hear(self, payment: str) -> None:
+        """Take a hint, and fetch what it is about."""
+        self.bench.hear(payment)
+
+    def stream(self, invoice: Invoice) -> UUID:
+        """Name the subscription that an invoice's payment begins."""
+        view = self.bench.invoice(UUID(str(invoice.id))).view
+        return begun_by(view, view.settled_by or view.provider_object_id or "")
+
+    def desk(self) -> RecurringDesk:
+        bench = self.bench
+        return RecurringDesk(billing=bench.billing, gateway=bench.gateway, now=bench.clock)
+
+    def begin(self, invoice: Invoice) -> SubscriptionView:
+        """Do the job that a paid first payment asks for."""
+        bench, stream = self.bench, self.stream(invoice)
+        desk = BeginDesk(
+            billing=bench.billing,
+            gateway=bench.gateway,
+            now=bench.clock,
+            addresses=bench.addresses,
+        )
+        begin_subscription(stream, desk)
+        return self.view(stream)
+
+    def begun(self, price: str = "monthly", **more: Any) -> SubscriptionView:
+        """A subscription that runs."""
+        invoice = self.ask(price, **more)
+        self.pay(invoice)
+        return self.begin(invoice)
+
+    def forgo(self, invoice: Invoice) -> SubscriptionView:
+        stream = self.stream(invoice)
+        forgo_subscription(stream, self.desk())
+        return self.view(stream)
+
+    def view(self, stream: UUID) -> SubscriptionView:
+        return self.bench.billing.get(Subscription, stream).view
+
+    def cancel(self, stream: UUID, *, at_period_end: bool) -> SubscriptionView:
+        self._ask(stream, commands.CancelSubscription, at_period_end=at_period_end)
+        return self.view(stream)
+
+    def change(
+        self, stream: UUID, *lines: tuple[str, int], at_period_end: bool = True
+    ) -> SubscriptionView:
+        named = [{"price": price, "quantity": quantity} for price, quantity in lines]
+        self._ask(stream, commands.ChangeSubscription, at_period_end=at_period_end, lines=named)
+        return self.view(stream)
+
+    def _ask(self, stream: UUID, kind: type[commands.SubscriptionCommand], **more: Any) -> None:
+        command = kind(
+            subscription_id=stream,
+            request_id=uuid4(),
+            request_hash="hash",
+            by="key:test",
+            **more,
+        )
+        self.bench.billing.ask_of_subscription(command, at=self.bench.clock())
+        change_recurring(stream, self.desk())
+
+    def watch(self, stream: UUID) -> float | None:
+        """Look after it; tells in how many seconds again, None if never."""
+        try:
+            watch_subscription(stream, self.desk())
+        except GatewayUnavailable as later:
+            return later.retry_after_s
+        return None
+
+    def pass_time(self, gap: timedelta) -> None:
+        """Let time pass, for us and for the provider."""
+        self.bench.clock.added += gap
+        self.bench.account.admin.set_clock(advance_s=gap.total_seconds())
+
+    def there(self) -> list[dict[str, Any]]:
+        """All subscriptions at Mollie, the newest first."""
+        return [dict(one) for one in self.bench.account.client.subscriptions.list(limit=250)]
+
+    def renewals(self, view: SubscriptionView) -> list[dict[str, Any]]:
+        """What Mollie charged by itself, oldest first."""
+        made = [
+            payment
+            for payment in self.bench.payments()
+            if payment.get("subscriptionId") == view.provider_subscription_id
+        ]
+        return made[::-1]
+
+    def hear_all(self) -> None:
+        """Hear of every payment that there is, the newest first."""
+        for payment in self.bench.payments():
+            with suppress(GatewayUnavailable):
+                self.hear(payment["id"])
+
+    def imported(self, payment: str) -> Invoice:
+        """Give what was taken in of a payment that Mollie made by itself."""
+        bench = self.bench
+        stream = ids.for_provider_object(bench.app_id, bench.connection_id, "test", payment)
+        return bench.invoice(stream)

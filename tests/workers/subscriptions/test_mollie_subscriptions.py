@@ -1,0 +1,383 @@
+"""Subscriptions at Mollie: a first payment begins them, its mandate is charged from then on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from domain.core.errors import NotPossible
+from domain.gateway.objects import GatewayUnavailable
+from tests.workers.mollie_harness import MollieBench
+from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
+from workers.subscriptions.mollie_start import forgo_subscription
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def recurring(mollie: MollieBench) -> Recurring:
+    return Recurring(mollie)
+
+
+def test_a_request_opens_a_first_payment_and_begins_the_subscriptions_stream(
+    recurring: Recurring,
+) -> None:
+    invoice = recurring.ask(tax_rate_id="added", lines=[{"price": "monthly", "quantity": 2}])
+
+    (payment,) = recurring.bench.payments()
+    assert (payment["sequenceType"], payment["amount"]["value"]) == ("first", "48.38")
+    assert invoice.view.status == "open"
+    assert invoice.view.next_action is not None
+    view = recurring.view(recurring.stream(invoice))
+    assert (view.status, view.origin, view.invoice_id) == ("incomplete", "request", invoice.id)
+    assert view.provider_subscription_id == ""
+    assert [(item["price"], item["quantity"], item["amount_minor"]) for item in view.items] == [
+        ("monthly", 2, 1999)
+    ]
+    assert view.monthly_minor == 3998
+    assert recurring.there() == []
+
+
+def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
+    recurring: Recurring,
+) -> None:
+    invoice = recurring.ask(tax_rate_id="added")
+    recurring.pay(invoice)
+    due = recurring.bench.invoice(invoice.id).view
+    assert (due.status, due.subscription_due) == ("paid", True)
+
+    view = recurring.begin(invoice)
+
+    (there,) = recurring.there()
+    after = recurring.bench.invoice(invoice.id).view
+    assert (view.status, view.provider_subscription_id) == ("active", there["id"])
+    assert (after.subscription_id, after.subscription_due) == (there["id"], False)
+    assert (there["amount"]["value"], there["interval"]) == ("24.19", "1 month")
+    assert there["metadata"]["billhook_subscription"] == str(view.id)
+    assert there["webhookUrl"].endswith(f"/webhooks/mollie/{recurring.bench.connection_id}")
+    assert view.period_end is not None
+    assert view.period_end.date().isoformat() == there["startDate"]
+    assert there["startDate"] > datetime.now(UTC).date().isoformat()
+    assert [item["price"] for item in view.items] == ["monthly"]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "expired", "canceled"])
+def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_began(
+    recurring: Recurring, outcome: str
+) -> None:
+    invoice = recurring.ask()
+    recurring.pay(invoice, outcome)
+
+    view = recurring.forgo(invoice)
+
+    topics = recurring.bench.topics(invoice.id)
+    assert (view.status, topics[-1]) == ("incomplete_expired", "invoice.subscription_forgone")
+    assert recurring.bench.invoice(invoice.id).view.status == outcome
+    assert recurring.there() == []
+
+
+def test_another_first_payment_begins_a_subscription_of_its_own(recurring: Recurring) -> None:
+    invoice = recurring.ask()
+    recurring.pay(invoice, "failed")
+    before = recurring.stream(invoice)
+    recurring.forgo(invoice)
+
+    again = recurring.bench.retry(UUID(str(invoice.id)))
+    recurring.pay(again)
+    view = recurring.begin(again)
+
+    assert (view.status, recurring.view(before).status) == ("active", "incomplete_expired")
+    assert len(recurring.there()) == 1
+
+
+def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
+    recurring: Recurring,
+) -> None:
+    recurring.bench.account.admin.set_settings(cancelable=False)
+    invoice = recurring.ask()
+    first = invoice.view.provider_object_id or ""
+    before = recurring.stream(invoice)
+    again = recurring.bench.retry(UUID(str(invoice.id)))
+    other = recurring.stream(again)
+    forgo_subscription(before, recurring.desk())
+    recurring.bench.pay(first, method="creditcard")
+    recurring.hear(first)
+
+    view = recurring.begin(invoice)
+    forgo_subscription(other, recurring.desk())
+
+    topics = recurring.bench.topics(UUID(str(invoice.id)))
+    assert (view.id, view.status, view.ended_at) == (before, "active", None)
+    assert recurring.view(other).status == "incomplete_expired"
+    assert topics.count("invoice.subscription_forgone") == 2
+    assert len(recurring.there()) == 1
+
+
+def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> None:
+    recurring.bench.account.admin.set_settings(cancelable=True)
+    invoice = recurring.ask()
+
+    recurring.bench.void(UUID(str(invoice.id)))
+
+    assert recurring.forgo(invoice).status == "incomplete_expired"
+
+
+def test_two_words_of_the_payment_make_one_subscription(recurring: Recurring) -> None:
+    invoice = recurring.ask()
+    recurring.pay(invoice)
+    recurring.hear(invoice.view.provider_object_id or "")
+    recurring.begin(invoice)
+    recurring.begin(invoice)
+
+    topics = recurring.bench.topics(invoice.id)
+    assert len(recurring.there()) == 1
+    assert topics.count("invoice.subscription_due") == 1
+    assert topics.count("invoice.subscription_begun") == 1
+
+
+def test_a_mandate_that_is_valid_after_70_hours_starts_the_subscription(
+    recurring: Recurring,
+) -> None:
+    recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
+    invoice = recurring.ask()
+    recurring.pay(invoice, method="ideal")
+    waits = 0
+    for _ in range(70):
+        with pytest.raises(GatewayUnavailable) as later:
+            recurring.begin(invoice)
+        assert (later.value.counted, later.value.retry_after_s) == (False, 3600)
+        waits += 1
+        recurring.pass_time(HOUR)
+
+    view = recurring.begin(invoice)
+
+    assert (view.status, waits) == ("active", 70)
+    assert len(recurring.there()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"mandate_delay_s": 90 * 3600}, "still pending after 72 hours"),
+        ({"mandate_delay_s": 3600, "mandate_outcome": "invalid"}, "is invalid"),
+    ],
+    ids=["pending for ever", "refused"],
+)
+def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
+    recurring: Recurring, settings: dict[str, object], said: str
+) -> None:
+    recurring.bench.account.admin.set_settings(**settings)
+    invoice = recurring.ask()
+    recurring.pay(invoice, method="ideal")
+    recurring.pass_time(timedelta(hours=73))
+
+    with pytest.raises(GatewayUnavailable, match=said):
+        recurring.begin(invoice)
+
+    view = recurring.view(recurring.stream(invoice))
+    assert view.gave_up is not None
+    assert (view.status, view.gave_up["step"]) == ("incomplete", "begin")
+    assert said in view.gave_up["lastError"]
+    assert recurring.there() == []
+
+
+def test_what_waited_longer_than_its_interval_is_charged_from_today(recurring: Recurring) -> None:
+    recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
+    invoice = recurring.ask("daily")
+    recurring.pay(invoice, method="ideal")
+    recurring.pass_time(timedelta(hours=71))
+
+    view = recurring.begin(invoice)
+
+    (there,) = recurring.there()
+    assert view.status == "active"
+    assert there["startDate"] >= recurring.bench.clock().date().isoformat()
+
+
+def test_renewals_are_taken_in_with_their_lines_and_period(recurring: Recurring) -> None:
+    view = recurring.begun(tax_rate_id="added")
+    recurring.pass_time(MONTH)
+    (payment,) = recurring.renewals(view)
+
+    recurring.hear(payment["id"])
+
+    invoice = recurring.imported(payment["id"]).view
+    after = recurring.view(view.id)
+    assert (invoice.status, invoice.origin, invoice.type) == ("paid", "renewal", "subscription")
+    assert (invoice.total_minor, invoice.tax_minor) == (2419, 420)
+    assert (invoice.subscription_id, invoice.provider_object_type) == (
+        view.provider_subscription_id,
+        "payment",
+    )
+    assert [(line["price"], line["total_minor"]) for line in invoice.lines] == [("monthly", 1999)]
+    assert invoice.period_start == view.period_end
+    assert after.period_start == view.period_end
+    assert after.period_end is not None
+    assert after.period_end > (view.period_end or after.period_end)
+    assert invoice.tenant_id == view.tenant_id
+
+
+def test_renewals_without_metadata_are_told_by_their_subscription(recurring: Recurring) -> None:
+    recurring.bench.account.admin.set_settings(copy_metadata=False)
+    view = recurring.begun()
+    recurring.pass_time(MONTH)
+    (payment,) = recurring.renewals(view)
+
+    recurring.hear(payment["id"])
+
+    assert recurring.imported(payment["id"]).view.status == "paid"
+    assert recurring.view(view.id).period_start == view.period_end
+
+
+def test_failed_renewals_suspend_in_the_end(recurring: Recurring) -> None:
+    view = recurring.begun()
+    recurring.bench.account.admin.set_settings(default_outcome="failed")
+    recurring.pass_time(MONTH)
+    recurring.hear_all()
+    (first,) = recurring.renewals(view)
+    assert recurring.imported(first["id"]).view.status == "failed"
+    assert recurring.view(view.id).status == "active"
+
+    recurring.pass_time(2 * MONTH)
+    recurring.hear_all()
+
+    assert recurring.view(view.id).status == "unpaid"
+    assert len(recurring.renewals(view)) == 3
+
+
+def test_nobody_tells_of_a_subscription_so_it_is_looked_after(recurring: Recurring) -> None:
+    view = recurring.begun()
+    waits = recurring.watch(view.id)
+    assert waits is not None
+    assert timedelta(days=27) < timedelta(seconds=waits) < timedelta(days=34)
+    recurring.pass_time(timedelta(seconds=waits))
+    (there,) = recurring.there()
+    owner = recurring.bench.account.client.customers.get(str(view.customer))
+    owner.subscriptions.delete(there["id"])
+
+    assert recurring.watch(view.id) is None
+
+    after = recurring.view(view.id)
+    (payment,) = recurring.renewals(view)
+    assert (after.status, recurring.imported(payment["id"]).view.status) == ("canceled", "paid")
+
+
+def test_a_subscription_that_is_canceled_now_charges_nothing_more(recurring: Recurring) -> None:
+    view = recurring.begun()
+
+    after = recurring.cancel(view.id, at_period_end=False)
+
+    (there,) = recurring.there()
+    assert (after.status, there["status"]) == ("canceled", "canceled")
+    assert after.ended_at is not None
+    recurring.pass_time(MONTH)
+    assert recurring.renewals(view) == []
+
+
+def test_one_that_is_canceled_with_its_period_lasts_until_then(recurring: Recurring) -> None:
+    view = recurring.begun()
+
+    after = recurring.cancel(view.id, at_period_end=True)
+
+    (there,) = recurring.there()
+    assert (after.status, there["status"]) == ("active", "canceled")
+    assert after.cancel_at == view.period_end
+    waits = recurring.watch(view.id)
+    assert waits is not None
+    recurring.pass_time(timedelta(seconds=waits + 1))
+    assert recurring.watch(view.id) is None
+    ended = recurring.view(view.id)
+    assert (ended.status, ended.ended_at) == ("canceled", view.period_end)
+    assert recurring.renewals(view) == []
+
+
+def test_one_that_ends_with_its_period_can_be_ended_at_once(recurring: Recurring) -> None:
+    view = recurring.begun()
+    recurring.cancel(view.id, at_period_end=True)
+
+    after = recurring.cancel(view.id, at_period_end=False)
+
+    assert after.status == "canceled"
+    assert after.ended_at is not None
+    assert after.ended_at < (view.period_end or after.ended_at)
+
+
+def test_a_change_counts_from_the_next_payment_on(recurring: Recurring) -> None:
+    view = recurring.begun(tax_rate_id="added")
+
+    asked = recurring.change(view.id, ("monthly", 3))
+
+    assert [item["quantity"] for item in asked.items] == [1]
+    assert asked.scheduled is not None
+    assert recurring.there()[0]["amount"]["value"] == "72.56"
+    recurring.pass_time(MONTH)
+    (payment,) = recurring.renewals(view)
+    recurring.hear(payment["id"])
+    after = recurring.view(view.id)
+    assert [item["quantity"] for item in after.items] == [3]
+    assert (after.scheduled, after.next_terms, after.monthly_minor) == (None, None, 5997)
+    renewal = recurring.imported(payment["id"]).view
+    assert (renewal.total_minor, renewal.tax_minor) == (7256, 1259)
+    assert [line["quantity"] for line in renewal.lines] == [3]
+
+
+@pytest.mark.parametrize(
+    ("lines", "when", "code"),
+    [
+        ([("monthly", 2)], "now", "change_now_impossible"),
+        ([("unknown", 2)], "periodEnd", "price_unknown"),
+        ([("pro", 2)], "periodEnd", "price_not_recurring"),
+        ([("dollars_monthly", 1)], "periodEnd", "currency_differs"),
+    ],
+)
+def test_what_mollie_cannot_change_is_refused_and_says_why(
+    recurring: Recurring, lines: list[tuple[str, int]], when: str, code: str
+) -> None:
+    view = recurring.begun()
+
+    after = recurring.change(view.id, *lines, at_period_end=when == "periodEnd")
+
+    assert after.failure is not None
+    assert after.failure["code"] == code
+    assert (after.asked, after.items) == (None, view.items)
+    assert recurring.there()[0]["amount"]["value"] == "19.99"
+
+
+def test_what_has_not_begun_is_asked_nothing(recurring: Recurring) -> None:
+    invoice = recurring.ask()
+
+    with pytest.raises(NotPossible):
+        recurring.cancel(recurring.stream(invoice), at_period_end=False)
+
+
+def test_a_sum_that_somebody_changed_at_mollie_is_shown_as_it_is(recurring: Recurring) -> None:
+    view = recurring.begun()
+    owner = recurring.bench.account.client.customers.get(str(view.customer))
+    amount = {"currency": "EUR", "value": "5.00"}
+    owner.subscriptions.update(view.provider_subscription_id, {"amount": amount})
+    recurring.pass_time(MONTH)
+    (payment,) = recurring.renewals(view)
+
+    recurring.hear(payment["id"])
+
+    after = recurring.view(view.id)
+    assert [(item["price"], item["amount_minor"]) for item in after.items] == [("", 500)]
+    assert recurring.imported(payment["id"]).view.total_minor == 500
+
+
+def test_subscriptions_of_the_dashboard_are_taken_in_with_their_payments(
+    recurring: Recurring,
+) -> None:
+    account = recurring.bench.account
+    owner = account.with_mandate()
+    made = account.subscribe(owner)
+    recurring.pass_time(timedelta(days=1))
+    payment = next(one for one in recurring.bench.payments() if one.get("subscriptionId"))
+
+    recurring.hear(payment["id"])
+
+    renewal = recurring.imported(payment["id"]).view
+    assert (renewal.status, renewal.total_minor, renewal.tenant_id) == ("paid", 1000, None)
+    assert renewal.subscription_id == made.id

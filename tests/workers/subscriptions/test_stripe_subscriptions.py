@@ -1,0 +1,152 @@
+"""Subscriptions that are asked for, and what happens to them, against the sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core import commands
+from domain.subscriptions.subscription import Subscription
+from eventlog.reading import Recorded
+from tests.workers.stripe_harness import Bench
+
+
+def monthly(bench: Bench, amount: int = 1999, **recurring: Any) -> str:
+    return bench.account.add_price(amount, recurring={"interval": "month", **recurring})
+
+
+def subscribed(bench: Bench, card: str | None = "succeeds", **more: Any) -> UUID:
+    invoice_id = bench.subscribe(bench.add_tenant(card), monthly(bench), **more)
+    bench.settle(invoice_id)
+    return invoice_id
+
+
+def ask(
+    bench: Bench, invoice_id: UUID, kind: type[commands.SubscriptionCommand], **more: Any
+) -> Subscription:
+    known = bench.subscription(invoice_id)
+    facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+    command = kind(subscription_id=known.id, request_id=uuid4(), **facts)
+    bench.billing.ask_of_subscription(command, at=bench.clock())
+    return bench.change_subscription(known.id)
+
+
+def test_a_subscription_runs_once_its_first_invoice_is_paid(bench: Bench) -> None:
+    invoice_id = subscribed(bench, tax_rate_id=bench.account.tax_rate, quantity=2)
+    view, running = bench.invoice(invoice_id).view, bench.subscription(invoice_id).view
+    assert (view.status, view.total_minor, view.type) == ("paid", 4838, "subscription")
+    assert view.subscription_id == running.provider_subscription_id
+    assert (running.status, running.monthly_minor, running.invoice_id) == (
+        "active",
+        3998,
+        invoice_id,
+    )
+    assert bench.account.charged() == [4838]
+
+
+def test_a_declined_one_leaves_nothing_that_could_be_paid(bench: Bench) -> None:
+    invoice_id = subscribed(bench, "declined")
+    view, ended = bench.invoice(invoice_id).view, bench.subscription(invoice_id).view
+    assert (view.status, ended.status) == ("void", "incomplete_expired")
+    topics = bench.topics(invoice_id)
+    assert topics.index("invoice.payment_failed") < topics.index("invoice.voided")
+    failed = bench.invoice_events(invoice_id)[topics.index("invoice.payment_failed")]
+    assert vars(failed)["code"] == "card_declined"
+    assert bench.account.charged() == []
+
+
+def test_one_that_needs_its_customer_waits_on_the_page(bench: Bench) -> None:
+    invoice_id = subscribed(bench, "needs_authentication")
+    view, waiting = bench.invoice(invoice_id).view, bench.subscription(invoice_id).view
+    assert (view.status, waiting.status) == ("requires_action", "incomplete")
+    assert view.next_action is not None
+    assert waiting.recurring_minor == 0
+
+
+def test_without_a_method_the_first_invoice_is_left_open(bench: Bench) -> None:
+    invoice_id = subscribed(bench, None)
+    view = bench.invoice(invoice_id).view
+    assert (view.status, view.settling) == ("open", False)
+    assert bench.subscription(invoice_id).view.status == "incomplete"
+
+
+def test_one_time_prices_are_refused_before_anything_is_made(bench: Bench) -> None:
+    invoice_id = bench.subscribe(bench.add_tenant(), bench.account.price)
+    view = bench.settle(invoice_id).view
+    assert view.status == "rejected"
+    assert view.failure is not None
+    assert view.failure["path"] == "lineItems.0.price"
+    assert bench.account.v1.subscriptions.list({"status": "all"}).data == []
+
+
+@pytest.mark.parametrize("expected", [2419, 1999])
+def test_the_total_is_checked_before_anything_is_made(bench: Bench, expected: int) -> None:
+    invoice_id = subscribed(
+        bench, tax_rate_id=bench.account.tax_rate, expected_total_minor=expected
+    )
+    status = bench.invoice(invoice_id).view.status
+    assert status == ("paid" if expected == 2419 else "rejected")
+    made = bench.account.v1.subscriptions.list({"status": "all"}).data
+    assert len(made) == (1 if expected == 2419 else 0)
+
+
+def test_it_is_ended_with_its_period_or_now(bench: Bench) -> None:
+    invoice_id = subscribed(bench)
+    ending = ask(bench, invoice_id, commands.CancelSubscription, at_period_end=True).view
+    assert (ending.status, ending.cancel_at) == ("active", ending.period_end)
+    ended = ask(bench, invoice_id, commands.CancelSubscription, at_period_end=False).view
+    assert (ended.status, ended.asked, ended.recurring_minor) == ("canceled", None, 0)
+
+
+def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
+    invoice_id = subscribed(bench)
+    dearer, dearest = monthly(bench, 2999), monthly(bench, 4999)
+    lines = [{"price": dearer, "quantity": 1}]
+    changed = ask(
+        bench, invoice_id, commands.ChangeSubscription, at_period_end=False, lines=lines
+    ).view
+    assert (changed.monthly_minor, changed.scheduled) == (2999, None)
+    lines = [{"price": dearest, "quantity": 2}]
+    waiting = ask(
+        bench, invoice_id, commands.ChangeSubscription, at_period_end=True, lines=lines
+    ).view
+    assert (waiting.monthly_minor, waiting.asked) == (2999, None)
+    assert waiting.scheduled is not None
+    assert waiting.scheduled["lines"] == lines
+
+
+def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
+    invoice_id = subscribed(bench)
+    lines = [{"price": "price_unknown", "quantity": 1}]
+    after = ask(
+        bench, invoice_id, commands.ChangeSubscription, at_period_end=False, lines=lines
+    ).view
+    assert (after.status, after.asked, after.monthly_minor) == ("active", None, 1999)
+    assert after.failure is not None
+    assert after.failure["path"] == "lineItems.0"
+
+
+def test_renewals_are_taken_in_once_each_with_their_tenant(bench: Bench) -> None:
+    invoice_id = subscribed(bench)
+    heard: dict[str, Recorded] = {}
+    for _ in range(3):  # the provider keeps its events for 30 days
+        bench.account.admin.set_clock(advance_s=22 * 86400)
+        told = bench.events("invoice.", "customer.subscription.")
+        heard |= {event["id"]: bench.receive(event) for event in told if event["id"] not in heard}
+    received = list(heard.values())
+    bench.apply(*received, *reversed(received))
+    for entry in received:
+        bench.ask(entry)
+
+    view = bench.invoice(invoice_id).view
+    listed = bench.account.v1.invoices.list({"subscription": view.subscription_id or ""}).data
+    assert len(listed) == 3
+    for renewal in listed[:-1]:
+        taken = bench.imported(renewal.id).view
+        assert (taken.origin, taken.status, taken.tenant_id) == ("renewal", "paid", view.tenant_id)
+        assert taken.subscription_id == view.subscription_id
+        assert taken.amount_paid_minor == 1999
+    assert bench.subscription(invoice_id).view.status == "active"
+    assert all(bench.entry(entry).applied for entry in received)

@@ -1,0 +1,260 @@
+"""A year of a monthly subscription by the moved clock, as its webhooks and jobs tell it.
+
+What comes out is held against the sandbox's own ledger, added up here and by nothing of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core import commands, ids
+from domain.inbox.provider_event import ProviderEvent
+from domain.invoices.invoice import Invoice
+from domain.invoices.view import InvoiceView
+from domain.subscriptions.view import SubscriptionView
+from eventlog import persistence
+from eventlog.log import Log
+from projections.reports.queries import ReportFilter, ReportQueries, SummaryRow, Turnover
+from tests.projections.harness import projecting
+from tests.support.postgres import Server
+from tests.support.sandbox import SandboxProcess
+from tests.support.stripe_account import CARDS, Account
+from tests.workers.stripe_harness import Bench
+from workers.runtime import open_billing
+
+YEAR: Final = 2027
+ENDS: Final = datetime(YEAR + 1, 2, 1, tzinfo=UTC)
+MONTHS: Final = [datetime(YEAR, month, 1, tzinfo=UTC) for month in range(1, 13)]
+BEGINS: Final = [*MONTHS, datetime(YEAR + 1, 1, 1, tzinfo=UTC)]
+
+
+@dataclass
+class Year:
+    """One subscriber's year, and what reports said of it at chosen moments."""
+
+    bench: Bench
+    database: str
+    customer: str = ""
+    invoice_id: UUID = field(default_factory=uuid4)
+    said: dict[str, SummaryRow] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def subscription(self) -> SubscriptionView:
+        """Our row of it."""
+        return self.bench.subscription(self.invoice_id).view
+
+    @property
+    def at_provider(self) -> str:
+        """Its id at the provider."""
+        return self.subscription.provider_subscription_id
+
+    def go_to(self, month: int, day: int, hour: int = 12) -> None:
+        """Let time pass until then, for us and for the provider, and hear what happened.
+
+        All is told twice and out of order.
+        """
+        at = datetime(YEAR + (month - 1) // 12, (month - 1) % 12 + 1, day, hour, tzinfo=UTC)
+        before = int(self.bench.account.admin.clock()["now"])
+        self.bench.account.admin.set_clock(now=int(at.timestamp()), frozen=True)
+        self.bench.clock.added = at - datetime.now(UTC)
+        told = self.bench.events("invoice.", "customer.subscription.", since=before)
+        Random(month * day).shuffle(told)  # noqa: S311 - the same order in every run
+        known = self.bench.billing
+        received = [
+            self.bench.receive(event)
+            for event in told
+            if known.find(ProviderEvent, self._entry(event)) is None
+        ]
+        self.bench.apply(*received, *received)
+        for one in received * 2:
+            self.bench.ask(one)
+
+    def _entry(self, event: dict[str, Any]) -> UUID:
+        return ids.for_provider_event(self.bench.connection_id, "test", event["id"])
+
+    def pay_with(self, card: str) -> None:
+        """Give the subscription another card."""
+        v1 = self.bench.account.v1
+        method = v1.payment_methods.attach(CARDS[card], {"customer": self.customer}).id
+        v1.subscriptions.update(self.at_provider, {"default_payment_method": method})
+
+    def ask(self, kind: type[commands.SubscriptionCommand], **more: Any) -> None:
+        """Ask something of it, and have that done."""
+        known = self.bench.subscription(self.invoice_id).id
+        facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+        command = kind(subscription_id=known, request_id=uuid4(), **facts)
+        self.bench.billing.ask_of_subscription(command, at=self.bench.clock())
+        assert self.bench.change_subscription(known).view.failure is None
+
+    def report(self, moment: str) -> None:
+        """Remember what the summary says now, and the subscription's status."""
+        self.standing[moment] = self.subscription.status
+        (self.said[moment],) = asyncio.run(self._summary())
+
+    async def _summary(self) -> list[SummaryRow]:
+        async with projecting(self.database) as books:
+            for name in ("invoices", "subscriptions"):
+                assert await books.invoices.wait_for(name, self.bench.log.head(), 10)
+            asked = ReportFilter(app_id=self.bench.app_id, mode="test")
+            reports = ReportQueries(books.pool)
+            return await reports.summary(asked, now=self.bench.clock(), first=None, end=None)
+
+    async def revenue(self) -> list[Turnover]:
+        """What the report of revenue says, month by month."""
+        async with projecting(self.database) as books:
+            assert await books.invoices.wait_for("invoices", self.bench.log.head(), 10)
+            asked = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
+            reports = ReportQueries(books.pool)
+            (row,) = await reports.revenue(asked, begins=BEGINS, end=ENDS)
+            return row.buckets
+
+    def rows(self) -> list[InvoiceView]:
+        """Our row of each invoice that the provider has, oldest first."""
+        listed = self.bench.account.v1.invoices.list({"customer": self.customer, "limit": 100})
+        found = []
+        for invoice in reversed(listed.data):
+            taken_in = ids.for_provider_object(
+                self.bench.app_id, self.bench.connection_id, "test", invoice.id
+            )
+            first = self.bench.invoice(self.invoice_id).view
+            known = self.bench.billing.find(Invoice, taken_in)
+            if first.provider_object_id == invoice.id:
+                assert known is None, "what was asked for is not taken in a second time"
+                found.append(first)
+            else:
+                assert known is not None
+                found.append(known.view)
+        return found
+
+
+def live(year: Year) -> None:
+    """Let the year happen."""
+    bench = year.bench
+    year.go_to(1, 15)
+    tenant_id = bench.add_tenant()
+    price = bench.account.add_price(1999, recurring={"interval": "month"})
+    year.invoice_id = bench.subscribe(tenant_id, price, tax_rate_id=bench.account.tax_rate)
+    view = bench.settle(year.invoice_id).view
+    year.customer = str(view.customer)
+    year.report("begun")
+    for month in (2, 3):
+        year.go_to(month, 16)
+    year.pay_with("declined")
+    year.go_to(4, 16)
+    year.report("renewal failed")
+    year.pay_with("succeeds")
+    year.go_to(4, 19)
+    year.report("recovered")
+    for month in (5, 6):
+        year.go_to(month, 16)
+    dearer = bench.account.add_price(2999, recurring={"interval": "month"})
+    lines = [{"price": dearer, "quantity": 1}]
+    year.ask(commands.ChangeSubscription, at_period_end=False, lines=lines)
+    year.report("changed")
+    for month in (7, 8, 9, 10, 11, 12):
+        year.go_to(month, 16)
+    year.ask(commands.CancelSubscription, at_period_end=True)
+    year.report("ending")
+    year.go_to(13, 16)
+    year.report("ended")
+
+
+@pytest.fixture(scope="module")
+def year(postgres_server: Server, sandbox: SandboxProcess) -> Iterator[Year]:
+    dbname = postgres_server.migrated_database()
+    database = postgres_server.dsn(dbname)
+    log = Log.open(database)
+    with Account(sandbox.url) as account:
+        lived = Year(Bench(log, open_billing(log, name="year"), account), database)
+        live(lived)
+        yield lived
+    persistence.register("year", None)
+    log.close()
+    postgres_server.drop(dbname)
+
+
+def ledger(year: Year) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = year.bench.account.admin.ledger()["entries"]
+    return entries
+
+
+def test_there_are_twelve_invoices_and_each_is_there_once(year: Year) -> None:
+    rows = year.rows()
+    assert [row.status for row in rows] == ["paid"] * 12
+    assert [row.origin for row in rows] == ["request"] + ["renewal"] * 11
+    assert {row.subscription_id for row in rows} == {year.at_provider}
+    assert {row.tenant_id for row in rows} == {rows[0].tenant_id}
+    assert [row.amount_paid_minor for row in rows] == [row.total_minor for row in rows]
+    assert Counter(row.total_minor for row in rows).most_common(2) == [(2419, 6), (3629, 5)]
+
+
+def test_periods_follow_upon_each_other(year: Year) -> None:
+    renewals = year.rows()[1:]
+    for before, after in pairwise(renewals):
+        assert before.period_end == after.period_start
+
+
+def test_each_invoice_was_charged_once_and_for_its_total(year: Year) -> None:
+    charged = {entry["invoice"]: entry["amount"] for entry in ledger(year)}
+    assert len(charged) == len(ledger(year)) == 12
+    assert charged == {row.provider_object_id: row.total_minor for row in year.rows()}
+
+
+def test_one_renewal_failed_and_was_recovered_with_another_card(year: Year) -> None:
+    failed = year.rows()[3]
+    topics = year.bench.topics(failed.id)
+    assert topics.count("invoice.payment_failed") == 1
+    assert topics.count("invoice.payment_succeeded") == 1
+    assert year.standing["renewal failed"] == "past_due"
+    assert year.standing["recovered"] == "active"
+    assert year.said["renewal failed"].outstanding_minor == 2419
+    assert year.said["recovered"].outstanding_minor == 0
+
+
+def test_the_summary_agrees_with_the_ledger_to_the_cent(year: Year) -> None:
+    said = year.said["ended"]
+    assert said.collected_minor == sum(entry["amount"] for entry in ledger(year))
+    assert (said.collected_count, said.refused_count) == (12, 1)
+    assert (said.outstanding_minor, said.overdue_minor, said.refunded_minor) == (0, 0, 0)
+    assert (said.mode, said.currency) == ("test", "eur")
+
+
+def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
+    by_month = [0] * len(BEGINS)
+    for entry in ledger(year):
+        at = datetime.fromtimestamp(entry["at"], UTC)
+        by_month[(at.year - YEAR) * 12 + at.month - 1] += entry["amount"]
+    buckets = asyncio.run(year.revenue())
+    assert [bucket.collected_minor for bucket in buckets] == by_month
+    assert [bucket.net_minor for bucket in buckets] == by_month
+    assert by_month[12] == 0
+
+
+def test_what_comes_in_each_month_is_net_of_tax_and_follows_plan_and_end(year: Year) -> None:
+    assert {moment: said.recurring_minor for moment, said in year.said.items()} == {
+        "begun": 1999,
+        "renewal failed": 1999,
+        "recovered": 1999,
+        "changed": 2999,
+        "ending": 2999,
+        "ended": 0,
+    }
+
+
+def test_it_ended_with_its_twelfth_period(year: Year) -> None:
+    view = year.subscription
+    assert view.status == "canceled"
+    assert view.ended_at is not None
+    assert view.ended_at - datetime(YEAR + 1, 1, 15, 12, tzinfo=UTC) < timedelta(minutes=5)
+    assert year.standing["ending"] == "active"

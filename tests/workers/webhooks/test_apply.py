@@ -1,0 +1,223 @@
+"""What webhooks do to an invoice: in any order, twice, late, early, or not ours."""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.workers.stripe_harness import Bench
+
+
+def paid_flow(bench: Bench) -> tuple[UUID, list[dict[str, Any]]]:
+    invoice_id = bench.request(bench.add_tenant())
+    bench.settle(invoice_id)
+    return invoice_id, bench.provider_events()
+
+
+def by_type(events: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(event for event in events if event["type"] == name)
+
+
+def test_a_webhook_after_the_answer_confirms_and_changes_nothing(bench: Bench) -> None:
+    invoice_id, events = paid_flow(bench)
+    before = bench.invoice(invoice_id).view.status
+    event = by_type(events, "invoice.paid")
+
+    received = bench.receive(event)
+    bench.apply(received)
+
+    assert bench.invoice(invoice_id).view.status == before == "paid"
+    applied = bench.log.stream(received.originator_id)[-1]
+    assert applied.topic == "provider_event.applied"
+    assert b'"effect":"confirmed"' in applied.state.replace(b" ", b"")
+
+
+def test_a_webhook_that_overtakes_the_recording_of_the_answer_settles_the_invoice(
+    bench: Bench,
+) -> None:
+    invoice_id = bench.request(bench.add_tenant())
+    save = bench.billing.save
+    pending = bench.gateway.pay_invoice
+
+    def pay_and_be_overtaken(*args: Any, **kwargs: Any) -> Any:
+        answer = pending(*args, **kwargs)
+        bench.apply(bench.receive(by_type(bench.provider_events(), "invoice.paid")))
+        return answer
+
+    bench.gateway.pay_invoice = pay_and_be_overtaken
+    bench.settle(invoice_id)
+
+    assert save is not None
+    assert bench.invoice(invoice_id).view.status == "paid"
+    assert bench.topics(invoice_id).count("invoice.payment_succeeded") == 1
+    assert bench.account.charged() == [1999]
+
+
+def test_a_paid_webhook_before_anything_was_recorded_tells_the_whole_story(bench: Bench) -> None:
+    invoice_id, events = paid_flow(bench)
+    fresh = forget_answers(bench, invoice_id)
+    event = by_type(events, "invoice.paid")
+    event["data"]["object"]["metadata"]["billhook_invoice"] = str(fresh)
+
+    bench.apply(bench.receive(event))
+    bench.settle(fresh)
+
+    view = bench.invoice(fresh).view
+    assert (view.status, view.total_minor, view.amount_paid_minor) == ("paid", 1999, 1999)
+    assert view.provider_object_id == event["data"]["object"]["id"]
+    assert bench.account.charged() == [1999]
+
+
+def forget_answers(bench: Bench, invoice_id: UUID) -> UUID:
+    """Ask anew for the same, as if the first request's answers had never been recorded."""
+    view = bench.invoice(invoice_id).view
+    assert view.tenant_id is not None
+    return bench.request(view.tenant_id)
+
+
+def test_the_same_delivery_twice_is_applied_once(bench: Bench) -> None:
+    invoice_id, events = paid_flow(bench)
+    received = bench.receive(by_type(events, "invoice.paid"))
+
+    bench.apply(received, received)
+    bench.apply(received)
+
+    assert len(bench.log.stream(received.originator_id)) == 2
+    assert bench.invoice(invoice_id).view.status == "paid"
+
+
+def test_a_stale_webhook_stands_on_the_timeline_only(bench: Bench) -> None:
+    invoice_id, events = paid_flow(bench)
+    version = bench.invoice(invoice_id).version
+
+    received = bench.receive(by_type(events, "invoice.created"))
+    bench.apply(received)
+
+    assert bench.invoice(invoice_id).version == version
+    assert bench.entry(received).applied
+
+
+@pytest.mark.parametrize("card", ["succeeds", "declined", "needs_authentication"])
+def test_any_order_and_any_doubles_end_in_the_same_row(bench: Bench, card: str) -> None:
+    invoice_id = bench.request(bench.add_tenant(card))
+    before = bench.settle(invoice_id).view
+    events = bench.provider_events()
+    order = random.Random(7)  # noqa: S311 - a repeatable shuffle
+
+    received = [bench.receive(event) for event in events]
+    for _ in range(5):
+        order.shuffle(received)
+        bench.apply(*received, *order.choices(received, k=3))
+    ask_what_was_parked(bench, received)
+
+    after = bench.invoice(invoice_id).view
+    assert (after.status, after.amount_paid_minor, after.failure) == (
+        before.status,
+        before.amount_paid_minor,
+        before.failure,
+    )
+    assert all(bench.entry(entry).applied for entry in received)
+
+
+def ask_what_was_parked(bench: Bench, received: list[Any]) -> None:
+    for entry in received:
+        bench.ask(entry)
+
+
+def test_after_the_customer_confirmed_the_webhook_makes_it_paid(bench: Bench) -> None:
+    invoice_id = bench.request(bench.add_tenant("needs_authentication"))
+    view = bench.settle(invoice_id).view
+    assert view.provider_object_id is not None
+    bench.account.admin.confirm(view.provider_object_id)
+
+    bench.apply(bench.receive(by_type(bench.provider_events(), "invoice.paid")))
+
+    after = bench.invoice(invoice_id).view
+    assert (after.status, after.amount_paid_minor, after.next_action) == ("paid", 1999, None)
+
+
+def test_a_failed_attempt_of_the_customer_is_asked_about(bench: Bench) -> None:
+    invoice_id = bench.request(bench.add_tenant("needs_authentication"))
+    view = bench.settle(invoice_id).view
+    assert view.provider_object_id is not None
+    bench.account.admin.fail_authentication(view.provider_object_id)
+    event = [e for e in bench.provider_events() if e["type"] == "invoice.payment_failed"][-1]
+
+    received = bench.receive(event)
+    bench.apply(received)
+    ask_what_was_parked(bench, [received])
+
+    after = bench.invoice(invoice_id).view
+    assert after.status == "failed"
+    assert after.failure is not None
+    assert after.failure["code"] == "payment_intent_authentication_failure"
+
+
+def test_another_apps_invoice_is_not_believed(bench: Bench) -> None:
+    invoice_id = bench.request(bench.add_tenant(card=None))
+    bench.settle(invoice_id)
+    event = by_type(bench.provider_events(), "invoice.finalized")
+    event["data"]["object"] |= {"status": "paid", "amount_paid": 1999}
+
+    foreign = bench.receive(event, connection_id=uuid4())
+    bench.apply(foreign)
+
+    assert bench.invoice(invoice_id).view.status == "open"
+    assert not bench.entry(foreign).applied
+    assert bench.entry(foreign).parked == 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"status": None},
+        {"status": "from_a_later_version"},
+        {"attempt_count": "1"},
+        {"amount_paid": 19.99},
+        {"total": 2**63},
+        {"lines": None, "total_taxes": 7},
+        {"status_transitions": {}},
+    ],
+)
+def test_a_payload_that_cannot_be_read_is_parked_and_stops_nobody(
+    bench: Bench, broken: dict[str, Any]
+) -> None:
+    _, events = paid_flow(bench)
+    good = by_type(events, "invoice.paid")
+    odd = copy.deepcopy(good) | {"id": "evt_odd"}
+    odd["data"]["object"] |= broken
+
+    entry, received = bench.receive(odd), bench.receive(good)
+    bench.apply(entry, received)
+
+    assert bench.entry(entry).parked == 1
+    assert b"unreadable" in bench.log.stream(entry.originator_id)[-1].state
+    assert bench.entry(received).applied
+
+
+def test_an_invoice_that_nobody_asked_for_is_taken_in_unassigned(bench: Bench) -> None:
+    customer = bench.account.add_customer()
+    made = bench.account.v1.invoices.create({"customer": customer, "description": "By hand"})
+
+    received = bench.receive(by_type(bench.provider_events(), "invoice.created"))
+    bench.apply(received)
+    bench.ask(received)
+
+    view = bench.imported(made.id).view
+    assert (view.status, view.origin, view.tenant_id) == ("draft", "provider", None)
+    assert (view.description, view.customer) == ("By hand", customer)
+
+
+def test_an_invoice_that_claims_to_be_ours_and_is_not_is_parked(bench: Bench) -> None:
+    _, events = paid_flow(bench)
+    event = by_type(events, "invoice.paid")
+    event["data"]["object"]["metadata"] |= {"billhook_invoice": str(uuid4())}
+
+    received = bench.receive(event)
+    bench.apply(received)
+
+    assert b"unknown invoice" in bench.log.stream(received.originator_id)[-1].state

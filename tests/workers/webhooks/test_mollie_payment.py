@@ -1,0 +1,232 @@
+"""What is heard of payments: outcomes, hints and events in any order, money that goes back."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from domain.gateway.objects import GatewayUnavailable
+from domain.inbox.payment_hint import PaymentHint
+from domain.invoices.view import InvoiceView
+from eventlog.codec import Codec
+from tests.workers.mollie_harness import MollieBench
+
+
+def heard(mollie: MollieBench, view: InvoiceView) -> InvoiceView:
+    mollie.hear(view.provider_object_id)
+    return mollie.invoice(view.id).view
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        ("paid", "paid"),
+        ("failed", "failed"),
+        ("canceled", "canceled"),
+        ("expired", "expired"),
+        ("pending", "processing"),
+    ],
+)
+def test_what_the_customer_does_is_what_becomes_of_the_invoice(
+    mollie: MollieBench, outcome: str, status: str
+) -> None:
+    view = mollie.settled(payment_method="card").view
+    mollie.pay(view.provider_object_id, outcome)
+
+    after = heard(mollie, view)
+
+    assert after.status == status
+    assert after.next_action is None
+    assert after.amount_paid_minor == (1999 if status == "paid" else 0)
+
+
+def test_an_authorized_payment_is_under_way(mollie: MollieBench) -> None:
+    view = mollie.settled(payment_method="klarna").view
+    mollie.pay(view.provider_object_id, "authorized")
+
+    assert heard(mollie, view).status == "processing"
+
+
+def test_a_debit_under_way_may_fail_in_the_end(mollie: MollieBench) -> None:
+    view = mollie.settled(payment_method="ideal").view
+    mollie.pay(view.provider_object_id, "pending")
+    heard(mollie, view)
+    mollie.pay(view.provider_object_id, "failed")
+
+    assert heard(mollie, view).status == "failed"
+
+
+def test_a_refused_card_is_said_with_mollies_codes(mollie: MollieBench) -> None:
+    view = mollie.settled(payment_method="card").view
+    mollie.pay(view.provider_object_id, "failed", reason="insufficient_funds")
+
+    failure = heard(mollie, view).failure
+
+    assert failure is not None
+    assert failure["code"] == failure["declineCode"] == "insufficient_funds"
+    assert failure["message"] == "Your bank account has insufficient funds"
+
+
+def test_news_that_come_again_change_nothing(mollie: MollieBench) -> None:
+    view = mollie.settled().view
+    mollie.pay(view.provider_object_id)
+    heard(mollie, view)
+    before = mollie.topics(view.id)
+
+    hint = mollie.hear(view.provider_object_id)
+
+    assert not hint.fetching
+    assert [topic for topic in mollie.topics(view.id) if topic not in before] in (
+        [],
+        ["invoice.provider_state_confirmed"],
+    )
+
+
+@pytest.mark.parametrize("first", ["classic", "signed"])
+def test_both_kinds_of_webhook_for_one_change_have_one_effect(
+    mollie: MollieBench, first: str
+) -> None:
+    view = mollie.settled().view
+    mollie.pay(view.provider_object_id)
+
+    for kind in ("classic", "signed") if first == "classic" else ("signed", "classic"):
+        if kind == "classic":
+            mollie.hear(view.provider_object_id)
+        else:
+            entry = mollie.event("payment.paid", view.provider_object_id, event_id="event_1")
+            assert entry.applied
+
+    assert mollie.topics(view.id).count("invoice.payment_succeeded") == 1
+    assert mollie.invoice(view.id).view.amount_overpaid_minor == 0
+
+
+def test_hints_that_wait_are_fetched_together(mollie: MollieBench) -> None:
+    view = mollie.settled().view
+    mollie.pay(view.provider_object_id)
+    for _ in range(5):
+        mollie.hint(view.provider_object_id)
+    mollie.account.admin.forget_requests()
+
+    mollie.hear(view.provider_object_id)
+
+    assert len(mollie.account.admin.requests(method="GET")) == 1
+
+
+def test_a_change_that_is_hinted_at_while_the_payment_is_fetched_is_seen(
+    mollie: MollieBench,
+) -> None:
+    view = mollie.settled().view
+    gateway = mollie.new_gateway()
+
+    class Slow:
+        """Fetches, and then something happens before the answer is taken in."""
+
+        calls = 0
+
+        def fetch_payment(self, payment_id: str) -> object:
+            answer = gateway.fetch_payment(payment_id)
+            if not self.calls:
+                mollie.pay(payment_id)
+                mollie.hint(payment_id)
+            self.calls += 1
+            return answer
+
+    mollie.gateway = Slow()
+
+    hint = mollie.hear(view.provider_object_id)
+
+    assert mollie.gateway.calls == 2
+    assert (hint.waiting, hint.fetching) == (False, False)
+    assert mollie.invoice(view.id).view.status == "paid"
+
+
+def test_a_payment_that_does_not_exist_is_nobodys(mollie: MollieBench) -> None:
+    hint = mollie.hear("tr_invented")
+
+    assert reason(mollie, hint) == "the provider has no such payment"
+
+
+def test_a_payment_that_names_nothing_of_ours_is_kept_for_later(mollie: MollieBench) -> None:
+    payment = mollie.account.pay()
+
+    hint = mollie.hear(payment.id)
+
+    assert reason(mollie, hint) == "it is about nothing that was asked for here"
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ({"billhook_app": str(uuid4())}, "belongs elsewhere: its metadata names another app"),
+        ({"billhook_invoice": "00000000-0000-4000-8000-000000000000"}, "unknown invoice"),
+    ],
+    ids=["another app", "no invoice"],
+)
+def test_metadata_is_not_believed_blindly(
+    mollie: MollieBench, named: dict[str, str], why: str
+) -> None:
+    payment = mollie.account.pay(metadata=named)
+
+    assert reason(mollie, mollie.hear(payment.id)) == why
+
+
+def test_another_connections_invoice_is_not_touched(mollie: MollieBench) -> None:
+    view = mollie.settled().view
+    mollie.connection_id = uuid4()
+    mollie.pay(view.provider_object_id)
+
+    hint = mollie.hear(view.provider_object_id)
+
+    assert reason(mollie, hint) == "belongs elsewhere: its invoice has another app or connection"
+    assert mollie.invoice(view.id).view.status == "open"
+
+
+def reason(mollie: MollieBench, hint: PaymentHint) -> object:
+    last = mollie.log.stream(hint.id)[-1]
+    return Codec().decode(last).reason  # type: ignore[attr-defined]
+
+
+def test_news_about_an_invoice_whose_step_is_running_come_back(mollie: MollieBench) -> None:
+    invoice_id = mollie.request()
+    mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
+    with pytest.raises(GatewayUnavailable):
+        mollie.settle(invoice_id)
+    (payment,) = mollie.payments()
+    mollie.pay(payment["id"], "pending")
+
+    with pytest.raises(GatewayUnavailable) as put_off:
+        mollie.hear(payment["id"])
+    mollie.settle(invoice_id)
+    mollie.hear(payment["id"])
+
+    assert put_off.value.counted is False
+    assert mollie.invoice(invoice_id).view.status == "processing"
+
+
+def test_a_refund_in_the_dashboard_is_seen_until_it_is_done(mollie: MollieBench) -> None:
+    view = mollie.settled().view
+    mollie.pay(view.provider_object_id)
+    mollie.account.admin.refund(
+        view.provider_object_id or "", amount={"currency": "EUR", "value": "5.00"}
+    )
+
+    assert [entry["status"] for entry in heard(mollie, view).refunds] == ["pending"]
+    mollie.account.admin.set_clock(advance_s=2 * 86_400)
+    after = heard(mollie, view)
+
+    assert [entry["status"] for entry in after.refunds] == ["succeeded"]
+    assert (after.status, after.amount_refunded_minor) == ("paid", 500)
+
+
+def test_a_chargeback_takes_the_money_and_its_reversal_brings_it_back(mollie: MollieBench) -> None:
+    view = mollie.settled().view
+    mollie.pay(view.provider_object_id)
+    taken = mollie.account.admin.chargeback(view.provider_object_id or "")
+
+    lost = heard(mollie, view)
+    assert (lost.dispute_status, lost.amount_disputed_minor) == ("lost", 1999)
+    mollie.account.admin.reverse_chargeback(taken["id"])
+    won = heard(mollie, view)
+
+    assert (won.dispute_status, won.amount_disputed_minor) == ("won", 0)

@@ -1,0 +1,269 @@
+"""An operator registers, renews and checks a connection's webhook endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.apps.connection import Connection, secret_context, secret_mark
+from domain.core import commands, ids
+from domain.gateway.objects import GatewayMisconfigured
+from eventlog.security.vault import Vault
+from tests.workers.stripe_harness import Bench
+from workers.providers.stripe.client import API_VERSION
+from workers.providers.stripe.event_types import EVENT_TYPES
+from workers.webhooks.registration import Unfit, WebhookDesk, open_connection, webhook_url
+
+BASE = "http://127.0.0.1:9"
+STRIPE = "https://api.stripe.com"
+VAULT = Vault(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])
+
+
+@pytest.fixture
+def desk(bench: Bench) -> Callable[..., WebhookDesk]:
+    """Make the desk of a connection of the bench's app, which is made on first use."""
+    bench.billing.create_app(
+        commands.CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{bench.app_id}", by="t"),
+        at=bench.clock(),
+    )
+
+    def make(name: str = "main", *, key: str = bench.account.key) -> WebhookDesk:
+        if bench.billing.find(Connection, ids.for_connection(bench.app_id, name)) is None:
+            set_connection(bench, name, key=key)
+        return WebhookDesk(
+            open_connection(bench.billing, bench.app_id, name),
+            billing=bench.billing,
+            vault=VAULT,
+            api_base=bench.account.url,
+            now=bench.clock,
+        )
+
+    return make
+
+
+def set_connection(bench: Bench, name: str, *, key: str) -> None:
+    context = secret_context(bench.app_id, name)
+    command = commands.SetConnection(
+        app_id=bench.app_id,
+        name=name,
+        provider="stripe",
+        mode="test",
+        sealed_key=VAULT.seal(key, context=context),
+        sealed_webhook_secrets=[VAULT.seal("whsec_byHand", context=context)],
+        redirect_url="https://tea.example/",
+        by="t",
+    )
+    bench.billing.set_connection(command, new_connection_id=uuid4(), at=bench.clock())
+
+
+def secrets_of(bench: Bench, name: str = "main") -> list[str]:
+    known = open_connection(bench.billing, bench.app_id, name)
+    context = secret_context(bench.app_id, name)
+    return [VAULT.open(sealed, context=context) for sealed in known.sealed_webhook_secrets]
+
+
+def endpoints(bench: Bench) -> list[dict[str, Any]]:
+    return [found.to_dict() for found in bench.account.v1.webhook_endpoints.list().data]
+
+
+def wrong(desk: WebhookDesk) -> list[str]:
+    return [finding.what for finding in desk.check() if finding.mend is not None]
+
+
+def test_an_endpoint_is_made_in_our_version_with_our_types_and_its_secret_kept(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    made = desk().register(BASE, renew=False)
+
+    (there,) = endpoints(bench)
+    connection = open_connection(bench.billing, bench.app_id, "main")
+    assert (made.action, made.endpoint, made.secrets) == ("created", there["id"], 2)
+    assert there["url"] == made.url == f"{BASE}/webhooks/stripe/{connection.connection_id}"
+    assert there["api_version"] == made.version == API_VERSION
+    assert there["enabled_events"] == list(EVENT_TYPES)
+    new, old = secrets_of(bench)
+    assert old == "whsec_byHand"
+    assert there["metadata"] == {"billhook_secret": secret_mark(new)}
+    assert connection.redirect_url == "https://tea.example/"
+    assert wrong(desk()) == []
+
+
+def test_registering_again_updates_the_endpoint_and_makes_no_second(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    first = desk().register(BASE, renew=False)
+    changes: Any = {"enabled_events": ["invoice.paid"], "disabled": True}
+    bench.account.v1.webhook_endpoints.update(first.endpoint, changes)
+    before = secrets_of(bench)
+
+    again = desk().register(first.url, renew=False)
+
+    (there,) = endpoints(bench)
+    assert (again.action, again.endpoint, again.deleted) == ("updated", first.endpoint, [])
+    assert (there["status"], there["enabled_events"]) == ("enabled", list(EVENT_TYPES))
+    assert secrets_of(bench) == before
+
+
+def test_an_endpoint_whose_secret_or_version_is_not_ours_is_replaced(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    first = desk().register(BASE, renew=False)
+    url: Any = {"url": first.url, "enabled_events": ["invoice.paid"]}
+    bench.account.v1.webhook_endpoints.delete(first.endpoint)
+    by_hand = bench.account.v1.webhook_endpoints.create(url).id
+
+    replaced = desk().register(BASE, renew=False)
+
+    (there,) = endpoints(bench)
+    assert (replaced.action, replaced.deleted) == ("replaced", [by_hand])
+    assert there["id"] == replaced.endpoint
+
+
+def test_renewing_keeps_the_old_secret_beside_the_new_one(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    first = desk().register(BASE, renew=False)
+    before = secrets_of(bench)
+
+    renewed = desk().register(BASE, renew=True)
+
+    assert (renewed.action, renewed.deleted) == ("replaced", [first.endpoint])
+    assert secrets_of(bench)[1:] == before
+    assert [found["id"] for found in endpoints(bench)] == [renewed.endpoint]
+
+
+def test_no_more_than_ten_secrets_are_kept_and_the_oldest_go(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    for _ in range(10):
+        desk().register(BASE, renew=True)
+    assert len(secrets_of(bench)) == 10
+    assert "whsec_byHand" not in secrets_of(bench)
+
+
+def test_each_connection_has_an_endpoint_and_a_secret_of_its_own(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    main, second = (desk(name).register(BASE, renew=False) for name in ("main", "second"))
+    assert main.url != second.url
+    assert len(endpoints(bench)) == 2
+    assert secrets_of(bench)[0] != secrets_of(bench, "second")[0]
+    assert wrong(desk("main")) == wrong(desk("second")) == []
+
+
+def test_a_secret_is_kept_before_the_endpoint_it_replaces_goes(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    first = desk().register(BASE, renew=False)
+    bench.account.admin.add_fault(
+        "status", path="/v1/webhook_endpoints/*", method="DELETE", times=9
+    )
+    with pytest.raises(Exception, match="500"):
+        desk().register(BASE, renew=True)
+    bench.account.admin.drop_faults()
+    assert len(endpoints(bench)) == 2
+
+    again = desk().register(BASE, renew=False)
+
+    assert [found["id"] for found in endpoints(bench)] == [again.endpoint]
+    assert again.deleted in ([first.endpoint], [again.endpoint])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"disabled": True}, "is disabled"),
+        ({"enabled_events": ["invoice.paid"]}, "is not told charge.dispute.closed"),
+        ({"metadata": {"billhook_secret": "other"}}, "signs with a secret"),
+        ({"url": "https://elsewhere.example/"}, "no endpoint at Stripe leads"),
+    ],
+    ids=["disabled", "types", "secret", "url"],
+)
+def test_the_check_says_what_is_wrong_with_the_endpoint(
+    bench: Bench, desk: Callable[..., WebhookDesk], change: Any, words: str
+) -> None:
+    made = desk().register(BASE, renew=False)
+    bench.account.v1.webhook_endpoints.update(made.endpoint, change)
+    (found,) = wrong(desk())
+    assert words in found
+
+
+def test_the_check_says_that_the_version_is_another(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    made = desk().register(BASE, renew=False)
+    bench.account.v1.webhook_endpoints.delete(made.endpoint)
+    other: Any = {"url": made.url, "enabled_events": list(EVENT_TYPES)}
+    bench.account.v1.webhook_endpoints.create(other)
+    (found,) = wrong(desk())
+    assert f"is of version None, not {API_VERSION}" in found
+
+
+def test_the_check_says_that_the_key_is_refused(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    key = f"{bench.account.key}0"
+    bench.account.admin.refuse_keys(key)
+    (found,) = desk(key=key).check()
+    bench.account.admin.refuse_keys()
+    assert "refuses our credentials" in found.what
+    assert found.mend is not None
+
+
+def test_a_key_of_the_other_mode_is_refused_before_it_is_used(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    key = bench.account.key.replace("sk_test_", "sk_live_")
+    with pytest.raises(GatewayMisconfigured, match="of live mode") as raised:
+        desk("crossed", key=key)
+    assert key not in str(raised.value)
+
+
+def test_what_the_check_says_holds_no_secret(
+    bench: Bench, desk: Callable[..., WebhookDesk]
+) -> None:
+    made = desk().register(BASE, renew=False)
+    said = f"{made} {list(desk().check())}"
+    for secret in [bench.account.key, *secrets_of(bench)]:
+        assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("base", "api_base", "words"),
+    [
+        ("http://billing.example.com", STRIPE, "https"),
+        ("https://10.0.0.7", STRIPE, "public"),
+        ("https://billing", STRIPE, "public"),
+        ("http://127.0.0.1:8080", STRIPE, "loopback"),
+        ("http://localhost", STRIPE, "loopback"),
+        ("https://billing.example.com?a=1", STRIPE, "no URL"),
+        ("billing.example.com", STRIPE, "no URL"),
+        (f"https://billing.example.com/webhooks/stripe/{UUID(int=7)}", STRIPE, "another's"),
+    ],
+)
+def test_a_url_that_stripe_could_not_call_is_refused(
+    bench: Bench, desk: Callable[..., WebhookDesk], base: str, api_base: str, words: str
+) -> None:
+    desk()
+    connection = open_connection(bench.billing, bench.app_id, "main")
+    with pytest.raises(Unfit, match=words):
+        webhook_url(base, connection, api_base=api_base)
+
+
+@pytest.mark.parametrize("base", ["https://billing.example.com/", "https://example.com/billing"])
+def test_the_url_is_below_that_of_the_installation(
+    bench: Bench, desk: Callable[..., WebhookDesk], base: str
+) -> None:
+    desk()
+    connection = open_connection(bench.billing, bench.app_id, "main")
+    url = webhook_url(base, connection, api_base=STRIPE)
+    assert url == f"{base.rstrip('/')}/webhooks/stripe/{connection.connection_id}"
+    assert webhook_url(url, connection, api_base=STRIPE) == url
+
+
+def test_a_connection_that_is_not_in_use_has_no_endpoint(bench: Bench) -> None:
+    with pytest.raises(Unfit):
+        open_connection(bench.billing, bench.app_id, "nobody")

@@ -1,0 +1,181 @@
+"""Applying an inbox's entry again: through the same path, and never twice what was done once."""
+
+import asyncio
+import copy
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.core.aggregate import Fact
+from domain.inbox.provider_event import ProviderEvent
+from eventlog.codec import Codec
+from eventlog.log import Log
+from eventlog.reading import Recorded
+from projections.work.table import Change, Close, Open
+from tests.support.wait_until import until
+from tests.workers.stripe_harness import Bench
+from tests.workers.webhooks.test_apply import by_type, paid_flow
+from workers.queue.reactions import changes_for
+from workers.webhooks.apply import apply_follower
+
+
+def id_of(received: Recorded) -> UUID:
+    """The entry's id."""
+    return UUID(str(received.originator_id))
+
+
+def stream(bench: Bench, received: Recorded) -> list[Recorded]:
+    """All that happened to an entry."""
+    return list(bench.log.stream(id_of(received)))
+
+
+def replay(bench: Bench, received: Recorded) -> Recorded:
+    """Let somebody ask for it; gives what the applier follows."""
+    asked_at = bench.clock()
+    bench.billing.change(
+        ProviderEvent,
+        id_of(received),
+        lambda known: known.request_replay(uuid4(), at=asked_at, by="key:1"),
+    )
+    asked = stream(bench, received)[-1]
+    assert asked.topic == "provider_event.replay_requested"
+    return asked
+
+
+def state(bench: Bench, invoice_id: UUID) -> tuple[object, ...]:
+    view = bench.invoice(invoice_id).view
+    return view.status, view.amount_paid_minor, view.failure, view.payments, view.next_action
+
+
+@pytest.mark.parametrize("card", ["succeeds", "declined", "needs_authentication"])
+def test_what_was_applied_is_applied_again_and_changes_nothing(bench: Bench, card: str) -> None:
+    invoice_id = bench.request(bench.add_tenant(card))
+    bench.settle(invoice_id)
+    received = [bench.receive(event) for event in bench.provider_events()]
+    bench.apply(*received)
+    for entry in received:
+        bench.ask(entry)
+    before = state(bench, invoice_id)
+
+    for entry in reversed(received):
+        bench.apply(replay(bench, entry))
+        bench.ask(entry)
+
+    assert state(bench, invoice_id) == before
+    for entry in received:
+        topics = [recorded.topic for recorded in stream(bench, entry)]
+        assert topics[-1] == "provider_event.applied"
+        assert topics.count("provider_event.applied") == 2
+
+
+def test_a_replay_is_applied_once_however_often_it_is_handled(bench: Bench) -> None:
+    _, events = paid_flow(bench)
+    received = bench.receive(by_type(events, "invoice.paid"))
+    bench.apply(received)
+
+    asked = [replay(bench, received), replay(bench, received)]
+    bench.apply(received, *asked)
+    bench.apply(*asked)
+
+    topics = [recorded.topic for recorded in stream(bench, received)]
+    assert topics.count("provider_event.applied") == 2
+
+
+def test_what_is_replayed_before_it_was_applied_is_applied_once(bench: Bench) -> None:
+    _, events = paid_flow(bench)
+    received = bench.receive(by_type(events, "invoice.paid"))
+    bench.apply(received, replay(bench, received))
+
+    topics = [recorded.topic for recorded in stream(bench, received)]
+    assert topics.count("provider_event.applied") == 1
+
+
+def test_a_dead_letter_is_applied_once_its_invoice_exists(bench: Bench) -> None:
+    invoice_id, events = paid_flow(bench)
+    event = by_type(events, "invoice.paid")
+    late = uuid4()
+    event["data"]["object"]["metadata"]["billhook_invoice"] = str(late)
+    received = bench.receive(event)
+    bench.apply(received)
+    assert stream(bench, received)[-1].topic == "provider_event.parked"
+
+    tenant_id = bench.invoice(invoice_id).view.tenant_id
+    assert tenant_id is not None
+    bench.request(tenant_id, invoice_id=late)
+    bench.apply(replay(bench, received))
+
+    assert bench.entry(received).applied
+    assert (bench.invoice(late).view.status, bench.invoice(late).view.amount_paid_minor) == (
+        "paid",
+        1999,
+    )
+
+
+def test_a_payload_that_could_not_be_read_is_read_again(bench: Bench) -> None:
+    _, events = paid_flow(bench)
+    odd: dict[str, Any] = copy.deepcopy(by_type(events, "invoice.paid"))
+    odd["data"]["object"]["status"] = "from_a_later_version"
+    received = bench.receive(odd)
+    bench.apply(received)
+
+    bench.apply(replay(bench, received))
+
+    assert bench.entry(received).parked == 2
+    assert b"unreadable" in stream(bench, received)[-1].state
+
+
+def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench: Bench) -> None:
+    invoice_id = bench.request(bench.add_tenant("needs_authentication"))
+    view = bench.settle(invoice_id).view
+    assert view.provider_object_id is not None
+    bench.account.admin.fail_authentication(view.provider_object_id)
+    event = [e for e in bench.provider_events() if e["type"] == "invoice.payment_failed"][-1]
+    received = bench.receive(event)
+    bench.apply(received)
+    park(bench, received, "the provider was away")
+
+    bench.apply(replay(bench, received))
+    (opened,) = changes(bench, received)
+    assert isinstance(opened, Open)
+    bench.ask(received)
+    (closed,) = changes(bench, received)
+    assert closed == Close(opened.key)
+
+    assert bench.entry(received).applied
+    assert bench.invoice(invoice_id).view.status == "failed"
+
+
+def changes(bench: Bench, received: Recorded) -> list[Change]:
+    """What the newest event of an entry changes in the work table."""
+    return changes_for(cast("Fact", Codec().decode(stream(bench, received)[-1])))
+
+
+def park(bench: Bench, received: Recorded, reason: str) -> None:
+    """Give up asking, as a job does whose tries are used up."""
+    at = bench.clock()
+    bench.billing.change(
+        ProviderEvent,
+        id_of(received),
+        lambda known: known.park(reason, retry=False, at=at, by="worker"),
+    )
+
+
+def test_the_applier_follows_what_is_asked_for(bench: Bench) -> None:
+    _, events = paid_flow(bench)
+    received = bench.receive(by_type(events, "invoice.paid"))
+    bench.apply(received)
+    replay(bench, received)
+
+    async def follow() -> None:
+        log = await Log.open_async(bench.log.dsn)
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(
+            apply_follower(bench.log.dsn, log, now=bench.clock).run(stop)
+        )
+        await until(lambda: bench.entry(received).applied)
+        stop.set()
+        await running
+        await log.close_async()
+
+    asyncio.run(follow())

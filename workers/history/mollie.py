@@ -1,0 +1,133 @@
+"""Import what a Mollie account has had, by the same commands as its webhooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final
+from uuid import UUID
+
+from domain.gateway.objects import (
+    GatewayRejected,
+    MoneyBack,
+    ProviderInvoice,
+    ProviderSubscription,
+)
+from domain.invoices.invoice import Invoice
+from domain.subscriptions.subscription import Subscription
+from domain.subscriptions.view import SubscriptionView
+from workers.history.import_run import (
+    ELSEWHERE,
+    KNOWN,
+    NEW,
+    OURS,
+    SKIPPED,
+    UNASSIGNED,
+    HistoryRun,
+    Place,
+)
+from workers.provider_objects.ownership import disbelief_of_app, invoice_named_by
+from workers.provider_objects.take_over import import_invoice, import_subscription
+from workers.providers.mollie.history import MollieHistory, PastPayment
+from workers.providers.mollie.recurring import SUBSCRIPTION
+from workers.providers.retry import Page
+from workers.subscriptions.mollie_renewal import as_invoice
+
+# Nobody paid these, nor will: what was begun elsewhere and came to nothing is no history of money.
+_NOTHING: Final = ("open", "canceled", "expired")
+
+
+@dataclass(kw_only=True)
+class MollieImport(HistoryRun):
+    """Mollie's: customers, subscriptions, then payments with what went back on them."""
+
+    phases: ClassVar[tuple[str, ...]] = ("customers", "subscriptions", "invoices")
+    history: MollieHistory
+    _of_subscriptions: dict[str, SubscriptionView | None] = field(default_factory=dict)
+
+    def now_s(self) -> int:
+        """Tell the time by Mollie's clock."""
+        return self.history.now_s()
+
+    def phase(self, place: Place) -> Place:
+        """Take in what a phase is about."""
+        match place.phase:
+            case "customers":
+                return self.pages(place, self.history.customers, self._look_at_customer)
+            case "subscriptions":
+                return self.pages(place, self.history.subscriptions, self._take_subscription)
+        return self.pages(place, self._payments, self._take_payment)
+
+    def _payments(self, after: str | None) -> Page[PastPayment]:
+        """Read a page of payments; behind the first that is too old there is nothing to read."""
+        page = self.history.payments(after)
+        oldest = page.items[-1].invoice.created_at if page.items else None
+        return replace(page, last=None) if (oldest or self.since_s) < self.since_s else page
+
+    def _look_at_customer(self, customer: str) -> str:
+        """Tell whether a customer is a tenant's; who is nobody's has its payments unassigned."""
+        account = self.account
+        owner = self.billing.tenant_of_customer(account.app_id, account.connection, customer)
+        return UNASSIGNED if owner is None else KNOWN
+
+    def _take_subscription(self, seen: ProviderSubscription) -> str:
+        if disbelief_of_app(self.account, seen) is not None:
+            return ELSEWHERE
+        if self._ours(seen) is not None:
+            return OURS
+        if seen.ended_at is not None and seen.ended_at < self.since_s:
+            return SKIPPED
+        if self.dry_run:
+            known = self.billing.find(Subscription, self.account.id_of(seen.id))
+            return NEW if known is None else KNOWN
+        return self.outcome(lambda: import_subscription(seen, self.account, self.desk(MoneyBack())))
+
+    def _ours(self, seen: ProviderSubscription) -> Subscription | None:
+        """Find the subscription that was asked for here, if it is one."""
+        try:
+            known = self.billing.find(Subscription, UUID(seen.metadata[SUBSCRIPTION]))
+        except (KeyError, ValueError):
+            return None
+        same = known is not None and known.view.connection_id == self.account.connection_id
+        return known if same else None
+
+    def _take_payment(self, past: PastPayment) -> str:
+        seen = past.invoice
+        if disbelief_of_app(self.account, seen) is not None:
+            return ELSEWHERE
+        if seen.subscription_id is None and invoice_named_by(seen) is not None:
+            return OURS  # it was asked for here, and its own stream tells of it
+        known = self.billing.find(Invoice, self.account.id_of(seen.id))
+        before = (seen.created_at or 0) < self.since_s
+        if known is None and (before or self._came_to_nothing(seen)):
+            return SKIPPED
+        if self.dry_run:
+            return NEW if known is None else KNOWN
+        whole = as_invoice(seen, self._subscription_of(seen))
+        back = self.history.money_back(seen.id) if past.went_back else MoneyBack()
+        return self.outcome(
+            lambda: import_invoice(whole, self.account, self.desk(back), money_back=True)
+        )
+
+    def _came_to_nothing(self, seen: ProviderInvoice) -> bool:
+        waits = seen.payment is None or seen.payment.state in ("open", "canceled")
+        return seen.state in _NOTHING and waits
+
+    def _subscription_of(self, seen: ProviderInvoice) -> SubscriptionView | None:
+        """Find what a payment was for; what its subscription says is asked once."""
+        named = seen.subscription_id
+        if named is None:
+            return None
+        if named not in self._of_subscriptions:
+            known = self.billing.find(Subscription, self.account.id_of(named))
+            known = known or self._begun_here(named, seen.customer or "")
+            self._of_subscriptions[named] = None if known is None else known.view
+        return self._of_subscriptions[named]
+
+    def _begun_here(self, subscription_id: str, customer: str) -> Subscription | None:
+        try:
+            seen = self.history.subscription(subscription_id, customer=customer)
+        except GatewayRejected as error:
+            if not error.missing:
+                raise
+            return None
+        return self._ours(seen)

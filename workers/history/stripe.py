@@ -1,0 +1,164 @@
+"""Import what a Stripe account has had, by the same commands as its webhooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import ClassVar
+
+from domain.catalogue.catalogue import Price, TaxRate
+from domain.core import ids, money
+from domain.core.commands import SetPrice, SetTaxRate
+from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.invoices.invoice import Invoice
+from domain.subscriptions.subscription import Subscription
+from workers.history.import_run import (
+    ELSEWHERE,
+    KNOWN,
+    NEW,
+    OURS,
+    PAYMENTS_LAG_S,
+    PHASES,
+    SKIPPED,
+    UNASSIGNED,
+    HistoryRun,
+    Place,
+)
+from workers.provider_objects.ownership import disbelief_of_app, invoice_named_by
+from workers.provider_objects.take_over import import_invoice, import_subscription
+from workers.providers.retry import Page, Span
+from workers.providers.stripe.history import (
+    MoneyBackBook,
+    PastInvoice,
+    PastPayment,
+    PastPrice,
+    PastTaxRate,
+    StripeHistory,
+)
+
+
+@dataclass(kw_only=True)
+class HistoryImport(HistoryRun):
+    """Stripe's: catalogue and subscriptions as a whole, invoices by windows of time."""
+
+    phases: ClassVar[tuple[str, ...]] = PHASES
+    history: StripeHistory
+    _book: MoneyBackBook = field(default_factory=MoneyBackBook)
+    _payments: dict[str, PastPayment] = field(default_factory=dict)
+
+    def now_s(self) -> int:
+        """Tell the time by Stripe's clock."""
+        return self.history.now_s()
+
+    # What is listed as a whole.
+
+    def phase(self, place: Place) -> Place:
+        """Take in what a phase is about."""
+        match place.phase:
+            case "tax_rates":
+                return self.pages(place, self.history.tax_rates, self._take_tax_rate)
+            case "prices":
+                return self.pages(place, self.history.prices, self._take_price)
+            case "customers":
+                return self.pages(place, self.history.customers, self._look_at_customer)
+            case "subscriptions":
+                return self.pages(place, self.history.subscriptions, self._take_subscription)
+            case _:
+                return self._invoices(place)
+
+    def _take_tax_rate(self, seen: PastTaxRate) -> str:
+        app_id = self.account.app_id
+        if self.billing.find(TaxRate, ids.for_tax_rate(app_id, seen.id)) is not None:
+            return KNOWN
+        if not self.dry_run:
+            command = SetTaxRate(
+                app_id=app_id,
+                tax_rate_id=seen.id,
+                name=seen.name,
+                rate_ppm=seen.rate_ppm,
+                inclusive=seen.inclusive,
+                by=self.account.by,
+            )
+            self.billing.set_tax_rate(command, at=self.now())
+        return NEW
+
+    def _take_price(self, seen: PastPrice) -> str:
+        app_id = self.account.app_id
+        if self.billing.find(Price, ids.for_price(app_id, seen.id)) is not None:
+            return KNOWN
+        if not 0 <= seen.amount_minor <= money.MAX_AMOUNT_MINOR:
+            return SKIPPED
+        if not self.dry_run:
+            command = SetPrice(
+                app_id=app_id,
+                price_id=seen.id,
+                name=seen.name,
+                currency=seen.currency,
+                amount_minor=seen.amount_minor,
+                interval=seen.interval,
+                interval_count=seen.interval_count,
+                by=self.account.by,
+            )
+            self.billing.set_price(command, at=self.now())
+        return NEW
+
+    def _look_at_customer(self, customer: str) -> str:
+        """Tell whether a customer is a tenant's; who is nobody's has its invoices unassigned."""
+        account = self.account
+        owner = self.billing.tenant_of_customer(account.app_id, account.connection, customer)
+        return UNASSIGNED if owner is None else KNOWN
+
+    def _take_subscription(self, seen: ProviderSubscription) -> str:
+        if disbelief_of_app(self.account, seen) is not None:
+            return ELSEWHERE
+        if seen.ended_at is not None and seen.ended_at < self.since_s:
+            return SKIPPED
+        if self.dry_run:
+            known = self.billing.find(Subscription, self.account.id_of(seen.id))
+            return NEW if known is None else KNOWN
+        return self.outcome(lambda: import_subscription(seen, self.account, self.desk(MoneyBack())))
+
+    # Invoices, with their payments and what went back on them.
+
+    def _invoices(self, place: Place) -> Place:
+        span = Span(start=place.since, end=place.until)
+        self._book = self.history.money_back(span)
+        for number, window in place.windows():
+            paid = Span(start=window.start, end=window.end + PAYMENTS_LAG_S)
+            self._payments = self.history.payments(paid)
+            place = self.pages(
+                place,
+                partial(self.history.invoices, window),
+                self._take_invoice,
+                share=partial(_share, window=window, span=span),
+            )
+            place = self.keep(place.after_window(number))
+        return place
+
+    def _take_invoice(self, past: PastInvoice) -> str:
+        seen = self._with_payment(past)
+        if disbelief_of_app(self.account, seen) is not None:
+            return ELSEWHERE
+        if invoice_named_by(seen) is not None:
+            return OURS  # it was asked for here, and its own stream tells of it
+        if self.dry_run:
+            known = self.billing.find(Invoice, self.account.id_of(seen.id))
+            return NEW if known is None else KNOWN
+        desk = self.desk(self._book.of(past.payments))
+        return self.outcome(lambda: import_invoice(seen, self.account, desk, money_back=True))
+
+    def _with_payment(self, past: PastInvoice) -> ProviderInvoice:
+        known = None if past.default is None else self._payments.get(past.default)
+        if known is None and past.default is not None:
+            known = self.history.payment(past.default)
+        return past.paid_with(known)
+
+
+def _share(page: Page[PastInvoice], *, window: Span, span: Span) -> float:
+    """Tell how much of the time is done: up to the window, and in it from its end down."""
+    if page.last is None:
+        reached = window.end
+    else:
+        oldest = page.items[-1].invoice.created_at or window.start
+        reached = window.start + (window.end - oldest)
+    return (reached - span.start) / (span.end - span.start)

@@ -1,0 +1,115 @@
+"""The tenant's customer at the provider, made once per tenant and connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+
+from domain.billing import Billing
+from domain.core import ids
+from domain.gateway.objects import GatewayRejected, ProviderCustomer
+from domain.gateway.port import ProviderGateway
+from domain.invoices.view import InvoiceView
+from domain.tenants.tenant import Tenant
+from workers.invoices.rejections import Refused, no_method
+from workers.providers.key_lifetime import CLOCKS_DIFFER, KEY_LIFE
+
+
+class Bodies(Protocol):
+    """Where personal data is kept."""
+
+    def body(self, sha256: bytes) -> bytes | None:
+        """Return a body's bytes; None once it was erased."""
+
+
+def refused_credentials(connection: str) -> Refused:
+    """Say that the provider takes nothing from this connection."""
+    return Refused(
+        code="provider_credentials_refused",
+        message=f"The provider refuses the credentials of connection {connection!r}.",
+        path="connection",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerDesk:
+    """Finds or makes customers."""
+
+    billing: Billing
+    gateway: ProviderGateway
+    bodies: Bodies
+    now: Callable[[], datetime]
+    key_life: timedelta = KEY_LIFE
+
+    def id_of(self, view: InvoiceView) -> str:
+        """Name the customer that pays this invoice; it is made where there is none."""
+        return view.customer or self._tenants_customer(view)
+
+    def customer_of(self, view: InvoiceView) -> ProviderCustomer:
+        """Fetch the customer that pays this invoice; one that is gone is refused by name."""
+        return self._fetch(self.id_of(view))
+
+    def of_tenant(self, app_id: UUID, tenant_id: UUID, *, connection: str) -> ProviderCustomer:
+        """Fetch the customer that a tenant is; it is made where there is none."""
+        tenant = self.billing.get(Tenant, ids.for_tenant(app_id, tenant_id))
+        return self._fetch(tenant.customers.get(connection) or self._make(tenant, connection))
+
+    def _fetch(self, customer_id: str) -> ProviderCustomer:
+        try:
+            customer = self.gateway.find_customer(customer_id)
+        except GatewayRejected as error:
+            raise Refused.from_gateway(error, path="tenantUuid") from error
+        if customer.deleted:
+            raise Refused(
+                code="customer_deleted",
+                message=f"The provider's customer {customer_id} was deleted.",
+                path="tenantUuid",
+            )
+        return customer
+
+    def _tenants_customer(self, view: InvoiceView) -> str:
+        if view.tenant_id is None:
+            raise Refused(code="tenant_unknown", message="The invoice has no tenant.")
+        tenant = self.billing.get(Tenant, ids.for_tenant(view.app_id, view.tenant_id))
+        known = tenant.customers.get(view.connection)
+        if known is None and view.request["on_the_spot"] and not view.request["payment_method"]:
+            raise no_method()  # a customer that is made now would have none
+        return known or self._make(tenant, view.connection)
+
+    def _make(self, tenant: Tenant, connection: str) -> str:
+        at = self.now()
+        started = self.billing.change(
+            Tenant, tenant.id, lambda known: known.start_customer(connection, at=at)
+        )
+        key, person = started.starting[connection]
+        metadata = {"billhook_app": str(tenant.app_id), "billhook_tenant": str(tenant.tenant_id)}
+        customer_id = self._made_before(started.started_at[connection], metadata)
+        if customer_id is None:
+            customer_id = self.gateway.create_customer(
+                metadata, contact=self._contact(person), key=key
+            )
+        linked = self.billing.link_customer(tenant, connection, customer_id, at=self.now())
+        return linked.customers[connection]
+
+    def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
+        """Look for what an earlier try made, once its key may be forgotten."""
+        if self.now() - started_at < self.key_life:
+            return None
+        since = int((started_at - CLOCKS_DIFFER).timestamp())
+        found = self.gateway.find_customers(metadata, created_after=since)
+        return found[0] if found else None
+
+    def _contact(self, person: str | None) -> dict[str, Any]:
+        stored = None if person is None else self.bodies.body(bytes.fromhex(person))
+        if stored is None:
+            return {}
+        known = orjson.loads(stored)
+        contact = {name: known[name] for name in ("name", "email") if known.get(name)}
+        if known.get("country"):
+            contact["address"] = {"country": known["country"]}
+        return contact

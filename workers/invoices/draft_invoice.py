@@ -1,0 +1,191 @@
+"""Open an invoice at the provider, fill it and check it.
+
+Nothing here moves money, and a refusal leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from domain.core.money import chargeable_minor
+from domain.gateway.objects import (
+    GatewayMisconfigured,
+    GatewayRejected,
+    InvoiceDraft,
+    LineDraft,
+    ProviderCustomer,
+    ProviderInvoice,
+)
+from domain.invoices.invoice import Invoice
+from domain.invoices.view import InvoiceView
+from workers.invoices.customers import refused_credentials
+from workers.invoices.job import Desk, object_id, our_metadata, start
+from workers.invoices.rejections import Refused, no_method, wrong_lines
+from workers.providers.key_lifetime import CLOCKS_DIFFER
+
+
+def open_and_fill(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
+    """Go on until the draft stands complete and step `then` may start; raises Refused."""
+    try:
+        if "create" not in invoice.view.steps:
+            plan = _plan(invoice.view, desk)
+            invoice = start(invoice, "create", desk, plan=plan)
+        if invoice.view.provider_object_id is None:
+            invoice = create(invoice, desk, then="lines")
+        _add_lines(invoice, desk)
+        _check_lines(invoice, desk)
+    except GatewayRejected as error:
+        raise Refused.from_gateway(error) from error
+    return start(invoice, then, desk)
+
+
+def find_customer(view: InvoiceView, desk: Desk) -> ProviderCustomer:
+    """Fetch who pays; credentials that the provider refuses end the request. Raises Refused."""
+    try:
+        return desk.customers.customer_of(view)
+    except GatewayMisconfigured as error:
+        raise refused_credentials(view.connection) from error
+
+
+def _plan(view: InvoiceView, desk: Desk) -> dict[str, str]:
+    """Look up what the request leaves open, once: customer, currency, who pays with what.
+
+    The currency of a draft's amounts is the provider's to say.
+    """
+    customer = find_customer(view, desk)
+    method = view.request["payment_method"] or customer.default_method or ""
+    if view.request["on_the_spot"] and not method:
+        raise no_method()
+    currency = "" if view.request["flow"] == "draft" else _currency(view, desk)
+    return {"customer": customer.id, "currency": currency, "method": method}
+
+
+def _currency(view: InvoiceView, desk: Desk) -> str:
+    """Find the one currency of all lines; the catalogue is asked once per price."""
+    found: dict[str, str] = {}
+    for index, line in enumerate(view.request["lines"]):
+        path = f"lineItems.{index}"
+        if line["price"] is None:
+            found.setdefault(line["currency"], f"{path}.currency")
+            if not chargeable_minor(line["amount_minor"], line["currency"]):
+                raise Refused(
+                    code="amount_invalid",
+                    message="Amounts in this currency must end in 0.",
+                    path=f"{path}.amountMinor",
+                )
+    prices = {line["price"]: index for index, line in enumerate(view.request["lines"])}
+    for price_id, index in prices.items():
+        if price_id is not None:
+            found.setdefault(_price_currency(price_id, index, desk), f"lineItems.{index}.price")
+    if len(found) > 1:
+        listed = ", ".join(sorted(found))
+        raise Refused(
+            code="currencies_mixed",
+            message=f"All lines must have one currency; these have {listed}.",
+            path=list(found.values())[1],
+        )
+    return next(iter(found))
+
+
+def _price_currency(price_id: str, index: int, desk: Desk) -> str:
+    path = f"lineItems.{index}.price"
+    try:
+        price = desk.gateway.find_price(price_id)
+    except GatewayRejected as error:
+        raise Refused.from_gateway(error, path=path) from error
+    if price.recurring:
+        raise Refused(
+            code="price_recurring",
+            message=f"{price_id} is a recurring price; type payment takes one-time prices.",
+            path=path,
+        )
+    if not price.active:
+        raise Refused(code="price_inactive", message=f"{price_id} is not active.", path=path)
+    return price.currency
+
+
+def create(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
+    """Open the draft and remember it, together with the step that comes next."""
+    view, step = invoice.view, invoice.view.steps["create"]
+    desk.alive()
+    made = _made_before(invoice, desk) or desk.gateway.create_invoice(
+        InvoiceDraft(
+            customer=step.plan["customer"],
+            currency=step.plan["currency"] or None,
+            gather=view.request["flow"] == "gather",
+            tax_rate_id=view.request["tax_rate_id"],
+            payment_method=view.request["payment_method"],
+            footer=view.footer,
+            description=view.description,
+            metadata=view.metadata | our_metadata(view),
+        ),
+        key=step.key,
+    )
+    at = desk.now()
+
+    def decide(known: Invoice) -> None:
+        known.record_created(made, at=at)
+        known.start_step(then, at=at, plan={"currency": made.currency})
+
+    return desk.billing.change(Invoice, invoice.id, decide)
+
+
+def _made_before(invoice: Invoice, desk: Desk) -> ProviderInvoice | None:
+    step = invoice.view.steps["create"]
+    if not desk.key_expired(invoice, "create"):
+        return None
+    found = desk.gateway.find_invoices(
+        customer=step.plan["customer"],
+        reference=str(invoice.id),
+        created_after=int((step.started_at - CLOCKS_DIFFER).timestamp()),
+    )
+    return found[0] if found else None
+
+
+def _add_lines(invoice: Invoice, desk: Desk) -> None:
+    view, step = invoice.view, invoice.view.steps["lines"]
+    wanted = _line_drafts(view)
+    if desk.key_expired(invoice, "lines"):
+        # Under an expired key the same lines would be added, and charged, a second time.
+        present = {line.reference for line in desk.gateway.list_lines(object_id(view))}
+        wanted = [line for line in wanted if line.reference not in present]
+        if wanted:
+            invoice = start(invoice, "lines", desk, attempt=step.attempt + 1, plan=step.plan)
+    if wanted:
+        desk.alive()
+        desk.gateway.add_lines(
+            object_id(view),
+            wanted,
+            currency=step.plan["currency"],
+            key=invoice.view.steps["lines"].key,
+        )
+
+
+def _line_drafts(view: InvoiceView) -> list[LineDraft]:
+    return [
+        LineDraft(
+            reference=str(index),
+            name=line["name"],
+            quantity=line["quantity"],
+            price=line["price"],
+            amount_minor=line["amount_minor"],
+        )
+        for index, line in enumerate(view.request["lines"])
+    ]
+
+
+def _check_lines(invoice: Invoice, desk: Desk) -> None:
+    """Compare what stands at the provider with what was asked; nobody is charged for a slip."""
+    desk.alive()
+    view = invoice.view
+    lines = desk.gateway.list_lines(object_id(view))
+    fault = wrong_lines(_line_drafts(view), lines)
+    if fault is not None:
+        raise Refused(code="lines_differ", message=fault, path="lineItems")
+    expected = view.request["expected_total_minor"]
+    if expected is not None:
+        total = desk.gateway.fetch_invoice(object_id(view)).total_minor
+        if total != expected:
+            raise Refused(
+                code="total_differs",
+                message=f"The total is {total}, not the expected {expected}.",
+                path="expectedTotalMinor",
+            )

@@ -1,0 +1,166 @@
+"""What the steps of settling an invoice share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from domain.billing import Billing
+from domain.core.commands import Mode, Provider, StartSubscription
+from domain.gateway.objects import ProviderInvoice
+from domain.gateway.port import InvoicingGateway, ProviderGateway
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import WORKER
+from domain.invoices.view import InvoiceView
+from eventlog.bodies import Body
+from workers.invoices.customers import CustomerDesk
+from workers.invoices.rejections import Refused
+from workers.providers.key_lifetime import KEY_LIFE
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderDesk:
+    """What a job works with, whoever the provider is.
+
+    `alive` is called between steps: it is still being worked on. `key_life`: how long the provider
+    surely remembers the key of a call.
+    """
+
+    billing: Billing
+    gateway: ProviderGateway
+    customers: CustomerDesk
+    now: Callable[[], datetime]
+    alive: Callable[[], None]
+    key_life: timedelta = KEY_LIFE
+
+    def key_expired(self, invoice: Invoice, step: str) -> bool:
+        """Tell whether the provider may have forgotten a step's key, so that we must look first."""
+        return invoice.step_age(step, at=self.now()) >= self.key_life
+
+    def record_deleted(self, invoice: Invoice) -> Invoice:
+        """Remember that the provider has the draft no more."""
+        at = self.now()
+        return self.billing.change(
+            Invoice, invoice.id, lambda known: known.record_deleted(by=WORKER, at=at)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk(ProviderDesk):
+    """What a job works with where the provider has invoices."""
+
+    gateway: InvoicingGateway
+
+
+def start(
+    invoice: Invoice,
+    step: str,
+    desk: ProviderDesk,
+    *,
+    attempt: int = 1,
+    plan: dict[str, str] | None = None,
+) -> Invoice:
+    """Remember a step, its key and what it was planned with, before its first call."""
+    at = desk.now()
+    return desk.billing.change(
+        Invoice,
+        invoice.id,
+        lambda known: known.start_step(step, at=at, attempt=attempt, plan=plan),
+    )
+
+
+def record(
+    invoice: Invoice,
+    answer: ProviderInvoice,
+    desk: ProviderDesk,
+    *,
+    source: str,
+    charging: bool = False,
+    attempted: bool = False,
+) -> Invoice:
+    """Remember an answer and, in the same append, that charging starts if it does.
+
+    `attempted`: it is what our own attempt to charge came to.
+    """
+    at = desk.now()
+    body = Body.of(answer.raw, invoice.view.body_owner)
+
+    def decide(known: Invoice) -> None:
+        known.record_provider_state(
+            answer,
+            source=source,
+            by=WORKER,
+            at=at,
+            charging=charging,
+            attempted=attempted,
+            body=body.sha256.hex(),
+        )
+        if charging and known.view.settling:
+            known.start_step("pay", at=at)
+
+    return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+
+
+def refuse(
+    invoice: Invoice, answer: ProviderInvoice, desk: ProviderDesk, refusal: Refused
+) -> Invoice:
+    """Remember how things stand and, unless that ends what is asked, that it was refused."""
+    at = desk.now()
+    body = Body.of(answer.raw, invoice.view.body_owner)
+
+    def decide(known: Invoice) -> None:
+        known.record_provider_state(
+            answer, source="answer", by=WORKER, at=at, body=body.sha256.hex()
+        )
+        known.refuse_request(
+            code=refusal.code,
+            message=refusal.message,
+            path=refusal.path,
+            provider_code=refusal.provider_code,
+            at=at,
+        )
+
+    return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+
+
+def our_metadata(view: InvoiceView) -> dict[str, str]:
+    """Write down whose invoice it is, as everything at the provider says it."""
+    return {"billhook_app": str(view.app_id), "billhook_invoice": str(view.id)}
+
+
+def record_draft(invoice: Invoice, answer: ProviderInvoice, desk: Desk) -> Invoice:
+    """Remember a draft that stands complete, or what the provider has made of it meanwhile."""
+    if answer.state != "draft":
+        return record(invoice, answer, desk, source="answer")
+    at = desk.now()
+    body = Body.of(answer.raw, invoice.view.body_owner)
+    return desk.billing.change(
+        Invoice,
+        invoice.id,
+        lambda known: known.record_drafted(answer, at=at, body=body.sha256.hex()),
+        bodies=[body],
+    )
+
+
+def object_id(view: InvoiceView) -> str:
+    """Name the provider's object; steps after the first have one."""
+    assert view.provider_object_id is not None, "no provider object before its creation"  # noqa: S101 - STYLE: assert what must hold
+    return view.provider_object_id
+
+
+def start_asked_for(view: InvoiceView) -> StartSubscription:
+    """Write down the start of the subscription that an invoice asked for."""
+    return StartSubscription(
+        app_id=view.app_id,
+        tenant_id=view.tenant_id,
+        user_id=view.user_id,
+        provider=cast("Provider", view.provider),
+        connection=view.connection,
+        connection_id=view.connection_id,
+        mode=cast("Mode", view.mode),
+        origin="request",
+        invoice_id=view.id,
+        by=WORKER,
+    )

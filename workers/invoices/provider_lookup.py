@@ -1,0 +1,83 @@
+"""Answer what the service wants to know this moment: one question, one call, no second try.
+
+Whoever asks waits for seconds only, and asks again if it still matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import orjson
+import structlog
+
+from domain.core.errors import NotFound
+from domain.gateway.objects import GatewayError, GatewayMisconfigured, GatewayRejected
+from domain.gateway.port import ProviderGateway
+from eventlog.security.vault import Vault
+from projections.work.provider_lookup import Ask, answer_context
+
+_log = structlog.get_logger("billhook.asks")
+
+Answer = dict[str, Any]
+
+
+class Desk(Protocol):
+    """Where asks lie."""
+
+    def take(self, ask_id: UUID) -> Ask | None:
+        """Read what is asked; None where nobody waits any more."""
+
+    def answer(self, ask_id: UUID, *, sealed: str) -> None:
+        """Leave the answer."""
+
+
+def answer_ask(
+    ask_id: UUID,
+    *,
+    desk: Desk,
+    vault: Vault,
+    gateway_of: Callable[[UUID, str], ProviderGateway],
+) -> None:
+    """Find out what is asked and leave it, sealed; a refusal is an answer, too."""
+    ask = desk.take(ask_id)
+    if ask is None:
+        return
+    try:
+        gateway = gateway_of(ask.app, ask.args["connection"])
+        answer: Answer = {"found": _KINDS[ask.kind](gateway, ask.args)}
+    except NotFound:
+        answer = {"refused": "misconfigured"}
+    except GatewayError as error:
+        _log.warning("ask.refused", kind=ask.kind, error=str(error))
+        answer = {"refused": _reason(error)}
+    # Its own id inside, so that an answer that is moved to another ask is not believed.
+    text = orjson.dumps(answer | {"ask": str(ask.id)}).decode()
+    desk.answer(ask.id, sealed=vault.seal(text, context=answer_context(ask.app)))
+
+
+def _document(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:
+    return {"url": gateway.find_document_url(args["object_id"])}
+
+
+def _client_secret(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:
+    return {"client_secret": gateway.find_client_secret(args["payment_id"])}
+
+
+_KINDS: Final[Mapping[str, Callable[[ProviderGateway, Mapping[str, str]], Answer]]] = {
+    "document": _document,
+    "client_secret": _client_secret,
+}
+
+
+def _reason(error: GatewayError) -> str:
+    """Say in one word what stood in the way; the provider's own words stay in our log."""
+    match error:
+        case GatewayRejected(missing=True):
+            return "missing"
+        case GatewayRejected():
+            return "rejected"
+        case GatewayMisconfigured():
+            return "misconfigured"
+    return "unavailable"

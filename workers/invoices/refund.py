@@ -1,0 +1,96 @@
+"""Give money back: one refund, once, whatever dies meanwhile.
+
+The amount is reserved when it is asked for. Past the life of the key, what the provider already
+gave back for this refund is looked up by our reference before anything is asked again.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from domain.gateway.objects import GatewayRejected, MoneyBack, ProviderRefund, RefundDraft
+from domain.invoices import status
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import WORKER
+from domain.invoices.refunds import Entry, find_refund
+from domain.invoices.steps import REFUND_STEP
+from domain.invoices.view import InvoiceView
+from workers.invoices.job import ProviderDesk, object_id, our_metadata, start
+
+
+def refund_invoice(invoice_id: UUID, refund_id: UUID, desk: ProviderDesk) -> None:
+    """Give back what is reserved under this id; raises GatewayUnavailable to come back."""
+    invoice = desk.billing.get(Invoice, invoice_id)
+    asked = find_refund(invoice.view, refund_id, None)
+    if asked is None or asked["status"] != "requested":
+        return
+    step = f"{REFUND_STEP}{refund_id}"
+    found = _made_before(invoice, refund_id, desk) if desk.key_expired(invoice, step) else None
+    if found is None:
+        invoice = start(invoice, step, desk)
+        desk.alive()
+        try:
+            draft = _draft(invoice.view, asked, desk)
+            found = desk.gateway.refund(draft, key=invoice.view.steps[step].key)
+        except GatewayRejected as error:
+            _record_refusal(invoice, refund_id, desk, error)
+            return
+    _record(invoice, found, desk)
+
+
+def _made_before(invoice: Invoice, refund_id: UUID, desk: ProviderDesk) -> ProviderRefund | None:
+    back = desk.gateway.fetch_money_back(_paid_object(invoice.view))
+    return next((made for made in back.refunds if made.reference == str(refund_id)), None)
+
+
+def _draft(view: InvoiceView, asked: Entry, desk: ProviderDesk) -> RefundDraft:
+    noted = asked.get("creditNote", True)
+    return RefundDraft(
+        invoice_id=_paid_object(view),
+        payment_id=_paid_with(view) if noted else _paid_with(view) or _look_up_payment(view, desk),
+        amount_minor=asked["amountMinor"],
+        currency=view.currency or "",
+        reason=asked.get("reason"),
+        credit_note=noted,
+        reference=asked["id"],
+        metadata=our_metadata(view) | {"billhook_refund": asked["id"]},
+    )
+
+
+def _paid_object(view: InvoiceView) -> str:
+    """Name what was paid: of several payments for one invoice, the one that settled it."""
+    return view.settled_by or object_id(view)
+
+
+def _paid_with(view: InvoiceView) -> str | None:
+    paid = [payment["id"] for payment in view.payments if payment["status"] == status.PAID]
+    return paid[-1] if paid else None
+
+
+def _look_up_payment(view: InvoiceView, desk: ProviderDesk) -> str:
+    """Ask which payment it was: a webhook may have told that it is paid, but not with what."""
+    payment = desk.gateway.fetch_invoice(_paid_object(view)).payment
+    if payment is None or payment.state != "succeeded":
+        message = "It was paid outside of the provider, which has nothing to give back."
+        raise GatewayRejected(message, code="payment_missing")
+    return payment.id
+
+
+def _record(invoice: Invoice, refund: ProviderRefund, desk: ProviderDesk) -> None:
+    at, back = desk.now(), MoneyBack(refunds=(refund,))
+    desk.billing.change(
+        Invoice,
+        invoice.id,
+        lambda known: known.record_money_back(back, source="answer", by=WORKER, at=at),
+    )
+
+
+def _record_refusal(
+    invoice: Invoice, refund_id: UUID, desk: ProviderDesk, error: GatewayRejected
+) -> None:
+    at = desk.now()
+    desk.billing.change(
+        Invoice,
+        invoice.id,
+        lambda known: known.fail_refund(refund_id, code=error.code, message=error.message, at=at),
+    )

@@ -1,0 +1,163 @@
+"""Why an invoice is refused before anything chargeable exists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.core.money import line_total
+from domain.gateway.objects import (
+    GatewayRejected,
+    LineDraft,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderPayment,
+)
+from domain.invoices.invoice import Invoice
+from domain.invoices.outcome import PAYMENT_DECLINED
+
+
+class Refused(Exception):
+    """The request can't be billed. `path` names the caller's field, `code` is ours or theirs."""
+
+    def __init__(
+        self, *, code: str, message: str, path: str | None = None, provider_code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+        self.provider_code = provider_code
+
+    @classmethod
+    def from_gateway(cls, error: GatewayRejected, *, path: str | None = None) -> Refused:
+        """Take over a provider's refusal, naming the caller's field where it can be told."""
+        return cls(
+            code="provider_rejected",
+            message=error.message,
+            path=path or _field_of(error.param),
+            provider_code=error.code,
+        )
+
+    @classmethod
+    def of_payment(cls, error: GatewayRejected) -> Refused:
+        """Take over that the payer's side refused, where the invoice does not show it itself."""
+        return cls(code=PAYMENT_DECLINED, message=error.message, provider_code=error.code)
+
+    @classmethod
+    def from_plan(cls, plan: dict[str, str]) -> Refused:
+        """Take up a refusal that was recorded before its draft was deleted."""
+        return cls(
+            code=plan["code"],
+            message=plan["message"],
+            path=plan.get("path"),
+            provider_code=plan.get("provider_code"),
+        )
+
+    def to_plan(self) -> dict[str, str]:
+        """Write the refusal down for a step's record."""
+        optional = {"path": self.path, "provider_code": self.provider_code}
+        known = {name: value for name, value in optional.items() if value is not None}
+        return {"code": self.code, "message": self.message, **known}
+
+    def record(self, invoice: Invoice, *, at: datetime) -> None:
+        """Let the invoice remember it."""
+        invoice.reject(
+            code=self.code,
+            message=self.message,
+            path=self.path,
+            provider_code=self.provider_code,
+            at=at,
+        )
+
+
+def refused_payment(answer: ProviderInvoice, error: GatewayRejected) -> ProviderPayment:
+    """Write a refusal down as the payment that it left refused."""
+    return ProviderPayment(
+        id=answer.payment.id if answer.payment else "",
+        state="failed",
+        amount_minor=answer.total_minor,
+        code=error.code,
+        decline_code=error.decline_code,
+        message=error.message,
+    )
+
+
+def unpaid(payment: ProviderPayment | None) -> Refused:
+    """Say why an attempt has not paid an invoice that its own status says nothing of."""
+    if payment is not None and payment.state == "failed":
+        return Refused(
+            code=PAYMENT_DECLINED,
+            message=payment.message or "The payment was refused.",
+            provider_code=payment.code,
+        )
+    message = "A payment is under way; the invoice stays written off until it has arrived."
+    if payment is not None and payment.state == "requires_action":
+        message = "The customer has to confirm the payment; the invoice stays written off."
+    return Refused(code="payment_unfinished", message=message)
+
+
+def no_method() -> Refused:
+    """Say that nobody could be charged."""
+    return Refused(
+        code="payment_method_missing",
+        message="The customer has no payment method that could be charged.",
+        path="paymentMethod",
+    )
+
+
+_FIELDS = {
+    "default_tax_rates": "taxRateId",
+    "default_payment_method": "paymentMethod",
+    "payment_method": "paymentMethod",
+    "payment_settings": "paymentMethod",
+    "customer": "tenantUuid",
+    "currency": "lineItems",
+    "lines": "lineItems",
+    "items": "lineItems",
+    "footer": "footer",
+    "description": "description",
+    "metadata": "metadata",
+    # Mollie's.
+    "amount": "lineItems",
+    "customerId": "tenantUuid",
+    "mandateId": "paymentMethod",
+    "method": "paymentMethod",
+    "redirectUrl": "redirectUrl",
+}
+_OF_TAX = frozenset({"vatRate", "vatAmount"})
+
+
+def _field_of(param: str | None) -> str | None:
+    """Name our field for the provider's parameter.
+
+    `lines[0][pricing][price]` and `lines.0.unitPrice` are lineItems.0.
+    """
+    if param is None:
+        return None
+    parts = param.replace("]", "").replace(".", "[").split("[")
+    if parts[-1] in _OF_TAX:
+        return "taxRateId"
+    field = _FIELDS.get(parts[0])
+    if field == "lineItems" and len(parts) > 1 and parts[1].isdigit():
+        return f"lineItems.{parts[1]}"
+    return field
+
+
+def wrong_lines(wanted: Sequence[LineDraft], found: Sequence[ProviderLine]) -> str | None:
+    """Say how the provider's lines differ from those wanted; None where they agree."""
+    by_reference = {line.reference: line for line in found}
+    if len(found) != len(wanted) or len(by_reference) != len(found):
+        return f"The provider has {len(found)} lines where {len(wanted)} were asked for."
+    for line in wanted:
+        there = by_reference.get(line.reference)
+        if there is None:
+            return f"Line {line.reference} is missing at the provider."
+        if there.quantity != line.quantity:
+            return f"Line {line.reference} has quantity {there.quantity}, not {line.quantity}."
+        if line.price is not None and there.price != line.price:
+            return f"Line {line.reference} has price {there.price}, not {line.price}."
+        total = None if line.amount_minor is None else line_total(line.amount_minor, line.quantity)
+        if total is not None and there.total_minor != total:
+            return f"Line {line.reference} amounts to {there.total_minor}, not {total}."
+    return None

@@ -1,1 +1,0 @@
-"""Jobs: plain functions that may run twice, late, or beside themselves."""

@@ -1,0 +1,172 @@
+"""What is to be asked of a provider that has payments, worked out before anything is created.
+
+A plan is kept with its step, so that every repeat sends the same bytes, whatever has become of the
+catalogue or the connection since.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from domain.billing import Billing
+from domain.catalogue.catalogue import Price, TaxRate
+from domain.catalogue.pricing import Charge, ChargeLine, NotChargeable, charge_for
+from domain.core import ids
+from domain.gateway.objects import PaymentDraft, ProviderLine
+from domain.invoices.view import InvoiceView
+from domain.subscriptions.terms import terms_of
+from workers.invoices.job import our_metadata
+from workers.invoices.rejections import Refused
+
+Plan = dict[str, str]
+
+_MANDATE: Final = "mdt_"
+_METHODS: Final = {"card": "creditcard"}
+# Mollie docs: approximately 1 kB.
+_MOST_METADATA_BYTES: Final = 1024
+_LONGEST_DESCRIPTION: Final = 255
+
+
+def charge_of(view: InvoiceView, billing: Billing) -> Charge:
+    """Price the lines by the app's catalogue, and check what the caller expects. Raises Refused."""
+    try:
+        charge = charge_for(
+            view.request["lines"],
+            prices=_prices(view, billing),
+            tax=_tax(view, billing),
+            recurring=view.type == "subscription",
+        )
+        if view.type == "subscription":
+            terms_of(charge)  # what can't be charged each period is not begun
+    except NotChargeable as refusal:
+        raise Refused(code=refusal.code, message=refusal.message, path=refusal.path) from refusal
+    expected = view.request["expected_total_minor"]
+    if expected is not None and charge.total_minor != expected:
+        message = f"The total is {charge.total_minor}, not the expected {expected}."
+        raise Refused(code="total_differs", message=message, path="expectedTotalMinor")
+    if charge.total_minor == 0:
+        message = "There is nothing to pay, and Mollie takes no payments of nothing."
+        raise Refused(code="amount_invalid", message=message, path="lineItems")
+    return charge
+
+
+def _prices(view: InvoiceView, billing: Billing) -> dict[str, Price]:
+    wanted = {line["price"] for line in view.request["lines"]} - {None}
+    found = {name: billing.find(Price, ids.for_price(view.app_id, name)) for name in wanted}
+    return {name: price for name, price in found.items() if price is not None}
+
+
+def _tax(view: InvoiceView, billing: Billing) -> TaxRate | None:
+    named = view.request["tax_rate_id"]
+    if named is None:
+        return None
+    found = billing.find(TaxRate, ids.for_tax_rate(view.app_id, named))
+    if found is None:
+        message = f"The app's catalogue has no tax rate {named}."
+        raise Refused(code="tax_rate_unknown", message=message, path="taxRateId")
+    return found
+
+
+def require_small(view: InvoiceView) -> None:
+    """Refuse metadata that the provider would not keep. Raises Refused."""
+    size = len(json.dumps(view.metadata | our_metadata(view)).encode())
+    if size > _MOST_METADATA_BYTES:
+        message = (
+            f"Mollie keeps {_MOST_METADATA_BYTES} bytes of metadata; with our own ids it is {size}."
+        )
+        raise Refused(code="metadata_too_large", message=message, path="metadata")
+
+
+def plan_of(
+    view: InvoiceView,
+    charge: Charge,
+    *,
+    customer: str,
+    redirect_url: str,
+    webhook_url: str | None,
+) -> Plan:
+    """Write down what will be sent."""
+    plan = {
+        "charge": orjson.dumps(asdict(charge)).decode(),
+        "customer": customer,
+        "description": _description(view, charge),
+        "redirect_url": redirect_url,
+        **how_to_pay(view.request["payment_method"]),
+    }
+    return plan if webhook_url is None else plan | {"webhook_url": webhook_url}
+
+
+def how_to_pay(named: str | None) -> Plan:
+    """Read a method, or the mandate that is charged without anybody at a page."""
+    if named is None:
+        return {}
+    if named.startswith(_MANDATE):
+        return {"mandate": named}
+    return {"method": _METHODS.get(named, named)}
+
+
+def _description(view: InvoiceView, charge: Charge) -> str:
+    """Say what it is for, as the customer reads it on a bank statement."""
+    text = view.description or ", ".join(line.name for line in charge.lines)
+    return text[:_LONGEST_DESCRIPTION]
+
+
+def read_charge(plan: Plan) -> Charge:
+    """Read what was worked out."""
+    said: dict[str, Any] = orjson.loads(plan["charge"])
+    lines, interval = said["lines"], said["interval"]
+    read = {
+        "lines": tuple(ChargeLine(**line) for line in lines),
+        "interval": None if interval is None else tuple(interval),
+    }
+    return Charge(**said | read)
+
+
+def draft_of(view: InvoiceView, plan: Plan) -> PaymentDraft:
+    """Read what is to be sent."""
+    mandate = plan.get("mandate")
+    return PaymentDraft(
+        charge=read_charge(plan),
+        customer=plan["customer"],
+        description=plan["description"],
+        method=plan.get("method"),
+        mandate=mandate,
+        redirect_url=plan["redirect_url"] if mandate is None else None,
+        webhook_url=plan.get("webhook_url"),
+        metadata=view.metadata | our_metadata(view),
+        first=view.type == "subscription",
+    )
+
+
+def provider_lines(charge: Charge) -> tuple[ProviderLine, ...]:
+    """Give the lines as if the provider had told them; exclusive tax stands beside them."""
+    return tuple(
+        ProviderLine(
+            id=str(index),
+            description=line.name,
+            quantity=line.quantity,
+            price=line.price,
+            total_minor=line.amount_minor,
+            currency=charge.currency,
+            reference=str(index),
+        )
+        for index, line in enumerate(charge.lines)
+    )
+
+
+def redirect_of(view: InvoiceView, connections_own: str | None, ours: str) -> str:
+    """Choose where the customer comes back to: as asked, else the connection's page, else ours."""
+    asked: str | None = view.request["redirect_url"]
+    if asked is not None:
+        return asked
+    return ours if connections_own is None else with_id(connections_own, view.id)
+
+
+def with_id(template: str, invoice_id: UUID) -> str:
+    """Put the invoice's id in its place."""
+    return template.replace("{invoiceId}", str(invoice_id))

@@ -1,0 +1,61 @@
+"""Give back what was paid for an invoice a second time, where the connection says so."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+
+from domain.apps.connection import Connection
+from domain.core import ids
+from domain.gateway.objects import GatewayRejected, MoneyBack, RefundDraft
+from domain.invoices.invoice import Invoice
+from domain.invoices.payments import record_returned, returned_minor
+from domain.invoices.provider_update import WORKER
+from workers.invoices.job import our_metadata, start
+from workers.payments.checkout import CheckoutDesk
+
+_log = structlog.get_logger("billhook.jobs")
+
+
+def return_overpaid(invoice_id: UUID, payment_id: str, desk: CheckoutDesk) -> None:
+    """Refund a payment that nobody expected, once; raises GatewayUnavailable to come back.
+
+    What has gone back already, by whomever, is asked first: so a lost answer makes no second one.
+    """
+    invoice = desk.billing.get(Invoice, invoice_id)
+    view = invoice.view
+    connection = desk.billing.get(Connection, ids.for_connection(view.app_id, view.connection))
+    if not connection.refund_overpayments or payment_id not in view.paid_elsewhere:
+        return
+    back = desk.gateway.fetch_money_back(payment_id)
+    left = view.paid_elsewhere[payment_id] - returned_minor(back)
+    if left > 0:
+        step = f"return:{payment_id}"
+        invoice = start(invoice, step, desk)
+        desk.alive()
+        try:
+            made = desk.gateway.refund(
+                RefundDraft(
+                    invoice_id=payment_id,
+                    payment_id=payment_id,
+                    amount_minor=left,
+                    currency=view.currency or "",
+                    reason="duplicate",
+                    credit_note=False,
+                    reference=step,
+                    metadata=our_metadata(view),
+                ),
+                key=invoice.view.steps[step].key,
+            )
+        except GatewayRejected as error:
+            # It stays listed as overpaid; somebody has to look.
+            _log.warning("overpaid.refund_refused", invoice=str(invoice_id), code=error.code)
+            return
+        back = MoneyBack(refunds=(*back.refunds, made), disputes=back.disputes)
+    at = desk.now()
+    desk.billing.change(
+        Invoice,
+        invoice_id,
+        lambda known: record_returned(known, payment_id, back, source="answer", by=WORKER, at=at),
+    )

@@ -1,0 +1,167 @@
+"""Set up a payment method: open the page where it is left, then have it charged by default.
+
+Each step's key is recorded before its first call, so the job may die between any two lines, run
+twice, or run a day late. Past the life of a key, what it may have opened is looked up first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from domain.billing import Billing
+from domain.gateway.objects import (
+    GatewayMisconfigured,
+    GatewayRejected,
+    GatewayUnavailable,
+    ProviderCustomer,
+    ProviderMethod,
+    SetupDraft,
+    SetupSession,
+)
+from domain.gateway.port import SetupGateway
+from domain.invoices.provider_update import WORKER
+from domain.invoices.steps import StepRecord
+from domain.payment_methods.setup import DEFAULTING, OPENING, MethodSetup, MethodSetupView
+from workers.invoices.customers import CustomerDesk, refused_credentials
+from workers.invoices.rejections import Refused
+from workers.providers.key_lifetime import KEY_LIFE
+from workers.providers.stripe.objects import APP
+from workers.providers.stripe.setups import SETUP
+
+_STATES_THAT_COUNT: Final = ("complete", "open")
+# What the provider calls the place where the customer goes.
+_OUR_URLS: Final = frozenset({"success_url", "cancel_url", "redirectUrl"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetupDesk:
+    """What the job works with. `alive` is called between steps: it is still being worked on.
+
+    `webhook_url`: where news of the page go, for a provider that has to be told.
+    """
+
+    billing: Billing
+    gateway: SetupGateway
+    customers: CustomerDesk
+    now: Callable[[], datetime]
+    alive: Callable[[], None]
+    key_life: timedelta = KEY_LIFE
+    webhook_url: str | None = None
+
+    def start(
+        self, setup: MethodSetup, step: str, *, plan: dict[str, str], attempt: int = 1
+    ) -> StepRecord:
+        """Remember a step before its first call; the first one's record stands."""
+        at = self.now()
+        after = self.billing.change(
+            MethodSetup,
+            _id(setup),
+            lambda known: known.start_step(step, at=at, plan=plan, attempt=attempt),
+        )
+        return after.view.steps[step]
+
+    def refuse(self, setup: MethodSetup, refusal: Refused) -> None:
+        """Remember that the provider refuses for good."""
+        at = self.now()
+        self.billing.change(
+            MethodSetup,
+            _id(setup),
+            lambda known: known.reject(
+                code=refusal.code,
+                message=refusal.message,
+                path=refusal.path,
+                provider_code=refusal.provider_code,
+                at=at,
+            ),
+        )
+
+
+def set_up_method(setup_id: UUID, desk: SetupDesk) -> None:
+    """Do the step that is due, if one is; raises GatewayUnavailable to come back."""
+    setup = desk.billing.get(MethodSetup, setup_id)
+    try:
+        match setup.step:
+            case "open":
+                _open(setup, desk)
+            case "default":
+                _make_default(setup, desk)
+    except Refused as refusal:
+        desk.refuse(setup, refusal)
+    except GatewayRejected as error:
+        path = "redirectUrl" if error.param in _OUR_URLS else None
+        desk.refuse(setup, Refused.from_gateway(error, path=path))
+
+
+def _open(setup: MethodSetup, desk: SetupDesk) -> None:
+    view, begun = setup.view, setup.view.steps.get(OPENING)
+    if begun is None:
+        begun = desk.start(setup, OPENING, plan={"customer": _customer_of(view, desk).id})
+    elif setup.step_age(OPENING, at=desk.now()) >= desk.key_life:
+        found = _opened_before(setup, begun, desk)
+        if found is not None:
+            _record(setup, found, desk)
+            return
+        begun = desk.start(setup, OPENING, plan=begun.plan, attempt=begun.attempt + 1)
+    desk.alive()
+    draft = SetupDraft(
+        customer=begun.plan["customer"],
+        return_url=view.redirect_url,
+        metadata={APP: str(view.app_id), SETUP: str(view.id)},
+        webhook_url=desk.webhook_url,
+    )
+    _record(setup, desk.gateway.open_setup(draft, key=begun.key), desk)
+
+
+def _customer_of(view: MethodSetupView, desk: SetupDesk) -> ProviderCustomer:
+    """Fetch who leaves a method; credentials that the provider refuses end the setup."""
+    try:
+        return desk.customers.of_tenant(view.app_id, view.tenant_id, connection=view.connection)
+    except GatewayMisconfigured as error:
+        raise refused_credentials(view.connection) from error
+
+
+def _opened_before(setup: MethodSetup, begun: StepRecord, desk: SetupDesk) -> SetupSession | None:
+    """Look for a page that an earlier try opened, and that is not over."""
+    found = desk.gateway.find_setups(customer=begun.plan["customer"], reference=str(setup.id))
+    living = [session for session in found if session.state in _STATES_THAT_COUNT]
+    return min(living, key=lambda session: _STATES_THAT_COUNT.index(session.state), default=None)
+
+
+def _record(setup: MethodSetup, session: SetupSession, desk: SetupDesk) -> None:
+    at = desk.now()
+    desk.billing.change(
+        MethodSetup,
+        _id(setup),
+        lambda known: known.record_session(session, source="answer", by=WORKER, at=at),
+    )
+
+
+def _make_default(setup: MethodSetup, desk: SetupDesk) -> None:
+    """Have what was left charged by default, unless another was chosen after an earlier try."""
+    view = setup.view
+    assert view.session_id is not None, "what was left was left on a page"  # noqa: S101 - STYLE: assert what must hold
+    assert view.customer is not None, "a page has a customer"  # noqa: S101 - as above
+    method = desk.gateway.fetch_setup(view.session_id).method
+    if method is None:
+        raise GatewayUnavailable(f"what was left on {view.session_id} is not known yet")
+    before = desk.gateway.find_customer(view.customer).default_method or ""
+    begun = desk.start(setup, DEFAULTING, plan={"method": method.id, "before": before})
+    if before in (begun.plan["before"], "") and before != method.id:
+        desk.alive()
+        desk.gateway.set_default_method(view.customer, method.id, key=begun.key)
+    _complete(setup, method, desk)
+
+
+def _complete(setup: MethodSetup, method: ProviderMethod, desk: SetupDesk) -> None:
+    at = desk.now()
+    desk.billing.change(
+        MethodSetup, _id(setup), lambda known: known.record_completed(method, at=at)
+    )
+
+
+def _id(setup: MethodSetup) -> UUID:
+    return UUID(str(setup.id))

@@ -1,0 +1,140 @@
+"""Ask a provider for its events where its webhooks can't come: on a developer's machine.
+
+What is found goes the way of what is delivered: into the inbox, once, and from there to be applied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol, cast
+from uuid import UUID
+
+import structlog
+from eventsourcing.persistence import IntegrityError
+
+from domain.apps.connection import Connection
+from domain.billing import Billing
+from domain.core import ids
+from domain.core.commands import Mode, Provider, ReceiveProviderEvent
+from domain.gateway.objects import GatewayError
+from domain.inbox.provider_event import ProviderEvent
+from eventlog.bodies import Body
+from eventlog.errors import LogUnavailable
+from eventlog.follow.leader import Leadership
+from projections.work.checkpoints import Places
+from projections.work.table import WorkUnavailable
+from workers.providers.stripe.event_list import FoundEvent
+
+EVERY_S: Final = 2.0
+# Events of one moment do not all show at once: what is this young is looked at again.
+_LOOK_BACK_S: Final = 60
+
+_log = structlog.get_logger("billhook.polling")
+
+
+class Events(Protocol):
+    """What is asked of the provider. Raises the gateway's errors."""
+
+    def newest_s(self) -> int:
+        """Tell when the newest event was, else what time it is there."""
+
+    def since(self, created_s: int) -> list[FoundEvent]:
+        """Give the events from a second on, oldest first."""
+
+
+@dataclass(kw_only=True)
+class Poller:
+    """Reads one connection's events from where it last was."""
+
+    connection: Connection
+    events: Events
+    billing: Billing
+    places: Places
+    now: Callable[[], datetime]
+    _known: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name the place that is kept, and who leads."""
+        return f"events:{self.connection.connection_id}"
+
+    def poll(self) -> int:
+        """Take in what is new; gives how much that was. The first time nothing older counts."""
+        place = self.places.find(self.name)
+        if place is None:
+            newest_s = self.events.newest_s()
+            self.places.keep(self.name, {"seen_s": newest_s})
+        else:
+            newest_s = int(place["seen_s"])
+        found = self.events.since(newest_s - _LOOK_BACK_S)
+        stored = sum(self._receive(event) for event in found if event.id not in self._known)
+        self._known = {event.id: event.created_s for event in found}
+        latest_s = max(self._known.values(), default=newest_s)
+        if latest_s > newest_s:
+            self.places.keep(self.name, {"seen_s": latest_s})
+        return stored
+
+    def _receive(self, event: FoundEvent) -> bool:
+        """Put an event into the inbox; one that is there already stays as it is."""
+        connection, body = self.connection, Body.of(event.body, None)
+        command = ReceiveProviderEvent(
+            event_id=ids.for_provider_event(connection.connection_id, connection.mode, event.id),
+            app_id=connection.app_id,
+            connection_id=connection.connection_id,
+            connection=connection.name,
+            provider=cast("Provider", connection.provider),
+            mode=cast("Mode", connection.mode),
+            provider_event_id=event.id,
+            type=event.type,
+            object_type=event.object_type,
+            object_id=event.object_id,
+            invoice_id=_uuid(event.claims),
+            occurred_at=event.created_s,
+            body=body.sha256.hex(),
+            by="reconciliation",
+        )
+        try:
+            self.billing.save(ProviderEvent.receive(command, at=self.now()), bodies=[body])
+        except IntegrityError:
+            return False
+        return True
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+class Polls(Protocol):
+    """Who asks a provider what is new."""
+
+    @property
+    def name(self) -> str:
+        """Name who leads."""
+
+    def poll(self) -> int:
+        """Take in what is new; gives how much that was."""
+
+
+async def keep_polling(
+    poller: Polls, dsn: str, stop: asyncio.Event, *, every_s: float = EVERY_S
+) -> None:
+    """Poll until `stop`, one process at a time; trouble is said and tried again."""
+
+    async def lead() -> None:
+        while True:
+            try:
+                stored = await asyncio.to_thread(poller.poll)
+            except (GatewayError, LogUnavailable, WorkUnavailable) as error:
+                _log.warning("polling.trouble", error=f"{type(error).__name__}: {error}")
+            else:
+                if stored:
+                    _log.info("polling.found", events=stored)
+            await asyncio.sleep(every_s)
+
+    await Leadership(dsn, poller.name).run(lead, stop=stop)

@@ -1,0 +1,76 @@
+"""Ask Mollie for its payments where its webhooks can't come: on a developer's machine.
+
+Mollie keeps no list of events. What differs from the last look, or is new, is hinted at: from there
+on it goes the way of a webhook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol, cast
+
+from domain.apps.connection import Connection
+from domain.billing import Billing
+from domain.core import ids
+from domain.core.commands import Mode, Provider, TakeHint
+from domain.inbox.payment_hint import PaymentHint
+from projections.work.checkpoints import Places
+
+PAYMENTS_EVERY_S: Final = 5.0
+_BY: Final = "reconciliation"
+
+
+class Payments(Protocol):
+    """What is asked of the provider. Raises the gateway's errors."""
+
+    def marks(self) -> dict[str, str]:
+        """Tell of the newest payments, by their ids, what can change about one."""
+
+
+@dataclass(kw_only=True)
+class PaymentPoller:
+    """Looks at one connection's newest payments, and hints at those that changed."""
+
+    connection: Connection
+    payments: Payments
+    billing: Billing
+    places: Places
+    now: Callable[[], datetime]
+
+    @property
+    def name(self) -> str:
+        """Name the place that is kept, and who leads."""
+        return f"payments:{self.connection.connection_id}"
+
+    def poll(self) -> int:
+        """Hint at what is new; gives how many that were. The first time nothing older counts."""
+        marks = self.payments.marks()
+        place = self.places.find(self.name)
+        known: dict[str, Any] = marks if place is None else place["marks"]
+        news = [payment for payment, mark in marks.items() if known.get(payment) != mark]
+        for payment in news:
+            self._hint(payment)
+        if place is None or news:
+            self.places.keep(self.name, {"marks": marks})
+        return len(news)
+
+    def _hint(self, payment_id: str) -> None:
+        connection, at = self.connection, self.now()
+        mode = cast("Mode", connection.mode)
+        command = TakeHint(
+            app_id=connection.app_id,
+            connection_id=connection.connection_id,
+            connection=connection.name,
+            provider=cast("Provider", connection.provider),
+            mode=mode,
+            payment_id=payment_id,
+            by=_BY,
+        )
+        self.billing.make_or_change(
+            PaymentHint,
+            ids.for_payment_hint(connection.connection_id, mode, payment_id),
+            lambda: PaymentHint.receive(command, at=at),
+            lambda known: known.repeat(by=_BY, at=at),
+        )

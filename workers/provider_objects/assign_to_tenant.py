@@ -1,0 +1,69 @@
+"""Hand a tenant what its customers at the providers owe and nobody has yet.
+
+What is taken in before the customer was the tenant's stands before the tenant's own event in the
+log, so that the read model knows it once it has come that far; what is taken in later finds the
+tenant by itself (`importing` looks a second time).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from domain.billing import Billing
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import WORKER
+from domain.subscriptions.subscription import Subscription
+from domain.tenants.tenant import Tenant
+from projections.tenants.unassigned import UnassignedDesk
+
+_ALIVE_EVERY: Final = 50
+
+
+class ReadModelBehind(Exception):
+    """What must be known is not in the read model yet: come back soon; no try is used up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignDesk:
+    """What the job works with. `alive` is called now and then: it is still being worked on."""
+
+    billing: Billing
+    newest_position: Callable[[UUID], int]
+    unassigned: UnassignedDesk
+    now: Callable[[], datetime]
+    alive: Callable[[], None]
+
+
+def assign_to_tenant(tenant_stream: UUID, desk: AssignDesk) -> int:
+    """Assign all that a tenant's customers have; gives how many. Raises ReadModelBehind."""
+    if not desk.unassigned.reached(desk.newest_position(tenant_stream)):
+        raise ReadModelBehind
+    tenant = desk.billing.get(Tenant, tenant_stream)
+    given = 0
+    for connection, customer in tenant.customers.items():
+        owner = desk.billing.tenant_of_customer(tenant.app_id, connection, customer)
+        if owner != tenant.tenant_id:
+            continue  # another's by now, whose own job looks for it
+        found = desk.unassigned.find(tenant.app_id, connection, customer)
+        given += _give(Invoice, found.invoices, tenant.tenant_id, desk)
+        given += _give(Subscription, found.subscriptions, tenant.tenant_id, desk)
+    return given
+
+
+def _give(
+    kind: type[Invoice | Subscription], found: Iterable[UUID], tenant_id: UUID, desk: AssignDesk
+) -> int:
+    def assign(known: Invoice | Subscription) -> None:
+        known.assign(tenant_id, by=WORKER, at=desk.now())
+
+    given = 0
+    for thing_id in found:
+        desk.billing.change(kind, thing_id, assign)
+        given += 1
+        if given % _ALIVE_EVERY == 0:
+            desk.alive()
+    return given

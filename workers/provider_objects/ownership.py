@@ -1,0 +1,84 @@
+"""Whose invoice a provider's object is: what its metadata claims, and whether that is believed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from uuid import UUID
+
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
+from domain.invoices.invoice import Invoice
+from domain.payment_methods.setup import MethodSetup
+from workers.providers.stripe.objects import APP, INVOICE
+
+
+def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
+    """Read our invoice's id from the metadata, if it is one."""
+    try:
+        return UUID(snapshot.metadata[INVOICE])
+    except (KeyError, ValueError):
+        return None
+
+
+class Owner(Protocol):
+    """Whose word it is said to be."""
+
+    @property
+    def app_id(self) -> UUID:
+        """Give the app."""
+
+    @property
+    def mode(self) -> str:
+        """Tell whether its money is live or test."""
+
+
+def disbelief_of_app(
+    entry: Owner, snapshot: ProviderInvoice | ProviderSubscription | SetupSession
+) -> str | None:
+    """Say why an object is not this connection's.
+
+    Two apps may share one account at the provider; test and live money never meet.
+    """
+    if snapshot.livemode != (entry.mode == "live"):
+        return f"wrong mode: its object is not of {entry.mode} mode"
+    named = snapshot.metadata.get(APP)
+    if named is not None and named != str(entry.app_id):
+        return "belongs elsewhere: its metadata names another app"
+    return None
+
+
+class Receiver(Owner, Protocol):
+    """Whose word it is said to be, and through which connection it came."""
+
+    @property
+    def connection_id(self) -> UUID:
+        """Give the connection."""
+
+
+def disbelief(entry: Receiver, snapshot: ProviderInvoice, invoice: Invoice | None) -> str | None:
+    """Say why metadata that names one of our invoices is not believed."""
+    elsewhere = disbelief_of_app(entry, snapshot)
+    if elsewhere is not None:
+        return elsewhere
+    if invoice is None:
+        return "unknown invoice"
+    view = invoice.view
+    if (view.app_id, view.connection_id) != (entry.app_id, entry.connection_id):
+        return "belongs elsewhere: its invoice has another app or connection"
+    return None
+
+
+def disbelief_of_setup(
+    entry: Receiver, snapshot: SetupSession, setup: MethodSetup | None
+) -> str | None:
+    """Say why metadata that names one of our setups is not believed."""
+    elsewhere = disbelief_of_app(entry, snapshot)
+    if elsewhere is not None:
+        return elsewhere
+    if setup is None:
+        return "unknown setup of a payment method"
+    view = setup.view
+    if (view.app_id, view.connection_id) != (entry.app_id, entry.connection_id):
+        return "belongs elsewhere: its setup has another app or connection"
+    if view.customer not in (None, snapshot.customer):
+        return "belongs elsewhere: its setup has another customer"
+    return None

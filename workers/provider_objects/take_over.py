@@ -1,0 +1,179 @@
+"""Take in what the provider made by itself: renewals, its dashboard's invoices, subscriptions.
+
+Webhooks and the import of a history come through here alike. Who pays is told by the customer; one
+that is nobody's leaves it unassigned until a tenant turns out to be it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+from domain.billing import Billing
+from domain.core import ids
+from domain.core.commands import ImportInvoice, Mode, Provider, StartSubscription
+from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.invoices.invoice import Invoice
+from domain.subscriptions.subscription import Subscription
+from eventlog.bodies import Body
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Where it comes from: one connection of an app. `importing`: from before our time."""
+
+    app_id: UUID
+    provider: Provider
+    connection: str
+    connection_id: UUID
+    mode: Mode
+    by: str
+    importing: bool = False
+
+    def id_of(self, object_id: str) -> UUID:
+        """Name the stream of what the provider made."""
+        return ids.for_provider_object(self.app_id, self.connection_id, self.mode, object_id)
+
+
+class MoneyBackSource(Protocol):
+    """Who knows what went back: a gateway asks, an import has read it before."""
+
+    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+        """Fetch all refunds and disputes of an invoice's payments."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportDesk:
+    """What taking in works with."""
+
+    billing: Billing
+    gateway: MoneyBackSource
+    now: Callable[[], datetime]
+
+
+def import_invoice(
+    seen: ProviderInvoice,
+    account: Account,
+    desk: ImportDesk,
+    *,
+    money_back: bool,
+    check: Callable[[Invoice], None] = lambda _: None,
+) -> Invoice:
+    """Take in an invoice; with what went back on it where it is new, or `money_back` asks so.
+
+    `check` may raise where what is known by now has overtaken what was seen.
+    """
+    back = MoneyBack()
+    if money_back or (seen.state == "paid" and _is_new(seen, account, desk)):
+        back = desk.gateway.fetch_money_back(seen.id)
+    tenant_id = _tenant(seen.customer, account, desk)
+    body = Body.of(
+        seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
+    )
+    command = ImportInvoice(
+        app_id=account.app_id,
+        tenant_id=tenant_id,
+        provider=account.provider,
+        connection=account.connection,
+        connection_id=account.connection_id,
+        mode=account.mode,
+        origin=_origin(seen, account),
+        by=account.by,
+    )
+    taken = desk.billing.import_invoice(
+        command, seen, back, at=desk.now(), bodies=[body], body=body.sha256.hex(), check=check
+    )
+    if taken.view.tenant_id is None:
+        _assign(Invoice, taken, taken.view.customer, account, desk)
+    return taken
+
+
+def _is_new(seen: ProviderInvoice, account: Account, desk: ImportDesk) -> bool:
+    return desk.billing.find(Invoice, account.id_of(seen.id)) is None
+
+
+def _origin(seen: ProviderInvoice, account: Account) -> Literal["renewal", "provider", "import"]:
+    if account.importing:
+        return "import"
+    return "renewal" if seen.reason in ("renewal", "change") else "provider"
+
+
+def import_subscription(
+    seen: ProviderSubscription,
+    account: Account,
+    desk: ImportDesk,
+    *,
+    check: Callable[[Subscription], None] = lambda _: None,
+) -> Subscription:
+    """Take in a subscription, or what is new about it. `check`: as for `import_invoice`."""
+    asked_for = _asked_for(seen, account, desk)
+    tenant_id = (
+        _tenant(seen.customer, account, desk) if asked_for is None else asked_for.view.tenant_id
+    )
+    body = Body.of(
+        seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
+    )
+    origin: Literal["request", "provider", "import"] = "import" if account.importing else "provider"
+    command = StartSubscription(
+        app_id=account.app_id,
+        tenant_id=tenant_id,
+        user_id=None if asked_for is None else asked_for.view.user_id,
+        provider=account.provider,
+        connection=account.connection,
+        connection_id=account.connection_id,
+        mode=account.mode,
+        origin=origin if asked_for is None else "request",
+        invoice_id=None if asked_for is None else UUID(str(asked_for.id)),
+        by=account.by,
+    )
+    taken = desk.billing.import_subscription(
+        command,
+        seen,
+        source="import" if account.importing else "answer",
+        at=desk.now(),
+        bodies=[body],
+        body=body.sha256.hex(),
+        check=check,
+    )
+    if taken.view.tenant_id is None:
+        _assign(Subscription, taken, taken.view.customer, account, desk)
+    return taken
+
+
+def _asked_for(seen: ProviderSubscription, account: Account, desk: ImportDesk) -> Invoice | None:
+    """Find the request that a subscription came from, if its metadata names one of this app."""
+    try:
+        named = UUID(seen.metadata["billhook_invoice"])
+    except (KeyError, ValueError):
+        return None
+    invoice = desk.billing.find(Invoice, named)
+    if invoice is None or invoice.view.connection_id != account.connection_id:
+        return None
+    return invoice
+
+
+def _tenant(customer: str | None, account: Account, desk: ImportDesk) -> UUID | None:
+    if customer is None:
+        return None
+    return desk.billing.tenant_of_customer(account.app_id, account.connection, customer)
+
+
+def _assign(
+    kind: type[Invoice | Subscription],
+    taken: Invoice | Subscription,
+    customer: str | None,
+    account: Account,
+    desk: ImportDesk,
+) -> None:
+    """Look once more: the customer may have become a tenant's while this was taken in."""
+    tenant_id = _tenant(customer, account, desk)
+    if tenant_id is not None:
+        at = desk.now()
+        desk.billing.change(
+            kind,
+            UUID(str(taken.id)),
+            lambda known: known.assign(tenant_id, by=account.by, at=at),
+        )

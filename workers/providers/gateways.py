@@ -1,0 +1,121 @@
+"""From a connection's name to the gateway that speaks with its provider."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from domain.apps.connection import Connection, secret_context
+from domain.billing import Billing
+from domain.core import ids
+from domain.core.commands import Mode
+from domain.gateway.objects import GatewayMisconfigured
+from domain.gateway.port import InvoicingGateway, ProviderGateway
+from eventlog.errors import VaultError
+from eventlog.security.vault import Vault
+from workers.providers.mollie.gateway import MollieGateway
+from workers.providers.rate_limit import Rates
+from workers.providers.stripe.gateway import StripeGateway
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripeRates:
+    """Calls per second, by mode and for each endpoint; 0 is no limit."""
+
+    live: int
+    test: int
+    endpoint: int
+
+
+class Gateways:
+    """Makes one gateway per credentials and keeps it, so that its sessions are reused."""
+
+    def __init__(
+        self,
+        billing: Billing,
+        vault: Vault,
+        *,
+        stripe_api_base: str,
+        mollie_api_base: str = "https://api.mollie.com",
+        rates: Rates | None = None,
+        stripe_rates: StripeRates | None = None,
+        mollie_calls_per_s: int = 0,
+    ) -> None:
+        self._billing = billing
+        self._vault = vault
+        self._stripe_api_base = stripe_api_base.rstrip("/")
+        self._mollie_api_base = mollie_api_base.rstrip("/")
+        self._rates = rates
+        self._stripe_rates = stripe_rates
+        self._mollie_calls_per_s = mollie_calls_per_s
+        self._made: dict[str, StripeGateway | MollieGateway] = {}
+        self._lock = threading.Lock()
+
+    def invoicing(self, app_id: UUID, name: str) -> InvoicingGateway:
+        """Open a connection to a provider that has invoices; raises as `of`, or if it is none."""
+        gateway = self._open(app_id, name)
+        if not isinstance(gateway, StripeGateway):
+            raise GatewayMisconfigured(f"connection {name!r} is to a provider without invoices")
+        return gateway
+
+    def checkout(self, app_id: UUID, name: str) -> MollieGateway:
+        """Open a connection to a provider that has payments; raises so too."""
+        gateway = self._open(app_id, name)
+        if not isinstance(gateway, MollieGateway):
+            raise GatewayMisconfigured(f"connection {name!r} is to a provider that has invoices")
+        return gateway
+
+    def of(self, app_id: UUID, name: str) -> ProviderGateway:
+        """Open a connection for a job. Raises GatewayMisconfigured where its key can't be read."""
+        return self._open(app_id, name)
+
+    def _open(self, app_id: UUID, name: str) -> StripeGateway | MollieGateway:
+        if self._rates is not None:
+            self._rates.begin_run()
+        connection = self._billing.get(Connection, ids.for_connection(app_id, name))
+        with self._lock:
+            known = self._made.get(connection.sealed_key)
+            if known is None:
+                known = self._make(connection)
+                self._made[connection.sealed_key] = known
+            return known
+
+    def _make(self, connection: Connection) -> StripeGateway | MollieGateway:
+        api_key, mode = open_key(connection, self._vault), cast("Mode", connection.mode)
+        turn = self.turn_of(connection)
+        match connection.provider:
+            case "stripe":
+                return StripeGateway(api_key, api_base=self._stripe_api_base, mode=mode, turn=turn)
+            case "mollie":
+                return MollieGateway(api_key, api_base=self._mollie_api_base, mode=mode, turn=turn)
+        raise GatewayMisconfigured(f"no gateway speaks with {connection.provider!r}")
+
+    def turn_of(self, connection: Connection) -> Callable[[str], None] | None:
+        """Give what waits for a connection's turn before a call; None where nobody waits."""
+        rates, per_second = self._rates, self._stripe_rates
+        account = str(connection.connection_id)
+        if rates is not None and connection.provider == "mollie":
+            calls = {account: self._mollie_calls_per_s}
+            return lambda _endpoint: rates.await_turn(calls)
+        if rates is None or per_second is None:
+            return None
+        all_calls = per_second.live if connection.mode == "live" else per_second.test
+
+        def turn(endpoint: str) -> None:
+            rates.await_turn({f"{account}:{endpoint}": per_second.endpoint, account: all_calls})
+
+        return turn
+
+
+def open_key(connection: Connection, vault: Vault) -> str:
+    """Unseal a connection's key; raises GatewayMisconfigured where it can't be read."""
+    context = secret_context(connection.app_id, connection.name)
+    try:
+        return vault.open(connection.sealed_key, context=context)
+    except VaultError as error:
+        raise GatewayMisconfigured(
+            f"the key of connection {connection.name!r} was sealed under other master keys"
+        ) from error

@@ -1,0 +1,181 @@
+"""How we call Mollie: the SDK's client with our own settings, and its answers looked at first.
+
+The SDK is on its way out; what would change with another one is this file, and the way in which
+`mollie.py` names its resources (docs/decisions/0030-mollies-sdk.md).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+import requests
+from mollie.api.client import Client
+from mollie.api.error import RequestError
+
+from domain.core.commands import Mode
+from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from workers.providers.mollie.errors import translate
+
+CONNECT_TIMEOUT_S: Final = 3
+READ_TIMEOUT_S: Final = 20
+PAGE: Final = 250
+_KEY: Final = re.compile(r"(live|test)_\w+")
+_AN_ID: Final = re.compile(r"[a-z]+_\w+")
+_NAMED: Final = re.compile(r"[a-z]{1,10}_\w{1,100}")
+
+Json = dict[str, Any]
+
+# Called with the endpoint before each call; may wait, or raise GatewayUnavailable.
+Turn = Callable[[str], None]
+
+
+class Line(Client):
+    """The SDK's client. Each call waits for its turn and sends no retries of the SDK's own.
+
+    Not to be shared by threads: its session is not, and `answered_at` is of the last answer.
+    """
+
+    # The SDK would send the machine's name and kernel in each request's headers.
+    UNAME = "billhook"
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_base: str,
+        mode: Mode | None,
+        turn: Turn | None,
+        read_timeout_s: int,
+    ) -> None:
+        super().__init__(
+            api_endpoint=api_base, timeout=(CONNECT_TIMEOUT_S, read_timeout_s), retry=0
+        )
+        self.set_api_key(api_key)
+        self.answered_at = 0
+        self._mode = mode
+        self._turn = turn
+
+    def perform_http_call(
+        self,
+        http_method: str,
+        path: str,
+        data: Json | None = None,
+        params: Json | None = None,
+        idempotency_key: str = "",
+    ) -> requests.Response:
+        """Send one request; raises errors of the port, so that the SDK's own never come up.
+
+        Of those some say less than the answer did, and an error without detail is a KeyError.
+        """
+        if self._turn is not None:
+            self._turn(endpoint_of(http_method, path, base=self.api_endpoint))
+        try:
+            response = super().perform_http_call(http_method, path, data, params, idempotency_key)
+        except RequestError as error:
+            raise GatewayUnavailable("no answer from Mollie") from error
+        self._look_at(response)
+        # The SDK would write a warning with our key in it to the root logger.
+        response.headers.pop("Idempotent-Replayed", None)
+        return response
+
+    def _look_at(self, response: requests.Response) -> None:
+        """Refuse what is not Mollie's JSON, is an error, or is of the other mode."""
+        status = response.status_code
+        if status == HTTPStatus.NO_CONTENT:
+            return
+        try:
+            parsed = orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            raise GatewayUnavailable(f"unreadable answer ({status})") from error
+        if not isinstance(parsed, dict):
+            raise GatewayUnavailable(f"unreadable answer ({status})")
+        if not response.ok:
+            translate(status, parsed, response.headers)
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise GatewayUnavailable(f"Mollie answered {status}")
+        self.answered_at = _asked_at(response)
+        for item in _objects_of(parsed):
+            if self._mode and item.get("mode") not in (None, self._mode):
+                raise GatewayMisconfigured(
+                    f"Mollie answers with objects that are not of {self._mode} mode: "
+                    "the key belongs to the other mode"
+                )
+
+
+class Lines:
+    """One line per thread, for one connection."""
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_base: str,
+        mode: Mode | None = None,
+        turn: Turn | None = None,
+        read_timeout_s: int = READ_TIMEOUT_S,
+    ) -> None:
+        """Take what all lines share. Raises GatewayMisconfigured.
+
+        `mode`: a key of the other mode is refused, and so are answers with objects of the other.
+        """
+        named = _KEY.fullmatch(api_key)
+        if named is None:
+            raise GatewayMisconfigured("the connection's key is no API key of Mollie")
+        if mode and named[1] != mode:
+            raise GatewayMisconfigured(
+                f"the key is of {named[1]} mode, the connection of {mode} mode"
+            )
+        self._local = threading.local()
+        self._open: Callable[[], Line] = lambda: Line(
+            api_key, api_base=api_base, mode=mode, turn=turn, read_timeout_s=read_timeout_s
+        )
+
+    def mine(self) -> Line:
+        """Give this thread's line."""
+        known: Line | None = getattr(self._local, "line", None)
+        if known is None:
+            known = self._local.line = self._open()
+        return known
+
+
+def endpoint_of(method: str, path: str, *, base: str) -> str:
+    """Name the endpoint that a rate is kept for: `post /v2/payments/*/refunds`."""
+    inner = path.removeprefix(f"{base}/v2/").partition("?")[0]
+    named = ["*" if _AN_ID.fullmatch(part) else part for part in inner.strip("/").split("/")]
+    return f"{method.lower()} /v2/{'/'.join(named)}"
+
+
+def named(object_id: str) -> str:
+    """Give an id that may stand in a path; what is none of Mollie's names nothing there."""
+    if _NAMED.fullmatch(object_id) is None:
+        raise GatewayRejected("No such object at Mollie.", code="not_found", missing=True)
+    return object_id
+
+
+def pages(first: Any) -> Iterator[Json]:  # noqa: ANN401 - any of the SDK's lists
+    """Give what is in a list, newest first as Mollie has it, fetching pages as they are wanted."""
+    page = first
+    while page is not None:
+        for item in page:
+            yield dict(item)
+        page = page.get_next()
+
+
+def _objects_of(parsed: Json) -> Iterator[Json]:
+    yield parsed
+    for items in (parsed.get("_embedded") or {}).values():
+        yield from (item for item in items if isinstance(item, dict))
+
+
+def _asked_at(response: requests.Response) -> int:
+    """Tell when Mollie answered, by its own clock: Unix seconds."""
+    try:
+        return int(parsedate_to_datetime(response.headers["Date"]).timestamp())
+    except (KeyError, ValueError) as error:
+        raise GatewayUnavailable("an answer without its time") from error

@@ -1,0 +1,50 @@
+"""Mollie's refusals in the port's three words. Only what is surely final becomes a rejection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final, Never
+
+from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from eventlog.security.safe_json import cleaned
+
+_RATE_LIMITED_S: Final = 1.0
+_LONGEST_WISH_S: Final = 900.0
+_UNACCEPTED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_FINAL: Final[Mapping[int, str]] = {
+    HTTPStatus.BAD_REQUEST: "bad_request",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.GONE: "gone",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "unprocessable_entity",
+}
+_MISSING: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+
+def translate(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Never:
+    """Raise what a refusal means; what is not known to be final has an unknown outcome.
+
+    A conflict is none: the same key may be in flight, and its answer is still to come.
+    """
+    detail, named = body.get("detail"), body.get("field")
+    if status in _UNACCEPTED:
+        raise GatewayMisconfigured(f"Mollie refuses our credentials ({status})")
+    if status in _FINAL and isinstance(detail, str):
+        raise GatewayRejected(
+            cleaned(detail),
+            code=_FINAL[status],
+            param=cleaned(named) if isinstance(named, str) else None,
+            missing=status in _MISSING,
+        )
+    limited = status == HTTPStatus.TOO_MANY_REQUESTS
+    raise GatewayUnavailable(
+        f"Mollie answered {status}",
+        retry_after_s=_wish_s(headers) or (_RATE_LIMITED_S if limited else None),
+        counted=not limited,
+    )
+
+
+def _wish_s(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After in seconds, bounded; a date says nothing to us."""
+    wish = headers.get("Retry-After", "")
+    return min(float(wish), _LONGEST_WISH_S) if wish.replace(".", "", 1).isdigit() else None

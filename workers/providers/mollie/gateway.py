@@ -1,0 +1,201 @@
+"""Mollie behind the gateway port, through its SDK.
+
+One gateway per connection, one SDK client per thread. Every POST carries our own key: the SDK would
+otherwise make up a random one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from mollie.api.objects.customer import Customer
+from mollie.api.objects.payment import Payment
+
+from domain.catalogue.pricing import Charge, ChargeLine
+from domain.core.commands import Mode
+from domain.core.money import mollie_step_minor, percentage, to_mollie
+from domain.gateway.objects import (
+    MoneyBack,
+    PaymentDraft,
+    ProviderCustomer,
+    ProviderInvoice,
+    ProviderRefund,
+    RefundDraft,
+)
+from workers.providers.mollie import objects
+from workers.providers.mollie.client import (
+    PAGE,
+    READ_TIMEOUT_S,
+    Json,
+    Line,
+    Lines,
+    Turn,
+    named,
+    pages,
+)
+from workers.providers.mollie.recurring import RecurringCalls
+from workers.providers.mollie.setups import SetupCalls
+
+LONGEST_DESCRIPTION: Final = 255
+
+
+class MollieGateway(RecurringCalls, SetupCalls):
+    """One Mollie account in one mode. Each call first waits for its `turn`."""
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_base: str,
+        mode: Mode | None = None,
+        turn: Turn | None = None,
+        read_timeout_s: int = READ_TIMEOUT_S,
+    ) -> None:
+        self._lines = Lines(
+            api_key, api_base=api_base, mode=mode, turn=turn, read_timeout_s=read_timeout_s
+        )
+
+    # Customers.
+
+    def find_customer(self, customer_id: str) -> ProviderCustomer:
+        """Fetch a customer; one that was deleted is missing. Mollie docs: get customer."""
+        found = self._line.customers.get(named(customer_id))
+        return ProviderCustomer(id=str(found["id"]), currency=None, default_method=None)
+
+    def create_customer(
+        self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
+    ) -> str:
+        """Make a customer; Mollie keeps no address of it. Mollie docs: create customer."""
+        known = {name: contact[name] for name in ("name", "email") if contact.get(name)}
+        made = self._line.customers.create({**known, "metadata": metadata}, idempotency_key=key)
+        return str(made["id"])
+
+    def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
+        """Look through the newest customers. Mollie docs: list customers."""
+        found = _since(self._line.customers.list(limit=PAGE), created_after)
+        wanted = metadata.items()
+        made = [item["id"] for item in found if wanted <= (item.get("metadata") or {}).items()]
+        return made[::-1]
+
+    # Payments.
+
+    def create_payment(self, draft: PaymentDraft, *, key: str) -> ProviderInvoice:
+        """Make a payment. Mollie docs: create payment."""
+        line = self._line
+        return self._read(line, line.payments.create(_params(draft), idempotency_key=key))
+
+    def find_payments(
+        self, *, customer: str, reference: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """Look through a customer's newest payments. Mollie docs: list customer payments."""
+        line = self._line
+        owner = Customer({"id": named(customer)}, line)
+        found = _since(owner.payments.list(limit=PAGE), created_after)
+        made = [self._read(line, item) for item in found]
+        return [made for made in made if made.metadata.get(objects.INVOICE) == reference]
+
+    def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch a payment. Mollie docs: get payment."""
+        line = self._line
+        return self._read(line, line.payments.get(named(invoice_id)))
+
+    def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, MoneyBack]:
+        """Fetch a payment, and in the same answer what went back on it. Mollie docs: embed."""
+        line = self._line
+        found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
+        return self._read(line, found), objects.to_money_back(found)
+
+    def cancel_payment(self, payment_id: str) -> ProviderInvoice:
+        """Cancel a payment; Mollie refuses where the method does not allow it."""
+        line = self._line
+        return self._read(line, line.payments.delete(named(payment_id)))
+
+    # Money back.
+
+    def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
+        """Give money back. Mollie docs: create payment refund."""
+        line = self._line
+        payment = Payment({"id": named(draft.invoice_id)}, line)
+        params: Json = {
+            "amount": _amount(draft.amount_minor, draft.currency),
+            "metadata": draft.metadata,
+        }
+        if draft.reason is not None:
+            params["description"] = draft.reason.replace("_", " ")
+        made = payment.refunds.create(params, idempotency_key=key)
+        return objects.to_refund(dict(made))
+
+    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+        """Fetch a payment's refunds and chargebacks."""
+        return self.fetch_payment(invoice_id)[1]
+
+    # What people look at.
+
+    def find_document_url(self, invoice_id: str) -> str | None:
+        """Link to the payment in Mollie's dashboard: the only page about it that lasts."""
+        return self.fetch_invoice(invoice_id).dashboard_url
+
+    def find_client_secret(self, payment_id: str) -> str | None:  # noqa: ARG002 - the port's verb
+        """Say that there is none: customers pay on Mollie's own page."""
+        return None
+
+    @property
+    def _line(self) -> Line:
+        return self._lines.mine()
+
+    def _read(self, line: Line, data: Json) -> ProviderInvoice:
+        return objects.to_invoice(data, as_of=line.answered_at)
+
+
+def _since(listed: Any, created_after: int) -> Iterator[Json]:  # noqa: ANN401 - any of the SDK's lists
+    """Give what was made since then; lists are sorted, the newest first."""
+    for item in pages(listed):
+        if (objects.unix(item["createdAt"]) or 0) < created_after:
+            return
+        yield item
+
+
+def _params(draft: PaymentDraft) -> Json:
+    charge = draft.charge
+    params: Json = {
+        "amount": _amount(charge.total_minor, charge.currency),
+        "description": draft.description[:LONGEST_DESCRIPTION],
+        "customerId": draft.customer,
+        "metadata": draft.metadata,
+        "lines": [_line_params(line, charge) for line in charge.lines],
+    }
+    if draft.mandate is not None:
+        params |= {"sequenceType": "recurring", "mandateId": draft.mandate}
+    elif draft.first:
+        params["sequenceType"] = "first"
+    optional = {
+        "method": draft.method,
+        "redirectUrl": draft.redirect_url,
+        "webhookUrl": draft.webhook_url,
+    }
+    return params | {name: value for name, value in optional.items() if value is not None}
+
+
+def _line_params(line: ChargeLine, charge: Charge) -> Json:
+    """Write a line down; Mollie multiplies a price that contains the tax.
+
+    Where the tax makes that uneven, the line is one piece with its number in its name.
+    """
+    step_minor = mollie_step_minor(charge.currency)
+    even = line.gross_minor % (line.quantity * step_minor) == 0
+    quantity = line.quantity if even else 1
+    params: Json = {
+        "description": line.name if even else f"{line.quantity} x {line.name}",
+        "quantity": quantity,
+        "unitPrice": _amount(line.gross_minor // quantity, charge.currency),
+        "totalAmount": _amount(line.gross_minor, charge.currency),
+    }
+    if charge.rate_ppm is not None:
+        params["vatRate"] = percentage(charge.rate_ppm)
+        params["vatAmount"] = _amount(line.tax_minor, charge.currency)
+    return params
+
+
+def _amount(amount_minor: int, currency: str) -> Json:
+    return {"currency": currency.upper(), "value": to_mollie(amount_minor, currency)}

@@ -1,0 +1,112 @@
+"""What a Mollie account has had: read in lists, newest first, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from domain.core.commands import Mode
+from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from workers.providers.mollie import objects
+from workers.providers.mollie.client import PAGE, Json, Line, Lines, Turn, named
+from workers.providers.mollie.recurring import to_subscription
+from workers.providers.retry import Page, T
+
+# The times of a payment: the newest tells when it came to be as it is.
+_TIMES: Final = (
+    "createdAt",
+    "authorizedAt",
+    "paidAt",
+    "canceledAt",
+    "expiredAt",
+    "failedAt",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastPayment:
+    """A payment, and whether some of it went back. `id`: what the next page comes after."""
+
+    invoice: ProviderInvoice
+    went_back: bool
+
+
+class MollieHistory:
+    """One Mollie account in one mode. All calls are GETs and raise the port's errors."""
+
+    def __init__(
+        self, api_key: str, *, api_base: str, mode: Mode, turn: Turn | None = None
+    ) -> None:
+        self._lines = Lines(api_key, api_base=api_base, mode=mode, turn=turn)
+
+    def now_s(self) -> int:
+        """Tell the time by Mollie's clock."""
+        line = self._lines.mine()
+        line.methods.list()
+        return line.answered_at
+
+    def customers(self, after: str | None) -> Page[str]:
+        """Read a page of customers' ids. Mollie docs: list customers."""
+        line = self._lines.mine()
+        return _page(line.customers, after, lambda item: str(item["id"]))
+
+    def subscriptions(self, after: str | None) -> Page[ProviderSubscription]:
+        """Read a page of subscriptions. Mollie docs: list all subscriptions."""
+        line = self._lines.mine()
+        return _page(line.subscriptions, after, lambda item: _subscription(line, item))
+
+    def payments(self, after: str | None) -> Page[PastPayment]:
+        """Read a page of payments. Mollie docs: list payments."""
+        line = self._lines.mine()
+        return _page(line.payments, after, _past)
+
+    def marks(self) -> dict[str, str]:
+        """Tell of the newest payments what changes when something happens to one."""
+        line = self._lines.mine()
+        listed = [dict(item) for item in line.payments.list(limit=PAGE)]
+        return {str(item["id"]): _mark(item) for item in listed}
+
+    def money_back(self, payment_id: str) -> MoneyBack:
+        """Read what went back on a payment."""
+        line = self._lines.mine()
+        found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
+        return objects.to_money_back(found)
+
+    def subscription(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
+        """Read a subscription that a payment names."""
+        line = self._lines.mine()
+        owner = line.customers.get(named(customer))
+        return _subscription(line, owner.subscriptions.get(named(subscription_id)))
+
+
+def _page(resource: Any, after: str | None, read: Callable[[Json], T]) -> Page[T]:  # noqa: ANN401 - any of the SDK's resources
+    """Read the page that comes after a thing: Mollie's begin with the thing that is named."""
+    more = {} if after is None else {"from": after}
+    listed = [dict(item) for item in resource.list(limit=PAGE, **more)]
+    mine = [item for item in listed if item["id"] != after]
+    last = str(listed[-1]["id"]) if len(listed) == PAGE else None
+    return Page(items=[read(item) for item in mine], last=last)
+
+
+def _subscription(line: Line, item: Json) -> ProviderSubscription:
+    return to_subscription(item, as_of=line.answered_at)
+
+
+def _past(item: Json) -> PastPayment:
+    times = [objects.unix(item.get(name)) for name in _TIMES]
+    # As of when it last changed: read again, it says no news.
+    invoice = objects.to_invoice(item, as_of=max(time for time in times if time is not None))
+    back = (item.get("amountRefunded"), item.get("amountChargedBack"))
+    links = item.get("_links") or {}
+    named_back = any(name in links for name in ("refunds", "chargebacks"))
+    moved = any(amount is not None and objects.minor(amount) > 0 for amount in back)
+    return PastPayment(invoice=invoice, went_back=moved or named_back)
+
+
+def _mark(item: Json) -> str:
+    """Say how a payment stands; refunds that are only under way show by their link."""
+    amounts = (item.get("amountRefunded"), item.get("amountChargedBack"))
+    moved = [str(0 if amount is None else amount["value"]) for amount in amounts]
+    links = sorted(set(item.get("_links") or {}) & {"refunds", "chargebacks"})
+    return "/".join([str(item["status"]), *moved, *links])

@@ -1,0 +1,86 @@
+"""Pages at Mollie where a customer leaves a mandate: first payments of nothing."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mollie.api.objects.customer import Customer
+
+from domain.gateway.objects import ProviderMethod, SessionState, SetupDraft, SetupSession
+from workers.providers.mollie import objects
+from workers.providers.mollie.client import PAGE, Json, Lines, named, pages
+from workers.providers.stripe.setups import SETUP
+
+# Mollie docs, first payments: what can be authorized without money moving.
+_WITHOUT_MONEY: Final = ["creditcard", "paypal"]
+_NOTHING: Final = {"currency": "EUR", "value": "0.00"}
+_DESCRIPTION: Final = "To be charged from now on"
+_STATES: Final[dict[str, SessionState]] = {"open": "open", "pending": "open", "paid": "complete"}
+
+
+class SetupCalls:
+    """The verbs about leaving a payment method, over a connection's lines."""
+
+    _lines: Lines
+
+    def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
+        """Make a first payment of nothing. Mollie docs: create payment, sequenceType first."""
+        params: dict[str, Any] = {
+            "amount": _NOTHING,
+            "description": _DESCRIPTION,
+            "sequenceType": "first",
+            "method": _WITHOUT_MONEY,
+            "customerId": draft.customer,
+            "redirectUrl": draft.return_url,
+            "metadata": draft.metadata,
+        }
+        if draft.webhook_url is not None:
+            params["webhookUrl"] = draft.webhook_url
+        return to_session(dict(self._lines.mine().payments.create(params, idempotency_key=key)))
+
+    def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
+        """Look through a customer's newest payments. Mollie docs: list customer payments."""
+        line = self._lines.mine()
+        owner = Customer({"id": named(customer)}, line)
+        listed = [dict(item) for item in owner.payments.list(limit=PAGE)]
+        mine = [one for one in listed if objects.metadata_of(one).get(SETUP) == reference]
+        return [to_session(one) for one in mine]
+
+    def fetch_setup(self, session_id: str) -> SetupSession:
+        """Fetch a first payment, with the mandate that it left once that is valid."""
+        line = self._lines.mine()
+        found = dict(line.payments.get(named(session_id)))
+        owner = Customer({"id": named(str(found["customerId"]))}, line)
+        mandates = pages(owner.mandates.list(limit=PAGE))
+        left = next((item for item in mandates if item["id"] == found.get("mandateId")), None)
+        valid = left is not None and left["status"] == "valid"
+        return to_session(found, mandate=left if valid else None)
+
+    def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
+        """Do nothing: Mollie has no default; requests name the mandate."""
+
+
+def to_session(data: Json, *, mandate: Json | None = None) -> SetupSession:
+    """Read a first payment of nothing as the page that it is."""
+    checkout = (data.get("_links") or {}).get("checkout") or {}
+    return SetupSession(
+        id=str(data["id"]),
+        state=_STATES.get(data["status"], "expired"),
+        customer=str(data["customerId"]),
+        expires_at=objects.unix(data.get("expiresAt")) or objects.unix(data["createdAt"]) or 0,
+        livemode=data["mode"] == "live",
+        url=str(checkout.get("href") or ""),
+        method=None if mandate is None else _method_of(mandate),
+        metadata=objects.metadata_of(data),
+    )
+
+
+def _method_of(mandate: Json) -> ProviderMethod:
+    details = mandate.get("details") or {}
+    number = details.get("cardNumber")
+    return ProviderMethod(
+        id=str(mandate["id"]),
+        type="card" if mandate["method"] == "creditcard" else str(mandate["method"]),
+        brand=details.get("cardLabel"),
+        last4=None if number is None else str(number)[-4:],
+    )

@@ -1,0 +1,96 @@
+"""Providers' rates, kept by all processes on one Redis together: who calls asks for a turn first.
+
+A moving window per name, by the callers' clocks: processes whose clocks are a tenth of a second
+apart may be a tenth over. Then, and while Redis is away, the provider's own 429 rules.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+from limits import RateLimitItemPerSecond
+from limits.errors import StorageError
+from limits.storage import RedisStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from domain.gateway.objects import GatewayUnavailable
+
+_log = structlog.get_logger("billhook.rates")
+
+_PREFIX: Final = "billhook:rates"
+_REDIS_TIMEOUT_S: Final = 0.25
+_SHORTEST_WAIT_S: Final = 0.005
+# Callers that are sent away together come back spread over as long again.
+_COMEBACK_S: Final = 1.0
+# A job that has used turns waits longer: sent away, it would use them all again.
+_ONCE_BEGUN_S: Final = 6.0
+_SILENCE_S: Final = 60.0
+_BLIND_S: Final = 1.0
+
+
+class Rates:
+    """Hands out turns. `patience_s`: how long a job's first turn is waited for in the thread."""
+
+    def __init__(self, redis_url: str, *, patience_s: float) -> None:
+        storage = RedisStorage(
+            redis_url,
+            key_prefix=_PREFIX,
+            wrap_exceptions=True,
+            socket_connect_timeout=_REDIS_TIMEOUT_S,
+            socket_timeout=_REDIS_TIMEOUT_S,
+        )
+        self._limiter = MovingWindowRateLimiter(storage)
+        self._patience_s = patience_s
+        self._run = threading.local()
+        self._lock = threading.Lock()
+        self._blind_until_s = 0.0
+        self._silent_until_s = 0.0
+
+    def begin_run(self) -> None:
+        """Say that this thread begins a job: its first call may be sent away soon."""
+        self._run.begun = False
+
+    def await_turn(self, per_second: Mapping[str, int]) -> None:
+        """Wait until each name has a call left this second; a rate of 0 is no limit.
+
+        Raises GatewayUnavailable, uncounted, where that takes longer than our patience.
+        """
+        begun = getattr(self._run, "begun", False)
+        deadline_s = time.monotonic() + (_ONCE_BEGUN_S if begun else self._patience_s)
+        for name, calls in per_second.items():
+            if calls:
+                self._await_one(name, RateLimitItemPerSecond(calls), deadline_s=deadline_s)
+        self._run.begun = True
+
+    def _await_one(self, name: str, item: RateLimitItemPerSecond, *, deadline_s: float) -> None:
+        while time.monotonic() >= self._blind_until_s:
+            try:
+                if self._limiter.hit(item, name):
+                    return
+                free_at = self._limiter.get_window_stats(item, name).reset_time
+            except StorageError as error:
+                self._go_blind(error)
+                return
+            wait_s = max(free_at - time.time(), _SHORTEST_WAIT_S)
+            if time.monotonic() + wait_s > deadline_s:
+                raise GatewayUnavailable(
+                    "our own rate limit",
+                    retry_after_s=_COMEBACK_S * (1 + random.random()),  # noqa: S311 - spreads, hides nothing
+                    counted=False,
+                )
+            time.sleep(wait_s)
+
+    def _go_blind(self, error: StorageError) -> None:
+        """Let calls go on unasked for a moment, and say so once in a while."""
+        now_s = time.monotonic()
+        with self._lock:
+            self._blind_until_s = now_s + _BLIND_S
+            if now_s < self._silent_until_s:
+                return
+            self._silent_until_s = now_s + _SILENCE_S
+        _log.warning("rates.redis_away", error=type(error.storage_error).__name__)

@@ -1,0 +1,161 @@
+"""How we call Stripe: the SDK's client with our own settings, and its answers in our hands.
+
+The version of Stripe's API is pinned here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+import stripe
+
+from domain.core.commands import Mode
+from domain.gateway.objects import GatewayMisconfigured, GatewayUnavailable
+from workers.providers.stripe.errors import translate
+
+API_VERSION: Final = "2026-10-28.endive"
+CONNECT_TIMEOUT_S: Final = 3.05
+READ_TIMEOUT_S: Final = 20.0
+NETWORK_RETRIES: Final = 1
+_AN_ID: Final = re.compile(r"[A-Z0-9]")
+_KEY_MODE: Final = re.compile(r"[a-z]+_(live|test)_")
+
+# Called with the endpoint before each call; may wait, or raise GatewayUnavailable.
+Turn = Callable[[str], None]
+
+
+class Answer(Protocol):
+    """What the SDK returns, whatever its type: it remembers the bytes it was read from."""
+
+    @property
+    def last_response(self) -> Any:  # noqa: ANN401 - the SDK does not export its type
+        """The answer's body, headers and status."""
+
+
+def open_client(
+    api_key: str,
+    *,
+    api_base: str,
+    mode: Mode | None = None,
+    turn: Turn | None = None,
+    read_timeout_s: float = READ_TIMEOUT_S,
+) -> stripe.StripeClient:
+    """Make a client whose version, time-outs, retries and pace are ours.
+
+    `mode`: a key of the other mode is refused, and so are answers with objects of the other.
+    Raises GatewayMisconfigured.
+    """
+    named = _KEY_MODE.match(api_key)
+    if mode and named and named[1] != mode:
+        raise GatewayMisconfigured(f"the key is of {named[1]} mode, the connection of {mode} mode")
+    stripe.enable_telemetry = False  # it writes an id below the home folder and sends it
+    return stripe.StripeClient(
+        api_key,
+        base_addresses={"api": api_base.rstrip("/")},
+        stripe_version=API_VERSION,
+        max_network_retries=NETWORK_RETRIES,
+        http_client=_Line(mode=mode, turn=turn, read_timeout_s=read_timeout_s),
+    )
+
+
+def endpoint_of(method: str, url: str) -> str:
+    """Name the endpoint that a rate is kept for: `post /v1/invoices/*/pay`."""
+    segments = urlsplit(url).path.strip("/").split("/")
+    named = ["*" if _AN_ID.search(segment) else segment for segment in segments[1:]]
+    return f"{method.lower()} /{'/'.join([*segments[:1], *named])}"
+
+
+class _Line(stripe.RequestsClient):
+    """The SDK's HTTP client; each try waits for its turn, each answer is looked at first."""
+
+    def __init__(self, *, mode: Mode | None, turn: Turn | None, read_timeout_s: float) -> None:
+        super().__init__(timeout=(CONNECT_TIMEOUT_S, read_timeout_s))
+        self._mode = mode
+        self._turn = turn
+
+    def request(  # type: ignore[override]  # as the SDK's own does
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,  # noqa: ANN401 - as the SDK has it
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send one request; raises what the SDK's own does, and errors of the port."""
+        if self._turn is not None:
+            self._turn(endpoint_of(method, url))
+        try:
+            content, status, answered = super().request(method, url, headers, post_data)
+        except stripe.APIConnectionError as error:
+            # A second full wait in the thread would outlast the work table's patience.
+            if isinstance(error.__cause__, requests.ReadTimeout):
+                error.should_retry = False
+            raise
+        self._look_at(content, status)
+        return content, status, answered
+
+    def _look_at(self, content: bytes, status: int) -> None:
+        """Refuse what is not Stripe's JSON, or is of the other mode."""
+        try:
+            parsed = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise _unreadable(status) from error
+        if not isinstance(parsed, dict):
+            raise _unreadable(status)
+        if status >= HTTPStatus.BAD_REQUEST:
+            if not isinstance(parsed.get("error"), dict):
+                raise _unreadable(status)
+            return
+        listed = parsed.get("data") if parsed.get("object") == "list" else None
+        for item in [parsed, *(listed or ())]:
+            if self._mode and item.get("livemode") not in (None, self._mode == "live"):
+                raise GatewayMisconfigured(
+                    f"Stripe answers with objects that are not of {self._mode} mode: "
+                    "the key belongs to the other mode"
+                )
+
+
+def _unreadable(status: int) -> GatewayUnavailable:
+    return GatewayUnavailable(f"unreadable answer ({status})")
+
+
+def ask(call: Callable[[], Answer]) -> Answer:
+    """Call, and say in the port's three words what went wrong."""
+    try:
+        return call()
+    except stripe.StripeError as error:
+        translate(error)
+
+
+def json_of(answer: Answer) -> dict[str, Any]:
+    """Read the bytes that Stripe sent, not the SDK's idea of them."""
+    parsed: dict[str, Any] = orjson.loads(answer.last_response.body)
+    return parsed
+
+
+def asked_at(answer: Answer) -> int:
+    """Tell when Stripe answered, by its own clock: Unix seconds."""
+    headers: Mapping[str, str] = answer.last_response.headers
+    try:
+        return int(parsedate_to_datetime(headers["Date"]).timestamp())
+    except (KeyError, ValueError) as error:
+        raise GatewayUnavailable("an answer without its time") from error
+
+
+def pages(service: Any, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 - any of the SDK's services that list
+    """Fetch a whole list, page by page."""
+    found: list[dict[str, Any]] = []
+    wanted = params
+    while True:
+        page = json_of(ask(partial(service.list, wanted)))
+        found += page["data"]
+        if not page["has_more"]:
+            return found
+        wanted = {**params, "starting_after": found[-1]["id"]}

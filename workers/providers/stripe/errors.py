@@ -1,0 +1,61 @@
+"""Stripe's refusals in the port's three words. Only what is surely final becomes a rejection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Never
+
+import stripe
+
+from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+
+# Nothing was done, and another's call is in the way: the same key is tried again soon.
+_IN_THE_WAY_S: Final = {"lock_timeout": 0.5, "idempotency_key_in_use": 1.0}
+_RATE_LIMITED_S: Final = 1.0
+_LONGEST_WISH_S: Final = 900.0
+
+
+def translate(error: stripe.StripeError) -> Never:
+    """Raise what the error means; anything that is not known to be final has an unknown outcome."""
+    body = error.error
+    code = (None if body is None else body.code) or error.code or "unknown"
+    message = error.user_message or f"Stripe answered {error.http_status}."
+    if code in _IN_THE_WAY_S or isinstance(error, stripe.RateLimitError):
+        raise _not_now(error, code) from error
+    match error:
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            raise GatewayMisconfigured(f"Stripe refuses our credentials ({code})") from error
+        case stripe.CardError():
+            raise GatewayRejected(
+                message,
+                code=code,
+                decline_code=None if body is None else body.decline_code,
+                param=error.param,
+                declined=True,
+            ) from error
+        case stripe.InvalidRequestError() | stripe.IdempotencyError():
+            raise GatewayRejected(
+                message,
+                code=code,
+                param=getattr(error, "param", None),
+                missing=code == "resource_missing",
+            ) from error
+    raise GatewayUnavailable(_words(error, code), retry_after_s=_wish_s(error)) from error
+
+
+def _not_now(error: stripe.StripeError, code: str) -> GatewayUnavailable:
+    pause_s = _IN_THE_WAY_S.get(code, _RATE_LIMITED_S)
+    return GatewayUnavailable(
+        _words(error, code), retry_after_s=_wish_s(error) or pause_s, counted=False
+    )
+
+
+def _words(error: stripe.StripeError, code: str) -> str:
+    return f"{type(error).__name__} ({error.http_status}, {code})"
+
+
+def _wish_s(error: stripe.StripeError) -> float | None:
+    """Read Retry-After in seconds, bounded; Stripe sends no dates there."""
+    headers: Mapping[str, str] = error.headers or {}
+    wish = headers.get("Retry-After", "")
+    return min(float(wish), _LONGEST_WISH_S) if wish.replace(".", "", 1).isdigit() else None

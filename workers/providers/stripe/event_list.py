@@ -1,0 +1,66 @@
+"""Stripe's own list of events: what its webhooks would have told, for who has no public URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from domain.core.commands import Mode
+from eventlog.security.safe_json import read_object
+from workers.providers.stripe.client import Turn, ask, asked_at, json_of, open_client, pages
+from workers.providers.stripe.event_types import EVENT_TYPES
+from workers.providers.stripe.objects import INVOICE, metadata_of
+
+_PAGE: Final = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundEvent:
+    """An event as the inbox keeps it. `claims`: what its metadata says is our invoice.
+
+    `created_s`: Unix seconds by Stripe's clock. `body`: its bytes with secrets cut.
+    """
+
+    id: str
+    type: str
+    created_s: int
+    object_type: str
+    object_id: str
+    claims: str | None
+    body: bytes
+
+
+class StripeEventList:
+    """The events of one Stripe account in one mode. All calls raise the port's errors."""
+
+    def __init__(
+        self, api_key: str, *, api_base: str, mode: Mode, turn: Turn | None = None
+    ) -> None:
+        self._events = open_client(api_key, api_base=api_base, mode=mode, turn=turn).v1.events
+
+    def newest_s(self) -> int:
+        """Tell when the newest event was; where there is none, what time it is at Stripe."""
+        answer = ask(lambda: self._events.list({"limit": 1}))
+        found = json_of(answer)["data"]
+        return int(found[0]["created"]) if found else asked_at(answer)
+
+    def since(self, created_s: int) -> list[FoundEvent]:
+        """Give the events of the types that we ask for from a second on, oldest first."""
+        listed = pages(self._events, {"created": {"gte": created_s}, "limit": _PAGE})
+        return [_found(event) for event in reversed(listed) if event["type"] in EVENT_TYPES]
+
+
+def _found(event: dict[str, Any]) -> FoundEvent:
+    parsed, body = read_object(orjson.dumps(event))
+    about = parsed["data"]["object"]
+    return FoundEvent(
+        id=parsed["id"],
+        type=parsed["type"],
+        created_s=parsed["created"],
+        object_type=about["object"],
+        object_id=about["id"],
+        claims=metadata_of(about).get(INVOICE),
+        body=body,
+    )

@@ -1,0 +1,240 @@
+"""Stripe behind the gateway port, through the official SDK.
+
+One gateway per connection; the SDK's HTTP client keeps a session per thread, so threads may share
+it. Every POST carries our own key: the SDK would otherwise make up a random one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from domain.core.commands import Mode
+from domain.gateway.objects import (
+    GatewayRejected,
+    InvoiceDraft,
+    LineDraft,
+    ProviderCustomer,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderPrice,
+)
+from workers.providers.stripe import objects
+from workers.providers.stripe.client import (
+    Answer,
+    Turn,
+    ask,
+    asked_at,
+    json_of,
+    open_client,
+    pages,
+)
+from workers.providers.stripe.refunds import AfterIssue
+from workers.providers.stripe.setups import Setups
+from workers.providers.stripe.subscriptions import Subscriptions
+
+_PAGE: Final = 100
+_WITH_PRICES: Final = ["data.pricing.price_details.price"]
+
+
+class StripeGateway(AfterIssue, Subscriptions, Setups):
+    """One Stripe account in one mode. Each call first waits for its `turn`."""
+
+    def __init__(
+        self, api_key: str, *, api_base: str, mode: Mode | None = None, turn: Turn | None = None
+    ) -> None:
+        self._client = open_client(api_key, api_base=api_base, mode=mode, turn=turn)
+
+    def find_customer(self, customer_id: str) -> ProviderCustomer:
+        """Fetch a customer. Stripe docs: retrieve a customer."""
+        answer = ask(lambda: self._client.v1.customers.retrieve(customer_id))
+        return objects.to_customer(json_of(answer))
+
+    def create_customer(
+        self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
+    ) -> str:
+        """Make a customer. Stripe docs: create a customer."""
+        params: Any = {"metadata": metadata, **contact}
+        answer = ask(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
+        return str(json_of(answer)["id"])
+
+    def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
+        """Look through the newest customers. Stripe docs: list all customers."""
+        since: Any = {"created": {"gte": created_after}, "limit": _PAGE}
+        made = pages(self._client.v1.customers, since)
+        wanted = metadata.items()
+        return [
+            customer["id"]
+            for customer in reversed(made)
+            if wanted <= (customer.get("metadata") or {}).items()
+        ]
+
+    def find_price(self, price_id: str) -> ProviderPrice:
+        """Fetch a price. Stripe docs: retrieve a price."""
+        return objects.to_price(json_of(ask(lambda: self._client.v1.prices.retrieve(price_id))))
+
+    def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
+        """Open a draft. Stripe docs: create an invoice."""
+        params: Any = _create_params(draft)
+        return self._invoice(
+            lambda: self._client.v1.invoices.create(params, {"idempotency_key": key})
+        )
+
+    def add_lines(
+        self, invoice_id: str, lines: Sequence[LineDraft], *, currency: str, key: str
+    ) -> None:
+        """Add all lines in one call. Stripe docs: bulk add invoice line items."""
+        params: Any = {"lines": [_line_params(line, currency) for line in lines]}
+        ask(
+            lambda: self._client.v1.invoices.add_lines(invoice_id, params, {"idempotency_key": key})
+        )
+
+    def list_lines(self, invoice_id: str) -> list[ProviderLine]:
+        """Fetch every line, page by page. Stripe docs: retrieve an invoice's line items."""
+        found: list[ProviderLine] = []
+        while True:
+            params: Any = {"limit": _PAGE}
+            if found:
+                params["starting_after"] = found[-1].id
+            page = json_of(self._list_page(invoice_id, params))
+            found += [objects.to_line(line) for line in page["data"]]
+            if not page["has_more"]:
+                return found
+
+    def _list_page(self, invoice_id: str, params: Any) -> Answer:  # noqa: ANN401 - a TypedDict of the SDK
+        return ask(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
+
+    def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
+        """Number the draft. Stripe docs: finalize an invoice."""
+        params: Any = {"expand": objects.WITH_PAYMENT}
+        if hold:
+            params["auto_advance"] = False
+        return self._invoice(
+            lambda: self._client.v1.invoices.finalize_invoice(
+                invoice_id, params, {"idempotency_key": key}
+            )
+        )
+
+    def pay_invoice(
+        self, invoice_id: str, *, off_session: bool, key: str, payment_method: str | None = None
+    ) -> ProviderInvoice:
+        """Charge it. Stripe docs: pay an invoice."""
+        params: Any = {"off_session": off_session, "expand": objects.WITH_PAYMENT}
+        if payment_method is not None:
+            params["payment_method"] = payment_method
+        return self._invoice(
+            lambda: self._client.v1.invoices.pay(invoice_id, params, {"idempotency_key": key})
+        )
+
+    def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch an invoice with its payment. Stripe docs: retrieve an invoice."""
+        return self._invoice(
+            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
+        )
+
+    def find_document_url(self, invoice_id: str) -> str | None:
+        """Fetch a fresh link to the PDF, else to the hosted page; Stripe's links expire."""
+        invoice = json_of(ask(lambda: self._client.v1.invoices.retrieve(invoice_id)))
+        return invoice.get("invoice_pdf") or invoice.get("hosted_invoice_url")
+
+    def find_client_secret(self, payment_id: str) -> str | None:
+        """Fetch a PaymentIntent's secret. Stripe docs: retrieve a PaymentIntent."""
+        intent = json_of(ask(lambda: self._client.v1.payment_intents.retrieve(payment_id)))
+        return intent.get("client_secret")
+
+    def advance_draft(self, invoice_id: str, *, key: str) -> None:
+        """Have Stripe finalise and charge it. Stripe docs: update an invoice."""
+        ask(
+            lambda: self._client.v1.invoices.update(
+                invoice_id, {"auto_advance": True}, {"idempotency_key": key}
+            )
+        )
+
+    def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
+        """Fetch an invoice; the prices of its lines come with the lines' own list.
+
+        They lie too deep to be expanded in the invoice.
+        """
+        answer = ask(
+            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
+        )
+        data = json_of(answer)
+        shown = len(data["lines"]["data"])
+        if shown:
+            params: Any = {"limit": shown, "expand": _WITH_PRICES}
+            data["lines"]["data"] = json_of(self._list_page(invoice_id, params))["data"]
+        return objects.to_invoice(data, as_of=asked_at(answer))
+
+    def find_invoices(
+        self, *, customer: str, reference: str, created_after: int
+    ) -> list[ProviderInvoice]:
+        """Look through the customer's invoices; Stripe's search lags, its lists do not."""
+        params: Any = {"customer": customer, "created": {"gte": created_after}, "limit": _PAGE}
+        found: list[ProviderInvoice] = []
+        while True:
+            answer = ask(lambda: self._client.v1.invoices.list(params))
+            page = json_of(answer)
+            found += [
+                objects.to_invoice(data, as_of=asked_at(answer))
+                for data in page["data"]
+                if (data.get("metadata") or {}).get(objects.INVOICE) == reference
+            ]
+            if not page["has_more"]:
+                return found
+            params["starting_after"] = page["data"][-1]["id"]
+
+    def delete_draft(self, invoice_id: str) -> None:
+        """Delete a draft; one that is gone already is what we want."""
+        try:
+            ask(lambda: self._client.v1.invoices.delete(invoice_id))
+        except GatewayRejected as error:
+            if not error.missing:
+                raise
+
+    def _invoice(self, call: Callable[[], Answer]) -> ProviderInvoice:
+        answer = ask(call)
+        return objects.to_invoice(json_of(answer), as_of=asked_at(answer))
+
+
+def _create_params(draft: InvoiceDraft) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "customer": draft.customer,
+        "auto_advance": False,
+        "collection_method": "charge_automatically",
+        "pending_invoice_items_behavior": "include" if draft.gather else "exclude",
+        "metadata": draft.metadata,
+    }
+    optional = {
+        "currency": draft.currency,
+        "footer": draft.footer,
+        "description": draft.description,
+    }
+    params |= {name: value for name, value in optional.items() if value is not None}
+    if draft.tax_rate_id is not None:
+        params["default_tax_rates"] = [draft.tax_rate_id]
+    method = draft.payment_method
+    if method is not None and method.startswith(objects.METHOD_ID_PREFIXES):
+        params["default_payment_method"] = method
+    elif method is not None:
+        params["payment_settings"] = {"payment_method_types": [method]}
+    return params
+
+
+def _line_params(line: LineDraft, currency: str) -> dict[str, Any]:
+    params: dict[str, Any] = {
+        "quantity": line.quantity,
+        "metadata": {objects.LINE: line.reference},
+    }
+    if line.price is not None:
+        params["pricing"] = {"price": line.price}
+        if line.name is not None:
+            params["description"] = line.name
+        return params
+    name = line.name or "Item"
+    params["description"] = name
+    params["price_data"] = {
+        "currency": currency,
+        "unit_amount": line.amount_minor,
+        "product_data": {"name": name},
+    }
+    return params

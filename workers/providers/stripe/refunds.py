@@ -1,0 +1,125 @@
+"""What is done with an invoice after it was issued: void, write off, give money back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import stripe
+
+from domain.gateway.objects import (
+    MoneyBack,
+    ProviderDispute,
+    ProviderInvoice,
+    ProviderRefund,
+    RefundDraft,
+)
+from workers.providers.stripe import objects
+from workers.providers.stripe.client import ask, asked_at, json_of, pages
+
+_PAGE: Final = 100
+Json = dict[str, Any]
+
+
+class AfterIssue:
+    """The verbs of a gateway that change an issued invoice, and what went back on it."""
+
+    _client: stripe.StripeClient
+
+    def void_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Take it back. Stripe docs: void an invoice."""
+        answer = ask(
+            lambda: self._client.v1.invoices.void_invoice(
+                invoice_id, {"expand": objects.WITH_PAYMENT}, {"idempotency_key": key}
+            )
+        )
+        return objects.to_invoice(json_of(answer), as_of=asked_at(answer))
+
+    def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
+        """Write it off. Stripe docs: mark an invoice as uncollectible."""
+        answer = ask(
+            lambda: self._client.v1.invoices.mark_uncollectible(
+                invoice_id, {"expand": objects.WITH_PAYMENT}, {"idempotency_key": key}
+            )
+        )
+        return objects.to_invoice(json_of(answer), as_of=asked_at(answer))
+
+    def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
+        """Give money back, with a credit note or plainly. Stripe docs: create a credit note."""
+        if not draft.credit_note:
+            params: Any = _refund_params(draft)
+            made = ask(lambda: self._client.v1.refunds.create(params, {"idempotency_key": key}))
+            return objects.to_refund(json_of(made))
+        noted: Any = _credit_note_params(draft)
+        note = json_of(
+            ask(lambda: self._client.v1.credit_notes.create(noted, {"idempotency_key": key}))
+        )
+        refund_id = objects.refund_ids_of(note)[0]
+        found = ask(lambda: self._client.v1.refunds.retrieve(refund_id))
+        return objects.to_refund(json_of(found), reference=draft.reference)
+
+    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+        """Fetch refunds and disputes by payment; credit notes say which refunds are ours.
+
+        The notes come last: each of those refunds has its note by then, and none is taken for
+        somebody else's.
+        """
+        refunds: list[Json] = []
+        disputes: list[ProviderDispute] = []
+        for payment_id in self._payments_of(invoice_id):
+            by_payment: Any = {"payment_intent": payment_id, "limit": _PAGE}
+            refunds += pages(self._client.v1.refunds, by_payment)
+            found = map(objects.to_dispute, pages(self._client.v1.disputes, by_payment))
+            disputes += [dispute for dispute in found if dispute is not None]
+        noted = self._references_of_notes(invoice_id)
+        return MoneyBack(
+            refunds=tuple(
+                objects.to_refund(data, reference=noted.get(data["id"])) for data in refunds
+            ),
+            disputes=tuple(disputes),
+        )
+
+    def find_invoice_of(self, payment_id: str) -> str | None:
+        """Look up whose payment it is. Stripe docs: list invoice payments."""
+        params: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_id}}
+        found = json_of(ask(lambda: self._client.v1.invoice_payments.list(params)))["data"]
+        return str(found[0]["invoice"]) if found else None
+
+    def _payments_of(self, invoice_id: str) -> list[str]:
+        params: Any = {"invoice": invoice_id, "limit": _PAGE}
+        entries = pages(self._client.v1.invoice_payments, params)
+        intents = [entry["payment"].get("payment_intent") for entry in entries]
+        return [intent for intent in intents if intent is not None]
+
+    def _references_of_notes(self, invoice_id: str) -> dict[str, str]:
+        params: Any = {"invoice": invoice_id, "limit": _PAGE}
+        notes = pages(self._client.v1.credit_notes, params)
+        return {
+            refund_id: note["metadata"][objects.REFUND]
+            for note in notes
+            if objects.REFUND in (note.get("metadata") or {})
+            for refund_id in objects.refund_ids_of(note)
+        }
+
+
+def _refund_params(draft: RefundDraft) -> Json:
+    params: Json = {
+        "payment_intent": draft.payment_id,
+        "amount": draft.amount_minor,
+        "metadata": draft.metadata,
+    }
+    return params | ({} if draft.reason is None else {"reason": draft.reason})
+
+
+# A credit note's reasons are other words; what has none there stays in our log alone.
+_NOTE_REASONS: Final = {"duplicate": "duplicate", "fraudulent": "fraudulent"}
+
+
+def _credit_note_params(draft: RefundDraft) -> Json:
+    reason = _NOTE_REASONS.get(draft.reason or "")
+    params: Json = {
+        "invoice": draft.invoice_id,
+        "amount": draft.amount_minor,
+        "refund_amount": draft.amount_minor,
+        "metadata": draft.metadata,
+    }
+    return params | ({} if reason is None else {"reason": reason})

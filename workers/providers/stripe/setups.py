@@ -1,0 +1,105 @@
+"""Stripe's Checkout sessions in setup mode in our words, from an answer or a webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast, get_args
+from uuid import UUID
+
+import stripe
+
+from domain.gateway.objects import ProviderMethod, SessionState, SetupDraft, SetupSession
+from workers.providers.stripe.client import ask, json_of, pages
+from workers.providers.stripe.objects import id_of, text_of, whole
+
+Json = Mapping[str, Any]
+
+SETUP: Final = "billhook_setup"
+SETUP_MODE: Final = "setup"
+
+_STATES: Final = frozenset(get_args(SessionState))
+
+
+def setup_named_by(session: Json) -> UUID | None:
+    """Read our setup's id from a session's metadata, if it is one."""
+    named = (session.get("metadata") or {}).get(SETUP)
+    try:
+        return None if named is None else UUID(named)
+    except ValueError:
+        return None
+
+
+def to_session(session: Json) -> SetupSession:
+    """Read a session. Raises ValueError, KeyError or TypeError for what we do not understand."""
+    state = session["status"]
+    if state not in _STATES or session["mode"] != SETUP_MODE:
+        raise ValueError(f"no session of setup mode that we know: {state}")
+    return SetupSession(
+        id=text_of(session["id"]),
+        state=cast("SessionState", state),
+        customer=text_of(id_of(session["customer"])),
+        expires_at=whole(session["expires_at"]),
+        livemode=session["livemode"],
+        url=session.get("url") or "",
+        method=_method_of(session.get("setup_intent")),
+        metadata=dict(session.get("metadata") or {}),
+    )
+
+
+def _method_of(intent: Any) -> ProviderMethod | None:  # noqa: ANN401 - an id, or the object if expanded
+    method = intent.get("payment_method") if isinstance(intent, dict) else None
+    if not isinstance(method, dict):
+        return None
+    details = method.get(method["type"]) or {}
+    return ProviderMethod(
+        id=text_of(method["id"]),
+        type=text_of(method["type"]),
+        brand=details.get("brand"),
+        last4=details.get("last4"),
+    )
+
+
+# Payment methods at Stripe: a page where one is left, and which is charged by default.
+
+# Where nobody chose a currency, Checkout has to be told what may be left: a card fits them all.
+_METHODS: Final = ["card"]
+_WITH_METHOD: Final[Any] = {"expand": ["setup_intent.payment_method"]}
+
+
+class Setups:
+    """The verbs of a gateway that concern leaving a payment method."""
+
+    _client: stripe.StripeClient
+
+    def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
+        """Open a page, for a day. Stripe docs: create a Checkout Session."""
+        params: Any = {
+            "mode": SETUP_MODE,
+            "customer": draft.customer,
+            "allowed_payment_method_types": _METHODS,
+            "success_url": draft.return_url,
+            "cancel_url": draft.return_url,
+            "metadata": draft.metadata,
+            "setup_intent_data": {"metadata": draft.metadata},
+        }
+        sessions = self._client.v1.checkout.sessions
+        return to_session(json_of(ask(lambda: sessions.create(params, {"idempotency_key": key}))))
+
+    def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
+        """Look through the customer's sessions. Stripe docs: list all Checkout Sessions."""
+        params = {"customer": customer, "limit": 100}
+        return [
+            to_session(session)
+            for session in pages(self._client.v1.checkout.sessions, params)
+            if (session.get("metadata") or {}).get(SETUP) == reference
+        ]
+
+    def fetch_setup(self, session_id: str) -> SetupSession:
+        """Fetch a page with what was left. Stripe docs: retrieve a Checkout Session."""
+        sessions = self._client.v1.checkout.sessions
+        return to_session(json_of(ask(lambda: sessions.retrieve(session_id, _WITH_METHOD))))
+
+    def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
+        """Charge it where an invoice names none. Stripe docs: update a customer."""
+        params: Any = {"invoice_settings": {"default_payment_method": method}}
+        ask(lambda: self._client.v1.customers.update(customer_id, params, {"idempotency_key": key}))

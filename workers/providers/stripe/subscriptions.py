@@ -1,0 +1,227 @@
+"""Subscriptions at Stripe: start, look up, end, change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import stripe
+
+from domain.gateway.objects import GatewayRejected, ProviderSubscription, SubscriptionDraft
+from workers.providers.stripe import objects
+from workers.providers.stripe.client import Answer, ask, asked_at, json_of, pages
+from workers.providers.stripe.subscription_objects import WITH_COUPONS, to_subscription
+
+_EXPANDED: Final[Any] = {"expand": WITH_COUPONS}
+Json = dict[str, Any]
+Items = Sequence[tuple[str, int]]
+
+
+class Subscriptions:
+    """The verbs of a gateway that concern subscriptions."""
+
+    _client: stripe.StripeClient
+
+    def create_subscription(self, draft: SubscriptionDraft, *, key: str) -> ProviderSubscription:
+        """Start one, though its first invoice may not be paid. Stripe docs: create a subscription.
+
+        One that fails as a whole when it is not paid at once could never be authenticated.
+        """
+        params: Any = _create_params(draft)
+        return _read(
+            ask(lambda: self._client.v1.subscriptions.create(params, {"idempotency_key": key}))
+        )
+
+    def preview_total(self, draft: SubscriptionDraft) -> int:
+        """Preview the first invoice. Stripe docs: create a preview invoice."""
+        made = _create_params(draft)
+        details = {name: made[name] for name in ("items", "default_tax_rates") if name in made}
+        params: Any = {"customer": draft.customer, "subscription_details": details}
+        answer = ask(lambda: self._client.v1.invoices.create_preview(params))
+        return objects.whole(json_of(answer)["total"])
+
+    def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
+        """Look through the customer's, ended ones too; Stripe's search lags, its lists do not."""
+        params: Json = {"customer": customer, "status": "all", "limit": 100}
+        return [
+            self.fetch_subscription(data["id"])
+            for data in pages(self._client.v1.subscriptions, params)
+            if (data.get("metadata") or {}).get(objects.INVOICE) == reference
+        ]
+
+    def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
+        """Fetch it with its discounts. Stripe docs: retrieve a subscription."""
+        return _read(
+            ask(lambda: self._client.v1.subscriptions.retrieve(subscription_id, _EXPANDED))
+        )
+
+    def end_subscription(self, subscription_id: str, *, key: str) -> ProviderSubscription:
+        """End it now, without a last invoice. Stripe docs: cancel a subscription."""
+        params: Any = {"invoice_now": False, "prorate": False, **_EXPANDED}
+        try:
+            return _read(
+                ask(
+                    lambda: self._client.v1.subscriptions.cancel(
+                        subscription_id, params, {"idempotency_key": key}
+                    )
+                )
+            )
+        except GatewayRejected:
+            found = self.fetch_subscription(subscription_id)
+            if found.state not in ("canceled", "expired"):
+                raise
+            return found
+
+    def end_with_period(self, subscription_id: str, *, key: str) -> ProviderSubscription:
+        """Let it end with its period. Stripe docs: update a subscription.
+
+        A change that waits is called off: Stripe lets none end whose schedule says how it goes on.
+        """
+        self._release(subscription_id, key=key)
+        params: Any = {"cancel_at_period_end": True, **_EXPANDED}
+        return self._update(subscription_id, params, key=key)
+
+    def change_plan(self, subscription_id: str, items: Items, *, key: str) -> ProviderSubscription:
+        """Change items now, prorated on the next invoice. Stripe docs: update a subscription.
+
+        What is there already is left alone: a repeat would name items that the first call made. A
+        change that waits is called off: it would undo this one.
+        """
+        self._release(subscription_id, key=key)
+        known = self.fetch_subscription(subscription_id)
+        if _same(known, items):
+            return known
+        params: Any = {
+            "items": _replaced(known, items),
+            "proration_behavior": "create_prorations",
+            **_EXPANDED,
+        }
+        return self._update(subscription_id, params, key=key)
+
+    def schedule_plan(
+        self, subscription_id: str, items: Items, *, key: str
+    ) -> ProviderSubscription:
+        """Change items with the next period. Stripe docs: subscription schedules."""
+        schedule = self._schedule_of(subscription_id, key=key)
+        present = _present_phase(schedule)
+        kept = _kept(present)
+        current: Json = {
+            "items": [
+                {
+                    "price": objects.id_of(item["price"]),
+                    "quantity": item.get("quantity") or 1,
+                    **_kept(item),
+                }
+                for item in present["items"]
+            ],
+            "start_date": present["start_date"],
+            "end_date": present["end_date"],
+            **kept,
+        }
+        then: Json = {
+            "items": [{"price": price, "quantity": quantity} for price, quantity in items],
+            "proration_behavior": "none",
+            **kept,
+        }
+        params: Any = {"phases": [current, then], "end_behavior": "release"}
+        schedules = self._client.v1.subscription_schedules
+        ask(lambda: schedules.update(schedule["id"], params, {"idempotency_key": f"{key}:phases"}))
+        return self.fetch_subscription(subscription_id)
+
+    def _schedule_of(self, subscription_id: str, *, key: str) -> Json:
+        """Take the schedule that it has, else make one."""
+        schedules = self._client.v1.subscription_schedules
+        found = json_of(ask(lambda: self._client.v1.subscriptions.retrieve(subscription_id)))
+        known = objects.id_of(found.get("schedule"))
+        if known is not None:
+            return json_of(ask(lambda: schedules.retrieve(known)))
+        params: Any = {"from_subscription": subscription_id}
+        return json_of(ask(lambda: schedules.create(params, {"idempotency_key": key})))
+
+    def _release(self, subscription_id: str, *, key: str) -> None:
+        """Call off what waits for the next period, if something does."""
+        found = json_of(ask(lambda: self._client.v1.subscriptions.retrieve(subscription_id)))
+        known = objects.id_of(found.get("schedule"))
+        if known is not None:
+            schedules = self._client.v1.subscription_schedules
+            options: Any = {"idempotency_key": f"{key}:release"}
+            ask(lambda: schedules.release(known, {}, options))
+
+    def _update(self, subscription_id: str, params: Any, *, key: str) -> ProviderSubscription:  # noqa: ANN401 - a TypedDict of the SDK
+        return _read(
+            ask(
+                lambda: self._client.v1.subscriptions.update(
+                    subscription_id, params, {"idempotency_key": key}
+                )
+            )
+        )
+
+
+def _read(answer: Answer) -> ProviderSubscription:
+    return to_subscription(json_of(answer), as_of=asked_at(answer))
+
+
+def _create_params(draft: SubscriptionDraft) -> Json:
+    params: Json = {
+        "customer": draft.customer,
+        "items": [{"price": price, "quantity": quantity} for price, quantity in draft.items],
+        "payment_behavior": "allow_incomplete" if draft.charge else "default_incomplete",
+        "off_session": draft.off_session,
+        "payment_settings": {"save_default_payment_method": "on_subscription"},
+        "metadata": draft.metadata,
+        **_EXPANDED,
+    }
+    if draft.tax_rate_id is not None:
+        params["default_tax_rates"] = [draft.tax_rate_id]
+    if draft.description is not None:
+        params["description"] = draft.description
+    if draft.footer is not None:
+        params["invoice_settings"] = {"footer": draft.footer}
+    method = draft.payment_method
+    if method is not None and method.startswith(objects.METHOD_ID_PREFIXES):
+        params["default_payment_method"] = method
+    elif method is not None:
+        params["payment_settings"]["payment_method_types"] = [method]
+    return params
+
+
+def _present_phase(schedule: Json) -> Json:
+    """Find the phase that runs; earlier ones stay in a schedule's list."""
+    phases: list[Json] = schedule["phases"]
+    begun = (schedule.get("current_phase") or phases[0])["start_date"]
+    return next(phase for phase in phases if phase["start_date"] == begun)
+
+
+def _kept(of: Json) -> Json:
+    """Name the taxes and discounts of a phase or an item: an update drops what it leaves out."""
+    kept: Json = {
+        name: [objects.id_of(rate) for rate in of[name]]
+        for name in ("default_tax_rates", "tax_rates")
+        if of.get(name)
+    }
+    if of.get("discounts"):
+        kept["discounts"] = [_discount(entry) for entry in of["discounts"]]
+    return kept
+
+
+def _discount(entry: Json) -> Json:
+    """Name a discount as the request does, by what it is: one there already, or a coupon."""
+    kinds = ("discount", "promotion_code", "coupon")
+    kind = next(kind for kind in kinds if entry.get(kind) is not None)
+    return {kind: objects.id_of(entry[kind])}
+
+
+def _same(known: ProviderSubscription, items: Items) -> bool:
+    there = sorted((item.price, item.quantity) for item in known.items)
+    return there == sorted(tuple(item) for item in items)
+
+
+def _replaced(known: ProviderSubscription, items: Items) -> list[Json]:
+    """Give existing items the new prices, in order; add or delete where their numbers differ."""
+    wanted: list[Json] = [{"price": price, "quantity": quantity} for price, quantity in items]
+    for index, item in enumerate(known.items):
+        if index < len(wanted):
+            wanted[index]["id"] = item.id
+        else:
+            wanted.append({"id": item.id, "deleted": True})
+    return wanted

@@ -1,0 +1,111 @@
+"""Webhook endpoints at Stripe: what we have told, where, and in which version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import stripe
+
+from domain.core.commands import Mode
+from workers.providers.retry import Patience
+from workers.providers.stripe.client import API_VERSION, ask, json_of, open_client
+from workers.providers.stripe.event_types import EVENT_TYPES
+
+_PAGE: Final = 100
+# The name in an endpoint's metadata under which we tell its secret from others.
+MARK: Final = "billhook_secret"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """An endpoint as Stripe has it. `mark` tells its secret from others, if we made it."""
+
+    id: str
+    url: str
+    enabled: bool
+    version: str | None
+    types: frozenset[str]
+    mark: str | None
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Name the types of ours that it is not told."""
+        return frozenset() if "*" in self.types else frozenset(EVENT_TYPES) - self.types
+
+
+class StripeEndpoints:
+    """The endpoints of one Stripe account in one mode. All calls raise the port's errors."""
+
+    def __init__(self, api_key: str, *, api_base: str, mode: Mode) -> None:
+        self._v1 = open_client(api_key, api_base=api_base, mode=mode).v1
+
+    def try_key(self) -> None:
+        """Ask for something that every flow needs; raises where the key does not open it."""
+        ask(lambda: self._v1.customers.list({"limit": 1}))
+
+    def cause_event(self) -> str:
+        """Make a customer and delete it at once, so that something is told; returns its id.
+
+        What it is answered with says of which mode the key really is.
+        """
+        params: stripe.params.CustomerCreateParams = {
+            "description": "Billhook: does the webhook come?"
+        }
+        made = ask(lambda: self._v1.customers.create(params))
+        customer = str(json_of(made)["id"])
+        Patience(tries=3)(lambda: ask(lambda: self._v1.customers.delete(customer)))
+        return customer
+
+    def all(self) -> Iterator[Endpoint]:
+        """List every endpoint. Stripe docs: list all webhook endpoints."""
+        params: stripe.params.WebhookEndpointListParams = {"limit": _PAGE}
+        while True:
+            page = json_of(ask(lambda: self._v1.webhook_endpoints.list(params)))
+            yield from (_endpoint(found) for found in page["data"])
+            if not page["has_more"]:
+                return
+            params["starting_after"] = page["data"][-1]["id"]
+
+    def create(self, url: str) -> tuple[str, str]:
+        """Make an endpoint in our version; returns its id and its secret, shown this once."""
+        made = ask(
+            lambda: self._v1.webhook_endpoints.create(
+                {
+                    "url": url,
+                    "enabled_events": list(EVENT_TYPES),
+                    "api_version": API_VERSION,
+                    "description": "Billhook",
+                }
+            )
+        )
+        body = json_of(made)
+        return body["id"], body["secret"]
+
+    def mark(self, endpoint_id: str, mark: str) -> None:
+        """Note which secret it signs with."""
+        ask(lambda: self._v1.webhook_endpoints.update(endpoint_id, {"metadata": {MARK: mark}}))
+
+    def refresh(self, endpoint_id: str) -> None:
+        """Have it told all that we want to know, and switched on."""
+        ask(
+            lambda: self._v1.webhook_endpoints.update(
+                endpoint_id, {"enabled_events": list(EVENT_TYPES), "disabled": False}
+            )
+        )
+
+    def delete(self, endpoint_id: str) -> None:
+        """Delete it, with what it was still to be told."""
+        ask(lambda: self._v1.webhook_endpoints.delete(endpoint_id))
+
+
+def _endpoint(found: dict[str, Any]) -> Endpoint:
+    return Endpoint(
+        id=found["id"],
+        url=found["url"],
+        enabled=found["status"] == "enabled",
+        version=found["api_version"],
+        types=frozenset(found["enabled_events"]),
+        mark=found["metadata"].get(MARK),
+    )

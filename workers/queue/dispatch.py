@@ -1,0 +1,64 @@
+"""Work table → queue: sends what is due, fairly by app, and again what stays open."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+from redis.exceptions import RedisError
+
+from projections.work.table import Job, WorkBell, WorkTable, WorkUnavailable
+from workers.queue.broker import send
+
+_log = structlog.get_logger("billhook.dispatch")
+
+_BATCH: Final = 200
+_LONGEST_NAP_S: Final = 1.0
+_SHORTEST_NAP_S: Final = 0.005
+_AFTER_TROUBLE_S: Final = 0.5
+
+
+class Dispatcher:
+    """Several may run beside each other: a row is marked as sent before it is."""
+
+    def __init__(
+        self, work: WorkTable, bell: WorkBell, broker: RedisBroker, *, in_flight_per_app: int
+    ) -> None:
+        self._work = work
+        self._bell = bell
+        self._broker = broker
+        self._in_flight_per_app = in_flight_per_app
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop`; what goes wrong is said and tried again."""
+        while not stop.is_set():
+            try:
+                if self.send_due() < _BATCH:
+                    self._bell.wait(self._nap_s())
+            except (RedisError, WorkUnavailable) as error:
+                _log.warning("dispatch.trouble", error=type(error).__name__)
+                stop.wait(_AFTER_TROUBLE_S)
+
+    def send_due(self) -> int:
+        """Send one batch; returns how many. Marks are taken back where the queue is away."""
+        jobs = self._work.take_due(limit=_BATCH, cap=self._in_flight_per_app)
+        sent: set[int] = set()
+        try:
+            for job in jobs:
+                send(self._broker, [job])
+                sent.add(job.id)
+        except RedisError:
+            self._take_back(jobs, sent)
+            raise
+        return len(jobs)
+
+    def _take_back(self, jobs: list[Job], sent: set[int]) -> None:
+        self._work.unsend(job.id for job in jobs if job.id not in sent)
+
+    def _nap_s(self) -> float:
+        due_s = self._work.next_due_s()
+        if due_s is None:
+            return _LONGEST_NAP_S
+        return min(max(due_s, _SHORTEST_NAP_S), _LONGEST_NAP_S)

@@ -1,0 +1,23 @@
+"""A hint → a job: one row for each payment, open until its fetch has seen all hints."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from domain.inbox import payment_hint as h
+from projections.work.table import Change, Close, Open
+
+ACTOR: Final = "apply_hint"
+TOPICS: Final = (h.HintReceived.TOPIC, h.HintRepeated.TOPIC, h.HintFetched.TOPIC)
+
+
+def changes_for_hint(event: h.HintFact, *, queue: str) -> list[Change]:
+    """Say which row of the work table an event opens or closes."""
+    key = f"hint:{event.originator_id}"
+    match event:
+        case h.HintReceived() | h.HintRepeated():
+            args = {"hint_id": str(event.originator_id)}
+            return [Open(key=key, app=event.app_id, queue=queue, actor=ACTOR, args=args)]
+        case h.HintFetched():
+            return [Close(key)]
+    return []

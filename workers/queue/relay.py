@@ -1,0 +1,59 @@
+"""The relay: a follower that turns events into rows of the work table, and what sends them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from domain.core.aggregate import Fact
+from eventlog.codec import Codec
+from eventlog.follow.follower import Cursor, Follower
+from eventlog.reading import Recorded
+from projections.work.table import WorkBell, WorkTable, apply_changes
+from workers.queue.broker import open_broker
+from workers.queue.dispatch import Dispatcher
+from workers.queue.reactions import TOPICS, changes_for
+from workers.settings import Settings
+
+NAME: Final = "relay"
+
+
+def relay_follower(dsn: str) -> Follower:
+    """Make the follower; rows and position move together, so that no request is lost or doubled."""
+    codec = Codec()
+
+    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+        changes = []
+        for recorded in batch:
+            event = codec.decode(recorded)
+            assert isinstance(event, Fact), "the relay follows facts"  # noqa: S101 - TOPICS names facts only
+            changes += changes_for(event)
+        await apply_changes(cursor, changes)
+
+    return Follower(dsn, NAME, handle, topics=TOPICS)
+
+
+async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
+    """Follow the log and dispatch, until `stop`."""
+    dsn = settings.database_url
+    resend_after = timedelta(seconds=settings.resend_after_s)
+    work, bell = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkBell(dsn)
+    work.open()
+    dispatcher = Dispatcher(
+        work,
+        bell,
+        open_broker(settings.redis_url),
+        in_flight_per_app=settings.in_flight_per_app,
+    )
+    ended = threading.Event()
+    dispatching = asyncio.create_task(asyncio.to_thread(dispatcher.run, ended))
+    try:
+        await relay_follower(dsn).run(stop)
+    finally:
+        ended.set()
+        await dispatching
+        bell.close()
+        work.close()

@@ -1,0 +1,78 @@
+"""A first payment's outcome → a job, and a row that stays open for each subscription that lives.
+
+For providers that keep a sum and a mandate (Mollie).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from domain.invoices import events as e
+from domain.subscriptions import events as s
+from domain.subscriptions.mandate_subscription import BEGIN
+from projections.work.table import Change, Close, GiveUp, Open, Resend
+
+BEGIN_SUBSCRIPTION: Final = "begin_subscription"
+FORGO_SUBSCRIPTION: Final = "forgo_subscription"
+WATCH_SUBSCRIPTION: Final = "watch_subscription"
+ACTORS: Final = (BEGIN_SUBSCRIPTION, FORGO_SUBSCRIPTION, WATCH_SUBSCRIPTION)
+
+TOPICS: Final = (
+    e.SubscriptionDue.TOPIC,
+    e.SubscriptionForgone.TOPIC,
+    s.SubscriptionStarted.TOPIC,
+    s.SubscriptionLinked.TOPIC,
+    s.SubscriptionEndScheduled.TOPIC,
+    s.SubscriptionCanceled.TOPIC,
+)
+_WATCHED: Final = frozenset({"mollie"})
+
+
+def changes_for_first_payment(event: e.InvoiceEvent, *, queue: str) -> list[Change]:
+    """Say what is to be done with the subscription that a payment was to begin."""
+    match event:
+        case e.SubscriptionDue() if event.begins is not None:
+            return [_open("begin", BEGIN_SUBSCRIPTION, event.begins, event.app_id, queue)]
+        case e.SubscriptionForgone():
+            return [_open("forgo", FORGO_SUBSCRIPTION, event.begins, event.app_id, queue)]
+    return []
+
+
+def changes_for_recurring(event: s.SubscriptionEvent, *, queue: str) -> list[Change]:
+    """Say which of a subscription's own rows an event opens or closes."""
+    stream = UUID(str(event.originator_id))
+    match event:
+        case s.SubscriptionStarted(provider=provider) if provider in _WATCHED:
+            begun = event.provider_subscription_id != ""
+            return [_watch(stream, event.app_id, queue)] if begun else []
+        case s.SubscriptionLinked():
+            return [Close(f"begin:{stream}"), _watch(stream, event.app_id, queue)]
+        case s.SubscriptionEndScheduled():
+            return [_watch(stream, event.app_id, queue)]
+        case s.SubscriptionCanceled():
+            return [Close(f"watch:{stream}")]
+    return _changes_of_beginning(event, f"begin:{stream}")
+
+
+def _changes_of_beginning(event: s.SubscriptionEvent, key: str) -> list[Change]:
+    match event:
+        case s.SubscriptionStepGaveUp(step=step) if step == BEGIN:
+            return [GiveUp(key, reason=event.last_error)]
+        case s.SubscriptionStepResent(step=step) if step == BEGIN:
+            return [Resend(key)]
+    return []
+
+
+def _watch(stream: UUID, app_id: UUID, queue: str) -> Open:
+    return _open("watch", WATCH_SUBSCRIPTION, stream, app_id, queue)
+
+
+def _open(kind: str, actor: str, stream: UUID, app_id: UUID, queue: str) -> Open:
+    return Open(
+        key=f"{kind}:{stream}",
+        app=app_id,
+        queue=queue,
+        actor=actor,
+        args={"subscription_id": str(stream)},
+    )

@@ -1,0 +1,138 @@
+"""Carry out what was asked of a subscription where the provider repeats payments alone (Mollie).
+
+It knows no end of a period: from now on nothing more is charged, and the subscription lasts here
+until the end of what is paid for. A change counts from the next payment on.
+
+What is agreed is recorded before its call: whoever fetches the subscription right after it must
+understand what is there. Each call may be made again without harm.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from domain.billing import Billing
+from domain.catalogue.catalogue import Price
+from domain.catalogue.pricing import NotChargeable, charge_for
+from domain.core import ids
+from domain.gateway.objects import GatewayRejected, ProviderSubscription
+from domain.invoices.provider_update import WORKER
+from domain.subscriptions.mandate_subscription import agree_on, schedule_end, take_recurring
+from domain.subscriptions.subscription import Subscription
+from domain.subscriptions.terms import charge_of, tax_of, terms_of
+from domain.subscriptions.view import SubscriptionView
+from eventlog.bodies import Body
+from workers.invoices.rejections import Refused
+from workers.subscriptions.mollie_common import RecurringDesk
+
+_NOTHING_BETWEEN: Final = (
+    "Mollie charges nothing between two payments: a change counts from the next one on, "
+    "as periodEnd asks for."
+)
+
+
+def change_recurring(subscription_id: UUID, desk: RecurringDesk) -> None:
+    """Do what is asked; nothing where nothing is."""
+    known = desk.billing.get(Subscription, subscription_id)
+    if known.view.asked is None:
+        return
+    refusal: Refused | None = None
+    try:
+        if known.view.asked["action"] == "cancel":
+            _cancel(known, desk)
+        else:
+            _change(known, desk)
+    except Refused as error:
+        refusal = error
+    except GatewayRejected as error:
+        refusal = Refused.from_gateway(error)
+    seen = desk.gateway.fetch_recurring(
+        known.view.provider_subscription_id, customer=known.view.customer or ""
+    )
+    _record(known, seen, refusal, desk)
+
+
+def _cancel(known: Subscription, desk: RecurringDesk) -> None:
+    view, asked = known.view, known.view.asked or {}
+    lasts_until = view.period_end if asked["at_period_end"] else None
+
+    def decide(one: Subscription) -> None:
+        at = desk.now()
+        one.start_step(at=at)
+        if lasts_until is not None:
+            schedule_end(one, ends_at=int(lasts_until.timestamp()), at=at)
+
+    desk.billing.change(Subscription, view.id, decide)
+    desk.gateway.end_recurring(view.provider_subscription_id, customer=view.customer or "")
+
+
+def _change(known: Subscription, desk: RecurringDesk) -> None:
+    view, asked = known.view, known.view.asked or {}
+    terms = _terms(view, asked, desk.billing)
+    assert view.period_end is not None, "what is charged again has a next time"  # noqa: S101 - STYLE: assert what must hold
+    starts_at = int(view.period_end.timestamp())
+
+    def decide(one: Subscription) -> None:
+        at = desk.now()
+        one.start_step(at=at)
+        agree_on(one, terms, starts_at=starts_at, by=WORKER, at=at)
+
+    desk.billing.change(Subscription, view.id, decide)
+    desk.gateway.change_recurring(
+        view.provider_subscription_id, customer=view.customer or "", charge=charge_of(terms)
+    )
+
+
+def _terms(view: SubscriptionView, asked: dict[str, Any], billing: Billing) -> dict[str, Any]:
+    """Work out what will be charged, with the tax that was agreed on. Raises Refused."""
+    if not asked["at_period_end"]:
+        raise Refused(code="change_now_impossible", message=_NOTHING_BETWEEN, path="when")
+    if view.ends_at is not None or view.period_end is None:
+        message = "Nothing more is charged for it, so that there is nothing to change."
+        raise Refused(code="ending", message=message)
+    if view.terms is None:
+        message = "It was not begun here, so that its tax is not known: change it at Mollie."
+        raise Refused(code="terms_unknown", message=message)
+    lines = [line | {"name": None} for line in asked["lines"]]
+    names = {line["price"] for line in lines}
+    found = {name: billing.find(Price, ids.for_price(view.app_id, name)) for name in names}
+    prices = {name: price for name, price in found.items() if price is not None}
+    try:
+        charge = charge_for(lines, prices=prices, tax=tax_of(view.terms), recurring=True)
+        terms = terms_of(charge)
+    except NotChargeable as error:
+        raise Refused(code=error.code, message=error.message, path=error.path) from error
+    if charge.currency != view.terms["currency"]:
+        message = f"A subscription stays in its currency, {view.terms['currency']}."
+        raise Refused(code="currency_differs", message=message, path="lineItems")
+    return terms
+
+
+def _record(
+    known: Subscription,
+    seen: ProviderSubscription,
+    refusal: Refused | None,
+    desk: RecurringDesk,
+) -> None:
+    """Remember how it stands and that what was asked is done, or refused, in one append."""
+    at, body = desk.now(), Body.of(seen.raw, known.view.body_owner)
+    asked = known.view.asked or {}
+    at_once = asked["action"] == "cancel" and not asked["at_period_end"]
+
+    def decide(one: Subscription) -> None:
+        if at_once and refusal is None and one.view.ends_at is not None:
+            schedule_end(one, ends_at=seen.as_of, at=at)
+        take_recurring(one, seen, source="answer", by=WORKER, at=at, body=body.sha256.hex())
+        if refusal is None:
+            one.finish_request(at=at)
+        else:
+            one.refuse_request(
+                code=refusal.code,
+                message=refusal.message,
+                path=refusal.path,
+                provider_code=refusal.provider_code,
+                at=at,
+            )
+
+    desk.billing.change(Subscription, known.view.id, decide, bodies=[body])

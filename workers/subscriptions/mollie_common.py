@@ -1,0 +1,93 @@
+"""What the jobs about subscriptions share where the provider keeps a sum and a mandate (Mollie)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from domain.billing import Billing
+from domain.catalogue.pricing import Charge
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription
+from domain.gateway.port import RecurringGateway
+from domain.invoices.first_payment import begun_by
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import WORKER
+from domain.invoices.view import InvoiceView
+from domain.subscriptions.mandate_subscription import begin, link, take_recurring
+from domain.subscriptions.subscription import Subscription
+from eventlog.bodies import Body
+from workers.invoices.job import ProviderDesk, start_asked_for
+
+# That Mollie's days are those of its own city is assumed (docs/mollie.md).
+_DAYS: Final = ZoneInfo("Europe/Amsterdam")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurringDesk:
+    """What the jobs work with."""
+
+    billing: Billing
+    gateway: RecurringGateway
+    now: Callable[[], datetime]
+
+
+def day_of(moment: datetime) -> date:
+    """Tell a moment's day at the provider."""
+    return moment.astimezone(_DAYS).date()
+
+
+def midnight(day: date) -> int:
+    """Write a day down as a provider's time."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def beside_first_payment(
+    view: InvoiceView, made: ProviderInvoice, charge: Charge, desk: ProviderDesk
+) -> list[Subscription]:
+    """Begin the stream of the subscription that a payment is to begin, unless it has begun."""
+    stream = begun_by(view, made.id)
+    if view.type != "subscription" or desk.billing.find(Subscription, stream) is not None:
+        return []
+    return [begin(start_asked_for(view), made, charge, at=desk.now())]
+
+
+def record_begun(
+    known: Subscription, made: ProviderSubscription, *, mandate: str | None, desk: RecurringDesk
+) -> None:
+    """Remember what the provider made, for its invoice too; whoever tells of it, and twice."""
+    at, body = desk.now(), Body.of(made.raw, known.view.body_owner)
+    invoice_id = known.view.invoice_id
+    assert invoice_id is not None, "it began with the invoice that asked for it"  # noqa: S101 - STYLE: assert what must hold
+
+    def linked() -> list[Subscription]:
+        one = desk.billing.get(Subscription, known.view.id)
+        link(one, made, mandate=mandate, at=at)
+        take_recurring(one, made, source="answer", by=WORKER, at=at, body=body.sha256.hex())
+        return [one]
+
+    desk.billing.change(
+        Invoice,
+        invoice_id,
+        lambda invoice: invoice.record_subscription(made.id, at=at),
+        bodies=[body],
+        beside=linked,
+    )
+
+
+def record_state(
+    known: Subscription, seen: ProviderSubscription, *, by: str, desk: RecurringDesk
+) -> Subscription:
+    """Remember how it stands at the provider."""
+    at, body = desk.now(), Body.of(seen.raw, known.view.body_owner)
+    return desk.billing.change(
+        Subscription,
+        UUID(str(known.id)),
+        lambda one: take_recurring(
+            one, seen, source="answer", by=by, at=at, body=body.sha256.hex()
+        ),
+        bodies=[body],
+    )

@@ -1,0 +1,178 @@
+"""Take in what a subscription charged by itself, and how it stands then (Mollie).
+
+Nothing is told of a subscription but its payments, each under an id that nobody knows yet: which
+subscription of ours one is of, the provider's subscription says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from domain.core import calendar
+from domain.gateway.objects import (
+    GatewayRejected,
+    MoneyBack,
+    ProviderInvoice,
+    ProviderLine,
+    ProviderSubscription,
+)
+from domain.invoices.invoice import Invoice
+from domain.subscriptions.mandate_subscription import BEGIN
+from domain.subscriptions.subscription import Subscription
+from domain.subscriptions.terms import charge_of, interval_of
+from domain.subscriptions.view import SubscriptionView
+from workers.payments.plan import provider_lines
+from workers.provider_objects.ownership import disbelief_of_app
+from workers.provider_objects.take_over import (
+    Account,
+    ImportDesk,
+    import_invoice,
+    import_subscription,
+)
+from workers.providers.mollie.recurring import SUBSCRIPTION
+from workers.subscriptions.mollie_common import (
+    RecurringDesk,
+    day_of,
+    midnight,
+    record_begun,
+    record_state,
+)
+
+
+class NotBelieved(Exception):
+    """What the provider has is not of this connection."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What went back on a payment, fetched together with it."""
+
+    back: MoneyBack
+
+    def fetch_money_back(self, _: str) -> MoneyBack:
+        """Give it."""
+        return self.back
+
+
+def take_renewal(
+    seen: ProviderInvoice, back: MoneyBack, account: Account, desk: RecurringDesk
+) -> Invoice:
+    """Take in a payment of a subscription, as it stands, with the subscription as it stands.
+
+    One whose subscription is gone was paid all the same. Raises NotBelieved.
+    """
+    assert seen.subscription_id is not None, "a subscription made it"  # noqa: S101 - STYLE: assert what must hold
+    try:
+        known = take_subscription(seen.subscription_id, seen.customer or "", account, desk)
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        return import_payment(as_invoice(seen, None), back, account, desk)
+    return import_payment(as_invoice(seen, known.view), back, account, desk)
+
+
+def import_payment(
+    seen: ProviderInvoice, back: MoneyBack, account: Account, desk: RecurringDesk
+) -> Invoice:
+    """Take in a payment that the provider made by itself. Raises NotBelieved."""
+    doubt = disbelief_of_app(account, seen)
+    if doubt is not None:
+        raise NotBelieved(doubt)
+    importing = ImportDesk(billing=desk.billing, gateway=_Told(back), now=desk.now)
+    return import_invoice(seen, account, importing, money_back=True)
+
+
+def take_subscription(
+    subscription_id: str, customer: str, account: Account, desk: RecurringDesk
+) -> Subscription:
+    """Fetch a subscription and take it in: one of ours, or one that somebody made there.
+
+    Raises NotBelieved.
+    """
+    seen = desk.gateway.fetch_recurring(subscription_id, customer=customer)
+    doubt = disbelief_of_app(account, seen)
+    if doubt is not None:
+        raise NotBelieved(doubt)
+    ours = _named_by(seen, account, desk)
+    if ours is None:
+        ours = desk.billing.find(Subscription, account.id_of(seen.id))
+    if ours is None:
+        return _import(seen, account, desk)
+    if not ours.view.provider_subscription_id:
+        # Its first news were faster than the answer that made it.
+        step = ours.view.steps.get(BEGIN)
+        mandate = None if step is None else step.plan["mandate"]
+        record_begun(ours, seen, mandate=mandate, desk=desk)
+        return desk.billing.get(Subscription, ours.view.id)
+    return record_state(ours, seen, by=account.by, desk=desk)
+
+
+def _named_by(
+    seen: ProviderSubscription, account: Account, desk: RecurringDesk
+) -> Subscription | None:
+    """Find the stream that its metadata names, if that is this connection's, and of this one."""
+    try:
+        named = UUID(seen.metadata[SUBSCRIPTION])
+    except (KeyError, ValueError):
+        return None
+    known = desk.billing.find(Subscription, named)
+    if known is None or known.view.connection_id != account.connection_id:
+        return None
+    return known if known.view.provider_subscription_id in ("", seen.id) else None
+
+
+def _import(seen: ProviderSubscription, account: Account, desk: RecurringDesk) -> Subscription:
+    importing = ImportDesk(billing=desk.billing, gateway=_Told(MoneyBack()), now=desk.now)
+    return import_subscription(seen, account, importing)
+
+
+def as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> ProviderInvoice:
+    """Say what a payment was for, and for which period, as far as that is known."""
+    if seen.subscription_id is None:
+        return replace(seen, lines=_whole(seen))
+    began = day_of(datetime.fromtimestamp(seen.created_at or seen.as_of, UTC))
+    terms = None if view is None else next(_terms_for(seen, view), None)
+    every = _every(view) if terms is None else interval_of(terms)
+    charge = None if terms is None else charge_of(terms)
+    return replace(
+        seen,
+        reason="renewal",
+        lines=_whole(seen) if charge is None else provider_lines(charge),
+        tax_minor=seen.tax_minor if charge is None else charge.tax_minor,
+        period_start=midnight(began),
+        period_end=None if every is None else midnight(calendar.after(began, *every)),
+    )
+
+
+def _terms_for(seen: ProviderInvoice, view: SubscriptionView) -> Iterator[Mapping[str, Any]]:
+    """Give what was agreed on and comes to this sum."""
+    upcoming = (view.next_terms or {}).get("terms")
+    for terms in (view.terms, upcoming):
+        if terms is None:
+            continue
+        charge = charge_of(terms)
+        if (charge.currency, charge.total_minor) == (seen.currency, seen.total_minor):
+            yield terms
+
+
+def _every(view: SubscriptionView | None) -> tuple[str, int] | None:
+    item = None if view is None else next(iter(view.items), None)
+    return None if item is None else (item["interval"], item["interval_count"])
+
+
+def _whole(seen: ProviderInvoice) -> tuple[ProviderLine, ...]:
+    """Give the sum as a line: what it is for, the provider does not know either."""
+    line = ProviderLine(
+        id="0",
+        description=seen.description,
+        quantity=1,
+        price=None,
+        total_minor=seen.total_minor - seen.tax_minor,
+        currency=seen.currency,
+        reference=None,
+    )
+    return (line,)

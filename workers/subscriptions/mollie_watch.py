@@ -1,0 +1,99 @@
+"""Look after a subscription when its next payment is due (Mollie).
+
+Nothing is told of a subscription that was suspended, canceled or has run out, and news of a payment
+may get lost. So one row of the work table stays open for each that lives, and is due when something
+should have happened.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, cast
+from uuid import UUID
+
+from domain.core.calendar import from_unix
+from domain.core.commands import Mode, Provider
+from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
+from domain.invoices.invoice import Invoice
+from domain.invoices.status import FAILED, PAID
+from domain.subscriptions.mandate_subscription import lose
+from domain.subscriptions.subscription import Subscription
+from domain.subscriptions.view import ENDED, SubscriptionView
+from workers.provider_objects.take_over import Account
+from workers.subscriptions.mollie_common import RecurringDesk, record_state
+from workers.subscriptions.mollie_renewal import take_renewal
+
+# A payment is made some time on its day, and its own news come first.
+AFTER_DUE: Final = timedelta(hours=26)
+LOOK_AGAIN: Final = timedelta(hours=6)
+_LOOK_BACK: Final = timedelta(days=10)
+_BY: Final = "reconciliation"
+_SETTLED: Final = frozenset({PAID, FAILED})
+
+
+def watch_subscription(subscription_id: UUID, desk: RecurringDesk) -> None:
+    """Look, if it is time to; raises GatewayUnavailable to come back when it is time again."""
+    known = desk.billing.get(Subscription, subscription_id)
+    if known.view.status in ENDED:
+        return
+    now = desk.now()
+    due = _due(known.view, now=now)
+    if due <= now:
+        known = _look(known, desk)
+        if known.view.status in ENDED:
+            return
+        due = max(_due(known.view, now=now), now + LOOK_AGAIN)
+    raise GatewayUnavailable(
+        f"it is looked at again at {due.isoformat()}",
+        retry_after_s=(due - now).total_seconds(),
+        counted=False,
+    )
+
+
+def _due(view: SubscriptionView, *, now: datetime) -> datetime:
+    """Tell when something should have happened."""
+    ends_at = from_unix(view.ends_at)
+    if ends_at is not None:
+        return ends_at
+    return now if view.period_end is None else view.period_end + AFTER_DUE
+
+
+def _look(known: Subscription, desk: RecurringDesk) -> Subscription:
+    """Take in how it stands, and payments that nobody told us of."""
+    view = known.view
+    account = account_of(view, by=_BY)
+    at_provider, customer = view.provider_subscription_id, view.customer or ""
+    try:
+        seen = desk.gateway.fetch_recurring(at_provider, customer=customer)
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        at = desk.now()
+        return desk.billing.change(Subscription, view.id, lambda one: lose(one, by=_BY, at=at))
+    record_state(known, seen, by=_BY, desk=desk)
+    since = (view.period_start or view.created_at) - _LOOK_BACK
+    payments = desk.gateway.list_renewals(
+        at_provider, customer=customer, created_after=int(since.timestamp())
+    )
+    for payment in payments:
+        if not _is_settled(payment, account, desk):
+            fetched, back = desk.gateway.fetch_payment(payment.id)
+            take_renewal(fetched, back, account, desk)
+    return desk.billing.get(Subscription, view.id)
+
+
+def _is_settled(payment: ProviderInvoice, account: Account, desk: RecurringDesk) -> bool:
+    invoice = desk.billing.find(Invoice, account.id_of(payment.id))
+    return invoice is not None and invoice.view.status in _SETTLED
+
+
+def account_of(view: SubscriptionView, *, by: str) -> Account:
+    """Name the connection that a subscription is of."""
+    return Account(
+        app_id=view.app_id,
+        provider=cast("Provider", view.provider),
+        connection=view.connection,
+        connection_id=view.connection_id,
+        mode=cast("Mode", view.mode),
+        by=by,
+    )

@@ -1,0 +1,209 @@
+"""Apply webhooks: follow what was received, decide, append. What needs a call becomes work.
+
+Appends are conditional on versions, so a batch that is handled again after a crash finds its
+entries applied and leaves them alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import structlog
+
+from domain.core.aggregate import Fact, Root
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
+from domain.inbox.provider_event import (
+    ProviderEvent,
+    ProviderEventReceived,
+    ProviderEventReplayRequested,
+)
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import Effect
+from domain.payment_methods.setup import MethodSetup
+from domain.subscriptions.subscription import Subscription
+from eventlog.bodies import Body
+from eventlog.codec import Codec
+from eventlog.errors import Conflict
+from eventlog.follow.follower import Cursor, Follower
+from eventlog.log import Log
+from eventlog.reading import Recorded
+from workers.provider_objects.ownership import disbelief, disbelief_of_app, disbelief_of_setup
+from workers.webhooks.parse import Snapshot, Word, read_word
+
+NAME: Final = "apply"
+MUST_ASK: Final = "the provider must be asked"
+_TRIES: Final = 5
+
+_log = structlog.get_logger("billhook.apply")
+
+AnyRoot = TypeVar("AnyRoot", bound=Root)
+Subject = Invoice | Subscription | MethodSetup
+_KINDS: Final[dict[type[Subject], str]] = {
+    Invoice: "invoice",
+    Subscription: "subscription",
+    MethodSetup: "setup",
+}
+
+
+class Applier:
+    """Decides what each received event does, a batch at a time."""
+
+    def __init__(self, log: Log, *, now: Callable[[], datetime]) -> None:
+        self._log = log
+        self._codec = Codec()
+        self._now = now
+
+    async def handle(self, _cursor: Cursor, batch: Sequence[Recorded]) -> None:
+        """Apply a batch; what is about one thing in its order, things beside each other."""
+        words = await self._read(await self._due(batch))
+        groups: dict[UUID, list[Word]] = defaultdict(list)
+        for word in words:
+            groups[word.subject].append(word)
+        known = await self._load(groups)
+        await asyncio.gather(
+            *(self._apply_group(key, group, known) for key, group in groups.items())
+        )
+
+    async def _due(self, batch: Sequence[Recorded]) -> list[ProviderEventReceived]:
+        """Give what was received, now or before the replay that somebody asks for."""
+        events = [self._codec.decode(recorded) for recorded in batch]
+        asked = {e.originator_id for e in events if isinstance(e, ProviderEventReplayRequested)}
+        if asked:
+            streams = await self._log.streams_async(asked)
+            events += [self._codec.decode(stream[0]) for stream in streams.values()]
+        return [event for event in events if isinstance(event, ProviderEventReceived)]
+
+    async def _read(self, entries: Iterable[ProviderEventReceived]) -> list[Word]:
+        entries = list(entries)
+        bodies = await self._log.bodies_async({bytes.fromhex(entry.body) for entry in entries})
+        return [read_word(entry, bodies.get(bytes.fromhex(entry.body))) for entry in entries]
+
+    async def _load(self, groups: dict[UUID, list[Word]]) -> dict[UUID, list[Recorded]]:
+        wanted = set(groups)
+        wanted.update(word.entry.originator_id for group in groups.values() for word in group)
+        return await self._log.streams_async(wanted)
+
+    async def _apply_group(
+        self, key: UUID, group: list[Word], known: dict[UUID, list[Recorded]]
+    ) -> None:
+        for _ in range(_TRIES):
+            events, bodies = self._decide(key, group, known)
+            if not events:
+                return
+            try:
+                await self._log.append_async(
+                    [self._codec.encode(event) for event in events], bodies
+                )
+            except Conflict:
+                known = await self._load({key: group})
+            else:
+                return
+        raise RuntimeError(f"others kept changing {key}")
+
+    def _decide(
+        self, key: UUID, group: list[Word], known: dict[UUID, list[Recorded]]
+    ) -> tuple[list[Fact], list[Body]]:
+        stream = known.get(key, [])
+        subject = (
+            self._rebuild(Invoice, stream)
+            or self._rebuild(Subscription, stream)
+            or self._rebuild(MethodSetup, stream)
+        )
+        entries = {
+            word.entry.originator_id: self._rebuild(
+                ProviderEvent, known.get(word.entry.originator_id, [])
+            )
+            for word in group
+        }
+        facts: list[Fact] = []
+        bodies: list[Body] = []
+        for word in group:
+            entry = entries[word.entry.originator_id]
+            if entry is None or not entry.due:
+                continue
+            bodies += self._apply(word, entry, subject)
+            facts += [fact for root in (subject, entry) if root for fact in _pending(root)]
+        return facts, bodies
+
+    def _apply(self, word: Word, entry: ProviderEvent, subject: Subject | None) -> list[Body]:
+        at, by = self._now(), f"webhook:{word.entry.provider_event_id}"
+        doubt = word.trouble or _doubt(word, subject)
+        if doubt is not None:
+            entry.park(doubt, retry=False, at=at, by=by)
+            return []
+        if word.snapshot is None and not word.asks:
+            entry.record_applied([], at=at, by=by)
+            return []
+        if word.snapshot is None or subject is None:
+            # What the provider made by itself is taken in with all that belongs to it.
+            entry.park(MUST_ASK, retry=True, at=at, by=by)
+            return []
+        body = _body_of(word.snapshot, subject)
+        effect = _tell(subject, word, body, at=at, by=by)
+        if effect is Effect.FETCH:
+            entry.park(MUST_ASK, retry=True, at=at, by=by)
+        else:
+            entry.record_applied([effect_of(subject, effect)], at=at, by=by)
+        return [body] if body is not None and effect is Effect.CHANGED else []
+
+    def _rebuild(self, kind: type[AnyRoot], stream: Sequence[Recorded]) -> AnyRoot | None:
+        root: Any = None
+        for recorded in stream:
+            root = self._codec.decode(recorded).mutate(root)  # type: ignore[attr-defined]
+        return root if isinstance(root, kind) else None
+
+
+def _body_of(snapshot: Snapshot, subject: Subject) -> Body | None:
+    """Give what is kept of the provider's object; of a page nothing is."""
+    if isinstance(snapshot, SetupSession) or isinstance(subject, MethodSetup):
+        return None
+    return Body.of(snapshot.raw, subject.view.body_owner)
+
+
+def _tell(subject: Subject, word: Word, body: Body | None, *, at: datetime, by: str) -> Effect:
+    """Let what an event is about take the event in."""
+    sha256 = None if body is None else body.sha256.hex()
+    match subject, word.snapshot:
+        case Invoice(), ProviderInvoice() as seen:
+            return subject.record_provider_state(
+                seen, source="webhook", by=by, at=at, body=sha256, provider_type=word.entry.type
+            )
+        case Subscription(), ProviderSubscription() as seen:
+            return subject.record_provider_state(seen, source="webhook", by=by, at=at, body=sha256)
+        case MethodSetup(), SetupSession() as seen:
+            return subject.record_session(seen, source="webhook", by=by, at=at)
+    return Effect.FETCH
+
+
+def _doubt(word: Word, subject: Subject | None) -> str | None:
+    """Say why an event is not believed, if it claims to be about something of ours."""
+    if isinstance(word.snapshot, ProviderInvoice) and word.entry.invoice_id is not None:
+        invoice = subject if isinstance(subject, Invoice) else None
+        return disbelief(word.entry, word.snapshot, invoice)
+    if isinstance(word.snapshot, SetupSession):
+        setup = subject if isinstance(subject, MethodSetup) else None
+        return disbelief_of_setup(word.entry, word.snapshot, setup)
+    if word.snapshot is not None:
+        return disbelief_of_app(word.entry, word.snapshot)
+    return None
+
+
+def effect_of(subject: Subject, effect: Effect) -> dict[str, str]:
+    """Write an effect down as ProviderEventApplied carries it."""
+    return {_KINDS[type(subject)]: str(subject.id), "effect": str(effect)}
+
+
+def _pending(root: Root) -> list[Fact]:
+    return [event for event in root.collect_events() if isinstance(event, Fact)]
+
+
+def apply_follower(dsn: str, log: Log, *, now: Callable[[], datetime]) -> Follower:
+    """Make the follower that applies what webhooks brought."""
+    applier = Applier(log, now=now)
+    topics = (ProviderEventReceived.TOPIC, ProviderEventReplayRequested.TOPIC)
+    return Follower(dsn, NAME, applier.handle, topics=topics)

@@ -1,0 +1,240 @@
+"""Apply a webhook that can't be judged by itself: ask the provider how things stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar, cast
+from uuid import UUID
+
+import orjson
+
+from domain.billing import Billing
+from domain.core.aggregate import Root
+from domain.core.commands import Mode, Provider
+from domain.gateway.objects import (
+    GatewayRejected,
+    GatewayUnavailable,
+    MoneyBack,
+    ProviderInvoice,
+)
+from domain.gateway.port import InvoicingGateway
+from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
+from domain.invoices.invoice import Invoice
+from domain.invoices.provider_update import Effect
+from domain.invoices.staleness import is_contested
+from domain.subscriptions.subscription import Subscription
+from eventlog.bodies import Body
+from workers.provider_objects.ownership import disbelief, disbelief_of_app, invoice_named_by
+from workers.provider_objects.take_over import (
+    Account,
+    ImportDesk,
+    import_invoice,
+    import_subscription,
+)
+
+MONEY_BACK: Final = ("charge", "refund", "credit_note", "dispute")
+_WAIT_FOR_STEP_S: Final = 2.0
+_TRIES: Final = 4
+Effects = list[dict[str, str]]
+AnyRoot = TypeVar("AnyRoot", bound=Root)
+
+
+class Bodies(Protocol):
+    """Where payloads are kept."""
+
+    def body(self, sha256: bytes) -> bytes | None:
+        """Read one; None where it was erased."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskDesk:
+    """What the job works with."""
+
+    billing: Billing
+    bodies: Bodies
+    gateway_of: Callable[[UUID, str], InvoicingGateway]
+    now: Callable[[], datetime]
+
+
+class _Overtaken(Exception):
+    """While an answer was on its way, another one of the same second was taken in."""
+
+    def __init__(self, stream: UUID) -> None:
+        super().__init__(stream)
+        self.stream = stream
+
+
+class _Disbelieved(Exception):
+    """What was fetched is not what the event claims to be about."""
+
+
+def apply_by_asking(provider_event_id: UUID, desk: AskDesk) -> None:
+    """Fetch what the event is about, take that in, and close the inbox's entry.
+
+    Raises GatewayUnavailable to come back.
+    """
+    entry = desk.billing.get(ProviderEvent, provider_event_id)
+    if entry.applied:
+        return
+    by = f"webhook:{entry.received.provider_event_id}"
+    try:
+        effects = _take_in_undisturbed(entry.received, desk, by=by)
+    except _Disbelieved as doubt:
+        _park(entry, str(doubt), desk, by=by)
+        return
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        _park(entry, "the provider has it no more", desk, by=by)
+        return
+    at = desk.now()
+    desk.billing.change(
+        ProviderEvent, provider_event_id, lambda known: known.record_applied(effects, at=at, by=by)
+    )
+
+
+def _take_in_undisturbed(received: ProviderEventReceived, desk: AskDesk, *, by: str) -> Effects:
+    """Fetch again where others were faster within the same second."""
+    expected = received.invoice_id
+    for _ in range(_TRIES):
+        before = None if expected is None else desk.billing.find(Invoice, expected)
+        version = None if before is None else before.version
+        try:
+            return _take_in(received, desk, by=by, version=version)
+        except _Overtaken as overtaken:
+            expected = overtaken.stream
+    raise GatewayUnavailable(
+        "others keep changing what it is about", retry_after_s=_WAIT_FOR_STEP_S, counted=False
+    )
+
+
+def _take_in(
+    received: ProviderEventReceived, desk: AskDesk, *, by: str, version: int | None
+) -> Effects:
+    """Fetch and record. `version`: how far our invoice was before. Raises _Overtaken."""
+    gateway = desk.gateway_of(received.app_id, received.connection)
+    account = _account(received, by=by)
+    importing = ImportDesk(billing=desk.billing, gateway=gateway, now=desk.now)
+    if received.object_type == "subscription":
+        before = _version(Subscription, account.id_of(received.object_id), desk)
+        seen = gateway.fetch_subscription(received.object_id)
+        _believe(disbelief_of_app(received, seen))
+        check = partial(_refuse_overtaken, before, lambda known: known.contests(seen))
+        taken = import_subscription(seen, account, importing, check=check)
+        return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
+    at_provider = _invoice_at_provider(received, desk, gateway)
+    if at_provider is None:
+        raise _Disbelieved("it is about no invoice")
+    before = _version(Invoice, account.id_of(at_provider), desk)
+    answer = gateway.fetch_invoice(at_provider)
+    named = invoice_named_by(answer)
+    goes_back = received.object_type in MONEY_BACK
+    if named is None:
+        _believe(disbelief_of_app(received, answer))
+        contested = partial(_refuse_overtaken, before, lambda one: is_contested(one.view, answer))
+        known = import_invoice(answer, account, importing, money_back=goes_back, check=contested)
+        return [{"invoice": str(known.id), "effect": str(Effect.CHANGED)}]
+    invoice = desk.billing.find(Invoice, named)
+    _believe(disbelief(received, answer, invoice))
+    back = gateway.fetch_money_back(answer.id) if goes_back else MoneyBack()
+    effect = _record(cast("Invoice", invoice), answer, back, received, desk, version=version)
+    return [{"invoice": str(named), "effect": str(effect)}]
+
+
+def _version(kind: type[Root], stream: UUID, desk: AskDesk) -> int:
+    known = desk.billing.find(kind, stream)
+    return 0 if known is None else known.version
+
+
+def _refuse_overtaken(version: int, contested: Callable[[AnyRoot], bool], known: AnyRoot) -> None:
+    """Let an answer count only if nothing of its second was taken in while it was on its way."""
+    if known.version != version and contested(known):
+        raise _Overtaken(UUID(str(known.id)))
+
+
+def _believe(doubt: str | None) -> None:
+    if doubt is not None:
+        raise _Disbelieved(doubt)
+
+
+def _account(received: ProviderEventReceived, *, by: str) -> Account:
+    return Account(
+        app_id=received.app_id,
+        provider=cast("Provider", received.provider),
+        connection=received.connection,
+        connection_id=received.connection_id,
+        mode=cast("Mode", received.mode),
+        by=by,
+    )
+
+
+def _invoice_at_provider(
+    received: ProviderEventReceived, desk: AskDesk, gateway: InvoicingGateway
+) -> str | None:
+    """Name the provider's invoice: the event's object is it, says it, or its payment does."""
+    if received.object_type == "invoice":
+        return received.object_id
+    about = _object(received, desk.bodies)
+    named = about.get("invoice")
+    if isinstance(named, str):
+        return named
+    intent = received.object_type == "payment_intent"
+    payment = received.object_id if intent else about.get("payment_intent")
+    return gateway.find_invoice_of(payment) if isinstance(payment, str) else None
+
+
+def _object(received: ProviderEventReceived, bodies: Bodies) -> Mapping[str, Any]:
+    stored = bodies.body(bytes.fromhex(received.body))
+    found: Mapping[str, Any] = {} if stored is None else orjson.loads(stored)["data"]["object"]
+    return found
+
+
+def _record(
+    invoice: Invoice,
+    answer: ProviderInvoice,
+    back: MoneyBack,
+    received: ProviderEventReceived,
+    desk: AskDesk,
+    *,
+    version: int | None,
+) -> Effect:
+    """Let the invoice take in how it stands, and what went back on it, in one append."""
+    by, at = f"webhook:{received.provider_event_id}", desk.now()
+    body = Body.of(answer.raw, invoice.view.body_owner)
+    effects: list[Effect] = []
+
+    def decide(known: Invoice) -> None:
+        if known.version != version and is_contested(known.view, answer):
+            raise _Overtaken(UUID(str(known.id)))
+        effects.clear()
+        effects.append(
+            known.record_provider_state(
+                answer,
+                source="answer",
+                by=by,
+                at=at,
+                body=body.sha256.hex(),
+                provider_type=received.type,
+            )
+        )
+        effects.append(known.record_money_back(back, source="webhook", by=by, at=at))
+
+    desk.billing.change(Invoice, UUID(str(invoice.id)), decide, bodies=[body])
+    if effects[0] is Effect.DEFERRED:
+        # The step's own answer may be older than this one: asked again once it has ended.
+        raise GatewayUnavailable(
+            "a step is at work on the invoice", retry_after_s=_WAIT_FOR_STEP_S, counted=False
+        )
+    return Effect.CHANGED if Effect.CHANGED in effects else effects[0]
+
+
+def _park(entry: ProviderEvent, reason: str, desk: AskDesk, *, by: str) -> None:
+    at = desk.now()
+    desk.billing.change(
+        ProviderEvent,
+        UUID(str(entry.id)),
+        lambda known: known.park(reason, retry=False, at=at, by=by),
+    )

@@ -1,0 +1,95 @@
+"""What a received event says, read from its payload before anything is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain.core import ids
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
+from domain.inbox.provider_event import ProviderEventReceived
+from workers.providers.stripe.client import API_VERSION
+from workers.providers.stripe.event_types import ASKED_TYPES, PREVIEWS, SETUP_TYPES
+from workers.providers.stripe.objects import to_invoice
+from workers.providers.stripe.setups import setup_named_by, to_session
+from workers.providers.stripe.subscription_objects import to_subscription
+
+Snapshot = ProviderInvoice | ProviderSubscription | SetupSession
+
+
+@dataclass(frozen=True)
+class Word:
+    """A received event together with what it says, if it speaks of what we keep.
+
+    `subject`: the stream that it is about. `asks`: it says too little, so that the provider must
+    be asked. `trouble`: it says nothing.
+    """
+
+    entry: ProviderEventReceived
+    subject: UUID
+    snapshot: Snapshot | None = None
+    trouble: str | None = None
+    asks: bool = False
+
+
+def read_word(entry: ProviderEventReceived, stored: bytes | None) -> Word:
+    """Read a payload; one that can't be read is parked with the reason, never skipped."""
+    subject = subject_of(entry)
+    if entry.provider == "mollie":
+        return Word(entry, subject, asks=entry.object_type == "payment")
+    if entry.type in ASKED_TYPES:
+        return Word(entry, subject, asks=True)
+    said = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEWS
+    if not said and entry.type not in SETUP_TYPES:
+        return Word(entry, subject)
+    if stored is None:
+        return Word(entry, subject, trouble="its payload was erased")
+    try:
+        return _read(entry, orjson.loads(stored))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Word(entry, subject, trouble=f"unreadable: {type(error).__name__}: {error}")
+
+
+def _read(entry: ProviderEventReceived, payload: dict[str, Any]) -> Word:
+    if entry.type in SETUP_TYPES:
+        return _read_setup(entry, payload)
+    subject = subject_of(entry)
+    if payload.get("api_version", API_VERSION) != API_VERSION:
+        # Listed events are in the account's own version, whose shapes we do not read.
+        return Word(entry, subject, asks=True)
+    return Word(entry, subject, _snapshot(entry, payload))
+
+
+def _read_setup(entry: ProviderEventReceived, payload: dict[str, Any]) -> Word:
+    """Read what became of a page; one that is none of ours says nothing to us."""
+    about = payload["data"]["object"]
+    setup_id = setup_named_by(about)
+    if setup_id is None:
+        return Word(entry, subject_of(entry))
+    return Word(entry, setup_id, to_session(about))
+
+
+def _snapshot(
+    entry: ProviderEventReceived, payload: dict[str, Any]
+) -> ProviderInvoice | ProviderSubscription:
+    about, as_of = payload["data"]["object"], payload["created"]
+    if entry.object_type == "subscription":
+        return to_subscription(about, as_of=as_of)
+    return to_invoice(about, as_of=as_of, event_type=entry.type)
+
+
+def subject_of(entry: ProviderEventReceived) -> UUID:
+    """Name the stream of what an event is about; what the provider made is named after its id.
+
+    An event about something that we keep no stream of is its own.
+    """
+    if entry.object_type == "invoice" and entry.invoice_id is not None:
+        return entry.invoice_id
+    if entry.object_type in ("invoice", "subscription"):
+        return ids.for_provider_object(
+            entry.app_id, entry.connection_id, entry.mode, entry.object_id
+        )
+    return entry.invoice_id or UUID(str(entry.originator_id))
