@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from uvicorn import Config, Server
 
 from sandbox.app import Options, build
-from sandbox.wire import HangUpProtocol
+from sandbox.common.http_protocol import HangUpProtocol
 
 
 class Settings(BaseSettings):

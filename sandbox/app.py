@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from sandbox.mollie.admin import Admin as MollieAdmin
-from sandbox.mollie.api import Api as MollieApi
-from sandbox.mollie.checkout import Checkout
-from sandbox.mollie.world import World as MollieWorld
-from sandbox.record import Recorder
-from sandbox.store import Store
-from sandbox.stripe.accounts import Account, Accounts
-from sandbox.stripe.admin import Admin
-from sandbox.stripe.agenda import Agenda
-from sandbox.stripe.api import Api
-from sandbox.stripe.call import Call
-from sandbox.stripe.checkout_page import CheckoutPage
-from sandbox.stripe.dispatcher import Dispatcher
-from sandbox.stripe.hosted import Hosted
-from sandbox.stripe.registry import ACTIONS
-from sandbox.stripe.world import World
-from sandbox.timekeeping import Timekeeper
+from sandbox.common.recorder import Recorder
+from sandbox.common.store import Store
+from sandbox.common.timekeeper import Timekeeper
+from sandbox.mollie.admin.api import Admin as MollieAdmin
+from sandbox.mollie.pages.checkout_page import Checkout
+from sandbox.mollie.server.api import Api as MollieApi
+from sandbox.mollie.server.services import World as MollieWorld
+from sandbox.stripe.admin.api import Admin
+from sandbox.stripe.core.accounts import Account, Accounts
+from sandbox.stripe.core.agenda import Agenda
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.pages.checkout_page import CheckoutPage
+from sandbox.stripe.pages.invoice_page import Hosted
+from sandbox.stripe.server.api import Api
+from sandbox.stripe.server.registry import ACTIONS
+from sandbox.stripe.server.services import World
+from sandbox.stripe.webhooks.dispatcher import Dispatcher
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # has no stubs
 
-from sandbox.stripe.forms import parse
+from sandbox.stripe.core.forms import parse
 from tests.contract.operation import ContractOperation, deepest
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import stripe
 
-from sandbox.stripe.registry import OPERATIONS
+from sandbox.stripe.server.registry import OPERATIONS
 from tests.sandbox.stripe_fixtures import Shop, client_of, fresh_key
 from tests.support.sandbox import SandboxProcess
 

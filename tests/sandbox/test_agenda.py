@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sandbox.store import Store
-from sandbox.stripe import agenda
-from sandbox.stripe.accounts import Account, Accounts
-from sandbox.stripe.agenda import Agenda, Due
-from sandbox.stripe.call import Call
-from sandbox.stripe.errors import Declined, InvalidRequest
-from sandbox.timekeeping import Timekeeper
+from sandbox.common.store import Store
+from sandbox.common.timekeeper import Timekeeper
+from sandbox.stripe.core import agenda
+from sandbox.stripe.core.accounts import Account, Accounts
+from sandbox.stripe.core.agenda import Agenda, Due
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import Declined, InvalidRequest
 
 DAY_S = 86400
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as some
 
-from sandbox.stripe.recurrence import boundary, period_at
+from sandbox.stripe.catalogue.recurrence import boundary, period_at
 from tests.sandbox.subscription_helpers import moment
 
 MOMENTS = some.integers(moment(2020, 1, 1), moment(2045, 1, 1))

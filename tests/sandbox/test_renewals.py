@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.stripe.recurrence import boundary, period_at
+from sandbox.stripe.catalogue.recurrence import boundary, period_at
 from tests.sandbox.stripe_fixtures import Shop
 from tests.sandbox.subscription_helpers import (
     DAY_S,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.stripe.invoice_amounts import Settlement, settle
+from sandbox.stripe.invoices.amounts import Settlement, settle
 from tests.sandbox.stripe_fixtures import Shop
 
 

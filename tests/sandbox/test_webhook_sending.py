@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import httpx
 
-from sandbox.sending import BackgroundSender
+from sandbox.common.background_sender import BackgroundSender
 
 
 class _Late(BackgroundSender):

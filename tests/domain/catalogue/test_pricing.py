@@ -14,8 +14,8 @@ from domain.catalogue.pricing import Charge, NotChargeable, charge_for
 from domain.core import money
 from domain.core.errors import InvalidAmount
 from domain.gateway.objects import PaymentDraft
-from sandbox.mollie.payment_lines import check
-from sandbox.mollie.payments import CreatePayment
+from sandbox.mollie.payments.lines import check
+from sandbox.mollie.payments.payments import CreatePayment
 from workers.providers.mollie.gateway import _params
 
 LARGEST_RATE_PPM = 999_900

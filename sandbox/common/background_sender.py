@@ -1,0 +1,135 @@
+"""A background task that sends what is due; it never delays an answer of an API."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from contextlib import suppress
+from sqlite3 import Row
+from typing import ClassVar, Literal
+
+import httpx
+
+from sandbox.common.store import Store
+
+AT_ONCE = 16
+BATCH = 200
+IDLE_S = 60.0
+
+
+class BackgroundSender(ABC):
+    """Sends rows (``id``, ``batch``): each on its own, but those of one batch one by one."""
+
+    TIMEOUT_S: ClassVar[float]
+
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+        self._under_way: set[int] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    @abstractmethod
+    def due_by(self, moment: float, *, limit: int) -> list[Row]:
+        """Returns the rows whose time has come by then, earliest first."""
+
+    @abstractmethod
+    def next_due(self, *, after: float) -> float | None:
+        """Returns when the next row will be due after that, in the machine's time."""
+
+    @abstractmethod
+    async def send(self, client: httpx.AsyncClient, row: Row) -> None:
+        """Makes one attempt and records what came of it."""
+
+    def wake(self) -> None:
+        """Says that there may be something new to send."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Sends until it is cancelled."""
+        async with httpx.AsyncClient(timeout=self.TIMEOUT_S, trust_env=False) as client:
+            try:
+                while True:
+                    self._news.clear()
+                    # One moment parts what is due from what will be, or a row whose time comes
+                    # between two looks at the clock would be seen by neither.
+                    moment = time.time()
+                    self._start(client, moment)
+                    soonest = self.next_due(after=moment)
+                    idle = IDLE_S if soonest is None else max(0.0, soonest - time.time())
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._news.wait(), min(idle, IDLE_S))
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, client: httpx.AsyncClient, moment: float) -> None:
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for row in self.due_by(moment, limit=BATCH + len(self._under_way)):
+            if row["id"] not in self._under_way:
+                groups[row["batch"] or str(row["id"])].append(row)
+        for group in groups.values():
+            self._under_way |= {row["id"] for row in group}
+            task = asyncio.create_task(self._send_all(client, group))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send_all(self, client: httpx.AsyncClient, group: list[Row]) -> None:
+        try:
+            for row in group:
+                async with self._places:
+                    await self.send(client, row)
+        finally:
+            self._under_way -= {row["id"] for row in group}
+            self.wake()
+
+
+async def attempt(
+    client: httpx.AsyncClient, url: str, *, content: bytes, headers: dict[str, str]
+) -> dict[str, object]:
+    """Posts a webhook. Returns what is remembered of an attempt: at, status, error, duration_ms."""
+    began = time.time()
+    status, error = None, None
+    try:
+        answer = await client.post(url, content=content, headers=headers)
+        status = answer.status_code
+    except httpx.HTTPError as fault:
+        error = f"{type(fault).__name__}: {fault}"
+    took_ms = round((time.time() - began) * 1000)
+    return {"at": began, "status": status, "error": error, "duration_ms": took_ms}
+
+
+Order = Literal["asis", "reverse", "shuffle"]
+
+
+def release(
+    store: Store,
+    table: Literal["deliveries", "mollie_deliveries"],
+    account: str,
+    *,
+    order: Order,
+    seed: int,
+) -> int:
+    """Lets go what an account holds, in an order, one after the other; returns how many."""
+    rows = store.rows(
+        f"SELECT id FROM {table} WHERE account=? AND state='held' ORDER BY id",  # noqa: S608 - one of two names
+        account,
+    )
+    waiting = [int(row["id"]) for row in rows]
+    if order == "reverse":
+        waiting.reverse()
+    elif order == "shuffle":
+        random.Random(seed).shuffle(waiting)  # noqa: S311 - repeatable on purpose
+    batch, now = secrets.token_hex(8), time.time()
+    for index, delivery in enumerate(waiting):
+        store.execute(
+            f"UPDATE {table} SET state='pending', batch=?, due=? WHERE id=?",  # noqa: S608 - the same
+            batch,
+            now + index * 1e-6,
+            delivery,
+        )
+    return len(waiting)

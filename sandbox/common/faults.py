@@ -1,0 +1,60 @@
+"""What goes wrong on command, and which fault meets a request."""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence
+from fnmatch import fnmatchcase
+from typing import Literal, TypeVar
+
+from pydantic import Field
+
+from sandbox.common.clock import Strict
+
+
+class Match(Strict):
+    """Which requests a fault meets: a method (any if absent) and a path with wildcards."""
+
+    method: str | None = None
+    path: str = "/v?/*"
+
+
+class Fault(Strict):
+    """Something that goes wrong on command.
+
+    refuse_before: the connection closes before anything is done. lose_answer: everything is
+    done, then the connection closes. delay: ``ms`` before or after. status: an error answer
+    instead of the work; ``stored`` keeps it under the idempotency key like a real failure.
+    """
+
+    id: str = ""
+    match: Match = Match()
+    kind: Literal["refuse_before", "lose_answer", "delay", "status"]
+    ms: int = Field(default=0, ge=0)
+    when: Literal["before", "after"] = "before"
+    stored: bool = False
+    times: int = Field(default=1, ge=1)
+    skip: int = Field(default=0, ge=0)
+
+
+F = TypeVar("F", bound=Fault)
+
+
+def take(faults: MutableSequence[F], method: str, path: str) -> tuple[F | None, bool]:
+    """Returns the first fault that matches and is ripe, and whether the faults changed.
+
+    A fault that is met is counted down: first its ``skip``, then its ``times``.
+    """
+    changed = False
+    for fault in faults:
+        wanted = fault.match.method or method
+        if wanted.upper() != method or not fnmatchcase(path, fault.match.path):
+            continue
+        changed = True
+        if fault.skip:
+            fault.skip -= 1
+            continue
+        fault.times -= 1
+        if not fault.times:
+            faults.remove(fault)
+        return fault, True
+    return None, changed

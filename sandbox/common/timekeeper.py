@@ -1,0 +1,66 @@
+"""The background task for real time: what an account's clock reaches happens, even unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal
+
+from sandbox.common.store import Store
+
+IDLE_S = 60.0
+# Woken a little late, so that a clock's rounding cannot make it a little early.
+MARGIN_S = 0.01
+
+
+class Timekeeper:
+    """Sleeps until the next entry of any account's agenda is due.
+
+    ``catch_up``: runs what is due of one account, named by its id; called in a transaction.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        table: Literal["agenda", "mollie_agenda"],
+        *,
+        catch_up: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._table = table
+        self._catch_up = catch_up
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Says that something may have been planned, or a clock moved."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Runs what falls due until it is cancelled."""
+        while True:
+            self._news.clear()
+            soonest = self.next_due()
+            idle_s = IDLE_S if soonest is None else soonest[1] + MARGIN_S - time.time()
+            if soonest is not None and idle_s <= 0:
+                with self._store.transaction():
+                    self._catch_up(soonest[0])
+                await asyncio.sleep(0)
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), min(idle_s, IDLE_S))
+
+    def next_due(self) -> tuple[str, float] | None:
+        """Returns the account whose clock reaches an entry first, and when in the machine's time.
+
+        An account whose clock stands still reaches none.
+        """
+        # The first of each account is found by the index, however much is planned behind it.
+        rows = self._store.rows(
+            f"SELECT id, (SELECT min(at) FROM {self._table} WHERE account=accounts.id)"  # noqa: S608 - one of two names
+            " - json_extract(state, '$.clock.offset_s') AS due FROM accounts"
+            " WHERE due IS NOT NULL AND json_extract(state, '$.clock.frozen_at') IS NULL"
+            " ORDER BY due LIMIT 1"
+        )
+        return (rows[0]["id"], float(rows[0]["due"])) if rows else None

@@ -1,0 +1,245 @@
+"""Mollie's admin API, for tests and demonstrations. JSON, from this machine only.
+
+The account is the one of ``?key=test_…`` or of the Authorization header. All under /_admin/mollie:
+
+    GET    /                             this text
+    POST   /reset                        empties the account
+    GET    /ledger                       entries, totals, by_customer, by_payment, by_subscription
+    GET    /requests                     what was asked; DELETE forgets it
+    GET    /clock                        {"now", "offset_s", "frozen"}
+    POST   /clock                        {"advance_s": n} | {"now": unix} | {"frozen": bool}:
+                                         what falls due happens, each thing at its own time
+    POST   /latency                      {"ms": n} before every call
+    GET    /faults                       those not used up; DELETE drops them
+    POST   /faults                       {"match": {"method", "path"}, "kind", "ms", "when",
+                                         "status", "stored", "times", "skip"}: answers its id
+    GET    /settings                     how the world behaves; POST changes what is named
+    GET    /webhooks                     how deliveries behave; POST changes what is named:
+                                         {"delay_ms", "hold", "copies", "order", "seed",
+                                         "drop_types", "corrupt_signature", "embed", "retry_scale"}
+    POST   /webhooks/release             sends what is held, in the order set
+    POST   /webhooks/resend              {"id": "tr_…" | "event_…", "copies": n}
+    GET    /webhooks/deliveries          each with its state and attempts
+    POST   /webhooks/{id}/rotate         gives a webhook a new secret, which is answered
+    POST   /payments/{id}/outcome        {"status", "method", "reason"}: as at the checkout page
+    POST   /payments/{id}/refund         {"amount", "description"}: from the dashboard
+    POST   /payments/{id}/chargeback     {"amount", "code", "description"}: the bank takes back
+    POST   /chargebacks/{id}/reverse     the bank gives back
+    POST   /refused_keys                 {"keys": […]}: refused from now on, no others
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sandbox.common import request_log
+from sandbox.common.background_sender import release
+from sandbox.common.clock import ClockChange, Strict
+from sandbox.common.store import Json
+from sandbox.mollie.admin import money_actions
+from sandbox.mollie.core import ids, ledger
+from sandbox.mollie.core.accounts import Account, Fault, Settings, Webhooks
+from sandbox.mollie.core.errors import BadRequest, MollieError
+from sandbox.mollie.server.services import World
+from sandbox.mollie.webhooks import deliveries
+
+LOOPBACK = ("127.0.0.1", "::1")
+HOME = "/_admin/mollie"
+
+M = TypeVar("M", bound=BaseModel)
+Step = Callable[[Account, Json], Json]
+
+
+class Latency(Strict):
+    """How long every call takes longer."""
+
+    ms: int = Field(ge=0)
+
+
+class Resend(Strict):
+    """What to tell of again, how often."""
+
+    id: str
+    copies: int = Field(default=1, ge=1, le=100)
+
+
+class RefusedKeys(Strict):
+    """Keys that no account answers to."""
+
+    keys: list[str]
+
+
+class Admin:
+    """The handlers, each one step on one account inside one transaction."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[Route]:
+        """Returns the routes of the admin API."""
+        steps: list[tuple[str, str, Step]] = [
+            ("POST", "/reset", self._reset),
+            ("GET", "/ledger", self._ledger),
+            ("GET", "/requests", self._requests),
+            ("DELETE", "/requests", self._forget_requests),
+            ("GET", "/clock", self._clock),
+            ("POST", "/clock", self._set_clock),
+            ("POST", "/latency", self._set_latency),
+            ("GET", "/faults", self._faults),
+            ("POST", "/faults", self._add_fault),
+            ("DELETE", "/faults", self._drop_faults),
+            ("GET", "/settings", self._settings),
+            ("POST", "/settings", self._change_settings),
+            ("GET", "/webhooks", self._webhooks),
+            ("POST", "/webhooks", self._set_webhooks),
+            ("POST", "/webhooks/release", self._release),
+            ("POST", "/webhooks/resend", self._resend),
+            ("GET", "/webhooks/deliveries", self._deliveries),
+            ("POST", "/refused_keys", self._refuse_keys),
+        ]
+        return [
+            Route(HOME, _help, methods=["GET"]),
+            *(
+                Route(HOME + path, self._endpoint(step), methods=[verb])
+                for verb, path, step in steps
+            ),
+            *(
+                Route(HOME + path, self._endpoint(self._with_call(act)), methods=["POST"])
+                for path, act in money_actions.ACTS.items()
+            ),
+        ]
+
+    def _endpoint(self, step: Step) -> Callable[..., object]:
+        async def handle(request: Request) -> Response:
+            if request.client is None or request.client.host not in LOOPBACK:
+                return JSONResponse({"error": {"message": "loopback only"}}, 403)
+            body = await request.body()
+            key = request.query_params.get("key")
+            header = f"Bearer {key}" if key else request.headers.get("authorization")
+            try:
+                given = _object(body) | {f"_{k}": v for k, v in request.path_params.items()}
+                with self._world.store.transaction():
+                    account = self._world.accounts.authenticate(header)
+                    self._world.agenda.catch_up(account)
+                    answer = step(account, given)
+            except MollieError as error:
+                return JSONResponse(error.body(), error.status)
+            self._world.wake()
+            return JSONResponse(answer)
+
+        return handle
+
+    def _with_call(self, act: money_actions.Act) -> Step:
+        def step(account: Account, given: Json) -> Json:
+            object_id = str(given.pop("_id"))
+            return act(self._world.call(account), object_id, given)
+
+        return step
+
+    def _reset(self, account: Account, _: Json) -> Json:
+        self._world.accounts.reset(account)
+        return {"ok": True}
+
+    def _ledger(self, account: Account, _: Json) -> Json:
+        return ledger.read(self._world.store, account.id)
+
+    def _requests(self, account: Account, _: Json) -> Json:
+        return {"requests": request_log.read(self._world.store, account.id)}
+
+    def _forget_requests(self, account: Account, _: Json) -> Json:
+        request_log.clear(self._world.store, account.id)
+        return {"requests": []}
+
+    def _clock(self, account: Account, _: Json) -> Json:
+        clock = account.state.clock
+        frozen = clock.frozen_at is not None
+        return {"now": clock.now(), "offset_s": clock.offset_s, "frozen": frozen}
+
+    def _set_clock(self, account: Account, given: Json) -> Json:
+        change, clock = _read(ClockChange, given), account.state.clock
+        clock.move(now=change.now, advance_s=change.advance_s or 0, frozen=change.frozen)
+        self._world.accounts.save(account)
+        self._world.agenda.catch_up(account)
+        return self._clock(account, {})
+
+    def _set_latency(self, account: Account, given: Json) -> Json:
+        account.state.latency_ms = _read(Latency, given).ms
+        self._world.accounts.save(account)
+        return {"ms": account.state.latency_ms}
+
+    def _faults(self, account: Account, _: Json) -> Json:
+        return {"faults": [fault.model_dump() for fault in account.state.faults]}
+
+    def _add_fault(self, account: Account, given: Json) -> Json:
+        fault = _read(Fault, given)
+        fault.id = ids.fresh("fault_")
+        account.state.faults.append(fault)
+        self._world.accounts.save(account)
+        return fault.model_dump()
+
+    def _drop_faults(self, account: Account, _: Json) -> Json:
+        account.state.faults.clear()
+        self._world.accounts.save(account)
+        return {"faults": []}
+
+    def _settings(self, account: Account, _: Json) -> Json:
+        return account.state.settings.model_dump()
+
+    def _change_settings(self, account: Account, given: Json) -> Json:
+        account.state.settings = _read(Settings, account.state.settings.model_dump() | given)
+        self._world.accounts.save(account)
+        return self._settings(account, {})
+
+    def _webhooks(self, account: Account, _: Json) -> Json:
+        return account.state.webhooks.model_dump()
+
+    def _set_webhooks(self, account: Account, given: Json) -> Json:
+        account.state.webhooks = _read(Webhooks, account.state.webhooks.model_dump() | given)
+        self._world.accounts.save(account)
+        return self._webhooks(account, {})
+
+    def _release(self, account: Account, _: Json) -> Json:
+        store, settings = self._world.store, account.state.webhooks
+        order, seed = settings.order, settings.seed
+        return {"released": release(store, "mollie_deliveries", account.id, order=order, seed=seed)}
+
+    def _resend(self, account: Account, given: Json) -> Json:
+        wanted = _read(Resend, given)
+        call = self._world.call(account)
+        return {"deliveries": deliveries.resend(call, wanted.id, copies=wanted.copies)}
+
+    def _deliveries(self, account: Account, _: Json) -> Json:
+        return {"deliveries": deliveries.shown(self._world.store, account.id)}
+
+    def _refuse_keys(self, _: Account, given: Json) -> Json:
+        keys = _read(RefusedKeys, given).keys
+        self._world.accounts.refuse(keys)
+        return {"refused": len(keys)}
+
+
+def _object(body: bytes) -> Json:
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError as fault:
+        raise BadRequest(f"The body is not JSON: {fault}") from fault
+    if not isinstance(given, dict):
+        raise BadRequest("The body is not a JSON object")
+    return given
+
+
+def _read(model: type[M], given: Json) -> M:
+    try:
+        return model.model_validate(given)
+    except ValidationError as fault:
+        raise BadRequest(str(fault)) from fault
+
+
+async def _help(_: Request) -> Response:
+    return PlainTextResponse(__doc__)

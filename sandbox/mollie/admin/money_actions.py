@@ -1,0 +1,59 @@
+"""What the admin API does to one payment, chargeback or webhook, beyond what the API can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sandbox.common.store import Json
+from sandbox.mollie.core.call import Call
+from sandbox.mollie.core.params import Params, read
+from sandbox.mollie.core.views import view
+from sandbox.mollie.payments.status import move
+from sandbox.mollie.refunds import chargebacks, refunds
+from sandbox.mollie.webhooks import webhooks
+
+Act = Callable[[Call, str, Json], Json]
+
+
+class Outcome(Params):
+    """What becomes of a payment."""
+
+    status: str
+    method: str | None = None
+    reason: str | None = None
+
+
+def _outcome(call: Call, payment_id: str, given: Json) -> Json:
+    wanted = read(Outcome, given, query=False)
+    payment = call.load("payment", payment_id)
+    move(call, payment, wanted.status, method=wanted.method, reason=wanted.reason)
+    return view(call, payment)
+
+
+def _refund(call: Call, payment_id: str, given: Json) -> Json:
+    payment = call.load("payment", payment_id)
+    everything = {"amount": payment.get("amountRemaining", payment["amount"])}
+    params = read(refunds.CreateRefund, everything | given, query=False)
+    return view(call, refunds.begin(call, payment, params))
+
+
+def _chargeback(call: Call, payment_id: str, given: Json) -> Json:
+    params = read(chargebacks.TakeBack, given, query=False)
+    return view(call, chargebacks.receive(call, call.load("payment", payment_id), params))
+
+
+def _reverse(call: Call, chargeback_id: str, _: Json) -> Json:
+    return view(call, chargebacks.reverse(call, call.load("chargeback", chargeback_id)))
+
+
+def _rotate(call: Call, webhook_id: str, _: Json) -> Json:
+    return webhooks.rotate(call, webhook_id)
+
+
+ACTS: Mapping[str, Act] = {
+    "/payments/{id}/outcome": _outcome,
+    "/payments/{id}/refund": _refund,
+    "/payments/{id}/chargeback": _chargeback,
+    "/chargebacks/{id}/reverse": _reverse,
+    "/webhooks/{id}/rotate": _rotate,
+}

@@ -1,0 +1,194 @@
+"""Accounts: one per API key, made on first use, with its own clock, faults and settings."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from sandbox.common import faults
+from sandbox.common.clock import Clock, Strict
+from sandbox.common.store import Store
+from sandbox.mollie.core.errors import Unauthenticated
+from sandbox.mollie.core.ids import organization_id
+
+KEY = re.compile(r"(live|test)_\w{8,}", re.ASCII)
+TABLES = (
+    "objects", "idempotency", "requests", "mollie_agenda", "mollie_deliveries", "mollie_ledger",
+    "mollie_pages",
+)  # fmt: skip
+
+Outcome = Literal["paid", "failed"]
+
+
+class Fault(faults.Fault):
+    """A fault of Mollie's API: any of the error answers that say nothing of the request."""
+
+    status: Literal[403, 409, 429, 500, 502, 503, 504] = 500
+
+
+class Webhooks(Strict):
+    """How deliveries behave on command.
+
+    drop_types: what gets lost, such as ``payment.paid``, ``classic:*`` or ``signed:refund.*``.
+    """
+
+    delay_ms: int = Field(default=0, ge=0)
+    hold: bool = False
+    copies: int = Field(default=1, ge=1, le=100)
+    order: Literal["asis", "reverse", "shuffle"] = "asis"
+    seed: int = 0
+    drop_types: list[str] = Field(default_factory=list)
+    corrupt_signature: bool = False
+    embed: bool = True
+    retry_scale: float = Field(default=1.0, gt=0)
+
+
+class Settings(Strict):
+    """How the world behaves towards this account.
+
+    next_outcomes: of the next recurring payments, one each; then default_outcome.
+    mandate_delay_s: how long a mandate stays pending after its first payment was paid.
+    suspend_after: so many failed renewals in a row suspend a subscription; 0: none do.
+    stop_after_ten: as Mollie's test mode, which cancels a subscription after ten payments. Off by
+    default, so that a year of renewals can be played.
+    cancelable: whether open payments can be canceled; None: as their method has it.
+    """
+
+    next_outcomes: list[Outcome] = Field(default_factory=list)
+    default_outcome: Outcome = "paid"
+    failure_reason: str = "insufficient_funds"
+    card_delay_s: int = Field(default=0, ge=0)
+    debit_delay_s: int = Field(default=2 * 86400, ge=0)
+    mandate_delay_s: int = Field(default=0, ge=0)
+    mandate_outcome: Literal["valid", "invalid"] = "valid"
+    suspend_after: int = Field(default=3, ge=0)
+    stop_after_ten: bool = False
+    copy_metadata: bool = True
+    cancelable: bool | None = None
+    refund_outcome: Literal["refunded", "failed"] = "refunded"
+    refund_queue_s: int = Field(default=0, ge=0)
+    refund_pending_s: int = Field(default=2 * 3600, ge=0)
+    refund_processing_s: int = Field(default=86400, ge=0)
+    refuse_equal_refunds: bool = False
+
+
+class State(Strict):
+    """What an account remembers about itself."""
+
+    clock: Clock = Clock()
+    latency_ms: int = Field(default=0, ge=0)
+    faults: list[Fault] = Field(default_factory=list)
+    webhooks: Webhooks = Webhooks()
+    settings: Settings = Settings()
+
+
+@dataclass(frozen=True)
+class Account:
+    """One caller's world."""
+
+    id: str
+    livemode: bool
+    state: State
+
+    @property
+    def mode(self) -> str:
+        """Returns the mode that every object carries."""
+        return "live" if self.livemode else "test"
+
+    @property
+    def profile_id(self) -> str:
+        """Returns the account's one website profile."""
+        return "pfl_" + self.id.removeprefix("org_")[:10]
+
+    def now(self) -> int:
+        """Returns the account's time in whole seconds, as Mollie shows it."""
+        return int(self.state.clock.now())
+
+
+class Accounts:
+    """Finds accounts by key or id and keeps what is changed about them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def open(self, key: str) -> Account:
+        """Returns the key's account, making it on first use."""
+        known = self.get(organization_id(key))
+        if known is not None:
+            return known
+        account = Account(organization_id(key), key.startswith("live_"), State())
+        self._store.execute(
+            "INSERT INTO accounts (id, livemode, state) VALUES (?, ?, ?)",
+            account.id,
+            account.livemode,
+            account.state.model_dump_json(),
+        )
+        return account
+
+    def get(self, account: str) -> Account | None:
+        """Returns an account by its id."""
+        for row in self._store.rows("SELECT * FROM accounts WHERE id=?", account):
+            state = State.model_validate_json(row["state"])
+            return Account(row["id"], bool(row["livemode"]), state)
+        return None
+
+    def save(self, account: Account) -> None:
+        """Keeps the account's state."""
+        self._store.execute(
+            "UPDATE accounts SET state=? WHERE id=?", account.state.model_dump_json(), account.id
+        )
+
+    def reset(self, account: Account) -> None:
+        """Empties an account; its key stays good."""
+        for table in TABLES:
+            self._store.execute(f"DELETE FROM {table} WHERE account=?", account.id)  # noqa: S608 - the names above
+        self._store.execute(
+            "UPDATE accounts SET state=? WHERE id=?", State().model_dump_json(), account.id
+        )
+
+    def refuse(self, keys: list[str]) -> None:
+        """Sets the keys that are refused from now on; all others are accepted again."""
+        self._store.execute("DELETE FROM mollie_refused_keys")
+        for key in keys:
+            self._store.execute(
+                "INSERT OR IGNORE INTO mollie_refused_keys VALUES (?)", _digest(key)
+            )
+
+    def authenticate(self, header: str | None) -> Account:
+        """Returns the account of an Authorization header.
+
+        Raises Unauthenticated for a key that is absent, garbled or refused.
+        """
+        scheme, _, key = (header or "").partition(" ")
+        refused = "SELECT 1 FROM mollie_refused_keys WHERE key_hash=?"
+        if (
+            scheme.lower() != "bearer"
+            or not KEY.fullmatch(key)
+            or self._store.rows(refused, _digest(key))
+        ):
+            raise Unauthenticated("Missing authentication, or failed to authenticate")
+        return self.open(key)
+
+    def take_fault(self, account: Account, method: str, path: str) -> Fault | None:
+        """Returns the fault that meets a request, and counts it as used up by one."""
+        fault, changed = faults.take(account.state.faults, method, path)
+        if changed:
+            self.save(account)
+        return fault
+
+    def next_outcome(self, account: Account) -> Outcome:
+        """Takes the outcome of the next recurring payment."""
+        settings = account.state.settings
+        if not settings.next_outcomes:
+            return settings.default_outcome
+        outcome = settings.next_outcomes.pop(0)
+        self.save(account)
+        return outcome
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

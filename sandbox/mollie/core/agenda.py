@@ -1,0 +1,65 @@
+"""What an account will do by itself, each thing at its time of the account's clock.
+
+``plan`` and ``cancel`` keep rows of the sandbox's file, so a restarted sandbox knows them. What is
+due runs in order, each at the time it was planned for, even if the clock was moved a year ahead at
+once; what it plans in turn runs in the same sweep if it falls before the clock's new time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sandbox.common.store import Store
+from sandbox.mollie.core.accounts import Account
+from sandbox.mollie.core.call import Call
+
+MOST_IN_A_SWEEP = 20_000
+
+Actions = Mapping[str, Callable[[Call, str], None]]
+
+
+def plan(call: Call, kind: str, object_id: str, *, at: float) -> None:
+    """Puts something on the agenda; planned again, the same kind for the same object moves."""
+    call.store.execute(
+        "INSERT OR REPLACE INTO mollie_agenda (account, at, kind, object) VALUES (?, ?, ?, ?)",
+        call.account.id,
+        max(int(at), call.now),
+        kind,
+        object_id,
+    )
+
+
+def cancel(call: Call, kind: str, object_id: str) -> None:
+    """Takes something off the agenda, if it is there."""
+    call.store.execute(
+        "DELETE FROM mollie_agenda WHERE account=? AND kind=? AND object=?",
+        call.account.id,
+        kind,
+        object_id,
+    )
+
+
+class Agenda:
+    """Runs what is due. ``calling``: makes the call of an account at a time."""
+
+    def __init__(
+        self, store: Store, actions: Actions, calling: Callable[[Account, int], Call]
+    ) -> None:
+        self._store = store
+        self._actions = actions
+        self._calling = calling
+
+    def catch_up(self, account: Account) -> None:
+        """Runs what is due by the account's clock, inside the caller's transaction."""
+        for _ in range(MOST_IN_A_SWEEP):
+            rows = self._store.rows(
+                "SELECT * FROM mollie_agenda WHERE account=? AND at<=? ORDER BY at, place LIMIT 1",
+                account.id,
+                account.now(),
+            )
+            if not rows:
+                return
+            self._store.execute("DELETE FROM mollie_agenda WHERE place=?", rows[0]["place"])
+            call = self._calling(account, rows[0]["at"])
+            self._actions[rows[0]["kind"]](call, rows[0]["object"])
+        raise RuntimeError(f"the agenda of {account.id} does not end")

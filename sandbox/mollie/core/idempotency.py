@@ -1,0 +1,80 @@
+"""Idempotency keys of POST requests: replayed for an hour, refused for another request."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+
+from sandbox.common.store import Json, Store, load
+from sandbox.mollie.core.accounts import Account
+from sandbox.mollie.core.errors import BadRequest, MollieError
+
+LIFE_S = 3600
+
+
+@dataclass(frozen=True)
+class Replay:
+    """An answer that was given before."""
+
+    status: int
+    body: Json
+
+
+def fingerprint(method: str, path: str, body: bytes) -> str:
+    """Returns what makes two requests the same request: what is said, not how it is spaced."""
+    try:
+        said = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONDecodeError:
+        said = body
+    return hashlib.sha256(f"{method} {path}\n".encode() + said).hexdigest()
+
+
+class Keys:
+    """What was answered under each key, and which keys are in flight in this process."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._in_flight: dict[tuple[str, str], str] = {}
+
+    def begin(self, account: Account, key: str, print_: str) -> Replay | None:
+        """Returns the earlier answer, or takes the key for a first execution.
+
+        Raises BadRequest if the key was used for another request, 409 if it is in flight.
+        """
+        busy = self._in_flight.get((account.id, key))
+        known = self._store.rows(
+            "SELECT * FROM idempotency WHERE account=? AND key=? AND created>?",
+            account.id,
+            key,
+            account.now() - LIFE_S,
+        )
+        if print_ != (busy or (known[0]["fingerprint"] if known else print_)):
+            raise BadRequest(
+                "The idempotency key was used before, with another endpoint or other parameters"
+            )
+        if busy:
+            raise MollieError(
+                "A request with this idempotency key is being processed already", status=409
+            )
+        if known:
+            return Replay(known[0]["status"], load(known[0]["body"]))
+        self._in_flight[account.id, key] = print_
+        return None
+
+    def end(self, account: Account, key: str) -> None:
+        """Gives a key back after its execution, however that ended."""
+        self._in_flight.pop((account.id, key), None)
+
+    def remember(self, account: Account, key: str, print_: str, *, status: int, body: Json) -> None:
+        """Keeps an answer under its key."""
+        self._store.execute(
+            "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, '', ?, ?, ?)",
+            account.id,
+            key,
+            print_,
+            status,
+            orjson.dumps(body).decode(),
+            account.now(),
+        )

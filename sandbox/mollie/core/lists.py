@@ -1,0 +1,75 @@
+"""Lists: newest first, from an id onwards, in pages that link to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from sandbox.common.store import Filter, Json
+from sandbox.mollie.core.call import Call
+from sandbox.mollie.core.errors import BadRequest
+from sandbox.mollie.core.params import Page
+from sandbox.mollie.core.views import HAL, in_list, link
+
+HELP = "https://docs.mollie.com/reference"
+
+
+def page(
+    call: Call,
+    kind: str,
+    params: Page,
+    *,
+    path: str,
+    owner: str | None = None,
+    filters: Sequence[Filter] = (),
+) -> Json:
+    """Answers a page; ``from`` is the first object on it, as the links of a page have it."""
+    newest_first = params.sort == "desc"
+    filters = [*filters, Filter("$._deleted", "is", None)]
+    start = _place(call, kind, params.from_)
+
+    def read(edge: int | None, *, onwards: bool, limit: int) -> list[Json]:
+        """Returns what comes at or behind a place in the list's order, or what comes before it."""
+        descending, reach = newest_first == onwards, int(onwards)
+        return call.store.find(
+            call.account.id,
+            kind,
+            owner=owner,
+            filters=filters,
+            after=None if descending or edge is None else edge - reach,
+            before=edge + reach if descending and edge is not None else None,
+            newest_first=descending,
+            limit=limit,
+        )
+
+    found = read(start, onwards=True, limit=params.limit + 1)
+    data, rest = found[: params.limit], found[params.limit :]
+    earlier = [] if start is None else read(start, onwards=False, limit=params.limit)
+    return {
+        "count": len(data),
+        "_embedded": {f"{kind}s": [in_list(call, body) for body in data]},
+        "_links": {
+            "self": _link(call, path, params, params.from_),
+            "previous": _link(call, path, params, earlier[-1]["id"]) if earlier else None,
+            "next": _link(call, path, params, rest[0]["id"]) if rest else None,
+            "documentation": link(f"{HELP}/list-{kind}s", "text/html"),
+        },
+    }
+
+
+def _place(call: Call, kind: str, cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    place = call.store.place(call.account.id, kind, cursor)
+    if place is None:
+        raise BadRequest("Invalid cursor value", field="from")
+    return place
+
+
+def _link(call: Call, path: str, params: Page, cursor: str | None) -> Json:
+    said: dict[str, str | int] = {"limit": params.limit}
+    if cursor is not None:
+        said = {"from": cursor, **said}
+    if params.sort != "desc":
+        said["sort"] = params.sort
+    return link(f"{call.url(path)}?{urlencode(said)}", HAL)

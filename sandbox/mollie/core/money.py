@@ -1,0 +1,50 @@
+"""Amounts: Mollie's strings with exact decimals on the wire, minor units in between."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+from sandbox.common.store import Json
+from sandbox.mollie.core.errors import Unprocessable
+
+# Mollie docs, multicurrency: the currencies a payment may have; all but two have cents.
+CURRENCIES = frozenset(
+    (
+        "AED AUD BGN BRL CAD CHF CZK DKK EUR GBP HKD HUF ILS ISK JPY MXN MYR NOK NZD PHP PLN RON"
+        " RUB SEK SGD THB TWD USD ZAR"
+    ).split()
+)
+WITHOUT_DECIMALS = frozenset({"ISK", "JPY"})
+
+
+def decimals(currency: str) -> int:
+    """Returns how many decimals an amount of a currency has."""
+    return 0 if currency in WITHOUT_DECIMALS else 2
+
+
+def minor(amount: Json, *, field: str = "amount") -> int:
+    """Returns an amount in minor units.
+
+    Raises Unprocessable if the currency is unknown or the decimals are not exactly its own.
+    """
+    currency, value = amount["currency"], amount["value"]
+    if currency not in CURRENCIES:
+        raise Unprocessable(f"The currency '{currency}' is not supported", field=field)
+    places = decimals(currency)
+    pattern = r"-?\d{1,12}" + (rf"\.\d{{{places}}}" if places else "")
+    if not re.fullmatch(pattern, value):
+        raise Unprocessable("The amount contains an invalid value", field=field)
+    return int(value.replace(".", ""))
+
+
+def shown(amount_minor: int, currency: str) -> Json:
+    """Returns minor units as Mollie writes them, such as ``{"value": "10.00", …}``."""
+    value = Decimal(amount_minor).scaleb(-decimals(currency))
+    return {"value": f"{value:.{decimals(currency)}f}", "currency": currency}
+
+
+def included_tax(total_minor: int, rate: Decimal) -> int:
+    """Returns the tax that an amount contains at a rate in per cent, rounded half up."""
+    exact = total_minor * rate / (100 + rate)
+    return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))

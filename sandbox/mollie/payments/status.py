@@ -1,0 +1,129 @@
+"""How a payment's status moves, whoever moves it: a person, the clock, or an admin."""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.mollie.core import agenda, ledger, method_details, times
+from sandbox.mollie.core.call import Call
+from sandbox.mollie.core.errors import Unprocessable
+from sandbox.mollie.core.method_table import DAY_S, METHODS, allows
+from sandbox.mollie.core.money import minor
+from sandbox.mollie.mandates.mandates import open_by
+from sandbox.mollie.subscription_state import status as subscription_status
+from sandbox.mollie.webhooks.deliveries import notify
+
+# From each status, those that may follow. The others are final.
+FOLLOWS = {
+    "open": ("paid", "authorized", "pending", "failed", "canceled", "expired"),
+    "pending": ("paid", "failed", "canceled", "expired"),
+    "authorized": ("paid", "canceled", "expired"),
+}
+AUTHORIZED_S = 28 * DAY_S
+
+
+def methods_of(payment: Json) -> list[str]:
+    """Returns the methods that a payment can still be made with."""
+    if payment["method"]:
+        return [payment["method"]]
+    wanted = payment["_methods"] or list(METHODS)
+    amount = payment["amount"]
+    return [
+        name
+        for name in wanted
+        if allows(
+            name,
+            currency=amount["currency"],
+            amount_minor=minor(amount),
+            sequence=payment["sequenceType"],
+        )
+    ]
+
+
+def choices(payment: Json, method: str) -> list[str]:
+    """Returns the statuses that can be chosen for a payment made with a method."""
+    found = list(FOLLOWS.get(payment["status"], ()))
+    if payment["status"] == "open":
+        two_steps = METHODS[method].authorizes or payment.get("captureMode") == "manual"
+        found.remove("paid" if two_steps else "authorized")
+    return found
+
+
+def move(
+    call: Call,
+    payment: Json,
+    status: str,
+    *,
+    method: str | None = None,
+    reason: str | None = None,
+) -> Json:
+    """Gives a payment a new status, with all that follows, and tells of it.
+
+    Raises Unprocessable if the status or the method is none that the payment can have.
+    """
+    allowed = methods_of(payment)
+    chosen = method or (allowed[0] if allowed else None)
+    if chosen not in allowed:
+        raise Unprocessable("The payment cannot be made with this method", field="method")
+    if status not in choices(payment, chosen):
+        raise Unprocessable(f"The payment is {payment['status']}", field="status")
+    agenda.cancel(call, "payment.expire", payment["id"])
+    agenda.cancel(call, "payment.settle", payment["id"])
+    # What nobody chose a method for stays without one when it expires or is canceled.
+    if status not in {"expired", "canceled"} or method:
+        payment["method"] = chosen
+    if status != "pending":
+        payment[f"{status}At"] = times.shown(call.now)
+    payment["status"] = status
+    _STEPS.get(status, _nothing)(call, payment, reason)
+    call.put(payment)
+    subscription_status.note(call, payment)
+    notify(call, f"payment.{status}", payment)
+    return payment
+
+
+def expire(call: Call, payment_id: str) -> None:
+    """Ends a payment whose time is over."""
+    payment = call.load("payment", payment_id)
+    if "expired" in FOLLOWS.get(payment["status"], ()):
+        move(call, payment, "expired", method=payment["method"])
+
+
+def settle(call: Call, payment_id: str) -> None:
+    """Ends a recurring payment that was under way, as was decided when it began."""
+    payment = call.load("payment", payment_id)
+    if payment["status"] == "pending":
+        move(call, payment, payment["_outcome"], reason=call.settings.failure_reason)
+
+
+def _paid(call: Call, payment: Json, _: str | None) -> None:
+    payment["details"] = method_details.when_paid(call, payment)
+    amount: Json = payment.get("amountCaptured") or payment["amount"]
+    payment["amountRemaining"] = amount
+    _leave_mandate(call, payment)
+    ledger.write(call, "payment", payment, amount=amount, entity=payment["id"])
+
+
+def _authorized(call: Call, payment: Json, _: str | None) -> None:
+    payment["details"] = method_details.when_paid(call, payment)
+    payment["captureBefore"] = times.shown(call.now + AUTHORIZED_S)
+    _leave_mandate(call, payment)
+    agenda.plan(call, "payment.expire", payment["id"], at=call.now + AUTHORIZED_S)
+
+
+def _leave_mandate(call: Call, payment: Json) -> None:
+    if payment["sequenceType"] == "first" and not payment.get("mandateId"):
+        payment["mandateId"] = open_by(call, payment)["id"]
+
+
+def _failed(call: Call, payment: Json, reason: str | None) -> None:
+    reason = reason or call.settings.failure_reason
+    payment["details"] = method_details.when_failed(payment, reason)
+    words = method_details.WORDS.get(reason, "The payment has failed")
+    payment["statusReason"] = {"code": reason, "message": words}
+
+
+def _nothing(_: Call, __: Json, ___: str | None) -> None:
+    """A status that changes nothing else."""
+
+
+_STEPS = {"paid": _paid, "authorized": _authorized, "failed": _failed}

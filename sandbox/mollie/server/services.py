@@ -1,0 +1,46 @@
+"""What the ways in (API, admin API, checkout pages) share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sandbox.common.recorder import Recorder
+from sandbox.common.store import Store
+from sandbox.common.timekeeper import Timekeeper
+from sandbox.mollie.core.accounts import Account, Accounts
+from sandbox.mollie.core.agenda import Agenda
+from sandbox.mollie.core.call import Call
+from sandbox.mollie.server.registry import ACTIONS
+from sandbox.mollie.webhooks.dispatcher import Dispatcher
+
+
+class World:
+    """One sandbox's Mollie. ``public_url`` is asked late: the port may be chosen late."""
+
+    def __init__(self, store: Store, recorder: Recorder, public_url: Callable[[], str]) -> None:
+        self.store = store
+        self.recorder = recorder
+        self.public_url = public_url
+        self.accounts = Accounts(store)
+        self.dispatcher = Dispatcher(store, self.accounts, recorder)
+        self.agenda = Agenda(store, ACTIONS, self._call_at)
+        self.timekeeper = Timekeeper(store, "mollie_agenda", catch_up=self._catch_up)
+
+    def _call_at(self, account: Account, now: int) -> Call:
+        return Call(self.store, account, now, self.public_url(), self.accounts.next_outcome)
+
+    def _catch_up(self, account_id: str) -> None:
+        account = self.accounts.get(account_id)
+        if account is not None:
+            self.agenda.catch_up(account)
+        self.dispatcher.wake()
+
+    def call(self, account: Account) -> Call:
+        """Returns a call at the account's time, after everything that was due before it."""
+        self.agenda.catch_up(account)
+        return self._call_at(account, account.now())
+
+    def wake(self) -> None:
+        """Says to the background tasks that there may be something new for them."""
+        self.dispatcher.wake()
+        self.timekeeper.wake()

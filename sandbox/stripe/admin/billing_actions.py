@@ -1,0 +1,123 @@
+"""Invoices and subscriptions that a person makes in Stripe's dashboard, and years of history.
+
+POST   /_admin/stripe/billing                   {"after_retries": "cancel" | "unpaid" |
+                                                "past_due"}: what becomes of a subscription whose
+                                                last attempt has failed
+POST   /_admin/stripe/dashboard/invoices        {"customer", "amount", "currency",
+                                                "description", "collect": "now" | "later" |
+                                                "send"}: without metadata
+POST   /_admin/stripe/dashboard/subscriptions   {"customer", "price", "quantity",
+                                                "trial_days"}: without metadata
+POST   /_admin/stripe/history                   {"invoices": 1 to 10000, "customers", "since",
+                                                "until", "currency", "failed", "refunded",
+                                                "seed"}: made at once, spread over the past, with
+                                                ledger entries and without events; ``failed`` and
+                                                ``refunded`` are shares of 1
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field
+
+from sandbox.common.clock import Strict
+from sandbox.common.store import Json
+from sandbox.stripe.admin import history
+from sandbox.stripe.admin.dashboard_actions import Step
+from sandbox.stripe.admin.request_json import read
+from sandbox.stripe.collection import advance
+from sandbox.stripe.core.accounts import Accounts, Billing
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import Declined
+from sandbox.stripe.core.views import view
+from sandbox.stripe.invoices import invoices
+from sandbox.stripe.invoices import lifecycle as invoice_lifecycle
+from sandbox.stripe.invoices import lines as invoice_lines
+from sandbox.stripe.subscriptions import subscriptions
+from sandbox.stripe.subscriptions.params import CreateSubscription
+
+DAYS_UNTIL_DUE = 30
+
+
+class DashboardInvoice(Strict):
+    """A one-off invoice by hand. ``amount`` is in minor units."""
+
+    customer: str
+    amount: int
+    currency: str = "eur"
+    description: str = "Consulting"
+    collect: Literal["now", "later", "send"] = "now"
+
+
+class DashboardSubscription(Strict):
+    """A subscription by hand."""
+
+    customer: str
+    price: str
+    quantity: int = Field(default=1, ge=0)
+    trial_days: int = Field(default=0, ge=0)
+
+
+def _billing(call: Call, given: Json) -> Json:
+    state = call.account.state
+    state.billing = read(Billing, state.billing.model_dump() | given)
+    Accounts(call.store).save(call.account)
+    return state.billing.model_dump()
+
+
+def _invoice(call: Call, given: Json) -> Json:
+    wanted = read(DashboardInvoice, given)
+    fields: Json = {
+        "customer": wanted.customer,
+        "currency": wanted.currency,
+        "auto_advance": "true",
+    }
+    if wanted.collect == "send":
+        fields |= {"collection_method": "send_invoice", "days_until_due": str(DAYS_UNTIL_DUE)}
+    made = invoices.create(call, invoices.CreateInvoice.model_validate(fields))
+    line = {"amount": str(wanted.amount), "description": wanted.description}
+    lines = invoice_lines.AddLines.model_validate({"lines": [line]})
+    invoice_lines.add_lines(replace(call, path={"invoice": made["id"]}), lines)
+    invoice = call.load("invoice", made["id"])
+    if wanted.collect != "later":
+        invoice_lifecycle.finalized(call, invoice)
+    if wanted.collect == "send":
+        call.emit("invoice.sent", invoice)
+    elif wanted.collect == "now" and invoice["status"] == "open":
+        _charge(call, invoice)
+    return {"invoice": view(call, call.load("invoice", invoice["id"]))}
+
+
+def _charge(call: Call, invoice: Json) -> None:
+    try:
+        advance.collect(call, invoice)
+    except Declined:
+        # The dashboard shows it; the invoice says so.
+        return
+
+
+def _subscription(call: Call, given: Json) -> Json:
+    wanted = read(DashboardSubscription, given)
+    fields: Json = {
+        "customer": wanted.customer,
+        "items": [{"price": wanted.price, "quantity": str(wanted.quantity)}],
+        "off_session": "true",
+    }
+    if wanted.trial_days:
+        fields["trial_period_days"] = str(wanted.trial_days)
+    params = CreateSubscription.model_validate(fields)
+    return {"subscription": subscriptions.create(call, params)}
+
+
+def _history(call: Call, given: Json) -> Json:
+    return history.make(call, read(history.History, given))
+
+
+STEPS: list[tuple[str, Step]] = [
+    ("/billing", _billing),
+    ("/dashboard/invoices", _invoice),
+    ("/dashboard/subscriptions", _subscription),
+    ("/history", _history),
+]

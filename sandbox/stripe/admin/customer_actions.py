@@ -1,0 +1,121 @@
+"""What is done on Stripe's pages by a customer or an operator, and what a bank answers later.
+
+POST   /_admin/stripe/invoices/{id}/pay_on_page {"payment_method": a reserved id such as
+                                                pm_card_visa, or a test IBAN}: on the hosted page
+POST   /_admin/stripe/invoices/{id}/settle      {"ending": "succeeded" | "failed"}: the bank
+                                                answers a debit now, as its account does unless said
+POST   /_admin/stripe/checkout/{id}/complete    {"payment_method": as above}: on the Checkout page
+POST   /_admin/stripe/setup_intents/{id}/authenticate
+POST   /_admin/stripe/webhook_endpoints/{id}/roll_secret
+                                                {"overlap_s": n}: answers the new secret; the old
+                                                one signs too until then (a day unless said)
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sandbox.common.store import Json
+from sandbox.stripe.admin.dashboard_actions import Named, Step
+from sandbox.stripe.admin.request_json import read
+from sandbox.stripe.checkout import sessions as checkout_sessions
+from sandbox.stripe.checkout import setup_intents
+from sandbox.stripe.collection import debits
+from sandbox.stripe.collection import pay as payment
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import BadParameters, Declined, InvalidRequest
+from sandbox.stripe.core.views import view
+from sandbox.stripe.invoices.lifecycle import refuse_while_processing
+from sandbox.stripe.payment_methods.bank_accounts import BY_IBAN, found
+from sandbox.stripe.payment_methods.cards import WELL_KNOWN
+from sandbox.stripe.payment_methods.payment_methods import attach_to, new_debit_method
+from sandbox.stripe.webhooks import secrets as endpoint_secrets
+
+
+class Chosen(Named):
+    """With what the customer pays."""
+
+    payment_method: str = "pm_card_visa"
+
+
+class Answer(Named):
+    """What the bank answers; as the account does unless said."""
+
+    ending: debits.Ending | None = None
+
+
+class Roll(Named):
+    """How long the old secret of an endpoint signs too."""
+
+    overlap_s: int = Field(default=86400, ge=0)
+
+
+def chosen_method(call: Call, choice: object, *, customer: str) -> Json:
+    """Returns a new payment method of the customer: a test card, or a debit by its test IBAN."""
+    if choice in WELL_KNOWN:
+        return attach_to(call, str(choice), customer=customer)
+    if choice not in BY_IBAN:
+        raise BadParameters("Choose one of the test cards or accounts.", param="payment_method")
+    method = call.put(new_debit_method(call, found(str(choice))))
+    return attach_to(call, method["id"], customer=customer)
+
+
+def pay_on_page(call: Call, invoice: Json, choice: object) -> str:
+    """Pays an open invoice as its customer does on the hosted page; returns what the page says."""
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise InvalidRequest("This invoice cannot be paid any more.")
+    refuse_while_processing(call, invoice)
+    method = chosen_method(call, choice, customer=invoice["customer"])
+    payment.attempt(call, invoice, method, off_session=False)
+    if invoice["status"] == "paid":
+        return "Paid. Thank you."
+    return "Your bank was asked for the money; it answers within days."
+
+
+def _pay(call: Call, given: Json) -> Json:
+    wanted = read(Chosen, given)
+    invoice = call.load("invoice", wanted.id)
+    declined = None
+    try:
+        pay_on_page(call, invoice, wanted.payment_method)
+    except Declined as refusal:
+        declined = refusal.code
+    return {"invoice": view(call, invoice), "declined": declined}
+
+
+def _complete(call: Call, given: Json) -> Json:
+    wanted = read(Chosen, given)
+    session = checkout_sessions.open_session(call, wanted.id)
+    declined = None
+    try:
+        checkout_sessions.complete(call, session, wanted.payment_method)
+    except Declined as refusal:
+        declined = refusal.code
+    return {"session": view(call, session), "declined": declined}
+
+
+def _authenticate(call: Call, given: Json) -> Json:
+    intent = call.load("setup_intent", read(Named, given).id)
+    return {"setup_intent": view(call, setup_intents.authenticate(call, intent))}
+
+
+def _roll_secret(call: Call, given: Json) -> Json:
+    wanted = read(Roll, given)
+    endpoint = call.load("webhook_endpoint", wanted.id)
+    return {"secret": endpoint_secrets.roll(call, endpoint, overlap_s=wanted.overlap_s)}
+
+
+def _settle(call: Call, given: Json) -> Json:
+    wanted = read(Answer, given)
+    invoice = call.load("invoice", wanted.id)
+    debits.answer(call, invoice, wanted.ending)
+    return {"invoice": view(call, invoice)}
+
+
+STEPS: list[tuple[str, Step]] = [
+    ("/invoices/{id}/pay_on_page", _pay),
+    ("/invoices/{id}/settle", _settle),
+    ("/checkout/{id}/complete", _complete),
+    ("/setup_intents/{id}/authenticate", _authenticate),
+    ("/webhook_endpoints/{id}/roll_secret", _roll_secret),
+]

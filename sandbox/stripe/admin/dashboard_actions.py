@@ -1,0 +1,166 @@
+"""What a person does in Stripe's dashboard, and what banks do on their own, for the admin API.
+
+POST   /_admin/stripe/invoices/{id}/pay_out_of_band
+POST   /_admin/stripe/invoices/{id}/void
+POST   /_admin/stripe/invoices/{id}/mark_uncollectible
+POST   /_admin/stripe/invoices/{id}/overpay     {"amount"}: its customer pays once more
+POST   /_admin/stripe/refunds                   {"payment_intent" | "invoice" | "charge",
+                                                "amount", "reason"}: no metadata
+POST   /_admin/stripe/refunds/{id}/succeed      what was pending arrives
+POST   /_admin/stripe/refunds/{id}/fail         {"reason"}; one that succeeded can fail too
+POST   /_admin/stripe/refunds/{id}/require_action
+POST   /_admin/stripe/refunds/{id}/cancel
+POST   /_admin/stripe/charges/{id}/dispute      {"amount", "reason", "status"}: needs_response
+                                                or warning_needs_response; the id may be an
+                                                invoice's or a payment intent's too
+POST   /_admin/stripe/disputes/{id}/win         or lose
+POST   /_admin/stripe/disputes/{id}/escalate    or close_warning, for what is only asked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import Field
+
+from sandbox.common.clock import Strict
+from sandbox.common.store import Json
+from sandbox.stripe.admin.request_json import read
+from sandbox.stripe.collection import other_payments
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import BadParameters, InvalidRequest
+from sandbox.stripe.core.views import view
+from sandbox.stripe.disputes import disputes
+from sandbox.stripe.disputes import outcomes as dispute_outcomes
+from sandbox.stripe.invoices import lifecycle as invoice_lifecycle
+from sandbox.stripe.refunds import outcomes as refund_outcomes
+from sandbox.stripe.refunds import refunds
+
+Step = Callable[[Call, Json], Json]
+
+
+class Named(Strict):
+    """The object named in the path."""
+
+    id: str
+
+
+class Overpayment(Named):
+    """How much is paid too much; the invoice's amount once more unless said."""
+
+    amount: int | None = Field(default=None, ge=1)
+
+
+class FailedRefund(Named):
+    """Why a bank will not take a refund."""
+
+    reason: Literal[
+        "lost_or_stolen_card",
+        "expired_or_canceled_card",
+        "charge_for_pending_refund_disputed",
+        "insufficient_funds",
+        "declined",
+        "merchant_request",
+        "unknown",
+    ] = "unknown"
+
+
+class NewDispute(Named):
+    """What a bank disputes: how much (all unless said), why, and whether it only asks."""
+
+    amount: int | None = Field(default=None, ge=1)
+    reason: str = "fraudulent"
+    status: Literal["needs_response", "warning_needs_response"] = "needs_response"
+
+
+class DashboardRefund(Strict):
+    """A refund by hand: of what, and how much (the rest unless said)."""
+
+    payment_intent: str | None = None
+    invoice: str | None = None
+    charge: str | None = None
+    amount: int | None = Field(default=None, ge=1)
+    reason: refunds.Reason | None = "requested_by_customer"
+
+
+def charge_of(call: Call, object_id: str) -> Json:
+    """Returns the charge that an id of a charge, payment intent or invoice stands for."""
+    if object_id.startswith("in_"):
+        invoice = call.load("invoice", object_id)
+        object_id = invoice["_payment_intent"] or ""
+    if object_id.startswith("pi_"):
+        intent = call.load("payment_intent", object_id)
+        object_id = intent["latest_charge"] or ""
+    charge = call.find("charge", object_id)
+    if charge is None or charge["status"] != "succeeded":
+        raise InvalidRequest("There is no successful charge.", status=404)
+    return charge
+
+
+def _out_of_band(call: Call, given: Json) -> Json:
+    invoice = call.load("invoice", read(Named, given).id)
+    if invoice["status"] not in {"open", "uncollectible"}:
+        raise InvalidRequest(f"This invoice is {invoice['status']}.")
+    return {"invoice": view(call, other_payments.pay_out_of_band(call, invoice))}
+
+
+def _overpay(call: Call, given: Json) -> Json:
+    wanted = read(Overpayment, given)
+    invoice = call.load("invoice", wanted.id)
+    other_payments.overpay(call, invoice, amount=wanted.amount)
+    return {"invoice": view(call, invoice)}
+
+
+def _refund(call: Call, given: Json) -> Json:
+    wanted = read(DashboardRefund, given)
+    of = wanted.payment_intent or wanted.invoice or wanted.charge
+    if of is None:
+        raise BadParameters("Say of what: payment_intent, invoice or charge.")
+    charge = charge_of(call, of)
+    refund = refunds.refunded(call, charge, amount=wanted.amount, reason=wanted.reason)
+    return {"refund": view(call, refunds.issue(call, charge, refund))}
+
+
+def _fail_refund(call: Call, given: Json) -> Json:
+    wanted = read(FailedRefund, given)
+    refund = call.load("refund", wanted.id)
+    return {"refund": view(call, refund_outcomes.fail(call, refund, reason=wanted.reason))}
+
+
+def _dispute(call: Call, given: Json) -> Json:
+    wanted = read(NewDispute, given)
+    charge = charge_of(call, wanted.id)
+    amount = wanted.amount or charge["amount"]
+    if amount > charge["amount"]:
+        raise InvalidRequest("A dispute cannot be of more than the charge.", param="amount")
+    dispute = disputes.new_dispute(
+        call, charge, amount=amount, reason=wanted.reason, status=wanted.status
+    )
+    return {"dispute": view(call, dispute_outcomes.begin(call, charge, dispute))}
+
+
+def _on(kind: str, outcome: Callable[[Call, Json], Json]) -> Step:
+    def step(call: Call, given: Json) -> Json:
+        body = call.load(kind, read(Named, given).id)
+        return {kind: view(call, outcome(call, body))}
+
+    return step
+
+
+STEPS: list[tuple[str, Step]] = [
+    ("/invoices/{id}/pay_out_of_band", _out_of_band),
+    ("/invoices/{id}/void", _on("invoice", invoice_lifecycle.voided)),
+    ("/invoices/{id}/mark_uncollectible", _on("invoice", invoice_lifecycle.given_up)),
+    ("/invoices/{id}/overpay", _overpay),
+    ("/refunds", _refund),
+    ("/refunds/{id}/succeed", _on("refund", refund_outcomes.succeed)),
+    ("/refunds/{id}/fail", _fail_refund),
+    ("/refunds/{id}/require_action", _on("refund", refund_outcomes.require_action)),
+    ("/refunds/{id}/cancel", _on("refund", refund_outcomes.withdraw)),
+    ("/charges/{id}/dispute", _dispute),
+    ("/disputes/{id}/win", _on("dispute", dispute_outcomes.win)),
+    ("/disputes/{id}/lose", _on("dispute", dispute_outcomes.lose)),
+    ("/disputes/{id}/close_warning", _on("dispute", dispute_outcomes.close_warning)),
+    ("/disputes/{id}/escalate", _on("dispute", dispute_outcomes.escalate)),
+]

@@ -1,0 +1,129 @@
+"""Years of invoices at once, such as an import of an old account meets.
+
+Each goes the way of a real one (draft, finalised, charged, perhaps refunded) at a time of its own
+in the past, oldest first; only the events are left out, as Stripe keeps those for thirty days.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from pydantic import Field
+
+from sandbox.common.clock import Strict
+from sandbox.common.store import Json
+from sandbox.stripe.catalogue.pricing import Asked, LineFields, cost
+from sandbox.stripe.collection.pay import attempt
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import Declined
+from sandbox.stripe.customers import customers
+from sandbox.stripe.invoices.invoice_object import new_invoice
+from sandbox.stripe.invoices.lifecycle import finalized
+from sandbox.stripe.invoices.lines import draw_pending, new_item
+from sandbox.stripe.payment_methods.payment_methods import attach_to
+from sandbox.stripe.refunds import refunds
+
+MOST = 10_000
+PER_CUSTOMER = 20
+YEAR_S = 365 * 86400
+AMOUNTS = (500, 900, 1900, 2900, 4900, 9900, 19900)
+REFUNDED_AFTER_S = 2 * 86400
+
+
+class History(Strict):
+    """How much history, of when, and how it went. ``failed`` and ``refunded``: shares of 1."""
+
+    invoices: int = Field(ge=1, le=MOST)
+    customers: int | None = Field(default=None, ge=1)
+    since: int | None = None
+    until: int | None = None
+    currency: str = "eur"
+    failed: float = Field(default=0.05, ge=0, le=1)
+    refunded: float = Field(default=0.03, ge=0, le=1)
+    seed: int = 0
+
+
+class QuietCall(Call):
+    """A call whose events nobody hears any more."""
+
+    def emit(self, kind: str, body: Json, *, before: Json | None = None) -> Json:
+        """Tells nobody."""
+        return {"type": kind, "object": body, "before": before}
+
+    def change(self, body: Json, changes: Json, event: str | None = None) -> Json:
+        """Keeps the change; what was before is of no interest."""
+        del event
+        body.update(changes)
+        return self.put(body)
+
+
+@dataclass(frozen=True)
+class _Buyer:
+    customer: str
+    good: Json
+    bad: Json
+
+
+def make(call: Call, wanted: History) -> Json:
+    """Makes the history; answers how many of each there are, and what came in of it."""
+    chance = random.Random(wanted.seed)  # noqa: S311 - the same history for the same seed
+    until = call.now if wanted.until is None else wanted.until
+    since = until - YEAR_S if wanted.since is None else wanted.since
+    quiet = QuietCall(call.store, call.account, since, call.public_url)
+    number = wanted.customers or max(1, wanted.invoices // PER_CUSTOMER)
+    buyers = [_buyer(quiet, index) for index in range(number)]
+    times = sorted(chance.randrange(since, max(since + 1, until)) for _ in range(wanted.invoices))
+    counts: Counter[str] = Counter(customers=number, invoices=wanted.invoices)
+    for at in times:
+        counts += _invoice(
+            replace(quiet, now=at),
+            buyers[chance.randrange(number)],
+            wanted,
+            amount=chance.choice(AMOUNTS),
+            fate=chance.random(),
+        )
+    counts["paid"] = counts["invoices"] - counts["failed"]
+    return {"failed": 0, "refunded": 0, "net_amount": 0, **counts}
+
+
+def _buyer(call: Call, index: int) -> _Buyer:
+    params = customers.CreateCustomer.model_validate(
+        {"email": f"buyer-{index}@example.org", "name": f"Buyer {index}"}
+    )
+    customer = customers.create(call, params)["id"]
+    good = attach_to(call, "pm_card_visa", customer=customer)
+    bad = attach_to(call, "pm_card_chargeDeclined", customer=customer)
+    settings: Json = {"invoice_settings": {"default_payment_method": good["id"]}}
+    update = customers.UpdateCustomer.model_validate(settings)
+    customers.update(replace(call, path={"customer": customer}), update)
+    return _Buyer(customer, good, bad)
+
+
+def _invoice(
+    call: Call, buyer: _Buyer, wanted: History, *, amount: int, fate: float
+) -> Counter[str]:
+    invoice = call.put(new_invoice(call, call.load("customer", buyer.customer), wanted.currency))
+    line = LineFields.model_validate({"amount": str(amount), "description": "From the old days"})
+    price = cost(call, Asked(line, None, None, wanted.currency))
+    draw_pending(call, invoice, [new_item(call, price, line, customer=buyer.customer)])
+    finalized(call, invoice, auto_advance=False)
+    fails = fate < wanted.failed
+    try:
+        attempt(call, invoice, buyer.bad if fails else buyer.good, off_session=True)
+    except Declined:
+        return Counter(failed=1)
+    if fate < wanted.failed + wanted.refunded:
+        return Counter(refunded=1, net_amount=amount - _refund(call, invoice))
+    return Counter(net_amount=amount)
+
+
+def _refund(call: Call, invoice: Json) -> int:
+    """Gives half of an invoice back two days later; returns how much that is."""
+    intent = call.load("payment_intent", invoice["_payment_intent"])
+    later = replace(call, now=call.now + REFUNDED_AFTER_S)
+    charge = later.load("charge", intent["latest_charge"])
+    refund = refunds.refunded(later, charge, amount=charge["amount"] // 2)
+    refunds.issue(later, charge, refund)
+    return int(refund["amount"])

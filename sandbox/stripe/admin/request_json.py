@@ -1,0 +1,20 @@
+"""What the admin API is given: JSON held against a model, refused in words if it does not fit."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from sandbox.common.store import Json
+from sandbox.stripe.core.errors import BadParameters
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read(model: type[M], given: Json) -> M:
+    """Returns what was given as a model. Raises BadParameters."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as fault:
+        raise BadParameters(str(fault)) from fault

@@ -1,0 +1,121 @@
+"""Coupons: percentages off, for ever, once, or for some months."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sandbox.common.store import Json
+from sandbox.stripe.core import ids
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import BadParameters, InvalidRequest
+from sandbox.stripe.core.lists import page
+from sandbox.stripe.core.operations import Operation, operation
+from sandbox.stripe.core.params import (
+    Clearable,
+    CreatedPage,
+    Dec,
+    Int,
+    Metadata,
+    NoParams,
+    Params,
+    Text,
+)
+from sandbox.stripe.core.updates import given_fields, merged_metadata
+from sandbox.stripe.core.views import view
+
+WHOLE = 100
+
+
+class CreateCoupon(Params):
+    """POST /v1/coupons."""
+
+    beyond = frozenset(
+        {
+            "amount_off", "applies_to", "currency", "currency_options", "max_redemptions",
+            "redeem_by",
+        }
+    )  # fmt: skip
+    duration: Literal["forever", "once", "repeating"] = "once"
+    duration_in_months: Int | None = None
+    id: Text | None = None
+    metadata: Metadata | None = None
+    name: Text | None = None
+    percent_off: Dec | None = None
+
+
+class UpdateCoupon(Params):
+    """POST /v1/coupons/{coupon}."""
+
+    beyond = frozenset({"currency_options"})
+    metadata: Metadata | None = None
+    name: Clearable | None = None
+
+
+class ListCoupons(CreatedPage):
+    """GET /v1/coupons."""
+
+
+def create(call: Call, params: CreateCoupon) -> Json:
+    """Makes a coupon, under the caller's id if one is given."""
+    percent = params.percent_off
+    if percent is None or not 0 < percent <= WHOLE:
+        raise BadParameters("You must pass a percent_off between 0 and 100.", param="percent_off")
+    if (params.duration == "repeating") != (params.duration_in_months is not None):
+        raise BadParameters(
+            "duration_in_months goes with a duration of repeating, and only with that.",
+            param="duration_in_months",
+        )
+    if params.id and call.find("coupon", params.id):
+        raise InvalidRequest("Coupon already exists.", code="resource_already_exists", param="id")
+    coupon: Json = {
+        "id": params.id or ids.random_text(8),
+        "object": "coupon",
+        "amount_off": None,
+        "created": call.now,
+        "currency": None,
+        "duration": params.duration,
+        "duration_in_months": params.duration_in_months,
+        "livemode": call.account.livemode,
+        "max_redemptions": None,
+        "metadata": merged_metadata({}, params.metadata),
+        "name": params.name,
+        "percent_off": float(percent),
+        "redeem_by": None,
+        "times_redeemed": 0,
+        "valid": True,
+    }
+    return view(call, call.create(coupon, "coupon.created"))
+
+
+def retrieve(call: Call, _: NoParams) -> Json:
+    """Answers a coupon."""
+    return view(call, call.load("coupon", call.path["coupon"]))
+
+
+def update(call: Call, params: UpdateCoupon) -> Json:
+    """Changes a coupon's name or metadata; what it takes off stays."""
+    coupon = call.load("coupon", call.path["coupon"])
+    given = given_fields(params, coupon, clear=("name",))
+    return view(call, call.change(coupon, given, "coupon.updated"))
+
+
+def delete(call: Call, _: NoParams) -> Json:
+    """Deletes a coupon; discounts that began with it go on."""
+    coupon = call.load("coupon", call.path["coupon"])
+    call.emit("coupon.deleted", coupon)
+    call.drop(coupon)
+    return {"id": coupon["id"], "object": "coupon", "deleted": True}
+
+
+def listing(call: Call, params: ListCoupons) -> Json:
+    """Answers a page of coupons."""
+    return page(call, "coupon", params, url="/v1/coupons")
+
+
+OPERATIONS: list[Operation] = [
+    operation("POST", "/v1/coupons", "coupon", CreateCoupon, create),
+    operation("GET", "/v1/coupons", "list:coupon", ListCoupons, listing),
+    operation("GET", "/v1/coupons/{coupon}", "coupon", NoParams, retrieve),
+    operation("POST", "/v1/coupons/{coupon}", "coupon", UpdateCoupon, update),
+    operation("DELETE", "/v1/coupons/{coupon}", "coupon", NoParams, delete),
+]

@@ -1,0 +1,204 @@
+"""Prices."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from sandbox.common.store import Json, equal
+from sandbox.stripe.catalogue.products import new_product
+from sandbox.stripe.core import ids
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import BadParameters
+from sandbox.stripe.core.lists import page
+from sandbox.stripe.core.money import plain
+from sandbox.stripe.core.operations import Operation, operation
+from sandbox.stripe.core.params import (
+    Bool,
+    Clearable,
+    CreatedPage,
+    Currency,
+    Dec,
+    Hash,
+    Int,
+    Metadata,
+    NoParams,
+    Params,
+    TaxBehavior,
+    Text,
+)
+from sandbox.stripe.core.updates import given_fields, merged_metadata
+from sandbox.stripe.core.views import view
+
+
+class ProductData(Hash):
+    """A product made along with a price."""
+
+    name: Text
+    active: Bool | None = None
+    id: Text | None = None
+    metadata: Metadata | None = None
+    statement_descriptor: Text | None = None
+    unit_label: Text | None = None
+
+
+class Recurring(Hash):
+    """How often a price is charged."""
+
+    interval: Literal["day", "week", "month", "year"]
+    interval_count: Int = 1
+    trial_period_days: Int | None = None
+    usage_type: Literal["licensed", "metered"] = "licensed"
+
+
+class CreatePrice(Params):
+    """POST /v1/prices."""
+
+    beyond = frozenset(
+        {"currency_options", "custom_unit_amount", "tiers", "tiers_mode", "transform_quantity"}
+    )
+    currency: Currency
+    active: Bool = True
+    billing_scheme: Literal["per_unit", "tiered"] = "per_unit"
+    lookup_key: Text | None = None
+    metadata: Metadata | None = None
+    nickname: Text | None = None
+    product: Text | None = None
+    product_data: ProductData | None = None
+    recurring: Recurring | None = None
+    tax_behavior: TaxBehavior = "unspecified"
+    transfer_lookup_key: Bool = False
+    unit_amount: Int | None = None
+    unit_amount_decimal: Dec | None = None
+
+
+class UpdatePrice(Params):
+    """POST /v1/prices/{price}."""
+
+    beyond = frozenset({"currency_options"})
+    active: Bool | None = None
+    lookup_key: Clearable | None = None
+    metadata: Metadata | None = None
+    nickname: Clearable | None = None
+    tax_behavior: TaxBehavior | None = None
+    transfer_lookup_key: Bool = False
+
+
+class ListPrices(CreatedPage):
+    """GET /v1/prices."""
+
+    beyond = frozenset({"lookup_keys", "recurring"})
+    active: Bool | None = None
+    currency: Text | None = None
+    product: Text | None = None
+    type: Literal["one_time", "recurring"] | None = None
+
+
+def new_price(
+    call: Call, *, product: str, currency: str, unit_amount: Decimal, **fields: object
+) -> Json:
+    """Returns a price that was not yet kept. ``unit_amount`` is in minor units."""
+    return {
+        "id": ids.fresh("price_"),
+        "object": "price",
+        "active": True,
+        "billing_scheme": "per_unit",
+        "created": call.now,
+        "currency": currency.lower(),
+        "custom_unit_amount": None,
+        "livemode": call.account.livemode,
+        "lookup_key": None,
+        "metadata": {},
+        "nickname": None,
+        "product": product,
+        "recurring": None,
+        "tax_behavior": "unspecified",
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "one_time",
+        "unit_amount": int(unit_amount) if unit_amount == int(unit_amount) else None,
+        "unit_amount_decimal": plain(unit_amount),
+        **fields,
+    }
+
+
+def create(call: Call, params: CreatePrice) -> Json:
+    """Makes a price, with its product if that is described instead of named."""
+    if params.billing_scheme != "per_unit":
+        raise BadParameters(
+            "This sandbox does not implement tiered prices.", param="billing_scheme"
+        )
+    amount = _unit_amount(params)
+    fields: Json = {
+        "active": params.active,
+        "lookup_key": params.lookup_key,
+        "metadata": merged_metadata({}, params.metadata),
+        "nickname": params.nickname,
+        "tax_behavior": params.tax_behavior,
+    }
+    if params.recurring:
+        fields["type"] = "recurring"
+        fields["recurring"] = params.recurring.model_dump() | {"meter": None}
+    product = _product(call, params)
+    price = new_price(call, product=product, currency=params.currency, unit_amount=amount, **fields)
+    return view(call, call.create(price, "price.created"))
+
+
+def _unit_amount(params: CreatePrice) -> Decimal:
+    if params.unit_amount is not None and params.unit_amount_decimal is not None:
+        raise BadParameters(
+            "You may only specify one of these parameters: unit_amount, unit_amount_decimal.",
+            code="parameters_exclusive",
+        )
+    amount = params.unit_amount_decimal
+    if amount is None:
+        if params.unit_amount is None:
+            raise BadParameters(
+                "Prices require an `unit_amount` or `unit_amount_decimal` parameter to be set."
+            )
+        amount = Decimal(params.unit_amount)
+    if amount < 0:
+        raise BadParameters(
+            "This value must be greater than or equal to 0.",
+            code="parameter_invalid_integer",
+            param="unit_amount",
+        )
+    return amount
+
+
+def _product(call: Call, params: CreatePrice) -> str:
+    if params.product:
+        return str(call.load("product", params.product, param="product")["id"])
+    if params.product_data is None:
+        raise BadParameters(
+            "Missing required param: product.", code="parameter_missing", param="product"
+        )
+    given = params.product_data.model_dump(exclude_none=True)
+    return str(call.create(new_product(call, **given), "product.created")["id"])
+
+
+def retrieve(call: Call, _: NoParams) -> Json:
+    """Answers a price."""
+    return view(call, call.load("price", call.path["price"]))
+
+
+def update(call: Call, params: UpdatePrice) -> Json:
+    """Changes what is given; an inactive price can be used in nothing new."""
+    price = call.load("price", call.path["price"])
+    clear = ("nickname", "lookup_key")
+    given = given_fields(params, price, clear=clear, omit={"transfer_lookup_key"})
+    return view(call, call.change(price, given, "price.updated"))
+
+
+def listing(call: Call, params: ListPrices) -> Json:
+    """Answers a page of prices."""
+    filters = equal(active=params.active, type=params.type, currency=params.currency)
+    return page(call, "price", params, url="/v1/prices", owner=params.product, filters=filters)
+
+
+OPERATIONS: list[Operation] = [
+    operation("POST", "/v1/prices", "price", CreatePrice, create),
+    operation("GET", "/v1/prices", "list:price", ListPrices, listing),
+    operation("GET", "/v1/prices/{price}", "price", NoParams, retrieve),
+    operation("POST", "/v1/prices/{price}", "price", UpdatePrice, update),
+]

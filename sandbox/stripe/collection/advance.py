@@ -1,0 +1,63 @@
+"""What an invoice that advances does by the clock: is finalised, charged, and charged again."""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.stripe.collection.pay import attempt, chosen_method
+from sandbox.stripe.collection.results import count_attempt
+from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import InvalidRequest, StripeError
+from sandbox.stripe.core.invoice_agenda import ADVANCE
+from sandbox.stripe.invoices.lifecycle import finalized
+
+
+def advance(call: Call, due: Due) -> None:
+    """Takes an invoice one step on: a draft is finalised and charged, an open one charged.
+
+    An empty draft is paid by being finalised. One that is to be sent is finalised and sent.
+    """
+    invoice = call.find("invoice", due.object_id)
+    if invoice is None:
+        return
+    if invoice["status"] == "draft" and not _finalised(call, invoice):
+        return
+    if invoice["status"] == "open":
+        if invoice["collection_method"] == "send_invoice":
+            call.emit("invoice.sent", invoice)
+        else:
+            collect(call, invoice)
+
+
+def collect(call: Call, invoice: Json) -> None:
+    """Charges an open invoice off session. Raises Declined if the bank refuses.
+
+    Without a payment method the attempt counts, and has failed.
+    """
+    method = chosen_method(call, invoice, None)
+    if method is None:
+        count_attempt(call, invoice)
+        call.emit("invoice.payment_failed", invoice)
+        return
+    attempt(call, invoice, method, off_session=True)
+
+
+def _finalised(call: Call, invoice: Json) -> bool:
+    try:
+        finalized(call, invoice)
+    except InvalidRequest as fault:
+        invoice = call.load("invoice", invoice["id"])
+        changes: Json = {"automatically_finalizes_at": None, "next_payment_attempt": None}
+        call.change(invoice, changes | {"last_finalization_error": _told(fault)})
+        call.emit("invoice.finalization_failed", invoice)
+        return False
+    return True
+
+
+def _told(fault: StripeError) -> Json:
+    error: Json = fault.body(request_id="", livemode=False)["error"]
+    del error["request_log_url"]
+    return error
+
+
+ACTIONS: Actions = {ADVANCE: advance}

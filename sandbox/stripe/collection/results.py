@@ -1,0 +1,66 @@
+"""How an attempt to pay an invoice ends, whatever it was paid with: what changes, what is told."""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.stripe.core import ledger
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import StripeError
+from sandbox.stripe.core.invoice_agenda import retry_at
+from sandbox.stripe.core.views import view
+from sandbox.stripe.invoices.lifecycle import mark_paid
+from sandbox.stripe.payments.invoice_payments import of_invoice
+from sandbox.stripe.subscription_state import status as subscription_status
+
+
+def settle(call: Call, invoice: Json, intent: Json, charge: Json) -> None:
+    """Takes the money of a charge that succeeded, and closes intent and invoice as paid."""
+    call.create(charge, "charge.succeeded")
+    ledger.write(call, "charge", charge, amount=charge["amount"], invoice=invoice["id"])
+    call.change(
+        intent,
+        {
+            "amount_received": intent["amount"],
+            "last_payment_error": None,
+            "latest_charge": charge["id"],
+            "next_action": None,
+            "payment_method": charge["payment_method"],
+            "status": "succeeded",
+        },
+    )
+    call.emit("payment_intent.succeeded", intent)
+    payment = of_invoice(call, invoice)
+    if payment is not None:
+        paid: Json = {"amount_paid": intent["amount"], "status": "paid"}
+        paid["status_transitions"] = payment["status_transitions"] | {"paid_at": call.now}
+        call.change(payment, paid)
+        call.emit("invoice_payment.paid", payment)
+    mark_paid(call, invoice)
+
+
+def back_to_start(
+    call: Call, intent: Json, method: Json, fault: StripeError, **changes: object
+) -> None:
+    """Lets an intent wait for another payment method, and remember why."""
+    error = fault.body(request_id="", livemode=call.account.livemode)["error"]
+    del error["request_log_url"]
+    call.change(
+        intent,
+        {
+            "last_payment_error": error | {"payment_method": view(call, method)},
+            "next_action": None,
+            "payment_method": None,
+            "status": "requires_payment_method",
+            **changes,
+        },
+    )
+    call.emit("payment_intent.payment_failed", intent)
+
+
+def count_attempt(call: Call, invoice: Json) -> None:
+    """Counts an attempt that did not pay the invoice, and plans the next if it advances."""
+    attempts = invoice["attempt_count"] + 1
+    again = retry_at(call, invoice, attempts=attempts)
+    changes: Json = {"attempt_count": attempts, "attempted": True, "next_payment_attempt": again}
+    call.change(invoice, changes, "invoice.updated")
+    subscription_status.failed(call, invoice)

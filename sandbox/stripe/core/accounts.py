@@ -1,0 +1,190 @@
+"""Accounts: one per secret key, made on first use, with its own clock, faults and settings."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from sandbox.common import faults
+from sandbox.common.clock import Clock, Strict
+from sandbox.common.store import Store
+from sandbox.stripe.core.errors import Unauthenticated
+from sandbox.stripe.core.ids import account_id
+
+DEFAULT_COUNTRY = "US"
+DEFAULT_CURRENCY = "usd"
+REVOKED_PREFIXES = ("sk_test_revoked", "sk_live_revoked", "rk_test_revoked", "rk_live_revoked")
+KEY_PREFIXES = {"sk_test_": False, "sk_live_": True, "rk_test_": False, "rk_live_": True}
+
+
+Reason = Literal[
+    "global-concurrency", "global-rate", "endpoint-concurrency", "endpoint-rate",
+    "resource-specific",
+]  # fmt: skip
+
+
+class Fault(faults.Fault):
+    """A fault of Stripe's API: of the error answers, those that say: try again.
+
+    A ``status`` fault with ``when: after`` does the work and then answers the error; with
+    ``stored`` that answer is kept under the key, as Stripe keeps a failure in the middle.
+    ``code``: of 429 ``rate_limit`` unless said, of 409 ``lock_timeout``. ``reason`` and
+    ``retry_after_s`` are the headers of a rate limit.
+    """
+
+    status: Literal[429, 500, 409, 502, 503] = 500
+    code: Literal["rate_limit", "lock_timeout", "idempotency_key_in_use"] | None = None
+    reason: Reason | None = None
+    retry_after_s: int | None = Field(default=None, ge=0)
+
+
+class Limits(Strict):
+    """How many calls per second the account may make, in all and to each endpoint; None: any."""
+
+    per_s: int | None = Field(default=None, ge=1)
+    endpoint_per_s: int | None = Field(default=None, ge=1)
+    retry_after_s: int | None = Field(default=None, ge=0)
+
+
+class Webhooks(Strict):
+    """How deliveries behave on command."""
+
+    delay_ms: int = Field(default=0, ge=0)
+    hold: bool = False
+    copies: int = Field(default=1, ge=1, le=100)
+    order: Literal["asis", "reverse", "shuffle"] = "asis"
+    seed: int = 0
+    drop_types: list[str] = Field(default_factory=list)
+    corrupt_signature: bool = False
+    timestamp_offset_s: int = 0
+    retry_scale: float = Field(default=1.0, gt=0)
+
+
+class Billing(Strict):
+    """What becomes of a subscription when the last attempt to charge its renewal has failed."""
+
+    after_retries: Literal["cancel", "unpaid", "past_due"] = "cancel"
+
+
+class State(Strict):
+    """What an account remembers about itself."""
+
+    clock: Clock = Clock()
+    latency_ms: int = Field(default=0, ge=0)
+    limits: Limits = Limits()
+    faults: list[Fault] = Field(default_factory=list)
+    webhooks: Webhooks = Webhooks()
+    billing: Billing = Billing()
+
+
+@dataclass(frozen=True)
+class Account:
+    """One caller's world."""
+
+    id: str
+    livemode: bool
+    state: State
+
+    def now(self) -> int:
+        """Returns the account's time in whole seconds, as Stripe shows it."""
+        return int(self.state.clock.now())
+
+
+class Accounts:
+    """Finds accounts by key or id and keeps what is changed about them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def open(self, key: str) -> Account:
+        """Returns the key's account, making it on first use."""
+        known = self.get(account_id(key))
+        if known is not None:
+            return known
+        livemode = next(
+            (live for prefix, live in KEY_PREFIXES.items() if key.startswith(prefix)), False
+        )
+        account = Account(account_id(key), livemode, State())
+        self._store.execute(
+            "INSERT INTO accounts (id, livemode, state) VALUES (?, ?, ?)",
+            account.id,
+            livemode,
+            account.state.model_dump_json(),
+        )
+        return account
+
+    def get(self, account: str) -> Account | None:
+        """Returns an account by its id."""
+        for row in self._store.rows("SELECT * FROM accounts WHERE id=?", account):
+            return Account(
+                row["id"], bool(row["livemode"]), State.model_validate_json(row["state"])
+            )
+        return None
+
+    def save(self, account: Account) -> None:
+        """Keeps the account's state."""
+        self._store.execute(
+            "UPDATE accounts SET state=? WHERE id=?", account.state.model_dump_json(), account.id
+        )
+
+    def reset(self, account: Account) -> None:
+        """Empties an account; its key stays good."""
+        for table in (
+            "agenda", "objects", "idempotency", "ledger", "requests", "deliveries", "hosted_pages",
+            "checkout_pages",
+        ):  # fmt: skip
+            self._store.execute(f"DELETE FROM {table} WHERE account=?", account.id)  # noqa: S608 - the names above
+        self._store.execute(
+            "UPDATE accounts SET state=? WHERE id=?", State().model_dump_json(), account.id
+        )
+
+    def refuse(self, keys: list[str]) -> None:
+        """Sets the keys that are refused from now on; all others are accepted again."""
+        self._store.execute("DELETE FROM refused_keys")
+        for key in keys:
+            self._store.execute("INSERT OR IGNORE INTO refused_keys VALUES (?)", _digest(key))
+
+    def authenticate(self, header: str | None) -> Account:
+        """Returns the account of an Authorization header (bearer, or basic with the key as user).
+
+        Raises Unauthenticated with Stripe's words for a key that is absent, garbled or revoked.
+        """
+        key = _key(header)
+        if not key:
+            raise Unauthenticated(
+                "You did not provide an API key. You need to provide your API key in the"
+                " Authorization header, using Bearer auth (e.g. 'Authorization: Bearer"
+                " YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details,"
+                " or we can help at https://support.stripe.com/."
+            )
+        shown = f"{key[:8]}{'*' * 12}{key[-4:]}"
+        if not key.startswith(tuple(KEY_PREFIXES)) or not key.isascii() or len(key) < MIN_KEY:
+            raise Unauthenticated(f"Invalid API Key provided: {shown}")
+        refused = self._store.rows("SELECT 1 FROM refused_keys WHERE key_hash=?", _digest(key))
+        if refused or key.startswith(REVOKED_PREFIXES):
+            raise Unauthenticated(f"Expired API Key provided: {shown}", code="api_key_expired")
+        return self.open(key)
+
+
+MIN_KEY = 12
+
+
+def _key(header: str | None) -> str:
+    scheme, _, rest = (header or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest, validate=True).decode().split(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return ""
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

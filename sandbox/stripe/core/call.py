@@ -1,0 +1,132 @@
+"""What an operation works with: its account's objects, its time, and the events it causes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from sandbox.common.store import Filter, Json, Store
+from sandbox.stripe.core import agenda, deliveries, ids, invoice_agenda, views
+from sandbox.stripe.core.accounts import Account
+from sandbox.stripe.core.errors import no_such
+
+API_VERSION = "2026-10-28.endive"
+
+# By which of its fields an object is looked up most; lists by it use an index.
+OWNERS = {
+    "charge": "payment_intent",
+    "checkout.session": "customer",
+    "credit_note": "invoice",
+    "credit_note_line_item": "_credit_note",
+    "customer_balance_transaction": "customer",
+    "discount": "subscription",
+    "dispute": "charge",
+    "invoice": "customer",
+    "invoice_payment": "invoice",
+    "invoiceitem": "customer",
+    "line_item": "invoice",
+    "payment_intent": "customer",
+    "payment_method": "customer",
+    "price": "product",
+    "refund": "charge",
+    "setup_intent": "customer",
+    "subscription": "customer",
+    "subscription_item": "subscription",
+    "subscription_schedule": "customer",
+}
+
+
+@dataclass
+class Call:
+    """One request (or click on a hosted page) at work inside one transaction.
+
+    Bodies are Stripe's objects plus fields that begin with ``_``, which are ours and never shown.
+    """
+
+    store: Store
+    account: Account
+    now: int
+    public_url: str
+    request_id: str | None = None
+    idempotency_key: str | None = None
+    path: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, kind: str, object_id: str | None) -> Json | None:
+        """Returns an object or None."""
+        return self.store.get(self.account.id, kind, object_id) if object_id else None
+
+    def load(self, kind: str, object_id: str, *, param: str | None = None) -> Json:
+        """Returns an object, or raises Stripe's ``resource_missing``."""
+        body = self.find(kind, object_id)
+        if body is None:
+            raise no_such(kind, object_id, param=param)
+        return body
+
+    def put(self, body: Json) -> Json:
+        """Keeps an object, new or changed, without an event."""
+        owner = body.get(OWNERS.get(str(body["object"]), ""))
+        self.store.put(self.account.id, body, owner=owner)
+        if body["object"] == "invoice":
+            invoice_agenda.follow(self, body)
+        return body
+
+    def drop(self, body: Json) -> None:
+        """Forgets an object, and what was planned for it."""
+        self.store.delete(self.account.id, body["object"], body["id"])
+        agenda.cancel(self, object_id=body["id"])
+
+    def all(
+        self, kind: str, *, owner: str | None = None, filters: Sequence[Filter] = ()
+    ) -> list[Json]:
+        """Returns the account's objects of a kind, oldest first."""
+        return self.store.find(self.account.id, kind, owner=owner, filters=filters)
+
+    def create(self, body: Json, event: str | None = None) -> Json:
+        """Keeps a new object and tells of it."""
+        self.put(body)
+        if event:
+            self.emit(event, body)
+        return body
+
+    def change(self, body: Json, changes: Json, event: str | None = None) -> Json:
+        """Changes an object and, if anything changed, tells of it with the values before."""
+        before = deepcopy(body)
+        body.update(changes)
+        self.put(body)
+        if event and difference(before, body):
+            self.emit(event, body, before=before)
+        return body
+
+    def emit(self, kind: str, body: Json, *, before: Json | None = None) -> Json:
+        """Appends an event with the object as it is now, and schedules its deliveries."""
+        data: Json = {"object": deepcopy(views.view(self, body))}
+        if before is not None:
+            data["previous_attributes"] = difference(before, body)
+        event: Json = {
+            "id": ids.fresh("evt_"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self.now,
+            "data": data,
+            "livemode": self.account.livemode,
+            "pending_webhooks": 0,
+            "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
+            "type": kind,
+        }
+        deliveries.schedule(self, event)
+        return self.put(event)
+
+
+def difference(before: Json, after: Json) -> Json:
+    """Returns the earlier values of what changed; of nested objects only the parts that did."""
+    changed: Json = {}
+    for key in before.keys() | after.keys():
+        old, new = before.get(key), after.get(key)
+        if key.startswith("_") or old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            changed[key] = difference(old, new)
+        else:
+            changed[key] = old
+    return dict(sorted(changed.items()))

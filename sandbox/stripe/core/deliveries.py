@@ -1,0 +1,157 @@
+"""Webhook deliveries: planned in the transaction of their event, sent in the background.
+
+A delivery is one event to one endpoint. It is ``pending`` until its time comes, ``held`` until it
+is released, ``dropped`` if it is lost on command; it ends ``delivered``, or ``failed`` after three
+days of trying. All of that is stored, so a restarted sandbox goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+from sqlite3 import Row
+from typing import TYPE_CHECKING
+
+import orjson
+
+from sandbox.common.store import Json, Store, equal
+from sandbox.stripe.core.accounts import Webhooks
+
+if TYPE_CHECKING:
+    from sandbox.stripe.core.call import Call
+
+FIRST_RETRY_S = 5
+LONGEST_RETRY_S = 8 * 3600
+GIVE_UP_S = 3 * 86400
+
+
+def schedule(call: Call, event: Json) -> None:
+    """Plans the deliveries of a new event and counts its endpoints as pending."""
+    settings = call.account.state.webhooks
+    endpoints = subscribers(call, event["type"])
+    event["pending_webhooks"] = len(endpoints)
+    state = "held" if settings.hold else "pending"
+    if event["type"] in settings.drop_types:
+        state = "dropped"
+    due = time.time() + settings.delay_ms / 1000
+    for endpoint in endpoints:
+        for _ in range(settings.copies):
+            _insert(call.store, call.account.id, event, endpoint["id"], state=state, due=due)
+
+
+def subscribers(call: Call, event_type: str) -> list[Json]:
+    """Returns the enabled endpoints that want a type of event."""
+    enabled = call.all("webhook_endpoint", filters=equal(status="enabled"))
+    return [item for item in enabled if _wants(item["enabled_events"], event_type)]
+
+
+def _wants(enabled_events: Sequence[str], event_type: str) -> bool:
+    return "*" in enabled_events or event_type in enabled_events
+
+
+def _insert(
+    store: Store, account: str, event: Json, endpoint: str, *, state: str, due: float
+) -> None:
+    store.execute(
+        "INSERT INTO deliveries (account, event, type, endpoint, state, created, due)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        account,
+        event["id"],
+        event["type"],
+        endpoint,
+        state,
+        time.time(),
+        due,
+    )
+
+
+def resend(call: Call, event: Json, *, copies: int) -> int:
+    """Plans further deliveries of an event, now; returns how many."""
+    endpoints = subscribers(call, event["type"])
+    for endpoint in endpoints:
+        for _ in range(copies):
+            _insert(
+                call.store,
+                call.account.id,
+                event,
+                endpoint["id"],
+                state="pending",
+                due=time.time(),
+            )
+    return len(endpoints) * copies
+
+
+def due_by(store: Store, moment: float, *, limit: int) -> list[Row]:
+    """Returns the deliveries whose time has come by then, earliest first."""
+    return store.rows(
+        "SELECT * FROM deliveries WHERE state='pending' AND due<=? ORDER BY due, id LIMIT ?",
+        moment,
+        limit,
+    )
+
+
+def next_due(store: Store, *, after: float) -> float | None:
+    """Returns when the next delivery will be due after that."""
+    row = store.rows(
+        "SELECT min(due) AS due FROM deliveries WHERE state='pending' AND due>?", after
+    )[0]
+    return None if row["due"] is None else float(row["due"])
+
+
+def signature(payload: bytes, secrets: Sequence[str], settings: Webhooks) -> str:
+    """Returns the ``Stripe-Signature`` header, wrong in time or value if that is asked for.
+
+    While a secret is rolled there are two, and a ``v1`` of each.
+    """
+    timestamp = int(time.time()) + settings.timestamp_offset_s
+    signed = f"{timestamp}.".encode() + payload
+    values = [hmac.new(key.encode(), signed, hashlib.sha256).hexdigest() for key in secrets]
+    if settings.corrupt_signature:
+        values = [value[::-1] for value in values]
+    return ",".join([f"t={timestamp}", *(f"v1={value}" for value in values)])
+
+
+def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> None:
+    """Records an attempt and what comes of it: delivered, tried again later, or given up."""
+    attempts = [*orjson.loads(row["attempts"]), attempt]
+    now = time.time()
+    wait = min(FIRST_RETRY_S * 2.0 ** (len(attempts) - 1), LONGEST_RETRY_S) * settings.retry_scale
+    status = attempt["status"]
+    delivered = status is not None and 200 <= status < 300  # noqa: PLR2004 - any 2xx
+    over = now + wait > row["created"] + GIVE_UP_S * settings.retry_scale
+    state = "delivered" if delivered else "failed" if over else "pending"
+    store.execute(
+        "UPDATE deliveries SET state=?, due=?, attempts=? WHERE id=?",
+        state,
+        now + wait,
+        orjson.dumps(attempts).decode(),
+        row["id"],
+    )
+    if delivered:
+        _count_pending(store, row["account"], row["event"])
+
+
+def _count_pending(store: Store, account: str, event_id: str) -> None:
+    event = store.get(account, "event", event_id)
+    if event is None:
+        return
+    rows = store.rows(
+        "SELECT endpoint, max(state='delivered') AS done FROM deliveries"
+        " WHERE account=? AND event=? GROUP BY endpoint",
+        account,
+        event_id,
+    )
+    event["pending_webhooks"] = sum(not row["done"] for row in rows)
+    store.put(account, event, owner=None)
+
+
+def shown(store: Store, account: str) -> list[Json]:
+    """Returns an account's deliveries with their attempts, for the admin API."""
+    rows = store.rows("SELECT * FROM deliveries WHERE account=? ORDER BY id", account)
+    names = ("id", "event", "type", "endpoint", "state", "created", "due")
+    return [
+        {name: row[name] for name in names} | {"attempts": orjson.loads(row["attempts"])}
+        for row in rows
+    ]

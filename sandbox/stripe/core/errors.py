@@ -1,0 +1,149 @@
+"""Stripe's refusals, in its own JSON shape.
+
+StripeError                 anything that is answered with ``{"error": {...}}``
+├── InvalidRequest          400 (404 for an object named in the path), ``invalid_request_error``
+│   └── BadParameters       a parameter that does not fit: nothing was executed
+├── Declined                402 ``card_error``; what the attempt changed stays
+└── KeyConflict             400 or 409 ``idempotency_error``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sandbox.common.store import Json
+
+
+class StripeError(Exception):
+    """An answer of the error shape. ``keeps_changes``: the work done so far is committed."""
+
+    status = 400
+    type = "api_error"
+    keeps_changes = False
+    stored = True
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        extra: Json | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status or self.status
+        self.code = code
+        self.param = param
+        self.extra = extra or {}
+
+    def body(self, *, request_id: str, livemode: bool) -> Json:
+        """Returns the answer's JSON."""
+        error: Json = {"message": self.message, "type": self.type, **self.extra}
+        if self.code:
+            error["code"] = self.code
+            error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
+        if self.param:
+            error["param"] = self.param
+        mode = "" if livemode else "test/"
+        error["request_log_url"] = f"https://dashboard.stripe.com/{mode}logs/{request_id}"
+        return {"error": dict(sorted(error.items()))}
+
+
+def keeps_changes(fault: BaseException) -> bool:
+    """Tells whether what was done before a fault stays done."""
+    return isinstance(fault, StripeError) and fault.keeps_changes
+
+
+class InvalidRequest(StripeError):
+    """The request can never succeed as it stands."""
+
+    type = "invalid_request_error"
+
+
+class BadParameters(InvalidRequest):
+    """A parameter is unknown, missing or ill-formed: refused before execution, so not stored."""
+
+    stored = False
+
+
+class Unauthenticated(InvalidRequest):
+    """No key, or one that is not accepted."""
+
+    status = 401
+    stored = False
+
+
+class Declined(StripeError):
+    """A card was refused, or wants its owner. The attempt itself is remembered."""
+
+    status = 402
+    type = "card_error"
+    keeps_changes = True
+
+
+class KeyConflict(StripeError):
+    """An idempotency key that is in use, or was used for something else."""
+
+    type = "idempotency_error"
+    stored = False
+
+
+def rate_limited(*, reason: str | None, retry_after_s: int | None) -> StripeError:
+    """Refuses a call for now: there were too many, of what kind the header says."""
+    error = InvalidRequest(
+        "Request rate limit exceeded. Learn more about rate limits here"
+        " https://stripe.com/docs/rate-limits.",
+        status=429,
+        code="rate_limit",
+    )
+    error.stored = False
+    error.headers = {"Stripe-Rate-Limited-Reason": reason} if reason else {}
+    if retry_after_s is not None:
+        error.headers = {**error.headers, "Retry-After": str(retry_after_s)}
+    return error
+
+
+def lock_timeout(*, status: int = 429) -> StripeError:
+    """Refuses a call because another holds its object; Stripe advises to try again."""
+    error = InvalidRequest(
+        "This object cannot be accessed right now because another API request or Stripe"
+        " process is currently accessing it. If you see this error intermittently, retry the"
+        " request.",
+        status=status,
+        code="lock_timeout",
+    )
+    error.stored = False
+    error.headers = {"Stripe-Should-Retry": "true"}
+    return error
+
+
+def key_in_use(key: str) -> KeyConflict:
+    """Refuses a call whose idempotency key is being executed."""
+    return KeyConflict(
+        "There is currently another in-progress request using this Idempotent Key (that"
+        " probably means you submitted twice, and the other request is still going"
+        f" through): {key}. Please try again later.",
+        status=409,
+        code="idempotency_key_in_use",
+    )
+
+
+def no_such(kind: str, object_id: str, *, param: str | None = None) -> InvalidRequest:
+    """Names an object that does not exist: 404 if the path names it, 400 if a parameter does."""
+    words = {
+        "credit_note": "credit note",
+        "customer_balance_transaction": "customer balance transaction",
+        "payment_method": "PaymentMethod",
+        "webhook_endpoint": "webhook endpoint",
+    }
+    noun = words.get(kind, kind)
+    return InvalidRequest(
+        f"No such {noun}: '{object_id}'",
+        status=400 if param else 404,
+        code="resource_missing",
+        param=param or ("id" if kind in {"customer", "invoice"} else kind),
+    )

@@ -1,0 +1,61 @@
+"""When an invoice moves by itself: its entry on the agenda follows its fields.
+
+Only an invoice with ``auto_advance`` moves. A draft is finalised at ``automatically_finalizes_at``,
+about an hour after it was told to advance; an open invoice that is charged automatically is charged
+at ``next_payment_attempt``. What is paid, void, uncollectible or deleted has no entry: whoever
+changes an invoice need not think of the agenda, because every change passes ``follow``.
+
+Stripe's own schedule of retries is a setting of the account (or learnt from cards), so this one is
+plain and always the same: the first attempt is followed by others after 3, 5 and 7 days, then by
+none; the invoice stays open. A manual ``pay`` that fails counts as an attempt of that row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.common.store import Json
+from sandbox.stripe.core import agenda
+
+if TYPE_CHECKING:
+    from sandbox.stripe.core.call import Call
+
+ADVANCE = "invoice.advance"
+GRACE_S = 3600
+DAY_S = 86400
+RETRIES_AFTER_DAYS = (3, 5, 7)
+
+
+def follow(call: Call, invoice: Json) -> None:
+    """Puts the invoice's next step on the agenda, or takes it off."""
+    at = next_step_at(invoice)
+    if at is None:
+        agenda.cancel(call, object_id=invoice["id"], kind=ADVANCE)
+    else:
+        agenda.plan(call, at=at, kind=ADVANCE, object_id=invoice["id"])
+
+
+def next_step_at(invoice: Json) -> int | None:
+    """Returns when the invoice moves next, None if it waits for somebody."""
+    at: int | None = None
+    if invoice["auto_advance"] and invoice["status"] == "draft":
+        at = invoice["automatically_finalizes_at"]
+    elif invoice["auto_advance"] and invoice["status"] == "open":
+        at = invoice["next_payment_attempt"] if _charged(invoice) else None
+    return at
+
+
+def first_attempt_at(call: Call, invoice: Json) -> int | None:
+    """Returns when an invoice that was just opened will be charged: soon, if it advances."""
+    return call.now + GRACE_S if invoice["auto_advance"] and _charged(invoice) else None
+
+
+def retry_at(call: Call, invoice: Json, *, attempts: int) -> int | None:
+    """Returns when an invoice is charged again after so many failures."""
+    if not (invoice["auto_advance"] and _charged(invoice)) or attempts > len(RETRIES_AFTER_DAYS):
+        return None
+    return call.now + RETRIES_AFTER_DAYS[attempts - 1] * DAY_S
+
+
+def _charged(invoice: Json) -> bool:
+    return bool(invoice["collection_method"] == "charge_automatically")

@@ -1,0 +1,64 @@
+"""The account's own book of money moved, apart from any invoice: what tests count charges by."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Literal
+
+from sandbox.common.store import Json, Store
+from sandbox.stripe.core.call import Call
+
+Movement = Literal["charge", "refund", "refund_reversal", "dispute", "dispute_reversal"]
+
+# Which movements bring money in; the others take it out.
+INCOMING = frozenset({"charge", "refund_reversal", "dispute_reversal"})
+
+
+def write(
+    call: Call, movement: Movement, charge: Json, *, amount: int, invoice: str | None
+) -> None:
+    """Enters one movement. ``amount`` is positive whichever way the money goes."""
+    call.store.execute(
+        "INSERT INTO ledger (account, kind, at, customer, invoice, payment_intent, charge, amount,"
+        " currency, card) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        call.account.id,
+        movement,
+        call.now,
+        charge["customer"],
+        invoice,
+        charge["payment_intent"],
+        charge["id"],
+        amount,
+        charge["currency"],
+        _instrument(charge["payment_method_details"]),
+    )
+
+
+def _instrument(details: Json) -> str:
+    kind = details["type"]
+    used = details[kind]
+    return f"{used['brand'] if kind == 'card' else kind} {used['last4']}"
+
+
+def read(store: Store, account: str) -> Json:
+    """Returns the entries in order, and their net sums by currency, customer and invoice."""
+    entries: list[Json] = [
+        {key: row[key] for key in row.keys() if key not in {"place", "account"}}  # noqa: SIM118 - a Row iterates over its values
+        for row in store.rows("SELECT * FROM ledger WHERE account=? ORDER BY place", account)
+    ]
+    totals: dict[str, int] = defaultdict(int)
+    by_customer: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    by_invoice: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        signed = entry["amount"] if entry["kind"] in INCOMING else -entry["amount"]
+        totals[entry["currency"]] += signed
+        if entry["customer"]:
+            by_customer[entry["customer"]][entry["currency"]] += signed
+        if entry["invoice"]:
+            by_invoice[entry["invoice"]] += signed
+    return {
+        "entries": entries,
+        "totals": totals,
+        "by_customer": by_customer,
+        "by_invoice": by_invoice,
+    }

@@ -1,0 +1,47 @@
+"""A rate limit of an account's own, off unless the admin API sets one.
+
+It counts what was let through in the last second of real time (a caller's limiter does not know of
+a moved clock), in this process; what is refused does not count. Stripe's own figures are 100 calls
+per second live, 25 in test mode, and 25 per endpoint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+
+from sandbox.stripe.core.accounts import Account
+from sandbox.stripe.core.errors import StripeError, rate_limited
+
+WINDOW_S = 1.0
+
+
+class Limiter:
+    """The calls of the last second, by account and by endpoint of an account."""
+
+    def __init__(self) -> None:
+        self._let_through: dict[tuple[str, str], deque[float]] = defaultdict(deque)
+
+    def refusal(self, account: Account, endpoint: str) -> StripeError | None:
+        """Counts a call and returns None, or returns the refusal if it is one too many.
+
+        ``endpoint``: method and path template, such as ``POST /v1/invoices/{invoice}/pay``.
+        """
+        limits, now = account.state.limits, time.monotonic()
+        checks = (
+            ((account.id, ""), limits.per_s, "global-rate"),
+            ((account.id, endpoint), limits.endpoint_per_s, "endpoint-rate"),
+        )
+        for key, most, reason in checks:
+            if most is not None and self._count(key, now) >= most:
+                return rate_limited(reason=reason, retry_after_s=limits.retry_after_s)
+        for key, most, _ in checks:
+            if most is not None:
+                self._let_through[key].append(now)
+        return None
+
+    def _count(self, key: tuple[str, str], now: float) -> int:
+        calls = self._let_through[key]
+        while calls and calls[0] <= now - WINDOW_S:
+            calls.popleft()
+        return len(calls)

@@ -1,0 +1,65 @@
+"""What is shown of a stored object: Stripe's fields, and what is computed on reading."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.common.store import Json
+
+if TYPE_CHECKING:
+    from sandbox.stripe.core.call import Call
+
+LINES_IN_INVOICE = 10
+
+
+def view(call: Call, body: Json) -> Json:
+    """Returns the object as Stripe answers it, nothing expanded."""
+    shown = {key: value for key, value in body.items() if not key.startswith("_")}
+    if body["object"] == "subscription":
+        shown["items"] = items_of(call, body)
+    if body["object"] == "invoice" and not (body.get("deleted") or "lines" in body):
+        shown["lines"] = first_lines(call, body)
+        token = body["_token"]
+        if token is not None:
+            page = f"{call.public_url}/stripe/i/{token}"
+            shown |= {"hosted_invoice_url": page, "invoice_pdf": f"{page}/pdf"}
+    if body["object"] == "credit_note":
+        page = f"{call.public_url}/stripe/i/{body['_token']}"
+        shown["pdf"] = f"{page}/credit_notes/{body['id']}/pdf"
+        shown["lines"] = _lines_of_note(call, body)
+    return shown
+
+
+def _lines_of_note(call: Call, note: Json) -> Json:
+    found = call.store.find(
+        call.account.id, "credit_note_line_item", owner=note["id"], limit=LINES_IN_INVOICE + 1
+    )
+    return {
+        "object": "list",
+        "data": [view(call, line) for line in found[:LINES_IN_INVOICE]],
+        "has_more": len(found) > LINES_IN_INVOICE,
+        "url": f"/v1/credit_notes/{note['id']}/lines",
+    }
+
+
+def first_lines(call: Call, invoice: Json) -> Json:
+    """Returns the first page of an invoice's lines, as the invoice object carries it."""
+    found = call.store.find(
+        call.account.id, "line_item", owner=invoice["id"], limit=LINES_IN_INVOICE
+    )
+    total = call.store.count(call.account.id, "line_item", owner=invoice["id"])
+    return {
+        "object": "list",
+        "data": [view(call, line) for line in found],
+        "has_more": total > len(found),
+        "total_count": total,
+        "url": f"/v1/invoices/{invoice['id']}/lines",
+    }
+
+
+def items_of(call: Call, subscription: Json) -> Json:
+    """Returns a subscription's items, as the subscription object carries them."""
+    url = f"/v1/subscription_items?subscription={subscription['id']}"
+    found = call.all("subscription_item", owner=subscription["id"])
+    data = [view(call, item) for item in found]
+    return {"object": "list", "data": data, "has_more": False, "url": url}

@@ -1,0 +1,137 @@
+"""What a credit note moves: the invoice's open amount first, then refunds and credit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sandbox.common.store import Json
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import InvalidRequest
+from sandbox.stripe.core.params import Hash, Int, Text
+from sandbox.stripe.customers import balance_book
+from sandbox.stripe.invoices.lifecycle import cancel_intent, mark_paid
+from sandbox.stripe.payments.invoice_payments import of_invoice
+from sandbox.stripe.refunds import refunds
+
+
+class LinkedRefund(Hash):
+    """A refund that was made before and that a note accounts for, whole or in part."""
+
+    amount_refunded: Int | None = None
+    refund: Text
+    type: Text = "refund"
+
+
+def linked(call: Call, invoice: Json, asked: Sequence[LinkedRefund]) -> list[Json]:
+    """Returns the parts of earlier refunds of this invoice that a note accounts for."""
+    return [_link(call, invoice, item, f"refunds[{index}]") for index, item in enumerate(asked)]
+
+
+def _link(call: Call, invoice: Json, asked: LinkedRefund, where: str) -> Json:
+    refund = call.load("refund", asked.refund, param=f"{where}[refund]")
+    charge = call.load("charge", refund["charge"])
+    if charge["_invoice"] != invoice["id"]:
+        raise InvalidRequest(
+            f"The refund {refund['id']} is not of a payment of the invoice {invoice['id']}.",
+            param=f"{where}[refund]",
+        )
+    left = refund["amount"] - _accounted(call, invoice, refund)
+    amount = left if asked.amount_refunded is None else asked.amount_refunded
+    if refund["status"] in {"failed", "canceled"} or not 0 < amount <= left:
+        raise InvalidRequest(
+            f"The refund {refund['id']} has {left} left to link, and a status of"
+            f" {refund['status']}.",
+            param=f"{where}[amount_refunded]",
+        )
+    return {"amount_refunded": amount, "refund": refund["id"], "type": "refund"}
+
+
+def _accounted(call: Call, invoice: Json, refund: Json) -> int:
+    return sum(
+        int(item["amount_refunded"])
+        for note in call.all("credit_note", owner=invoice["id"])
+        if note["status"] == "issued"
+        for item in note["refunds"]
+        if item["refund"] == refund["id"]
+    )
+
+
+def give_refund(call: Call, invoice: Json, amount: int) -> Json:
+    """Refunds a part of what was paid for an invoice, and returns that as a note shows it."""
+    charges = _charges(call, invoice)
+    if not charges:
+        raise InvalidRequest(
+            "This invoice has no payment that could be refunded.", param="refund_amount"
+        )
+    enough = [
+        item for item in charges if item["amount_captured"] - item["amount_refunded"] >= amount
+    ]
+    charge = (enough or charges)[0]
+    refund = refunds.issue(call, charge, refunds.refunded(call, charge, amount=amount))
+    return {"amount_refunded": amount, "refund": refund["id"], "type": "refund"}
+
+
+def _charges(call: Call, invoice: Json) -> list[Json]:
+    found = []
+    for payment in call.all("invoice_payment", owner=invoice["id"]):
+        intent = call.find("payment_intent", payment["payment"].get("payment_intent"))
+        charge = call.find("charge", intent["latest_charge"]) if intent else None
+        if payment["status"] == "paid" and charge is not None:
+            found.append(charge)
+    return found
+
+
+def give_credit(call: Call, note: Json, amount: int) -> Json:
+    """Credits a customer's balance with a part of a note."""
+    customer = call.load("customer", note["customer"])
+    if customer.get("deleted"):
+        raise InvalidRequest("The customer of this invoice was deleted.", param="credit_amount")
+    return balance_book.move(
+        call,
+        customer,
+        -amount,
+        cause="credit_note",
+        currency=note["currency"],
+        invoice=note["invoice"],
+        credit_note=note["id"],
+    )
+
+
+def lower(call: Call, invoice: Json, note: Json) -> None:
+    """Takes a note off its invoice; one of which nothing is left is paid."""
+    before, after = note["pre_payment_amount"], note["post_payment_amount"]
+    changes = _amounts(invoice, -before)
+    changes["post_payment_credit_notes_amount"] = (
+        invoice["post_payment_credit_notes_amount"] + after
+    )
+    if before and not changes["amount_remaining"]:
+        call.change(invoice, changes)
+        cancel_intent(call, invoice, reason="automatic")
+        mark_paid(call, invoice)
+        return
+    call.change(invoice, changes, "invoice.updated")
+    if before:
+        _resize(call, invoice)
+
+
+def raise_again(call: Call, invoice: Json, note: Json) -> None:
+    """Undoes, for a note that is voided, what it took off an open invoice."""
+    call.change(invoice, _amounts(invoice, note["pre_payment_amount"]), "invoice.updated")
+    _resize(call, invoice)
+
+
+def _amounts(invoice: Json, change: int) -> Json:
+    credited = invoice["pre_payment_credit_notes_amount"] - change
+    return {
+        "amount_due": invoice["amount_due"] + change,
+        "amount_remaining": invoice["amount_remaining"] + change,
+        "pre_payment_credit_notes_amount": credited,
+    }
+
+
+def _resize(call: Call, invoice: Json) -> None:
+    intent = call.find("payment_intent", invoice["_payment_intent"])
+    payment = of_invoice(call, invoice)
+    if intent is not None and payment is not None:
+        call.change(intent, {"amount": invoice["amount_remaining"]})
+        call.change(payment, {"amount_requested": invoice["amount_remaining"]})

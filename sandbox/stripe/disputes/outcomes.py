@@ -1,0 +1,118 @@
+"""What becomes of a dispute: the money goes with it, and comes back if the bank says so."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sandbox.common.store import Json
+from sandbox.stripe.core import ids, ledger
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import InvalidRequest
+from sandbox.stripe.refunds import outcomes as refund_outcomes
+
+# Where a dispute waits for an answer, and where it waits for the bank once that was given.
+WAITING = {
+    "needs_response": "under_review",
+    "warning_needs_response": "warning_under_review",
+}
+ASKED = frozenset({"warning_needs_response", "warning_under_review"})
+FOUGHT = frozenset({"needs_response", "under_review"})
+
+
+def begin(call: Call, charge: Json, dispute: Json) -> Json:
+    """Opens a dispute; unless the bank only asks, it takes the money at once."""
+    call.create(dispute, "charge.dispute.created")
+    call.change(charge, {"disputed": True})
+    if dispute["status"] in FOUGHT:
+        _withdraw(call, charge, dispute)
+    return dispute
+
+
+def escalate(call: Call, dispute: Json) -> Json:
+    """What the bank only asked about becomes a dispute that takes the money."""
+    _expect(dispute, ASKED, to="escalate")
+    changes: Json = {"status": "needs_response", "is_charge_refundable": False}
+    if "payment_method_details" in dispute:
+        card = dispute["payment_method_details"]["card"] | {"case_type": "chargeback"}
+        changes["payment_method_details"] = {"card": card, "type": "card"}
+    call.change(dispute, changes, "charge.dispute.updated")
+    _withdraw(call, call.load("charge", dispute["charge"]), dispute)
+    return dispute
+
+
+def win(call: Call, dispute: Json) -> Json:
+    """The bank gives the money back, and the dispute is over."""
+    _expect(dispute, FOUGHT, to="be won")
+    charge = call.load("charge", dispute["charge"])
+    _book(call, charge, dispute, "dispute_reversal")
+    call.change(dispute, {"status": "won"})
+    call.emit("charge.dispute.funds_reinstated", dispute)
+    call.emit("charge.dispute.closed", dispute)
+    call.change(charge, {"_charged_back": _another_fights(call, charge)})
+    return dispute
+
+
+def lose(call: Call, dispute: Json) -> Json:
+    """The money stays with the customer, and the dispute is over."""
+    _expect(dispute, FOUGHT, to="be lost")
+    return _close(call, dispute, "lost")
+
+
+def close_warning(call: Call, dispute: Json) -> Json:
+    """The bank asked and let the matter rest; no money has moved."""
+    _expect(dispute, ASKED, to="be closed as a warning")
+    return _close(call, dispute, "warning_closed")
+
+
+def _close(call: Call, dispute: Json, status: str) -> Json:
+    call.change(dispute, {"status": status})
+    call.emit("charge.dispute.closed", dispute)
+    return dispute
+
+
+def _expect(dispute: Json, statuses: frozenset[str], *, to: str) -> None:
+    if dispute["status"] not in statuses:
+        raise InvalidRequest(
+            f"Dispute {dispute['id']} cannot {to}: it has a status of {dispute['status']}."
+        )
+
+
+def _withdraw(call: Call, charge: Json, dispute: Json) -> None:
+    call.change(charge, {"_charged_back": True})
+    _book(call, charge, dispute, "dispute")
+    call.emit("charge.dispute.funds_withdrawn", dispute)
+    for refund in call.all("refund", owner=charge["id"]):
+        if refund["status"] == "pending":
+            refund_outcomes.fail(call, refund, reason="charge_for_pending_refund_disputed")
+
+
+def _book(
+    call: Call, charge: Json, dispute: Json, movement: Literal["dispute", "dispute_reversal"]
+) -> None:
+    amount = dispute["amount"]
+    ledger.write(call, movement, charge, amount=amount, invoice=charge["_invoice"])
+    signed = -amount if movement == "dispute" else amount
+    entry: Json = {
+        "id": ids.fresh("txn_"),
+        "object": "balance_transaction",
+        "amount": signed,
+        "available_on": call.now,
+        "balance_type": "payments",
+        "created": call.now,
+        "currency": dispute["currency"],
+        "description": f"Chargeback for {charge['id']}",
+        "exchange_rate": None,
+        "fee": 0,
+        "fee_details": [],
+        "net": signed,
+        "reporting_category": "dispute" if movement == "dispute" else "dispute_reversal",
+        "source": dispute["id"],
+        "status": "available",
+        "type": "adjustment",
+    }
+    call.change(dispute, {"balance_transactions": [*dispute["balance_transactions"], entry]})
+
+
+def _another_fights(call: Call, charge: Json) -> bool:
+    disputes = call.all("dispute", owner=charge["id"])
+    return any(dispute["status"] in FOUGHT | {"lost"} for dispute in disputes)

@@ -1,0 +1,97 @@
+"""The hosted Checkout page: a person chooses a test card or account, or goes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from sandbox.common.store import Json
+from sandbox.stripe.checkout.sessions import complete, open_session
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import StripeError, keeps_changes
+from sandbox.stripe.core.forms import parse
+from sandbox.stripe.pages.invoice_page import CARDS, DEBITS
+from sandbox.stripe.server.services import World
+
+# Cards that cannot be left here are on the page too: what they say is worth seeing.
+METHODS = (
+    CARDS
+    | {"pm_card_chargeCustomerFail": "Visa 0341: kept, declined when it is charged"}
+    | {"pm_card_visa_chargeDeclined": "Visa 0002: declined at once"}
+    | DEBITS
+)
+PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
+
+
+class CheckoutPage:
+    """The page behind a session's ``url``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        folder = FileSystemLoader(Path(__file__).parent)
+        self._template = Environment(loader=folder, autoescape=True).get_template("checkout.html")
+
+    def routes(self) -> list[Route]:
+        """Returns the routes of the page."""
+        page = "/stripe/checkout/{session}"
+        return [
+            Route(page, self._show, methods=["GET"]),
+            Route(f"{page}/complete", self._complete, methods=["POST"]),
+        ]
+
+    def _open(self, request: Request) -> tuple[Call, Json] | None:
+        wanted = request.path_params["session"]
+        for row in self._world.store.rows("SELECT * FROM checkout_pages WHERE session=?", wanted):
+            account = self._world.accounts.get(row["account"])
+            if account is not None:
+                with self._world.store.transaction():
+                    self._world.agenda.catch_up(account)
+                call = self._world.call(account)
+                return call, call.load("checkout.session", row["session"])
+        return None
+
+    async def _show(self, request: Request) -> Response:
+        opened = self._open(request)
+        if opened is None:
+            return PlainTextResponse("No such page.", 404)
+        call, session = opened
+        return HTMLResponse(
+            self._template.render(
+                session=session,
+                customer=call.find("customer", session["customer"]),
+                methods=METHODS,
+                note=request.query_params.get("note", ""),
+                back=filled(session["cancel_url"], session),
+                base=self._url(session),
+            )
+        )
+
+    async def _complete(self, request: Request) -> Response:
+        form = parse((await request.body()).decode("utf-8", "replace"))
+        opened = self._open(request)
+        if opened is None:
+            return PlainTextResponse("No such page.", 404)
+        call, session = opened
+        target = filled(session["success_url"], session) or self._url(session)
+        with self._world.store.transaction():
+            try:
+                with self._world.store.savepoint(keeps=keeps_changes):
+                    waiting = open_session(call, session["id"])
+                    complete(call, waiting, str(form.get("payment_method")))
+            except StripeError as refusal:
+                target = f"{self._url(session)}?note={quote(refusal.message)}"
+        self._world.wake()
+        return RedirectResponse(target, 303)
+
+    def _url(self, session: Json) -> str:
+        return f"{self._world.public_url()}/stripe/checkout/{session['id']}"
+
+
+def filled(url: str | None, session: Json) -> str | None:
+    """Returns a caller's URL with the session's id in its place."""
+    return url.replace(PLACEHOLDER, session["id"]) if url else None

@@ -1,0 +1,82 @@
+"""What becomes of a refund after it was made: it arrives, fails, waits for somebody, is canceled.
+
+A refund that succeeded can still fail, days later, when the bank sends the money back.
+"""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import InvalidRequest
+from sandbox.stripe.core.operations import Operation, operation
+from sandbox.stripe.core.params import NoParams
+from sandbox.stripe.core.views import view
+from sandbox.stripe.refunds.refunds import take_back
+
+DAY_S = 86400
+
+
+def succeed(call: Call, refund: Json) -> Json:
+    """A refund that was under way has arrived."""
+    _expect(refund, "pending", "requires_action", to="succeed")
+    changes: Json = {"status": "succeeded"}
+    if "destination_details" in refund:
+        card = {"reference_status": "available", "reference": "24000000000000000000000"}
+        card["reference_type"] = "acquirer_reference_number"
+        changes["destination_details"] = {"card": card | {"type": "refund"}, "type": "card"}
+    return _tell(call, refund, changes)
+
+
+def fail(call: Call, refund: Json, *, reason: str = "unknown") -> Json:
+    """The bank would not take a refund, or has sent it back: its amount is the account's again."""
+    _expect(refund, "pending", "requires_action", "succeeded", to="fail")
+    take_back(call, refund)
+    changes: Json = {"status": "failed", "failure_reason": reason}
+    _tell(call, refund, changes | {"failure_balance_transaction": None})
+    call.emit("refund.failed", refund)
+    return refund
+
+
+def require_action(call: Call, refund: Json) -> Json:
+    """A pending refund wants its customer, who was asked by mail for an account to pay it to."""
+    _expect(refund, "pending", to="require action")
+    customer = call.find("customer", call.load("charge", refund["charge"])["customer"]) or {}
+    mail = {"email_sent_at": call.now, "email_sent_to": customer.get("email") or "a@example.org"}
+    details = {"email_sent": mail, "expires_at": call.now + 45 * DAY_S}
+    wanted = {"type": "display_details", "display_details": details}
+    return _tell(call, refund, {"status": "requires_action", "next_action": wanted})
+
+
+def withdraw(call: Call, refund: Json) -> Json:
+    """A refund that did not leave is stopped; its amount is the account's again."""
+    _expect(refund, "pending", "requires_action", to="be canceled")
+    take_back(call, refund)
+    return _tell(call, refund, {"status": "canceled"})
+
+
+def _expect(refund: Json, *statuses: str, to: str) -> None:
+    if refund["status"] not in statuses:
+        raise InvalidRequest(
+            f"Refund {refund['id']} cannot {to}: it has a status of {refund['status']}."
+        )
+
+
+def _tell(call: Call, refund: Json, changes: Json) -> Json:
+    # These say what a refund waits for: they stand there only while it waits for it.
+    for name in ("pending_reason", "next_action"):
+        refund.pop(name, None)
+    call.change(refund, changes, "refund.updated")
+    call.emit("charge.refund.updated", refund)
+    return refund
+
+
+def cancel(call: Call, _: NoParams) -> Json:
+    """Cancels a refund that waits for its customer; no other can be canceled by the API."""
+    refund = call.load("refund", call.path["refund"])
+    _expect(refund, "requires_action", to="be canceled")
+    return view(call, withdraw(call, refund))
+
+
+OPERATIONS: list[Operation] = [
+    operation("POST", "/v1/refunds/{refund}/cancel", "refund", NoParams, cancel),
+]

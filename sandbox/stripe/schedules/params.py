@@ -1,0 +1,106 @@
+"""What the operations on subscription schedules take."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from sandbox.stripe.core.params import (
+    Bool,
+    CreatedPage,
+    Hash,
+    Int,
+    Metadata,
+    Params,
+    Text,
+    Texts,
+)
+from sandbox.stripe.subscriptions.params import Proration, TrialEnd
+
+
+class PhaseItem(Hash):
+    """One item of a phase."""
+
+    metadata: Metadata | None = None
+    price: Text
+    quantity: Int | None = None
+    tax_rates: Texts | None = None
+
+
+class Duration(Hash):
+    """How long a phase lasts."""
+
+    interval: Literal["day", "week", "month", "year"]
+    interval_count: Int = 1
+
+
+class Phase(Hash):
+    """What the subscription is like for a time. Without an end it lasts one period."""
+
+    duration: Duration | None = None
+    end_date: TrialEnd | None = None
+    items: list[PhaseItem]
+    metadata: Metadata | None = None
+    proration_behavior: Proration = "create_prorations"
+    start_date: TrialEnd | None = None
+
+
+class CreateSchedule(Params):
+    """POST /v1/subscription_schedules. This sandbox makes them of subscriptions only."""
+
+    beyond = frozenset(
+        {
+            "billing_mode", "customer", "customer_account", "default_settings", "end_behavior",
+            "pause_schedules", "phases", "start_date",
+        }
+    )  # fmt: skip
+    from_subscription: Text
+    metadata: Metadata | None = None
+
+
+class UpdateSchedule(Params):
+    """POST /v1/subscription_schedules/{schedule}."""
+
+    beyond = frozenset(
+        {
+            "default_settings", "pause_schedules", "phases[][add_invoice_items]",
+            "phases[][application_fee_percent]", "phases[][automatic_tax]",
+            "phases[][billing_cycle_anchor]", "phases[][billing_thresholds]",
+            "phases[][collection_method]", "phases[][currency]",
+            "phases[][default_payment_method]", "phases[][default_tax_rates]",
+            "phases[][description]", "phases[][discounts]", "phases[][invoice_settings]",
+            "phases[][items][][billing_thresholds]", "phases[][items][][discounts]",
+            "phases[][items][][plan]", "phases[][items][][price_data]",
+            "phases[][on_behalf_of]", "phases[][transfer_data]", "phases[][trial]",
+            "phases[][trial_end]",
+        }
+    )  # fmt: skip
+    end_behavior: Literal["cancel", "release"] | None = None
+    metadata: Metadata | None = None
+    phases: Annotated[
+        list[Phase] | None, BeforeValidator(lambda value: [] if value == "" else value)
+    ] = None
+    proration_behavior: Proration = "create_prorations"
+
+
+class ListSchedules(CreatedPage):
+    """GET /v1/subscription_schedules."""
+
+    beyond = frozenset(
+        {"canceled_at", "completed_at", "customer_account", "released_at", "scheduled"}
+    )
+    customer: Text | None = None
+
+
+class ReleaseSchedule(Params):
+    """POST /v1/subscription_schedules/{schedule}/release."""
+
+    preserve_cancel_date: Bool = False
+
+
+class CancelSchedule(Params):
+    """POST /v1/subscription_schedules/{schedule}/cancel."""
+
+    invoice_now: Bool = True
+    prorate: Bool = True

@@ -1,0 +1,227 @@
+"""Subscription schedules: what a subscription will change to, such as a plan at period end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sandbox.common.store import Json
+from sandbox.stripe.catalogue.recurrence import boundary
+from sandbox.stripe.catalogue.tax_rates import chosen
+from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import BadParameters, InvalidRequest
+from sandbox.stripe.core.lists import page
+from sandbox.stripe.core.operations import Operation, operation
+from sandbox.stripe.core.params import NoParams
+from sandbox.stripe.core.updates import given_fields, merged_metadata
+from sandbox.stripe.core.views import view
+from sandbox.stripe.schedules.params import (
+    CancelSchedule,
+    CreateSchedule,
+    ListSchedules,
+    Phase,
+    ReleaseSchedule,
+    UpdateSchedule,
+)
+from sandbox.stripe.schedules.schedule_object import new_phase, new_schedule, phase_item
+from sandbox.stripe.subscription_state.changes import ENDED, changing
+from sandbox.stripe.subscription_state.status import ended
+from sandbox.stripe.subscriptions import phases
+from sandbox.stripe.subscriptions.billing import collect
+from sandbox.stripe.subscriptions.cancel import canceled
+from sandbox.stripe.subscriptions.item_prices import price_of
+from sandbox.stripe.subscriptions.periods import present_period
+from sandbox.stripe.subscriptions.update import changed_items
+
+MAX_PHASES = 10
+
+
+def create(call: Call, params: CreateSchedule) -> Json:
+    """Makes a schedule whose first phase is the subscription's present period."""
+    found = params.from_subscription
+    subscription = call.load("subscription", found, param="from_subscription")
+    if subscription["status"] in ENDED | {"incomplete", "paused"} or subscription["schedule"]:
+        raise InvalidRequest(
+            "You cannot migrate a subscription that is already attached to a schedule, or that is"
+            f" {subscription['status']}.",
+            param="from_subscription",
+        )
+    start, end = present_period(call, subscription)
+    schedule = new_schedule(call, subscription, start=start, end=end)
+    schedule["metadata"] = merged_metadata({}, params.metadata)
+    with changing(call, subscription):
+        subscription["schedule"] = schedule["id"]
+    call.create(schedule, "subscription_schedule.created")
+    phases.follow(call, schedule)
+    return view(call, schedule)
+
+
+def retrieve(call: Call, _: NoParams) -> Json:
+    """Answers a schedule."""
+    return view(call, call.load("subscription_schedule", call.path["schedule"]))
+
+
+def update(call: Call, params: UpdateSchedule) -> Json:
+    """Sets the phases from the present one on, and what happens after the last."""
+    schedule = _active(call)
+    subscription = call.load("subscription", schedule["subscription"])
+    changes = given_fields(params, schedule, omit={"phases", "proration_behavior"})
+    invoice = None
+    if params.phases:
+        changes["phases"] = _phases(call, schedule, subscription, params.phases)
+        with changing(call, subscription):
+            invoice = _enter_present(call, subscription, schedule | changes, changes, params)
+    call.change(schedule, changes, "subscription_schedule.updated")
+    phases.follow(call, schedule)
+    if invoice is not None:
+        collect(call, invoice, behavior="allow_incomplete", off_session=True)
+    return view(call, schedule)
+
+
+def _active(call: Call) -> Json:
+    schedule = call.load("subscription_schedule", call.path["schedule"])
+    if schedule["status"] != "active":
+        raise InvalidRequest(
+            "You can only change a subscription schedule that is `not_started` or `active`: this"
+            f" one is `{schedule['status']}`."
+        )
+    return schedule
+
+
+def _phases(call: Call, schedule: Json, subscription: Json, given: Sequence[Phase]) -> list[Json]:
+    if len(given) > MAX_PHASES:
+        raise InvalidRequest("A schedule has at most 10 phases.", param="phases")
+    found: list[Json] = []
+    start = schedule["current_phase"]["start_date"]
+    for index, phase in enumerate(given):
+        where = f"phases[{index}]"
+        asked = call.now if phase.start_date == "now" else phase.start_date
+        if asked is not None and asked != start:
+            raise InvalidRequest(
+                "The phases must follow each other, and the first be the present one.",
+                param=f"{where}[start_date]",
+            )
+        items, recurring = _items(call, phase, where=where)
+        end = _end(call, phase, recurring, start=int(start))
+        if end <= start:
+            raise BadParameters("A phase must end after it starts.", param=f"{where}[end_date]")
+        behavior = phase.proration_behavior
+        metadata = merged_metadata({}, phase.metadata)
+        found.append(
+            new_phase(
+                subscription,
+                items,
+                start=int(start),
+                end=end,
+                proration_behavior=behavior,
+                metadata=metadata,
+            )
+        )
+        start = end
+    return found
+
+
+def _items(call: Call, phase: Phase, *, where: str) -> tuple[list[Json], Json]:
+    found, recurring = [], {}
+    for index, item in enumerate(phase.items):
+        place = f"{where}[items][{index}]"
+        price = price_of(call, item.price, None, where=place)
+        rates = chosen(call, item.tax_rates or [], param=f"{place}[tax_rates]")
+        metadata = merged_metadata({}, item.metadata)
+        found.append(phase_item(price["id"], item.quantity, rates, metadata))
+        recurring = price["recurring"]
+    if not found:
+        raise BadParameters("A phase needs an item.", param=f"{where}[items]")
+    return found, recurring
+
+
+def _end(call: Call, phase: Phase, recurring: Json, *, start: int) -> int:
+    if phase.end_date is not None and phase.duration is not None:
+        raise BadParameters(
+            "You may only specify one of these parameters: end_date, duration.",
+            code="parameters_exclusive",
+        )
+    if phase.end_date == "now":
+        return call.now
+    if isinstance(phase.end_date, int):
+        return phase.end_date
+    lasts = phase.duration.model_dump() if phase.duration else recurring
+    return boundary(start, lasts, 1)
+
+
+def _enter_present(
+    call: Call, subscription: Json, schedule: Json, changes: Json, params: UpdateSchedule
+) -> Json | None:
+    """Lets the phase that holds this moment count now; returns a draft to collect, if any."""
+    phase = phases.next_phase(call, schedule)
+    if phase is None:
+        raise InvalidRequest("One of the phases must hold the present moment.", param="phases")
+    changes["current_phase"] = {name: phase[name] for name in ("start_date", "end_date")}
+    wanted = phases.wanted_by(call, subscription, phase)
+    return changed_items(
+        call, subscription, wanted, behavior=params.proration_behavior, at=call.now
+    )
+
+
+def listing(call: Call, params: ListSchedules) -> Json:
+    """Answers a page of schedules."""
+    url, owner = "/v1/subscription_schedules", params.customer
+    return page(call, "subscription_schedule", params, url=url, owner=owner)
+
+
+def release(call: Call, _: ReleaseSchedule) -> Json:
+    """Lets the subscription go on as it is, without its schedule."""
+    schedule = _active(call)
+    subscription = call.load("subscription", schedule["subscription"])
+    with changing(call, subscription):
+        phases.release(call, subscription, schedule)
+    return view(call, schedule)
+
+
+def cancel(call: Call, params: CancelSchedule) -> Json:
+    """Cancels a schedule together with its subscription."""
+    schedule = _active(call)
+    subscription = call.load("subscription", schedule["subscription"])
+    canceled(call, subscription, prorate=params.prorate, invoice_now=params.invoice_now)
+    return view(call, call.load("subscription_schedule", schedule["id"]))
+
+
+def end_phase(call: Call, due: Due) -> None:
+    """Enters the next phase, unless a renewal of this moment does, or ends with the last."""
+    schedule = call.load("subscription_schedule", due.object_id)
+    subscription = call.find("subscription", schedule["subscription"])
+    if schedule["status"] != "active" or subscription is None:
+        return
+    if present_period(call, subscription)[1] == call.now and subscription["status"] != "paused":
+        return
+    phase = phases.next_phase(call, schedule)
+    if phase is None and schedule["end_behavior"] == "cancel":
+        phases.complete(call, schedule)
+        ended(call, subscription, reason="cancellation_requested")
+        return
+    invoice = None
+    with changing(call, subscription):
+        if phase is None:
+            phases.release(call, subscription, schedule)
+        else:
+            wanted = phases.enter(call, subscription, schedule, phase)
+            behavior = phase["proration_behavior"]
+            invoice = changed_items(call, subscription, wanted, behavior=behavior, at=call.now)
+    if invoice is not None:
+        collect(call, invoice, behavior="allow_incomplete", off_session=True)
+
+
+_ALL = "/v1/subscription_schedules"
+_ONE = f"{_ALL}/{{schedule}}"
+_KIND = "subscription_schedule"
+
+OPERATIONS: list[Operation] = [
+    operation("POST", _ALL, _KIND, CreateSchedule, create),
+    operation("GET", _ALL, f"list:{_KIND}", ListSchedules, listing),
+    operation("GET", _ONE, _KIND, NoParams, retrieve),
+    operation("POST", _ONE, _KIND, UpdateSchedule, update),
+    operation("POST", f"{_ONE}/release", _KIND, ReleaseSchedule, release),
+    operation("POST", f"{_ONE}/cancel", _KIND, CancelSchedule, cancel),
+]
+
+ACTIONS: Actions = {phases.PHASE_ENDS: end_phase}

@@ -1,0 +1,285 @@
+"""The way in: every request of the API goes through ``Api`` in the same steps.
+
+Key, fault, idempotency, latency, execution in one transaction, log, answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sandbox.common.http_protocol import hang_up
+from sandbox.common.request_log import Entry, write
+from sandbox.common.store import Json
+from sandbox.stripe.core import faults, forms, ids
+from sandbox.stripe.core.accounts import Account, Fault
+from sandbox.stripe.core.call import API_VERSION, Call
+from sandbox.stripe.core.errors import (
+    BadParameters,
+    InvalidRequest,
+    StripeError,
+    keeps_changes,
+)
+from sandbox.stripe.core.expand import check, expand
+from sandbox.stripe.core.idempotency import Keys, fingerprint
+from sandbox.stripe.core.limiter import Limiter
+from sandbox.stripe.core.operations import Operation, match
+from sandbox.stripe.server.registry import OPERATIONS
+from sandbox.stripe.server.services import World
+
+RETRYABLE = (409, 429, 500, 502, 503)
+
+
+@dataclass
+class Exchange:
+    """One request and what is known of its answer."""
+
+    account: Account
+    method: str
+    path: str
+    raw: str
+    version: str | None
+    key: str | None
+    fault: Fault | None = None
+    request_id: str = field(default_factory=lambda: ids.fresh("req_"))
+    original_request: str | None = None
+    replayed: bool = False
+    limited: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+    body: Json = field(default_factory=dict)
+
+    def met(self) -> str | None:
+        """Returns what went wrong on purpose, as the log names it."""
+        if self.limited:
+            return "rate_limit"
+        return self.fault.kind if self.fault else None
+
+    def fingerprint(self) -> str:
+        """Returns what this request asks for."""
+        return fingerprint(self.method, self.path, forms.canonical(forms.parse(self.raw)))
+
+
+class Api:
+    """Stripe's API as an ASGI application, mounted at ``/v1``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._keys = Keys(world.store)
+        self._limiter = Limiter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request, or hangs up where a fault says so."""
+        request = Request(scope, receive)
+        body = (await request.body()).decode("utf-8", "replace")
+        try:
+            exchange = self._received(request, body)
+        except StripeError as error:
+            await self._refuse(error)(scope, receive, send)
+            return
+        fault = exchange.fault
+        if fault and fault.kind == "refuse_before":
+            self._log(exchange, status=None)
+            await hang_up(scope, receive)
+            return
+        if not exchange.limited:
+            await self._answer(exchange)
+        if fault and fault.kind == "lose_answer":
+            await hang_up(scope, receive)
+            return
+        await _response(exchange)(scope, receive, send)
+
+    def _received(self, request: Request, body: str) -> Exchange:
+        """Returns the request with its account and the fault that meets it, or limited."""
+        with self._world.store.transaction():
+            account = self._world.accounts.authenticate(request.headers.get("authorization"))
+            if self._world.agenda.catch_up(account):
+                self._world.wake()
+            exchange = Exchange(
+                account=account,
+                method=request.method,
+                path=request.url.path,
+                raw=body if request.method == "POST" else request.url.query or body,
+                version=request.headers.get("stripe-version"),
+                key=request.headers.get("idempotency-key") if request.method == "POST" else None,
+            )
+            found = match(OPERATIONS, exchange.method, exchange.path)
+            refusal = self._limiter.refusal(account, found[0].name if found else exchange.path)
+            if refusal is None:
+                exchange.fault = faults.take(
+                    self._world.accounts, account, exchange.method, exchange.path
+                )
+        if refusal is not None:
+            exchange.limited = True
+            self._fail(exchange, refusal)
+            self._log(exchange, status=exchange.status)
+        return exchange
+
+    def _refuse(self, error: StripeError) -> Response:
+        request_id = ids.fresh("req_")
+        headers = {"Request-Id": request_id}
+        body = error.body(request_id=request_id, livemode=False)
+        return _json(body, status=error.status, headers=headers)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        """Fills in the exchange's status and body."""
+        fault = exchange.fault
+        try:
+            replay = self._begin(exchange)
+        except StripeError as error:
+            self._fail(exchange, error)
+            self._log(exchange, status=exchange.status)
+            return
+        try:
+            pause_ms = exchange.account.state.latency_ms
+            if fault and fault.kind == "delay" and fault.when == "before":
+                pause_ms += fault.ms
+            await _pause(pause_ms)
+            if replay is False:
+                self._execute(exchange)
+        finally:
+            if exchange.key:
+                self._keys.end(exchange.account, exchange.key)
+        if fault and fault.kind == "delay" and fault.when == "after":
+            await _pause(fault.ms)
+
+    def _begin(self, exchange: Exchange) -> bool:
+        """Takes the idempotency key. Returns whether the answer is an earlier one's replay."""
+        if exchange.fault and faults.precedes(exchange.fault):
+            raise faults.error_of(exchange.fault, key=exchange.key)
+        if not exchange.key:
+            return False
+        replay = self._keys.begin(exchange.account, exchange.key, exchange.fingerprint())
+        if replay is None:
+            return False
+        exchange.status, exchange.body = replay.status, replay.body
+        exchange.original_request, exchange.replayed = replay.request_id, True
+        self._log(exchange, status=replay.status)
+        return True
+
+    def _execute(self, exchange: Exchange) -> None:
+        account = self._world.accounts.get(exchange.account.id) or exchange.account
+        stored = True
+        with self._world.store.transaction():
+            try:
+                with self._world.store.savepoint(keeps=keeps_changes):
+                    exchange.body = self._run(exchange, account)
+                if exchange.fault and exchange.fault.kind == "status":
+                    # What was done stays done; only the answer is lost in an error.
+                    raise faults.error_of(exchange.fault, key=exchange.key)
+            except StripeError as error:
+                self._fail(exchange, error)
+                stored = error.stored
+            if exchange.key and stored:
+                self._keys.remember(
+                    account,
+                    exchange.key,
+                    exchange.fingerprint(),
+                    request_id=exchange.request_id,
+                    status=exchange.status,
+                    body=exchange.body,
+                )
+            write(self._world.store, account.id, self._entry(exchange, exchange.status))
+        self._record(exchange)
+        self._world.wake()
+
+    def _run(self, exchange: Exchange, account: Account) -> Json:
+        fault = exchange.fault
+        if fault and fault.kind == "status" and fault.when == "before":
+            raise faults.error_of(fault, key=exchange.key)
+        operation, path = self._find(exchange)
+        params, run = operation.prepare(forms.parse(exchange.raw))
+        check(operation.answers, params.expand)
+        call = Call(
+            store=self._world.store,
+            account=account,
+            now=account.now(),
+            public_url=self._world.public_url(),
+            request_id=exchange.request_id,
+            idempotency_key=exchange.key,
+            path=path,
+        )
+        answer = run(call)
+        return answer if answer.get("deleted") else expand(call, answer, params.expand)
+
+    def _find(self, exchange: Exchange) -> tuple[Operation, dict[str, str]]:
+        if exchange.version not in (None, API_VERSION):
+            raise BadParameters(
+                f"Invalid Stripe API version: {exchange.version}. This sandbox speaks"
+                f" {API_VERSION} only."
+            )
+        found = match(OPERATIONS, exchange.method, exchange.path)
+        if found is None:
+            error = InvalidRequest(
+                f"Unrecognized request URL ({exchange.method}: {exchange.path}). Please see"
+                " https://stripe.com/docs or we can help at https://support.stripe.com/.",
+                status=404,
+            )
+            error.stored = False
+            raise error
+        return found
+
+    def _fail(self, exchange: Exchange, error: StripeError) -> None:
+        exchange.status, exchange.headers = error.status, error.headers
+        exchange.body = error.body(
+            request_id=exchange.request_id, livemode=exchange.account.livemode
+        )
+
+    def _log(self, exchange: Exchange, *, status: int | None) -> None:
+        with self._world.store.transaction():
+            write(self._world.store, exchange.account.id, self._entry(exchange, status))
+        if status is not None:
+            self._record(exchange)
+
+    def _entry(self, exchange: Exchange, status: int | None) -> Entry:
+        return Entry(
+            at=exchange.account.now(),
+            method=exchange.method,
+            path=exchange.path,
+            idempotency_key=exchange.key,
+            params=forms.parse(exchange.raw),
+            status=status,
+            replayed=exchange.replayed,
+            fault=exchange.met(),
+            request_id=exchange.request_id,
+        )
+
+    def _record(self, exchange: Exchange) -> None:
+        self._world.recorder.exchange(
+            method=exchange.method,
+            path=exchange.path,
+            form=exchange.raw,
+            status=exchange.status,
+            body=exchange.body,
+        )
+
+
+async def _pause(ms: int) -> None:
+    if ms:
+        await asyncio.sleep(ms / 1000)
+
+
+def _response(exchange: Exchange) -> Response:
+    headers = {"Request-Id": exchange.request_id, "Stripe-Version": API_VERSION}
+    headers["Date"] = formatdate(exchange.account.now(), usegmt=True)
+    if exchange.method == "POST" and exchange.status not in RETRYABLE:
+        headers["Stripe-Should-Retry"] = "false"
+    if exchange.key:
+        headers["Idempotency-Key"] = exchange.key
+        headers["Original-Request"] = exchange.original_request or exchange.request_id
+    if exchange.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    headers |= exchange.headers
+    return _json(exchange.body, status=exchange.status, headers=headers)
+
+
+def _json(body: Json, *, status: int, headers: dict[str, str]) -> Response:
+    content = orjson.dumps(body, option=orjson.OPT_INDENT_2)
+    return Response(content, status, headers=headers, media_type="application/json")

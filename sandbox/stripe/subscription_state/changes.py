@@ -1,0 +1,53 @@
+"""Changing a subscription: it is kept, told with the values before, and on the agenda."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+from sandbox.common.store import Json
+from sandbox.stripe.core.call import Call, difference
+from sandbox.stripe.core.views import view
+from sandbox.stripe.subscription_state import timetable
+
+# Those that still come to the end of a period and begin another.
+RENEWING = frozenset({"active", "past_due", "trialing", "unpaid"})
+ENDED = frozenset({"canceled", "incomplete_expired"})
+
+
+def items_of(call: Call, subscription: Json) -> list[Json]:
+    """Returns a subscription's items in the order in which they were added."""
+    return call.all("subscription_item", owner=subscription["id"])
+
+
+@contextmanager
+def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
+    """Keeps what is changed inside, and tells of it if it shows; ``also`` names further events.
+
+    What is called inside must not change the stored subscription by another way.
+    """
+    before = deepcopy(view(call, subscription))
+    yield
+    keep(call, subscription)
+    after = view(call, subscription)
+    for event in also:
+        call.emit(event, after)
+    if difference(before, after):
+        call.emit("customer.subscription.updated", after, before=before)
+
+
+def created(call: Call, subscription: Json) -> None:
+    """Keeps a new subscription and tells of it."""
+    keep(call, subscription)
+    call.emit("customer.subscription.created", subscription)
+
+
+def keep(call: Call, subscription: Json) -> None:
+    """Keeps a subscription and what it will do next; it ends with its period, if it shall."""
+    items = items_of(call, subscription)
+    if subscription["cancel_at_period_end"]:
+        subscription["cancel_at"] = items[0]["current_period_end"]
+    subscription["_prices"] = ",".join(item["price"]["id"] for item in items)
+    call.put(subscription)
+    timetable.follow(call, subscription, items)

@@ -1,0 +1,140 @@
+"""How a subscription stands with its invoices: active, behind, recovered, ended.
+
+Every invoice that is paid, fails, or is given up passes here; those of no subscription pass by.
+Only the latest invoice decides: once it is paid (or nobody asks for it any more) the subscription
+is active again.
+"""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.subscription_state.changes import ENDED, changing, keep
+
+BEHIND = frozenset({"past_due", "unpaid"})
+
+
+def of_invoice(call: Call, invoice: Json) -> Json | None:
+    """Returns the subscription of an invoice, if it has one that has not ended."""
+    parent = invoice["parent"]
+    if parent is None or parent["subscription_details"] is None:
+        return None
+    found = call.find("subscription", parent["subscription_details"]["subscription"])
+    return None if found is None or found["status"] in ENDED else found
+
+
+def paid(call: Call, invoice: Json) -> None:
+    """Makes the subscription active, and remembers the payment method if it should."""
+    subscription = of_invoice(call, invoice)
+    if subscription is None:
+        return
+    if awaited(subscription, invoice):
+        resume(call, subscription, status="active")
+    latest = subscription["latest_invoice"] == invoice["id"]
+    with changing(call, subscription):
+        if latest and subscription["status"] in BEHIND | {"incomplete"}:
+            subscription["status"] = "active"
+        if subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
+            intent = call.find("payment_intent", invoice["_payment_intent"])
+            if intent is not None and intent["payment_method"]:
+                subscription["default_payment_method"] = intent["payment_method"]
+
+
+def awaited(subscription: Json, invoice: Json) -> bool:
+    """Tells whether a paused subscription waits for this invoice to go on."""
+    resumption = subscription["_resumption"]
+    return resumption is not None and resumption["invoice"] == invoice["id"]
+
+
+def resume(call: Call, subscription: Json, *, status: str) -> None:
+    """Lets a paused subscription go on."""
+    with changing(call, subscription, "customer.subscription.resumed"):
+        subscription |= {"status": status, "status_details": None, "_resumption": None}
+
+
+def debited(call: Call, invoice: Json) -> None:
+    """Lets a subscription begin while its first debit is under way."""
+    subscription = of_invoice(call, invoice)
+    if subscription is not None and subscription["status"] == "incomplete":
+        with changing(call, subscription):
+            subscription["status"] = "active"
+
+
+def failed(call: Call, invoice: Json) -> None:
+    """Falls behind; after the last attempt the account's setting says what becomes of it."""
+    subscription = of_invoice(call, invoice)
+    if subscription is None:
+        return
+    if awaited(subscription, invoice):
+        if subscription["_resumption"]["by_attempt"]:
+            resume(call, subscription, status="past_due")
+        return
+    if subscription["status"] not in {"active", "past_due"}:
+        return
+    last = invoice["auto_advance"] and invoice["next_payment_attempt"] is None
+    outcome = call.account.state.billing.after_retries if last else "past_due"
+    if outcome == "cancel":
+        ended(call, subscription, reason="payment_failed")
+        return
+    with changing(call, subscription):
+        subscription["status"] = outcome
+
+
+def given_up(call: Call, invoice: Json) -> None:
+    """Nobody asks for the invoice any more: void or uncollectible."""
+    subscription = of_invoice(call, invoice)
+    if subscription is None or subscription["latest_invoice"] != invoice["id"]:
+        return
+    void = invoice["status"] == "void"
+    if awaited(subscription, invoice) and not void:
+        resume(call, subscription, status="active")
+        return
+    with changing(call, subscription):
+        subscription["_resumption"] = None
+        if subscription["status"] in BEHIND:
+            subscription["status"] = "active"
+        elif subscription["status"] == "incomplete" and void:
+            subscription |= {"status": "incomplete_expired", "ended_at": call.now}
+
+
+def ended(
+    call: Call,
+    subscription: Json,
+    *,
+    reason: str,
+    status: str = "canceled",
+) -> None:
+    """Ends a subscription now, tells of it, and stops collecting what it still owes."""
+    details = subscription["cancellation_details"]
+    subscription |= {
+        "cancel_at_period_end": False,
+        "canceled_at": subscription["canceled_at"] or call.now,
+        "cancellation_details": details | {"reason": details["reason"] or reason},
+        "ended_at": call.now,
+        "pause_collection": None,
+        "status": status,
+        "status_details": None,
+    }
+    _close_schedule(call, subscription)
+    keep(call, subscription)
+    call.emit("customer.subscription.deleted", subscription)
+    _stop_collecting(call, subscription)
+
+
+def _close_schedule(call: Call, subscription: Json) -> None:
+    schedule = call.find("subscription_schedule", subscription["schedule"])
+    if schedule is not None and schedule["status"] == "active":
+        changes: Json = {"status": "canceled", "canceled_at": call.now, "current_phase": None}
+        call.change(schedule, changes, "subscription_schedule.canceled")
+
+
+def _stop_collecting(call: Call, subscription: Json) -> None:
+    for invoice in call.all("invoice", owner=subscription["customer"]):
+        parent = invoice["parent"] or {}
+        details = parent.get("subscription_details") or {}
+        waits = invoice["status"] in {"draft", "open"}
+        if waits and details.get("subscription") == subscription["id"]:
+            stopped: Json = {"auto_advance": False, "next_payment_attempt": None}
+            if invoice["status"] == "draft":
+                stopped["automatically_finalizes_at"] = None
+            call.change(invoice, stopped, "invoice.updated")

@@ -1,0 +1,155 @@
+"""The invoices of a subscription: drafted for a period or a change, and collected at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sandbox.common.store import Json
+from sandbox.stripe.catalogue import discounts
+from sandbox.stripe.collection.advance import collect as charge
+from sandbox.stripe.collection.pay import CHALLENGE, attempt, chosen_method
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import Declined, InvalidRequest
+from sandbox.stripe.core.invoice_agenda import GRACE_S
+from sandbox.stripe.invoices.amounts import recompute
+from sandbox.stripe.invoices.invoice_object import new_invoice
+from sandbox.stripe.invoices.lifecycle import finalized
+from sandbox.stripe.invoices.lines import draw_pending, pending_items
+from sandbox.stripe.subscriptions.lines import period_line
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What an invoice is for.
+
+    ``items``: those whose present period it charges. ``pending``: whether it gathers what waits
+    for the customer's next invoice, or only what waits for this subscription's.
+    """
+
+    reason: str
+    items: Sequence[Json] = ()
+    began: int | None = None
+    trial: bool = False
+    proration_date: int | None = None
+    pending: bool = True
+
+
+def draft(
+    call: Call, subscription: Json, bill: Bill, *, advances: bool = False, told: bool = True
+) -> Json:
+    """Drafts an invoice; it becomes the subscription's latest, which its caller keeps.
+
+    ``advances``: whether it is finalised and charged by itself an hour later. ``told``: whether
+    its event is sent here or by the caller.
+    """
+    customer = call.load("customer", subscription["customer"])
+    invoice = new_invoice(call, customer, subscription["currency"])
+    invoice |= _from_subscription(call, subscription, bill)
+    if advances:
+        at = call.now + GRACE_S
+        charged = subscription["collection_method"] == "charge_automatically"
+        invoice |= {"auto_advance": True, "automatically_finalizes_at": at}
+        invoice["next_payment_attempt"] = at if charged else None
+    call.put(invoice)
+    for item in bill.items:
+        period_line(call, invoice, item, trial=bill.trial)
+    draw_pending(call, invoice, waiting(call, subscription, others=bill.pending))
+    call.change(invoice, recompute(call, invoice))
+    if told:
+        call.emit("invoice.created", invoice)
+    subscription["latest_invoice"] = invoice["id"]
+    subscription["discounts"] = discounts.lasting(call, invoice["discounts"])
+    return invoice
+
+
+def _from_subscription(call: Call, subscription: Json, bill: Bill) -> Json:
+    settings = subscription["invoice_settings"]
+    types = subscription["payment_settings"]["payment_method_types"]
+    details: Json = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
+    if bill.proration_date is not None:
+        details["subscription_proration_date"] = bill.proration_date
+    return {
+        "billing_reason": bill.reason,
+        "collection_method": subscription["collection_method"],
+        "custom_fields": settings["custom_fields"],
+        "default_tax_rates": subscription["default_tax_rates"],
+        "description": settings["description"],
+        "discounts": discounts.at_work(call, subscription["discounts"]),
+        "footer": settings["footer"],
+        "parent": {
+            "quote_details": None,
+            "subscription_details": details,
+            "type": "subscription_details",
+        },
+        "payment_settings": {
+            "default_mandate": None,
+            "payment_method_options": None,
+            "payment_method_types": types,
+        },
+        "period_end": call.now,
+        "period_start": call.now if bill.began is None else bill.began,
+        "_days_until_due": subscription["days_until_due"],
+    }
+
+
+def waiting(call: Call, subscription: Json, *, others: bool = True) -> list[Json]:
+    """Returns the pending items that the subscription's next invoice takes along."""
+    found = []
+    for item in pending_items(call, subscription["customer"]):
+        owner = item["parent"]["subscription_details"]["subscription"] if item["parent"] else None
+        if item["currency"] == subscription["currency"] and (
+            owner == subscription["id"] or (others and owner is None)
+        ):
+            found.append(item)
+    return found
+
+
+def collect(call: Call, invoice: Json, *, behavior: str, off_session: bool) -> None:
+    """Finalises a draft and charges it now, as ``payment_behavior`` says.
+
+    Raises Declined, with nothing kept, for ``error_if_incomplete`` only.
+    """
+    finalized(call, invoice, auto_advance=invoice["billing_reason"] != "subscription_create")
+    if invoice["status"] != "open" or behavior == "default_incomplete":
+        return
+    if invoice["collection_method"] == "send_invoice":
+        call.emit("invoice.sent", invoice)
+        return
+    method = chosen_method(call, invoice, None)
+    try:
+        if method is None:
+            charge(call, invoice)
+        else:
+            attempt(call, invoice, method, off_session=off_session)
+    except Declined as refusal:
+        if behavior == "error_if_incomplete":
+            raise _undone(refusal) from refusal
+
+
+def _undone(refusal: Declined) -> Declined:
+    code = refusal.code
+    if code == CHALLENGE:
+        code = "subscription_payment_intent_requires_action"
+    fault = Declined(refusal.message, code=code, extra=refusal.extra)
+    fault.keeps_changes = False
+    return fault
+
+
+def payable(call: Call, subscription: Json) -> bool:
+    """Tells whether there is a payment method to charge the subscription's invoices with."""
+    customer = call.load("customer", subscription["customer"])
+    probe = new_invoice(call, customer, subscription["currency"])
+    probe["parent"] = {"subscription_details": {"subscription": subscription["id"]}}
+    return chosen_method(call, probe, None) is not None
+
+
+def require_payable(call: Call, subscription: Json) -> None:
+    """Refuses to begin what nobody could pay, in Stripe's words."""
+    if not payable(call, subscription):
+        raise InvalidRequest(
+            "This customer has no attached payment source or default payment method. Please"
+            " consider adding a default payment method. For more information, visit"
+            " https://stripe.com/docs/billing/subscriptions/payment-methods-setting",
+            code="resource_missing",
+        )

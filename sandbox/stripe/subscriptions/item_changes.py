@@ -1,0 +1,92 @@
+"""Other items than before: what is given back, what is owed for the rest, and when all begins anew.
+
+A change inside the period leaves the cycle as it is; a price with another interval begins a new one
+now, which is billed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sandbox.common.store import Json
+from sandbox.stripe.catalogue.discounts import at_work
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.errors import InvalidRequest
+from sandbox.stripe.subscription_state.changes import items_of
+from sandbox.stripe.subscriptions.item_prices import recurrence, rhythm
+from sandbox.stripe.subscriptions.lines import charge_rest, credit_unused
+from sandbox.stripe.subscriptions.periods import restart
+from sandbox.stripe.subscriptions.subscription_object import new_item, priced
+
+PRORATED = frozenset({"active", "past_due"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One item as it should be. ``item``: the one to change, None to add one.
+
+    ``price`` and ``fields`` (quantity, metadata, tax_rates) are set if given.
+    """
+
+    item: Json | None = None
+    price: Json | None = None
+    deleted: bool = False
+    fields: Json = field(default_factory=dict)
+
+
+def change_items(
+    call: Call,
+    subscription: Json,
+    wanted: Sequence[Wanted],
+    *,
+    prorates: bool,
+    at: int,
+    anew: bool = False,
+) -> bool:
+    """Changes, adds and deletes items. Returns whether a new cycle began, for its caller to bill.
+
+    ``at``: from when on the change counts. ``anew``: a new cycle begins in any case.
+    """
+    before = items_of(call, subscription)
+    changed = [_apply(call, subscription, one, before[0]) for one in wanted]
+    after = items_of(call, subscription)
+    if not after:
+        raise InvalidRequest("A subscription must have at least one active plan.", param="items")
+    recurrence([item["price"] for item in after])
+    trial = subscription["status"] == "trialing"
+    anew = anew or (not trial and rhythm(after[0]["price"]) != rhythm(before[0]["price"]))
+    touched = {item["id"] for item in changed if item is not None}
+    prorates = prorates and subscription["status"] in PRORATED
+    if prorates:
+        for item in before:
+            if anew or item["id"] in touched:
+                credit_unused(call, subscription["customer"], item, at=at)
+    if anew:
+        restart(call, subscription)
+    elif prorates:
+        discounts = at_work(call, subscription["discounts"])
+        for item in after:
+            if item["id"] in touched:
+                charge_rest(call, subscription["customer"], item, at=at, discounts=discounts)
+    return anew
+
+
+def _apply(call: Call, subscription: Json, wanted: Wanted, sibling: Json) -> Json | None:
+    """Keeps one item as it should be; returns it if its cost changed."""
+    if wanted.item is None:
+        if wanted.price is None:
+            raise InvalidRequest("An item to add needs a price.", param="items")
+        item = new_item(call, subscription, wanted.price, quantity=1)
+        period = ("current_period_start", "current_period_end")
+        return call.put(item | {name: sibling[name] for name in period} | wanted.fields)
+    item = wanted.item
+    if wanted.deleted:
+        call.drop(item)
+        return item
+    costs = (item["price"]["id"], item["quantity"])
+    if wanted.price is not None:
+        item |= priced(wanted.price)
+    item |= wanted.fields
+    call.put(item)
+    return item if costs != (item["price"]["id"], item["quantity"]) else None

@@ -1,0 +1,150 @@
+"""What a subscription puts on an invoice: a line for each item and period, and prorations.
+
+A proration is an invoice item that waits for the subscription's next invoice. What is given back
+is measured by what the period was billed, to the second, and rounded by itself, as is what is owed
+for the rest.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sandbox.common.store import Json
+from sandbox.stripe.catalogue.discounts import after_discounts
+from sandbox.stripe.core import ids
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.money import plain, shown, whole
+from sandbox.stripe.invoices.line_parents import of_period
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def price_of_period(item: Json) -> int:
+    """Returns what an item costs for a whole period, before discounts and exclusive tax."""
+    return whole(Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"])
+
+
+def period_line(call: Call, invoice: Json, item: Json, *, trial: bool) -> Json:
+    """Puts an item's present period on an invoice, and notes on the item what it was billed."""
+    amount = 0 if trial else price_of_period(item)
+    name = call.load("product", item["price"]["product"])["name"]
+    line = {
+        "id": ids.fresh("il_"),
+        "object": "line_item",
+        "amount": amount,
+        "currency": invoice["currency"],
+        "description": f"Trial period for {name}" if trial else _described(item, name),
+        "discount_amounts": [],
+        "discountable": True,
+        "discounts": [],
+        "invoice": invoice["id"],
+        "livemode": call.account.livemode,
+        "metadata": item["metadata"],
+        "parent": of_period(item),
+        "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
+        "pretax_credit_amounts": [],
+        "pricing": _pricing(item),
+        "quantity": item["quantity"],
+        "quantity_decimal": plain(Decimal(item["quantity"])),
+        "subscription": item["subscription"],
+        "subtotal": amount,
+        "taxes": [],
+        "_item": None,
+        "_tax_rates": item["tax_rates"],
+    }
+    item["_billed"] = after_discounts(call, invoice["discounts"], amount)
+    item["_billed_by"] = {"invoice": invoice["id"], "invoice_line_items": [line["id"]]}
+    call.put(item)
+    return call.put(line)
+
+
+def _described(item: Json, name: str) -> str:
+    price = item["price"]
+    recurring = price["recurring"]
+    count, interval = recurring["interval_count"], recurring["interval"]
+    each = f"/ {interval}" if count == 1 else f"every {count} {interval}s"
+    unit = shown(whole(Decimal(price["unit_amount_decimal"])), price["currency"])
+    return f"{item['quantity']} {TIMES} {name} (at {unit} {each})"
+
+
+def _pricing(item: Json) -> Json:
+    price = item["price"]
+    return {
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "type": "price_details",
+        "unit_amount_decimal": price["unit_amount_decimal"],
+    }
+
+
+def credit_unused(call: Call, customer: str, item: Json, *, at: int) -> None:
+    """Gives back what was billed for the rest of an item's period."""
+    amount = -_share(item["_billed"], item, at)
+    if amount:
+        _proration(call, customer, item, amount=amount, at=at, words="Unused time on")
+
+
+def charge_rest(call: Call, customer: str, item: Json, *, at: int, discounts: list[str]) -> None:
+    """Owes the rest of an item's period at its present price, and counts it as billed."""
+    full = after_discounts(call, discounts, price_of_period(item))
+    item["_billed"], item["_billed_by"] = full, None
+    call.put(item)
+    amount = _share(full, item, at)
+    if amount:
+        _proration(call, customer, item, amount=amount, at=at, words="Remaining time on")
+
+
+def _share(amount: int, item: Json, at: int) -> int:
+    start, end = item["current_period_start"], item["current_period_end"]
+    left = min(max(end - at, 0), end - start)
+    return whole(Decimal(amount) * left / (end - start))
+
+
+def _proration(call: Call, customer: str, item: Json, *, amount: int, at: int, words: str) -> None:
+    name = call.load("product", item["price"]["product"])["name"]
+    many = f"{item['quantity']} {TIMES} " if item["quantity"] != 1 else ""
+    day = datetime.fromtimestamp(at, UTC).strftime("%d %b %Y")
+    credited = item["_billed_by"] if amount < 0 else None
+    invoice_item = {
+        "id": ids.fresh("ii_"),
+        "object": "invoiceitem",
+        "amount": amount,
+        "currency": item["price"]["currency"],
+        "customer": customer,
+        "customer_account": None,
+        "date": call.now,
+        "description": f"{words} {many}{name} after {day}",
+        "discountable": False,
+        "discounts": [],
+        "invoice": None,
+        "livemode": call.account.livemode,
+        "metadata": item["metadata"],
+        "net_amount": amount,
+        "parent": {
+            "subscription_details": {
+                "subscription": item["subscription"],
+                "subscription_item": item["id"],
+            },
+            "type": "subscription_details",
+        },
+        "period": {"start": at, "end": item["current_period_end"]},
+        "pricing": _pricing(item),
+        "proration": True,
+        "proration_details": {"credited_items": _credited(credited), "discount_amounts": []},
+        "quantity": item["quantity"],
+        "quantity_decimal": plain(Decimal(item["quantity"])),
+        "tax_rates": item["tax_rates"],
+        "test_clock": None,
+        "_credited": credited,
+    }
+    call.create(invoice_item, "invoiceitem.created")
+
+
+def _credited(billed_by: Json | None) -> Json | None:
+    if billed_by is None:
+        return None
+    return {
+        "invoice_item": None,
+        "invoice_line_item_details": billed_by,
+        "type": "invoice_line_items",
+    }

@@ -1,0 +1,297 @@
+"""What the operations on subscriptions and their items take."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from sandbox.stripe.core.params import (
+    Bool,
+    Clearable,
+    CreatedPage,
+    Currency,
+    Dec,
+    Hash,
+    Int,
+    Metadata,
+    Params,
+    TaxBehavior,
+    Text,
+    Texts,
+    none_if_empty,
+)
+
+Proration = Literal["always_invoice", "create_prorations", "none"]
+PaymentBehavior = Literal[
+    "allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"
+]
+CollectionMethod = Literal["charge_automatically", "send_invoice"]
+Missing = Literal["cancel", "create_invoice", "pause"]
+
+PERIOD_ENDS = ("min_period_end", "max_period_end")
+
+
+def _moment(value: object) -> object:
+    text = str(value)
+    if text == "now" or text in PERIOD_ENDS:
+        return text
+    if not text.isdecimal():
+        raise PydanticCustomError("integer", "Invalid integer: {text}", {"text": text})
+    return int(text)
+
+
+def _listed(value: object) -> object:
+    return [] if value == "" else value
+
+
+TrialEnd = Annotated[int | Literal["now"], BeforeValidator(_moment)]
+CancelAt = Annotated[
+    int | Literal["", "min_period_end", "max_period_end"],
+    BeforeValidator(lambda value: value if value == "" else _moment(value)),
+]
+
+
+class Recurring(Hash):
+    """How often a price described in place is charged."""
+
+    interval: Literal["day", "week", "month", "year"]
+    interval_count: Int = 1
+
+
+class PriceData(Hash):
+    """A recurring price described in place."""
+
+    currency: Currency
+    product: Text
+    recurring: Recurring
+    tax_behavior: TaxBehavior | None = None
+    unit_amount: Int | None = None
+    unit_amount_decimal: Dec | None = None
+
+
+class NewItem(Hash):
+    """An item to begin with."""
+
+    metadata: Metadata | None = None
+    price: Text | None = None
+    price_data: PriceData | None = None
+    quantity: Int | None = None
+    tax_rates: Texts | None = None
+
+
+class ChangedItem(NewItem):
+    """An item to change (by its id), to add (without one) or to delete."""
+
+    deleted: Bool = False
+    id: Text | None = None
+
+
+class Discount(Hash):
+    """A discount by its coupon, or one that is there already."""
+
+    coupon: Text | None = None
+    discount: Text | None = None
+
+
+class CustomField(Hash):
+    """A name and a value printed on the invoices."""
+
+    name: Text
+    value: Text
+
+
+class InvoiceSettings(Hash):
+    """What is written on the invoices."""
+
+    custom_fields: Annotated[list[CustomField] | None, BeforeValidator(_listed)] = None
+    description: Clearable | None = None
+    footer: Clearable | None = None
+
+
+class PaymentSettings(Hash):
+    """How the invoices are paid."""
+
+    payment_method_types: Texts | None = None
+    save_default_payment_method: Literal["off", "on_subscription"] | None = None
+
+
+class EndBehavior(Hash):
+    """What happens when a trial ends."""
+
+    billing_cycle_anchor: Literal["now", "unchanged"] | None = None
+    missing_payment_method: Missing | None = None
+
+
+class TrialSettings(Hash):
+    """How a trial ends."""
+
+    end_behavior: EndBehavior
+
+
+class Flexible(Hash):
+    """Details of the flexible billing mode."""
+
+    proration_discounts: Literal["included", "itemized"] | None = None
+
+
+class BillingMode(Hash):
+    """How prorations are worked out; both modes come to the same here."""
+
+    flexible: Flexible | None = None
+    type: Literal["classic", "flexible"]
+
+
+class Anchor(Hash):
+    """Whether the cycle begins anew."""
+
+    type: Literal["now", "unchanged"]
+
+
+class PauseCollection(Hash):
+    """What becomes of the invoices that come meanwhile."""
+
+    behavior: Literal["keep_as_draft", "mark_uncollectible", "void"]
+    resumes_at: Int | None = None
+
+
+class CancellationDetails(Hash):
+    """Why somebody left."""
+
+    comment: Clearable | None = None
+    feedback: Clearable | None = None
+
+
+_LEFT_OUT = frozenset(
+    {
+        "add_invoice_items", "application_fee_percent", "automatic_tax", "billing_schedules",
+        "billing_thresholds", "default_source", "discounts[][promotion_code]",
+        "invoice_settings[account_tax_ids]", "invoice_settings[issuer]",
+        "items[][billing_thresholds]", "items[][current_trial]", "items[][discounts]",
+        "items[][plan]", "on_behalf_of", "payment_settings[payment_method_options]",
+        "pending_invoice_item_interval", "transfer_data", "trial_from_plan",
+    }
+)  # fmt: skip
+
+
+class SubscriptionFields(Params):
+    """What creating and updating share."""
+
+    beyond = _LEFT_OUT
+    cancel_at: CancelAt | None = None
+    cancel_at_period_end: Bool | None = None
+    collection_method: CollectionMethod | None = None
+    days_until_due: Int | None = None
+    default_payment_method: Clearable | None = None
+    default_tax_rates: Texts | None = None
+    description: Clearable | None = None
+    discounts: Annotated[list[Discount] | None, BeforeValidator(_listed)] = None
+    invoice_settings: InvoiceSettings | None = None
+    metadata: Metadata | None = None
+    off_session: Bool = False
+    payment_behavior: PaymentBehavior = "allow_incomplete"
+    payment_settings: PaymentSettings | None = None
+    proration_behavior: Proration = "create_prorations"
+    trial_end: TrialEnd | None = None
+    trial_settings: TrialSettings | None = None
+
+
+class CreateSubscription(SubscriptionFields):
+    """POST /v1/subscriptions."""
+
+    beyond = _LEFT_OUT | {
+        "backdate_start_date", "billing_cycle_anchor", "billing_cycle_anchor_config",
+        "customer_account",
+    }  # fmt: skip
+    billing_mode: BillingMode | None = None
+    currency: Currency | None = None
+    customer: Text
+    items: list[NewItem]
+    trial_period_days: Int | None = None
+
+
+class UpdateSubscription(SubscriptionFields):
+    """POST /v1/subscriptions/{subscription}."""
+
+    beyond = _LEFT_OUT | {"items[][clear_usage]"}
+    billing_cycle_anchor: Anchor | None = None
+    cancellation_details: CancellationDetails | None = None
+    items: list[ChangedItem] | None = None
+    pause_collection: Annotated[PauseCollection | None, BeforeValidator(none_if_empty)] = None
+    proration_date: Int | None = None
+
+
+class ListSubscriptions(CreatedPage):
+    """GET /v1/subscriptions."""
+
+    beyond = frozenset(
+        {
+            "automatic_tax", "current_period_end", "current_period_start", "customer_account",
+            "plan", "test_clock",
+        }
+    )  # fmt: skip
+    collection_method: CollectionMethod | None = None
+    customer: Text | None = None
+    price: Text | None = None
+    status: (
+        Literal[
+            "active",
+            "all",
+            "canceled",
+            "ended",
+            "incomplete",
+            "incomplete_expired",
+            "past_due",
+            "paused",
+            "trialing",
+            "unpaid",
+        ]
+        | None
+    ) = None
+
+
+class CancelSubscription(Params):
+    """DELETE /v1/subscriptions/{subscription}."""
+
+    cancellation_details: CancellationDetails | None = None
+    invoice_now: Bool = False
+    prorate: Bool = False
+
+
+class Through(Hash):
+    """Up to when usage is billed; there is none of it here."""
+
+    type: Literal["none", "now"]
+
+
+class From(Hash):
+    """From when on unused time is given back."""
+
+    type: Literal["item_current_period_start", "none", "now"]
+
+
+class BillFor(Hash):
+    """What is settled when a subscription is paused."""
+
+    outstanding_usage_through: Through | None = None
+    unused_time_from: From | None = None
+
+
+class PauseSubscription(Params):
+    """POST /v1/subscriptions/{subscription}/pause."""
+
+    bill_for: BillFor | None = None
+    invoicing_behavior: Literal["invoice", "pending_invoice_item"] = "pending_invoice_item"
+    type: Literal["subscription"] = "subscription"
+
+
+class ResumeSubscription(Params):
+    """POST /v1/subscriptions/{subscription}/resume."""
+
+    billing_cycle_anchor: Anchor | None = None
+    payment_behavior: Literal["resume_on_payment_attempt", "resume_on_payment_success"] = (
+        "resume_on_payment_attempt"
+    )
+    proration_behavior: Proration = "create_prorations"
+    proration_date: Int | None = None

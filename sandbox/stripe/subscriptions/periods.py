@@ -1,0 +1,35 @@
+"""A subscription's periods: the one that begins, and beginning anew at another time."""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.stripe.catalogue.recurrence import period_at
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.subscription_state.changes import items_of
+
+
+def present_period(call: Call, subscription: Json) -> tuple[int, int]:
+    """Returns start and end of the period that the subscription is in."""
+    item = items_of(call, subscription)[0]
+    return item["current_period_start"], item["current_period_end"]
+
+
+def set_period(call: Call, subscription: Json, start: int, end: int) -> None:
+    """Gives all items a period."""
+    for item in items_of(call, subscription):
+        call.put(item | {"current_period_start": start, "current_period_end": end})
+
+
+def next_period(call: Call, subscription: Json) -> None:
+    """Moves the items to the period after the present one, counted from the anchor."""
+    recurring = items_of(call, subscription)[0]["price"]["recurring"]
+    begins = present_period(call, subscription)[1]
+    end = period_at(subscription["billing_cycle_anchor"], recurring, begins)[1]
+    set_period(call, subscription, begins, end)
+
+
+def restart(call: Call, subscription: Json) -> None:
+    """Lets a new cycle begin now."""
+    recurring = items_of(call, subscription)[0]["price"]["recurring"]
+    subscription["billing_cycle_anchor"] = call.now
+    set_period(call, subscription, *period_at(call.now, recurring, call.now))

@@ -1,0 +1,89 @@
+"""Coming from one phase of a schedule to the next: the subscription gets the phase's items."""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.stripe.core import agenda
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.updates import merged_metadata
+from sandbox.stripe.core.views import view
+from sandbox.stripe.subscription_state.changes import items_of
+from sandbox.stripe.subscriptions.item_changes import Wanted
+
+PHASE_ENDS = "schedule.phase_ends"
+
+
+def follow(call: Call, schedule: Json) -> None:
+    """Puts the end of the present phase on the agenda."""
+    if schedule["status"] == "active":
+        at = schedule["current_phase"]["end_date"]
+        agenda.plan(call, at=at, kind=PHASE_ENDS, object_id=schedule["id"])
+    else:
+        agenda.cancel(call, object_id=schedule["id"], kind=PHASE_ENDS)
+
+
+def ending(call: Call, subscription: Json) -> Json | None:
+    """Returns the subscription's schedule if a phase of it ends now."""
+    schedule = call.find("subscription_schedule", subscription["schedule"])
+    if schedule is None or schedule["status"] != "active":
+        return None
+    return schedule if schedule["current_phase"]["end_date"] <= call.now else None
+
+
+def next_phase(call: Call, schedule: Json) -> Json | None:
+    """Returns the phase that holds this moment, or None after the last."""
+    for phase in schedule["phases"]:
+        if phase["start_date"] <= call.now < phase["end_date"]:
+            found: Json = phase
+            return found
+    return None
+
+
+def enter(call: Call, subscription: Json, schedule: Json, phase: Json) -> list[Wanted]:
+    """Makes a phase the present one; returns what it wants of the subscription's items."""
+    current = {"start_date": phase["start_date"], "end_date": phase["end_date"]}
+    call.change(schedule, {"current_phase": current}, "subscription_schedule.updated")
+    follow(call, schedule)
+    subscription["metadata"] = merged_metadata(subscription["metadata"], phase["metadata"])
+    return wanted_by(call, subscription, phase)
+
+
+def wanted_by(call: Call, subscription: Json, phase: Json) -> list[Wanted]:
+    """Returns what a phase wants: items of the same price stay, others take it over in order."""
+    present = items_of(call, subscription)
+    by_price = {item["price"]["id"]: item for item in present}
+    asked = phase["items"]
+    kept = {one["price"] for one in asked} & by_price.keys()
+    free = [item for item in present if item["price"]["id"] not in kept]
+    wanted = []
+    for one in asked:
+        fields = {name: one[name] for name in ("quantity", "tax_rates") if one[name] is not None}
+        if one["metadata"]:
+            fields["metadata"] = one["metadata"]
+        if one["price"] in kept:
+            wanted.append(Wanted(by_price[one["price"]], fields=fields))
+            continue
+        price = view(call, call.load("price", one["price"]))
+        wanted.append(Wanted(free.pop(0) if free else None, price, fields=fields))
+    return wanted + [Wanted(item, deleted=True) for item in free]
+
+
+def release(call: Call, subscription: Json, schedule: Json) -> None:
+    """Lets the subscription go on without its schedule."""
+    changes: Json = {
+        "current_phase": None,
+        "released_at": call.now,
+        "released_subscription": subscription["id"],
+        "status": "released",
+        "subscription": None,
+    }
+    subscription["schedule"] = None
+    call.change(schedule, changes, "subscription_schedule.released")
+    follow(call, schedule)
+
+
+def complete(call: Call, schedule: Json) -> None:
+    """Closes a schedule that ends together with its subscription."""
+    changes: Json = {"completed_at": call.now, "current_phase": None, "status": "completed"}
+    call.change(schedule, changes, "subscription_schedule.completed")
+    follow(call, schedule)

@@ -1,0 +1,144 @@
+"""What a subscription does by the clock: tells of what comes, renews, ends, expires.
+
+A renewal drafts an invoice at the end of the period, for the period that begins; an hour later the
+draft is finalised and charged like any that advances.
+"""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.core.call import Call
+from sandbox.stripe.invoices.lifecycle import finalized, given_up, voided
+from sandbox.stripe.subscription_state import status as subscription_status
+from sandbox.stripe.subscription_state.changes import ENDED, RENEWING, changing, items_of, keep
+from sandbox.stripe.subscription_state.timetable import (
+    CANCEL,
+    EXPIRE,
+    RENEW,
+    RESUME_COLLECTION,
+    TRIAL_WILL_END,
+    UPCOMING,
+)
+from sandbox.stripe.subscriptions import phases
+from sandbox.stripe.subscriptions.billing import Bill, collect, draft, payable, waiting
+from sandbox.stripe.subscriptions.item_changes import change_items
+from sandbox.stripe.subscriptions.periods import next_period, present_period
+from sandbox.stripe.subscriptions.previews import preview_renewal
+
+
+def renew(call: Call, due: Due) -> None:
+    """Ends a period: the subscription ends with it, waits for a payment method, or goes on."""
+    subscription = call.load("subscription", due.object_id)
+    if subscription["status"] not in RENEWING:
+        return
+    schedule = phases.ending(call, subscription)
+    phase = phases.next_phase(call, schedule) if schedule else None
+    leaves = subscription["cancel_at"] is not None and subscription["cancel_at"] <= call.now
+    if schedule is not None and phase is None and schedule["end_behavior"] == "cancel":
+        phases.complete(call, schedule)
+        leaves = True
+    if leaves:
+        finish(call, subscription)
+    elif subscription["status"] != "trialing" or _may_leave_trial(call, subscription):
+        _go_on(call, subscription, schedule, phase)
+
+
+def _go_on(call: Call, subscription: Json, schedule: Json | None, phase: Json | None) -> None:
+    with changing(call, subscription):
+        if subscription["status"] == "trialing":
+            subscription["status"] = "active"
+        began, anew = present_period(call, subscription)[0], False
+        if schedule is not None and phase is not None:
+            wanted = phases.enter(call, subscription, schedule, phase)
+            anew = change_items(call, subscription, wanted, prorates=False, at=call.now)
+        elif schedule is not None:
+            phases.release(call, subscription, schedule)
+        if not anew:
+            next_period(call, subscription)
+        pause = subscription["pause_collection"]
+        asks = subscription["status"] != "unpaid" and pause is None
+        bill = Bill("subscription_cycle", items_of(call, subscription), began=began)
+        invoice = draft(call, subscription, bill, advances=asks)
+    if pause is not None and pause["behavior"] != "keep_as_draft":
+        finalized(call, invoice, auto_advance=False)
+        if invoice["status"] == "open":
+            (voided if pause["behavior"] == "void" else given_up)(call, invoice)
+
+
+def _may_leave_trial(call: Call, subscription: Json) -> bool:
+    """Does what the trial's settings say if there is nothing to charge."""
+    missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    charged = subscription["collection_method"] == "charge_automatically"
+    if missing == "create_invoice" or not charged or payable(call, subscription):
+        return True
+    if missing == "cancel":
+        subscription_status.ended(call, subscription, reason="payment_failed")
+        return False
+    with changing(call, subscription, "customer.subscription.paused"):
+        subscription |= paused_because("trial_end_without_payment_method", call.now)
+    return False
+
+
+def paused_because(why: str, now: int) -> Json:
+    """Returns the fields of a paused subscription."""
+    paused = {"subscription": {"type": why}, "transitioned_at": now, "type": "subscription"}
+    return {"status": "paused", "status_details": {"paused": paused}}
+
+
+def finish(call: Call, subscription: Json) -> None:
+    """Ends a subscription as it was asked to, and bills what still waits on it."""
+    if waiting(call, subscription, others=False) and subscription["status"] in RENEWING:
+        invoice = draft(call, subscription, Bill("subscription_cycle", pending=False))
+        keep(call, subscription)
+        collect(call, invoice, behavior="allow_incomplete", off_session=True)
+        subscription = call.load("subscription", subscription["id"])
+    if subscription["status"] not in ENDED:
+        subscription_status.ended(call, subscription, reason="cancellation_requested")
+
+
+def tell_upcoming(call: Call, due: Due) -> None:
+    """Tells of the renewal's invoice as it would be today; nothing of it is kept."""
+    subscription = call.load("subscription", due.object_id)
+    call.emit("invoice.upcoming", preview_renewal(call, subscription))
+    subscription["_told_upcoming"] = present_period(call, subscription)[1]
+    keep(call, subscription)
+
+
+def tell_trial_end(call: Call, due: Due) -> None:
+    """Tells that a trial ends in three days, or sooner if it is that short."""
+    subscription = call.load("subscription", due.object_id)
+    call.emit("customer.subscription.trial_will_end", subscription)
+    subscription["_told_trial_end"] = subscription["trial_end"]
+    keep(call, subscription)
+
+
+def expire(call: Call, due: Due) -> None:
+    """Gives up on a subscription whose first invoice was not paid in time."""
+    subscription = call.load("subscription", due.object_id)
+    if subscription["status"] == "incomplete":
+        voided(call, call.load("invoice", subscription["latest_invoice"]))
+
+
+def cancel(call: Call, due: Due) -> None:
+    """Ends a subscription at the time that was set for it."""
+    subscription = call.load("subscription", due.object_id)
+    if subscription["status"] not in ENDED:
+        finish(call, subscription)
+
+
+def resume_collection(call: Call, due: Due) -> None:
+    """Goes on collecting at the time that was set for it."""
+    subscription = call.load("subscription", due.object_id)
+    with changing(call, subscription):
+        subscription["pause_collection"] = None
+
+
+ACTIONS: Actions = {
+    RENEW: renew,
+    UPCOMING: tell_upcoming,
+    TRIAL_WILL_END: tell_trial_end,
+    EXPIRE: expire,
+    CANCEL: cancel,
+    RESUME_COLLECTION: resume_collection,
+}

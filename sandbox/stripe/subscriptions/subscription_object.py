@@ -1,0 +1,123 @@
+"""The subscription and its items in Stripe's shape. Fields that begin with ``_`` are ours."""
+
+from __future__ import annotations
+
+from sandbox.common.store import Json
+from sandbox.stripe.core import ids
+from sandbox.stripe.core.call import Call
+
+
+def new_subscription(call: Call, customer: Json, currency: str) -> Json:
+    """Returns a subscription without items that was not yet kept."""
+    nothing = (
+        "application", "application_fee_percent", "billing_cycle_anchor_config",
+        "billing_thresholds", "cancel_at", "canceled_at", "customer_account", "days_until_due",
+        "default_payment_method", "default_source", "description", "ended_at", "latest_invoice",
+        "managed_payments", "next_pending_invoice_item_invoice", "on_behalf_of",
+        "pause_collection", "pending_invoice_item_interval", "pending_setup_intent",
+        "pending_update", "schedule", "status_details", "test_clock", "transfer_data",
+        "trial_end", "trial_start",
+    )  # fmt: skip
+    return {
+        "id": ids.fresh("sub_"),
+        "object": "subscription",
+        **dict.fromkeys(nothing),
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "billing_cycle_anchor": call.now,
+        "billing_mode": {
+            "flexible": {"proration_discounts": "included"},
+            "type": "flexible",
+            "updated_at": None,
+        },
+        "billing_schedules": [],
+        "cancel_at_period_end": False,
+        "cancellation_details": {
+            "comment": None,
+            "feedback": None,
+            "feedback_option": None,
+            "reason": None,
+        },
+        "collection_method": "charge_automatically",
+        "created": call.now,
+        "currency": currency,
+        "customer": customer["id"],
+        "default_tax_rates": [],
+        "discounts": [],
+        "invoice_settings": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": None,
+            "footer": None,
+            "issuer": {"type": "self"},
+        },
+        "livemode": call.account.livemode,
+        "metadata": {},
+        "payment_settings": {
+            "payment_method_options": None,
+            "payment_method_types": None,
+            "save_default_payment_method": "off",
+        },
+        "start_date": call.now,
+        "status": "incomplete",
+        "trial_settings": {
+            "end_behavior": {
+                "billing_cycle_anchor": None,
+                "missing_payment_method": "create_invoice",
+            }
+        },
+        # For which period's end invoice.upcoming was sent, and for which trial trial_will_end.
+        "_told_upcoming": None,
+        "_told_trial_end": None,
+        # The invoice that a paused one waits for, until when, and whether an attempt is enough.
+        "_resumption": None,
+    }
+
+
+def new_item(call: Call, subscription: Json, price: Json, *, quantity: int) -> Json:
+    """Returns an item that was not yet kept.
+
+    ``_billed``: what its whole present period cost, net of discounts, as far as it was billed;
+    ``_billed_by``: the invoice and line that did.
+    """
+    return {
+        "id": ids.fresh("si_"),
+        "object": "subscription_item",
+        "billed_until": None,
+        "billing_thresholds": None,
+        "created": call.now,
+        "current_period_end": call.now,
+        "current_period_start": call.now,
+        "discounts": [],
+        "metadata": {},
+        **priced(price),
+        "quantity": quantity,
+        "subscription": subscription["id"],
+        "tax_rates": [],
+        "_billed": 0,
+        "_billed_by": None,
+    }
+
+
+def priced(price: Json) -> Json:
+    """Returns the fields of an item that follow its price."""
+    return {"plan": _plan(price), "price": price}
+
+
+def _plan(price: Json) -> Json:
+    recurring = price["recurring"]
+    same = ("active", "billing_scheme", "created", "currency", "id", "livemode", "nickname")
+    return {
+        **{name: price[name] for name in same},
+        "object": "plan",
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"],
+        "metadata": price["metadata"],
+        "meter": None,
+        "product": price["product"],
+        "tiers_mode": None,
+        "transform_usage": None,
+        "trial_period_days": recurring["trial_period_days"],
+        "usage_type": recurring["usage_type"],
+    }

@@ -1,0 +1,60 @@
+"""The background task that sends Stripe's webhook deliveries."""
+
+from __future__ import annotations
+
+import time
+from sqlite3 import Row
+
+import httpx
+import orjson
+
+from sandbox.common.background_sender import BackgroundSender, attempt
+from sandbox.common.recorder import Recorder
+from sandbox.common.store import Store
+from sandbox.stripe.core import deliveries
+from sandbox.stripe.core.accounts import Accounts
+from sandbox.stripe.webhooks.secrets import valid_secrets
+
+
+class Dispatcher(BackgroundSender):
+    """Sends what is due: each on its own, but what was released together one by one."""
+
+    TIMEOUT_S = 20.0
+
+    def __init__(self, store: Store, accounts: Accounts, recorder: Recorder) -> None:
+        super().__init__()
+        self._store = store
+        self._accounts = accounts
+        self._recorder = recorder
+
+    def due_by(self, moment: float, *, limit: int) -> list[Row]:
+        """Returns the deliveries whose time has come by then, earliest first."""
+        return deliveries.due_by(self._store, moment, limit=limit)
+
+    def next_due(self, *, after: float) -> float | None:
+        """Returns when the next delivery will be due after that."""
+        return deliveries.next_due(self._store, after=after)
+
+    async def send(self, client: httpx.AsyncClient, row: Row) -> None:
+        """Sends an event to an endpoint, signed, and records what came of it."""
+        account = self._accounts.get(row["account"])
+        endpoint = self._store.get(row["account"], "webhook_endpoint", row["endpoint"])
+        event = self._store.get(row["account"], "event", row["event"])
+        if account is None or endpoint is None or event is None:
+            self._store.execute("UPDATE deliveries SET state='failed' WHERE id=?", row["id"])
+            return
+        settings = account.state.webhooks
+        secrets = valid_secrets(endpoint, account.now())
+        payload = orjson.dumps(event, option=orjson.OPT_INDENT_2)
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "Stripe-Signature": deliveries.signature(payload, secrets, settings),
+            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+        }
+        if endpoint["status"] == "enabled":
+            self._recorder.webhook(event)
+            made = await attempt(client, endpoint["url"], content=payload, headers=headers)
+        else:
+            made = {"at": time.time(), "status": None, "error": "disabled", "duration_ms": 0}
+        with self._store.transaction():
+            deliveries.finish(self._store, row, made, settings=settings)
