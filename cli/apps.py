@@ -33,8 +33,8 @@ def create(
     with operating() as operator:
         if slug in {app["slug"] for app in _known(operator).values()}:
             fail(f"an app with the slug {slug!r} exists")
-        made = CreateApp(app_id=app_id, name=name, slug=slug, by=BY)
-        operator.billing.create_app(made, at=now())
+        made = CreateApp(app_id=app_id, name=name, slug=slug, actor=BY)
+        operator.billing.create_app(made, occurred_at=now())
         keys = {
             f"{kind}_key": add_key(operator, app_id, kind=kind, name=None).text
             for kind in get_args(KeyKind)

@@ -17,7 +17,7 @@ import typer
 from cli.local.files import kept_settings
 from domain.apps.app import App
 from domain.billing import Billing
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.core.errors import Contradiction, NotFound
 from eventlog import persistence
 from eventlog.codec import Codec
@@ -79,17 +79,19 @@ class Operator:
         found = self.billing.find(App, app_id)
         return fail(f"there is no app {app_id}") if found is None else found
 
-    def events(self, *topics: str) -> Iterator[Fact]:
+    def events(self, *topics: str) -> Iterator[DomainEvent]:
         """Give all events of some topics, in order."""
         position = 0
         while recorded := self.log.read(position, _PAGE, topics):
-            yield from (cast("Fact", self.codec.decode(entry.stored())) for entry in recorded)
+            yield from (
+                cast("DomainEvent", self.codec.decode(entry.stored())) for entry in recorded
+            )
             position = recorded[-1].position
 
-    def stream(self, stream: UUID) -> Iterator[Fact]:
+    def stream(self, stream: UUID) -> Iterator[DomainEvent]:
         """Give all events of one stream."""
         for entry in self.log.stream(stream):
-            yield cast("Fact", self.codec.decode(entry.stored()))
+            yield cast("DomainEvent", self.codec.decode(entry.stored()))
 
 
 @contextmanager

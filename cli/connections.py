@@ -88,10 +88,10 @@ def store(
             sealed_webhook_secrets=sealed or (known.sealed_webhook_secrets if known else []),
             redirect_url=redirect_url or (kept.redirect_url if kept else None),
             refund_overpayments=kept.refund_overpayments if kept else False,
-            by=BY,
+            actor=BY,
         ),
         new_connection_id=uuid4(),
-        at=now(),
+        occurred_at=now(),
     )
 
 
@@ -141,8 +141,8 @@ def set_defaults(operator: Operator, app: App, connection: Connection, *, asked:
         slot: connection.name for slot in slots if asked or slot not in app.default_connections
     }
     if wanted:
-        command = ChangeApp(app_id=app.id, default_connections=wanted, by=BY)
-        operator.billing.change_app(command, at=now())
+        command = ChangeApp(app_id=app.id, default_connections=wanted, actor=BY)
+        operator.billing.change_app(command, occurred_at=now())
 
 
 def _row(connection: Connection, defaults: dict[str, str]) -> dict[str, str]:

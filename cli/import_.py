@@ -46,7 +46,7 @@ def import_tenants(
         app_id = app_named(operator, app)
         rows = read_rows(lines, connections=_connections(operator, app_id))
         taking = TenantsImport(
-            billing=operator.billing, app_id=app_id, at=now(), by=BY, dry_run=dry_run
+            billing=operator.billing, app_id=app_id, occurred_at=now(), actor=BY, dry_run=dry_run
         )
         try:
             for done in taking.take(rows):

@@ -24,9 +24,9 @@ def add_key(operator: Operator, app_id: UUID, *, kind: KeyKind, name: str | None
         key_sha256=key.sha256,
         prefix=key.prefix,
         name=name,
-        by=BY,
+        actor=BY,
     )
-    operator.billing.create_key(command, at=now())
+    operator.billing.create_key(command, occurred_at=now())
     return key
 
 
@@ -72,8 +72,8 @@ def revoke(
 ) -> None:
     """Take a key out of use, on every process within 5 s."""
     with operating() as operator:
-        command = RevokeKey(app_id=app_id, key_id=key_id, by=BY)
-        operator.billing.revoke_key(command, at=now())
+        command = RevokeKey(app_id=app_id, key_id=key_id, actor=BY)
+        operator.billing.revoke_key(command, occurred_at=now())
     typer.echo(f"revoked {key_id}")
 
 

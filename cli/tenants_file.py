@@ -172,8 +172,8 @@ class TenantsImport:
 
     billing: Billing
     app_id: UUID
-    at: datetime
-    by: str
+    occurred_at: datetime
+    actor: str
     dry_run: bool
 
     def take(self, rows: Iterable[Row | Wrong]) -> Iterator[Taken | Wrong]:
@@ -193,7 +193,7 @@ class TenantsImport:
             tenant_id=row.tenant_id,
             person=person.sha256.hex(),
             customers=row.customers,
-            by=self.by,
+            actor=self.actor,
         )
         if known is not None and _says_nothing_new(known, command):
             return Taken(line=row.line, outcome="known")
@@ -207,7 +207,7 @@ class TenantsImport:
     def _set(self, command: SetTenant, person: Body) -> None:
         """Record it, or look whether that could be. Raises CustomerTaken."""
         if not self.dry_run:
-            self.billing.set_tenant(command, at=self.at, bodies=[person])
+            self.billing.set_tenant(command, occurred_at=self.occurred_at, bodies=[person])
             return
         for connection, customer in command.customers.items():
             claim = self.billing.find(

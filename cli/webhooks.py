@@ -97,7 +97,7 @@ def webhook_secrets(
             kept = [sealed for mark, sealed in marks if mark not in (drop or ())]
             if len(added) + len(kept) > WEBHOOK_SECRETS:
                 fail(f"at most {WEBHOOK_SECRETS} secrets: drop one first")
-            known.set_webhook_secrets([*added, *kept], by=BY, at=now())
+            known.set_webhook_secrets([*added, *kept], actor=BY, occurred_at=now())
 
         if added or drop:
             connection = operator.billing.change(Connection, connection.id, change)

@@ -54,7 +54,7 @@ def resend_work(
         if row is None:
             fail(f"the app has no work {work_id!r} that is not done")
         try:
-            resend(operator.billing, row, by=BY, at=now())
+            resend(operator.billing, row, actor=BY, occurred_at=now())
         except NotPossible as error:
             fail(f"{work_id} can't be sent again: {error.reason}")
     typer.echo(f"sent again {work_id}")

@@ -10,9 +10,9 @@ from domain.apps.app import App
 from domain.apps.connection import Connection
 from domain.catalogue.catalogue import Price, TaxRate
 from domain.core import commands, ids
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.core.idempotency import Receipt, WriteReceipt
-from domain.core.store import AnyRoot, Bodies, Store
+from domain.core.store import AnyAggregate, Bodies, Store
 from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import Effect
@@ -22,7 +22,7 @@ from domain.tenants.pending_items_lock import CustomerSlot
 from domain.tenants.tenant import Tenant
 
 
-def _as_it_is(_: Root) -> None:
+def _as_it_is(_: AggregateRoot) -> None:
     """Check nothing."""
 
 
@@ -33,87 +33,108 @@ class Billing(Store):
 
     # Apps, their keys and connections.
 
-    def create_app(self, command: commands.CreateApp, *, at: datetime) -> App:
+    def create_app(self, command: commands.CreateApp, *, occurred_at: datetime) -> App:
         """Make an app; the same id twice is silent."""
-        return self.make(App, command.app_id, lambda: App.create(command, at=at))
+        return self.make(App, command.app_id, lambda: App.create(command, occurred_at=occurred_at))
 
-    def change_app(self, command: commands.ChangeApp, *, at: datetime) -> App:
+    def change_app(self, command: commands.ChangeApp, *, occurred_at: datetime) -> App:
         """Change an app's settings."""
-        return self.change(App, command.app_id, lambda app: app.change(command, at=at))
+        return self.change(
+            App, command.app_id, lambda app: app.change(command, occurred_at=occurred_at)
+        )
 
-    def begin_tokens(self, command: commands.BeginTokens, *, at: datetime) -> App:
+    def begin_tokens(self, command: commands.BeginTokens, *, occurred_at: datetime) -> App:
         """Let an app's tokens be signed."""
-        return self.change(App, command.app_id, lambda app: app.begin_tokens(command, at=at))
+        return self.change(
+            App, command.app_id, lambda app: app.begin_tokens(command, occurred_at=occurred_at)
+        )
 
     def create_key(
-        self, command: commands.CreateKey, *, at: datetime, receipt: WriteReceipt | None = None
+        self,
+        command: commands.CreateKey,
+        *,
+        occurred_at: datetime,
+        receipt: WriteReceipt | None = None,
     ) -> App:
         """Give an app a key."""
         return self.change(
             App,
             command.app_id,
-            lambda app: app.add_key(command, at=at),
-            beside=lambda: _receipts(receipt, at=at),
+            lambda app: app.add_key(command, occurred_at=occurred_at),
+            beside=lambda: _receipts(receipt, occurred_at=occurred_at),
         )
 
     def rotate_key(
-        self, command: commands.RotateKey, *, at: datetime, receipt: WriteReceipt | None = None
+        self,
+        command: commands.RotateKey,
+        *,
+        occurred_at: datetime,
+        receipt: WriteReceipt | None = None,
     ) -> App:
         """Give an app a key in the place of one that ends soon."""
         return self.change(
             App,
             command.app_id,
-            lambda app: app.rotate_key(command, at=at),
-            beside=lambda: _receipts(receipt, at=at),
+            lambda app: app.rotate_key(command, occurred_at=occurred_at),
+            beside=lambda: _receipts(receipt, occurred_at=occurred_at),
         )
 
-    def revoke_key(self, command: commands.RevokeKey, *, at: datetime) -> App:
+    def revoke_key(self, command: commands.RevokeKey, *, occurred_at: datetime) -> App:
         """Take a key out of use."""
-        return self.change(App, command.app_id, lambda app: app.revoke_key(command, at=at))
+        return self.change(
+            App, command.app_id, lambda app: app.revoke_key(command, occurred_at=occurred_at)
+        )
 
     def set_connection(
-        self, command: commands.SetConnection, *, new_connection_id: UUID, at: datetime
+        self, command: commands.SetConnection, *, new_connection_id: UUID, occurred_at: datetime
     ) -> Connection:
         """Make or replace a connection; `new_connection_id` (random) counts only for a new one."""
         self.get(App, command.app_id)
         connection_id = ids.for_connection(command.app_id, command.name)
 
         def create() -> Connection:
-            return Connection.create(command, connection_id=new_connection_id, at=at)
+            return Connection.create(
+                command, connection_id=new_connection_id, occurred_at=occurred_at
+            )
 
         return self.make_or_change(
-            Connection, connection_id, create, lambda known: known.change(command, at=at)
+            Connection,
+            connection_id,
+            create,
+            lambda known: known.change(command, occurred_at=occurred_at),
         )
 
-    def delete_connection(self, command: commands.DeleteConnection, *, at: datetime) -> Connection:
+    def delete_connection(
+        self, command: commands.DeleteConnection, *, occurred_at: datetime
+    ) -> Connection:
         """Take a connection out of use."""
         return self.change(
             Connection,
             ids.for_connection(command.app_id, command.name),
-            lambda known: known.delete(command, at=at),
+            lambda known: known.delete(command, occurred_at=occurred_at),
         )
 
     def set_tenant(
-        self, command: commands.SetTenant, *, at: datetime, bodies: Bodies = ()
+        self, command: commands.SetTenant, *, occurred_at: datetime, bodies: Bodies = ()
     ) -> Tenant:
         """Make a tenant or replace what is known of it. Raises CustomerTaken."""
         before: dict[str, str] = {}
 
         def change(known: Tenant) -> None:
             before.update(known.customers)
-            known.change(command, at=at)
+            known.change(command, occurred_at=occurred_at)
 
         return self.make_or_change(
             Tenant,
             ids.for_tenant(command.app_id, command.tenant_id),
-            lambda: Tenant.create(command, at=at),
+            lambda: Tenant.create(command, occurred_at=occurred_at),
             change,
             bodies=bodies,
-            beside=lambda: self._claims(command, before, at=at),
+            beside=lambda: self._claims(command, before, occurred_at=occurred_at),
         )
 
     def link_customer(
-        self, tenant: Tenant, connection: str, customer_id: str, *, at: datetime
+        self, tenant: Tenant, connection: str, customer_id: str, *, occurred_at: datetime
     ) -> Tenant:
         """Remember the customer that a tenant was made at the provider; the first one stays."""
         command = commands.SetTenant(
@@ -121,13 +142,13 @@ class Billing(Store):
             tenant_id=tenant.tenant_id,
             person=None,
             customers={connection: customer_id},
-            by="worker",
+            actor="worker",
         )
         return self.change(
             Tenant,
             tenant.id,
-            lambda known: known.link_customer(connection, customer_id, at=at),
-            beside=lambda: self._claims(command, {}, at=at),
+            lambda known: known.link_customer(connection, customer_id, occurred_at=occurred_at),
+            beside=lambda: self._claims(command, {}, occurred_at=occurred_at),
         )
 
     def tenant_of_customer(self, app_id: UUID, connection: str, customer_id: str) -> UUID | None:
@@ -135,22 +156,22 @@ class Billing(Store):
         claim = self.find(CustomerClaim, ids.for_customer(app_id, connection, customer_id))
         return None if claim is None else claim.tenant_id
 
-    def set_price(self, command: commands.SetPrice, *, at: datetime) -> Price:
+    def set_price(self, command: commands.SetPrice, *, occurred_at: datetime) -> Price:
         """Make a price or replace it."""
         return self.make_or_change(
             Price,
             ids.for_price(command.app_id, command.price_id),
-            lambda: Price.create(command, at=at),
-            lambda known: known.change(command, at=at),
+            lambda: Price.create(command, occurred_at=occurred_at),
+            lambda known: known.change(command, occurred_at=occurred_at),
         )
 
-    def set_tax_rate(self, command: commands.SetTaxRate, *, at: datetime) -> TaxRate:
+    def set_tax_rate(self, command: commands.SetTaxRate, *, occurred_at: datetime) -> TaxRate:
         """Make a tax rate or replace it."""
         return self.make_or_change(
             TaxRate,
             ids.for_tax_rate(command.app_id, command.tax_rate_id),
-            lambda: TaxRate.create(command, at=at),
-            lambda known: known.change(command, at=at),
+            lambda: TaxRate.create(command, occurred_at=occurred_at),
+            lambda known: known.change(command, occurred_at=occurred_at),
         )
 
     # Invoices.
@@ -161,8 +182,8 @@ class Billing(Store):
         invoice: ProviderInvoice,
         *,
         source: str,
-        by: str,
-        at: datetime,
+        actor: str,
+        occurred_at: datetime,
         charging: bool = False,
         body: str | None = None,
         bodies: Bodies = (),
@@ -176,8 +197,8 @@ class Billing(Store):
             effect = known.record_provider_state(
                 invoice,
                 source=source,
-                by=by,
-                at=at,
+                actor=actor,
+                occurred_at=occurred_at,
                 charging=charging,
                 body=body,
                 provider_type=provider_type,
@@ -190,15 +211,15 @@ class Billing(Store):
         self,
         command: commands.InvoiceCommand,
         *,
-        at: datetime,
+        occurred_at: datetime,
         receipt: WriteReceipt | None = None,
     ) -> Invoice:
         """Ask something of an invoice that exists. Raises NotPossible."""
         return self.change(
             Invoice,
             command.invoice_id,
-            lambda known: known.ask(command, at=at),
-            beside=lambda: _receipts(receipt, at=at),
+            lambda known: known.ask(command, occurred_at=occurred_at),
+            beside=lambda: _receipts(receipt, occurred_at=occurred_at),
         )
 
     def import_invoice(
@@ -207,7 +228,7 @@ class Billing(Store):
         seen: ProviderInvoice,
         back: MoneyBack,
         *,
-        at: datetime,
+        occurred_at: datetime,
         bodies: Bodies = (),
         body: str | None = None,
         check: Callable[[Invoice], None] = _as_it_is,
@@ -218,21 +239,23 @@ class Billing(Store):
         """
         source = "import" if command.origin == "import" else "webhook"
 
-        def take_in(known: Invoice) -> None:
+        def apply_event(known: Invoice) -> None:
             # Whoever tells of it, it was asked for just now.
             known.record_provider_state(
                 seen,
                 source=source if source == "import" else "answer",
-                by=command.by,
-                at=at,
+                actor=command.actor,
+                occurred_at=occurred_at,
                 body=body,
             )
-            known.record_money_back(back, source=source, by=command.by, at=at)
+            known.record_money_back(
+                back, source=source, actor=command.actor, occurred_at=occurred_at
+            )
 
         def begin() -> Invoice:
-            return Invoice.take_over(command, seen, at=at)
+            return Invoice.take_over(command, seen, occurred_at=occurred_at)
 
-        return self._take_over(Invoice, begin, take_in, check=check, bodies=bodies)
+        return self._take_over(Invoice, begin, apply_event, check=check, bodies=bodies)
 
     # Subscriptions.
 
@@ -242,7 +265,7 @@ class Billing(Store):
         seen: ProviderSubscription,
         *,
         source: str,
-        at: datetime,
+        occurred_at: datetime,
         bodies: Bodies = (),
         body: str | None = None,
         check: Callable[[Subscription], None] = _as_it_is,
@@ -252,33 +275,35 @@ class Billing(Store):
         `check` may raise where what is known by now has overtaken what was seen.
         """
 
-        def take_in(known: Subscription) -> None:
-            known.record_provider_state(seen, source=source, by=command.by, at=at, body=body)
+        def apply_event(known: Subscription) -> None:
+            known.record_provider_state(
+                seen, source=source, actor=command.actor, occurred_at=occurred_at, body=body
+            )
 
         def begin() -> Subscription:
-            return Subscription.start(command, seen, at=at)
+            return Subscription.start(command, seen, occurred_at=occurred_at)
 
-        return self._take_over(Subscription, begin, take_in, check=check, bodies=bodies)
+        return self._take_over(Subscription, begin, apply_event, check=check, bodies=bodies)
 
     def _take_over(
         self,
-        kind: type[AnyRoot],
-        begin: Callable[[], AnyRoot],
-        take_in: Callable[[AnyRoot], object],
+        kind: type[AnyAggregate],
+        begin: Callable[[], AnyAggregate],
+        apply_event: Callable[[AnyAggregate], object],
         *,
-        check: Callable[[AnyRoot], None],
+        check: Callable[[AnyAggregate], None],
         bodies: Bodies,
-    ) -> AnyRoot:
+    ) -> AnyAggregate:
         """Begin the stream of what a provider made, or tell it what is new, unless overtaken."""
 
-        def make() -> AnyRoot:
+        def make() -> AnyAggregate:
             made = begin()
-            take_in(made)
+            apply_event(made)
             return made
 
-        def change(known: AnyRoot) -> None:
+        def change(known: AnyAggregate) -> None:
             check(known)
-            take_in(known)
+            apply_event(known)
 
         return self.make_or_change(kind, begin().id, make, change, bodies=bodies)
 
@@ -286,28 +311,31 @@ class Billing(Store):
         self,
         command: commands.SubscriptionCommand,
         *,
-        at: datetime,
+        occurred_at: datetime,
         receipt: WriteReceipt | None = None,
     ) -> Subscription:
         """Ask something of a subscription. Raises NotPossible."""
         return self.change(
             Subscription,
             command.subscription_id,
-            lambda known: known.ask(command, at=at),
-            beside=lambda: _receipts(receipt, at=at),
+            lambda known: known.ask(command, occurred_at=occurred_at),
+            beside=lambda: _receipts(receipt, occurred_at=occurred_at),
         )
 
-    def take_customer_slot(self, invoice: Invoice, customer: str, *, at: datetime) -> bool:
+    def take_customer_slot(self, invoice: Invoice, customer: str, *, occurred_at: datetime) -> bool:
         """Let an invoice be the only one that gathers a customer's items; False: another is."""
         view, taken = invoice.view, False
 
         def take(slot: CustomerSlot) -> None:
             nonlocal taken
-            taken = slot.take(invoice.id, at=at)
+            taken = slot.take(invoice.id, occurred_at=occurred_at)
 
         def make() -> CustomerSlot:
             made = CustomerSlot.make(
-                app_id=view.app_id, connection_id=view.connection_id, customer=customer, at=at
+                app_id=view.app_id,
+                connection_id=view.connection_id,
+                customer=customer,
+                occurred_at=occurred_at,
             )
             take(made)
             return made
@@ -316,14 +344,16 @@ class Billing(Store):
         self.make_or_change(CustomerSlot, slot_id, make, take)
         return taken
 
-    def free_customer_slot(self, invoice: Invoice, customer: str, *, at: datetime) -> None:
+    def free_customer_slot(self, invoice: Invoice, customer: str, *, occurred_at: datetime) -> None:
         """Let the next one gather."""
         slot_id = ids.for_customer_slot(invoice.view.connection_id, customer)
         if self.find(CustomerSlot, slot_id) is not None:
-            self.change(CustomerSlot, slot_id, lambda slot: slot.free(invoice.id, at=at))
+            self.change(
+                CustomerSlot, slot_id, lambda slot: slot.free(invoice.id, occurred_at=occurred_at)
+            )
 
     def _claims(
-        self, command: commands.SetTenant, before: Mapping[str, str], *, at: datetime
+        self, command: commands.SetTenant, before: Mapping[str, str], *, occurred_at: datetime
     ) -> list[CustomerClaim]:
         return claims_for(
             command,
@@ -331,9 +361,9 @@ class Billing(Store):
             find=lambda *customer: self.find(
                 CustomerClaim, ids.for_customer(command.app_id, *customer)
             ),
-            at=at,
+            occurred_at=occurred_at,
         )
 
 
-def _receipts(command: WriteReceipt | None, *, at: datetime) -> list[Root]:
-    return [] if command is None else [Receipt.write(command, at=at)]
+def _receipts(command: WriteReceipt | None, *, occurred_at: datetime) -> list[AggregateRoot]:
+    return [] if command is None else [Receipt.write(command, occurred_at=occurred_at)]

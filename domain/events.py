@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.apps import app, connection
 from domain.catalogue import catalogue
 from domain.core import idempotency
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.inbox import payment_hint, provider_event
 from domain.invoices import events as invoices_events
 from domain.invoices.invoice import Invoice
@@ -38,7 +38,7 @@ AGGREGATES = (
 )
 
 
-def topics_of(root: type[Fact]) -> tuple[str, ...]:
+def topics_of(root: type[DomainEvent]) -> tuple[str, ...]:
     """Return the topics of all events below a root, sorted."""
     found: set[str] = set()
     pending = [root]
@@ -50,7 +50,7 @@ def topics_of(root: type[Fact]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-TOPICS = topics_of(Fact)
+TOPICS = topics_of(DomainEvent)
 INVOICE_TOPICS = topics_of(invoices_events.InvoiceEvent)
 SUBSCRIPTION_TOPICS = topics_of(subscriptions_events.SubscriptionEvent)
 SETUP_TOPICS = topics_of(payment_methods_events.MethodSetupEvent)

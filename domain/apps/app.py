@@ -10,7 +10,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import (
     BeginTokens,
     ChangeApp,
@@ -65,7 +65,7 @@ NAMES: Final = frozenset(known.name for known in fields(AppSettings))
 # Apps: whose system calls us, with which keys.
 
 
-class AppEvent(Fact):
+class AppEvent(DomainEvent):
     """The root of an app's facts."""
 
 
@@ -120,7 +120,7 @@ class ApiKeyReplaced(AppEvent):
     expires_at: int
 
 
-class App(Root):
+class App(AggregateRoot):
     """An app with its keys and default connections (`<provider>` → connection's name)."""
 
     TOPIC: ClassVar[str] = "app"
@@ -148,18 +148,18 @@ class App(Root):
         return AppSettings.of(self.stored_settings)
 
     @classmethod
-    def create(cls, command: CreateApp, *, at: datetime) -> App:
+    def create(cls, command: CreateApp, *, occurred_at: datetime) -> App:
         """Make an app without keys."""
         return cls._create(
             AppCreated,
             id=command.app_id,
-            timestamp=at,
-            by=command.by,
+            timestamp=occurred_at,
+            actor=command.actor,
             name=command.name,
             slug=command.slug,
         )
 
-    def change(self, command: ChangeApp, *, at: datetime) -> None:
+    def change(self, command: ChangeApp, *, occurred_at: datetime) -> None:
         """Change what is given; nothing new leaves no event."""
         defaults = self._defaults_after(command)
         changes = {
@@ -168,7 +168,7 @@ class App(Root):
             "default_connections": None if defaults == self.default_connections else defaults,
         }
         if any(value is not None for value in changes.values()):
-            self.remember(AppChanged, at=at, by=command.by, **changes)
+            self.record_event(AppChanged, occurred_at=occurred_at, actor=command.actor, **changes)
         known = {"slug": self.slug} | self.stored_settings
         settings = {
             name: value
@@ -176,9 +176,11 @@ class App(Root):
             if name not in known or known[name] != value
         }
         if settings:
-            self.remember(AppSettingsChanged, at=at, by=command.by, changes=settings)
+            self.record_event(
+                AppSettingsChanged, occurred_at=occurred_at, actor=command.actor, changes=settings
+            )
 
-    def begin_tokens(self, command: BeginTokens, *, at: datetime) -> None:
+    def begin_tokens(self, command: BeginTokens, *, occurred_at: datetime) -> None:
         """Take an issuer, an audience and a secret, each unless the app has one."""
         known = self.settings
         missing: dict[str, Any] = {}
@@ -189,7 +191,9 @@ class App(Root):
         if not known.token_secrets:
             missing["token_secrets"] = [dict(command.secret)]
         if missing:
-            self.remember(AppSettingsChanged, at=at, by=command.by, changes=missing)
+            self.record_event(
+                AppSettingsChanged, occurred_at=occurred_at, actor=command.actor, changes=missing
+            )
 
     def _defaults_after(self, command: ChangeApp) -> dict[str, str] | None:
         if command.default_connections is None:
@@ -197,14 +201,14 @@ class App(Root):
         wanted = {**self.default_connections, **command.default_connections}
         return {slot: name for slot, name in wanted.items() if name is not None}
 
-    def add_key(self, command: CreateKey, *, at: datetime) -> None:
+    def add_key(self, command: CreateKey, *, occurred_at: datetime) -> None:
         """Give a key; the same key id twice is silent."""
         if command.key_id in self.keys:
             return
-        self.remember(
+        self.record_event(
             ApiKeyCreated,
-            at=at,
-            by=command.by,
+            occurred_at=occurred_at,
+            actor=command.actor,
             key_id=command.key_id,
             kind=command.kind,
             key_sha256=command.key_sha256,
@@ -212,14 +216,16 @@ class App(Root):
             name=command.name,
         )
 
-    def revoke_key(self, command: RevokeKey, *, at: datetime) -> None:
+    def revoke_key(self, command: RevokeKey, *, occurred_at: datetime) -> None:
         """Revoke a key; twice is silent, an unknown one raises NotFound."""
         if command.key_id not in self.keys:
             raise NotFound(kind="key", id=command.key_id)
         if self.keys[command.key_id] != "revoked":
-            self.remember(ApiKeyRevoked, at=at, by=command.by, key_id=command.key_id)
+            self.record_event(
+                ApiKeyRevoked, occurred_at=occurred_at, actor=command.actor, key_id=command.key_id
+            )
 
-    def rotate_key(self, command: RotateKey, *, at: datetime) -> None:
+    def rotate_key(self, command: RotateKey, *, occurred_at: datetime) -> None:
         """Give a key of the same kind in the place of one that ends soon; the same twice is silent.
 
         Raises NotFound, Contradiction for a key that was revoked or has been replaced already.
@@ -231,17 +237,17 @@ class App(Root):
             raise NotFound(kind="key", id=command.key_id)
         if kind == "revoked" or command.key_id in self.replaced:
             raise Contradiction(what="key", id=command.key_id)
-        self.add_key(command.new_key, at=at)
-        self.remember(
+        self.add_key(command.new_key, occurred_at=occurred_at)
+        self.record_event(
             ApiKeyReplaced,
-            at=at,
-            by=command.by,
+            occurred_at=occurred_at,
+            actor=command.actor,
             key_id=command.key_id,
             new_key_id=command.new_key.key_id,
             expires_at=command.expires_at,
         )
 
-    def take_in(self, event: AppEvent) -> None:
+    def apply_event(self, event: AppEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case AppCreated():

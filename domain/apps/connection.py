@@ -11,7 +11,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.core import ids
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import DeleteConnection, SetConnection
 from domain.core.errors import Contradiction, NotFound
 
@@ -28,7 +28,7 @@ def secret_mark(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()[:12]
 
 
-class ConnectionEvent(Fact):
+class ConnectionEvent(DomainEvent):
     """The root of a connection's facts."""
 
 
@@ -67,7 +67,7 @@ class ConnectionDeleted(ConnectionEvent):
     connection_id: UUID
 
 
-class Connection(Root):
+class Connection(AggregateRoot):
     """Credentials under a name; provider and mode never change. Secrets are sealed."""
 
     TOPIC: ClassVar[str] = "connection"
@@ -90,13 +90,15 @@ class Connection(Root):
         self.deleted = False
 
     @classmethod
-    def create(cls, command: SetConnection, *, connection_id: UUID, at: datetime) -> Connection:
+    def create(
+        cls, command: SetConnection, *, connection_id: UUID, occurred_at: datetime
+    ) -> Connection:
         """Make a connection; `connection_id` must be random."""
         return cls._create(
             ConnectionCreated,
             id=ids.for_connection(command.app_id, command.name),
-            timestamp=at,
-            by=command.by,
+            timestamp=occurred_at,
+            actor=command.actor,
             app_id=command.app_id,
             connection_id=connection_id,
             name=command.name,
@@ -108,16 +110,16 @@ class Connection(Root):
             refund_overpayments=command.refund_overpayments,
         )
 
-    def change(self, command: SetConnection, *, at: datetime) -> None:
+    def change(self, command: SetConnection, *, occurred_at: datetime) -> None:
         """Replace credentials; another provider or mode under the same name is refused."""
         if (command.provider, command.mode) != (self.provider, self.mode):
             raise Contradiction(
                 what="connection", name=self.name, provider=self.provider, mode=self.mode
             )
-        self.remember(
+        self.record_event(
             ConnectionChanged,
-            at=at,
-            by=command.by,
+            occurred_at=occurred_at,
+            actor=command.actor,
             app_id=self.app_id,
             connection_id=self.connection_id,
             sealed_key=command.sealed_key,
@@ -126,17 +128,19 @@ class Connection(Root):
             refund_overpayments=command.refund_overpayments,
         )
 
-    def set_webhook_secrets(self, sealed: Sequence[str], *, by: str, at: datetime) -> None:
+    def set_webhook_secrets(
+        self, sealed: Sequence[str], *, actor: str, occurred_at: datetime
+    ) -> None:
         """Replace what webhooks are proved with, the newest first; key and settings stay.
 
         Beyond WEBHOOK_SECRETS the oldest go.
         """
         if self.deleted:
             raise NotFound(kind="connection", id=self.id)
-        self.remember(
+        self.record_event(
             ConnectionChanged,
-            at=at,
-            by=by,
+            occurred_at=occurred_at,
+            actor=actor,
             app_id=self.app_id,
             connection_id=self.connection_id,
             sealed_key=self.sealed_key,
@@ -145,18 +149,18 @@ class Connection(Root):
             refund_overpayments=self.refund_overpayments,
         )
 
-    def delete(self, command: DeleteConnection, *, at: datetime) -> None:
+    def delete(self, command: DeleteConnection, *, occurred_at: datetime) -> None:
         """Take it out of use; twice is silent. `change` takes it into use again."""
         if not self.deleted:
-            self.remember(
+            self.record_event(
                 ConnectionDeleted,
-                at=at,
-                by=command.by,
+                occurred_at=occurred_at,
+                actor=command.actor,
                 app_id=self.app_id,
                 connection_id=self.connection_id,
             )
 
-    def take_in(self, event: ConnectionEvent) -> None:
+    def apply_event(self, event: ConnectionEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case ConnectionCreated():

@@ -9,11 +9,11 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.core import ids
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import SetPrice, SetTaxRate
 
 
-class CatalogueEvent(Fact):
+class CatalogueEvent(DomainEvent):
     """The root of the catalogue's facts."""
 
 
@@ -73,7 +73,7 @@ class TaxRateChanged(TaxRateEvent):
     inclusive: bool
 
 
-class Price(Root):
+class Price(AggregateRoot):
     """What a unit costs, under the id that an app gave it. `interval` None: a one-time price."""
 
     TOPIC: ClassVar[str] = "price"
@@ -92,39 +92,39 @@ class Price(Root):
         """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
 
     @classmethod
-    def create(cls, command: SetPrice, *, at: datetime) -> Price:
+    def create(cls, command: SetPrice, *, occurred_at: datetime) -> Price:
         """Make a price."""
         return cls._create(
             PriceCreated,
             id=ids.for_price(command.app_id, command.price_id),
-            timestamp=at,
-            by=command.by,
+            timestamp=occurred_at,
+            actor=command.actor,
             app_id=command.app_id,
             price_id=command.price_id,
             **_price_terms(command),
         )
 
-    def change(self, command: SetPrice, *, at: datetime) -> None:
+    def change(self, command: SetPrice, *, occurred_at: datetime) -> None:
         """Replace what is asked; the same again leaves no event."""
         terms = _price_terms(command)
         if terms != _price_terms(self):
-            self.remember(
+            self.record_event(
                 PriceChanged,
-                at=at,
-                by=command.by,
+                occurred_at=occurred_at,
+                actor=command.actor,
                 app_id=self.app_id,
                 price_id=self.price_id,
                 **terms,
             )
 
-    def take_in(self, event: PriceCreated | PriceChanged) -> None:
+    def apply_event(self, event: PriceCreated | PriceChanged) -> None:
         """Assign what the fact says; runs again on every replay."""
         self.app_id, self.price_id, self.name = event.app_id, event.price_id, event.name
         self.currency, self.amount_minor = event.currency, event.amount_minor
         self.interval, self.interval_count = event.interval, event.interval_count
 
 
-class TaxRate(Root):
+class TaxRate(AggregateRoot):
     """How much tax there is on a line, under the id that an app gave it."""
 
     TOPIC: ClassVar[str] = "tax_rate"
@@ -141,32 +141,32 @@ class TaxRate(Root):
         """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
 
     @classmethod
-    def create(cls, command: SetTaxRate, *, at: datetime) -> TaxRate:
+    def create(cls, command: SetTaxRate, *, occurred_at: datetime) -> TaxRate:
         """Make a tax rate."""
         return cls._create(
             TaxRateCreated,
             id=ids.for_tax_rate(command.app_id, command.tax_rate_id),
-            timestamp=at,
-            by=command.by,
+            timestamp=occurred_at,
+            actor=command.actor,
             app_id=command.app_id,
             tax_rate_id=command.tax_rate_id,
             **_tax_terms(command),
         )
 
-    def change(self, command: SetTaxRate, *, at: datetime) -> None:
+    def change(self, command: SetTaxRate, *, occurred_at: datetime) -> None:
         """Replace how it is taxed; the same again leaves no event."""
         terms = _tax_terms(command)
         if terms != _tax_terms(self):
-            self.remember(
+            self.record_event(
                 TaxRateChanged,
-                at=at,
-                by=command.by,
+                occurred_at=occurred_at,
+                actor=command.actor,
                 app_id=self.app_id,
                 tax_rate_id=self.tax_rate_id,
                 **terms,
             )
 
-    def take_in(self, event: TaxRateCreated | TaxRateChanged) -> None:
+    def apply_event(self, event: TaxRateCreated | TaxRateChanged) -> None:
         """Assign what the fact says; runs again on every replay."""
         self.app_id, self.tax_rate_id = event.app_id, event.tax_rate_id
         self.name, self.rate_ppm, self.inclusive = event.name, event.rate_ppm, event.inclusive

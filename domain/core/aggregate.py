@@ -9,7 +9,7 @@ from eventsourcing.domain import Aggregate
 from eventsourcing.utils import register_topic
 
 
-class Fact(Aggregate.Event):
+class DomainEvent(Aggregate.Event):
     """Something that happened. Its topic is written by hand, so that code can move freely.
 
     `by` says who caused it: `key:<id>`, `worker`, `webhook:<provider event>`, `operator`,
@@ -17,7 +17,7 @@ class Fact(Aggregate.Event):
     """
 
     TOPIC: ClassVar[str]
-    by: str
+    actor: str
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -27,12 +27,12 @@ class Fact(Aggregate.Event):
 
     def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
         """Let the aggregate take the fact in; the same on every replay."""
-        aggregate.take_in(self)
+        aggregate.apply_event(self)
 
 
-class Root(Aggregate):
+class AggregateRoot(Aggregate):
     """An aggregate whose events never run backwards in time."""
 
-    def remember(self, fact: type[Fact], *, at: datetime, **facts: Any) -> None:  # noqa: ANN401 - the event class checks its own fields
+    def record_event(self, fact: type[DomainEvent], *, occurred_at: datetime, **facts: Any) -> None:  # noqa: ANN401 - the event class checks its own fields
         """Append `fact`, no earlier than the event before it (clocks of processes differ)."""
-        self.trigger_event(fact, timestamp=max(at, self.modified_on), **facts)
+        self.trigger_event(fact, timestamp=max(occurred_at, self.modified_on), **facts)

@@ -47,7 +47,7 @@ class RequestInvoice:
     on_the_spot: bool = False
     customer: str | None = None
     request_hash: str
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class InvoiceCommand:
     invoice_id: UUID
     request_id: UUID
     request_hash: str | None
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class ImportInvoice:
     connection_id: UUID
     mode: Mode
     origin: Literal["renewal", "provider", "import"]
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class StartSubscription:
     mode: Mode
     origin: Literal["request", "provider", "import"]
     invoice_id: UUID | None = None
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class SubscriptionCommand:
     request_id: UUID
     request_hash: str | None
     at_period_end: bool
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,7 @@ class RequestSetup:
     mode: Mode
     redirect_url: str
     request_hash: str
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +173,7 @@ class CreateApp:
     app_id: UUID
     name: str
     slug: str
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ class ChangeApp:
     enabled: bool | None = None
     default_connections: Mapping[str, str | None] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +203,7 @@ class BeginTokens:
     issuer: str
     audience: str
     secret: Mapping[str, Any]
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +216,7 @@ class CreateKey:
     key_sha256: str
     prefix: str
     name: str | None = None
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +225,7 @@ class RevokeKey:
 
     app_id: UUID
     key_id: UUID
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,7 +236,7 @@ class RotateKey:
     key_id: UUID
     new_key: CreateKey
     expires_at: int
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +245,7 @@ class DeleteConnection:
 
     app_id: UUID
     name: str
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +260,7 @@ class SetTenant:
     tenant_id: UUID
     person: str | None
     customers: dict[str, str]
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +274,7 @@ class SetPrice:
     amount_minor: int
     interval: Interval | None
     interval_count: int
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,7 +286,7 @@ class SetTaxRate:
     name: str | None
     rate_ppm: int
     inclusive: bool
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,7 +304,7 @@ class SetConnection:
     sealed_webhook_secrets: list[str]
     redirect_url: str | None = None
     refund_overpayments: bool = False
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,7 +324,7 @@ class ReceiveProviderEvent:
     invoice_id: UUID | None
     occurred_at: int
     body: str
-    by: str
+    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,4 +337,4 @@ class TakeHint:
     provider: Provider
     mode: Mode
     payment_id: str
-    by: str
+    actor: str

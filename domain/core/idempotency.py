@@ -9,7 +9,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +20,10 @@ class WriteReceipt:
     app_id: UUID
     request_hash: str
     result: dict[str, Any]
-    by: str
+    actor: str
 
 
-class ReceiptEvent(Fact):
+class ReceiptEvent(DomainEvent):
     """The root of a receipt's facts."""
 
 
@@ -36,7 +36,7 @@ class ReceiptWritten(ReceiptEvent, Aggregate.Created):
     result: dict[str, Any]
 
 
-class Receipt(Root):
+class Receipt(AggregateRoot):
     """What a request led to."""
 
     TOPIC: ClassVar[str] = "receipt"
@@ -51,19 +51,19 @@ class Receipt(Root):
         """Take nothing: the one fact says it all (the library would ask for annotated fields)."""
 
     @classmethod
-    def write(cls, command: WriteReceipt, *, at: datetime) -> Receipt:
+    def write(cls, command: WriteReceipt, *, occurred_at: datetime) -> Receipt:
         """Write a receipt; its id names the request (`ids.for_post`)."""
         return cls._create(
             ReceiptWritten,
             id=command.receipt_id,
-            timestamp=at,
-            by=command.by,
+            timestamp=occurred_at,
+            actor=command.actor,
             app_id=command.app_id,
             request_hash=command.request_hash,
             result=command.result,
         )
 
-    def take_in(self, event: ReceiptEvent) -> None:
+    def apply_event(self, event: ReceiptEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case ReceiptWritten():

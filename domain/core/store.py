@@ -9,10 +9,10 @@ from uuid import UUID
 from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.persistence import IntegrityError
 
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.core.errors import NotFound, StaleWrite
 
-AnyRoot = TypeVar("AnyRoot", bound=Root)
+AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 Bodies = Sequence[Any]
 
 _TRIES = 3
@@ -25,14 +25,14 @@ class Store(Application[UUID]):
     the recorder stores beside events, in the same transaction.
     """
 
-    def get(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot:
+    def get(self, kind: type[AnyAggregate], aggregate_id: UUID) -> AnyAggregate:
         """Load an aggregate; raises NotFound."""
         found = self.find(kind, aggregate_id)
         if found is None:
             raise NotFound(kind=kind.__name__.lower(), id=aggregate_id)
         return found
 
-    def find(self, kind: type[AnyRoot], aggregate_id: UUID) -> AnyRoot | None:
+    def find(self, kind: type[AnyAggregate], aggregate_id: UUID) -> AnyAggregate | None:
         """Load an aggregate; None where there is none of that kind."""
         found = self._stored(aggregate_id)
         return found if isinstance(found, kind) else None
@@ -45,13 +45,13 @@ class Store(Application[UUID]):
 
     def change(
         self,
-        kind: type[AnyRoot],
+        kind: type[AnyAggregate],
         aggregate_id: UUID,
-        decide: Callable[[AnyRoot], object],
+        decide: Callable[[AnyAggregate], object],
         *,
         bodies: Bodies = (),
-        beside: Callable[[], Sequence[Root]] = tuple,
-    ) -> AnyRoot:
+        beside: Callable[[], Sequence[AggregateRoot]] = tuple,
+    ) -> AnyAggregate:
         """Load, decide, save; a write that others overtook is decided again, three times.
 
         `beside` makes what is saved with it, in the same append or not at all.
@@ -64,21 +64,21 @@ class Store(Application[UUID]):
         raise StaleWrite(id=aggregate_id)
 
     def make(
-        self, kind: type[AnyRoot], aggregate_id: UUID, create: Callable[[], AnyRoot]
-    ) -> AnyRoot:
+        self, kind: type[AnyAggregate], aggregate_id: UUID, create: Callable[[], AnyAggregate]
+    ) -> AnyAggregate:
         """Make an aggregate; one that is there already is left as it is."""
         return self.make_or_change(kind, aggregate_id, create, lambda _: None)
 
     def make_or_change(
         self,
-        kind: type[AnyRoot],
+        kind: type[AnyAggregate],
         aggregate_id: UUID,
-        create: Callable[[], AnyRoot],
-        decide: Callable[[AnyRoot], object],
+        create: Callable[[], AnyAggregate],
+        decide: Callable[[AnyAggregate], object],
         *,
         bodies: Bodies = (),
-        beside: Callable[[], Sequence[Root]] = tuple,
-    ) -> AnyRoot:
+        beside: Callable[[], Sequence[AggregateRoot]] = tuple,
+    ) -> AnyAggregate:
         """Make an aggregate or change the one that is there, as `change` does."""
         for _ in range(_TRIES):
             if self._stored(aggregate_id) is not None:
@@ -88,7 +88,7 @@ class Store(Application[UUID]):
                 return made
         raise StaleWrite(id=aggregate_id)
 
-    def _saved(self, aggregates: Iterable[Root], bodies: Bodies) -> bool:
+    def _saved(self, aggregates: Iterable[AggregateRoot], bodies: Bodies) -> bool:
         try:
             self.save(*aggregates, bodies=bodies)
         except IntegrityError:

@@ -13,11 +13,11 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.core import ids
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import TakeHint
 
 
-class HintFact(Fact):
+class HintFact(DomainEvent):
     """The root of a hint's facts."""
 
 
@@ -54,7 +54,7 @@ class HintFetched(HintFact):
     reason: str | None
 
 
-class PaymentHint(Root):
+class PaymentHint(AggregateRoot):
     """All hints at one payment. `waiting`: for a fetch to begin; `fetching`: for it to end."""
 
     TOPIC: ClassVar[str] = "payment_hint"
@@ -70,35 +70,46 @@ class PaymentHint(Root):
         self.fetching = False
 
     @classmethod
-    def receive(cls, command: TakeHint, *, at: datetime) -> PaymentHint:
+    def receive(cls, command: TakeHint, *, occurred_at: datetime) -> PaymentHint:
         """Remember the first hint at a payment."""
         facts: dict[str, Any] = dict(vars(command))
         hint_id = ids.for_payment_hint(command.connection_id, command.mode, command.payment_id)
-        return cls._create(HintReceived, id=hint_id, timestamp=at, **facts)
+        return cls._create(HintReceived, id=hint_id, timestamp=occurred_at, **facts)
 
-    def repeat(self, *, by: str, at: datetime) -> None:
+    def repeat(self, *, actor: str, occurred_at: datetime) -> None:
         """Remember a hint, unless one waits already."""
         if not self.waiting:
-            self.remember(HintRepeated, at=at, by=by, app_id=self.received.app_id)
+            self.record_event(
+                HintRepeated, occurred_at=occurred_at, actor=actor, app_id=self.received.app_id
+            )
 
-    def take(self, *, by: str, at: datetime) -> None:
+    def take(self, *, actor: str, occurred_at: datetime) -> None:
         """Say that the fetch begins; hints from here on are news."""
         if self.waiting:
-            self.remember(HintTaken, at=at, by=by)
+            self.record_event(HintTaken, occurred_at=occurred_at, actor=actor)
 
     def record_fetched(
-        self, effects: list[dict[str, str]], *, reason: str | None, by: str, at: datetime
+        self,
+        effects: list[dict[str, str]],
+        *,
+        reason: str | None,
+        actor: str,
+        occurred_at: datetime,
     ) -> None:
         """Say what came of it; where another hint waits by now, there is a fetch to come."""
         if self.fetching and not self.waiting:
-            self.remember(HintFetched, at=at, by=by, effects=effects, reason=reason)
+            self.record_event(
+                HintFetched, occurred_at=occurred_at, actor=actor, effects=effects, reason=reason
+            )
 
-    def give_up(self, reason: str, *, by: str, at: datetime) -> None:
+    def give_up(self, reason: str, *, actor: str, occurred_at: datetime) -> None:
         """Leave it until somebody hints again, or it is looked for without a hint."""
         if self.fetching or self.waiting:
-            self.remember(HintFetched, at=at, by=by, effects=[], reason=reason)
+            self.record_event(
+                HintFetched, occurred_at=occurred_at, actor=actor, effects=[], reason=reason
+            )
 
-    def take_in(self, event: HintFact) -> None:
+    def apply_event(self, event: HintFact) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case HintReceived():

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import ReceiveProviderEvent
 
 
-class ProviderEventFact(Fact):
+class ProviderEventFact(DomainEvent):
     """The root of a provider event's facts."""
 
 
@@ -61,7 +61,7 @@ class ProviderEventReplayRequested(ProviderEventFact):
     request_id: UUID
 
 
-class ProviderEvent(Root):
+class ProviderEvent(AggregateRoot):
     """The inbox's entry for one provider event.
 
     `due`: it is to be applied by who follows the log. `applied`: it was, since it was last due.
@@ -82,47 +82,51 @@ class ProviderEvent(Root):
         self.parked = 0
 
     @classmethod
-    def receive(cls, command: ReceiveProviderEvent, *, at: datetime) -> ProviderEvent:
+    def receive(cls, command: ReceiveProviderEvent, *, occurred_at: datetime) -> ProviderEvent:
         """Store a verified delivery."""
         facts = {name: value for name, value in vars(command).items() if name != "event_id"}
-        return cls._create(ProviderEventReceived, id=command.event_id, timestamp=at, **facts)
+        return cls._create(
+            ProviderEventReceived, id=command.event_id, timestamp=occurred_at, **facts
+        )
 
-    def record_applied(self, effects: list[dict[str, str]], *, at: datetime, by: str) -> None:
+    def record_applied(
+        self, effects: list[dict[str, str]], *, occurred_at: datetime, actor: str
+    ) -> None:
         """Close the entry; twice is silent, unless a replay was asked for in between."""
         if not self.applied:
-            self.remember(
+            self.record_event(
                 ProviderEventApplied,
-                at=at,
-                by=by,
+                occurred_at=occurred_at,
+                actor=actor,
                 type=self.received.type,
                 provider_event_id=self.received.provider_event_id,
                 effects=effects,
                 app_id=self.received.app_id,
             )
 
-    def park(self, reason: str, *, retry: bool, at: datetime, by: str) -> None:
+    def park(self, reason: str, *, retry: bool, occurred_at: datetime, actor: str) -> None:
         """Say why it could not be applied; an applied one stays applied."""
         if not self.applied:
-            self.remember(
+            self.record_event(
                 ProviderEventParked,
-                at=at,
-                by=by,
+                occurred_at=occurred_at,
+                actor=actor,
                 app_id=self.received.app_id,
                 reason=reason,
                 retry=retry,
             )
 
-    def request_replay(self, request_id: UUID, *, at: datetime, by: str) -> None:
+    def request_replay(self, request_id: UUID, *, occurred_at: datetime, actor: str) -> None:
         """Let it be applied again. Each asking is remembered, with who asked."""
-        self.remember(
+        self.record_event(
             ProviderEventReplayRequested,
-            at=at,
-            by=by,
+            occurred_at=occurred_at,
+            actor=actor,
             app_id=self.received.app_id,
             request_id=request_id,
         )
 
-    def take_in(self, event: ProviderEventFact) -> None:
+    def apply_event(self, event: ProviderEventFact) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case ProviderEventReceived():

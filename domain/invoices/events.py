@@ -11,10 +11,10 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 
 
-class InvoiceEvent(Fact):
+class InvoiceEvent(DomainEvent):
     """The root of an invoice's facts."""
 
 

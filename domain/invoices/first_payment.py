@@ -32,7 +32,7 @@ def begun_by(view: InvoiceView, payment_id: str) -> UUID:
     return ids.for_begun_subscription(view.app_id, view.connection_id, view.mode, payment_id)
 
 
-def take_note(known: Invoice, *, by: str, at: datetime) -> None:
+def take_note(known: Invoice, *, actor: str, occurred_at: datetime) -> None:
     """Say what the payment's new state means for the subscription; of no other invoice anything."""
     view = known.view
     if not begins_subscription(view) or view.subscription_id is not None:
@@ -40,25 +40,37 @@ def take_note(known: Invoice, *, by: str, at: datetime) -> None:
     if view.status == status.PAID and not view.subscription_due:
         payment = view.settled_by or view.provider_object_id or ""
         begins = begun_by(view, payment)
-        known.remember(e.SubscriptionDue, at=at, by=by, app_id=view.app_id, begins=begins)
+        known.record_event(
+            e.SubscriptionDue,
+            occurred_at=occurred_at,
+            actor=actor,
+            app_id=view.app_id,
+            begins=begins,
+        )
         if view.provider_object_id not in (None, payment):
             # An earlier one, which another had taken the place of, was paid after all.
-            forgo(known, view.provider_object_id, by=by, at=at)
+            forgo(known, view.provider_object_id, actor=actor, occurred_at=occurred_at)
     elif view.status in _CAME_TO_NOTHING and view.provider_object_id is not None:
-        forgo(known, view.provider_object_id, by=by, at=at)
+        forgo(known, view.provider_object_id, actor=actor, occurred_at=occurred_at)
 
 
-def make_way(known: Invoice, *, by: str, at: datetime) -> None:
+def make_way(known: Invoice, *, actor: str, occurred_at: datetime) -> None:
     """Say that the payment before begins nothing, now that another takes its place."""
     view = known.view
     before = view.provider_object_id
     waited = begins_subscription(view) and view.status not in _CAME_TO_NOTHING
     if waited and before is not None and view.status != status.PAID:
-        forgo(known, before, by=by, at=at)
+        forgo(known, before, actor=actor, occurred_at=occurred_at)
 
 
-def forgo(known: Invoice, payment_id: str, *, by: str, at: datetime) -> None:
+def forgo(known: Invoice, payment_id: str, *, actor: str, occurred_at: datetime) -> None:
     """Say that a payment begins nothing."""
     view = known.view
     begins = begun_by(view, payment_id)
-    known.remember(e.SubscriptionForgone, at=at, by=by, app_id=view.app_id, begins=begins)
+    known.record_event(
+        e.SubscriptionForgone,
+        occurred_at=occurred_at,
+        actor=actor,
+        app_id=view.app_id,
+        begins=begins,
+    )

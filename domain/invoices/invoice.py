@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from domain.core import commands, ids
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.errors import NotPossible
 from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
 from domain.invoices import events as e
@@ -28,7 +28,7 @@ from domain.invoices.steps import REFUND_STEP, StepRecord, is_refund
 from domain.invoices.view import InvoiceView, fold
 
 
-class Invoice(Root):
+class Invoice(AggregateRoot):
     """What a tenant owes, whatever the provider calls it."""
 
     TOPIC: ClassVar[str] = "invoice"
@@ -42,14 +42,16 @@ class Invoice(Root):
         """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
 
     @classmethod
-    def request(cls, command: commands.RequestInvoice, *, at: datetime) -> Invoice:
+    def request(cls, command: commands.RequestInvoice, *, occurred_at: datetime) -> Invoice:
         """Ask for an invoice; the caller has validated the command."""
         facts = {name: value for name, value in vars(command).items() if name != "invoice_id"}
-        return cls._create(e.InvoiceRequested, id=command.invoice_id, timestamp=at, **facts)
+        return cls._create(
+            e.InvoiceRequested, id=command.invoice_id, timestamp=occurred_at, **facts
+        )
 
     @classmethod
     def take_over(
-        cls, command: commands.ImportInvoice, seen: ProviderInvoice, *, at: datetime
+        cls, command: commands.ImportInvoice, seen: ProviderInvoice, *, occurred_at: datetime
     ) -> Invoice:
         """Take in one that the provider made by itself; its id follows from the provider's."""
         return cls._create(
@@ -57,7 +59,7 @@ class Invoice(Root):
             id=ids.for_provider_object(
                 command.app_id, command.connection_id, command.mode, seen.id
             ),
-            timestamp=at,
+            timestamp=occurred_at,
             **vars(command),
             type="payment" if seen.subscription_id is None else "subscription",
             provider_object_type=seen.object_type,
@@ -75,12 +77,14 @@ class Invoice(Root):
             },
         )
 
-    def assign(self, tenant_id: UUID, *, by: str, at: datetime) -> None:
+    def assign(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
         """Give it to a tenant; one that has a tenant stays its."""
         if self.view.tenant_id is None:
-            self.remember(e.InvoiceAssigned, at=at, by=by, tenant_id=tenant_id)
+            self.record_event(
+                e.InvoiceAssigned, occurred_at=occurred_at, actor=actor, tenant_id=tenant_id
+            )
 
-    def take_in(self, event: e.InvoiceEvent) -> None:
+    def apply_event(self, event: e.InvoiceEvent) -> None:
         """Let the one fold assign; runs again on every replay."""
         self.view = fold(getattr(self, "view", None), event)
 
@@ -91,15 +95,20 @@ class Invoice(Root):
         return f"billhook:{self.id}:{step}:{attempt}"
 
     def start_step(
-        self, step: str, *, at: datetime, attempt: int = 1, plan: dict[str, str] | None = None
+        self,
+        step: str,
+        *,
+        occurred_at: datetime,
+        attempt: int = 1,
+        plan: dict[str, str] | None = None,
     ) -> StepRecord:
         """Remember a step before its first call; on later tries the first one's record stands."""
         known = self.view.steps.get(step)
         if known is None or known.attempt < attempt:
-            self.remember(
+            self.record_event(
                 e.StepStarted,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 step=step,
                 attempt=attempt,
                 key=self.key(step, attempt=attempt),
@@ -107,31 +116,31 @@ class Invoice(Root):
             )
         return self.view.steps[step]
 
-    def step_age(self, step: str, *, at: datetime) -> timedelta:
+    def step_age(self, step: str, *, occurred_at: datetime) -> timedelta:
         """Tell how long ago a step was first tried; nothing if it never was."""
         record = self.view.steps.get(step)
-        return timedelta(0) if record is None else at - record.started_at
+        return timedelta(0) if record is None else occurred_at - record.started_at
 
-    def record_created(self, invoice: ProviderInvoice, *, at: datetime) -> None:
+    def record_created(self, invoice: ProviderInvoice, *, occurred_at: datetime) -> None:
         """Remember the provider's object; the first one recorded is the only one ever charged."""
         if self.view.provider_object_id is None:
-            self.remember(
+            self.record_event(
                 e.ProviderInvoiceCreated,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 provider_object_type="invoice",
                 provider_object_id=invoice.id,
                 customer=invoice.customer or "",
                 subscription_id=invoice.subscription_id,
             )
 
-    def record_subscribed(self, made: ProviderSubscription, *, at: datetime) -> None:
+    def record_subscribed(self, made: ProviderSubscription, *, occurred_at: datetime) -> None:
         """Remember the first invoice of the subscription that was asked for; twice is silent."""
         if self.view.provider_object_id is None and made.latest_invoice is not None:
-            self.remember(
+            self.record_event(
                 e.ProviderInvoiceCreated,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 provider_object_type="invoice",
                 provider_object_id=made.latest_invoice,
                 customer=made.customer or "",
@@ -139,16 +148,16 @@ class Invoice(Root):
             )
 
     def record_checkout(
-        self, made: ProviderInvoice, *, at: datetime, body: str, dashboard_url: str | None
+        self, made: ProviderInvoice, *, occurred_at: datetime, body: str, dashboard_url: str | None
     ) -> None:
         """Remember where the customer can pay; twice is silent, as is one that is paid already."""
         if made.id in self.view.objects or self.view.status == status.PAID:
             return
-        first_payment.make_way(self, by=WORKER, at=at)
-        self.remember(
+        first_payment.make_way(self, actor=WORKER, occurred_at=occurred_at)
+        self.record_event(
             e.CheckoutOpened,
-            at=at,
-            by=WORKER,
+            occurred_at=occurred_at,
+            actor=WORKER,
             provider_object_type=made.object_type,
             provider_object_id=made.id,
             url=made.hosted_url or "",
@@ -164,55 +173,62 @@ class Invoice(Root):
             dashboard_url=dashboard_url,
         )
 
-    def record_subscription(self, subscription_id: str, *, at: datetime) -> None:
+    def record_subscription(self, subscription_id: str, *, occurred_at: datetime) -> None:
         """Remember the subscription that was started after its first payment; twice is silent."""
         if self.view.subscription_id is None:
-            self.remember(e.SubscriptionBegun, at=at, by=WORKER, subscription_id=subscription_id)
+            self.record_event(
+                e.SubscriptionBegun,
+                occurred_at=occurred_at,
+                actor=WORKER,
+                subscription_id=subscription_id,
+            )
 
-    def record_drafted(self, draft: ProviderInvoice, *, at: datetime, body: str) -> None:
+    def record_drafted(self, draft: ProviderInvoice, *, occurred_at: datetime, body: str) -> None:
         """Remember that the draft stands complete; twice is silent."""
         if self.view.status == status.REQUESTED:
-            remember_draft(self, draft, source="answer", by=WORKER, at=at, body=body)
+            remember_draft(
+                self, draft, source="answer", actor=WORKER, occurred_at=occurred_at, body=body
+            )
 
     def reject(
         self,
         *,
         code: str,
         message: str,
-        at: datetime,
+        occurred_at: datetime,
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
         """Refuse for good, before anything chargeable exists; twice is silent."""
         if self.view.status == status.REQUESTED:
-            self.remember(
+            self.record_event(
                 e.InvoiceRejected,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 code=code,
                 message=message,
                 path=path,
                 provider_code=provider_code,
             )
 
-    def give_up(self, step: str, *, attempts: int, last_error: str, at: datetime) -> None:
+    def give_up(self, step: str, *, attempts: int, last_error: str, occurred_at: datetime) -> None:
         """Stop trying until an operator sends the step again."""
         refunds = is_refund(step)
         waits = step in self._given_up() if refunds else not is_running(self)
         if not waits:
-            self.remember(
+            self.record_event(
                 e.StepGaveUp,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 step=step,
                 attempts=attempts,
                 last_error=last_error,
             )
 
-    def resend(self, step: str, *, by: str, at: datetime) -> None:
+    def resend(self, step: str, *, actor: str, occurred_at: datetime) -> None:
         """Send a step that gave up again; one that did not is left alone."""
         if step in self._given_up():
-            self.remember(e.StepResent, at=at, by=by, step=step)
+            self.record_event(e.StepResent, occurred_at=occurred_at, actor=actor, step=step)
 
     def _given_up(self) -> set[str]:
         refunds = {
@@ -222,10 +238,10 @@ class Invoice(Root):
 
     # What is asked of an invoice that exists.
 
-    def ask(self, command: commands.InvoiceCommand, *, at: datetime) -> None:
+    def ask(self, command: commands.InvoiceCommand, *, occurred_at: datetime) -> None:
         """Remember what is asked; raises NotPossible where the invoice's state forbids it."""
         if isinstance(command, commands.RequestRefund):
-            self._ask_refund(command, at=at)
+            self._ask_refund(command, occurred_at=occurred_at)
             return
         action, fact, allowed = _ASKABLE[type(command)]
         require_askable(self.view, action)
@@ -238,17 +254,17 @@ class Invoice(Root):
         more: dict[str, Any] = {}
         if isinstance(command, commands.RequestRetry):
             more["payment_method"] = command.payment_method
-        self.remember(
+        self.record_event(
             fact,
-            at=at,
-            by=command.by,
+            occurred_at=occurred_at,
+            actor=command.actor,
             app_id=self.view.app_id,
             request_hash=command.request_hash,
             request_id=command.request_id,
             **more,
         )
 
-    def _ask_refund(self, command: commands.RequestRefund, *, at: datetime) -> None:
+    def _ask_refund(self, command: commands.RequestRefund, *, occurred_at: datetime) -> None:
         """Reserve the amount from here on, so that two at once can't exceed what was paid."""
         left = invoices_refunds.refundable_minor(self.view)
         amount = left if command.amount_minor is None else command.amount_minor
@@ -259,10 +275,10 @@ class Invoice(Root):
         if amount > left:
             reason = f"only {left} can still be given back"
             raise NotPossible(action="refund", reason=reason, path="amountMinor")
-        self.remember(
+        self.record_event(
             m.RefundRequested,
-            at=at,
-            by=command.by,
+            occurred_at=occurred_at,
+            actor=command.actor,
             refund_id=command.request_id,
             amount_minor=amount,
             reason=command.reason,
@@ -276,7 +292,7 @@ class Invoice(Root):
         *,
         code: str,
         message: str,
-        at: datetime,
+        occurred_at: datetime,
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
@@ -284,10 +300,10 @@ class Invoice(Root):
         asked = self.view.asked
         if asked is None:
             return
-        self.remember(
+        self.record_event(
             e.RequestRefused,
-            at=at,
-            by=WORKER,
+            occurred_at=occurred_at,
+            actor=WORKER,
             action=asked["action"],
             request_id=None if asked["request_id"] is None else UUID(asked["request_id"]),
             code=code,
@@ -296,14 +312,16 @@ class Invoice(Root):
             provider_code=provider_code,
         )
 
-    def fail_refund(self, refund_id: UUID, *, code: str, message: str, at: datetime) -> None:
+    def fail_refund(
+        self, refund_id: UUID, *, code: str, message: str, occurred_at: datetime
+    ) -> None:
         """Say that the provider refuses a refund, and lift its reservation; twice is silent."""
         known = invoices_refunds.find_refund(self.view, refund_id, None)
         if known is not None and known["status"] == "requested":
-            self.remember(
+            self.record_event(
                 m.RefundFailed,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 refund_id=refund_id,
                 provider_refund_id=None,
                 amount_minor=known["amountMinor"],
@@ -312,14 +330,14 @@ class Invoice(Root):
                 source="answer",
             )
 
-    def record_deleted(self, *, by: str, at: datetime) -> None:
+    def record_deleted(self, *, actor: str, occurred_at: datetime) -> None:
         """Say that the provider has the draft no more; twice is silent."""
         if status.may_become(self.view.status, status.CANCELED):
             _, tries, paid, payment = self.view.facts or [0, 0, 0, -1]
-            self.remember(
+            self.record_event(
                 e.PaymentCanceled,
-                at=at,
-                by=by,
+                occurred_at=occurred_at,
+                actor=actor,
                 payment_id=None,
                 source="answer",
                 as_of=self.view.as_of,
@@ -327,23 +345,31 @@ class Invoice(Root):
                 body=None,
             )
 
-    def record_money_back(self, back: MoneyBack, *, source: str, by: str, at: datetime) -> Effect:
+    def record_money_back(
+        self, back: MoneyBack, *, source: str, actor: str, occurred_at: datetime
+    ) -> Effect:
         """Take in what the provider says of refunds and disputes; only what is news is recorded."""
         before = self.version
         for refund in back.refunds:
-            self._remember_news(invoices_refunds.word_on_refund(self.view, refund), source, by, at)
+            self._remember_news(
+                invoices_refunds.word_on_refund(self.view, refund), source, actor, occurred_at
+            )
         for dispute in back.disputes:
             self._remember_news(
-                invoices_refunds.word_on_dispute(self.view, dispute), source, by, at
+                invoices_refunds.word_on_dispute(self.view, dispute), source, actor, occurred_at
             )
         return Effect.CHANGED if self.version > before else Effect.CONFIRMED
 
     def _remember_news(
-        self, news: tuple[type[Fact], dict[str, Any]] | None, source: str, by: str, at: datetime
+        self,
+        news: tuple[type[DomainEvent], dict[str, Any]] | None,
+        source: str,
+        actor: str,
+        occurred_at: datetime,
     ) -> None:
         if news is not None:
             fact, facts = news
-            self.remember(fact, at=at, by=by, source=source, **facts)
+            self.record_event(fact, occurred_at=occurred_at, actor=actor, source=source, **facts)
 
     # The provider's word, whatever its source.
 
@@ -352,8 +378,8 @@ class Invoice(Root):
         invoice: ProviderInvoice,
         *,
         source: str,
-        by: str,
-        at: datetime,
+        actor: str,
+        occurred_at: datetime,
         charging: bool = False,
         attempted: bool = False,
         body: str | None = None,
@@ -365,8 +391,8 @@ class Invoice(Root):
         """
         word = Word(
             source=source,
-            by=by,
-            at=at,
+            actor=actor,
+            occurred_at=occurred_at,
             body=body,
             kind=provider_type,
             charging=charging,

@@ -29,7 +29,7 @@ def require_askable(view: InvoiceView, action: str) -> None:
 
 
 def record_payment_begun(
-    known: Invoice, made: ProviderInvoice, *, at: datetime, body: str | None
+    known: Invoice, made: ProviderInvoice, *, occurred_at: datetime, body: str | None
 ) -> None:
     """Remember a payment and how it stands: where to pay it, or what its charge came to.
 
@@ -37,18 +37,22 @@ def record_payment_begun(
     """
     waits = made.state == "open" and (made.payment is None or made.payment.state == "open")
     if waits:
-        known.record_checkout(made, at=at, body=body or "", dashboard_url=made.dashboard_url)
+        known.record_checkout(
+            made, occurred_at=occurred_at, body=body or "", dashboard_url=made.dashboard_url
+        )
         return
     if known.view.status != status.PAID and made.id not in known.view.objects:
-        known.remember(
+        known.record_event(
             e.ProviderInvoiceCreated,
-            at=at,
-            by=WORKER,
+            occurred_at=occurred_at,
+            actor=WORKER,
             provider_object_type=made.object_type,
             provider_object_id=made.id,
             customer=made.customer or "",
         )
-    known.record_provider_state(made, source="answer", by=WORKER, at=at, body=body, attempted=True)
+    known.record_provider_state(
+        made, source="answer", actor=WORKER, occurred_at=occurred_at, body=body, attempted=True
+    )
 
 
 def record_payment_heard(
@@ -56,8 +60,8 @@ def record_payment_heard(
     seen: ProviderInvoice,
     back: MoneyBack,
     *,
-    by: str,
-    at: datetime,
+    actor: str,
+    occurred_at: datetime,
     body: str | None,
     kind: str | None = None,
 ) -> Effect:
@@ -66,12 +70,14 @@ def record_payment_heard(
     What goes back on another payment than the one that settled the invoice is none of its own.
     """
     effect = known.record_provider_state(
-        seen, source="answer", by=by, at=at, body=body, provider_type=kind
+        seen, source="answer", actor=actor, occurred_at=occurred_at, body=body, provider_type=kind
     )
     if known.view.settled_by != seen.id:
-        returned = record_returned(known, seen.id, back, source="webhook", by=by, at=at)
+        returned = record_returned(
+            known, seen.id, back, source="webhook", actor=actor, occurred_at=occurred_at
+        )
         return Effect.CHANGED if returned else effect
-    moved = known.record_money_back(back, source="webhook", by=by, at=at)
+    moved = known.record_money_back(back, source="webhook", actor=actor, occurred_at=occurred_at)
     return moved if moved is Effect.CHANGED else effect
 
 
@@ -82,17 +88,23 @@ def returned_minor(back: MoneyBack) -> int:
 
 
 def record_returned(
-    known: Invoice, payment_id: str, back: MoneyBack, *, source: str, by: str, at: datetime
+    known: Invoice,
+    payment_id: str,
+    back: MoneyBack,
+    *,
+    source: str,
+    actor: str,
+    occurred_at: datetime,
 ) -> bool:
     """Take in what went back of a payment that nobody expected; tells whether that is news."""
     paid = known.view.paid_elsewhere.get(payment_id, 0)
     returned = min(returned_minor(back), paid)
     if returned == known.view.returned_elsewhere.get(payment_id, 0):
         return False
-    known.remember(
+    known.record_event(
         OverpaymentReturned,
-        at=at,
-        by=by,
+        occurred_at=occurred_at,
+        actor=actor,
         provider_object_id=payment_id,
         amount_minor=returned,
         currency=known.view.currency or "",

@@ -28,13 +28,19 @@ def is_redrafted(known: Invoice, draft: ProviderInvoice) -> bool:
 
 
 def remember_draft(
-    known: Invoice, draft: ProviderInvoice, *, source: str, by: str, at: datetime, body: str | None
+    known: Invoice,
+    draft: ProviderInvoice,
+    *,
+    source: str,
+    actor: str,
+    occurred_at: datetime,
+    body: str | None,
 ) -> None:
     """Remember how a draft stands."""
-    known.remember(
+    known.record_event(
         e.InvoiceDrafted,
-        at=at,
-        by=by,
+        occurred_at=occurred_at,
+        actor=actor,
         provider_object_type="invoice",
         provider_object_id=draft.id,
         customer=draft.customer,
@@ -94,8 +100,8 @@ class Word:
     """
 
     source: str
-    by: str
-    at: datetime
+    actor: str
+    occurred_at: datetime
     body: str | None = None
     kind: str | None = None
     charging: bool = False
@@ -104,7 +110,7 @@ class Word:
     @property
     def own(self) -> bool:
         """Tell whether the step at work says it."""
-        return self.by == WORKER
+        return self.actor == WORKER
 
 
 def take_word(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
@@ -149,7 +155,14 @@ def _redraft(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
 
 
 def _draft(known: Invoice, invoice: ProviderInvoice, word: Word) -> None:
-    remember_draft(known, invoice, source=word.source, by=word.by, at=word.at, body=word.body)
+    remember_draft(
+        known,
+        invoice,
+        source=word.source,
+        actor=word.actor,
+        occurred_at=word.occurred_at,
+        body=word.body,
+    )
 
 
 def _judge_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
@@ -205,10 +218,10 @@ def _record_overpaid(known: Invoice, invoice: ProviderInvoice, word: Word) -> bo
     """Take in that more was paid than asked for; the sum only grows."""
     if invoice.amount_overpaid_minor <= known.view.overpaid_here_minor:
         return False
-    known.remember(
+    known.record_event(
         e.InvoiceOverpaid,
-        at=word.at,
-        by=word.by,
+        occurred_at=word.occurred_at,
+        actor=word.actor,
         amount_minor=invoice.amount_overpaid_minor,
         currency=invoice.currency,
         source=word.source,
@@ -220,10 +233,10 @@ def _confirm(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
     if known.view.status != _STATUS.get(invoice.state, known.view.status):
         return Effect.STALE
     if invoice.as_of > known.view.as_of:
-        known.remember(
+        known.record_event(
             e.ProviderStateConfirmed,
-            at=word.at,
-            by=word.by,
+            occurred_at=word.occurred_at,
+            actor=word.actor,
             source=word.source,
             provider_type=word.kind,
             as_of=invoice.as_of,
@@ -237,10 +250,10 @@ def _record_unexpected(known: Invoice, invoice: ProviderInvoice, word: Word) -> 
         return Effect.STALE
     # Several events tell of one payment; its money counts once.
     if invoice.amount_paid_minor > known.view.paid_elsewhere.get(invoice.id, 0):
-        known.remember(
+        known.record_event(
             e.UnexpectedPayment,
-            at=word.at,
-            by=word.by,
+            occurred_at=word.occurred_at,
+            actor=word.actor,
             provider_object_id=invoice.id,
             amount_minor=invoice.amount_paid_minor,
             currency=invoice.currency,
@@ -261,7 +274,7 @@ def _record_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> bool:
         _issue(known, invoice, word, charging=goes_on)
     _record_state(known, invoice, word)
     if known.version > before:
-        take_note(known, by=word.by, at=word.at)
+        take_note(known, actor=word.actor, occurred_at=word.occurred_at)
     return known.version > before
 
 
@@ -297,10 +310,10 @@ def _never_began(known: Invoice, invoice: ProviderInvoice) -> bool:
 
 
 def _issue(known: Invoice, invoice: ProviderInvoice, word: Word, *, charging: bool) -> None:
-    known.remember(
+    known.record_event(
         e.InvoiceIssued,
-        at=word.at,
-        by=word.by,
+        occurred_at=word.occurred_at,
+        actor=word.actor,
         provider_object_type=invoice.object_type,
         provider_object_id=invoice.id,
         customer=invoice.customer,
@@ -369,8 +382,12 @@ def _succeed(known: Invoice, invoice: ProviderInvoice, word: Word) -> None:
     )
     others = [made for made in known.view.objects if made != invoice.id]
     if others:
-        known.remember(
-            PaymentsLeftOver, at=word.at, by=word.by, app_id=known.view.app_id, object_ids=others
+        known.record_event(
+            PaymentsLeftOver,
+            occurred_at=word.occurred_at,
+            actor=word.actor,
+            app_id=known.view.app_id,
+            object_ids=others,
         )
 
 
@@ -385,10 +402,10 @@ def _pay_event(
     again = then == known.view.status and then in status.MAY_REPEAT
     if not again and not status.may_become(known.view.status, then):
         return
-    known.remember(
+    known.record_event(
         fact,
-        at=word.at,
-        by=word.by,
+        occurred_at=word.occurred_at,
+        actor=word.actor,
         payment_id=None if invoice.payment is None else invoice.payment.id,
         source=word.source,
         as_of=invoice.as_of,
@@ -406,10 +423,10 @@ def _close(
     word: Word,
 ) -> None:
     if status.may_become(known.view.status, then):
-        known.remember(
+        known.record_event(
             fact,
-            at=word.at,
-            by=word.by,
+            occurred_at=word.occurred_at,
+            actor=word.actor,
             source=word.source,
             as_of=invoice.as_of,
             facts=facts_of(invoice),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.core.calendar import from_unix
 from domain.gateway.objects import ProviderDispute, ProviderRefund
 from domain.invoices import refund_events as m
@@ -85,7 +85,9 @@ def _sum(entries: list[Entry], states: set[str]) -> int:
     return sum(entry["amountMinor"] for entry in entries if entry["status"] in states)
 
 
-def word_on_refund(view: InvoiceView, refund: ProviderRefund) -> tuple[type[Fact], Entry] | None:
+def word_on_refund(
+    view: InvoiceView, refund: ProviderRefund
+) -> tuple[type[DomainEvent], Entry] | None:
     """Say which fact a provider's refund adds to what is known; None where it adds nothing."""
     known = find_refund(view, refund.reference, refund.id)
     rank = -1 if known is None else _REFUND_RANK[known["status"]]
@@ -121,12 +123,12 @@ def _our_id(known: Entry | None, refund: ProviderRefund) -> UUID | None:
 
 def take_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:
     """Fold a fact about one dispute; the invoice shows the gravest of them."""
-    at = from_unix(event.disputed_at) or event.timestamp
+    occurred_at = from_unix(event.disputed_at) or event.timestamp
     entry: Entry = {
         "id": event.dispute_id,
         "amountMinor": event.amount_minor,
         "status": _dispute_state(event),
-        "at": at.isoformat(),
+        "at": occurred_at.isoformat(),
     }
     others = [known for known in view.disputes if known["id"] != event.dispute_id]
     view.disputes = [*others, entry]
@@ -139,7 +141,9 @@ def _dispute_state(event: m.DisputeEvent) -> str:
     return next(state for state, kind in _DISPUTE_EVENTS.items() if isinstance(event, kind))
 
 
-def word_on_dispute(view: InvoiceView, dispute: ProviderDispute) -> tuple[type[Fact], Entry] | None:
+def word_on_dispute(
+    view: InvoiceView, dispute: ProviderDispute
+) -> tuple[type[DomainEvent], Entry] | None:
     """Say which fact a provider's dispute adds to what is known; None where it adds nothing."""
     known = next((entry for entry in view.disputes if entry["id"] == dispute.id), None)
     rank = -1 if known is None else _DISPUTE_RANK[known["status"]]

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 
 
-class MethodSetupEvent(Fact):
+class MethodSetupEvent(DomainEvent):
     """The root of a setup's facts."""
 
 

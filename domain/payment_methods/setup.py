@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.core.calendar import from_unix
 from domain.core.commands import RequestSetup
 from domain.gateway.objects import ProviderMethod, SetupSession
@@ -53,7 +53,7 @@ class MethodSetupView:
     gave_up: dict[str, str | int] | None = None
 
 
-class MethodSetup(Root):
+class MethodSetup(AggregateRoot):
     """A page at the provider where a tenant's customer leaves a method to be charged by."""
 
     TOPIC: ClassVar[str] = "method_setup"
@@ -66,10 +66,10 @@ class MethodSetup(Root):
         """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
 
     @classmethod
-    def request(cls, command: RequestSetup, *, at: datetime) -> MethodSetup:
+    def request(cls, command: RequestSetup, *, occurred_at: datetime) -> MethodSetup:
         """Ask for a page; the caller has validated the command."""
         facts = {name: value for name, value in vars(command).items() if name != "setup_id"}
-        return cls._create(s.SetupRequested, id=command.setup_id, timestamp=at, **facts)
+        return cls._create(s.SetupRequested, id=command.setup_id, timestamp=occurred_at, **facts)
 
     # Steps: what we are about to ask of the provider.
 
@@ -79,15 +79,15 @@ class MethodSetup(Root):
         return {REQUESTED: OPENING, SUBMITTED: DEFAULTING}.get(self.view.status)
 
     def start_step(
-        self, step: str, *, at: datetime, plan: dict[str, str], attempt: int = 1
+        self, step: str, *, occurred_at: datetime, plan: dict[str, str], attempt: int = 1
     ) -> StepRecord:
         """Remember a step before its first call; on later tries the first one's record stands."""
         known = self.view.steps.get(step)
         if known is None or known.attempt < attempt:
-            self.remember(
+            self.record_event(
                 s.SetupStepStarted,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 step=step,
                 attempt=attempt,
                 key=f"billhook:{self.id}:{step}:{attempt}",
@@ -95,18 +95,18 @@ class MethodSetup(Root):
             )
         return self.view.steps[step]
 
-    def step_age(self, step: str, *, at: datetime) -> timedelta:
+    def step_age(self, step: str, *, occurred_at: datetime) -> timedelta:
         """Tell how long ago a step was first tried; nothing if it never was."""
         record = self.view.steps.get(step)
-        return timedelta(0) if record is None else at - record.started_at
+        return timedelta(0) if record is None else occurred_at - record.started_at
 
-    def record_completed(self, method: ProviderMethod, *, at: datetime) -> None:
+    def record_completed(self, method: ProviderMethod, *, occurred_at: datetime) -> None:
         """Remember that the method is charged by default; twice is silent."""
         if self.view.status == SUBMITTED:
-            self.remember(
+            self.record_event(
                 s.SetupCompleted,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 payment_method=method.id,
                 method_type=method.type,
                 brand=method.brand,
@@ -118,43 +118,48 @@ class MethodSetup(Root):
         *,
         code: str,
         message: str,
-        at: datetime,
+        occurred_at: datetime,
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
         """Refuse for good what is under way; twice is silent."""
         if self.step is not None:
-            self.remember(
+            self.record_event(
                 s.SetupRejected,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 code=code,
                 message=message,
                 path=path,
                 provider_code=provider_code,
             )
 
-    def give_up(self, *, attempts: int, last_error: str, at: datetime) -> None:
+    def give_up(self, *, attempts: int, last_error: str, occurred_at: datetime) -> None:
         """Stop trying the step until an operator sends it again."""
         if self.step is not None and self.view.gave_up is None:
-            self.remember(
+            self.record_event(
                 s.SetupGaveUp,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 step=self.step,
                 attempts=attempts,
                 last_error=last_error,
             )
 
-    def resend(self, *, by: str, at: datetime) -> None:
+    def resend(self, *, actor: str, occurred_at: datetime) -> None:
         """Send the step that gave up again; none did: nothing."""
         if self.view.gave_up is not None:
-            self.remember(s.SetupResent, at=at, by=by, step=str(self.view.gave_up["step"]))
+            self.record_event(
+                s.SetupResent,
+                occurred_at=occurred_at,
+                actor=actor,
+                step=str(self.view.gave_up["step"]),
+            )
 
     # The provider's word, whatever its source.
 
     def record_session(
-        self, session: SetupSession, *, source: str, by: str, at: datetime
+        self, session: SetupSession, *, source: str, actor: str, occurred_at: datetime
     ) -> Effect:
         """Take in how the page stands. The first one counts, and each of its ends is for ever."""
         known = self.view.session_id
@@ -162,23 +167,31 @@ class MethodSetup(Root):
             return Effect.STALE
         match session.state:
             case "open":
-                return self._record_open(session, by=by, at=at)
+                return self._record_open(session, actor=actor, occurred_at=occurred_at)
             case "complete":
-                return self._record_submitted(session, source=source, by=by, at=at)
+                return self._record_submitted(
+                    session, source=source, actor=actor, occurred_at=occurred_at
+                )
         if known is None:
             return Effect.STALE  # nobody was shown it: another one is opened in its place
         if self.view.status != OPEN:
             return Effect.CONFIRMED if self.view.status == EXPIRED else Effect.STALE
-        self.remember(s.SetupExpired, at=at, by=by, session_id=session.id, source=source)
+        self.record_event(
+            s.SetupExpired,
+            occurred_at=occurred_at,
+            actor=actor,
+            session_id=session.id,
+            source=source,
+        )
         return Effect.CHANGED
 
-    def _record_open(self, session: SetupSession, *, by: str, at: datetime) -> Effect:
+    def _record_open(self, session: SetupSession, *, actor: str, occurred_at: datetime) -> Effect:
         if self.view.status != REQUESTED:
             return Effect.CONFIRMED if self.view.status == OPEN else Effect.STALE
-        self.remember(
+        self.record_event(
             s.SetupOpened,
-            at=at,
-            by=by,
+            occurred_at=occurred_at,
+            actor=actor,
             session_id=session.id,
             customer=session.customer,
             url=session.url,
@@ -187,16 +200,16 @@ class MethodSetup(Root):
         return Effect.CHANGED
 
     def _record_submitted(
-        self, session: SetupSession, *, source: str, by: str, at: datetime
+        self, session: SetupSession, *, source: str, actor: str, occurred_at: datetime
     ) -> Effect:
         if self.view.status in (SUBMITTED, COMPLETED):
             return Effect.CONFIRMED
         if self.view.status not in (REQUESTED, OPEN):
             return Effect.STALE
-        self.remember(
+        self.record_event(
             s.SetupSubmitted,
-            at=at,
-            by=by,
+            occurred_at=occurred_at,
+            actor=actor,
             app_id=self.view.app_id,
             session_id=session.id,
             customer=session.customer,
@@ -204,7 +217,7 @@ class MethodSetup(Root):
         )
         return Effect.CHANGED
 
-    def take_in(self, event: s.MethodSetupEvent) -> None:
+    def apply_event(self, event: s.MethodSetupEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         if isinstance(event, s.SetupRequested):
             self.view = _begin(event)

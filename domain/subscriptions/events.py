@@ -11,10 +11,10 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 
 
-class SubscriptionEvent(Fact):
+class SubscriptionEvent(DomainEvent):
     """The root of a subscription's facts."""
 
 

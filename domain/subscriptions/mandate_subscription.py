@@ -19,7 +19,11 @@ BEGIN: Final = "begin"
 
 
 def begin(
-    command: commands.StartSubscription, payment: ProviderInvoice, charge: Charge, *, at: datetime
+    command: commands.StartSubscription,
+    payment: ProviderInvoice,
+    charge: Charge,
+    *,
+    occurred_at: datetime,
 ) -> Subscription:
     """Remember one that begins once `payment` is paid; its id follows from the payment's."""
     terms = terms_of(charge)
@@ -44,31 +48,44 @@ def begin(
     stream = ids.for_begun_subscription(
         command.app_id, command.connection_id, command.mode, payment.id
     )
-    made = Subscription.start(command, awaited, at=at, stream=stream)
-    agree_on(made, terms, starts_at=None, by=command.by, at=at)
-    made.record_provider_state(awaited, source="answer", by=command.by, at=at)
+    made = Subscription.start(command, awaited, occurred_at=occurred_at, stream=stream)
+    agree_on(made, terms, starts_at=None, actor=command.actor, occurred_at=occurred_at)
+    made.record_provider_state(
+        awaited, source="answer", actor=command.actor, occurred_at=occurred_at
+    )
     return made
 
 
 def agree_on(
-    known: Subscription, terms: dict[str, Any], *, starts_at: int | None, by: str, at: datetime
+    known: Subscription,
+    terms: dict[str, Any],
+    *,
+    starts_at: int | None,
+    actor: str,
+    occurred_at: datetime,
 ) -> None:
     """Remember what is charged each period, from now or from `starts_at` on."""
     upcoming = known.view.next_terms or {}
     agreed = known.view.terms if starts_at is None else upcoming.get("terms")
     if terms != agreed or (starts_at is not None and starts_at != upcoming.get("starts_at")):
-        known.remember(s.SubscriptionTermsAgreed, at=at, by=by, terms=terms, starts_at=starts_at)
+        known.record_event(
+            s.SubscriptionTermsAgreed,
+            occurred_at=occurred_at,
+            actor=actor,
+            terms=terms,
+            starts_at=starts_at,
+        )
 
 
 def link(
-    known: Subscription, made: ProviderSubscription, *, mandate: str | None, at: datetime
+    known: Subscription, made: ProviderSubscription, *, mandate: str | None, occurred_at: datetime
 ) -> None:
     """Remember what the provider made; the first one stays, and what ended meanwhile stays so."""
     if not known.view.provider_subscription_id:
-        known.remember(
+        known.record_event(
             s.SubscriptionLinked,
-            at=at,
-            by=WORKER,
+            occurred_at=occurred_at,
+            actor=WORKER,
             app_id=known.view.app_id,
             provider_subscription_id=made.id,
             mandate=mandate,
@@ -80,12 +97,14 @@ def take_recurring(
     seen: ProviderSubscription,
     *,
     source: str,
-    by: str,
-    at: datetime,
+    actor: str,
+    occurred_at: datetime,
     body: str | None = None,
 ) -> None:
     """Take in what the provider says, with what it does not know: items, and an agreed end."""
-    known.record_provider_state(as_agreed(known, seen), source=source, by=by, at=at, body=body)
+    known.record_provider_state(
+        as_agreed(known, seen), source=source, actor=actor, occurred_at=occurred_at, body=body
+    )
 
 
 def as_agreed(known: Subscription, seen: ProviderSubscription) -> ProviderSubscription:
@@ -128,36 +147,38 @@ def _with_items(view: SubscriptionView, seen: ProviderSubscription) -> ProviderS
     return seen if terms is None else replace(seen, items=items_of(terms))
 
 
-def schedule_end(known: Subscription, *, ends_at: int, at: datetime) -> None:
+def schedule_end(known: Subscription, *, ends_at: int, occurred_at: datetime) -> None:
     """Remember until when what is paid for lasts; it may only come earlier."""
     if known.view.ends_at is None or ends_at < known.view.ends_at:
-        known.remember(
+        known.record_event(
             s.SubscriptionEndScheduled,
-            at=at,
-            by=WORKER,
+            occurred_at=occurred_at,
+            actor=WORKER,
             app_id=known.view.app_id,
             ends_at=ends_at,
         )
 
 
-def forgo(known: Subscription, *, by: str, at: datetime) -> None:
+def forgo(known: Subscription, *, actor: str, occurred_at: datetime) -> None:
     """Say that it never begins; one that has begun, or ended, is left alone."""
     if not known.view.provider_subscription_id:
-        _end(known, s.SubscriptionExpired, by=by, at=at)
+        _end(known, s.SubscriptionExpired, actor=actor, occurred_at=occurred_at)
 
 
-def lose(known: Subscription, *, by: str, at: datetime) -> None:
+def lose(known: Subscription, *, actor: str, occurred_at: datetime) -> None:
     """Say that the provider has it no more; one that has ended is left alone."""
-    _end(known, s.SubscriptionCanceled, by=by, at=at)
+    _end(known, s.SubscriptionCanceled, actor=actor, occurred_at=occurred_at)
 
 
-def _end(known: Subscription, fact: type[s.SubscriptionWord], *, by: str, at: datetime) -> None:
+def _end(
+    known: Subscription, fact: type[s.SubscriptionWord], *, actor: str, occurred_at: datetime
+) -> None:
     if known.view.status not in ENDED:
-        ended = int(at.timestamp())
-        known.remember(
+        ended = int(occurred_at.timestamp())
+        known.record_event(
             fact,
-            at=at,
-            by=by,
+            occurred_at=occurred_at,
+            actor=actor,
             source="answer",
             as_of=max(known.view.as_of, ended),
             body=None,
@@ -165,29 +186,31 @@ def _end(known: Subscription, fact: type[s.SubscriptionWord], *, by: str, at: da
         )
 
 
-def give_up_beginning(known: Subscription, *, why: str, attempts: int, at: datetime) -> None:
+def give_up_beginning(
+    known: Subscription, *, why: str, attempts: int, occurred_at: datetime
+) -> None:
     """Say that it can't begin as things stand: an operator must look; twice is silent."""
     if known.view.gave_up is None and not known.view.provider_subscription_id:
-        known.remember(
+        known.record_event(
             s.SubscriptionStepGaveUp,
-            at=at,
-            by=WORKER,
+            occurred_at=occurred_at,
+            actor=WORKER,
             step=BEGIN,
             attempts=attempts,
             last_error=why,
         )
 
 
-def begin_anew(known: Subscription, plan: dict[str, str], *, at: datetime) -> None:
+def begin_anew(known: Subscription, plan: dict[str, str], *, occurred_at: datetime) -> None:
     """Remember what will be sent, before its call; what is sent otherwise has a key of its own."""
     before = known.view.steps.get(BEGIN)
     attempt = 1 if before is None else before.attempt + 1
     if before is not None and before.plan == plan:
         return
-    known.remember(
+    known.record_event(
         s.SubscriptionStepStarted,
-        at=at,
-        by=WORKER,
+        occurred_at=occurred_at,
+        actor=WORKER,
         step=BEGIN,
         attempt=attempt,
         key=f"billhook:{known.id}:{BEGIN}:{attempt}",

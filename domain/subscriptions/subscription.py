@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from domain.core import commands, ids
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.core.errors import NotPossible
 from domain.gateway.objects import ProviderSubscription, SubscriptionState
 from domain.invoices.provider_update import WORKER, Effect
@@ -39,7 +39,7 @@ _STATUS: Final[dict[SubscriptionState, str]] = {
 }
 
 
-class Subscription(Root):
+class Subscription(AggregateRoot):
     """What a provider bills a customer for, period after period."""
 
     TOPIC: ClassVar[str] = "subscription"
@@ -57,7 +57,7 @@ class Subscription(Root):
         command: commands.StartSubscription,
         made: ProviderSubscription,
         *,
-        at: datetime,
+        occurred_at: datetime,
         stream: UUID | None = None,
     ) -> Subscription:
         """Remember one that the provider made; its id follows from the provider's.
@@ -70,8 +70,8 @@ class Subscription(Root):
             or ids.for_provider_object(
                 command.app_id, command.connection_id, command.mode, made.id
             ),
-            timestamp=at,
-            by=command.by,
+            timestamp=occurred_at,
+            actor=command.actor,
             app_id=command.app_id,
             tenant_id=command.tenant_id,
             user_id=command.user_id,
@@ -92,13 +92,13 @@ class Subscription(Root):
             },
         )
 
-    def take_in(self, event: s.SubscriptionEvent) -> None:
+    def apply_event(self, event: s.SubscriptionEvent) -> None:
         """Let the one fold assign; runs again on every replay."""
         self.view = fold(getattr(self, "view", None), event)
 
     # What is asked.
 
-    def ask(self, command: commands.SubscriptionCommand, *, at: datetime) -> None:
+    def ask(self, command: commands.SubscriptionCommand, *, occurred_at: datetime) -> None:
         """Remember what is asked; raises NotPossible where the state forbids it."""
         cancels = isinstance(command, commands.CancelSubscription)
         action = "cancel" if cancels else "change"
@@ -116,20 +116,24 @@ class Subscription(Root):
         }
         if isinstance(command, commands.ChangeSubscription):
             facts |= {"lines": command.lines}
-            self.remember(s.SubscriptionChangeRequested, at=at, by=command.by, **facts)
+            self.record_event(
+                s.SubscriptionChangeRequested, occurred_at=occurred_at, actor=command.actor, **facts
+            )
         else:
-            self.remember(s.SubscriptionCancelRequested, at=at, by=command.by, **facts)
+            self.record_event(
+                s.SubscriptionCancelRequested, occurred_at=occurred_at, actor=command.actor, **facts
+            )
 
-    def start_step(self, *, at: datetime) -> StepRecord:
+    def start_step(self, *, occurred_at: datetime) -> StepRecord:
         """Remember the step that carries out what is asked, before its first call."""
         asked = self.view.asked or {}
         step, attempt = asked["action"], asked["attempt"]
         known = self.view.steps.get(step)
         if known is None or known.attempt < attempt:
-            self.remember(
+            self.record_event(
                 s.SubscriptionStepStarted,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 step=step,
                 attempt=attempt,
                 key=f"billhook:{self.id}:{step}:{attempt}",
@@ -137,29 +141,29 @@ class Subscription(Root):
             )
         return self.view.steps[step]
 
-    def step_age(self, step: str, *, at: datetime) -> timedelta:
+    def step_age(self, step: str, *, occurred_at: datetime) -> timedelta:
         """Tell how long ago a step was first tried; nothing if it never was."""
         record = self.view.steps.get(step)
-        return timedelta(0) if record is None else at - record.started_at
+        return timedelta(0) if record is None else occurred_at - record.started_at
 
-    def finish_request(self, *, at: datetime) -> None:
+    def finish_request(self, *, occurred_at: datetime) -> None:
         """Say that what is asked stands at the provider; twice is silent."""
         asked = self.view.asked
         if asked is None:
             return
         if asked["lines"] is not None and asked["at_period_end"] and not self._has(asked["lines"]):
             end = self.view.period_end
-            self.remember(
+            self.record_event(
                 s.SubscriptionChangeScheduled,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 lines=asked["lines"],
                 starts_at=None if end is None else int(end.timestamp()),
             )
-        self.remember(
+        self.record_event(
             s.SubscriptionRequestDone,
-            at=at,
-            by=WORKER,
+            occurred_at=occurred_at,
+            actor=WORKER,
             request_id=UUID(asked["request_id"]),
             action=asked["action"],
         )
@@ -174,17 +178,17 @@ class Subscription(Root):
         *,
         code: str,
         message: str,
-        at: datetime,
+        occurred_at: datetime,
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
         """Say that the provider refuses what is asked; twice is silent."""
         asked = self.view.asked
         if asked is not None:
-            self.remember(
+            self.record_event(
                 s.SubscriptionRequestRefused,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 request_id=UUID(asked["request_id"]),
                 action=asked["action"],
                 code=code,
@@ -193,28 +197,32 @@ class Subscription(Root):
                 provider_code=provider_code,
             )
 
-    def give_up(self, step: str, *, attempts: int, last_error: str, at: datetime) -> None:
+    def give_up(self, step: str, *, attempts: int, last_error: str, occurred_at: datetime) -> None:
         """Stop trying until an operator sends the step again."""
         if self.view.asked is not None and self.view.gave_up is None:
-            self.remember(
+            self.record_event(
                 s.SubscriptionStepGaveUp,
-                at=at,
-                by=WORKER,
+                occurred_at=occurred_at,
+                actor=WORKER,
                 step=step,
                 attempts=attempts,
                 last_error=last_error,
             )
 
-    def resend(self, *, by: str, at: datetime) -> None:
+    def resend(self, *, actor: str, occurred_at: datetime) -> None:
         """Send the step that gave up again; none did: nothing."""
         if self.view.gave_up is not None:
             step = self.view.gave_up["step"]
-            self.remember(s.SubscriptionStepResent, at=at, by=by, step=step)
+            self.record_event(
+                s.SubscriptionStepResent, occurred_at=occurred_at, actor=actor, step=step
+            )
 
-    def assign(self, tenant_id: UUID, *, by: str, at: datetime) -> None:
+    def assign(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
         """Give it to a tenant; one that has a tenant stays its."""
         if self.view.tenant_id is None:
-            self.remember(s.SubscriptionAssigned, at=at, by=by, tenant_id=tenant_id)
+            self.record_event(
+                s.SubscriptionAssigned, occurred_at=occurred_at, actor=actor, tenant_id=tenant_id
+            )
 
     # The provider's word, whatever its source.
 
@@ -223,8 +231,8 @@ class Subscription(Root):
         seen: ProviderSubscription,
         *,
         source: str,
-        by: str,
-        at: datetime,
+        actor: str,
+        occurred_at: datetime,
         body: str | None = None,
     ) -> Effect:
         """Take in what the provider says. Ended is ended; otherwise its time counts.
@@ -243,12 +251,20 @@ class Subscription(Root):
             return Effect.FETCH
         facts = _facts_of(seen)
         if _STATUS[seen.state] == self.view.status and facts == self.view.word:
-            self._confirm(seen, source=source, by=by, at=at)
+            self._confirm(seen, source=source, actor=actor, occurred_at=occurred_at)
             return Effect.CONFIRMED
         if self.view.word and seen.as_of == self.view.as_of and not asked:
             return Effect.FETCH
         fact = self._fact_for(seen, facts)
-        self.remember(fact, at=at, by=by, source=source, as_of=seen.as_of, body=body, **facts)
+        self.record_event(
+            fact,
+            occurred_at=occurred_at,
+            actor=actor,
+            source=source,
+            as_of=seen.as_of,
+            body=body,
+            **facts,
+        )
         return Effect.CHANGED
 
     def contests(self, seen: ProviderSubscription) -> bool:
@@ -257,7 +273,9 @@ class Subscription(Root):
             return False
         return _STATUS[seen.state] != self.view.status or _facts_of(seen) != self.view.word
 
-    def _confirm(self, seen: ProviderSubscription, *, source: str, by: str, at: datetime) -> None:
+    def _confirm(
+        self, seen: ProviderSubscription, *, source: str, actor: str, occurred_at: datetime
+    ) -> None:
         """Remember when it was last so.
 
         Of a webhook also within the second: an answer that is on its way may have seen it otherwise
@@ -265,8 +283,12 @@ class Subscription(Root):
         """
         again = source == "webhook" and seen.as_of == self.view.as_of
         if again or (seen.as_of > self.view.as_of and source != "import"):
-            self.remember(
-                s.SubscriptionStateConfirmed, at=at, by=by, source=source, as_of=seen.as_of
+            self.record_event(
+                s.SubscriptionStateConfirmed,
+                occurred_at=occurred_at,
+                actor=actor,
+                source=source,
+                as_of=seen.as_of,
             )
 
     def _fact_for(

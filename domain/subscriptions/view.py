@@ -105,8 +105,11 @@ def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> Subscript
                 event.step, event.attempt, event.key, event.timestamp, dict(event.plan)
             )
         case s.SubscriptionChangeScheduled():
-            at = from_unix(event.starts_at)
-            view.scheduled = {"lines": event.lines, "at": None if at is None else at.isoformat()}
+            occurred_at = from_unix(event.starts_at)
+            view.scheduled = {
+                "lines": event.lines,
+                "at": None if occurred_at is None else occurred_at.isoformat(),
+            }
         case s.SubscriptionTermsAgreed() | s.SubscriptionEndScheduled() | s.SubscriptionLinked():
             _take_agreement(view, event)
         case s.SubscriptionStepGaveUp():

@@ -14,12 +14,12 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.core import ids
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import SetTenant
 from domain.core.errors import CustomerTaken
 
 
-class CustomerClaimEvent(Fact):
+class CustomerClaimEvent(DomainEvent):
     """The root of a claim's facts."""
 
 
@@ -47,7 +47,7 @@ class CustomerReleased(CustomerClaimEvent):
     tenant_id: UUID
 
 
-class CustomerClaim(Root):
+class CustomerClaim(AggregateRoot):
     """A provider's customer and the tenant that it is; `tenant_id` None: nobody's."""
 
     TOPIC: ClassVar[str] = "customer_claim"
@@ -64,33 +64,37 @@ class CustomerClaim(Root):
 
     @classmethod
     def make(
-        cls, command: SetTenant, connection: str, customer_id: str, *, at: datetime
+        cls, command: SetTenant, connection: str, customer_id: str, *, occurred_at: datetime
     ) -> CustomerClaim:
         """Claim a customer that nobody has claimed yet."""
         return cls._create(
             CustomerClaimed,
             id=ids.for_customer(command.app_id, connection, customer_id),
-            timestamp=at,
-            by=command.by,
+            timestamp=occurred_at,
+            actor=command.actor,
             app_id=command.app_id,
             connection=connection,
             customer_id=customer_id,
             tenant_id=command.tenant_id,
         )
 
-    def take(self, tenant_id: UUID, *, by: str, at: datetime) -> None:
+    def take(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
         """Claim it; one's own again is silent, another tenant's raises CustomerTaken."""
         if self.tenant_id is None:
-            self.remember(CustomerClaimedAgain, at=at, by=by, tenant_id=tenant_id)
+            self.record_event(
+                CustomerClaimedAgain, occurred_at=occurred_at, actor=actor, tenant_id=tenant_id
+            )
         elif self.tenant_id != tenant_id:
             raise CustomerTaken(connection=self.connection, customer_id=self.customer_id)
 
-    def release(self, tenant_id: UUID, *, by: str, at: datetime) -> None:
+    def release(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
         """Give it up; what is another tenant's is left alone."""
         if self.tenant_id == tenant_id:
-            self.remember(CustomerReleased, at=at, by=by, tenant_id=tenant_id)
+            self.record_event(
+                CustomerReleased, occurred_at=occurred_at, actor=actor, tenant_id=tenant_id
+            )
 
-    def take_in(self, event: CustomerClaimEvent) -> None:
+    def apply_event(self, event: CustomerClaimEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case CustomerClaimed():
@@ -107,7 +111,7 @@ def claims_for(
     before: Mapping[str, str],
     *,
     find: Callable[[str, str], CustomerClaim | None],
-    at: datetime,
+    occurred_at: datetime,
 ) -> list[CustomerClaim]:
     """Claim the customers that a tenant gets, and give up those in whose place they come.
 
@@ -118,13 +122,13 @@ def claims_for(
     for connection, customer_id in command.customers.items():
         claim = find(connection, customer_id)
         if claim is None:
-            claim = CustomerClaim.make(command, connection, customer_id, at=at)
+            claim = CustomerClaim.make(command, connection, customer_id, occurred_at=occurred_at)
         else:
-            claim.take(command.tenant_id, by=command.by, at=at)
+            claim.take(command.tenant_id, actor=command.actor, occurred_at=occurred_at)
         changed.append(claim)
         old = before.get(connection)
         left = None if old in (None, customer_id) else find(connection, str(old))
         if left is not None:
-            left.release(command.tenant_id, by=command.by, at=at)
+            left.release(command.tenant_id, actor=command.actor, occurred_at=occurred_at)
             changed.append(left)
     return changed

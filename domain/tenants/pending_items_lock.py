@@ -14,14 +14,14 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.core import ids
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 
 SLOT_LIFE: Final = timedelta(minutes=5)
 # Who begins a call must still hold the slot when the call ends.
 _LONGEST_CALL: Final = timedelta(minutes=2)
 
 
-class CustomerSlotEvent(Fact):
+class CustomerSlotEvent(DomainEvent):
     """The root of a slot's facts."""
 
 
@@ -49,7 +49,7 @@ class CustomerSlotFreed(CustomerSlotEvent):
     invoice_id: UUID
 
 
-class CustomerSlot(Root):
+class CustomerSlot(AggregateRoot):
     """One per connection and customer. `holder` is the invoice that gathers, None when free."""
 
     TOPIC: ClassVar[str] = "customer_slot"
@@ -65,41 +65,43 @@ class CustomerSlot(Root):
 
     @classmethod
     def make(
-        cls, *, app_id: UUID, connection_id: UUID, customer: str, at: datetime
+        cls, *, app_id: UUID, connection_id: UUID, customer: str, occurred_at: datetime
     ) -> CustomerSlot:
         """Make a free slot."""
         return cls._create(
             CustomerSlotMade,
             id=ids.for_customer_slot(connection_id, customer),
-            timestamp=at,
-            by="worker",
+            timestamp=occurred_at,
+            actor="worker",
             app_id=app_id,
             connection_id=connection_id,
             customer=customer,
         )
 
-    def take(self, invoice_id: UUID, *, at: datetime) -> bool:
+    def take(self, invoice_id: UUID, *, occurred_at: datetime) -> bool:
         """Take the slot, or keep it; tells whether the invoice holds it for long enough now."""
-        now_s = int(at.timestamp())
+        now_s = int(occurred_at.timestamp())
         if self.holder not in (None, invoice_id) and now_s < self.expires_at:
             return False
         enough_s = now_s + int(_LONGEST_CALL.total_seconds())
         if self.holder != invoice_id or self.expires_at < enough_s:
-            self.remember(
+            self.record_event(
                 CustomerSlotTaken,
-                at=at,
-                by="worker",
+                occurred_at=occurred_at,
+                actor="worker",
                 invoice_id=invoice_id,
                 expires_at=now_s + int(SLOT_LIFE.total_seconds()),
             )
         return True
 
-    def free(self, invoice_id: UUID, *, at: datetime) -> None:
+    def free(self, invoice_id: UUID, *, occurred_at: datetime) -> None:
         """Free the slot; silent where another holds it or nobody does."""
         if self.holder == invoice_id:
-            self.remember(CustomerSlotFreed, at=at, by="worker", invoice_id=invoice_id)
+            self.record_event(
+                CustomerSlotFreed, occurred_at=occurred_at, actor="worker", invoice_id=invoice_id
+            )
 
-    def take_in(self, event: CustomerSlotEvent) -> None:
+    def apply_event(self, event: CustomerSlotEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case CustomerSlotTaken():

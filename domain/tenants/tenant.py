@@ -9,11 +9,11 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.core import ids
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import SetTenant
 
 
-class TenantEvent(Fact):
+class TenantEvent(DomainEvent):
     """The root of a tenant's facts."""
 
 
@@ -56,7 +56,7 @@ class ProviderCustomerLinked(TenantEvent):
     customer_id: str
 
 
-class Tenant(Root):
+class Tenant(AggregateRoot):
     """A tenant of an app; `customers` maps a connection's name to the provider's customer id."""
 
     TOPIC: ClassVar[str] = "tenant"
@@ -75,60 +75,60 @@ class Tenant(Root):
         self.started_at = {}
 
     @classmethod
-    def create(cls, command: SetTenant, *, at: datetime) -> Tenant:
+    def create(cls, command: SetTenant, *, occurred_at: datetime) -> Tenant:
         """Make a tenant."""
         return cls._create(
             TenantCreated,
             id=ids.for_tenant(command.app_id, command.tenant_id),
-            timestamp=at,
-            by=command.by,
+            timestamp=occurred_at,
+            actor=command.actor,
             app_id=command.app_id,
             tenant_id=command.tenant_id,
             person=command.person,
             customers=command.customers,
         )
 
-    def change(self, command: SetTenant, *, at: datetime) -> None:
+    def change(self, command: SetTenant, *, occurred_at: datetime) -> None:
         """Replace what is known; customers already linked stay unless named anew."""
         customers = self.customers | command.customers
         if (command.person, customers) != (self.person, self.customers):
-            self.remember(
+            self.record_event(
                 TenantChanged,
-                at=at,
-                by=command.by,
+                occurred_at=occurred_at,
+                actor=command.actor,
                 app_id=self.app_id,
                 tenant_id=self.tenant_id,
                 person=command.person,
                 customers=customers,
             )
 
-    def start_customer(self, connection: str, *, at: datetime) -> tuple[str, str | None]:
+    def start_customer(self, connection: str, *, occurred_at: datetime) -> tuple[str, str | None]:
         """Remember, before the first call, how a customer is made: (key, hash of the person)."""
         if connection not in self.starting:
-            self.remember(
+            self.record_event(
                 ProviderCustomerStarted,
-                at=at,
-                by="worker",
+                occurred_at=occurred_at,
+                actor="worker",
                 connection=connection,
                 key=f"billhook:{self.id}:customer:{connection}:1",
                 person=self.person,
             )
         return self.starting[connection]
 
-    def link_customer(self, connection: str, customer_id: str, *, at: datetime) -> None:
+    def link_customer(self, connection: str, customer_id: str, *, occurred_at: datetime) -> None:
         """Remember the provider's customer; the first one linked stays."""
         if connection not in self.customers:
-            self.remember(
+            self.record_event(
                 ProviderCustomerLinked,
-                at=at,
-                by="worker",
+                occurred_at=occurred_at,
+                actor="worker",
                 app_id=self.app_id,
                 tenant_id=self.tenant_id,
                 connection=connection,
                 customer_id=customer_id,
             )
 
-    def take_in(self, event: TenantEvent) -> None:
+    def apply_event(self, event: TenantEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case TenantCreated() | TenantChanged():

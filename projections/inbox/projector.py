@@ -41,7 +41,10 @@ def handler(schema: str) -> Handle:
             entry_id = event.originator_id
             views[entry_id] = fold(views.get(entry_id), event)
             positions[entry_id] = recorded.position
-        changed = [asdict(views[name]) | {"position": at} for name, at in positions.items()]
+        changed = [
+            asdict(views[name]) | {"position": occurred_at}
+            for name, occurred_at in positions.items()
+        ]
         await upsert(cursor, DELIVERIES, changed, schema=schema)
 
     return handle

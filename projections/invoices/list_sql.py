@@ -179,8 +179,8 @@ def _ways(asked: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]
     kinds = [(_BY_WORD, _BY_EMAIL) if term in emails else (_BY_WORD,) for term in terms]
     for way in product(*kinds):
         searched = [
-            by.format(first=Placeholder(f"first_{number}"), after=Placeholder(f"after_{number}"))
-            for number, by in enumerate(way)
+            actor.format(first=Placeholder(f"first_{number}"), after=Placeholder(f"after_{number}"))
+            for number, actor in enumerate(way)
         ]
         yield SQL(" AND ").join([*conditions, *searched])
 

@@ -11,7 +11,7 @@ import orjson
 from psycopg.sql import SQL, Composed
 from psycopg.types.json import Jsonb
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.events import INVOICE_TOPICS, SUBSCRIPTION_TOPICS
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import InvoiceEvent
@@ -208,7 +208,12 @@ def _kind_of(event: InvoiceEvent | SubscriptionEvent) -> Kind:
 
 
 def _entry(
-    event: Fact, subject: Subject, position: int, *, app_id: UUID | None, data: Mapping[str, object]
+    event: DomainEvent,
+    subject: Subject,
+    position: int,
+    *,
+    app_id: UUID | None,
+    data: Mapping[str, object],
 ) -> Row:
     kind, subject_id = subject
     return {
@@ -218,7 +223,7 @@ def _entry(
         "kind": kind,
         "type": event.TOPIC,
         "at": event.timestamp,
-        "by": event.by,
+        "by": event.actor,
         "data": orjson.dumps(data),
     }
 

@@ -49,8 +49,8 @@ class TimelineEntry:
 
     position: int
     type: str
-    at: datetime
-    by: str
+    occurred_at: datetime
+    actor: str
     data: dict[str, Any]
 
 
@@ -59,7 +59,7 @@ _GET: Final = SQL(
     " WHERE app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
 )
 _TIMELINE: Final = SQL(
-    "SELECT entry.position, entry.type, entry.at, entry.by, entry.data"
+    "SELECT entry.position, entry.type, entry.at AS occurred_at, entry.by AS actor, entry.data"
     " FROM read.timeline AS entry JOIN read.invoices AS invoice ON invoice_id = subject_id"
     " WHERE invoice.app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
     " ORDER BY entry.position"

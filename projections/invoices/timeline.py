@@ -25,7 +25,7 @@ _INTERNAL: Final = frozenset(
         "originator_version",
         "timestamp",
         "connection_id",  # webhook URLs carry it: nobody may guess it, so no reader is told
-        "by",
+        "actor",
         "app_id",
         "person",
         "request_hash",

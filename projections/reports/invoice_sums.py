@@ -74,17 +74,28 @@ def parts_of(view: InvoiceView) -> dict[Part, Amount]:
         parts[Part(currency, "outstanding", _overdue_from(view))] = (owed_minor, 1)
     for refund in view.refunds:
         if refund["status"] == "succeeded":
-            _add(parts, refund, currency, "refunded", at=refund.get("refundedAt", refund["at"]))
+            _add(
+                parts,
+                refund,
+                currency,
+                "refunded",
+                occurred_at=refund.get("refundedAt", refund["at"]),
+            )
     for dispute in view.disputes:
         if dispute["status"] != "won":
-            _add(parts, dispute, currency, "disputed", at=dispute["at"])
+            _add(parts, dispute, currency, "disputed", occurred_at=dispute["at"])
     return parts
 
 
 def _add(
-    parts: dict[Part, Amount], back: Mapping[str, Any], currency: str, kind: Kind, *, at: str
+    parts: dict[Part, Amount],
+    back: Mapping[str, Any],
+    currency: str,
+    kind: Kind,
+    *,
+    occurred_at: str,
 ) -> None:
-    part = Part(currency, kind, quarter_of(datetime.fromisoformat(at)))
+    part = Part(currency, kind, quarter_of(datetime.fromisoformat(occurred_at)))
     amount_minor, items = parts.get(part, (0, 0))
     parts[part] = (amount_minor + back["amountMinor"], items + 1)
 

@@ -58,7 +58,7 @@ async def create_key(request: Request) -> Response:
     made = _Made(context, caller, kind=body.kind, name=body.name)
 
     def write(receipt: WriteReceipt | None) -> None:
-        context.billing.create_key(made.command, at=made.at, receipt=receipt)
+        context.billing.create_key(made.command, occurred_at=made.occurred_at, receipt=receipt)
 
     done = await do_once(request, caller, given, _item(made.row), write)
     return await _shown(context, caller, done, made.key)
@@ -72,17 +72,17 @@ async def rotate_key(request: Request) -> Response:
     body = validated(RotationBody, given)
     old = await _find(context, caller, path_uuid(request, "keyUuid"))
     made = _Made(context, caller, kind=cast("KeyKind", old.kind), name=old.name)
-    ends_at = made.at + timedelta(seconds=body.overlap_seconds)
+    ends_at = made.occurred_at + timedelta(seconds=body.overlap_seconds)
     command = RotateKey(
         app_id=caller.app.app_id,
         key_id=old.key_id,
         new_key=made.command,
         expires_at=int(ends_at.timestamp()),
-        by=caller.by,
+        actor=caller.actor,
     )
 
     def write(receipt: WriteReceipt | None) -> None:
-        context.billing.rotate_key(command, at=made.at, receipt=receipt)
+        context.billing.rotate_key(command, occurred_at=made.occurred_at, receipt=receipt)
 
     try:
         done = await do_once(request, caller, given, _item(made.row), write)
@@ -97,8 +97,8 @@ async def revoke_key(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     key_id = path_uuid(request, "keyUuid")
-    command = RevokeKey(app_id=caller.app.app_id, key_id=key_id, by=caller.by)
-    await asyncio.to_thread(context.billing.revoke_key, command, at=context.now())
+    command = RevokeKey(app_id=caller.app.app_id, key_id=key_id, actor=caller.actor)
+    await asyncio.to_thread(context.billing.revoke_key, command, occurred_at=context.now())
     headers = await wait_for_access(context, caller.app.app_id)
     row = await _find(context, caller, key_id)
     return document(invoices_render.single(KIND, _item(row)), headers)
@@ -110,7 +110,7 @@ class _Made:
     def __init__(
         self, context: Context, caller: Caller, *, kind: KeyKind, name: str | None
     ) -> None:
-        self.at = context.now()
+        self.occurred_at = context.now()
         self.key: NewKey = new_key(kind, secrets.token_bytes(KEY_BYTES))
         self.command = CreateKey(
             app_id=caller.app.app_id,
@@ -119,14 +119,14 @@ class _Made:
             key_sha256=self.key.sha256,
             prefix=self.key.prefix,
             name=name,
-            by=caller.by,
+            actor=caller.actor,
         )
         self.row = KeyDetails(
             key_id=self.command.key_id,
             kind=kind,
             prefix=self.key.prefix,
             name=name,
-            created_at=self.at,
+            created_at=self.occurred_at,
             expires_at=None,
             replaced_by=None,
             revoked_at=None,

@@ -144,10 +144,10 @@ async def patch_app(request: Request) -> Response:
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
     changes = validated(AppChanges, given)
     await _require_connections(context, caller, changes)
-    at = context.now()
+    occurred_at = context.now()
 
     def decide(app: App) -> None:
-        app.change(_command(context, caller, app.settings, changes), at=at)
+        app.change(_command(context, caller, app.settings, changes), occurred_at=occurred_at)
 
     app = await asyncio.to_thread(context.billing.change, App, caller.app.app_id, decide)
     headers = await wait_for_access(context, app.id)
@@ -179,7 +179,7 @@ def _command(
         enabled=changes.enabled,
         default_connections=changes.default_connections,
         settings=_settings(context, caller, known, changes),
-        by=caller.by,
+        actor=caller.actor,
     )
 
 

@@ -70,7 +70,10 @@ async def put_connection(request: Request) -> Response:
     known = await asyncio.to_thread(context.billing.find, Connection, stream)
     command = _command(context, caller, name, body, known)
     connection = await asyncio.to_thread(
-        context.billing.set_connection, command, new_connection_id=uuid4(), at=context.now()
+        context.billing.set_connection,
+        command,
+        new_connection_id=uuid4(),
+        occurred_at=context.now(),
     )
     if body.add_webhook_secrets or body.drop_webhook_secrets:
         await asyncio.to_thread(_change_webhook_secrets, context, caller, connection, body)
@@ -85,9 +88,9 @@ async def delete_connection(request: Request) -> Response:
     caller = await authenticate_admin(request)
     name = request.path_params["name"]
     shown = await _shown(context, caller, name)
-    command = DeleteConnection(app_id=caller.app.app_id, name=name, by=caller.by)
+    command = DeleteConnection(app_id=caller.app.app_id, name=name, actor=caller.actor)
     connection = await asyncio.to_thread(
-        context.billing.delete_connection, command, at=context.now()
+        context.billing.delete_connection, command, occurred_at=context.now()
     )
     await _set_defaults(context, caller, connection, wanted=False)
     headers = await wait_for_access(context, connection.id, caller.app.app_id)
@@ -119,7 +122,7 @@ def _command(
         sealed_webhook_secrets=sealed,
         redirect_url=body.redirect_url,
         refund_overpayments=_refunds_overpayments(body, known),
-        by=caller.by,
+        actor=caller.actor,
     )
 
 
@@ -143,7 +146,7 @@ def _change_webhook_secrets(
             for sealed in known.sealed_webhook_secrets
             if _mark(context, sealed, scope) not in body.drop_webhook_secrets
         ]
-        known.set_webhook_secrets([*added, *kept], by=caller.by, at=context.now())
+        known.set_webhook_secrets([*added, *kept], actor=caller.actor, occurred_at=context.now())
 
     context.billing.change(Connection, connection.id, decide)
 
@@ -175,7 +178,7 @@ async def _set_defaults(
     context: Context, caller: Caller, connection: Connection, *, wanted: bool | None
 ) -> None:
     """Make it a default or none; where nothing is said, only where the app has no default yet."""
-    at, name = context.now(), connection.name
+    occurred_at, name = context.now(), connection.name
     slots = [connection.provider, f"{connection.provider}:{connection.mode}"]
 
     def decide(app: App) -> None:
@@ -185,7 +188,10 @@ async def _set_defaults(
             changes = {slot: None for slot, default in known.items() if default == name}
         else:
             changes = {slot: name for slot in slots if wanted or slot not in known}
-        app.change(ChangeApp(app_id=app.id, default_connections=changes, by=caller.by), at=at)
+        app.change(
+            ChangeApp(app_id=app.id, default_connections=changes, actor=caller.actor),
+            occurred_at=occurred_at,
+        )
 
     await asyncio.to_thread(context.billing.change, App, caller.app.app_id, decide)
 

@@ -110,9 +110,9 @@ async def _by_key(
     app: AppRow | None = await context.access.app(key.app_id)
     if app is None:
         raise Unauthorized
-    caller = Caller(app=app, by=f"key:{key.key_id}", kind=key.kind)
+    caller = Caller(app=app, actor=f"key:{key.key_id}", kind=key.kind)
     return await _admitted(
-        request, context, caller, counted_as=caller.by, even_disabled=even_disabled
+        request, context, caller, counted_as=caller.actor, even_disabled=even_disabled
     )
 
 

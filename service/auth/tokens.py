@@ -177,7 +177,7 @@ def _caller(app: AppRow, claims: Claims) -> Caller:
     except ValueError:
         raise Unauthorized from None
     return Caller(
-        app=app, by=f"token:{user or tenant_id}", kind=TOKEN, tenant_id=tenant_id, user_id=user
+        app=app, actor=f"token:{user or tenant_id}", kind=TOKEN, tenant_id=tenant_id, user_id=user
     )
 
 

@@ -41,7 +41,7 @@ class PriceBody(Strictly):
             raise fault("intervalCount: an interval is one year at most")
         return self
 
-    def command(self, app_id: UUID, price_id: str, *, by: str) -> commands.SetPrice:
+    def command(self, app_id: UUID, price_id: str, *, actor: str) -> commands.SetPrice:
         """Give what is asked for."""
         return commands.SetPrice(
             app_id=app_id,
@@ -51,7 +51,7 @@ class PriceBody(Strictly):
             amount_minor=self.amount_minor,
             interval=self.interval,
             interval_count=self.interval_count or 1,
-            by=by,
+            actor=actor,
         )
 
 
@@ -69,7 +69,7 @@ class TaxRateBody(Strictly):
             raise fault("must have four decimals at most")
         return percentage
 
-    def command(self, app_id: UUID, tax_rate_id: str, *, by: str) -> commands.SetTaxRate:
+    def command(self, app_id: UUID, tax_rate_id: str, *, actor: str) -> commands.SetTaxRate:
         """Give what is asked for."""
         return commands.SetTaxRate(
             app_id=app_id,
@@ -77,7 +77,7 @@ class TaxRateBody(Strictly):
             name=self.name,
             rate_ppm=int(_scaled(self.percentage)),
             inclusive=self.inclusive,
-            by=by,
+            actor=actor,
         )
 
 

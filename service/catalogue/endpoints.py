@@ -26,8 +26,8 @@ async def put_price(request: Request) -> Response:
     caller = await authenticate(request)
     price_id = _new_id(request, "priceId")
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
-    command = validated(PriceBody, given).command(caller.app.app_id, price_id, by=caller.by)
-    await asyncio.to_thread(context.billing.set_price, command, at=context.now())
+    command = validated(PriceBody, given).command(caller.app.app_id, price_id, actor=caller.actor)
+    await asyncio.to_thread(context.billing.set_price, command, occurred_at=context.now())
     return _shown_price(await context.catalogue.price(caller.app.app_id, price_id))
 
 
@@ -44,8 +44,10 @@ async def put_tax_rate(request: Request) -> Response:
     caller = await authenticate(request)
     tax_rate_id = _new_id(request, "taxRateId")
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
-    command = validated(TaxRateBody, given).command(caller.app.app_id, tax_rate_id, by=caller.by)
-    await asyncio.to_thread(context.billing.set_tax_rate, command, at=context.now())
+    command = validated(TaxRateBody, given).command(
+        caller.app.app_id, tax_rate_id, actor=caller.actor
+    )
+    await asyncio.to_thread(context.billing.set_tax_rate, command, occurred_at=context.now())
     return _shown_tax_rate(await context.catalogue.tax_rate(caller.app.app_id, tax_rate_id))
 
 

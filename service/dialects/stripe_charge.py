@@ -168,7 +168,7 @@ def _to_command(
         off_session=not caller.is_token,
         on_the_spot=True,
         request_hash=hashed,
-        by=caller.by,
+        actor=caller.actor,
     )
 
 

@@ -184,7 +184,7 @@ async def _to_command(
         payment_method=payment_method,
         description=description,
         footer=footer,
-        by=caller.by,
+        actor=caller.actor,
     )
 
 

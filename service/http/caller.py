@@ -18,7 +18,7 @@ class Caller:
     """
 
     app: AppRow
-    by: str
+    actor: str
     kind: str = "write"
     tenant_id: UUID | None = None
     user_id: str | None = None

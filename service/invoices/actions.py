@@ -74,12 +74,12 @@ async def ask_of_invoice(
         invoice_id=invoice_id,
         request_id=request_id,
         request_hash=request_hash(request, given),
-        by=caller.by,
+        actor=caller.actor,
         **more,
     )
 
     def write(receipt: WriteReceipt | None) -> None:
-        context.billing.ask_of_invoice(command, at=context.now(), receipt=receipt)
+        context.billing.ask_of_invoice(command, occurred_at=context.now(), receipt=receipt)
 
     result = {"invoiceId": str(invoice_id), "requestId": str(request_id)}
     done = await do_once(request, caller, given, result, write)

@@ -75,7 +75,7 @@ def to_command(
         redirect_url=body.redirect_url,
         expected_total_minor=body.expected_total_minor,
         request_hash=hashed,
-        by=caller.by,
+        actor=caller.actor,
     )
 
 

@@ -23,8 +23,8 @@ def _item(entry: TimelineEntry) -> Json:
     return {
         "position": entry.position,
         "type": entry.type,
-        "at": moment(entry.at),
-        "by": entry.by,
+        "at": moment(entry.occurred_at),
+        "by": entry.actor,
         "data": entry.data,
     }
 

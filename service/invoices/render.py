@@ -147,11 +147,11 @@ def page(
     }
 
 
-def moment(at: datetime | None) -> str | None:
+def moment(occurred_at: datetime | None) -> str | None:
     """Write a time, in UTC with milliseconds."""
-    if at is None:
+    if occurred_at is None:
         return None
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return occurred_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def written_moment(text: str | None) -> str | None:

@@ -17,7 +17,7 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 _REFRESH_S: Final = 3
 _TEMPLATES: Final = Environment(
-    loader=PackageLoader("service", "."), autoescape=True, undefined=StrictUndefined
+    loader=PackageLoader("service.invoices", ""), autoescape=True, undefined=StrictUndefined
 )
 
 

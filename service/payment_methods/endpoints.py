@@ -43,7 +43,7 @@ async def create_setup(request: Request) -> Response:
         mode=cast("Mode", connection.mode),
         redirect_url=body.redirect_url or context.links.return_url(setup_id),
         request_hash=request_hash(request, given),
-        by=caller.by,
+        actor=caller.actor,
     )
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
     return _present(request, await ask_for_setup(context, command, wait_s=seconds))

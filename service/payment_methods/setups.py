@@ -59,7 +59,7 @@ async def ask_for_setup(context: Context, command: RequestSetup, *, wait_s: floa
 
     The store refuses a second request of the same id: then the first one's outcome is told.
     """
-    setup = MethodSetup.request(command, at=context.now())
+    setup = MethodSetup.request(command, occurred_at=context.now())
     events = [context.codec.encode(event) for event in setup.collect_events()]
     replayed = False
     try:

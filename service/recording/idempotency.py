@@ -45,7 +45,7 @@ async def do_once(
         app_id=caller.app.app_id,
         request_hash=request_hash(request, given),
         result=result,
-        by=caller.by,
+        actor=caller.actor,
     )
     known = await _known(context, receipt)
     if known is not None:

@@ -49,7 +49,7 @@ async def ask_for_invoice(context: Context, command: RequestInvoice, *, wait_s: 
 
     The store refuses a second request of the same id: then the first one's outcome is told.
     """
-    invoice = Invoice.request(command, at=context.now())
+    invoice = Invoice.request(command, occurred_at=context.now())
     events = [context.codec.encode(event) for event in invoice.collect_events()]
     started_s = time.monotonic()
     try:

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from domain.core import ids
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.invoices.events import InvoiceEvent, InvoiceImported, InvoiceRequested
 from domain.invoices.outcome import first_outcome, outcome_of
 from domain.invoices.view import InvoiceView, fold
@@ -20,7 +20,7 @@ from eventlog.reading import Recorded
 from eventlog.security.safe_json import without_secrets
 from service.invoices.render import Json
 
-AnyRoot = TypeVar("AnyRoot", bound=Root)
+AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 
 _REST_OF_A_MILLISECOND: Final = timedelta(microseconds=999)
 
@@ -118,9 +118,9 @@ class Streams:
                 return
             yield event
 
-    def decoded(self, entry: Recorded) -> Fact:
+    def decoded(self, entry: Recorded) -> DomainEvent:
         """Give back the event."""
-        return cast("Fact", self._codec.decode(entry.stored()))
+        return cast("DomainEvent", self._codec.decode(entry.stored()))
 
     async def tenant(self, app_id: UUID, tenant_id: UUID) -> tuple[Tenant, int] | None:
         """Fold a tenant; gives its last position, too."""
@@ -137,7 +137,7 @@ class Streams:
                 tenant = event.mutate(tenant)
         return tenant
 
-    async def root(self, stream: UUID, kind: type[AnyRoot]) -> tuple[AnyRoot, int] | None:
+    async def root(self, stream: UUID, kind: type[AnyAggregate]) -> tuple[AnyAggregate, int] | None:
         """Fold an aggregate of that kind; gives its last position, too."""
         recorded = await self._log.stream_async(stream)
         root: object = None

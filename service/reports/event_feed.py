@@ -61,8 +61,8 @@ def _item(change: AppChange) -> Json:
     return {
         "position": change.position,
         "type": change.type,
-        "at": moment(change.at),
-        "by": change.by,
+        "at": moment(change.occurred_at),
+        "by": change.actor,
         "invoiceUuid": subject if change.kind == "invoice" else None,
         "subscriptionUuid": subject if change.kind == "subscription" else None,
         "tenantUuid": subject if change.kind == "tenant" else None,

@@ -164,11 +164,11 @@ async def ask_of_subscription(
         subscription_id=subscription_id,
         request_id=request_id,
         request_hash=request_hash(request, given),
-        by=caller.by,
+        actor=caller.actor,
     )
 
     def write(receipt: WriteReceipt | None) -> None:
-        context.billing.ask_of_subscription(asked, at=context.now(), receipt=receipt)
+        context.billing.ask_of_subscription(asked, occurred_at=context.now(), receipt=receipt)
 
     result = {"subscriptionId": str(subscription_id), "requestId": str(request_id)}
     done = await do_once(request, caller, given, result, write)

@@ -65,8 +65,8 @@ async def _able_to_sign(context: Context, caller: Caller) -> AppRow:
         issuer=context.settings.public_url,
         audience=str(app_id),
         secret={"kid": uuid4().hex[:16], "sealed": sealed, "until": None},
-        by=caller.by,
+        actor=caller.actor,
     )
-    await asyncio.to_thread(context.billing.begin_tokens, command, at=context.now())
+    await asyncio.to_thread(context.billing.begin_tokens, command, occurred_at=context.now())
     await wait_for_access(context, app_id)
     return await context.access.app(app_id) or caller.app

@@ -70,11 +70,11 @@ async def put_tenant(request: Request) -> Response:
         tenant_id=tenant_id,
         person=person.sha256.hex(),
         customers={named.connection: named.customer_id for named in body.provider_customers},
-        by=caller.by,
+        actor=caller.actor,
     )
     try:
         await asyncio.to_thread(
-            context.billing.set_tenant, command, at=context.now(), bodies=[person]
+            context.billing.set_tenant, command, occurred_at=context.now(), bodies=[person]
         )
     except CustomerTaken as error:
         raise BadRequest(_taken(body, error)) from None

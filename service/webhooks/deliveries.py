@@ -48,7 +48,9 @@ async def find_entry(log: Log, streams: Streams, app_id: UUID, delivery_id: UUID
 def facts_in(streams: Streams, recorded: Sequence[Recorded]) -> list[tuple[int, ProviderEventFact]]:
     """Decode a stream; one that is no provider event's has none."""
     found = ((entry.position, streams.decoded(entry)) for entry in recorded)
-    return [(at, event) for at, event in found if isinstance(event, ProviderEventFact)]
+    return [
+        (occurred_at, event) for occurred_at, event in found if isinstance(event, ProviderEventFact)
+    ]
 
 
 def folded(happened: Sequence[tuple[int, ProviderEventFact]]) -> Entry | None:
@@ -118,7 +120,7 @@ def history(happened: Sequence[tuple[int, ProviderEventFact]]) -> list[Json]:
             "position": position,
             "type": event.TOPIC,
             "at": moment(event.timestamp),
-            "by": event.by,
+            "by": event.actor,
             "reason": event.reason if isinstance(event, ProviderEventParked) else None,
             "retried": event.retry if isinstance(event, ProviderEventParked) else None,
             "effects": _effects(event.effects) if isinstance(event, ProviderEventApplied) else [],

@@ -50,7 +50,7 @@ async def _receive_hint(request: Request) -> Response:
     if connection is None or payment_id is None:
         context.metrics.record_delivery("mollie", "ignored")
     else:
-        await context.hints.take(connection, payment_id, at=context.now())
+        await context.hints.take(connection, payment_id, occurred_at=context.now())
     return document(_TAKEN)
 
 

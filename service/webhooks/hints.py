@@ -51,7 +51,9 @@ class Hints:
         self._item = RateLimitItemPerMinute(per_minute)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
-    async def take(self, connection: ConnectionRow, payment_id: str, *, at: datetime) -> None:
+    async def take(
+        self, connection: ConnectionRow, payment_id: str, *, occurred_at: datetime
+    ) -> None:
         """Remember that something may be new about a payment, unless that waits to be seen to."""
         mode = cast("Mode", connection.mode)
         stream = ids.for_payment_hint(connection.connection_id, mode, payment_id)
@@ -62,10 +64,14 @@ class Hints:
             provider="mollie",
             mode=mode,
             payment_id=payment_id,
-            by=f"webhook:{payment_id}",
+            actor=f"webhook:{payment_id}",
         )
         for _ in range(_TRIES):
-            hint = _hinted(self._rebuild(await self._log.stream_async(stream)), command, at=at)
+            hint = _hinted(
+                self._rebuild(await self._log.stream_async(stream)),
+                command,
+                occurred_at=occurred_at,
+            )
             if not hint.pending_events:
                 self._count("coalesced")
                 return
@@ -99,8 +105,8 @@ class Hints:
         self._metrics.record_delivery("mollie", result)
 
 
-def _hinted(known: PaymentHint | None, command: TakeHint, *, at: datetime) -> PaymentHint:
+def _hinted(known: PaymentHint | None, command: TakeHint, *, occurred_at: datetime) -> PaymentHint:
     if known is None:
-        return PaymentHint.receive(command, at=at)
-    known.repeat(by=command.by, at=at)
+        return PaymentHint.receive(command, occurred_at=occurred_at)
+    known.repeat(actor=command.actor, occurred_at=occurred_at)
     return known

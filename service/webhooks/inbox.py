@@ -92,9 +92,9 @@ async def _stored(
         invoice_id=event.invoice_id if isinstance(event, StripeEvent) else None,
         occurred_at=event.created_s,
         body=body.sha256.hex(),
-        by=f"webhook:{event.id}",
+        actor=f"webhook:{event.id}",
     )
-    received = ProviderEvent.receive(command, at=context.now())
+    received = ProviderEvent.receive(command, occurred_at=context.now())
     events = [context.codec.encode(fact) for fact in received.collect_events()]
     started_s = time.monotonic()
     try:

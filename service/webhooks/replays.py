@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from starlette.requests import Request
 
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.core.idempotency import Receipt, WriteReceipt
 from domain.inbox.delivery_view import ENDING_TOPICS, has_ended
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReplayRequested
@@ -33,16 +33,18 @@ async def replay(
 ) -> Replayed:
     """Ask that a delivery is applied again, and wait for what comes of it. Raises KeyReused."""
     context = context_of(request)
-    request_id, at = uuid4(), context.now()
+    request_id, occurred_at = uuid4(), context.now()
 
     def write(receipt: WriteReceipt | None) -> None:
-        def receipts() -> list[Root]:
-            return [] if receipt is None else [Receipt.write(receipt, at=at)]
+        def receipts() -> list[AggregateRoot]:
+            return [] if receipt is None else [Receipt.write(receipt, occurred_at=occurred_at)]
 
         context.billing.change(
             ProviderEvent,
             delivery_id,
-            lambda known: known.request_replay(request_id, at=at, by=caller.by),
+            lambda known: known.request_replay(
+                request_id, occurred_at=occurred_at, actor=caller.actor
+            ),
             beside=receipts,
         )
 

@@ -32,15 +32,17 @@ async def resend_work(request: Request) -> Response:
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
     validated(ActionBody, given)
     row = await context.work.get_work(caller.app.app_id, request.path_params["workId"])
-    at = context.now()
+    occurred_at = context.now()
 
     def write(receipt: WriteReceipt | None) -> None:
         if row is None:
             raise Missing
-        work.resend(context.billing, row, by=caller.by, at=at, receipt=receipt)
+        work.resend(
+            context.billing, row, actor=caller.actor, occurred_at=occurred_at, receipt=receipt
+        )
 
     # A repetition finds its receipt, also when the work is done and its row is gone.
-    shown = {} if row is None else work.sent_again(row, at=at)
+    shown = {} if row is None else work.sent_again(row, occurred_at=occurred_at)
     done = await do_once(request, caller, given, shown, write)
     headers = {"idempotent-replayed": "true"} if done.replayed else {}
     headers[POSITION] = str(await context.streams.newest(work.subject_of(done.result)))

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from domain.billing import Billing
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.core.errors import NotPossible
 from domain.core.idempotency import Receipt, WriteReceipt
 from domain.invoices.invoice import Invoice
@@ -69,9 +69,9 @@ def item(row: WorkRow) -> Json:
     return without_secrets(shown)
 
 
-def sent_again(row: WorkRow, *, at: datetime) -> Json:
+def sent_again(row: WorkRow, *, occurred_at: datetime) -> Json:
     """Show work that has just been sent again, with all its tries."""
-    more = {"state": OPEN, "tries": 0, "dueAt": moment(at), "gaveUpAt": None}
+    more = {"state": OPEN, "tries": 0, "dueAt": moment(occurred_at), "gaveUpAt": None}
     return item(row) | more
 
 
@@ -102,8 +102,8 @@ def resend(
     billing: Billing,
     row: WorkRow,
     *,
-    by: str,
-    at: datetime,
+    actor: str,
+    occurred_at: datetime,
     receipt: WriteReceipt | None = None,
 ) -> None:
     """Send work again that gave up; what it is for decides.
@@ -117,14 +117,14 @@ def resend(
     def decide(known: Subject) -> None:
         before = known.version
         if not isinstance(known, Invoice):
-            known.resend(by=by, at=at)
+            known.resend(actor=actor, occurred_at=occurred_at)
         elif step := _step_of(row, known):
-            known.resend(step, by=by, at=at)
+            known.resend(step, actor=actor, occurred_at=occurred_at)
         if known.version == before:
             raise _no_giving_up()
 
-    def receipts() -> list[Root]:
-        return [] if receipt is None else [Receipt.write(receipt, at=at)]
+    def receipts() -> list[AggregateRoot]:
+        return [] if receipt is None else [Receipt.write(receipt, occurred_at=occurred_at)]
 
     billing.change(_SUBJECTS[name], UUID(row.args[name]), decide, beside=receipts)
 

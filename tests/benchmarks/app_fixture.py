@@ -39,10 +39,10 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
     key = new_key("write", secrets.token_bytes(KEY_BYTES))
     webhook_secret = f"whsec_{secrets.token_urlsafe(24)}"
     vault, context = Vault([master_key]), secret_context(app_id, _CONNECTION)
-    at = datetime.now(UTC)
-    app = commands.CreateApp(app_id=app_id, name="Shop", slug="shop", by=_BY)
+    occurred_at = datetime.now(UTC)
+    app = commands.CreateApp(app_id=app_id, name="Shop", slug="shop", actor=_BY)
     tenant = commands.SetTenant(
-        app_id=app_id, tenant_id=tenant_id, person=None, customers={_CONNECTION: "cus_1"}, by=_BY
+        app_id=app_id, tenant_id=tenant_id, person=None, customers={_CONNECTION: "cus_1"}, actor=_BY
     )
     connection = commands.SetConnection(
         app_id=app_id,
@@ -51,7 +51,7 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
         mode="test",
         sealed_key=vault.seal("sk_test_1", context=context),
         sealed_webhook_secrets=[vault.seal(webhook_secret, context=context)],
-        by=_BY,
+        actor=_BY,
     )
     write_key = commands.CreateKey(
         app_id=app_id,
@@ -59,17 +59,17 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
         kind="write",
         key_sha256=key.sha256,
         prefix=key.prefix,
-        by=_BY,
+        actor=_BY,
     )
     defaults = commands.ChangeApp(
-        app_id=app_id, default_connections={"stripe": _CONNECTION}, by=_BY
+        app_id=app_id, default_connections={"stripe": _CONNECTION}, actor=_BY
     )
     with billing_on(dsn) as billing:
-        billing.create_app(app, at=at)
-        billing.set_tenant(tenant, at=at)
-        billing.set_connection(connection, new_connection_id=connection_id, at=at)
-        billing.create_key(write_key, at=at)
-        billing.change_app(defaults, at=at)
+        billing.create_app(app, occurred_at=occurred_at)
+        billing.set_tenant(tenant, occurred_at=occurred_at)
+        billing.set_connection(connection, new_connection_id=connection_id, occurred_at=occurred_at)
+        billing.create_key(write_key, occurred_at=occurred_at)
+        billing.change_app(defaults, occurred_at=occurred_at)
     return Shop(
         app_id=str(app_id),
         tenant_id=str(tenant_id),

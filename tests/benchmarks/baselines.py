@@ -26,7 +26,7 @@ from starlette.types import Lifespan
 
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.core.commands import ReceiveProviderEvent, RequestInvoice
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.invoice import Invoice
@@ -78,7 +78,7 @@ def make_saving() -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         billing = Billing()
 
-        async def record(root: Root) -> None:
+        async def record(root: AggregateRoot) -> None:
             await run_in_threadpool(billing.save, root)
 
         app.state.record = record
@@ -95,7 +95,7 @@ def make_appending() -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         log, codec = await Log.open_async(os.environ["BENCHMARK_LOG"]), Codec()
 
-        async def record(root: Root) -> None:
+        async def record(root: AggregateRoot) -> None:
             await log.append_async([codec.encode(event) for event in root.collect_events()])
 
         app.state.record = record
@@ -127,9 +127,9 @@ async def _take_event(request: Request) -> Response:
         invoice_id=UUID(about["metadata"]["billhook_invoice"]),
         occurred_at=event["created"],
         body="0" * 64,
-        by=f"webhook:{event['id']}",
+        actor=f"webhook:{event['id']}",
     )
-    return await _recorded(request, ProviderEvent.receive(command, at=datetime.now(UTC)))
+    return await _recorded(request, ProviderEvent.receive(command, occurred_at=datetime.now(UTC)))
 
 
 async def _take_invoice(request: Request) -> Response:
@@ -155,13 +155,13 @@ async def _take_invoice(request: Request) -> Response:
         description=asked["description"],
         metadata=asked["metadata"],
         request_hash="0" * 64,
-        by=f"key:{uuid4()}",
+        actor=f"key:{uuid4()}",
     )
-    return await _recorded(request, Invoice.request(command, at=datetime.now(UTC)))
+    return await _recorded(request, Invoice.request(command, occurred_at=datetime.now(UTC)))
 
 
-async def _recorded(request: Request, root: Root) -> Response:
-    record: Callable[[Root], Awaitable[None]] = request.app.state.record
+async def _recorded(request: Request, root: AggregateRoot) -> Response:
+    record: Callable[[AggregateRoot], Awaitable[None]] = request.app.state.record
     await record(root)
     return Response(_OK, media_type="application/json")
 

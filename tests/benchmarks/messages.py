@@ -51,9 +51,14 @@ def _webhooks(shop: Shop) -> Callable[[], bytes]:
 
     def write() -> bytes:
         body = b"%s%s%s" % (before, fresh(), after)
-        at = b"%d" % time.time()
-        signature = hmac.digest(key, b"%s.%s" % (at, body), "sha256").hex().encode()
-        return b"%sstripe-signature: t=%s,v1=%s\r\n\r\n%s" % (head_bytes, at, signature, body)
+        occurred_at = b"%d" % time.time()
+        signature = hmac.digest(key, b"%s.%s" % (occurred_at, body), "sha256").hex().encode()
+        return b"%sstripe-signature: t=%s,v1=%s\r\n\r\n%s" % (
+            head_bytes,
+            occurred_at,
+            signature,
+            body,
+        )
 
     return write
 

@@ -87,9 +87,9 @@ def test_connecting_again_leaves_what_else_the_connection_says(
         sealed_webhook_secrets=["sealed"],
         redirect_url="https://shop.example.org/back",
         refund_overpayments=True,
-        by="key:1",
+        actor="key:1",
     )
-    billing.set_connection(command, new_connection_id=uuid4(), at=datetime.now(UTC))
+    billing.set_connection(command, new_connection_id=uuid4(), occurred_at=datetime.now(UTC))
 
     assert connected(environment, app, account.key).exit_code == 0
 

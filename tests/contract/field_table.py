@@ -61,15 +61,15 @@ def printed_in(file: str) -> Any:
     return json.loads((DOCUMENTS / file).read_text(encoding="utf-8"))
 
 
-def fields(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+def fields(value: Any, occurred_at: str = "") -> Iterator[tuple[str, Any]]:
     """Walk through what is printed, leaves and empty containers; a list is its first entry's."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            yield from fields(inner, f"{at}.{name}" if at else name)
+            yield from fields(inner, f"{occurred_at}.{name}" if occurred_at else name)
     elif isinstance(value, list) and value:
-        yield from fields(value[0], f"{at}[]")
+        yield from fields(value[0], f"{occurred_at}[]")
     else:
-        yield at, value
+        yield occurred_at, value
 
 
 _CALLER: Final = "sent by the caller"

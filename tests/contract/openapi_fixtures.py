@@ -74,7 +74,7 @@ class Stock:
             Invoice,
             self._stuck,
             lambda known: known.give_up(
-                "plan", attempts=1, last_error="nobody knows how", at=datetime.now(UTC)
+                "plan", attempts=1, last_error="nobody knows how", occurred_at=datetime.now(UTC)
             ),
         )
         return f"settle:{self._stuck}"
@@ -130,9 +130,9 @@ class Stock:
             type="payment",
             lines=[{"name": "Tea", "quantity": 1, "amount_minor": 1, "currency": "eur"}],
             request_hash="",
-            by="operator",
+            actor="operator",
         )
-        self._billing.save(Invoice.request(asked, at=datetime.now(UTC)))
+        self._billing.save(Invoice.request(asked, occurred_at=datetime.now(UTC)))
 
         def is_listed() -> bool:
             work = self._caller.get("/work")["items"]

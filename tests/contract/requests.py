@@ -16,45 +16,54 @@ _SCALARS = {
 }
 
 
-def misfits(schema: Json, value: object, components: Json, *, at: str = "") -> Iterator[str]:
+def misfits(
+    schema: Json, value: object, components: Json, *, occurred_at: str = ""
+) -> Iterator[str]:
     """Says which parameters the schema does not know, wants, or has of another type."""
     if "$ref" in schema:
         schema = components[schema["$ref"].rsplit("/", 1)[-1]]
     if "anyOf" in schema:
-        tries = [list(misfits(item, value, components, at=at)) for item in schema["anyOf"]]
+        tries = [
+            list(misfits(item, value, components, occurred_at=occurred_at))
+            for item in schema["anyOf"]
+        ]
         if all(tries):
             yield from min(tries, key=len)
     elif schema.get("type") == "object":
-        yield from _object(schema, value, components, at=at)
+        yield from _object(schema, value, components, occurred_at=occurred_at)
     elif schema.get("type") == "array":
-        yield from _array(schema, value, components, at=at)
+        yield from _array(schema, value, components, occurred_at=occurred_at)
     elif not isinstance(value, str) or not _SCALARS[schema["type"]].fullmatch(value):
-        yield f"{at}: {value!r} is no {schema['type']}"
+        yield f"{occurred_at}: {value!r} is no {schema['type']}"
     elif "enum" in schema and not schema.get("x-open-enum") and value not in schema["enum"]:
-        yield f"{at}: {value!r} is not one of {schema['enum'][:10]}"
+        yield f"{occurred_at}: {value!r} is not one of {schema['enum'][:10]}"
 
 
-def _object(schema: Json, value: object, components: Json, *, at: str) -> Iterator[str]:
+def _object(schema: Json, value: object, components: Json, *, occurred_at: str) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{at}: {value!r} is no hash"
+        yield f"{occurred_at}: {value!r} is no hash"
         return
     known = schema.get("properties", {})
     more = schema.get("additionalProperties")
     for name, item in value.items():
-        place = f"{at}[{name}]" if at else name
+        place = f"{occurred_at}[{name}]" if occurred_at else name
         if name in known:
-            yield from misfits(known[name], item, components, at=place)
+            yield from misfits(known[name], item, components, occurred_at=place)
         elif isinstance(more, dict):
-            yield from misfits(more, item, components, at=place)
+            yield from misfits(more, item, components, occurred_at=place)
         else:
             yield f"unknown parameter {place}"
     for name in set(schema.get("required", ())) - set(value):
-        yield f"missing parameter {at}[{name}]" if at else f"missing parameter {name}"
+        yield (
+            f"missing parameter {occurred_at}[{name}]"
+            if occurred_at
+            else f"missing parameter {name}"
+        )
 
 
-def _array(schema: Json, value: object, components: Json, *, at: str) -> Iterator[str]:
+def _array(schema: Json, value: object, components: Json, *, occurred_at: str) -> Iterator[str]:
     if not isinstance(value, list):
-        yield f"{at}: {value!r} is no list"
+        yield f"{occurred_at}: {value!r} is no list"
         return
     for index, item in enumerate(value):
-        yield from misfits(schema["items"], item, components, at=f"{at}[{index}]")
+        yield from misfits(schema["items"], item, components, occurred_at=f"{occurred_at}[{index}]")

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.apps import app, connection
 from domain.catalogue import catalogue
 from domain.core import idempotency
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.inbox import payment_hint, provider_event
 from domain.invoices import events as e
 from domain.invoices import events as p
@@ -101,7 +101,7 @@ _TAX_RATE: Final[dict[str, Any]] = {
     "inclusive": False,
 }
 
-_INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+_INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     e.InvoiceRequested: {
         **_OWNER,
         "tenant_id": TENANT_ID,
@@ -270,7 +270,7 @@ _INVOICE_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     e.StepGaveUp: {"step": "pay", "attempts": 40, "last_error": "GatewayUnavailable: time-out"},
 }
 
-_OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+_OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     customer_claim.CustomerClaimed: {
         "app_id": APP_ID,
         "connection": "main",
@@ -367,6 +367,7 @@ _OTHER_EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
     },
 }
 
-EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
-    kind: {"by": "worker", **facts} for kind, facts in (_INVOICE_EXAMPLES | _OTHER_EXAMPLES).items()
+EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
+    kind: {"actor": "worker", **facts}
+    for kind, facts in (_INVOICE_EXAMPLES | _OTHER_EXAMPLES).items()
 }

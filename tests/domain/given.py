@@ -12,11 +12,11 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 from eventsourcing.utils import get_topic
 
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from eventlog.codec import Codec
 from tests.domain.event_examples import EXAMPLES
 
-AnyRoot = TypeVar("AnyRoot", bound=Root)
+AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 Answer = TypeVar("Answer")
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -34,10 +34,10 @@ def moment(seconds: int) -> datetime:
 class Happened:
     """A fact, named by its class and by the fields that matter to a test."""
 
-    kind: type[Fact]
+    kind: type[DomainEvent]
     facts: dict[str, object]
 
-    def as_event(self, root: type[Root], *, version: int, seconds: int) -> Fact:
+    def as_event(self, root: type[AggregateRoot], *, version: int, seconds: int) -> DomainEvent:
         """Make the whole event; fields that were not named are those of the examples."""
         facts: dict[str, Any] = EXAMPLES[self.kind] | self.facts
         if issubclass(self.kind, Aggregate.Created):
@@ -49,7 +49,7 @@ class Happened:
             **facts,
         )
 
-    def differences(self, event: Fact) -> dict[str, object]:
+    def differences(self, event: DomainEvent) -> dict[str, object]:
         """Return the named fields that the event has otherwise."""
         return {
             name: getattr(event, name)
@@ -58,62 +58,62 @@ class Happened:
         }
 
 
-def happened(kind: type[Fact], /, **facts: object) -> Happened:
+def happened(kind: type[DomainEvent], /, **facts: object) -> Happened:
     """Name a fact and the fields that matter."""
     return Happened(kind, facts)
 
 
-def stream_of(root: type[Root], *facts: Happened) -> list[Fact]:
+def stream_of(root: type[AggregateRoot], *facts: Happened) -> list[DomainEvent]:
     """Make a stream, one fact per second."""
     return [
         fact.as_event(root, version=index + 1, seconds=index) for index, fact in enumerate(facts)
     ]
 
 
-def rebuilt(stream: Sequence[Fact]) -> Root:
+def rebuilt(stream: Sequence[DomainEvent]) -> AggregateRoot:
     """Read a stream as the log gives it back: encoded, decoded and replayed."""
     root: Any = None
     for event in stream:
-        root = cast("Fact", _codec.decode(_codec.encode(event))).mutate(root)
-    assert isinstance(root, Root)
+        root = cast("DomainEvent", _codec.decode(_codec.encode(event))).mutate(root)
+    assert isinstance(root, AggregateRoot)
     return root
 
 
-class Given(Generic[AnyRoot]):
+class Given(Generic[AnyAggregate]):
     """An aggregate to which these facts have happened; `recorded` is its whole stream so far."""
 
-    def __init__(self, kind: type[AnyRoot], *facts: Happened) -> None:
+    def __init__(self, kind: type[AnyAggregate], *facts: Happened) -> None:
         self.recorded = stream_of(kind, *facts)
         root: Any = None
         for event in self.recorded:
             root = event.mutate(root)
-        self.root: AnyRoot = root
+        self.root: AnyAggregate = root
 
     @classmethod
-    def made(cls, root: AnyRoot) -> Given[AnyRoot]:
+    def made(cls, root: AnyAggregate) -> Given[AnyAggregate]:
         """Begin with an aggregate that a command has just made."""
         begun = cls.__new__(cls)
         begun.recorded, begun.root = [], root
         return begun
 
-    def when(self, decide: Callable[[AnyRoot], Answer]) -> Decided[AnyRoot, Answer]:
+    def when(self, decide: Callable[[AnyAggregate], Answer]) -> Decided[AnyAggregate, Answer]:
         """Let the aggregate decide; what it raises goes on to the test."""
         answer = decide(self.root)
-        new = [cast("Fact", event) for event in self.root.collect_events()]
+        new = [cast("DomainEvent", event) for event in self.root.collect_events()]
         self.recorded = [*self.recorded, *new]
         assert rebuilt(self.recorded) == self.root, "a replay must give what was decided upon"
         return Decided(self, new, answer)
 
 
-class Decided(Generic[AnyRoot, Answer]):
+class Decided(Generic[AnyAggregate, Answer]):
     """What followed from a decision."""
 
-    def __init__(self, given: Given[AnyRoot], new: list[Fact], answer: Answer) -> None:
+    def __init__(self, given: Given[AnyAggregate], new: list[DomainEvent], answer: Answer) -> None:
         self.given = given
         self.new = new
         self.answer = answer
 
-    def then(self, *expected: Happened) -> Decided[AnyRoot, Answer]:
+    def then(self, *expected: Happened) -> Decided[AnyAggregate, Answer]:
         """Require exactly these facts, in this order; none where nothing is given."""
         kinds = [type(event).__name__ for event in self.new]
         assert kinds == [fact.kind.__name__ for fact in expected]
@@ -121,22 +121,22 @@ class Decided(Generic[AnyRoot, Answer]):
             assert fact.differences(event) == {}, f"{type(event).__name__} says otherwise"
         return self
 
-    def answering(self, expected: Answer) -> Decided[AnyRoot, Answer]:
+    def answering(self, expected: Answer) -> Decided[AnyAggregate, Answer]:
         """Require what the decision returned."""
         assert self.answer == expected
         return self
 
-    def showing(self, **expected: object) -> Decided[AnyRoot, Answer]:
+    def showing(self, **expected: object) -> Decided[AnyAggregate, Answer]:
         """Require what can be seen of the aggregate, or of its view where it has one."""
         seen = getattr(self.given.root, "view", self.given.root)
         assert {name: getattr(seen, name) for name in expected} == expected
         return self
 
-    def when(self, decide: Callable[[AnyRoot], Any]) -> Decided[AnyRoot, Any]:
+    def when(self, decide: Callable[[AnyAggregate], Any]) -> Decided[AnyAggregate, Any]:
         """Go on with the next decision."""
         return self.given.when(decide)
 
 
-def fields_of(kind: type[Fact]) -> set[str]:
+def fields_of(kind: type[DomainEvent]) -> set[str]:
     """Name the fields of an event class."""
     return {field.name for field in dataclasses.fields(cast("Any", kind))}

@@ -15,7 +15,7 @@ from eventsourcing.domain import Aggregate
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import resolve_topic
 
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.events import AGGREGATES, TOPICS
 from eventlog.codec import Codec
 from tests.domain.given import AGGREGATE_ID, fields_of, happened
@@ -33,9 +33,9 @@ class Sample:
     state: dict[str, Any]
 
     @property
-    def kind(self) -> type[Fact]:
+    def kind(self) -> type[DomainEvent]:
         """Return the class that reads it."""
-        kind: type[Fact] = resolve_topic(self.topic)
+        kind: type[DomainEvent] = resolve_topic(self.topic)
         return kind
 
     def stored(self) -> StoredEvent:
@@ -57,7 +57,7 @@ def fields_shown(topic: str) -> set[str]:
     return {name for sample in samples() if sample.topic == topic for name in sample.state} | _BASE
 
 
-def root_of(kind: type[Fact]) -> type[Root]:
+def root_of(kind: type[DomainEvent]) -> type[AggregateRoot]:
     """Find the aggregate that an event class belongs to."""
     return next(root for root in AGGREGATES if issubclass(kind, root.Event))
 
@@ -66,7 +66,7 @@ def main() -> None:
     """Store what is missing."""
     FOLDER.mkdir(exist_ok=True)
     for topic in TOPICS:
-        kind: type[Fact] = resolve_topic(topic)
+        kind: type[DomainEvent] = resolve_topic(topic)
         if not fields_of(kind) - {"originator_topic"} <= fields_shown(topic):
             version = 1 if issubclass(kind, Aggregate.Created) else 2
             event = happened(kind).as_event(root_of(kind), version=version, seconds=version)

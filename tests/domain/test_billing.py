@@ -35,7 +35,7 @@ from tests.domain.event_examples import (
 from tests.domain.given import START, moment
 from tests.domain.invoices.provider_updates import paid_answer, request_command, snapshot
 
-CREATE = CreateApp(app_id=APP_ID, name="Shop", slug="shop", by="cli")
+CREATE = CreateApp(app_id=APP_ID, name="Shop", slug="shop", actor="cli")
 NOW = moment(60)
 
 
@@ -61,7 +61,7 @@ def _key(**changes: Any) -> CreateKey:
         "kind": "write",
         "key_sha256": "5a256",
         "prefix": "bh_write_abcdef",
-        "by": "cli",
+        "actor": "cli",
     }
     return CreateKey(**facts | changes)
 
@@ -80,65 +80,73 @@ def _version(billing: Billing, aggregate_id: UUID) -> int:
 
 
 def _renamed(billing: Billing, name: str) -> Callable[[], object]:
-    return lambda: billing.change_app(ChangeApp(app_id=APP_ID, name=name, by="other"), at=NOW)
+    return lambda: billing.change_app(
+        ChangeApp(app_id=APP_ID, name=name, actor="other"), occurred_at=NOW
+    )
 
 
 def _requested(billing: Billing) -> None:
-    billing.save(Invoice.request(request_command(), at=START))
+    billing.save(Invoice.request(request_command(), occurred_at=START))
 
 
 # What is made is kept.
 
 
 def test_what_was_saved_is_what_is_loaded(billing: Billing) -> None:
-    billing.create_app(CREATE, at=START)
-    billing.create_key(_key(), at=NOW)
-    changed = billing.change_app(ChangeApp(app_id=APP_ID, enabled=False, by="cli"), at=NOW)
+    billing.create_app(CREATE, occurred_at=START)
+    billing.create_key(_key(), occurred_at=NOW)
+    changed = billing.change_app(
+        ChangeApp(app_id=APP_ID, enabled=False, actor="cli"), occurred_at=NOW
+    )
     loaded = billing.get(App, APP_ID)
     assert loaded == changed
     assert (loaded.enabled, loaded.keys) == (False, {KEY_ID: "write"})
 
 
 def test_making_the_same_app_twice_is_silent(billing: Billing) -> None:
-    billing.create_app(CREATE, at=START)
-    billing.create_app(CREATE, at=NOW)
+    billing.create_app(CREATE, occurred_at=START)
+    billing.create_app(CREATE, occurred_at=NOW)
     assert _version(billing, APP_ID) == 1
 
 
 def test_a_key_can_be_taken_out_of_use(billing: Billing) -> None:
-    billing.create_app(CREATE, at=START)
-    billing.create_key(_key(), at=NOW)
-    billing.revoke_key(RevokeKey(app_id=APP_ID, key_id=KEY_ID, by="cli"), at=NOW)
+    billing.create_app(CREATE, occurred_at=START)
+    billing.create_key(_key(), occurred_at=NOW)
+    billing.revoke_key(RevokeKey(app_id=APP_ID, key_id=KEY_ID, actor="cli"), occurred_at=NOW)
     assert billing.get(App, APP_ID).keys == {KEY_ID: "revoked"}
 
 
 def test_a_connection_keeps_its_random_id_when_its_secrets_change(billing: Billing) -> None:
-    billing.create_app(CREATE, at=START)
-    billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, at=START)
-    billing.set_connection(_connection(sealed_key="new"), new_connection_id=TENANT_ID, at=NOW)
+    billing.create_app(CREATE, occurred_at=START)
+    billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, occurred_at=START)
+    billing.set_connection(
+        _connection(sealed_key="new"), new_connection_id=TENANT_ID, occurred_at=NOW
+    )
     loaded = billing.get(Connection, ids.for_connection(APP_ID, "main"))
     assert (loaded.connection_id, loaded.sealed_key) == (CONNECTION_ID, "new")
 
 
 def test_a_connection_of_another_mode_under_the_same_name_is_refused(billing: Billing) -> None:
-    billing.create_app(CREATE, at=START)
-    billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, at=START)
+    billing.create_app(CREATE, occurred_at=START)
+    billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, occurred_at=START)
     with pytest.raises(Contradiction):
-        billing.set_connection(_connection(mode="live"), new_connection_id=TENANT_ID, at=NOW)
+        billing.set_connection(
+            _connection(mode="live"), new_connection_id=TENANT_ID, occurred_at=NOW
+        )
 
 
 def test_a_connection_needs_its_app(billing: Billing) -> None:
     with pytest.raises(NotFound) as refusal:
-        billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, at=NOW)
+        billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, occurred_at=NOW)
     assert refusal.value.facts == {"kind": "app", "id": APP_ID}
 
 
 def test_a_tenant_is_made_once_and_then_changed(
     billing: Billing, recorder: ContendedRecorder
 ) -> None:
-    billing.set_tenant(_tenant(), at=START, bodies=["first"])
-    billing.set_tenant(_tenant(), at=NOW, bodies=["same"])
-    billing.set_tenant(_tenant(person="0ther"), at=NOW, bodies=["second"])
+    billing.set_tenant(_tenant(), occurred_at=START, bodies=["first"])
+    billing.set_tenant(_tenant(), occurred_at=NOW, bodies=["same"])
+    billing.set_tenant(_tenant(person="0ther"), occurred_at=NOW, bodies=["second"])
     loaded = billing.get(Tenant, ids.for_tenant(APP_ID, TENANT_ID))
     assert loaded.person == "0ther"
     assert recorder.offered == [
@@ -156,14 +164,16 @@ def test_what_does_not_exist_is_not_found(billing: Billing) -> None:
         billing.get(App, APP_ID)
     assert refusal.value.facts == {"kind": "app", "id": APP_ID}
     with pytest.raises(NotFound):
-        billing.change_app(ChangeApp(app_id=APP_ID, name="x", by="cli"), at=NOW)
+        billing.change_app(ChangeApp(app_id=APP_ID, name="x", actor="cli"), occurred_at=NOW)
 
 
 def test_an_id_of_another_kind_is_not_found(billing: Billing) -> None:
     _requested(billing)
     assert billing.find(App, INVOICE_ID) is None
     with pytest.raises(NotFound):
-        billing.create_app(CreateApp(app_id=INVOICE_ID, name="x", slug="x", by="cli"), at=NOW)
+        billing.create_app(
+            CreateApp(app_id=INVOICE_ID, name="x", slug="x", actor="cli"), occurred_at=NOW
+        )
     assert _version(billing, INVOICE_ID) == 1
 
 
@@ -173,9 +183,9 @@ def test_an_id_of_another_kind_is_not_found(billing: Billing) -> None:
 def test_a_write_that_others_overtook_is_decided_again(
     billing: Billing, recorder: ContendedRecorder
 ) -> None:
-    billing.create_app(CREATE, at=START)
+    billing.create_app(CREATE, occurred_at=START)
     recorder.others = [_renamed(billing, "Theirs")]
-    app = billing.change_app(ChangeApp(app_id=APP_ID, enabled=False, by="cli"), at=NOW)
+    app = billing.change_app(ChangeApp(app_id=APP_ID, enabled=False, actor="cli"), occurred_at=NOW)
     assert (app.name, app.enabled) == ("Theirs", False)
     assert billing.get(App, APP_ID) == app
 
@@ -183,9 +193,9 @@ def test_a_write_that_others_overtook_is_decided_again(
 def test_a_decision_that_others_have_taken_meanwhile_is_not_recorded_twice(
     billing: Billing, recorder: ContendedRecorder
 ) -> None:
-    billing.create_app(CREATE, at=START)
+    billing.create_app(CREATE, occurred_at=START)
     recorder.others = [_renamed(billing, "Same")]
-    billing.change_app(ChangeApp(app_id=APP_ID, name="Same", by="cli"), at=NOW)
+    billing.change_app(ChangeApp(app_id=APP_ID, name="Same", actor="cli"), occurred_at=NOW)
     assert _version(billing, APP_ID) == 2
 
 
@@ -193,13 +203,13 @@ def test_a_decision_that_others_have_taken_meanwhile_is_not_recorded_twice(
 def test_three_tries_are_made_and_no_more(
     billing: Billing, recorder: ContendedRecorder, *, overtaken: int, succeeds: bool
 ) -> None:
-    billing.create_app(CREATE, at=START)
+    billing.create_app(CREATE, occurred_at=START)
     tries: list[int] = []
     recorder.others = [_renamed(billing, f"Name {n}") for n in range(overtaken)]
 
     def decide(app: App) -> None:
         tries.append(app.version)
-        app.change(ChangeApp(app_id=APP_ID, enabled=False, by="cli"), at=NOW)
+        app.change(ChangeApp(app_id=APP_ID, enabled=False, actor="cli"), occurred_at=NOW)
 
     if succeeds:
         billing.change(App, APP_ID, decide)
@@ -214,8 +224,10 @@ def test_three_tries_are_made_and_no_more(
 def test_two_that_make_the_same_tenant_make_one(
     billing: Billing, recorder: ContendedRecorder
 ) -> None:
-    recorder.others = [lambda: billing.set_tenant(_tenant(customers={"other": "c"}), at=START)]
-    tenant = billing.set_tenant(_tenant(), at=NOW)
+    recorder.others = [
+        lambda: billing.set_tenant(_tenant(customers={"other": "c"}), occurred_at=START)
+    ]
+    tenant = billing.set_tenant(_tenant(), occurred_at=NOW)
     assert tenant.customers == {"other": "c", "main": "cus_1"}
     assert _version(billing, tenant.id) == 2
 
@@ -223,12 +235,12 @@ def test_two_that_make_the_same_tenant_make_one(
 def test_two_that_make_the_same_connection_agree_on_its_id(
     billing: Billing, recorder: ContendedRecorder
 ) -> None:
-    billing.create_app(CREATE, at=START)
+    billing.create_app(CREATE, occurred_at=START)
     theirs = CONNECTION_ID
     recorder.others = [
-        lambda: billing.set_connection(_connection(), new_connection_id=theirs, at=START)
+        lambda: billing.set_connection(_connection(), new_connection_id=theirs, occurred_at=START)
     ]
-    made = billing.set_connection(_connection(), new_connection_id=TENANT_ID, at=NOW)
+    made = billing.set_connection(_connection(), new_connection_id=TENANT_ID, occurred_at=NOW)
     assert made.connection_id == theirs
 
 
@@ -236,10 +248,10 @@ def test_bodies_go_with_every_try(billing: Billing, recorder: ContendedRecorder)
     _requested(billing)
     recorder.offered.clear()
     recorder.others = [
-        lambda: billing.change(Invoice, INVOICE_ID, lambda i: i.start_step("pay", at=NOW))
+        lambda: billing.change(Invoice, INVOICE_ID, lambda i: i.start_step("pay", occurred_at=NOW))
     ]
     effect = billing.record_provider_state(
-        INVOICE_ID, paid_answer(), source="answer", by="worker", at=NOW, bodies=["raw"]
+        INVOICE_ID, paid_answer(), source="answer", actor="worker", occurred_at=NOW, bodies=["raw"]
     )
     paid = ["invoice.issued", "invoice.payment_succeeded"]
     assert effect is Effect.CHANGED
@@ -253,7 +265,7 @@ def test_the_effect_is_that_of_the_try_that_was_recorded(
 
     def pay() -> Effect:
         return billing.record_provider_state(
-            INVOICE_ID, snapshot("paid"), source="webhook", by="webhook:evt_1", at=NOW
+            INVOICE_ID, snapshot("paid"), source="webhook", actor="webhook:evt_1", occurred_at=NOW
         )
 
     recorder.others = [pay]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from eventsourcing.domain import Aggregate
 
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.events import ACCESS_TOPICS, AGGREGATES, INVOICE_TOPICS, TOPICS
 from eventlog.codec import Codec
 from tests.domain.event_examples import EXAMPLES
@@ -19,9 +19,9 @@ _IDS = [f"{sample.topic}-{index}" for index, sample in enumerate(_SAMPLES)]
 _CODEC = Codec()
 
 
-def _decoded(sample: Sample) -> Fact:
+def _decoded(sample: Sample) -> DomainEvent:
     event = _CODEC.decode(sample.stored())
-    assert isinstance(event, Fact)
+    assert isinstance(event, DomainEvent)
     return event
 
 
@@ -46,7 +46,7 @@ def test_no_two_classes_share_a_topic() -> None:
 
 
 @pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
-def test_every_field_that_we_write_stands_in_a_sample(kind: type[Fact]) -> None:
+def test_every_field_that_we_write_stands_in_a_sample(kind: type[DomainEvent]) -> None:
     """Otherwise: python -m tests.domain.store_event_samples."""
     assert fields_of(kind) - {"originator_topic"} <= fields_shown(kind.TOPIC)
 
@@ -80,6 +80,6 @@ def test_a_stored_event_still_folds(sample: Sample) -> None:
     assert beginnings
     for begun in beginnings:
         folded = event.mutate(begun)
-        assert isinstance(folded, Root)
+        assert isinstance(folded, AggregateRoot)
         assert folded.id == AGGREGATE_ID
         assert folded.version == sample.version

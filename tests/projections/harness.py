@@ -8,7 +8,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 from domain.core import commands
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.events import INVOICE_TOPICS
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices import events as e
@@ -28,7 +28,7 @@ APP = UUID(int=1)
 
 
 def requested(
-    app_id: UUID = APP, *, tenant_id: UUID | None = None, at: datetime = AT, **facts: Any
+    app_id: UUID = APP, *, tenant_id: UUID | None = None, occurred_at: datetime = AT, **facts: Any
 ) -> Invoice:
     """An invoice that was asked for."""
     asked: dict[str, Any] = {
@@ -42,17 +42,17 @@ def requested(
             {"name": "Tea", "quantity": 2, "price": None, "amount_minor": 500, "currency": "eur"}
         ],
         "request_hash": "0" * 64,
-        "by": "key:1",
+        "actor": "key:1",
     }
     return Invoice.request(
         commands.RequestInvoice(
             invoice_id=uuid4(), app_id=app_id, tenant_id=tenant_id or uuid4(), **asked | facts
         ),
-        at=at,
+        occurred_at=occurred_at,
     )
 
 
-def imported(app_id: UUID = APP, *, at: datetime = AT, **facts: Any) -> Invoice:
+def imported(app_id: UUID = APP, *, occurred_at: datetime = AT, **facts: Any) -> Invoice:
     """An invoice that the provider made by itself."""
     known: dict[str, Any] = {
         "tenant_id": None,
@@ -71,15 +71,17 @@ def imported(app_id: UUID = APP, *, at: datetime = AT, **facts: Any) -> Invoice:
     invoice: Invoice = Invoice._create(  # noqa: SLF001 - eventsourcing's own way to begin
         e.InvoiceImported,
         id=uuid4(),
-        timestamp=at,
-        by="webhook:evt_1",
+        timestamp=occurred_at,
+        actor="webhook:evt_1",
         app_id=app_id,
         **known | facts,
     )
     return invoice
 
 
-def issue(invoice: Invoice, *, at: datetime = AT, total_minor: int = 1000, **facts: Any) -> None:
+def issue(
+    invoice: Invoice, *, occurred_at: datetime = AT, total_minor: int = 1000, **facts: Any
+) -> None:
     """Let the provider number it."""
     issued: dict[str, Any] = {
         "provider_object_type": "invoice",
@@ -99,15 +101,21 @@ def issue(invoice: Invoice, *, at: datetime = AT, total_minor: int = 1000, **fac
         "facts": [1, 0, 0, -1],
         "body": "ab" * 32,
     }
-    invoice.remember(e.InvoiceIssued, at=at, by="worker", total_minor=total_minor, **issued | facts)
+    invoice.record_event(
+        e.InvoiceIssued,
+        occurred_at=occurred_at,
+        actor="worker",
+        total_minor=total_minor,
+        **issued | facts,
+    )
 
 
-def pay(invoice: Invoice, *, at: datetime = AT) -> None:
+def pay(invoice: Invoice, *, occurred_at: datetime = AT) -> None:
     """Let it be paid, as the provider's answer says."""
-    invoice.remember(
+    invoice.record_event(
         e.PaymentSucceeded,
-        at=at,
-        by="worker",
+        occurred_at=occurred_at,
+        actor="worker",
         payment_id="pi_1",
         source="answer",
         as_of=1_767_225_601,
@@ -115,36 +123,36 @@ def pay(invoice: Invoice, *, at: datetime = AT) -> None:
         body="cd" * 32,
         amount_minor=invoice.view.total_minor or 0,
         method="card",
-        paid_at=int(at.timestamp()),
+        paid_at=int(occurred_at.timestamp()),
     )
 
 
-def confirm(invoice: Invoice, *, at: datetime = AT, source: str = "webhook") -> None:
+def confirm(invoice: Invoice, *, occurred_at: datetime = AT, source: str = "webhook") -> None:
     """Let a webhook, or another source, say the same again."""
-    invoice.remember(
+    invoice.record_event(
         e.ProviderStateConfirmed,
-        at=at,
-        by="webhook:evt_1" if source == "webhook" else source,
+        occurred_at=occurred_at,
+        actor="webhook:evt_1" if source == "webhook" else source,
         source=source,
         provider_type="invoice.paid",
         as_of=1_767_225_602,
     )
 
 
-def paid_invoices(count: int, *, app_id: UUID = APP, at: datetime = AT) -> list[Invoice]:
+def paid_invoices(count: int, *, app_id: UUID = APP, occurred_at: datetime = AT) -> list[Invoice]:
     """Invoices a second apart, each requested, issued, paid and confirmed."""
     made = []
     for index in range(count):
-        moment = at + timedelta(seconds=index)
-        invoice = requested(app_id, at=moment)
-        issue(invoice, at=moment, total_minor=1000 + index)
-        pay(invoice, at=moment)
-        confirm(invoice, at=moment)
+        moment = occurred_at + timedelta(seconds=index)
+        invoice = requested(app_id, occurred_at=moment)
+        issue(invoice, occurred_at=moment, total_minor=1000 + index)
+        pay(invoice, occurred_at=moment)
+        confirm(invoice, occurred_at=moment)
         made.append(invoice)
     return made
 
 
-def applied(effects: list[dict[str, str]], *, at: datetime = AT) -> ProviderEvent:
+def applied(effects: list[dict[str, str]], *, occurred_at: datetime = AT) -> ProviderEvent:
     """A webhook that was received, and what it did."""
     event = ProviderEvent.receive(
         commands.ReceiveProviderEvent(
@@ -161,15 +169,15 @@ def applied(effects: list[dict[str, str]], *, at: datetime = AT) -> ProviderEven
             invoice_id=None,
             occurred_at=1,
             body="ef" * 32,
-            by="webhook:evt_2",
+            actor="webhook:evt_2",
         ),
-        at=at,
+        occurred_at=occurred_at,
     )
-    event.record_applied(effects, at=at, by="webhook:evt_2")
+    event.record_applied(effects, occurred_at=occurred_at, actor="webhook:evt_2")
     return event
 
 
-async def append(log: Log, *roots: Root) -> int:
+async def append(log: Log, *roots: AggregateRoot) -> int:
     """Append what the aggregates have decided; the last position."""
     codec = Codec()
     events = [codec.encode(event) for root in roots for event in root.collect_events()]
@@ -184,7 +192,7 @@ class Reading:
         self.pool = pool
         self.invoices = InvoiceQueries(pool)
 
-    async def folded(self, *roots: Root) -> int:
+    async def folded(self, *roots: AggregateRoot) -> int:
         """Append, and wait until readers see it; the last position."""
         position = await append(self.log, *roots)
         assert await self.invoices.wait_for("invoices", position, 10)

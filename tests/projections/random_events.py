@@ -9,14 +9,14 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.events import topics_of
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices import events as e
 from eventlog.codec import Codec
 from eventlog.reading import Recorded
 
-AnyFact = TypeVar("AnyFact", bound=Fact)
+AnyFact = TypeVar("AnyFact", bound=DomainEvent)
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 _BEGINNINGS = (e.InvoiceRequested, e.InvoiceImported)
@@ -79,7 +79,7 @@ def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
 
 
 @cache
-def fields_of(fact: type[Fact]) -> st.SearchStrategy[dict[str, Any]]:
+def fields_of(fact: type[DomainEvent]) -> st.SearchStrategy[dict[str, Any]]:
     """Values for an event class's own fields."""
     hints = get_type_hints(fact)
     own = {
@@ -139,7 +139,7 @@ def _applied(stream: UUID, effects: list[dict[str, str]]) -> ProviderEventApplie
         originator_id=stream,
         originator_version=1,
         timestamp=AT,
-        by="webhook:evt_1",
+        actor="webhook:evt_1",
         type="invoice.paid",
         provider_event_id="evt_1",
         effects=effects,

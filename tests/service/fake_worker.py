@@ -148,13 +148,15 @@ class Worker:
 def set_up(context: Context, setup_id: UUID) -> None:
     """Append what comes of a setup, as its own `redirect_url` says: `…/open` or `…/rejected`."""
     outcome = context.billing.get(MethodSetup, setup_id).view.redirect_url.rpartition("/")[2]
-    at = datetime.now(UTC)
+    occurred_at = datetime.now(UTC)
     if outcome == "open":
         page = setup_session("open", setup_id)
         context.billing.change(
             MethodSetup,
             setup_id,
-            lambda known: known.record_session(page, source="answer", by="worker", at=at),
+            lambda known: known.record_session(
+                page, source="answer", actor="worker", occurred_at=occurred_at
+            ),
         )
     elif outcome == "rejected":
         context.billing.change(
@@ -165,7 +167,7 @@ def set_up(context: Context, setup_id: UUID) -> None:
                 message="No such customer: 'cus_1'",
                 path="tenantUuid",
                 provider_code="resource_missing",
-                at=at,
+                occurred_at=occurred_at,
             ),
         )
 
@@ -218,10 +220,12 @@ def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str)
     """Append what comes of a refund: pending, succeeded or failed."""
 
     def tell(invoice: Invoice) -> None:
-        at = datetime.now(UTC)
+        occurred_at = datetime.now(UTC)
         if outcome == "failed":
             message = "The card's bank takes nothing back."
-            invoice.fail_refund(refund_id, code="refund_refused", message=message, at=at)
+            invoice.fail_refund(
+                refund_id, code="refund_refused", message=message, occurred_at=occurred_at
+            )
             return
         (asked,) = (each for each in invoice.view.refunds if each["id"] == str(refund_id))
         refund = ProviderRefund(
@@ -231,7 +235,9 @@ def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str)
             refunded_at=int(time.time()),
             reference=str(refund_id),
         )
-        invoice.record_money_back(MoneyBack(refunds=(refund,)), source="answer", by="worker", at=at)
+        invoice.record_money_back(
+            MoneyBack(refunds=(refund,)), source="answer", actor="worker", occurred_at=occurred_at
+        )
 
     context.billing.change(Invoice, invoice_id, tell)
 
@@ -242,7 +248,7 @@ def _refuse(invoice: Invoice) -> None:
         message="No such PaymentMethod: 'pm_gone'",
         path="paymentMethod",
         provider_code="resource_missing",
-        at=datetime.now(UTC),
+        occurred_at=datetime.now(UTC),
     )
 
 
@@ -251,7 +257,7 @@ def _open_checkout(invoice: Invoice) -> None:
     said = provider_invoice("open")
     made = replace(said, id="tr_2", object_type="payment", hosted_url=CHECKOUT_URL)
     body = Body.of(made.raw, None).sha256.hex()
-    invoice.record_checkout(made, at=datetime.now(UTC), body=body, dashboard_url=None)
+    invoice.record_checkout(made, occurred_at=datetime.now(UTC), body=body, dashboard_url=None)
 
 
 _ANSWERS: Final = {"refused": _refuse, "checkout": _open_checkout}
@@ -260,7 +266,7 @@ _ANSWERS: Final = {"refused": _refuse, "checkout": _open_checkout}
 def _leave_as_draft(invoice: Invoice) -> None:
     said = provider_invoice("draft")
     body = Body.of(said.raw, None)
-    invoice.record_drafted(said, at=datetime.now(UTC), body=body.sha256.hex())
+    invoice.record_drafted(said, occurred_at=datetime.now(UTC), body=body.sha256.hex())
 
 
 def _record(
@@ -277,8 +283,8 @@ def _record(
         invoice_id,
         said,
         source="answer",
-        by="worker",
-        at=datetime.now(UTC),
+        actor="worker",
+        occurred_at=datetime.now(UTC),
         charging=charging,
         body=body.sha256.hex(),
         bodies=[body],
@@ -291,5 +297,5 @@ def _reject(invoice: Invoice) -> None:
         message="No such price: 'price_gone'",
         path="lineItems.0.price",
         provider_code="resource_missing",
-        at=datetime.now(UTC),
+        occurred_at=datetime.now(UTC),
     )

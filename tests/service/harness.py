@@ -146,8 +146,8 @@ class Shop:
     def __post_init__(self) -> None:
         # The tenant first: `access` passes at once only what ends in an event of its own.
         self.set_tenant(self.tenant_id)
-        create = commands.CreateApp(app_id=self.app_id, name="Shop", slug="shop", by="operator")
-        self.billing.create_app(create, at=now())
+        create = commands.CreateApp(app_id=self.app_id, name="Shop", slug="shop", actor="operator")
+        self.billing.create_app(create, occurred_at=now())
         for kind in ("read", "write", "admin"):
             self.add_key(kind)
         self.set_connection(self.connection, connection_id=self.connection_id)
@@ -163,9 +163,9 @@ class Shop:
                 customers={
                     self.connection: "cus_1" if tenant_id == self.tenant_id else f"cus_{tenant_id}"
                 },
-                by="operator",
+                actor="operator",
             ),
-            at=now(),
+            occurred_at=now(),
         )
 
     @property
@@ -182,9 +182,9 @@ class Shop:
                 kind=kind,
                 key_sha256=key.sha256,
                 prefix=key.prefix,
-                by="operator",
+                actor="operator",
             ),
-            at=now(),
+            occurred_at=now(),
         )
         self.keys[kind], self.key_ids[kind] = key.text, key_id
 
@@ -202,15 +202,15 @@ class Shop:
                 sealed_webhook_secrets=[
                     vault.seal(secret, context=context) for secret in self.webhook_secrets
                 ],
-                by="operator",
+                actor="operator",
             ),
             new_connection_id=connection_id or uuid4(),
-            at=now(),
+            occurred_at=now(),
         )
 
     def change(self, **changes: Any) -> None:
-        command = commands.ChangeApp(app_id=self.app_id, by="operator", **changes)
-        self.billing.change_app(command, at=now())
+        command = commands.ChangeApp(app_id=self.app_id, actor="operator", **changes)
+        self.billing.change_app(command, occurred_at=now())
 
     @property
     def url(self) -> str:
@@ -277,7 +277,7 @@ class Shop:
         self.billing.change(
             Invoice,
             UUID(invoice_id),
-            lambda known: known.give_up(step, attempts=5, last_error=last_error, at=now()),
+            lambda known: known.give_up(step, attempts=5, last_error=last_error, occurred_at=now()),
         )
         relay(self.service.database, self.invoice_events(invoice_id))
 

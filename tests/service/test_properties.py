@@ -115,9 +115,9 @@ def test_any_accepted_body_can_be_recorded_folded_and_shown(body: Any) -> None:
         redirect_url=asked.redirect_url,
         expected_total_minor=asked.expected_total_minor,
         request_hash="0",
-        by="key:1",
+        actor="key:1",
     )
-    (event,) = Invoice.request(command, at=datetime.now(UTC)).collect_events()
+    (event,) = Invoice.request(command, occurred_at=datetime.now(UTC)).collect_events()
     again: Any = CODEC.decode(CODEC.encode(event))
     view = fold(None, again)
     assert first_outcome([again]) is None

@@ -73,17 +73,17 @@ class MollieBench:
 
     def set_up(self) -> None:
         """Make the app, fill its catalogue, and connect."""
-        at = self.clock()
-        app = commands.CreateApp(app_id=self.app_id, name="Shop", slug=self.app_id.hex, by="t")
-        self.billing.create_app(app, at=at)
+        occurred_at = self.clock()
+        app = commands.CreateApp(app_id=self.app_id, name="Shop", slug=self.app_id.hex, actor="t")
+        self.billing.create_app(app, occurred_at=occurred_at)
         for price_id, terms in PRICES.items():
             command = commands.SetPrice(
                 **{"interval": None, "interval_count": 1, **terms},
                 app_id=self.app_id,
                 price_id=price_id,
-                by="t",
+                actor="t",
             )
-            self.billing.set_price(command, at=at)
+            self.billing.set_price(command, occurred_at=occurred_at)
         for rate_id, (rate_ppm, inclusive) in TAXES.items():
             rate = commands.SetTaxRate(
                 app_id=self.app_id,
@@ -91,9 +91,9 @@ class MollieBench:
                 name="VAT",
                 rate_ppm=rate_ppm,
                 inclusive=inclusive,
-                by="t",
+                actor="t",
             )
-            self.billing.set_tax_rate(rate, at=at)
+            self.billing.set_tax_rate(rate, occurred_at=occurred_at)
         self.connect()
 
     def connect(self, **more: Any) -> None:
@@ -104,10 +104,12 @@ class MollieBench:
             mode="test",
             sealed_key="sealed",
             sealed_webhook_secrets=[],
-            by="t",
+            actor="t",
             **more,
         )
-        self.billing.set_connection(command, new_connection_id=self.connection_id, at=self.clock())
+        self.billing.set_connection(
+            command, new_connection_id=self.connection_id, occurred_at=self.clock()
+        )
 
     def add_tenant(self, customer: str | None = None) -> UUID:
         tenant_id = uuid4()
@@ -116,9 +118,9 @@ class MollieBench:
             tenant_id=tenant_id,
             person=None,
             customers={} if customer is None else {self.connection: customer},
-            by="t",
+            actor="t",
         )
-        self.billing.set_tenant(command, at=self.clock())
+        self.billing.set_tenant(command, occurred_at=self.clock())
         return tenant_id
 
     def request(self, *lines: dict[str, Any], **more: Any) -> UUID:
@@ -137,10 +139,10 @@ class MollieBench:
             type=more.pop("type", "payment"),
             lines=[empty | line for line in lines or [{"price": "pro"}]],
             request_hash="hash",
-            by="key:test",
+            actor="key:test",
             **more,
         )
-        invoice = Invoice.request(command, at=self.clock())
+        invoice = Invoice.request(command, occurred_at=self.clock())
         self.billing.save(invoice)
         return command.invoice_id
 
@@ -171,9 +173,9 @@ class MollieBench:
 
     def ask_for(self, invoice_id: UUID, kind: type[commands.InvoiceCommand], **more: Any) -> UUID:
         """Ask something of an invoice; gives the asking's id."""
-        facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+        facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
-        self.billing.ask_of_invoice(command, at=self.clock())
+        self.billing.ask_of_invoice(command, occurred_at=self.clock())
         return command.request_id
 
     def retry(self, invoice_id: UUID, method: str | None = None) -> Invoice:
@@ -201,15 +203,15 @@ class MollieBench:
             provider="mollie",
             mode="test",
             payment_id=payment_id,
-            by=f"webhook:{payment_id}",
+            actor=f"webhook:{payment_id}",
         )
         hint_id = ids.for_payment_hint(self.connection_id, "test", payment_id)
-        at = self.clock()
+        occurred_at = self.clock()
         self.billing.make_or_change(
             PaymentHint,
             hint_id,
-            lambda: PaymentHint.receive(command, at=at),
-            lambda known: known.repeat(by=command.by, at=at),
+            lambda: PaymentHint.receive(command, occurred_at=occurred_at),
+            lambda known: known.repeat(actor=command.actor, occurred_at=occurred_at),
         )
         return hint_id
 
@@ -241,9 +243,9 @@ class MollieBench:
             invoice_id=None,
             occurred_at=0,
             body=body.sha256.hex(),
-            by=f"webhook:{event_id}",
+            actor=f"webhook:{event_id}",
         )
-        received = ProviderEvent.receive(command, at=self.clock())
+        received = ProviderEvent.receive(command, occurred_at=self.clock())
         self.billing.save(received, bodies=[body])
         apply_payment_event(command.event_id, self.hearing())
         return self.billing.get(ProviderEvent, command.event_id)

@@ -61,9 +61,9 @@ class Bench:
         customers = {self.connection: self.account.add_customer(card)} if linked else {}
         self.billing.set_tenant(
             commands.SetTenant(
-                app_id=self.app_id, tenant_id=tenant_id, person=None, customers=customers, by="t"
+                app_id=self.app_id, tenant_id=tenant_id, person=None, customers=customers, actor="t"
             ),
-            at=self.clock(),
+            occurred_at=self.clock(),
         )
         return tenant_id
 
@@ -82,10 +82,10 @@ class Bench:
             type=more.pop("type", "payment"),
             lines=[empty | {"quantity": 1} | line for line in lines or [default]],
             request_hash="hash",
-            by="key:test",
+            actor="key:test",
             **more,
         )
-        invoice = Invoice.request(command, at=self.clock())
+        invoice = Invoice.request(command, occurred_at=self.clock())
         self.billing.save(invoice)
         return invoice.id
 
@@ -106,17 +106,17 @@ class Bench:
             customer=customer,
             lines=[empty | line for line in lines],
             request_hash="hash",
-            by="key:test",
+            actor="key:test",
         )
-        invoice = Invoice.request(command, at=self.clock())
+        invoice = Invoice.request(command, occurred_at=self.clock())
         self.billing.save(invoice)
         return invoice.id
 
     def ask_for(self, invoice_id: UUID, kind: type[commands.InvoiceCommand], **more: Any) -> UUID:
         """Ask something of an invoice; gives the asking's id."""
-        facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+        facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
-        self.billing.ask_of_invoice(command, at=self.clock())
+        self.billing.ask_of_invoice(command, occurred_at=self.clock())
         return command.request_id
 
     def desk(self) -> Desk:
@@ -163,10 +163,10 @@ class Bench:
             "invoice_id": claimed,
             "occurred_at": event["created"],
             "body": body.sha256.hex(),
-            "by": "connection:test",
+            "actor": "connection:test",
         }
         received = ProviderEvent.receive(
-            commands.ReceiveProviderEvent(**facts | changes), at=self.clock()
+            commands.ReceiveProviderEvent(**facts | changes), occurred_at=self.clock()
         )
         self.billing.save(received, bodies=[body])
         return self.log.stream(received.id)[0]

@@ -31,9 +31,9 @@ def keep(bench: Bench, data: bytes, *, as_person: bool) -> Body:
         tenant_id=tenant_id,
         person=body.sha256.hex() if as_person else None,
         customers={},
-        by="test",
+        actor="test",
     )
-    bench.billing.set_tenant(command, at=bench.clock(), bodies=[body])
+    bench.billing.set_tenant(command, occurred_at=bench.clock(), bodies=[body])
     return body
 
 

@@ -87,17 +87,20 @@ def _write(path: Path, demo: dict[str, Any]) -> None:
 def _make(bench: _Bench) -> dict[str, Any]:
     app_id, tenant_id, user_id = uuid4(), uuid4(), uuid4()
     made = bench.maker.make()
-    at = utc_now()
+    occurred_at = utc_now()
     billing = bench.billing
-    billing.create_app(commands.CreateApp(app_id=app_id, name="Demo", slug="demo", by=_BY), at=at)
+    billing.create_app(
+        commands.CreateApp(app_id=app_id, name="Demo", slug="demo", actor=_BY),
+        occurred_at=occurred_at,
+    )
     _set_connection(bench, app_id, webhook_secrets=[])
     billing.change_app(
         commands.ChangeApp(
             app_id=app_id,
             default_connections={"stripe": _CONNECTION, "stripe:test": _CONNECTION},
-            by=_BY,
+            actor=_BY,
         ),
-        at=at,
+        occurred_at=occurred_at,
     )
     billing.set_tenant(
         commands.SetTenant(
@@ -105,9 +108,9 @@ def _make(bench: _Bench) -> dict[str, Any]:
             tenant_id=tenant_id,
             person=None,
             customers={_CONNECTION: made.customer},
-            by=_BY,
+            actor=_BY,
         ),
-        at=at,
+        occurred_at=occurred_at,
     )
     keys = {f"{kind}_key": _add_key(billing, app_id, kind) for kind in ("read", "write", "admin")}
     return {
@@ -123,7 +126,7 @@ def _make(bench: _Bench) -> dict[str, Any]:
 
 def _keep_mollie(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> None:
     """Connect Mollie, and know here what Stripe knows of prices and taxes, for it knows none."""
-    billing, at = bench.billing, utc_now()
+    billing, occurred_at = bench.billing, utc_now()
     for kind, price_id in known["prices"].items():
         billing.set_price(
             commands.SetPrice(
@@ -134,9 +137,9 @@ def _keep_mollie(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> None:
                 amount_minor=DEMO_PRICE_MINOR,
                 interval="month" if kind == "monthly" else None,
                 interval_count=1,
-                by=_BY,
+                actor=_BY,
             ),
-            at=at,
+            occurred_at=occurred_at,
         )
     billing.set_tax_rate(
         commands.SetTaxRate(
@@ -145,9 +148,9 @@ def _keep_mollie(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> None:
             name="VAT",
             rate_ppm=DEMO_TAX_PPM,
             inclusive=False,
-            by=_BY,
+            actor=_BY,
         ),
-        at=at,
+        occurred_at=occurred_at,
     )
     _connect_mollie(bench, app_id)
 
@@ -166,12 +169,12 @@ def _connect_mollie(bench: _Bench, app_id: UUID) -> None:
         mode="live" if api_key.startswith("live_") else "test",
         sealed_key=bench.vault.seal(api_key, context=context),
         sealed_webhook_secrets=[],
-        by=_BY,
+        actor=_BY,
     )
-    at = utc_now()
-    bench.billing.set_connection(command, new_connection_id=uuid4(), at=at)
-    defaults = commands.ChangeApp(app_id=app_id, default_connections={"mollie": _MOLLIE}, by=_BY)
-    bench.billing.change_app(defaults, at=at)
+    occurred_at = utc_now()
+    bench.billing.set_connection(command, new_connection_id=uuid4(), occurred_at=occurred_at)
+    defaults = commands.ChangeApp(app_id=app_id, default_connections={"mollie": _MOLLIE}, actor=_BY)
+    bench.billing.change_app(defaults, occurred_at=occurred_at)
 
 
 def _stripe_ids(made: StripeDemo) -> dict[str, Any]:
@@ -193,9 +196,9 @@ def _add_key(billing: Billing, app_id: UUID, kind: str) -> str:
             key_sha256=key.sha256,
             prefix=key.prefix,
             name="demo",
-            by=_BY,
+            actor=_BY,
         ),
-        at=utc_now(),
+        occurred_at=utc_now(),
     )
     return key.text
 
@@ -213,10 +216,10 @@ def _set_connection(bench: _Bench, app_id: UUID, *, webhook_secrets: list[str]) 
             sealed_webhook_secrets=[
                 bench.vault.seal(secret, context=context) for secret in webhook_secrets
             ],
-            by=_BY,
+            actor=_BY,
         ),
         new_connection_id=uuid4(),
-        at=utc_now(),
+        occurred_at=utc_now(),
     )
 
 

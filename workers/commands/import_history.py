@@ -146,7 +146,7 @@ def _account(connection: Connection) -> Account:
         connection=connection.name,
         connection_id=connection.connection_id,
         mode=cast("Mode", connection.mode),
-        by=_BY,
+        actor=_BY,
         importing=True,
     )
 

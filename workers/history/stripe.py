@@ -77,9 +77,9 @@ class HistoryImport(HistoryRun):
                 name=seen.name,
                 rate_ppm=seen.rate_ppm,
                 inclusive=seen.inclusive,
-                by=self.account.by,
+                actor=self.account.actor,
             )
-            self.billing.set_tax_rate(command, at=self.now())
+            self.billing.set_tax_rate(command, occurred_at=self.now())
         return NEW
 
     def _take_price(self, seen: PastPrice) -> str:
@@ -97,9 +97,9 @@ class HistoryImport(HistoryRun):
                 amount_minor=seen.amount_minor,
                 interval=seen.interval,
                 interval_count=seen.interval_count,
-                by=self.account.by,
+                actor=self.account.actor,
             )
-            self.billing.set_price(command, at=self.now())
+            self.billing.set_price(command, occurred_at=self.now())
         return NEW
 
     def _look_at_customer(self, customer: str) -> str:

@@ -116,5 +116,7 @@ def _discard(invoice_id: UUID, desk: Desk, refusal: Refused) -> None:
     if invoice.view.provider_object_id is not None and not gathers:
         invoice = start(invoice, "discard", desk, plan=refusal.to_plan())
         desk.gateway.delete_draft(object_id(invoice.view))
-    at = desk.now()
-    desk.billing.change(Invoice, invoice_id, lambda known: refusal.record(known, at=at))
+    occurred_at = desk.now()
+    desk.billing.change(
+        Invoice, invoice_id, lambda known: refusal.record(known, occurred_at=occurred_at)
+    )

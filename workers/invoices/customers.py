@@ -82,9 +82,11 @@ class CustomerDesk:
         return known or self._make(tenant, view.connection)
 
     def _make(self, tenant: Tenant, connection: str) -> str:
-        at = self.now()
+        occurred_at = self.now()
         started = self.billing.change(
-            Tenant, tenant.id, lambda known: known.start_customer(connection, at=at)
+            Tenant,
+            tenant.id,
+            lambda known: known.start_customer(connection, occurred_at=occurred_at),
         )
         key, person = started.starting[connection]
         metadata = {"billhook_app": str(tenant.app_id), "billhook_tenant": str(tenant.tenant_id)}
@@ -93,7 +95,7 @@ class CustomerDesk:
             customer_id = self.gateway.create_customer(
                 metadata, contact=self._contact(person), key=key
             )
-        linked = self.billing.link_customer(tenant, connection, customer_id, at=self.now())
+        linked = self.billing.link_customer(tenant, connection, customer_id, occurred_at=self.now())
         return linked.customers[connection]
 
     def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:

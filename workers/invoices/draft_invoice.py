@@ -119,11 +119,11 @@ def create(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
         ),
         key=step.key,
     )
-    at = desk.now()
+    occurred_at = desk.now()
 
     def decide(known: Invoice) -> None:
-        known.record_created(made, at=at)
-        known.start_step(then, at=at, plan={"currency": made.currency})
+        known.record_created(made, occurred_at=occurred_at)
+        known.start_step(then, occurred_at=occurred_at, plan={"currency": made.currency})
 
     return desk.billing.change(Invoice, invoice.id, decide)
 

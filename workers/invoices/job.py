@@ -37,13 +37,15 @@ class ProviderDesk:
 
     def key_expired(self, invoice: Invoice, step: str) -> bool:
         """Tell whether the provider may have forgotten a step's key, so that we must look first."""
-        return invoice.step_age(step, at=self.now()) >= self.key_life
+        return invoice.step_age(step, occurred_at=self.now()) >= self.key_life
 
     def record_deleted(self, invoice: Invoice) -> Invoice:
         """Remember that the provider has the draft no more."""
-        at = self.now()
+        occurred_at = self.now()
         return self.billing.change(
-            Invoice, invoice.id, lambda known: known.record_deleted(by=WORKER, at=at)
+            Invoice,
+            invoice.id,
+            lambda known: known.record_deleted(actor=WORKER, occurred_at=occurred_at),
         )
 
 
@@ -63,11 +65,11 @@ def start(
     plan: dict[str, str] | None = None,
 ) -> Invoice:
     """Remember a step, its key and what it was planned with, before its first call."""
-    at = desk.now()
+    occurred_at = desk.now()
     return desk.billing.change(
         Invoice,
         invoice.id,
-        lambda known: known.start_step(step, at=at, attempt=attempt, plan=plan),
+        lambda known: known.start_step(step, occurred_at=occurred_at, attempt=attempt, plan=plan),
     )
 
 
@@ -84,21 +86,21 @@ def record(
 
     `attempted`: it is what our own attempt to charge came to.
     """
-    at = desk.now()
+    occurred_at = desk.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
 
     def decide(known: Invoice) -> None:
         known.record_provider_state(
             answer,
             source=source,
-            by=WORKER,
-            at=at,
+            actor=WORKER,
+            occurred_at=occurred_at,
             charging=charging,
             attempted=attempted,
             body=body.sha256.hex(),
         )
         if charging and known.view.settling:
-            known.start_step("pay", at=at)
+            known.start_step("pay", occurred_at=occurred_at)
 
     return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
 
@@ -107,19 +109,19 @@ def refuse(
     invoice: Invoice, answer: ProviderInvoice, desk: ProviderDesk, refusal: Refused
 ) -> Invoice:
     """Remember how things stand and, unless that ends what is asked, that it was refused."""
-    at = desk.now()
+    occurred_at = desk.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
 
     def decide(known: Invoice) -> None:
         known.record_provider_state(
-            answer, source="answer", by=WORKER, at=at, body=body.sha256.hex()
+            answer, source="answer", actor=WORKER, occurred_at=occurred_at, body=body.sha256.hex()
         )
         known.refuse_request(
             code=refusal.code,
             message=refusal.message,
             path=refusal.path,
             provider_code=refusal.provider_code,
-            at=at,
+            occurred_at=occurred_at,
         )
 
     return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
@@ -134,12 +136,12 @@ def record_draft(invoice: Invoice, answer: ProviderInvoice, desk: Desk) -> Invoi
     """Remember a draft that stands complete, or what the provider has made of it meanwhile."""
     if answer.state != "draft":
         return record(invoice, answer, desk, source="answer")
-    at = desk.now()
+    occurred_at = desk.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
     return desk.billing.change(
         Invoice,
         invoice.id,
-        lambda known: known.record_drafted(answer, at=at, body=body.sha256.hex()),
+        lambda known: known.record_drafted(answer, occurred_at=occurred_at, body=body.sha256.hex()),
         bodies=[body],
     )
 
@@ -162,5 +164,5 @@ def start_asked_for(view: InvoiceView) -> StartSubscription:
         mode=cast("Mode", view.mode),
         origin="request",
         invoice_id=view.id,
-        by=WORKER,
+        actor=WORKER,
     )

@@ -65,7 +65,7 @@ def trust_status(at_provider: str, desk: Desk, error: GatewayRejected) -> Provid
 def _take_slot(invoice: Invoice, desk: Desk) -> None:
     """Be the only one that gathers this customer's items, or come back soon."""
     customer = invoice.view.steps["create"].plan["customer"]
-    if not desk.billing.take_customer_slot(invoice, customer, at=desk.now()):
+    if not desk.billing.take_customer_slot(invoice, customer, occurred_at=desk.now()):
         raise GatewayUnavailable(
             f"another invoice gathers the items of {customer}",
             retry_after_s=_WAIT_FOR_SLOT_S,
@@ -75,7 +75,7 @@ def _take_slot(invoice: Invoice, desk: Desk) -> None:
 
 def _free_slot(invoice: Invoice, desk: Desk) -> None:
     customer = invoice.view.steps["create"].plan["customer"]
-    desk.billing.free_customer_slot(invoice, customer, at=desk.now())
+    desk.billing.free_customer_slot(invoice, customer, occurred_at=desk.now())
 
 
 def _conclude(invoice: Invoice, desk: Desk) -> None:

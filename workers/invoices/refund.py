@@ -77,20 +77,24 @@ def _look_up_payment(view: InvoiceView, desk: ProviderDesk) -> str:
 
 
 def _record(invoice: Invoice, refund: ProviderRefund, desk: ProviderDesk) -> None:
-    at, back = desk.now(), MoneyBack(refunds=(refund,))
+    occurred_at, back = desk.now(), MoneyBack(refunds=(refund,))
     desk.billing.change(
         Invoice,
         invoice.id,
-        lambda known: known.record_money_back(back, source="answer", by=WORKER, at=at),
+        lambda known: known.record_money_back(
+            back, source="answer", actor=WORKER, occurred_at=occurred_at
+        ),
     )
 
 
 def _record_refusal(
     invoice: Invoice, refund_id: UUID, desk: ProviderDesk, error: GatewayRejected
 ) -> None:
-    at = desk.now()
+    occurred_at = desk.now()
     desk.billing.change(
         Invoice,
         invoice.id,
-        lambda known: known.fail_refund(refund_id, code=error.code, message=error.message, at=at),
+        lambda known: known.fail_refund(
+            refund_id, code=error.code, message=error.message, occurred_at=occurred_at
+        ),
     )

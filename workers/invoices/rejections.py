@@ -60,14 +60,14 @@ class Refused(Exception):
         known = {name: value for name, value in optional.items() if value is not None}
         return {"code": self.code, "message": self.message, **known}
 
-    def record(self, invoice: Invoice, *, at: datetime) -> None:
+    def record(self, invoice: Invoice, *, occurred_at: datetime) -> None:
         """Let the invoice remember it."""
         invoice.reject(
             code=self.code,
             message=self.message,
             path=self.path,
             provider_code=self.provider_code,
-            at=at,
+            occurred_at=occurred_at,
         )
 
 

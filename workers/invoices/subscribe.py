@@ -58,11 +58,11 @@ def _started(invoice: Invoice, desk: Desk) -> Invoice:
         raise Refused.from_gateway(error) from error
     if made.latest_invoice is None:
         raise GatewayUnavailable(f"{made.id} has no first invoice yet")
-    at = desk.now()
+    occurred_at = desk.now()
     return desk.billing.change(
         Invoice,
         invoice.id,
-        lambda known: known.record_subscribed(made, at=at),
+        lambda known: known.record_subscribed(made, occurred_at=occurred_at),
         beside=lambda: _beside(invoice.view, made, desk),
     )
 
@@ -146,7 +146,7 @@ def _beside(view: InvoiceView, made: ProviderSubscription, desk: Desk) -> list[S
     """Make the subscription's own stream, unless a webhook was faster."""
     if desk.billing.find(Subscription, _id_of(view, made.id)) is not None:
         return []
-    return [Subscription.start(start_asked_for(view), made, at=desk.now())]
+    return [Subscription.start(start_asked_for(view), made, occurred_at=desk.now())]
 
 
 def _id_of(view: InvoiceView, subscription_id: str) -> UUID:
@@ -163,7 +163,7 @@ def _record_subscription(invoice: Invoice, desk: Desk) -> None:
         start_asked_for(view),
         seen,
         source="answer",
-        at=desk.now(),
+        occurred_at=desk.now(),
         bodies=[body],
         body=body.sha256.hex(),
     )
@@ -201,17 +201,22 @@ def _end(invoice: Invoice, desk: Desk) -> None:
         except GatewayRejected:
             answer = desk.gateway.fetch_invoice(answer.id)
     _record_subscription(invoice, desk)
-    at = desk.now()
+    occurred_at = desk.now()
     body = Body.of(answer.raw, view.body_owner)
     refused = replace(answer, state="open", payment=_refusal(step.plan))
 
     def decide(known: Invoice) -> None:
         if answer.state != "paid":
             known.record_provider_state(
-                refused, source="answer", by=WORKER, at=at, attempted=True, body=body.sha256.hex()
+                refused,
+                source="answer",
+                actor=WORKER,
+                occurred_at=occurred_at,
+                attempted=True,
+                body=body.sha256.hex(),
             )
         known.record_provider_state(
-            answer, source="answer", by=WORKER, at=at, body=body.sha256.hex()
+            answer, source="answer", actor=WORKER, occurred_at=occurred_at, body=body.sha256.hex()
         )
 
     after = desk.billing.change(Invoice, invoice.id, decide, bodies=[body])

@@ -63,8 +63,10 @@ def settle_payment(invoice_id: UUID, desk: CheckoutDesk) -> None:
 
 def reject(invoice_id: UUID, refusal: Refused, desk: CheckoutDesk) -> None:
     """Remember why nothing was made."""
-    at = desk.now()
-    desk.billing.change(Invoice, invoice_id, lambda known: refusal.record(known, at=at))
+    occurred_at = desk.now()
+    desk.billing.change(
+        Invoice, invoice_id, lambda known: refusal.record(known, occurred_at=occurred_at)
+    )
 
 
 def _plan(view: InvoiceView, desk: CheckoutDesk) -> Plan:
@@ -142,13 +144,15 @@ def remember_payment(
     invoice: Invoice, made: ProviderInvoice, step: str, desk: CheckoutDesk
 ) -> Invoice:
     """Remember what a step made, and how it stands."""
-    charge, at = read_charge(invoice.view.steps[step].plan), desk.now()
+    charge, occurred_at = read_charge(invoice.view.steps[step].plan), desk.now()
     seen = replace(made, tax_minor=charge.tax_minor, lines=provider_lines(charge))
     body = Body.of(made.raw, invoice.view.body_owner)
     return desk.billing.change(
         Invoice,
         invoice.id,
-        lambda known: record_payment_begun(known, seen, at=at, body=body.sha256.hex()),
+        lambda known: record_payment_begun(
+            known, seen, occurred_at=occurred_at, body=body.sha256.hex()
+        ),
         bodies=[body],
         beside=lambda: beside_first_payment(invoice.view, seen, charge, desk),
     )

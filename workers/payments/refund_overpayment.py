@@ -53,9 +53,11 @@ def return_overpaid(invoice_id: UUID, payment_id: str, desk: CheckoutDesk) -> No
             _log.warning("overpaid.refund_refused", invoice=str(invoice_id), code=error.code)
             return
         back = MoneyBack(refunds=(*back.refunds, made), disputes=back.disputes)
-    at = desk.now()
+    occurred_at = desk.now()
     desk.billing.change(
         Invoice,
         invoice_id,
-        lambda known: record_returned(known, payment_id, back, source="answer", by=WORKER, at=at),
+        lambda known: record_returned(
+            known, payment_id, back, source="answer", actor=WORKER, occurred_at=occurred_at
+        ),
     )

@@ -56,17 +56,19 @@ class SetupDesk:
         self, setup: MethodSetup, step: str, *, plan: dict[str, str], attempt: int = 1
     ) -> StepRecord:
         """Remember a step before its first call; the first one's record stands."""
-        at = self.now()
+        occurred_at = self.now()
         after = self.billing.change(
             MethodSetup,
             _id(setup),
-            lambda known: known.start_step(step, at=at, plan=plan, attempt=attempt),
+            lambda known: known.start_step(
+                step, occurred_at=occurred_at, plan=plan, attempt=attempt
+            ),
         )
         return after.view.steps[step]
 
     def refuse(self, setup: MethodSetup, refusal: Refused) -> None:
         """Remember that the provider refuses for good."""
-        at = self.now()
+        occurred_at = self.now()
         self.billing.change(
             MethodSetup,
             _id(setup),
@@ -75,7 +77,7 @@ class SetupDesk:
                 message=refusal.message,
                 path=refusal.path,
                 provider_code=refusal.provider_code,
-                at=at,
+                occurred_at=occurred_at,
             ),
         )
 
@@ -100,7 +102,7 @@ def _open(setup: MethodSetup, desk: SetupDesk) -> None:
     view, begun = setup.view, setup.view.steps.get(OPENING)
     if begun is None:
         begun = desk.start(setup, OPENING, plan={"customer": _customer_of(view, desk).id})
-    elif setup.step_age(OPENING, at=desk.now()) >= desk.key_life:
+    elif setup.step_age(OPENING, occurred_at=desk.now()) >= desk.key_life:
         found = _opened_before(setup, begun, desk)
         if found is not None:
             _record(setup, found, desk)
@@ -132,11 +134,13 @@ def _opened_before(setup: MethodSetup, begun: StepRecord, desk: SetupDesk) -> Se
 
 
 def _record(setup: MethodSetup, session: SetupSession, desk: SetupDesk) -> None:
-    at = desk.now()
+    occurred_at = desk.now()
     desk.billing.change(
         MethodSetup,
         _id(setup),
-        lambda known: known.record_session(session, source="answer", by=WORKER, at=at),
+        lambda known: known.record_session(
+            session, source="answer", actor=WORKER, occurred_at=occurred_at
+        ),
     )
 
 
@@ -157,9 +161,11 @@ def _make_default(setup: MethodSetup, desk: SetupDesk) -> None:
 
 
 def _complete(setup: MethodSetup, method: ProviderMethod, desk: SetupDesk) -> None:
-    at = desk.now()
+    occurred_at = desk.now()
     desk.billing.change(
-        MethodSetup, _id(setup), lambda known: known.record_completed(method, at=at)
+        MethodSetup,
+        _id(setup),
+        lambda known: known.record_completed(method, occurred_at=occurred_at),
     )
 
 

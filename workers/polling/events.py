@@ -94,10 +94,10 @@ class Poller:
             invoice_id=_uuid(event.claims),
             occurred_at=event.created_s,
             body=body.sha256.hex(),
-            by="reconciliation",
+            actor="reconciliation",
         )
         try:
-            self.billing.save(ProviderEvent.receive(command, at=self.now()), bodies=[body])
+            self.billing.save(ProviderEvent.receive(command, occurred_at=self.now()), bodies=[body])
         except IntegrityError:
             return False
         return True

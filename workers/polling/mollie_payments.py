@@ -57,7 +57,7 @@ class PaymentPoller:
         return len(news)
 
     def _hint(self, payment_id: str) -> None:
-        connection, at = self.connection, self.now()
+        connection, occurred_at = self.connection, self.now()
         mode = cast("Mode", connection.mode)
         command = TakeHint(
             app_id=connection.app_id,
@@ -66,11 +66,11 @@ class PaymentPoller:
             provider=cast("Provider", connection.provider),
             mode=mode,
             payment_id=payment_id,
-            by=_BY,
+            actor=_BY,
         )
         self.billing.make_or_change(
             PaymentHint,
             ids.for_payment_hint(connection.connection_id, mode, payment_id),
-            lambda: PaymentHint.receive(command, at=at),
-            lambda known: known.repeat(by=_BY, at=at),
+            lambda: PaymentHint.receive(command, occurred_at=occurred_at),
+            lambda known: known.repeat(actor=_BY, occurred_at=occurred_at),
         )

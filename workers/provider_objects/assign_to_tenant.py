@@ -58,7 +58,7 @@ def _give(
     kind: type[Invoice | Subscription], found: Iterable[UUID], tenant_id: UUID, desk: AssignDesk
 ) -> int:
     def assign(known: Invoice | Subscription) -> None:
-        known.assign(tenant_id, by=WORKER, at=desk.now())
+        known.assign(tenant_id, actor=WORKER, occurred_at=desk.now())
 
     given = 0
     for thing_id in found:

@@ -30,7 +30,7 @@ class Account:
     connection: str
     connection_id: UUID
     mode: Mode
-    by: str
+    actor: str
     importing: bool = False
 
     def id_of(self, object_id: str) -> UUID:
@@ -81,10 +81,16 @@ def import_invoice(
         connection_id=account.connection_id,
         mode=account.mode,
         origin=_origin(seen, account),
-        by=account.by,
+        actor=account.actor,
     )
     taken = desk.billing.import_invoice(
-        command, seen, back, at=desk.now(), bodies=[body], body=body.sha256.hex(), check=check
+        command,
+        seen,
+        back,
+        occurred_at=desk.now(),
+        bodies=[body],
+        body=body.sha256.hex(),
+        check=check,
     )
     if taken.view.tenant_id is None:
         _assign(Invoice, taken, taken.view.customer, account, desk)
@@ -127,13 +133,13 @@ def import_subscription(
         mode=account.mode,
         origin=origin if asked_for is None else "request",
         invoice_id=None if asked_for is None else UUID(str(asked_for.id)),
-        by=account.by,
+        actor=account.actor,
     )
     taken = desk.billing.import_subscription(
         command,
         seen,
         source="import" if account.importing else "answer",
-        at=desk.now(),
+        occurred_at=desk.now(),
         bodies=[body],
         body=body.sha256.hex(),
         check=check,
@@ -171,9 +177,9 @@ def _assign(
     """Look once more: the customer may have become a tenant's while this was taken in."""
     tenant_id = _tenant(customer, account, desk)
     if tenant_id is not None:
-        at = desk.now()
+        occurred_at = desk.now()
         desk.billing.change(
             kind,
             UUID(str(taken.id)),
-            lambda known: known.assign(tenant_id, by=account.by, at=at),
+            lambda known: known.assign(tenant_id, actor=account.actor, occurred_at=occurred_at),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.inbox.payment_hint import HintFact
 from domain.inbox.provider_event import ProviderEventApplied, ProviderEventParked
 from domain.invoices import events as e
@@ -59,7 +59,7 @@ TOPICS: Final = (
 )
 
 
-def changes_for(event: Fact) -> list[Change]:
+def changes_for(event: DomainEvent) -> list[Change]:
     """Say which rows of the work table an event opens or closes."""
     match event:
         case e.InvoiceEvent():

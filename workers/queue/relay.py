@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.reading import Recorded
@@ -29,7 +29,7 @@ def relay_follower(dsn: str) -> Follower:
         changes = []
         for recorded in batch:
             event = codec.decode(recorded)
-            assert isinstance(event, Fact), "the relay follows facts"  # noqa: S101 - TOPICS names facts only
+            assert isinstance(event, DomainEvent), "the relay follows facts"  # noqa: S101 - TOPICS names facts only
             changes += changes_for(event)
         await apply_changes(cursor, changes)
 

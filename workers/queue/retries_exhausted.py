@@ -32,7 +32,7 @@ _TRIED_ON: Final = frozenset(
 )
 
 
-def give_up(job: Job, reason: str, billing: Billing, *, at: datetime) -> None:
+def give_up(job: Job, reason: str, billing: Billing, *, occurred_at: datetime) -> None:
     """Record that the bound is reached."""
     attempts = job.tries + 1
     match job.actor:
@@ -42,19 +42,23 @@ def give_up(job: Job, reason: str, billing: Billing, *, at: datetime) -> None:
             billing.change(
                 Subscription,
                 UUID(job.args["subscription_id"]),
-                lambda known: give_up_beginning(known, why=reason, attempts=attempts, at=at),
+                lambda known: give_up_beginning(
+                    known, why=reason, attempts=attempts, occurred_at=occurred_at
+                ),
             )
         case "apply_by_asking":
             billing.change(
                 ProviderEvent,
                 UUID(job.args["provider_event_id"]),
-                lambda known: known.park(reason, retry=False, at=at, by=WORKER),
+                lambda known: known.park(
+                    reason, retry=False, occurred_at=occurred_at, actor=WORKER
+                ),
             )
         case actor if actor == APPLY_HINT:
             billing.change(
                 PaymentHint,
                 UUID(job.args["hint_id"]),
-                lambda known: known.give_up(reason, at=at, by=WORKER),
+                lambda known: known.give_up(reason, occurred_at=occurred_at, actor=WORKER),
             )
         case "change_subscription":
             billing.change(
@@ -64,21 +68,26 @@ def give_up(job: Job, reason: str, billing: Billing, *, at: datetime) -> None:
                     (known.view.asked or {}).get("action", "change"),
                     attempts=attempts,
                     last_error=reason,
-                    at=at,
+                    occurred_at=occurred_at,
                 ),
             )
         case actor if actor == SET_UP_METHOD:
             billing.change(
                 MethodSetup,
                 UUID(job.args["setup_id"]),
-                lambda known: known.give_up(attempts=attempts, last_error=reason, at=at),
+                lambda known: known.give_up(
+                    attempts=attempts, last_error=reason, occurred_at=occurred_at
+                ),
             )
         case _:
             billing.change(
                 Invoice,
                 UUID(job.args["invoice_id"]),
                 lambda known: known.give_up(
-                    _step_of(job, known), attempts=attempts, last_error=reason, at=at
+                    _step_of(job, known),
+                    attempts=attempts,
+                    last_error=reason,
+                    occurred_at=occurred_at,
                 ),
             )
 

@@ -118,7 +118,7 @@ class Jobs:
         reason = f"{type(error).__name__}: {error}"
         _log.info("job.put_off", tries=job.tries, delay_s=delay_s, reason=reason)
         if counted and job.tries + 1 >= self._runtime.max_tries:
-            give_up(job, reason, self._runtime.billing, at=utc_now())
+            give_up(job, reason, self._runtime.billing, occurred_at=utc_now())
         self._runtime.work.postpone(job.id, delay_s=delay_s, counted=counted, error=reason)
 
     def _settle(self, job: Job) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.tenants.tenant import ProviderCustomerLinked, TenantChanged, TenantCreated
 from projections.work.table import Open
 
@@ -12,7 +12,7 @@ ASSIGN: Final = "assign_to_tenant"
 TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC, ProviderCustomerLinked.TOPIC)
 
 
-def assignments_for(event: Fact, *, queue: str) -> list[Open]:
+def assignments_for(event: DomainEvent, *, queue: str) -> list[Open]:
     """Ask for one look at what a tenant's customers have; a tenant without any has nothing."""
     match event:
         case TenantCreated() | TenantChanged() if not event.customers:

@@ -34,8 +34,10 @@ def change_subscription(subscription_id: UUID, desk: SubscriptionDesk) -> None:
     known = desk.billing.get(Subscription, subscription_id)
     if known.view.asked is None:
         return
-    at = desk.now()
-    known = desk.billing.change(Subscription, subscription_id, lambda one: one.start_step(at=at))
+    occurred_at = desk.now()
+    known = desk.billing.change(
+        Subscription, subscription_id, lambda one: one.start_step(occurred_at=occurred_at)
+    )
     refusal: Refused | None = None
     try:
         _carry_out(known, desk)
@@ -68,20 +70,22 @@ def _record(
     desk: SubscriptionDesk,
 ) -> None:
     """Remember how it stands and that what was asked is done, or refused, in one append."""
-    at = desk.now()
+    occurred_at = desk.now()
     body = Body.of(seen.raw, known.view.body_owner)
 
     def decide(one: Subscription) -> None:
-        one.record_provider_state(seen, source="answer", by=WORKER, at=at, body=body.sha256.hex())
+        one.record_provider_state(
+            seen, source="answer", actor=WORKER, occurred_at=occurred_at, body=body.sha256.hex()
+        )
         if refusal is None:
-            one.finish_request(at=at)
+            one.finish_request(occurred_at=occurred_at)
         else:
             one.refuse_request(
                 code=refusal.code,
                 message=refusal.message,
                 path=refusal.path,
                 provider_code=refusal.provider_code,
-                at=at,
+                occurred_at=occurred_at,
             )
 
     desk.billing.change(Subscription, UUID(str(known.id)), decide, bodies=[body])

@@ -58,10 +58,10 @@ def _cancel(known: Subscription, desk: RecurringDesk) -> None:
     lasts_until = view.period_end if asked["at_period_end"] else None
 
     def decide(one: Subscription) -> None:
-        at = desk.now()
-        one.start_step(at=at)
+        occurred_at = desk.now()
+        one.start_step(occurred_at=occurred_at)
         if lasts_until is not None:
-            schedule_end(one, ends_at=int(lasts_until.timestamp()), at=at)
+            schedule_end(one, ends_at=int(lasts_until.timestamp()), occurred_at=occurred_at)
 
     desk.billing.change(Subscription, view.id, decide)
     desk.gateway.end_recurring(view.provider_subscription_id, customer=view.customer or "")
@@ -74,9 +74,9 @@ def _change(known: Subscription, desk: RecurringDesk) -> None:
     starts_at = int(view.period_end.timestamp())
 
     def decide(one: Subscription) -> None:
-        at = desk.now()
-        one.start_step(at=at)
-        agree_on(one, terms, starts_at=starts_at, by=WORKER, at=at)
+        occurred_at = desk.now()
+        one.start_step(occurred_at=occurred_at)
+        agree_on(one, terms, starts_at=starts_at, actor=WORKER, occurred_at=occurred_at)
 
     desk.billing.change(Subscription, view.id, decide)
     desk.gateway.change_recurring(
@@ -116,23 +116,30 @@ def _record(
     desk: RecurringDesk,
 ) -> None:
     """Remember how it stands and that what was asked is done, or refused, in one append."""
-    at, body = desk.now(), Body.of(seen.raw, known.view.body_owner)
+    occurred_at, body = desk.now(), Body.of(seen.raw, known.view.body_owner)
     asked = known.view.asked or {}
     at_once = asked["action"] == "cancel" and not asked["at_period_end"]
 
     def decide(one: Subscription) -> None:
         if at_once and refusal is None and one.view.ends_at is not None:
-            schedule_end(one, ends_at=seen.as_of, at=at)
-        take_recurring(one, seen, source="answer", by=WORKER, at=at, body=body.sha256.hex())
+            schedule_end(one, ends_at=seen.as_of, occurred_at=occurred_at)
+        take_recurring(
+            one,
+            seen,
+            source="answer",
+            actor=WORKER,
+            occurred_at=occurred_at,
+            body=body.sha256.hex(),
+        )
         if refusal is None:
-            one.finish_request(at=at)
+            one.finish_request(occurred_at=occurred_at)
         else:
             one.refuse_request(
                 code=refusal.code,
                 message=refusal.message,
                 path=refusal.path,
                 provider_code=refusal.provider_code,
-                at=at,
+                occurred_at=occurred_at,
             )
 
     desk.billing.change(Subscription, known.view.id, decide, bodies=[body])

@@ -52,42 +52,49 @@ def beside_first_payment(
     stream = begun_by(view, made.id)
     if view.type != "subscription" or desk.billing.find(Subscription, stream) is not None:
         return []
-    return [begin(start_asked_for(view), made, charge, at=desk.now())]
+    return [begin(start_asked_for(view), made, charge, occurred_at=desk.now())]
 
 
 def record_begun(
     known: Subscription, made: ProviderSubscription, *, mandate: str | None, desk: RecurringDesk
 ) -> None:
     """Remember what the provider made, for its invoice too; whoever tells of it, and twice."""
-    at, body = desk.now(), Body.of(made.raw, known.view.body_owner)
+    occurred_at, body = desk.now(), Body.of(made.raw, known.view.body_owner)
     invoice_id = known.view.invoice_id
     assert invoice_id is not None, "it began with the invoice that asked for it"  # noqa: S101 - STYLE: assert what must hold
 
     def linked() -> list[Subscription]:
         one = desk.billing.get(Subscription, known.view.id)
-        link(one, made, mandate=mandate, at=at)
-        take_recurring(one, made, source="answer", by=WORKER, at=at, body=body.sha256.hex())
+        link(one, made, mandate=mandate, occurred_at=occurred_at)
+        take_recurring(
+            one,
+            made,
+            source="answer",
+            actor=WORKER,
+            occurred_at=occurred_at,
+            body=body.sha256.hex(),
+        )
         return [one]
 
     desk.billing.change(
         Invoice,
         invoice_id,
-        lambda invoice: invoice.record_subscription(made.id, at=at),
+        lambda invoice: invoice.record_subscription(made.id, occurred_at=occurred_at),
         bodies=[body],
         beside=linked,
     )
 
 
 def record_state(
-    known: Subscription, seen: ProviderSubscription, *, by: str, desk: RecurringDesk
+    known: Subscription, seen: ProviderSubscription, *, actor: str, desk: RecurringDesk
 ) -> Subscription:
     """Remember how it stands at the provider."""
-    at, body = desk.now(), Body.of(seen.raw, known.view.body_owner)
+    occurred_at, body = desk.now(), Body.of(seen.raw, known.view.body_owner)
     return desk.billing.change(
         Subscription,
         UUID(str(known.id)),
         lambda one: take_recurring(
-            one, seen, source="answer", by=by, at=at, body=body.sha256.hex()
+            one, seen, source="answer", actor=actor, occurred_at=occurred_at, body=body.sha256.hex()
         ),
         bodies=[body],
     )

@@ -108,7 +108,7 @@ def take_subscription(
         mandate = None if step is None else step.plan["mandate"]
         record_begun(ours, seen, mandate=mandate, desk=desk)
         return desk.billing.get(Subscription, ours.view.id)
-    return record_state(ours, seen, by=account.by, desk=desk)
+    return record_state(ours, seen, actor=account.actor, desk=desk)
 
 
 def _named_by(

@@ -66,11 +66,11 @@ def begin_subscription(subscription_id: UUID, desk: BeginDesk) -> None:
     try:
         made, mandate = _begin(known, invoice.view, desk)
     except _Hopeless as reason:
-        why, at = str(reason), desk.now()
+        why, occurred_at = str(reason), desk.now()
         desk.billing.change(
             Subscription,
             subscription_id,
-            lambda one: give_up_beginning(one, why=why, attempts=1, at=at),
+            lambda one: give_up_beginning(one, why=why, attempts=1, occurred_at=occurred_at),
         )
         # The row stays, so that it can be sent again.
         raise GatewayUnavailable(why, retry_after_s=LOOK_AGAIN_S, counted=False) from reason
@@ -79,8 +79,10 @@ def begin_subscription(subscription_id: UUID, desk: BeginDesk) -> None:
 
 def forgo_subscription(subscription_id: UUID, desk: RecurringDesk) -> None:
     """Say that it never begins: its first payment came to nothing."""
-    at = desk.now()
-    desk.billing.change(Subscription, subscription_id, lambda one: forgo(one, by=WORKER, at=at))
+    occurred_at = desk.now()
+    desk.billing.change(
+        Subscription, subscription_id, lambda one: forgo(one, actor=WORKER, occurred_at=occurred_at)
+    )
 
 
 def _begin(
@@ -120,9 +122,11 @@ def _step(
     """Remember what will be sent; under one key the same goes out each time."""
     if before is not None and before.plan == plan:
         return before
-    at = desk.now()
+    occurred_at = desk.now()
     after = desk.billing.change(
-        Subscription, UUID(str(known.id)), lambda one: begin_anew(one, plan, at=at)
+        Subscription,
+        UUID(str(known.id)),
+        lambda one: begin_anew(one, plan, occurred_at=occurred_at),
     )
     return after.view.steps[BEGIN]
 

@@ -61,16 +61,18 @@ def _due(view: SubscriptionView, *, now: datetime) -> datetime:
 def _look(known: Subscription, desk: RecurringDesk) -> Subscription:
     """Take in how it stands, and payments that nobody told us of."""
     view = known.view
-    account = account_of(view, by=_BY)
+    account = account_of(view, actor=_BY)
     at_provider, customer = view.provider_subscription_id, view.customer or ""
     try:
         seen = desk.gateway.fetch_recurring(at_provider, customer=customer)
     except GatewayRejected as error:
         if not error.missing:
             raise
-        at = desk.now()
-        return desk.billing.change(Subscription, view.id, lambda one: lose(one, by=_BY, at=at))
-    record_state(known, seen, by=_BY, desk=desk)
+        occurred_at = desk.now()
+        return desk.billing.change(
+            Subscription, view.id, lambda one: lose(one, actor=_BY, occurred_at=occurred_at)
+        )
+    record_state(known, seen, actor=_BY, desk=desk)
     since = (view.period_start or view.created_at) - _LOOK_BACK
     payments = desk.gateway.list_renewals(
         at_provider, customer=customer, created_after=int(since.timestamp())
@@ -87,7 +89,7 @@ def _is_settled(payment: ProviderInvoice, account: Account, desk: RecurringDesk)
     return invoice is not None and invoice.view.status in _SETTLED
 
 
-def account_of(view: SubscriptionView, *, by: str) -> Account:
+def account_of(view: SubscriptionView, *, actor: str) -> Account:
     """Name the connection that a subscription is of."""
     return Account(
         app_id=view.app_id,
@@ -95,5 +97,5 @@ def account_of(view: SubscriptionView, *, by: str) -> Account:
         connection=view.connection,
         connection_id=view.connection_id,
         mode=cast("Mode", view.mode),
-        by=by,
+        actor=actor,
     )

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from domain.core.aggregate import Fact, Root
+from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
 from domain.inbox.provider_event import (
     ProviderEvent,
@@ -41,7 +41,7 @@ _TRIES: Final = 5
 
 _log = structlog.get_logger("billhook.apply")
 
-AnyRoot = TypeVar("AnyRoot", bound=Root)
+AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 Subject = Invoice | Subscription | MethodSetup
 _KINDS: Final[dict[type[Subject], str]] = {
     Invoice: "invoice",
@@ -107,7 +107,7 @@ class Applier:
 
     def _decide(
         self, key: UUID, group: list[Word], known: dict[UUID, list[Recorded]]
-    ) -> tuple[list[Fact], list[Body]]:
+    ) -> tuple[list[DomainEvent], list[Body]]:
         stream = known.get(key, [])
         subject = (
             self._rebuild(Invoice, stream)
@@ -120,7 +120,7 @@ class Applier:
             )
             for word in group
         }
-        facts: list[Fact] = []
+        facts: list[DomainEvent] = []
         bodies: list[Body] = []
         for word in group:
             entry = entries[word.entry.originator_id]
@@ -131,27 +131,27 @@ class Applier:
         return facts, bodies
 
     def _apply(self, word: Word, entry: ProviderEvent, subject: Subject | None) -> list[Body]:
-        at, by = self._now(), f"webhook:{word.entry.provider_event_id}"
+        occurred_at, actor = self._now(), f"webhook:{word.entry.provider_event_id}"
         doubt = word.trouble or _doubt(word, subject)
         if doubt is not None:
-            entry.park(doubt, retry=False, at=at, by=by)
+            entry.park(doubt, retry=False, occurred_at=occurred_at, actor=actor)
             return []
         if word.snapshot is None and not word.asks:
-            entry.record_applied([], at=at, by=by)
+            entry.record_applied([], occurred_at=occurred_at, actor=actor)
             return []
         if word.snapshot is None or subject is None:
             # What the provider made by itself is taken in with all that belongs to it.
-            entry.park(MUST_ASK, retry=True, at=at, by=by)
+            entry.park(MUST_ASK, retry=True, occurred_at=occurred_at, actor=actor)
             return []
         body = _body_of(word.snapshot, subject)
-        effect = _tell(subject, word, body, at=at, by=by)
+        effect = _tell(subject, word, body, occurred_at=occurred_at, actor=actor)
         if effect is Effect.FETCH:
-            entry.park(MUST_ASK, retry=True, at=at, by=by)
+            entry.park(MUST_ASK, retry=True, occurred_at=occurred_at, actor=actor)
         else:
-            entry.record_applied([effect_of(subject, effect)], at=at, by=by)
+            entry.record_applied([effect_of(subject, effect)], occurred_at=occurred_at, actor=actor)
         return [body] if body is not None and effect is Effect.CHANGED else []
 
-    def _rebuild(self, kind: type[AnyRoot], stream: Sequence[Recorded]) -> AnyRoot | None:
+    def _rebuild(self, kind: type[AnyAggregate], stream: Sequence[Recorded]) -> AnyAggregate | None:
         root: Any = None
         for recorded in stream:
             root = self._codec.decode(recorded).mutate(root)  # type: ignore[attr-defined]
@@ -165,18 +165,29 @@ def _body_of(snapshot: Snapshot, subject: Subject) -> Body | None:
     return Body.of(snapshot.raw, subject.view.body_owner)
 
 
-def _tell(subject: Subject, word: Word, body: Body | None, *, at: datetime, by: str) -> Effect:
+def _tell(
+    subject: Subject, word: Word, body: Body | None, *, occurred_at: datetime, actor: str
+) -> Effect:
     """Let what an event is about take the event in."""
     sha256 = None if body is None else body.sha256.hex()
     match subject, word.snapshot:
         case Invoice(), ProviderInvoice() as seen:
             return subject.record_provider_state(
-                seen, source="webhook", by=by, at=at, body=sha256, provider_type=word.entry.type
+                seen,
+                source="webhook",
+                actor=actor,
+                occurred_at=occurred_at,
+                body=sha256,
+                provider_type=word.entry.type,
             )
         case Subscription(), ProviderSubscription() as seen:
-            return subject.record_provider_state(seen, source="webhook", by=by, at=at, body=sha256)
+            return subject.record_provider_state(
+                seen, source="webhook", actor=actor, occurred_at=occurred_at, body=sha256
+            )
         case MethodSetup(), SetupSession() as seen:
-            return subject.record_session(seen, source="webhook", by=by, at=at)
+            return subject.record_session(
+                seen, source="webhook", actor=actor, occurred_at=occurred_at
+            )
     return Effect.FETCH
 
 
@@ -198,8 +209,8 @@ def effect_of(subject: Subject, effect: Effect) -> dict[str, str]:
     return {_KINDS[type(subject)]: str(subject.id), "effect": str(effect)}
 
 
-def _pending(root: Root) -> list[Fact]:
-    return [event for event in root.collect_events() if isinstance(event, Fact)]
+def _pending(root: AggregateRoot) -> list[DomainEvent]:
+    return [event for event in root.collect_events() if isinstance(event, DomainEvent)]
 
 
 def apply_follower(dsn: str, log: Log, *, now: Callable[[], datetime]) -> Follower:

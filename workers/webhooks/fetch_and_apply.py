@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from domain.billing import Billing
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.core.commands import Mode, Provider
 from domain.gateway.objects import (
     GatewayRejected,
@@ -39,7 +39,7 @@ MONEY_BACK: Final = ("charge", "refund", "credit_note", "dispute")
 _WAIT_FOR_STEP_S: Final = 2.0
 _TRIES: Final = 4
 Effects = list[dict[str, str]]
-AnyRoot = TypeVar("AnyRoot", bound=Root)
+AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 
 
 class Bodies(Protocol):
@@ -79,31 +79,33 @@ def apply_by_asking(provider_event_id: UUID, desk: AskDesk) -> None:
     entry = desk.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:
         return
-    by = f"webhook:{entry.received.provider_event_id}"
+    actor = f"webhook:{entry.received.provider_event_id}"
     try:
-        effects = _take_in_undisturbed(entry.received, desk, by=by)
+        effects = _take_in_undisturbed(entry.received, desk, actor=actor)
     except _Disbelieved as doubt:
-        _park(entry, str(doubt), desk, by=by)
+        _park(entry, str(doubt), desk, actor=actor)
         return
     except GatewayRejected as error:
         if not error.missing:
             raise
-        _park(entry, "the provider has it no more", desk, by=by)
+        _park(entry, "the provider has it no more", desk, actor=actor)
         return
-    at = desk.now()
+    occurred_at = desk.now()
     desk.billing.change(
-        ProviderEvent, provider_event_id, lambda known: known.record_applied(effects, at=at, by=by)
+        ProviderEvent,
+        provider_event_id,
+        lambda known: known.record_applied(effects, occurred_at=occurred_at, actor=actor),
     )
 
 
-def _take_in_undisturbed(received: ProviderEventReceived, desk: AskDesk, *, by: str) -> Effects:
+def _take_in_undisturbed(received: ProviderEventReceived, desk: AskDesk, *, actor: str) -> Effects:
     """Fetch again where others were faster within the same second."""
     expected = received.invoice_id
     for _ in range(_TRIES):
         before = None if expected is None else desk.billing.find(Invoice, expected)
         version = None if before is None else before.version
         try:
-            return _take_in(received, desk, by=by, version=version)
+            return _take_in(received, desk, actor=actor, version=version)
         except _Overtaken as overtaken:
             expected = overtaken.stream
     raise GatewayUnavailable(
@@ -112,11 +114,11 @@ def _take_in_undisturbed(received: ProviderEventReceived, desk: AskDesk, *, by: 
 
 
 def _take_in(
-    received: ProviderEventReceived, desk: AskDesk, *, by: str, version: int | None
+    received: ProviderEventReceived, desk: AskDesk, *, actor: str, version: int | None
 ) -> Effects:
     """Fetch and record. `version`: how far our invoice was before. Raises _Overtaken."""
     gateway = desk.gateway_of(received.app_id, received.connection)
-    account = _account(received, by=by)
+    account = _account(received, actor=actor)
     importing = ImportDesk(billing=desk.billing, gateway=gateway, now=desk.now)
     if received.object_type == "subscription":
         before = _version(Subscription, account.id_of(received.object_id), desk)
@@ -144,12 +146,14 @@ def _take_in(
     return [{"invoice": str(named), "effect": str(effect)}]
 
 
-def _version(kind: type[Root], stream: UUID, desk: AskDesk) -> int:
+def _version(kind: type[AggregateRoot], stream: UUID, desk: AskDesk) -> int:
     known = desk.billing.find(kind, stream)
     return 0 if known is None else known.version
 
 
-def _refuse_overtaken(version: int, contested: Callable[[AnyRoot], bool], known: AnyRoot) -> None:
+def _refuse_overtaken(
+    version: int, contested: Callable[[AnyAggregate], bool], known: AnyAggregate
+) -> None:
     """Let an answer count only if nothing of its second was taken in while it was on its way."""
     if known.version != version and contested(known):
         raise _Overtaken(UUID(str(known.id)))
@@ -160,14 +164,14 @@ def _believe(doubt: str | None) -> None:
         raise _Disbelieved(doubt)
 
 
-def _account(received: ProviderEventReceived, *, by: str) -> Account:
+def _account(received: ProviderEventReceived, *, actor: str) -> Account:
     return Account(
         app_id=received.app_id,
         provider=cast("Provider", received.provider),
         connection=received.connection,
         connection_id=received.connection_id,
         mode=cast("Mode", received.mode),
-        by=by,
+        actor=actor,
     )
 
 
@@ -202,7 +206,7 @@ def _record(
     version: int | None,
 ) -> Effect:
     """Let the invoice take in how it stands, and what went back on it, in one append."""
-    by, at = f"webhook:{received.provider_event_id}", desk.now()
+    actor, occurred_at = f"webhook:{received.provider_event_id}", desk.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
     effects: list[Effect] = []
 
@@ -214,13 +218,15 @@ def _record(
             known.record_provider_state(
                 answer,
                 source="answer",
-                by=by,
-                at=at,
+                actor=actor,
+                occurred_at=occurred_at,
                 body=body.sha256.hex(),
                 provider_type=received.type,
             )
         )
-        effects.append(known.record_money_back(back, source="webhook", by=by, at=at))
+        effects.append(
+            known.record_money_back(back, source="webhook", actor=actor, occurred_at=occurred_at)
+        )
 
     desk.billing.change(Invoice, UUID(str(invoice.id)), decide, bodies=[body])
     if effects[0] is Effect.DEFERRED:
@@ -231,10 +237,10 @@ def _record(
     return Effect.CHANGED if Effect.CHANGED in effects else effects[0]
 
 
-def _park(entry: ProviderEvent, reason: str, desk: AskDesk, *, by: str) -> None:
-    at = desk.now()
+def _park(entry: ProviderEvent, reason: str, desk: AskDesk, *, actor: str) -> None:
+    occurred_at = desk.now()
     desk.billing.change(
         ProviderEvent,
         UUID(str(entry.id)),
-        lambda known: known.park(reason, retry=False, at=at, by=by),
+        lambda known: known.park(reason, retry=False, occurred_at=occurred_at, actor=actor),
     )

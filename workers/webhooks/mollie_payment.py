@@ -64,27 +64,31 @@ class Heard:
 
 def apply_hint(hint_id: UUID, desk: HearDesk) -> None:
     """Fetch what was hinted at, until no hint waits. Raises GatewayUnavailable to come back."""
-    by = f"webhook:{desk.billing.get(PaymentHint, hint_id).received.payment_id}"
+    actor = f"webhook:{desk.billing.get(PaymentHint, hint_id).received.payment_id}"
     for _ in range(_ROUNDS):
-        hint = _take(hint_id, desk, by=by)
+        hint = _take(hint_id, desk, actor=actor)
         if not hint.fetching:
             return
-        heard = hear(hint.received, hint.received.payment_id, desk, by=by)
-        _record_fetched(hint_id, heard, desk, by=by)
+        heard = hear(hint.received, hint.received.payment_id, desk, actor=actor)
+        _record_fetched(hint_id, heard, desk, actor=actor)
     raise GatewayUnavailable("hints keep coming", retry_after_s=_WAIT_FOR_STEP_S, counted=False)
 
 
-def _take(hint_id: UUID, desk: HearDesk, *, by: str) -> PaymentHint:
-    at = desk.now()
-    return desk.billing.change(PaymentHint, hint_id, lambda known: known.take(by=by, at=at))
+def _take(hint_id: UUID, desk: HearDesk, *, actor: str) -> PaymentHint:
+    occurred_at = desk.now()
+    return desk.billing.change(
+        PaymentHint, hint_id, lambda known: known.take(actor=actor, occurred_at=occurred_at)
+    )
 
 
-def _record_fetched(hint_id: UUID, heard: Heard, desk: HearDesk, *, by: str) -> None:
-    at = desk.now()
+def _record_fetched(hint_id: UUID, heard: Heard, desk: HearDesk, *, actor: str) -> None:
+    occurred_at = desk.now()
     desk.billing.change(
         PaymentHint,
         hint_id,
-        lambda known: known.record_fetched(heard.effects, reason=heard.reason, by=by, at=at),
+        lambda known: known.record_fetched(
+            heard.effects, reason=heard.reason, actor=actor, occurred_at=occurred_at
+        ),
     )
 
 
@@ -96,21 +100,21 @@ def apply_payment_event(provider_event_id: UUID, desk: HearDesk) -> None:
     entry = desk.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:
         return
-    by = f"webhook:{entry.received.provider_event_id}"
-    heard = hear(entry.received, entry.received.object_id, desk, by=by)
-    at = desk.now()
+    actor = f"webhook:{entry.received.provider_event_id}"
+    heard = hear(entry.received, entry.received.object_id, desk, actor=actor)
+    occurred_at = desk.now()
 
     def decide(known: ProviderEvent) -> None:
         if heard.reason is None:
-            known.record_applied(heard.effects, at=at, by=by)
+            known.record_applied(heard.effects, occurred_at=occurred_at, actor=actor)
         else:
-            known.park(heard.reason, retry=False, at=at, by=by)
+            known.park(heard.reason, retry=False, occurred_at=occurred_at, actor=actor)
 
     desk.billing.change(ProviderEvent, provider_event_id, decide)
 
 
 def hear(
-    source: HintReceived | ProviderEventReceived, payment_id: str, desk: HearDesk, *, by: str
+    source: HintReceived | ProviderEventReceived, payment_id: str, desk: HearDesk, *, actor: str
 ) -> Heard:
     """Fetch a payment and take it in. Raises GatewayUnavailable while a step is at work on it."""
     gateway = desk.gateway_of(source.app_id, source.connection)
@@ -123,10 +127,10 @@ def hear(
     if seen.subscription_id is not None:
         # It carries its subscription's metadata, and with it the invoice that began that.
         renewals = RecurringDesk(billing=desk.billing, gateway=gateway, now=desk.now)
-        return _hear_renewal(source, seen, back, renewals, by=by)
+        return _hear_renewal(source, seen, back, renewals, actor=actor)
     named = invoice_named_by(seen)
     if SETUP in seen.metadata:
-        return _hear_setup(source, gateway.fetch_setup(payment_id), desk, by=by)
+        return _hear_setup(source, gateway.fetch_setup(payment_id), desk, actor=actor)
     if named is None:
         reason = disbelief_of_app(source, seen) or "it is about nothing that was asked for here"
         return Heard(reason=reason)
@@ -135,7 +139,7 @@ def hear(
     if doubt is not None:
         return Heard(reason=doubt)
     kind = source.type if isinstance(source, ProviderEventReceived) else None
-    effect = _record(cast("Invoice", invoice), seen, back, desk, by=by, kind=kind)
+    effect = _record(cast("Invoice", invoice), seen, back, desk, actor=actor, kind=kind)
     if effect in (Effect.DEFERRED, Effect.FETCH):
         raise GatewayUnavailable(
             "a step is at work on the invoice", retry_after_s=_WAIT_FOR_STEP_S, counted=False
@@ -148,7 +152,7 @@ def _hear_setup(
     session: SetupSession,
     desk: HearDesk,
     *,
-    by: str,
+    actor: str,
 ) -> Heard:
     """Take in what became of a page where a payment method is left."""
     setup_id = setup_named_by({"metadata": session.metadata})
@@ -157,10 +161,12 @@ def _hear_setup(
     if doubt is not None or setup_id is None:
         return Heard(reason=doubt or "unknown setup of a payment method")
     effects: list[Effect] = []
-    at = desk.now()
+    occurred_at = desk.now()
 
     def decide(known: MethodSetup) -> None:
-        effects.append(known.record_session(session, source="answer", by=by, at=at))
+        effects.append(
+            known.record_session(session, source="answer", actor=actor, occurred_at=occurred_at)
+        )
 
     desk.billing.change(MethodSetup, setup_id, decide)
     return Heard(effects=[{"setup": str(setup_id), "effect": str(effects[-1])}])
@@ -172,7 +178,7 @@ def _hear_renewal(
     back: MoneyBack,
     desk: RecurringDesk,
     *,
-    by: str,
+    actor: str,
 ) -> Heard:
     account = Account(
         app_id=source.app_id,
@@ -180,7 +186,7 @@ def _hear_renewal(
         connection=source.connection,
         connection_id=source.connection_id,
         mode=cast("Mode", source.mode),
-        by=by,
+        actor=actor,
     )
     try:
         renewal = take_renewal(seen, back, account, desk)
@@ -195,15 +201,23 @@ def _record(
     back: MoneyBack,
     desk: HearDesk,
     *,
-    by: str,
+    actor: str,
     kind: str | None,
 ) -> Effect:
-    body, at = Body.of(seen.raw, invoice.view.body_owner), desk.now()
+    body, occurred_at = Body.of(seen.raw, invoice.view.body_owner), desk.now()
     effects: list[Effect] = []
 
     def decide(known: Invoice) -> None:
         effects.append(
-            record_payment_heard(known, seen, back, by=by, at=at, body=body.sha256.hex(), kind=kind)
+            record_payment_heard(
+                known,
+                seen,
+                back,
+                actor=actor,
+                occurred_at=occurred_at,
+                body=body.sha256.hex(),
+                kind=kind,
+            )
         )
 
     desk.billing.change(Invoice, invoice.view.id, decide, bodies=[body])

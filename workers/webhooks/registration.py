@@ -194,7 +194,7 @@ class WebhookDesk:
             Connection,
             self._connection.id,
             lambda known: known.set_webhook_secrets(
-                [sealed, *known.sealed_webhook_secrets], by=_BY, at=self._now()
+                [sealed, *known.sealed_webhook_secrets], actor=_BY, occurred_at=self._now()
             ),
         )
         self._endpoints.mark(made, secret_mark(secret))

@@ -17,27 +17,29 @@ NOW = moment(60)
 
 
 def _change(given: Given[App], **changes: Any) -> Decided[App, None]:
-    command = ChangeApp(app_id=APP_ID, by="operator", **changes)
-    return given.when(lambda app: app.change(command, at=NOW))
+    command = ChangeApp(app_id=APP_ID, actor="operator", **changes)
+    return given.when(lambda app: app.change(command, occurred_at=NOW))
 
 
 def _add_key(given: Given[App], **changes: Any) -> Decided[App, None]:
     command = CreateKey(app_id=APP_ID, **EXAMPLES[ApiKeyCreated] | changes)
-    return given.when(lambda app: app.add_key(command, at=NOW))
+    return given.when(lambda app: app.add_key(command, occurred_at=NOW))
 
 
 def _revoke(given: Given[App], **changes: Any) -> Decided[App, None]:
-    asked: dict[str, Any] = {"app_id": APP_ID, "key_id": KEY_ID, "by": "operator"}
+    asked: dict[str, Any] = {"app_id": APP_ID, "key_id": KEY_ID, "actor": "operator"}
     command = RevokeKey(**asked | changes)
-    return given.when(lambda app: app.revoke_key(command, at=NOW))
+    return given.when(lambda app: app.revoke_key(command, occurred_at=NOW))
 
 
 def test_a_new_app_is_enabled_and_has_neither_keys_nor_defaults() -> None:
-    app = App.create(CreateApp(app_id=APP_ID, name="Shop", slug="shop", by="cli"), at=START)
+    app = App.create(
+        CreateApp(app_id=APP_ID, name="Shop", slug="shop", actor="cli"), occurred_at=START
+    )
     (
         Given.made(app)
         .when(lambda _: None)
-        .then(happened(AppCreated, name="Shop", slug="shop", by="cli", originator_id=APP_ID))
+        .then(happened(AppCreated, name="Shop", slug="shop", actor="cli", originator_id=APP_ID))
         .showing(name="Shop", slug="shop", enabled=True, keys={}, default_connections={})
     )
 

@@ -27,21 +27,21 @@ SECRET = {"kid": "one", "sealed": "v1.x", "until": None}
 
 
 def _change(given: Given[App], **settings: Any) -> Decided[App, None]:
-    command = ChangeApp(app_id=APP_ID, by="operator", settings=settings)
-    return given.when(lambda app: app.change(command, at=NOW))
+    command = ChangeApp(app_id=APP_ID, actor="operator", settings=settings)
+    return given.when(lambda app: app.change(command, occurred_at=NOW))
 
 
 def _rotate(given: Given[App], **changes: Any) -> Decided[App, None]:
     facts = EXAMPLES[ApiKeyCreated] | {"key_id": NEW_KEY_ID}
-    asked: dict[str, Any] = {"app_id": APP_ID, "key_id": KEY_ID, "expires_at": 1000, "by": "key"}
+    asked: dict[str, Any] = {"app_id": APP_ID, "key_id": KEY_ID, "expires_at": 1000, "actor": "key"}
     new_key = CreateKey(app_id=APP_ID, **facts)
     command = RotateKey(**asked | {"new_key": new_key} | changes)
-    return given.when(lambda app: app.rotate_key(command, at=NOW))
+    return given.when(lambda app: app.rotate_key(command, occurred_at=NOW))
 
 
 def _begin(given: Given[App]) -> Decided[App, None]:
-    command = BeginTokens(app_id=APP_ID, issuer="us", audience="app", secret=SECRET, by="key")
-    return given.when(lambda app: app.begin_tokens(command, at=NOW))
+    command = BeginTokens(app_id=APP_ID, issuer="us", audience="app", secret=SECRET, actor="key")
+    return given.when(lambda app: app.begin_tokens(command, occurred_at=NOW))
 
 
 def test_a_new_app_has_the_defaults() -> None:
@@ -76,10 +76,10 @@ def test_what_only_a_newer_version_knows_is_left_out() -> None:
 
 def test_a_default_connection_is_emptied_by_none() -> None:
     known = happened(AppChanged, default_connections={"stripe": "a", "mollie": "b"})
-    command = ChangeApp(app_id=APP_ID, default_connections={"stripe": None}, by="key")
+    command = ChangeApp(app_id=APP_ID, default_connections={"stripe": None}, actor="key")
     (
         Given(App, CREATED, known)
-        .when(lambda app: app.change(command, at=NOW))
+        .when(lambda app: app.change(command, occurred_at=NOW))
         .then(happened(AppChanged, default_connections={"mollie": "b"}))
     )
 
@@ -136,10 +136,10 @@ def test_tokens_begin_with_what_the_app_lacks() -> None:
 
 def test_a_receipt_keeps_what_was_answered() -> None:
     command = WriteReceipt(
-        receipt_id=NEW_KEY_ID, app_id=APP_ID, request_hash="4a54", result={"id": "1"}, by="key"
+        receipt_id=NEW_KEY_ID, app_id=APP_ID, request_hash="4a54", result={"id": "1"}, actor="key"
     )
     (
-        Given.made(Receipt.write(command, at=START))
+        Given.made(Receipt.write(command, occurred_at=START))
         .when(lambda _: None)
         .then(happened(ReceiptWritten, request_hash="4a54", result={"id": "1"}))
         .showing(result={"id": "1"}, app_id=APP_ID)

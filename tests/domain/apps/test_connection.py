@@ -28,7 +28,7 @@ def _command(**changes: Any) -> SetConnection:
 
 
 def test_a_connection_is_made_under_the_id_that_app_and_name_give() -> None:
-    made = Connection.create(_command(), connection_id=CONNECTION_ID, at=START)
+    made = Connection.create(_command(), connection_id=CONNECTION_ID, occurred_at=START)
     (
         Given.made(made)
         .when(lambda _: None)
@@ -47,7 +47,7 @@ def test_new_credentials_replace_the_old_and_the_webhook_url_stays() -> None:
     command = _command(sealed_key="sealed:new", sealed_webhook_secrets=[], redirect_url=None)
     (
         Given(Connection, CREATED)
-        .when(lambda connection: connection.change(command, at=NOW))
+        .when(lambda connection: connection.change(command, occurred_at=NOW))
         .then(happened(ConnectionChanged, sealed_key="sealed:new", connection_id=CONNECTION_ID))
         .showing(
             connection_id=CONNECTION_ID,
@@ -62,7 +62,7 @@ def test_new_credentials_replace_the_old_and_the_webhook_url_stays() -> None:
 def test_provider_and_mode_never_change_under_a_name(change: dict[str, str]) -> None:
     given = Given(Connection, CREATED)
     with pytest.raises(Contradiction) as refusal:
-        given.when(lambda connection: connection.change(_command(**change), at=NOW))
+        given.when(lambda connection: connection.change(_command(**change), occurred_at=NOW))
     assert refusal.value.facts["name"] == "main"
     given.when(lambda _: None).then()
 
@@ -77,8 +77,8 @@ def test_secrets_are_sealed_for_one_app_and_name() -> None:
 
 
 def _delete(given: Given[Connection]) -> Any:
-    command = DeleteConnection(app_id=APP_ID, name="main", by="key")
-    return given.when(lambda known: known.delete(command, at=NOW))
+    command = DeleteConnection(app_id=APP_ID, name="main", actor="key")
+    return given.when(lambda known: known.delete(command, occurred_at=NOW))
 
 
 def test_a_deleted_connection_keeps_its_credentials_for_what_was_asked() -> None:
@@ -93,7 +93,7 @@ def test_deleting_twice_is_silent_and_new_credentials_bring_it_back() -> None:
     given = Given(Connection, CREATED, happened(ConnectionDeleted))
     _delete(given).then()
     (
-        given.when(lambda known: known.change(_command(), at=NOW))
+        given.when(lambda known: known.change(_command(), occurred_at=NOW))
         .then(happened(ConnectionChanged, connection_id=CONNECTION_ID))
         .showing(deleted=False)
     )

@@ -31,16 +31,18 @@ def _tax_rate(**changes: Any) -> SetTaxRate:
 
 
 def _change_price(**changes: Any) -> Decided[Price, None]:
-    return Given(Price, PRICE).when(lambda price: price.change(_price(**changes), at=NOW))
+    return Given(Price, PRICE).when(lambda price: price.change(_price(**changes), occurred_at=NOW))
 
 
 def _change_tax_rate(**changes: Any) -> Decided[TaxRate, None]:
-    return Given(TaxRate, TAX_RATE).when(lambda rate: rate.change(_tax_rate(**changes), at=NOW))
+    return Given(TaxRate, TAX_RATE).when(
+        lambda rate: rate.change(_tax_rate(**changes), occurred_at=NOW)
+    )
 
 
 def test_a_price_is_made_under_the_id_that_app_and_name_give() -> None:
     (
-        Given.made(Price.create(_price(), at=START))
+        Given.made(Price.create(_price(), occurred_at=START))
         .when(lambda _: None)
         .then(happened(PriceCreated, originator_id=ids.for_price(APP_ID, "price_pro")))
         .showing(price_id="price_pro", amount_minor=1999, currency="eur", interval="month")
@@ -49,7 +51,7 @@ def test_a_price_is_made_under_the_id_that_app_and_name_give() -> None:
 
 def test_a_tax_rate_is_made_under_the_id_that_app_and_name_give() -> None:
     (
-        Given.made(TaxRate.create(_tax_rate(), at=START))
+        Given.made(TaxRate.create(_tax_rate(), occurred_at=START))
         .when(lambda _: None)
         .then(happened(TaxRateCreated, originator_id=ids.for_tax_rate(APP_ID, "txr_standard")))
         .showing(tax_rate_id="txr_standard", rate_ppm=190_000, inclusive=False)

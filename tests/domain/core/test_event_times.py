@@ -23,30 +23,30 @@ from tests.domain.invoices.provider_updates import answered, attempt, delivered,
 _CLOCKS = st.lists(st.integers(-90_000, 90_000), min_size=1, max_size=6)
 
 
-def _write_app(root: Any, at: datetime, n: int) -> None:
-    root.change(ChangeApp(app_id=APP_ID, name=f"Name {n}", by="cli"), at=at)
+def _write_app(root: Any, occurred_at: datetime, n: int) -> None:
+    root.change(ChangeApp(app_id=APP_ID, name=f"Name {n}", actor="cli"), occurred_at=occurred_at)
 
 
-def _write_tenant(root: Any, at: datetime, n: int) -> None:
-    root.start_customer(f"connection {n}", at=at)
+def _write_tenant(root: Any, occurred_at: datetime, n: int) -> None:
+    root.start_customer(f"connection {n}", occurred_at=occurred_at)
 
 
-def _write_connection(root: Any, at: datetime, n: int) -> None:
+def _write_connection(root: Any, occurred_at: datetime, n: int) -> None:
     facts = {k: v for k, v in EXAMPLES[ConnectionCreated].items() if k != "connection_id"}
-    root.change(SetConnection(**facts | {"sealed_key": f"sealed {n}"}), at=at)
+    root.change(SetConnection(**facts | {"sealed_key": f"sealed {n}"}), occurred_at=occurred_at)
 
 
-def _write_entry(root: Any, at: datetime, n: int) -> None:
-    root.park(f"reason {n}", retry=True, at=at, by="apply")
+def _write_entry(root: Any, occurred_at: datetime, n: int) -> None:
+    root.park(f"reason {n}", retry=True, occurred_at=occurred_at, actor="apply")
 
 
-def _write_steps(root: Any, at: datetime, n: int) -> None:
-    root.start_step(f"step {n}", at=at)
+def _write_steps(root: Any, occurred_at: datetime, n: int) -> None:
+    root.start_step(f"step {n}", occurred_at=occurred_at)
 
 
-def _write_attempts(root: Any, at: datetime, n: int) -> None:
-    answered(attempt("failed", tries=n + 1), at=at)(root)
-    delivered(snapshot(id=f"in_{n + 2}", state="paid"), at=at)(root)
+def _write_attempts(root: Any, occurred_at: datetime, n: int) -> None:
+    answered(attempt("failed", tries=n + 1), occurred_at=occurred_at)(root)
+    delivered(snapshot(id=f"in_{n + 2}", state="paid"), occurred_at=occurred_at)(root)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_times_never_run_backwards_whatever_the_clocks_say(
 ) -> None:
     begun = Given(kind, happened(begin))
     for n, clock in enumerate(clocks):
-        begun.when(partial(write, at=moment(clock), n=n))
+        begun.when(partial(write, occurred_at=moment(clock), n=n))
     times = [event.timestamp for event in begun.recorded]
     assert len(times) > len(clocks)
     assert times == sorted(times)
@@ -76,7 +76,7 @@ def test_times_never_run_backwards_whatever_the_clocks_say(
 
 def test_a_clock_that_is_ahead_is_believed_and_one_behind_is_not() -> None:
     given_invoice = Given(Invoice, happened(e.InvoiceRequested))
-    given_invoice.when(lambda invoice: invoice.start_step("create", at=moment(50)))
-    given_invoice.when(lambda invoice: invoice.start_step("lines", at=moment(20)))
+    given_invoice.when(lambda invoice: invoice.start_step("create", occurred_at=moment(50)))
+    given_invoice.when(lambda invoice: invoice.start_step("lines", occurred_at=moment(20)))
     steps = given_invoice.root.view.steps
     assert steps["create"].started_at == steps["lines"].started_at == moment(50)

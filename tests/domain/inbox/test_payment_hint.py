@@ -26,13 +26,13 @@ def hinted() -> PaymentHint:
         provider="mollie",
         mode="test",
         payment_id="tr_1",
-        by=BY,
+        actor=BY,
     )
-    return PaymentHint.receive(command, at=AT)
+    return PaymentHint.receive(command, occurred_at=AT)
 
 
 def fetch(hint: PaymentHint) -> None:
-    hint.record_fetched([], reason=None, by=BY, at=AT)
+    hint.record_fetched([], reason=None, actor=BY, occurred_at=AT)
 
 
 def kinds(hint: PaymentHint) -> list[type]:
@@ -42,9 +42,9 @@ def kinds(hint: PaymentHint) -> list[type]:
 def test_a_hint_is_taken_and_fetched_once() -> None:
     hint = hinted()
 
-    hint.take(by=BY, at=AT)
+    hint.take(actor=BY, occurred_at=AT)
     fetch(hint)
-    hint.take(by=BY, at=AT)
+    hint.take(actor=BY, occurred_at=AT)
     fetch(hint)
 
     assert kinds(hint) == [HintReceived, HintTaken, HintFetched]
@@ -53,18 +53,18 @@ def test_a_hint_is_taken_and_fetched_once() -> None:
 def test_further_hints_say_nothing_while_one_waits() -> None:
     hint = hinted()
 
-    hint.repeat(by=BY, at=AT)
-    hint.repeat(by=BY, at=AT)
+    hint.repeat(actor=BY, occurred_at=AT)
+    hint.repeat(actor=BY, occurred_at=AT)
 
     assert kinds(hint) == [HintReceived]
 
 
 def test_a_hint_during_the_fetch_is_news_and_asks_for_another() -> None:
     hint = hinted()
-    hint.take(by=BY, at=AT)
+    hint.take(actor=BY, occurred_at=AT)
 
-    hint.repeat(by=BY, at=AT)
-    hint.repeat(by=BY, at=AT)
+    hint.repeat(actor=BY, occurred_at=AT)
+    hint.repeat(actor=BY, occurred_at=AT)
     fetch(hint)
 
     assert (hint.waiting, hint.fetching) == (True, True)
@@ -73,20 +73,20 @@ def test_a_hint_during_the_fetch_is_news_and_asks_for_another() -> None:
 
 def test_a_hint_after_the_fetch_begins_anew() -> None:
     hint = hinted()
-    hint.take(by=BY, at=AT)
+    hint.take(actor=BY, occurred_at=AT)
     fetch(hint)
 
-    hint.repeat(by=BY, at=AT)
+    hint.repeat(actor=BY, occurred_at=AT)
 
     assert kinds(hint) == [HintReceived, HintTaken, HintFetched, HintRepeated]
 
 
 def test_what_is_given_up_waits_for_the_next_hint() -> None:
     hint = hinted()
-    hint.take(by=BY, at=AT)
-    hint.repeat(by=BY, at=AT)
+    hint.take(actor=BY, occurred_at=AT)
+    hint.repeat(actor=BY, occurred_at=AT)
 
-    hint.give_up("no answer", by=BY, at=AT)
-    hint.repeat(by=BY, at=AT)
+    hint.give_up("no answer", actor=BY, occurred_at=AT)
+    hint.repeat(actor=BY, occurred_at=AT)
 
     assert kinds(hint) == [HintReceived, HintTaken, HintRepeated, HintFetched, HintRepeated]

@@ -24,16 +24,18 @@ NOW = moment(60)
 
 
 def _apply(entry: ProviderEvent) -> None:
-    entry.record_applied(EFFECTS, at=NOW, by="apply")
+    entry.record_applied(EFFECTS, occurred_at=NOW, actor="apply")
 
 
 def _park(entry: ProviderEvent) -> None:
-    entry.park("unknown invoice", retry=True, at=NOW, by="apply")
+    entry.park("unknown invoice", retry=True, occurred_at=NOW, actor="apply")
 
 
 def test_a_delivery_is_stored_as_it_was_received() -> None:
     asked = EXAMPLES[ProviderEventReceived]
-    entry = ProviderEvent.receive(ReceiveProviderEvent(event_id=AGGREGATE_ID, **asked), at=START)
+    entry = ProviderEvent.receive(
+        ReceiveProviderEvent(event_id=AGGREGATE_ID, **asked), occurred_at=START
+    )
     (
         Given.made(entry)
         .when(lambda _: None)
@@ -52,7 +54,7 @@ def test_applying_closes_the_entry_and_says_what_it_did() -> None:
                 type="invoice.paid",
                 provider_event_id="evt_1",
                 effects=EFFECTS,
-                by="apply",
+                actor="apply",
             )
         )
         .showing(applied=True)
@@ -83,7 +85,7 @@ def test_every_parking_is_counted() -> None:
 
 
 def _replay(entry: ProviderEvent) -> None:
-    entry.request_replay(REQUEST_ID, at=NOW, by="key:1")
+    entry.request_replay(REQUEST_ID, occurred_at=NOW, actor="key:1")
 
 
 @pytest.mark.parametrize("before", [(), (APPLIED,), (PARKED,), (REPLAY,)], ids=len)
@@ -92,7 +94,9 @@ def test_each_asking_for_a_replay_is_remembered_whatever_came_before(before: Any
         Given(ProviderEvent, RECEIVED, *before)
         .when(_replay)
         .then(
-            happened(ProviderEventReplayRequested, app_id=APP_ID, request_id=REQUEST_ID, by="key:1")
+            happened(
+                ProviderEventReplayRequested, app_id=APP_ID, request_id=REQUEST_ID, actor="key:1"
+            )
         )
         .showing(due=True, applied=False)
     )

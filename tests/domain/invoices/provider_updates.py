@@ -98,8 +98,8 @@ def told(
     invoice: ProviderInvoice,
     *,
     source: Source,
-    by: str = "worker",
-    at: datetime = NOW,
+    actor: str = "worker",
+    occurred_at: datetime = NOW,
     charging: bool = False,
     provider_type: str | None = None,
 ) -> Decide:
@@ -107,21 +107,29 @@ def told(
     return lambda known: known.record_provider_state(
         invoice,
         source=source,
-        by=by,
-        at=at,
+        actor=actor,
+        occurred_at=occurred_at,
         charging=charging,
         body="b0d7",
         provider_type=provider_type,
     )
 
 
-def answered(invoice: ProviderInvoice, *, charging: bool = False, at: datetime = NOW) -> Decide:
+def answered(
+    invoice: ProviderInvoice, *, charging: bool = False, occurred_at: datetime = NOW
+) -> Decide:
     """Tell an invoice what a call of ours was answered."""
-    return told(invoice, source="answer", charging=charging, at=at)
+    return told(invoice, source="answer", charging=charging, occurred_at=occurred_at)
 
 
 def delivered(
-    invoice: ProviderInvoice, *, event_type: str = "invoice.updated", at: datetime = NOW
+    invoice: ProviderInvoice, *, event_type: str = "invoice.updated", occurred_at: datetime = NOW
 ) -> Decide:
     """Tell an invoice what a webhook brought."""
-    return told(invoice, source="webhook", by="webhook:evt_1", at=at, provider_type=event_type)
+    return told(
+        invoice,
+        source="webhook",
+        actor="webhook:evt_1",
+        occurred_at=occurred_at,
+        provider_type=event_type,
+    )

@@ -58,26 +58,28 @@ _WORDS = st.builds(
 )
 
 
-def _step(step: str, attempt: int, at: datetime) -> Callable[[Invoice], Any]:
-    return lambda invoice: invoice.start_step(step, at=at, attempt=attempt)
+def _step(step: str, attempt: int, occurred_at: datetime) -> Callable[[Invoice], Any]:
+    return lambda invoice: invoice.start_step(step, occurred_at=occurred_at, attempt=attempt)
 
 
-def _created(word: ProviderInvoice, at: datetime) -> Callable[[Invoice], Any]:
-    return lambda invoice: invoice.record_created(word, at=at)
+def _created(word: ProviderInvoice, occurred_at: datetime) -> Callable[[Invoice], Any]:
+    return lambda invoice: invoice.record_created(word, occurred_at=occurred_at)
 
 
-def _reject(code: str, at: datetime) -> Callable[[Invoice], Any]:
-    return lambda invoice: invoice.reject(code=code, message="No.", at=at)
+def _reject(code: str, occurred_at: datetime) -> Callable[[Invoice], Any]:
+    return lambda invoice: invoice.reject(code=code, message="No.", occurred_at=occurred_at)
 
 
-def _give_up(step: str, at: datetime) -> Callable[[Invoice], Any]:
-    return lambda invoice: invoice.give_up(step, attempts=40, last_error="time-out", at=at)
+def _give_up(step: str, occurred_at: datetime) -> Callable[[Invoice], Any]:
+    return lambda invoice: invoice.give_up(
+        step, attempts=40, last_error="time-out", occurred_at=occurred_at
+    )
 
 
 def _told(
-    word: ProviderInvoice, source: Source, at: datetime, *, charging: bool
+    word: ProviderInvoice, source: Source, occurred_at: datetime, *, charging: bool
 ) -> Callable[[Invoice], Any]:
-    return told(word, source=source, at=at, charging=charging)
+    return told(word, source=source, occurred_at=occurred_at, charging=charging)
 
 
 _MOMENTS = st.builds(moment, st.integers(-100, 100))
@@ -113,7 +115,7 @@ def test_the_fold_of_what_an_invoice_produced_is_its_view(
 ) -> None:
     invoice = Given(Invoice, happened(beginning))
     if beginning is e.InvoiceRequested:
-        invoice = Given.made(Invoice.request(request_command(), at=START))
+        invoice = Given.made(Invoice.request(request_command(), occurred_at=START))
     for decide in decisions:
         invoice.when(decide)
     codec = Codec()

@@ -288,7 +288,7 @@ def test_a_payment_refused_first_and_paid_later_is_shown_as_paid_alone() -> None
 def test_a_paid_confirmation_after_the_fact_names_its_source() -> None:
     (
         Given(Invoice, REQUESTED, CREATED, ISSUED, PAID)
-        .when(told(paid_answer(as_of=300), source="reconciliation", by="reconciliation"))
-        .then(happened(e.ProviderStateConfirmed, source="reconciliation", by="reconciliation"))
+        .when(told(paid_answer(as_of=300), source="reconciliation", actor="reconciliation"))
+        .then(happened(e.ProviderStateConfirmed, source="reconciliation", actor="reconciliation"))
         .answering(Effect.CONFIRMED)
     )

@@ -28,10 +28,10 @@ def test_a_draft_that_stands_complete_is_an_outcome() -> None:
     draft = snapshot("draft", as_of=101)
     (
         _draft()
-        .when(lambda invoice: invoice.record_drafted(draft, at=moment(5), body="b0d7"))
+        .when(lambda invoice: invoice.record_drafted(draft, occurred_at=moment(5), body="b0d7"))
         .then(happened(e.InvoiceDrafted, provider_object_id="in_1", total_minor=TOTAL, as_of=101))
         .showing(status=status.DRAFT, total_minor=TOTAL, settling=False)
-        .when(lambda invoice: invoice.record_drafted(draft, at=moment(6), body="b0d7"))
+        .when(lambda invoice: invoice.record_drafted(draft, occurred_at=moment(6), body="b0d7"))
         .then()
     )
 

@@ -27,18 +27,20 @@ GAVE_UP = happened(e.StepGaveUp)
 
 
 def _reject(invoice: Invoice) -> None:
-    invoice.reject(code="provider_rejected", message="No such price.", path="lineItems.0", at=NOW)
+    invoice.reject(
+        code="provider_rejected", message="No such price.", path="lineItems.0", occurred_at=NOW
+    )
 
 
 def _give_up(invoice: Invoice) -> None:
-    invoice.give_up("pay", attempts=40, last_error="time-out", at=NOW)
+    invoice.give_up("pay", attempts=40, last_error="time-out", occurred_at=NOW)
 
 
 # Requests.
 
 
 def test_a_request_remembers_all_that_was_asked_and_nothing_is_decided() -> None:
-    invoice = Invoice.request(request_command(), at=START)
+    invoice = Invoice.request(request_command(), occurred_at=START)
     asked = EXAMPLES[e.InvoiceRequested]
     (
         Given.made(invoice)
@@ -76,8 +78,8 @@ def test_a_step_is_remembered_with_its_key_before_its_first_call() -> None:
     plan = {"customer": "cus_1"}
     (
         Given(Invoice, REQUESTED)
-        .when(lambda invoice: invoice.start_step("create", at=NOW, plan=plan))
-        .then(happened(e.StepStarted, step="create", attempt=1, key=key, plan=plan, by="worker"))
+        .when(lambda invoice: invoice.start_step("create", occurred_at=NOW, plan=plan))
+        .then(happened(e.StepStarted, step="create", attempt=1, key=key, plan=plan, actor="worker"))
         .answering(StepRecord("create", 1, key, NOW, plan))
     )
 
@@ -86,7 +88,11 @@ def test_a_step_keeps_its_first_plan_and_time_however_often_it_is_started() -> N
     first = happened(e.StepStarted, step="create", plan={"customer": "cus_1"}, key="first")
     (
         Given(Invoice, REQUESTED, first)
-        .when(lambda invoice: invoice.start_step("create", at=NOW, plan={"customer": "cus_2"}))
+        .when(
+            lambda invoice: invoice.start_step(
+                "create", occurred_at=NOW, plan={"customer": "cus_2"}
+            )
+        )
         .then()
         .answering(StepRecord("create", 1, "first", moment(1), {"customer": "cus_1"}))
     )
@@ -96,7 +102,7 @@ def test_another_attempt_gets_another_key_and_its_own_time() -> None:
     key = f"billhook:{INVOICE_ID}:pay:2"
     (
         Given(Invoice, REQUESTED, happened(e.StepStarted, step="pay"))
-        .when(lambda invoice: invoice.start_step("pay", at=NOW, attempt=2))
+        .when(lambda invoice: invoice.start_step("pay", occurred_at=NOW, attempt=2))
         .then(happened(e.StepStarted, step="pay", attempt=2, key=key, plan={}))
         .answering(StepRecord("pay", 2, key, NOW, {}))
         .showing(attempt=2)
@@ -107,7 +113,7 @@ def test_an_attempt_that_lags_behind_is_given_the_newer_attempt_s_record() -> No
     second = happened(e.StepStarted, step="pay", attempt=2, key="second", plan={})
     (
         Given(Invoice, REQUESTED, happened(e.StepStarted, step="pay"), second)
-        .when(lambda invoice: invoice.start_step("pay", at=NOW))
+        .when(lambda invoice: invoice.start_step("pay", occurred_at=NOW))
         .then()
         .answering(StepRecord("pay", 2, "second", moment(2), {}))
     )
@@ -123,8 +129,8 @@ def test_a_key_names_invoice_step_and_attempt_and_nothing_that_changes() -> None
 
 def test_a_step_s_age_counts_from_its_first_call() -> None:
     invoice = Given(Invoice, REQUESTED, happened(e.StepStarted, step="create")).root
-    assert invoice.step_age("create", at=moment(61)) == timedelta(seconds=60)
-    assert invoice.step_age("pay", at=moment(61)) == timedelta(0)
+    assert invoice.step_age("create", occurred_at=moment(61)) == timedelta(seconds=60)
+    assert invoice.step_age("pay", occurred_at=moment(61)) == timedelta(0)
 
 
 # The provider's object.
@@ -133,10 +139,10 @@ def test_a_step_s_age_counts_from_its_first_call() -> None:
 def test_the_first_object_recorded_is_the_only_one() -> None:
     (
         Given(Invoice, REQUESTED)
-        .when(lambda invoice: invoice.record_created(snapshot("draft"), at=NOW))
+        .when(lambda invoice: invoice.record_created(snapshot("draft"), occurred_at=NOW))
         .then(happened(e.ProviderInvoiceCreated, provider_object_id="in_1", customer="cus_1"))
         .showing(provider_object_id="in_1", customer="cus_1")
-        .when(lambda invoice: invoice.record_created(snapshot("draft", id="in_2"), at=NOW))
+        .when(lambda invoice: invoice.record_created(snapshot("draft", id="in_2"), occurred_at=NOW))
         .then()
         .showing(provider_object_id="in_1")
     )

@@ -41,7 +41,7 @@ def test_the_paid_webhook_after_a_paid_answer_confirms_it_by_its_type() -> None:
             happened(
                 e.ProviderStateConfirmed,
                 source="webhook",
-                by="webhook:evt_1",
+                actor="webhook:evt_1",
                 provider_type="invoice.paid",
                 as_of=101,
             )

@@ -31,7 +31,9 @@ def said(given: Given[Invoice], reference: str | None, state: RefundState) -> Gi
     )
     back = MoneyBack(refunds=(refund,))
     return given.when(
-        lambda invoice: invoice.record_money_back(back, source="answer", by="worker", at=moment(60))
+        lambda invoice: invoice.record_money_back(
+            back, source="answer", actor="worker", occurred_at=moment(60)
+        )
     ).given
 
 

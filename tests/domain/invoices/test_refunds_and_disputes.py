@@ -48,10 +48,10 @@ def ask(
         invoice_id=INVOICE_ID,
         request_id=refund_id,
         request_hash="4a5h",
-        by="key:1",
+        actor="key:1",
         amount_minor=amount,
     )
-    return given.when(lambda invoice: invoice.ask(command, at=NOW))
+    return given.when(lambda invoice: invoice.ask(command, occurred_at=NOW))
 
 
 def refund(state: RefundState, *, amount: int = 500, ours: bool = True) -> ProviderRefund:
@@ -76,7 +76,9 @@ def tell(
         disputes=tuple(word for word in words if isinstance(word, ProviderDispute)),
     )
     return given.when(
-        lambda invoice: invoice.record_money_back(back, source="webhook", by="webhook:1", at=NOW)
+        lambda invoice: invoice.record_money_back(
+            back, source="webhook", actor="webhook:1", occurred_at=NOW
+        )
     )
 
 
@@ -133,7 +135,7 @@ def test_a_refund_that_the_provider_refuses_fails_once() -> None:
     given = ask(paid(), 500).given
 
     def refuse() -> Decided[Invoice, None]:
-        return given.when(lambda i: i.fail_refund(OURS, code="c", message="m", at=NOW))
+        return given.when(lambda i: i.fail_refund(OURS, code="c", message="m", occurred_at=NOW))
 
     refuse().then(happened(m.RefundFailed, refund_id=OURS, provider_refund_id=None))
     refuse().then()
@@ -141,7 +143,7 @@ def test_a_refund_that_the_provider_refuses_fails_once() -> None:
 
 def test_a_refund_that_has_succeeded_is_no_more_refused() -> None:
     given = tell(ask(paid(), 500).given, refund("succeeded")).given
-    given.when(lambda i: i.fail_refund(OURS, code="c", message="m", at=NOW)).then()
+    given.when(lambda i: i.fail_refund(OURS, code="c", message="m", occurred_at=NOW)).then()
 
 
 # Giving up, beside whatever else is done.
@@ -151,12 +153,14 @@ def test_a_refund_gives_up_and_is_sent_again_by_itself() -> None:
     given, step = ask(paid(), 500).given, f"{REFUND_STEP}{OURS}"
 
     def give_up() -> Decided[Invoice, None]:
-        return given.when(lambda i: i.give_up(step, attempts=40, last_error="x", at=NOW))
+        return given.when(lambda i: i.give_up(step, attempts=40, last_error="x", occurred_at=NOW))
 
     give_up().then(happened(e.StepGaveUp, step=step)).showing(gave_up=None)
     give_up().then()
     assert given.root.view.refunds[0]["gaveUp"] is True
-    given.when(lambda i: i.resend(step, by="operator", at=NOW)).then(happened(e.StepResent))
+    given.when(lambda i: i.resend(step, actor="operator", occurred_at=NOW)).then(
+        happened(e.StepResent)
+    )
     assert given.root.view.refunds[0]["gaveUp"] is False
 
 

@@ -70,8 +70,8 @@ Asking = type[commands.InvoiceCommand]
 
 def ask(given: Given[Invoice], kind: Asking, **more: Any) -> Decided[Invoice, None]:
     facts: dict[str, Any] = {"invoice_id": INVOICE_ID, "request_id": ASKING, **more}
-    command = kind(request_hash="4a5h", by="key:1", **facts)
-    return given.when(lambda invoice: invoice.ask(command, at=NOW))
+    command = kind(request_hash="4a5h", actor="key:1", **facts)
+    return given.when(lambda invoice: invoice.ask(command, occurred_at=NOW))
 
 
 def cases() -> list[Any]:
@@ -116,8 +116,8 @@ def test_each_retry_is_an_attempt_of_its_own() -> None:
     first = happened(e.StepStarted, step="pay", attempt=1)
     given = Given(Invoice, REQUESTED, first, ISSUED, FAILED)
     assert asked_attempt(ask(given, RETRY).given) == 2
-    given.when(lambda invoice: invoice.start_step("pay", at=NOW, attempt=2))
-    given.when(lambda invoice: invoice.refuse_request(code="c", message="m", at=NOW))
+    given.when(lambda invoice: invoice.start_step("pay", occurred_at=NOW, attempt=2))
+    given.when(lambda invoice: invoice.refuse_request(code="c", message="m", occurred_at=NOW))
     assert asked_attempt(ask(given, RETRY).given) == 3
 
 
@@ -128,7 +128,9 @@ def asked_attempt(given: Given[Invoice]) -> int:
 
 
 def refuse(given: Given[Invoice]) -> Decided[Invoice, None]:
-    return given.when(lambda invoice: invoice.refuse_request(code="c", message="m", at=NOW))
+    return given.when(
+        lambda invoice: invoice.refuse_request(code="c", message="m", occurred_at=NOW)
+    )
 
 
 def test_a_refused_asking_changes_nothing_but_ends() -> None:
@@ -172,7 +174,7 @@ def test_a_fetch_during_a_retry_waits_for_the_retry_s_own_answer() -> None:
     fetched = attempt("processing", tries=2, as_of=130)
     decided = given.when(
         lambda invoice: invoice.record_provider_state(
-            fetched, source="answer", by="webhook:evt_1", at=NOW
+            fetched, source="answer", actor="webhook:evt_1", occurred_at=NOW
         )
     )
     decided.then().answering(Effect.DEFERRED)
@@ -181,7 +183,9 @@ def test_a_fetch_during_a_retry_waits_for_the_retry_s_own_answer() -> None:
 
 
 def give_up(given: Given[Invoice], step: str) -> Decided[Invoice, None]:
-    return given.when(lambda i: i.give_up(step, attempts=40, last_error="time-out", at=NOW))
+    return given.when(
+        lambda i: i.give_up(step, attempts=40, last_error="time-out", occurred_at=NOW)
+    )
 
 
 def test_giving_up_is_said_once_and_only_of_what_is_at_work() -> None:
@@ -193,15 +197,15 @@ def test_giving_up_is_said_once_and_only_of_what_is_at_work() -> None:
 
 def test_a_step_that_gave_up_is_sent_again_and_no_other() -> None:
     given = give_up(Given(Invoice, *SETTLING), "pay").given
-    given.when(lambda i: i.resend("void", by="operator", at=NOW)).then()
-    resent = given.when(lambda i: i.resend("pay", by="operator", at=NOW))
-    resent.then(happened(e.StepResent, step="pay", by="operator")).showing(gave_up=None)
-    given.when(lambda i: i.resend("pay", by="operator", at=NOW)).then()
+    given.when(lambda i: i.resend("void", actor="operator", occurred_at=NOW)).then()
+    resent = given.when(lambda i: i.resend("pay", actor="operator", occurred_at=NOW))
+    resent.then(happened(e.StepResent, step="pay", actor="operator")).showing(gave_up=None)
+    given.when(lambda i: i.resend("pay", actor="operator", occurred_at=NOW)).then()
 
 
 def test_a_webhook_s_end_lifts_what_gave_up() -> None:
     given = give_up(Given(Invoice, *SETTLING), "pay").given
-    given.when(answered(paid_answer(as_of=130), at=moment(90))).showing(
+    given.when(answered(paid_answer(as_of=130), occurred_at=moment(90))).showing(
         status=status.PAID, gave_up=None, settling=False
     )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.payment_methods import events as s
 from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, TENANT_ID
 
 EXPIRES_AT: Final = 1767312000
 URL: Final = "https://checkout.example/cs_1"
 
-EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     s.SetupRequested: {
         "app_id": APP_ID,
         "tenant_id": TENANT_ID,

@@ -48,7 +48,9 @@ def given(*facts: Happened) -> Given[MethodSetup]:
 
 
 def told(setup: MethodSetup, session: SetupSession) -> Effect:
-    return setup.record_session(session, source="webhook", by="webhook:evt_1", at=moment(9))
+    return setup.record_session(
+        session, source="webhook", actor="webhook:evt_1", occurred_at=moment(9)
+    )
 
 
 def test_asking_opens_nothing_yet() -> None:
@@ -62,9 +64,9 @@ def test_asking_opens_nothing_yet() -> None:
         mode="test",
         redirect_url="https://shop.example/saved",
         request_hash="4a5h",
-        by="key:1",
+        actor="key:1",
     )
-    made = MethodSetup.request(command, at=moment(0))
+    made = MethodSetup.request(command, occurred_at=moment(0))
     Given.made(made).when(lambda _: None).then(ASKED).showing(status=m.REQUESTED, url=None)
 
 
@@ -124,13 +126,19 @@ def test_a_step_keeps_its_key_and_plan_until_a_new_attempt() -> None:
     key = f"billhook:{AGGREGATE_ID}:open:"
     (
         given()
-        .when(lambda setup: setup.start_step(m.OPENING, at=moment(1), plan=plan))
+        .when(lambda setup: setup.start_step(m.OPENING, occurred_at=moment(1), plan=plan))
         .then(happened(s.SetupStepStarted, key=f"{key}1", plan=plan))
-        .when(lambda setup: setup.start_step(m.OPENING, at=moment(9), plan={"customer": "cus_2"}))
+        .when(
+            lambda setup: setup.start_step(
+                m.OPENING, occurred_at=moment(9), plan={"customer": "cus_2"}
+            )
+        )
         .then()
-        .when(lambda setup: setup.step_age(m.OPENING, at=moment(9)))
+        .when(lambda setup: setup.step_age(m.OPENING, occurred_at=moment(9)))
         .answering(timedelta(seconds=8))
-        .when(lambda setup: setup.start_step(m.OPENING, at=moment(9), plan=plan, attempt=2))
+        .when(
+            lambda setup: setup.start_step(m.OPENING, occurred_at=moment(9), plan=plan, attempt=2)
+        )
         .then(happened(s.SetupStepStarted, key=f"{key}2"))
     )
 
@@ -138,10 +146,10 @@ def test_a_step_keeps_its_key_and_plan_until_a_new_attempt() -> None:
 def test_what_was_left_becomes_the_default_once() -> None:
     (
         given(OPENED, SUBMITTED)
-        .when(lambda setup: setup.record_completed(CARD, at=moment(3)))
+        .when(lambda setup: setup.record_completed(CARD, occurred_at=moment(3)))
         .then(COMPLETED)
         .showing(method={"id": "pm_1", "type": "card", "brand": "visa", "last4": "4242"})
-        .when(lambda setup: setup.record_completed(CARD, at=moment(4)))
+        .when(lambda setup: setup.record_completed(CARD, occurred_at=moment(4)))
         .then()
     )
 
@@ -152,9 +160,11 @@ def test_only_what_is_under_way_is_refused_or_given_up(status: str) -> None:
     under_way = status in (m.REQUESTED, m.SUBMITTED)
     (
         given(*STORIES[status])
-        .when(lambda setup: setup.give_up(attempts=3, last_error="no answer", at=moment(5)))
+        .when(
+            lambda setup: setup.give_up(attempts=3, last_error="no answer", occurred_at=moment(5))
+        )
         .then(*[happened(s.SetupGaveUp, attempts=3)] * under_way)
-        .when(lambda setup: setup.reject(at=moment(6), **facts))
+        .when(lambda setup: setup.reject(occurred_at=moment(6), **facts))
         .then(*[happened(s.SetupRejected, **facts)] * under_way)
     )
 
@@ -165,13 +175,17 @@ def test_only_what_is_under_way_is_refused_or_given_up(status: str) -> None:
 def test_what_gave_up_can_be_sent_again(status: str, step: str) -> None:
     (
         given(*STORIES[status])
-        .when(lambda setup: setup.resend(by="operator", at=moment(5)))
+        .when(lambda setup: setup.resend(actor="operator", occurred_at=moment(5)))
         .then()
-        .when(lambda setup: setup.give_up(attempts=3, last_error="no answer", at=moment(6)))
+        .when(
+            lambda setup: setup.give_up(attempts=3, last_error="no answer", occurred_at=moment(6))
+        )
         .then(happened(s.SetupGaveUp, step=step))
-        .when(lambda setup: setup.give_up(attempts=3, last_error="no answer", at=moment(7)))
+        .when(
+            lambda setup: setup.give_up(attempts=3, last_error="no answer", occurred_at=moment(7))
+        )
         .then()
-        .when(lambda setup: setup.resend(by="operator", at=moment(8)))
+        .when(lambda setup: setup.resend(actor="operator", occurred_at=moment(8)))
         .then(happened(s.SetupResent, step=step))
         .showing(gave_up=None)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.subscriptions import events as s
 
 APP_ID: Final = UUID("aaaaaaaa-0000-4000-8000-000000000001")
@@ -67,7 +67,7 @@ _ASKED: Final[dict[str, Any]] = {
     "at_period_end": True,
 }
 
-EXAMPLES: Final[dict[type[Fact], dict[str, Any]]] = {
+EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     s.SubscriptionStarted: {
         "app_id": APP_ID,
         "tenant_id": TENANT_ID,

@@ -53,7 +53,9 @@ def told(seen: ProviderSubscription, source: str = "webhook") -> Decide:
     """Let a subscription hear of it."""
 
     def decide(known: Subscription) -> Effect:
-        return known.record_provider_state(seen, source=source, by="webhook:evt_1", at=moment(60))
+        return known.record_provider_state(
+            seen, source=source, actor="webhook:evt_1", occurred_at=moment(60)
+        )
 
     return decide
 

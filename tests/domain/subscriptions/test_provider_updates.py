@@ -138,21 +138,21 @@ _STATES: list[SubscriptionState] = [
 def stories(draw: st.DrawFn) -> list[ProviderSubscription]:
     """Draw how a subscription went on: several words may be of one second."""
     words = []
-    at = PERIOD[0]
+    occurred_at = PERIOD[0]
     for _ in range(draw(st.integers(1, 6))):
-        at += draw(st.integers(0, 2))
+        occurred_at += draw(st.integers(0, 2))
         quantity = draw(st.integers(1, 3))
         words.append(
             standing(
                 draw(st.sampled_from(_STATES)),
-                as_of=at,
+                as_of=occurred_at,
                 items=(replace(MONTHLY, quantity=quantity),),
                 unclear=draw(st.booleans()),
                 cancel_at=draw(st.sampled_from([None, PERIOD[1]])),
             )
         )
     if draw(st.booleans()):
-        words.append(standing("canceled", as_of=at + draw(st.integers(0, 2))))
+        words.append(standing("canceled", as_of=occurred_at + draw(st.integers(0, 2))))
     return words
 
 

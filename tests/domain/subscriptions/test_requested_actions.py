@@ -36,9 +36,9 @@ def cancel(*, at_period_end: bool = False) -> Any:
         request_id=uuid4(),
         at_period_end=at_period_end,
         request_hash="4a5h",
-        by="key:1",
+        actor="key:1",
     )
-    return lambda root: root.ask(command, at=NOW)
+    return lambda root: root.ask(command, occurred_at=NOW)
 
 
 def change(*, at_period_end: bool = False) -> Any:
@@ -48,25 +48,25 @@ def change(*, at_period_end: bool = False) -> Any:
         at_period_end=at_period_end,
         lines=[{"price": "price_2", "quantity": 1}],
         request_hash="4a5h",
-        by="key:1",
+        actor="key:1",
     )
-    return lambda root: root.ask(command, at=NOW)
+    return lambda root: root.ask(command, occurred_at=NOW)
 
 
 def finish(root: Subscription) -> None:
-    root.finish_request(at=NOW)
+    root.finish_request(occurred_at=NOW)
 
 
 def refuse(root: Subscription) -> None:
-    root.refuse_request(code="provider_rejected", message="No such price.", at=NOW)
+    root.refuse_request(code="provider_rejected", message="No such price.", occurred_at=NOW)
 
 
 def start_step(root: Subscription) -> None:
-    root.start_step(at=NOW)
+    root.start_step(occurred_at=NOW)
 
 
 def give_up(root: Subscription) -> None:
-    root.give_up("cancel", attempts=40, last_error="time-out", at=NOW)
+    root.give_up("cancel", attempts=40, last_error="time-out", occurred_at=NOW)
 
 
 @pytest.mark.parametrize("asked", [cancel(), change()], ids=["cancel", "change"])
@@ -152,10 +152,10 @@ def test_giving_up_and_sending_again_are_said_once() -> None:
     given_ = known(CANCEL, STEP)
     given_.when(give_up).then(happened(s.SubscriptionStepGaveUp, step="cancel"))
     given_.when(give_up).then()
-    given_.when(lambda root: root.resend(by="operator", at=NOW)).then(
+    given_.when(lambda root: root.resend(actor="operator", occurred_at=NOW)).then(
         happened(s.SubscriptionStepResent, step="cancel")
     ).showing(gave_up=None)
-    given_.when(lambda root: root.resend(by="operator", at=NOW)).then()
+    given_.when(lambda root: root.resend(actor="operator", occurred_at=NOW)).then()
 
 
 def test_nothing_gives_up_where_nothing_is_asked() -> None:
@@ -165,9 +165,9 @@ def test_nothing_gives_up_where_nothing_is_asked() -> None:
 def test_a_tenant_once_given_stays() -> None:
     nobody_s = Given(Subscription, happened(s.SubscriptionStarted, tenant_id=None))
     other = UUID(int=7)
-    nobody_s.when(lambda root: root.assign(TENANT_ID, by="app", at=NOW)).then(
+    nobody_s.when(lambda root: root.assign(TENANT_ID, actor="app", occurred_at=NOW)).then(
         happened(s.SubscriptionAssigned, tenant_id=TENANT_ID)
     )
-    nobody_s.when(lambda root: root.assign(other, by="app", at=NOW)).then().showing(
+    nobody_s.when(lambda root: root.assign(other, actor="app", occurred_at=NOW)).then().showing(
         tenant_id=TENANT_ID
     )

@@ -27,7 +27,7 @@ CLAIMED = happened(CustomerClaimed)
 
 def _tenant(tenant_id: UUID = TENANT_ID, **customers: str) -> SetTenant:
     return SetTenant(
-        app_id=APP_ID, tenant_id=tenant_id, person=None, customers=customers, by="key:1"
+        app_id=APP_ID, tenant_id=tenant_id, person=None, customers=customers, actor="key:1"
     )
 
 
@@ -46,22 +46,26 @@ def _owner(billing: Billing, customer_id: str, connection: str = "main") -> UUID
 
 
 def test_ones_own_claim_again_leaves_no_event() -> None:
-    Given(CustomerClaim, CLAIMED).when(lambda claim: claim.take(TENANT_ID, by="t", at=NOW)).then()
+    Given(CustomerClaim, CLAIMED).when(
+        lambda claim: claim.take(TENANT_ID, actor="t", occurred_at=NOW)
+    ).then()
 
 
 def test_another_tenants_customer_is_refused() -> None:
     with pytest.raises(CustomerTaken) as raised:
-        Given(CustomerClaim, CLAIMED).when(lambda claim: claim.take(OTHER_ID, by="t", at=NOW))
+        Given(CustomerClaim, CLAIMED).when(
+            lambda claim: claim.take(OTHER_ID, actor="t", occurred_at=NOW)
+        )
     assert raised.value.facts == {"connection": "main", "customer_id": "cus_1"}
 
 
 def test_what_was_given_up_can_be_claimed_by_another() -> None:
     (
         Given(CustomerClaim, CLAIMED)
-        .when(lambda claim: claim.release(TENANT_ID, by="t", at=NOW))
+        .when(lambda claim: claim.release(TENANT_ID, actor="t", occurred_at=NOW))
         .then(happened(CustomerReleased, tenant_id=TENANT_ID))
         .showing(tenant_id=None)
-        .when(lambda claim: claim.take(OTHER_ID, by="t", at=NOW))
+        .when(lambda claim: claim.take(OTHER_ID, actor="t", occurred_at=NOW))
         .then(happened(CustomerClaimedAgain, tenant_id=OTHER_ID))
         .showing(tenant_id=OTHER_ID)
     )
@@ -69,13 +73,13 @@ def test_what_was_given_up_can_be_claimed_by_another() -> None:
 
 def test_nobody_gives_up_what_is_anothers() -> None:
     claimed = Given(CustomerClaim, CLAIMED)
-    claimed.when(lambda claim: claim.release(OTHER_ID, by="t", at=NOW)).then()
+    claimed.when(lambda claim: claim.release(OTHER_ID, actor="t", occurred_at=NOW)).then()
 
 
 def test_a_tenants_customers_are_claimed_in_the_same_append(
     billing: Billing, contended: tuple[Billing, ContendedRecorder]
 ) -> None:
-    billing.set_tenant(_tenant(main="cus_1", other="cus_1"), at=START)
+    billing.set_tenant(_tenant(main="cus_1", other="cus_1"), occurred_at=START)
     (offered,) = contended[1].offered
     assert offered[0] == ["tenant.created", "customer_claim.made", "customer_claim.made"]
     assert _owner(billing, "cus_1") == _owner(billing, "cus_1", "other") == TENANT_ID
@@ -83,30 +87,30 @@ def test_a_tenants_customers_are_claimed_in_the_same_append(
 
 
 def test_a_customer_of_another_tenant_is_refused_and_nothing_is_recorded(billing: Billing) -> None:
-    billing.set_tenant(_tenant(main="cus_1"), at=START)
+    billing.set_tenant(_tenant(main="cus_1"), occurred_at=START)
     with pytest.raises(CustomerTaken):
-        billing.set_tenant(_tenant(OTHER_ID, main="cus_1"), at=NOW)
+        billing.set_tenant(_tenant(OTHER_ID, main="cus_1"), occurred_at=NOW)
     assert billing.find(Tenant, ids.for_tenant(APP_ID, OTHER_ID)) is None
-    billing.set_tenant(_tenant(OTHER_ID, main="cus_2"), at=NOW)
+    billing.set_tenant(_tenant(OTHER_ID, main="cus_2"), occurred_at=NOW)
     with pytest.raises(CustomerTaken):
-        billing.set_tenant(_tenant(OTHER_ID, main="cus_1"), at=NOW)
+        billing.set_tenant(_tenant(OTHER_ID, main="cus_1"), occurred_at=NOW)
     assert billing.get(Tenant, ids.for_tenant(APP_ID, OTHER_ID)).customers == {"main": "cus_2"}
 
 
 def test_a_customer_that_is_replaced_is_free_for_others(billing: Billing) -> None:
-    billing.set_tenant(_tenant(main="cus_1"), at=START)
-    billing.set_tenant(_tenant(main="cus_2"), at=NOW)
+    billing.set_tenant(_tenant(main="cus_1"), occurred_at=START)
+    billing.set_tenant(_tenant(main="cus_2"), occurred_at=NOW)
     assert _owner(billing, "cus_1") is None
-    billing.set_tenant(_tenant(OTHER_ID, main="cus_1"), at=NOW)
+    billing.set_tenant(_tenant(OTHER_ID, main="cus_1"), occurred_at=NOW)
     assert (_owner(billing, "cus_1"), _owner(billing, "cus_2")) == (OTHER_ID, TENANT_ID)
 
 
 def test_the_customer_that_a_worker_makes_is_claimed_too(billing: Billing) -> None:
-    tenant = billing.set_tenant(_tenant(), at=START)
-    linked = billing.link_customer(tenant, "main", "cus_9", at=NOW)
+    tenant = billing.set_tenant(_tenant(), occurred_at=START)
+    linked = billing.link_customer(tenant, "main", "cus_9", occurred_at=NOW)
     assert linked.customers == {"main": "cus_9"}
     assert _owner(billing, "cus_9") == TENANT_ID
-    again = billing.link_customer(tenant, "main", "cus_late", at=NOW)
+    again = billing.link_customer(tenant, "main", "cus_late", occurred_at=NOW)
     assert again.customers == {"main": "cus_9"}
     assert _owner(billing, "cus_late") is None
 
@@ -115,9 +119,9 @@ def test_of_two_who_claim_at_once_one_is_refused(
     contended: tuple[Billing, ContendedRecorder],
 ) -> None:
     billing, recorder = contended
-    recorder.others = [lambda: billing.set_tenant(_tenant(OTHER_ID, main="cus_1"), at=NOW)]
+    recorder.others = [lambda: billing.set_tenant(_tenant(OTHER_ID, main="cus_1"), occurred_at=NOW)]
     with pytest.raises(CustomerTaken):
-        billing.set_tenant(_tenant(main="cus_1"), at=NOW)
+        billing.set_tenant(_tenant(main="cus_1"), occurred_at=NOW)
     assert _owner(billing, "cus_1") == OTHER_ID
 
 
@@ -127,9 +131,9 @@ def test_a_new_tenant_that_others_keep_overtaking_is_a_stale_write(
     billing, recorder = contended
 
     def come_and_go(customer: Any = "cus_1") -> None:
-        billing.set_tenant(_tenant(OTHER_ID, main=customer), at=NOW)
-        billing.set_tenant(_tenant(OTHER_ID, main="cus_elsewhere"), at=NOW)
+        billing.set_tenant(_tenant(OTHER_ID, main=customer), occurred_at=NOW)
+        billing.set_tenant(_tenant(OTHER_ID, main="cus_elsewhere"), occurred_at=NOW)
 
     recorder.others = [come_and_go] * 3
     with pytest.raises(StaleWrite):
-        billing.set_tenant(_tenant(main="cus_1"), at=NOW)
+        billing.set_tenant(_tenant(main="cus_1"), occurred_at=NOW)

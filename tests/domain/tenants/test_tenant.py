@@ -24,12 +24,12 @@ def _command(**changes: Any) -> SetTenant:
 
 
 def _change(given: Given[Tenant], **changes: Any) -> Decided[Tenant, None]:
-    return given.when(lambda tenant: tenant.change(_command(**changes), at=NOW))
+    return given.when(lambda tenant: tenant.change(_command(**changes), occurred_at=NOW))
 
 
 def test_a_tenant_is_made_under_the_id_that_app_and_tenant_give() -> None:
     (
-        Given.made(Tenant.create(_command(), at=START))
+        Given.made(Tenant.create(_command(), occurred_at=START))
         .when(lambda _: None)
         .then(happened(TenantCreated, originator_id=ids.for_tenant(APP_ID, TENANT_ID)))
         .showing(tenant_id=TENANT_ID, person="9e75", customers={"main": "cus_1"}, starting={})
@@ -61,7 +61,7 @@ def test_making_a_customer_is_remembered_with_key_and_person_before_the_call() -
     key = f"billhook:{AGGREGATE_ID}:customer:main:1"
     (
         Given(Tenant, UNLINKED)
-        .when(lambda tenant: tenant.start_customer("main", at=NOW))
+        .when(lambda tenant: tenant.start_customer("main", occurred_at=NOW))
         .then(happened(ProviderCustomerStarted, connection="main", key=key, person="9e75"))
         .answering((key, "9e75"))
     )
@@ -72,7 +72,7 @@ def test_every_repeat_of_making_a_customer_sends_the_first_person_again() -> Non
     changed = happened(TenantChanged, customers={}, person="0ther")
     (
         Given(Tenant, UNLINKED, started, changed)
-        .when(lambda tenant: tenant.start_customer("main", at=NOW))
+        .when(lambda tenant: tenant.start_customer("main", occurred_at=NOW))
         .then()
         .answering(("first", "9e75"))
     )
@@ -80,16 +80,16 @@ def test_every_repeat_of_making_a_customer_sends_the_first_person_again() -> Non
 
 def test_each_connection_has_a_customer_of_its_own() -> None:
     given = Given(Tenant, UNLINKED, happened(ProviderCustomerStarted))
-    decided = given.when(lambda tenant: tenant.start_customer("other", at=NOW))
+    decided = given.when(lambda tenant: tenant.start_customer("other", occurred_at=NOW))
     decided.then(happened(ProviderCustomerStarted, connection="other"))
 
 
 def test_the_first_customer_linked_stays() -> None:
     (
         Given(Tenant, UNLINKED)
-        .when(lambda tenant: tenant.link_customer("main", "cus_1", at=NOW))
+        .when(lambda tenant: tenant.link_customer("main", "cus_1", occurred_at=NOW))
         .then(happened(ProviderCustomerLinked, connection="main", customer_id="cus_1"))
-        .when(lambda tenant: tenant.link_customer("main", "cus_2", at=NOW))
+        .when(lambda tenant: tenant.link_customer("main", "cus_2", occurred_at=NOW))
         .then()
         .showing(customers={"main": "cus_1"})
     )
@@ -97,6 +97,6 @@ def test_the_first_customer_linked_stays() -> None:
 
 def test_what_was_asked_is_not_changed_by_what_is_linked() -> None:
     command = _command(customers={})
-    tenant = Tenant.create(command, at=START)
-    tenant.link_customer("main", "cus_1", at=NOW)
+    tenant = Tenant.create(command, occurred_at=START)
+    tenant.link_customer("main", "cus_1", occurred_at=NOW)
     assert command.customers == {}

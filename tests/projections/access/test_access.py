@@ -12,7 +12,7 @@ import eventlog
 from domain.apps.app import App
 from domain.apps.connection import Connection
 from domain.core import commands
-from domain.core.aggregate import Root
+from domain.core.aggregate import AggregateRoot
 from domain.tenants.tenant import Tenant
 from eventlog.database.connect import connect
 from eventlog.database.migrate import Migrations, migrate
@@ -29,12 +29,14 @@ _TENANT = SQL("SELECT person, customers FROM read.tenants WHERE app_id = %s AND 
 
 
 def app(app_id: UUID = APP) -> App:
-    return App.create(commands.CreateApp(app_id=app_id, name="Shop", slug="shop", by="op"), at=AT)
+    return App.create(
+        commands.CreateApp(app_id=app_id, name="Shop", slug="shop", actor="op"), occurred_at=AT
+    )
 
 
 def key(**facts: Any) -> commands.CreateKey:
     given: dict[str, Any] = {"app_id": APP, "key_id": KEY, "kind": "write", "key_sha256": SHA256}
-    return commands.CreateKey(**given | facts, prefix="bh_write_abc", by="op")
+    return commands.CreateKey(**given | facts, prefix="bh_write_abc", actor="op")
 
 
 def connection(**facts: Any) -> commands.SetConnection:
@@ -45,20 +47,20 @@ def connection(**facts: Any) -> commands.SetConnection:
         "mode": "test",
         "sealed_key": "sealed-1",
         "sealed_webhook_secrets": ["sealed-2"],
-        "by": "op",
+        "actor": "op",
     }
     return commands.SetConnection(**given | facts)
 
 
 # Whether the events come in one batch or each in its own must not matter.
-Append = Callable[[Reading, Root], Awaitable[None]]
+Append = Callable[[Reading, AggregateRoot], Awaitable[None]]
 
 
-async def at_once(_: Reading, __: Root) -> None:
+async def at_once(_: Reading, __: AggregateRoot) -> None:
     """Append all at the end."""
 
 
-async def one_by_one(books: Reading, root: Root) -> None:
+async def one_by_one(books: Reading, root: AggregateRoot) -> None:
     position = await append(books.log, root)
     projection = "tenants" if isinstance(root, Tenant) else "access"
     assert await books.invoices.wait_for(projection, position, 10)
@@ -67,7 +69,7 @@ async def one_by_one(books: Reading, root: Root) -> None:
 both = pytest.mark.parametrize("after_each", [at_once, one_by_one])
 
 
-async def settle(books: Reading, root: Root) -> None:
+async def settle(books: Reading, root: AggregateRoot) -> None:
     if root.pending_events:
         await one_by_one(books, root)
 
@@ -79,11 +81,11 @@ def test_a_key_opens_its_app_until_it_is_revoked(database: str, after_each: Appe
             access = AccessQueries(books.pool)
             shop = app()
             await after_each(books, shop)
-            shop.add_key(key(), at=AT)
-            shop.add_key(key(key_id=uuid4(), key_sha256="77" * 32, kind="read"), at=AT)
+            shop.add_key(key(), occurred_at=AT)
+            shop.add_key(key(key_id=uuid4(), key_sha256="77" * 32, kind="read"), occurred_at=AT)
             await settle(books, shop)
             assert await access.key_by_hash(SHA256) == KeyRow(APP, KEY, "write", revoked=False)
-            shop.revoke_key(commands.RevokeKey(app_id=APP, key_id=KEY, by="op"), at=AT)
+            shop.revoke_key(commands.RevokeKey(app_id=APP, key_id=KEY, actor="op"), occurred_at=AT)
             await settle(books, shop)
             assert await access.key_by_hash(SHA256) == KeyRow(APP, KEY, "write", revoked=True)
             other = await access.key_by_hash("77" * 32)
@@ -98,8 +100,8 @@ def test_a_key_that_is_made_and_revoked_in_one_batch_is_revoked(database: str) -
     async def scenario() -> None:
         async with projecting(database) as books:
             shop = app()
-            shop.add_key(key(), at=AT)
-            shop.revoke_key(commands.RevokeKey(app_id=APP, key_id=KEY, by="op"), at=AT)
+            shop.add_key(key(), occurred_at=AT)
+            shop.revoke_key(commands.RevokeKey(app_id=APP, key_id=KEY, actor="op"), occurred_at=AT)
             await settle(books, shop)
             found = await AccessQueries(books.pool).key_by_hash(SHA256)
             assert found == KeyRow(APP, KEY, "write", revoked=True)
@@ -119,7 +121,7 @@ def test_an_apps_changes_keep_what_they_do_not_name(database: str, after_each: A
                 {"default_connections": {"mollie": "second"}},
             ):
                 await after_each(books, shop)
-                shop.change(commands.ChangeApp(app_id=APP, by="op", **change), at=AT)  # type: ignore[arg-type]
+                shop.change(commands.ChangeApp(app_id=APP, actor="op", **change), occurred_at=AT)  # type: ignore[arg-type]
             await settle(books, shop)
             defaults = {"stripe": "main", "mollie": "second"}
             found = await AccessQueries(books.pool).app(APP)
@@ -138,12 +140,12 @@ def test_a_connection_keeps_its_id_and_shows_its_newest_secrets(
     async def scenario() -> None:
         async with projecting(database) as books:
             access = AccessQueries(books.pool)
-            main = Connection.create(connection(), connection_id=CONNECTION, at=AT)
+            main = Connection.create(connection(), connection_id=CONNECTION, occurred_at=AT)
             await after_each(books, main)
             newer = connection(
                 sealed_key="sealed-3", sealed_webhook_secrets=["sealed-4", "sealed-2"]
             )
-            main.change(newer, at=AT)
+            main.change(newer, occurred_at=AT)
             await settle(books, main)
             found = await access.connection_by_id(CONNECTION)
             assert found is not None
@@ -165,16 +167,16 @@ def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> No
 
             def told(person: str | None, **customers: str) -> commands.SetTenant:
                 return commands.SetTenant(
-                    app_id=APP, tenant_id=TENANT, person=person, customers=customers, by="op"
+                    app_id=APP, tenant_id=TENANT, person=person, customers=customers, actor="op"
                 )
 
-            tenant = Tenant.create(told("aa", main="cus_1"), at=AT)
+            tenant = Tenant.create(told("aa", main="cus_1"), occurred_at=AT)
             await after_each(books, tenant)
-            tenant.start_customer("second", at=AT)
+            tenant.start_customer("second", occurred_at=AT)
             await after_each(books, tenant)
-            tenant.link_customer("second", "cus_2", at=AT)
+            tenant.link_customer("second", "cus_2", occurred_at=AT)
             await after_each(books, tenant)
-            tenant.change(told("bb", third="cus_3"), at=AT)
+            tenant.change(told("bb", third="cus_3"), occurred_at=AT)
             await settle(books, tenant)
             (found,) = await books.pool.fetch(_TENANT, [APP, TENANT])
             assert found["person"] == "bb"
@@ -190,7 +192,7 @@ def test_a_replaced_key_has_an_end_and_a_successor(database: str, after_each: Ap
         async with projecting(database) as books:
             access = AccessQueries(books.pool)
             shop = app()
-            shop.add_key(key(), at=AT)
+            shop.add_key(key(), occurred_at=AT)
             await after_each(books, shop)
             new_key = key(key_id=uuid4(), key_sha256="77" * 32)
             ends_at = AT.replace(microsecond=0) + timedelta(hours=1)
@@ -199,9 +201,9 @@ def test_a_replaced_key_has_an_end_and_a_successor(database: str, after_each: Ap
                 key_id=KEY,
                 new_key=new_key,
                 expires_at=int(ends_at.timestamp()),
-                by="op",
+                actor="op",
             )
-            shop.rotate_key(rotation, at=AT)
+            shop.rotate_key(rotation, occurred_at=AT)
             await settle(books, shop)
             found = await access.key_by_hash(SHA256)
             assert found == KeyRow(APP, KEY, "write", revoked=False, expires_at=ends_at)
@@ -228,7 +230,9 @@ def test_an_app_is_found_by_its_tokens_and_its_origins(database: str, after_each
                 {"time_zone": "Asia/Tokyo"},
             ):
                 await after_each(books, shop)
-                shop.change(commands.ChangeApp(app_id=APP, by="op", settings=settings), at=AT)
+                shop.change(
+                    commands.ChangeApp(app_id=APP, actor="op", settings=settings), occurred_at=AT
+                )
             await settle(books, shop)
             found = await access.app(APP)
             assert found is not None
@@ -237,7 +241,7 @@ def test_an_app_is_found_by_its_tokens_and_its_origins(database: str, after_each
             assert await access.apps_of_tokens("us", "else") == []
             assert await access.allows_origin("https://tea.example")
             assert not await access.allows_origin("https://tea")
-            shop.change(commands.ChangeApp(app_id=APP, by="op", enabled=False), at=AT)
+            shop.change(commands.ChangeApp(app_id=APP, actor="op", enabled=False), occurred_at=AT)
             await settle(books, shop)
             assert not await access.allows_origin("https://tea.example")
 
@@ -251,16 +255,18 @@ def test_a_connection_out_of_use_is_found_by_its_id_alone(
     async def scenario() -> None:
         async with projecting(database) as books:
             access = AccessQueries(books.pool)
-            main = Connection.create(connection(), connection_id=CONNECTION, at=AT)
+            main = Connection.create(connection(), connection_id=CONNECTION, occurred_at=AT)
             await after_each(books, main)
-            main.delete(commands.DeleteConnection(app_id=APP, name="main", by="op"), at=AT)
+            main.delete(
+                commands.DeleteConnection(app_id=APP, name="main", actor="op"), occurred_at=AT
+            )
             await settle(books, main)
             found = await access.connection_by_id(CONNECTION)
             assert found is not None
             assert found.deleted
             assert await access.connection_by_name(APP, "main") is None
             assert await access.connections(APP) == []
-            main.change(connection(), at=AT)
+            main.change(connection(), occurred_at=AT)
             await settle(books, main)
             assert [row.deleted for row in await access.connections(APP)] == [False]
 
@@ -299,9 +305,9 @@ def test_freshness_reaches_a_head_seen_earlier_also_past_others_events(database:
                 app(),
                 Tenant.create(
                     commands.SetTenant(
-                        app_id=APP, tenant_id=TENANT, person=None, customers={}, by="op"
+                        app_id=APP, tenant_id=TENANT, person=None, customers={}, actor="op"
                     ),
-                    at=AT,
+                    occurred_at=AT,
                 ),
             )
             head = (await access.freshness()).head
@@ -330,9 +336,9 @@ def test_freshness_tells_whether_access_changed_behind_a_position(database: str)
             access = AccessQueries(books.pool)
             tenant = Tenant.create(
                 commands.SetTenant(
-                    app_id=APP, tenant_id=TENANT, person=None, customers={}, by="op"
+                    app_id=APP, tenant_id=TENANT, person=None, customers={}, actor="op"
                 ),
-                at=AT,
+                occurred_at=AT,
             )
             await append(books.log, app(), tenant)
 

@@ -22,7 +22,7 @@ def set_price(**changes: Any) -> commands.SetPrice:
         "interval": "month",
         "interval_count": 1,
     }
-    return commands.SetPrice(**terms | changes, by="key:1")
+    return commands.SetPrice(**terms | changes, actor="key:1")
 
 
 def set_tax_rate(**changes: Any) -> commands.SetTaxRate:
@@ -33,7 +33,7 @@ def set_tax_rate(**changes: Any) -> commands.SetTaxRate:
         "rate_ppm": 190_000,
         "inclusive": False,
     }
-    return commands.SetTaxRate(**terms | changes, by="key:1")
+    return commands.SetTaxRate(**terms | changes, actor="key:1")
 
 
 def test_a_price_reads_as_it_was_last_set_whether_folded_at_once_or_one_by_one(
@@ -42,14 +42,14 @@ def test_a_price_reads_as_it_was_last_set_whether_folded_at_once_or_one_by_one(
     async def scenario() -> None:
         async with projecting(database) as books:
             catalogue = CatalogueQueries(books.pool)
-            price = Price.create(set_price(), at=AT)
+            price = Price.create(set_price(), occurred_at=AT)
             position = await append(books.log, price)
             assert await books.invoices.wait_for("catalogue", position, 10)
             known = await catalogue.price(APP, "price_pro")
             assert known is not None
             assert (known.amount_minor, known.interval, known.created_at) == (1999, "month", AT)
-            price.change(set_price(amount_minor=2500, interval=None), at=LATER)
-            price.change(set_price(amount_minor=3000, interval=None), at=LATER)
+            price.change(set_price(amount_minor=2500, interval=None), occurred_at=LATER)
+            price.change(set_price(amount_minor=3000, interval=None), occurred_at=LATER)
             position = await append(books.log, price)
             assert await books.invoices.wait_for("catalogue", position, 10)
             known = await catalogue.price(APP, "price_pro")
@@ -64,8 +64,8 @@ def test_a_tax_rate_reads_as_it_was_last_set(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             catalogue = CatalogueQueries(books.pool)
-            tax_rate = TaxRate.create(set_tax_rate(), at=AT)
-            tax_rate.change(set_tax_rate(rate_ppm=77_500, inclusive=True), at=LATER)
+            tax_rate = TaxRate.create(set_tax_rate(), occurred_at=AT)
+            tax_rate.change(set_tax_rate(rate_ppm=77_500, inclusive=True), occurred_at=LATER)
             position = await append(books.log, tax_rate)
             assert await books.invoices.wait_for("catalogue", position, 10)
             known = await catalogue.tax_rate(APP, "txr_standard")
@@ -80,8 +80,10 @@ def test_each_app_has_a_catalogue_of_its_own(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             catalogue = CatalogueQueries(books.pool)
-            await append(books.log, Price.create(set_price(app_id=UUID(int=2)), at=AT))
-            position = await append(books.log, Price.create(set_price(amount_minor=5), at=AT))
+            await append(books.log, Price.create(set_price(app_id=UUID(int=2)), occurred_at=AT))
+            position = await append(
+                books.log, Price.create(set_price(amount_minor=5), occurred_at=AT)
+            )
             assert await books.invoices.wait_for("catalogue", position, 10)
             own = await catalogue.price(APP, "price_pro")
             assert own is not None
@@ -94,13 +96,13 @@ def test_each_app_has_a_catalogue_of_its_own(database: str) -> None:
 def test_a_row_that_the_log_has_gone_beyond_is_not_given(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            price = Price.create(set_price(), at=AT)
+            price = Price.create(set_price(), occurred_at=AT)
             position = await append(books.log, price)
             assert await books.invoices.wait_for("catalogue", position, 10)
         async with reading(database) as books:
             catalogue = CatalogueQueries(books.pool)
             assert await catalogue.price(APP, "price_pro") is not None
-            price.change(set_price(amount_minor=1), at=LATER)
+            price.change(set_price(amount_minor=1), occurred_at=LATER)
             await append(books.log, price)
             assert await catalogue.price(APP, "price_pro") is None
 

@@ -282,7 +282,9 @@ def test_what_a_killed_rebuild_left_is_swept_up_by_the_next(database: str) -> No
 def test_access_is_rebuilt_from_its_first_event(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            app = App.create(CreateApp(app_id=APP, name="Shop", slug="shop", by="op"), at=AT)
+            app = App.create(
+                CreateApp(app_id=APP, name="Shop", slug="shop", actor="op"), occurred_at=AT
+            )
             position = await append(books.log, app)
             assert await books.invoices.wait_for("access", position, 10)
             done = await rebuilt(database, "access")

@@ -117,7 +117,9 @@ def test_an_event_that_cannot_be_folded_stops_its_projection_and_is_told(databas
             bad = StoredEvent(broken.originator_id, 1, broken.topic, b'{"secret": "s3cr3t"}')
             (position,) = await books.log.append_async([bad])
             await append(books.log, later)
-            shop = App.create(CreateApp(app_id=APP, name="Shop", slug="shop", by="op"), at=AT)
+            shop = App.create(
+                CreateApp(app_id=APP, name="Shop", slug="shop", actor="op"), occurred_at=AT
+            )
             shop_position = await append(books.log, shop)
 
             async def failing() -> bool:

@@ -19,7 +19,7 @@ INVOICE = UUID(int=99)
 CONNECTION = UUID(int=7)
 
 
-def received(*, at: datetime = AT, **facts: Any) -> ProviderEvent:
+def received(*, occurred_at: datetime = AT, **facts: Any) -> ProviderEvent:
     """A delivery that was stored."""
     said: dict[str, Any] = {
         "event_id": uuid4(),
@@ -35,12 +35,14 @@ def received(*, at: datetime = AT, **facts: Any) -> ProviderEvent:
         "invoice_id": None,
         "occurred_at": 1_767_225_600,
         "body": "ef" * 32,
-        "by": "webhook:evt_1",
+        "actor": "webhook:evt_1",
     }
-    return ProviderEvent.receive(commands.ReceiveProviderEvent(**said | facts), at=at)
+    return ProviderEvent.receive(
+        commands.ReceiveProviderEvent(**said | facts), occurred_at=occurred_at
+    )
 
 
-def refused(*, at: datetime = AT, **facts: Any) -> RefusedDelivery:
+def refused(*, occurred_at: datetime = AT, **facts: Any) -> RefusedDelivery:
     """A delivery that nobody proved."""
     said: dict[str, Any] = {
         "id": uuid4(),
@@ -49,7 +51,7 @@ def refused(*, at: datetime = AT, **facts: Any) -> RefusedDelivery:
         "connection": "main",
         "provider": "stripe",
         "mode": "test",
-        "received_at": at,
+        "received_at": occurred_at,
         "reason": "forged",
         "size_bytes": 12,
         "body_sha256": "ab" * 32,
@@ -60,17 +62,17 @@ def refused(*, at: datetime = AT, **facts: Any) -> RefusedDelivery:
     return RefusedDelivery(**said | facts)
 
 
-def apply(entry: ProviderEvent, *, at: datetime = AT, effect: str = "changed") -> None:
+def apply(entry: ProviderEvent, *, occurred_at: datetime = AT, effect: str = "changed") -> None:
     effects = [{"invoice": str(INVOICE), "effect": effect}]
-    entry.record_applied(effects, at=at, by="webhook:evt_1")
+    entry.record_applied(effects, occurred_at=occurred_at, actor="webhook:evt_1")
 
 
-def park(entry: ProviderEvent, *, retry: bool, at: datetime = AT) -> None:
-    entry.park("unknown invoice", retry=retry, at=at, by="webhook:evt_1")
+def park(entry: ProviderEvent, *, retry: bool, occurred_at: datetime = AT) -> None:
+    entry.park("unknown invoice", retry=retry, occurred_at=occurred_at, actor="webhook:evt_1")
 
 
-def replay(entry: ProviderEvent, *, at: datetime = AT) -> None:
-    entry.request_replay(uuid4(), at=at, by="key:1")
+def replay(entry: ProviderEvent, *, occurred_at: datetime = AT) -> None:
+    entry.request_replay(uuid4(), occurred_at=occurred_at, actor="key:1")
 
 
 async def folded(books: Reading, *entries: ProviderEvent) -> int:
@@ -111,11 +113,11 @@ def test_an_entry_says_what_became_of_it_whether_folded_at_once_or_one_by_one(
             (row,) = await listed(books)
             assert (row.view.state, row.view.reason) == ("parked", "unknown invoice")
             park(entry, retry=False)
-            replay(entry, at=later)
+            replay(entry, occurred_at=later)
             position = await folded(books, entry)
             (row,) = await listed(books)
             assert (row.view.state, row.view.reason, row.position) == ("received", None, position)
-            apply(entry, at=later)
+            apply(entry, occurred_at=later)
             position = await folded(books, entry)
             (row,) = await listed(books)
             view = row.view
@@ -129,13 +131,14 @@ def test_an_entry_says_what_became_of_it_whether_folded_at_once_or_one_by_one(
 
 def test_each_filter_narrows_the_list(database: str) -> None:
     applied, dead, parked, fresh = (
-        received(provider_event_id=f"evt_{n}", at=AT + timedelta(minutes=n)) for n in range(4)
+        received(provider_event_id=f"evt_{n}", occurred_at=AT + timedelta(minutes=n))
+        for n in range(4)
     )
     fresh = received(
         provider_event_id="evt_3",
         connection="second",
         type="charge.refunded",
-        at=AT + timedelta(minutes=3),
+        occurred_at=AT + timedelta(minutes=3),
     )
     apply(applied)
     park(dead, retry=False)
@@ -168,8 +171,8 @@ def test_each_filter_narrows_the_list(database: str) -> None:
 def test_pages_leave_nothing_out_and_show_nothing_twice_while_deliveries_come(
     database: str,
 ) -> None:
-    entries = [received(at=AT + timedelta(seconds=n // 2)) for n in range(7)]
-    kept = [refused(at=AT + timedelta(seconds=n)) for n in range(4)]
+    entries = [received(occurred_at=AT + timedelta(seconds=n // 2)) for n in range(7)]
+    kept = [refused(occurred_at=AT + timedelta(seconds=n)) for n in range(4)]
 
     async def scenario() -> None:
         async with projecting(database) as books:
@@ -185,7 +188,7 @@ def test_pages_leave_nothing_out_and_show_nothing_twice_while_deliveries_come(
                 cursor = page.next_cursor
                 if cursor is None:
                     break
-                await folded(books, received(at=AT + timedelta(days=1)))
+                await folded(books, received(occurred_at=AT + timedelta(days=1)))
             ids = [row.view.id if isinstance(row, DeliveryRow) else row.id for row in found]
             assert len(ids) == len(set(ids)) == 11
             assert set(ids) == {one.id for one in entries} | {one.id for one in kept}
@@ -200,7 +203,10 @@ def test_pages_leave_nothing_out_and_show_nothing_twice_while_deliveries_come(
 def test_what_was_refused_is_listed_with_what_it_was_and_nothing_that_it_said(
     database: str,
 ) -> None:
-    forged, stale = refused(at=AT), refused(at=AT + timedelta(hours=1), reason="stale")
+    forged, stale = (
+        refused(occurred_at=AT),
+        refused(occurred_at=AT + timedelta(hours=1), reason="stale"),
+    )
 
     async def scenario() -> None:
         async with reading(database) as books:
@@ -219,7 +225,7 @@ def test_what_was_refused_is_listed_with_what_it_was_and_nothing_that_it_said(
 
 
 def test_the_newest_thousand_of_each_connection_are_kept(database: str) -> None:
-    many = [refused(at=AT + timedelta(seconds=n)) for n in range(KEPT + 5)]
+    many = [refused(occurred_at=AT + timedelta(seconds=n)) for n in range(KEPT + 5)]
     other = refused(connection_id=UUID(int=8), connection="quiet")
 
     async def scenario() -> None:

@@ -24,7 +24,7 @@ YESTERDAY = AT - timedelta(days=400)
 
 
 def assign(invoice: Invoice) -> None:
-    invoice.remember(e.InvoiceAssigned, at=AT, by="worker", tenant_id=TENANT)
+    invoice.record_event(e.InvoiceAssigned, occurred_at=AT, actor="worker", tenant_id=TENANT)
 
 
 async def listed(books: Reading, asked: InvoiceFilter) -> list[UUID]:
@@ -71,7 +71,7 @@ def test_what_came_before_us_stands_where_the_provider_made_it(database: str) ->
             made_at = int(YESTERDAY.timestamp())
             old = imported(origin="import", created_at=made_at, subscription_id="sub_7")
             issue(old, issued_at=made_at, charging=False)
-            pay(old, at=YESTERDAY)
+            pay(old, occurred_at=YESTERDAY)
             new = requested()
             await books.folded(new, old)
             assert await listed(books, InvoiceFilter(APP)) == [new.id, old.id]

@@ -25,23 +25,23 @@ def test_the_invoices_that_the_provider_has_are_counted_exactly(database: str) -
             other, elsewhere = requested(OTHER_APP), requested(connection="second")
             for invoice in (drafted, other, elsewhere):
                 issue(invoice)
-            refused.remember(
+            refused.record_event(
                 e.ProviderInvoiceCreated,
-                at=AT,
-                by="worker",
+                occurred_at=AT,
+                actor="worker",
                 provider_object_type="invoice",
                 provider_object_id="in_1",
                 customer="cus_1",
             )
             await books.folded(waiting, refused, drafted, other, elsewhere, imported())
             assert await counted() == 3
-            refused.reject(code="x", message="y", path=None, at=AT)
+            refused.reject(code="x", message="y", path=None, occurred_at=AT)
             await books.folded(refused)
             assert await counted() == 2
-            drafted.remember(
+            drafted.record_event(
                 e.PaymentCanceled,
-                at=AT,
-                by="webhook:evt_1",
+                occurred_at=AT,
+                actor="webhook:evt_1",
                 payment_id=None,
                 source="webhook",
                 as_of=9,

@@ -22,9 +22,13 @@ OTHER_APP, TENANT = UUID(int=2), UUID(int=3)
 
 def tenant(app_id: UUID = APP) -> Tenant:
     command = SetTenant(
-        app_id=app_id, tenant_id=TENANT, person="ab" * 32, customers={"main": "cus_1"}, by="key:1"
+        app_id=app_id,
+        tenant_id=TENANT,
+        person="ab" * 32,
+        customers={"main": "cus_1"},
+        actor="key:1",
     )
-    return Tenant.create(command, at=AT)
+    return Tenant.create(command, occurred_at=AT)
 
 
 def test_a_reader_that_keeps_its_position_sees_each_change_once_in_order(database: str) -> None:

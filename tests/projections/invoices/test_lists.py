@@ -47,21 +47,21 @@ def assorted() -> list[Invoice]:
     ]
     made = []
     for index, one in enumerate(facts * 2):
-        at = AT + index * HOUR
-        invoice = requested(**{"app_id": APP} | one, at=at)
+        occurred_at = AT + index * HOUR
+        invoice = requested(**{"app_id": APP} | one, occurred_at=occurred_at)
         if index % 3 > 0:
             currency = "usd" if index % 2 else "eur"
             issue(
                 invoice,
-                at=at,
+                occurred_at=occurred_at,
                 total_minor=100 * (index % 5),
                 currency=currency,
                 customer=f"cus_{index % 2}",
             )
         if index % 3 > 1:
-            pay(invoice, at=at + HOUR)
+            pay(invoice, occurred_at=occurred_at + HOUR)
         made.append(invoice)
-    return [*made, imported(at=AT - HOUR), imported(OTHER_APP, at=AT - HOUR)]
+    return [*made, imported(occurred_at=AT - HOUR), imported(OTHER_APP, occurred_at=AT - HOUR)]
 
 
 FILTERS: list[tuple[dict[str, Any], Rule]] = [
@@ -148,9 +148,9 @@ def test_a_cursor_shows_each_row_once_while_rows_are_added(database: str, sort: 
             await books.folded(*made)
 
             async def add() -> None:
-                newer = requested(at=AT + HOUR)
+                newer = requested(occurred_at=AT + HOUR)
                 issue(newer)
-                await books.folded(newer, requested(at=AT - HOUR))
+                await books.folded(newer, requested(occurred_at=AT - HOUR))
 
             found = await all_pages(books, {"sort": sort, "limit": 4}, add)
             assert len(found) == len(set(found))

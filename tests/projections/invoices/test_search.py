@@ -23,7 +23,7 @@ def person(email: str | None, tenant_id: UUID = TENANT) -> Body:
 
 def set_tenant(body: Body, tenant_id: UUID = TENANT) -> SetTenant:
     return SetTenant(
-        app_id=APP, tenant_id=tenant_id, person=body.sha256.hex(), customers={}, by="key:1"
+        app_id=APP, tenant_id=tenant_id, person=body.sha256.hex(), customers={}, actor="key:1"
     )
 
 
@@ -81,7 +81,7 @@ def test_a_tenants_invoices_are_found_by_its_email_as_long_as_it_has_it(database
         async with projecting(database) as books:
             await stock(books)
             first = person("Ada.Byron@Shop.example")
-            tenant = Tenant.create(set_tenant(first), at=AT)
+            tenant = Tenant.create(set_tenant(first), occurred_at=AT)
             await record(books, tenant, first)
             assert await found(books, "ada.byron@shop.example") == {"A-1", "B-1"}
             assert await found(books, "byron") == {"A-1", "B-1"}
@@ -90,7 +90,7 @@ def test_a_tenants_invoices_are_found_by_its_email_as_long_as_it_has_it(database
             assert await found(books, "b") == {"A-1", "A-2", "B-1", "B-22"}
             assert await found(books, "byron", OTHER_APP) == set()
             second = person("lovelace@shop.example")
-            tenant.change(set_tenant(second), at=AT)
+            tenant.change(set_tenant(second), occurred_at=AT)
             await record(books, tenant, second)
             assert await found(books, "byron") == set()
             assert await found(books, "lovelace") == {"A-1", "B-1"}
@@ -102,12 +102,12 @@ def test_pages_of_what_is_found_in_two_ways_show_each_invoice_once(database: str
     async def scenario() -> None:
         async with projecting(database) as books:
             body = person("blue@shop.example")
-            await record(books, Tenant.create(set_tenant(body), at=AT), body)
+            await record(books, Tenant.create(set_tenant(body), occurred_at=AT), body)
             made = []
             for index in range(11):
                 of_tenant = {"tenant_id": TENANT} if index % 2 else {}
                 invoice = requested(
-                    **of_tenant, metadata={"x": "blue"}, at=AT + timedelta(seconds=index)
+                    **of_tenant, metadata={"x": "blue"}, occurred_at=AT + timedelta(seconds=index)
                 )
                 await books.folded(invoice)
                 made.append(invoice.id)
@@ -135,7 +135,7 @@ def test_an_erased_email_is_not_found_after_a_rebuild(database: str) -> None:
         async with projecting(database) as books:
             await stock(books)
             body = person("ada@shop.example")
-            await record(books, Tenant.create(set_tenant(body), at=AT), body)
+            await record(books, Tenant.create(set_tenant(body), occurred_at=AT), body)
             assert await books.log.erase_bodies_async(TENANT) == 1
             done = await asyncio.to_thread(lambda: rebuild(database, "emails", accept_changes=True))
             assert done.differing > 0

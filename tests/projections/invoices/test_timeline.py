@@ -26,20 +26,20 @@ def test_every_step_of_an_invoice_is_on_its_timeline_in_the_logs_order(database:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()
-            invoice.start_step("pay", at=AT, plan={"customer": "cus_1"})
+            invoice.start_step("pay", occurred_at=AT, plan={"customer": "cus_1"})
             issue(invoice)
             pay(invoice)
-            confirm(invoice, at=AT + timedelta(seconds=9))
+            confirm(invoice, occurred_at=AT + timedelta(seconds=9))
             last = await books.folded(invoice)
             entries = await books.invoices.timeline(APP, invoice.id)
-            assert [(entry.type, entry.by) for entry in entries] == [
+            assert [(entry.type, entry.actor) for entry in entries] == [
                 ("invoice.requested", "key:1"),
                 ("invoice.step_started", "worker"),
                 ("invoice.issued", "worker"),
                 ("invoice.payment_succeeded", "worker"),
             ]
             assert [entry.position for entry in entries] == list(range(last - 4, last))
-            assert entries[0].at == AT
+            assert entries[0].occurred_at == AT
 
     asyncio.run(scenario())
 
@@ -48,7 +48,7 @@ def test_an_entry_tells_the_events_facts_and_none_of_our_internals(database: str
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested(metadata={"order_number": "7"}, footer="Thank you")
-            invoice.start_step("pay", at=AT, plan={"customer": "cus_1"})
+            invoice.start_step("pay", occurred_at=AT, plan={"customer": "cus_1"})
             issue(invoice)
             await books.folded(invoice)
             asked, step, issued = await books.invoices.timeline(APP, invoice.id)
@@ -63,7 +63,7 @@ def test_an_entry_tells_the_events_facts_and_none_of_our_internals(database: str
             assert period_start == datetime(2026, 1, 1, tzinfo=UTC)
             internal = {
                 "requestHash", "body", "facts", "plan", "connectionId", "originatorId",
-                "originatorVersion", "originatorTopic", "timestamp", "by",
+                "originatorVersion", "originatorTopic", "timestamp", "actor",
             }  # fmt: skip
             for entry in (asked, step, issued):
                 assert not internal & entry.data.keys()
@@ -87,7 +87,7 @@ def test_a_webhook_is_shown_unless_the_invoice_tells_what_it_changed(
             position = await books.folded(applied(effects))
             *_, entry = await books.invoices.timeline(APP, one.id)
             assert (entry.position, entry.type) == (position, "provider_event.applied")
-            assert entry.by == "webhook:evt_2"
+            assert entry.actor == "webhook:evt_2"
             assert entry.data == {
                 "providerType": "invoice.updated",
                 "providerEventId": "evt_2",
@@ -115,7 +115,9 @@ def test_a_rejection_is_told_with_the_field_at_fault(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()
-            invoice.reject(code="no_such_price", message="No such price", path="lines.0", at=AT)
+            invoice.reject(
+                code="no_such_price", message="No such price", path="lines.0", occurred_at=AT
+            )
             await books.folded(invoice)
             *_, entry = await books.invoices.timeline(APP, invoice.id)
             assert entry.type == InvoiceRejected.TOPIC

@@ -17,28 +17,32 @@ NOW = AT + 48 * HOUR
 
 
 def refund(
-    invoice: Invoice, amount_minor: int, *, at: datetime, refunded_at: datetime | None = None
+    invoice: Invoice,
+    amount_minor: int,
+    *,
+    occurred_at: datetime,
+    refunded_at: datetime | None = None,
 ) -> None:
-    invoice.remember(
+    invoice.record_event(
         m.RefundSucceeded,
-        at=at,
-        by="worker",
+        occurred_at=occurred_at,
+        actor="worker",
         refund_id=uuid4(),
         provider_refund_id=f"re_{amount_minor}",
         amount_minor=amount_minor,
         source="answer",
-        refunded_at=int((refunded_at or at).timestamp()),
+        refunded_at=int((refunded_at or occurred_at).timestamp()),
     )
 
 
-def fail(invoice: Invoice, *, at: datetime, as_of: datetime | None = None) -> None:
-    invoice.remember(
+def fail(invoice: Invoice, *, occurred_at: datetime, as_of: datetime | None = None) -> None:
+    invoice.record_event(
         e.PaymentFailed,
-        at=at,
-        by="worker",
+        occurred_at=occurred_at,
+        actor="worker",
         payment_id="pi_1",
         source="answer",
-        as_of=int((as_of or at).timestamp()),
+        as_of=int((as_of or occurred_at).timestamp()),
         facts=[1, 1, 0, 1],
         body=None,
         amount_minor=invoice.view.total_minor or 0,
@@ -52,32 +56,38 @@ def dispute(
     invoice: Invoice,
     amount_minor: int,
     *,
-    at: datetime,
+    occurred_at: datetime,
     fact: type[m.DisputeEvent] = m.DisputeOpened,
     disputed_at: datetime | None = None,
     dispute_id: str = "dp_1",
 ) -> None:
-    invoice.remember(
+    invoice.record_event(
         fact,
-        at=at,
-        by="worker",
+        occurred_at=occurred_at,
+        actor="worker",
         dispute_id=dispute_id,
         amount_minor=amount_minor,
         source="webhook",
-        disputed_at=int((disputed_at or at).timestamp()),
+        disputed_at=int((disputed_at or occurred_at).timestamp()),
     )
 
 
-def close(invoice: Invoice, *, at: datetime) -> None:
-    invoice.remember(
-        e.InvoiceVoided, at=at, by="worker", source="answer", as_of=2, facts=[4, 1, 0, 1], body=None
+def close(invoice: Invoice, *, occurred_at: datetime) -> None:
+    invoice.record_event(
+        e.InvoiceVoided,
+        occurred_at=occurred_at,
+        actor="worker",
+        source="answer",
+        as_of=2,
+        facts=[4, 1, 0, 1],
+        body=None,
     )
 
 
-def bill(total_minor: int, *, at: datetime = AT, **facts: Any) -> Invoice:
+def bill(total_minor: int, *, occurred_at: datetime = AT, **facts: Any) -> Invoice:
     issued = {name: facts.pop(name) for name in ("currency", "due_at") if name in facts}
-    invoice = requested(at=at, **facts)
-    issue(invoice, at=at, total_minor=total_minor, **issued)
+    invoice = requested(occurred_at=occurred_at, **facts)
+    issue(invoice, occurred_at=occurred_at, total_minor=total_minor, **issued)
     return invoice
 
 
@@ -109,7 +119,7 @@ def test_currencies_and_modes_and_apps_are_never_added_up(database: str) -> None
                 bill(5000, app_id=OTHER_APP),
             ]
             for invoice in made:
-                pay(invoice, at=AT)
+                pay(invoice, occurred_at=AT)
             await books.folded(*made, requested())
             rows = await summary(books)
             assert [(r.mode, r.currency, r.collected_minor, r.collected_count) for r in rows] == [
@@ -130,9 +140,9 @@ def test_what_is_owed_is_counted_until_it_is_paid_or_closed(database: str) -> No
             await books.folded(paid, failed, voided, untouched)
             row = only(await summary(books))
             assert (row.outstanding_minor, row.outstanding_count) == (5123, 4)
-            pay(paid, at=AT + HOUR)
-            fail(failed, at=AT + HOUR)
-            close(voided, at=AT + HOUR)
+            pay(paid, occurred_at=AT + HOUR)
+            fail(failed, occurred_at=AT + HOUR)
+            close(voided, occurred_at=AT + HOUR)
             await books.folded(paid, failed, voided)
             row = only(await summary(books))
             assert (row.outstanding_minor, row.outstanding_count) == (5020, 2)
@@ -152,7 +162,7 @@ def test_what_is_due_is_overdue_then_and_the_rest_a_day_after_its_issue(database
                 for hours in (0, 9.9, 10, 23.9, 24, 1000)
             ]
             assert overdue == [0, 0, 100, 100, 120, 120]
-            pay(due, at=AT + 11 * HOUR)
+            pay(due, occurred_at=AT + 11 * HOUR)
             await books.folded(due)
             row = only(await summary(books, now=AT + 1000 * HOUR))
             assert (row.overdue_minor, row.overdue_count) == (20, 1)
@@ -164,9 +174,9 @@ def test_money_counts_in_the_quarter_in_which_it_came_or_went(database: str) -> 
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = bill(100)
-            pay(invoice, at=AT + timedelta(minutes=14))
-            refund(invoice, 30, at=AT + 5 * HOUR, refunded_at=AT + 2 * HOUR)
-            refund(invoice, 20, at=AT + 6 * HOUR)
+            pay(invoice, occurred_at=AT + timedelta(minutes=14))
+            refund(invoice, 30, occurred_at=AT + 5 * HOUR, refunded_at=AT + 2 * HOUR)
+            refund(invoice, 20, occurred_at=AT + 6 * HOUR)
             await books.folded(invoice)
             row = only(await summary(books))
             assert (row.collected_minor, row.refunded_minor, row.refunded_count) == (100, 50, 2)
@@ -190,17 +200,23 @@ def test_what_is_disputed_counts_when_it_was_until_it_is_won(database: str) -> N
         async with projecting(database) as books:
             won, lost = bill(100), bill(20)
             for invoice in (won, lost):
-                pay(invoice, at=AT)
+                pay(invoice, occurred_at=AT)
                 amount_minor = invoice.view.amount_paid_minor
-                dispute(invoice, amount_minor, at=AT + 3 * HOUR, disputed_at=AT + HOUR)
-            dispute(lost, 5, at=AT + 3 * HOUR, dispute_id="dp_2")
+                dispute(invoice, amount_minor, occurred_at=AT + 3 * HOUR, disputed_at=AT + HOUR)
+            dispute(lost, 5, occurred_at=AT + 3 * HOUR, dispute_id="dp_2")
             await books.folded(won, lost)
             row = only(await summary(books))
             assert (row.disputed_minor, row.disputed_count, row.net_minor) == (125, 3, -5)
             assert only(await summary(books, end=AT + 2 * HOUR)).disputed_minor == 120
             for invoice, fact in ((won, m.DisputeWon), (lost, m.DisputeLost)):
                 amount_minor = invoice.view.amount_paid_minor
-                dispute(invoice, amount_minor, at=AT + 9 * HOUR, fact=fact, disputed_at=AT + HOUR)
+                dispute(
+                    invoice,
+                    amount_minor,
+                    occurred_at=AT + 9 * HOUR,
+                    fact=fact,
+                    disputed_at=AT + HOUR,
+                )
             await books.folded(won, lost)
             row = only(await summary(books))
             assert (row.disputed_minor, row.disputed_count, row.net_minor) == (25, 2, 95)
@@ -215,16 +231,16 @@ def test_the_failure_rate_is_that_of_the_attempts_that_ended(database: str) -> N
             refused_twice, paid, waiting, free = bill(100), bill(20), bill(3), bill(0)
             await books.folded(waiting)
             assert only(await summary(books)).failure_rate is None
-            fail(refused_twice, at=AT + 2 * HOUR, as_of=AT)  # heard of late
-            fail(refused_twice, at=AT + 3 * HOUR)
-            pay(paid, at=AT + HOUR)
-            pay(free, at=AT + HOUR)  # takes no attempt
+            fail(refused_twice, occurred_at=AT + 2 * HOUR, as_of=AT)  # heard of late
+            fail(refused_twice, occurred_at=AT + 3 * HOUR)
+            pay(paid, occurred_at=AT + HOUR)
+            pay(free, occurred_at=AT + HOUR)  # takes no attempt
             await books.folded(refused_twice, paid, free)
             row = only(await summary(books))
             assert (row.refused_count, row.attempts, row.failure_rate) == (2, 3, 2 / 3)
             assert only(await summary(books, end=AT + HOUR)).failure_rate == 1
             assert only(await summary(books, end=AT + 2 * HOUR)).failure_rate == 1 / 2
-            pay(refused_twice, at=AT + 4 * HOUR)
+            pay(refused_twice, occurred_at=AT + 4 * HOUR)
             await books.folded(refused_twice)
             assert only(await summary(books)).failure_rate == 1 / 2
 
@@ -235,15 +251,15 @@ def test_money_that_nobody_asked_for_is_not_collected(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = bill(100)
-            pay(invoice, at=AT)
+            pay(invoice, occurred_at=AT)
             for fact, facts in (
                 (e.UnexpectedPayment, {"provider_object_id": "in_2"}),
                 (e.InvoiceOverpaid, {}),
             ):
-                invoice.remember(
+                invoice.record_event(
                     fact,
-                    at=AT,
-                    by="worker",
+                    occurred_at=AT,
+                    actor="worker",
                     amount_minor=30,
                     currency="eur",
                     source="webhook",
@@ -263,7 +279,7 @@ def test_sums_can_be_narrowed_to_a_provider_or_a_connection(database: str) -> No
             first = bill(100)
             second, other = bill(20, connection="second"), bill(3, provider="mollie")
             for invoice in (first, second, other):
-                pay(invoice, at=AT)
+                pay(invoice, occurred_at=AT)
             owed = bill(4000, connection="second")
             await books.folded(first, second, other, owed)
             assert only(await summary(books)).collected_minor == 123
@@ -281,13 +297,13 @@ def test_sums_can_be_narrowed_to_a_provider_or_a_connection(database: str) -> No
 def test_a_refund_that_fails_after_all_is_taken_back() -> None:
     invoice = bill(100)
     pay(invoice)
-    refund(invoice, 30, at=AT)
+    refund(invoice, 30, occurred_at=AT)
     refunded = Part("eur", "refunded", quarter_of(AT))
     assert parts_of(invoice.view)[refunded] == (30, 1)
-    invoice.remember(
+    invoice.record_event(
         m.RefundFailed,
-        at=AT,
-        by="worker",
+        occurred_at=AT,
+        actor="worker",
         refund_id=UUID(invoice.view.refunds[0]["id"]),
         provider_refund_id="re_30",
         amount_minor=30,

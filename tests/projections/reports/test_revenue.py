@@ -75,18 +75,20 @@ class History:
             connection=self.connection,
         )
         for refused_at in self.refused:
-            fail(invoice, at=LAST, as_of=refused_at)
+            fail(invoice, occurred_at=LAST, as_of=refused_at)
         if self.paid_at is None:
-            close(invoice, at=LAST)
+            close(invoice, occurred_at=LAST)
             return invoice
-        pay(invoice, at=self.paid_at)
-        confirm(invoice, at=LAST)
+        pay(invoice, occurred_at=self.paid_at)
+        confirm(invoice, occurred_at=LAST)
         for word in self.words:
             if isinstance(word, ProviderRefund):
                 back = MoneyBack(refunds=(word,))
             else:
                 back = MoneyBack(disputes=(word,))
-            invoice.record_money_back(back, source="webhook", by="webhook:evt_1", at=LAST)
+            invoice.record_money_back(
+                back, source="webhook", actor="webhook:evt_1", occurred_at=LAST
+            )
         return invoice
 
     def facts(self) -> Iterator[tuple[str, datetime, int]]:
@@ -241,8 +243,8 @@ def test_a_rebuild_finds_the_same_sums(database: str) -> None:
     dispute = ProviderDispute(
         id="dp_1", state="open", amount_minor=20, disputed_at=int(FIRST.timestamp())
     )
-    at = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
-    told = [History("test", "eur", "main", 100, [at], at, [refund, dispute])]
+    occurred_at = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    told = [History("test", "eur", "main", 100, [occurred_at], occurred_at, [refund, dispute])]
 
     async def scenario() -> None:
         async with projecting(database) as books:

@@ -103,15 +103,15 @@ def started(
         "connection_id": UUID(int=7),
         "mode": "test",
         "origin": "provider",
-        "by": "webhook:evt_1",
+        "actor": "webhook:evt_1",
     }
     seen = word or told()
     command = commands.StartSubscription(app_id=app_id, **asked | facts)
-    subscription = Subscription.start(command, seen, at=AT)
+    subscription = Subscription.start(command, seen, occurred_at=AT)
     tell(subscription, seen)
     return subscription
 
 
 def tell(subscription: Subscription, seen: ProviderSubscription) -> None:
     """Let it take in what the provider says."""
-    subscription.record_provider_state(seen, source="answer", by="worker", at=AT)
+    subscription.record_provider_state(seen, source="answer", actor="worker", occurred_at=AT)

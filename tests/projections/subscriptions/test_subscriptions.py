@@ -214,7 +214,7 @@ def test_those_of_no_tenant_are_listed_until_they_are_assigned(database: str) ->
             of_tenant = SubscriptionFilter(APP, tenant_id=TENANT, sort="createdAt")
             page = await queries.list_subscriptions(unassigned)
             assert [row.view.id for row in page.rows] == [nobodys.id]
-            nobodys.assign(TENANT, by="worker", at=AT)
+            nobodys.assign(TENANT, actor="worker", occurred_at=AT)
             await folded(books, nobodys)
             assert (await queries.list_subscriptions(unassigned)).rows == []
             page = await queries.list_subscriptions(of_tenant)
@@ -258,17 +258,21 @@ def test_a_timeline_shows_what_happened_but_what_webhooks_only_confirmed(databas
             word = told()
             subscription = started(word=word)
             confirmed = replace(word, as_of=word.as_of + 1)
-            subscription.record_provider_state(confirmed, source="webhook", by="webhook:1", at=AT)
+            subscription.record_provider_state(
+                confirmed, source="webhook", actor="webhook:1", occurred_at=AT
+            )
             effects = [{"subscription": str(subscription.id), "effect": "confirmed"}]
             ended = replace(confirmed, state="canceled", as_of=word.as_of + 2, ended_at=1)
             await append(books.log, subscription)
             await append(books.log, applied(effects))
-            subscription.record_provider_state(ended, source="webhook", by="webhook:2", at=AT)
+            subscription.record_provider_state(
+                ended, source="webhook", actor="webhook:2", occurred_at=AT
+            )
             position = await append(books.log, subscription)
             assert await books.invoices.wait_for("invoices", position, 10)
             queries = SubscriptionQueries(books.pool)
             entries = await queries.timeline(APP, subscription.id)
-            assert [(entry.type, entry.by) for entry in entries] == [
+            assert [(entry.type, entry.actor) for entry in entries] == [
                 ("subscription.started", "webhook:evt_1"),
                 ("subscription.activated", "worker"),
                 ("provider_event.applied", "webhook:evt_2"),

@@ -281,4 +281,4 @@ def test_a_charge_by_token_is_on_session_and_its_users(tokens: Tokens) -> None:
     reading = service.context.log.read_async(before, 10, ["invoice.requested"])
     (recorded,) = service.call(reading)
     asked = service.context.streams.decoded(recorded)
-    assert (asked.off_session, asked.user_id, asked.by) == (False, "user-1", "token:user-1")
+    assert (asked.off_session, asked.user_id, asked.actor) == (False, "user-1", "token:user-1")

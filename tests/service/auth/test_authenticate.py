@@ -89,8 +89,8 @@ def test_a_revoked_key_opens_nothing_and_another_still_does(service: Service, sh
     old_key, old_id = shop.keys["write"], shop.key_ids["write"]
     assert shop.post().status_code == 200
     shop.add_key("write")
-    revoke = commands.RevokeKey(app_id=shop.app_id, key_id=old_id, by="operator")
-    shop.billing.revoke_key(revoke, at=now())
+    revoke = commands.RevokeKey(app_id=shop.app_id, key_id=old_id, actor="operator")
+    shop.billing.revoke_key(revoke, occurred_at=now())
     service.folded("access")
     headers = shop.headers() | {"x-api-key": old_key}
     response = service.request("POST", shop.invoices_url, json=shop.body(), headers=headers)

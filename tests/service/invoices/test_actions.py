@@ -79,7 +79,7 @@ def test_a_retry_takes_the_method_that_is_given(shop: Shop) -> None:
     act(shop, asked["url"] + "/retry", {"paymentMethod": "pm_other"}, **NEVER)
     newest = shop.invoice_events(asked["id"])[-1]
     assert (newest.TOPIC, newest.payment_method) == ("invoice.retry_requested", "pm_other")
-    assert newest.by == f"key:{shop.key_ids['write']}"
+    assert newest.actor == f"key:{shop.key_ids['write']}"
 
 
 def test_what_the_provider_refuses_is_400_with_its_words(shop: Shop) -> None:

@@ -143,7 +143,7 @@ def test_the_request_records_who_asked_and_nothing_else(shop: Shop, service: Ser
     response = shop.post("never", headers={"prefer": "respond-async"})
     (event,) = shop.invoice_events(response.json()["items"][0]["id"])
     assert service.head() == before + 1
-    assert event.by == f"key:{shop.key_ids['write']}"
+    assert event.actor == f"key:{shop.key_ids['write']}"
     assert event.dialect == "002"
     assert event.off_session is True
 

@@ -272,10 +272,10 @@ def test_what_the_provider_made_is_listed_by_origin_and_while_it_is_nobodys(shop
         connection_id=shop.connection_id,
         mode="test",
         origin="renewal",
-        by="webhook:evt_1",
+        actor="webhook:evt_1",
     )
     seen = replace(provider_invoice("paid"), subscription_id="sub_7", created_at=1_700_000_000)
-    made = shop.billing.import_invoice(command, seen, MoneyBack(), at=datetime.now(UTC))
+    made = shop.billing.import_invoice(command, seen, MoneyBack(), occurred_at=datetime.now(UTC))
     shop.service.folded("invoices")
     path = f"{shop.url}/invoices"
 
@@ -292,7 +292,7 @@ def test_what_the_provider_made_is_listed_by_origin_and_while_it_is_nobodys(shop
     ):
         assert listed(**asked) == [str(made.id)]
     assert listed(unassigned="false", origin="request") == [asked_for]
-    made.assign(shop.tenant_id, by="worker", at=datetime.now(UTC))
+    made.assign(shop.tenant_id, actor="worker", occurred_at=datetime.now(UTC))
     shop.billing.save(made)
     shop.service.folded("invoices")
     assert listed(unassigned="true") == []

@@ -53,8 +53,8 @@ def complete(shop: Shop, setup_id: str) -> None:
     left = setup_session("complete", UUID(setup_id))
 
     def decide(setup: MethodSetup) -> None:
-        setup.record_session(left, source="webhook", by="webhook:evt_1", at=now())
-        setup.record_completed(CARD, at=now())
+        setup.record_session(left, source="webhook", actor="webhook:evt_1", occurred_at=now())
+        setup.record_completed(CARD, occurred_at=now())
 
     change(shop, setup_id, decide)
 
@@ -132,7 +132,9 @@ def test_a_replay_before_there_is_an_outcome_waits_like_the_first(shop: Shop) ->
     change(
         shop,
         item(first)["id"],
-        lambda setup: setup.record_session(page, source="answer", by="worker", at=now()),
+        lambda setup: setup.record_session(
+            page, source="answer", actor="worker", occurred_at=now()
+        ),
     )
     assert post(shop, key | NEVER, **body).json()["url"] == CHECKOUT_URL
 
@@ -202,7 +204,9 @@ def test_who_says_no_place_to_go_comes_back_to_a_page_of_ours(shop: Shop) -> Non
     change(
         shop,
         setup["id"],
-        lambda known: known.record_session(opened, source="answer", by="worker", at=now()),
+        lambda known: known.record_session(
+            opened, source="answer", actor="worker", occurred_at=now()
+        ),
     )
     assert "No payment method is saved yet" in page()
     assert CHECKOUT_URL not in page()
@@ -222,7 +226,9 @@ def gave_up(shop: Shop, setup_id: str) -> None:
     change(
         shop,
         setup_id,
-        lambda setup: setup.give_up(attempts=40, last_error="GatewayUnavailable", at=now()),
+        lambda setup: setup.give_up(
+            attempts=40, last_error="GatewayUnavailable", occurred_at=now()
+        ),
     )
     relay(shop.service.database, shop.service.events(UUID(setup_id)))
 
@@ -240,7 +246,9 @@ def test_a_setup_that_gave_up_is_listed_and_sent_again(shop: Shop, kind: str, st
         change(
             shop,
             setup_id,
-            lambda setup: setup.record_session(left, source="webhook", by="webhook:e", at=now()),
+            lambda setup: setup.record_session(
+                left, source="webhook", actor="webhook:e", occurred_at=now()
+            ),
         )
     gave_up(shop, setup_id)
     (row,) = shop.get(f"{shop.url}/work", state="gave_up").json()["items"]

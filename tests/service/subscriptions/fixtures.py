@@ -32,14 +32,16 @@ def subscribe(
         "connection": "stripe-1",
         "mode": "test",
         "origin": "request",
-        "by": "worker",
+        "actor": "worker",
     }
     word = seen or told()
     if then is not None:
         word = replace(word, metadata={"then": then})
     command = StartSubscription(app_id=app_id, connection_id=connection_id, **known | facts)
-    at = datetime.now(UTC)
-    return context.billing.import_subscription(command, word, source="answer", at=at)
+    occurred_at = datetime.now(UTC)
+    return context.billing.import_subscription(
+        command, word, source="answer", occurred_at=occurred_at
+    )
 
 
 def carry_out(context: Context, subscription_id: UUID) -> None:
@@ -50,9 +52,11 @@ def carry_out(context: Context, subscription_id: UUID) -> None:
 
 
 def _do(subscription: Subscription) -> None:
-    at = datetime.now(UTC)
-    subscription.record_provider_state(_after(subscription), source="answer", by="worker", at=at)
-    subscription.finish_request(at=at)
+    occurred_at = datetime.now(UTC)
+    subscription.record_provider_state(
+        _after(subscription), source="answer", actor="worker", occurred_at=occurred_at
+    )
+    subscription.finish_request(occurred_at=occurred_at)
 
 
 def _after(subscription: Subscription) -> ProviderSubscription:
@@ -79,5 +83,5 @@ def _refuse(subscription: Subscription) -> None:
         message="No such price: 'price_gone'",
         path="lineItems.0.price",
         provider_code="resource_missing",
-        at=datetime.now(UTC),
+        occurred_at=datetime.now(UTC),
     )

@@ -276,12 +276,15 @@ def test_what_takes_longer_is_202_and_its_replay_tells_the_end(
 
 
 def do_late(known: Subscription) -> None:
-    at = known.modified_on
+    occurred_at = known.modified_on
     seen = told(id=known.view.provider_subscription_id, as_of=known.view.as_of + 1)
     known.record_provider_state(
-        replace(seen, cancel_at=seen.period_end), source="answer", by="worker", at=at
+        replace(seen, cancel_at=seen.period_end),
+        source="answer",
+        actor="worker",
+        occurred_at=occurred_at,
     )
-    known.finish_request(at=at)
+    known.finish_request(occurred_at=occurred_at)
 
 
 def test_a_replay_tells_how_it_was_then_whatever_came_later(shop: Shop) -> None:

@@ -19,11 +19,11 @@ INVOICE = str(uuid4())
 
 def applied(effect: str = "confirmed") -> Act:
     effects = [{"invoice": INVOICE, "effect": effect}]
-    return lambda entry: entry.record_applied(effects, at=now(), by="webhook:evt")
+    return lambda entry: entry.record_applied(effects, occurred_at=now(), actor="webhook:evt")
 
 
 def parked(*, retry: bool, reason: str = "unknown invoice") -> Act:
-    return lambda entry: entry.park(reason, retry=retry, at=now(), by="webhook:evt")
+    return lambda entry: entry.park(reason, retry=retry, occurred_at=now(), actor="webhook:evt")
 
 
 def delivered(shop: Shop, *acts: Act, **event: Any) -> str:
@@ -174,7 +174,7 @@ def test_a_replay_is_answered_with_what_came_of_it(service: Service, shop: Shop)
     assert item["effects"] == [{"invoiceId": INVOICE, "subscriptionId": None, "effect": "changed"}]
     assert int(response.headers["x-billhook-position"]) == item["position"]
     events = service.events(UUID(delivery))
-    assert events[2].by.startswith("key:")
+    assert events[2].actor.startswith("key:")
     assert events[2].TOPIC == "provider_event.replay_requested"
 
 

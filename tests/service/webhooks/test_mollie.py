@@ -102,7 +102,7 @@ def test_a_hint_after_the_fetch_has_begun_is_recorded_again(
     mollie.hint()
     hint_id = ids.for_payment_hint(mollie.connection_id, "test", "tr_1")
     service.context.billing.change(
-        PaymentHint, hint_id, lambda known: known.take(by="w", at=service.context.now())
+        PaymentHint, hint_id, lambda known: known.take(actor="w", occurred_at=service.context.now())
     )
 
     mollie.hint()

@@ -27,7 +27,7 @@ def test_a_signed_delivery_is_stored_with_its_facts(service: Service, shop: Shop
     assert (received.type, received.object_type) == ("invoice.paid", "invoice")
     assert (received.object_id, received.invoice_id) == ("in_1", invoice_id)
     assert received.occurred_at == event["created"]
-    assert received.by == f"webhook:{event['id']}"
+    assert received.actor == f"webhook:{event['id']}"
     assert int(response.headers["x-billhook-position"]) == service.head()
     stored = service.call(service.context.log.body_async(bytes.fromhex(received.body)))
     assert orjson.loads(stored or b"") == event

@@ -132,7 +132,7 @@ def test_what_gave_up_is_sent_again_with_all_its_tries(shop: Shop) -> None:
     assert (shown["state"], shown["gaveUpAt"], shown["tries"]) == ("open", None, 0)
     newest = shop.invoice_events(invoice_id)[-1]
     assert (newest.TOPIC, newest.step) == ("invoice.step_resent", "pay")
-    assert newest.by == f"key:{shop.key_ids['write']}"
+    assert newest.actor == f"key:{shop.key_ids['write']}"
     assert response.headers["x-billhook-position"] == str(shop.service.head())
     relay(shop.service.database, [newest])
     assert listed(shop, state="gave_up")["items"] == []
@@ -187,7 +187,7 @@ def test_a_replay_is_answered_though_the_work_is_done(shop: Shop) -> None:
 
 
 def _reject(known: Invoice) -> None:
-    known.reject(code="gone", message="There is no such thing.", at=now())
+    known.reject(code="gone", message="There is no such thing.", occurred_at=now())
 
 
 def test_another_apps_work_does_not_exist(shop: Shop, other_shop: Shop) -> None:
@@ -223,7 +223,7 @@ def test_the_operator_lists_and_sends_again(shop: Shop, run: Run) -> None:
     ended = run("resend", row["id"], "--app", app)
     assert (ended.exit_code, ended.stdout.splitlines()[-1]) == (0, f"sent again {row['id']}")
     newest = shop.invoice_events(invoice_id)[-1]
-    assert (newest.TOPIC, newest.by) == ("invoice.step_resent", "operator")
+    assert (newest.TOPIC, newest.actor) == ("invoice.step_resent", "operator")
 
 
 def test_the_operator_is_told_why_not(shop: Shop, run: Run) -> None:

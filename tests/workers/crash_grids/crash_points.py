@@ -37,7 +37,7 @@ class Death:
 
     def __init__(self, die: Callable[[], NoReturn] = raise_died) -> None:
         self.steps: list[str] = []
-        self.at: int | None = None
+        self.occurred_at: int | None = None
         self._die = die
 
     def begin(self, step: str) -> None:
@@ -50,8 +50,8 @@ class Death:
         self._come()
 
     def _come(self) -> None:
-        if self.at == len(self.steps):
-            self.at = None
+        if self.occurred_at == len(self.steps):
+            self.occurred_at = None
             self._die()
 
 

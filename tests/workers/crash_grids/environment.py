@@ -75,13 +75,13 @@ class Stand:
 def die_inside(bench: Bench, job: Job, point: int) -> None:
     """Die as an exception that nothing catches: quick, for the whole table."""
     death = Death()
-    death.at = point
+    death.occurred_at = point
     arm(bench, death)
     with suppress(Died):
         job.run(bench)
         death.end()
     disarm(bench)
-    assert death.at is None, "the job must have died"
+    assert death.occurred_at is None, "the job must have died"
 
 
 @contextmanager

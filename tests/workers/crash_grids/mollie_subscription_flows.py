@@ -84,13 +84,13 @@ def disarm(bench: MollieBench) -> None:
 def die(case: Case, point: int) -> None:
     """Run the job up to a point, as an exception that nothing catches."""
     death = Death()
-    death.at = point
+    death.occurred_at = point
     arm(case.recurring.bench, death)
     with suppress(Died):
         case.run()
         death.end()
     disarm(case.recurring.bench)
-    assert death.at is None, "the job must have died"
+    assert death.occurred_at is None, "the job must have died"
 
 
 def look(case: Case) -> Ending:
@@ -171,12 +171,12 @@ def _to_change(
             subscription_id=stream,
             request_id=uuid4(),
             request_hash="hash",
-            by="key:test",
+            actor="key:test",
             at_period_end=at_period_end,
             **more,
         )
         bench = recurring.bench
-        bench.billing.ask_of_subscription(command, at=bench.clock())
+        bench.billing.ask_of_subscription(command, occurred_at=bench.clock())
         return Case(recurring, invoice, lambda: change_recurring(stream, recurring.desk()))
 
     return prepare

@@ -215,10 +215,10 @@ def _ask(
             request_id=uuid4(),
             at_period_end=at_period_end,
             request_hash="hash",
-            by="key:test",
+            actor="key:test",
             **more,
         )
-        bench.billing.ask_of_subscription(command, at=bench.clock())
+        bench.billing.ask_of_subscription(command, occurred_at=bench.clock())
         return Change(job.invoice_id, job.customer, subscription_id=UUID(str(known.id)))
 
     return prepare

@@ -80,7 +80,9 @@ class Altered:
 def test_a_draft_whose_lines_are_not_as_asked_is_taken_back(bench: Bench) -> None:
     customer = bench.account.add_customer()
     real = bench.gateway
-    bench.gateway = Altered(real, "list_lines", lambda at: real.list_lines(at)[:-1])
+    bench.gateway = Altered(
+        real, "list_lines", lambda occurred_at: real.list_lines(occurred_at)[:-1]
+    )
 
     view = bench.settle(bench.request_draft("draft", customer, *LINES)).view
 

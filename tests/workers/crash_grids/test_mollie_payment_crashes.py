@@ -125,13 +125,13 @@ def disarm(mollie: MollieBench) -> None:
 def killed(mollie: MollieBench, run: Run, point: int) -> None:
     """Die at a point of the job as by SIGKILL: nothing that follows is done."""
     death = Death()
-    death.at = point
+    death.occurred_at = point
     arm(mollie, death)
     with suppress(Died):
         run()
         death.end()
     disarm(mollie)
-    assert death.at is None, "the job must have died"
+    assert death.occurred_at is None, "the job must have died"
 
 
 def payments_of(mollie: MollieBench, view: InvoiceView) -> list[dict[str, Any]]:

@@ -65,13 +65,13 @@ def steps(bench: Bench, setup_id: UUID) -> list[str]:
 
 def die(bench: Bench, setup_id: UUID, point: int) -> None:
     death = Death()
-    death.at = point
+    death.occurred_at = point
     arm(bench, death)
     with suppress(Died):
         do(bench, setup_id)
         death.end()
     disarm(bench)
-    assert death.at is None, "the job must have died"
+    assert death.occurred_at is None, "the job must have died"
 
 
 def test_the_tables_below_name_every_step_of_both_jobs(bench: Bench) -> None:

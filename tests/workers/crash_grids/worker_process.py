@@ -65,7 +65,7 @@ def _work(order: Order) -> None:
     bench.app_id, bench.connection_id = order.app_id, order.connection_id
     bench.clock.added = order.added
     death = Death(kill_self)
-    death.at = order.point
+    death.occurred_at = order.point
     arm(bench, death)
     order.job.run(bench)
     death.end()

@@ -149,8 +149,10 @@ class Retelling:
 
     def _put(self, item: Item) -> None:
         """Let something come next, or later."""
-        at = len(self.queue)
-        self.queue.insert(at if self._order is None else self._order.randint(0, at), item)
+        occurred_at = len(self.queue)
+        self.queue.insert(
+            occurred_at if self._order is None else self._order.randint(0, occurred_at), item
+        )
 
     # The gateway.
 

@@ -39,7 +39,7 @@ class Teller:
         return self.bench.account.admin
 
     @property
-    def at(self) -> str:
+    def occurred_at(self) -> str:
         """The provider's id of the invoice."""
         return self.story.at_provider
 
@@ -114,48 +114,48 @@ def _paid(t: Teller) -> None:
 
 def _declined_then_paid_on_the_page(t: Teller) -> None:
     t.begin(t.charge("declined"))
-    t.then(t.admin.pay_on_page, t.at)
+    t.then(t.admin.pay_on_page, t.occurred_at)
 
 
 def _declined_again_on_the_page(t: Teller) -> None:
     t.begin(t.charge("declined"))
-    t.then(t.admin.pay_on_page, t.at, CARDS["insufficient_funds"])
+    t.then(t.admin.pay_on_page, t.occurred_at, CARDS["insufficient_funds"])
 
 
 def _confirmed(t: Teller) -> None:
     t.begin(t.charge("needs_authentication"))
-    t.then(t.admin.confirm, t.at)
+    t.then(t.admin.confirm, t.occurred_at)
 
 
 def _not_confirmed(t: Teller) -> None:
     t.begin(t.charge("needs_authentication"))
-    t.then(t.admin.fail_authentication, t.at)
+    t.then(t.admin.fail_authentication, t.occurred_at)
 
 
 def _not_confirmed_then_paid(t: Teller) -> None:
     _not_confirmed(t)
-    t.then(t.admin.pay_on_page, t.at)
+    t.then(t.admin.pay_on_page, t.occurred_at)
 
 
 def _debit_succeeds(t: Teller) -> None:
     t.begin(t.debit(PAYS))
-    t.then(t.admin.settle, t.at, "succeeded")
+    t.then(t.admin.settle, t.occurred_at, "succeeded")
 
 
 def _debit_fails(t: Teller) -> None:
     t.begin(t.debit(BOUNCES))
-    t.then(t.admin.settle, t.at, "failed")
+    t.then(t.admin.settle, t.occurred_at, "failed")
 
 
 def _debit_on_the_page_fails(t: Teller) -> None:
     t.begin(t.charge("declined"))
-    t.then(t.admin.pay_on_page, t.at, BOUNCES)
-    t.then(t.admin.settle, t.at, "failed")
+    t.then(t.admin.pay_on_page, t.occurred_at, BOUNCES)
+    t.then(t.admin.settle, t.occurred_at, "failed")
 
 
 def _debit_on_the_page_is_under_way(t: Teller) -> None:
     t.begin(t.charge("declined"))
-    t.then(t.admin.pay_on_page, t.at, PAYS)
+    t.then(t.admin.pay_on_page, t.occurred_at, PAYS)
 
 
 def _retry_pays(t: Teller) -> None:
@@ -176,16 +176,16 @@ def _retry_refused_while_the_customer_pays_by_debit(t: Teller) -> None:
     job = t.charged("declined")
     t.bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method="pm_unknown")
     t.begin(job)
-    t.then(t.admin.pay_on_page, t.at, PAYS)
+    t.then(t.admin.pay_on_page, t.occurred_at, PAYS)
 
 
 def _refunds(t: Teller) -> None:
     job = t.charged("succeeds")
     noted, plain = t.refund(job, 300), t.refund(job, 200, credit_note=False)
     t.begin(noted)
-    by_hand = t.then(t.admin.refund, t.at, amount=100)
+    by_hand = t.then(t.admin.refund, t.occurred_at, amount=100)
     t.story.do(plain)
-    t.then(t.admin.refund, t.at, amount=50)
+    t.then(t.admin.refund, t.occurred_at, amount=50)
     t.then(t.admin.fail_refund, by_hand["id"])
 
 
@@ -201,7 +201,7 @@ def _dispute(*verdicts: str) -> Callable[[Teller], None]:
     def tell(t: Teller) -> None:
         t.charged("succeeds")
         t.begin()
-        dispute = t.then(t.admin.dispute, t.at)
+        dispute = t.then(t.admin.dispute, t.occurred_at)
         for verdict in verdicts:
             t.then(t.admin.decide_dispute, dispute["id"], verdict)
 
@@ -212,7 +212,7 @@ def _inquiry(*verdicts: str) -> Callable[[Teller], None]:
     def tell(t: Teller) -> None:
         t.charged("succeeds")
         t.begin()
-        dispute = t.then(t.admin.dispute, t.at, status="warning_needs_response")
+        dispute = t.then(t.admin.dispute, t.occurred_at, status="warning_needs_response")
         for verdict in verdicts:
             t.then(t.admin.decide_dispute, dispute["id"], verdict)
 
@@ -222,15 +222,15 @@ def _inquiry(*verdicts: str) -> Callable[[Teller], None]:
 def _two_disputes(t: Teller) -> None:
     t.charged("succeeds")
     t.begin()
-    first = t.then(t.admin.dispute, t.at, amount=1000)
+    first = t.then(t.admin.dispute, t.occurred_at, amount=1000)
     t.then(t.admin.decide_dispute, first["id"], "win")
-    second = t.then(t.admin.dispute, t.at, amount=400)
+    second = t.then(t.admin.dispute, t.occurred_at, amount=400)
     t.then(t.admin.decide_dispute, second["id"], "lose")
 
 
 def _voided(t: Teller) -> None:
     t.begin(t.charge("declined"))
-    t.then(t.admin.void, t.at)
+    t.then(t.admin.void, t.occurred_at)
 
 
 def _voided_by_us(t: Teller) -> None:
@@ -241,25 +241,25 @@ def _voided_by_us(t: Teller) -> None:
 
 def _written_off_then_paid(t: Teller) -> None:
     t.begin(t.charge("declined"))
-    t.then(t.admin.mark_uncollectible, t.at)
-    t.then(t.admin.pay_on_page, t.at)
+    t.then(t.admin.mark_uncollectible, t.occurred_at)
+    t.then(t.admin.pay_on_page, t.occurred_at)
 
 
 def _written_off_by_us_then_void(t: Teller) -> None:
     job = t.charged("declined")
     t.bench.ask_for(job.invoice_id, commands.RequestUncollectible)
     t.begin(job)
-    t.then(t.admin.void, t.at)
+    t.then(t.admin.void, t.occurred_at)
 
 
 def _out_of_band(t: Teller) -> None:
     t.begin(t.charge("declined"))
-    t.then(t.admin.pay_out_of_band, t.at)
+    t.then(t.admin.pay_out_of_band, t.occurred_at)
 
 
 def _overpaid(t: Teller) -> None:
     t.begin(t.charge("succeeds"))
-    t.then(t.admin.overpay, t.at)
+    t.then(t.admin.overpay, t.occurred_at)
 
 
 def _credit_settles(t: Teller) -> None:
@@ -275,13 +275,13 @@ def _below_the_minimum(t: Teller) -> None:
 
 def _charged_by_stripe(t: Teller) -> None:
     t.begin(t.draft("succeeds"))
-    t.then(t.admin.run_now, t.at)
+    t.then(t.admin.run_now, t.occurred_at)
 
 
 def _declined_for_stripe_then_paid(t: Teller) -> None:
     t.begin(t.draft("declined"))
-    t.then(t.admin.run_now, t.at)
-    t.then(t.admin.pay_on_page, t.at)
+    t.then(t.admin.run_now, t.occurred_at)
+    t.then(t.admin.pay_on_page, t.occurred_at)
 
 
 @dataclass(frozen=True)

@@ -220,9 +220,9 @@ class Narrator:
     def ask(self, kind: type[commands.SubscriptionCommand], **more: Any) -> Job:
         """Ask something of it; its job is still to be done."""
         known = UUID(str(self.bench.subscription(self.life.invoice_id).id))
-        facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+        facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(subscription_id=known, request_id=uuid4(), **facts)
-        self.bench.billing.ask_of_subscription(command, at=self.bench.clock())
+        self.bench.billing.ask_of_subscription(command, occurred_at=self.bench.clock())
         return Change(self.life.invoice_id, self.life.customer, subscription_id=known)
 
     def begin(self, job: Job | None = None, *, early: bool = False) -> None:

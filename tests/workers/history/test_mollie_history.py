@@ -40,7 +40,7 @@ def start(mollie: MollieBench) -> Iterator[Start]:
                 connection=mollie.connection,
                 connection_id=mollie.connection_id,
                 mode="test",
-                by="operator",
+                actor="operator",
                 importing=True,
             ),
             history=MollieHistory(mollie.account.key, api_base=mollie.account.url, mode="test"),

@@ -55,7 +55,7 @@ def start(bench: Bench) -> Iterator[Start]:
                 connection=bench.connection,
                 connection_id=bench.connection_id,
                 mode="test",
-                by="operator",
+                actor="operator",
                 importing=True,
             ),
             history=StripeHistory(bench.account.key, api_base=bench.account.url, mode="test"),
@@ -184,9 +184,9 @@ def test_a_price_that_is_known_is_left_as_it_is(bench: Bench, start: Start) -> N
         amount_minor=1,
         interval=None,
         interval_count=1,
-        by="t",
+        actor="t",
     )
-    bench.billing.set_price(own, at=bench.clock())
+    bench.billing.set_price(own, occurred_at=bench.clock())
     start().run(since(bench))
     price = bench.billing.get(Price, ids.for_price(bench.app_id, bench.account.price))
     assert (price.name, price.amount_minor) == ("Ours", 1)
@@ -206,7 +206,7 @@ def test_times_are_the_providers_also_of_an_attempt_that_was_refused(
     for event in failed:
         assert isinstance(event, PaymentFailed)
         assert event.as_of == listed[event.payment_id or ""].created
-        assert (event.source, event.by) == ("import", "operator")
+        assert (event.source, event.actor) == ("import", "operator")
     made = {invoice.id: invoice for invoice in bench.account.v1.invoices.list({"limit": 100}).data}
     for view in views(bench):
         there = made[view.provider_object_id or ""]
@@ -239,9 +239,9 @@ def test_tenants_are_known_by_their_customers_and_others_stay_unassigned(
             tenant_id=tenant_id,
             person=None,
             customers={bench.connection: known},
-            by="t",
+            actor="t",
         ),
-        at=bench.clock(),
+        occurred_at=bench.clock(),
     )
     mine = bench.account.admin.make_invoice(known, amount=700)["id"]
     nobodys = bench.account.admin.make_invoice(unknown, amount=700)["id"]

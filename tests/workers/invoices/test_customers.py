@@ -21,9 +21,9 @@ def add_person(bench: Bench, **person: str) -> UUID:
         tenant_id=tenant_id,
         person=body.sha256.hex(),
         customers={},
-        by="key:test",
+        actor="key:test",
     )
-    bench.billing.set_tenant(command, at=bench.clock(), bodies=[body])
+    bench.billing.set_tenant(command, occurred_at=bench.clock(), bodies=[body])
     return tenant_id
 
 

@@ -25,9 +25,9 @@ def ask_for_setup(bench: Bench, tenant_id: UUID) -> UUID:
         mode="test",
         redirect_url=RETURN_URL,
         request_hash="hash",
-        by="key:test",
+        actor="key:test",
     )
-    bench.billing.save(MethodSetup.request(command, at=bench.clock()))
+    bench.billing.save(MethodSetup.request(command, occurred_at=bench.clock()))
     return command.setup_id
 
 

@@ -33,9 +33,9 @@ def ask(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
         mode="test",
         redirect_url=RETURN_URL,
         request_hash="hash",
-        by="key:test",
+        actor="key:test",
     )
-    mollie.billing.save(MethodSetup.request(command, at=mollie.clock()))
+    mollie.billing.save(MethodSetup.request(command, occurred_at=mollie.clock()))
     return command.setup_id
 
 
@@ -131,12 +131,12 @@ def test_death_at_any_point_leaves_one_page_that_counts(
     mollie: MollieBench, point: int, gap: str
 ) -> None:
     setup_id, death = ask(mollie), Death()
-    death.at = point
+    death.occurred_at = point
     arm(mollie, death)
     with suppress(Died):
         do(mollie, setup_id)
         death.end()
-    assert death.at is None, "the job must have died"
+    assert death.occurred_at is None, "the job must have died"
     disarm(mollie)
     Recurring(mollie).pass_time(GAPS[gap])
 

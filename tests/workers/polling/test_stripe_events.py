@@ -27,8 +27,8 @@ def places(bench: Bench) -> Iterator[Places]:
 
 @pytest.fixture
 def connection(bench: Bench) -> Connection:
-    create = commands.CreateApp(app_id=bench.app_id, name="Tea", slug="tea", by="t")
-    bench.billing.create_app(create, at=bench.clock())
+    create = commands.CreateApp(app_id=bench.app_id, name="Tea", slug="tea", actor="t")
+    bench.billing.create_app(create, occurred_at=bench.clock())
     command = commands.SetConnection(
         app_id=bench.app_id,
         name=bench.connection,
@@ -36,10 +36,10 @@ def connection(bench: Bench) -> Connection:
         mode="test",
         sealed_key="sealed",
         sealed_webhook_secrets=[],
-        by="t",
+        actor="t",
     )
     return bench.billing.set_connection(
-        command, new_connection_id=bench.connection_id, at=bench.clock()
+        command, new_connection_id=bench.connection_id, occurred_at=bench.clock()
     )
 
 
@@ -128,7 +128,7 @@ def test_secrets_are_cut_and_the_claim_is_kept(
     about = [entry for entry in entries if entry.type == "invoice.finalized"]
     assert [entry.invoice_id for entry in about] == [invoice_id]
     for entry in entries:
-        assert entry.by == "reconciliation"
+        assert entry.actor == "reconciliation"
         assert b"_secret_" not in (bench.log.body(bytes.fromhex(entry.body)) or b"")
 
 

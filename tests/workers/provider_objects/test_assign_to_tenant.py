@@ -12,7 +12,7 @@ import pytest
 
 from domain.billing import Billing
 from domain.core import commands, ids
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.tenant import Tenant
@@ -79,11 +79,13 @@ def account_of(bench: Bench) -> Account:
         connection=bench.connection,
         connection_id=bench.connection_id,
         mode="test",
-        by="webhook:evt_1",
+        actor="webhook:evt_1",
     )
 
 
-def take_in(bench: Bench, customer: str, *, billing: Billing | None = None) -> tuple[UUID, UUID]:
+def apply_event(
+    bench: Bench, customer: str, *, billing: Billing | None = None
+) -> tuple[UUID, UUID]:
     """Import an invoice and a subscription that somebody made in the dashboard."""
     made = bench.account.admin.make_invoice(customer, amount=700)["id"]
     started = bench.account.admin.make_subscription(
@@ -104,9 +106,9 @@ def claim(bench: Bench, customer: str) -> UUID:
             tenant_id=tenant_id,
             person=None,
             customers={bench.connection: customer},
-            by="key:test",
+            actor="key:test",
         ),
-        at=bench.clock(),
+        occurred_at=bench.clock(),
     )
     return tenant_id
 
@@ -125,7 +127,7 @@ def stream_of(bench: Bench, tenant_id: UUID) -> UUID:
 
 def test_what_came_in_before_becomes_the_tenants_and_once(bench: Bench) -> None:
     customer, other = bench.account.add_customer(), bench.account.add_customer()
-    things, others = take_in(bench, customer), take_in(bench, other)
+    things, others = apply_event(bench, customer), apply_event(bench, other)
     tenant_id = claim(bench, customer)
     project(bench)
     with desk_of(bench) as desk:
@@ -138,7 +140,7 @@ def test_what_came_in_before_becomes_the_tenants_and_once(bench: Bench) -> None:
 
 
 def test_the_job_waits_for_the_read_model_and_uses_up_no_try(bench: Bench) -> None:
-    things = take_in(bench, customer := bench.account.add_customer())
+    things = apply_event(bench, customer := bench.account.add_customer())
     tenant_id = claim(bench, customer)
     with desk_of(bench) as desk:
         with pytest.raises(ReadModelBehind):
@@ -150,7 +152,7 @@ def test_the_job_waits_for_the_read_model_and_uses_up_no_try(bench: Bench) -> No
 
 def test_what_comes_in_afterwards_has_its_tenant_at_once(bench: Bench) -> None:
     tenant_id = claim(bench, customer := bench.account.add_customer())
-    assert tenants(bench, *take_in(bench, customer)) == [tenant_id, tenant_id]
+    assert tenants(bench, *apply_event(bench, customer)) == [tenant_id, tenant_id]
 
 
 def test_a_tenant_that_gets_its_customer_while_something_is_taken_in_has_it(
@@ -173,21 +175,21 @@ def test_a_tenant_that_gets_its_customer_while_something_is_taken_in_has_it(
     overtaken = Overtaken(
         env={"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": "bench"}
     )
-    things = take_in(bench, customer, billing=overtaken)
+    things = apply_event(bench, customer, billing=overtaken)
     assert tenants(bench, *things) == [claimed[0], claimed[0]]
 
 
 def test_a_customer_that_is_anothers_by_now_is_left_to_that_ones_job(bench: Bench) -> None:
-    things = take_in(bench, customer := bench.account.add_customer())
+    things = apply_event(bench, customer := bench.account.add_customer())
     first = claim(bench, customer)
     moved = commands.SetTenant(
         app_id=bench.app_id,
         tenant_id=first,
         person=None,
         customers={bench.connection: bench.account.add_customer()},
-        by="key:test",
+        actor="key:test",
     )
-    bench.billing.set_tenant(moved, at=bench.clock())
+    bench.billing.set_tenant(moved, occurred_at=bench.clock())
     second = claim(bench, customer)
     project(bench)
     with desk_of(bench) as desk:
@@ -198,7 +200,7 @@ def test_a_customer_that_is_anothers_by_now_is_left_to_that_ones_job(bench: Benc
 
 def link(bench: Bench, tenant_id: UUID) -> None:
     tenant = bench.billing.get(Tenant, stream_of(bench, tenant_id))
-    bench.billing.link_customer(tenant, bench.connection, "cus_1", at=bench.clock())
+    bench.billing.link_customer(tenant, bench.connection, "cus_1", occurred_at=bench.clock())
 
 
 @pytest.mark.parametrize(
@@ -214,7 +216,12 @@ def test_only_a_tenant_with_a_customer_asks_for_a_look(
         then(bench, tenant_id)
     stream, codec = stream_of(bench, tenant_id), Codec()
     events = [codec.decode(entry) for entry in bench.log.stream(stream)]
-    asked = [change for event in events if isinstance(event, Fact) for change in changes_for(event)]
+    asked = [
+        change
+        for event in events
+        if isinstance(event, DomainEvent)
+        for change in changes_for(event)
+    ]
     assert len(asked) == rows
     for row in asked:
         assert isinstance(row, Open)

@@ -40,8 +40,8 @@ def runtime(bench: Bench, redis_url: str) -> Iterator[Runtime]:
 
 def connect(bench: Bench, runtime: Runtime) -> None:
     context = secret_context(bench.app_id, bench.connection)
-    create = commands.CreateApp(app_id=bench.app_id, name="Tea", slug="tea", by="t")
-    bench.billing.create_app(create, at=bench.clock())
+    create = commands.CreateApp(app_id=bench.app_id, name="Tea", slug="tea", actor="t")
+    bench.billing.create_app(create, occurred_at=bench.clock())
     command = commands.SetConnection(
         app_id=bench.app_id,
         name=bench.connection,
@@ -49,9 +49,9 @@ def connect(bench: Bench, runtime: Runtime) -> None:
         mode="test",
         sealed_key=runtime.vault.seal(bench.account.key, context=context),
         sealed_webhook_secrets=[],
-        by="t",
+        actor="t",
     )
-    bench.billing.set_connection(command, new_connection_id=uuid4(), at=bench.clock())
+    bench.billing.set_connection(command, new_connection_id=uuid4(), occurred_at=bench.clock())
 
 
 def use_up(bench: Bench, redis_url: str) -> None:

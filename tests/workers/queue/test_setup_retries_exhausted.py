@@ -89,7 +89,7 @@ def test_each_step_gives_up_on_its_own_row_and_goes_on_when_it_is_sent_again(
 
     bench.account.admin.drop_faults()
     setup = known(bench, setup_id)
-    setup.resend(by="operator", at=bench.clock())
+    setup.resend(actor="operator", occurred_at=bench.clock())
     bench.billing.save(setup)
     follow(bench, setup_id)
 

@@ -100,10 +100,10 @@ class Recurring:
             subscription_id=stream,
             request_id=uuid4(),
             request_hash="hash",
-            by="key:test",
+            actor="key:test",
             **more,
         )
-        self.bench.billing.ask_of_subscription(command, at=self.bench.clock())
+        self.bench.billing.ask_of_subscription(command, occurred_at=self.bench.clock())
         change_recurring(stream, self.desk())
 
     def watch(self, stream: UUID) -> float | None:

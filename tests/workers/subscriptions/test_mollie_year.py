@@ -58,9 +58,11 @@ class Year:
 
     def go_to(self, month: int, day: int, hour: int = 12) -> None:
         """Let time pass until then, and hear of all payments: by both kinds of webhook, mixed."""
-        at = datetime(YEAR + (month - 1) // 12, (month - 1) % 12 + 1, day, hour, tzinfo=UTC)
-        self.bench.account.admin.set_clock(now=int(at.timestamp()), frozen=True)
-        self.bench.clock.added = at - datetime.now(UTC)
+        occurred_at = datetime(
+            YEAR + (month - 1) // 12, (month - 1) % 12 + 1, day, hour, tzinfo=UTC
+        )
+        self.bench.account.admin.set_clock(now=int(occurred_at.timestamp()), frozen=True)
+        self.bench.clock.added = occurred_at - datetime.now(UTC)
         told = [(kind, one["id"]) for one in self.bench.payments() for kind in ("hint", "event")]
         Random(month * day).shuffle(told)  # noqa: S311 - the same order in every run
         for kind, payment in told:
@@ -188,10 +190,10 @@ def test_the_summary_agrees_with_the_ledger_to_the_cent(year: Year) -> None:
 def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
     taken, back = [0] * len(BEGINS), [0] * len(BEGINS)
     for entry in year.ledger():
-        at = datetime.fromtimestamp(entry["at"], UTC)
+        occurred_at = datetime.fromtimestamp(entry["at"], UTC)
         months = taken if entry["kind"] == "payment" else back
         if entry["kind"] != "chargeback":
-            months[(at.year - YEAR) * 12 + at.month - 1] += entry["amount"]
+            months[(occurred_at.year - YEAR) * 12 + occurred_at.month - 1] += entry["amount"]
     buckets = asyncio.run(year.revenue())
     assert [bucket.collected_minor for bucket in buckets] == taken
     assert sum(bucket.refunded_minor for bucket in buckets) == sum(back)

@@ -27,9 +27,9 @@ def ask(
     bench: Bench, invoice_id: UUID, kind: type[commands.SubscriptionCommand], **more: Any
 ) -> Subscription:
     known = bench.subscription(invoice_id)
-    facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+    facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
     command = kind(subscription_id=known.id, request_id=uuid4(), **facts)
-    bench.billing.ask_of_subscription(command, at=bench.clock())
+    bench.billing.ask_of_subscription(command, occurred_at=bench.clock())
     return bench.change_subscription(known.id)
 
 

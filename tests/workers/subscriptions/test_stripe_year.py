@@ -64,10 +64,12 @@ class Year:
 
         All is told twice and out of order.
         """
-        at = datetime(YEAR + (month - 1) // 12, (month - 1) % 12 + 1, day, hour, tzinfo=UTC)
+        occurred_at = datetime(
+            YEAR + (month - 1) // 12, (month - 1) % 12 + 1, day, hour, tzinfo=UTC
+        )
         before = int(self.bench.account.admin.clock()["now"])
-        self.bench.account.admin.set_clock(now=int(at.timestamp()), frozen=True)
-        self.bench.clock.added = at - datetime.now(UTC)
+        self.bench.account.admin.set_clock(now=int(occurred_at.timestamp()), frozen=True)
+        self.bench.clock.added = occurred_at - datetime.now(UTC)
         told = self.bench.events("invoice.", "customer.subscription.", since=before)
         Random(month * day).shuffle(told)  # noqa: S311 - the same order in every run
         known = self.bench.billing
@@ -92,9 +94,9 @@ class Year:
     def ask(self, kind: type[commands.SubscriptionCommand], **more: Any) -> None:
         """Ask something of it, and have that done."""
         known = self.bench.subscription(self.invoice_id).id
-        facts: dict[str, Any] = {"request_hash": "hash", "by": "key:test", **more}
+        facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(subscription_id=known, request_id=uuid4(), **facts)
-        self.bench.billing.ask_of_subscription(command, at=self.bench.clock())
+        self.bench.billing.ask_of_subscription(command, occurred_at=self.bench.clock())
         assert self.bench.change_subscription(known).view.failure is None
 
     def report(self, moment: str) -> None:
@@ -233,8 +235,8 @@ def test_the_summary_agrees_with_the_ledger_to_the_cent(year: Year) -> None:
 def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
     by_month = [0] * len(BEGINS)
     for entry in ledger(year):
-        at = datetime.fromtimestamp(entry["at"], UTC)
-        by_month[(at.year - YEAR) * 12 + at.month - 1] += entry["amount"]
+        occurred_at = datetime.fromtimestamp(entry["at"], UTC)
+        by_month[(occurred_at.year - YEAR) * 12 + occurred_at.month - 1] += entry["amount"]
     buckets = asyncio.run(year.revenue())
     assert [bucket.collected_minor for bucket in buckets] == by_month
     assert [bucket.net_minor for bucket in buckets] == by_month

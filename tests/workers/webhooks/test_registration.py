@@ -26,8 +26,8 @@ VAULT = Vault(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])
 def desk(bench: Bench) -> Callable[..., WebhookDesk]:
     """Make the desk of a connection of the bench's app, which is made on first use."""
     bench.billing.create_app(
-        commands.CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{bench.app_id}", by="t"),
-        at=bench.clock(),
+        commands.CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{bench.app_id}", actor="t"),
+        occurred_at=bench.clock(),
     )
 
     def make(name: str = "main", *, key: str = bench.account.key) -> WebhookDesk:
@@ -54,9 +54,9 @@ def set_connection(bench: Bench, name: str, *, key: str) -> None:
         sealed_key=VAULT.seal(key, context=context),
         sealed_webhook_secrets=[VAULT.seal("whsec_byHand", context=context)],
         redirect_url="https://tea.example/",
-        by="t",
+        actor="t",
     )
-    bench.billing.set_connection(command, new_connection_id=uuid4(), at=bench.clock())
+    bench.billing.set_connection(command, new_connection_id=uuid4(), occurred_at=bench.clock())
 
 
 def secrets_of(bench: Bench, name: str = "main") -> list[str]:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.core.aggregate import Fact
+from domain.core.aggregate import DomainEvent
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.codec import Codec
 from eventlog.log import Log
@@ -36,7 +36,7 @@ def replay(bench: Bench, received: Recorded) -> Recorded:
     bench.billing.change(
         ProviderEvent,
         id_of(received),
-        lambda known: known.request_replay(uuid4(), at=asked_at, by="key:1"),
+        lambda known: known.request_replay(uuid4(), occurred_at=asked_at, actor="key:1"),
     )
     asked = stream(bench, received)[-1]
     assert asked.topic == "provider_event.replay_requested"
@@ -148,16 +148,16 @@ def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench:
 
 def changes(bench: Bench, received: Recorded) -> list[Change]:
     """What the newest event of an entry changes in the work table."""
-    return changes_for(cast("Fact", Codec().decode(stream(bench, received)[-1])))
+    return changes_for(cast("DomainEvent", Codec().decode(stream(bench, received)[-1])))
 
 
 def park(bench: Bench, received: Recorded, reason: str) -> None:
     """Give up asking, as a job does whose tries are used up."""
-    at = bench.clock()
+    occurred_at = bench.clock()
     bench.billing.change(
         ProviderEvent,
         id_of(received),
-        lambda known: known.park(reason, retry=False, at=at, by="worker"),
+        lambda known: known.park(reason, retry=False, occurred_at=occurred_at, actor="worker"),
     )
 
 

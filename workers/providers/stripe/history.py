@@ -61,7 +61,7 @@ class PastPayment:
     """A payment, and when it was last tried."""
 
     payment: ProviderPayment
-    at: int
+    occurred_at: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class PastInvoice:
         """Give the invoice with its payment, as of when the newest of all that happened."""
         if known is None:
             return self.invoice
-        as_of = max(self.invoice.as_of, known.at)
+        as_of = max(self.invoice.as_of, known.occurred_at)
         return replace(self.invoice, payment=known.payment, as_of=as_of)
 
 
@@ -285,7 +285,9 @@ def _payment(intent: Json) -> PastPayment:
     tried = charge if isinstance(charge, dict) else intent
     payment = objects.to_payment(intent)
     said = payment.message if payment.message is None else cleaned(payment.message)
-    return PastPayment(payment=replace(payment, message=said), at=objects.whole(tried["created"]))
+    return PastPayment(
+        payment=replace(payment, message=said), occurred_at=objects.whole(tried["created"])
+    )
 
 
 def _paid_by(back: Json) -> str:
