@@ -20,7 +20,7 @@ from eventlog.database.checks import (
     session_problem,
     version_problem,
 )
-from eventlog.errors import MigrationError, VaultError
+from eventlog.errors import MigrationError, ObsoleteDatabase, VaultError
 from eventlog.security.vault import Vault
 from projections.access.queries import sealed_connections, sealed_token_secrets
 
@@ -130,6 +130,9 @@ def _clock(url: str) -> Iterator[Finding]:
 def _migrations(url: str) -> Iterator[Finding]:
     try:
         pending = pending_migrations(url)
+    except ObsoleteDatabase as error:
+        yield Finding("the database must be created anew", str(error))
+        return
     except MigrationError as error:
         yield Finding("a migration differs", str(error))
         return

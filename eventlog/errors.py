@@ -9,7 +9,8 @@ EventLogError
 ├── LogClosed                used after close()
 ├── BodyDamaged              a body's bytes are not those of its hash
 ├── MigrationError
-│   └── MigrationChanged     an applied migration's text is not what was applied
+│   ├── MigrationChanged     an applied migration's text is not what was applied
+│   └── ObsoleteDatabase     made by a version whose migrations were squashed
 └── VaultError               a sealed text cannot be opened, or a key is none
 """
 
@@ -57,6 +58,16 @@ class MigrationError(EventLogError):
 
 class MigrationChanged(MigrationError):
     """The text of an applied migration differs from what was applied."""
+
+
+class ObsoleteDatabase(MigrationError):
+    """The database was made by a development version that no migration leads on from."""
+
+    def __init__(self, baseline: str) -> None:
+        super().__init__(
+            f"the database was made by an older development version ({baseline} differs) and cannot"
+            " be migrated: create an empty database, or delete the data directory of billhook up"
+        )
 
 
 class VaultError(EventLogError):

@@ -11,11 +11,12 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL
 
 from eventlog.database.connect import connect
-from eventlog.errors import LogUnavailable, MigrationChanged, MigrationError
+from eventlog.errors import LogUnavailable, MigrationChanged, MigrationError, ObsoleteDatabase
 
 _FILE = re.compile(r"(?P<number>\d{4})_(?P<title>[a-z0-9_]+)\.sql")
 _SESSION_LOCK = 0x6D696772617465  # "migrate"
 _LOCK_TIMEOUT_ATTEMPTS = 5
+_BASELINE = 1
 
 _BOOTSTRAP = """
 CREATE SCHEMA IF NOT EXISTS eventlog;
@@ -60,7 +61,7 @@ def migrate(dsn: str, *folders: Migrations) -> list[str]:
     """Bring the database up to date; return the names of what was applied now.
 
     Any number of processes may call this at once: one applies, the others wait for it and find
-    nothing to do. Raises MigrationChanged, MigrationError, LogUnavailable.
+    nothing to do. Raises MigrationChanged, ObsoleteDatabase, MigrationError, LogUnavailable.
     """
     known = _read(folders)
     with _session(dsn) as connection:
@@ -75,7 +76,7 @@ def migrate(dsn: str, *folders: Migrations) -> list[str]:
 def pending(dsn: str, *folders: Migrations) -> list[str]:
     """Name the migrations that this code has and the database has not.
 
-    Raises MigrationChanged, LogUnavailable.
+    Raises MigrationChanged, ObsoleteDatabase, LogUnavailable.
     """
     known = _read(folders)
     with _session(dsn) as connection:
@@ -119,12 +120,16 @@ def _missing(
     """Compare with what is recorded.
 
     What the database has and this code has not is no error: a newer version is being deployed.
+    A baseline, the first migration of a component, is replaced only before a release, by squashing
+    what came after it: a database that was made with another one cannot be brought up to date.
     """
     rows = connection.execute("SELECT component, number, sha256 FROM eventlog.migrations")
     applied = {(component, number): sha256 for component, number, sha256 in rows}
     for migration in known:
         sha256 = applied.get((migration.component, migration.number), migration.sha256)
         if sha256 != migration.sha256:
+            if migration.number == _BASELINE:
+                raise ObsoleteDatabase(str(migration))
             raise MigrationChanged(
                 f"{migration} was changed after it was applied; put the old text back "
                 "and write a new migration"

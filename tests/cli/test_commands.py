@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
@@ -55,6 +56,21 @@ def test_migrate_says_what_it_did_and_can_be_repeated(empty_database: str) -> No
     first = billhook("migrate", env=environment)
     assert "migrated: eventlog/0001" in first.output
     assert billhook("migrate", env=environment).output == "nothing to migrate\n"
+
+
+def test_migrate_and_doctor_refuse_a_database_of_an_older_development_version(
+    database: str,
+) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "UPDATE eventlog.migrations SET title = 'generations', sha256 = sha256('older')"
+            " WHERE component = 'projections' AND number = 1"
+        )
+    for command in ("migrate", "doctor"):
+        result = billhook(command, env={"BILLHOOK_DATABASE_URL": database})
+        assert result.exit_code == 1
+        assert "made by an older development version" in result.output
+        assert "create an empty database" in result.output
 
 
 def test_migrate_without_a_database_says_what_to_do() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import eventlog
 from eventlog.database.migrate import Migrations, migrate, pending
-from eventlog.errors import LogUnavailable, MigrationChanged, MigrationError
+from eventlog.errors import LogUnavailable, MigrationChanged, MigrationError, ObsoleteDatabase
 
 
 def folder(path: Path, **files: str) -> Migrations:
@@ -41,7 +41,7 @@ def test_of_processes_that_migrate_at_once_one_does_it(empty_database: str) -> N
     with ThreadPoolExecutor(6) as threads:
         applied = [names for names in threads.map(run, range(6)) if names]
     assert len(applied) == 1
-    assert applied[0][0] == "eventlog/0001_event_log"
+    assert applied[0][0] == "eventlog/0001_baseline"
     assert pending(empty_database, eventlog.MIGRATIONS) == []
 
 
@@ -63,11 +63,24 @@ def test_a_failing_migration_leaves_nothing_and_those_before_it_stay(
 def test_a_migration_that_was_changed_after_it_was_applied_is_named(
     empty_database: str, tmp_path: Path
 ) -> None:
-    migrate(empty_database, folder(tmp_path, m0001_first="SELECT 1"))
-    changed = folder(tmp_path, m0001_first="SELECT 2")
+    migrate(empty_database, folder(tmp_path, m0001_first="SELECT 1", m0002_next="SELECT 1"))
+    changed = folder(tmp_path, m0002_next="SELECT 2")
     for check in (migrate, pending):
-        with pytest.raises(MigrationChanged, match="0001_first"):
+        with pytest.raises(MigrationChanged, match="0002_next"):
             check(empty_database, changed)
+
+
+def test_a_database_with_another_baseline_is_obsolete_and_left_as_it_is(
+    empty_database: str, tmp_path: Path
+) -> None:
+    older = folder(tmp_path / "older", m0001_first="CREATE TABLE first ()", m0002_b="SELECT 2")
+    migrate(empty_database, older)
+    squashed = folder(tmp_path / "squashed", m0001_baseline="CREATE TABLE baseline ()")
+    for check in (migrate, pending):
+        with pytest.raises(ObsoleteDatabase, match="older development version"):
+            check(empty_database, squashed)
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("SELECT to_regclass('baseline')").fetchone() == (None,)
 
 
 def test_the_version_still_running_bears_migrations_that_it_does_not_know(

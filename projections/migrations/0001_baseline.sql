@@ -1,0 +1,671 @@
+-- What readers ask: views, each of which points to the tables of one generation.
+CREATE SCHEMA read;
+
+-- A generation is a schema of its own (read_invoices_g1), filled by a follower of its own
+-- (invoices_g1), so that a new one can be filled beside the one that answers.
+--
+-- building: being filled, not followed yet. following: catching up. active: the views point to it.
+-- retiring: still followed until `retire_at`, then dropped. Its number is never given again, so that
+-- a follower that is stopped late finds nothing to write to.
+CREATE TABLE read.generations (
+    projection text        NOT NULL,
+    number     int         NOT NULL CHECK (number > 0),
+    state      text        NOT NULL
+        CHECK (state IN ('building', 'following', 'active', 'retiring', 'dropped')),
+    retire_at  timestamptz CHECK ((retire_at IS NOT NULL) = (state = 'retiring')),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    follower   text        NOT NULL UNIQUE
+        GENERATED ALWAYS AS (projection || '_g' || number::text) STORED,
+    schema     text        NOT NULL UNIQUE
+        GENERATED ALWAYS AS ('read_' || projection || '_g' || number::text) STORED,
+    PRIMARY KEY (projection, number)
+);
+
+CREATE UNIQUE INDEX generations_active_key ON read.generations (projection)
+    WHERE state = 'active';
+
+-- Enters the next generation of a projection and makes its tables, without their indexes.
+-- Each projection brings read.make_<projection>(schema) and read.index_<projection>(schema).
+CREATE FUNCTION read.new_generation(projection text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    made int;
+BEGIN
+    SELECT coalesce(max(known.number), 0) + 1 INTO made
+        FROM read.generations AS known WHERE known.projection = new_generation.projection;
+    INSERT INTO read.generations (projection, number, state)
+        VALUES (new_generation.projection, made, 'building');
+    EXECUTE format('CREATE SCHEMA read_%s_g%s', projection, made);
+    EXECUTE format('SELECT read.make_%s(%L)', projection, format('read_%s_g%s', projection, made));
+    RETURN made;
+END
+$$;
+
+-- Makes the indexes of a filled generation.
+CREATE FUNCTION read.index_generation(projection text, number int) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(
+        'SELECT read.index_%s(%L)', projection, format('read_%s_g%s', projection, number)
+    );
+END
+$$;
+
+-- Lets the views point to a generation. CREATE OR REPLACE keeps the views' identity, so that
+-- readers in mid-query are not disturbed; it asks that new columns are added at a table's end.
+CREATE FUNCTION read.point_views(projection text, number int) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    relation name;
+BEGIN
+    FOR relation IN
+        SELECT tablename FROM pg_tables
+        WHERE schemaname = format('read_%s_g%s', projection, number) ORDER BY tablename
+    LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE VIEW read.%I AS SELECT * FROM read_%s_g%s.%I',
+            relation, projection, number, relation
+        );
+    END LOOP;
+END
+$$;
+
+-- How far what readers see has come.
+CREATE VIEW read.positions AS
+    SELECT known.projection, coalesce(follower.position, 0) AS position
+    FROM read.generations AS known
+    LEFT JOIN eventlog.followers AS follower ON follower.name = known.follower
+    WHERE known.state = 'active';
+
+-- Tells waiting readers, in the very transaction that makes the rows visible, so that no handler
+-- can forget to.
+CREATE FUNCTION read.tell_position() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('billhook_positions', known.projection || ' ' || NEW.position)
+        FROM read.generations AS known
+        WHERE known.follower = NEW.name AND known.state = 'active';
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER followers_tell_position
+    AFTER UPDATE OF position ON eventlog.followers
+    FOR EACH ROW EXECUTE FUNCTION read.tell_position();
+
+-- Lets a generation answer in the place of the active one, which goes on being followed for
+-- `keep`. False, and nothing is done, while the new one is behind: a reader who has seen a position
+-- must never find less than that. Both stand still meanwhile, which is as long as this takes.
+CREATE FUNCTION read.switch_generation(projection text, number int, keep interval)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    reached bigint;
+    asked bigint;
+BEGIN
+    PERFORM 1 FROM eventlog.followers AS follower
+        JOIN read.generations AS known ON known.follower = follower.name
+        WHERE known.projection = switch_generation.projection
+        ORDER BY follower.name FOR UPDATE OF follower;
+    SELECT new.position, old.position INTO STRICT reached, asked
+        FROM read.positions AS old, eventlog.followers AS new
+        WHERE old.projection = switch_generation.projection
+          AND new.name = format('%s_g%s', switch_generation.projection, switch_generation.number);
+    IF reached < asked THEN
+        RETURN false;
+    END IF;
+    UPDATE read.generations AS known
+        SET state = 'retiring', retire_at = clock_timestamp() + keep
+        WHERE known.projection = switch_generation.projection AND known.state = 'active';
+    UPDATE read.generations AS known SET state = 'active'
+        WHERE known.projection = switch_generation.projection
+          AND known.number = switch_generation.number AND known.state = 'following';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% has no generation % to switch to', projection, number;
+    END IF;
+    PERFORM read.point_views(projection, number);
+    PERFORM pg_notify('billhook_positions', projection || ' ' || reached);
+    RETURN true;
+END
+$$;
+
+-- Forgets a generation that does not answer: its rows and its place in the log.
+CREATE FUNCTION read.drop_generation(projection text, number int) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE read.generations AS known SET state = 'dropped', retire_at = NULL
+        WHERE known.projection = drop_generation.projection
+          AND known.number = drop_generation.number AND known.state NOT IN ('active', 'dropped');
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    DELETE FROM eventlog.followers WHERE name = format('%s_g%s', projection, number);
+    EXECUTE format('DROP SCHEMA read_%s_g%s CASCADE', projection, number);
+END
+$$;
+
+-- Forgets the places of followers whose generation is gone: one that is stopped late enters itself
+-- anew.
+CREATE FUNCTION read.forget_strays() RETURNS void LANGUAGE sql AS $$
+    DELETE FROM eventlog.followers AS follower
+    WHERE follower.name ~ '^[a-z]+_g[0-9]+$'
+      AND NOT EXISTS (
+          SELECT FROM read.generations AS known
+          WHERE known.follower = follower.name AND known.state <> 'dropped'
+      )
+$$;
+
+-- Apps, their keys and their connections. Secrets are sealed.
+CREATE FUNCTION read.make_access(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.apps (
+            app_id              uuid    NOT NULL,
+            name                text    NOT NULL,
+            slug                text    NOT NULL,
+            enabled             boolean NOT NULL,
+            default_connections jsonb   NOT NULL,
+            position            bigint  NOT NULL,
+            settings            jsonb   NOT NULL DEFAULT '{}'
+        );
+        CREATE TABLE %1$I.api_keys (
+            app_id      uuid        NOT NULL,
+            key_id      uuid        NOT NULL,
+            kind        text        NOT NULL,
+            key_sha256  text        NOT NULL,
+            prefix      text        NOT NULL,
+            name        text,
+            created_at  timestamptz NOT NULL,
+            revoked_at  timestamptz,
+            position    bigint      NOT NULL,
+            expires_at  timestamptz,
+            replaced_by uuid
+        );
+        CREATE TABLE %1$I.connections (
+            connection_id          uuid   NOT NULL,
+            app_id                 uuid   NOT NULL,
+            name                   text   NOT NULL,
+            provider               text   NOT NULL,
+            mode                   text   NOT NULL,
+            sealed_key             text   NOT NULL,
+            sealed_webhook_secrets jsonb  NOT NULL,
+            redirect_url           text,
+            position               bigint NOT NULL,
+            deleted_at             timestamptz
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_access(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.apps ADD PRIMARY KEY (app_id);
+        ALTER TABLE %1$I.api_keys ADD PRIMARY KEY (app_id, key_id);
+        CREATE INDEX ON %1$I.api_keys (key_sha256);
+        ALTER TABLE %1$I.connections ADD PRIMARY KEY (connection_id);
+        CREATE UNIQUE INDEX ON %1$I.connections (app_id, name);
+        $$,
+        schema
+    );
+    PERFORM read.index_access_settings(schema);
+END
+$body$;
+
+CREATE FUNCTION read.index_access_settings(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE INDEX ON %1$I.apps ((settings->>'token_issuer'), (settings->>'token_audience'));
+        CREATE INDEX ON %1$I.apps USING gin ((settings->'allowed_origins') jsonb_path_ops);
+        $$,
+        schema
+    );
+END
+$body$;
+
+-- Invoices with their timeline, the words they are found by, counts and sums.
+CREATE FUNCTION read.make_invoices(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.invoices (
+            invoice_id         uuid        NOT NULL,
+            app_id             uuid        NOT NULL,
+            tenant_id          uuid,
+            provider           text        NOT NULL,
+            mode               text        NOT NULL,
+            type               text        NOT NULL,
+            status             text        NOT NULL,
+            currency           text,
+            total_minor        bigint,
+            user_id            text,
+            customer           text,
+            subscription_id    text,
+            origin             text        NOT NULL,
+            created_at         timestamptz NOT NULL,
+            paid_at            timestamptz,
+            connection         text        NOT NULL,
+            provider_object_id text,
+            at_provider        boolean     NOT NULL,
+            version            bigint      NOT NULL,
+            position           bigint      NOT NULL,
+            view               jsonb       NOT NULL
+        );
+        CREATE TABLE %1$I.timeline (
+            subject_id uuid        NOT NULL,
+            position   bigint      NOT NULL,
+            app_id     uuid,
+            kind       text        NOT NULL,
+            type       text        NOT NULL,
+            at         timestamptz NOT NULL,
+            by         text        NOT NULL,
+            data       jsonb       NOT NULL
+        );
+        -- In the order of characters' numbers, so that the words with one beginning are neighbours.
+        CREATE TABLE %1$I.invoice_words (
+            app_id     uuid               NOT NULL,
+            word       text COLLATE "C"   NOT NULL,
+            invoice_id uuid               NOT NULL,
+            position   bigint             NOT NULL
+        );
+        CREATE TABLE %1$I.invoice_counts (
+            app_id      uuid   NOT NULL,
+            connection  text   NOT NULL,
+            at_provider bigint NOT NULL,
+            position    bigint NOT NULL,
+            PRIMARY KEY (app_id, connection)
+        );
+        -- `quarter` numbers the quarters of an hour since 1970 (UTC). Sums have no bound, so that
+        -- no amount a provider may send stops the fold.
+        CREATE TABLE %1$I.invoice_quarters (
+            app_id       uuid    NOT NULL,
+            mode         text    NOT NULL,
+            currency     text    NOT NULL,
+            provider     text    NOT NULL,
+            connection   text    NOT NULL,
+            kind         text    NOT NULL,
+            quarter      bigint  NOT NULL,
+            amount_minor numeric NOT NULL,
+            items        bigint  NOT NULL,
+            position     bigint  NOT NULL,
+            PRIMARY KEY (app_id, kind, mode, currency, provider, connection, quarter)
+        );
+        CREATE TABLE %1$I.invoice_totals (
+            app_id       uuid    NOT NULL,
+            mode         text    NOT NULL,
+            currency     text    NOT NULL,
+            provider     text    NOT NULL,
+            connection   text    NOT NULL,
+            kind         text    NOT NULL,
+            amount_minor numeric NOT NULL,
+            items        bigint  NOT NULL,
+            position     bigint  NOT NULL,
+            PRIMARY KEY (app_id, kind, mode, currency, provider, connection)
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_invoices(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.invoices ADD PRIMARY KEY (invoice_id);
+        ALTER TABLE %1$I.timeline ADD PRIMARY KEY (subject_id, position);
+        ALTER TABLE %1$I.invoice_words ADD PRIMARY KEY (invoice_id, word);
+
+        -- An index for each filter of a list, in the list's order: newest first, ties by id. Where
+        -- an app has a million invoices and a rare currency, the page must not read the others.
+        CREATE INDEX ON %1$I.invoices (app_id, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, tenant_id, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, created_at, invoice_id)
+            WHERE tenant_id IS NULL;
+        CREATE INDEX ON %1$I.invoices (app_id, status, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, provider, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, mode, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, type, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, currency, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, origin, created_at, invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, user_id, created_at, invoice_id)
+            WHERE user_id IS NOT NULL;
+        CREATE INDEX ON %1$I.invoices (app_id, customer, created_at, invoice_id)
+            WHERE customer IS NOT NULL;
+        CREATE INDEX ON %1$I.invoices (app_id, subscription_id, created_at, invoice_id)
+            WHERE subscription_id IS NOT NULL;
+        CREATE INDEX ON %1$I.invoices (app_id, paid_at) WHERE paid_at IS NOT NULL;
+        -- What has no total yet is listed as 0.
+        CREATE INDEX ON %1$I.invoices (app_id, coalesce(total_minor, 0), invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, currency, coalesce(total_minor, 0), invoice_id);
+        CREATE INDEX ON %1$I.invoices (app_id, connection, created_at, invoice_id)
+            WHERE at_provider;
+        CREATE INDEX ON %1$I.invoices (app_id, provider_object_id)
+            WHERE provider_object_id IS NOT NULL;
+
+        CREATE INDEX ON %1$I.timeline (app_id, position);
+        CREATE INDEX ON %1$I.invoice_words (app_id, word, invoice_id);
+        CREATE INDEX ON %1$I.invoice_quarters
+            (app_id, mode, currency, provider, connection, quarter)
+            WHERE kind = 'outstanding' AND items <> 0;
+        $$,
+        schema
+    );
+END
+$body$;
+
+-- Who is billed. `person` is the hash of the body with name, e-mail, country and VAT id, which can
+-- be erased; `customers` maps a connection's name to the provider's customer id.
+CREATE FUNCTION read.make_tenants(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.tenants (
+            app_id     uuid        NOT NULL,
+            tenant_id  uuid        NOT NULL,
+            person     text,
+            customers  jsonb       NOT NULL,
+            created_at timestamptz NOT NULL,
+            updated_at timestamptz NOT NULL,
+            position   bigint      NOT NULL
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_tenants(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format('ALTER TABLE %1$I.tenants ADD PRIMARY KEY (app_id, tenant_id)', schema);
+END
+$body$;
+
+-- The words of tenants' e-mails, by which their invoices are found.
+CREATE FUNCTION read.make_emails(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.email_words (
+            app_id    uuid             NOT NULL,
+            tenant_id uuid             NOT NULL,
+            word      text COLLATE "C" NOT NULL,
+            position  bigint           NOT NULL
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_emails(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.email_words ADD PRIMARY KEY (app_id, tenant_id, word);
+        CREATE INDEX ON %1$I.email_words (app_id, word, tenant_id);
+        $$,
+        schema
+    );
+END
+$body$;
+
+-- What an app sells and how it is taxed. `id` is the stream that tells of it, `version` how far its
+-- row is folded: a reader sees by it whether the log knows more.
+CREATE FUNCTION read.make_catalogue(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.prices (
+            id             uuid        NOT NULL,
+            app_id         uuid        NOT NULL,
+            price_id       text        NOT NULL,
+            name           text,
+            currency       text        NOT NULL,
+            amount_minor   bigint      NOT NULL,
+            "interval"     text,
+            interval_count int         NOT NULL,
+            created_at     timestamptz NOT NULL,
+            updated_at     timestamptz NOT NULL,
+            version        bigint      NOT NULL,
+            position       bigint      NOT NULL
+        );
+        CREATE TABLE %1$I.tax_rates (
+            id          uuid        NOT NULL,
+            app_id      uuid        NOT NULL,
+            tax_rate_id text        NOT NULL,
+            name        text,
+            rate_ppm    int         NOT NULL,
+            inclusive   boolean     NOT NULL,
+            created_at  timestamptz NOT NULL,
+            updated_at  timestamptz NOT NULL,
+            version     bigint      NOT NULL,
+            position    bigint      NOT NULL
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_catalogue(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.prices ADD PRIMARY KEY (id);
+        CREATE UNIQUE INDEX ON %1$I.prices (app_id, price_id);
+        ALTER TABLE %1$I.tax_rates ADD PRIMARY KEY (id);
+        CREATE UNIQUE INDEX ON %1$I.tax_rates (app_id, tax_rate_id);
+        $$,
+        schema
+    );
+END
+$body$;
+
+-- What became of each provider event: the inbox, as operators read it.
+CREATE FUNCTION read.make_deliveries(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.deliveries (
+            id                uuid        NOT NULL,
+            app_id            uuid        NOT NULL,
+            connection        text        NOT NULL,
+            provider          text        NOT NULL,
+            mode              text        NOT NULL,
+            provider_event_id text        NOT NULL,
+            type              text        NOT NULL,
+            object_type       text        NOT NULL,
+            object_id         text        NOT NULL,
+            invoice_id        uuid,
+            occurred_at       timestamptz NOT NULL,
+            received_at       timestamptz NOT NULL,
+            updated_at        timestamptz NOT NULL,
+            body              text        NOT NULL,
+            version           bigint      NOT NULL,
+            state             text        NOT NULL,
+            reason            text,
+            effects           jsonb       NOT NULL,
+            times_applied     int         NOT NULL,
+            times_parked      int         NOT NULL,
+            times_replayed    int         NOT NULL,
+            position          bigint      NOT NULL
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_deliveries(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.deliveries ADD PRIMARY KEY (id);
+        CREATE INDEX ON %1$I.deliveries (app_id, received_at, id);
+        CREATE INDEX ON %1$I.deliveries (app_id, state, received_at, id);
+        CREATE INDEX ON %1$I.deliveries (app_id, connection, received_at, id);
+        CREATE INDEX ON %1$I.deliveries (app_id, type, received_at, id);
+        CREATE INDEX ON %1$I.deliveries (app_id, invoice_id, received_at, id)
+            WHERE invoice_id IS NOT NULL;
+        CREATE INDEX ON %1$I.deliveries (app_id, provider_event_id, received_at, id);
+        $$,
+        schema
+    );
+END
+$body$;
+
+-- Subscriptions as they are listed, and what comes in from them month after month.
+CREATE FUNCTION read.make_subscriptions(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.subscriptions (
+            subscription_id          uuid        NOT NULL,
+            app_id                   uuid        NOT NULL,
+            tenant_id                uuid,
+            provider                 text        NOT NULL,
+            mode                     text        NOT NULL,
+            connection               text        NOT NULL,
+            status                   text        NOT NULL,
+            user_id                  text,
+            customer                 text,
+            provider_subscription_id text        NOT NULL,
+            created_at               timestamptz NOT NULL,
+            version                  bigint      NOT NULL,
+            position                 bigint      NOT NULL,
+            view                     jsonb       NOT NULL
+        );
+        -- Added to, and so with its key from the first. Sums have no bound, so that no amount a
+        -- provider may send stops the fold.
+        CREATE TABLE %1$I.subscription_sums (
+            app_id          uuid    NOT NULL,
+            mode            text    NOT NULL,
+            currency        text    NOT NULL,
+            provider        text    NOT NULL,
+            connection      text    NOT NULL,
+            recurring_minor numeric NOT NULL,
+            active          bigint  NOT NULL,
+            position        bigint  NOT NULL,
+            PRIMARY KEY (app_id, mode, currency, provider, connection)
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_subscriptions(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.subscriptions ADD PRIMARY KEY (subscription_id);
+
+        -- An index for each filter of a list, in the list's order: newest first, ties by id.
+        CREATE INDEX ON %1$I.subscriptions (app_id, created_at, subscription_id);
+        CREATE INDEX ON %1$I.subscriptions (app_id, tenant_id, created_at, subscription_id);
+        CREATE INDEX ON %1$I.subscriptions (app_id, created_at, subscription_id)
+            WHERE tenant_id IS NULL;
+        CREATE INDEX ON %1$I.subscriptions (app_id, status, created_at, subscription_id);
+        CREATE INDEX ON %1$I.subscriptions (app_id, provider, created_at, subscription_id);
+        CREATE INDEX ON %1$I.subscriptions (app_id, mode, created_at, subscription_id);
+        CREATE INDEX ON %1$I.subscriptions (app_id, connection, created_at, subscription_id);
+        CREATE INDEX ON %1$I.subscriptions (app_id, user_id, created_at, subscription_id)
+            WHERE user_id IS NOT NULL;
+        CREATE INDEX ON %1$I.subscriptions (app_id, customer, created_at, subscription_id)
+            WHERE customer IS NOT NULL;
+        CREATE INDEX ON %1$I.subscriptions (app_id, provider_subscription_id);
+        $$,
+        schema
+    );
+END
+$body$;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'access', 'catalogue', 'deliveries', 'emails', 'invoices', 'subscriptions', 'tenants'
+    ] LOOP
+        PERFORM read.new_generation(name);
+        PERFORM read.index_generation(name, 1);
+        PERFORM read.point_views(name, 1);
+        UPDATE read.generations AS known SET state = 'active'
+            WHERE known.projection = name AND known.number = 1;
+    END LOOP;
+END
+$$;
+
+-- What has been asked for and is not done yet. Rows follow from the log: the relay opens and closes
+-- them together with its position. The queue holds only what was sent lately and may be lost.
+CREATE SCHEMA work;
+
+CREATE TABLE work.jobs (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key        text        NOT NULL UNIQUE,
+    app        uuid        NOT NULL,
+    queue      text        NOT NULL,
+    actor      text        NOT NULL,
+    args       jsonb       NOT NULL,
+    opened_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    due_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    sent_at    timestamptz,
+    sends      integer     NOT NULL DEFAULT 0,
+    tries      integer     NOT NULL DEFAULT 0,
+    last_error text,
+    gave_up_at timestamptz
+);
+
+CREATE INDEX jobs_due ON work.jobs (due_at, id);
+CREATE INDEX jobs_in_flight ON work.jobs (app, sent_at) WHERE sent_at IS NOT NULL;
+CREATE INDEX jobs_given_up ON work.jobs (app, gave_up_at, id) WHERE gave_up_at IS NOT NULL;
+
+-- What a reader wants to know of a provider this moment: asked by the service, answered by a worker.
+-- An ask is no fact and outlives nobody's patience: `answer` is sealed and goes with the row when it
+-- is read, or when nobody waits for it any more. Unlogged, so that it is in no backup either.
+CREATE UNLOGGED TABLE work.asks (
+    id         uuid        PRIMARY KEY,
+    app        uuid        NOT NULL,
+    kind       text        NOT NULL,
+    args       jsonb       NOT NULL,
+    expires_at timestamptz NOT NULL,
+    answer     text
+);
+
+CREATE INDEX asks_expired ON work.asks (expires_at);
+
+-- How far something outside of the log has been read: a provider's events, a history that is being
+-- imported. Lost, it is read again from the beginning, and changes nothing a second time.
+CREATE TABLE work.places (
+    name       text        PRIMARY KEY,
+    place      jsonb       NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Deliveries that were refused: anybody may have sent them, so they are no part of the log. Written
+-- by the service in batches, the newest 1,000 of each connection kept; nothing that was sent is
+-- here but its hash, its size and who it said it was from.
+CREATE SCHEMA inbox;
+
+CREATE TABLE inbox.refused (
+    id            uuid        PRIMARY KEY,
+    app_id        uuid        NOT NULL,
+    connection_id uuid        NOT NULL,
+    connection    text        NOT NULL,
+    provider      text        NOT NULL,
+    mode          text        NOT NULL,
+    received_at   timestamptz NOT NULL,
+    reason        text        NOT NULL,
+    size_bytes    bigint,
+    body_sha256   text,
+    content_type  text,
+    user_agent    text,
+    remote        text        NOT NULL
+);
+
+CREATE INDEX refused_of_app ON inbox.refused (app_id, received_at, id);
+CREATE INDEX refused_of_name ON inbox.refused (app_id, connection, received_at, id);
+CREATE INDEX refused_of_connection ON inbox.refused (connection_id, received_at, id);
