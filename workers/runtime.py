@@ -15,9 +15,9 @@ from eventlog.security.vault import Vault
 from projections.tenants.unassigned import UnassignedDesk
 from projections.work.provider_lookup import AskDesk
 from projections.work.table import WorkTable
-from workers.providers.callback_urls import Addresses
+from workers.providers.callback_urls import CallbackUrls
 from workers.providers.gateways import Gateways, StripeRates
-from workers.providers.rate_limit import Rates
+from workers.providers.rate_limit import ProviderRateLimits
 from workers.settings import Settings
 
 _LOG_NAME = "workers"
@@ -39,7 +39,7 @@ class Runtime:
     unassigned: UnassignedDesk
     vault: Vault
     gateways: Gateways
-    addresses: Addresses
+    callback_urls: CallbackUrls
     max_tries: int
 
 
@@ -58,10 +58,10 @@ def _master_keys(settings: Settings) -> list[str]:
     return settings.master_keys.get_secret_value().replace(" ", "").split(",")
 
 
-def open_addresses(settings: Settings) -> Addresses:
+def open_callback_urls(settings: Settings) -> CallbackUrls:
     """Say where we are, to a provider that is where Mollie is."""
     links = SignedLinks(_master_keys(settings), public_url=settings.public_url)
-    return Addresses(links, public_url=settings.public_url, api_base=settings.mollie_api_base)
+    return CallbackUrls(links, public_url=settings.public_url, api_base=settings.mollie_api_base)
 
 
 def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateways:
@@ -72,7 +72,7 @@ def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateway
         stripe_api_base=settings.stripe_api_base,
         mollie_api_base=settings.mollie_api_base,
         mollie_calls_per_s=settings.mollie_calls_per_s,
-        rates=Rates(settings.redis_url, patience_s=settings.provider_patience_s),
+        rates=ProviderRateLimits(settings.redis_url, patience_s=settings.provider_patience_s),
         stripe_rates=StripeRates(
             live=settings.stripe_live_calls_per_s,
             test=settings.stripe_test_calls_per_s,
@@ -101,7 +101,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             unassigned=unassigned,
             vault=vault,
             gateways=open_gateways(settings, billing, vault),
-            addresses=open_addresses(settings),
+            callback_urls=open_callback_urls(settings),
             max_tries=settings.max_tries,
         )
     finally:

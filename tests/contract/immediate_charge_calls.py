@@ -9,7 +9,7 @@ import httpx
 
 from tests.contract.field_table import printed_in
 from tests.contract.response_matching import Json
-from tests.support.stripe_account import Account
+from tests.support.stripe_account import ProviderAccount
 from tests.support.system import Caller
 
 
@@ -18,7 +18,7 @@ class Charging:
     """A tenant of its own, and the request that its dialect's document prints."""
 
     caller: Caller
-    account: Account
+    account: ProviderAccount
     dialect: str
     path: str
     tenant_id: str
@@ -26,7 +26,13 @@ class Charging:
 
     @classmethod
     def made(
-        cls, caller: Caller, account: Account, *, dialect: str, prefix: str, card: str | None
+        cls,
+        caller: Caller,
+        account: ProviderAccount,
+        *,
+        dialect: str,
+        prefix: str,
+        card: str | None,
     ) -> Charging:
         customer = account.add_customer(card)
         tenant_id = caller.add_tenant(customer)

@@ -124,7 +124,7 @@ class _Links(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.addresses: list[str] = []
+        self.callback_urls: list[str] = []
         self.elements: set[str] = set()
         self.ids: list[str] = []
 
@@ -132,7 +132,7 @@ class _Links(HTMLParser):
         self.elements.add(tag)
         for name, value in attrs:
             if name in {"href", "src", "action", "srcset", "data"}:
-                self.addresses.append(value or "")
+                self.callback_urls.append(value or "")
             if name == "id":
                 self.ids.append(value or "")
 
@@ -146,7 +146,7 @@ def test_the_page_loads_nothing_and_its_links_lead_somewhere() -> None:
     assert "url(" not in html
     assert len(links.ids) == len(set(links.ids))
     assert not [name for name in links.ids if " " in name]
-    for address in links.addresses:
+    for address in links.callback_urls:
         assert (
             address == "https://billing.example.com/openapi.json"
             or address.removeprefix("#") in links.ids

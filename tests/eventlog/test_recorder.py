@@ -76,7 +76,7 @@ class Dog(Aggregate):
     class Event(Aggregate.Event):
         pass
 
-    class Registered(Event, Aggregate.Created):
+    class RegistrationResult(Event, Aggregate.Created):
         name: str
         born_at: datetime
         litter: UUID
@@ -96,7 +96,10 @@ class Dog(Aggregate):
 
 def a_dog() -> Dog:
     return Dog._create(  # noqa: SLF001 - eventsourcing's way to name the created event
-        Dog.Registered, name="Fido", born_at=datetime(2024, 2, 29, tzinfo=UTC), litter=uuid4()
+        Dog.RegistrationResult,
+        name="Fido",
+        born_at=datetime(2024, 2, 29, tzinfo=UTC),
+        litter=uuid4(),
     )
 
 
@@ -150,7 +153,7 @@ def test_the_codec_reads_what_the_application_wrote(
     application.save(dog)
     (recorded,) = log.stream(dog.id)
     event = Codec().decode(recorded)
-    assert isinstance(event, Dog.Registered)
+    assert isinstance(event, Dog.RegistrationResult)
     assert event.litter == dog.litter
     assert Codec().encode(event) == recorded.stored()
 

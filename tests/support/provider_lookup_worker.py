@@ -9,7 +9,7 @@ from domain.gateway.port import ProviderGateway
 from eventlog.security.vault import Vault
 from projections.work.provider_lookup import AskDesk
 from projections.work.table import WorkBell, WorkTable
-from workers.invoices.provider_lookup import answer_ask
+from workers.invoices.provider_lookup import answer_lookup
 
 
 class Answering:
@@ -19,16 +19,16 @@ class Answering:
         self.gateway = gateway
         self.vault = vault
         self.work, self.bell = WorkTable(database), WorkBell(database)
-        self.desk = AskDesk(database)
+        self.deps = AskDesk(database)
         self.stop = threading.Event()
         self.asked: list[tuple[UUID, str]] = []
 
     def run(self) -> None:
         while not self.stop.is_set():
             for job in self.work.take_due(limit=10, cap=10):
-                answer_ask(
+                answer_lookup(
                     UUID(job.args["ask_id"]),
-                    desk=self.desk,
+                    deps=self.deps,
                     vault=self.vault,
                     gateway_of=self.gateway_of,
                 )
@@ -44,12 +44,12 @@ class Answering:
 def answering(database: str, gateway: ProviderGateway, *, vault: Vault) -> Iterator[Answering]:
     worker = Answering(database, gateway, vault=vault)
     worker.work.open()
-    worker.desk.open()
+    worker.deps.open()
     thread = threading.Thread(target=worker.run)
     thread.start()
     yield worker
     worker.stop.set()
     thread.join()
-    worker.desk.close()
+    worker.deps.close()
     worker.bell.close()
     worker.work.close()

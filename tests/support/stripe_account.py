@@ -20,7 +20,7 @@ CARDS = {
 
 
 @dataclass
-class Account:
+class ProviderAccount:
     """A Stripe account in the sandbox, with a catalogue."""
 
     url: str

@@ -17,7 +17,7 @@ import httpx
 import psutil
 
 from tests.support.processes import children_of
-from tests.support.stripe_account import Account
+from tests.support.stripe_account import ProviderAccount
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -113,9 +113,9 @@ class System:
 
         return eventually(look)
 
-    def account(self) -> Account:
+    def account(self) -> ProviderAccount:
         """The demo's Stripe account, as its owner sees it."""
-        return Account(self.demo["sandbox_url"], DEMO_STRIPE_KEY)
+        return ProviderAccount(self.demo["sandbox_url"], DEMO_STRIPE_KEY)
 
     def caller(self) -> Caller:
         """A caller with the demo's keys."""

@@ -21,15 +21,19 @@ from eventlog.log import Log
 from eventlog.security.signed_links import SignedLinks
 from tests.support.mollie_account import MollieAccount
 from tests.workers.stripe_harness import Clock
-from workers.invoices.customers import CustomerDesk
+from workers.invoices.customers import TenantCustomers
 from workers.invoices.refund import refund_invoice
-from workers.payments.actions import settle_or_carry_out
-from workers.payments.checkout import CheckoutDesk
-from workers.payments.refund_overpayment import return_overpaid
-from workers.providers.callback_urls import Addresses
-from workers.providers.key_lifetime import MOLLIE_KEY_LIFE
+from workers.payments.actions import charge_or_perform_action
+from workers.payments.checkout import CheckoutDeps
+from workers.payments.refund_overpayment import refund_overpayment
+from workers.providers.callback_urls import CallbackUrls
+from workers.providers.key_lifetime import MOLLIE_KEY_LIFETIME
 from workers.providers.mollie.gateway import MollieGateway
-from workers.webhooks.mollie_payment import HearDesk, apply_hint, apply_payment_event
+from workers.webhooks.mollie_payment import (
+    MolliePaymentDeps,
+    apply_payment_event,
+    apply_payment_hint,
+)
 
 PRICES: dict[str, dict[str, Any]] = {
     "pro": {"name": "Pro Plan", "currency": "eur", "amount_minor": 1999},
@@ -63,7 +67,7 @@ class MollieBench:
         self.clock = Clock()
         self.gateway: Any = self.new_gateway()
         self.links = SignedLinks([Fernet.generate_key().decode()], public_url=PUBLIC_URL)
-        self.addresses = Addresses(self.links, public_url=PUBLIC_URL, api_base=account.url)
+        self.callback_urls = CallbackUrls(self.links, public_url=PUBLIC_URL, api_base=account.url)
         self.app_id = uuid4()
         self.connection_id = uuid4()
         self.set_up()
@@ -146,25 +150,25 @@ class MollieBench:
         self.billing.save(invoice)
         return command.invoice_id
 
-    def desk(self) -> CheckoutDesk:
-        return CheckoutDesk(
+    def deps(self) -> CheckoutDeps:
+        return CheckoutDeps(
             billing=self.billing,
             gateway=self.gateway,
-            customers=CustomerDesk(
+            customers=TenantCustomers(
                 billing=self.billing,
                 gateway=self.gateway,
                 bodies=self.log,
                 now=self.clock,
-                key_life=MOLLIE_KEY_LIFE,
+                key_lifetime=MOLLIE_KEY_LIFETIME,
             ),
-            addresses=self.addresses,
+            callback_urls=self.callback_urls,
             now=self.clock,
-            alive=lambda: None,
-            key_life=MOLLIE_KEY_LIFE,
+            heartbeat=lambda: None,
+            key_lifetime=MOLLIE_KEY_LIFETIME,
         )
 
     def settle(self, invoice_id: UUID) -> Invoice:
-        settle_or_carry_out(invoice_id, self.desk())
+        charge_or_perform_action(invoice_id, self.deps())
         return self.invoice(invoice_id)
 
     def settled(self, *lines: dict[str, Any], **more: Any) -> Invoice:
@@ -215,15 +219,17 @@ class MollieBench:
         )
         return hint_id
 
-    def hearing(self) -> HearDesk:
-        return HearDesk(billing=self.billing, gateway_of=lambda *_: self.gateway, now=self.clock)
+    def hearing(self) -> MolliePaymentDeps:
+        return MolliePaymentDeps(
+            billing=self.billing, gateway_of=lambda *_: self.gateway, now=self.clock
+        )
 
     def hear(self, payment_id: str | None) -> PaymentHint:
         """Take a hint, and fetch what it is about."""
-        return self.apply_hint(self.hint(payment_id))
+        return self.apply_payment_hint(self.hint(payment_id))
 
-    def apply_hint(self, hint_id: UUID) -> PaymentHint:
-        apply_hint(hint_id, self.hearing())
+    def apply_payment_hint(self, hint_id: UUID) -> PaymentHint:
+        apply_payment_hint(hint_id, self.hearing())
         return self.billing.get(PaymentHint, hint_id)
 
     def event(self, kind: str, payment_id: str | None, *, event_id: str) -> ProviderEvent:
@@ -250,13 +256,13 @@ class MollieBench:
         apply_payment_event(command.event_id, self.hearing())
         return self.billing.get(ProviderEvent, command.event_id)
 
-    def return_overpaid(self, invoice_id: UUID, payment_id: str | None) -> Invoice:
-        return_overpaid(invoice_id, payment_id or "", self.desk())
+    def refund_overpayment(self, invoice_id: UUID, payment_id: str | None) -> Invoice:
+        refund_overpayment(invoice_id, payment_id or "", self.deps())
         return self.invoice(invoice_id)
 
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Entry:
         """Run a refund's job; gives how it stands."""
-        refund_invoice(invoice_id, refund_id, self.desk())
+        refund_invoice(invoice_id, refund_id, self.deps())
         refunds = self.invoice(invoice_id).view.refunds
         return next(entry for entry in refunds if entry["id"] == str(refund_id))
 

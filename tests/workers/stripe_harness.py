@@ -21,15 +21,15 @@ from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.reading import Recorded
 from service.webhooks.stripe import claimed_invoice
-from tests.support.stripe_account import Account
-from workers.invoices.charge_invoice import settle_invoice
-from workers.invoices.customers import CustomerDesk
-from workers.invoices.job import Desk
+from tests.support.stripe_account import ProviderAccount
+from workers.invoices.charge_invoice import charge_invoice
+from workers.invoices.customers import TenantCustomers
+from workers.invoices.job import InvoicingDeps
 from workers.invoices.refund import refund_invoice
 from workers.providers.stripe.gateway import StripeGateway
-from workers.subscriptions.change import SubscriptionDesk, change_subscription
+from workers.subscriptions.change import SubscriptionDeps, change_subscription
 from workers.webhooks.apply import Applier
-from workers.webhooks.fetch_and_apply import AskDesk, apply_by_asking
+from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
 
 
 class Clock:
@@ -47,7 +47,7 @@ class Bench:
 
     connection = "stripe-1"
 
-    def __init__(self, log: Log, billing: Billing, account: Account) -> None:
+    def __init__(self, log: Log, billing: Billing, account: ProviderAccount) -> None:
         self.log = log
         self.billing = billing
         self.account = account
@@ -119,19 +119,19 @@ class Bench:
         self.billing.ask_of_invoice(command, occurred_at=self.clock())
         return command.request_id
 
-    def desk(self) -> Desk:
-        return Desk(
+    def deps(self) -> InvoicingDeps:
+        return InvoicingDeps(
             billing=self.billing,
             gateway=self.gateway,
-            customers=CustomerDesk(
+            customers=TenantCustomers(
                 billing=self.billing, gateway=self.gateway, bodies=self.log, now=self.clock
             ),
             now=self.clock,
-            alive=lambda: None,
+            heartbeat=lambda: None,
         )
 
     def settle(self, invoice_id: UUID) -> Invoice:
-        settle_invoice(invoice_id, self.desk())
+        charge_invoice(invoice_id, self.deps())
         return self.invoice(invoice_id)
 
     def provider_events(self) -> list[dict[str, Any]]:
@@ -181,18 +181,18 @@ class Bench:
         await applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
         await log.close_async()
 
-    def ask(self, received: Recorded) -> None:
+    def call_stripe(self, received: Recorded) -> None:
         """Run the job that asks the provider what a delivery is about."""
-        desk = AskDesk(
+        deps = FetchDeps(
             billing=self.billing,
             bodies=self.log,
             gateway_of=lambda *_: self.gateway,
             now=self.clock,
         )
-        apply_by_asking(received.originator_id, desk)
+        fetch_and_apply(received.originator_id, deps)
 
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Invoice:
-        refund_invoice(invoice_id, refund_id, self.desk())
+        refund_invoice(invoice_id, refund_id, self.deps())
         return self.invoice(invoice_id)
 
     def subscribe(self, tenant_id: UUID, price: str, **more: Any) -> UUID:
@@ -207,8 +207,8 @@ class Bench:
         return self.billing.get(Subscription, named)
 
     def change_subscription(self, subscription_id: UUID) -> Subscription:
-        desk = SubscriptionDesk(billing=self.billing, gateway=self.gateway, now=self.clock)
-        change_subscription(subscription_id, desk)
+        deps = SubscriptionDeps(billing=self.billing, gateway=self.gateway, now=self.clock)
+        change_subscription(subscription_id, deps)
         return self.billing.get(Subscription, subscription_id)
 
     def imported(self, at_provider: str) -> Invoice:

@@ -231,17 +231,17 @@ def _addresses(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> dict[str, 
         for name, connection in _connections(bench, app_id).items()
     }
     url = urls[_CONNECTION]
-    addresses = {
+    callback_urls = {
         "base_url": base_url,
         "sandbox_url": bench.settings.sandbox_url,
         "webhook_urls": urls,
     }
-    unchanged = all(known.get(name) == value for name, value in addresses.items())
+    unchanged = all(known.get(name) == value for name, value in callback_urls.items())
     if unchanged or not _reachable(bench, url):
-        return addresses | {"webhook_secrets": known.get("webhook_secrets", {})}
+        return callback_urls | {"webhook_secrets": known.get("webhook_secrets", {})}
     secret = bench.maker.point_webhooks_at(url)
     _set_connection(bench, app_id, webhook_secrets=[secret])
-    return addresses | {"webhook_secrets": {_CONNECTION: secret}}
+    return callback_urls | {"webhook_secrets": {_CONNECTION: secret}}
 
 
 def _connections(bench: _Bench, app_id: UUID) -> dict[str, Connection]:

@@ -23,16 +23,16 @@ from eventlog.log import Log
 from eventlog.process.log_setup import configure_logging
 from projections.work.checkpoints import Places
 from projections.work.table import WorkUnavailable
-from workers.history.import_run import HistoryRun, Place
+from workers.history.import_run import ImportCheckpoint, ImportRun
 from workers.history.mollie import MollieImport
-from workers.history.stripe import HistoryImport
-from workers.provider_objects.take_over import Account
+from workers.history.stripe import StripeImport
+from workers.provider_objects.take_over import ProviderAccount
 from workers.providers.gateways import open_key
 from workers.providers.mollie.history import MollieHistory
 from workers.providers.stripe.history import StripeHistory
 from workers.runtime import open_billing, open_gateways, open_vault, utc_now
 from workers.settings import Settings
-from workers.webhooks.registration import Unfit, open_connection
+from workers.webhooks.registration import RegistrationError, open_connection
 
 ROLES: Final = {"import-stripe": "stripe", "import-mollie": "mollie"}
 _LOG_NAME: Final = "import"
@@ -57,7 +57,7 @@ class Lines:
 
     began: datetime = field(default_factory=utc_now)
 
-    def page(self, place: Place, share: float) -> None:
+    def page(self, place: ImportCheckpoint, share: float) -> None:
         """Say how far it is."""
         _say(
             {
@@ -68,7 +68,7 @@ class Lines:
             }
         )
 
-    def end(self, place: Place) -> None:
+    def end(self, place: ImportCheckpoint) -> None:
         """Say what came of it."""
         seconds = (utc_now() - self.began).total_seconds()
         until = datetime.fromtimestamp(place.until, UTC).isoformat()
@@ -93,7 +93,7 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="import") as pool:
             importing = _prepare(settings, chosen, log=log, places=places, pool=pool, lines=lines)
             lines.end(importing.run(chosen.since))
-    except (Unfit, GatewayError, DomainError, VaultError) as error:
+    except (RegistrationError, GatewayError, DomainError, VaultError) as error:
         _say({"error": str(error)})
         return 1
     except (LogUnavailable, WorkUnavailable) as error:
@@ -114,13 +114,13 @@ def _prepare(
     places: Places,
     pool: ThreadPoolExecutor,
     lines: Lines,
-) -> HistoryRun:
+) -> ImportRun:
     billing, vault = open_billing(log, name=_LOG_NAME), open_vault(settings)
     connection = open_connection(billing, chosen.app, chosen.connection)
     if connection.provider != ROLES[chosen.role]:
-        raise Unfit(f"the connection {connection.name!r} is to {connection.provider}")
+        raise RegistrationError(f"the connection {connection.name!r} is to {connection.provider}")
     key, mode = open_key(connection, vault), cast("Mode", connection.mode)
-    turn = open_gateways(settings, billing, vault).turn_of(connection)
+    await_rate_limit = open_gateways(settings, billing, vault).rate_limit_for(connection)
     shared: dict[str, Any] = {
         "account": _account(connection),
         "billing": billing,
@@ -133,14 +133,18 @@ def _prepare(
     if connection.provider == "mollie":
         base = settings.mollie_api_base
         return MollieImport(
-            history=MollieHistory(key, api_base=base, mode=mode, turn=turn), **shared
+            history=MollieHistory(key, api_base=base, mode=mode, await_rate_limit=await_rate_limit),
+            **shared,
         )
     base = settings.stripe_api_base
-    return HistoryImport(history=StripeHistory(key, api_base=base, mode=mode, turn=turn), **shared)
+    return StripeImport(
+        history=StripeHistory(key, api_base=base, mode=mode, await_rate_limit=await_rate_limit),
+        **shared,
+    )
 
 
-def _account(connection: Connection) -> Account:
-    return Account(
+def _account(connection: Connection) -> ProviderAccount:
+    return ProviderAccount(
         app_id=connection.app_id,
         provider=cast("Provider", connection.provider),
         connection=connection.name,

@@ -18,14 +18,14 @@ from eventlog.log import Log
 from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging
 from projections.work.checkpoints import Places
-from workers.polling.events import EVERY_S, Poller, Polls, keep_polling
+from workers.polling.events import EVERY_S, EventPoller, Poller, keep_polling
 from workers.polling.mollie_payments import PAYMENTS_EVERY_S, PaymentPoller
 from workers.providers.gateways import open_key
 from workers.providers.mollie.history import MollieHistory
 from workers.providers.stripe.event_list import StripeEventList
 from workers.runtime import open_billing, open_gateways, open_vault, utc_now
 from workers.settings import Settings
-from workers.webhooks.registration import Unfit, open_connection
+from workers.webhooks.registration import RegistrationError, open_connection
 
 ROLE: Final = "poll"
 _LOG_NAME: Final = "poll"
@@ -47,7 +47,7 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     try:
         poller = _poller(settings, chosen, log, places)
         uvloop.run(_until_signal(poller, settings))
-    except (Unfit, GatewayMisconfigured) as error:
+    except (RegistrationError, GatewayMisconfigured) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     finally:
@@ -57,32 +57,36 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _poller(settings: Settings, chosen: argparse.Namespace, log: Log, places: Places) -> Polls:
+def _poller(settings: Settings, chosen: argparse.Namespace, log: Log, places: Places) -> Poller:
     """Put it together. Raises Unfit for what is not to be polled."""
     billing, vault = open_billing(log, name=_LOG_NAME), open_vault(settings)
     connection = open_connection(billing, chosen.app, chosen.connection)
     if connection.mode != "test":
-        raise Unfit("only a provider's test mode is polled: live money needs webhooks")
+        raise RegistrationError("only a provider's test mode is polled: live money needs webhooks")
     key, mode = open_key(connection, vault), cast("Mode", connection.mode)
-    turn = open_gateways(settings, billing, vault).turn_of(connection)
+    await_rate_limit = open_gateways(settings, billing, vault).rate_limit_for(connection)
     if connection.provider == "mollie":
         return PaymentPoller(
             connection=connection,
-            payments=MollieHistory(key, api_base=settings.mollie_api_base, mode=mode, turn=turn),
+            payments=MollieHistory(
+                key, api_base=settings.mollie_api_base, mode=mode, await_rate_limit=await_rate_limit
+            ),
             billing=billing,
             places=places,
             now=utc_now,
         )
-    return Poller(
+    return EventPoller(
         connection=connection,
-        events=StripeEventList(key, api_base=settings.stripe_api_base, mode=mode, turn=turn),
+        events=StripeEventList(
+            key, api_base=settings.stripe_api_base, mode=mode, await_rate_limit=await_rate_limit
+        ),
         billing=billing,
         places=places,
         now=utc_now,
     )
 
 
-async def _until_signal(poller: Polls, settings: Settings) -> None:
+async def _until_signal(poller: Poller, settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -21,7 +21,7 @@ from workers.providers.mollie.history import MollieHistory
 from workers.providers.stripe.webhook_endpoints import StripeEndpoints
 from workers.runtime import open_billing, open_vault, utc_now
 from workers.settings import Settings
-from workers.webhooks.registration import Unfit, WebhookDesk, open_connection
+from workers.webhooks.registration import RegistrationError, WebhookRegistration, open_connection
 
 TRY_KEY: Final = "try-key"
 _LIVE: Final = ("sk_live_", "rk_live_", "live_")
@@ -67,16 +67,16 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     log = Log.open(settings.database_url, application_name="billhook operator")
     try:
         billing, vault = open_billing(log, name=_LOG_NAME), open_vault(settings)
-        desk = WebhookDesk(
+        deps = WebhookRegistration(
             open_connection(billing, chosen.app, chosen.connection),
             billing=billing,
             vault=vault,
             api_base=settings.stripe_api_base,
             now=utc_now,
         )
-        answer = ROLES[chosen.role](desk, chosen, log)
+        answer = ROLES[chosen.role](deps, chosen, log)
         print(json.dumps(answer))  # noqa: T201 - the answer
-    except (Unfit, GatewayError, DomainError, VaultError, LogUnavailable) as error:
+    except (RegistrationError, GatewayError, DomainError, VaultError, LogUnavailable) as error:
         print(json.dumps({"error": str(error)}))  # noqa: T201 - the answer
         return 1
     finally:
@@ -85,19 +85,19 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _register(desk: WebhookDesk, chosen: argparse.Namespace, _: Log) -> Answer:
-    return asdict(desk.register(chosen.url, renew=chosen.renew))
+def _register(deps: WebhookRegistration, chosen: argparse.Namespace, _: Log) -> Answer:
+    return asdict(deps.register(chosen.url, renew=chosen.renew))
 
 
-def _check(desk: WebhookDesk, _: argparse.Namespace, __: Log) -> Answer:
-    return {"findings": [asdict(finding) for finding in desk.check()]}
+def _check(deps: WebhookRegistration, _: argparse.Namespace, __: Log) -> Answer:
+    return {"findings": [asdict(finding) for finding in deps.check()]}
 
 
-def _try(desk: WebhookDesk, chosen: argparse.Namespace, log: Log) -> Answer:
-    return asdict(desk.await_event(log, timeout_s=chosen.timeout_s))
+def _try(deps: WebhookRegistration, chosen: argparse.Namespace, log: Log) -> Answer:
+    return asdict(deps.await_event(log, timeout_s=chosen.timeout_s))
 
 
-ROLES: Final[dict[str, Callable[[WebhookDesk, argparse.Namespace, Log], Answer]]] = {
+ROLES: Final[dict[str, Callable[[WebhookRegistration, argparse.Namespace, Log], Answer]]] = {
     "register-webhook": _register,
     "check-connection": _check,
     "try-webhook": _try,

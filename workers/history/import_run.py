@@ -15,7 +15,7 @@ from domain.gateway.objects import MoneyBack
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from projections.work.checkpoints import Places
-from workers.provider_objects.take_over import Account, ImportDesk
+from workers.provider_objects.take_over import ImportDeps, ProviderAccount
 from workers.providers.retry import Page, Span
 
 PHASES: Final = ("tax_rates", "prices", "customers", "subscriptions", "invoices")
@@ -25,7 +25,7 @@ WINDOW_S: Final = 30 * 86400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class ImportCheckpoint:
     """What is being read: `after` the last thing taken in; invoices by windows, oldest first.
 
     `since` and `until` are Unix seconds by the provider's clock. `counts`: by phase, then outcome.
@@ -43,14 +43,14 @@ class Place:
         """Write it down."""
         return asdict(self)
 
-    def counted(self, outcomes: list[str], *, after: str | None) -> Place:
+    def counted(self, outcomes: list[str], *, after: str | None) -> ImportCheckpoint:
         """Go on to the next page, with what came of this one."""
         mine = dict(self.counts.get(self.phase, {}))
         for outcome in outcomes:
             mine[outcome] = mine.get(outcome, 0) + 1
         return replace(self, counts={**self.counts, self.phase: mine}, after=after)
 
-    def at_phase(self, phase: str) -> Place:
+    def at_phase(self, phase: str) -> ImportCheckpoint:
         """Begin a phase."""
         return replace(self, phase=phase, after=None, window=0)
 
@@ -61,7 +61,7 @@ class Place:
             yield number, Span(start=start, end=min(start + WINDOW_S, self.until))
             number += 1
 
-    def after_window(self, number: int) -> Place:
+    def after_window(self, number: int) -> ImportCheckpoint:
         """Begin the next window."""
         return replace(self, window=number + 1, after=None)
 
@@ -80,7 +80,7 @@ OURS, ELSEWHERE, SKIPPED, UNASSIGNED = "ours", "elsewhere", "skipped", "unassign
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class FetchedRefunds:
     """What went back on one invoice, known beforehand."""
 
     back: MoneyBack
@@ -91,19 +91,19 @@ class Told:
 
 
 @dataclass(kw_only=True)
-class HistoryRun(ABC):
+class ImportRun(ABC):
     """One connection's import. `report` is told of each page; `dry_run` records nothing.
 
     Every method may raise the gateway's errors, LogUnavailable and WorkUnavailable: run it again.
     """
 
     phases: ClassVar[tuple[str, ...]]
-    account: Account
+    account: ProviderAccount
     billing: Billing
     places: Places
     pool: ThreadPoolExecutor
     now: Callable[[], datetime]
-    report: Callable[[Place, float], None]
+    report: Callable[[ImportCheckpoint, float], None]
     dry_run: bool = False
     started: datetime = field(init=False)
     since_s: int = field(init=False)
@@ -113,7 +113,7 @@ class HistoryRun(ABC):
         """Tell the time by the provider's clock: Unix seconds."""
 
     @abstractmethod
-    def phase(self, place: Place) -> Place:
+    def phase(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         """Take in what a phase is about, from a place on."""
 
     @property
@@ -121,53 +121,55 @@ class HistoryRun(ABC):
         """Name the place that is kept."""
         return f"import:{self.account.connection_id}"
 
-    def run(self, since: int) -> Place:
+    def run(self, since: int) -> ImportCheckpoint:
         """Import from a second on, or go on where that was left."""
         self.started, self.since_s = self.now(), since
-        place = self._begin(since)
-        for phase in self.phases[self.phases.index(place.phase) :]:
-            place = place if phase == place.phase else self.keep(place.at_phase(phase))
-            place = self.phase(place)
-        return self.keep(replace(place, finished=True))
+        checkpoint = self._resume(since)
+        for phase in self.phases[self.phases.index(checkpoint.phase) :]:
+            checkpoint = (
+                checkpoint if phase == checkpoint.phase else self.keep(checkpoint.at_phase(phase))
+            )
+            checkpoint = self.phase(checkpoint)
+        return self.keep(replace(checkpoint, finished=True))
 
-    def _begin(self, since: int) -> Place:
+    def _resume(self, since: int) -> ImportCheckpoint:
         kept = None if self.dry_run else self.places.find(self.name)
         if kept is not None:
-            place = Place(**kept)
-            if not place.finished and place.since == since:
-                return place
-        return Place(since=since, until=self.now_s() + 1, phase=self.phases[0])
+            checkpoint = ImportCheckpoint(**kept)
+            if not checkpoint.finished and checkpoint.since == since:
+                return checkpoint
+        return ImportCheckpoint(since=since, until=self.now_s() + 1, phase=self.phases[0])
 
-    def keep(self, place: Place) -> Place:
+    def keep(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         """Remember how far it is."""
         if not self.dry_run:
-            self.places.keep(self.name, place.to_json())
-        return place
+            self.places.keep(self.name, checkpoint.to_json())
+        return checkpoint
 
-    def pages(
+    def import_pages(
         self,
-        place: Place,
+        checkpoint: ImportCheckpoint,
         fetch: Callable[[str | None], Page[T]],
         take: Callable[[T], str],
         *,
         share: Callable[[Page[T]], float] = lambda _: 0.0,
-    ) -> Place:
+    ) -> ImportCheckpoint:
         """Take pages in, each by several threads; the place moves on once all of one stands.
 
         After the last one the caller moves it on, in one go.
         """
         while True:
-            page = fetch(place.after)
+            page = fetch(checkpoint.after)
             outcomes = list(self.pool.map(take, page.items))
-            place = place.counted(outcomes, after=page.last)
-            self.report(place, share(page))
+            checkpoint = checkpoint.counted(outcomes, after=page.last)
+            self.report(checkpoint, share(page))
             if page.last is None:
-                return place
-            self.keep(place)
+                return checkpoint
+            self.keep(checkpoint)
 
-    def desk(self, back: MoneyBack) -> ImportDesk:
+    def deps(self, back: MoneyBack) -> ImportDeps:
         """Lay out what taking in one invoice works with."""
-        return ImportDesk(billing=self.billing, gateway=Told(back=back), now=self.now)
+        return ImportDeps(billing=self.billing, gateway=FetchedRefunds(back=back), now=self.now)
 
     def outcome(self, take: Callable[[], Invoice | Subscription]) -> str:
         """Take one in, again where a webhook was faster; tell whether that was news."""

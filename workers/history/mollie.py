@@ -22,10 +22,10 @@ from workers.history.import_run import (
     OURS,
     SKIPPED,
     UNASSIGNED,
-    HistoryRun,
-    Place,
+    ImportCheckpoint,
+    ImportRun,
 )
-from workers.provider_objects.ownership import disbelief_of_app, invoice_named_by
+from workers.provider_objects.ownership import app_mismatch, invoice_named_by
 from workers.provider_objects.take_over import import_invoice, import_subscription
 from workers.providers.mollie.history import MollieHistory, PastPayment
 from workers.providers.mollie.recurring import SUBSCRIPTION
@@ -37,7 +37,7 @@ _NOTHING: Final = ("open", "canceled", "expired")
 
 
 @dataclass(kw_only=True)
-class MollieImport(HistoryRun):
+class MollieImport(ImportRun):
     """Mollie's: customers, subscriptions, then payments with what went back on them."""
 
     phases: ClassVar[tuple[str, ...]] = ("customers", "subscriptions", "invoices")
@@ -48,14 +48,16 @@ class MollieImport(HistoryRun):
         """Tell the time by Mollie's clock."""
         return self.history.now_s()
 
-    def phase(self, place: Place) -> Place:
+    def phase(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         """Take in what a phase is about."""
-        match place.phase:
+        match checkpoint.phase:
             case "customers":
-                return self.pages(place, self.history.customers, self._look_at_customer)
+                return self.import_pages(checkpoint, self.history.customers, self._check_customer)
             case "subscriptions":
-                return self.pages(place, self.history.subscriptions, self._take_subscription)
-        return self.pages(place, self._payments, self._take_payment)
+                return self.import_pages(
+                    checkpoint, self.history.subscriptions, self._import_subscription
+                )
+        return self.import_pages(checkpoint, self._payments, self._import_payment)
 
     def _payments(self, after: str | None) -> Page[PastPayment]:
         """Read a page of payments; behind the first that is too old there is nothing to read."""
@@ -63,14 +65,14 @@ class MollieImport(HistoryRun):
         oldest = page.items[-1].invoice.created_at if page.items else None
         return replace(page, last=None) if (oldest or self.since_s) < self.since_s else page
 
-    def _look_at_customer(self, customer: str) -> str:
+    def _check_customer(self, customer: str) -> str:
         """Tell whether a customer is a tenant's; who is nobody's has its payments unassigned."""
         account = self.account
         owner = self.billing.tenant_of_customer(account.app_id, account.connection, customer)
         return UNASSIGNED if owner is None else KNOWN
 
-    def _take_subscription(self, seen: ProviderSubscription) -> str:
-        if disbelief_of_app(self.account, seen) is not None:
+    def _import_subscription(self, seen: ProviderSubscription) -> str:
+        if app_mismatch(self.account, seen) is not None:
             return ELSEWHERE
         if self._ours(seen) is not None:
             return OURS
@@ -79,7 +81,7 @@ class MollieImport(HistoryRun):
         if self.dry_run:
             known = self.billing.find(Subscription, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
-        return self.outcome(lambda: import_subscription(seen, self.account, self.desk(MoneyBack())))
+        return self.outcome(lambda: import_subscription(seen, self.account, self.deps(MoneyBack())))
 
     def _ours(self, seen: ProviderSubscription) -> Subscription | None:
         """Find the subscription that was asked for here, if it is one."""
@@ -90,9 +92,9 @@ class MollieImport(HistoryRun):
         same = known is not None and known.view.connection_id == self.account.connection_id
         return known if same else None
 
-    def _take_payment(self, past: PastPayment) -> str:
+    def _import_payment(self, past: PastPayment) -> str:
         seen = past.invoice
-        if disbelief_of_app(self.account, seen) is not None:
+        if app_mismatch(self.account, seen) is not None:
             return ELSEWHERE
         if seen.subscription_id is None and invoice_named_by(seen) is not None:
             return OURS  # it was asked for here, and its own stream tells of it
@@ -105,7 +107,7 @@ class MollieImport(HistoryRun):
         whole = as_invoice(seen, self._subscription_of(seen))
         back = self.history.money_back(seen.id) if past.went_back else MoneyBack()
         return self.outcome(
-            lambda: import_invoice(whole, self.account, self.desk(back), money_back=True)
+            lambda: import_invoice(whole, self.account, self.deps(back), money_back=True)
         )
 
     def _came_to_nothing(self, seen: ProviderInvoice) -> bool:

@@ -21,29 +21,29 @@ from workers.history.import_run import (
     PHASES,
     SKIPPED,
     UNASSIGNED,
-    HistoryRun,
-    Place,
+    ImportCheckpoint,
+    ImportRun,
 )
-from workers.provider_objects.ownership import disbelief_of_app, invoice_named_by
+from workers.provider_objects.ownership import app_mismatch, invoice_named_by
 from workers.provider_objects.take_over import import_invoice, import_subscription
 from workers.providers.retry import Page, Span
 from workers.providers.stripe.history import (
-    MoneyBackBook,
     PastInvoice,
     PastPayment,
     PastPrice,
     PastTaxRate,
+    RefundIndex,
     StripeHistory,
 )
 
 
 @dataclass(kw_only=True)
-class HistoryImport(HistoryRun):
+class StripeImport(ImportRun):
     """Stripe's: catalogue and subscriptions as a whole, invoices by windows of time."""
 
     phases: ClassVar[tuple[str, ...]] = PHASES
     history: StripeHistory
-    _book: MoneyBackBook = field(default_factory=MoneyBackBook)
+    _book: RefundIndex = field(default_factory=RefundIndex)
     _payments: dict[str, PastPayment] = field(default_factory=dict)
 
     def now_s(self) -> int:
@@ -52,21 +52,23 @@ class HistoryImport(HistoryRun):
 
     # What is listed as a whole.
 
-    def phase(self, place: Place) -> Place:
+    def phase(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         """Take in what a phase is about."""
-        match place.phase:
+        match checkpoint.phase:
             case "tax_rates":
-                return self.pages(place, self.history.tax_rates, self._take_tax_rate)
+                return self.import_pages(checkpoint, self.history.tax_rates, self._import_tax_rate)
             case "prices":
-                return self.pages(place, self.history.prices, self._take_price)
+                return self.import_pages(checkpoint, self.history.prices, self._import_price)
             case "customers":
-                return self.pages(place, self.history.customers, self._look_at_customer)
+                return self.import_pages(checkpoint, self.history.customers, self._check_customer)
             case "subscriptions":
-                return self.pages(place, self.history.subscriptions, self._take_subscription)
+                return self.import_pages(
+                    checkpoint, self.history.subscriptions, self._import_subscription
+                )
             case _:
-                return self._invoices(place)
+                return self._invoices(checkpoint)
 
-    def _take_tax_rate(self, seen: PastTaxRate) -> str:
+    def _import_tax_rate(self, seen: PastTaxRate) -> str:
         app_id = self.account.app_id
         if self.billing.find(TaxRate, ids.for_tax_rate(app_id, seen.id)) is not None:
             return KNOWN
@@ -82,7 +84,7 @@ class HistoryImport(HistoryRun):
             self.billing.set_tax_rate(command, occurred_at=self.now())
         return NEW
 
-    def _take_price(self, seen: PastPrice) -> str:
+    def _import_price(self, seen: PastPrice) -> str:
         app_id = self.account.app_id
         if self.billing.find(Price, ids.for_price(app_id, seen.id)) is not None:
             return KNOWN
@@ -102,50 +104,50 @@ class HistoryImport(HistoryRun):
             self.billing.set_price(command, occurred_at=self.now())
         return NEW
 
-    def _look_at_customer(self, customer: str) -> str:
+    def _check_customer(self, customer: str) -> str:
         """Tell whether a customer is a tenant's; who is nobody's has its invoices unassigned."""
         account = self.account
         owner = self.billing.tenant_of_customer(account.app_id, account.connection, customer)
         return UNASSIGNED if owner is None else KNOWN
 
-    def _take_subscription(self, seen: ProviderSubscription) -> str:
-        if disbelief_of_app(self.account, seen) is not None:
+    def _import_subscription(self, seen: ProviderSubscription) -> str:
+        if app_mismatch(self.account, seen) is not None:
             return ELSEWHERE
         if seen.ended_at is not None and seen.ended_at < self.since_s:
             return SKIPPED
         if self.dry_run:
             known = self.billing.find(Subscription, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
-        return self.outcome(lambda: import_subscription(seen, self.account, self.desk(MoneyBack())))
+        return self.outcome(lambda: import_subscription(seen, self.account, self.deps(MoneyBack())))
 
     # Invoices, with their payments and what went back on them.
 
-    def _invoices(self, place: Place) -> Place:
-        span = Span(start=place.since, end=place.until)
+    def _invoices(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
+        span = Span(start=checkpoint.since, end=checkpoint.until)
         self._book = self.history.money_back(span)
-        for number, window in place.windows():
+        for number, window in checkpoint.windows():
             paid = Span(start=window.start, end=window.end + PAYMENTS_LAG_S)
             self._payments = self.history.payments(paid)
-            place = self.pages(
-                place,
+            checkpoint = self.import_pages(
+                checkpoint,
                 partial(self.history.invoices, window),
-                self._take_invoice,
+                self._import_invoice,
                 share=partial(_share, window=window, span=span),
             )
-            place = self.keep(place.after_window(number))
-        return place
+            checkpoint = self.keep(checkpoint.after_window(number))
+        return checkpoint
 
-    def _take_invoice(self, past: PastInvoice) -> str:
+    def _import_invoice(self, past: PastInvoice) -> str:
         seen = self._with_payment(past)
-        if disbelief_of_app(self.account, seen) is not None:
+        if app_mismatch(self.account, seen) is not None:
             return ELSEWHERE
         if invoice_named_by(seen) is not None:
             return OURS  # it was asked for here, and its own stream tells of it
         if self.dry_run:
             known = self.billing.find(Invoice, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
-        desk = self.desk(self._book.of(past.payments))
-        return self.outcome(lambda: import_invoice(seen, self.account, desk, money_back=True))
+        deps = self.deps(self._book.of(past.payments))
+        return self.outcome(lambda: import_invoice(seen, self.account, deps, money_back=True))
 
     def _with_payment(self, past: PastInvoice) -> ProviderInvoice:
         known = None if past.default is None else self._payments.get(past.default)

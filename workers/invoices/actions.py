@@ -15,73 +15,81 @@ from domain.gateway.objects import GatewayRejected, GatewayUnavailable, Provider
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.steps import StepRecord
-from workers.invoices.job import Desk, object_id, record, refuse, start
-from workers.invoices.rejections import Refused, refused_payment, unpaid
+from workers.invoices.job import (
+    InvoicingDeps,
+    object_id,
+    record_answer,
+    record_rejection,
+    start_step,
+)
+from workers.invoices.rejections import RequestRejected, failed_payment, unpaid
 
 
-def carry_out(invoice: Invoice, desk: Desk) -> None:
+def perform_action(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Do what is asked; raises GatewayUnavailable to come back."""
     asked = invoice.view.asked
     assert asked is not None, "called for what is asked"  # noqa: S101 - STYLE: assert what must hold
-    after = _ACTIONS[asked["action"]](invoice, desk)
+    after = _ACTIONS[asked["action"]](invoice, deps)
     if after.view.asked is not None and after.view.settling:
         raise GatewayUnavailable(f"{asked['action']} has no outcome yet")
 
 
-def _begin(invoice: Invoice, desk: Desk, *, plan: dict[str, str] | None = None) -> Invoice:
+def _start_action_step(
+    invoice: Invoice, deps: InvoicingDeps, *, plan: dict[str, str] | None = None
+) -> Invoice:
     """Start the step that carries out what is asked; on later tries the first one's stands."""
     asked = invoice.view.asked or {}
-    return start(invoice, asked["step"], desk, attempt=asked["attempt"], plan=plan)
+    return start_step(invoice, asked["step"], deps, attempt=asked["attempt"], plan=plan)
 
 
-def _begun(invoice: Invoice) -> StepRecord | None:
+def _started_step(invoice: Invoice) -> StepRecord | None:
     asked = invoice.view.asked or {}
     step = invoice.view.steps.get(asked["step"])
     return step if step is not None and step.attempt == asked["attempt"] else None
 
 
-def _retry(invoice: Invoice, desk: Desk) -> Invoice:
+def _retry(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
     """Charge again under a key of its own; what has happened since is looked up first."""
     at_provider = object_id(invoice.view)
-    step = _begun(invoice)
-    if step is None or desk.key_expired(invoice, "pay"):
-        answer = desk.gateway.fetch_invoice(at_provider)
+    step = _started_step(invoice)
+    if step is None or deps.key_expired(invoice, "pay"):
+        answer = deps.gateway.fetch_invoice(at_provider)
         tried = step is not None and _charge_of(answer) != step.plan["charge"]
         if tried or not _payable(answer):
-            return _take_attempt(invoice, answer, desk)
-        invoice = _begin(invoice, desk, plan={"charge": _charge_of(answer)})
-    desk.alive()
+            return _take_attempt(invoice, answer, deps)
+        invoice = _start_action_step(invoice, deps, plan={"charge": _charge_of(answer)})
+    deps.heartbeat()
     try:
-        answer = desk.gateway.pay_invoice(
+        answer = deps.gateway.pay_invoice(
             at_provider,
             off_session=invoice.view.request.get("off_session", True),
             payment_method=(invoice.view.asked or {})["payment_method"],
             key=invoice.view.steps["pay"].key,
         )
     except GatewayRejected as error:
-        return _retry_refused(invoice, desk, error)
-    return _take_attempt(invoice, answer, desk)
+        return _retry_refused(invoice, deps, error)
+    return _take_attempt(invoice, answer, deps)
 
 
-def _take_attempt(invoice: Invoice, answer: ProviderInvoice, desk: Desk) -> Invoice:
+def _take_attempt(invoice: Invoice, answer: ProviderInvoice, deps: InvoicingDeps) -> Invoice:
     """Remember what an attempt came to; what is written off stays so until it is paid."""
     if answer.state == "uncollectible":
-        return refuse(invoice, answer, desk, unpaid(answer.payment))
-    return record(invoice, answer, desk, source="answer", attempted=True)
+        return record_rejection(invoice, answer, deps, unpaid(answer.payment))
+    return record_answer(invoice, answer, deps, source="answer", attempted=True)
 
 
-def _retry_refused(invoice: Invoice, desk: Desk, error: GatewayRejected) -> Invoice:
+def _retry_refused(invoice: Invoice, deps: InvoicingDeps, error: GatewayRejected) -> Invoice:
     """Tell a declined attempt, which is an outcome, from one that was never made."""
-    answer = desk.gateway.fetch_invoice(object_id(invoice.view))
+    answer = deps.gateway.fetch_invoice(object_id(invoice.view))
     made = _charge_of(answer) != invoice.view.steps["pay"].plan["charge"]
     if _payable(answer) and not error.declined and not made:
-        return refuse(invoice, answer, desk, Refused.from_gateway(error))
+        return record_rejection(invoice, answer, deps, RequestRejected.from_gateway(error))
     if answer.state == "uncollectible":
         # It stays written off, whatever became of the attempt.
-        return refuse(invoice, answer, desk, Refused.of_payment(error))
+        return record_rejection(invoice, answer, deps, RequestRejected.of_payment(error))
     if answer.state == "open" and not made and not _waits_for_customer(answer):
-        answer = replace(answer, payment=refused_payment(answer, error))
-    return record(invoice, answer, desk, source="answer", attempted=True)
+        answer = replace(answer, payment=failed_payment(answer, error))
+    return record_answer(invoice, answer, deps, source="answer", attempted=True)
 
 
 def _charge_of(answer: ProviderInvoice) -> str:
@@ -98,69 +106,69 @@ def _waits_for_customer(answer: ProviderInvoice) -> bool:
     return answer.payment is not None and answer.payment.state == "requires_action"
 
 
-def _void(invoice: Invoice, desk: Desk) -> Invoice:
+def _void(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
     """Void it; what is still a draft is deleted."""
     at_provider = object_id(invoice.view)
-    invoice = _begin(invoice, desk)
-    desk.alive()
+    invoice = _start_action_step(invoice, deps)
+    deps.heartbeat()
     try:
-        answer = desk.gateway.fetch_invoice(at_provider)
+        answer = deps.gateway.fetch_invoice(at_provider)
         if answer.state == "draft":
-            desk.gateway.delete_draft(at_provider)
+            deps.gateway.delete_draft(at_provider)
             answer = replace(answer, state="deleted")
         elif answer.state in ("open", "uncollectible"):
-            answer = desk.gateway.void_invoice(at_provider, key=invoice.view.steps["void"].key)
+            answer = deps.gateway.void_invoice(at_provider, key=invoice.view.steps["void"].key)
     except GatewayRejected as error:
         if error.missing and invoice.view.status in (status.DRAFT, status.REQUESTED):
-            return desk.record_deleted(invoice)
-        answer = desk.gateway.fetch_invoice(at_provider)
+            return deps.record_deleted(invoice)
+        answer = deps.gateway.fetch_invoice(at_provider)
         if answer.state in ("open", "uncollectible", "draft"):
-            return refuse(invoice, answer, desk, Refused.from_gateway(error))
-    return record(invoice, answer, desk, source="answer")
+            return record_rejection(invoice, answer, deps, RequestRejected.from_gateway(error))
+    return record_answer(invoice, answer, deps, source="answer")
 
 
-def _finalize(invoice: Invoice, desk: Desk) -> Invoice:
+def _finalize(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
     """Number the draft; whether the provider then charges it by itself is the draft's word."""
     return _change_state(
         invoice,
-        desk,
-        lambda at_provider, key: desk.gateway.finalize_invoice(at_provider, key=key, hold=False),
+        deps,
+        lambda at_provider, key: deps.gateway.finalize_invoice(at_provider, key=key, hold=False),
         unchanged=("draft",),
     )
 
 
-def _write_off(invoice: Invoice, desk: Desk) -> Invoice:
+def _write_off(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
     return _change_state(
         invoice,
-        desk,
-        lambda at_provider, key: desk.gateway.write_off_invoice(at_provider, key=key),
+        deps,
+        lambda at_provider, key: deps.gateway.write_off_invoice(at_provider, key=key),
         unchanged=("draft", "open"),
     )
 
 
 def _change_state(
     invoice: Invoice,
-    desk: Desk,
+    deps: InvoicingDeps,
     call: Callable[[str, str], ProviderInvoice],
     *,
     unchanged: tuple[str, ...],
 ) -> Invoice:
     """Make a call that moves the invoice on; a second one is refused but harmless."""
     at_provider = object_id(invoice.view)
-    invoice = _begin(invoice, desk)
-    desk.alive()
+    invoice = _start_action_step(invoice, deps)
+    deps.heartbeat()
     try:
         answer = call(at_provider, invoice.view.steps[(invoice.view.asked or {})["step"]].key)
     except GatewayRejected as error:
         if error.missing:
-            return desk.record_deleted(invoice)
-        answer = desk.gateway.fetch_invoice(at_provider)
+            return deps.record_deleted(invoice)
+        answer = deps.gateway.fetch_invoice(at_provider)
         if answer.state in unchanged:
-            return refuse(invoice, answer, desk, Refused.from_gateway(error))
-    return record(invoice, answer, desk, source="answer")
+            return record_rejection(invoice, answer, deps, RequestRejected.from_gateway(error))
+    return record_answer(invoice, answer, deps, source="answer")
 
 
-_ACTIONS: Final[dict[str, Callable[[Invoice, Desk], Invoice]]] = {
+_ACTIONS: Final[dict[str, Callable[[Invoice, InvoicingDeps], Invoice]]] = {
     "retry": _retry,
     "void": _void,
     "finalize": _finalize,

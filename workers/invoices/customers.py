@@ -16,8 +16,8 @@ from domain.gateway.objects import GatewayRejected, ProviderCustomer
 from domain.gateway.port import ProviderGateway
 from domain.invoices.view import InvoiceView
 from domain.tenants.tenant import Tenant
-from workers.invoices.rejections import Refused, no_method
-from workers.providers.key_lifetime import CLOCKS_DIFFER, KEY_LIFE
+from workers.invoices.rejections import RequestRejected, missing_payment_method
+from workers.providers.key_lifetime import CLOCK_SKEW, KEY_LIFETIME
 
 
 class Bodies(Protocol):
@@ -27,9 +27,9 @@ class Bodies(Protocol):
         """Return a body's bytes; None once it was erased."""
 
 
-def refused_credentials(connection: str) -> Refused:
+def credentials_rejected(connection: str) -> RequestRejected:
     """Say that the provider takes nothing from this connection."""
-    return Refused(
+    return RequestRejected(
         code="provider_credentials_refused",
         message=f"The provider refuses the credentials of connection {connection!r}.",
         path="connection",
@@ -37,14 +37,14 @@ def refused_credentials(connection: str) -> Refused:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CustomerDesk:
+class TenantCustomers:
     """Finds or makes customers."""
 
     billing: Billing
     gateway: ProviderGateway
     bodies: Bodies
     now: Callable[[], datetime]
-    key_life: timedelta = KEY_LIFE
+    key_lifetime: timedelta = KEY_LIFETIME
 
     def id_of(self, view: InvoiceView) -> str:
         """Name the customer that pays this invoice; it is made where there is none."""
@@ -63,9 +63,9 @@ class CustomerDesk:
         try:
             customer = self.gateway.find_customer(customer_id)
         except GatewayRejected as error:
-            raise Refused.from_gateway(error, path="tenantUuid") from error
+            raise RequestRejected.from_gateway(error, path="tenantUuid") from error
         if customer.deleted:
-            raise Refused(
+            raise RequestRejected(
                 code="customer_deleted",
                 message=f"The provider's customer {customer_id} was deleted.",
                 path="tenantUuid",
@@ -74,11 +74,11 @@ class CustomerDesk:
 
     def _tenants_customer(self, view: InvoiceView) -> str:
         if view.tenant_id is None:
-            raise Refused(code="tenant_unknown", message="The invoice has no tenant.")
+            raise RequestRejected(code="tenant_unknown", message="The invoice has no tenant.")
         tenant = self.billing.get(Tenant, ids.for_tenant(view.app_id, view.tenant_id))
         known = tenant.customers.get(view.connection)
         if known is None and view.request["on_the_spot"] and not view.request["payment_method"]:
-            raise no_method()  # a customer that is made now would have none
+            raise missing_payment_method()  # a customer that is made now would have none
         return known or self._make(tenant, view.connection)
 
     def _make(self, tenant: Tenant, connection: str) -> str:
@@ -100,9 +100,9 @@ class CustomerDesk:
 
     def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
         """Look for what an earlier try made, once its key may be forgotten."""
-        if self.now() - started_at < self.key_life:
+        if self.now() - started_at < self.key_lifetime:
             return None
-        since = int((started_at - CLOCKS_DIFFER).timestamp())
+        since = int((started_at - CLOCK_SKEW).timestamp())
         found = self.gateway.find_customers(metadata, created_after=since)
         return found[0] if found else None
 

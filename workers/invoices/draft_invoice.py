@@ -16,49 +16,49 @@ from domain.gateway.objects import (
 )
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
-from workers.invoices.customers import refused_credentials
-from workers.invoices.job import Desk, object_id, our_metadata, start
-from workers.invoices.rejections import Refused, no_method, wrong_lines
-from workers.providers.key_lifetime import CLOCKS_DIFFER
+from workers.invoices.customers import credentials_rejected
+from workers.invoices.job import InvoicingDeps, billhook_metadata, object_id, start_step
+from workers.invoices.rejections import RequestRejected, lines_mismatch, missing_payment_method
+from workers.providers.key_lifetime import CLOCK_SKEW
 
 
-def open_and_fill(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
+def draft_invoice(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
     """Go on until the draft stands complete and step `then` may start; raises Refused."""
     try:
         if "create" not in invoice.view.steps:
-            plan = _plan(invoice.view, desk)
-            invoice = start(invoice, "create", desk, plan=plan)
+            plan = _plan(invoice.view, deps)
+            invoice = start_step(invoice, "create", deps, plan=plan)
         if invoice.view.provider_object_id is None:
-            invoice = create(invoice, desk, then="lines")
-        _add_lines(invoice, desk)
-        _check_lines(invoice, desk)
+            invoice = create(invoice, deps, then="lines")
+        _add_lines(invoice, deps)
+        _check_lines(invoice, deps)
     except GatewayRejected as error:
-        raise Refused.from_gateway(error) from error
-    return start(invoice, then, desk)
+        raise RequestRejected.from_gateway(error) from error
+    return start_step(invoice, then, deps)
 
 
-def find_customer(view: InvoiceView, desk: Desk) -> ProviderCustomer:
+def find_customer(view: InvoiceView, deps: InvoicingDeps) -> ProviderCustomer:
     """Fetch who pays; credentials that the provider refuses end the request. Raises Refused."""
     try:
-        return desk.customers.customer_of(view)
+        return deps.customers.customer_of(view)
     except GatewayMisconfigured as error:
-        raise refused_credentials(view.connection) from error
+        raise credentials_rejected(view.connection) from error
 
 
-def _plan(view: InvoiceView, desk: Desk) -> dict[str, str]:
+def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
     """Look up what the request leaves open, once: customer, currency, who pays with what.
 
     The currency of a draft's amounts is the provider's to say.
     """
-    customer = find_customer(view, desk)
+    customer = find_customer(view, deps)
     method = view.request["payment_method"] or customer.default_method or ""
     if view.request["on_the_spot"] and not method:
-        raise no_method()
-    currency = "" if view.request["flow"] == "draft" else _currency(view, desk)
+        raise missing_payment_method()
+    currency = "" if view.request["flow"] == "draft" else _currency(view, deps)
     return {"customer": customer.id, "currency": currency, "method": method}
 
 
-def _currency(view: InvoiceView, desk: Desk) -> str:
+def _currency(view: InvoiceView, deps: InvoicingDeps) -> str:
     """Find the one currency of all lines; the catalogue is asked once per price."""
     found: dict[str, str] = {}
     for index, line in enumerate(view.request["lines"]):
@@ -66,7 +66,7 @@ def _currency(view: InvoiceView, desk: Desk) -> str:
         if line["price"] is None:
             found.setdefault(line["currency"], f"{path}.currency")
             if not chargeable_minor(line["amount_minor"], line["currency"]):
-                raise Refused(
+                raise RequestRejected(
                     code="amount_invalid",
                     message="Amounts in this currency must end in 0.",
                     path=f"{path}.amountMinor",
@@ -74,10 +74,10 @@ def _currency(view: InvoiceView, desk: Desk) -> str:
     prices = {line["price"]: index for index, line in enumerate(view.request["lines"])}
     for price_id, index in prices.items():
         if price_id is not None:
-            found.setdefault(_price_currency(price_id, index, desk), f"lineItems.{index}.price")
+            found.setdefault(_price_currency(price_id, index, deps), f"lineItems.{index}.price")
     if len(found) > 1:
         listed = ", ".join(sorted(found))
-        raise Refused(
+        raise RequestRejected(
             code="currencies_mixed",
             message=f"All lines must have one currency; these have {listed}.",
             path=list(found.values())[1],
@@ -85,28 +85,30 @@ def _currency(view: InvoiceView, desk: Desk) -> str:
     return next(iter(found))
 
 
-def _price_currency(price_id: str, index: int, desk: Desk) -> str:
+def _price_currency(price_id: str, index: int, deps: InvoicingDeps) -> str:
     path = f"lineItems.{index}.price"
     try:
-        price = desk.gateway.find_price(price_id)
+        price = deps.gateway.find_price(price_id)
     except GatewayRejected as error:
-        raise Refused.from_gateway(error, path=path) from error
+        raise RequestRejected.from_gateway(error, path=path) from error
     if price.recurring:
-        raise Refused(
+        raise RequestRejected(
             code="price_recurring",
             message=f"{price_id} is a recurring price; type payment takes one-time prices.",
             path=path,
         )
     if not price.active:
-        raise Refused(code="price_inactive", message=f"{price_id} is not active.", path=path)
+        raise RequestRejected(
+            code="price_inactive", message=f"{price_id} is not active.", path=path
+        )
     return price.currency
 
 
-def create(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
+def create(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
     """Open the draft and remember it, together with the step that comes next."""
     view, step = invoice.view, invoice.view.steps["create"]
-    desk.alive()
-    made = _made_before(invoice, desk) or desk.gateway.create_invoice(
+    deps.heartbeat()
+    made = _made_before(invoice, deps) or deps.gateway.create_invoice(
         InvoiceDraft(
             customer=step.plan["customer"],
             currency=step.plan["currency"] or None,
@@ -115,43 +117,43 @@ def create(invoice: Invoice, desk: Desk, *, then: str) -> Invoice:
             payment_method=view.request["payment_method"],
             footer=view.footer,
             description=view.description,
-            metadata=view.metadata | our_metadata(view),
+            metadata=view.metadata | billhook_metadata(view),
         ),
         key=step.key,
     )
-    occurred_at = desk.now()
+    occurred_at = deps.now()
 
     def decide(known: Invoice) -> None:
         known.record_created(made, occurred_at=occurred_at)
         known.start_step(then, occurred_at=occurred_at, plan={"currency": made.currency})
 
-    return desk.billing.change(Invoice, invoice.id, decide)
+    return deps.billing.change(Invoice, invoice.id, decide)
 
 
-def _made_before(invoice: Invoice, desk: Desk) -> ProviderInvoice | None:
+def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice | None:
     step = invoice.view.steps["create"]
-    if not desk.key_expired(invoice, "create"):
+    if not deps.key_expired(invoice, "create"):
         return None
-    found = desk.gateway.find_invoices(
+    found = deps.gateway.find_invoices(
         customer=step.plan["customer"],
         reference=str(invoice.id),
-        created_after=int((step.started_at - CLOCKS_DIFFER).timestamp()),
+        created_after=int((step.started_at - CLOCK_SKEW).timestamp()),
     )
     return found[0] if found else None
 
 
-def _add_lines(invoice: Invoice, desk: Desk) -> None:
+def _add_lines(invoice: Invoice, deps: InvoicingDeps) -> None:
     view, step = invoice.view, invoice.view.steps["lines"]
     wanted = _line_drafts(view)
-    if desk.key_expired(invoice, "lines"):
+    if deps.key_expired(invoice, "lines"):
         # Under an expired key the same lines would be added, and charged, a second time.
-        present = {line.reference for line in desk.gateway.list_lines(object_id(view))}
+        present = {line.reference for line in deps.gateway.list_lines(object_id(view))}
         wanted = [line for line in wanted if line.reference not in present]
         if wanted:
-            invoice = start(invoice, "lines", desk, attempt=step.attempt + 1, plan=step.plan)
+            invoice = start_step(invoice, "lines", deps, attempt=step.attempt + 1, plan=step.plan)
     if wanted:
-        desk.alive()
-        desk.gateway.add_lines(
+        deps.heartbeat()
+        deps.gateway.add_lines(
             object_id(view),
             wanted,
             currency=step.plan["currency"],
@@ -172,19 +174,19 @@ def _line_drafts(view: InvoiceView) -> list[LineDraft]:
     ]
 
 
-def _check_lines(invoice: Invoice, desk: Desk) -> None:
+def _check_lines(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Compare what stands at the provider with what was asked; nobody is charged for a slip."""
-    desk.alive()
+    deps.heartbeat()
     view = invoice.view
-    lines = desk.gateway.list_lines(object_id(view))
-    fault = wrong_lines(_line_drafts(view), lines)
+    lines = deps.gateway.list_lines(object_id(view))
+    fault = lines_mismatch(_line_drafts(view), lines)
     if fault is not None:
-        raise Refused(code="lines_differ", message=fault, path="lineItems")
+        raise RequestRejected(code="lines_differ", message=fault, path="lineItems")
     expected = view.request["expected_total_minor"]
     if expected is not None:
-        total = desk.gateway.fetch_invoice(object_id(view)).total_minor
+        total = deps.gateway.fetch_invoice(object_id(view)).total_minor
         if total != expected:
-            raise Refused(
+            raise RequestRejected(
                 code="total_differs",
                 message=f"The total is {total}, not the expected {expected}.",
                 path="expectedTotalMinor",

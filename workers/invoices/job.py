@@ -15,13 +15,13 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import WORKER
 from domain.invoices.view import InvoiceView
 from eventlog.bodies import Body
-from workers.invoices.customers import CustomerDesk
-from workers.invoices.rejections import Refused
-from workers.providers.key_lifetime import KEY_LIFE
+from workers.invoices.customers import TenantCustomers
+from workers.invoices.rejections import RequestRejected
+from workers.providers.key_lifetime import KEY_LIFETIME
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProviderDesk:
+class InvoiceDeps:
     """What a job works with, whoever the provider is.
 
     `alive` is called between steps: it is still being worked on. `key_life`: how long the provider
@@ -30,14 +30,14 @@ class ProviderDesk:
 
     billing: Billing
     gateway: ProviderGateway
-    customers: CustomerDesk
+    customers: TenantCustomers
     now: Callable[[], datetime]
-    alive: Callable[[], None]
-    key_life: timedelta = KEY_LIFE
+    heartbeat: Callable[[], None]
+    key_lifetime: timedelta = KEY_LIFETIME
 
     def key_expired(self, invoice: Invoice, step: str) -> bool:
         """Tell whether the provider may have forgotten a step's key, so that we must look first."""
-        return invoice.step_age(step, occurred_at=self.now()) >= self.key_life
+        return invoice.step_age(step, occurred_at=self.now()) >= self.key_lifetime
 
     def record_deleted(self, invoice: Invoice) -> Invoice:
         """Remember that the provider has the draft no more."""
@@ -50,33 +50,33 @@ class ProviderDesk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk(ProviderDesk):
+class InvoicingDeps(InvoiceDeps):
     """What a job works with where the provider has invoices."""
 
     gateway: InvoicingGateway
 
 
-def start(
+def start_step(
     invoice: Invoice,
     step: str,
-    desk: ProviderDesk,
+    deps: InvoiceDeps,
     *,
     attempt: int = 1,
     plan: dict[str, str] | None = None,
 ) -> Invoice:
     """Remember a step, its key and what it was planned with, before its first call."""
-    occurred_at = desk.now()
-    return desk.billing.change(
+    occurred_at = deps.now()
+    return deps.billing.change(
         Invoice,
         invoice.id,
         lambda known: known.start_step(step, occurred_at=occurred_at, attempt=attempt, plan=plan),
     )
 
 
-def record(
+def record_answer(
     invoice: Invoice,
     answer: ProviderInvoice,
-    desk: ProviderDesk,
+    deps: InvoiceDeps,
     *,
     source: str,
     charging: bool = False,
@@ -86,7 +86,7 @@ def record(
 
     `attempted`: it is what our own attempt to charge came to.
     """
-    occurred_at = desk.now()
+    occurred_at = deps.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
 
     def decide(known: Invoice) -> None:
@@ -102,14 +102,14 @@ def record(
         if charging and known.view.settling:
             known.start_step("pay", occurred_at=occurred_at)
 
-    return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+    return deps.billing.change(Invoice, invoice.id, decide, bodies=[body])
 
 
-def refuse(
-    invoice: Invoice, answer: ProviderInvoice, desk: ProviderDesk, refusal: Refused
+def record_rejection(
+    invoice: Invoice, answer: ProviderInvoice, deps: InvoiceDeps, rejection: RequestRejected
 ) -> Invoice:
     """Remember how things stand and, unless that ends what is asked, that it was refused."""
-    occurred_at = desk.now()
+    occurred_at = deps.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
 
     def decide(known: Invoice) -> None:
@@ -117,28 +117,28 @@ def refuse(
             answer, source="answer", actor=WORKER, occurred_at=occurred_at, body=body.sha256.hex()
         )
         known.refuse_request(
-            code=refusal.code,
-            message=refusal.message,
-            path=refusal.path,
-            provider_code=refusal.provider_code,
+            code=rejection.code,
+            message=rejection.message,
+            path=rejection.path,
+            provider_code=rejection.provider_code,
             occurred_at=occurred_at,
         )
 
-    return desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+    return deps.billing.change(Invoice, invoice.id, decide, bodies=[body])
 
 
-def our_metadata(view: InvoiceView) -> dict[str, str]:
+def billhook_metadata(view: InvoiceView) -> dict[str, str]:
     """Write down whose invoice it is, as everything at the provider says it."""
     return {"billhook_app": str(view.app_id), "billhook_invoice": str(view.id)}
 
 
-def record_draft(invoice: Invoice, answer: ProviderInvoice, desk: Desk) -> Invoice:
+def record_draft(invoice: Invoice, answer: ProviderInvoice, deps: InvoicingDeps) -> Invoice:
     """Remember a draft that stands complete, or what the provider has made of it meanwhile."""
     if answer.state != "draft":
-        return record(invoice, answer, desk, source="answer")
-    occurred_at = desk.now()
+        return record_answer(invoice, answer, deps, source="answer")
+    occurred_at = deps.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
-    return desk.billing.change(
+    return deps.billing.change(
         Invoice,
         invoice.id,
         lambda known: known.record_drafted(answer, occurred_at=occurred_at, body=body.sha256.hex()),
@@ -152,7 +152,7 @@ def object_id(view: InvoiceView) -> str:
     return view.provider_object_id
 
 
-def start_asked_for(view: InvoiceView) -> StartSubscription:
+def subscription_command(view: InvoiceView) -> StartSubscription:
     """Write down the start of the subscription that an invoice asked for."""
     return StartSubscription(
         app_id=view.app_id,

@@ -23,38 +23,38 @@ _log = structlog.get_logger("billhook.asks")
 Answer = dict[str, Any]
 
 
-class Desk(Protocol):
+class LookupTable(Protocol):
     """Where asks lie."""
 
-    def take(self, ask_id: UUID) -> Ask | None:
+    def take(self, lookup_id: UUID) -> Ask | None:
         """Read what is asked; None where nobody waits any more."""
 
-    def answer(self, ask_id: UUID, *, sealed: str) -> None:
+    def answer(self, lookup_id: UUID, *, sealed: str) -> None:
         """Leave the answer."""
 
 
-def answer_ask(
-    ask_id: UUID,
+def answer_lookup(
+    lookup_id: UUID,
     *,
-    desk: Desk,
+    deps: LookupTable,
     vault: Vault,
     gateway_of: Callable[[UUID, str], ProviderGateway],
 ) -> None:
     """Find out what is asked and leave it, sealed; a refusal is an answer, too."""
-    ask = desk.take(ask_id)
-    if ask is None:
+    lookup = deps.take(lookup_id)
+    if lookup is None:
         return
     try:
-        gateway = gateway_of(ask.app, ask.args["connection"])
-        answer: Answer = {"found": _KINDS[ask.kind](gateway, ask.args)}
+        gateway = gateway_of(lookup.app, lookup.args["connection"])
+        answer: Answer = {"found": _KINDS[lookup.kind](gateway, lookup.args)}
     except NotFound:
         answer = {"refused": "misconfigured"}
     except GatewayError as error:
-        _log.warning("ask.refused", kind=ask.kind, error=str(error))
+        _log.warning("ask.refused", kind=lookup.kind, error=str(error))
         answer = {"refused": _reason(error)}
     # Its own id inside, so that an answer that is moved to another ask is not believed.
-    text = orjson.dumps(answer | {"ask": str(ask.id)}).decode()
-    desk.answer(ask.id, sealed=vault.seal(text, context=answer_context(ask.app)))
+    text = orjson.dumps(answer | {"ask": str(lookup.id)}).decode()
+    deps.answer(lookup.id, sealed=vault.seal(text, context=answer_context(lookup.app)))
 
 
 def _document(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:

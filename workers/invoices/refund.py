@@ -15,45 +15,45 @@ from domain.invoices.provider_update import WORKER
 from domain.invoices.refunds import Entry, find_refund
 from domain.invoices.steps import REFUND_STEP
 from domain.invoices.view import InvoiceView
-from workers.invoices.job import ProviderDesk, object_id, our_metadata, start
+from workers.invoices.job import InvoiceDeps, billhook_metadata, object_id, start_step
 
 
-def refund_invoice(invoice_id: UUID, refund_id: UUID, desk: ProviderDesk) -> None:
+def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None:
     """Give back what is reserved under this id; raises GatewayUnavailable to come back."""
-    invoice = desk.billing.get(Invoice, invoice_id)
+    invoice = deps.billing.get(Invoice, invoice_id)
     asked = find_refund(invoice.view, refund_id, None)
     if asked is None or asked["status"] != "requested":
         return
     step = f"{REFUND_STEP}{refund_id}"
-    found = _made_before(invoice, refund_id, desk) if desk.key_expired(invoice, step) else None
+    found = _made_before(invoice, refund_id, deps) if deps.key_expired(invoice, step) else None
     if found is None:
-        invoice = start(invoice, step, desk)
-        desk.alive()
+        invoice = start_step(invoice, step, deps)
+        deps.heartbeat()
         try:
-            draft = _draft(invoice.view, asked, desk)
-            found = desk.gateway.refund(draft, key=invoice.view.steps[step].key)
+            draft = _draft(invoice.view, asked, deps)
+            found = deps.gateway.refund(draft, key=invoice.view.steps[step].key)
         except GatewayRejected as error:
-            _record_refusal(invoice, refund_id, desk, error)
+            _record_refusal(invoice, refund_id, deps, error)
             return
-    _record(invoice, found, desk)
+    _record(invoice, found, deps)
 
 
-def _made_before(invoice: Invoice, refund_id: UUID, desk: ProviderDesk) -> ProviderRefund | None:
-    back = desk.gateway.fetch_money_back(_paid_object(invoice.view))
+def _made_before(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> ProviderRefund | None:
+    back = deps.gateway.fetch_money_back(_paid_object(invoice.view))
     return next((made for made in back.refunds if made.reference == str(refund_id)), None)
 
 
-def _draft(view: InvoiceView, asked: Entry, desk: ProviderDesk) -> RefundDraft:
+def _draft(view: InvoiceView, asked: Entry, deps: InvoiceDeps) -> RefundDraft:
     noted = asked.get("creditNote", True)
     return RefundDraft(
         invoice_id=_paid_object(view),
-        payment_id=_paid_with(view) if noted else _paid_with(view) or _look_up_payment(view, desk),
+        payment_id=_paid_with(view) if noted else _paid_with(view) or _look_up_payment(view, deps),
         amount_minor=asked["amountMinor"],
         currency=view.currency or "",
         reason=asked.get("reason"),
         credit_note=noted,
         reference=asked["id"],
-        metadata=our_metadata(view) | {"billhook_refund": asked["id"]},
+        metadata=billhook_metadata(view) | {"billhook_refund": asked["id"]},
     )
 
 
@@ -67,18 +67,18 @@ def _paid_with(view: InvoiceView) -> str | None:
     return paid[-1] if paid else None
 
 
-def _look_up_payment(view: InvoiceView, desk: ProviderDesk) -> str:
+def _look_up_payment(view: InvoiceView, deps: InvoiceDeps) -> str:
     """Ask which payment it was: a webhook may have told that it is paid, but not with what."""
-    payment = desk.gateway.fetch_invoice(_paid_object(view)).payment
+    payment = deps.gateway.fetch_invoice(_paid_object(view)).payment
     if payment is None or payment.state != "succeeded":
         message = "It was paid outside of the provider, which has nothing to give back."
         raise GatewayRejected(message, code="payment_missing")
     return payment.id
 
 
-def _record(invoice: Invoice, refund: ProviderRefund, desk: ProviderDesk) -> None:
-    occurred_at, back = desk.now(), MoneyBack(refunds=(refund,))
-    desk.billing.change(
+def _record(invoice: Invoice, refund: ProviderRefund, deps: InvoiceDeps) -> None:
+    occurred_at, back = deps.now(), MoneyBack(refunds=(refund,))
+    deps.billing.change(
         Invoice,
         invoice.id,
         lambda known: known.record_money_back(
@@ -88,10 +88,10 @@ def _record(invoice: Invoice, refund: ProviderRefund, desk: ProviderDesk) -> Non
 
 
 def _record_refusal(
-    invoice: Invoice, refund_id: UUID, desk: ProviderDesk, error: GatewayRejected
+    invoice: Invoice, refund_id: UUID, deps: InvoiceDeps, error: GatewayRejected
 ) -> None:
-    occurred_at = desk.now()
-    desk.billing.change(
+    occurred_at = deps.now()
+    deps.billing.change(
         Invoice,
         invoice.id,
         lambda known: known.fail_refund(

@@ -17,7 +17,7 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import PAYMENT_DECLINED
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """The request can't be billed. `path` names the caller's field, `code` is ours or theirs."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Refused(Exception):
         self.provider_code = provider_code
 
     @classmethod
-    def from_gateway(cls, error: GatewayRejected, *, path: str | None = None) -> Refused:
+    def from_gateway(cls, error: GatewayRejected, *, path: str | None = None) -> RequestRejected:
         """Take over a provider's refusal, naming the caller's field where it can be told."""
         return cls(
             code="provider_rejected",
@@ -40,12 +40,12 @@ class Refused(Exception):
         )
 
     @classmethod
-    def of_payment(cls, error: GatewayRejected) -> Refused:
+    def of_payment(cls, error: GatewayRejected) -> RequestRejected:
         """Take over that the payer's side refused, where the invoice does not show it itself."""
         return cls(code=PAYMENT_DECLINED, message=error.message, provider_code=error.code)
 
     @classmethod
-    def from_plan(cls, plan: dict[str, str]) -> Refused:
+    def from_plan(cls, plan: dict[str, str]) -> RequestRejected:
         """Take up a refusal that was recorded before its draft was deleted."""
         return cls(
             code=plan["code"],
@@ -71,7 +71,7 @@ class Refused(Exception):
         )
 
 
-def refused_payment(answer: ProviderInvoice, error: GatewayRejected) -> ProviderPayment:
+def failed_payment(answer: ProviderInvoice, error: GatewayRejected) -> ProviderPayment:
     """Write a refusal down as the payment that it left refused."""
     return ProviderPayment(
         id=answer.payment.id if answer.payment else "",
@@ -83,10 +83,10 @@ def refused_payment(answer: ProviderInvoice, error: GatewayRejected) -> Provider
     )
 
 
-def unpaid(payment: ProviderPayment | None) -> Refused:
+def unpaid(payment: ProviderPayment | None) -> RequestRejected:
     """Say why an attempt has not paid an invoice that its own status says nothing of."""
     if payment is not None and payment.state == "failed":
-        return Refused(
+        return RequestRejected(
             code=PAYMENT_DECLINED,
             message=payment.message or "The payment was refused.",
             provider_code=payment.code,
@@ -94,12 +94,12 @@ def unpaid(payment: ProviderPayment | None) -> Refused:
     message = "A payment is under way; the invoice stays written off until it has arrived."
     if payment is not None and payment.state == "requires_action":
         message = "The customer has to confirm the payment; the invoice stays written off."
-    return Refused(code="payment_unfinished", message=message)
+    return RequestRejected(code="payment_unfinished", message=message)
 
 
-def no_method() -> Refused:
+def missing_payment_method() -> RequestRejected:
     """Say that nobody could be charged."""
-    return Refused(
+    return RequestRejected(
         code="payment_method_missing",
         message="The customer has no payment method that could be charged.",
         path="paymentMethod",
@@ -144,7 +144,7 @@ def _field_of(param: str | None) -> str | None:
     return field
 
 
-def wrong_lines(wanted: Sequence[LineDraft], found: Sequence[ProviderLine]) -> str | None:
+def lines_mismatch(wanted: Sequence[LineDraft], found: Sequence[ProviderLine]) -> str | None:
     """Say how the provider's lines differ from those wanted; None where they agree."""
     by_reference = {line.reference: line for line in found}
     if len(found) != len(wanted) or len(by_reference) != len(found):

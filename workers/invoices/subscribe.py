@@ -26,88 +26,99 @@ from domain.invoices.view import InvoiceView
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from workers.invoices.draft_invoice import find_customer
-from workers.invoices.job import Desk, object_id, our_metadata, record, start, start_asked_for
-from workers.invoices.rejections import Refused, no_method
+from workers.invoices.job import (
+    InvoicingDeps,
+    billhook_metadata,
+    object_id,
+    record_answer,
+    start_step,
+    subscription_command,
+)
+from workers.invoices.rejections import RequestRejected, missing_payment_method
 
 
-def subscribe(invoice: Invoice, desk: Desk) -> None:
+def subscribe(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Go on until the first invoice's outcome stands; raises Refused, or to come back."""
     if invoice.view.provider_object_id is None:
-        invoice = _started(invoice, desk)
+        invoice = _start(invoice, deps)
     if ENDING_STEP in invoice.view.steps:
-        _end(invoice, desk)
+        _end(invoice, deps)
         return
-    answer = desk.gateway.fetch_invoice(object_id(invoice.view))
+    answer = deps.gateway.fetch_invoice(object_id(invoice.view))
     if _declined(answer):
-        _end(start(invoice, ENDING_STEP, desk, plan=_why(answer)), desk)
+        _end(start_step(invoice, ENDING_STEP, deps, plan=_decline_details(answer)), deps)
         return
     # First, since nobody comes back for it once the invoice's outcome stands.
-    _record_subscription(invoice, desk)
-    after = record(invoice, answer, desk, source="answer", attempted=True)
+    _record_subscription(invoice, deps)
+    after = record_answer(invoice, answer, deps, source="answer", attempted=True)
     if after.view.settling:
         raise GatewayUnavailable(f"the first invoice {answer.id} is still {answer.state}")
 
 
-def _started(invoice: Invoice, desk: Desk) -> Invoice:
+def _start(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
     """Have the provider start it, and remember it together with its first invoice."""
     try:
         if "subscribe" not in invoice.view.steps:
-            invoice = start(invoice, "subscribe", desk, plan=_plan(invoice.view, desk))
-        made = _made_before(invoice, desk) or _create(invoice, desk)
+            invoice = start_step(invoice, "subscribe", deps, plan=_plan(invoice.view, deps))
+        made = _made_before(invoice, deps) or _create(invoice, deps)
     except GatewayRejected as error:
-        raise Refused.from_gateway(error) from error
+        raise RequestRejected.from_gateway(error) from error
     if made.latest_invoice is None:
         raise GatewayUnavailable(f"{made.id} has no first invoice yet")
-    occurred_at = desk.now()
-    return desk.billing.change(
+    occurred_at = deps.now()
+    return deps.billing.change(
         Invoice,
         invoice.id,
         lambda known: known.record_subscribed(made, occurred_at=occurred_at),
-        beside=lambda: _beside(invoice.view, made, desk),
+        beside=lambda: _new_subscription(invoice.view, made, deps),
     )
 
 
-def _plan(view: InvoiceView, desk: Desk) -> dict[str, str]:
+def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
     """Look up who pays and with what, and refuse what no subscription can be made of."""
-    customer = find_customer(view, desk)
+    customer = find_customer(view, deps)
     method = view.request["payment_method"] or customer.default_method or ""
     if view.request["on_the_spot"] and not method:
-        raise no_method()
+        raise missing_payment_method()
     currencies = {}
     for index, line in enumerate(view.request["lines"]):
         path = f"lineItems.{index}.price"
         if line["price"] is None:
             message = "A subscription's lines name recurring prices."
-            raise Refused(code="price_missing", message=message, path=path)
-        currencies[_currency(line["price"], path, desk)] = path
+            raise RequestRejected(code="price_missing", message=message, path=path)
+        currencies[_currency(line["price"], path, deps)] = path
     if len(currencies) > 1:
         message = f"All lines must have one currency; these have {', '.join(sorted(currencies))}."
-        raise Refused(code="currencies_mixed", message=message, path=list(currencies.values())[1])
+        raise RequestRejected(
+            code="currencies_mixed", message=message, path=list(currencies.values())[1]
+        )
     plan = {"customer": customer.id, "method": method}
-    _check_total(view, plan, desk)
+    _check_total(view, plan, deps)
     return plan
 
 
-def _currency(price_id: str, path: str, desk: Desk) -> str:
+def _currency(price_id: str, path: str, deps: InvoicingDeps) -> str:
     try:
-        price = desk.gateway.find_price(price_id)
+        price = deps.gateway.find_price(price_id)
     except GatewayRejected as error:
-        raise Refused.from_gateway(error, path=path) from error
+        raise RequestRejected.from_gateway(error, path=path) from error
     if not price.recurring:
         message = f"{price_id} is a one-time price; type subscription takes recurring prices."
-        raise Refused(code="price_one_time", message=message, path=path)
+        raise RequestRejected(code="price_one_time", message=message, path=path)
     if not price.active:
-        raise Refused(code="price_inactive", message=f"{price_id} is not active.", path=path)
+        raise RequestRejected(
+            code="price_inactive", message=f"{price_id} is not active.", path=path
+        )
     return price.currency
 
 
-def _check_total(view: InvoiceView, plan: dict[str, str], desk: Desk) -> None:
+def _check_total(view: InvoiceView, plan: dict[str, str], deps: InvoicingDeps) -> None:
     expected = view.request["expected_total_minor"]
     if expected is None:
         return
-    total = desk.gateway.preview_total(_draft(view, plan))
+    total = deps.gateway.preview_total(_draft(view, plan))
     if total != expected:
-        raise Refused(
+        raise RequestRejected(
             code="total_differs",
             message=f"The first invoice's total is {total}, not the expected {expected}.",
             path="expectedTotalMinor",
@@ -124,46 +135,48 @@ def _draft(view: InvoiceView, plan: dict[str, str]) -> SubscriptionDraft:
         off_session=view.request["off_session"],
         footer=view.footer,
         description=view.description,
-        metadata=view.metadata | our_metadata(view),
+        metadata=view.metadata | billhook_metadata(view),
     )
 
 
-def _create(invoice: Invoice, desk: Desk) -> ProviderSubscription:
+def _create(invoice: Invoice, deps: InvoicingDeps) -> ProviderSubscription:
     step = invoice.view.steps["subscribe"]
-    desk.alive()
-    return desk.gateway.create_subscription(_draft(invoice.view, step.plan), key=step.key)
+    deps.heartbeat()
+    return deps.gateway.create_subscription(_draft(invoice.view, step.plan), key=step.key)
 
 
-def _made_before(invoice: Invoice, desk: Desk) -> ProviderSubscription | None:
-    if not desk.key_expired(invoice, "subscribe"):
+def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderSubscription | None:
+    if not deps.key_expired(invoice, "subscribe"):
         return None
     customer = invoice.view.steps["subscribe"].plan["customer"]
-    found = desk.gateway.find_subscriptions(customer=customer, reference=str(invoice.id))
+    found = deps.gateway.find_subscriptions(customer=customer, reference=str(invoice.id))
     return found[0] if found else None
 
 
-def _beside(view: InvoiceView, made: ProviderSubscription, desk: Desk) -> list[Subscription]:
+def _new_subscription(
+    view: InvoiceView, made: ProviderSubscription, deps: InvoicingDeps
+) -> list[Subscription]:
     """Make the subscription's own stream, unless a webhook was faster."""
-    if desk.billing.find(Subscription, _id_of(view, made.id)) is not None:
+    if deps.billing.find(Subscription, _id_of(view, made.id)) is not None:
         return []
-    return [Subscription.start(start_asked_for(view), made, occurred_at=desk.now())]
+    return [Subscription.start(subscription_command(view), made, occurred_at=deps.now())]
 
 
 def _id_of(view: InvoiceView, subscription_id: str) -> UUID:
     return ids.for_provider_object(view.app_id, view.connection_id, view.mode, subscription_id)
 
 
-def _record_subscription(invoice: Invoice, desk: Desk) -> None:
+def _record_subscription(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Fetch how the subscription stands: the answer that made it may be a day old by now."""
     view = invoice.view
     assert view.subscription_id is not None, "recorded with its first invoice"  # noqa: S101 - STYLE: assert what must hold
-    seen = desk.gateway.fetch_subscription(view.subscription_id)
+    seen = deps.gateway.fetch_subscription(view.subscription_id)
     body = Body.of(seen.raw, view.body_owner)
-    desk.billing.import_subscription(
-        start_asked_for(view),
+    deps.billing.import_subscription(
+        subscription_command(view),
         seen,
         source="answer",
-        occurred_at=desk.now(),
+        occurred_at=deps.now(),
         bodies=[body],
         body=body.sha256.hex(),
     )
@@ -174,7 +187,7 @@ def _declined(answer: ProviderInvoice) -> bool:
     return answer.state == "open" and payment is not None and payment.state == "failed"
 
 
-def _why(answer: ProviderInvoice) -> dict[str, str]:
+def _decline_details(answer: ProviderInvoice) -> dict[str, str]:
     payment = answer.payment
     assert payment is not None, "a declined invoice has a payment"  # noqa: S101 - STYLE: assert what must hold
     known = {
@@ -188,22 +201,22 @@ def _why(answer: ProviderInvoice) -> dict[str, str]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _end(invoice: Invoice, desk: Desk) -> None:
+def _end(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Leave nothing that could be paid, then record why it was declined and how it ended."""
     view, step = invoice.view, invoice.view.steps[ENDING_STEP]
     assert view.subscription_id is not None, "recorded with its first invoice"  # noqa: S101 - STYLE: assert what must hold
-    desk.alive()
-    desk.gateway.end_subscription(view.subscription_id, key=step.key)
-    answer = desk.gateway.fetch_invoice(object_id(view))
+    deps.heartbeat()
+    deps.gateway.end_subscription(view.subscription_id, key=step.key)
+    answer = deps.gateway.fetch_invoice(object_id(view))
     if answer.state == "open":
         try:
-            answer = desk.gateway.void_invoice(answer.id, key=f"{step.key}:void")
+            answer = deps.gateway.void_invoice(answer.id, key=f"{step.key}:void")
         except GatewayRejected:
-            answer = desk.gateway.fetch_invoice(answer.id)
-    _record_subscription(invoice, desk)
-    occurred_at = desk.now()
+            answer = deps.gateway.fetch_invoice(answer.id)
+    _record_subscription(invoice, deps)
+    occurred_at = deps.now()
     body = Body.of(answer.raw, view.body_owner)
-    refused = replace(answer, state="open", payment=_refusal(step.plan))
+    refused = replace(answer, state="open", payment=_declined_payment(step.plan))
 
     def decide(known: Invoice) -> None:
         if answer.state != "paid":
@@ -219,12 +232,12 @@ def _end(invoice: Invoice, desk: Desk) -> None:
             answer, source="answer", actor=WORKER, occurred_at=occurred_at, body=body.sha256.hex()
         )
 
-    after = desk.billing.change(Invoice, invoice.id, decide, bodies=[body])
+    after = deps.billing.change(Invoice, invoice.id, decide, bodies=[body])
     if after.view.settling:
         raise GatewayUnavailable(f"the first invoice {answer.id} is still {answer.state}")
 
 
-def _refusal(plan: dict[str, str]) -> ProviderPayment:
+def _declined_payment(plan: dict[str, str]) -> ProviderPayment:
     return ProviderPayment(
         id=plan["id"],
         state="failed",

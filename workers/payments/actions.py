@@ -13,107 +13,107 @@ from uuid import UUID
 
 from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
 from domain.invoices.invoice import Invoice
-from workers.invoices.job import object_id, record, refuse, start
-from workers.invoices.rejections import Refused
+from workers.invoices.job import object_id, record_answer, record_rejection, start_step
+from workers.invoices.rejections import RequestRejected
 from workers.payments.checkout import (
     CREATE,
-    CheckoutDesk,
-    make_or_find,
-    remember_payment,
-    settle_payment,
+    CheckoutDeps,
+    create_invoice_payment,
+    find_or_create_payment,
+    record_payment,
 )
-from workers.payments.plan import Plan, how_to_pay
+from workers.payments.plan import Plan, payment_method_fields
 
 _OF_METHOD = ("method", "mandate")
 
 
-def settle_or_carry_out(invoice_id: UUID, desk: CheckoutDesk) -> None:
+def charge_or_perform_action(invoice_id: UUID, deps: CheckoutDeps) -> None:
     """Make the invoice's payment, or do what is asked of it; raises GatewayUnavailable."""
-    invoice = desk.billing.get(Invoice, invoice_id)
+    invoice = deps.billing.get(Invoice, invoice_id)
     if invoice.view.asked is None:
-        settle_payment(invoice_id, desk)
+        create_invoice_payment(invoice_id, deps)
     elif invoice.view.settling:
-        _carry_out(invoice, desk)
+        _perform_action(invoice, deps)
 
 
-def _carry_out(invoice: Invoice, desk: CheckoutDesk) -> None:
+def _perform_action(invoice: Invoice, deps: CheckoutDeps) -> None:
     asked = invoice.view.asked
     assert asked is not None, "called for what is asked"  # noqa: S101 - STYLE: assert what must hold
-    after = (_retry if asked["action"] == "retry" else _void)(invoice, desk)
+    after = (_retry if asked["action"] == "retry" else _void)(invoice, deps)
     if after.view.asked is not None and after.view.settling:
         raise GatewayUnavailable(f"{asked['action']} has no outcome yet")
 
 
-def _retry(invoice: Invoice, desk: CheckoutDesk) -> Invoice:
+def _retry(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
     """Make another payment; what became of the last one is looked up first."""
     asked, at_provider = invoice.view.asked or {}, object_id(invoice.view)
     begun = invoice.view.steps.get(asked["step"])
-    again = begun is not None and begun.attempt >= asked["attempt"]
-    last = desk.gateway.fetch_invoice(at_provider)
+    is_repeat = begun is not None and begun.attempt >= asked["attempt"]
+    last = deps.gateway.fetch_invoice(at_provider)
     if last.state == "paid" or _under_way(last):
-        return record(invoice, last, desk, source="answer", attempted=True)
+        return record_answer(invoice, last, deps, source="answer", attempted=True)
     try:
-        if not again:
+        if not is_repeat:
             plan = _plan(invoice, asked["payment_method"])
-            invoice = start(invoice, asked["step"], desk, attempt=asked["attempt"], plan=plan)
-        invoice, made = make_or_find(invoice, asked["step"], desk, again=again)
-    except Refused as refusal:
-        return refuse(invoice, last, desk, refusal)
-    cancel_if_possible([known for known in invoice.view.objects if known != made.id], desk)
-    return remember_payment(invoice, made, asked["step"], desk)
+            invoice = start_step(invoice, asked["step"], deps, attempt=asked["attempt"], plan=plan)
+        invoice, made = find_or_create_payment(invoice, asked["step"], deps, is_repeat=is_repeat)
+    except RequestRejected as rejection:
+        return record_rejection(invoice, last, deps, rejection)
+    cancel_if_possible([known for known in invoice.view.objects if known != made.id], deps)
+    return record_payment(invoice, made, asked["step"], deps)
 
 
 def _plan(invoice: Invoice, method: str | None) -> Plan:
     """Ask for the same money again, by another method if one is named. Raises Refused."""
     first = invoice.view.steps.get(CREATE)
     if first is None:
-        raise Refused(
+        raise RequestRejected(
             code="not_asked_for_here",
             message="Its payment was not asked for here, so that nothing is known to ask again.",
         )
     kept = {name: value for name, value in first.plan.items() if name not in _OF_METHOD}
-    return first.plan if method is None else kept | how_to_pay(method)
+    return first.plan if method is None else kept | payment_method_fields(method)
 
 
 def _under_way(payment: ProviderInvoice) -> bool:
     return payment.payment is not None and payment.payment.state == "processing"
 
 
-def _void(invoice: Invoice, desk: CheckoutDesk) -> Invoice:
+def _void(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
     """Cancel the payment; a refused one has nothing left to cancel, and is void."""
     asked, at_provider = invoice.view.asked or {}, object_id(invoice.view)
-    invoice = start(invoice, asked["step"], desk, attempt=asked["attempt"])
-    desk.alive()
-    seen = desk.gateway.fetch_invoice(at_provider)
+    invoice = start_step(invoice, asked["step"], deps, attempt=asked["attempt"])
+    deps.heartbeat()
+    seen = deps.gateway.fetch_invoice(at_provider)
     if seen.payment is not None and seen.payment.state == "failed":
         seen = replace(seen, state="void")
     elif seen.state == "open":
         try:
-            seen = desk.gateway.cancel_payment(at_provider)
+            seen = deps.gateway.cancel_payment(at_provider)
         except GatewayRejected:
-            seen = desk.gateway.fetch_invoice(at_provider)
+            seen = deps.gateway.fetch_invoice(at_provider)
             if seen.state == "open":
-                return refuse(invoice, seen, desk, _not_cancelable())
-    cancel_if_possible([known for known in invoice.view.objects if known != at_provider], desk)
-    return record(invoice, seen, desk, source="answer")
+                return record_rejection(invoice, seen, deps, _not_cancelable())
+    cancel_if_possible([known for known in invoice.view.objects if known != at_provider], deps)
+    return record_answer(invoice, seen, deps, source="answer")
 
 
-def _not_cancelable() -> Refused:
+def _not_cancelable() -> RequestRejected:
     """Say it in our own word: Mollie's code for it is the one for anything that it refuses."""
-    return Refused(
+    return RequestRejected(
         code="not_cancelable",
         message="Mollie cancels no open payment by this method; it expires if nobody pays it.",
     )
 
 
-def cancel_if_possible(payments: Iterable[str], desk: CheckoutDesk) -> None:
+def cancel_if_possible(payments: Iterable[str], deps: CheckoutDeps) -> None:
     """Cancel what nobody has paid; what can't be canceled is left, and expires."""
     for payment in payments:
         with suppress(GatewayRejected):
-            desk.gateway.cancel_payment(payment)
+            deps.gateway.cancel_payment(payment)
 
 
-def cancel_left_over(invoice_id: UUID, desk: CheckoutDesk) -> None:
+def cancel_other_payments(invoice_id: UUID, deps: CheckoutDeps) -> None:
     """Cancel the other payments for an invoice that one of them has settled."""
-    view = desk.billing.get(Invoice, invoice_id).view
-    cancel_if_possible([known for known in view.objects if known != view.settled_by], desk)
+    view = deps.billing.get(Invoice, invoice_id).view
+    cancel_if_possible([known for known in view.objects if known != view.settled_by], deps)

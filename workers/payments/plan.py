@@ -20,8 +20,8 @@ from domain.core import ids
 from domain.gateway.objects import PaymentDraft, ProviderLine
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.terms import terms_of
-from workers.invoices.job import our_metadata
-from workers.invoices.rejections import Refused
+from workers.invoices.job import billhook_metadata
+from workers.invoices.rejections import RequestRejected
 
 Plan = dict[str, str]
 
@@ -32,7 +32,7 @@ _MOST_METADATA_BYTES: Final = 1024
 _LONGEST_DESCRIPTION: Final = 255
 
 
-def charge_of(view: InvoiceView, billing: Billing) -> Charge:
+def price_lines(view: InvoiceView, billing: Billing) -> Charge:
     """Price the lines by the app's catalogue, and check what the caller expects. Raises Refused."""
     try:
         charge = charge_for(
@@ -43,15 +43,17 @@ def charge_of(view: InvoiceView, billing: Billing) -> Charge:
         )
         if view.type == "subscription":
             terms_of(charge)  # what can't be charged each period is not begun
-    except NotChargeable as refusal:
-        raise Refused(code=refusal.code, message=refusal.message, path=refusal.path) from refusal
+    except NotChargeable as rejection:
+        raise RequestRejected(
+            code=rejection.code, message=rejection.message, path=rejection.path
+        ) from rejection
     expected = view.request["expected_total_minor"]
     if expected is not None and charge.total_minor != expected:
         message = f"The total is {charge.total_minor}, not the expected {expected}."
-        raise Refused(code="total_differs", message=message, path="expectedTotalMinor")
+        raise RequestRejected(code="total_differs", message=message, path="expectedTotalMinor")
     if charge.total_minor == 0:
         message = "There is nothing to pay, and Mollie takes no payments of nothing."
-        raise Refused(code="amount_invalid", message=message, path="lineItems")
+        raise RequestRejected(code="amount_invalid", message=message, path="lineItems")
     return charge
 
 
@@ -68,21 +70,21 @@ def _tax(view: InvoiceView, billing: Billing) -> TaxRate | None:
     found = billing.find(TaxRate, ids.for_tax_rate(view.app_id, named))
     if found is None:
         message = f"The app's catalogue has no tax rate {named}."
-        raise Refused(code="tax_rate_unknown", message=message, path="taxRateId")
+        raise RequestRejected(code="tax_rate_unknown", message=message, path="taxRateId")
     return found
 
 
-def require_small(view: InvoiceView) -> None:
+def check_metadata_size(view: InvoiceView) -> None:
     """Refuse metadata that the provider would not keep. Raises Refused."""
-    size = len(json.dumps(view.metadata | our_metadata(view)).encode())
+    size = len(json.dumps(view.metadata | billhook_metadata(view)).encode())
     if size > _MOST_METADATA_BYTES:
         message = (
             f"Mollie keeps {_MOST_METADATA_BYTES} bytes of metadata; with our own ids it is {size}."
         )
-        raise Refused(code="metadata_too_large", message=message, path="metadata")
+        raise RequestRejected(code="metadata_too_large", message=message, path="metadata")
 
 
-def plan_of(
+def payment_plan(
     view: InvoiceView,
     charge: Charge,
     *,
@@ -96,12 +98,12 @@ def plan_of(
         "customer": customer,
         "description": _description(view, charge),
         "redirect_url": redirect_url,
-        **how_to_pay(view.request["payment_method"]),
+        **payment_method_fields(view.request["payment_method"]),
     }
     return plan if webhook_url is None else plan | {"webhook_url": webhook_url}
 
 
-def how_to_pay(named: str | None) -> Plan:
+def payment_method_fields(named: str | None) -> Plan:
     """Read a method, or the mandate that is charged without anybody at a page."""
     if named is None:
         return {}
@@ -127,7 +129,7 @@ def read_charge(plan: Plan) -> Charge:
     return Charge(**said | read)
 
 
-def draft_of(view: InvoiceView, plan: Plan) -> PaymentDraft:
+def payment_draft(view: InvoiceView, plan: Plan) -> PaymentDraft:
     """Read what is to be sent."""
     mandate = plan.get("mandate")
     return PaymentDraft(
@@ -138,7 +140,7 @@ def draft_of(view: InvoiceView, plan: Plan) -> PaymentDraft:
         mandate=mandate,
         redirect_url=plan["redirect_url"] if mandate is None else None,
         webhook_url=plan.get("webhook_url"),
-        metadata=view.metadata | our_metadata(view),
+        metadata=view.metadata | billhook_metadata(view),
         first=view.type == "subscription",
     )
 
@@ -159,14 +161,14 @@ def provider_lines(charge: Charge) -> tuple[ProviderLine, ...]:
     )
 
 
-def redirect_of(view: InvoiceView, connections_own: str | None, ours: str) -> str:
+def redirect_url_for(view: InvoiceView, connections_own: str | None, ours: str) -> str:
     """Choose where the customer comes back to: as asked, else the connection's page, else ours."""
     asked: str | None = view.request["redirect_url"]
     if asked is not None:
         return asked
-    return ours if connections_own is None else with_id(connections_own, view.id)
+    return ours if connections_own is None else insert_invoice_id(connections_own, view.id)
 
 
-def with_id(template: str, invoice_id: UUID) -> str:
+def insert_invoice_id(template: str, invoice_id: UUID) -> str:
     """Put the invoice's id in its place."""
     return template.replace("{invoiceId}", str(invoice_id))

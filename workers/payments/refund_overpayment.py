@@ -12,30 +12,30 @@ from domain.gateway.objects import GatewayRejected, MoneyBack, RefundDraft
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_returned, returned_minor
 from domain.invoices.provider_update import WORKER
-from workers.invoices.job import our_metadata, start
-from workers.payments.checkout import CheckoutDesk
+from workers.invoices.job import billhook_metadata, start_step
+from workers.payments.checkout import CheckoutDeps
 
 _log = structlog.get_logger("billhook.jobs")
 
 
-def return_overpaid(invoice_id: UUID, payment_id: str, desk: CheckoutDesk) -> None:
+def refund_overpayment(invoice_id: UUID, payment_id: str, deps: CheckoutDeps) -> None:
     """Refund a payment that nobody expected, once; raises GatewayUnavailable to come back.
 
     What has gone back already, by whomever, is asked first: so a lost answer makes no second one.
     """
-    invoice = desk.billing.get(Invoice, invoice_id)
+    invoice = deps.billing.get(Invoice, invoice_id)
     view = invoice.view
-    connection = desk.billing.get(Connection, ids.for_connection(view.app_id, view.connection))
+    connection = deps.billing.get(Connection, ids.for_connection(view.app_id, view.connection))
     if not connection.refund_overpayments or payment_id not in view.paid_elsewhere:
         return
-    back = desk.gateway.fetch_money_back(payment_id)
+    back = deps.gateway.fetch_money_back(payment_id)
     left = view.paid_elsewhere[payment_id] - returned_minor(back)
     if left > 0:
         step = f"return:{payment_id}"
-        invoice = start(invoice, step, desk)
-        desk.alive()
+        invoice = start_step(invoice, step, deps)
+        deps.heartbeat()
         try:
-            made = desk.gateway.refund(
+            made = deps.gateway.refund(
                 RefundDraft(
                     invoice_id=payment_id,
                     payment_id=payment_id,
@@ -44,7 +44,7 @@ def return_overpaid(invoice_id: UUID, payment_id: str, desk: CheckoutDesk) -> No
                     reason="duplicate",
                     credit_note=False,
                     reference=step,
-                    metadata=our_metadata(view),
+                    metadata=billhook_metadata(view),
                 ),
                 key=invoice.view.steps[step].key,
             )
@@ -53,8 +53,8 @@ def return_overpaid(invoice_id: UUID, payment_id: str, desk: CheckoutDesk) -> No
             _log.warning("overpaid.refund_refused", invoice=str(invoice_id), code=error.code)
             return
         back = MoneyBack(refunds=(*back.refunds, made), disputes=back.disputes)
-    occurred_at = desk.now()
-    desk.billing.change(
+    occurred_at = deps.now()
+    deps.billing.change(
         Invoice,
         invoice_id,
         lambda known: record_returned(

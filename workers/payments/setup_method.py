@@ -26,9 +26,9 @@ from domain.gateway.port import SetupGateway
 from domain.invoices.provider_update import WORKER
 from domain.invoices.steps import StepRecord
 from domain.payment_methods.setup import DEFAULTING, OPENING, MethodSetup, MethodSetupView
-from workers.invoices.customers import CustomerDesk, refused_credentials
-from workers.invoices.rejections import Refused
-from workers.providers.key_lifetime import KEY_LIFE
+from workers.invoices.customers import TenantCustomers, credentials_rejected
+from workers.invoices.rejections import RequestRejected
+from workers.providers.key_lifetime import KEY_LIFETIME
 from workers.providers.stripe.objects import APP
 from workers.providers.stripe.setups import SETUP
 
@@ -38,7 +38,7 @@ _OUR_URLS: Final = frozenset({"success_url", "cancel_url", "redirectUrl"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class SetupDesk:
+class SetupDeps:
     """What the job works with. `alive` is called between steps: it is still being worked on.
 
     `webhook_url`: where news of the page go, for a provider that has to be told.
@@ -46,10 +46,10 @@ class SetupDesk:
 
     billing: Billing
     gateway: SetupGateway
-    customers: CustomerDesk
+    customers: TenantCustomers
     now: Callable[[], datetime]
-    alive: Callable[[], None]
-    key_life: timedelta = KEY_LIFE
+    heartbeat: Callable[[], None]
+    key_lifetime: timedelta = KEY_LIFETIME
     webhook_url: str | None = None
 
     def start(
@@ -66,76 +66,76 @@ class SetupDesk:
         )
         return after.view.steps[step]
 
-    def refuse(self, setup: MethodSetup, refusal: Refused) -> None:
+    def record_rejection(self, setup: MethodSetup, rejection: RequestRejected) -> None:
         """Remember that the provider refuses for good."""
         occurred_at = self.now()
         self.billing.change(
             MethodSetup,
             _id(setup),
             lambda known: known.reject(
-                code=refusal.code,
-                message=refusal.message,
-                path=refusal.path,
-                provider_code=refusal.provider_code,
+                code=rejection.code,
+                message=rejection.message,
+                path=rejection.path,
+                provider_code=rejection.provider_code,
                 occurred_at=occurred_at,
             ),
         )
 
 
-def set_up_method(setup_id: UUID, desk: SetupDesk) -> None:
+def set_up_method(setup_id: UUID, deps: SetupDeps) -> None:
     """Do the step that is due, if one is; raises GatewayUnavailable to come back."""
-    setup = desk.billing.get(MethodSetup, setup_id)
+    setup = deps.billing.get(MethodSetup, setup_id)
     try:
         match setup.step:
             case "open":
-                _open(setup, desk)
+                _open(setup, deps)
             case "default":
-                _make_default(setup, desk)
-    except Refused as refusal:
-        desk.refuse(setup, refusal)
+                _make_default(setup, deps)
+    except RequestRejected as rejection:
+        deps.record_rejection(setup, rejection)
     except GatewayRejected as error:
         path = "redirectUrl" if error.param in _OUR_URLS else None
-        desk.refuse(setup, Refused.from_gateway(error, path=path))
+        deps.record_rejection(setup, RequestRejected.from_gateway(error, path=path))
 
 
-def _open(setup: MethodSetup, desk: SetupDesk) -> None:
+def _open(setup: MethodSetup, deps: SetupDeps) -> None:
     view, begun = setup.view, setup.view.steps.get(OPENING)
     if begun is None:
-        begun = desk.start(setup, OPENING, plan={"customer": _customer_of(view, desk).id})
-    elif setup.step_age(OPENING, occurred_at=desk.now()) >= desk.key_life:
-        found = _opened_before(setup, begun, desk)
+        begun = deps.start(setup, OPENING, plan={"customer": _customer_of(view, deps).id})
+    elif setup.step_age(OPENING, occurred_at=deps.now()) >= deps.key_lifetime:
+        found = _opened_before(setup, begun, deps)
         if found is not None:
-            _record(setup, found, desk)
+            _record(setup, found, deps)
             return
-        begun = desk.start(setup, OPENING, plan=begun.plan, attempt=begun.attempt + 1)
-    desk.alive()
+        begun = deps.start(setup, OPENING, plan=begun.plan, attempt=begun.attempt + 1)
+    deps.heartbeat()
     draft = SetupDraft(
         customer=begun.plan["customer"],
         return_url=view.redirect_url,
         metadata={APP: str(view.app_id), SETUP: str(view.id)},
-        webhook_url=desk.webhook_url,
+        webhook_url=deps.webhook_url,
     )
-    _record(setup, desk.gateway.open_setup(draft, key=begun.key), desk)
+    _record(setup, deps.gateway.open_setup(draft, key=begun.key), deps)
 
 
-def _customer_of(view: MethodSetupView, desk: SetupDesk) -> ProviderCustomer:
+def _customer_of(view: MethodSetupView, deps: SetupDeps) -> ProviderCustomer:
     """Fetch who leaves a method; credentials that the provider refuses end the setup."""
     try:
-        return desk.customers.of_tenant(view.app_id, view.tenant_id, connection=view.connection)
+        return deps.customers.of_tenant(view.app_id, view.tenant_id, connection=view.connection)
     except GatewayMisconfigured as error:
-        raise refused_credentials(view.connection) from error
+        raise credentials_rejected(view.connection) from error
 
 
-def _opened_before(setup: MethodSetup, begun: StepRecord, desk: SetupDesk) -> SetupSession | None:
+def _opened_before(setup: MethodSetup, begun: StepRecord, deps: SetupDeps) -> SetupSession | None:
     """Look for a page that an earlier try opened, and that is not over."""
-    found = desk.gateway.find_setups(customer=begun.plan["customer"], reference=str(setup.id))
+    found = deps.gateway.find_setups(customer=begun.plan["customer"], reference=str(setup.id))
     living = [session for session in found if session.state in _STATES_THAT_COUNT]
     return min(living, key=lambda session: _STATES_THAT_COUNT.index(session.state), default=None)
 
 
-def _record(setup: MethodSetup, session: SetupSession, desk: SetupDesk) -> None:
-    occurred_at = desk.now()
-    desk.billing.change(
+def _record(setup: MethodSetup, session: SetupSession, deps: SetupDeps) -> None:
+    occurred_at = deps.now()
+    deps.billing.change(
         MethodSetup,
         _id(setup),
         lambda known: known.record_session(
@@ -144,25 +144,25 @@ def _record(setup: MethodSetup, session: SetupSession, desk: SetupDesk) -> None:
     )
 
 
-def _make_default(setup: MethodSetup, desk: SetupDesk) -> None:
+def _make_default(setup: MethodSetup, deps: SetupDeps) -> None:
     """Have what was left charged by default, unless another was chosen after an earlier try."""
     view = setup.view
     assert view.session_id is not None, "what was left was left on a page"  # noqa: S101 - STYLE: assert what must hold
     assert view.customer is not None, "a page has a customer"  # noqa: S101 - as above
-    method = desk.gateway.fetch_setup(view.session_id).method
+    method = deps.gateway.fetch_setup(view.session_id).method
     if method is None:
         raise GatewayUnavailable(f"what was left on {view.session_id} is not known yet")
-    before = desk.gateway.find_customer(view.customer).default_method or ""
-    begun = desk.start(setup, DEFAULTING, plan={"method": method.id, "before": before})
+    before = deps.gateway.find_customer(view.customer).default_method or ""
+    begun = deps.start(setup, DEFAULTING, plan={"method": method.id, "before": before})
     if before in (begun.plan["before"], "") and before != method.id:
-        desk.alive()
-        desk.gateway.set_default_method(view.customer, method.id, key=begun.key)
-    _complete(setup, method, desk)
+        deps.heartbeat()
+        deps.gateway.set_default_method(view.customer, method.id, key=begun.key)
+    _complete(setup, method, deps)
 
 
-def _complete(setup: MethodSetup, method: ProviderMethod, desk: SetupDesk) -> None:
-    occurred_at = desk.now()
-    desk.billing.change(
+def _complete(setup: MethodSetup, method: ProviderMethod, deps: SetupDeps) -> None:
+    occurred_at = deps.now()
+    deps.billing.change(
         MethodSetup,
         _id(setup),
         lambda known: known.record_completed(method, occurred_at=occurred_at),

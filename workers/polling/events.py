@@ -26,7 +26,7 @@ from eventlog.errors import LogUnavailable
 from eventlog.follow.leader import Leadership
 from projections.work.checkpoints import Places
 from projections.work.table import WorkUnavailable
-from workers.providers.stripe.event_list import FoundEvent
+from workers.providers.stripe.event_list import ListedEvent
 
 EVERY_S: Final = 2.0
 # Events of one moment do not all show at once: what is this young is looked at again.
@@ -41,12 +41,12 @@ class Events(Protocol):
     def newest_s(self) -> int:
         """Tell when the newest event was, else what time it is there."""
 
-    def since(self, created_s: int) -> list[FoundEvent]:
+    def since(self, created_s: int) -> list[ListedEvent]:
         """Give the events from a second on, oldest first."""
 
 
 @dataclass(kw_only=True)
-class Poller:
+class EventPoller:
     """Reads one connection's events from where it last was."""
 
     connection: Connection
@@ -77,7 +77,7 @@ class Poller:
             self.places.keep(self.name, {"seen_s": latest_s})
         return stored
 
-    def _receive(self, event: FoundEvent) -> bool:
+    def _receive(self, event: ListedEvent) -> bool:
         """Put an event into the inbox; one that is there already stays as it is."""
         connection, body = self.connection, Body.of(event.body, None)
         command = ReceiveProviderEvent(
@@ -110,7 +110,7 @@ def _uuid(text: str | None) -> UUID | None:
         return None
 
 
-class Polls(Protocol):
+class Poller(Protocol):
     """Who asks a provider what is new."""
 
     @property
@@ -122,7 +122,7 @@ class Polls(Protocol):
 
 
 async def keep_polling(
-    poller: Polls, dsn: str, stop: asyncio.Event, *, every_s: float = EVERY_S
+    poller: Poller, dsn: str, stop: asyncio.Event, *, every_s: float = EVERY_S
 ) -> None:
     """Poll until `stop`, one process at a time; trouble is said and tried again."""
 

@@ -22,7 +22,7 @@ PAYMENTS_EVERY_S: Final = 5.0
 _BY: Final = "reconciliation"
 
 
-class Payments(Protocol):
+class PaymentSource(Protocol):
     """What is asked of the provider. Raises the gateway's errors."""
 
     def marks(self) -> dict[str, str]:
@@ -34,7 +34,7 @@ class PaymentPoller:
     """Looks at one connection's newest payments, and hints at those that changed."""
 
     connection: Connection
-    payments: Payments
+    payments: PaymentSource
     billing: Billing
     places: Places
     now: Callable[[], datetime]

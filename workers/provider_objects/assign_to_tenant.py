@@ -28,42 +28,42 @@ class ReadModelBehind(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssignDesk:
+class AssignDeps:
     """What the job works with. `alive` is called now and then: it is still being worked on."""
 
     billing: Billing
     newest_position: Callable[[UUID], int]
     unassigned: UnassignedDesk
     now: Callable[[], datetime]
-    alive: Callable[[], None]
+    heartbeat: Callable[[], None]
 
 
-def assign_to_tenant(tenant_stream: UUID, desk: AssignDesk) -> int:
+def assign_to_tenant(tenant_stream: UUID, deps: AssignDeps) -> int:
     """Assign all that a tenant's customers have; gives how many. Raises ReadModelBehind."""
-    if not desk.unassigned.reached(desk.newest_position(tenant_stream)):
+    if not deps.unassigned.reached(deps.newest_position(tenant_stream)):
         raise ReadModelBehind
-    tenant = desk.billing.get(Tenant, tenant_stream)
+    tenant = deps.billing.get(Tenant, tenant_stream)
     given = 0
     for connection, customer in tenant.customers.items():
-        owner = desk.billing.tenant_of_customer(tenant.app_id, connection, customer)
+        owner = deps.billing.tenant_of_customer(tenant.app_id, connection, customer)
         if owner != tenant.tenant_id:
             continue  # another's by now, whose own job looks for it
-        found = desk.unassigned.find(tenant.app_id, connection, customer)
-        given += _give(Invoice, found.invoices, tenant.tenant_id, desk)
-        given += _give(Subscription, found.subscriptions, tenant.tenant_id, desk)
+        found = deps.unassigned.find(tenant.app_id, connection, customer)
+        given += _give(Invoice, found.invoices, tenant.tenant_id, deps)
+        given += _give(Subscription, found.subscriptions, tenant.tenant_id, deps)
     return given
 
 
 def _give(
-    kind: type[Invoice | Subscription], found: Iterable[UUID], tenant_id: UUID, desk: AssignDesk
+    kind: type[Invoice | Subscription], found: Iterable[UUID], tenant_id: UUID, deps: AssignDeps
 ) -> int:
     def assign(known: Invoice | Subscription) -> None:
-        known.assign(tenant_id, actor=WORKER, occurred_at=desk.now())
+        known.assign(tenant_id, actor=WORKER, occurred_at=deps.now())
 
     given = 0
     for thing_id in found:
-        desk.billing.change(kind, thing_id, assign)
+        deps.billing.change(kind, thing_id, assign)
         given += 1
         if given % _ALIVE_EVERY == 0:
-            desk.alive()
+            deps.heartbeat()
     return given

@@ -19,7 +19,7 @@ def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
         return None
 
 
-class Owner(Protocol):
+class AppScope(Protocol):
     """Whose word it is said to be."""
 
     @property
@@ -31,8 +31,8 @@ class Owner(Protocol):
         """Tell whether its money is live or test."""
 
 
-def disbelief_of_app(
-    entry: Owner, snapshot: ProviderInvoice | ProviderSubscription | SetupSession
+def app_mismatch(
+    entry: AppScope, snapshot: ProviderInvoice | ProviderSubscription | SetupSession
 ) -> str | None:
     """Say why an object is not this connection's.
 
@@ -46,7 +46,7 @@ def disbelief_of_app(
     return None
 
 
-class Receiver(Owner, Protocol):
+class ConnectionScope(AppScope, Protocol):
     """Whose word it is said to be, and through which connection it came."""
 
     @property
@@ -54,9 +54,11 @@ class Receiver(Owner, Protocol):
         """Give the connection."""
 
 
-def disbelief(entry: Receiver, snapshot: ProviderInvoice, invoice: Invoice | None) -> str | None:
+def invoice_mismatch(
+    entry: ConnectionScope, snapshot: ProviderInvoice, invoice: Invoice | None
+) -> str | None:
     """Say why metadata that names one of our invoices is not believed."""
-    elsewhere = disbelief_of_app(entry, snapshot)
+    elsewhere = app_mismatch(entry, snapshot)
     if elsewhere is not None:
         return elsewhere
     if invoice is None:
@@ -67,11 +69,11 @@ def disbelief(entry: Receiver, snapshot: ProviderInvoice, invoice: Invoice | Non
     return None
 
 
-def disbelief_of_setup(
-    entry: Receiver, snapshot: SetupSession, setup: MethodSetup | None
+def setup_mismatch(
+    entry: ConnectionScope, snapshot: SetupSession, setup: MethodSetup | None
 ) -> str | None:
     """Say why metadata that names one of our setups is not believed."""
-    elsewhere = disbelief_of_app(entry, snapshot)
+    elsewhere = app_mismatch(entry, snapshot)
     if elsewhere is not None:
         return elsewhere
     if setup is None:

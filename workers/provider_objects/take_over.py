@@ -22,7 +22,7 @@ from eventlog.bodies import Body
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class ProviderAccount:
     """Where it comes from: one connection of an app. `importing`: from before our time."""
 
     app_id: UUID
@@ -38,7 +38,7 @@ class Account:
         return ids.for_provider_object(self.app_id, self.connection_id, self.mode, object_id)
 
 
-class MoneyBackSource(Protocol):
+class RefundSource(Protocol):
     """Who knows what went back: a gateway asks, an import has read it before."""
 
     def fetch_money_back(self, invoice_id: str) -> MoneyBack:
@@ -46,18 +46,18 @@ class MoneyBackSource(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportDesk:
+class ImportDeps:
     """What taking in works with."""
 
     billing: Billing
-    gateway: MoneyBackSource
+    gateway: RefundSource
     now: Callable[[], datetime]
 
 
 def import_invoice(
     seen: ProviderInvoice,
-    account: Account,
-    desk: ImportDesk,
+    account: ProviderAccount,
+    deps: ImportDeps,
     *,
     money_back: bool,
     check: Callable[[Invoice], None] = lambda _: None,
@@ -67,9 +67,9 @@ def import_invoice(
     `check` may raise where what is known by now has overtaken what was seen.
     """
     back = MoneyBack()
-    if money_back or (seen.state == "paid" and _is_new(seen, account, desk)):
-        back = desk.gateway.fetch_money_back(seen.id)
-    tenant_id = _tenant(seen.customer, account, desk)
+    if money_back or (seen.state == "paid" and _is_new(seen, account, deps)):
+        back = deps.gateway.fetch_money_back(seen.id)
+    tenant_id = _tenant(seen.customer, account, deps)
     body = Body.of(
         seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
     )
@@ -83,25 +83,27 @@ def import_invoice(
         origin=_origin(seen, account),
         actor=account.actor,
     )
-    taken = desk.billing.import_invoice(
+    taken = deps.billing.import_invoice(
         command,
         seen,
         back,
-        occurred_at=desk.now(),
+        occurred_at=deps.now(),
         bodies=[body],
         body=body.sha256.hex(),
         check=check,
     )
     if taken.view.tenant_id is None:
-        _assign(Invoice, taken, taken.view.customer, account, desk)
+        _assign(Invoice, taken, taken.view.customer, account, deps)
     return taken
 
 
-def _is_new(seen: ProviderInvoice, account: Account, desk: ImportDesk) -> bool:
-    return desk.billing.find(Invoice, account.id_of(seen.id)) is None
+def _is_new(seen: ProviderInvoice, account: ProviderAccount, deps: ImportDeps) -> bool:
+    return deps.billing.find(Invoice, account.id_of(seen.id)) is None
 
 
-def _origin(seen: ProviderInvoice, account: Account) -> Literal["renewal", "provider", "import"]:
+def _origin(
+    seen: ProviderInvoice, account: ProviderAccount
+) -> Literal["renewal", "provider", "import"]:
     if account.importing:
         return "import"
     return "renewal" if seen.reason in ("renewal", "change") else "provider"
@@ -109,15 +111,15 @@ def _origin(seen: ProviderInvoice, account: Account) -> Literal["renewal", "prov
 
 def import_subscription(
     seen: ProviderSubscription,
-    account: Account,
-    desk: ImportDesk,
+    account: ProviderAccount,
+    deps: ImportDeps,
     *,
     check: Callable[[Subscription], None] = lambda _: None,
 ) -> Subscription:
     """Take in a subscription, or what is new about it. `check`: as for `import_invoice`."""
-    asked_for = _asked_for(seen, account, desk)
+    asked_for = _asked_for(seen, account, deps)
     tenant_id = (
-        _tenant(seen.customer, account, desk) if asked_for is None else asked_for.view.tenant_id
+        _tenant(seen.customer, account, deps) if asked_for is None else asked_for.view.tenant_id
     )
     body = Body.of(
         seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
@@ -135,50 +137,52 @@ def import_subscription(
         invoice_id=None if asked_for is None else UUID(str(asked_for.id)),
         actor=account.actor,
     )
-    taken = desk.billing.import_subscription(
+    taken = deps.billing.import_subscription(
         command,
         seen,
         source="import" if account.importing else "answer",
-        occurred_at=desk.now(),
+        occurred_at=deps.now(),
         bodies=[body],
         body=body.sha256.hex(),
         check=check,
     )
     if taken.view.tenant_id is None:
-        _assign(Subscription, taken, taken.view.customer, account, desk)
+        _assign(Subscription, taken, taken.view.customer, account, deps)
     return taken
 
 
-def _asked_for(seen: ProviderSubscription, account: Account, desk: ImportDesk) -> Invoice | None:
+def _asked_for(
+    seen: ProviderSubscription, account: ProviderAccount, deps: ImportDeps
+) -> Invoice | None:
     """Find the request that a subscription came from, if its metadata names one of this app."""
     try:
         named = UUID(seen.metadata["billhook_invoice"])
     except (KeyError, ValueError):
         return None
-    invoice = desk.billing.find(Invoice, named)
+    invoice = deps.billing.find(Invoice, named)
     if invoice is None or invoice.view.connection_id != account.connection_id:
         return None
     return invoice
 
 
-def _tenant(customer: str | None, account: Account, desk: ImportDesk) -> UUID | None:
+def _tenant(customer: str | None, account: ProviderAccount, deps: ImportDeps) -> UUID | None:
     if customer is None:
         return None
-    return desk.billing.tenant_of_customer(account.app_id, account.connection, customer)
+    return deps.billing.tenant_of_customer(account.app_id, account.connection, customer)
 
 
 def _assign(
     kind: type[Invoice | Subscription],
     taken: Invoice | Subscription,
     customer: str | None,
-    account: Account,
-    desk: ImportDesk,
+    account: ProviderAccount,
+    deps: ImportDeps,
 ) -> None:
     """Look once more: the customer may have become a tenant's while this was taken in."""
-    tenant_id = _tenant(customer, account, desk)
+    tenant_id = _tenant(customer, account, deps)
     if tenant_id is not None:
-        occurred_at = desk.now()
-        desk.billing.change(
+        occurred_at = deps.now()
+        deps.billing.change(
             kind,
             UUID(str(taken.id)),
             lambda known: known.assign(tenant_id, actor=account.actor, occurred_at=occurred_at),

@@ -9,7 +9,7 @@ from uuid import UUID
 from eventlog.security.signed_links import RETURN, SignedLinks
 
 
-class Addresses:
+class CallbackUrls:
     """Our addresses, seen from a provider at `api_base`."""
 
     def __init__(self, links: SignedLinks, *, public_url: str, api_base: str) -> None:

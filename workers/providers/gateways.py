@@ -17,7 +17,7 @@ from domain.gateway.port import InvoicingGateway, ProviderGateway
 from eventlog.errors import VaultError
 from eventlog.security.vault import Vault
 from workers.providers.mollie.gateway import MollieGateway
-from workers.providers.rate_limit import Rates
+from workers.providers.rate_limit import ProviderRateLimits
 from workers.providers.stripe.gateway import StripeGateway
 
 
@@ -40,7 +40,7 @@ class Gateways:
         *,
         stripe_api_base: str,
         mollie_api_base: str = "https://api.mollie.com",
-        rates: Rates | None = None,
+        rates: ProviderRateLimits | None = None,
         stripe_rates: StripeRates | None = None,
         mollie_calls_per_s: int = 0,
     ) -> None:
@@ -74,7 +74,7 @@ class Gateways:
 
     def _open(self, app_id: UUID, name: str) -> StripeGateway | MollieGateway:
         if self._rates is not None:
-            self._rates.begin_run()
+            self._rates.start_job()
         connection = self._billing.get(Connection, ids.for_connection(app_id, name))
         with self._lock:
             known = self._made.get(connection.sealed_key)
@@ -85,29 +85,39 @@ class Gateways:
 
     def _make(self, connection: Connection) -> StripeGateway | MollieGateway:
         api_key, mode = open_key(connection, self._vault), cast("Mode", connection.mode)
-        turn = self.turn_of(connection)
+        await_rate_limit = self.rate_limit_for(connection)
         match connection.provider:
             case "stripe":
-                return StripeGateway(api_key, api_base=self._stripe_api_base, mode=mode, turn=turn)
+                return StripeGateway(
+                    api_key,
+                    api_base=self._stripe_api_base,
+                    mode=mode,
+                    await_rate_limit=await_rate_limit,
+                )
             case "mollie":
-                return MollieGateway(api_key, api_base=self._mollie_api_base, mode=mode, turn=turn)
+                return MollieGateway(
+                    api_key,
+                    api_base=self._mollie_api_base,
+                    mode=mode,
+                    await_rate_limit=await_rate_limit,
+                )
         raise GatewayMisconfigured(f"no gateway speaks with {connection.provider!r}")
 
-    def turn_of(self, connection: Connection) -> Callable[[str], None] | None:
+    def rate_limit_for(self, connection: Connection) -> Callable[[str], None] | None:
         """Give what waits for a connection's turn before a call; None where nobody waits."""
         rates, per_second = self._rates, self._stripe_rates
         account = str(connection.connection_id)
         if rates is not None and connection.provider == "mollie":
             calls = {account: self._mollie_calls_per_s}
-            return lambda _endpoint: rates.await_turn(calls)
+            return lambda _endpoint: rates.acquire(calls)
         if rates is None or per_second is None:
             return None
         all_calls = per_second.live if connection.mode == "live" else per_second.test
 
-        def turn(endpoint: str) -> None:
-            rates.await_turn({f"{account}:{endpoint}": per_second.endpoint, account: all_calls})
+        def await_rate_limit(endpoint: str) -> None:
+            rates.acquire({f"{account}:{endpoint}": per_second.endpoint, account: all_calls})
 
-        return turn
+        return await_rate_limit
 
 
 def open_key(connection: Connection, vault: Vault) -> str:

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Final
 
 # Stripe forgets keys after 24 h at the earliest; an hour is left for clocks and slow calls.
-KEY_LIFE: Final = timedelta(hours=23)
+KEY_LIFETIME: Final = timedelta(hours=23)
 
 # Mollie forgets keys after an hour.
-MOLLIE_KEY_LIFE: Final = timedelta(minutes=50)
+MOLLIE_KEY_LIFETIME: Final = timedelta(minutes=50)
 
 # How much earlier than by our clock a lookup begins.
-CLOCKS_DIFFER: Final = timedelta(hours=1)
+CLOCK_SKEW: Final = timedelta(hours=1)

@@ -29,11 +29,11 @@ _SHORTEST_WAIT_S: Final = 0.005
 _COMEBACK_S: Final = 1.0
 # A job that has used turns waits longer: sent away, it would use them all again.
 _ONCE_BEGUN_S: Final = 6.0
-_SILENCE_S: Final = 60.0
-_BLIND_S: Final = 1.0
+_QUIET_S: Final = 60.0
+_SKIP_S: Final = 1.0
 
 
-class Rates:
+class ProviderRateLimits:
     """Hands out turns. `patience_s`: how long a job's first turn is waited for in the thread."""
 
     def __init__(self, redis_url: str, *, patience_s: float) -> None:
@@ -48,14 +48,14 @@ class Rates:
         self._patience_s = patience_s
         self._run = threading.local()
         self._lock = threading.Lock()
-        self._blind_until_s = 0.0
-        self._silent_until_s = 0.0
+        self._skip_until_s = 0.0
+        self._quiet_until_s = 0.0
 
-    def begin_run(self) -> None:
+    def start_job(self) -> None:
         """Say that this thread begins a job: its first call may be sent away soon."""
         self._run.begun = False
 
-    def await_turn(self, per_second: Mapping[str, int]) -> None:
+    def acquire(self, per_second: Mapping[str, int]) -> None:
         """Wait until each name has a call left this second; a rate of 0 is no limit.
 
         Raises GatewayUnavailable, uncounted, where that takes longer than our patience.
@@ -68,13 +68,13 @@ class Rates:
         self._run.begun = True
 
     def _await_one(self, name: str, item: RateLimitItemPerSecond, *, deadline_s: float) -> None:
-        while time.monotonic() >= self._blind_until_s:
+        while time.monotonic() >= self._skip_until_s:
             try:
                 if self._limiter.hit(item, name):
                     return
                 free_at = self._limiter.get_window_stats(item, name).reset_time
             except StorageError as error:
-                self._go_blind(error)
+                self._skip_limits(error)
                 return
             wait_s = max(free_at - time.time(), _SHORTEST_WAIT_S)
             if time.monotonic() + wait_s > deadline_s:
@@ -85,12 +85,12 @@ class Rates:
                 )
             time.sleep(wait_s)
 
-    def _go_blind(self, error: StorageError) -> None:
+    def _skip_limits(self, error: StorageError) -> None:
         """Let calls go on unasked for a moment, and say so once in a while."""
         now_s = time.monotonic()
         with self._lock:
-            self._blind_until_s = now_s + _BLIND_S
-            if now_s < self._silent_until_s:
+            self._skip_until_s = now_s + _SKIP_S
+            if now_s < self._quiet_until_s:
                 return
-            self._silent_until_s = now_s + _SILENCE_S
+            self._quiet_until_s = now_s + _QUIET_S
         _log.warning("rates.redis_away", error=type(error.storage_error).__name__)

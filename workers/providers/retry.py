@@ -15,7 +15,7 @@ _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 
 
-class Patience:
+class RetryingCaller:
     """How often a call is tried; being sent away by a rate limit uses up no try."""
 
     def __init__(self, *, tries: int = 8, sleep: Callable[[float], None] = time.sleep) -> None:

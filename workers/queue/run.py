@@ -19,19 +19,19 @@ from eventlog.process.heartbeat import beat_until
 from projections.work.provider_lookup import ACTOR as ANSWER_ASK
 from projections.work.provider_lookup import QUEUE as ASKS
 from projections.work.table import Job, WorkUnavailable
-from workers.invoices.charge_invoice import settle_invoice
-from workers.invoices.job import Desk
-from workers.invoices.provider_lookup import answer_ask
+from workers.invoices.charge_invoice import charge_invoice
+from workers.invoices.job import InvoicingDeps
+from workers.invoices.provider_lookup import answer_lookup
 from workers.invoices.refund import refund_invoice
-from workers.payments.actions import cancel_left_over, settle_or_carry_out
-from workers.payments.checkout import CheckoutDesk
-from workers.payments.refund_overpayment import return_overpaid
+from workers.payments.actions import cancel_other_payments, charge_or_perform_action
+from workers.payments.checkout import CheckoutDeps
+from workers.payments.refund_overpayment import refund_overpayment
 from workers.payments.setup_method import set_up_method
 from workers.provider_objects.assign_to_tenant import ReadModelBehind, assign_to_tenant
 from workers.queue import subscription_reactions
 from workers.queue.broker import open_broker
 from workers.queue.hint_reactions import ACTOR as APPLY_HINT
-from workers.queue.job_dependencies import Desks, has_payments
+from workers.queue.job_dependencies import Desks, uses_payments
 from workers.queue.payment_reactions import CANCEL_LEFT_OVER, RETURN_OVERPAID
 from workers.queue.reactions import EVENTS, REQUESTS
 from workers.queue.retries_exhausted import give_up
@@ -39,13 +39,13 @@ from workers.queue.setup_reactions import ACTOR as SET_UP_METHOD
 from workers.queue.tenant_reactions import ASSIGN
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings
-from workers.subscriptions.change import SubscriptionDesk, change_subscription
-from workers.subscriptions.mollie_change import change_recurring
-from workers.subscriptions.mollie_common import RecurringDesk
-from workers.subscriptions.mollie_start import begin_subscription, forgo_subscription
-from workers.subscriptions.mollie_watch import watch_subscription
-from workers.webhooks.fetch_and_apply import apply_by_asking
-from workers.webhooks.mollie_payment import apply_hint, apply_payment_event
+from workers.subscriptions.change import SubscriptionDeps, change_subscription
+from workers.subscriptions.mollie_change import change_mandate_subscription
+from workers.subscriptions.mollie_common import MandateSubscriptionDeps
+from workers.subscriptions.mollie_start import mark_subscription_not_started, start_subscription
+from workers.subscriptions.mollie_watch import check_subscription
+from workers.webhooks.fetch_and_apply import fetch_and_apply
+from workers.webhooks.mollie_payment import apply_payment_event, apply_payment_hint
 
 _log = structlog.get_logger("billhook.jobs")
 
@@ -122,12 +122,12 @@ class Jobs:
         self._runtime.work.postpone(job.id, delay_s=delay_s, counted=counted, error=reason)
 
     def _settle(self, job: Job) -> None:
-        desk, invoice_id = self._desks.for_invoice(job), UUID(job.args["invoice_id"])
-        match desk:
-            case CheckoutDesk():
-                settle_or_carry_out(invoice_id, desk)
-            case Desk():
-                settle_invoice(invoice_id, desk)
+        deps, invoice_id = self._desks.for_invoice(job), UUID(job.args["invoice_id"])
+        match deps:
+            case CheckoutDeps():
+                charge_or_perform_action(invoice_id, deps)
+            case InvoicingDeps():
+                charge_invoice(invoice_id, deps)
 
     def _refund(self, job: Job) -> None:
         invoice_id, refund_id = UUID(job.args["invoice_id"]), UUID(job.args["refund_id"])
@@ -136,20 +136,20 @@ class Jobs:
     def _change_subscription(self, job: Job) -> None:
         subscription_id = UUID(job.args["subscription_id"])
         match self._desks.for_subscription(job):
-            case RecurringDesk() as desk:
-                change_recurring(subscription_id, desk)
-            case SubscriptionDesk() as desk:
-                change_subscription(subscription_id, desk)
+            case MandateSubscriptionDeps() as deps:
+                change_mandate_subscription(subscription_id, deps)
+            case SubscriptionDeps() as deps:
+                change_subscription(subscription_id, deps)
 
     def _recur(self, job: Job) -> None:
-        desk, subscription_id = self._desks.for_recurring(job), UUID(job.args["subscription_id"])
+        deps, subscription_id = self._desks.for_recurring(job), UUID(job.args["subscription_id"])
         match job.actor:
             case subscription_reactions.BEGIN_SUBSCRIPTION:
-                begin_subscription(subscription_id, desk)
+                start_subscription(subscription_id, deps)
             case subscription_reactions.FORGO_SUBSCRIPTION:
-                forgo_subscription(subscription_id, desk)
+                mark_subscription_not_started(subscription_id, deps)
             case _:
-                watch_subscription(subscription_id, desk)
+                check_subscription(subscription_id, deps)
 
     def _set_up_method(self, job: Job) -> None:
         set_up_method(UUID(job.args["setup_id"]), self._desks.for_setup(job))
@@ -157,30 +157,30 @@ class Jobs:
     def _ask(self, job: Job) -> None:
         event_id = UUID(job.args["provider_event_id"])
         entry = self._runtime.billing.get(ProviderEvent, event_id)
-        if has_payments(entry.received.provider):
+        if uses_payments(entry.received.provider):
             apply_payment_event(event_id, self._desks.for_hearing())
         else:
-            apply_by_asking(event_id, self._desks.for_asking())
+            fetch_and_apply(event_id, self._desks.for_asking())
 
     def _hear(self, job: Job) -> None:
-        apply_hint(UUID(job.args["hint_id"]), self._desks.for_hearing())
+        apply_payment_hint(UUID(job.args["hint_id"]), self._desks.for_hearing())
 
     def _cancel_left_over(self, job: Job) -> None:
-        desk = self._desks.for_payments(job)
-        cancel_left_over(UUID(job.args["invoice_id"]), desk)
+        deps = self._desks.for_payments(job)
+        cancel_other_payments(UUID(job.args["invoice_id"]), deps)
 
     def _return_overpaid(self, job: Job) -> None:
-        desk = self._desks.for_payments(job)
-        return_overpaid(UUID(job.args["invoice_id"]), job.args["payment_id"], desk)
+        deps = self._desks.for_payments(job)
+        refund_overpayment(UUID(job.args["invoice_id"]), job.args["payment_id"], deps)
 
     def _assign(self, job: Job) -> None:
         assign_to_tenant(UUID(job.args["tenant_stream"]), self._desks.for_assigning(job))
 
     def _answer(self, job: Job) -> None:
         runtime = self._runtime
-        answer_ask(
+        answer_lookup(
             UUID(job.args["ask_id"]),
-            desk=runtime.asks,
+            deps=runtime.asks,
             vault=runtime.vault,
             gateway_of=runtime.gateways.of,
         )

@@ -17,11 +17,11 @@ from domain.gateway.port import InvoicingGateway
 from domain.invoices.provider_update import WORKER
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
-from workers.invoices.rejections import Refused
+from workers.invoices.rejections import RequestRejected
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubscriptionDesk:
+class SubscriptionDeps:
     """What the job works with."""
 
     billing: Billing
@@ -29,63 +29,63 @@ class SubscriptionDesk:
     now: Callable[[], datetime]
 
 
-def change_subscription(subscription_id: UUID, desk: SubscriptionDesk) -> None:
+def change_subscription(subscription_id: UUID, deps: SubscriptionDeps) -> None:
     """Do what is asked; nothing where nothing is."""
-    known = desk.billing.get(Subscription, subscription_id)
+    known = deps.billing.get(Subscription, subscription_id)
     if known.view.asked is None:
         return
-    occurred_at = desk.now()
-    known = desk.billing.change(
+    occurred_at = deps.now()
+    known = deps.billing.change(
         Subscription, subscription_id, lambda one: one.start_step(occurred_at=occurred_at)
     )
-    refusal: Refused | None = None
+    rejection: RequestRejected | None = None
     try:
-        _carry_out(known, desk)
+        _carry_out(known, deps)
     except GatewayRejected as error:
-        refusal = Refused.from_gateway(error)
-    seen = desk.gateway.fetch_subscription(known.view.provider_subscription_id)
-    _record(known, seen, refusal, desk)
+        rejection = RequestRejected.from_gateway(error)
+    seen = deps.gateway.fetch_subscription(known.view.provider_subscription_id)
+    _record(known, seen, rejection, deps)
 
 
-def _carry_out(known: Subscription, desk: SubscriptionDesk) -> None:
+def _carry_out(known: Subscription, deps: SubscriptionDeps) -> None:
     view, asked = known.view, known.view.asked or {}
     key, at_provider = view.steps[asked["action"]].key, view.provider_subscription_id
     if asked["action"] == "cancel":
         end = (
-            desk.gateway.end_with_period
+            deps.gateway.end_with_period
             if asked["at_period_end"]
-            else desk.gateway.end_subscription
+            else deps.gateway.end_subscription
         )
         end(at_provider, key=key)
         return
     items = [(line["price"], line["quantity"]) for line in asked["lines"]]
-    change = desk.gateway.schedule_plan if asked["at_period_end"] else desk.gateway.change_plan
+    change = deps.gateway.schedule_plan if asked["at_period_end"] else deps.gateway.change_plan
     change(at_provider, items, key=key)
 
 
 def _record(
     known: Subscription,
     seen: ProviderSubscription,
-    refusal: Refused | None,
-    desk: SubscriptionDesk,
+    rejection: RequestRejected | None,
+    deps: SubscriptionDeps,
 ) -> None:
     """Remember how it stands and that what was asked is done, or refused, in one append."""
-    occurred_at = desk.now()
+    occurred_at = deps.now()
     body = Body.of(seen.raw, known.view.body_owner)
 
     def decide(one: Subscription) -> None:
         one.record_provider_state(
             seen, source="answer", actor=WORKER, occurred_at=occurred_at, body=body.sha256.hex()
         )
-        if refusal is None:
+        if rejection is None:
             one.finish_request(occurred_at=occurred_at)
         else:
             one.refuse_request(
-                code=refusal.code,
-                message=refusal.message,
-                path=refusal.path,
-                provider_code=refusal.provider_code,
+                code=rejection.code,
+                message=rejection.message,
+                path=rejection.path,
+                provider_code=rejection.provider_code,
                 occurred_at=occurred_at,
             )
 
-    desk.billing.change(Subscription, UUID(str(known.id)), decide, bodies=[body])
+    deps.billing.change(Subscription, UUID(str(known.id)), decide, bodies=[body])

@@ -23,8 +23,8 @@ from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import charge_of, tax_of, terms_of
 from domain.subscriptions.view import SubscriptionView
 from eventlog.bodies import Body
-from workers.invoices.rejections import Refused
-from workers.subscriptions.mollie_common import RecurringDesk
+from workers.invoices.rejections import RequestRejected
+from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 
 _NOTHING_BETWEEN: Final = (
     "Mollie charges nothing between two payments: a change counts from the next one on, "
@@ -32,54 +32,54 @@ _NOTHING_BETWEEN: Final = (
 )
 
 
-def change_recurring(subscription_id: UUID, desk: RecurringDesk) -> None:
+def change_mandate_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> None:
     """Do what is asked; nothing where nothing is."""
-    known = desk.billing.get(Subscription, subscription_id)
+    known = deps.billing.get(Subscription, subscription_id)
     if known.view.asked is None:
         return
-    refusal: Refused | None = None
+    rejection: RequestRejected | None = None
     try:
         if known.view.asked["action"] == "cancel":
-            _cancel(known, desk)
+            _cancel(known, deps)
         else:
-            _change(known, desk)
-    except Refused as error:
-        refusal = error
+            _change(known, deps)
+    except RequestRejected as error:
+        rejection = error
     except GatewayRejected as error:
-        refusal = Refused.from_gateway(error)
-    seen = desk.gateway.fetch_recurring(
+        rejection = RequestRejected.from_gateway(error)
+    seen = deps.gateway.fetch_recurring(
         known.view.provider_subscription_id, customer=known.view.customer or ""
     )
-    _record(known, seen, refusal, desk)
+    _record(known, seen, rejection, deps)
 
 
-def _cancel(known: Subscription, desk: RecurringDesk) -> None:
+def _cancel(known: Subscription, deps: MandateSubscriptionDeps) -> None:
     view, asked = known.view, known.view.asked or {}
     lasts_until = view.period_end if asked["at_period_end"] else None
 
     def decide(one: Subscription) -> None:
-        occurred_at = desk.now()
+        occurred_at = deps.now()
         one.start_step(occurred_at=occurred_at)
         if lasts_until is not None:
             schedule_end(one, ends_at=int(lasts_until.timestamp()), occurred_at=occurred_at)
 
-    desk.billing.change(Subscription, view.id, decide)
-    desk.gateway.end_recurring(view.provider_subscription_id, customer=view.customer or "")
+    deps.billing.change(Subscription, view.id, decide)
+    deps.gateway.end_recurring(view.provider_subscription_id, customer=view.customer or "")
 
 
-def _change(known: Subscription, desk: RecurringDesk) -> None:
+def _change(known: Subscription, deps: MandateSubscriptionDeps) -> None:
     view, asked = known.view, known.view.asked or {}
-    terms = _terms(view, asked, desk.billing)
+    terms = _terms(view, asked, deps.billing)
     assert view.period_end is not None, "what is charged again has a next time"  # noqa: S101 - STYLE: assert what must hold
     starts_at = int(view.period_end.timestamp())
 
     def decide(one: Subscription) -> None:
-        occurred_at = desk.now()
+        occurred_at = deps.now()
         one.start_step(occurred_at=occurred_at)
         agree_on(one, terms, starts_at=starts_at, actor=WORKER, occurred_at=occurred_at)
 
-    desk.billing.change(Subscription, view.id, decide)
-    desk.gateway.change_recurring(
+    deps.billing.change(Subscription, view.id, decide)
+    deps.gateway.change_recurring(
         view.provider_subscription_id, customer=view.customer or "", charge=charge_of(terms)
     )
 
@@ -87,13 +87,13 @@ def _change(known: Subscription, desk: RecurringDesk) -> None:
 def _terms(view: SubscriptionView, asked: dict[str, Any], billing: Billing) -> dict[str, Any]:
     """Work out what will be charged, with the tax that was agreed on. Raises Refused."""
     if not asked["at_period_end"]:
-        raise Refused(code="change_now_impossible", message=_NOTHING_BETWEEN, path="when")
+        raise RequestRejected(code="change_now_impossible", message=_NOTHING_BETWEEN, path="when")
     if view.ends_at is not None or view.period_end is None:
         message = "Nothing more is charged for it, so that there is nothing to change."
-        raise Refused(code="ending", message=message)
+        raise RequestRejected(code="ending", message=message)
     if view.terms is None:
         message = "It was not begun here, so that its tax is not known: change it at Mollie."
-        raise Refused(code="terms_unknown", message=message)
+        raise RequestRejected(code="terms_unknown", message=message)
     lines = [line | {"name": None} for line in asked["lines"]]
     names = {line["price"] for line in lines}
     found = {name: billing.find(Price, ids.for_price(view.app_id, name)) for name in names}
@@ -102,26 +102,26 @@ def _terms(view: SubscriptionView, asked: dict[str, Any], billing: Billing) -> d
         charge = charge_for(lines, prices=prices, tax=tax_of(view.terms), recurring=True)
         terms = terms_of(charge)
     except NotChargeable as error:
-        raise Refused(code=error.code, message=error.message, path=error.path) from error
+        raise RequestRejected(code=error.code, message=error.message, path=error.path) from error
     if charge.currency != view.terms["currency"]:
         message = f"A subscription stays in its currency, {view.terms['currency']}."
-        raise Refused(code="currency_differs", message=message, path="lineItems")
+        raise RequestRejected(code="currency_differs", message=message, path="lineItems")
     return terms
 
 
 def _record(
     known: Subscription,
     seen: ProviderSubscription,
-    refusal: Refused | None,
-    desk: RecurringDesk,
+    rejection: RequestRejected | None,
+    deps: MandateSubscriptionDeps,
 ) -> None:
     """Remember how it stands and that what was asked is done, or refused, in one append."""
-    occurred_at, body = desk.now(), Body.of(seen.raw, known.view.body_owner)
+    occurred_at, body = deps.now(), Body.of(seen.raw, known.view.body_owner)
     asked = known.view.asked or {}
     at_once = asked["action"] == "cancel" and not asked["at_period_end"]
 
     def decide(one: Subscription) -> None:
-        if at_once and refusal is None and one.view.ends_at is not None:
+        if at_once and rejection is None and one.view.ends_at is not None:
             schedule_end(one, ends_at=seen.as_of, occurred_at=occurred_at)
         take_recurring(
             one,
@@ -131,15 +131,15 @@ def _record(
             occurred_at=occurred_at,
             body=body.sha256.hex(),
         )
-        if refusal is None:
+        if rejection is None:
             one.finish_request(occurred_at=occurred_at)
         else:
             one.refuse_request(
-                code=refusal.code,
-                message=refusal.message,
-                path=refusal.path,
-                provider_code=refusal.provider_code,
+                code=rejection.code,
+                message=rejection.message,
+                path=rejection.path,
+                provider_code=rejection.provider_code,
                 occurred_at=occurred_at,
             )
 
-    desk.billing.change(Subscription, known.view.id, decide, bodies=[body])
+    deps.billing.change(Subscription, known.view.id, decide, bodies=[body])

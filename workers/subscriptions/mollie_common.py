@@ -20,14 +20,14 @@ from domain.invoices.view import InvoiceView
 from domain.subscriptions.mandate_subscription import begin, link, take_recurring
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
-from workers.invoices.job import ProviderDesk, start_asked_for
+from workers.invoices.job import InvoiceDeps, subscription_command
 
 # That Mollie's days are those of its own city is assumed (docs/mollie.md).
 _DAYS: Final = ZoneInfo("Europe/Amsterdam")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecurringDesk:
+class MandateSubscriptionDeps:
     """What the jobs work with."""
 
     billing: Billing
@@ -35,7 +35,7 @@ class RecurringDesk:
     now: Callable[[], datetime]
 
 
-def day_of(moment: datetime) -> date:
+def provider_date(moment: datetime) -> date:
     """Tell a moment's day at the provider."""
     return moment.astimezone(_DAYS).date()
 
@@ -45,26 +45,30 @@ def midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def beside_first_payment(
-    view: InvoiceView, made: ProviderInvoice, charge: Charge, desk: ProviderDesk
+def pending_subscription(
+    view: InvoiceView, made: ProviderInvoice, charge: Charge, deps: InvoiceDeps
 ) -> list[Subscription]:
     """Begin the stream of the subscription that a payment is to begin, unless it has begun."""
     stream = begun_by(view, made.id)
-    if view.type != "subscription" or desk.billing.find(Subscription, stream) is not None:
+    if view.type != "subscription" or deps.billing.find(Subscription, stream) is not None:
         return []
-    return [begin(start_asked_for(view), made, charge, occurred_at=desk.now())]
+    return [begin(subscription_command(view), made, charge, occurred_at=deps.now())]
 
 
-def record_begun(
-    known: Subscription, made: ProviderSubscription, *, mandate: str | None, desk: RecurringDesk
+def record_started(
+    known: Subscription,
+    made: ProviderSubscription,
+    *,
+    mandate: str | None,
+    deps: MandateSubscriptionDeps,
 ) -> None:
     """Remember what the provider made, for its invoice too; whoever tells of it, and twice."""
-    occurred_at, body = desk.now(), Body.of(made.raw, known.view.body_owner)
+    occurred_at, body = deps.now(), Body.of(made.raw, known.view.body_owner)
     invoice_id = known.view.invoice_id
     assert invoice_id is not None, "it began with the invoice that asked for it"  # noqa: S101 - STYLE: assert what must hold
 
     def linked() -> list[Subscription]:
-        one = desk.billing.get(Subscription, known.view.id)
+        one = deps.billing.get(Subscription, known.view.id)
         link(one, made, mandate=mandate, occurred_at=occurred_at)
         take_recurring(
             one,
@@ -76,7 +80,7 @@ def record_begun(
         )
         return [one]
 
-    desk.billing.change(
+    deps.billing.change(
         Invoice,
         invoice_id,
         lambda invoice: invoice.record_subscription(made.id, occurred_at=occurred_at),
@@ -86,11 +90,11 @@ def record_begun(
 
 
 def record_state(
-    known: Subscription, seen: ProviderSubscription, *, actor: str, desk: RecurringDesk
+    known: Subscription, seen: ProviderSubscription, *, actor: str, deps: MandateSubscriptionDeps
 ) -> Subscription:
     """Remember how it stands at the provider."""
-    occurred_at, body = desk.now(), Body.of(seen.raw, known.view.body_owner)
-    return desk.billing.change(
+    occurred_at, body = deps.now(), Body.of(seen.raw, known.view.body_owner)
+    return deps.billing.change(
         Subscription,
         UUID(str(known.id)),
         lambda one: take_recurring(

@@ -26,29 +26,29 @@ from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import charge_of, interval_of
 from domain.subscriptions.view import SubscriptionView
 from workers.payments.plan import provider_lines
-from workers.provider_objects.ownership import disbelief_of_app
+from workers.provider_objects.ownership import app_mismatch
 from workers.provider_objects.take_over import (
-    Account,
-    ImportDesk,
+    ImportDeps,
+    ProviderAccount,
     import_invoice,
     import_subscription,
 )
 from workers.providers.mollie.recurring import SUBSCRIPTION
 from workers.subscriptions.mollie_common import (
-    RecurringDesk,
-    day_of,
+    MandateSubscriptionDeps,
     midnight,
-    record_begun,
+    provider_date,
+    record_started,
     record_state,
 )
 
 
-class NotBelieved(Exception):
+class ObjectNotOwned(Exception):
     """What the provider has is not of this connection."""
 
 
 @dataclass(frozen=True)
-class _Told:
+class FetchedRefunds:
     """What went back on a payment, fetched together with it."""
 
     back: MoneyBack
@@ -58,8 +58,8 @@ class _Told:
         return self.back
 
 
-def take_renewal(
-    seen: ProviderInvoice, back: MoneyBack, account: Account, desk: RecurringDesk
+def apply_renewal(
+    seen: ProviderInvoice, back: MoneyBack, account: ProviderAccount, deps: MandateSubscriptionDeps
 ) -> Invoice:
     """Take in a payment of a subscription, as it stands, with the subscription as it stands.
 
@@ -67,66 +67,68 @@ def take_renewal(
     """
     assert seen.subscription_id is not None, "a subscription made it"  # noqa: S101 - STYLE: assert what must hold
     try:
-        known = take_subscription(seen.subscription_id, seen.customer or "", account, desk)
+        known = apply_subscription(seen.subscription_id, seen.customer or "", account, deps)
     except GatewayRejected as error:
         if not error.missing:
             raise
-        return import_payment(as_invoice(seen, None), back, account, desk)
-    return import_payment(as_invoice(seen, known.view), back, account, desk)
+        return import_payment(as_invoice(seen, None), back, account, deps)
+    return import_payment(as_invoice(seen, known.view), back, account, deps)
 
 
 def import_payment(
-    seen: ProviderInvoice, back: MoneyBack, account: Account, desk: RecurringDesk
+    seen: ProviderInvoice, back: MoneyBack, account: ProviderAccount, deps: MandateSubscriptionDeps
 ) -> Invoice:
     """Take in a payment that the provider made by itself. Raises NotBelieved."""
-    doubt = disbelief_of_app(account, seen)
-    if doubt is not None:
-        raise NotBelieved(doubt)
-    importing = ImportDesk(billing=desk.billing, gateway=_Told(back), now=desk.now)
+    mismatch = app_mismatch(account, seen)
+    if mismatch is not None:
+        raise ObjectNotOwned(mismatch)
+    importing = ImportDeps(billing=deps.billing, gateway=FetchedRefunds(back), now=deps.now)
     return import_invoice(seen, account, importing, money_back=True)
 
 
-def take_subscription(
-    subscription_id: str, customer: str, account: Account, desk: RecurringDesk
+def apply_subscription(
+    subscription_id: str, customer: str, account: ProviderAccount, deps: MandateSubscriptionDeps
 ) -> Subscription:
     """Fetch a subscription and take it in: one of ours, or one that somebody made there.
 
     Raises NotBelieved.
     """
-    seen = desk.gateway.fetch_recurring(subscription_id, customer=customer)
-    doubt = disbelief_of_app(account, seen)
-    if doubt is not None:
-        raise NotBelieved(doubt)
-    ours = _named_by(seen, account, desk)
+    seen = deps.gateway.fetch_recurring(subscription_id, customer=customer)
+    mismatch = app_mismatch(account, seen)
+    if mismatch is not None:
+        raise ObjectNotOwned(mismatch)
+    ours = _named_by(seen, account, deps)
     if ours is None:
-        ours = desk.billing.find(Subscription, account.id_of(seen.id))
+        ours = deps.billing.find(Subscription, account.id_of(seen.id))
     if ours is None:
-        return _import(seen, account, desk)
+        return _import(seen, account, deps)
     if not ours.view.provider_subscription_id:
         # Its first news were faster than the answer that made it.
         step = ours.view.steps.get(BEGIN)
         mandate = None if step is None else step.plan["mandate"]
-        record_begun(ours, seen, mandate=mandate, desk=desk)
-        return desk.billing.get(Subscription, ours.view.id)
-    return record_state(ours, seen, actor=account.actor, desk=desk)
+        record_started(ours, seen, mandate=mandate, deps=deps)
+        return deps.billing.get(Subscription, ours.view.id)
+    return record_state(ours, seen, actor=account.actor, deps=deps)
 
 
 def _named_by(
-    seen: ProviderSubscription, account: Account, desk: RecurringDesk
+    seen: ProviderSubscription, account: ProviderAccount, deps: MandateSubscriptionDeps
 ) -> Subscription | None:
     """Find the stream that its metadata names, if that is this connection's, and of this one."""
     try:
         named = UUID(seen.metadata[SUBSCRIPTION])
     except (KeyError, ValueError):
         return None
-    known = desk.billing.find(Subscription, named)
+    known = deps.billing.find(Subscription, named)
     if known is None or known.view.connection_id != account.connection_id:
         return None
     return known if known.view.provider_subscription_id in ("", seen.id) else None
 
 
-def _import(seen: ProviderSubscription, account: Account, desk: RecurringDesk) -> Subscription:
-    importing = ImportDesk(billing=desk.billing, gateway=_Told(MoneyBack()), now=desk.now)
+def _import(
+    seen: ProviderSubscription, account: ProviderAccount, deps: MandateSubscriptionDeps
+) -> Subscription:
+    importing = ImportDeps(billing=deps.billing, gateway=FetchedRefunds(MoneyBack()), now=deps.now)
     return import_subscription(seen, account, importing)
 
 
@@ -134,7 +136,7 @@ def as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> Provider
     """Say what a payment was for, and for which period, as far as that is known."""
     if seen.subscription_id is None:
         return replace(seen, lines=_whole(seen))
-    began = day_of(datetime.fromtimestamp(seen.created_at or seen.as_of, UTC))
+    began = provider_date(datetime.fromtimestamp(seen.created_at or seen.as_of, UTC))
     terms = None if view is None else next(_terms_for(seen, view), None)
     every = _every(view) if terms is None else interval_of(terms)
     charge = None if terms is None else charge_of(terms)

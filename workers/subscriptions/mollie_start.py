@@ -33,97 +33,101 @@ from domain.subscriptions.mandate_subscription import (
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import charge_of, interval_of
 from domain.subscriptions.view import SubscriptionView
-from workers.invoices.job import our_metadata
-from workers.providers.callback_urls import Addresses
+from workers.invoices.job import billhook_metadata
+from workers.providers.callback_urls import CallbackUrls
 from workers.providers.mollie.recurring import SUBSCRIPTION
-from workers.subscriptions.mollie_common import RecurringDesk, day_of, record_begun
+from workers.subscriptions.mollie_common import (
+    MandateSubscriptionDeps,
+    provider_date,
+    record_started,
+)
 
 # Mollie tries to tell us of a payment for 26 hours; banks may take longer.
-MANDATE_PATIENCE: Final = timedelta(hours=72)
-LOOK_AGAIN_S: Final = 3600.0
+MANDATE_TIMEOUT: Final = timedelta(hours=72)
+RECHECK_S: Final = 3600.0
 _LONGEST_NAMES: Final = 200
 
 Plan = dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BeginDesk(RecurringDesk):
+class StartSubscriptionDeps(MandateSubscriptionDeps):
     """What beginning works with. `addresses`: where news of renewals go."""
 
-    addresses: Addresses
+    callback_urls: CallbackUrls
 
 
-class _Hopeless(Exception):
+class _NotStartable(Exception):
     """It can't begin as things stand: somebody must look, and can send it again."""
 
 
-def begin_subscription(subscription_id: UUID, desk: BeginDesk) -> None:
+def start_subscription(subscription_id: UUID, deps: StartSubscriptionDeps) -> None:
     """Begin it, if it is due; raises GatewayUnavailable to come back."""
-    known = desk.billing.get(Subscription, subscription_id)
+    known = deps.billing.get(Subscription, subscription_id)
     if known.view.provider_subscription_id:
         return
-    invoice = desk.billing.get(Invoice, UUID(str(known.view.invoice_id)))
+    invoice = deps.billing.get(Invoice, UUID(str(known.view.invoice_id)))
     try:
-        made, mandate = _begin(known, invoice.view, desk)
-    except _Hopeless as reason:
-        why, occurred_at = str(reason), desk.now()
-        desk.billing.change(
+        made, mandate = _find_or_create(known, invoice.view, deps)
+    except _NotStartable as reason:
+        why, occurred_at = str(reason), deps.now()
+        deps.billing.change(
             Subscription,
             subscription_id,
             lambda one: give_up_beginning(one, why=why, attempts=1, occurred_at=occurred_at),
         )
         # The row stays, so that it can be sent again.
-        raise GatewayUnavailable(why, retry_after_s=LOOK_AGAIN_S, counted=False) from reason
-    record_begun(known, made, mandate=mandate, desk=desk)
+        raise GatewayUnavailable(why, retry_after_s=RECHECK_S, counted=False) from reason
+    record_started(known, made, mandate=mandate, deps=deps)
 
 
-def forgo_subscription(subscription_id: UUID, desk: RecurringDesk) -> None:
+def mark_subscription_not_started(subscription_id: UUID, deps: MandateSubscriptionDeps) -> None:
     """Say that it never begins: its first payment came to nothing."""
-    occurred_at = desk.now()
-    desk.billing.change(
+    occurred_at = deps.now()
+    deps.billing.change(
         Subscription, subscription_id, lambda one: forgo(one, actor=WORKER, occurred_at=occurred_at)
     )
 
 
-def _begin(
-    known: Subscription, invoice: InvoiceView, desk: BeginDesk
+def _find_or_create(
+    known: Subscription, invoice: InvoiceView, deps: StartSubscriptionDeps
 ) -> tuple[ProviderSubscription, str | None]:
     """Find what was made, or make it."""
     before = known.view.steps.get(BEGIN)
     customer = known.view.customer or ""
     description = _description(known.view)
     if before is not None:
-        found = desk.gateway.find_recurring(customer=customer, description=description)
+        found = deps.gateway.find_recurring(customer=customer, description=description)
         if found is not None:
             return found, before.plan["mandate"]
-    step = _step(known, before, _plan(known.view, invoice, desk), desk)
+    step = _step(known, before, _plan(known.view, invoice, deps), deps)
     draft = RecurringDraft(
         customer=customer,
         mandate=step.plan["mandate"],
         charge=charge_of(known.view.terms or {}),
         starts_on=step.plan["starts_on"],
         description=description,
-        webhook_url=desk.addresses.webhook_url(known.view.provider, known.view.connection_id),
-        metadata=our_metadata(invoice) | {SUBSCRIPTION: str(known.id)},
+        webhook_url=deps.callback_urls.webhook_url(known.view.provider, known.view.connection_id),
+        metadata=billhook_metadata(invoice) | {SUBSCRIPTION: str(known.id)},
     )
     try:
-        return desk.gateway.begin_recurring(draft, key=step.key), draft.mandate
+        return deps.gateway.begin_recurring(draft, key=step.key), draft.mandate
     except GatewayRejected as error:
         # Another run may have been faster: a customer has one subscription of a description.
-        found = desk.gateway.find_recurring(customer=customer, description=description)
+        found = deps.gateway.find_recurring(customer=customer, description=description)
         if found is None:
-            raise _Hopeless(error.message) from error
+            raise _NotStartable(error.message) from error
         return found, draft.mandate
 
 
 def _step(
-    known: Subscription, before: StepRecord | None, plan: Plan, desk: BeginDesk
+    known: Subscription, before: StepRecord | None, plan: Plan, deps: StartSubscriptionDeps
 ) -> StepRecord:
     """Remember what will be sent; under one key the same goes out each time."""
     if before is not None and before.plan == plan:
         return before
-    occurred_at = desk.now()
-    after = desk.billing.change(
+    occurred_at = deps.now()
+    after = deps.billing.change(
         Subscription,
         UUID(str(known.id)),
         lambda one: begin_anew(one, plan, occurred_at=occurred_at),
@@ -131,16 +135,16 @@ def _step(
     return after.view.steps[BEGIN]
 
 
-def _plan(view: SubscriptionView, invoice: InvoiceView, desk: BeginDesk) -> Plan:
+def _plan(view: SubscriptionView, invoice: InvoiceView, deps: StartSubscriptionDeps) -> Plan:
     """Choose the mandate, and the day of the next charge: the first period is paid for."""
-    paid_at = invoice.paid_at or desk.now()
+    paid_at = invoice.paid_at or deps.now()
     payment = invoice.settled_by or invoice.provider_object_id or ""
-    mandate = desk.gateway.find_mandate(payment, customer=view.customer or "")
-    mandate_id = _valid(mandate, waited=desk.now() - paid_at)
-    next_day = calendar.after(day_of(paid_at), *interval_of(view.terms or {}))
+    mandate = deps.gateway.find_mandate(payment, customer=view.customer or "")
+    mandate_id = _valid(mandate, waited=deps.now() - paid_at)
+    next_day = calendar.after(provider_date(paid_at), *interval_of(view.terms or {}))
     return {
         "mandate": mandate_id,
-        "starts_on": max(next_day, day_of(desk.now())).isoformat(),
+        "starts_on": max(next_day, provider_date(deps.now())).isoformat(),
     }
 
 
@@ -148,12 +152,12 @@ def _valid(mandate: ProviderMandate | None, *, waited: timedelta) -> str:
     if mandate is not None and mandate.state == "valid":
         return mandate.id
     if mandate is not None and mandate.state == "invalid":
-        raise _Hopeless(f"the mandate {mandate.id} is invalid")
+        raise _NotStartable(f"the mandate {mandate.id} is invalid")
     said = "the payment left no mandate" if mandate is None else f"{mandate.id} is still pending"
-    if waited >= MANDATE_PATIENCE:
-        hours = int(MANDATE_PATIENCE.total_seconds() // 3600)
-        raise _Hopeless(f"{said} after {hours} hours")
-    raise GatewayUnavailable(said, retry_after_s=LOOK_AGAIN_S, counted=False)
+    if waited >= MANDATE_TIMEOUT:
+        hours = int(MANDATE_TIMEOUT.total_seconds() // 3600)
+        raise _NotStartable(f"{said} after {hours} hours")
+    raise GatewayUnavailable(said, retry_after_s=RECHECK_S, counted=False)
 
 
 def _description(view: SubscriptionView) -> str:

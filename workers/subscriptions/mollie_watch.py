@@ -19,30 +19,30 @@ from domain.invoices.status import FAILED, PAID
 from domain.subscriptions.mandate_subscription import lose
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED, SubscriptionView
-from workers.provider_objects.take_over import Account
-from workers.subscriptions.mollie_common import RecurringDesk, record_state
-from workers.subscriptions.mollie_renewal import take_renewal
+from workers.provider_objects.take_over import ProviderAccount
+from workers.subscriptions.mollie_common import MandateSubscriptionDeps, record_state
+from workers.subscriptions.mollie_renewal import apply_renewal
 
 # A payment is made some time on its day, and its own news come first.
 AFTER_DUE: Final = timedelta(hours=26)
-LOOK_AGAIN: Final = timedelta(hours=6)
+RECHECK_AFTER: Final = timedelta(hours=6)
 _LOOK_BACK: Final = timedelta(days=10)
 _BY: Final = "reconciliation"
 _SETTLED: Final = frozenset({PAID, FAILED})
 
 
-def watch_subscription(subscription_id: UUID, desk: RecurringDesk) -> None:
+def check_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> None:
     """Look, if it is time to; raises GatewayUnavailable to come back when it is time again."""
-    known = desk.billing.get(Subscription, subscription_id)
+    known = deps.billing.get(Subscription, subscription_id)
     if known.view.status in ENDED:
         return
-    now = desk.now()
+    now = deps.now()
     due = _due(known.view, now=now)
     if due <= now:
-        known = _look(known, desk)
+        known = _refresh(known, deps)
         if known.view.status in ENDED:
             return
-        due = max(_due(known.view, now=now), now + LOOK_AGAIN)
+        due = max(_due(known.view, now=now), now + RECHECK_AFTER)
     raise GatewayUnavailable(
         f"it is looked at again at {due.isoformat()}",
         retry_after_s=(due - now).total_seconds(),
@@ -58,40 +58,42 @@ def _due(view: SubscriptionView, *, now: datetime) -> datetime:
     return now if view.period_end is None else view.period_end + AFTER_DUE
 
 
-def _look(known: Subscription, desk: RecurringDesk) -> Subscription:
+def _refresh(known: Subscription, deps: MandateSubscriptionDeps) -> Subscription:
     """Take in how it stands, and payments that nobody told us of."""
     view = known.view
     account = account_of(view, actor=_BY)
     at_provider, customer = view.provider_subscription_id, view.customer or ""
     try:
-        seen = desk.gateway.fetch_recurring(at_provider, customer=customer)
+        seen = deps.gateway.fetch_recurring(at_provider, customer=customer)
     except GatewayRejected as error:
         if not error.missing:
             raise
-        occurred_at = desk.now()
-        return desk.billing.change(
+        occurred_at = deps.now()
+        return deps.billing.change(
             Subscription, view.id, lambda one: lose(one, actor=_BY, occurred_at=occurred_at)
         )
-    record_state(known, seen, actor=_BY, desk=desk)
+    record_state(known, seen, actor=_BY, deps=deps)
     since = (view.period_start or view.created_at) - _LOOK_BACK
-    payments = desk.gateway.list_renewals(
+    payments = deps.gateway.list_renewals(
         at_provider, customer=customer, created_after=int(since.timestamp())
     )
     for payment in payments:
-        if not _is_settled(payment, account, desk):
-            fetched, back = desk.gateway.fetch_payment(payment.id)
-            take_renewal(fetched, back, account, desk)
-    return desk.billing.get(Subscription, view.id)
+        if not _is_settled(payment, account, deps):
+            fetched, back = deps.gateway.fetch_payment(payment.id)
+            apply_renewal(fetched, back, account, deps)
+    return deps.billing.get(Subscription, view.id)
 
 
-def _is_settled(payment: ProviderInvoice, account: Account, desk: RecurringDesk) -> bool:
-    invoice = desk.billing.find(Invoice, account.id_of(payment.id))
+def _is_settled(
+    payment: ProviderInvoice, account: ProviderAccount, deps: MandateSubscriptionDeps
+) -> bool:
+    invoice = deps.billing.find(Invoice, account.id_of(payment.id))
     return invoice is not None and invoice.view.status in _SETTLED
 
 
-def account_of(view: SubscriptionView, *, actor: str) -> Account:
+def account_of(view: SubscriptionView, *, actor: str) -> ProviderAccount:
     """Name the connection that a subscription is of."""
-    return Account(
+    return ProviderAccount(
         app_id=view.app_id,
         provider=cast("Provider", view.provider),
         connection=view.connection,

@@ -32,11 +32,11 @@ from eventlog.errors import Conflict
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.log import Log
 from eventlog.reading import Recorded
-from workers.provider_objects.ownership import disbelief, disbelief_of_app, disbelief_of_setup
-from workers.webhooks.parse import Snapshot, Word, read_word
+from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, setup_mismatch
+from workers.webhooks.parse import ParsedEvent, Snapshot, parse_event
 
 NAME: Final = "apply"
-MUST_ASK: Final = "the provider must be asked"
+NEEDS_FETCH: Final = "the provider must be asked"
 _TRIES: Final = 5
 
 _log = structlog.get_logger("billhook.apply")
@@ -60,10 +60,10 @@ class Applier:
 
     async def handle(self, _cursor: Cursor, batch: Sequence[Recorded]) -> None:
         """Apply a batch; what is about one thing in its order, things beside each other."""
-        words = await self._read(await self._due(batch))
-        groups: dict[UUID, list[Word]] = defaultdict(list)
-        for word in words:
-            groups[word.subject].append(word)
+        parsed_events = await self._read(await self._due(batch))
+        groups: dict[UUID, list[ParsedEvent]] = defaultdict(list)
+        for parsed in parsed_events:
+            groups[parsed.subject].append(parsed)
         known = await self._load(groups)
         await asyncio.gather(
             *(self._apply_group(key, group, known) for key, group in groups.items())
@@ -78,18 +78,18 @@ class Applier:
             events += [self._codec.decode(stream[0]) for stream in streams.values()]
         return [event for event in events if isinstance(event, ProviderEventReceived)]
 
-    async def _read(self, entries: Iterable[ProviderEventReceived]) -> list[Word]:
+    async def _read(self, entries: Iterable[ProviderEventReceived]) -> list[ParsedEvent]:
         entries = list(entries)
         bodies = await self._log.bodies_async({bytes.fromhex(entry.body) for entry in entries})
-        return [read_word(entry, bodies.get(bytes.fromhex(entry.body))) for entry in entries]
+        return [parse_event(entry, bodies.get(bytes.fromhex(entry.body))) for entry in entries]
 
-    async def _load(self, groups: dict[UUID, list[Word]]) -> dict[UUID, list[Recorded]]:
+    async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[Recorded]]:
         wanted = set(groups)
-        wanted.update(word.entry.originator_id for group in groups.values() for word in group)
+        wanted.update(parsed.entry.originator_id for group in groups.values() for parsed in group)
         return await self._log.streams_async(wanted)
 
     async def _apply_group(
-        self, key: UUID, group: list[Word], known: dict[UUID, list[Recorded]]
+        self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[Recorded]]
     ) -> None:
         for _ in range(_TRIES):
             events, bodies = self._decide(key, group, known)
@@ -106,7 +106,7 @@ class Applier:
         raise RuntimeError(f"others kept changing {key}")
 
     def _decide(
-        self, key: UUID, group: list[Word], known: dict[UUID, list[Recorded]]
+        self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[Recorded]]
     ) -> tuple[list[DomainEvent], list[Body]]:
         stream = known.get(key, [])
         subject = (
@@ -115,38 +115,40 @@ class Applier:
             or self._rebuild(MethodSetup, stream)
         )
         entries = {
-            word.entry.originator_id: self._rebuild(
-                ProviderEvent, known.get(word.entry.originator_id, [])
+            parsed.entry.originator_id: self._rebuild(
+                ProviderEvent, known.get(parsed.entry.originator_id, [])
             )
-            for word in group
+            for parsed in group
         }
         facts: list[DomainEvent] = []
         bodies: list[Body] = []
-        for word in group:
-            entry = entries[word.entry.originator_id]
+        for parsed in group:
+            entry = entries[parsed.entry.originator_id]
             if entry is None or not entry.due:
                 continue
-            bodies += self._apply(word, entry, subject)
+            bodies += self._apply(parsed, entry, subject)
             facts += [fact for root in (subject, entry) if root for fact in _pending(root)]
         return facts, bodies
 
-    def _apply(self, word: Word, entry: ProviderEvent, subject: Subject | None) -> list[Body]:
-        occurred_at, actor = self._now(), f"webhook:{word.entry.provider_event_id}"
-        doubt = word.trouble or _doubt(word, subject)
-        if doubt is not None:
-            entry.park(doubt, retry=False, occurred_at=occurred_at, actor=actor)
+    def _apply(
+        self, parsed: ParsedEvent, entry: ProviderEvent, subject: Subject | None
+    ) -> list[Body]:
+        occurred_at, actor = self._now(), f"webhook:{parsed.entry.provider_event_id}"
+        mismatch = parsed.error or _mismatch(parsed, subject)
+        if mismatch is not None:
+            entry.park(mismatch, retry=False, occurred_at=occurred_at, actor=actor)
             return []
-        if word.snapshot is None and not word.asks:
+        if parsed.snapshot is None and not parsed.needs_fetch:
             entry.record_applied([], occurred_at=occurred_at, actor=actor)
             return []
-        if word.snapshot is None or subject is None:
+        if parsed.snapshot is None or subject is None:
             # What the provider made by itself is taken in with all that belongs to it.
-            entry.park(MUST_ASK, retry=True, occurred_at=occurred_at, actor=actor)
+            entry.park(NEEDS_FETCH, retry=True, occurred_at=occurred_at, actor=actor)
             return []
-        body = _body_of(word.snapshot, subject)
-        effect = _tell(subject, word, body, occurred_at=occurred_at, actor=actor)
+        body = _body_of(parsed.snapshot, subject)
+        effect = _record_snapshot(subject, parsed, body, occurred_at=occurred_at, actor=actor)
         if effect is Effect.FETCH:
-            entry.park(MUST_ASK, retry=True, occurred_at=occurred_at, actor=actor)
+            entry.park(NEEDS_FETCH, retry=True, occurred_at=occurred_at, actor=actor)
         else:
             entry.record_applied([effect_of(subject, effect)], occurred_at=occurred_at, actor=actor)
         return [body] if body is not None and effect is Effect.CHANGED else []
@@ -165,12 +167,12 @@ def _body_of(snapshot: Snapshot, subject: Subject) -> Body | None:
     return Body.of(snapshot.raw, subject.view.body_owner)
 
 
-def _tell(
-    subject: Subject, word: Word, body: Body | None, *, occurred_at: datetime, actor: str
+def _record_snapshot(
+    subject: Subject, parsed: ParsedEvent, body: Body | None, *, occurred_at: datetime, actor: str
 ) -> Effect:
     """Let what an event is about take the event in."""
     sha256 = None if body is None else body.sha256.hex()
-    match subject, word.snapshot:
+    match subject, parsed.snapshot:
         case Invoice(), ProviderInvoice() as seen:
             return subject.record_provider_state(
                 seen,
@@ -178,7 +180,7 @@ def _tell(
                 actor=actor,
                 occurred_at=occurred_at,
                 body=sha256,
-                provider_type=word.entry.type,
+                provider_type=parsed.entry.type,
             )
         case Subscription(), ProviderSubscription() as seen:
             return subject.record_provider_state(
@@ -191,16 +193,16 @@ def _tell(
     return Effect.FETCH
 
 
-def _doubt(word: Word, subject: Subject | None) -> str | None:
+def _mismatch(parsed: ParsedEvent, subject: Subject | None) -> str | None:
     """Say why an event is not believed, if it claims to be about something of ours."""
-    if isinstance(word.snapshot, ProviderInvoice) and word.entry.invoice_id is not None:
+    if isinstance(parsed.snapshot, ProviderInvoice) and parsed.entry.invoice_id is not None:
         invoice = subject if isinstance(subject, Invoice) else None
-        return disbelief(word.entry, word.snapshot, invoice)
-    if isinstance(word.snapshot, SetupSession):
+        return invoice_mismatch(parsed.entry, parsed.snapshot, invoice)
+    if isinstance(parsed.snapshot, SetupSession):
         setup = subject if isinstance(subject, MethodSetup) else None
-        return disbelief_of_setup(word.entry, word.snapshot, setup)
-    if word.snapshot is not None:
-        return disbelief_of_app(word.entry, word.snapshot)
+        return setup_mismatch(parsed.entry, parsed.snapshot, setup)
+    if parsed.snapshot is not None:
+        return app_mismatch(parsed.entry, parsed.snapshot)
     return None
 
 

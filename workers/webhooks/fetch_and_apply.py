@@ -27,10 +27,10 @@ from domain.invoices.provider_update import Effect
 from domain.invoices.staleness import is_contested
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
-from workers.provider_objects.ownership import disbelief, disbelief_of_app, invoice_named_by
+from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, invoice_named_by
 from workers.provider_objects.take_over import (
-    Account,
-    ImportDesk,
+    ImportDeps,
+    ProviderAccount,
     import_invoice,
     import_subscription,
 )
@@ -50,7 +50,7 @@ class Bodies(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskDesk:
+class FetchDeps:
     """What the job works with."""
 
     billing: Billing
@@ -59,7 +59,7 @@ class AskDesk:
     now: Callable[[], datetime]
 
 
-class _Overtaken(Exception):
+class _ConcurrentChange(Exception):
     """While an answer was on its way, another one of the same second was taken in."""
 
     def __init__(self, stream: UUID) -> None:
@@ -67,105 +67,105 @@ class _Overtaken(Exception):
         self.stream = stream
 
 
-class _Disbelieved(Exception):
+class _Mismatch(Exception):
     """What was fetched is not what the event claims to be about."""
 
 
-def apply_by_asking(provider_event_id: UUID, desk: AskDesk) -> None:
+def fetch_and_apply(provider_event_id: UUID, deps: FetchDeps) -> None:
     """Fetch what the event is about, take that in, and close the inbox's entry.
 
     Raises GatewayUnavailable to come back.
     """
-    entry = desk.billing.get(ProviderEvent, provider_event_id)
+    entry = deps.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:
         return
     actor = f"webhook:{entry.received.provider_event_id}"
     try:
-        effects = _take_in_undisturbed(entry.received, desk, actor=actor)
-    except _Disbelieved as doubt:
-        _park(entry, str(doubt), desk, actor=actor)
+        effects = _apply_with_retries(entry.received, deps, actor=actor)
+    except _Mismatch as mismatch:
+        _park(entry, str(mismatch), deps, actor=actor)
         return
     except GatewayRejected as error:
         if not error.missing:
             raise
-        _park(entry, "the provider has it no more", desk, actor=actor)
+        _park(entry, "the provider has it no more", deps, actor=actor)
         return
-    occurred_at = desk.now()
-    desk.billing.change(
+    occurred_at = deps.now()
+    deps.billing.change(
         ProviderEvent,
         provider_event_id,
         lambda known: known.record_applied(effects, occurred_at=occurred_at, actor=actor),
     )
 
 
-def _take_in_undisturbed(received: ProviderEventReceived, desk: AskDesk, *, actor: str) -> Effects:
+def _apply_with_retries(received: ProviderEventReceived, deps: FetchDeps, *, actor: str) -> Effects:
     """Fetch again where others were faster within the same second."""
     expected = received.invoice_id
     for _ in range(_TRIES):
-        before = None if expected is None else desk.billing.find(Invoice, expected)
+        before = None if expected is None else deps.billing.find(Invoice, expected)
         version = None if before is None else before.version
         try:
-            return _take_in(received, desk, actor=actor, version=version)
-        except _Overtaken as overtaken:
-            expected = overtaken.stream
+            return _fetch_and_record(received, deps, actor=actor, version=version)
+        except _ConcurrentChange as changed:
+            expected = changed.stream
     raise GatewayUnavailable(
         "others keep changing what it is about", retry_after_s=_WAIT_FOR_STEP_S, counted=False
     )
 
 
-def _take_in(
-    received: ProviderEventReceived, desk: AskDesk, *, actor: str, version: int | None
+def _fetch_and_record(
+    received: ProviderEventReceived, deps: FetchDeps, *, actor: str, version: int | None
 ) -> Effects:
     """Fetch and record. `version`: how far our invoice was before. Raises _Overtaken."""
-    gateway = desk.gateway_of(received.app_id, received.connection)
+    gateway = deps.gateway_of(received.app_id, received.connection)
     account = _account(received, actor=actor)
-    importing = ImportDesk(billing=desk.billing, gateway=gateway, now=desk.now)
+    importing = ImportDeps(billing=deps.billing, gateway=gateway, now=deps.now)
     if received.object_type == "subscription":
-        before = _version(Subscription, account.id_of(received.object_id), desk)
+        before = _version(Subscription, account.id_of(received.object_id), deps)
         seen = gateway.fetch_subscription(received.object_id)
-        _believe(disbelief_of_app(received, seen))
-        check = partial(_refuse_overtaken, before, lambda known: known.contests(seen))
+        _require_match(app_mismatch(received, seen))
+        check = partial(_raise_if_changed, before, lambda known: known.contests(seen))
         taken = import_subscription(seen, account, importing, check=check)
         return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
-    at_provider = _invoice_at_provider(received, desk, gateway)
+    at_provider = _invoice_at_provider(received, deps, gateway)
     if at_provider is None:
-        raise _Disbelieved("it is about no invoice")
-    before = _version(Invoice, account.id_of(at_provider), desk)
+        raise _Mismatch("it is about no invoice")
+    before = _version(Invoice, account.id_of(at_provider), deps)
     answer = gateway.fetch_invoice(at_provider)
     named = invoice_named_by(answer)
     goes_back = received.object_type in MONEY_BACK
     if named is None:
-        _believe(disbelief_of_app(received, answer))
-        contested = partial(_refuse_overtaken, before, lambda one: is_contested(one.view, answer))
+        _require_match(app_mismatch(received, answer))
+        contested = partial(_raise_if_changed, before, lambda one: is_contested(one.view, answer))
         known = import_invoice(answer, account, importing, money_back=goes_back, check=contested)
         return [{"invoice": str(known.id), "effect": str(Effect.CHANGED)}]
-    invoice = desk.billing.find(Invoice, named)
-    _believe(disbelief(received, answer, invoice))
+    invoice = deps.billing.find(Invoice, named)
+    _require_match(invoice_mismatch(received, answer, invoice))
     back = gateway.fetch_money_back(answer.id) if goes_back else MoneyBack()
-    effect = _record(cast("Invoice", invoice), answer, back, received, desk, version=version)
+    effect = _record(cast("Invoice", invoice), answer, back, received, deps, version=version)
     return [{"invoice": str(named), "effect": str(effect)}]
 
 
-def _version(kind: type[AggregateRoot], stream: UUID, desk: AskDesk) -> int:
-    known = desk.billing.find(kind, stream)
+def _version(kind: type[AggregateRoot], stream: UUID, deps: FetchDeps) -> int:
+    known = deps.billing.find(kind, stream)
     return 0 if known is None else known.version
 
 
-def _refuse_overtaken(
+def _raise_if_changed(
     version: int, contested: Callable[[AnyAggregate], bool], known: AnyAggregate
 ) -> None:
     """Let an answer count only if nothing of its second was taken in while it was on its way."""
     if known.version != version and contested(known):
-        raise _Overtaken(UUID(str(known.id)))
+        raise _ConcurrentChange(UUID(str(known.id)))
 
 
-def _believe(doubt: str | None) -> None:
-    if doubt is not None:
-        raise _Disbelieved(doubt)
+def _require_match(mismatch: str | None) -> None:
+    if mismatch is not None:
+        raise _Mismatch(mismatch)
 
 
-def _account(received: ProviderEventReceived, *, actor: str) -> Account:
-    return Account(
+def _account(received: ProviderEventReceived, *, actor: str) -> ProviderAccount:
+    return ProviderAccount(
         app_id=received.app_id,
         provider=cast("Provider", received.provider),
         connection=received.connection,
@@ -176,12 +176,12 @@ def _account(received: ProviderEventReceived, *, actor: str) -> Account:
 
 
 def _invoice_at_provider(
-    received: ProviderEventReceived, desk: AskDesk, gateway: InvoicingGateway
+    received: ProviderEventReceived, deps: FetchDeps, gateway: InvoicingGateway
 ) -> str | None:
     """Name the provider's invoice: the event's object is it, says it, or its payment does."""
     if received.object_type == "invoice":
         return received.object_id
-    about = _object(received, desk.bodies)
+    about = _object(received, deps.bodies)
     named = about.get("invoice")
     if isinstance(named, str):
         return named
@@ -201,18 +201,18 @@ def _record(
     answer: ProviderInvoice,
     back: MoneyBack,
     received: ProviderEventReceived,
-    desk: AskDesk,
+    deps: FetchDeps,
     *,
     version: int | None,
 ) -> Effect:
     """Let the invoice take in how it stands, and what went back on it, in one append."""
-    actor, occurred_at = f"webhook:{received.provider_event_id}", desk.now()
+    actor, occurred_at = f"webhook:{received.provider_event_id}", deps.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
     effects: list[Effect] = []
 
     def decide(known: Invoice) -> None:
         if known.version != version and is_contested(known.view, answer):
-            raise _Overtaken(UUID(str(known.id)))
+            raise _ConcurrentChange(UUID(str(known.id)))
         effects.clear()
         effects.append(
             known.record_provider_state(
@@ -228,7 +228,7 @@ def _record(
             known.record_money_back(back, source="webhook", actor=actor, occurred_at=occurred_at)
         )
 
-    desk.billing.change(Invoice, UUID(str(invoice.id)), decide, bodies=[body])
+    deps.billing.change(Invoice, UUID(str(invoice.id)), decide, bodies=[body])
     if effects[0] is Effect.DEFERRED:
         # The step's own answer may be older than this one: asked again once it has ended.
         raise GatewayUnavailable(
@@ -237,9 +237,9 @@ def _record(
     return Effect.CHANGED if Effect.CHANGED in effects else effects[0]
 
 
-def _park(entry: ProviderEvent, reason: str, desk: AskDesk, *, actor: str) -> None:
-    occurred_at = desk.now()
-    desk.billing.change(
+def _park(entry: ProviderEvent, reason: str, deps: FetchDeps, *, actor: str) -> None:
+    occurred_at = deps.now()
+    deps.billing.change(
         ProviderEvent,
         UUID(str(entry.id)),
         lambda known: known.park(reason, retry=False, occurred_at=occurred_at, actor=actor),

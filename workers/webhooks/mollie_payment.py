@@ -30,15 +30,15 @@ from domain.invoices.provider_update import Effect
 from domain.payment_methods.setup import MethodSetup
 from eventlog.bodies import Body
 from workers.provider_objects.ownership import (
-    disbelief,
-    disbelief_of_app,
-    disbelief_of_setup,
+    app_mismatch,
+    invoice_mismatch,
     invoice_named_by,
+    setup_mismatch,
 )
-from workers.provider_objects.take_over import Account
+from workers.provider_objects.take_over import ProviderAccount
 from workers.providers.stripe.setups import SETUP, setup_named_by
-from workers.subscriptions.mollie_common import RecurringDesk
-from workers.subscriptions.mollie_renewal import NotBelieved, take_renewal
+from workers.subscriptions.mollie_common import MandateSubscriptionDeps
+from workers.subscriptions.mollie_renewal import ObjectNotOwned, apply_renewal
 
 _WAIT_FOR_STEP_S: Final = 2.0
 # Hints that come faster than payments are fetched are left to the next run.
@@ -46,7 +46,7 @@ _ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class HearDesk:
+class MolliePaymentDeps:
     """What the jobs work with."""
 
     billing: Billing
@@ -55,132 +55,138 @@ class HearDesk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class AppliedPayment:
     """What a payment's news did; `reason` says why they did nothing."""
 
     effects: list[dict[str, str]] = field(default_factory=list)
     reason: str | None = None
 
 
-def apply_hint(hint_id: UUID, desk: HearDesk) -> None:
+def apply_payment_hint(hint_id: UUID, deps: MolliePaymentDeps) -> None:
     """Fetch what was hinted at, until no hint waits. Raises GatewayUnavailable to come back."""
-    actor = f"webhook:{desk.billing.get(PaymentHint, hint_id).received.payment_id}"
+    actor = f"webhook:{deps.billing.get(PaymentHint, hint_id).received.payment_id}"
     for _ in range(_ROUNDS):
-        hint = _take(hint_id, desk, actor=actor)
+        hint = _claim_hint(hint_id, deps, actor=actor)
         if not hint.fetching:
             return
-        heard = hear(hint.received, hint.received.payment_id, desk, actor=actor)
-        _record_fetched(hint_id, heard, desk, actor=actor)
+        applied = apply_payment(hint.received, hint.received.payment_id, deps, actor=actor)
+        _record_fetched(hint_id, applied, deps, actor=actor)
     raise GatewayUnavailable("hints keep coming", retry_after_s=_WAIT_FOR_STEP_S, counted=False)
 
 
-def _take(hint_id: UUID, desk: HearDesk, *, actor: str) -> PaymentHint:
-    occurred_at = desk.now()
-    return desk.billing.change(
+def _claim_hint(hint_id: UUID, deps: MolliePaymentDeps, *, actor: str) -> PaymentHint:
+    occurred_at = deps.now()
+    return deps.billing.change(
         PaymentHint, hint_id, lambda known: known.take(actor=actor, occurred_at=occurred_at)
     )
 
 
-def _record_fetched(hint_id: UUID, heard: Heard, desk: HearDesk, *, actor: str) -> None:
-    occurred_at = desk.now()
-    desk.billing.change(
+def _record_fetched(
+    hint_id: UUID, applied: AppliedPayment, deps: MolliePaymentDeps, *, actor: str
+) -> None:
+    occurred_at = deps.now()
+    deps.billing.change(
         PaymentHint,
         hint_id,
         lambda known: known.record_fetched(
-            heard.effects, reason=heard.reason, actor=actor, occurred_at=occurred_at
+            applied.effects, reason=applied.reason, actor=actor, occurred_at=occurred_at
         ),
     )
 
 
-def apply_payment_event(provider_event_id: UUID, desk: HearDesk) -> None:
+def apply_payment_event(provider_event_id: UUID, deps: MolliePaymentDeps) -> None:
     """Fetch what a signed event is about, and close the inbox's entry.
 
     Raises GatewayUnavailable to come back.
     """
-    entry = desk.billing.get(ProviderEvent, provider_event_id)
+    entry = deps.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:
         return
     actor = f"webhook:{entry.received.provider_event_id}"
-    heard = hear(entry.received, entry.received.object_id, desk, actor=actor)
-    occurred_at = desk.now()
+    applied = apply_payment(entry.received, entry.received.object_id, deps, actor=actor)
+    occurred_at = deps.now()
 
     def decide(known: ProviderEvent) -> None:
-        if heard.reason is None:
-            known.record_applied(heard.effects, occurred_at=occurred_at, actor=actor)
+        if applied.reason is None:
+            known.record_applied(applied.effects, occurred_at=occurred_at, actor=actor)
         else:
-            known.park(heard.reason, retry=False, occurred_at=occurred_at, actor=actor)
+            known.park(applied.reason, retry=False, occurred_at=occurred_at, actor=actor)
 
-    desk.billing.change(ProviderEvent, provider_event_id, decide)
+    deps.billing.change(ProviderEvent, provider_event_id, decide)
 
 
-def hear(
-    source: HintReceived | ProviderEventReceived, payment_id: str, desk: HearDesk, *, actor: str
-) -> Heard:
+def apply_payment(
+    source: HintReceived | ProviderEventReceived,
+    payment_id: str,
+    deps: MolliePaymentDeps,
+    *,
+    actor: str,
+) -> AppliedPayment:
     """Fetch a payment and take it in. Raises GatewayUnavailable while a step is at work on it."""
-    gateway = desk.gateway_of(source.app_id, source.connection)
+    gateway = deps.gateway_of(source.app_id, source.connection)
     try:
         seen, back = gateway.fetch_payment(payment_id)
     except GatewayRejected as error:
         if not error.missing:
             raise
-        return Heard(reason="the provider has no such payment")
+        return AppliedPayment(reason="the provider has no such payment")
     if seen.subscription_id is not None:
         # It carries its subscription's metadata, and with it the invoice that began that.
-        renewals = RecurringDesk(billing=desk.billing, gateway=gateway, now=desk.now)
-        return _hear_renewal(source, seen, back, renewals, actor=actor)
+        renewals = MandateSubscriptionDeps(billing=deps.billing, gateway=gateway, now=deps.now)
+        return _apply_renewal(source, seen, back, renewals, actor=actor)
     named = invoice_named_by(seen)
     if SETUP in seen.metadata:
-        return _hear_setup(source, gateway.fetch_setup(payment_id), desk, actor=actor)
+        return _apply_setup(source, gateway.fetch_setup(payment_id), deps, actor=actor)
     if named is None:
-        reason = disbelief_of_app(source, seen) or "it is about nothing that was asked for here"
-        return Heard(reason=reason)
-    invoice = desk.billing.find(Invoice, named)
-    doubt = disbelief(source, seen, invoice)
-    if doubt is not None:
-        return Heard(reason=doubt)
+        reason = app_mismatch(source, seen) or "it is about nothing that was asked for here"
+        return AppliedPayment(reason=reason)
+    invoice = deps.billing.find(Invoice, named)
+    mismatch = invoice_mismatch(source, seen, invoice)
+    if mismatch is not None:
+        return AppliedPayment(reason=mismatch)
     kind = source.type if isinstance(source, ProviderEventReceived) else None
-    effect = _record(cast("Invoice", invoice), seen, back, desk, actor=actor, kind=kind)
+    effect = _record(cast("Invoice", invoice), seen, back, deps, actor=actor, kind=kind)
     if effect in (Effect.DEFERRED, Effect.FETCH):
         raise GatewayUnavailable(
             "a step is at work on the invoice", retry_after_s=_WAIT_FOR_STEP_S, counted=False
         )
-    return Heard(effects=[{"invoice": str(named), "effect": str(effect)}])
+    return AppliedPayment(effects=[{"invoice": str(named), "effect": str(effect)}])
 
 
-def _hear_setup(
+def _apply_setup(
     source: HintReceived | ProviderEventReceived,
     session: SetupSession,
-    desk: HearDesk,
+    deps: MolliePaymentDeps,
     *,
     actor: str,
-) -> Heard:
+) -> AppliedPayment:
     """Take in what became of a page where a payment method is left."""
     setup_id = setup_named_by({"metadata": session.metadata})
-    setup = None if setup_id is None else desk.billing.find(MethodSetup, setup_id)
-    doubt = disbelief_of_setup(source, session, setup)
-    if doubt is not None or setup_id is None:
-        return Heard(reason=doubt or "unknown setup of a payment method")
+    setup = None if setup_id is None else deps.billing.find(MethodSetup, setup_id)
+    mismatch = setup_mismatch(source, session, setup)
+    if mismatch is not None or setup_id is None:
+        return AppliedPayment(reason=mismatch or "unknown setup of a payment method")
     effects: list[Effect] = []
-    occurred_at = desk.now()
+    occurred_at = deps.now()
 
     def decide(known: MethodSetup) -> None:
         effects.append(
             known.record_session(session, source="answer", actor=actor, occurred_at=occurred_at)
         )
 
-    desk.billing.change(MethodSetup, setup_id, decide)
-    return Heard(effects=[{"setup": str(setup_id), "effect": str(effects[-1])}])
+    deps.billing.change(MethodSetup, setup_id, decide)
+    return AppliedPayment(effects=[{"setup": str(setup_id), "effect": str(effects[-1])}])
 
 
-def _hear_renewal(
+def _apply_renewal(
     source: HintReceived | ProviderEventReceived,
     seen: ProviderInvoice,
     back: MoneyBack,
-    desk: RecurringDesk,
+    deps: MandateSubscriptionDeps,
     *,
     actor: str,
-) -> Heard:
-    account = Account(
+) -> AppliedPayment:
+    account = ProviderAccount(
         app_id=source.app_id,
         provider=cast("Provider", source.provider),
         connection=source.connection,
@@ -189,22 +195,22 @@ def _hear_renewal(
         actor=actor,
     )
     try:
-        renewal = take_renewal(seen, back, account, desk)
-    except NotBelieved as doubt:
-        return Heard(reason=str(doubt))
-    return Heard(effects=[{"invoice": str(renewal.id), "effect": str(Effect.CHANGED)}])
+        renewal = apply_renewal(seen, back, account, deps)
+    except ObjectNotOwned as mismatch:
+        return AppliedPayment(reason=str(mismatch))
+    return AppliedPayment(effects=[{"invoice": str(renewal.id), "effect": str(Effect.CHANGED)}])
 
 
 def _record(
     invoice: Invoice,
     seen: ProviderInvoice,
     back: MoneyBack,
-    desk: HearDesk,
+    deps: MolliePaymentDeps,
     *,
     actor: str,
     kind: str | None,
 ) -> Effect:
-    body, occurred_at = Body.of(seen.raw, invoice.view.body_owner), desk.now()
+    body, occurred_at = Body.of(seen.raw, invoice.view.body_owner), deps.now()
     effects: list[Effect] = []
 
     def decide(known: Invoice) -> None:
@@ -220,5 +226,5 @@ def _record(
             )
         )
 
-    desk.billing.change(Invoice, invoice.view.id, decide, bodies=[body])
+    deps.billing.change(Invoice, invoice.view.id, decide, bodies=[body])
     return effects[-1]

@@ -12,7 +12,7 @@ from domain.core import ids
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
 from domain.inbox.provider_event import ProviderEventReceived
 from workers.providers.stripe.client import API_VERSION
-from workers.providers.stripe.event_types import ASKED_TYPES, PREVIEWS, SETUP_TYPES
+from workers.providers.stripe.event_types import FETCH_TYPES, PREVIEW_TYPES, SETUP_TYPES
 from workers.providers.stripe.objects import to_invoice
 from workers.providers.stripe.setups import setup_named_by, to_session
 from workers.providers.stripe.subscription_objects import to_subscription
@@ -21,7 +21,7 @@ Snapshot = ProviderInvoice | ProviderSubscription | SetupSession
 
 
 @dataclass(frozen=True)
-class Word:
+class ParsedEvent:
     """A received event together with what it says, if it speaks of what we keep.
 
     `subject`: the stream that it is about. `asks`: it says too little, so that the provider must
@@ -31,45 +31,45 @@ class Word:
     entry: ProviderEventReceived
     subject: UUID
     snapshot: Snapshot | None = None
-    trouble: str | None = None
-    asks: bool = False
+    error: str | None = None
+    needs_fetch: bool = False
 
 
-def read_word(entry: ProviderEventReceived, stored: bytes | None) -> Word:
+def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEvent:
     """Read a payload; one that can't be read is parked with the reason, never skipped."""
     subject = subject_of(entry)
     if entry.provider == "mollie":
-        return Word(entry, subject, asks=entry.object_type == "payment")
-    if entry.type in ASKED_TYPES:
-        return Word(entry, subject, asks=True)
-    said = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEWS
+        return ParsedEvent(entry, subject, needs_fetch=entry.object_type == "payment")
+    if entry.type in FETCH_TYPES:
+        return ParsedEvent(entry, subject, needs_fetch=True)
+    said = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEW_TYPES
     if not said and entry.type not in SETUP_TYPES:
-        return Word(entry, subject)
+        return ParsedEvent(entry, subject)
     if stored is None:
-        return Word(entry, subject, trouble="its payload was erased")
+        return ParsedEvent(entry, subject, error="its payload was erased")
     try:
         return _read(entry, orjson.loads(stored))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return Word(entry, subject, trouble=f"unreadable: {type(error).__name__}: {error}")
+        return ParsedEvent(entry, subject, error=f"unreadable: {type(error).__name__}: {error}")
 
 
-def _read(entry: ProviderEventReceived, payload: dict[str, Any]) -> Word:
+def _read(entry: ProviderEventReceived, payload: dict[str, Any]) -> ParsedEvent:
     if entry.type in SETUP_TYPES:
         return _read_setup(entry, payload)
     subject = subject_of(entry)
     if payload.get("api_version", API_VERSION) != API_VERSION:
         # Listed events are in the account's own version, whose shapes we do not read.
-        return Word(entry, subject, asks=True)
-    return Word(entry, subject, _snapshot(entry, payload))
+        return ParsedEvent(entry, subject, needs_fetch=True)
+    return ParsedEvent(entry, subject, _snapshot(entry, payload))
 
 
-def _read_setup(entry: ProviderEventReceived, payload: dict[str, Any]) -> Word:
+def _read_setup(entry: ProviderEventReceived, payload: dict[str, Any]) -> ParsedEvent:
     """Read what became of a page; one that is none of ours says nothing to us."""
     about = payload["data"]["object"]
     setup_id = setup_named_by(about)
     if setup_id is None:
-        return Word(entry, subject_of(entry))
-    return Word(entry, setup_id, to_session(about))
+        return ParsedEvent(entry, subject_of(entry))
+    return ParsedEvent(entry, setup_id, to_session(about))
 
 
 def _snapshot(

@@ -34,12 +34,12 @@ _REGISTER: Final = "run: billhook connections register-webhook"
 _LATER: Final = "try again later; is BILLHOOK_STRIPE_API_BASE right?"
 
 
-class Unfit(Exception):
+class RegistrationError(Exception):
     """What was asked can't be; the message says what to change."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registered:
+class RegistrationResult:
     """What became of the endpoint. `deleted`: others that led to the same URL."""
 
     action: str
@@ -60,7 +60,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CausedEvent:
+class ProbeEvent:
     """What became of the event that was caused to see whether webhooks come."""
 
     seen: bool
@@ -68,7 +68,7 @@ class CausedEvent:
     waited_s: float
 
 
-class WebhookDesk:
+class WebhookRegistration:
     """Works on one Stripe connection."""
 
     def __init__(
@@ -81,7 +81,9 @@ class WebhookDesk:
         now: Callable[[], datetime],
     ) -> None:
         if connection.provider != "stripe":
-            raise Unfit(f"{connection.provider} has no endpoints: each payment names its own")
+            raise RegistrationError(
+                f"{connection.provider} has no endpoints: each payment names its own"
+            )
         self._connection = connection
         self._billing = billing
         self._vault = vault
@@ -92,7 +94,7 @@ class WebhookDesk:
             open_key(connection, vault), api_base=api_base, mode=cast("Mode", connection.mode)
         )
 
-    def register(self, base_url: str, *, renew: bool) -> Registered:
+    def register(self, base_url: str, *, renew: bool) -> RegistrationResult:
         """Have one endpoint at our URL, in our version, that we know the secret of.
 
         One that fits is brought up to date. Any other is replaced, and the new one's secret is
@@ -109,7 +111,7 @@ class WebhookDesk:
         others = [endpoint.id for endpoint in there if endpoint.id != kept]
         for other in others:
             self._endpoints.delete(other)
-        return Registered(
+        return RegistrationResult(
             action=action,
             endpoint=kept,
             url=url,
@@ -119,7 +121,7 @@ class WebhookDesk:
             deleted=others,
         )
 
-    def await_event(self, log: Log, *, timeout_s: float) -> CausedEvent:
+    def await_event(self, log: Log, *, timeout_s: float) -> ProbeEvent:
         """Have something told and see it arrive in the inbox, proved by its signature.
 
         It is told again each few seconds: the API learns of a new secret a moment later, and after
@@ -132,9 +134,9 @@ class WebhookDesk:
             for entry in log.read(position, _PAGE, [ProviderEventReceived.TOPIC]):
                 position, received = entry.position, self._codec.decode(entry.stored())
                 if isinstance(received, ProviderEventReceived) and received.object_id in caused:
-                    return CausedEvent(seen=True, type=received.type, waited_s=round(waited_s, 1))
+                    return ProbeEvent(seen=True, type=received.type, waited_s=round(waited_s, 1))
             time.sleep(_LOOK_EVERY_S)
-        return CausedEvent(seen=False, type=None, waited_s=round(waited_s, 1))
+        return ProbeEvent(seen=False, type=None, waited_s=round(waited_s, 1))
 
     def check(self) -> Iterator[Finding]:
         """Look at key, mode and endpoint; no finding holds a secret."""
@@ -154,14 +156,14 @@ class WebhookDesk:
         if not ours:
             yield Finding(what="no endpoint at Stripe leads to this connection", mend=_REGISTER)
         for endpoint in ours:
-            yield from self._look_at(endpoint)
+            yield from self._check_response(endpoint)
         if len({endpoint.url for endpoint in ours}) > 1:
             yield Finding(
                 what="several URLs lead to this connection: each event comes that often",
                 mend="delete those that are not needed in Stripe's dashboard",
             )
 
-    def _look_at(self, endpoint: Endpoint) -> Iterator[Finding]:
+    def _check_response(self, endpoint: Endpoint) -> Iterator[Finding]:
         name = f"endpoint {endpoint.id} ({endpoint.url})"
         faults = {
             "is disabled": not endpoint.enabled,
@@ -213,7 +215,7 @@ def open_connection(billing: Billing, app_id: UUID, name: str) -> Connection:
     """Load a connection that is in use. Raises Unfit."""
     found = billing.find(Connection, ids.for_connection(app_id, name))
     if found is None or found.deleted:
-        raise Unfit(f"the app has no connection {name!r}")
+        raise RegistrationError(f"the app has no connection {name!r}")
     return found
 
 
@@ -224,19 +226,21 @@ def webhook_url(base_url: str, connection: Connection, *, api_base: str) -> str:
     """
     parts = urlsplit(base_url)
     if not parts.hostname or parts.query or parts.fragment:
-        raise Unfit(
+        raise RegistrationError(
             f"{base_url!r} is no URL of this installation, like https://billing.example.com"
         )
     if _is_loopback(parts.hostname):
         if not _is_loopback(urlsplit(api_base).hostname or ""):
-            raise Unfit("Stripe can't call this machine's loopback: give its public https URL")
+            raise RegistrationError(
+                "Stripe can't call this machine's loopback: give its public https URL"
+            )
     elif parts.scheme != "https" or _is_private(parts.hostname):
-        raise Unfit("Stripe calls public https URLs alone")
+        raise RegistrationError("Stripe calls public https URLs alone")
     path, base = _path(connection), base_url.rstrip("/")
     if base.endswith(path):
         return base
     if "/webhooks/" in parts.path:
-        raise Unfit(f"this URL is another's: the connection's ends with {path}")
+        raise RegistrationError(f"this URL is another's: the connection's ends with {path}")
     return base + path
 
 

@@ -57,7 +57,9 @@ class Death:
 
 def arm(bench: Bench, death: Death) -> None:
     """Let death count each call over the wire and each append of a bench."""
-    bench.gateway = StripeGateway(bench.account.key, api_base=bench.account.url, turn=death.begin)
+    bench.gateway = StripeGateway(
+        bench.account.key, api_base=bench.account.url, await_rate_limit=death.begin
+    )
     save = bench.billing.save
 
     def counted(*args: Any, **kwargs: Any) -> Any:

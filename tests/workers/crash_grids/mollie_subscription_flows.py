@@ -16,7 +16,7 @@ from tests.workers.crash_grids.crash_points import APPEND, Death, Died
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from workers.providers.mollie.recurring import to_subscription
-from workers.subscriptions.mollie_change import change_recurring
+from workers.subscriptions.mollie_change import change_mandate_subscription
 
 Run = Callable[[], object]
 
@@ -65,7 +65,7 @@ class Flow:
 
 def arm(bench: MollieBench, death: Death) -> None:
     """Let death count each call over the wire and each append of a bench."""
-    bench.gateway = bench.new_gateway(turn=death.begin)
+    bench.gateway = bench.new_gateway(await_rate_limit=death.begin)
     save = bench.billing.save
 
     def counted(*args: Any, **kwargs: Any) -> Any:
@@ -97,24 +97,27 @@ def look(case: Case) -> Ending:
     """Look at our rows and at the provider's."""
     recurring, bench = case.recurring, case.recurring.bench
     view, invoice = case.view, bench.invoice(UUID(str(case.invoice.id))).view
-    mine = [one for one in bench.payments() if one.get("customerId") == view.customer]
+    for_thread = [one for one in bench.payments() if one.get("customerId") == view.customer]
     there = [
         one for one in recurring.there() if to_subscription(one, as_of=0).customer == view.customer
     ]
     ledger = bench.account.admin.ledger()["entries"]
-    ids = {payment["id"] for payment in mine}
+    ids = {payment["id"] for payment in for_thread}
     return Ending(
         invoice=invoice.status,
         subscription=view.status,
         moved=tuple(entry["amount"] for entry in ledger if entry["payment"] in ids),
         astray=sum(
-            one["status"] == "open" and one["id"] != invoice.provider_object_id for one in mine
+            one["status"] == "open" and one["id"] != invoice.provider_object_id
+            for one in for_thread
         ),
         there=tuple(one["status"] for one in there),
         linked=[one["id"] for one in there] == [view.provider_subscription_id]
         and invoice.subscription_id == view.provider_subscription_id,
         renewals=tuple(
-            recurring.imported(one["id"]).view.status for one in mine if one.get("subscriptionId")
+            recurring.imported(one["id"]).view.status
+            for one in for_thread
+            if one.get("subscriptionId")
         ),
     )
 
@@ -128,21 +131,21 @@ def _asked(recurring: Recurring) -> Case:
 
 def _paid(recurring: Recurring) -> Case:
     """One whose first payment is paid: the subscription is due."""
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.call_stripe(tax_rate_id="added")
     recurring.pay(invoice)
     return Case(recurring, invoice, lambda: recurring.begin(invoice))
 
 
 def _payment_paid(recurring: Recurring) -> Case:
     """One whose first payment is paid, which is to be heard of."""
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.call_stripe(tax_rate_id="added")
     payment = invoice.view.provider_object_id or ""
     recurring.bench.account.admin.outcome(payment, "paid", method="creditcard")
     return Case(recurring, invoice, lambda: recurring.hear(payment))
 
 
 def _forgone(recurring: Recurring) -> Case:
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.call_stripe(tax_rate_id="added")
     recurring.pay(invoice, "expired")
     return Case(recurring, invoice, lambda: recurring.forgo(invoice))
 
@@ -177,7 +180,9 @@ def _to_change(
         )
         bench = recurring.bench
         bench.billing.ask_of_subscription(command, occurred_at=bench.clock())
-        return Case(recurring, invoice, lambda: change_recurring(stream, recurring.desk()))
+        return Case(
+            recurring, invoice, lambda: change_mandate_subscription(stream, recurring.deps())
+        )
 
     return prepare
 

@@ -77,7 +77,7 @@ def hear(mollie: MollieBench) -> tuple[UUID, Run]:
     payment_id = mollie.invoice(invoice_id).view.provider_object_id
     mollie.pay(payment_id)
     hint_id = mollie.hint(payment_id)
-    return invoice_id, lambda: mollie.apply_hint(hint_id)
+    return invoice_id, lambda: mollie.apply_payment_hint(hint_id)
 
 
 def refund(mollie: MollieBench) -> tuple[UUID, Run]:
@@ -107,7 +107,7 @@ FLOWS: Final = (
 
 def arm(mollie: MollieBench, death: Death) -> None:
     """Let death count each call over the wire and each append."""
-    mollie.gateway = mollie.new_gateway(turn=death.begin)
+    mollie.gateway = mollie.new_gateway(await_rate_limit=death.begin)
     save = mollie.billing.save
 
     def counted(*args: Any, **kwargs: Any) -> Any:
@@ -168,18 +168,18 @@ def test_death_at_any_point_leaves_one_payment_that_counts(
         run()
         view = mollie.invoice(invoice_id).view
         found = payments_of(mollie, view)
-        alive = [payment["id"] for payment in found if payment["status"] in OPEN]
+        heartbeat = [payment["id"] for payment in found if payment["status"] in OPEN]
         paid = [payment for payment in found if payment["status"] == "paid"]
         row = f"{flow.name}: after {point} steps, {gap} later"
 
         assert (view.status, view.total_minor) == (flow.status, 2419), row
         if flow.status == "open":
             assert paid == [], row
-            assert set(alive) <= {view.provider_object_id}, row
-            assert alive or GAPS[gap], row
+            assert set(heartbeat) <= {view.provider_object_id}, row
+            assert heartbeat or GAPS[gap], row
         elif flow.status == "paid":
             assert [payment["id"] for payment in paid] == [view.settled_by], row
             refunded = (paid[0].get("amountRefunded") or {"value": "0.00"})["value"]
-            assert (alive, refunded) == ([], flow.refunded), row
+            assert (heartbeat, refunded) == ([], flow.refunded), row
         else:
-            assert (alive, paid) == ([], []), row
+            assert (heartbeat, paid) == ([], []), row

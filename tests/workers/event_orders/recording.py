@@ -12,10 +12,10 @@ from domain.gateway.objects import GatewayRejected, MoneyBack, ProviderInvoice
 from eventlog.reading import Recorded
 from tests.workers.crash_grids.stripe_invoice_flows import Job
 from tests.workers.stripe_harness import Bench
-from workers.providers.stripe.event_types import APPLIED_TYPES, ASKED_TYPES
+from workers.providers.stripe.event_types import APPLIED_TYPES, FETCH_TYPES
 
 _ASIDE: Final = 2  # seconds between two moments
-_TYPES: Final = frozenset((*APPLIED_TYPES, *ASKED_TYPES))
+_TYPES: Final = frozenset((*APPLIED_TYPES, *FETCH_TYPES))
 
 Json = dict[str, Any]
 
@@ -58,8 +58,8 @@ class Answers:
         def remembered(*args: Any, **kwargs: Any) -> Any:
             try:
                 answer = verb(*args, **kwargs)
-            except GatewayRejected as refusal:
-                self.answers[name] = refusal
+            except GatewayRejected as rejection:
+                self.answers[name] = rejection
                 raise
             self.answers[name] = answer
             return answer

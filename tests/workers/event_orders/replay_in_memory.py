@@ -77,7 +77,7 @@ class Retelling:
         self._order = order
         self._sight = sight
         self._now = 0
-        self._asked_at: int | None = None
+        self._answered_at: int | None = None
         self._answers: dict[str, object] = {}
         self._depth = 0
         self._steps = 0
@@ -138,14 +138,14 @@ class Retelling:
         except GatewayUnavailable:
             self._put(done)
 
-    def _ask(self, ask: Ask) -> None:
-        before, self._asked_at = self._asked_at, ask.moment
+    def _ask(self, call_stripe: Ask) -> None:
+        before, self._answered_at = self._answered_at, call_stripe.moment
         try:
-            self._bench.ask(ask.received)
+            self._bench.call_stripe(call_stripe.received)
         except GatewayUnavailable:
-            self.queue.insert(0, ask)
+            self.queue.insert(0, call_stripe)
         finally:
-            self._asked_at = before
+            self._answered_at = before
 
     def _put(self, item: Item) -> None:
         """Let something come next, or later."""
@@ -187,8 +187,8 @@ class Retelling:
         return self._story.moments[0].invoice.id
 
     def _seen(self) -> int:
-        if self._sight == "then" and self._asked_at is not None:
-            return self._asked_at
+        if self._sight == "then" and self._answered_at is not None:
+            return self._answered_at
         return self._now
 
     def _wait(self) -> None:
@@ -196,11 +196,11 @@ class Retelling:
         if self._order is None or self._depth >= _DEEPEST:
             return
         self._depth += 1
-        before = self._asked_at, self._answers
+        before = self._answered_at, self._answers
         for _ in range(self._order.randint(0, 2)):
             if self.queue and not isinstance(self.queue[-1], Done):
                 self._next()
-        self._asked_at, self._answers = before
+        self._answered_at, self._answers = before
         self._depth -= 1
 
 

@@ -21,10 +21,10 @@ from domain.subscriptions.subscription import Subscription
 from eventlog.codec import Codec
 from projections.work.checkpoints import Places
 from tests.workers.stripe_harness import Bench
-from workers.history.import_run import Place
-from workers.history.stripe import HistoryImport
-from workers.provider_objects.take_over import Account
-from workers.providers.retry import Patience
+from workers.history.import_run import ImportCheckpoint
+from workers.history.stripe import StripeImport
+from workers.provider_objects.take_over import ProviderAccount
+from workers.providers.retry import RetryingCaller
 from workers.providers.stripe.history import StripeHistory
 
 YEAR_S = 365 * 86400
@@ -33,7 +33,7 @@ YEAR_S = 365 * 86400
 class Start(Protocol):
     """Makes an import as a new process would."""
 
-    def __call__(self, **changes: Any) -> HistoryImport:
+    def __call__(self, **changes: Any) -> StripeImport:
         """Make it."""
 
 
@@ -47,9 +47,9 @@ def start(bench: Bench) -> Iterator[Start]:
     places.open()
     pool = ThreadPoolExecutor(4)
 
-    def make(**changes: Any) -> HistoryImport:
-        made = HistoryImport(
-            account=Account(
+    def make(**changes: Any) -> StripeImport:
+        made = StripeImport(
+            account=ProviderAccount(
                 app_id=bench.app_id,
                 provider="stripe",
                 connection=bench.connection,
@@ -131,17 +131,17 @@ def test_killed_after_any_page_it_goes_on_and_nothing_is_double(
 ) -> None:
     bench.account.admin.make_history(230, customers=5, refunded=0.1)
     subscribed(bench)
-    pages: list[str] = []
+    import_pages: list[str] = []
 
-    def report(place: Place, _: float) -> None:
-        pages.append(place.phase)
-        if len(pages) == killed_at:
+    def report(checkpoint: ImportCheckpoint, _: float) -> None:
+        import_pages.append(checkpoint.phase)
+        if len(import_pages) == killed_at:
             raise Killed
 
     with pytest.raises(Killed):
         start(report=report).run(since(bench))
-    seen = list(pages)
-    done = start(report=lambda place, _: seen.append(place.phase)).run(since(bench))
+    seen = list(import_pages)
+    done = start(report=lambda checkpoint, _: seen.append(checkpoint.phase)).run(since(bench))
     assert done.finished
     assert len(views(bench)) == len({view.provider_object_id for view in views(bench)}) == 231
     assert books(bench) == ledger(bench)
@@ -243,10 +243,10 @@ def test_tenants_are_known_by_their_customers_and_others_stay_unassigned(
         ),
         occurred_at=bench.clock(),
     )
-    mine = bench.account.admin.make_invoice(known, amount=700)["id"]
+    for_thread = bench.account.admin.make_invoice(known, amount=700)["id"]
     nobodys = bench.account.admin.make_invoice(unknown, amount=700)["id"]
     done = start().run(since(bench))
-    assert bench.imported(mine).view.tenant_id == tenant_id
+    assert bench.imported(for_thread).view.tenant_id == tenant_id
     assert bench.imported(nobodys).view.tenant_id is None
     assert done.counts["customers"] == {"known": 1, "unassigned": 1}
 
@@ -288,7 +288,7 @@ def away(*, counted: bool, times: int) -> Callable[[], str]:
 
 def test_a_provider_that_is_away_is_asked_again_after_its_wish() -> None:
     pauses: list[float] = []
-    patience = Patience(tries=3, sleep=pauses.append)
+    patience = RetryingCaller(tries=3, sleep=pauses.append)
     assert patience(away(counted=True, times=2)) == "answer"
     assert patience(away(counted=False, times=9)) == "answer"
     assert pauses == [3] * 11
@@ -301,4 +301,4 @@ def test_what_is_final_is_not_asked_again() -> None:
         raise GatewayRejected("no", code="no")
 
     with pytest.raises(GatewayRejected):
-        Patience(sleep=lambda _: None)(refused)
+        RetryingCaller(sleep=lambda _: None)(refused)

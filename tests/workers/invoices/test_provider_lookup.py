@@ -10,7 +10,7 @@ from domain.core.errors import NotFound
 from domain.gateway.objects import GatewayMisconfigured, GatewayUnavailable
 from eventlog.security.vault import Vault
 from projections.engine.errors import ReadModelUnavailable
-from projections.work.provider_lookup import Ask, AskChannel, AskDesk, sweep_asks
+from projections.work.provider_lookup import Ask, AskChannel, FetchDeps, sweep_asks
 from service.http.errors import Missing, ProviderSilent, ProviderUnavailable
 from service.recording.provider_lookup import Asks
 from service.recording.waits import Waits
@@ -50,7 +50,9 @@ def test_a_document_is_asked_of_the_provider_anew_and_leaves_nothing_behind(
 
     async def scenario() -> object:
         async with asking(database) as asks:
-            return await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": object_id})
+            return await asks.call_stripe(
+                bench.app_id, "document", CONNECTION | {"object_id": object_id}
+            )
 
     with answering(database, bench.gateway, vault=VAULT) as worker:
         answer = asyncio.run(scenario())
@@ -68,23 +70,23 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
     payment_id = invoice.view.payments[0]["id"]
     seen: list[str] = []
 
-    class Seeing(AskDesk):
+    class Seeing(FetchDeps):
         def answer(self, ask_id: UUID, *, sealed: str) -> None:
             seen.append(sealed)
             super().answer(ask_id, sealed=sealed)
 
     async def scenario() -> dict[str, str]:
         async with asking(database) as asks:
-            return await asks.ask(
+            return await asks.call_stripe(
                 bench.app_id, "client_secret", CONNECTION | {"payment_id": payment_id}
             )
 
     with answering(database, bench.gateway, vault=VAULT) as worker:
         seeing = Seeing(database)
         seeing.open()
-        worker.desk, first = seeing, worker.desk
+        worker.deps, first = seeing, worker.deps
         answer = asyncio.run(scenario())
-        worker.desk = first
+        worker.deps = first
         seeing.close()
     secret = bench.account.v1.payment_intents.retrieve(payment_id).client_secret
     assert answer == {"client_secret": secret}
@@ -101,7 +103,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
         async with asking(database) as one, asking(database) as other:
             return await asyncio.gather(
                 *(
-                    (one if number % 2 else other).ask(
+                    (one if number % 2 else other).call_stripe(
                         uuid4(), "client_secret", CONNECTION | {"payment_id": f"pi_{number}"}
                     )
                     for number in range(40)
@@ -117,7 +119,7 @@ def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(datab
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderSilent):
-                await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
+                await asks.call_stripe(uuid4(), "document", CONNECTION, timeout_s=0.05)
 
     asyncio.run(scenario())
     assert len(rows(database)) == 1
@@ -128,25 +130,25 @@ def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(datab
 
 
 def test_what_nobody_waits_for_any_more_is_not_asked_of_the_provider(database: str) -> None:
-    desk = AskDesk(database)
-    desk.open()
+    deps = FetchDeps(database)
+    deps.open()
 
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderSilent):
-                await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
+                await asks.call_stripe(uuid4(), "document", CONNECTION, timeout_s=0.05)
 
     asyncio.run(scenario())
     (row,) = rows(database)
     ask_id = row[0]
     assert isinstance(ask_id, UUID)
-    assert desk.take(ask_id) is not None
+    assert deps.take(ask_id) is not None
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE work.asks SET expires_at = now()")
-    assert desk.take(ask_id) is None
-    desk.answer(ask_id, sealed="late")
+    assert deps.take(ask_id) is None
+    deps.answer(ask_id, sealed="late")
     assert rows(database)[0][-1] is None
-    desk.close()
+    deps.close()
 
 
 class Failing:
@@ -169,7 +171,7 @@ def test_a_provider_that_can_not_be_asked_is_said_at_once(database: str, error: 
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderUnavailable):
-                await asks.ask(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
+                await asks.call_stripe(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
 
     with answering(database, Failing(error), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         asyncio.run(scenario())
@@ -180,7 +182,9 @@ def test_what_the_provider_does_not_have_is_missing(database: str, bench: Bench)
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(Missing):
-                await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
+                await asks.call_stripe(
+                    bench.app_id, "document", CONNECTION | {"object_id": "in_none"}
+                )
 
     with answering(database, bench.gateway, vault=VAULT):
         asyncio.run(scenario())
@@ -190,7 +194,9 @@ def test_an_answer_under_other_keys_is_no_answer(database: str, bench: Bench) ->
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderUnavailable):
-                await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
+                await asks.call_stripe(
+                    bench.app_id, "document", CONNECTION | {"object_id": "in_none"}
+                )
 
     with answering(database, bench.gateway, vault=Vault([Vault.new_key()])):
         asyncio.run(scenario())
@@ -201,9 +207,9 @@ def test_a_database_that_is_away_is_said(database: str) -> None:
         channel = AskChannel(database)
         await channel.open()
         await channel.close()
-        ask = Ask(id=uuid4(), app=uuid4(), kind="document", args={})
+        call_stripe = Ask(id=uuid4(), app=uuid4(), kind="document", args={})
         with pytest.raises(ReadModelUnavailable):
-            await channel.ask(ask, timeout_s=1)
+            await channel.call_stripe(call_stripe, timeout_s=1)
 
     asyncio.run(scenario())
 
@@ -218,7 +224,7 @@ def test_lost_sessions_are_replaced_and_nobody_notices(database: str) -> None:
             answers = []
             for payment_id in ("pi_1", "pi_2"):
                 args = CONNECTION | {"payment_id": payment_id}
-                answers.append(await asks.ask(uuid4(), "client_secret", args))
+                answers.append(await asks.call_stripe(uuid4(), "client_secret", args))
                 with psycopg.connect(database) as connection:
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

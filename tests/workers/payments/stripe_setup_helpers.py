@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 from domain.core import commands, ids
 from domain.payment_methods.setup import MethodSetup
 from tests.workers.stripe_harness import Bench
-from workers.invoices.customers import CustomerDesk
-from workers.payments.setup_method import SetupDesk, set_up_method
+from workers.invoices.customers import TenantCustomers
+from workers.payments.setup_method import SetupDeps, set_up_method
 
 RETURN_URL = "https://shop.example.org/saved"
 
@@ -33,16 +33,16 @@ def ask_for_setup(bench: Bench, tenant_id: UUID) -> UUID:
 
 def do(bench: Bench, setup_id: UUID) -> MethodSetup:
     """Run the job that is due, if one is."""
-    desk = SetupDesk(
+    deps = SetupDeps(
         billing=bench.billing,
         gateway=bench.gateway,
-        customers=CustomerDesk(
+        customers=TenantCustomers(
             billing=bench.billing, gateway=bench.gateway, bodies=bench.log, now=bench.clock
         ),
         now=bench.clock,
-        alive=lambda: None,
+        heartbeat=lambda: None,
     )
-    set_up_method(setup_id, desk)
+    set_up_method(setup_id, deps)
     return known(bench, setup_id)
 
 

@@ -16,13 +16,13 @@ from tests.workers.crash_grids.mollie_subscription_flows import arm, disarm
 from tests.workers.crash_grids.stripe_invoice_flows import GAPS
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
-from workers.payments.setup_method import SetupDesk, set_up_method
-from workers.providers.key_lifetime import MOLLIE_KEY_LIFE
+from workers.payments.setup_method import SetupDeps, set_up_method
+from workers.providers.key_lifetime import MOLLIE_KEY_LIFETIME
 
 RETURN_URL = "https://shop.example.org/saved"
 
 
-def ask(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
+def call_stripe(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
     command = commands.RequestSetup(
         setup_id=uuid4(),
         app_id=mollie.app_id,
@@ -41,17 +41,17 @@ def ask(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
 
 def do(mollie: MollieBench, setup_id: UUID) -> MethodSetupView:
     """Run the job that is due."""
-    desk = mollie.desk()
+    deps = mollie.deps()
     set_up_method(
         setup_id,
-        SetupDesk(
+        SetupDeps(
             billing=mollie.billing,
             gateway=mollie.gateway,
-            customers=desk.customers,
+            customers=deps.customers,
             now=mollie.clock,
-            alive=lambda: None,
-            key_life=MOLLIE_KEY_LIFE,
-            webhook_url=mollie.addresses.webhook_url("mollie", mollie.connection_id),
+            heartbeat=lambda: None,
+            key_lifetime=MOLLIE_KEY_LIFETIME,
+            webhook_url=mollie.callback_urls.webhook_url("mollie", mollie.connection_id),
         ),
     )
     return view_of(mollie, setup_id)
@@ -63,7 +63,7 @@ def view_of(mollie: MollieBench, setup_id: UUID) -> MethodSetupView:
 
 def test_what_is_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieBench) -> None:
     tenant_id = mollie.add_tenant()
-    setup_id = ask(mollie, tenant_id)
+    setup_id = call_stripe(mollie, tenant_id)
     opened = do(mollie, setup_id)
     (payment,) = mollie.payments()
     assert (opened.status, opened.url) == ("open", payment["_links"]["checkout"]["href"])
@@ -84,7 +84,7 @@ def test_what_is_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieBe
 
 @pytest.mark.parametrize("outcome", ["failed", "canceled", "expired"])
 def test_a_page_that_is_left_without_a_method_is_over(mollie: MollieBench, outcome: str) -> None:
-    setup_id = ask(mollie)
+    setup_id = call_stripe(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], outcome)
@@ -97,7 +97,7 @@ def test_a_page_that_is_left_without_a_method_is_over(mollie: MollieBench, outco
 
 def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
     mollie.account.admin.set_settings(mandate_delay_s=3600)
-    setup_id = ask(mollie)
+    setup_id = call_stripe(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], method="creditcard")
@@ -110,7 +110,7 @@ def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
 
 
 def test_a_page_of_another_connection_is_not_believed(mollie: MollieBench) -> None:
-    setup_id = ask(mollie)
+    setup_id = call_stripe(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], method="creditcard")
@@ -130,7 +130,7 @@ STEPS += ["post /v2/payments", APPEND]
 def test_death_at_any_point_leaves_one_page_that_counts(
     mollie: MollieBench, point: int, gap: str
 ) -> None:
-    setup_id, death = ask(mollie), Death()
+    setup_id, death = call_stripe(mollie), Death()
     death.occurred_at = point
     arm(mollie, death)
     with suppress(Died):
@@ -143,9 +143,9 @@ def test_death_at_any_point_leaves_one_page_that_counts(
     view = do(mollie, setup_id)
 
     assert death.steps == STEPS[:point]
-    mine = [one for one in mollie.payments() if one["id"] == view.session_id]
+    for_thread = [one for one in mollie.payments() if one["id"] == view.session_id]
     living = [one for one in mollie.payments() if one["status"] == "open"]
     customers = {one["customerId"] for one in mollie.payments()}
     assert view.status == "open"
-    assert (len(mine), len(customers)) == (1, 1)
-    assert living in (mine, [])
+    assert (len(for_thread), len(customers)) == (1, 1)
+    assert living in (for_thread, [])

@@ -12,7 +12,7 @@ from domain.invoices import events as p
 from domain.invoices.view import InvoiceView
 from projections.work.table import Open
 from tests.workers.mollie_harness import MollieBench
-from workers.payments.actions import cancel_left_over
+from workers.payments.actions import cancel_other_payments
 from workers.queue.payment_reactions import CANCEL_LEFT_OVER, RETURN_OVERPAID
 from workers.queue.reactions import changes_for
 
@@ -35,7 +35,7 @@ def test_the_other_payment_is_canceled_once_one_is_paid(mollie: MollieBench) -> 
 
     left = mollie.invoice_events(first.id)[-1]
     (row,) = changes_for(left)
-    cancel_left_over(first.id, mollie.desk())
+    cancel_other_payments(first.id, mollie.deps())
 
     assert isinstance(left, p.PaymentsLeftOver)
     assert left.object_ids == [second.provider_object_id]
@@ -49,7 +49,7 @@ def test_the_other_payment_is_canceled_once_one_is_paid(mollie: MollieBench) -> 
 def test_a_second_paid_one_is_listed_as_overpaid_and_kept(mollie: MollieBench) -> None:
     view = paid_twice(mollie)
 
-    after = mollie.return_overpaid(view.id, view.objects[0]).view
+    after = mollie.refund_overpayment(view.id, view.objects[0]).view
 
     assert (after.amount_paid_minor, after.amount_overpaid_minor) == (1999, 1999)
     assert mollie.sent("/refunds") == []
@@ -63,8 +63,8 @@ def test_it_goes_back_where_the_connection_says_so(mollie: MollieBench) -> None:
     )
     (row,) = changes_for(unexpected)
 
-    after = mollie.return_overpaid(view.id, view.objects[0]).view
-    mollie.return_overpaid(view.id, view.objects[0])
+    after = mollie.refund_overpayment(view.id, view.objects[0]).view
+    mollie.refund_overpayment(view.id, view.objects[0])
 
     assert isinstance(row, Open)
     assert (row.actor, row.args["payment_id"]) == (RETURN_OVERPAID, view.objects[0])
@@ -79,11 +79,11 @@ def test_an_answer_that_was_lost_gives_back_once(mollie: MollieBench, gap_min: i
     view = paid_twice(mollie)
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments/*", method="POST")
     with pytest.raises(GatewayUnavailable):
-        mollie.return_overpaid(view.id, view.objects[0])
+        mollie.refund_overpayment(view.id, view.objects[0])
     mollie.clock.added += timedelta(minutes=gap_min)
     mollie.account.admin.set_clock(advance_s=gap_min * 60)
 
-    after = mollie.return_overpaid(view.id, view.objects[0]).view
+    after = mollie.refund_overpayment(view.id, view.objects[0]).view
 
     assert after.amount_overpaid_minor == 0
     assert mollie.account.get(view.objects[0]).amount_refunded["value"] == "19.99"

@@ -14,7 +14,7 @@ from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
 from workers.polling.mollie_payments import PaymentPoller
 from workers.providers.mollie.history import MollieHistory
-from workers.webhooks.mollie_payment import apply_hint
+from workers.webhooks.mollie_payment import apply_payment_hint
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def see_to(mollie: MollieBench) -> list[str]:
         hint_id = ids.for_payment_hint(mollie.connection_id, "test", payment["id"])
         hint = mollie.billing.find(PaymentHint, hint_id)
         if hint is not None and hint.waiting:
-            apply_hint(hint_id, mollie.hearing())
+            apply_payment_hint(hint_id, mollie.hearing())
             seen.append(payment["id"])
     return seen
 

@@ -13,7 +13,7 @@ from domain.inbox.provider_event import ProviderEventReceived
 from eventlog.reading import Recorded
 from projections.work.checkpoints import Places
 from tests.workers.stripe_harness import Bench
-from workers.polling.events import Poller
+from workers.polling.events import EventPoller
 from workers.providers.stripe.event_list import StripeEventList
 
 
@@ -43,9 +43,9 @@ def connection(bench: Bench) -> Connection:
     )
 
 
-def start(bench: Bench, connection: Connection, places: Places) -> Poller:
+def start(bench: Bench, connection: Connection, places: Places) -> EventPoller:
     """A poller as a new process makes it."""
-    return Poller(
+    return EventPoller(
         connection=connection,
         events=StripeEventList(bench.account.key, api_base=bench.account.url, mode="test"),
         billing=bench.billing,
@@ -74,7 +74,7 @@ def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
     assert poller.poll() > 0
     bench.apply(*received(bench))
     for entry in received(bench):
-        bench.ask(entry)
+        bench.call_stripe(entry)
     assert bench.invoice(invoice_id).view.status == "paid"
 
 
@@ -140,5 +140,5 @@ def test_an_event_of_another_version_is_not_read_but_asked_about(bench: Bench) -
     entry = bench.receive(paid | older)
     bench.apply(entry)
     assert bench.invoice(invoice_id).view.status == "requires_action"
-    bench.ask(entry)
+    bench.call_stripe(entry)
     assert bench.invoice(invoice_id).view.status == "paid"

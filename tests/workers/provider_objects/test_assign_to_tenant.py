@@ -23,13 +23,13 @@ from projections.work.table import Open
 from tests.support.sandbox import wait_for
 from tests.workers.stripe_harness import Bench
 from workers.provider_objects.assign_to_tenant import (
-    AssignDesk,
+    AssignDeps,
     ReadModelBehind,
     assign_to_tenant,
 )
 from workers.provider_objects.take_over import (
-    Account,
-    ImportDesk,
+    ImportDeps,
+    ProviderAccount,
     import_invoice,
     import_subscription,
 )
@@ -37,16 +37,16 @@ from workers.queue.reactions import changes_for
 
 
 @contextmanager
-def desk_of(bench: Bench) -> Iterator[AssignDesk]:
+def desk_of(bench: Bench) -> Iterator[AssignDeps]:
     """The job's desk on the bench's log."""
     unassigned = UnassignedDesk(bench.log.dsn)
     unassigned.open()
-    yield AssignDesk(
+    yield AssignDeps(
         billing=bench.billing,
         newest_position=lambda stream: bench.log.stream(stream)[-1].position,
         unassigned=unassigned,
         now=bench.clock,
-        alive=lambda: None,
+        heartbeat=lambda: None,
     )
     unassigned.close()
 
@@ -62,18 +62,18 @@ def project(bench: Bench) -> None:
         stop.set()
         await running
 
-    desk = UnassignedDesk(bench.log.dsn)
-    desk.open()
+    deps = UnassignedDesk(bench.log.dsn)
+    deps.open()
 
     def reached() -> bool:
-        return desk.reached(head)
+        return deps.reached(head)
 
     asyncio.run(follow())
-    desk.close()
+    deps.close()
 
 
-def account_of(bench: Bench) -> Account:
-    return Account(
+def account_of(bench: Bench) -> ProviderAccount:
+    return ProviderAccount(
         app_id=bench.app_id,
         provider="stripe",
         connection=bench.connection,
@@ -91,10 +91,10 @@ def apply_event(
     started = bench.account.admin.make_subscription(
         customer, bench.account.add_price(900, recurring={"interval": "month"})
     )["id"]
-    desk = ImportDesk(billing=billing or bench.billing, gateway=bench.gateway, now=bench.clock)
+    deps = ImportDeps(billing=billing or bench.billing, gateway=bench.gateway, now=bench.clock)
     account = account_of(bench)
-    invoice = import_invoice(bench.gateway.fetch_invoice(made), account, desk, money_back=False)
-    subscription = import_subscription(bench.gateway.fetch_subscription(started), account, desk)
+    invoice = import_invoice(bench.gateway.fetch_invoice(made), account, deps, money_back=False)
+    subscription = import_subscription(bench.gateway.fetch_subscription(started), account, deps)
     return UUID(str(invoice.id)), UUID(str(subscription.id))
 
 
@@ -130,10 +130,10 @@ def test_what_came_in_before_becomes_the_tenants_and_once(bench: Bench) -> None:
     things, others = apply_event(bench, customer), apply_event(bench, other)
     tenant_id = claim(bench, customer)
     project(bench)
-    with desk_of(bench) as desk:
-        assert assign_to_tenant(stream_of(bench, tenant_id), desk) == 2
+    with desk_of(bench) as deps:
+        assert assign_to_tenant(stream_of(bench, tenant_id), deps) == 2
         before = bench.log.head()
-        assign_to_tenant(stream_of(bench, tenant_id), desk)
+        assign_to_tenant(stream_of(bench, tenant_id), deps)
     assert tenants(bench, *things) == [tenant_id, tenant_id]
     assert tenants(bench, *others) == [None, None]
     assert bench.log.head() == before
@@ -142,11 +142,11 @@ def test_what_came_in_before_becomes_the_tenants_and_once(bench: Bench) -> None:
 def test_the_job_waits_for_the_read_model_and_uses_up_no_try(bench: Bench) -> None:
     things = apply_event(bench, customer := bench.account.add_customer())
     tenant_id = claim(bench, customer)
-    with desk_of(bench) as desk:
+    with desk_of(bench) as deps:
         with pytest.raises(ReadModelBehind):
-            assign_to_tenant(stream_of(bench, tenant_id), desk)
+            assign_to_tenant(stream_of(bench, tenant_id), deps)
         project(bench)
-        assign_to_tenant(stream_of(bench, tenant_id), desk)
+        assign_to_tenant(stream_of(bench, tenant_id), deps)
     assert tenants(bench, *things) == [tenant_id, tenant_id]
 
 
@@ -192,9 +192,9 @@ def test_a_customer_that_is_anothers_by_now_is_left_to_that_ones_job(bench: Benc
     bench.billing.set_tenant(moved, occurred_at=bench.clock())
     second = claim(bench, customer)
     project(bench)
-    with desk_of(bench) as desk:
-        assert assign_to_tenant(stream_of(bench, first), desk) == 0
-        assert assign_to_tenant(stream_of(bench, second), desk) == 2
+    with desk_of(bench) as deps:
+        assert assign_to_tenant(stream_of(bench, first), deps) == 0
+        assert assign_to_tenant(stream_of(bench, second), deps) == 2
     assert tenants(bench, *things) == [second, second]
 
 

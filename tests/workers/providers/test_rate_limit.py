@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.gateway.objects import GatewayUnavailable
-from tests.support.stripe_account import Account
-from workers.providers.rate_limit import Rates
+from tests.support.stripe_account import ProviderAccount
+from workers.providers.rate_limit import ProviderRateLimits
 from workers.providers.stripe.client import endpoint_of
 from workers.providers.stripe.gateway import StripeGateway
 
@@ -22,12 +22,12 @@ PROCESSES, THREADS, CALLS_EACH = 2, 2, 10
 
 def call_often(redis_url: str, url: str, key: str, price: str) -> None:
     """Ask for a price from several threads as fast as the rate lets them."""
-    rates = Rates(redis_url, patience_s=10)
+    rates = ProviderRateLimits(redis_url, patience_s=10)
     gateway = StripeGateway(
         key,
         api_base=url,
         mode="test",
-        turn=lambda endpoint: rates.await_turn({f"a:{endpoint}": 0, "a": CALLS_PER_S}),
+        await_rate_limit=lambda endpoint: rates.acquire({f"a:{endpoint}": 0, "a": CALLS_PER_S}),
     )
 
     def run() -> None:
@@ -42,7 +42,7 @@ def call_often(redis_url: str, url: str, key: str, price: str) -> None:
 
 
 def test_two_processes_with_threads_stay_under_one_rate_together(
-    redis_url: str, account: Account
+    redis_url: str, account: ProviderAccount
 ) -> None:
     account.admin.forget_requests()
     spawning = multiprocessing.get_context("spawn")
@@ -64,15 +64,15 @@ def test_two_processes_with_threads_stay_under_one_rate_together(
 
 
 def test_a_long_wait_is_not_done_in_the_thread_and_not_counted(
-    redis_url: str, account: Account
+    redis_url: str, account: ProviderAccount
 ) -> None:
-    rates = Rates(redis_url, patience_s=0.05)
+    rates = ProviderRateLimits(redis_url, patience_s=0.05)
     gateway = StripeGateway(
-        account.key, api_base=account.url, turn=lambda _: rates.await_turn({"a": 1})
+        account.key, api_base=account.url, await_rate_limit=lambda _: rates.acquire({"a": 1})
     )
     account.admin.forget_requests()
     gateway.find_price(account.price)
-    rates.begin_run()
+    rates.start_job()
 
     with pytest.raises(GatewayUnavailable) as refused:
         gateway.find_price(account.price)
@@ -84,28 +84,28 @@ def test_a_long_wait_is_not_done_in_the_thread_and_not_counted(
 
 
 def test_each_name_has_a_rate_of_its_own_and_a_rate_of_0_is_none(redis_url: str) -> None:
-    rates = Rates(redis_url, patience_s=0)
+    rates = ProviderRateLimits(redis_url, patience_s=0)
     for name in ("a", "b"):
-        rates.begin_run()
-        rates.await_turn({name: 1, "all": 0})
-    rates.begin_run()
+        rates.start_job()
+        rates.acquire({name: 1, "all": 0})
+    rates.start_job()
     with pytest.raises(GatewayUnavailable):
-        rates.await_turn({"all": 0, "a": 1})
+        rates.acquire({"all": 0, "a": 1})
 
 
 def test_a_job_that_has_begun_waits_for_its_next_turn(redis_url: str) -> None:
-    rates = Rates(redis_url, patience_s=0)
+    rates = ProviderRateLimits(redis_url, patience_s=0)
     for _ in range(2):
-        rates.await_turn({"a": 1})
+        rates.acquire({"a": 1})
 
 
 def test_without_redis_calls_go_on_and_it_is_said_once() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        rates = Rates(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0", patience_s=1)
+        rates = ProviderRateLimits(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0", patience_s=1)
         with capture_logs() as logs:
             for _ in range(50):
-                rates.await_turn({"a": 1})
+                rates.acquire({"a": 1})
     assert [(line["event"], line["log_level"]) for line in logs] == [
         ("rates.redis_away", "warning")
     ]

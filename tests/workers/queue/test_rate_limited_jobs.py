@@ -14,7 +14,7 @@ from domain.apps.connection import Connection, secret_context
 from domain.core import commands, ids
 from tests.support.sandbox import wait_for
 from tests.workers.stripe_harness import Bench
-from workers.providers.rate_limit import Rates
+from workers.providers.rate_limit import ProviderRateLimits
 from workers.queue.run import Jobs
 from workers.runtime import Runtime, open_runtime
 from workers.settings import Settings
@@ -57,9 +57,9 @@ def connect(bench: Bench, runtime: Runtime) -> None:
 def use_up(bench: Bench, redis_url: str) -> None:
     """Let another process take all turns of this second."""
     connection = bench.billing.get(Connection, ids.for_connection(bench.app_id, bench.connection))
-    other = Rates(redis_url, patience_s=0)
+    other = ProviderRateLimits(redis_url, patience_s=0)
     for _ in range(5):
-        other.await_turn({str(connection.connection_id): 5})
+        other.acquire({str(connection.connection_id): 5})
 
 
 def test_our_own_rate_limit_puts_a_job_off_and_counts_no_try(

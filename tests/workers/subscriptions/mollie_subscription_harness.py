@@ -15,14 +15,14 @@ from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.mollie_harness import MollieBench
-from workers.subscriptions.mollie_change import change_recurring
-from workers.subscriptions.mollie_common import RecurringDesk
+from workers.subscriptions.mollie_change import change_mandate_subscription
+from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 from workers.subscriptions.mollie_start import (
-    BeginDesk,
-    begin_subscription,
-    forgo_subscription,
+    StartSubscriptionDeps,
+    mark_subscription_not_started,
+    start_subscription,
 )
-from workers.subscriptions.mollie_watch import watch_subscription
+from workers.subscriptions.mollie_watch import check_subscription
 
 MONTH: Final = timedelta(days=32)
 
@@ -33,7 +33,7 @@ class Recurring:
 
     bench: MollieBench
 
-    def ask(self, price: str = "monthly", **more: Any) -> Invoice:
+    def call_stripe(self, price: str = "monthly", **more: Any) -> Invoice:
         """Ask for a subscription; its first payment is open."""
         lines = more.pop("lines", [{"price": price}])
         return self.bench.settled(*lines, type="subscription", **more)
@@ -54,31 +54,33 @@ class Recurring:
         view = self.bench.invoice(UUID(str(invoice.id))).view
         return begun_by(view, view.settled_by or view.provider_object_id or "")
 
-    def desk(self) -> RecurringDesk:
+    def deps(self) -> MandateSubscriptionDeps:
         bench = self.bench
-        return RecurringDesk(billing=bench.billing, gateway=bench.gateway, now=bench.clock)
+        return MandateSubscriptionDeps(
+            billing=bench.billing, gateway=bench.gateway, now=bench.clock
+        )
 
     def begin(self, invoice: Invoice) -> SubscriptionView:
         """Do the job that a paid first payment asks for."""
         bench, stream = self.bench, self.stream(invoice)
-        desk = BeginDesk(
+        deps = StartSubscriptionDeps(
             billing=bench.billing,
             gateway=bench.gateway,
             now=bench.clock,
-            addresses=bench.addresses,
+            callback_urls=bench.callback_urls,
         )
-        begin_subscription(stream, desk)
+        start_subscription(stream, deps)
         return self.view(stream)
 
     def begun(self, price: str = "monthly", **more: Any) -> SubscriptionView:
         """A subscription that runs."""
-        invoice = self.ask(price, **more)
+        invoice = self.call_stripe(price, **more)
         self.pay(invoice)
         return self.begin(invoice)
 
     def forgo(self, invoice: Invoice) -> SubscriptionView:
         stream = self.stream(invoice)
-        forgo_subscription(stream, self.desk())
+        mark_subscription_not_started(stream, self.deps())
         return self.view(stream)
 
     def view(self, stream: UUID) -> SubscriptionView:
@@ -104,12 +106,12 @@ class Recurring:
             **more,
         )
         self.bench.billing.ask_of_subscription(command, occurred_at=self.bench.clock())
-        change_recurring(stream, self.desk())
+        change_mandate_subscription(stream, self.deps())
 
     def watch(self, stream: UUID) -> float | None:
         """Look after it; tells in how many seconds again, None if never."""
         try:
-            watch_subscription(stream, self.desk())
+            check_subscription(stream, self.deps())
         except GatewayUnavailable as later:
             return later.retry_after_s
         return None

@@ -11,7 +11,7 @@ from domain.core.errors import NotPossible
 from domain.gateway.objects import GatewayUnavailable
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
-from workers.subscriptions.mollie_start import forgo_subscription
+from workers.subscriptions.mollie_start import mark_subscription_not_started
 
 HOUR = timedelta(hours=1)
 
@@ -24,7 +24,9 @@ def recurring(mollie: MollieBench) -> Recurring:
 def test_a_request_opens_a_first_payment_and_begins_the_subscriptions_stream(
     recurring: Recurring,
 ) -> None:
-    invoice = recurring.ask(tax_rate_id="added", lines=[{"price": "monthly", "quantity": 2}])
+    invoice = recurring.call_stripe(
+        tax_rate_id="added", lines=[{"price": "monthly", "quantity": 2}]
+    )
 
     (payment,) = recurring.bench.payments()
     assert (payment["sequenceType"], payment["amount"]["value"]) == ("first", "48.38")
@@ -43,7 +45,7 @@ def test_a_request_opens_a_first_payment_and_begins_the_subscriptions_stream(
 def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
     recurring: Recurring,
 ) -> None:
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.call_stripe(tax_rate_id="added")
     recurring.pay(invoice)
     due = recurring.bench.invoice(invoice.id).view
     assert (due.status, due.subscription_due) == ("paid", True)
@@ -67,7 +69,7 @@ def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
 def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_began(
     recurring: Recurring, outcome: str
 ) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.call_stripe()
     recurring.pay(invoice, outcome)
 
     view = recurring.forgo(invoice)
@@ -79,7 +81,7 @@ def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_b
 
 
 def test_another_first_payment_begins_a_subscription_of_its_own(recurring: Recurring) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.call_stripe()
     recurring.pay(invoice, "failed")
     before = recurring.stream(invoice)
     recurring.forgo(invoice)
@@ -96,17 +98,17 @@ def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
     recurring: Recurring,
 ) -> None:
     recurring.bench.account.admin.set_settings(cancelable=False)
-    invoice = recurring.ask()
+    invoice = recurring.call_stripe()
     first = invoice.view.provider_object_id or ""
     before = recurring.stream(invoice)
     again = recurring.bench.retry(UUID(str(invoice.id)))
     other = recurring.stream(again)
-    forgo_subscription(before, recurring.desk())
+    mark_subscription_not_started(before, recurring.deps())
     recurring.bench.pay(first, method="creditcard")
     recurring.hear(first)
 
     view = recurring.begin(invoice)
-    forgo_subscription(other, recurring.desk())
+    mark_subscription_not_started(other, recurring.deps())
 
     topics = recurring.bench.topics(UUID(str(invoice.id)))
     assert (view.id, view.status, view.ended_at) == (before, "active", None)
@@ -117,7 +119,7 @@ def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
 
 def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> None:
     recurring.bench.account.admin.set_settings(cancelable=True)
-    invoice = recurring.ask()
+    invoice = recurring.call_stripe()
 
     recurring.bench.void(UUID(str(invoice.id)))
 
@@ -125,7 +127,7 @@ def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> No
 
 
 def test_two_words_of_the_payment_make_one_subscription(recurring: Recurring) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.call_stripe()
     recurring.pay(invoice)
     recurring.hear(invoice.view.provider_object_id or "")
     recurring.begin(invoice)
@@ -141,7 +143,7 @@ def test_a_mandate_that_is_valid_after_70_hours_starts_the_subscription(
     recurring: Recurring,
 ) -> None:
     recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
-    invoice = recurring.ask()
+    invoice = recurring.call_stripe()
     recurring.pay(invoice, method="ideal")
     waits = 0
     for _ in range(70):
@@ -169,7 +171,7 @@ def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
     recurring: Recurring, settings: dict[str, object], said: str
 ) -> None:
     recurring.bench.account.admin.set_settings(**settings)
-    invoice = recurring.ask()
+    invoice = recurring.call_stripe()
     recurring.pay(invoice, method="ideal")
     recurring.pass_time(timedelta(hours=73))
 
@@ -185,7 +187,7 @@ def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
 
 def test_what_waited_longer_than_its_interval_is_charged_from_today(recurring: Recurring) -> None:
     recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
-    invoice = recurring.ask("daily")
+    invoice = recurring.call_stripe("daily")
     recurring.pay(invoice, method="ideal")
     recurring.pass_time(timedelta(hours=71))
 
@@ -346,7 +348,7 @@ def test_what_mollie_cannot_change_is_refused_and_says_why(
 
 
 def test_what_has_not_begun_is_asked_nothing(recurring: Recurring) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.call_stripe()
 
     with pytest.raises(NotPossible):
         recurring.cancel(recurring.stream(invoice), at_period_end=False)

@@ -8,17 +8,19 @@ from uuid import UUID
 from domain.core import commands
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.stripe_harness import Bench
-from tests.workers.subscriptions.test_stripe_subscriptions import ask, monthly, subscribed
+from tests.workers.subscriptions.test_stripe_subscriptions import call_stripe, monthly, subscribed
 
 
 def change(bench: Bench, invoice_id: UUID, price: str, *, at_period_end: bool) -> SubscriptionView:
     lines = [{"price": price, "quantity": 1}]
     kind: Any = commands.ChangeSubscription
-    return ask(bench, invoice_id, kind, at_period_end=at_period_end, lines=lines).view
+    return call_stripe(bench, invoice_id, kind, at_period_end=at_period_end, lines=lines).view
 
 
 def cancel(bench: Bench, invoice_id: UUID, *, at_period_end: bool) -> SubscriptionView:
-    return ask(bench, invoice_id, commands.CancelSubscription, at_period_end=at_period_end).view
+    return call_stripe(
+        bench, invoice_id, commands.CancelSubscription, at_period_end=at_period_end
+    ).view
 
 
 def renewals(bench: Bench, invoice_id: UUID, *, months: int) -> list[int]:
@@ -28,7 +30,7 @@ def renewals(bench: Bench, invoice_id: UUID, *, months: int) -> list[int]:
         for event in bench.events("customer.subscription."):
             received = bench.receive(event)
             bench.apply(received)
-            bench.ask(received)
+            bench.call_stripe(received)
     named = bench.invoice(invoice_id).view.subscription_id or ""
     listed = bench.account.v1.invoices.list({"subscription": named, "limit": 100}).data
     return [invoice.total for invoice in reversed(listed)]

@@ -52,7 +52,7 @@ def hear(bench: Bench) -> list[Recorded]:
             received.append(bench.receive(event))
     bench.apply(*received)
     for one in received:
-        bench.ask(one)
+        bench.call_stripe(one)
     return received
 
 

@@ -15,7 +15,12 @@ from eventlog.security.vault import Vault
 from tests.workers.stripe_harness import Bench
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import EVENT_TYPES
-from workers.webhooks.registration import Unfit, WebhookDesk, open_connection, webhook_url
+from workers.webhooks.registration import (
+    RegistrationError,
+    WebhookRegistration,
+    open_connection,
+    webhook_url,
+)
 
 BASE = "http://127.0.0.1:9"
 STRIPE = "https://api.stripe.com"
@@ -23,17 +28,17 @@ VAULT = Vault(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])
 
 
 @pytest.fixture
-def desk(bench: Bench) -> Callable[..., WebhookDesk]:
+def deps(bench: Bench) -> Callable[..., WebhookRegistration]:
     """Make the desk of a connection of the bench's app, which is made on first use."""
     bench.billing.create_app(
         commands.CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{bench.app_id}", actor="t"),
         occurred_at=bench.clock(),
     )
 
-    def make(name: str = "main", *, key: str = bench.account.key) -> WebhookDesk:
+    def make(name: str = "main", *, key: str = bench.account.key) -> WebhookRegistration:
         if bench.billing.find(Connection, ids.for_connection(bench.app_id, name)) is None:
             set_connection(bench, name, key=key)
-        return WebhookDesk(
+        return WebhookRegistration(
             open_connection(bench.billing, bench.app_id, name),
             billing=bench.billing,
             vault=VAULT,
@@ -69,14 +74,14 @@ def endpoints(bench: Bench) -> list[dict[str, Any]]:
     return [found.to_dict() for found in bench.account.v1.webhook_endpoints.list().data]
 
 
-def wrong(desk: WebhookDesk) -> list[str]:
-    return [finding.what for finding in desk.check() if finding.mend is not None]
+def wrong(deps: WebhookRegistration) -> list[str]:
+    return [finding.what for finding in deps.check() if finding.mend is not None]
 
 
 def test_an_endpoint_is_made_in_our_version_with_our_types_and_its_secret_kept(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
-    made = desk().register(BASE, renew=False)
+    made = deps().register(BASE, renew=False)
 
     (there,) = endpoints(bench)
     connection = open_connection(bench.billing, bench.app_id, "main")
@@ -88,18 +93,18 @@ def test_an_endpoint_is_made_in_our_version_with_our_types_and_its_secret_kept(
     assert old == "whsec_byHand"
     assert there["metadata"] == {"billhook_secret": secret_mark(new)}
     assert connection.redirect_url == "https://tea.example/"
-    assert wrong(desk()) == []
+    assert wrong(deps()) == []
 
 
 def test_registering_again_updates_the_endpoint_and_makes_no_second(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
-    first = desk().register(BASE, renew=False)
+    first = deps().register(BASE, renew=False)
     changes: Any = {"enabled_events": ["invoice.paid"], "disabled": True}
     bench.account.v1.webhook_endpoints.update(first.endpoint, changes)
     before = secrets_of(bench)
 
-    again = desk().register(first.url, renew=False)
+    again = deps().register(first.url, renew=False)
 
     (there,) = endpoints(bench)
     assert (again.action, again.endpoint, again.deleted) == ("updated", first.endpoint, [])
@@ -108,14 +113,14 @@ def test_registering_again_updates_the_endpoint_and_makes_no_second(
 
 
 def test_an_endpoint_whose_secret_or_version_is_not_ours_is_replaced(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
-    first = desk().register(BASE, renew=False)
+    first = deps().register(BASE, renew=False)
     url: Any = {"url": first.url, "enabled_events": ["invoice.paid"]}
     bench.account.v1.webhook_endpoints.delete(first.endpoint)
     by_hand = bench.account.v1.webhook_endpoints.create(url).id
 
-    replaced = desk().register(BASE, renew=False)
+    replaced = deps().register(BASE, renew=False)
 
     (there,) = endpoints(bench)
     assert (replaced.action, replaced.deleted) == ("replaced", [by_hand])
@@ -123,12 +128,12 @@ def test_an_endpoint_whose_secret_or_version_is_not_ours_is_replaced(
 
 
 def test_renewing_keeps_the_old_secret_beside_the_new_one(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
-    first = desk().register(BASE, renew=False)
+    first = deps().register(BASE, renew=False)
     before = secrets_of(bench)
 
-    renewed = desk().register(BASE, renew=True)
+    renewed = deps().register(BASE, renew=True)
 
     assert (renewed.action, renewed.deleted) == ("replaced", [first.endpoint])
     assert secrets_of(bench)[1:] == before
@@ -136,37 +141,37 @@ def test_renewing_keeps_the_old_secret_beside_the_new_one(
 
 
 def test_no_more_than_ten_secrets_are_kept_and_the_oldest_go(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
     for _ in range(10):
-        desk().register(BASE, renew=True)
+        deps().register(BASE, renew=True)
     assert len(secrets_of(bench)) == 10
     assert "whsec_byHand" not in secrets_of(bench)
 
 
 def test_each_connection_has_an_endpoint_and_a_secret_of_its_own(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
-    main, second = (desk(name).register(BASE, renew=False) for name in ("main", "second"))
+    main, second = (deps(name).register(BASE, renew=False) for name in ("main", "second"))
     assert main.url != second.url
     assert len(endpoints(bench)) == 2
     assert secrets_of(bench)[0] != secrets_of(bench, "second")[0]
-    assert wrong(desk("main")) == wrong(desk("second")) == []
+    assert wrong(deps("main")) == wrong(deps("second")) == []
 
 
 def test_a_secret_is_kept_before_the_endpoint_it_replaces_goes(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
-    first = desk().register(BASE, renew=False)
+    first = deps().register(BASE, renew=False)
     bench.account.admin.add_fault(
         "status", path="/v1/webhook_endpoints/*", method="DELETE", times=9
     )
     with pytest.raises(Exception, match="500"):
-        desk().register(BASE, renew=True)
+        deps().register(BASE, renew=True)
     bench.account.admin.drop_faults()
     assert len(endpoints(bench)) == 2
 
-    again = desk().register(BASE, renew=False)
+    again = deps().register(BASE, renew=False)
 
     assert [found["id"] for found in endpoints(bench)] == [again.endpoint]
     assert again.deleted in ([first.endpoint], [again.endpoint])
@@ -183,50 +188,50 @@ def test_a_secret_is_kept_before_the_endpoint_it_replaces_goes(
     ids=["disabled", "types", "secret", "url"],
 )
 def test_the_check_says_what_is_wrong_with_the_endpoint(
-    bench: Bench, desk: Callable[..., WebhookDesk], change: Any, words: str
+    bench: Bench, deps: Callable[..., WebhookRegistration], change: Any, words: str
 ) -> None:
-    made = desk().register(BASE, renew=False)
+    made = deps().register(BASE, renew=False)
     bench.account.v1.webhook_endpoints.update(made.endpoint, change)
-    (found,) = wrong(desk())
+    (found,) = wrong(deps())
     assert words in found
 
 
 def test_the_check_says_that_the_version_is_another(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
-    made = desk().register(BASE, renew=False)
+    made = deps().register(BASE, renew=False)
     bench.account.v1.webhook_endpoints.delete(made.endpoint)
     other: Any = {"url": made.url, "enabled_events": list(EVENT_TYPES)}
     bench.account.v1.webhook_endpoints.create(other)
-    (found,) = wrong(desk())
+    (found,) = wrong(deps())
     assert f"is of version None, not {API_VERSION}" in found
 
 
 def test_the_check_says_that_the_key_is_refused(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
     key = f"{bench.account.key}0"
     bench.account.admin.refuse_keys(key)
-    (found,) = desk(key=key).check()
+    (found,) = deps(key=key).check()
     bench.account.admin.refuse_keys()
     assert "refuses our credentials" in found.what
     assert found.mend is not None
 
 
 def test_a_key_of_the_other_mode_is_refused_before_it_is_used(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
     key = bench.account.key.replace("sk_test_", "sk_live_")
     with pytest.raises(GatewayMisconfigured, match="of live mode") as raised:
-        desk("crossed", key=key)
+        deps("crossed", key=key)
     assert key not in str(raised.value)
 
 
 def test_what_the_check_says_holds_no_secret(
-    bench: Bench, desk: Callable[..., WebhookDesk]
+    bench: Bench, deps: Callable[..., WebhookRegistration]
 ) -> None:
-    made = desk().register(BASE, renew=False)
-    said = f"{made} {list(desk().check())}"
+    made = deps().register(BASE, renew=False)
+    said = f"{made} {list(deps().check())}"
     for secret in [bench.account.key, *secrets_of(bench)]:
         assert secret not in said
 
@@ -245,19 +250,19 @@ def test_what_the_check_says_holds_no_secret(
     ],
 )
 def test_a_url_that_stripe_could_not_call_is_refused(
-    bench: Bench, desk: Callable[..., WebhookDesk], base: str, api_base: str, words: str
+    bench: Bench, deps: Callable[..., WebhookRegistration], base: str, api_base: str, words: str
 ) -> None:
-    desk()
+    deps()
     connection = open_connection(bench.billing, bench.app_id, "main")
-    with pytest.raises(Unfit, match=words):
+    with pytest.raises(RegistrationError, match=words):
         webhook_url(base, connection, api_base=api_base)
 
 
 @pytest.mark.parametrize("base", ["https://billing.example.com/", "https://example.com/billing"])
 def test_the_url_is_below_that_of_the_installation(
-    bench: Bench, desk: Callable[..., WebhookDesk], base: str
+    bench: Bench, deps: Callable[..., WebhookRegistration], base: str
 ) -> None:
-    desk()
+    deps()
     connection = open_connection(bench.billing, bench.app_id, "main")
     url = webhook_url(base, connection, api_base=STRIPE)
     assert url == f"{base.rstrip('/')}/webhooks/stripe/{connection.connection_id}"
@@ -265,5 +270,5 @@ def test_the_url_is_below_that_of_the_installation(
 
 
 def test_a_connection_that_is_not_in_use_has_no_endpoint(bench: Bench) -> None:
-    with pytest.raises(Unfit):
+    with pytest.raises(RegistrationError):
         open_connection(bench.billing, bench.app_id, "nobody")

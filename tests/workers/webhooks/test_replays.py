@@ -32,11 +32,11 @@ def stream(bench: Bench, received: Recorded) -> list[Recorded]:
 
 def replay(bench: Bench, received: Recorded) -> Recorded:
     """Let somebody ask for it; gives what the applier follows."""
-    asked_at = bench.clock()
+    answered_at = bench.clock()
     bench.billing.change(
         ProviderEvent,
         id_of(received),
-        lambda known: known.request_replay(uuid4(), occurred_at=asked_at, actor="key:1"),
+        lambda known: known.request_replay(uuid4(), occurred_at=answered_at, actor="key:1"),
     )
     asked = stream(bench, received)[-1]
     assert asked.topic == "provider_event.replay_requested"
@@ -55,12 +55,12 @@ def test_what_was_applied_is_applied_again_and_changes_nothing(bench: Bench, car
     received = [bench.receive(event) for event in bench.provider_events()]
     bench.apply(*received)
     for entry in received:
-        bench.ask(entry)
+        bench.call_stripe(entry)
     before = state(bench, invoice_id)
 
     for entry in reversed(received):
         bench.apply(replay(bench, entry))
-        bench.ask(entry)
+        bench.call_stripe(entry)
 
     assert state(bench, invoice_id) == before
     for entry in received:
@@ -138,7 +138,7 @@ def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench:
     bench.apply(replay(bench, received))
     (opened,) = changes(bench, received)
     assert isinstance(opened, Open)
-    bench.ask(received)
+    bench.call_stripe(received)
     (closed,) = changes(bench, received)
     assert closed == Close(opened.key)
 

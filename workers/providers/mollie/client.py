@@ -20,7 +20,7 @@ from mollie.api.error import RequestError
 
 from domain.core.commands import Mode
 from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
-from workers.providers.mollie.errors import translate
+from workers.providers.mollie.errors import raise_port_error
 
 CONNECT_TIMEOUT_S: Final = 3
 READ_TIMEOUT_S: Final = 20
@@ -32,10 +32,10 @@ _NAMED: Final = re.compile(r"[a-z]{1,10}_\w{1,100}")
 Json = dict[str, Any]
 
 # Called with the endpoint before each call; may wait, or raise GatewayUnavailable.
-Turn = Callable[[str], None]
+AwaitRateLimit = Callable[[str], None]
 
 
-class Line(Client):
+class MollieClient(Client):
     """The SDK's client. Each call waits for its turn and sends no retries of the SDK's own.
 
     Not to be shared by threads: its session is not, and `answered_at` is of the last answer.
@@ -50,7 +50,7 @@ class Line(Client):
         *,
         api_base: str,
         mode: Mode | None,
-        turn: Turn | None,
+        await_rate_limit: AwaitRateLimit | None,
         read_timeout_s: int,
     ) -> None:
         super().__init__(
@@ -59,7 +59,7 @@ class Line(Client):
         self.set_api_key(api_key)
         self.answered_at = 0
         self._mode = mode
-        self._turn = turn
+        self._turn = await_rate_limit
 
     def perform_http_call(
         self,
@@ -79,12 +79,12 @@ class Line(Client):
             response = super().perform_http_call(http_method, path, data, params, idempotency_key)
         except RequestError as error:
             raise GatewayUnavailable("no answer from Mollie") from error
-        self._look_at(response)
+        self._check_response(response)
         # The SDK would write a warning with our key in it to the root logger.
         response.headers.pop("Idempotent-Replayed", None)
         return response
 
-    def _look_at(self, response: requests.Response) -> None:
+    def _check_response(self, response: requests.Response) -> None:
         """Refuse what is not Mollie's JSON, is an error, or is of the other mode."""
         status = response.status_code
         if status == HTTPStatus.NO_CONTENT:
@@ -96,10 +96,10 @@ class Line(Client):
         if not isinstance(parsed, dict):
             raise GatewayUnavailable(f"unreadable answer ({status})")
         if not response.ok:
-            translate(status, parsed, response.headers)
+            raise_port_error(status, parsed, response.headers)
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             raise GatewayUnavailable(f"Mollie answered {status}")
-        self.answered_at = _asked_at(response)
+        self.answered_at = _answered_at(response)
         for item in _objects_of(parsed):
             if self._mode and item.get("mode") not in (None, self._mode):
                 raise GatewayMisconfigured(
@@ -108,7 +108,7 @@ class Line(Client):
                 )
 
 
-class Lines:
+class MollieClients:
     """One line per thread, for one connection."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Lines:
         *,
         api_base: str,
         mode: Mode | None = None,
-        turn: Turn | None = None,
+        await_rate_limit: AwaitRateLimit | None = None,
         read_timeout_s: int = READ_TIMEOUT_S,
     ) -> None:
         """Take what all lines share. Raises GatewayMisconfigured.
@@ -132,13 +132,17 @@ class Lines:
                 f"the key is of {named[1]} mode, the connection of {mode} mode"
             )
         self._local = threading.local()
-        self._open: Callable[[], Line] = lambda: Line(
-            api_key, api_base=api_base, mode=mode, turn=turn, read_timeout_s=read_timeout_s
+        self._open: Callable[[], MollieClient] = lambda: MollieClient(
+            api_key,
+            api_base=api_base,
+            mode=mode,
+            await_rate_limit=await_rate_limit,
+            read_timeout_s=read_timeout_s,
         )
 
-    def mine(self) -> Line:
+    def for_thread(self) -> MollieClient:
         """Give this thread's line."""
-        known: Line | None = getattr(self._local, "line", None)
+        known: MollieClient | None = getattr(self._local, "line", None)
         if known is None:
             known = self._local.line = self._open()
         return known
@@ -173,7 +177,7 @@ def _objects_of(parsed: Json) -> Iterator[Json]:
         yield from (item for item in items if isinstance(item, dict))
 
 
-def _asked_at(response: requests.Response) -> int:
+def _answered_at(response: requests.Response) -> int:
     """Tell when Mollie answered, by its own clock: Unix seconds."""
     try:
         return int(parsedate_to_datetime(response.headers["Date"]).timestamp())

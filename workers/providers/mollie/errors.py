@@ -10,7 +10,7 @@ from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, Gatewa
 from eventlog.security.safe_json import cleaned
 
 _RATE_LIMITED_S: Final = 1.0
-_LONGEST_WISH_S: Final = 900.0
+_MAX_RETRY_AFTER_S: Final = 900.0
 _UNACCEPTED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _FINAL: Final[Mapping[int, str]] = {
     HTTPStatus.BAD_REQUEST: "bad_request",
@@ -21,7 +21,7 @@ _FINAL: Final[Mapping[int, str]] = {
 _MISSING: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
-def translate(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Never:
+def raise_port_error(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Never:
     """Raise what a refusal means; what is not known to be final has an unknown outcome.
 
     A conflict is none: the same key may be in flight, and its answer is still to come.
@@ -39,12 +39,12 @@ def translate(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) 
     limited = status == HTTPStatus.TOO_MANY_REQUESTS
     raise GatewayUnavailable(
         f"Mollie answered {status}",
-        retry_after_s=_wish_s(headers) or (_RATE_LIMITED_S if limited else None),
+        retry_after_s=_retry_after_s(headers) or (_RATE_LIMITED_S if limited else None),
         counted=not limited,
     )
 
 
-def _wish_s(headers: Mapping[str, str]) -> float | None:
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Read Retry-After in seconds, bounded; a date says nothing to us."""
     wish = headers.get("Retry-After", "")
-    return min(float(wish), _LONGEST_WISH_S) if wish.replace(".", "", 1).isdigit() else None
+    return min(float(wish), _MAX_RETRY_AFTER_S) if wish.replace(".", "", 1).isdigit() else None

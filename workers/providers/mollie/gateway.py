@@ -27,20 +27,20 @@ from workers.providers.mollie import objects
 from workers.providers.mollie.client import (
     PAGE,
     READ_TIMEOUT_S,
+    AwaitRateLimit,
     Json,
-    Line,
-    Lines,
-    Turn,
+    MollieClient,
+    MollieClients,
     named,
     pages,
 )
-from workers.providers.mollie.recurring import RecurringCalls
+from workers.providers.mollie.recurring import SubscriptionCalls
 from workers.providers.mollie.setups import SetupCalls
 
 LONGEST_DESCRIPTION: Final = 255
 
 
-class MollieGateway(RecurringCalls, SetupCalls):
+class MollieGateway(SubscriptionCalls, SetupCalls):
     """One Mollie account in one mode. Each call first waits for its `turn`."""
 
     def __init__(
@@ -49,11 +49,15 @@ class MollieGateway(RecurringCalls, SetupCalls):
         *,
         api_base: str,
         mode: Mode | None = None,
-        turn: Turn | None = None,
+        await_rate_limit: AwaitRateLimit | None = None,
         read_timeout_s: int = READ_TIMEOUT_S,
     ) -> None:
-        self._lines = Lines(
-            api_key, api_base=api_base, mode=mode, turn=turn, read_timeout_s=read_timeout_s
+        self._clients = MollieClients(
+            api_key,
+            api_base=api_base,
+            mode=mode,
+            await_rate_limit=await_rate_limit,
+            read_timeout_s=read_timeout_s,
         )
 
     # Customers.
@@ -141,10 +145,10 @@ class MollieGateway(RecurringCalls, SetupCalls):
         return None
 
     @property
-    def _line(self) -> Line:
-        return self._lines.mine()
+    def _line(self) -> MollieClient:
+        return self._clients.for_thread()
 
-    def _read(self, line: Line, data: Json) -> ProviderInvoice:
+    def _read(self, line: MollieClient, data: Json) -> ProviderInvoice:
         return objects.to_invoice(data, as_of=line.answered_at)
 
 

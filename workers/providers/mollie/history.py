@@ -9,7 +9,14 @@ from typing import Any, Final
 from domain.core.commands import Mode
 from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
 from workers.providers.mollie import objects
-from workers.providers.mollie.client import PAGE, Json, Line, Lines, Turn, named
+from workers.providers.mollie.client import (
+    PAGE,
+    AwaitRateLimit,
+    Json,
+    MollieClient,
+    MollieClients,
+    named,
+)
 from workers.providers.mollie.recurring import to_subscription
 from workers.providers.retry import Page, T
 
@@ -36,46 +43,53 @@ class MollieHistory:
     """One Mollie account in one mode. All calls are GETs and raise the port's errors."""
 
     def __init__(
-        self, api_key: str, *, api_base: str, mode: Mode, turn: Turn | None = None
+        self,
+        api_key: str,
+        *,
+        api_base: str,
+        mode: Mode,
+        await_rate_limit: AwaitRateLimit | None = None,
     ) -> None:
-        self._lines = Lines(api_key, api_base=api_base, mode=mode, turn=turn)
+        self._clients = MollieClients(
+            api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
+        )
 
     def now_s(self) -> int:
         """Tell the time by Mollie's clock."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         line.methods.list()
         return line.answered_at
 
     def customers(self, after: str | None) -> Page[str]:
         """Read a page of customers' ids. Mollie docs: list customers."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         return _page(line.customers, after, lambda item: str(item["id"]))
 
     def subscriptions(self, after: str | None) -> Page[ProviderSubscription]:
         """Read a page of subscriptions. Mollie docs: list all subscriptions."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         return _page(line.subscriptions, after, lambda item: _subscription(line, item))
 
     def payments(self, after: str | None) -> Page[PastPayment]:
         """Read a page of payments. Mollie docs: list payments."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         return _page(line.payments, after, _past)
 
     def marks(self) -> dict[str, str]:
         """Tell of the newest payments what changes when something happens to one."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         listed = [dict(item) for item in line.payments.list(limit=PAGE)]
         return {str(item["id"]): _mark(item) for item in listed}
 
     def money_back(self, payment_id: str) -> MoneyBack:
         """Read what went back on a payment."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
         return objects.to_money_back(found)
 
     def subscription(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
         """Read a subscription that a payment names."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         owner = line.customers.get(named(customer))
         return _subscription(line, owner.subscriptions.get(named(subscription_id)))
 
@@ -84,12 +98,12 @@ def _page(resource: Any, after: str | None, read: Callable[[Json], T]) -> Page[T
     """Read the page that comes after a thing: Mollie's begin with the thing that is named."""
     more = {} if after is None else {"from": after}
     listed = [dict(item) for item in resource.list(limit=PAGE, **more)]
-    mine = [item for item in listed if item["id"] != after]
+    for_thread = [item for item in listed if item["id"] != after]
     last = str(listed[-1]["id"]) if len(listed) == PAGE else None
-    return Page(items=[read(item) for item in mine], last=last)
+    return Page(items=[read(item) for item in for_thread], last=last)
 
 
-def _subscription(line: Line, item: Json) -> ProviderSubscription:
+def _subscription(line: MollieClient, item: Json) -> ProviderSubscription:
     return to_subscription(item, as_of=line.answered_at)
 
 

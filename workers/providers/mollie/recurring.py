@@ -31,7 +31,7 @@ from domain.gateway.objects import (
 )
 from eventlog.security.safe_json import without_secrets
 from workers.providers.mollie import objects
-from workers.providers.mollie.client import PAGE, Json, Line, Lines, named, pages
+from workers.providers.mollie.client import PAGE, Json, MollieClient, MollieClients, named, pages
 
 SUBSCRIPTION: Final = "billhook_subscription"
 
@@ -51,14 +51,14 @@ _MANDATES: Final[dict[str, MandateState]] = {
 }
 
 
-class RecurringCalls:
+class SubscriptionCalls:
     """The verbs of RecurringGateway, over a connection's lines."""
 
-    _lines: Lines
+    _clients: MollieClients
 
     def find_mandate(self, payment_id: str, *, customer: str) -> ProviderMandate | None:
         """Look for the payment's own mandate among the customer's. Mollie docs: list mandates."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         own = line.payments.get(named(payment_id)).get("mandateId")
         listed = pages(_customer(customer, line).mandates.list(limit=PAGE))
         found = [_to_mandate(item) for item in listed]
@@ -69,7 +69,7 @@ class RecurringCalls:
 
     def begin_recurring(self, draft: RecurringDraft, *, key: str) -> ProviderSubscription:
         """Make a subscription. Mollie docs: create subscription."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         params = _sum(draft.charge) | {
             "startDate": draft.starts_on,
             "description": draft.description,
@@ -83,14 +83,14 @@ class RecurringCalls:
 
     def find_recurring(self, *, customer: str, description: str) -> ProviderSubscription | None:
         """Look through a customer's subscriptions. Mollie docs: list customer subscriptions."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         listed = pages(_customer(customer, line).subscriptions.list(limit=PAGE))
         found = (item for item in listed if item.get("description") == description)
         return next((_read(line, item) for item in found), None)
 
     def fetch_recurring(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
         """Fetch a subscription. Mollie docs: get subscription."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         found = _customer(customer, line).subscriptions.get(named(subscription_id))
         return _read(line, found)
 
@@ -98,13 +98,13 @@ class RecurringCalls:
         self, subscription_id: str, *, customer: str, charge: Charge
     ) -> ProviderSubscription:
         """Have another sum charged from the next payment on. Mollie docs: update subscription."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         subscriptions = _customer(customer, line).subscriptions
         return _read(line, subscriptions.update(named(subscription_id), _sum(charge)))
 
     def end_recurring(self, subscription_id: str, *, customer: str) -> None:
         """Cancel a subscription; one that is over already is refused, and so asked about."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         try:
             _customer(customer, line).subscriptions.delete(named(subscription_id))
         except GatewayRejected:
@@ -115,14 +115,14 @@ class RecurringCalls:
         self, subscription_id: str, *, customer: str, created_after: int
     ) -> list[ProviderInvoice]:
         """List a subscription's newest payments. Mollie docs: list subscription payments."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         subscription = Subscription({"id": named(subscription_id)}, line)
         payments = SubscriptionPayments(line, _customer(customer, line), subscription)
         found = _since(pages(payments.list(limit=PAGE)), created_after)
         return [objects.to_invoice(item, as_of=line.answered_at) for item in found][::-1]
 
 
-def _customer(customer_id: str, line: Line) -> Customer:
+def _customer(customer_id: str, line: MollieClient) -> Customer:
     return Customer({"id": named(customer_id)}, line)
 
 
@@ -153,7 +153,7 @@ def _to_mandate(data: Mapping[str, Any]) -> ProviderMandate:
     return ProviderMandate(id=str(data["id"]), state=state, method=data.get("method"))
 
 
-def _read(line: Line, data: Json) -> ProviderSubscription:
+def _read(line: MollieClient, data: Json) -> ProviderSubscription:
     return to_subscription(data, as_of=line.answered_at)
 
 

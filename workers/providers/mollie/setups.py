@@ -8,7 +8,7 @@ from mollie.api.objects.customer import Customer
 
 from domain.gateway.objects import ProviderMethod, SessionState, SetupDraft, SetupSession
 from workers.providers.mollie import objects
-from workers.providers.mollie.client import PAGE, Json, Lines, named, pages
+from workers.providers.mollie.client import PAGE, Json, MollieClients, named, pages
 from workers.providers.stripe.setups import SETUP
 
 # Mollie docs, first payments: what can be authorized without money moving.
@@ -21,7 +21,7 @@ _STATES: Final[dict[str, SessionState]] = {"open": "open", "pending": "open", "p
 class SetupCalls:
     """The verbs about leaving a payment method, over a connection's lines."""
 
-    _lines: Lines
+    _clients: MollieClients
 
     def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
         """Make a first payment of nothing. Mollie docs: create payment, sequenceType first."""
@@ -36,19 +36,21 @@ class SetupCalls:
         }
         if draft.webhook_url is not None:
             params["webhookUrl"] = draft.webhook_url
-        return to_session(dict(self._lines.mine().payments.create(params, idempotency_key=key)))
+        return to_session(
+            dict(self._clients.for_thread().payments.create(params, idempotency_key=key))
+        )
 
     def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
         """Look through a customer's newest payments. Mollie docs: list customer payments."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         owner = Customer({"id": named(customer)}, line)
         listed = [dict(item) for item in owner.payments.list(limit=PAGE)]
-        mine = [one for one in listed if objects.metadata_of(one).get(SETUP) == reference]
-        return [to_session(one) for one in mine]
+        for_thread = [one for one in listed if objects.metadata_of(one).get(SETUP) == reference]
+        return [to_session(one) for one in for_thread]
 
     def fetch_setup(self, session_id: str) -> SetupSession:
         """Fetch a first payment, with the mandate that it left once that is valid."""
-        line = self._lines.mine()
+        line = self._clients.for_thread()
         found = dict(line.payments.get(named(session_id)))
         owner = Customer({"id": named(str(found["customerId"]))}, line)
         mandates = pages(owner.mandates.list(limit=PAGE))

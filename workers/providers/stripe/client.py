@@ -19,7 +19,7 @@ import stripe
 
 from domain.core.commands import Mode
 from domain.gateway.objects import GatewayMisconfigured, GatewayUnavailable
-from workers.providers.stripe.errors import translate
+from workers.providers.stripe.errors import raise_port_error
 
 API_VERSION: Final = "2026-10-28.endive"
 CONNECT_TIMEOUT_S: Final = 3.05
@@ -29,7 +29,7 @@ _AN_ID: Final = re.compile(r"[A-Z0-9]")
 _KEY_MODE: Final = re.compile(r"[a-z]+_(live|test)_")
 
 # Called with the endpoint before each call; may wait, or raise GatewayUnavailable.
-Turn = Callable[[str], None]
+AwaitRateLimit = Callable[[str], None]
 
 
 class Answer(Protocol):
@@ -45,7 +45,7 @@ def open_client(
     *,
     api_base: str,
     mode: Mode | None = None,
-    turn: Turn | None = None,
+    await_rate_limit: AwaitRateLimit | None = None,
     read_timeout_s: float = READ_TIMEOUT_S,
 ) -> stripe.StripeClient:
     """Make a client whose version, time-outs, retries and pace are ours.
@@ -62,7 +62,9 @@ def open_client(
         base_addresses={"api": api_base.rstrip("/")},
         stripe_version=API_VERSION,
         max_network_retries=NETWORK_RETRIES,
-        http_client=_Line(mode=mode, turn=turn, read_timeout_s=read_timeout_s),
+        http_client=_HttpClient(
+            mode=mode, await_rate_limit=await_rate_limit, read_timeout_s=read_timeout_s
+        ),
     )
 
 
@@ -73,13 +75,15 @@ def endpoint_of(method: str, url: str) -> str:
     return f"{method.lower()} /{'/'.join([*segments[:1], *named])}"
 
 
-class _Line(stripe.RequestsClient):
+class _HttpClient(stripe.RequestsClient):
     """The SDK's HTTP client; each try waits for its turn, each answer is looked at first."""
 
-    def __init__(self, *, mode: Mode | None, turn: Turn | None, read_timeout_s: float) -> None:
+    def __init__(
+        self, *, mode: Mode | None, await_rate_limit: AwaitRateLimit | None, read_timeout_s: float
+    ) -> None:
         super().__init__(timeout=(CONNECT_TIMEOUT_S, read_timeout_s))
         self._mode = mode
-        self._turn = turn
+        self._turn = await_rate_limit
 
     def request(  # type: ignore[override]  # as the SDK's own does
         self,
@@ -98,10 +102,10 @@ class _Line(stripe.RequestsClient):
             if isinstance(error.__cause__, requests.ReadTimeout):
                 error.should_retry = False
             raise
-        self._look_at(content, status)
+        self._check_response(content, status)
         return content, status, answered
 
-    def _look_at(self, content: bytes, status: int) -> None:
+    def _check_response(self, content: bytes, status: int) -> None:
         """Refuse what is not Stripe's JSON, or is of the other mode."""
         try:
             parsed = orjson.loads(content)
@@ -126,12 +130,12 @@ def _unreadable(status: int) -> GatewayUnavailable:
     return GatewayUnavailable(f"unreadable answer ({status})")
 
 
-def ask(call: Callable[[], Answer]) -> Answer:
+def call_stripe(call: Callable[[], Answer]) -> Answer:
     """Call, and say in the port's three words what went wrong."""
     try:
         return call()
     except stripe.StripeError as error:
-        translate(error)
+        raise_port_error(error)
 
 
 def json_of(answer: Answer) -> dict[str, Any]:
@@ -140,7 +144,7 @@ def json_of(answer: Answer) -> dict[str, Any]:
     return parsed
 
 
-def asked_at(answer: Answer) -> int:
+def answered_at(answer: Answer) -> int:
     """Tell when Stripe answered, by its own clock: Unix seconds."""
     headers: Mapping[str, str] = answer.last_response.headers
     try:
@@ -154,7 +158,7 @@ def pages(service: Any, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa
     found: list[dict[str, Any]] = []
     wanted = params
     while True:
-        page = json_of(ask(partial(service.list, wanted)))
+        page = json_of(call_stripe(partial(service.list, wanted)))
         found += page["data"]
         if not page["has_more"]:
             return found

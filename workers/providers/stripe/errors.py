@@ -10,18 +10,18 @@ import stripe
 from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 
 # Nothing was done, and another's call is in the way: the same key is tried again soon.
-_IN_THE_WAY_S: Final = {"lock_timeout": 0.5, "idempotency_key_in_use": 1.0}
+_LOCKED_RETRY_S: Final = {"lock_timeout": 0.5, "idempotency_key_in_use": 1.0}
 _RATE_LIMITED_S: Final = 1.0
-_LONGEST_WISH_S: Final = 900.0
+_MAX_RETRY_AFTER_S: Final = 900.0
 
 
-def translate(error: stripe.StripeError) -> Never:
+def raise_port_error(error: stripe.StripeError) -> Never:
     """Raise what the error means; anything that is not known to be final has an unknown outcome."""
     body = error.error
     code = (None if body is None else body.code) or error.code or "unknown"
     message = error.user_message or f"Stripe answered {error.http_status}."
-    if code in _IN_THE_WAY_S or isinstance(error, stripe.RateLimitError):
-        raise _not_now(error, code) from error
+    if code in _LOCKED_RETRY_S or isinstance(error, stripe.RateLimitError):
+        raise _unavailable(error, code) from error
     match error:
         case stripe.AuthenticationError() | stripe.PermissionError():
             raise GatewayMisconfigured(f"Stripe refuses our credentials ({code})") from error
@@ -40,22 +40,24 @@ def translate(error: stripe.StripeError) -> Never:
                 param=getattr(error, "param", None),
                 missing=code == "resource_missing",
             ) from error
-    raise GatewayUnavailable(_words(error, code), retry_after_s=_wish_s(error)) from error
+    raise GatewayUnavailable(
+        _description(error, code), retry_after_s=_retry_after_s(error)
+    ) from error
 
 
-def _not_now(error: stripe.StripeError, code: str) -> GatewayUnavailable:
-    pause_s = _IN_THE_WAY_S.get(code, _RATE_LIMITED_S)
+def _unavailable(error: stripe.StripeError, code: str) -> GatewayUnavailable:
+    pause_s = _LOCKED_RETRY_S.get(code, _RATE_LIMITED_S)
     return GatewayUnavailable(
-        _words(error, code), retry_after_s=_wish_s(error) or pause_s, counted=False
+        _description(error, code), retry_after_s=_retry_after_s(error) or pause_s, counted=False
     )
 
 
-def _words(error: stripe.StripeError, code: str) -> str:
+def _description(error: stripe.StripeError, code: str) -> str:
     return f"{type(error).__name__} ({error.http_status}, {code})"
 
 
-def _wish_s(error: stripe.StripeError) -> float | None:
+def _retry_after_s(error: stripe.StripeError) -> float | None:
     """Read Retry-After in seconds, bounded; Stripe sends no dates there."""
     headers: Mapping[str, str] = error.headers or {}
     wish = headers.get("Retry-After", "")
-    return min(float(wish), _LONGEST_WISH_S) if wish.replace(".", "", 1).isdigit() else None
+    return min(float(wish), _MAX_RETRY_AFTER_S) if wish.replace(".", "", 1).isdigit() else None

@@ -9,7 +9,14 @@ import orjson
 
 from domain.core.commands import Mode
 from eventlog.security.safe_json import read_object
-from workers.providers.stripe.client import Turn, ask, asked_at, json_of, open_client, pages
+from workers.providers.stripe.client import (
+    AwaitRateLimit,
+    answered_at,
+    call_stripe,
+    json_of,
+    open_client,
+    pages,
+)
 from workers.providers.stripe.event_types import EVENT_TYPES
 from workers.providers.stripe.objects import INVOICE, metadata_of
 
@@ -17,7 +24,7 @@ _PAGE: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundEvent:
+class ListedEvent:
     """An event as the inbox keeps it. `claims`: what its metadata says is our invoice.
 
     `created_s`: Unix seconds by Stripe's clock. `body`: its bytes with secrets cut.
@@ -36,26 +43,33 @@ class StripeEventList:
     """The events of one Stripe account in one mode. All calls raise the port's errors."""
 
     def __init__(
-        self, api_key: str, *, api_base: str, mode: Mode, turn: Turn | None = None
+        self,
+        api_key: str,
+        *,
+        api_base: str,
+        mode: Mode,
+        await_rate_limit: AwaitRateLimit | None = None,
     ) -> None:
-        self._events = open_client(api_key, api_base=api_base, mode=mode, turn=turn).v1.events
+        self._events = open_client(
+            api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
+        ).v1.events
 
     def newest_s(self) -> int:
         """Tell when the newest event was; where there is none, what time it is at Stripe."""
-        answer = ask(lambda: self._events.list({"limit": 1}))
+        answer = call_stripe(lambda: self._events.list({"limit": 1}))
         found = json_of(answer)["data"]
-        return int(found[0]["created"]) if found else asked_at(answer)
+        return int(found[0]["created"]) if found else answered_at(answer)
 
-    def since(self, created_s: int) -> list[FoundEvent]:
+    def since(self, created_s: int) -> list[ListedEvent]:
         """Give the events of the types that we ask for from a second on, oldest first."""
         listed = pages(self._events, {"created": {"gte": created_s}, "limit": _PAGE})
         return [_found(event) for event in reversed(listed) if event["type"] in EVENT_TYPES]
 
 
-def _found(event: dict[str, Any]) -> FoundEvent:
+def _found(event: dict[str, Any]) -> ListedEvent:
     parsed, body = read_object(orjson.dumps(event))
     about = parsed["data"]["object"]
-    return FoundEvent(
+    return ListedEvent(
         id=parsed["id"],
         type=parsed["type"],
         created_s=parsed["created"],

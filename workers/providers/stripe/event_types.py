@@ -23,7 +23,7 @@ APPLIED_TYPES: Final = (
 SETUP_TYPES: Final = ("checkout.session.completed", "checkout.session.expired")
 
 # Their objects name a payment or a credit note; what they mean for an invoice is asked about.
-ASKED_TYPES: Final = (
+FETCH_TYPES: Final = (
     "payment_intent.processing",
     "invoice_payment.paid",
     "charge.refunded",
@@ -39,7 +39,7 @@ ASKED_TYPES: Final = (
 )
 
 # Kept in the inbox, for what is built on them: who pays, and subscriptions.
-KEPT_TYPES: Final = (
+STORED_TYPES: Final = (
     "customer.updated",
     "customer.deleted",
     "customer.subscription.created",
@@ -53,7 +53,7 @@ KEPT_TYPES: Final = (
 )
 
 # What a webhook endpoint is registered for.
-EVENT_TYPES: Final = (*APPLIED_TYPES, *SETUP_TYPES, *ASKED_TYPES, *KEPT_TYPES)
+EVENT_TYPES: Final = (*APPLIED_TYPES, *SETUP_TYPES, *FETCH_TYPES, *STORED_TYPES)
 
 # They carry an invoice that does not exist yet.
-PREVIEWS: Final = frozenset({"invoice.upcoming"})
+PREVIEW_TYPES: Final = frozenset({"invoice.upcoming"})

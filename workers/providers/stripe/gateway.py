@@ -22,32 +22,39 @@ from domain.gateway.objects import (
 from workers.providers.stripe import objects
 from workers.providers.stripe.client import (
     Answer,
-    Turn,
-    ask,
-    asked_at,
+    AwaitRateLimit,
+    answered_at,
+    call_stripe,
     json_of,
     open_client,
     pages,
 )
-from workers.providers.stripe.refunds import AfterIssue
-from workers.providers.stripe.setups import Setups
-from workers.providers.stripe.subscriptions import Subscriptions
+from workers.providers.stripe.refunds import IssuedInvoiceCalls
+from workers.providers.stripe.setups import SetupCalls
+from workers.providers.stripe.subscriptions import SubscriptionCalls
 
 _PAGE: Final = 100
 _WITH_PRICES: Final = ["data.pricing.price_details.price"]
 
 
-class StripeGateway(AfterIssue, Subscriptions, Setups):
+class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
     """One Stripe account in one mode. Each call first waits for its `turn`."""
 
     def __init__(
-        self, api_key: str, *, api_base: str, mode: Mode | None = None, turn: Turn | None = None
+        self,
+        api_key: str,
+        *,
+        api_base: str,
+        mode: Mode | None = None,
+        await_rate_limit: AwaitRateLimit | None = None,
     ) -> None:
-        self._client = open_client(api_key, api_base=api_base, mode=mode, turn=turn)
+        self._client = open_client(
+            api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
+        )
 
     def find_customer(self, customer_id: str) -> ProviderCustomer:
         """Fetch a customer. Stripe docs: retrieve a customer."""
-        answer = ask(lambda: self._client.v1.customers.retrieve(customer_id))
+        answer = call_stripe(lambda: self._client.v1.customers.retrieve(customer_id))
         return objects.to_customer(json_of(answer))
 
     def create_customer(
@@ -55,7 +62,9 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
     ) -> str:
         """Make a customer. Stripe docs: create a customer."""
         params: Any = {"metadata": metadata, **contact}
-        answer = ask(lambda: self._client.v1.customers.create(params, {"idempotency_key": key}))
+        answer = call_stripe(
+            lambda: self._client.v1.customers.create(params, {"idempotency_key": key})
+        )
         return str(json_of(answer)["id"])
 
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
@@ -71,7 +80,9 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
 
     def find_price(self, price_id: str) -> ProviderPrice:
         """Fetch a price. Stripe docs: retrieve a price."""
-        return objects.to_price(json_of(ask(lambda: self._client.v1.prices.retrieve(price_id))))
+        return objects.to_price(
+            json_of(call_stripe(lambda: self._client.v1.prices.retrieve(price_id)))
+        )
 
     def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
         """Open a draft. Stripe docs: create an invoice."""
@@ -85,7 +96,7 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
     ) -> None:
         """Add all lines in one call. Stripe docs: bulk add invoice line items."""
         params: Any = {"lines": [_line_params(line, currency) for line in lines]}
-        ask(
+        call_stripe(
             lambda: self._client.v1.invoices.add_lines(invoice_id, params, {"idempotency_key": key})
         )
 
@@ -102,7 +113,7 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
                 return found
 
     def _list_page(self, invoice_id: str, params: Any) -> Answer:  # noqa: ANN401 - a TypedDict of the SDK
-        return ask(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
+        return call_stripe(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
 
     def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
         """Number the draft. Stripe docs: finalize an invoice."""
@@ -134,17 +145,17 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
 
     def find_document_url(self, invoice_id: str) -> str | None:
         """Fetch a fresh link to the PDF, else to the hosted page; Stripe's links expire."""
-        invoice = json_of(ask(lambda: self._client.v1.invoices.retrieve(invoice_id)))
+        invoice = json_of(call_stripe(lambda: self._client.v1.invoices.retrieve(invoice_id)))
         return invoice.get("invoice_pdf") or invoice.get("hosted_invoice_url")
 
     def find_client_secret(self, payment_id: str) -> str | None:
         """Fetch a PaymentIntent's secret. Stripe docs: retrieve a PaymentIntent."""
-        intent = json_of(ask(lambda: self._client.v1.payment_intents.retrieve(payment_id)))
+        intent = json_of(call_stripe(lambda: self._client.v1.payment_intents.retrieve(payment_id)))
         return intent.get("client_secret")
 
     def advance_draft(self, invoice_id: str, *, key: str) -> None:
         """Have Stripe finalise and charge it. Stripe docs: update an invoice."""
-        ask(
+        call_stripe(
             lambda: self._client.v1.invoices.update(
                 invoice_id, {"auto_advance": True}, {"idempotency_key": key}
             )
@@ -155,7 +166,7 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
 
         They lie too deep to be expanded in the invoice.
         """
-        answer = ask(
+        answer = call_stripe(
             lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
         )
         data = json_of(answer)
@@ -163,7 +174,7 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
         if shown:
             params: Any = {"limit": shown, "expand": _WITH_PRICES}
             data["lines"]["data"] = json_of(self._list_page(invoice_id, params))["data"]
-        return objects.to_invoice(data, as_of=asked_at(answer))
+        return objects.to_invoice(data, as_of=answered_at(answer))
 
     def find_invoices(
         self, *, customer: str, reference: str, created_after: int
@@ -172,10 +183,10 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
         params: Any = {"customer": customer, "created": {"gte": created_after}, "limit": _PAGE}
         found: list[ProviderInvoice] = []
         while True:
-            answer = ask(lambda: self._client.v1.invoices.list(params))
+            answer = call_stripe(lambda: self._client.v1.invoices.list(params))
             page = json_of(answer)
             found += [
-                objects.to_invoice(data, as_of=asked_at(answer))
+                objects.to_invoice(data, as_of=answered_at(answer))
                 for data in page["data"]
                 if (data.get("metadata") or {}).get(objects.INVOICE) == reference
             ]
@@ -186,14 +197,14 @@ class StripeGateway(AfterIssue, Subscriptions, Setups):
     def delete_draft(self, invoice_id: str) -> None:
         """Delete a draft; one that is gone already is what we want."""
         try:
-            ask(lambda: self._client.v1.invoices.delete(invoice_id))
+            call_stripe(lambda: self._client.v1.invoices.delete(invoice_id))
         except GatewayRejected as error:
             if not error.missing:
                 raise
 
     def _invoice(self, call: Callable[[], Answer]) -> ProviderInvoice:
-        answer = ask(call)
-        return objects.to_invoice(json_of(answer), as_of=asked_at(answer))
+        answer = call_stripe(call)
+        return objects.to_invoice(json_of(answer), as_of=answered_at(answer))
 
 
 def _create_params(draft: InvoiceDraft) -> dict[str, Any]:

@@ -23,9 +23,15 @@ from domain.gateway.objects import (
     ProviderSubscription,
 )
 from eventlog.security.safe_json import cleaned, without_secrets
-from workers.providers.retry import Page, Patience, Span
+from workers.providers.retry import Page, RetryingCaller, Span
 from workers.providers.stripe import objects
-from workers.providers.stripe.client import Turn, ask, asked_at, json_of, open_client
+from workers.providers.stripe.client import (
+    AwaitRateLimit,
+    answered_at,
+    call_stripe,
+    json_of,
+    open_client,
+)
 from workers.providers.stripe.subscription_objects import to_subscription
 
 PAGE: Final = 100
@@ -85,7 +91,7 @@ class PastInvoice:
 
 
 @dataclass(kw_only=True)
-class MoneyBackBook:
+class RefundIndex:
     """What went back, by the payment or charge that it went back on."""
 
     refunds: dict[str, list[ProviderRefund]] = field(default_factory=lambda: defaultdict(list))
@@ -108,15 +114,17 @@ class StripeHistory:
         *,
         api_base: str,
         mode: Mode,
-        turn: Turn | None = None,
-        patience: Patience | None = None,
+        await_rate_limit: AwaitRateLimit | None = None,
+        patience: RetryingCaller | None = None,
     ) -> None:
-        self._client = open_client(api_key, api_base=api_base, mode=mode, turn=turn)
-        self._patience = patience or Patience()
+        self._client = open_client(
+            api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
+        )
+        self._patience = patience or RetryingCaller()
 
     def now_s(self) -> int:
         """Tell what time it is at Stripe."""
-        return asked_at(self._get("customers", {"limit": 1}))
+        return answered_at(self._get("customers", {"limit": 1}))
 
     def tax_rates(self, after: str | None) -> Page[PastTaxRate]:
         """List tax rates. Stripe docs: list all tax rates."""
@@ -143,7 +151,7 @@ class StripeHistory:
         }
         answer = self._get("subscriptions", asked | _beyond(after))
         found, last = _read(answer)
-        items = [to_subscription(data, as_of=asked_at(answer)) for data in found]
+        items = [to_subscription(data, as_of=answered_at(answer)) for data in found]
         return Page(items=items, last=last)
 
     def invoices(self, span: Span, after: str | None) -> Page[PastInvoice]:
@@ -161,9 +169,9 @@ class StripeHistory:
         answer = self._get(f"payment_intents/{payment_id}", {"expand": ["latest_charge"]})
         return _payment(json_of(answer))
 
-    def money_back(self, span: Span) -> MoneyBackBook:
+    def money_back(self, span: Span) -> RefundIndex:
         """List refunds and disputes, and the credit notes that say which refunds are ours."""
-        book = MoneyBackBook()
+        book = RefundIndex()
         references = {
             refund_id: note["metadata"][objects.REFUND]
             for note in self._all("credit_notes", span=span)
@@ -211,7 +219,7 @@ class StripeHistory:
         def call() -> _Raw:
             return _Raw(self._client.raw_request("get", f"/v1/{what}", **asked))
 
-        return self._patience(lambda: cast("_Raw", ask(call)))
+        return self._patience(lambda: cast("_Raw", call_stripe(call)))
 
 
 @dataclass(frozen=True)

@@ -14,47 +14,51 @@ from domain.gateway.objects import (
     RefundDraft,
 )
 from workers.providers.stripe import objects
-from workers.providers.stripe.client import ask, asked_at, json_of, pages
+from workers.providers.stripe.client import answered_at, call_stripe, json_of, pages
 
 _PAGE: Final = 100
 Json = dict[str, Any]
 
 
-class AfterIssue:
+class IssuedInvoiceCalls:
     """The verbs of a gateway that change an issued invoice, and what went back on it."""
 
     _client: stripe.StripeClient
 
     def void_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
         """Take it back. Stripe docs: void an invoice."""
-        answer = ask(
+        answer = call_stripe(
             lambda: self._client.v1.invoices.void_invoice(
                 invoice_id, {"expand": objects.WITH_PAYMENT}, {"idempotency_key": key}
             )
         )
-        return objects.to_invoice(json_of(answer), as_of=asked_at(answer))
+        return objects.to_invoice(json_of(answer), as_of=answered_at(answer))
 
     def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
         """Write it off. Stripe docs: mark an invoice as uncollectible."""
-        answer = ask(
+        answer = call_stripe(
             lambda: self._client.v1.invoices.mark_uncollectible(
                 invoice_id, {"expand": objects.WITH_PAYMENT}, {"idempotency_key": key}
             )
         )
-        return objects.to_invoice(json_of(answer), as_of=asked_at(answer))
+        return objects.to_invoice(json_of(answer), as_of=answered_at(answer))
 
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
         """Give money back, with a credit note or plainly. Stripe docs: create a credit note."""
         if not draft.credit_note:
             params: Any = _refund_params(draft)
-            made = ask(lambda: self._client.v1.refunds.create(params, {"idempotency_key": key}))
+            made = call_stripe(
+                lambda: self._client.v1.refunds.create(params, {"idempotency_key": key})
+            )
             return objects.to_refund(json_of(made))
         noted: Any = _credit_note_params(draft)
         note = json_of(
-            ask(lambda: self._client.v1.credit_notes.create(noted, {"idempotency_key": key}))
+            call_stripe(
+                lambda: self._client.v1.credit_notes.create(noted, {"idempotency_key": key})
+            )
         )
         refund_id = objects.refund_ids_of(note)[0]
-        found = ask(lambda: self._client.v1.refunds.retrieve(refund_id))
+        found = call_stripe(lambda: self._client.v1.refunds.retrieve(refund_id))
         return objects.to_refund(json_of(found), reference=draft.reference)
 
     def fetch_money_back(self, invoice_id: str) -> MoneyBack:
@@ -81,7 +85,7 @@ class AfterIssue:
     def find_invoice_of(self, payment_id: str) -> str | None:
         """Look up whose payment it is. Stripe docs: list invoice payments."""
         params: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_id}}
-        found = json_of(ask(lambda: self._client.v1.invoice_payments.list(params)))["data"]
+        found = json_of(call_stripe(lambda: self._client.v1.invoice_payments.list(params)))["data"]
         return str(found[0]["invoice"]) if found else None
 
     def _payments_of(self, invoice_id: str) -> list[str]:

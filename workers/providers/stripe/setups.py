@@ -9,7 +9,7 @@ from uuid import UUID
 import stripe
 
 from domain.gateway.objects import ProviderMethod, SessionState, SetupDraft, SetupSession
-from workers.providers.stripe.client import ask, json_of, pages
+from workers.providers.stripe.client import call_stripe, json_of, pages
 from workers.providers.stripe.objects import id_of, text_of, whole
 
 Json = Mapping[str, Any]
@@ -66,7 +66,7 @@ _METHODS: Final = ["card"]
 _WITH_METHOD: Final[Any] = {"expand": ["setup_intent.payment_method"]}
 
 
-class Setups:
+class SetupCalls:
     """The verbs of a gateway that concern leaving a payment method."""
 
     _client: stripe.StripeClient
@@ -83,7 +83,9 @@ class Setups:
             "setup_intent_data": {"metadata": draft.metadata},
         }
         sessions = self._client.v1.checkout.sessions
-        return to_session(json_of(ask(lambda: sessions.create(params, {"idempotency_key": key}))))
+        return to_session(
+            json_of(call_stripe(lambda: sessions.create(params, {"idempotency_key": key})))
+        )
 
     def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
         """Look through the customer's sessions. Stripe docs: list all Checkout Sessions."""
@@ -97,9 +99,11 @@ class Setups:
     def fetch_setup(self, session_id: str) -> SetupSession:
         """Fetch a page with what was left. Stripe docs: retrieve a Checkout Session."""
         sessions = self._client.v1.checkout.sessions
-        return to_session(json_of(ask(lambda: sessions.retrieve(session_id, _WITH_METHOD))))
+        return to_session(json_of(call_stripe(lambda: sessions.retrieve(session_id, _WITH_METHOD))))
 
     def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
         """Charge it where an invoice names none. Stripe docs: update a customer."""
         params: Any = {"invoice_settings": {"default_payment_method": method}}
-        ask(lambda: self._client.v1.customers.update(customer_id, params, {"idempotency_key": key}))
+        call_stripe(
+            lambda: self._client.v1.customers.update(customer_id, params, {"idempotency_key": key})
+        )

@@ -9,7 +9,7 @@ import stripe
 
 from domain.gateway.objects import GatewayRejected, ProviderSubscription, SubscriptionDraft
 from workers.providers.stripe import objects
-from workers.providers.stripe.client import Answer, ask, asked_at, json_of, pages
+from workers.providers.stripe.client import Answer, answered_at, call_stripe, json_of, pages
 from workers.providers.stripe.subscription_objects import WITH_COUPONS, to_subscription
 
 _EXPANDED: Final[Any] = {"expand": WITH_COUPONS}
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 Items = Sequence[tuple[str, int]]
 
 
-class Subscriptions:
+class SubscriptionCalls:
     """The verbs of a gateway that concern subscriptions."""
 
     _client: stripe.StripeClient
@@ -29,7 +29,9 @@ class Subscriptions:
         """
         params: Any = _create_params(draft)
         return _read(
-            ask(lambda: self._client.v1.subscriptions.create(params, {"idempotency_key": key}))
+            call_stripe(
+                lambda: self._client.v1.subscriptions.create(params, {"idempotency_key": key})
+            )
         )
 
     def preview_total(self, draft: SubscriptionDraft) -> int:
@@ -37,7 +39,7 @@ class Subscriptions:
         made = _create_params(draft)
         details = {name: made[name] for name in ("items", "default_tax_rates") if name in made}
         params: Any = {"customer": draft.customer, "subscription_details": details}
-        answer = ask(lambda: self._client.v1.invoices.create_preview(params))
+        answer = call_stripe(lambda: self._client.v1.invoices.create_preview(params))
         return objects.whole(json_of(answer)["total"])
 
     def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
@@ -52,7 +54,7 @@ class Subscriptions:
     def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
         """Fetch it with its discounts. Stripe docs: retrieve a subscription."""
         return _read(
-            ask(lambda: self._client.v1.subscriptions.retrieve(subscription_id, _EXPANDED))
+            call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id, _EXPANDED))
         )
 
     def end_subscription(self, subscription_id: str, *, key: str) -> ProviderSubscription:
@@ -60,7 +62,7 @@ class Subscriptions:
         params: Any = {"invoice_now": False, "prorate": False, **_EXPANDED}
         try:
             return _read(
-                ask(
+                call_stripe(
                     lambda: self._client.v1.subscriptions.cancel(
                         subscription_id, params, {"idempotency_key": key}
                     )
@@ -125,31 +127,37 @@ class Subscriptions:
         }
         params: Any = {"phases": [current, then], "end_behavior": "release"}
         schedules = self._client.v1.subscription_schedules
-        ask(lambda: schedules.update(schedule["id"], params, {"idempotency_key": f"{key}:phases"}))
+        call_stripe(
+            lambda: schedules.update(schedule["id"], params, {"idempotency_key": f"{key}:phases"})
+        )
         return self.fetch_subscription(subscription_id)
 
     def _schedule_of(self, subscription_id: str, *, key: str) -> Json:
         """Take the schedule that it has, else make one."""
         schedules = self._client.v1.subscription_schedules
-        found = json_of(ask(lambda: self._client.v1.subscriptions.retrieve(subscription_id)))
+        found = json_of(
+            call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id))
+        )
         known = objects.id_of(found.get("schedule"))
         if known is not None:
-            return json_of(ask(lambda: schedules.retrieve(known)))
+            return json_of(call_stripe(lambda: schedules.retrieve(known)))
         params: Any = {"from_subscription": subscription_id}
-        return json_of(ask(lambda: schedules.create(params, {"idempotency_key": key})))
+        return json_of(call_stripe(lambda: schedules.create(params, {"idempotency_key": key})))
 
     def _release(self, subscription_id: str, *, key: str) -> None:
         """Call off what waits for the next period, if something does."""
-        found = json_of(ask(lambda: self._client.v1.subscriptions.retrieve(subscription_id)))
+        found = json_of(
+            call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id))
+        )
         known = objects.id_of(found.get("schedule"))
         if known is not None:
             schedules = self._client.v1.subscription_schedules
             options: Any = {"idempotency_key": f"{key}:release"}
-            ask(lambda: schedules.release(known, {}, options))
+            call_stripe(lambda: schedules.release(known, {}, options))
 
     def _update(self, subscription_id: str, params: Any, *, key: str) -> ProviderSubscription:  # noqa: ANN401 - a TypedDict of the SDK
         return _read(
-            ask(
+            call_stripe(
                 lambda: self._client.v1.subscriptions.update(
                     subscription_id, params, {"idempotency_key": key}
                 )
@@ -158,7 +166,7 @@ class Subscriptions:
 
 
 def _read(answer: Answer) -> ProviderSubscription:
-    return to_subscription(json_of(answer), as_of=asked_at(answer))
+    return to_subscription(json_of(answer), as_of=answered_at(answer))
 
 
 def _create_params(draft: SubscriptionDraft) -> Json:

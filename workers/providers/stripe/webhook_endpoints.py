@@ -9,8 +9,8 @@ from typing import Any, Final
 import stripe
 
 from domain.core.commands import Mode
-from workers.providers.retry import Patience
-from workers.providers.stripe.client import API_VERSION, ask, json_of, open_client
+from workers.providers.retry import RetryingCaller
+from workers.providers.stripe.client import API_VERSION, call_stripe, json_of, open_client
 from workers.providers.stripe.event_types import EVENT_TYPES
 
 _PAGE: Final = 100
@@ -43,7 +43,7 @@ class StripeEndpoints:
 
     def try_key(self) -> None:
         """Ask for something that every flow needs; raises where the key does not open it."""
-        ask(lambda: self._v1.customers.list({"limit": 1}))
+        call_stripe(lambda: self._v1.customers.list({"limit": 1}))
 
     def cause_event(self) -> str:
         """Make a customer and delete it at once, so that something is told; returns its id.
@@ -53,16 +53,16 @@ class StripeEndpoints:
         params: stripe.params.CustomerCreateParams = {
             "description": "Billhook: does the webhook come?"
         }
-        made = ask(lambda: self._v1.customers.create(params))
+        made = call_stripe(lambda: self._v1.customers.create(params))
         customer = str(json_of(made)["id"])
-        Patience(tries=3)(lambda: ask(lambda: self._v1.customers.delete(customer)))
+        RetryingCaller(tries=3)(lambda: call_stripe(lambda: self._v1.customers.delete(customer)))
         return customer
 
     def all(self) -> Iterator[Endpoint]:
         """List every endpoint. Stripe docs: list all webhook endpoints."""
         params: stripe.params.WebhookEndpointListParams = {"limit": _PAGE}
         while True:
-            page = json_of(ask(lambda: self._v1.webhook_endpoints.list(params)))
+            page = json_of(call_stripe(lambda: self._v1.webhook_endpoints.list(params)))
             yield from (_endpoint(found) for found in page["data"])
             if not page["has_more"]:
                 return
@@ -70,7 +70,7 @@ class StripeEndpoints:
 
     def create(self, url: str) -> tuple[str, str]:
         """Make an endpoint in our version; returns its id and its secret, shown this once."""
-        made = ask(
+        made = call_stripe(
             lambda: self._v1.webhook_endpoints.create(
                 {
                     "url": url,
@@ -85,11 +85,13 @@ class StripeEndpoints:
 
     def mark(self, endpoint_id: str, mark: str) -> None:
         """Note which secret it signs with."""
-        ask(lambda: self._v1.webhook_endpoints.update(endpoint_id, {"metadata": {MARK: mark}}))
+        call_stripe(
+            lambda: self._v1.webhook_endpoints.update(endpoint_id, {"metadata": {MARK: mark}})
+        )
 
     def refresh(self, endpoint_id: str) -> None:
         """Have it told all that we want to know, and switched on."""
-        ask(
+        call_stripe(
             lambda: self._v1.webhook_endpoints.update(
                 endpoint_id, {"enabled_events": list(EVENT_TYPES), "disabled": False}
             )
@@ -97,7 +99,7 @@ class StripeEndpoints:
 
     def delete(self, endpoint_id: str) -> None:
         """Delete it, with what it was still to be told."""
-        ask(lambda: self._v1.webhook_endpoints.delete(endpoint_id))
+        call_stripe(lambda: self._v1.webhook_endpoints.delete(endpoint_id))
 
 
 def _endpoint(found: dict[str, Any]) -> Endpoint:

@@ -19,7 +19,7 @@ from domain.gateway.objects import (
 )
 from tests.support.canned_server import Canned, serve_canned
 from tests.workers.mollie_harness import MollieBench
-from workers.providers.mollie.client import Lines, endpoint_of
+from workers.providers.mollie.client import MollieClients, endpoint_of
 from workers.providers.mollie.gateway import MollieGateway
 
 KEY = "test_notToBeSeen1234"
@@ -143,10 +143,10 @@ def test_what_is_no_id_is_asked_of_nobody(canned: Canned, named: str) -> None:
 
 
 def test_each_thread_has_a_line_of_its_own() -> None:
-    lines = Lines(KEY, api_base="http://127.0.0.1:1")
-    seen = [lines.mine(), lines.mine()]
+    lines = MollieClients(KEY, api_base="http://127.0.0.1:1")
+    seen = [lines.for_thread(), lines.for_thread()]
 
-    other = threading.Thread(target=lambda: seen.append(lines.mine()))
+    other = threading.Thread(target=lambda: seen.append(lines.for_thread()))
     other.start()
     other.join()
 

@@ -16,8 +16,8 @@ from domain.gateway.objects import (
     GatewayUnavailable,
 )
 from tests.support.canned_server import Canned, serve_canned
-from tests.support.stripe_account import Account
-from workers.providers.stripe.client import NETWORK_RETRIES, ask, asked_at, open_client
+from tests.support.stripe_account import ProviderAccount
+from workers.providers.stripe.client import NETWORK_RETRIES, answered_at, call_stripe, open_client
 from workers.providers.stripe.gateway import StripeGateway
 
 TRIED_AGAIN = 1 + NETWORK_RETRIES
@@ -135,9 +135,9 @@ def test_each_answer_has_its_word(canned: Canned, case: Case, method: str) -> No
 def test_an_answer_without_its_time_is_not_believed(canned: Canned) -> None:
     canned.answer(200, b"{}", dated=False)
     client = open_client(KEY, api_base=canned.url)
-    answer = ask(lambda: client.v1.prices.retrieve("price_1"))
+    answer = call_stripe(lambda: client.v1.prices.retrieve("price_1"))
     with pytest.raises(GatewayUnavailable):
-        asked_at(answer)
+        answered_at(answer)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_an_answer_without_its_time_is_not_believed(canned: Canned) -> None:
     ids=["refused", "lost", "500", "409", "429"],
 )
 def test_a_lost_call_is_tried_once_more_under_its_key(
-    account: Account, fault: str, more: dict[str, Any], tries: int
+    account: ProviderAccount, fault: str, more: dict[str, Any], tries: int
 ) -> None:
     account.admin.add_fault(fault, path="/v1/customers", method="POST", times=9, **more)
     account.admin.forget_requests()
@@ -168,13 +168,13 @@ def test_a_lost_call_is_tried_once_more_under_its_key(
     assert [customer.id for customer in account.v1.customers.list().data] == [made]
 
 
-def test_what_takes_too_long_is_not_waited_for_twice(account: Account) -> None:
+def test_what_takes_too_long_is_not_waited_for_twice(account: ProviderAccount) -> None:
     account.admin.set_latency(300)
     account.admin.forget_requests()
     client = open_client(account.key, api_base=account.url, read_timeout_s=0.1)
 
     with pytest.raises(GatewayUnavailable) as raised:
-        ask(lambda: client.v1.customers.create({}, {"idempotency_key": "billhook:1"}))
+        call_stripe(lambda: client.v1.customers.create({}, {"idempotency_key": "billhook:1"}))
 
     assert raised.value.counted
     # As slow as those before it, so that all of them are in the log once it is answered.

@@ -11,61 +11,63 @@ from typing import Final
 
 from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
 from domain.invoices.invoice import Invoice
-from workers.invoices.draft_invoice import create, find_customer, open_and_fill
-from workers.invoices.job import Desk, object_id, record_draft, start
-from workers.invoices.rejections import Refused
+from workers.invoices.draft_invoice import create, draft_invoice, find_customer
+from workers.invoices.job import InvoicingDeps, object_id, record_draft, start_step
+from workers.invoices.rejections import RequestRejected
 
 _WAIT_FOR_SLOT_S: Final = 0.25
 
 
-def leave_draft(invoice: Invoice, desk: Desk) -> None:
+def hand_over_draft(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Fill a draft and only then let the provider advance it (seed 003); raises Refused.
 
     Were it advanced from the start, death before its lines would have the provider finalise an
     empty invoice as paid.
     """
     if "advance" not in invoice.view.steps:
-        invoice = open_and_fill(invoice, desk, then="advance")
-    desk.alive()
+        invoice = draft_invoice(invoice, deps, then="advance")
+    deps.heartbeat()
     at_provider = object_id(invoice.view)
     try:
-        desk.gateway.advance_draft(at_provider, key=invoice.view.steps["advance"].key)
+        deps.gateway.advance_draft(at_provider, key=invoice.view.steps["advance"].key)
     except GatewayRejected as error:
-        trust_status(at_provider, desk, error)
-    _conclude(invoice, desk)
+        status_after_rejection(at_provider, deps, error)
+    _record_draft_state(invoice, deps)
 
 
-def gather_draft(invoice: Invoice, desk: Desk) -> None:
+def draft_with_pending_items(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Open a draft that takes the customer's pending items in (seed 004); raises Refused."""
     try:
         if "create" not in invoice.view.steps:
-            customer = find_customer(invoice.view, desk).id
+            customer = find_customer(invoice.view, deps).id
             plan = {"customer": customer, "currency": ""}
-            invoice = start(invoice, "create", desk, plan=plan)
+            invoice = start_step(invoice, "create", deps, plan=plan)
         if invoice.view.provider_object_id is None:
-            _take_slot(invoice, desk)
-            invoice = create(invoice, desk, then="gather")
-        _free_slot(invoice, desk)
+            _acquire_lock(invoice, deps)
+            invoice = create(invoice, deps, then="gather")
+        _release_lock(invoice, deps)
     except GatewayRejected as error:
-        _free_slot(invoice, desk)
-        raise Refused.from_gateway(error) from error
-    _conclude(invoice, desk)
+        _release_lock(invoice, deps)
+        raise RequestRejected.from_gateway(error) from error
+    _record_draft_state(invoice, deps)
 
 
-def trust_status(at_provider: str, desk: Desk, error: GatewayRejected) -> ProviderInvoice:
+def status_after_rejection(
+    at_provider: str, deps: InvoicingDeps, error: GatewayRejected
+) -> ProviderInvoice:
     """Tell a second finalisation, which is refused but harmless, from a real refusal."""
     if error.missing:
-        raise Refused.from_gateway(error) from error
-    answer = desk.gateway.fetch_invoice(at_provider)
+        raise RequestRejected.from_gateway(error) from error
+    answer = deps.gateway.fetch_invoice(at_provider)
     if answer.state == "draft":
-        raise Refused.from_gateway(error) from error
+        raise RequestRejected.from_gateway(error) from error
     return answer
 
 
-def _take_slot(invoice: Invoice, desk: Desk) -> None:
+def _acquire_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Be the only one that gathers this customer's items, or come back soon."""
     customer = invoice.view.steps["create"].plan["customer"]
-    if not desk.billing.take_customer_slot(invoice, customer, occurred_at=desk.now()):
+    if not deps.billing.take_customer_slot(invoice, customer, occurred_at=deps.now()):
         raise GatewayUnavailable(
             f"another invoice gathers the items of {customer}",
             retry_after_s=_WAIT_FOR_SLOT_S,
@@ -73,21 +75,21 @@ def _take_slot(invoice: Invoice, desk: Desk) -> None:
         )
 
 
-def _free_slot(invoice: Invoice, desk: Desk) -> None:
+def _release_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
     customer = invoice.view.steps["create"].plan["customer"]
-    desk.billing.free_customer_slot(invoice, customer, occurred_at=desk.now())
+    deps.billing.free_customer_slot(invoice, customer, occurred_at=deps.now())
 
 
-def _conclude(invoice: Invoice, desk: Desk) -> None:
+def _record_draft_state(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Fetch what stands there now and remember it."""
     at_provider = object_id(invoice.view)
     try:
-        answer = desk.gateway.fetch_draft(at_provider)
+        answer = deps.gateway.fetch_draft(at_provider)
     except GatewayRejected as error:
-        raise Refused.from_gateway(error) from error
+        raise RequestRejected.from_gateway(error) from error
     if answer.more_lines:
-        lines = tuple(desk.gateway.list_lines(at_provider))
+        lines = tuple(deps.gateway.list_lines(at_provider))
         answer = replace(answer, lines=lines, more_lines=False)
-    after = record_draft(invoice, answer, desk)
+    after = record_draft(invoice, answer, deps)
     if after.view.settling:
         raise GatewayUnavailable(f"{at_provider} is {answer.state}, which ends nothing")
