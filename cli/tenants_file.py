@@ -187,27 +187,27 @@ class TenantsImport:
         if isinstance(row, Wrong):
             return row
         known = self.billing.find(Tenant, ids.for_tenant(self.app_id, row.tenant_id))
-        person = Body.of(row.body.person(), ids.for_tenant(self.app_id, row.tenant_id))
+        contact_body = Body.of(row.body.contact_body(), ids.for_tenant(self.app_id, row.tenant_id))
         command = SetTenant(
             app_id=self.app_id,
             tenant_id=row.tenant_id,
-            person=person.sha256.hex(),
+            contact_body=contact_body.sha256.hex(),
             customers=row.customers,
             actor=self.actor,
         )
         if known is not None and _says_nothing_new(known, command):
             return Taken(line=row.line, outcome="known")
         try:
-            self._set(command, person)
+            self._set(command, contact_body)
         except CustomerTaken as error:
             column = f"{CUSTOMER}{error.facts['connection']}"
             return Wrong(line=row.line, why=[f"{column}: is another tenant's customer"])
         return Taken(line=row.line, outcome="new" if known is None else "changed")
 
-    def _set(self, command: SetTenant, person: Body) -> None:
+    def _set(self, command: SetTenant, contact_body: Body) -> None:
         """Record it, or look whether that could be. Raises CustomerTaken."""
         if not self.dry_run:
-            self.billing.set_tenant(command, occurred_at=self.occurred_at, bodies=[person])
+            self.billing.set_tenant(command, occurred_at=self.occurred_at, bodies=[contact_body])
             return
         for connection, customer in command.customers.items():
             claim = self.billing.find(
@@ -219,4 +219,4 @@ class TenantsImport:
 
 def _says_nothing_new(known: Tenant, command: SetTenant) -> bool:
     customers = known.customers | command.customers
-    return (known.person, known.customers) == (command.person, customers)
+    return (known.contact_body, known.customers) == (command.contact_body, customers)

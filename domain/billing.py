@@ -11,14 +11,14 @@ from domain.apps.connection import Connection
 from domain.catalogue.catalogue import Price, TaxRate
 from domain.core import commands, ids
 from domain.core.aggregate import AggregateRoot
-from domain.core.idempotency import Receipt, WriteReceipt
+from domain.core.idempotency import CreateIdempotencyRecord, IdempotencyRecord
 from domain.core.store import AnyAggregate, Bodies, Store
-from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import Effect
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.customer_claim import CustomerClaim, claims_for
-from domain.tenants.pending_items_lock import CustomerSlot
+from domain.tenants.pending_items_lock import PendingItemsLock
 from domain.tenants.tenant import Tenant
 
 
@@ -43,10 +43,10 @@ class Billing(Store):
             App, command.app_id, lambda app: app.change(command, occurred_at=occurred_at)
         )
 
-    def begin_tokens(self, command: commands.BeginTokens, *, occurred_at: datetime) -> App:
+    def enable_tokens(self, command: commands.EnableTokens, *, occurred_at: datetime) -> App:
         """Let an app's tokens be signed."""
         return self.change(
-            App, command.app_id, lambda app: app.begin_tokens(command, occurred_at=occurred_at)
+            App, command.app_id, lambda app: app.enable_tokens(command, occurred_at=occurred_at)
         )
 
     def create_key(
@@ -54,14 +54,14 @@ class Billing(Store):
         command: commands.CreateKey,
         *,
         occurred_at: datetime,
-        receipt: WriteReceipt | None = None,
+        idempotency_record: CreateIdempotencyRecord | None = None,
     ) -> App:
         """Give an app a key."""
         return self.change(
             App,
             command.app_id,
             lambda app: app.add_key(command, occurred_at=occurred_at),
-            beside=lambda: _receipts(receipt, occurred_at=occurred_at),
+            also_save=lambda: _receipts(idempotency_record, occurred_at=occurred_at),
         )
 
     def rotate_key(
@@ -69,14 +69,14 @@ class Billing(Store):
         command: commands.RotateKey,
         *,
         occurred_at: datetime,
-        receipt: WriteReceipt | None = None,
+        idempotency_record: CreateIdempotencyRecord | None = None,
     ) -> App:
         """Give an app a key in the place of one that ends soon."""
         return self.change(
             App,
             command.app_id,
             lambda app: app.rotate_key(command, occurred_at=occurred_at),
-            beside=lambda: _receipts(receipt, occurred_at=occurred_at),
+            also_save=lambda: _receipts(idempotency_record, occurred_at=occurred_at),
         )
 
     def revoke_key(self, command: commands.RevokeKey, *, occurred_at: datetime) -> App:
@@ -97,7 +97,7 @@ class Billing(Store):
                 command, connection_id=new_connection_id, occurred_at=occurred_at
             )
 
-        return self.make_or_change(
+        return self.create_or_change(
             Connection,
             connection_id,
             create,
@@ -124,13 +124,13 @@ class Billing(Store):
             before.update(known.customers)
             known.change(command, occurred_at=occurred_at)
 
-        return self.make_or_change(
+        return self.create_or_change(
             Tenant,
             ids.for_tenant(command.app_id, command.tenant_id),
             lambda: Tenant.create(command, occurred_at=occurred_at),
             change,
             bodies=bodies,
-            beside=lambda: self._claims(command, before, occurred_at=occurred_at),
+            also_save=lambda: self._claims(command, before, occurred_at=occurred_at),
         )
 
     def link_customer(
@@ -140,7 +140,7 @@ class Billing(Store):
         command = commands.SetTenant(
             app_id=tenant.app_id,
             tenant_id=tenant.tenant_id,
-            person=None,
+            contact_body=None,
             customers={connection: customer_id},
             actor="worker",
         )
@@ -148,7 +148,7 @@ class Billing(Store):
             Tenant,
             tenant.id,
             lambda known: known.link_customer(connection, customer_id, occurred_at=occurred_at),
-            beside=lambda: self._claims(command, {}, occurred_at=occurred_at),
+            also_save=lambda: self._claims(command, {}, occurred_at=occurred_at),
         )
 
     def tenant_of_customer(self, app_id: UUID, connection: str, customer_id: str) -> UUID | None:
@@ -158,7 +158,7 @@ class Billing(Store):
 
     def set_price(self, command: commands.SetPrice, *, occurred_at: datetime) -> Price:
         """Make a price or replace it."""
-        return self.make_or_change(
+        return self.create_or_change(
             Price,
             ids.for_price(command.app_id, command.price_id),
             lambda: Price.create(command, occurred_at=occurred_at),
@@ -167,7 +167,7 @@ class Billing(Store):
 
     def set_tax_rate(self, command: commands.SetTaxRate, *, occurred_at: datetime) -> TaxRate:
         """Make a tax rate or replace it."""
-        return self.make_or_change(
+        return self.create_or_change(
             TaxRate,
             ids.for_tax_rate(command.app_id, command.tax_rate_id),
             lambda: TaxRate.create(command, occurred_at=occurred_at),
@@ -207,26 +207,26 @@ class Billing(Store):
         self.change(Invoice, invoice_id, decide, bodies=bodies)
         return effect
 
-    def ask_of_invoice(
+    def request_invoice_action(
         self,
         command: commands.InvoiceCommand,
         *,
         occurred_at: datetime,
-        receipt: WriteReceipt | None = None,
+        idempotency_record: CreateIdempotencyRecord | None = None,
     ) -> Invoice:
         """Ask something of an invoice that exists. Raises NotPossible."""
         return self.change(
             Invoice,
             command.invoice_id,
             lambda known: known.ask(command, occurred_at=occurred_at),
-            beside=lambda: _receipts(receipt, occurred_at=occurred_at),
+            also_save=lambda: _receipts(idempotency_record, occurred_at=occurred_at),
         )
 
     def import_invoice(
         self,
         command: commands.ImportInvoice,
         seen: ProviderInvoice,
-        back: MoneyBack,
+        back: RefundsAndDisputes,
         *,
         occurred_at: datetime,
         bodies: Bodies = (),
@@ -248,7 +248,7 @@ class Billing(Store):
                 occurred_at=occurred_at,
                 body=body,
             )
-            known.record_money_back(
+            known.record_refunds_and_disputes(
                 back, source=source, actor=command.actor, occurred_at=occurred_at
             )
 
@@ -305,51 +305,57 @@ class Billing(Store):
             check(known)
             apply_event(known)
 
-        return self.make_or_change(kind, begin().id, make, change, bodies=bodies)
+        return self.create_or_change(kind, begin().id, make, change, bodies=bodies)
 
-    def ask_of_subscription(
+    def request_subscription_action(
         self,
         command: commands.SubscriptionCommand,
         *,
         occurred_at: datetime,
-        receipt: WriteReceipt | None = None,
+        idempotency_record: CreateIdempotencyRecord | None = None,
     ) -> Subscription:
         """Ask something of a subscription. Raises NotPossible."""
         return self.change(
             Subscription,
             command.subscription_id,
             lambda known: known.ask(command, occurred_at=occurred_at),
-            beside=lambda: _receipts(receipt, occurred_at=occurred_at),
+            also_save=lambda: _receipts(idempotency_record, occurred_at=occurred_at),
         )
 
-    def take_customer_slot(self, invoice: Invoice, customer: str, *, occurred_at: datetime) -> bool:
+    def acquire_pending_items_lock(
+        self, invoice: Invoice, customer: str, *, occurred_at: datetime
+    ) -> bool:
         """Let an invoice be the only one that gathers a customer's items; False: another is."""
         view, taken = invoice.view, False
 
-        def take(slot: CustomerSlot) -> None:
+        def acquire(lock: PendingItemsLock) -> None:
             nonlocal taken
-            taken = slot.take(invoice.id, occurred_at=occurred_at)
+            taken = lock.acquire(invoice.id, occurred_at=occurred_at)
 
-        def make() -> CustomerSlot:
-            made = CustomerSlot.make(
+        def make() -> PendingItemsLock:
+            made = PendingItemsLock.create(
                 app_id=view.app_id,
                 connection_id=view.connection_id,
                 customer=customer,
                 occurred_at=occurred_at,
             )
-            take(made)
+            acquire(made)
             return made
 
-        slot_id = ids.for_customer_slot(view.connection_id, customer)
-        self.make_or_change(CustomerSlot, slot_id, make, take)
+        lock_id = ids.for_pending_items_lock(view.connection_id, customer)
+        self.create_or_change(PendingItemsLock, lock_id, make, acquire)
         return taken
 
-    def free_customer_slot(self, invoice: Invoice, customer: str, *, occurred_at: datetime) -> None:
+    def release_pending_items_lock(
+        self, invoice: Invoice, customer: str, *, occurred_at: datetime
+    ) -> None:
         """Let the next one gather."""
-        slot_id = ids.for_customer_slot(invoice.view.connection_id, customer)
-        if self.find(CustomerSlot, slot_id) is not None:
+        lock_id = ids.for_pending_items_lock(invoice.view.connection_id, customer)
+        if self.find(PendingItemsLock, lock_id) is not None:
             self.change(
-                CustomerSlot, slot_id, lambda slot: slot.free(invoice.id, occurred_at=occurred_at)
+                PendingItemsLock,
+                lock_id,
+                lambda lock: lock.release(invoice.id, occurred_at=occurred_at),
             )
 
     def _claims(
@@ -365,5 +371,7 @@ class Billing(Store):
         )
 
 
-def _receipts(command: WriteReceipt | None, *, occurred_at: datetime) -> list[AggregateRoot]:
-    return [] if command is None else [Receipt.write(command, occurred_at=occurred_at)]
+def _receipts(
+    command: CreateIdempotencyRecord | None, *, occurred_at: datetime
+) -> list[AggregateRoot]:
+    return [] if command is None else [IdempotencyRecord.create(command, occurred_at=occurred_at)]

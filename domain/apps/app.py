@@ -12,10 +12,10 @@ from eventsourcing.domain import Aggregate
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import (
-    BeginTokens,
     ChangeApp,
     CreateApp,
     CreateKey,
+    EnableTokens,
     RevokeKey,
     RotateKey,
 )
@@ -180,7 +180,7 @@ class App(AggregateRoot):
                 AppSettingsChanged, occurred_at=occurred_at, actor=command.actor, changes=settings
             )
 
-    def begin_tokens(self, command: BeginTokens, *, occurred_at: datetime) -> None:
+    def enable_tokens(self, command: EnableTokens, *, occurred_at: datetime) -> None:
         """Take an issuer, an audience and a secret, each unless the app has one."""
         known = self.settings
         missing: dict[str, Any] = {}

@@ -43,8 +43,8 @@ class RequestInvoice:
     redirect_url: str | None = None
     expected_total_minor: int | None = None
     off_session: bool = True
-    flow: Literal["charge", "draft", "gather"] = "charge"
-    on_the_spot: bool = False
+    flow: Literal["charge", "draft", "include_pending_items"] = "charge"
+    charge_immediately: bool = False
     customer: str | None = None
     request_hash: str
     actor: str
@@ -193,7 +193,7 @@ class ChangeApp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BeginTokens:
+class EnableTokens:
     """Give an app what signing tokens takes, where it has none of its own.
 
     `secret`: {kid, sealed, until} as in AppSettings.
@@ -258,7 +258,7 @@ class SetTenant:
 
     app_id: UUID
     tenant_id: UUID
-    person: str | None
+    contact_body: str | None
     customers: dict[str, str]
     actor: str
 
@@ -328,7 +328,7 @@ class ReceiveProviderEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TakeHint:
+class ReceivePaymentHint:
     """Remember that something may be new about a payment; nothing of it is proved."""
 
     app_id: UUID

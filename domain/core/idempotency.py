@@ -13,35 +13,35 @@ from domain.core.aggregate import AggregateRoot, DomainEvent
 
 
 @dataclass(frozen=True, kw_only=True)
-class WriteReceipt:
+class CreateIdempotencyRecord:
     """Keep what was answered under an idempotency key; `result` holds no secret."""
 
-    receipt_id: UUID
+    record_id: UUID
     app_id: UUID
     request_hash: str
     result: dict[str, Any]
     actor: str
 
 
-class ReceiptEvent(DomainEvent):
+class IdempotencyRecordEvent(DomainEvent):
     """The root of a receipt's facts."""
 
 
-class ReceiptWritten(ReceiptEvent, Aggregate.Created):
+class IdempotencyRecordCreated(IdempotencyRecordEvent, Aggregate.Created):
     """A request was done, in the same append; the store refuses to do it twice."""
 
-    TOPIC: ClassVar[str] = "receipt.written"
+    TOPIC: ClassVar[str] = "idempotency_record.created"
     app_id: UUID
     request_hash: str
     result: dict[str, Any]
 
 
-class Receipt(AggregateRoot):
+class IdempotencyRecord(AggregateRoot):
     """What a request led to."""
 
-    TOPIC: ClassVar[str] = "receipt"
-    Event = ReceiptEvent
-    Created = ReceiptWritten
+    TOPIC: ClassVar[str] = "idempotency_record"
+    Event = IdempotencyRecordEvent
+    Created = IdempotencyRecordCreated
 
     app_id: UUID
     request_hash: str
@@ -51,11 +51,13 @@ class Receipt(AggregateRoot):
         """Take nothing: the one fact says it all (the library would ask for annotated fields)."""
 
     @classmethod
-    def write(cls, command: WriteReceipt, *, occurred_at: datetime) -> Receipt:
+    def create(
+        cls, command: CreateIdempotencyRecord, *, occurred_at: datetime
+    ) -> IdempotencyRecord:
         """Write a receipt; its id names the request (`ids.for_post`)."""
         return cls._create(
-            ReceiptWritten,
-            id=command.receipt_id,
+            IdempotencyRecordCreated,
+            id=command.record_id,
             timestamp=occurred_at,
             actor=command.actor,
             app_id=command.app_id,
@@ -63,9 +65,9 @@ class Receipt(AggregateRoot):
             result=command.result,
         )
 
-    def apply_event(self, event: ReceiptEvent) -> None:
+    def apply_event(self, event: IdempotencyRecordEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
-            case ReceiptWritten():
+            case IdempotencyRecordCreated():
                 self.app_id, self.request_hash = event.app_id, event.request_hash
                 self.result = event.result

@@ -47,9 +47,9 @@ def for_customer(app_id: UUID, connection: str, customer_id: str) -> UUID:
     return _derive("customer", app_id, connection, customer_id)
 
 
-def for_customer_slot(connection_id: UUID, customer: str) -> UUID:
+def for_pending_items_lock(connection_id: UUID, customer: str) -> UUID:
     """Name the slot in which a provider's customer has its pending items gathered."""
-    return _derive("customer_slot", connection_id, customer)
+    return _derive("pending_items_lock", connection_id, customer)
 
 
 def for_provider_object(app_id: UUID, connection_id: UUID, mode: str, object_id: str) -> UUID:
@@ -57,7 +57,7 @@ def for_provider_object(app_id: UUID, connection_id: UUID, mode: str, object_id:
     return _derive("provider_object", app_id, connection_id, mode, object_id)
 
 
-def for_begun_subscription(app_id: UUID, connection_id: UUID, mode: str, payment_id: str) -> UUID:
+def for_pending_subscription(app_id: UUID, connection_id: UUID, mode: str, payment_id: str) -> UUID:
     """Name the subscription that a first payment is to begin: the provider has none yet."""
     return _derive("begun_subscription", app_id, connection_id, mode, payment_id)
 

@@ -50,7 +50,7 @@ class Store(Application[UUID]):
         decide: Callable[[AnyAggregate], object],
         *,
         bodies: Bodies = (),
-        beside: Callable[[], Sequence[AggregateRoot]] = tuple,
+        also_save: Callable[[], Sequence[AggregateRoot]] = tuple,
     ) -> AnyAggregate:
         """Load, decide, save; a write that others overtook is decided again, three times.
 
@@ -59,7 +59,7 @@ class Store(Application[UUID]):
         for _ in range(_TRIES):
             aggregate = self.get(kind, aggregate_id)
             decide(aggregate)
-            if not aggregate.pending_events or self._saved([aggregate, *beside()], bodies):
+            if not aggregate.pending_events or self._saved([aggregate, *also_save()], bodies):
                 return aggregate
         raise StaleWrite(id=aggregate_id)
 
@@ -67,9 +67,9 @@ class Store(Application[UUID]):
         self, kind: type[AnyAggregate], aggregate_id: UUID, create: Callable[[], AnyAggregate]
     ) -> AnyAggregate:
         """Make an aggregate; one that is there already is left as it is."""
-        return self.make_or_change(kind, aggregate_id, create, lambda _: None)
+        return self.create_or_change(kind, aggregate_id, create, lambda _: None)
 
-    def make_or_change(
+    def create_or_change(
         self,
         kind: type[AnyAggregate],
         aggregate_id: UUID,
@@ -77,14 +77,14 @@ class Store(Application[UUID]):
         decide: Callable[[AnyAggregate], object],
         *,
         bodies: Bodies = (),
-        beside: Callable[[], Sequence[AggregateRoot]] = tuple,
+        also_save: Callable[[], Sequence[AggregateRoot]] = tuple,
     ) -> AnyAggregate:
         """Make an aggregate or change the one that is there, as `change` does."""
         for _ in range(_TRIES):
             if self._stored(aggregate_id) is not None:
-                return self.change(kind, aggregate_id, decide, bodies=bodies, beside=beside)
+                return self.change(kind, aggregate_id, decide, bodies=bodies, also_save=also_save)
             made = create()
-            if self._saved([made, *beside()], bodies):
+            if self._saved([made, *also_save()], bodies):
                 return made
         raise StaleWrite(id=aggregate_id)
 

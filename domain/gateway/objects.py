@@ -170,7 +170,7 @@ class ProviderInvoice:
     dashboard_url: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     payment: ProviderPayment | None = None
-    announces: PaymentState | None = None
+    event_payment_state: PaymentState | None = None
     raw: bytes = b""
 
 
@@ -194,7 +194,7 @@ class ProviderSubscription:
     """A provider's subscription at one moment, as ProviderInvoice is an invoice.
 
     `cancel_at`: when it will end, if it will. `latest_invoice`: the provider's id of its newest.
-    `unclear`: it has discounts that this word does not spell out, as in webhooks.
+    `discounts_incomplete`: it has discounts that this word does not spell out, as in webhooks.
     """
 
     id: str
@@ -213,7 +213,7 @@ class ProviderSubscription:
     ended_at: int | None
     percent_off_ppm: int = 0
     amount_off_minor: int = 0
-    unclear: bool = False
+    discounts_incomplete: bool = False
     latest_invoice: str | None = None
     description: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -258,7 +258,7 @@ class InvoiceDraft:
 
     customer: str
     currency: str | None
-    gather: bool = False
+    include_pending_items: bool = False
     tax_rate_id: str | None
     payment_method: str | None
     footer: str | None
@@ -296,7 +296,7 @@ class ProviderMandate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecurringDraft:
+class MandateSubscriptionDraft:
     """What the provider needs to charge `charge` each interval from `starts_on` (a date) on.
 
     `description`: the customer has no other living subscription of the same.
@@ -355,7 +355,7 @@ class ProviderDispute:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MoneyBack:
+class RefundsAndDisputes:
     """All that went back on one invoice, or is on its way."""
 
     refunds: tuple[ProviderRefund, ...] = ()

@@ -16,7 +16,7 @@ from domain.catalogue.pricing import Charge
 from domain.gateway.objects import (
     InvoiceDraft,
     LineDraft,
-    MoneyBack,
+    MandateSubscriptionDraft,
     PaymentDraft,
     ProviderCustomer,
     ProviderInvoice,
@@ -25,8 +25,8 @@ from domain.gateway.objects import (
     ProviderPrice,
     ProviderRefund,
     ProviderSubscription,
-    RecurringDraft,
     RefundDraft,
+    RefundsAndDisputes,
     SetupDraft,
     SetupSession,
     SubscriptionDraft,
@@ -53,7 +53,7 @@ class ProviderGateway(Protocol):
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
         """Give money back: the only call that does."""
 
-    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+    def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch all refunds and disputes of what stands for an invoice."""
 
     def find_document_url(self, invoice_id: str) -> str | None:
@@ -175,34 +175,40 @@ class CheckoutGateway(ProviderGateway, Protocol):
     ) -> list[ProviderInvoice]:
         """Look up what was made for our invoice `reference`, when a key may have expired."""
 
-    def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, MoneyBack]:
+    def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, RefundsAndDisputes]:
         """Fetch a payment with all that went back on it, as they stood at one moment."""
 
     def cancel_payment(self, payment_id: str) -> ProviderInvoice:
         """Cancel a payment that nobody has paid; one that can't be canceled is refused."""
 
 
-class RecurringGateway(CheckoutGateway, SetupGateway, Protocol):
+class SubscriptionGateway(CheckoutGateway, SetupGateway, Protocol):
     """A provider that charges a mandate again and again; what for, it is told once."""
 
     def find_mandate(self, payment_id: str, *, customer: str) -> ProviderMandate | None:
         """Fetch the mandate that a first payment left, or another that is valid; None: none."""
 
-    def begin_recurring(self, draft: RecurringDraft, *, key: str) -> ProviderSubscription:
+    def create_mandate_subscription(
+        self, draft: MandateSubscriptionDraft, *, key: str
+    ) -> ProviderSubscription:
         """Have a mandate charged each interval; a second one of its description is refused."""
 
-    def find_recurring(self, *, customer: str, description: str) -> ProviderSubscription | None:
+    def find_mandate_subscription(
+        self, *, customer: str, description: str
+    ) -> ProviderSubscription | None:
         """Look up what was begun under a description, when a key may have expired."""
 
-    def fetch_recurring(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
+    def fetch_mandate_subscription(
+        self, subscription_id: str, *, customer: str
+    ) -> ProviderSubscription:
         """Fetch a subscription; its one item is the sum that is charged."""
 
-    def change_recurring(
+    def change_mandate_subscription(
         self, subscription_id: str, *, customer: str, charge: Charge
     ) -> ProviderSubscription:
         """Have another sum charged from the next payment on; twice is harmless."""
 
-    def end_recurring(self, subscription_id: str, *, customer: str) -> None:
+    def cancel_mandate_subscription(self, subscription_id: str, *, customer: str) -> None:
         """Have nothing charged any more; one that has ended is no error."""
 
     def list_renewals(

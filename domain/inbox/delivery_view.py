@@ -8,8 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from domain.inbox.provider_event import (
+    DeliveryEvent,
     ProviderEventApplied,
-    ProviderEventFact,
     ProviderEventParked,
     ProviderEventReceived,
     ProviderEventReplayRequested,
@@ -58,7 +58,7 @@ class DeliveryView:
     times_replayed: int = 0
 
 
-def fold(view: DeliveryView | None, event: ProviderEventFact) -> DeliveryView:
+def fold(view: DeliveryView | None, event: DeliveryEvent) -> DeliveryView:
     """Take one event in, the stream's next."""
     if isinstance(event, ProviderEventReceived):
         return _received(event)
@@ -88,7 +88,7 @@ def fold(view: DeliveryView | None, event: ProviderEventFact) -> DeliveryView:
     return view
 
 
-def has_ended(event: ProviderEventFact) -> bool:
+def has_ended(event: DeliveryEvent) -> bool:
     """Tell whether nothing more will be done until somebody asks for a replay."""
     return isinstance(event, ProviderEventApplied) or (
         isinstance(event, ProviderEventParked) and not event.retry

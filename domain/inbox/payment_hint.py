@@ -14,14 +14,14 @@ from eventsourcing.domain import Aggregate
 
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.commands import TakeHint
+from domain.core.commands import ReceivePaymentHint
 
 
-class HintFact(DomainEvent):
+class PaymentHintEvent(DomainEvent):
     """The root of a hint's facts."""
 
 
-class HintReceived(HintFact, Aggregate.Created):
+class PaymentHintReceived(PaymentHintEvent, Aggregate.Created):
     """Something may be new about a payment that nothing was said of before."""
 
     TOPIC: ClassVar[str] = "payment_hint.received"
@@ -33,20 +33,20 @@ class HintReceived(HintFact, Aggregate.Created):
     payment_id: str
 
 
-class HintRepeated(HintFact):
+class PaymentHintRepeated(PaymentHintEvent):
     """Something may be new again, since the last fetch began."""
 
     TOPIC: ClassVar[str] = "payment_hint.repeated"
     app_id: UUID
 
 
-class HintTaken(HintFact):
+class PaymentHintFetchStarted(PaymentHintEvent):
     """The payment is about to be fetched."""
 
-    TOPIC: ClassVar[str] = "payment_hint.taken"
+    TOPIC: ClassVar[str] = "payment_hint.fetch_started"
 
 
-class HintFetched(HintFact):
+class PaymentHintFetched(PaymentHintEvent):
     """What the fetch did: `effects` as in ProviderEventApplied, or `reason` why it did nothing."""
 
     TOPIC: ClassVar[str] = "payment_hint.fetched"
@@ -58,10 +58,10 @@ class PaymentHint(AggregateRoot):
     """All hints at one payment. `waiting`: for a fetch to begin; `fetching`: for it to end."""
 
     TOPIC: ClassVar[str] = "payment_hint"
-    Event = HintFact
-    Created = HintReceived
+    Event = PaymentHintEvent
+    Created = PaymentHintReceived
 
-    received: HintReceived
+    received: PaymentHintReceived
     waiting: bool
     fetching: bool
 
@@ -70,23 +70,26 @@ class PaymentHint(AggregateRoot):
         self.fetching = False
 
     @classmethod
-    def receive(cls, command: TakeHint, *, occurred_at: datetime) -> PaymentHint:
+    def receive(cls, command: ReceivePaymentHint, *, occurred_at: datetime) -> PaymentHint:
         """Remember the first hint at a payment."""
         facts: dict[str, Any] = dict(vars(command))
         hint_id = ids.for_payment_hint(command.connection_id, command.mode, command.payment_id)
-        return cls._create(HintReceived, id=hint_id, timestamp=occurred_at, **facts)
+        return cls._create(PaymentHintReceived, id=hint_id, timestamp=occurred_at, **facts)
 
     def repeat(self, *, actor: str, occurred_at: datetime) -> None:
         """Remember a hint, unless one waits already."""
         if not self.waiting:
             self.record_event(
-                HintRepeated, occurred_at=occurred_at, actor=actor, app_id=self.received.app_id
+                PaymentHintRepeated,
+                occurred_at=occurred_at,
+                actor=actor,
+                app_id=self.received.app_id,
             )
 
-    def take(self, *, actor: str, occurred_at: datetime) -> None:
+    def start_fetch(self, *, actor: str, occurred_at: datetime) -> None:
         """Say that the fetch begins; hints from here on are news."""
         if self.waiting:
-            self.record_event(HintTaken, occurred_at=occurred_at, actor=actor)
+            self.record_event(PaymentHintFetchStarted, occurred_at=occurred_at, actor=actor)
 
     def record_fetched(
         self,
@@ -99,24 +102,28 @@ class PaymentHint(AggregateRoot):
         """Say what came of it; where another hint waits by now, there is a fetch to come."""
         if self.fetching and not self.waiting:
             self.record_event(
-                HintFetched, occurred_at=occurred_at, actor=actor, effects=effects, reason=reason
+                PaymentHintFetched,
+                occurred_at=occurred_at,
+                actor=actor,
+                effects=effects,
+                reason=reason,
             )
 
     def give_up(self, reason: str, *, actor: str, occurred_at: datetime) -> None:
         """Leave it until somebody hints again, or it is looked for without a hint."""
         if self.fetching or self.waiting:
             self.record_event(
-                HintFetched, occurred_at=occurred_at, actor=actor, effects=[], reason=reason
+                PaymentHintFetched, occurred_at=occurred_at, actor=actor, effects=[], reason=reason
             )
 
-    def apply_event(self, event: HintFact) -> None:
+    def apply_event(self, event: PaymentHintEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
-            case HintReceived():
+            case PaymentHintReceived():
                 self.received = event
-            case HintRepeated():
+            case PaymentHintRepeated():
                 self.waiting = True
-            case HintTaken():
+            case PaymentHintFetchStarted():
                 self.waiting, self.fetching = False, True
-            case HintFetched():
+            case PaymentHintFetched():
                 self.waiting = self.fetching = False

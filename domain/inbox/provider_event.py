@@ -12,11 +12,11 @@ from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.commands import ReceiveProviderEvent
 
 
-class ProviderEventFact(DomainEvent):
+class DeliveryEvent(DomainEvent):
     """The root of a provider event's facts."""
 
 
-class ProviderEventReceived(ProviderEventFact, Aggregate.Created):
+class ProviderEventReceived(DeliveryEvent, Aggregate.Created):
     """A delivery was verified and stored. `invoice_id` is what its metadata claims: a hint."""
 
     TOPIC: ClassVar[str] = "provider_event.received"
@@ -34,7 +34,7 @@ class ProviderEventReceived(ProviderEventFact, Aggregate.Created):
     body: str
 
 
-class ProviderEventApplied(ProviderEventFact):
+class ProviderEventApplied(DeliveryEvent):
     """What it did: `effects` lists {invoice: id, effect: changed|confirmed|stale|deferred|…}."""
 
     TOPIC: ClassVar[str] = "provider_event.applied"
@@ -44,7 +44,7 @@ class ProviderEventApplied(ProviderEventFact):
     app_id: UUID | None = None
 
 
-class ProviderEventParked(ProviderEventFact):
+class ProviderEventParked(DeliveryEvent):
     """It could not be applied; `retry` says whether it will be tried again."""
 
     TOPIC: ClassVar[str] = "provider_event.parked"
@@ -53,7 +53,7 @@ class ProviderEventParked(ProviderEventFact):
     retry: bool
 
 
-class ProviderEventReplayRequested(ProviderEventFact):
+class ProviderEventReplayRequested(DeliveryEvent):
     """Somebody wants it applied again, whatever came of it; `request_id` names the asking."""
 
     TOPIC: ClassVar[str] = "provider_event.replay_requested"
@@ -68,7 +68,7 @@ class ProviderEvent(AggregateRoot):
     """
 
     TOPIC: ClassVar[str] = "provider_event"
-    Event = ProviderEventFact
+    Event = DeliveryEvent
     Created = ProviderEventReceived
 
     received: ProviderEventReceived
@@ -126,7 +126,7 @@ class ProviderEvent(AggregateRoot):
             request_id=request_id,
         )
 
-    def apply_event(self, event: ProviderEventFact) -> None:
+    def apply_event(self, event: DeliveryEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
             case ProviderEventReceived():

@@ -47,7 +47,7 @@ class InvoiceRequested(InvoiceEvent, Aggregate.Created):
     off_session: bool
     request_hash: str
     flow: str = "charge"
-    on_the_spot: bool = False
+    charge_immediately: bool = False
     customer: str | None = None
 
 
@@ -181,26 +181,26 @@ class CheckoutOpened(InvoiceEvent):
 class SubscriptionDue(InvoiceEvent):
     """Its payment was the first of a subscription, which is to be started now.
 
-    `begins`: our stream of it.
+    `our_subscription_id`: our stream of it.
     """
 
     TOPIC: ClassVar[str] = "invoice.subscription_due"
     app_id: UUID
-    begins: UUID | None = None
+    our_subscription_id: UUID | None = None
 
 
-class SubscriptionForgone(InvoiceEvent):
-    """The payment that was to begin a subscription came to nothing: `begins` never starts."""
+class SubscriptionNotStarted(InvoiceEvent):
+    """The first payment of a subscription ended unpaid: `our_subscription_id` never starts."""
 
-    TOPIC: ClassVar[str] = "invoice.subscription_forgone"
+    TOPIC: ClassVar[str] = "invoice.subscription_not_started"
     app_id: UUID
-    begins: UUID
+    our_subscription_id: UUID
 
 
-class SubscriptionBegun(InvoiceEvent):
+class SubscriptionCreated(InvoiceEvent):
     """The provider made the subscription that this invoice was the first of."""
 
-    TOPIC: ClassVar[str] = "invoice.subscription_begun"
+    TOPIC: ClassVar[str] = "invoice.subscription_created"
     subscription_id: str
 
 

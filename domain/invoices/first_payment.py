@@ -27,9 +27,9 @@ def begins_subscription(view: InvoiceView) -> bool:
     return asked and view.provider_object_type == "payment"
 
 
-def begun_by(view: InvoiceView, payment_id: str) -> UUID:
+def pending_subscription_id(view: InvoiceView, payment_id: str) -> UUID:
     """Name the stream of the subscription that a first payment is to begin."""
-    return ids.for_begun_subscription(view.app_id, view.connection_id, view.mode, payment_id)
+    return ids.for_pending_subscription(view.app_id, view.connection_id, view.mode, payment_id)
 
 
 def take_note(known: Invoice, *, actor: str, occurred_at: datetime) -> None:
@@ -38,20 +38,20 @@ def take_note(known: Invoice, *, actor: str, occurred_at: datetime) -> None:
     if not begins_subscription(view) or view.subscription_id is not None:
         return
     if view.status == status.PAID and not view.subscription_due:
-        payment = view.settled_by or view.provider_object_id or ""
-        begins = begun_by(view, payment)
+        payment = view.paid_by_object or view.provider_object_id or ""
+        subscription_id = pending_subscription_id(view, payment)
         known.record_event(
             e.SubscriptionDue,
             occurred_at=occurred_at,
             actor=actor,
             app_id=view.app_id,
-            begins=begins,
+            our_subscription_id=subscription_id,
         )
         if view.provider_object_id not in (None, payment):
             # An earlier one, which another had taken the place of, was paid after all.
-            forgo(known, view.provider_object_id, actor=actor, occurred_at=occurred_at)
+            mark_not_started(known, view.provider_object_id, actor=actor, occurred_at=occurred_at)
     elif view.status in _CAME_TO_NOTHING and view.provider_object_id is not None:
-        forgo(known, view.provider_object_id, actor=actor, occurred_at=occurred_at)
+        mark_not_started(known, view.provider_object_id, actor=actor, occurred_at=occurred_at)
 
 
 def make_way(known: Invoice, *, actor: str, occurred_at: datetime) -> None:
@@ -60,17 +60,17 @@ def make_way(known: Invoice, *, actor: str, occurred_at: datetime) -> None:
     before = view.provider_object_id
     waited = begins_subscription(view) and view.status not in _CAME_TO_NOTHING
     if waited and before is not None and view.status != status.PAID:
-        forgo(known, before, actor=actor, occurred_at=occurred_at)
+        mark_not_started(known, before, actor=actor, occurred_at=occurred_at)
 
 
-def forgo(known: Invoice, payment_id: str, *, actor: str, occurred_at: datetime) -> None:
+def mark_not_started(known: Invoice, payment_id: str, *, actor: str, occurred_at: datetime) -> None:
     """Say that a payment begins nothing."""
     view = known.view
-    begins = begun_by(view, payment_id)
+    subscription_id = pending_subscription_id(view, payment_id)
     known.record_event(
-        e.SubscriptionForgone,
+        e.SubscriptionNotStarted,
         occurred_at=occurred_at,
         actor=actor,
         app_id=view.app_id,
-        begins=begins,
+        our_subscription_id=subscription_id,
     )

@@ -9,12 +9,12 @@ from uuid import UUID
 from domain.core import commands, ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.core.errors import NotPossible
-from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from domain.invoices import events as e
 from domain.invoices import first_payment, status
 from domain.invoices import refund_events as m
 from domain.invoices import refunds as invoices_refunds
-from domain.invoices.payments import require_askable
+from domain.invoices.payments import require_supported
 from domain.invoices.provider_update import (
     WORKER,
     Effect,
@@ -177,7 +177,7 @@ class Invoice(AggregateRoot):
         """Remember the subscription that was started after its first payment; twice is silent."""
         if self.view.subscription_id is None:
             self.record_event(
-                e.SubscriptionBegun,
+                e.SubscriptionCreated,
                 occurred_at=occurred_at,
                 actor=WORKER,
                 subscription_id=subscription_id,
@@ -244,7 +244,7 @@ class Invoice(AggregateRoot):
             self._ask_refund(command, occurred_at=occurred_at)
             return
         action, fact, allowed = _ASKABLE[type(command)]
-        require_askable(self.view, action)
+        require_supported(self.view, action)
         if is_running(self):
             raise NotPossible(action=action, reason="something else is being done with it")
         nowhere = self.view.provider_object_id is None
@@ -345,18 +345,18 @@ class Invoice(AggregateRoot):
                 body=None,
             )
 
-    def record_money_back(
-        self, back: MoneyBack, *, source: str, actor: str, occurred_at: datetime
+    def record_refunds_and_disputes(
+        self, back: RefundsAndDisputes, *, source: str, actor: str, occurred_at: datetime
     ) -> Effect:
         """Take in what the provider says of refunds and disputes; only what is news is recorded."""
         before = self.version
         for refund in back.refunds:
             self._remember_news(
-                invoices_refunds.word_on_refund(self.view, refund), source, actor, occurred_at
+                invoices_refunds.decide_refund(self.view, refund), source, actor, occurred_at
             )
         for dispute in back.disputes:
             self._remember_news(
-                invoices_refunds.word_on_dispute(self.view, dispute), source, actor, occurred_at
+                invoices_refunds.decide_dispute(self.view, dispute), source, actor, occurred_at
             )
         return Effect.CHANGED if self.version > before else Effect.CONFIRMED
 

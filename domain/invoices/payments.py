@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from domain.core.errors import NotPossible
-from domain.gateway.objects import MoneyBack, ProviderInvoice
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.events import OverpaymentReturned
@@ -22,13 +22,13 @@ _FOREIGN: Final = {
 }
 
 
-def require_askable(view: InvoiceView, action: str) -> None:
+def require_supported(view: InvoiceView, action: str) -> None:
     """Refuse what only invoices of a provider know. Raises NotPossible."""
     if view.provider_object_type == "payment" and action in _FOREIGN:
         raise NotPossible(action=action, reason=_FOREIGN[action])
 
 
-def record_payment_begun(
+def record_payment_created(
     known: Invoice, made: ProviderInvoice, *, occurred_at: datetime, body: str | None
 ) -> None:
     """Remember a payment and how it stands: where to pay it, or what its charge came to.
@@ -55,10 +55,10 @@ def record_payment_begun(
     )
 
 
-def record_payment_heard(
+def record_payment_state(
     known: Invoice,
     seen: ProviderInvoice,
-    back: MoneyBack,
+    back: RefundsAndDisputes,
     *,
     actor: str,
     occurred_at: datetime,
@@ -72,25 +72,27 @@ def record_payment_heard(
     effect = known.record_provider_state(
         seen, source="answer", actor=actor, occurred_at=occurred_at, body=body, provider_type=kind
     )
-    if known.view.settled_by != seen.id:
-        returned = record_returned(
+    if known.view.paid_by_object != seen.id:
+        returned = record_overpayment_returned(
             known, seen.id, back, source="webhook", actor=actor, occurred_at=occurred_at
         )
         return Effect.CHANGED if returned else effect
-    moved = known.record_money_back(back, source="webhook", actor=actor, occurred_at=occurred_at)
+    moved = known.record_refunds_and_disputes(
+        back, source="webhook", actor=actor, occurred_at=occurred_at
+    )
     return moved if moved is Effect.CHANGED else effect
 
 
-def returned_minor(back: MoneyBack) -> int:
+def returned_minor(back: RefundsAndDisputes) -> int:
     """Add up what went back, or is on its way."""
     refunds = sum(refund.amount_minor for refund in back.refunds if refund.state != "failed")
     return refunds + sum(one.amount_minor for one in back.disputes if one.state != "won")
 
 
-def record_returned(
+def record_overpayment_returned(
     known: Invoice,
     payment_id: str,
-    back: MoneyBack,
+    back: RefundsAndDisputes,
     *,
     source: str,
     actor: str,

@@ -13,7 +13,7 @@ from domain.invoices import status
 from domain.invoices.events import PaymentsLeftOver
 from domain.invoices.first_payment import take_note
 from domain.invoices.staleness import Age, age_of, facts_of, issued_lines
-from domain.invoices.steps import ENDING_STEP
+from domain.invoices.steps import UNSUBSCRIBE_STEP
 
 if TYPE_CHECKING:
     from domain.invoices.invoice import Invoice
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def is_redrafted(known: Invoice, draft: ProviderInvoice) -> bool:
     """Tell whether a draft that nothing is being done with amounts to something else by now."""
     view = known.view
-    if draft.state != "draft" or view.status != status.DRAFT or view.settling:
+    if draft.state != "draft" or view.status != status.DRAFT or view.in_progress:
         return False
     return (draft.total_minor, draft.tax_minor) != (view.total_minor, view.tax_minor)
 
@@ -118,7 +118,7 @@ def take_word(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
     view = known.view
     other = view.provider_object_id not in (None, invoice.id)
     ended = view.status in _PAYABLE_NO_MORE and invoice.state == "paid"
-    again = view.status == status.PAID and invoice.id != view.settled_by
+    again = view.status == status.PAID and invoice.id != view.paid_by_object
     if ended or (other and (again or invoice.id not in view.objects)):
         return _record_unexpected(known, invoice, word)
     if again and invoice.state == "paid":
@@ -167,8 +167,8 @@ def _draft(known: Invoice, invoice: ProviderInvoice, word: Word) -> None:
 
 def _judge_newer(known: Invoice, invoice: ProviderInvoice, word: Word) -> Effect:
     told_by_webhook = word.source == "webhook"
-    on_the_spot = known.view.settling and known.view.request.get("on_the_spot")
-    if told_by_webhook and on_the_spot:
+    charge_immediately = known.view.in_progress and known.view.request.get("charge_immediately")
+    if told_by_webhook and charge_immediately:
         # The caller is shown the payment, which a webhook does not carry.
         return _later(known, invoice)
     if not word.own and is_running(known) and not _counts_beside_step(known, invoice):
@@ -187,7 +187,7 @@ def _counts_beside_step(known: Invoice, invoice: ProviderInvoice) -> bool:
 
     That an ended subscription's first invoice is void does not: why it was declined comes first.
     """
-    ending = invoice.state == "void" and ENDING_STEP in known.view.steps
+    ending = invoice.state == "void" and UNSUBSCRIBE_STEP in known.view.steps
     return invoice.state in _DEFINITE and not ending
 
 
@@ -196,18 +196,22 @@ def _later(known: Invoice, invoice: ProviderInvoice) -> Effect:
 
     What an event announces may have come after the step's own answer: that is asked about.
     """
-    return Effect.DEFERRED if is_running(known) and invoice.announces is None else Effect.FETCH
+    return (
+        Effect.DEFERRED
+        if is_running(known) and invoice.event_payment_state is None
+        else Effect.FETCH
+    )
 
 
 def is_running(known: Invoice) -> bool:
     """Tell whether a step is at work, or will be: one that gave up waits for an operator."""
-    return known.view.settling and known.view.gave_up is None
+    return known.view.in_progress and known.view.gave_up is None
 
 
 def _refused_again(known: Invoice, invoice: ProviderInvoice, word: Word) -> bool:
     """Tell whether the payment was refused once more: by our own attempt, or for another reason."""
     payment, failure = invoice.payment, known.view.failure
-    if word.attempted and known.view.settling:
+    if word.attempted and known.view.in_progress:
         return payment is not None and payment.state in ("failed", "requires_action", "processing")
     if payment is None or payment.state != "failed" or failure is None:
         return False
@@ -305,7 +309,7 @@ def _never_began(known: Invoice, invoice: ProviderInvoice) -> bool:
     Where we void it ourselves, because somebody asks or it was declined, it is void.
     """
     asked = known.view.asked or {}
-    ours = asked.get("action") == "void" or ENDING_STEP in known.view.steps
+    ours = asked.get("action") == "void" or UNSUBSCRIBE_STEP in known.view.steps
     return invoice.reason == "first" and not ours
 
 

@@ -85,7 +85,7 @@ def _sum(entries: list[Entry], states: set[str]) -> int:
     return sum(entry["amountMinor"] for entry in entries if entry["status"] in states)
 
 
-def word_on_refund(
+def decide_refund(
     view: InvoiceView, refund: ProviderRefund
 ) -> tuple[type[DomainEvent], Entry] | None:
     """Say which fact a provider's refund adds to what is known; None where it adds nothing."""
@@ -141,7 +141,7 @@ def _dispute_state(event: m.DisputeEvent) -> str:
     return next(state for state, kind in _DISPUTE_EVENTS.items() if isinstance(event, kind))
 
 
-def word_on_dispute(
+def decide_dispute(
     view: InvoiceView, dispute: ProviderDispute
 ) -> tuple[type[DomainEvent], Entry] | None:
     """Say which fact a provider's dispute adds to what is known; None where it adds nothing."""

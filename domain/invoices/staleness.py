@@ -75,7 +75,7 @@ def age_of(view: InvoiceView, invoice: ProviderInvoice, *, source: str) -> Age:
     return grown or _age_by_time(known, invoice.as_of, asked=source != "webhook")
 
 
-def is_contested(view: InvoiceView, invoice: ProviderInvoice) -> bool:
+def is_ambiguous(view: InvoiceView, invoice: ProviderInvoice) -> bool:
     """Tell whether an answer differs from what is known and nothing says which is newer."""
     return age_of(view, invoice, source="webhook") is Age.UNCLEAR
 
@@ -86,11 +86,11 @@ def _age_by_announcement(view: InvoiceView, invoice: ProviderInvoice) -> Age:
     What counts is when we last heard of the payment: events that do not speak of it, however new,
     do not make an announcement old.
     """
-    if invoice.announces is None:
+    if invoice.event_payment_state is None:
         return Age.SAME
     if invoice.as_of < view.payment_as_of:
         return Age.OLDER
-    known = _PAYMENT_RANK[invoice.announces] == view.facts[_GROWING]
+    known = _PAYMENT_RANK[invoice.event_payment_state] == view.facts[_GROWING]
     return Age.SAME if known and invoice.as_of == view.payment_as_of else Age.UNCLEAR
 
 

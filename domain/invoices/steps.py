@@ -26,7 +26,7 @@ STEP_OF: Final = {
 
 REFUND_STEP: Final = "refund:"
 # A subscription that could not begin is ended, so that nobody can pay for it any more.
-ENDING_STEP: Final = "unsubscribe"
+UNSUBSCRIBE_STEP: Final = "unsubscribe"
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ def take_step(view: InvoiceView, event: e.InvoiceEvent) -> None:
         case e.StepGaveUp() | e.StepResent():
             _take_giving_up(view, event)
         case e.RequestRefused():
-            view.settling = False
+            view.in_progress = False
         case _ if type(event) in _ACTIONS:
             _take_request(view, event)
 
@@ -81,7 +81,7 @@ def _take_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one 
         "attempt": 1 if before is None else before.attempt + 1,
         "payment_method": getattr(event, "payment_method", None),
     }
-    view.settling, view.gave_up = True, None
+    view.in_progress, view.gave_up = True, None
 
 
 def _take_giving_up(view: InvoiceView, event: e.StepGaveUp | e.StepResent) -> None:

@@ -66,7 +66,7 @@ class InvoiceView:
     provider_object_type: str | None = None
     provider_object_id: str | None = None
     objects: list[str] = field(default_factory=list)
-    settled_by: str | None = None
+    paid_by_object: str | None = None
     next_action: dict[str, str] | None = None
     hosted_url: str | None = None
     failure: dict[str, str | None] | None = None
@@ -78,7 +78,7 @@ class InvoiceView:
     returned_elsewhere: dict[str, int] = field(default_factory=dict)
     overpaid_here_minor: int = 0
     steps: dict[str, StepRecord] = field(default_factory=dict)
-    settling: bool = True
+    in_progress: bool = True
     asked: dict[str, Any] | None = None
     gave_up: dict[str, Any] | None = None
     request: dict[str, Any] = field(default_factory=dict)
@@ -109,10 +109,10 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             void = isinstance(event, e.InvoiceVoided)
             view.status = status.VOID if void else status.UNCOLLECTIBLE
             # Why an attempt was refused before is no longer what there is to say.
-            view.next_action, view.failure, view.settling = None, None, False
+            view.next_action, view.failure, view.in_progress = None, None, False
         case _:
             _take_progress(view, event)
-    if not view.settling:
+    if not view.in_progress:
         view.asked = None
     return view
 
@@ -143,7 +143,7 @@ def _begin(event: e.InvoiceEvent) -> InvoiceView:
                 subscription_id=event.subscription_id,
                 provider_object_type=event.provider_object_type,
                 provider_object_id=event.provider_object_id,
-                settling=False,
+                in_progress=False,
             )
     raise AssertionError(f"a stream cannot begin with {type(event).__name__}")
 
@@ -176,7 +176,7 @@ def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
             "expected_total_minor": event.expected_total_minor,
             "off_session": event.off_session,
             "flow": event.flow,
-            "on_the_spot": event.on_the_spot,
+            "charge_immediately": event.charge_immediately,
         },
         request_hash=event.request_hash,
     )
@@ -194,7 +194,7 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.subscription_id = event.subscription_id or view.subscription_id
         case e.SubscriptionDue():
             view.subscription_due = True
-        case e.SubscriptionBegun():
+        case e.SubscriptionCreated():
             view.subscription_id, view.subscription_due = event.subscription_id, False
         case e.InvoiceAssigned():
             view.tenant_id = event.tenant_id
@@ -202,7 +202,7 @@ def _take_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.status = status.REJECTED
             view.failure = {"code": event.code, "declineCode": None, "message": event.message}
             view.failure |= {"path": event.path, "providerCode": event.provider_code}
-            view.settling = False
+            view.in_progress = False
         case e.ProviderStateConfirmed():
             view.as_of = max(view.as_of, event.as_of)
             if event.source != "webhook":  # webhooks say nothing of the payment
@@ -253,26 +253,26 @@ def _take_issue(
         view.objects = [*view.objects, event.provider_object_id]
         view.tax_minor = event.tax_minor
         view.lines = view.lines if event.lines is None else [dict(line) for line in event.lines]
-        view.settling = False
+        view.in_progress = False
         return
     view.tax_minor = event.tax_minor
     view.lines = [dict(line) for line in event.lines]
     if isinstance(event, e.InvoiceDrafted):
-        view.settling = False
+        view.in_progress = False
         return
     view.number = event.number
     view.subscription_id = event.subscription_id or view.subscription_id
     view.hosted_url = event.hosted_url
     view.due_at = from_unix(event.due_at)
     view.period_start, view.period_end = from_unix(event.period_start), from_unix(event.period_end)
-    view.settling = event.charging
+    view.in_progress = event.charging
     if not event.charging and event.hosted_url:
         view.next_action = {"type": "redirect", "url": event.hosted_url}
 
 
 def _take_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
     _take_provider_state(view, event)
-    view.next_action, view.failure, view.settling = None, None, False
+    view.next_action, view.failure, view.in_progress = None, None, False
     payment: dict[str, Any] = {
         "id": event.payment_id or _unsettled(view),
         "at": event.timestamp.isoformat(),
@@ -286,7 +286,7 @@ def _take_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
         case e.PaymentSucceeded():
             view.status = status.PAID
             view.amount_paid_minor = event.amount_minor
-            view.settled_by = event.object_id or view.provider_object_id
+            view.paid_by_object = event.object_id or view.provider_object_id
             view.paid_at = from_unix(event.paid_at)
             payment |= {"amountMinor": event.amount_minor, "method": event.method}
         case e.PaymentFailed():

@@ -42,7 +42,7 @@ class SubscriptionStarted(SubscriptionEvent, Aggregate.Created):
     metadata: dict[str, str]
 
 
-class SubscriptionWord(SubscriptionEvent):
+class SubscriptionStateEvent(SubscriptionEvent):
     """What the facts from the provider share: all of its state that we show.
 
     `items`: {id, price, name, quantity, amount_minor, currency, interval, interval_count}.
@@ -63,67 +63,67 @@ class SubscriptionWord(SubscriptionEvent):
     ended_at: int | None
 
 
-class SubscriptionIncomplete(SubscriptionWord):
+class SubscriptionIncomplete(SubscriptionStateEvent):
     """Its first invoice waits to be paid."""
 
     TOPIC: ClassVar[str] = "subscription.incomplete"
 
 
-class SubscriptionTrialing(SubscriptionWord):
+class SubscriptionTrialing(SubscriptionStateEvent):
     """Its trial runs; nothing is owed yet."""
 
     TOPIC: ClassVar[str] = "subscription.trialing"
 
 
-class SubscriptionActivated(SubscriptionWord):
+class SubscriptionActivated(SubscriptionStateEvent):
     """It runs, and is paid for."""
 
     TOPIC: ClassVar[str] = "subscription.activated"
 
 
-class SubscriptionPastDue(SubscriptionWord):
+class SubscriptionPastDue(SubscriptionStateEvent):
     """A renewal was not paid; it is tried again."""
 
     TOPIC: ClassVar[str] = "subscription.past_due"
 
 
-class SubscriptionUnpaid(SubscriptionWord):
+class SubscriptionUnpaid(SubscriptionStateEvent):
     """A renewal was never paid; the provider has stopped to try."""
 
     TOPIC: ClassVar[str] = "subscription.unpaid"
 
 
-class SubscriptionPaused(SubscriptionWord):
+class SubscriptionPaused(SubscriptionStateEvent):
     """Nothing is billed for the time being."""
 
     TOPIC: ClassVar[str] = "subscription.paused"
 
 
-class SubscriptionCanceled(SubscriptionWord):
+class SubscriptionCanceled(SubscriptionStateEvent):
     """It is over."""
 
     TOPIC: ClassVar[str] = "subscription.canceled"
 
 
-class SubscriptionExpired(SubscriptionWord):
+class SubscriptionExpired(SubscriptionStateEvent):
     """Its first invoice was not paid in time: it never began."""
 
     TOPIC: ClassVar[str] = "subscription.expired"
 
 
-class SubscriptionRenewed(SubscriptionWord):
+class SubscriptionRenewed(SubscriptionStateEvent):
     """A new period began."""
 
     TOPIC: ClassVar[str] = "subscription.renewed"
 
 
-class SubscriptionPlanChanged(SubscriptionWord):
+class SubscriptionPlanChanged(SubscriptionStateEvent):
     """What is subscribed to, or what it costs, is another."""
 
     TOPIC: ClassVar[str] = "subscription.plan_changed"
 
 
-class SubscriptionEndChanged(SubscriptionWord):
+class SubscriptionEndChanged(SubscriptionStateEvent):
     """When it will end was set (`cancel_at`), moved or withdrawn (None)."""
 
     TOPIC: ClassVar[str] = "subscription.end_changed"

@@ -15,10 +15,10 @@ from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import agree, items_of, terms_of, with_items
 from domain.subscriptions.view import ENDED, SubscriptionView
 
-BEGIN: Final = "begin"
+START_STEP: Final = "start"
 
 
-def begin(
+def start_pending(
     command: commands.StartSubscription,
     payment: ProviderInvoice,
     charge: Charge,
@@ -45,18 +45,18 @@ def begin(
         description=payment.description,
         metadata=payment.metadata,
     )
-    stream = ids.for_begun_subscription(
+    stream = ids.for_pending_subscription(
         command.app_id, command.connection_id, command.mode, payment.id
     )
     made = Subscription.start(command, awaited, occurred_at=occurred_at, stream=stream)
-    agree_on(made, terms, starts_at=None, actor=command.actor, occurred_at=occurred_at)
+    record_terms(made, terms, starts_at=None, actor=command.actor, occurred_at=occurred_at)
     made.record_provider_state(
         awaited, source="answer", actor=command.actor, occurred_at=occurred_at
     )
     return made
 
 
-def agree_on(
+def record_terms(
     known: Subscription,
     terms: dict[str, Any],
     *,
@@ -92,7 +92,7 @@ def link(
         )
 
 
-def take_recurring(
+def record_mollie_state(
     known: Subscription,
     seen: ProviderSubscription,
     *,
@@ -103,11 +103,15 @@ def take_recurring(
 ) -> None:
     """Take in what the provider says, with what it does not know: items, and an agreed end."""
     known.record_provider_state(
-        as_agreed(known, seen), source=source, actor=actor, occurred_at=occurred_at, body=body
+        with_agreed_terms(known, seen),
+        source=source,
+        actor=actor,
+        occurred_at=occurred_at,
+        body=body,
     )
 
 
-def as_agreed(known: Subscription, seen: ProviderSubscription) -> ProviderSubscription:
+def with_agreed_terms(known: Subscription, seen: ProviderSubscription) -> ProviderSubscription:
     """Say in the provider's place what is subscribed to, and until when."""
     view = known.view
     over = seen.state in ("canceled", "expired")
@@ -159,19 +163,19 @@ def schedule_end(known: Subscription, *, ends_at: int, occurred_at: datetime) ->
         )
 
 
-def forgo(known: Subscription, *, actor: str, occurred_at: datetime) -> None:
+def mark_not_started(known: Subscription, *, actor: str, occurred_at: datetime) -> None:
     """Say that it never begins; one that has begun, or ended, is left alone."""
     if not known.view.provider_subscription_id:
         _end(known, s.SubscriptionExpired, actor=actor, occurred_at=occurred_at)
 
 
-def lose(known: Subscription, *, actor: str, occurred_at: datetime) -> None:
+def mark_missing(known: Subscription, *, actor: str, occurred_at: datetime) -> None:
     """Say that the provider has it no more; one that has ended is left alone."""
     _end(known, s.SubscriptionCanceled, actor=actor, occurred_at=occurred_at)
 
 
 def _end(
-    known: Subscription, fact: type[s.SubscriptionWord], *, actor: str, occurred_at: datetime
+    known: Subscription, fact: type[s.SubscriptionStateEvent], *, actor: str, occurred_at: datetime
 ) -> None:
     if known.view.status not in ENDED:
         ended = int(occurred_at.timestamp())
@@ -186,24 +190,22 @@ def _end(
         )
 
 
-def give_up_beginning(
-    known: Subscription, *, why: str, attempts: int, occurred_at: datetime
-) -> None:
+def give_up_start(known: Subscription, *, why: str, attempts: int, occurred_at: datetime) -> None:
     """Say that it can't begin as things stand: an operator must look; twice is silent."""
     if known.view.gave_up is None and not known.view.provider_subscription_id:
         known.record_event(
             s.SubscriptionStepGaveUp,
             occurred_at=occurred_at,
             actor=WORKER,
-            step=BEGIN,
+            step=START_STEP,
             attempts=attempts,
             last_error=why,
         )
 
 
-def begin_anew(known: Subscription, plan: dict[str, str], *, occurred_at: datetime) -> None:
+def restart_step(known: Subscription, plan: dict[str, str], *, occurred_at: datetime) -> None:
     """Remember what will be sent, before its call; what is sent otherwise has a key of its own."""
-    before = known.view.steps.get(BEGIN)
+    before = known.view.steps.get(START_STEP)
     attempt = 1 if before is None else before.attempt + 1
     if before is not None and before.plan == plan:
         return
@@ -211,8 +213,8 @@ def begin_anew(known: Subscription, plan: dict[str, str], *, occurred_at: dateti
         s.SubscriptionStepStarted,
         occurred_at=occurred_at,
         actor=WORKER,
-        step=BEGIN,
+        step=START_STEP,
         attempt=attempt,
-        key=f"billhook:{known.id}:{BEGIN}:{attempt}",
+        key=f"billhook:{known.id}:{START_STEP}:{attempt}",
         plan=plan,
     )

@@ -17,7 +17,7 @@ from domain.subscriptions import events as s
 from domain.subscriptions.recurring_revenue import monthly_minor
 from domain.subscriptions.view import ENDED, INCOMPLETE, SubscriptionView, fold
 
-_EVENTS: Final[dict[SubscriptionState, type[s.SubscriptionWord]]] = {
+_EVENTS: Final[dict[SubscriptionState, type[s.SubscriptionStateEvent]]] = {
     "incomplete": s.SubscriptionIncomplete,
     "trialing": s.SubscriptionTrialing,
     "active": s.SubscriptionActivated,
@@ -247,7 +247,7 @@ class Subscription(AggregateRoot):
             return Effect.STALE
         if seen.as_of < self.view.as_of and not (over and not ended):
             return Effect.STALE
-        if seen.unclear and not asked:
+        if seen.discounts_incomplete and not asked:
             return Effect.FETCH
         facts = _facts_of(seen)
         if _STATUS[seen.state] == self.view.status and facts == self.view.word:
@@ -267,7 +267,7 @@ class Subscription(AggregateRoot):
         )
         return Effect.CHANGED
 
-    def contests(self, seen: ProviderSubscription) -> bool:
+    def is_ambiguous(self, seen: ProviderSubscription) -> bool:
         """Tell whether a word of the same second says otherwise than what is known."""
         if not self.view.word or seen.as_of != self.view.as_of:
             return False
@@ -293,7 +293,7 @@ class Subscription(AggregateRoot):
 
     def _fact_for(
         self, seen: ProviderSubscription, facts: dict[str, Any]
-    ) -> type[s.SubscriptionWord]:
+    ) -> type[s.SubscriptionStateEvent]:
         """Name what the word amounts to; each fact carries the whole state."""
         if not self.view.word or _STATUS[seen.state] != self.view.status:
             return _EVENTS[seen.state]

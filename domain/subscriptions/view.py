@@ -18,7 +18,7 @@ from domain.subscriptions import events as s
 
 INCOMPLETE: Final = "incomplete"
 
-_STATUS: Final[dict[type[s.SubscriptionWord], str]] = {
+_STATUS: Final[dict[type[s.SubscriptionStateEvent], str]] = {
     s.SubscriptionIncomplete: INCOMPLETE,
     s.SubscriptionTrialing: "trialing",
     s.SubscriptionActivated: "active",
@@ -94,7 +94,7 @@ def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> Subscript
         return _begin(event)
     view.updated_at = event.timestamp
     match event:
-        case s.SubscriptionWord():
+        case s.SubscriptionStateEvent():
             _take_word(view, event)
         case s.SubscriptionStateConfirmed():
             view.as_of = max(view.as_of, event.as_of)
@@ -153,7 +153,7 @@ _WORD_FIELDS: Final = (
 )  # fmt: skip
 
 
-def _take_word(view: SubscriptionView, event: s.SubscriptionWord) -> None:
+def _take_word(view: SubscriptionView, event: s.SubscriptionStateEvent) -> None:
     view.as_of = max(view.as_of, event.as_of)
     view.body = event.body or view.body
     view.status = _STATUS.get(type(event), view.status)
@@ -172,7 +172,7 @@ def _take_word(view: SubscriptionView, event: s.SubscriptionWord) -> None:
         view.terms, view.next_terms, view.scheduled = upcoming["terms"], None, None
 
 
-def _is_for(event: s.SubscriptionWord, terms: dict[str, Any]) -> bool:
+def _is_for(event: s.SubscriptionStateEvent, terms: dict[str, Any]) -> bool:
     """Tell whether a word names the items of these terms: the provider may not have taken them."""
     return _prices(event.items) == _prices(terms.get("lines") or ())
 

@@ -26,7 +26,7 @@ class CustomerClaimEvent(DomainEvent):
 class CustomerClaimed(CustomerClaimEvent, Aggregate.Created):
     """A provider's customer is a tenant, for the first time."""
 
-    TOPIC: ClassVar[str] = "customer_claim.made"
+    TOPIC: ClassVar[str] = "customer_claim.created"
     app_id: UUID
     connection: str
     customer_id: str
@@ -36,7 +36,7 @@ class CustomerClaimed(CustomerClaimEvent, Aggregate.Created):
 class CustomerClaimedAgain(CustomerClaimEvent):
     """It is a tenant, after it was none's."""
 
-    TOPIC: ClassVar[str] = "customer_claim.taken"
+    TOPIC: ClassVar[str] = "customer_claim.claimed_again"
     tenant_id: UUID
 
 
@@ -63,7 +63,7 @@ class CustomerClaim(AggregateRoot):
         """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
 
     @classmethod
-    def make(
+    def create(
         cls, command: SetTenant, connection: str, customer_id: str, *, occurred_at: datetime
     ) -> CustomerClaim:
         """Claim a customer that nobody has claimed yet."""
@@ -78,7 +78,7 @@ class CustomerClaim(AggregateRoot):
             tenant_id=command.tenant_id,
         )
 
-    def take(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
+    def claim(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
         """Claim it; one's own again is silent, another tenant's raises CustomerTaken."""
         if self.tenant_id is None:
             self.record_event(
@@ -122,9 +122,9 @@ def claims_for(
     for connection, customer_id in command.customers.items():
         claim = find(connection, customer_id)
         if claim is None:
-            claim = CustomerClaim.make(command, connection, customer_id, occurred_at=occurred_at)
+            claim = CustomerClaim.create(command, connection, customer_id, occurred_at=occurred_at)
         else:
-            claim.take(command.tenant_id, actor=command.actor, occurred_at=occurred_at)
+            claim.claim(command.tenant_id, actor=command.actor, occurred_at=occurred_at)
         changed.append(claim)
         old = before.get(connection)
         left = None if old in (None, customer_id) else find(connection, str(old))

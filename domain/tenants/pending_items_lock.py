@@ -16,45 +16,45 @@ from eventsourcing.domain import Aggregate
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
 
-SLOT_LIFE: Final = timedelta(minutes=5)
+LOCK_LIFETIME: Final = timedelta(minutes=5)
 # Who begins a call must still hold the slot when the call ends.
 _LONGEST_CALL: Final = timedelta(minutes=2)
 
 
-class CustomerSlotEvent(DomainEvent):
+class PendingItemsLockEvent(DomainEvent):
     """The root of a slot's facts."""
 
 
-class CustomerSlotMade(CustomerSlotEvent, Aggregate.Created):
+class PendingItemsLockCreated(PendingItemsLockEvent, Aggregate.Created):
     """A customer's items are gathered for the first time."""
 
-    TOPIC: ClassVar[str] = "customer_slot.made"
+    TOPIC: ClassVar[str] = "pending_items_lock.created"
     app_id: UUID
     connection_id: UUID
     customer: str
 
 
-class CustomerSlotTaken(CustomerSlotEvent):
+class PendingItemsLockAcquired(PendingItemsLockEvent):
     """An invoice gathers until `expires_at` (Unix seconds by our clock), or until it is done."""
 
-    TOPIC: ClassVar[str] = "customer_slot.taken"
+    TOPIC: ClassVar[str] = "pending_items_lock.acquired"
     invoice_id: UUID
     expires_at: int
 
 
-class CustomerSlotFreed(CustomerSlotEvent):
+class PendingItemsLockReleased(PendingItemsLockEvent):
     """The invoice has what it gathered."""
 
-    TOPIC: ClassVar[str] = "customer_slot.freed"
+    TOPIC: ClassVar[str] = "pending_items_lock.released"
     invoice_id: UUID
 
 
-class CustomerSlot(AggregateRoot):
+class PendingItemsLock(AggregateRoot):
     """One per connection and customer. `holder` is the invoice that gathers, None when free."""
 
-    TOPIC: ClassVar[str] = "customer_slot"
-    Event = CustomerSlotEvent
-    Created = CustomerSlotMade
+    TOPIC: ClassVar[str] = "pending_items_lock"
+    Event = PendingItemsLockEvent
+    Created = PendingItemsLockCreated
 
     holder: UUID | None
     expires_at: int
@@ -64,13 +64,13 @@ class CustomerSlot(AggregateRoot):
         self.expires_at = 0
 
     @classmethod
-    def make(
+    def create(
         cls, *, app_id: UUID, connection_id: UUID, customer: str, occurred_at: datetime
-    ) -> CustomerSlot:
+    ) -> PendingItemsLock:
         """Make a free slot."""
         return cls._create(
-            CustomerSlotMade,
-            id=ids.for_customer_slot(connection_id, customer),
+            PendingItemsLockCreated,
+            id=ids.for_pending_items_lock(connection_id, customer),
             timestamp=occurred_at,
             actor="worker",
             app_id=app_id,
@@ -78,7 +78,7 @@ class CustomerSlot(AggregateRoot):
             customer=customer,
         )
 
-    def take(self, invoice_id: UUID, *, occurred_at: datetime) -> bool:
+    def acquire(self, invoice_id: UUID, *, occurred_at: datetime) -> bool:
         """Take the slot, or keep it; tells whether the invoice holds it for long enough now."""
         now_s = int(occurred_at.timestamp())
         if self.holder not in (None, invoice_id) and now_s < self.expires_at:
@@ -86,25 +86,28 @@ class CustomerSlot(AggregateRoot):
         enough_s = now_s + int(_LONGEST_CALL.total_seconds())
         if self.holder != invoice_id or self.expires_at < enough_s:
             self.record_event(
-                CustomerSlotTaken,
+                PendingItemsLockAcquired,
                 occurred_at=occurred_at,
                 actor="worker",
                 invoice_id=invoice_id,
-                expires_at=now_s + int(SLOT_LIFE.total_seconds()),
+                expires_at=now_s + int(LOCK_LIFETIME.total_seconds()),
             )
         return True
 
-    def free(self, invoice_id: UUID, *, occurred_at: datetime) -> None:
+    def release(self, invoice_id: UUID, *, occurred_at: datetime) -> None:
         """Free the slot; silent where another holds it or nobody does."""
         if self.holder == invoice_id:
             self.record_event(
-                CustomerSlotFreed, occurred_at=occurred_at, actor="worker", invoice_id=invoice_id
+                PendingItemsLockReleased,
+                occurred_at=occurred_at,
+                actor="worker",
+                invoice_id=invoice_id,
             )
 
-    def apply_event(self, event: CustomerSlotEvent) -> None:
+    def apply_event(self, event: PendingItemsLockEvent) -> None:
         """Assign what the fact says; runs again on every replay."""
         match event:
-            case CustomerSlotTaken():
+            case PendingItemsLockAcquired():
                 self.holder, self.expires_at = event.invoice_id, event.expires_at
-            case CustomerSlotFreed():
+            case PendingItemsLockReleased():
                 self.holder = None

@@ -23,7 +23,7 @@ class TenantCreated(TenantEvent, Aggregate.Created):
     TOPIC: ClassVar[str] = "tenant.created"
     app_id: UUID
     tenant_id: UUID
-    person: str | None
+    contact_body: str | None
     customers: dict[str, str]
 
 
@@ -33,7 +33,7 @@ class TenantChanged(TenantEvent):
     TOPIC: ClassVar[str] = "tenant.changed"
     app_id: UUID
     tenant_id: UUID
-    person: str | None
+    contact_body: str | None
     customers: dict[str, str]
 
 
@@ -43,7 +43,7 @@ class ProviderCustomerStarted(TenantEvent):
     TOPIC: ClassVar[str] = "tenant.provider_customer_started"
     connection: str
     key: str
-    person: str | None
+    contact_body: str | None
 
 
 class ProviderCustomerLinked(TenantEvent):
@@ -65,7 +65,7 @@ class Tenant(AggregateRoot):
 
     app_id: UUID
     tenant_id: UUID
-    person: str | None
+    contact_body: str | None
     customers: dict[str, str]
     starting: dict[str, tuple[str, str | None]]
     started_at: dict[str, datetime]
@@ -84,21 +84,21 @@ class Tenant(AggregateRoot):
             actor=command.actor,
             app_id=command.app_id,
             tenant_id=command.tenant_id,
-            person=command.person,
+            contact_body=command.contact_body,
             customers=command.customers,
         )
 
     def change(self, command: SetTenant, *, occurred_at: datetime) -> None:
         """Replace what is known; customers already linked stay unless named anew."""
         customers = self.customers | command.customers
-        if (command.person, customers) != (self.person, self.customers):
+        if (command.contact_body, customers) != (self.contact_body, self.customers):
             self.record_event(
                 TenantChanged,
                 occurred_at=occurred_at,
                 actor=command.actor,
                 app_id=self.app_id,
                 tenant_id=self.tenant_id,
-                person=command.person,
+                contact_body=command.contact_body,
                 customers=customers,
             )
 
@@ -111,7 +111,7 @@ class Tenant(AggregateRoot):
                 actor="worker",
                 connection=connection,
                 key=f"billhook:{self.id}:customer:{connection}:1",
-                person=self.person,
+                contact_body=self.contact_body,
             )
         return self.starting[connection]
 
@@ -133,9 +133,9 @@ class Tenant(AggregateRoot):
         match event:
             case TenantCreated() | TenantChanged():
                 self.app_id, self.tenant_id = event.app_id, event.tenant_id
-                self.person, self.customers = event.person, dict(event.customers)
+                self.contact_body, self.customers = event.contact_body, dict(event.customers)
             case ProviderCustomerStarted():
-                self.starting[event.connection] = (event.key, event.person)
+                self.starting[event.connection] = (event.key, event.contact_body)
                 self.started_at[event.connection] = event.timestamp
             case ProviderCustomerLinked():
                 self.customers[event.connection] = event.customer_id

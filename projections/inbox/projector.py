@@ -7,14 +7,14 @@ from uuid import UUID
 
 from domain.events import topics_of
 from domain.inbox.delivery_view import DeliveryView, fold
-from domain.inbox.provider_event import ProviderEventFact, ProviderEventReceived
+from domain.inbox.provider_event import DeliveryEvent, ProviderEventReceived
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
 from eventlog.reading import Recorded
 from projections.engine.tables import Table, load, upsert
 
 NAME: Final = "deliveries"
-TOPICS: Final = topics_of(ProviderEventFact)
+TOPICS: Final = topics_of(DeliveryEvent)
 
 DELIVERIES: Final = Table(
     "deliveries",
@@ -28,7 +28,7 @@ def handler(schema: str) -> Handle:
     codec = Codec()
 
     async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
-        events = [cast("ProviderEventFact", codec.decode(recorded)) for recorded in batch]
+        events = [cast("DeliveryEvent", codec.decode(recorded)) for recorded in batch]
         made = {e.originator_id for e in events if isinstance(e, ProviderEventReceived)}
         known = {(e.originator_id,) for e in events if e.originator_id not in made}
         rows = await load(cursor, DELIVERIES, known, schema=schema)

@@ -42,7 +42,7 @@ def handler(schema: str) -> Handle:
         newest: dict[tuple[UUID, UUID], tuple[int, str | None]] = {}
         for recorded in batch:
             event = cast("TenantCreated | TenantChanged", codec.decode(recorded))
-            newest[event.app_id, event.tenant_id] = recorded.position, event.person
+            newest[event.app_id, event.tenant_id] = recorded.position, event.contact_body
         emails = await _emails(cursor, [person for _, person in newest.values() if person])
         await cursor.execute(forget, [list(column) for column in zip(*newest, strict=True)])
         await insert(cursor, EMAIL_WORDS, _rows(newest, emails), schema=schema)

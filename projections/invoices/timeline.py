@@ -27,7 +27,7 @@ _INTERNAL: Final = frozenset(
         "connection_id",  # webhook URLs carry it: nobody may guess it, so no reader is told
         "actor",
         "app_id",
-        "person",
+        "contact_body",
         "request_hash",
         "body",
         "facts",

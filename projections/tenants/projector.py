@@ -58,7 +58,7 @@ def _take(tenants: Rows, event: object, *, position: int) -> None:
             tenants[event.app_id, event.tenant_id] = {
                 "app_id": event.app_id,
                 "tenant_id": event.tenant_id,
-                "person": event.person,
+                "person": event.contact_body,
                 "customers": dict(event.customers),
                 "created_at": event.timestamp,
                 "updated_at": event.timestamp,
@@ -66,7 +66,7 @@ def _take(tenants: Rows, event: object, *, position: int) -> None:
             }
         case TenantChanged():
             tenant = tenants[event.app_id, event.tenant_id]
-            tenant |= {"person": event.person, "customers": dict(event.customers)}
+            tenant |= {"person": event.contact_body, "customers": dict(event.customers)}
             tenant |= {"updated_at": event.timestamp, "position": position}
         case ProviderCustomerLinked():
             tenant = tenants[event.app_id, event.tenant_id]

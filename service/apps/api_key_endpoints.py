@@ -11,7 +11,7 @@ from starlette.responses import Response
 from domain.apps.api_keys import KEY_BYTES, NewKey, new_key
 from domain.core.commands import CreateKey, KeyKind, RevokeKey, RotateKey
 from domain.core.errors import Contradiction
-from domain.core.idempotency import WriteReceipt
+from domain.core.idempotency import CreateIdempotencyRecord
 from projections.access.queries import KeyDetails
 from service.auth.authenticate import authenticate_admin
 from service.context import Context, context_of
@@ -57,8 +57,10 @@ async def create_key(request: Request) -> Response:
     body = validated(NewKeyBody, given)
     made = _Made(context, caller, kind=body.kind, name=body.name)
 
-    def write(receipt: WriteReceipt | None) -> None:
-        context.billing.create_key(made.command, occurred_at=made.occurred_at, receipt=receipt)
+    def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
+        context.billing.create_key(
+            made.command, occurred_at=made.occurred_at, idempotency_record=idempotency_record
+        )
 
     done = await do_once(request, caller, given, _item(made.row), write)
     return await _shown(context, caller, done, made.key)
@@ -81,8 +83,10 @@ async def rotate_key(request: Request) -> Response:
         actor=caller.actor,
     )
 
-    def write(receipt: WriteReceipt | None) -> None:
-        context.billing.rotate_key(command, occurred_at=made.occurred_at, receipt=receipt)
+    def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
+        context.billing.rotate_key(
+            command, occurred_at=made.occurred_at, idempotency_record=idempotency_record
+        )
 
     try:
         done = await do_once(request, caller, given, _item(made.row), write)

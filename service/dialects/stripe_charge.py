@@ -166,7 +166,7 @@ def _to_command(
         footer=body.footer or caller.app.settings.invoice_defaults.get("footer"),
         description=caller.app.settings.invoice_defaults.get("description"),
         off_session=not caller.is_token,
-        on_the_spot=True,
+        charge_immediately=True,
         request_hash=hashed,
         actor=caller.actor,
     )

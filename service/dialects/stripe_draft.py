@@ -134,7 +134,7 @@ async def gather_invoice(request: Request) -> Response:
         given,
         key=key,
         dialect=pending_items_draft_render.DIALECT,
-        flow="gather",
+        flow="include_pending_items",
         customer=body.customer,
         lines=[],
     )
@@ -159,7 +159,7 @@ async def _to_command(
     *,
     key: str | None,
     dialect: str,
-    flow: Literal["draft", "gather"],
+    flow: Literal["draft", "include_pending_items"],
     customer: str,
     lines: list[dict[str, Any]],
     payment_method: str | None = None,

@@ -18,7 +18,7 @@ from service.invoices.actions import (
     VOID,
     Action,
     Answered,
-    ask_of_invoice,
+    request_invoice_action,
 )
 from service.recording.response_headers import told_headers
 
@@ -56,7 +56,7 @@ async def _asked(request: Request, action: Action) -> Response:
     given = await read_json(request, limit_bytes=settings.body_limit_bytes, default={})
     body = validated(action.body, given)
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
-    answered = await ask_of_invoice(
+    answered = await request_invoice_action(
         request, caller, invoice_id, action, body, given=given, wait_s=seconds
     )
     if answered.fact is not None:

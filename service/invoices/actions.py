@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from starlette.requests import Request
 
 from domain.core import commands
-from domain.core.idempotency import WriteReceipt
+from domain.core.idempotency import CreateIdempotencyRecord
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.outcome import REFUND_TOPICS, REQUEST_TOPICS
 from service.context import Context, context_of
@@ -50,7 +50,7 @@ class Answered:
     fact: InvoiceEvent | None
 
 
-async def ask_of_invoice(
+async def request_invoice_action(
     request: Request,
     caller: Caller,
     invoice_id: UUID,
@@ -78,8 +78,10 @@ async def ask_of_invoice(
         **more,
     )
 
-    def write(receipt: WriteReceipt | None) -> None:
-        context.billing.ask_of_invoice(command, occurred_at=context.now(), receipt=receipt)
+    def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
+        context.billing.request_invoice_action(
+            command, occurred_at=context.now(), idempotency_record=idempotency_record
+        )
 
     result = {"invoiceId": str(invoice_id), "requestId": str(request_id)}
     done = await do_once(request, caller, given, result, write)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from domain.core import ids
 from domain.core.errors import Contradiction, StaleWrite
-from domain.core.idempotency import ReceiptWritten, WriteReceipt
+from domain.core.idempotency import CreateIdempotencyRecord, IdempotencyRecordCreated
 from service.context import Context, context_of
 from service.http.caller import Caller
 from service.http.errors import KeyReused
@@ -30,7 +30,7 @@ async def do_once(
     caller: Caller,
     given: object,
     result: Json,
-    write: Callable[[WriteReceipt | None], object],
+    write: Callable[[CreateIdempotencyRecord | None], object],
 ) -> Done:
     """Write once per idempotency key, with `result` as what is answered ever after.
 
@@ -40,32 +40,32 @@ async def do_once(
     if key is None:
         await asyncio.to_thread(write, None)
         return Done(result, replayed=False)
-    receipt = WriteReceipt(
-        receipt_id=ids.for_post(caller.app.app_id, caller.tenant_id, key),
+    idempotency_record = CreateIdempotencyRecord(
+        record_id=ids.for_post(caller.app.app_id, caller.tenant_id, key),
         app_id=caller.app.app_id,
         request_hash=request_hash(request, given),
         result=result,
         actor=caller.actor,
     )
-    known = await _known(context, receipt)
+    known = await _known(context, idempotency_record)
     if known is not None:
         return known
     try:
-        await asyncio.to_thread(write, receipt)
+        await asyncio.to_thread(write, idempotency_record)
     except (StaleWrite, Contradiction):
         # The same request may have been faster, on another machine: then its result counts.
-        known = await _known(context, receipt)
+        known = await _known(context, idempotency_record)
         if known is None:
             raise
         return known
     return Done(result, replayed=False)
 
 
-async def _known(context: Context, receipt: WriteReceipt) -> Done | None:
-    recorded = await context.log.stream_async(receipt.receipt_id, limit=1)
+async def _known(context: Context, idempotency_record: CreateIdempotencyRecord) -> Done | None:
+    recorded = await context.log.stream_async(idempotency_record.record_id, limit=1)
     if not recorded:
         return None
     first = context.streams.decoded(recorded[0])
-    if getattr(first, "request_hash", None) != receipt.request_hash:
+    if getattr(first, "request_hash", None) != idempotency_record.request_hash:
         raise KeyReused
-    return Done(first.result if isinstance(first, ReceiptWritten) else {}, replayed=True)
+    return Done(first.result if isinstance(first, IdempotencyRecordCreated) else {}, replayed=True)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from domain.core import ids
 from domain.core.commands import SubscriptionCommand
-from domain.core.idempotency import WriteReceipt
+from domain.core.idempotency import CreateIdempotencyRecord
 from domain.subscriptions.events import (
     SubscriptionEvent,
     SubscriptionRequestDone,
@@ -145,7 +145,7 @@ class Answered:
     refused: SubscriptionRequestRefused | None
 
 
-async def ask_of_subscription(
+async def request_subscription_action(
     request: Request,
     caller: Caller,
     subscription_id: UUID,
@@ -167,8 +167,10 @@ async def ask_of_subscription(
         actor=caller.actor,
     )
 
-    def write(receipt: WriteReceipt | None) -> None:
-        context.billing.ask_of_subscription(asked, occurred_at=context.now(), receipt=receipt)
+    def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
+        context.billing.request_subscription_action(
+            asked, occurred_at=context.now(), idempotency_record=idempotency_record
+        )
 
     result = {"subscriptionId": str(subscription_id), "requestId": str(request_id)}
     done = await do_once(request, caller, given, result, write)

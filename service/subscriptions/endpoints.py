@@ -30,8 +30,8 @@ from service.subscriptions import render as subscriptions_render
 from service.subscriptions.actions import (
     PROJECTION,
     Answered,
-    ask_of_subscription,
     find_subscription,
+    request_subscription_action,
 )
 from service.subscriptions.schemas import CancelBody, ChangeBody
 
@@ -130,7 +130,7 @@ async def _asked(
     body = validated(kind, given)
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
     found = await find_subscription(context, caller, request.path_params["subscriptionId"])
-    answered = await ask_of_subscription(
+    answered = await request_subscription_action(
         request, caller, found.view.id, command(body), given=given, wait_s=seconds
     )
     return _present(request, answered)

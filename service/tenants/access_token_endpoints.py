@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.apps.app import token_secret_context
-from domain.core.commands import BeginTokens
+from domain.core.commands import EnableTokens
 from projections.access.queries import AppRow
 from service.auth.authenticate import authenticate
 from service.auth.tokens import LONGEST_LIFE_S, minted
@@ -60,13 +60,13 @@ async def _able_to_sign(context: Context, caller: Caller) -> AppRow:
         return caller.app
     app_id = caller.app.app_id
     sealed = context.seal_secret(secrets.token_urlsafe(_SECRET_BYTES), token_secret_context(app_id))
-    command = BeginTokens(
+    command = EnableTokens(
         app_id=app_id,
         issuer=context.settings.public_url,
         audience=str(app_id),
         secret={"kid": uuid4().hex[:16], "sealed": sealed, "until": None},
         actor=caller.actor,
     )
-    await asyncio.to_thread(context.billing.begin_tokens, command, occurred_at=context.now())
+    await asyncio.to_thread(context.billing.enable_tokens, command, occurred_at=context.now())
     await wait_for_access(context, app_id)
     return await context.access.app(app_id) or caller.app

@@ -45,7 +45,7 @@ class TenantBody(Strictly):
             raise fault("names a connection twice")
         return customers
 
-    def person(self) -> bytes:
+    def contact_body(self) -> bytes:
         """Give what may be forgotten, as it is kept."""
         known = {
             "name": self.name,
@@ -64,17 +64,17 @@ async def put_tenant(request: Request) -> Response:
     given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
     body = validated(TenantBody, given)
     await _require_connections(context.access, app_id, body.provider_customers)
-    person = Body.of(body.person(), ids.for_tenant(app_id, tenant_id))
+    contact_body = Body.of(body.contact_body(), ids.for_tenant(app_id, tenant_id))
     command = SetTenant(
         app_id=app_id,
         tenant_id=tenant_id,
-        person=person.sha256.hex(),
+        contact_body=contact_body.sha256.hex(),
         customers={named.connection: named.customer_id for named in body.provider_customers},
         actor=caller.actor,
     )
     try:
         await asyncio.to_thread(
-            context.billing.set_tenant, command, occurred_at=context.now(), bodies=[person]
+            context.billing.set_tenant, command, occurred_at=context.now(), bodies=[contact_body]
         )
     except CustomerTaken as error:
         raise BadRequest(_taken(body, error)) from None
@@ -111,15 +111,17 @@ async def _shown(context: Context, app_id: UUID, tenant_id: UUID) -> Response:
     if found is None:
         raise Missing
     tenant, position = found
-    person = await context.streams.json_body(tenant.person)
-    shown = invoices_render.single("tenants", _item(tenant, person or {}, position=position))
+    contact_body = await context.streams.json_body(tenant.contact_body)
+    shown = invoices_render.single("tenants", _item(tenant, contact_body or {}, position=position))
     return document(shown, {POSITION: str(position)})
 
 
-def _item(tenant: Tenant, person: invoices_render.Json, *, position: int) -> invoices_render.Json:
+def _item(
+    tenant: Tenant, contact_body: invoices_render.Json, *, position: int
+) -> invoices_render.Json:
     return {
         "tenantUuid": str(tenant.tenant_id),
-        **{name: person.get(name) for name in ("name", "email", "country", "vatId")},
+        **{name: contact_body.get(name) for name in ("name", "email", "country", "vatId")},
         "providerCustomers": [
             {"connection": connection, "customerId": customer_id}
             for connection, customer_id in sorted(tenant.customers.items())

@@ -47,14 +47,18 @@ async def _tenants(context: Context, views: Iterable[InvoiceView]) -> dict[UUID,
     }
     streams = await context.log.streams_async(set(wanted)) if wanted else {}
     persons = {
-        wanted[stream_id]: tenant.person
+        wanted[stream_id]: tenant.contact_body
         for stream_id, recorded in streams.items()
         if (tenant := context.streams.tenant_in(recorded)) is not None
     }
     bodies = await _bodies(context, persons.values())
-    known = {tenant_id: bodies.get(person or "", {}) for tenant_id, person in persons.items()}
+    known = {
+        tenant_id: bodies.get(contact_body or "", {}) for tenant_id, contact_body in persons.items()
+    }
     return {
-        tenant_id: str(person["name"]) for tenant_id, person in known.items() if person.get("name")
+        tenant_id: str(contact_body["name"])
+        for tenant_id, contact_body in known.items()
+        if contact_body.get("name")
     }
 
 

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field
 
 from domain.inbox.delivery_view import DeliveryView, fold
 from domain.inbox.provider_event import (
+    DeliveryEvent,
     ProviderEventApplied,
-    ProviderEventFact,
     ProviderEventParked,
 )
 from eventlog.log import Log
@@ -31,7 +31,7 @@ class Entry:
 
     view: DeliveryView
     position: int
-    happened: Sequence[tuple[int, ProviderEventFact]]
+    happened: Sequence[tuple[int, DeliveryEvent]]
 
 
 async def find_entry(log: Log, streams: Streams, app_id: UUID, delivery_id: UUID) -> Entry | None:
@@ -45,15 +45,15 @@ async def find_entry(log: Log, streams: Streams, app_id: UUID, delivery_id: UUID
     return folded(facts_in(streams, await log.stream_async(delivery_id)))
 
 
-def facts_in(streams: Streams, recorded: Sequence[Recorded]) -> list[tuple[int, ProviderEventFact]]:
+def facts_in(streams: Streams, recorded: Sequence[Recorded]) -> list[tuple[int, DeliveryEvent]]:
     """Decode a stream; one that is no provider event's has none."""
     found = ((entry.position, streams.decoded(entry)) for entry in recorded)
     return [
-        (occurred_at, event) for occurred_at, event in found if isinstance(event, ProviderEventFact)
+        (occurred_at, event) for occurred_at, event in found if isinstance(event, DeliveryEvent)
     ]
 
 
-def folded(happened: Sequence[tuple[int, ProviderEventFact]]) -> Entry | None:
+def folded(happened: Sequence[tuple[int, DeliveryEvent]]) -> Entry | None:
     """Fold an entry; None where nothing happened."""
     view: DeliveryView | None = None
     for _, event in happened:
@@ -113,7 +113,7 @@ def refused_item(refused: RefusedDelivery) -> Json:
     }
 
 
-def history(happened: Sequence[tuple[int, ProviderEventFact]]) -> list[Json]:
+def history(happened: Sequence[tuple[int, DeliveryEvent]]) -> list[Json]:
     """Show all that happened to an entry, in order."""
     return [
         {

@@ -12,7 +12,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from domain.core import ids
-from domain.core.commands import Mode, TakeHint
+from domain.core.commands import Mode, ReceivePaymentHint
 from domain.inbox.payment_hint import PaymentHint
 from eventlog.codec import Codec
 from eventlog.errors import Conflict
@@ -57,7 +57,7 @@ class Hints:
         """Remember that something may be new about a payment, unless that waits to be seen to."""
         mode = cast("Mode", connection.mode)
         stream = ids.for_payment_hint(connection.connection_id, mode, payment_id)
-        command = TakeHint(
+        command = ReceivePaymentHint(
             app_id=connection.app_id,
             connection_id=connection.connection_id,
             connection=connection.name,
@@ -105,7 +105,9 @@ class Hints:
         self._metrics.record_delivery("mollie", result)
 
 
-def _hinted(known: PaymentHint | None, command: TakeHint, *, occurred_at: datetime) -> PaymentHint:
+def _hinted(
+    known: PaymentHint | None, command: ReceivePaymentHint, *, occurred_at: datetime
+) -> PaymentHint:
     if known is None:
         return PaymentHint.receive(command, occurred_at=occurred_at)
     known.repeat(actor=command.actor, occurred_at=occurred_at)

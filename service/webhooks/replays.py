@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from starlette.requests import Request
 
 from domain.core.aggregate import AggregateRoot
-from domain.core.idempotency import Receipt, WriteReceipt
+from domain.core.idempotency import CreateIdempotencyRecord, IdempotencyRecord
 from domain.inbox.delivery_view import ENDING_TOPICS, has_ended
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReplayRequested
 from eventlog.errors import LogUnavailable
@@ -35,9 +35,13 @@ async def replay(
     context = context_of(request)
     request_id, occurred_at = uuid4(), context.now()
 
-    def write(receipt: WriteReceipt | None) -> None:
+    def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
         def receipts() -> list[AggregateRoot]:
-            return [] if receipt is None else [Receipt.write(receipt, occurred_at=occurred_at)]
+            return (
+                []
+                if idempotency_record is None
+                else [IdempotencyRecord.create(idempotency_record, occurred_at=occurred_at)]
+            )
 
         context.billing.change(
             ProviderEvent,
@@ -45,7 +49,7 @@ async def replay(
             lambda known: known.request_replay(
                 request_id, occurred_at=occurred_at, actor=caller.actor
             ),
-            beside=receipts,
+            also_save=receipts,
         )
 
     result = {"deliveryId": str(delivery_id), "requestId": str(request_id)}

@@ -1,7 +1,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain.core.idempotency import WriteReceipt
+from domain.core.idempotency import CreateIdempotencyRecord
 from service.auth.authenticate import authenticate
 from service.context import context_of
 from service.http.errors import Missing
@@ -34,11 +34,15 @@ async def resend_work(request: Request) -> Response:
     row = await context.work.get_work(caller.app.app_id, request.path_params["workId"])
     occurred_at = context.now()
 
-    def write(receipt: WriteReceipt | None) -> None:
+    def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
         if row is None:
             raise Missing
         work.resend(
-            context.billing, row, actor=caller.actor, occurred_at=occurred_at, receipt=receipt
+            context.billing,
+            row,
+            actor=caller.actor,
+            occurred_at=occurred_at,
+            idempotency_record=idempotency_record,
         )
 
     # A repetition finds its receipt, also when the work is done and its row is gone.

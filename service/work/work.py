@@ -10,7 +10,7 @@ import structlog
 from domain.billing import Billing
 from domain.core.aggregate import AggregateRoot
 from domain.core.errors import NotPossible
-from domain.core.idempotency import Receipt, WriteReceipt
+from domain.core.idempotency import CreateIdempotencyRecord, IdempotencyRecord
 from domain.invoices.invoice import Invoice
 from domain.invoices.steps import is_refund
 from domain.payment_methods.setup import MethodSetup
@@ -104,7 +104,7 @@ def resend(
     *,
     actor: str,
     occurred_at: datetime,
-    receipt: WriteReceipt | None = None,
+    idempotency_record: CreateIdempotencyRecord | None = None,
 ) -> None:
     """Send work again that gave up; what it is for decides.
 
@@ -124,9 +124,13 @@ def resend(
             raise _no_giving_up()
 
     def receipts() -> list[AggregateRoot]:
-        return [] if receipt is None else [Receipt.write(receipt, occurred_at=occurred_at)]
+        return (
+            []
+            if idempotency_record is None
+            else [IdempotencyRecord.create(idempotency_record, occurred_at=occurred_at)]
+        )
 
-    billing.change(_SUBJECTS[name], UUID(row.args[name]), decide, beside=receipts)
+    billing.change(_SUBJECTS[name], UUID(row.args[name]), decide, also_save=receipts)
 
 
 def subject_of(shown: Json) -> UUID:

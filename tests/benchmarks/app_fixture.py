@@ -42,7 +42,11 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
     occurred_at = datetime.now(UTC)
     app = commands.CreateApp(app_id=app_id, name="Shop", slug="shop", actor=_BY)
     tenant = commands.SetTenant(
-        app_id=app_id, tenant_id=tenant_id, person=None, customers={_CONNECTION: "cus_1"}, actor=_BY
+        app_id=app_id,
+        tenant_id=tenant_id,
+        contact_body=None,
+        customers={_CONNECTION: "cus_1"},
+        actor=_BY,
     )
     connection = commands.SetConnection(
         app_id=app_id,

@@ -92,8 +92,8 @@ def test_tenants_come_in_with_their_customers_and_a_rerun_changes_nothing(
     tenant = shop.tenant(one)
     assert tenant is not None
     assert tenant.customers == {"stripe-1": f"cus_{one.hex}"}
-    person = json.loads(shop.log.body(bytes.fromhex(tenant.person or "")) or b"")
-    assert person == {
+    contact_body = json.loads(shop.log.body(bytes.fromhex(tenant.contact_body or "")) or b"")
+    assert contact_body == {
         "name": "Tea, Ltd",
         "email": "ada@example.com",
         "country": "NL",

@@ -80,7 +80,7 @@ _SEALED: Final[dict[str, Any]] = {
 _TENANT: Final[dict[str, Any]] = {
     "app_id": APP_ID,
     "tenant_id": TENANT_ID,
-    "person": "9e75",
+    "contact_body": "9e75",
     "customers": {"main": "cus_1"},
 }
 
@@ -118,7 +118,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "expected_total_minor": TOTAL,
         "off_session": True,
         "flow": "charge",
-        "on_the_spot": False,
+        "charge_immediately": False,
         "customer": None,
         "request_hash": "4a5h",
     },
@@ -264,9 +264,9 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     e.InvoiceOverpaid: {"amount_minor": 100, "currency": "eur", "source": "webhook"},
     e.StepResent: {"step": "pay"},
     e.InvoiceAssigned: {"tenant_id": TENANT_ID},
-    e.SubscriptionDue: {"app_id": APP_ID, "begins": REQUEST_ID},
-    e.SubscriptionForgone: {"app_id": APP_ID, "begins": REQUEST_ID},
-    e.SubscriptionBegun: {"subscription_id": "sub_1"},
+    e.SubscriptionDue: {"app_id": APP_ID, "our_subscription_id": REQUEST_ID},
+    e.SubscriptionNotStarted: {"app_id": APP_ID, "our_subscription_id": REQUEST_ID},
+    e.SubscriptionCreated: {"subscription_id": "sub_1"},
     e.StepGaveUp: {"step": "pay", "attempts": 40, "last_error": "GatewayUnavailable: time-out"},
 }
 
@@ -279,13 +279,16 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     },
     customer_claim.CustomerClaimedAgain: {"tenant_id": TENANT_ID},
     customer_claim.CustomerReleased: {"tenant_id": TENANT_ID},
-    pending_items_lock.CustomerSlotMade: {
+    pending_items_lock.PendingItemsLockCreated: {
         "app_id": APP_ID,
         "connection_id": CONNECTION_ID,
         "customer": "cus_1",
     },
-    pending_items_lock.CustomerSlotTaken: {"invoice_id": INVOICE_ID, "expires_at": 1767269100},
-    pending_items_lock.CustomerSlotFreed: {"invoice_id": INVOICE_ID},
+    pending_items_lock.PendingItemsLockAcquired: {
+        "invoice_id": INVOICE_ID,
+        "expires_at": 1767269100,
+    },
+    pending_items_lock.PendingItemsLockReleased: {"invoice_id": INVOICE_ID},
     app.AppCreated: {"name": "Shop", "slug": "shop"},
     app.AppChanged: {
         "name": "Shop 2",
@@ -342,15 +345,15 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     catalogue.PriceChanged: _PRICE,
     catalogue.TaxRateCreated: _TAX_RATE,
     catalogue.TaxRateChanged: _TAX_RATE,
-    idempotency.ReceiptWritten: {
+    idempotency.IdempotencyRecordCreated: {
         "app_id": APP_ID,
         "request_hash": "4a54",
         "result": {"id": str(KEY_ID), "kind": "write"},
     },
-    payment_hint.HintReceived: {**_OWNER, "provider": "mollie", "payment_id": "tr_1"},
-    payment_hint.HintRepeated: {"app_id": APP_ID},
-    payment_hint.HintTaken: {},
-    payment_hint.HintFetched: {
+    payment_hint.PaymentHintReceived: {**_OWNER, "provider": "mollie", "payment_id": "tr_1"},
+    payment_hint.PaymentHintRepeated: {"app_id": APP_ID},
+    payment_hint.PaymentHintFetchStarted: {},
+    payment_hint.PaymentHintFetched: {
         "effects": [{"invoice": str(INVOICE_ID), "effect": "changed"}],
         "reason": None,
     },
@@ -358,7 +361,7 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     **subscriptions_event_examples.EXAMPLES,
     tenant.TenantCreated: _TENANT,
     tenant.TenantChanged: _TENANT,
-    tenant.ProviderCustomerStarted: {"connection": "main", "key": "key", "person": "9e75"},
+    tenant.ProviderCustomerStarted: {"connection": "main", "key": "key", "contact_body": "9e75"},
     tenant.ProviderCustomerLinked: {
         "app_id": APP_ID,
         "tenant_id": TENANT_ID,

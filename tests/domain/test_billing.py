@@ -146,11 +146,11 @@ def test_a_tenant_is_made_once_and_then_changed(
 ) -> None:
     billing.set_tenant(_tenant(), occurred_at=START, bodies=["first"])
     billing.set_tenant(_tenant(), occurred_at=NOW, bodies=["same"])
-    billing.set_tenant(_tenant(person="0ther"), occurred_at=NOW, bodies=["second"])
+    billing.set_tenant(_tenant(contact_body="0ther"), occurred_at=NOW, bodies=["second"])
     loaded = billing.get(Tenant, ids.for_tenant(APP_ID, TENANT_ID))
-    assert loaded.person == "0ther"
+    assert loaded.contact_body == "0ther"
     assert recorder.offered == [
-        (["tenant.created", "customer_claim.made"], ["first"]),
+        (["tenant.created", "customer_claim.created"], ["first"]),
         (["tenant.changed"], ["second"]),
     ]
 

@@ -15,10 +15,10 @@ import orjson
 from domain.core.errors import StaleWrite
 from domain.gateway.objects import (
     InvoiceState,
-    MoneyBack,
     ProviderInvoice,
     ProviderPayment,
     ProviderRefund,
+    RefundsAndDisputes,
     RefundState,
     SessionState,
     SetupSession,
@@ -235,8 +235,11 @@ def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str)
             refunded_at=int(time.time()),
             reference=str(refund_id),
         )
-        invoice.record_money_back(
-            MoneyBack(refunds=(refund,)), source="answer", actor="worker", occurred_at=occurred_at
+        invoice.record_refunds_and_disputes(
+            RefundsAndDisputes(refunds=(refund,)),
+            source="answer",
+            actor="worker",
+            occurred_at=occurred_at,
         )
 
     context.billing.change(Invoice, invoice_id, tell)

@@ -159,7 +159,7 @@ class Shop:
             commands.SetTenant(
                 app_id=self.app_id,
                 tenant_id=tenant_id,
-                person=None,
+                contact_body=None,
                 customers={
                     self.connection: "cus_1" if tenant_id == self.tenant_id else f"cus_{tenant_id}"
                 },

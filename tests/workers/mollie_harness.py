@@ -120,7 +120,7 @@ class MollieBench:
         command = commands.SetTenant(
             app_id=self.app_id,
             tenant_id=tenant_id,
-            person=None,
+            contact_body=None,
             customers={} if customer is None else {self.connection: customer},
             actor="t",
         )
@@ -179,7 +179,7 @@ class MollieBench:
         """Ask something of an invoice; gives the asking's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
-        self.billing.ask_of_invoice(command, occurred_at=self.clock())
+        self.billing.request_invoice_action(command, occurred_at=self.clock())
         return command.request_id
 
     def retry(self, invoice_id: UUID, method: str | None = None) -> Invoice:
@@ -200,7 +200,7 @@ class MollieBench:
     def hint(self, payment_id: str | None) -> UUID:
         """Store a hint as the webhook endpoint does; gives the hint's id."""
         assert payment_id is not None
-        command = commands.TakeHint(
+        command = commands.ReceivePaymentHint(
             app_id=self.app_id,
             connection_id=self.connection_id,
             connection=self.connection,
@@ -211,7 +211,7 @@ class MollieBench:
         )
         hint_id = ids.for_payment_hint(self.connection_id, "test", payment_id)
         occurred_at = self.clock()
-        self.billing.make_or_change(
+        self.billing.create_or_change(
             PaymentHint,
             hint_id,
             lambda: PaymentHint.receive(command, occurred_at=occurred_at),

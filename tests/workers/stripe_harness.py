@@ -61,7 +61,11 @@ class Bench:
         customers = {self.connection: self.account.add_customer(card)} if linked else {}
         self.billing.set_tenant(
             commands.SetTenant(
-                app_id=self.app_id, tenant_id=tenant_id, person=None, customers=customers, actor="t"
+                app_id=self.app_id,
+                tenant_id=tenant_id,
+                contact_body=None,
+                customers=customers,
+                actor="t",
             ),
             occurred_at=self.clock(),
         )
@@ -102,7 +106,7 @@ class Bench:
             mode="test",
             dialect="003",
             type="payment",
-            flow="gather" if flow == "gather" else "draft",
+            flow="include_pending_items" if flow == "include_pending_items" else "draft",
             customer=customer,
             lines=[empty | line for line in lines],
             request_hash="hash",
@@ -116,7 +120,7 @@ class Bench:
         """Ask something of an invoice; gives the asking's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
-        self.billing.ask_of_invoice(command, occurred_at=self.clock())
+        self.billing.request_invoice_action(command, occurred_at=self.clock())
         return command.request_id
 
     def deps(self) -> InvoicingDeps:

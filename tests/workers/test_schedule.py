@@ -29,7 +29,7 @@ def keep(bench: Bench, data: bytes, *, as_person: bool) -> Body:
     command = commands.SetTenant(
         app_id=bench.app_id,
         tenant_id=tenant_id,
-        person=body.sha256.hex() if as_person else None,
+        contact_body=body.sha256.hex() if as_person else None,
         customers={},
         actor="test",
     )
@@ -57,7 +57,7 @@ async def project(database: str, bench: Bench) -> None:
 
 def test_old_provider_bodies_go_and_tenants_stay_known(bench: Bench, database: str) -> None:
     said = keep(bench, b"what the provider said", as_person=False)
-    person = keep(bench, b"who the tenant is", as_person=True)
+    contact_body = keep(bench, b"who the tenant is", as_person=True)
     asyncio.run(project(database, bench))
     age(database, 401)
     fresh = keep(bench, b"said lately", as_person=False)
@@ -65,7 +65,7 @@ def test_old_provider_bodies_go_and_tenants_stay_known(bench: Bench, database: s
     assert expire_bodies(database, life=LIFE) == 1
 
     assert bench.log.body(said.sha256) is None
-    assert bench.log.body(person.sha256) == b"who the tenant is"
+    assert bench.log.body(contact_body.sha256) == b"who the tenant is"
     assert bench.log.body(fresh.sha256) == b"said lately"
 
 

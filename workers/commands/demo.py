@@ -106,7 +106,7 @@ def _make(bench: _Bench) -> dict[str, Any]:
         commands.SetTenant(
             app_id=app_id,
             tenant_id=tenant_id,
-            person=None,
+            contact_body=None,
             customers={_CONNECTION: made.customer},
             actor=_BY,
         ),

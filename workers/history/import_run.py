@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from domain.billing import Billing
 from domain.core.errors import StaleWrite
-from domain.gateway.objects import MoneyBack
+from domain.gateway.objects import RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from projections.work.checkpoints import Places
@@ -83,9 +83,9 @@ OURS, ELSEWHERE, SKIPPED, UNASSIGNED = "ours", "elsewhere", "skipped", "unassign
 class FetchedRefunds:
     """What went back on one invoice, known beforehand."""
 
-    back: MoneyBack
+    back: RefundsAndDisputes
 
-    def fetch_money_back(self, _: str) -> MoneyBack:
+    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
         """Give it."""
         return self.back
 
@@ -167,7 +167,7 @@ class ImportRun(ABC):
                 return checkpoint
             self.keep(checkpoint)
 
-    def deps(self, back: MoneyBack) -> ImportDeps:
+    def deps(self, back: RefundsAndDisputes) -> ImportDeps:
         """Lay out what taking in one invoice works with."""
         return ImportDeps(billing=self.billing, gateway=FetchedRefunds(back=back), now=self.now)
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from domain.gateway.objects import (
     GatewayRejected,
-    MoneyBack,
     ProviderInvoice,
     ProviderSubscription,
+    RefundsAndDisputes,
 )
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
@@ -81,7 +81,9 @@ class MollieImport(ImportRun):
         if self.dry_run:
             known = self.billing.find(Subscription, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
-        return self.outcome(lambda: import_subscription(seen, self.account, self.deps(MoneyBack())))
+        return self.outcome(
+            lambda: import_subscription(seen, self.account, self.deps(RefundsAndDisputes()))
+        )
 
     def _ours(self, seen: ProviderSubscription) -> Subscription | None:
         """Find the subscription that was asked for here, if it is one."""
@@ -105,7 +107,7 @@ class MollieImport(ImportRun):
         if self.dry_run:
             return NEW if known is None else KNOWN
         whole = as_invoice(seen, self._subscription_of(seen))
-        back = self.history.money_back(seen.id) if past.went_back else MoneyBack()
+        back = self.history.money_back(seen.id) if past.went_back else RefundsAndDisputes()
         return self.outcome(
             lambda: import_invoice(whole, self.account, self.deps(back), money_back=True)
         )

@@ -9,7 +9,7 @@ from typing import ClassVar
 from domain.catalogue.catalogue import Price, TaxRate
 from domain.core import ids, money
 from domain.core.commands import SetPrice, SetTaxRate
-from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from workers.history.import_run import (
@@ -118,7 +118,9 @@ class StripeImport(ImportRun):
         if self.dry_run:
             known = self.billing.find(Subscription, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
-        return self.outcome(lambda: import_subscription(seen, self.account, self.deps(MoneyBack())))
+        return self.outcome(
+            lambda: import_subscription(seen, self.account, self.deps(RefundsAndDisputes()))
+        )
 
     # Invoices, with their payments and what went back on them.
 

@@ -30,7 +30,7 @@ def perform_action(invoice: Invoice, deps: InvoicingDeps) -> None:
     asked = invoice.view.asked
     assert asked is not None, "called for what is asked"  # noqa: S101 - STYLE: assert what must hold
     after = _ACTIONS[asked["action"]](invoice, deps)
-    if after.view.asked is not None and after.view.settling:
+    if after.view.asked is not None and after.view.in_progress:
         raise GatewayUnavailable(f"{asked['action']} has no outcome yet")
 
 

@@ -27,7 +27,7 @@ from workers.invoices.subscribe import subscribe
 def charge_invoice(invoice_id: UUID, deps: InvoicingDeps) -> None:
     """Take the invoice as far as its provider lets it; raises GatewayUnavailable to come back."""
     invoice = deps.billing.get(Invoice, invoice_id)
-    if not invoice.view.settling:
+    if not invoice.view.in_progress:
         return
     if invoice.view.asked is not None:
         perform_action(invoice, deps)
@@ -47,7 +47,7 @@ def _take_steps(invoice: Invoice, deps: InvoicingDeps) -> None:
     match invoice.view.request["flow"]:
         case "draft":
             hand_over_draft(invoice, deps)
-        case "gather":
+        case "include_pending_items":
             draft_with_pending_items(invoice, deps)
         case _:
             _charge_now(invoice, deps)
@@ -58,7 +58,7 @@ def _charge_now(invoice: Invoice, deps: InvoicingDeps) -> None:
         invoice = draft_invoice(invoice, deps, then="finalize")
     if invoice.view.status == "requested":
         invoice = _finalize(invoice, deps)
-    if invoice.view.settling:
+    if invoice.view.in_progress:
         _pay(invoice, deps)
 
 
@@ -84,7 +84,7 @@ def _pay(invoice: Invoice, deps: InvoicingDeps) -> None:
     if answer is None or _untried(answer):
         answer = _charge(invoice, deps)
     after = record_answer(invoice, answer, deps, source="answer", attempted=True)
-    if after.view.settling:
+    if after.view.in_progress:
         raise GatewayUnavailable(f"after paying, {at_provider} is still {answer.state}")
 
 
@@ -116,7 +116,7 @@ def _discard(invoice_id: UUID, deps: InvoicingDeps, rejection: RequestRejected) 
     A draft that gathered is not deleted: its items are the customer's.
     """
     invoice = deps.billing.get(Invoice, invoice_id)
-    gathers = invoice.view.request["flow"] == "gather"
+    gathers = invoice.view.request["flow"] == "include_pending_items"
     if invoice.view.provider_object_id is not None and not gathers:
         invoice = start_step(invoice, "discard", deps, plan=rejection.to_plan())
         deps.gateway.delete_draft(object_id(invoice.view))

@@ -77,7 +77,11 @@ class TenantCustomers:
             raise RequestRejected(code="tenant_unknown", message="The invoice has no tenant.")
         tenant = self.billing.get(Tenant, ids.for_tenant(view.app_id, view.tenant_id))
         known = tenant.customers.get(view.connection)
-        if known is None and view.request["on_the_spot"] and not view.request["payment_method"]:
+        if (
+            known is None
+            and view.request["charge_immediately"]
+            and not view.request["payment_method"]
+        ):
             raise missing_payment_method()  # a customer that is made now would have none
         return known or self._make(tenant, view.connection)
 
@@ -88,12 +92,12 @@ class TenantCustomers:
             tenant.id,
             lambda known: known.start_customer(connection, occurred_at=occurred_at),
         )
-        key, person = started.starting[connection]
+        key, contact_body = started.starting[connection]
         metadata = {"billhook_app": str(tenant.app_id), "billhook_tenant": str(tenant.tenant_id)}
         customer_id = self._made_before(started.started_at[connection], metadata)
         if customer_id is None:
             customer_id = self.gateway.create_customer(
-                metadata, contact=self._contact(person), key=key
+                metadata, contact=self._contact(contact_body), key=key
             )
         linked = self.billing.link_customer(tenant, connection, customer_id, occurred_at=self.now())
         return linked.customers[connection]
@@ -106,8 +110,8 @@ class TenantCustomers:
         found = self.gateway.find_customers(metadata, created_after=since)
         return found[0] if found else None
 
-    def _contact(self, person: str | None) -> dict[str, Any]:
-        stored = None if person is None else self.bodies.body(bytes.fromhex(person))
+    def _contact(self, contact_body: str | None) -> dict[str, Any]:
+        stored = None if contact_body is None else self.bodies.body(bytes.fromhex(contact_body))
         if stored is None:
             return {}
         known = orjson.loads(stored)

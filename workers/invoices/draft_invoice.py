@@ -52,7 +52,7 @@ def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
     """
     customer = find_customer(view, deps)
     method = view.request["payment_method"] or customer.default_method or ""
-    if view.request["on_the_spot"] and not method:
+    if view.request["charge_immediately"] and not method:
         raise missing_payment_method()
     currency = "" if view.request["flow"] == "draft" else _currency(view, deps)
     return {"customer": customer.id, "currency": currency, "method": method}
@@ -112,7 +112,7 @@ def create(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
         InvoiceDraft(
             customer=step.plan["customer"],
             currency=step.plan["currency"] or None,
-            gather=view.request["flow"] == "gather",
+            include_pending_items=view.request["flow"] == "include_pending_items",
             tax_rate_id=view.request["tax_rate_id"],
             payment_method=view.request["payment_method"],
             footer=view.footer,

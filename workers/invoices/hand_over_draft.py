@@ -44,7 +44,7 @@ def draft_with_pending_items(invoice: Invoice, deps: InvoicingDeps) -> None:
             invoice = start_step(invoice, "create", deps, plan=plan)
         if invoice.view.provider_object_id is None:
             _acquire_lock(invoice, deps)
-            invoice = create(invoice, deps, then="gather")
+            invoice = create(invoice, deps, then="include_pending_items")
         _release_lock(invoice, deps)
     except GatewayRejected as error:
         _release_lock(invoice, deps)
@@ -67,7 +67,7 @@ def status_after_rejection(
 def _acquire_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Be the only one that gathers this customer's items, or come back soon."""
     customer = invoice.view.steps["create"].plan["customer"]
-    if not deps.billing.take_customer_slot(invoice, customer, occurred_at=deps.now()):
+    if not deps.billing.acquire_pending_items_lock(invoice, customer, occurred_at=deps.now()):
         raise GatewayUnavailable(
             f"another invoice gathers the items of {customer}",
             retry_after_s=_WAIT_FOR_SLOT_S,
@@ -77,7 +77,7 @@ def _acquire_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
 
 def _release_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
     customer = invoice.view.steps["create"].plan["customer"]
-    deps.billing.free_customer_slot(invoice, customer, occurred_at=deps.now())
+    deps.billing.release_pending_items_lock(invoice, customer, occurred_at=deps.now())
 
 
 def _record_draft_state(invoice: Invoice, deps: InvoicingDeps) -> None:
@@ -91,5 +91,5 @@ def _record_draft_state(invoice: Invoice, deps: InvoicingDeps) -> None:
         lines = tuple(deps.gateway.list_lines(at_provider))
         answer = replace(answer, lines=lines, more_lines=False)
     after = record_draft(invoice, answer, deps)
-    if after.view.settling:
+    if after.view.in_progress:
         raise GatewayUnavailable(f"{at_provider} is {answer.state}, which ends nothing")

@@ -99,7 +99,7 @@ def record_answer(
             attempted=attempted,
             body=body.sha256.hex(),
         )
-        if charging and known.view.settling:
+        if charging and known.view.in_progress:
             known.start_step("pay", occurred_at=occurred_at)
 
     return deps.billing.change(Invoice, invoice.id, decide, bodies=[body])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from domain.gateway.objects import GatewayRejected, MoneyBack, ProviderRefund, RefundDraft
+from domain.gateway.objects import GatewayRejected, ProviderRefund, RefundDraft, RefundsAndDisputes
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import WORKER
@@ -39,7 +39,7 @@ def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None
 
 
 def _made_before(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> ProviderRefund | None:
-    back = deps.gateway.fetch_money_back(_paid_object(invoice.view))
+    back = deps.gateway.fetch_refunds_and_disputes(_paid_object(invoice.view))
     return next((made for made in back.refunds if made.reference == str(refund_id)), None)
 
 
@@ -59,7 +59,7 @@ def _draft(view: InvoiceView, asked: Entry, deps: InvoiceDeps) -> RefundDraft:
 
 def _paid_object(view: InvoiceView) -> str:
     """Name what was paid: of several payments for one invoice, the one that settled it."""
-    return view.settled_by or object_id(view)
+    return view.paid_by_object or object_id(view)
 
 
 def _paid_with(view: InvoiceView) -> str | None:
@@ -77,11 +77,11 @@ def _look_up_payment(view: InvoiceView, deps: InvoiceDeps) -> str:
 
 
 def _record(invoice: Invoice, refund: ProviderRefund, deps: InvoiceDeps) -> None:
-    occurred_at, back = deps.now(), MoneyBack(refunds=(refund,))
+    occurred_at, back = deps.now(), RefundsAndDisputes(refunds=(refund,))
     deps.billing.change(
         Invoice,
         invoice.id,
-        lambda known: known.record_money_back(
+        lambda known: known.record_refunds_and_disputes(
             back, source="answer", actor=WORKER, occurred_at=occurred_at
         ),
     )

@@ -21,7 +21,7 @@ from domain.gateway.objects import (
 )
 from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import WORKER
-from domain.invoices.steps import ENDING_STEP
+from domain.invoices.steps import UNSUBSCRIBE_STEP
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
@@ -41,17 +41,17 @@ def subscribe(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Go on until the first invoice's outcome stands; raises Refused, or to come back."""
     if invoice.view.provider_object_id is None:
         invoice = _start(invoice, deps)
-    if ENDING_STEP in invoice.view.steps:
+    if UNSUBSCRIBE_STEP in invoice.view.steps:
         _end(invoice, deps)
         return
     answer = deps.gateway.fetch_invoice(object_id(invoice.view))
     if _declined(answer):
-        _end(start_step(invoice, ENDING_STEP, deps, plan=_decline_details(answer)), deps)
+        _end(start_step(invoice, UNSUBSCRIBE_STEP, deps, plan=_decline_details(answer)), deps)
         return
     # First, since nobody comes back for it once the invoice's outcome stands.
     _record_subscription(invoice, deps)
     after = record_answer(invoice, answer, deps, source="answer", attempted=True)
-    if after.view.settling:
+    if after.view.in_progress:
         raise GatewayUnavailable(f"the first invoice {answer.id} is still {answer.state}")
 
 
@@ -70,7 +70,7 @@ def _start(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
         Invoice,
         invoice.id,
         lambda known: known.record_subscribed(made, occurred_at=occurred_at),
-        beside=lambda: _new_subscription(invoice.view, made, deps),
+        also_save=lambda: _new_subscription(invoice.view, made, deps),
     )
 
 
@@ -78,7 +78,7 @@ def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
     """Look up who pays and with what, and refuse what no subscription can be made of."""
     customer = find_customer(view, deps)
     method = view.request["payment_method"] or customer.default_method or ""
-    if view.request["on_the_spot"] and not method:
+    if view.request["charge_immediately"] and not method:
         raise missing_payment_method()
     currencies = {}
     for index, line in enumerate(view.request["lines"]):
@@ -203,7 +203,7 @@ def _decline_details(answer: ProviderInvoice) -> dict[str, str]:
 
 def _end(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Leave nothing that could be paid, then record why it was declined and how it ended."""
-    view, step = invoice.view, invoice.view.steps[ENDING_STEP]
+    view, step = invoice.view, invoice.view.steps[UNSUBSCRIBE_STEP]
     assert view.subscription_id is not None, "recorded with its first invoice"  # noqa: S101 - STYLE: assert what must hold
     deps.heartbeat()
     deps.gateway.end_subscription(view.subscription_id, key=step.key)
@@ -233,7 +233,7 @@ def _end(invoice: Invoice, deps: InvoicingDeps) -> None:
         )
 
     after = deps.billing.change(Invoice, invoice.id, decide, bodies=[body])
-    if after.view.settling:
+    if after.view.in_progress:
         raise GatewayUnavailable(f"the first invoice {answer.id} is still {answer.state}")
 
 

@@ -32,7 +32,7 @@ def charge_or_perform_action(invoice_id: UUID, deps: CheckoutDeps) -> None:
     invoice = deps.billing.get(Invoice, invoice_id)
     if invoice.view.asked is None:
         create_invoice_payment(invoice_id, deps)
-    elif invoice.view.settling:
+    elif invoice.view.in_progress:
         _perform_action(invoice, deps)
 
 
@@ -40,7 +40,7 @@ def _perform_action(invoice: Invoice, deps: CheckoutDeps) -> None:
     asked = invoice.view.asked
     assert asked is not None, "called for what is asked"  # noqa: S101 - STYLE: assert what must hold
     after = (_retry if asked["action"] == "retry" else _void)(invoice, deps)
-    if after.view.asked is not None and after.view.settling:
+    if after.view.asked is not None and after.view.in_progress:
         raise GatewayUnavailable(f"{asked['action']} has no outcome yet")
 
 
@@ -116,4 +116,4 @@ def cancel_if_possible(payments: Iterable[str], deps: CheckoutDeps) -> None:
 def cancel_other_payments(invoice_id: UUID, deps: CheckoutDeps) -> None:
     """Cancel the other payments for an invoice that one of them has settled."""
     view = deps.billing.get(Invoice, invoice_id).view
-    cancel_if_possible([known for known in view.objects if known != view.settled_by], deps)
+    cancel_if_possible([known for known in view.objects if known != view.paid_by_object], deps)

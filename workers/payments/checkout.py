@@ -15,7 +15,7 @@ from domain.core import ids
 from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, ProviderInvoice
 from domain.gateway.port import CheckoutGateway
 from domain.invoices.invoice import Invoice
-from domain.invoices.payments import record_payment_begun
+from domain.invoices.payments import record_payment_created
 from domain.invoices.steps import StepRecord
 from domain.invoices.view import InvoiceView
 from eventlog.bodies import Body
@@ -49,7 +49,7 @@ class CheckoutDeps(InvoiceDeps):
 def create_invoice_payment(invoice_id: UUID, deps: CheckoutDeps) -> None:
     """Make the payment that stands for the invoice; raises GatewayUnavailable to come back."""
     invoice = deps.billing.get(Invoice, invoice_id)
-    if not invoice.view.settling:
+    if not invoice.view.in_progress:
         return
     try:
         begun = CREATE in invoice.view.steps
@@ -152,11 +152,11 @@ def record_payment(
     return deps.billing.change(
         Invoice,
         invoice.id,
-        lambda known: record_payment_begun(
+        lambda known: record_payment_created(
             known, seen, occurred_at=occurred_at, body=body.sha256.hex()
         ),
         bodies=[body],
-        beside=lambda: pending_subscription(invoice.view, seen, charge, deps),
+        also_save=lambda: pending_subscription(invoice.view, seen, charge, deps),
     )
 
 

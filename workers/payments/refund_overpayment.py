@@ -8,9 +8,9 @@ import structlog
 
 from domain.apps.connection import Connection
 from domain.core import ids
-from domain.gateway.objects import GatewayRejected, MoneyBack, RefundDraft
+from domain.gateway.objects import GatewayRejected, RefundDraft, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
-from domain.invoices.payments import record_returned, returned_minor
+from domain.invoices.payments import record_overpayment_returned, returned_minor
 from domain.invoices.provider_update import WORKER
 from workers.invoices.job import billhook_metadata, start_step
 from workers.payments.checkout import CheckoutDeps
@@ -28,7 +28,7 @@ def refund_overpayment(invoice_id: UUID, payment_id: str, deps: CheckoutDeps) ->
     connection = deps.billing.get(Connection, ids.for_connection(view.app_id, view.connection))
     if not connection.refund_overpayments or payment_id not in view.paid_elsewhere:
         return
-    back = deps.gateway.fetch_money_back(payment_id)
+    back = deps.gateway.fetch_refunds_and_disputes(payment_id)
     left = view.paid_elsewhere[payment_id] - returned_minor(back)
     if left > 0:
         step = f"return:{payment_id}"
@@ -52,12 +52,12 @@ def refund_overpayment(invoice_id: UUID, payment_id: str, deps: CheckoutDeps) ->
             # It stays listed as overpaid; somebody has to look.
             _log.warning("overpaid.refund_refused", invoice=str(invoice_id), code=error.code)
             return
-        back = MoneyBack(refunds=(*back.refunds, made), disputes=back.disputes)
+        back = RefundsAndDisputes(refunds=(*back.refunds, made), disputes=back.disputes)
     occurred_at = deps.now()
     deps.billing.change(
         Invoice,
         invoice_id,
-        lambda known: record_returned(
+        lambda known: record_overpayment_returned(
             known, payment_id, back, source="answer", actor=WORKER, occurred_at=occurred_at
         ),
     )

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, cast
 from domain.apps.connection import Connection
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.commands import Mode, Provider, TakeHint
+from domain.core.commands import Mode, Provider, ReceivePaymentHint
 from domain.inbox.payment_hint import PaymentHint
 from projections.work.checkpoints import Places
 
@@ -59,7 +59,7 @@ class PaymentPoller:
     def _hint(self, payment_id: str) -> None:
         connection, occurred_at = self.connection, self.now()
         mode = cast("Mode", connection.mode)
-        command = TakeHint(
+        command = ReceivePaymentHint(
             app_id=connection.app_id,
             connection_id=connection.connection_id,
             connection=connection.name,
@@ -68,7 +68,7 @@ class PaymentPoller:
             payment_id=payment_id,
             actor=_BY,
         )
-        self.billing.make_or_change(
+        self.billing.create_or_change(
             PaymentHint,
             ids.for_payment_hint(connection.connection_id, mode, payment_id),
             lambda: PaymentHint.receive(command, occurred_at=occurred_at),

@@ -15,7 +15,7 @@ from uuid import UUID
 from domain.billing import Billing
 from domain.core import ids
 from domain.core.commands import ImportInvoice, Mode, Provider, StartSubscription
-from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
@@ -41,7 +41,7 @@ class ProviderAccount:
 class RefundSource(Protocol):
     """Who knows what went back: a gateway asks, an import has read it before."""
 
-    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+    def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch all refunds and disputes of an invoice's payments."""
 
 
@@ -66,9 +66,9 @@ def import_invoice(
 
     `check` may raise where what is known by now has overtaken what was seen.
     """
-    back = MoneyBack()
+    back = RefundsAndDisputes()
     if money_back or (seen.state == "paid" and _is_new(seen, account, deps)):
-        back = deps.gateway.fetch_money_back(seen.id)
+        back = deps.gateway.fetch_refunds_and_disputes(seen.id)
     tenant_id = _tenant(seen.customer, account, deps)
     body = Body.of(
         seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)

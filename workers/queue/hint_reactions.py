@@ -8,16 +8,20 @@ from domain.inbox import payment_hint as h
 from projections.work.table import Change, Close, Open
 
 ACTOR: Final = "apply_hint"
-TOPICS: Final = (h.HintReceived.TOPIC, h.HintRepeated.TOPIC, h.HintFetched.TOPIC)
+TOPICS: Final = (
+    h.PaymentHintReceived.TOPIC,
+    h.PaymentHintRepeated.TOPIC,
+    h.PaymentHintFetched.TOPIC,
+)
 
 
-def changes_for_hint(event: h.HintFact, *, queue: str) -> list[Change]:
+def changes_for_hint(event: h.PaymentHintEvent, *, queue: str) -> list[Change]:
     """Say which row of the work table an event opens or closes."""
     key = f"hint:{event.originator_id}"
     match event:
-        case h.HintReceived() | h.HintRepeated():
+        case h.PaymentHintReceived() | h.PaymentHintRepeated():
             args = {"hint_id": str(event.originator_id)}
             return [Open(key=key, app=event.app_id, queue=queue, actor=ACTOR, args=args)]
-        case h.HintFetched():
+        case h.PaymentHintFetched():
             return [Close(key)]
     return []

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.core.aggregate import DomainEvent
-from domain.inbox.payment_hint import HintFact
+from domain.inbox.payment_hint import PaymentHintEvent
 from domain.inbox.provider_event import ProviderEventApplied, ProviderEventParked
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
@@ -71,7 +71,7 @@ def changes_for(event: DomainEvent) -> list[Change]:
             return changes_for_setup(event, queue=REQUESTS)
         case ProviderEventParked() | ProviderEventApplied():
             return [_change_of_entry(event)]
-        case HintFact():
+        case PaymentHintEvent():
             return hint_reactions.changes_for_hint(event, queue=EVENTS)
     return [*tenant_reactions.assignments_for(event, queue=EVENTS)]
 
@@ -94,7 +94,7 @@ def _changes_of_invoice(event: e.InvoiceEvent) -> list[Change]:
 def _ends_of_invoice(event: e.InvoiceEvent) -> list[Change]:
     if isinstance(event, m.RefundPending | m.RefundSucceeded | m.RefundFailed):
         return [] if event.refund_id is None else [Close(f"{REFUND_STEP}{event.refund_id}")]
-    if isinstance(event, e.SubscriptionDue | e.SubscriptionForgone):
+    if isinstance(event, e.SubscriptionDue | e.SubscriptionNotStarted):
         return subscription_reactions.changes_for_first_payment(event, queue=EVENTS)
     following = payment_reactions.changes_for_payments(event, queue=EVENTS)
     return [Close(_settling(event))] if ends_request(event) else following

@@ -13,7 +13,7 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import WORKER
 from domain.invoices.steps import REFUND_STEP, is_refund
 from domain.payment_methods.setup import MethodSetup
-from domain.subscriptions.mandate_subscription import give_up_beginning
+from domain.subscriptions.mandate_subscription import give_up_start
 from domain.subscriptions.subscription import Subscription
 from projections.work.table import Job
 from workers.queue.hint_reactions import ACTOR as APPLY_HINT
@@ -42,7 +42,7 @@ def give_up(job: Job, reason: str, billing: Billing, *, occurred_at: datetime) -
             billing.change(
                 Subscription,
                 UUID(job.args["subscription_id"]),
-                lambda known: give_up_beginning(
+                lambda known: give_up_start(
                     known, why=reason, attempts=attempts, occurred_at=occurred_at
                 ),
             )

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.invoices import events as e
 from domain.subscriptions import events as s
-from domain.subscriptions.mandate_subscription import BEGIN
+from domain.subscriptions.mandate_subscription import START_STEP
 from projections.work.table import Change, Close, GiveUp, Open, Resend
 
 BEGIN_SUBSCRIPTION: Final = "begin_subscription"
@@ -20,7 +20,7 @@ ACTORS: Final = (BEGIN_SUBSCRIPTION, FORGO_SUBSCRIPTION, WATCH_SUBSCRIPTION)
 
 TOPICS: Final = (
     e.SubscriptionDue.TOPIC,
-    e.SubscriptionForgone.TOPIC,
+    e.SubscriptionNotStarted.TOPIC,
     s.SubscriptionStarted.TOPIC,
     s.SubscriptionLinked.TOPIC,
     s.SubscriptionEndScheduled.TOPIC,
@@ -32,10 +32,14 @@ _WATCHED: Final = frozenset({"mollie"})
 def changes_for_first_payment(event: e.InvoiceEvent, *, queue: str) -> list[Change]:
     """Say what is to be done with the subscription that a payment was to begin."""
     match event:
-        case e.SubscriptionDue() if event.begins is not None:
-            return [_open("begin", BEGIN_SUBSCRIPTION, event.begins, event.app_id, queue)]
-        case e.SubscriptionForgone():
-            return [_open("forgo", FORGO_SUBSCRIPTION, event.begins, event.app_id, queue)]
+        case e.SubscriptionDue() if event.our_subscription_id is not None:
+            return [
+                _open("begin", BEGIN_SUBSCRIPTION, event.our_subscription_id, event.app_id, queue)
+            ]
+        case e.SubscriptionNotStarted():
+            return [
+                _open("forgo", FORGO_SUBSCRIPTION, event.our_subscription_id, event.app_id, queue)
+            ]
     return []
 
 
@@ -57,9 +61,9 @@ def changes_for_recurring(event: s.SubscriptionEvent, *, queue: str) -> list[Cha
 
 def _changes_of_beginning(event: s.SubscriptionEvent, key: str) -> list[Change]:
     match event:
-        case s.SubscriptionStepGaveUp(step=step) if step == BEGIN:
+        case s.SubscriptionStepGaveUp(step=step) if step == START_STEP:
             return [GiveUp(key, reason=event.last_error)]
-        case s.SubscriptionStepResent(step=step) if step == BEGIN:
+        case s.SubscriptionStepResent(step=step) if step == START_STEP:
             return [Resend(key)]
     return []
 

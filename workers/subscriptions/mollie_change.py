@@ -18,7 +18,11 @@ from domain.catalogue.pricing import NotChargeable, charge_for
 from domain.core import ids
 from domain.gateway.objects import GatewayRejected, ProviderSubscription
 from domain.invoices.provider_update import WORKER
-from domain.subscriptions.mandate_subscription import agree_on, schedule_end, take_recurring
+from domain.subscriptions.mandate_subscription import (
+    record_mollie_state,
+    record_terms,
+    schedule_end,
+)
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import charge_of, tax_of, terms_of
 from domain.subscriptions.view import SubscriptionView
@@ -47,7 +51,7 @@ def change_mandate_subscription(subscription_id: UUID, deps: MandateSubscription
         rejection = error
     except GatewayRejected as error:
         rejection = RequestRejected.from_gateway(error)
-    seen = deps.gateway.fetch_recurring(
+    seen = deps.gateway.fetch_mandate_subscription(
         known.view.provider_subscription_id, customer=known.view.customer or ""
     )
     _record(known, seen, rejection, deps)
@@ -64,7 +68,9 @@ def _cancel(known: Subscription, deps: MandateSubscriptionDeps) -> None:
             schedule_end(one, ends_at=int(lasts_until.timestamp()), occurred_at=occurred_at)
 
     deps.billing.change(Subscription, view.id, decide)
-    deps.gateway.end_recurring(view.provider_subscription_id, customer=view.customer or "")
+    deps.gateway.cancel_mandate_subscription(
+        view.provider_subscription_id, customer=view.customer or ""
+    )
 
 
 def _change(known: Subscription, deps: MandateSubscriptionDeps) -> None:
@@ -76,10 +82,10 @@ def _change(known: Subscription, deps: MandateSubscriptionDeps) -> None:
     def decide(one: Subscription) -> None:
         occurred_at = deps.now()
         one.start_step(occurred_at=occurred_at)
-        agree_on(one, terms, starts_at=starts_at, actor=WORKER, occurred_at=occurred_at)
+        record_terms(one, terms, starts_at=starts_at, actor=WORKER, occurred_at=occurred_at)
 
     deps.billing.change(Subscription, view.id, decide)
-    deps.gateway.change_recurring(
+    deps.gateway.change_mandate_subscription(
         view.provider_subscription_id, customer=view.customer or "", charge=charge_of(terms)
     )
 
@@ -123,7 +129,7 @@ def _record(
     def decide(one: Subscription) -> None:
         if at_once and rejection is None and one.view.ends_at is not None:
             schedule_end(one, ends_at=seen.as_of, occurred_at=occurred_at)
-        take_recurring(
+        record_mollie_state(
             one,
             seen,
             source="answer",

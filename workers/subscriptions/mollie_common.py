@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 from domain.billing import Billing
 from domain.catalogue.pricing import Charge
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription
-from domain.gateway.port import RecurringGateway
-from domain.invoices.first_payment import begun_by
+from domain.gateway.port import SubscriptionGateway
+from domain.invoices.first_payment import pending_subscription_id
 from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import WORKER
 from domain.invoices.view import InvoiceView
-from domain.subscriptions.mandate_subscription import begin, link, take_recurring
+from domain.subscriptions.mandate_subscription import link, record_mollie_state, start_pending
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from workers.invoices.job import InvoiceDeps, subscription_command
@@ -31,7 +31,7 @@ class MandateSubscriptionDeps:
     """What the jobs work with."""
 
     billing: Billing
-    gateway: RecurringGateway
+    gateway: SubscriptionGateway
     now: Callable[[], datetime]
 
 
@@ -49,10 +49,10 @@ def pending_subscription(
     view: InvoiceView, made: ProviderInvoice, charge: Charge, deps: InvoiceDeps
 ) -> list[Subscription]:
     """Begin the stream of the subscription that a payment is to begin, unless it has begun."""
-    stream = begun_by(view, made.id)
+    stream = pending_subscription_id(view, made.id)
     if view.type != "subscription" or deps.billing.find(Subscription, stream) is not None:
         return []
-    return [begin(subscription_command(view), made, charge, occurred_at=deps.now())]
+    return [start_pending(subscription_command(view), made, charge, occurred_at=deps.now())]
 
 
 def record_started(
@@ -70,7 +70,7 @@ def record_started(
     def linked() -> list[Subscription]:
         one = deps.billing.get(Subscription, known.view.id)
         link(one, made, mandate=mandate, occurred_at=occurred_at)
-        take_recurring(
+        record_mollie_state(
             one,
             made,
             source="answer",
@@ -85,7 +85,7 @@ def record_started(
         invoice_id,
         lambda invoice: invoice.record_subscription(made.id, occurred_at=occurred_at),
         bodies=[body],
-        beside=linked,
+        also_save=linked,
     )
 
 
@@ -97,7 +97,7 @@ def record_state(
     return deps.billing.change(
         Subscription,
         UUID(str(known.id)),
-        lambda one: take_recurring(
+        lambda one: record_mollie_state(
             one, seen, source="answer", actor=actor, occurred_at=occurred_at, body=body.sha256.hex()
         ),
         bodies=[body],

@@ -15,13 +15,13 @@ from uuid import UUID
 from domain.core import calendar
 from domain.gateway.objects import (
     GatewayRejected,
-    MoneyBack,
     ProviderInvoice,
     ProviderLine,
     ProviderSubscription,
+    RefundsAndDisputes,
 )
 from domain.invoices.invoice import Invoice
-from domain.subscriptions.mandate_subscription import BEGIN
+from domain.subscriptions.mandate_subscription import START_STEP
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import charge_of, interval_of
 from domain.subscriptions.view import SubscriptionView
@@ -51,15 +51,18 @@ class ObjectNotOwned(Exception):
 class FetchedRefunds:
     """What went back on a payment, fetched together with it."""
 
-    back: MoneyBack
+    back: RefundsAndDisputes
 
-    def fetch_money_back(self, _: str) -> MoneyBack:
+    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
         """Give it."""
         return self.back
 
 
 def apply_renewal(
-    seen: ProviderInvoice, back: MoneyBack, account: ProviderAccount, deps: MandateSubscriptionDeps
+    seen: ProviderInvoice,
+    back: RefundsAndDisputes,
+    account: ProviderAccount,
+    deps: MandateSubscriptionDeps,
 ) -> Invoice:
     """Take in a payment of a subscription, as it stands, with the subscription as it stands.
 
@@ -76,7 +79,10 @@ def apply_renewal(
 
 
 def import_payment(
-    seen: ProviderInvoice, back: MoneyBack, account: ProviderAccount, deps: MandateSubscriptionDeps
+    seen: ProviderInvoice,
+    back: RefundsAndDisputes,
+    account: ProviderAccount,
+    deps: MandateSubscriptionDeps,
 ) -> Invoice:
     """Take in a payment that the provider made by itself. Raises NotBelieved."""
     mismatch = app_mismatch(account, seen)
@@ -93,7 +99,7 @@ def apply_subscription(
 
     Raises NotBelieved.
     """
-    seen = deps.gateway.fetch_recurring(subscription_id, customer=customer)
+    seen = deps.gateway.fetch_mandate_subscription(subscription_id, customer=customer)
     mismatch = app_mismatch(account, seen)
     if mismatch is not None:
         raise ObjectNotOwned(mismatch)
@@ -104,7 +110,7 @@ def apply_subscription(
         return _import(seen, account, deps)
     if not ours.view.provider_subscription_id:
         # Its first news were faster than the answer that made it.
-        step = ours.view.steps.get(BEGIN)
+        step = ours.view.steps.get(START_STEP)
         mandate = None if step is None else step.plan["mandate"]
         record_started(ours, seen, mandate=mandate, deps=deps)
         return deps.billing.get(Subscription, ours.view.id)
@@ -128,7 +134,9 @@ def _named_by(
 def _import(
     seen: ProviderSubscription, account: ProviderAccount, deps: MandateSubscriptionDeps
 ) -> Subscription:
-    importing = ImportDeps(billing=deps.billing, gateway=FetchedRefunds(MoneyBack()), now=deps.now)
+    importing = ImportDeps(
+        billing=deps.billing, gateway=FetchedRefunds(RefundsAndDisputes()), now=deps.now
+    )
     return import_subscription(seen, account, importing)
 
 

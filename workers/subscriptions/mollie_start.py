@@ -16,19 +16,19 @@ from domain.core import calendar
 from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
+    MandateSubscriptionDraft,
     ProviderMandate,
     ProviderSubscription,
-    RecurringDraft,
 )
 from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import WORKER
 from domain.invoices.steps import StepRecord
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.mandate_subscription import (
-    BEGIN,
-    begin_anew,
-    forgo,
-    give_up_beginning,
+    START_STEP,
+    give_up_start,
+    mark_not_started,
+    restart_step,
 )
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import charge_of, interval_of
@@ -74,7 +74,7 @@ def start_subscription(subscription_id: UUID, deps: StartSubscriptionDeps) -> No
         deps.billing.change(
             Subscription,
             subscription_id,
-            lambda one: give_up_beginning(one, why=why, attempts=1, occurred_at=occurred_at),
+            lambda one: give_up_start(one, why=why, attempts=1, occurred_at=occurred_at),
         )
         # The row stays, so that it can be sent again.
         raise GatewayUnavailable(why, retry_after_s=RECHECK_S, counted=False) from reason
@@ -85,7 +85,9 @@ def mark_subscription_not_started(subscription_id: UUID, deps: MandateSubscripti
     """Say that it never begins: its first payment came to nothing."""
     occurred_at = deps.now()
     deps.billing.change(
-        Subscription, subscription_id, lambda one: forgo(one, actor=WORKER, occurred_at=occurred_at)
+        Subscription,
+        subscription_id,
+        lambda one: mark_not_started(one, actor=WORKER, occurred_at=occurred_at),
     )
 
 
@@ -93,15 +95,15 @@ def _find_or_create(
     known: Subscription, invoice: InvoiceView, deps: StartSubscriptionDeps
 ) -> tuple[ProviderSubscription, str | None]:
     """Find what was made, or make it."""
-    before = known.view.steps.get(BEGIN)
+    before = known.view.steps.get(START_STEP)
     customer = known.view.customer or ""
     description = _description(known.view)
     if before is not None:
-        found = deps.gateway.find_recurring(customer=customer, description=description)
+        found = deps.gateway.find_mandate_subscription(customer=customer, description=description)
         if found is not None:
             return found, before.plan["mandate"]
     step = _step(known, before, _plan(known.view, invoice, deps), deps)
-    draft = RecurringDraft(
+    draft = MandateSubscriptionDraft(
         customer=customer,
         mandate=step.plan["mandate"],
         charge=charge_of(known.view.terms or {}),
@@ -111,10 +113,10 @@ def _find_or_create(
         metadata=billhook_metadata(invoice) | {SUBSCRIPTION: str(known.id)},
     )
     try:
-        return deps.gateway.begin_recurring(draft, key=step.key), draft.mandate
+        return deps.gateway.create_mandate_subscription(draft, key=step.key), draft.mandate
     except GatewayRejected as error:
         # Another run may have been faster: a customer has one subscription of a description.
-        found = deps.gateway.find_recurring(customer=customer, description=description)
+        found = deps.gateway.find_mandate_subscription(customer=customer, description=description)
         if found is None:
             raise _NotStartable(error.message) from error
         return found, draft.mandate
@@ -130,15 +132,15 @@ def _step(
     after = deps.billing.change(
         Subscription,
         UUID(str(known.id)),
-        lambda one: begin_anew(one, plan, occurred_at=occurred_at),
+        lambda one: restart_step(one, plan, occurred_at=occurred_at),
     )
-    return after.view.steps[BEGIN]
+    return after.view.steps[START_STEP]
 
 
 def _plan(view: SubscriptionView, invoice: InvoiceView, deps: StartSubscriptionDeps) -> Plan:
     """Choose the mandate, and the day of the next charge: the first period is paid for."""
     paid_at = invoice.paid_at or deps.now()
-    payment = invoice.settled_by or invoice.provider_object_id or ""
+    payment = invoice.paid_by_object or invoice.provider_object_id or ""
     mandate = deps.gateway.find_mandate(payment, customer=view.customer or "")
     mandate_id = _valid(mandate, waited=deps.now() - paid_at)
     next_day = calendar.after(provider_date(paid_at), *interval_of(view.terms or {}))

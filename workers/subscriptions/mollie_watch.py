@@ -16,7 +16,7 @@ from domain.core.commands import Mode, Provider
 from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.status import FAILED, PAID
-from domain.subscriptions.mandate_subscription import lose
+from domain.subscriptions.mandate_subscription import mark_missing
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED, SubscriptionView
 from workers.provider_objects.take_over import ProviderAccount
@@ -64,13 +64,13 @@ def _refresh(known: Subscription, deps: MandateSubscriptionDeps) -> Subscription
     account = account_of(view, actor=_BY)
     at_provider, customer = view.provider_subscription_id, view.customer or ""
     try:
-        seen = deps.gateway.fetch_recurring(at_provider, customer=customer)
+        seen = deps.gateway.fetch_mandate_subscription(at_provider, customer=customer)
     except GatewayRejected as error:
         if not error.missing:
             raise
         occurred_at = deps.now()
         return deps.billing.change(
-            Subscription, view.id, lambda one: lose(one, actor=_BY, occurred_at=occurred_at)
+            Subscription, view.id, lambda one: mark_missing(one, actor=_BY, occurred_at=occurred_at)
         )
     record_state(known, seen, actor=_BY, deps=deps)
     since = (view.period_start or view.created_at) - _LOOK_BACK

@@ -17,14 +17,14 @@ from domain.core.commands import Mode, Provider
 from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
-    MoneyBack,
     ProviderInvoice,
+    RefundsAndDisputes,
 )
 from domain.gateway.port import InvoicingGateway
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import Effect
-from domain.invoices.staleness import is_contested
+from domain.invoices.staleness import is_ambiguous
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, invoice_named_by
@@ -124,7 +124,7 @@ def _fetch_and_record(
         before = _version(Subscription, account.id_of(received.object_id), deps)
         seen = gateway.fetch_subscription(received.object_id)
         _require_match(app_mismatch(received, seen))
-        check = partial(_raise_if_changed, before, lambda known: known.contests(seen))
+        check = partial(_raise_if_changed, before, lambda known: known.is_ambiguous(seen))
         taken = import_subscription(seen, account, importing, check=check)
         return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
     at_provider = _invoice_at_provider(received, deps, gateway)
@@ -136,12 +136,12 @@ def _fetch_and_record(
     goes_back = received.object_type in MONEY_BACK
     if named is None:
         _require_match(app_mismatch(received, answer))
-        contested = partial(_raise_if_changed, before, lambda one: is_contested(one.view, answer))
+        contested = partial(_raise_if_changed, before, lambda one: is_ambiguous(one.view, answer))
         known = import_invoice(answer, account, importing, money_back=goes_back, check=contested)
         return [{"invoice": str(known.id), "effect": str(Effect.CHANGED)}]
     invoice = deps.billing.find(Invoice, named)
     _require_match(invoice_mismatch(received, answer, invoice))
-    back = gateway.fetch_money_back(answer.id) if goes_back else MoneyBack()
+    back = gateway.fetch_refunds_and_disputes(answer.id) if goes_back else RefundsAndDisputes()
     effect = _record(cast("Invoice", invoice), answer, back, received, deps, version=version)
     return [{"invoice": str(named), "effect": str(effect)}]
 
@@ -199,7 +199,7 @@ def _object(received: ProviderEventReceived, bodies: Bodies) -> Mapping[str, Any
 def _record(
     invoice: Invoice,
     answer: ProviderInvoice,
-    back: MoneyBack,
+    back: RefundsAndDisputes,
     received: ProviderEventReceived,
     deps: FetchDeps,
     *,
@@ -211,7 +211,7 @@ def _record(
     effects: list[Effect] = []
 
     def decide(known: Invoice) -> None:
-        if known.version != version and is_contested(known.view, answer):
+        if known.version != version and is_ambiguous(known.view, answer):
             raise _ConcurrentChange(UUID(str(known.id)))
         effects.clear()
         effects.append(
@@ -225,7 +225,9 @@ def _record(
             )
         )
         effects.append(
-            known.record_money_back(back, source="webhook", actor=actor, occurred_at=occurred_at)
+            known.record_refunds_and_disputes(
+                back, source="webhook", actor=actor, occurred_at=occurred_at
+            )
         )
 
     deps.billing.change(Invoice, UUID(str(invoice.id)), decide, bodies=[body])

@@ -17,15 +17,15 @@ from domain.core.commands import Mode, Provider
 from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
-    MoneyBack,
     ProviderInvoice,
+    RefundsAndDisputes,
     SetupSession,
 )
-from domain.gateway.port import RecurringGateway
-from domain.inbox.payment_hint import HintReceived, PaymentHint
+from domain.gateway.port import SubscriptionGateway
+from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
-from domain.invoices.payments import record_payment_heard
+from domain.invoices.payments import record_payment_state
 from domain.invoices.provider_update import Effect
 from domain.payment_methods.setup import MethodSetup
 from eventlog.bodies import Body
@@ -50,7 +50,7 @@ class MolliePaymentDeps:
     """What the jobs work with."""
 
     billing: Billing
-    gateway_of: Callable[[UUID, str], RecurringGateway]
+    gateway_of: Callable[[UUID, str], SubscriptionGateway]
     now: Callable[[], datetime]
 
 
@@ -77,7 +77,7 @@ def apply_payment_hint(hint_id: UUID, deps: MolliePaymentDeps) -> None:
 def _claim_hint(hint_id: UUID, deps: MolliePaymentDeps, *, actor: str) -> PaymentHint:
     occurred_at = deps.now()
     return deps.billing.change(
-        PaymentHint, hint_id, lambda known: known.take(actor=actor, occurred_at=occurred_at)
+        PaymentHint, hint_id, lambda known: known.start_fetch(actor=actor, occurred_at=occurred_at)
     )
 
 
@@ -116,7 +116,7 @@ def apply_payment_event(provider_event_id: UUID, deps: MolliePaymentDeps) -> Non
 
 
 def apply_payment(
-    source: HintReceived | ProviderEventReceived,
+    source: PaymentHintReceived | ProviderEventReceived,
     payment_id: str,
     deps: MolliePaymentDeps,
     *,
@@ -154,7 +154,7 @@ def apply_payment(
 
 
 def _apply_setup(
-    source: HintReceived | ProviderEventReceived,
+    source: PaymentHintReceived | ProviderEventReceived,
     session: SetupSession,
     deps: MolliePaymentDeps,
     *,
@@ -179,9 +179,9 @@ def _apply_setup(
 
 
 def _apply_renewal(
-    source: HintReceived | ProviderEventReceived,
+    source: PaymentHintReceived | ProviderEventReceived,
     seen: ProviderInvoice,
-    back: MoneyBack,
+    back: RefundsAndDisputes,
     deps: MandateSubscriptionDeps,
     *,
     actor: str,
@@ -204,7 +204,7 @@ def _apply_renewal(
 def _record(
     invoice: Invoice,
     seen: ProviderInvoice,
-    back: MoneyBack,
+    back: RefundsAndDisputes,
     deps: MolliePaymentDeps,
     *,
     actor: str,
@@ -215,7 +215,7 @@ def _record(
 
     def decide(known: Invoice) -> None:
         effects.append(
-            record_payment_heard(
+            record_payment_state(
                 known,
                 seen,
                 back,

@@ -14,9 +14,13 @@ from domain.apps.app import (
     AppSettings,
     AppSettingsChanged,
 )
-from domain.core.commands import BeginTokens, ChangeApp, CreateKey, RotateKey
+from domain.core.commands import ChangeApp, CreateKey, EnableTokens, RotateKey
 from domain.core.errors import Contradiction, NotFound
-from domain.core.idempotency import Receipt, ReceiptWritten, WriteReceipt
+from domain.core.idempotency import (
+    CreateIdempotencyRecord,
+    IdempotencyRecord,
+    IdempotencyRecordCreated,
+)
 from tests.domain.event_examples import APP_ID, EXAMPLES, KEY_ID, NEW_KEY_ID, TENANT_ID
 from tests.domain.given import START, Decided, Given, happened, moment
 
@@ -40,8 +44,8 @@ def _rotate(given: Given[App], **changes: Any) -> Decided[App, None]:
 
 
 def _begin(given: Given[App]) -> Decided[App, None]:
-    command = BeginTokens(app_id=APP_ID, issuer="us", audience="app", secret=SECRET, actor="key")
-    return given.when(lambda app: app.begin_tokens(command, occurred_at=NOW))
+    command = EnableTokens(app_id=APP_ID, issuer="us", audience="app", secret=SECRET, actor="key")
+    return given.when(lambda app: app.enable_tokens(command, occurred_at=NOW))
 
 
 def test_a_new_app_has_the_defaults() -> None:
@@ -135,12 +139,12 @@ def test_tokens_begin_with_what_the_app_lacks() -> None:
 
 
 def test_a_receipt_keeps_what_was_answered() -> None:
-    command = WriteReceipt(
-        receipt_id=NEW_KEY_ID, app_id=APP_ID, request_hash="4a54", result={"id": "1"}, actor="key"
+    command = CreateIdempotencyRecord(
+        record_id=NEW_KEY_ID, app_id=APP_ID, request_hash="4a54", result={"id": "1"}, actor="key"
     )
     (
-        Given.made(Receipt.write(command, occurred_at=START))
+        Given.made(IdempotencyRecord.create(command, occurred_at=START))
         .when(lambda _: None)
-        .then(happened(ReceiptWritten, request_hash="4a54", result={"id": "1"}))
+        .then(happened(IdempotencyRecordCreated, request_hash="4a54", result={"id": "1"}))
         .showing(result={"id": "1"}, app_id=APP_ID)
     )

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from domain.core import commands
 from domain.inbox.payment_hint import (
-    HintFetched,
-    HintReceived,
-    HintRepeated,
-    HintTaken,
     PaymentHint,
+    PaymentHintFetched,
+    PaymentHintFetchStarted,
+    PaymentHintReceived,
+    PaymentHintRepeated,
 )
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,7 +19,7 @@ BY = "webhook:tr_1"
 
 
 def hinted() -> PaymentHint:
-    command = commands.TakeHint(
+    command = commands.ReceivePaymentHint(
         app_id=UUID(int=1),
         connection_id=UUID(int=2),
         connection="mollie-1",
@@ -42,12 +42,12 @@ def kinds(hint: PaymentHint) -> list[type]:
 def test_a_hint_is_taken_and_fetched_once() -> None:
     hint = hinted()
 
-    hint.take(actor=BY, occurred_at=AT)
+    hint.start_fetch(actor=BY, occurred_at=AT)
     fetch(hint)
-    hint.take(actor=BY, occurred_at=AT)
+    hint.start_fetch(actor=BY, occurred_at=AT)
     fetch(hint)
 
-    assert kinds(hint) == [HintReceived, HintTaken, HintFetched]
+    assert kinds(hint) == [PaymentHintReceived, PaymentHintFetchStarted, PaymentHintFetched]
 
 
 def test_further_hints_say_nothing_while_one_waits() -> None:
@@ -56,37 +56,48 @@ def test_further_hints_say_nothing_while_one_waits() -> None:
     hint.repeat(actor=BY, occurred_at=AT)
     hint.repeat(actor=BY, occurred_at=AT)
 
-    assert kinds(hint) == [HintReceived]
+    assert kinds(hint) == [PaymentHintReceived]
 
 
 def test_a_hint_during_the_fetch_is_news_and_asks_for_another() -> None:
     hint = hinted()
-    hint.take(actor=BY, occurred_at=AT)
+    hint.start_fetch(actor=BY, occurred_at=AT)
 
     hint.repeat(actor=BY, occurred_at=AT)
     hint.repeat(actor=BY, occurred_at=AT)
     fetch(hint)
 
     assert (hint.waiting, hint.fetching) == (True, True)
-    assert kinds(hint) == [HintReceived, HintTaken, HintRepeated]
+    assert kinds(hint) == [PaymentHintReceived, PaymentHintFetchStarted, PaymentHintRepeated]
 
 
 def test_a_hint_after_the_fetch_begins_anew() -> None:
     hint = hinted()
-    hint.take(actor=BY, occurred_at=AT)
+    hint.start_fetch(actor=BY, occurred_at=AT)
     fetch(hint)
 
     hint.repeat(actor=BY, occurred_at=AT)
 
-    assert kinds(hint) == [HintReceived, HintTaken, HintFetched, HintRepeated]
+    assert kinds(hint) == [
+        PaymentHintReceived,
+        PaymentHintFetchStarted,
+        PaymentHintFetched,
+        PaymentHintRepeated,
+    ]
 
 
 def test_what_is_given_up_waits_for_the_next_hint() -> None:
     hint = hinted()
-    hint.take(actor=BY, occurred_at=AT)
+    hint.start_fetch(actor=BY, occurred_at=AT)
     hint.repeat(actor=BY, occurred_at=AT)
 
     hint.give_up("no answer", actor=BY, occurred_at=AT)
     hint.repeat(actor=BY, occurred_at=AT)
 
-    assert kinds(hint) == [HintReceived, HintTaken, HintRepeated, HintFetched, HintRepeated]
+    assert kinds(hint) == [
+        PaymentHintReceived,
+        PaymentHintFetchStarted,
+        PaymentHintRepeated,
+        PaymentHintFetched,
+        PaymentHintRepeated,
+    ]

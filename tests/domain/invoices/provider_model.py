@@ -81,13 +81,13 @@ class Provider:
     def _may_end(self, then: InvoiceState) -> bool:
         return self.state == "open" or (self.state == "uncollectible" and then != self.state)
 
-    def _emit(self, announces: PaymentState | None) -> None:
+    def _emit(self, event_payment_state: PaymentState | None) -> None:
         self.events.append(
             snapshot(
                 self.state,
                 as_of=self.now,
                 attempt_count=self.tries,
                 amount_paid_minor=self._paid_minor,
-                announces=announces,
+                event_payment_state=event_payment_state,
             )
         )

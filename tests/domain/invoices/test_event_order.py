@@ -31,7 +31,7 @@ _SECONDS = st.integers(99, 103)
 _PAID_FLOW = [
     snapshot("draft"),
     snapshot("open"),
-    snapshot("open", attempt_count=1, announces="failed"),
+    snapshot("open", attempt_count=1, event_payment_state="failed"),
     snapshot("open", attempt_count=1),
     snapshot("paid"),
 ]
@@ -55,7 +55,7 @@ def test_a_payment_s_webhooks_in_any_order_make_it_paid_once(
         invoice.when(delivered(word))
     view = invoice.root.view
     assert (view.status, view.amount_paid_minor, view.total_minor) == (status.PAID, TOTAL, TOTAL)
-    assert (view.settling, view.failure, view.next_action) == (False, None, None)
+    assert (view.in_progress, view.failure, view.next_action) == (False, None, None)
     assert (view.amount_overpaid_minor, view.amount_refunded_minor) == (0, 0)
     paid = [fact for fact in invoice.recorded if isinstance(fact, e.PaymentSucceeded)]
     assert [fact.amount_minor for fact in paid] == [TOTAL]

@@ -41,7 +41,7 @@ def test_voiding_ends_what_is_unpaid(before: Happened) -> None:
         .when(delivered(snapshot("void", attempt_count=1, as_of=200)))
         .then(happened(e.InvoiceVoided, source="webhook"))
         .answering(Effect.CHANGED)
-        .showing(status=status.VOID, next_action=None, settling=False)
+        .showing(status=status.VOID, next_action=None, in_progress=False)
     )
 
 
@@ -50,7 +50,7 @@ def test_a_void_that_overtakes_everything_brings_the_issue_along() -> None:
         Given(Invoice, REQUESTED)
         .when(delivered(snapshot("void")))
         .then(happened(e.InvoiceIssued), happened(e.InvoiceVoided))
-        .showing(status=status.VOID, settling=False)
+        .showing(status=status.VOID, in_progress=False)
     )
 
 
@@ -61,7 +61,7 @@ def test_writing_off_ends_our_trying(before: Happened) -> None:
         _given(*history)
         .when(delivered(snapshot("uncollectible", attempt_count=1, as_of=200)))
         .then(happened(e.MarkedUncollectible))
-        .showing(status=status.UNCOLLECTIBLE, settling=False)
+        .showing(status=status.UNCOLLECTIBLE, in_progress=False)
     )
 
 
@@ -133,7 +133,7 @@ def test_a_deleted_draft_cancels_an_invoice_that_nobody_is_settling() -> None:
         Given(Invoice, happened(e.InvoiceImported))
         .when(delivered(snapshot("deleted"), event_type="invoice.deleted"))
         .then(happened(e.PaymentCanceled))
-        .showing(status=status.CANCELED, settling=False)
+        .showing(status=status.CANCELED, in_progress=False)
     )
 
 
@@ -181,7 +181,7 @@ def test_the_deletion_of_a_rejected_draft_is_no_news() -> None:
 def test_nothing_un_pays_a_paid_invoice(word: ProviderInvoice) -> None:
     for tell in (answered, delivered):
         decided = _given(ISSUED, PAID).when(tell(word))
-        decided.showing(status=status.PAID, amount_paid_minor=TOTAL, settling=False)
+        decided.showing(status=status.PAID, amount_paid_minor=TOTAL, in_progress=False)
         assert all(isinstance(fact, e.ProviderStateConfirmed) for fact in decided.new)
         assert decided.answer is not Effect.CHANGED
 

@@ -54,7 +54,7 @@ _WORDS = st.builds(
     paid_at=st.none() | _INT64,
     lines=st.sampled_from([(), snapshot().lines]),
     payment=st.none() | _PAYMENTS,
-    announces=st.sampled_from([None, "failed", "requires_action"]),
+    event_payment_state=st.sampled_from([None, "failed", "requires_action"]),
 )
 
 

@@ -68,7 +68,7 @@ def test_where_nothing_is_charged_the_customer_is_sent_to_the_hosted_page() -> N
         _created()
         .when(answered(snapshot(), charging=False))
         .then(happened(e.InvoiceIssued, charging=False))
-        .showing(next_action={"type": "redirect", "url": HOSTED_URL}, settling=False)
+        .showing(next_action={"type": "redirect", "url": HOSTED_URL}, in_progress=False)
     )
 
 
@@ -101,7 +101,7 @@ def test_a_draft_issues_nothing() -> None:
         _created()
         .when(answered(snapshot("draft")))
         .then(happened(e.ProviderStateConfirmed))
-        .showing(status=status.REQUESTED, settling=True)
+        .showing(status=status.REQUESTED, in_progress=True)
     )
 
 
@@ -127,7 +127,7 @@ def test_a_paid_answer_settles_the_invoice() -> None:
             status=status.PAID,
             amount_paid_minor=TOTAL,
             paid_at=datetime.fromtimestamp(100, UTC),
-            settling=False,
+            in_progress=False,
             failure=None,
         )
     )
@@ -139,7 +139,7 @@ def test_credit_that_settles_at_finalisation_issues_and_pays_at_once() -> None:
         _created()
         .when(answered(nothing_due, charging=True))
         .then(happened(e.InvoiceIssued), happened(e.PaymentSucceeded, amount_minor=0))
-        .showing(status=status.PAID, settling=False, next_action=None)
+        .showing(status=status.PAID, in_progress=False, next_action=None)
     )
 
 
@@ -161,7 +161,7 @@ def test_a_refused_attempt_shows_why_and_stays_payable() -> None:
         _issued()
         .when(answered(attempt("failed")))
         .then(happened(e.PaymentFailed, code="card_declined", decline_code="insufficient_funds"))
-        .showing(status=status.FAILED, failure=failure, amount_paid_minor=0, settling=False)
+        .showing(status=status.FAILED, failure=failure, amount_paid_minor=0, in_progress=False)
         .when(answered(paid_answer(as_of=110)))
         .then(PAID)
         .showing(status=status.PAID, failure=None)
@@ -194,7 +194,7 @@ def test_a_slow_method_is_processing_until_the_provider_tells() -> None:
         _issued()
         .when(answered(attempt("processing")))
         .then(happened(e.PaymentProcessing))
-        .showing(status=status.PROCESSING, settling=False)
+        .showing(status=status.PROCESSING, in_progress=False)
         .when(answered(attempt("failed", as_of=110)))
         .then(FAILED)
         .showing(status=status.FAILED)
@@ -209,7 +209,7 @@ def test_an_open_invoice_is_not_judged_by_a_payment_that_decides_nothing(
         _issued()
         .when(answered(snapshot(as_of=105, payment=payment(state))))
         .then(happened(e.ProviderStateConfirmed))
-        .showing(status=status.OPEN, settling=True)
+        .showing(status=status.OPEN, in_progress=True)
     )
 
 
@@ -221,7 +221,7 @@ def test_each_refused_attempt_is_a_fact_of_its_own() -> None:
         Given(Invoice, REQUESTED, CREATED, ISSUED, FAILED, happened(e.RetryRequested))
         .when(answered(attempt("failed", tries=2, as_of=200)))
         .then(happened(e.PaymentFailed, as_of=200, facts=[1, 2, 0, 1]))
-        .showing(status=status.FAILED, settling=False)
+        .showing(status=status.FAILED, in_progress=False)
     )
 
 

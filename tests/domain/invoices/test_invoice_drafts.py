@@ -17,7 +17,7 @@ from tests.domain.invoices.provider_updates import answered, delivered, paid_ans
 
 CREATED = happened(e.ProviderInvoiceCreated)
 DRAFTED = happened(e.InvoiceDrafted)
-ON_THE_SPOT = happened(e.InvoiceRequested, on_the_spot=True)
+ON_THE_SPOT = happened(e.InvoiceRequested, charge_immediately=True)
 
 
 def _draft(*facts: Happened) -> Given[Invoice]:
@@ -30,7 +30,7 @@ def test_a_draft_that_stands_complete_is_an_outcome() -> None:
         _draft()
         .when(lambda invoice: invoice.record_drafted(draft, occurred_at=moment(5), body="b0d7"))
         .then(happened(e.InvoiceDrafted, provider_object_id="in_1", total_minor=TOTAL, as_of=101))
-        .showing(status=status.DRAFT, total_minor=TOTAL, settling=False)
+        .showing(status=status.DRAFT, total_minor=TOTAL, in_progress=False)
         .when(lambda invoice: invoice.record_drafted(draft, occurred_at=moment(6), body="b0d7"))
         .then()
     )
@@ -44,7 +44,7 @@ def test_a_draft_that_was_changed_at_the_provider_is_asked_about_and_shown_as_it
         .when(answered(changed))
         .then(happened(e.InvoiceDrafted, total_minor=2234, as_of=200))
         .answering(Effect.CHANGED)
-        .showing(status=status.DRAFT, total_minor=2234, settling=False)
+        .showing(status=status.DRAFT, total_minor=2234, in_progress=False)
     )
 
 

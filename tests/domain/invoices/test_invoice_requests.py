@@ -56,7 +56,7 @@ def test_a_request_remembers_all_that_was_asked_and_nothing_is_decided() -> None
             updated_at=START,
             total_minor=None,
             provider_object_id=None,
-            settling=True,
+            in_progress=True,
         )
     )
 
@@ -158,7 +158,7 @@ def test_a_refusal_before_anything_is_chargeable_ends_the_invoice() -> None:
         .then(happened(e.InvoiceRejected, code="provider_rejected", path="lineItems.0"))
         .showing(
             status=status.REJECTED,
-            settling=False,
+            in_progress=False,
             failure={
                 "code": "provider_rejected",
                 "declineCode": None,
@@ -220,14 +220,14 @@ def test_an_answer_after_giving_up_clears_it() -> None:
 
 def test_a_retry_asked_for_after_giving_up_settles_again() -> None:
     view = Given(Invoice, REQUESTED, ISSUED, GAVE_UP, happened(e.RetryRequested)).root.view
-    assert (view.gave_up, view.settling) == (None, True)
+    assert (view.gave_up, view.in_progress) == (None, True)
 
 
 # What is being settled.
 
 
 @pytest.mark.parametrize(
-    ("facts", "settling"),
+    ("facts", "in_progress"),
     [
         pytest.param([], True, id="requested"),
         pytest.param([CREATED], True, id="created"),
@@ -251,6 +251,6 @@ def test_a_retry_asked_for_after_giving_up_settles_again() -> None:
     ],
 )
 def test_an_invoice_is_settling_while_a_step_of_ours_is_to_come(
-    facts: list[Happened], *, settling: bool
+    facts: list[Happened], *, in_progress: bool
 ) -> None:
-    assert Given(Invoice, REQUESTED, *facts).root.view.settling is settling
+    assert Given(Invoice, REQUESTED, *facts).root.view.in_progress is in_progress

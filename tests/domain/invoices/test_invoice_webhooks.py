@@ -86,7 +86,7 @@ def test_a_stale_webhook_is_known_by_its_growth_even_if_its_time_is_newer() -> N
 
 
 def test_an_older_announcement_is_stale() -> None:
-    late = snapshot(attempt_count=1, as_of=90, announces="requires_action")
+    late = snapshot(attempt_count=1, as_of=90, event_payment_state="requires_action")
     _given(ISSUED, FAILED).when(delivered(late)).then().answering(Effect.STALE)
 
 
@@ -98,7 +98,7 @@ def test_while_a_step_runs_open_states_are_left_to_its_answer(overtaking: Provid
     for given in (Given(Invoice, REQUESTED), _given(), _given(ISSUED)):
         decided = given.when(delivered(overtaking))
         assert decided.answer in {Effect.DEFERRED, Effect.STALE, Effect.CONFIRMED}
-        decided.then().showing(settling=True)
+        decided.then().showing(in_progress=True)
 
 
 def test_a_paid_webhook_that_overtakes_the_answer_settles_and_the_answer_confirms() -> None:
@@ -106,7 +106,7 @@ def test_a_paid_webhook_that_overtakes_the_answer_settles_and_the_answer_confirm
         _given(ISSUED)
         .when(delivered(snapshot("paid", as_of=100), event_type="invoice.paid"))
         .then(happened(e.PaymentSucceeded, source="webhook", method=None))
-        .showing(status=status.PAID, settling=False)
+        .showing(status=status.PAID, in_progress=False)
         .when(answered(paid_answer(as_of=101)))
         .then(happened(e.ProviderStateConfirmed, source="answer"))
         .answering(Effect.CONFIRMED)
@@ -130,7 +130,7 @@ def test_a_finalising_answer_after_the_paid_webhook_changes_nothing() -> None:
         .when(answered(snapshot(as_of=106), charging=True))
         .then()
         .answering(Effect.STALE)
-        .showing(status=status.PAID, settling=False)
+        .showing(status=status.PAID, in_progress=False)
     )
 
 
@@ -147,7 +147,7 @@ def test_an_open_state_that_has_grown_is_asked_about() -> None:
 
 
 def test_an_attempt_by_the_customer_is_asked_about_though_the_invoice_has_not_grown() -> None:
-    announced = snapshot(attempt_count=1, as_of=200, announces="failed")
+    announced = snapshot(attempt_count=1, as_of=200, event_payment_state="failed")
     (
         _given(ISSUED, ACTION)
         .when(delivered(announced, event_type="invoice.payment_failed"))
@@ -157,17 +157,17 @@ def test_an_attempt_by_the_customer_is_asked_about_though_the_invoice_has_not_gr
 
 
 def test_an_announcement_of_the_same_second_with_the_known_outcome_is_confirmed() -> None:
-    announced = snapshot(attempt_count=1, announces="failed")
+    announced = snapshot(attempt_count=1, event_payment_state="failed")
     _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.CONFIRMED)
 
 
 def test_an_announcement_of_the_same_second_with_another_outcome_is_asked_about() -> None:
-    announced = snapshot(attempt_count=1, announces="requires_action")
+    announced = snapshot(attempt_count=1, event_payment_state="requires_action")
     _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.FETCH)
 
 
 def test_while_a_step_runs_a_doubtful_announcement_is_asked_about_lest_it_be_lost() -> None:
-    announced = snapshot(as_of=101, announces="failed")
+    announced = snapshot(as_of=101, event_payment_state="failed")
     issued = happened(e.InvoiceIssued, charging=True, facts=[1, 0, 0, 0])
     _given(issued).when(delivered(announced)).then().answering(Effect.FETCH)
 
@@ -183,7 +183,7 @@ def test_a_webhook_that_announces_nothing_new_confirms_an_open_invoice() -> None
 
 
 def test_a_newer_event_that_is_silent_of_the_payment_does_not_make_an_announcement_old() -> None:
-    refused = snapshot(attempt_count=1, as_of=104, announces="failed")
+    refused = snapshot(attempt_count=1, as_of=104, event_payment_state="failed")
     (
         _given(ISSUED, ACTION)
         .when(delivered(snapshot(attempt_count=1, as_of=105)))
@@ -198,7 +198,7 @@ def test_a_newer_event_that_is_silent_of_the_payment_does_not_make_an_announceme
 
 
 def test_the_fetch_that_was_needed_has_the_last_word() -> None:
-    announced = snapshot(attempt_count=1, as_of=200, announces="failed")
+    announced = snapshot(attempt_count=1, as_of=200, event_payment_state="failed")
     (
         _given(ISSUED, ACTION)
         .when(delivered(announced))
@@ -223,7 +223,7 @@ def test_a_paid_webhook_ends_every_attempt_well(before: Happened) -> None:
 
 
 def test_a_refusal_that_arrives_after_the_money_is_history() -> None:
-    refused = snapshot(attempt_count=1, as_of=99, announces="failed")
+    refused = snapshot(attempt_count=1, as_of=99, event_payment_state="failed")
     (
         _given(ISSUED, PAID)
         .when(delivered(refused, event_type="invoice.payment_failed"))

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.gateway.objects import MoneyBack, ProviderRefund, RefundState
+from domain.gateway.objects import ProviderRefund, RefundsAndDisputes, RefundState
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
 from domain.invoices.invoice import Invoice
@@ -29,9 +29,9 @@ def said(given: Given[Invoice], reference: str | None, state: RefundState) -> Gi
     refund = ProviderRefund(
         id="re_7", state=state, amount_minor=500, refunded_at=1, reference=reference
     )
-    back = MoneyBack(refunds=(refund,))
+    back = RefundsAndDisputes(refunds=(refund,))
     return given.when(
-        lambda invoice: invoice.record_money_back(
+        lambda invoice: invoice.record_refunds_and_disputes(
             back, source="answer", actor="worker", occurred_at=moment(60)
         )
     ).given

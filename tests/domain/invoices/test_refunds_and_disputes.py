@@ -13,9 +13,9 @@ from domain.core import commands
 from domain.core.errors import NotPossible
 from domain.gateway.objects import (
     DisputeState,
-    MoneyBack,
     ProviderDispute,
     ProviderRefund,
+    RefundsAndDisputes,
     RefundState,
 )
 from domain.invoices import events as e
@@ -71,12 +71,12 @@ def dispute(state: DisputeState, *, number: int = 1, amount: int = TOTAL) -> Pro
 def tell(
     given: Given[Invoice], *words: ProviderRefund | ProviderDispute
 ) -> Decided[Invoice, Effect]:
-    back = MoneyBack(
+    back = RefundsAndDisputes(
         refunds=tuple(word for word in words if isinstance(word, ProviderRefund)),
         disputes=tuple(word for word in words if isinstance(word, ProviderDispute)),
     )
     return given.when(
-        lambda invoice: invoice.record_money_back(
+        lambda invoice: invoice.record_refunds_and_disputes(
             back, source="webhook", actor="webhook:1", occurred_at=NOW
         )
     )

@@ -86,7 +86,7 @@ def cases() -> list[Any]:
 def test_what_may_be_asked_is_said_by_the_status(kind: Asking, state: str) -> None:
     given = Given(Invoice, *STATES[state])
     if state in ALLOWED[kind]:
-        ask(given, kind).then(happened(FACTS[kind], request_id=ASKING)).showing(settling=True)
+        ask(given, kind).then(happened(FACTS[kind], request_id=ASKING)).showing(in_progress=True)
     else:
         with pytest.raises(NotPossible, match=f"it is {state}"):
             ask(given, kind)
@@ -103,7 +103,7 @@ def test_while_something_is_being_done_nothing_else_is_asked(
 
 def test_what_gave_up_can_be_voided_though_it_was_never_issued() -> None:
     given = Given(Invoice, REQUESTED, CREATED, happened(e.StepGaveUp, step="lines"))
-    ask(given, VOIDING).then(happened(e.VoidRequested)).showing(gave_up=None, settling=True)
+    ask(given, VOIDING).then(happened(e.VoidRequested)).showing(gave_up=None, in_progress=True)
 
 
 def test_what_gave_up_before_the_provider_had_anything_cannot_be_voided() -> None:
@@ -138,7 +138,7 @@ def test_a_refused_asking_changes_nothing_but_ends() -> None:
     failure = given.root.view.failure
     refused = happened(e.RequestRefused, request_id=ASKING, action="retry", code="c")
     refuse(given).then(refused).showing(
-        status=status.FAILED, settling=False, asked=None, failure=failure
+        status=status.FAILED, in_progress=False, asked=None, failure=failure
     )
     refuse(given).then()
 
@@ -151,21 +151,25 @@ def test_an_asking_is_answered_by_what_ends_it_and_by_nothing_before() -> None:
     events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
     view = outcome_of(events, ASKING)
     assert view is not None
-    assert (view.status, view.settling) == (status.FAILED, False)
+    assert (view.status, view.in_progress) == (status.FAILED, False)
     assert outcome_of(events, UUID(int=1)) is None
 
 
 def test_a_payment_from_elsewhere_ends_an_asking() -> None:
     given = ask(Given(Invoice, *DECLINED), RETRY).given
     given.when(delivered(snapshot("paid", as_of=130), event_type="invoice.paid")).showing(
-        status=status.PAID, settling=False, asked=None
+        status=status.PAID, in_progress=False, asked=None
     )
 
 
-@pytest.mark.parametrize("announces", ["failed", "requires_action"])
-def test_an_announcement_during_a_retry_is_neither_believed_nor_lost(announces: Any) -> None:
+@pytest.mark.parametrize("event_payment_state", ["failed", "requires_action"])
+def test_an_announcement_during_a_retry_is_neither_believed_nor_lost(
+    event_payment_state: Any,
+) -> None:
     given = ask(Given(Invoice, *DECLINED), RETRY).given
-    announced = snapshot("open", attempt_count=2, as_of=130, announces=announces)
+    announced = snapshot(
+        "open", attempt_count=2, as_of=130, event_payment_state=event_payment_state
+    )
     given.when(delivered(announced)).then().answering(Effect.FETCH)
 
 
@@ -206,7 +210,7 @@ def test_a_step_that_gave_up_is_sent_again_and_no_other() -> None:
 def test_a_webhook_s_end_lifts_what_gave_up() -> None:
     given = give_up(Given(Invoice, *SETTLING), "pay").given
     given.when(answered(paid_answer(as_of=130), occurred_at=moment(90))).showing(
-        status=status.PAID, gave_up=None, settling=False
+        status=status.PAID, gave_up=None, in_progress=False
     )
 
 

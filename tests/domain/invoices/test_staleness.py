@@ -120,7 +120,7 @@ def test_an_announced_attempt_is_asked_about_unless_it_is_the_known_one(
     announced: PaymentState, as_of: int, age: Age
 ) -> None:
     view = _knowing(facts_of(attempt("failed")))
-    word = snapshot(attempt_count=1, as_of=as_of, announces=announced)
+    word = snapshot(attempt_count=1, as_of=as_of, event_payment_state=announced)
     assert age_of(view, word, source="webhook") is age
 
 

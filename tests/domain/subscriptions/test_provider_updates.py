@@ -39,7 +39,7 @@ def known(*facts: Happened) -> Given[Subscription]:
     ],
 )
 def test_the_first_word_is_named_by_its_state(
-    state: SubscriptionState, fact: type[s.SubscriptionWord], status: str
+    state: SubscriptionState, fact: type[s.SubscriptionStateEvent], status: str
 ) -> None:
     earns = status in ("active", "past_due")
     known().when(told(standing(state))).then(happened(fact, source="webhook")).answering(
@@ -59,7 +59,7 @@ def test_the_first_word_is_named_by_its_state(
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_what_changes_names_the_fact(
-    seen: ProviderSubscription, fact: type[s.SubscriptionWord]
+    seen: ProviderSubscription, fact: type[s.SubscriptionStateEvent]
 ) -> None:
     newer = replace(seen, as_of=LATER)
     known(ACTIVE).when(told(newer)).then(happened(fact, as_of=LATER)).answering(Effect.CHANGED)
@@ -92,7 +92,7 @@ def test_another_word_of_the_same_second_is_asked_about_and_the_answer_wins() ->
 
 
 def test_discounts_that_are_not_said_are_asked_about_unless_the_word_is_old() -> None:
-    unsaid = standing(as_of=LATER, unclear=True)
+    unsaid = standing(as_of=LATER, discounts_incomplete=True)
     known(ACTIVE).when(told(unsaid)).then().answering(Effect.FETCH)
     known().when(told(unsaid)).then().answering(Effect.FETCH)
     old = replace(unsaid, as_of=PERIOD[0] - 1)
@@ -118,13 +118,13 @@ def test_an_end_counts_although_it_is_told_late() -> None:
 def test_only_another_word_of_the_same_second_contests() -> None:
     root = known(ACTIVE).root
     now = replace(standing(), as_of=root.view.as_of)
-    assert root.contests(replace(now, state="past_due"))
-    assert root.contests(replace(now, cancel_at=PERIOD[1]))
-    assert not root.contests(replace(now, state="past_due", as_of=now.as_of + 1))
-    assert not known().root.contests(now)
+    assert root.is_ambiguous(replace(now, state="past_due"))
+    assert root.is_ambiguous(replace(now, cancel_at=PERIOD[1]))
+    assert not root.is_ambiguous(replace(now, state="past_due", as_of=now.as_of + 1))
+    assert not known().root.is_ambiguous(now)
     told_so = known()
     told_so.when(told(now))
-    assert not told_so.root.contests(now)
+    assert not told_so.root.is_ambiguous(now)
 
 
 # A provider's whole story: what it was like at each second, and what is told of that.
@@ -147,7 +147,7 @@ def stories(draw: st.DrawFn) -> list[ProviderSubscription]:
                 draw(st.sampled_from(_STATES)),
                 as_of=occurred_at,
                 items=(replace(MONTHLY, quantity=quantity),),
-                unclear=draw(st.booleans()),
+                discounts_incomplete=draw(st.booleans()),
                 cancel_at=draw(st.sampled_from([None, PERIOD[1]])),
             )
         )
@@ -166,7 +166,7 @@ def test_a_story_s_words_in_any_order_end_as_it_ended(
     given_ = known()
     for word in data.draw(st.permutations(doubled)):
         if given_.when(told(word)).answer is Effect.FETCH:
-            given_.when(answered(replace(last, unclear=False)))
+            given_.when(answered(replace(last, discounts_incomplete=False)))
     view = given_.root.view
     assert view.status == (last.state if last.state != "expired" else "incomplete_expired")
     assert [item["quantity"] for item in view.items] == [item.quantity for item in last.items]
@@ -181,7 +181,7 @@ def test_answers_that_saw_an_earlier_moment_never_undo_a_later_one(
 ) -> None:
     given_ = known()
     last = story[-1]
-    given_.when(told(replace(last, unclear=False)))
+    given_.when(told(replace(last, discounts_incomplete=False)))
     for word in data.draw(st.permutations(story)):
         if word.as_of < last.as_of:
             given_.when(answered(word)).then()

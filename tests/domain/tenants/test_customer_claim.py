@@ -27,7 +27,7 @@ CLAIMED = happened(CustomerClaimed)
 
 def _tenant(tenant_id: UUID = TENANT_ID, **customers: str) -> SetTenant:
     return SetTenant(
-        app_id=APP_ID, tenant_id=tenant_id, person=None, customers=customers, actor="key:1"
+        app_id=APP_ID, tenant_id=tenant_id, contact_body=None, customers=customers, actor="key:1"
     )
 
 
@@ -47,14 +47,14 @@ def _owner(billing: Billing, customer_id: str, connection: str = "main") -> UUID
 
 def test_ones_own_claim_again_leaves_no_event() -> None:
     Given(CustomerClaim, CLAIMED).when(
-        lambda claim: claim.take(TENANT_ID, actor="t", occurred_at=NOW)
+        lambda claim: claim.claim(TENANT_ID, actor="t", occurred_at=NOW)
     ).then()
 
 
 def test_another_tenants_customer_is_refused() -> None:
     with pytest.raises(CustomerTaken) as raised:
         Given(CustomerClaim, CLAIMED).when(
-            lambda claim: claim.take(OTHER_ID, actor="t", occurred_at=NOW)
+            lambda claim: claim.claim(OTHER_ID, actor="t", occurred_at=NOW)
         )
     assert raised.value.facts == {"connection": "main", "customer_id": "cus_1"}
 
@@ -65,7 +65,7 @@ def test_what_was_given_up_can_be_claimed_by_another() -> None:
         .when(lambda claim: claim.release(TENANT_ID, actor="t", occurred_at=NOW))
         .then(happened(CustomerReleased, tenant_id=TENANT_ID))
         .showing(tenant_id=None)
-        .when(lambda claim: claim.take(OTHER_ID, actor="t", occurred_at=NOW))
+        .when(lambda claim: claim.claim(OTHER_ID, actor="t", occurred_at=NOW))
         .then(happened(CustomerClaimedAgain, tenant_id=OTHER_ID))
         .showing(tenant_id=OTHER_ID)
     )
@@ -81,7 +81,7 @@ def test_a_tenants_customers_are_claimed_in_the_same_append(
 ) -> None:
     billing.set_tenant(_tenant(main="cus_1", other="cus_1"), occurred_at=START)
     (offered,) = contended[1].offered
-    assert offered[0] == ["tenant.created", "customer_claim.made", "customer_claim.made"]
+    assert offered[0] == ["tenant.created", "customer_claim.created", "customer_claim.created"]
     assert _owner(billing, "cus_1") == _owner(billing, "cus_1", "other") == TENANT_ID
     assert _owner(billing, "cus_2") is None
 

@@ -7,30 +7,30 @@ from uuid import uuid4
 import pytest
 
 from domain.tenants.pending_items_lock import (
-    SLOT_LIFE,
-    CustomerSlot,
-    CustomerSlotFreed,
-    CustomerSlotMade,
-    CustomerSlotTaken,
+    LOCK_LIFETIME,
+    PendingItemsLock,
+    PendingItemsLockAcquired,
+    PendingItemsLockCreated,
+    PendingItemsLockReleased,
 )
 from tests.domain.event_examples import INVOICE_ID
 from tests.domain.given import Given, Happened, happened, moment
 
 OTHER_ID = uuid4()
-MADE = happened(CustomerSlotMade)
-LIFE_S = int(SLOT_LIFE.total_seconds())
+MADE = happened(PendingItemsLockCreated)
+LIFE_S = int(LOCK_LIFETIME.total_seconds())
 EXPIRES_AT = int(moment(1).timestamp()) + LIFE_S
-TAKEN = happened(CustomerSlotTaken, invoice_id=INVOICE_ID, expires_at=EXPIRES_AT)
+TAKEN = happened(PendingItemsLockAcquired, invoice_id=INVOICE_ID, expires_at=EXPIRES_AT)
 
 
-def given(*facts: Happened) -> Given[CustomerSlot]:
-    return Given(CustomerSlot, MADE, *facts)
+def given(*facts: Happened) -> Given[PendingItemsLock]:
+    return Given(PendingItemsLock, MADE, *facts)
 
 
 def test_a_free_slot_is_taken_until_a_time() -> None:
     (
         given()
-        .when(lambda slot: slot.take(INVOICE_ID, occurred_at=moment(1)))
+        .when(lambda lock: lock.acquire(INVOICE_ID, occurred_at=moment(1)))
         .then(TAKEN)
         .answering(expected=True)
         .showing(holder=INVOICE_ID, expires_at=EXPIRES_AT)
@@ -38,7 +38,7 @@ def test_a_free_slot_is_taken_until_a_time() -> None:
 
 
 def test_another_one_waits() -> None:
-    given(TAKEN).when(lambda slot: slot.take(OTHER_ID, occurred_at=moment(2))).then().answering(
+    given(TAKEN).when(lambda lock: lock.acquire(OTHER_ID, occurred_at=moment(2))).then().answering(
         expected=False
     )
 
@@ -47,7 +47,7 @@ def test_another_one_waits() -> None:
     ("seconds", "taken"), [(LIFE_S, False), (LIFE_S + 1, True), (LIFE_S + 2, True)]
 )
 def test_a_dead_holder_is_waited_for_until_its_time_is_over(seconds: int, *, taken: bool) -> None:
-    given(TAKEN).when(lambda slot: slot.take(OTHER_ID, occurred_at=moment(seconds))).answering(
+    given(TAKEN).when(lambda lock: lock.acquire(OTHER_ID, occurred_at=moment(seconds))).answering(
         expected=taken
     )
 
@@ -55,11 +55,11 @@ def test_a_dead_holder_is_waited_for_until_its_time_is_over(seconds: int, *, tak
 def test_the_holder_keeps_it_without_a_word_and_renews_it_in_time() -> None:
     (
         given(TAKEN)
-        .when(lambda slot: slot.take(INVOICE_ID, occurred_at=moment(10)))
+        .when(lambda lock: lock.acquire(INVOICE_ID, occurred_at=moment(10)))
         .then()
         .answering(expected=True)
-        .when(lambda slot: slot.take(INVOICE_ID, occurred_at=moment(LIFE_S - 10)))
-        .then(happened(CustomerSlotTaken, expires_at=EXPIRES_AT + LIFE_S - 11))
+        .when(lambda lock: lock.acquire(INVOICE_ID, occurred_at=moment(LIFE_S - 10)))
+        .then(happened(PendingItemsLockAcquired, expires_at=EXPIRES_AT + LIFE_S - 11))
         .answering(expected=True)
     )
 
@@ -67,14 +67,14 @@ def test_the_holder_keeps_it_without_a_word_and_renews_it_in_time() -> None:
 def test_a_freed_slot_is_anybodys() -> None:
     (
         given(TAKEN)
-        .when(lambda slot: slot.free(INVOICE_ID, occurred_at=moment(2)))
-        .then(happened(CustomerSlotFreed, invoice_id=INVOICE_ID))
+        .when(lambda lock: lock.release(INVOICE_ID, occurred_at=moment(2)))
+        .then(happened(PendingItemsLockReleased, invoice_id=INVOICE_ID))
         .showing(holder=None)
-        .when(lambda slot: slot.take(OTHER_ID, occurred_at=moment(3)))
+        .when(lambda lock: lock.acquire(OTHER_ID, occurred_at=moment(3)))
         .answering(expected=True)
     )
 
 
 def test_only_the_holder_frees_it() -> None:
-    given(TAKEN).when(lambda slot: slot.free(OTHER_ID, occurred_at=moment(2))).then()
-    given().when(lambda slot: slot.free(INVOICE_ID, occurred_at=moment(2))).then()
+    given(TAKEN).when(lambda lock: lock.release(OTHER_ID, occurred_at=moment(2))).then()
+    given().when(lambda lock: lock.release(INVOICE_ID, occurred_at=moment(2))).then()

@@ -32,7 +32,7 @@ def test_a_tenant_is_made_under_the_id_that_app_and_tenant_give() -> None:
         Given.made(Tenant.create(_command(), occurred_at=START))
         .when(lambda _: None)
         .then(happened(TenantCreated, originator_id=ids.for_tenant(APP_ID, TENANT_ID)))
-        .showing(tenant_id=TENANT_ID, person="9e75", customers={"main": "cus_1"}, starting={})
+        .showing(tenant_id=TENANT_ID, contact_body="9e75", customers={"main": "cus_1"}, starting={})
     )
 
 
@@ -42,8 +42,10 @@ def test_the_same_again_leaves_no_event() -> None:
 
 
 def test_another_person_replaces_the_first_also_by_none() -> None:
-    _change(Given(Tenant, CREATED), person="0ther").then(happened(TenantChanged, person="0ther"))
-    _change(Given(Tenant, CREATED), person=None).showing(person=None)
+    _change(Given(Tenant, CREATED), contact_body="0ther").then(
+        happened(TenantChanged, contact_body="0ther")
+    )
+    _change(Given(Tenant, CREATED), contact_body=None).showing(contact_body=None)
 
 
 def test_linked_customers_stay_unless_named_anew() -> None:
@@ -62,14 +64,14 @@ def test_making_a_customer_is_remembered_with_key_and_person_before_the_call() -
     (
         Given(Tenant, UNLINKED)
         .when(lambda tenant: tenant.start_customer("main", occurred_at=NOW))
-        .then(happened(ProviderCustomerStarted, connection="main", key=key, person="9e75"))
+        .then(happened(ProviderCustomerStarted, connection="main", key=key, contact_body="9e75"))
         .answering((key, "9e75"))
     )
 
 
 def test_every_repeat_of_making_a_customer_sends_the_first_person_again() -> None:
-    started = happened(ProviderCustomerStarted, key="first", person="9e75")
-    changed = happened(TenantChanged, customers={}, person="0ther")
+    started = happened(ProviderCustomerStarted, key="first", contact_body="9e75")
+    changed = happened(TenantChanged, customers={}, contact_body="0ther")
     (
         Given(Tenant, UNLINKED, started, changed)
         .when(lambda tenant: tenant.start_customer("main", occurred_at=NOW))

@@ -165,9 +165,13 @@ def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> No
     async def scenario() -> None:
         async with projecting(database) as books:
 
-            def told(person: str | None, **customers: str) -> commands.SetTenant:
+            def told(contact_body: str | None, **customers: str) -> commands.SetTenant:
                 return commands.SetTenant(
-                    app_id=APP, tenant_id=TENANT, person=person, customers=customers, actor="op"
+                    app_id=APP,
+                    tenant_id=TENANT,
+                    contact_body=contact_body,
+                    customers=customers,
+                    actor="op",
                 )
 
             tenant = Tenant.create(told("aa", main="cus_1"), occurred_at=AT)
@@ -305,7 +309,7 @@ def test_freshness_reaches_a_head_seen_earlier_also_past_others_events(database:
                 app(),
                 Tenant.create(
                     commands.SetTenant(
-                        app_id=APP, tenant_id=TENANT, person=None, customers={}, actor="op"
+                        app_id=APP, tenant_id=TENANT, contact_body=None, customers={}, actor="op"
                     ),
                     occurred_at=AT,
                 ),
@@ -336,7 +340,7 @@ def test_freshness_tells_whether_access_changed_behind_a_position(database: str)
             access = AccessQueries(books.pool)
             tenant = Tenant.create(
                 commands.SetTenant(
-                    app_id=APP, tenant_id=TENANT, person=None, customers={}, actor="op"
+                    app_id=APP, tenant_id=TENANT, contact_body=None, customers={}, actor="op"
                 ),
                 occurred_at=AT,
             )

@@ -24,7 +24,7 @@ def tenant(app_id: UUID = APP) -> Tenant:
     command = SetTenant(
         app_id=app_id,
         tenant_id=TENANT,
-        person="ab" * 32,
+        contact_body="ab" * 32,
         customers={"main": "cus_1"},
         actor="key:1",
     )

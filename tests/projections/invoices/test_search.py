@@ -17,13 +17,13 @@ from tests.projections.random_events import AT
 OTHER_APP, TENANT, OTHER_TENANT = UUID(int=2), UUID(int=3), UUID(int=4)
 
 
-def person(email: str | None, tenant_id: UUID = TENANT) -> Body:
+def contact_body(email: str | None, tenant_id: UUID = TENANT) -> Body:
     return Body.of(orjson.dumps({"name": "Ada", "email": email}), tenant_id)
 
 
 def set_tenant(body: Body, tenant_id: UUID = TENANT) -> SetTenant:
     return SetTenant(
-        app_id=APP, tenant_id=tenant_id, person=body.sha256.hex(), customers={}, actor="key:1"
+        app_id=APP, tenant_id=tenant_id, contact_body=body.sha256.hex(), customers={}, actor="key:1"
     )
 
 
@@ -80,7 +80,7 @@ def test_a_tenants_invoices_are_found_by_its_email_as_long_as_it_has_it(database
     async def scenario() -> None:
         async with projecting(database) as books:
             await stock(books)
-            first = person("Ada.Byron@Shop.example")
+            first = contact_body("Ada.Byron@Shop.example")
             tenant = Tenant.create(set_tenant(first), occurred_at=AT)
             await record(books, tenant, first)
             assert await found(books, "ada.byron@shop.example") == {"A-1", "B-1"}
@@ -89,7 +89,7 @@ def test_a_tenants_invoices_are_found_by_its_email_as_long_as_it_has_it(database
             # `b` begins words of both: the order's colour, and the e-mail.
             assert await found(books, "b") == {"A-1", "A-2", "B-1", "B-22"}
             assert await found(books, "byron", OTHER_APP) == set()
-            second = person("lovelace@shop.example")
+            second = contact_body("lovelace@shop.example")
             tenant.change(set_tenant(second), occurred_at=AT)
             await record(books, tenant, second)
             assert await found(books, "byron") == set()
@@ -101,7 +101,7 @@ def test_a_tenants_invoices_are_found_by_its_email_as_long_as_it_has_it(database
 def test_pages_of_what_is_found_in_two_ways_show_each_invoice_once(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            body = person("blue@shop.example")
+            body = contact_body("blue@shop.example")
             await record(books, Tenant.create(set_tenant(body), occurred_at=AT), body)
             made = []
             for index in range(11):
@@ -134,7 +134,7 @@ def test_an_erased_email_is_not_found_after_a_rebuild(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             await stock(books)
-            body = person("ada@shop.example")
+            body = contact_body("ada@shop.example")
             await record(books, Tenant.create(set_tenant(body), occurred_at=AT), body)
             assert await books.log.erase_bodies_async(TENANT) == 1
             done = await asyncio.to_thread(lambda: rebuild(database, "emails", accept_changes=True))

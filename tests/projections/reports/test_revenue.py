@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.gateway.objects import MoneyBack, ProviderDispute, ProviderRefund
+from domain.gateway.objects import ProviderDispute, ProviderRefund, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from projections.reports.queries import ReportFilter, ReportQueries, RevenueRow, Turnover
 from service.reports.periods import Interval, buckets_of
@@ -83,10 +83,10 @@ class History:
         confirm(invoice, occurred_at=LAST)
         for word in self.words:
             if isinstance(word, ProviderRefund):
-                back = MoneyBack(refunds=(word,))
+                back = RefundsAndDisputes(refunds=(word,))
             else:
-                back = MoneyBack(disputes=(word,))
-            invoice.record_money_back(
+                back = RefundsAndDisputes(disputes=(word,))
+            invoice.record_refunds_and_disputes(
                 back, source="webhook", actor="webhook:evt_1", occurred_at=LAST
             )
         return invoice

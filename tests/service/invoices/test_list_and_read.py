@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.commands import ImportInvoice
-from domain.gateway.objects import MoneyBack
+from domain.gateway.objects import RefundsAndDisputes
 from tests.service.fake_worker import provider_invoice, settle
 from tests.service.harness import Service, Shop, errors, paths
 
@@ -275,7 +275,9 @@ def test_what_the_provider_made_is_listed_by_origin_and_while_it_is_nobodys(shop
         actor="webhook:evt_1",
     )
     seen = replace(provider_invoice("paid"), subscription_id="sub_7", created_at=1_700_000_000)
-    made = shop.billing.import_invoice(command, seen, MoneyBack(), occurred_at=datetime.now(UTC))
+    made = shop.billing.import_invoice(
+        command, seen, RefundsAndDisputes(), occurred_at=datetime.now(UTC)
+    )
     shop.service.folded("invoices")
     path = f"{shop.url}/invoices"
 

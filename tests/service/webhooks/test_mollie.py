@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from domain.core import ids
-from domain.inbox.payment_hint import HintReceived, HintRepeated, PaymentHint
+from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived, PaymentHintRepeated
 from domain.inbox.provider_event import ProviderEventReceived
 from service.webhooks.hints import hinted_at
 from tests.service.harness import Service, Shop
@@ -82,7 +82,7 @@ def test_a_hint_is_recorded_once_while_nobody_has_looked(
 
     assert {answer.status_code for answer in answers} == {200}
     (received,) = mollie.hints()
-    assert isinstance(received, HintReceived)
+    assert isinstance(received, PaymentHintReceived)
     assert (received.payment_id, received.connection) == ("tr_1", mollie.connection)
     assert count(service, "coalesced") == 2
 
@@ -107,7 +107,7 @@ def test_a_hint_after_the_fetch_has_begun_is_recorded_again(
 
     mollie.hint()
 
-    assert isinstance(mollie.hints()[-1], HintRepeated)
+    assert isinstance(mollie.hints()[-1], PaymentHintRepeated)
 
 
 @pytest.mark.parametrize(

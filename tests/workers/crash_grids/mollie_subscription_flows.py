@@ -147,7 +147,7 @@ def _payment_paid(recurring: Recurring) -> Case:
 def _forgone(recurring: Recurring) -> Case:
     invoice = recurring.call_stripe(tax_rate_id="added")
     recurring.pay(invoice, "expired")
-    return Case(recurring, invoice, lambda: recurring.forgo(invoice))
+    return Case(recurring, invoice, lambda: recurring.mark_not_started(invoice))
 
 
 def _running(recurring: Recurring) -> Invoice:
@@ -179,7 +179,7 @@ def _to_change(
             **more,
         )
         bench = recurring.bench
-        bench.billing.ask_of_subscription(command, occurred_at=bench.clock())
+        bench.billing.request_subscription_action(command, occurred_at=bench.clock())
         return Case(
             recurring, invoice, lambda: change_mandate_subscription(stream, recurring.deps())
         )

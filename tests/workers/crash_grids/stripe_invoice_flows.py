@@ -101,7 +101,7 @@ def _draft(bench: Bench) -> Job:
 def _gather(bench: Bench) -> Job:
     customer = bench.account.add_customer()
     bench.account.v1.invoice_items.create({"customer": customer, "amount": 3300, "currency": "eur"})
-    return Job(bench.request_draft("gather", customer), customer)
+    return Job(bench.request_draft("include_pending_items", customer), customer)
 
 
 def _ask_to_charge(bench: Bench, card: str) -> Job:
@@ -197,7 +197,7 @@ FLOWS: Final = (
         lambda bench: _ask_to_charge(bench, "needs_authentication"),
         replace(_DECLINED_ONCE, status="requires_action"),
     ),
-    Flow("charge on the spot", _charge(on_the_spot=True), _TAXED),
+    Flow("charge on the spot", _charge(charge_immediately=True), _TAXED),
     Flow("first customer", _unknown_customer, End("open", 1999)),
     Flow("draft charged later", _draft, _AD_HOC, let_stripe_charge),
     Flow("draft that gathers", _gather, End("draft", 3300)),

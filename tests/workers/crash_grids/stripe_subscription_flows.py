@@ -218,7 +218,7 @@ def _ask(
             actor="key:test",
             **more,
         )
-        bench.billing.ask_of_subscription(command, occurred_at=bench.clock())
+        bench.billing.request_subscription_action(command, occurred_at=bench.clock())
         return Change(job.invoice_id, job.customer, subscription_id=UUID(str(known.id)))
 
     return prepare

@@ -14,17 +14,20 @@ from tests.workers.crash_grids.stripe_invoice_flows import GAPS, LINES, Job
 from tests.workers.crash_grids.stripe_invoice_steps import STEPS
 from tests.workers.stripe_harness import Bench
 
-FLOWS = {"draft": STEPS["draft charged later"], "gather": STEPS["draft that gathers"]}
-CREATE = FLOWS["gather"].index("post /v1/invoices")
+FLOWS = {
+    "draft": STEPS["draft charged later"],
+    "include_pending_items": STEPS["draft that gathers"],
+}
+CREATE = FLOWS["include_pending_items"].index("post /v1/invoices")
 
 
 def call_stripe(bench: Bench, flow: str, customer: str) -> UUID:
     """Ask for a draft, of lines of its own or of what is pending."""
-    if flow == "gather":
+    if flow == "include_pending_items":
         bench.account.v1.invoice_items.create(
             {"customer": customer, "amount": 3300, "currency": "eur"}
         )
-        return bench.request_draft("gather", customer)
+        return bench.request_draft("include_pending_items", customer)
     return bench.request_draft("draft", customer, *LINES)
 
 
@@ -46,7 +49,10 @@ def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
 
 def test_who_comes_while_another_gathers_waits_without_counting(bench: Bench) -> None:
     customer = bench.account.add_customer()
-    first, second = call_stripe(bench, "gather", customer), bench.request_draft("gather", customer)
+    first, second = (
+        call_stripe(bench, "include_pending_items", customer),
+        bench.request_draft("include_pending_items", customer),
+    )
     die_inside(bench, Job(first, customer), CREATE)
 
     with pytest.raises(GatewayUnavailable) as waiting:
@@ -59,7 +65,10 @@ def test_who_comes_while_another_gathers_waits_without_counting(bench: Bench) ->
 
 def test_a_dead_holder_is_waited_for_no_longer_than_its_slot_lasts(bench: Bench) -> None:
     customer = bench.account.add_customer()
-    first, second = call_stripe(bench, "gather", customer), bench.request_draft("gather", customer)
+    first, second = (
+        call_stripe(bench, "include_pending_items", customer),
+        bench.request_draft("include_pending_items", customer),
+    )
     die_inside(bench, Job(first, customer), CREATE)
     bench.clock.added += GAPS["62 min"]
 
@@ -99,7 +108,7 @@ def test_a_draft_that_gathered_is_never_taken_back(bench: Bench) -> None:
 
     bench.gateway = Altered(bench.gateway, "fetch_draft", refuse)
 
-    view = bench.settle(call_stripe(bench, "gather", customer)).view
+    view = bench.settle(call_stripe(bench, "include_pending_items", customer)).view
 
     assert view.status == "rejected"
     there = bench.account.v1.invoices.list({"customer": customer}).data

@@ -178,7 +178,7 @@ def test_death_at_any_point_leaves_one_payment_that_counts(
             assert set(heartbeat) <= {view.provider_object_id}, row
             assert heartbeat or GAPS[gap], row
         elif flow.status == "paid":
-            assert [payment["id"] for payment in paid] == [view.settled_by], row
+            assert [payment["id"] for payment in paid] == [view.paid_by_object], row
             refunded = (paid[0].get("amountRefunded") or {"value": "0.00"})["value"]
             assert (heartbeat, refunded) == ([], flow.refunded), row
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from domain.gateway.objects import GatewayRejected, MoneyBack, ProviderInvoice
+from domain.gateway.objects import GatewayRejected, ProviderInvoice, RefundsAndDisputes
 from eventlog.reading import Recorded
 from tests.workers.crash_grids.stripe_invoice_flows import Job
 from tests.workers.stripe_harness import Bench
@@ -25,7 +25,7 @@ class Moment:
     """How things stood at the provider after something had happened."""
 
     invoice: ProviderInvoice
-    back: MoneyBack
+    back: RefundsAndDisputes
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,9 @@ class Recording:
         """Remember how things stand, and what was told since the last look; time goes on."""
         gateway, at_provider = self.bench.gateway, self.at_provider
         self.moments.append(
-            Moment(gateway.fetch_invoice(at_provider), gateway.fetch_money_back(at_provider))
+            Moment(
+                gateway.fetch_invoice(at_provider), gateway.fetch_refunds_and_disputes(at_provider)
+            )
         )
         known = {told.event["id"] for told in self.told}
         new = [event for event in self.bench.events("") if event["id"] not in known]

@@ -15,8 +15,8 @@ from typing import Any, Literal, Self, cast
 from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
-    MoneyBack,
     ProviderInvoice,
+    RefundsAndDisputes,
 )
 from domain.invoices.view import InvoiceView
 from eventlog import persistence
@@ -176,7 +176,7 @@ class Retelling:
         self._wait()
         return moment.invoice
 
-    def fetch_money_back(self, _: str) -> MoneyBack:
+    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
         """Answer what went back."""
         moment = self._story.moments[self._seen()]
         self._wait()
@@ -223,7 +223,7 @@ def row(view: InvoiceView) -> dict[str, Any]:
         "failure": view.failure,
         "next": view.next_action,
         "paid at": view.paid_at,
-        "at work": (view.settling, view.asked),
+        "at work": (view.in_progress, view.asked),
         "refunds": sorted(_money(view.refunds)),
         "disputes": sorted(_money(view.disputes)),
         "total": (view.total_minor, view.tax_minor, view.currency, view.number),

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from uuid import UUID, uuid4
 
 from domain.core import commands, ids
-from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
 from domain.subscriptions.subscription import Subscription
@@ -124,10 +124,10 @@ class Relived(Retelling):
         """Answer how it stands, or stood."""
         return cast("ProviderSubscription", self._fetch(at_provider))
 
-    def fetch_money_back(self, _: str) -> MoneyBack:
+    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
         """Answer that nothing went back."""
         self._wait()
-        return MoneyBack()
+        return RefundsAndDisputes()
 
     def find_invoice_of(self, payment: str) -> str:
         """Answer which invoice a payment is for."""
@@ -222,7 +222,7 @@ class Narrator:
         known = UUID(str(self.bench.subscription(self.life.invoice_id).id))
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(subscription_id=known, request_id=uuid4(), **facts)
-        self.bench.billing.ask_of_subscription(command, occurred_at=self.bench.clock())
+        self.bench.billing.request_subscription_action(command, occurred_at=self.bench.clock())
         return Change(self.life.invoice_id, self.life.customer, subscription_id=known)
 
     def begin(self, job: Job | None = None, *, early: bool = False) -> None:
@@ -279,7 +279,7 @@ def _started(n: Narrator) -> None:
 
 def _started_with_tax(n: Narrator) -> None:
     rate = n.bench.account.tax_rate
-    n.begin(n.ask_to_start(tax_rate_id=rate, expected_total_minor=2419, on_the_spot=True))
+    n.begin(n.ask_to_start(tax_rate_id=rate, expected_total_minor=2419, charge_immediately=True))
 
 
 def _started_and_renewed(n: Narrator) -> None:

@@ -116,7 +116,7 @@ def test_two_paid_webhooks_at_once_begin_one_subscription(recurring: Recurring) 
     assert len(recurring.there()) == 1
     assert topics.count("invoice.payment_succeeded") == 1
     assert topics.count("invoice.subscription_due") == 1
-    assert topics.count("invoice.subscription_begun") == 1
+    assert topics.count("invoice.subscription_created") == 1
 
 
 def test_a_renewal_that_is_heard_of_before_our_own_answer_links_the_subscription(

@@ -237,7 +237,7 @@ def test_tenants_are_known_by_their_customers_and_others_stay_unassigned(
         commands.SetTenant(
             app_id=bench.app_id,
             tenant_id=tenant_id,
-            person=None,
+            contact_body=None,
             customers={bench.connection: known},
             actor="t",
         ),

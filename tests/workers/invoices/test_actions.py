@@ -44,7 +44,7 @@ def test_a_retry_that_is_declined_alike_is_an_outcome_of_its_own(bench: Bench) -
     asked = bench.ask_for(invoice_id, commands.RequestRetry)
     view = bench.settle(invoice_id).view
 
-    assert (view.status, view.settling) == ("failed", False)
+    assert (view.status, view.in_progress) == ("failed", False)
     assert bench.topics(invoice_id).count("invoice.payment_failed") == before + 1
     outcome = outcome_of(bench.invoice_events(invoice_id), asked)
     assert outcome is not None
@@ -57,7 +57,7 @@ def test_a_retry_with_an_unknown_method_is_refused_and_changes_nothing(bench: Be
     bench.ask_for(invoice_id, commands.RequestRetry, payment_method="pm_unknown")
     view = bench.settle(invoice_id).view
 
-    assert (view.status, view.settling, view.asked) == ("failed", False, None)
+    assert (view.status, view.in_progress, view.asked) == ("failed", False, None)
     refused = bench.invoice_events(invoice_id)[-1]
     assert (refused.TOPIC, vars(refused)["path"]) == ("invoice.request_refused", "paymentMethod")
 
@@ -78,7 +78,7 @@ def test_what_is_not_paid_can_be_voided(bench: Bench, card: str | None) -> None:
     invoice_id = charged_invoice(bench, card)
     bench.ask_for(invoice_id, commands.RequestVoid)
     view = bench.settle(invoice_id).view
-    assert (view.status, view.next_action, view.settling) == ("void", None, False)
+    assert (view.status, view.next_action, view.in_progress) == ("void", None, False)
 
 
 def test_voiding_a_draft_deletes_it(bench: Bench) -> None:
@@ -100,12 +100,12 @@ def test_a_void_that_was_overtaken_by_a_payment_tells_of_the_payment(bench: Benc
 
 def test_a_draft_is_finalised_and_left_open(bench: Bench) -> None:
     customer = bench.account.add_customer()
-    invoice_id = bench.request_draft("gather", customer)
+    invoice_id = bench.request_draft("include_pending_items", customer)
     bench.settle(invoice_id)
     bench.ask_for(invoice_id, commands.RequestFinalize)
     view = bench.settle(invoice_id).view
     # Nothing was pending, so that nothing is owed.
-    assert (view.status, view.total_minor, view.settling) == ("paid", 0, False)
+    assert (view.status, view.total_minor, view.in_progress) == ("paid", 0, False)
 
 
 def test_what_is_written_off_can_still_be_paid(bench: Bench) -> None:
@@ -126,7 +126,7 @@ def test_a_retry_of_what_is_written_off_may_be_declined(bench: Bench) -> None:
     bench.ask_for(invoice_id, commands.RequestRetry)
     view = bench.settle(invoice_id).view
 
-    assert (view.status, view.settling) == ("uncollectible", False)
+    assert (view.status, view.in_progress) == ("uncollectible", False)
     refused = bench.invoice_events(invoice_id)[-1]
     assert (refused.TOPIC, vars(refused)["code"]) == ("invoice.request_refused", "payment_declined")
 
@@ -146,7 +146,7 @@ def test_a_debit_of_what_is_written_off_ends_the_asking_while_it_is_under_way(
     for _ in range(2):  # asked again while the first one is under way, nothing is charged twice
         bench.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
         view = bench.settle(invoice_id).view
-        assert (view.status, view.settling) == ("uncollectible", False)
+        assert (view.status, view.in_progress) == ("uncollectible", False)
         refused = vars(bench.invoice_events(invoice_id)[-1])
         assert refused["code"] == "payment_unfinished"
 
@@ -263,7 +263,7 @@ def test_credit_notes_are_read_after_the_refunds_that_they_make_ours(bench: Benc
     at_provider = bench.invoice(charged_invoice(bench)).view.provider_object_id or ""
     bench.account.admin.forget_requests()
 
-    bench.gateway.fetch_money_back(at_provider)
+    bench.gateway.fetch_refunds_and_disputes(at_provider)
 
     asked = [request["path"] for request in bench.account.admin.requests()]
     assert asked.index("/v1/refunds") < asked.index("/v1/credit_notes")

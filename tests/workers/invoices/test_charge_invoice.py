@@ -85,7 +85,7 @@ def test_without_a_method_the_invoice_is_open_for_the_customer_to_pay(bench: Ben
     view = bench.settle(bench.request(bench.add_tenant(card=None))).view
 
     assert view.status == "open"
-    assert view.settling is False
+    assert view.in_progress is False
     assert view.next_action == {"type": "redirect", "url": view.hosted_url}
 
 
@@ -181,7 +181,7 @@ def test_a_provider_in_trouble_delays_the_charge_and_never_doubles_it(
     invoice_id = bench.request(bench.add_tenant())
 
     tries = 0
-    while bench.invoice(invoice_id).view.settling:
+    while bench.invoice(invoice_id).view.in_progress:
         tries += 1
         assert tries < 6
         try:

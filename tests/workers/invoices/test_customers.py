@@ -12,14 +12,14 @@ from eventlog.bodies import Body
 from tests.workers.stripe_harness import Bench
 
 
-def add_person(bench: Bench, **person: str) -> UUID:
+def add_person(bench: Bench, **contact_body: str) -> UUID:
     """A tenant that no provider knows yet."""
     tenant_id = uuid4()
-    body = Body.of(orjson.dumps(person), tenant_id)
+    body = Body.of(orjson.dumps(contact_body), tenant_id)
     command = commands.SetTenant(
         app_id=bench.app_id,
         tenant_id=tenant_id,
-        person=body.sha256.hex(),
+        contact_body=body.sha256.hex(),
         customers={},
         actor="key:test",
     )
@@ -28,8 +28,13 @@ def add_person(bench: Bench, **person: str) -> UUID:
 
 
 def test_a_tenant_becomes_a_customer_once_with_name_email_and_country(bench: Bench) -> None:
-    person = {"name": "Ada", "email": "ada@example.com", "country": "GB", "vatId": "GB123456789"}
-    tenant_id = add_person(bench, **person)
+    contact_body = {
+        "name": "Ada",
+        "email": "ada@example.com",
+        "country": "GB",
+        "vatId": "GB123456789",
+    }
+    tenant_id = add_person(bench, **contact_body)
 
     for _ in range(2):
         bench.settle(bench.request(tenant_id))

@@ -92,7 +92,7 @@ def euro_debit_of_dollars(bench: Bench) -> Job:
     v1.customers.update(customer, {"invoice_settings": {"default_payment_method": debit}})
     price = bench.account.add_price(1999, currency="usd")
     line = {"name": None, "quantity": 1, "price": price}
-    return Job(bench.request(tenant_id, line, on_the_spot=True), customer)
+    return Job(bench.request(tenant_id, line, charge_immediately=True), customer)
 
 
 def draft(card: str | None = "succeeds") -> Prepare:
@@ -109,12 +109,12 @@ def gather(bench: Bench) -> Job:
     """Ask for a draft of what is pending."""
     customer = bench.account.add_customer()
     bench.account.v1.invoice_items.create({"customer": customer, "amount": 3300, "currency": "eur"})
-    return Job(bench.request_draft("gather", customer), customer)
+    return Job(bench.request_draft("include_pending_items", customer), customer)
 
 
 def gather_for_nobody(bench: Bench) -> Job:
     """Ask for a draft of a customer that there is not."""
-    return Job(bench.request_draft("gather", "cus_unknown"), None)
+    return Job(bench.request_draft("include_pending_items", "cus_unknown"), None)
 
 
 def asked(kind: type[commands.InvoiceCommand], before: Prepare, **more: Any) -> Prepare:
@@ -179,7 +179,7 @@ def by_stripe(bench: Bench, job: Job) -> None:
 _UNKNOWN: Final = {"name": "X", "price": "price_unknown"}
 _EUR: Final = {"name": "X", "amount_minor": 500, "currency": "eur"}
 _USD: Final = {"name": "Y", "amount_minor": 500, "currency": "usd"}
-_SPOT: Final[dict[str, Any]] = {"on_the_spot": True}
+_SPOT: Final[dict[str, Any]] = {"charge_immediately": True}
 _DECLINED: Final = charge("declined")
 _OUTCOMES: Final = ("succeeds", "declined", "needs_authentication", "insufficient_funds")
 _FAULTS: Final = ("answer lost", "500", "429", "time-out", "key expired")

@@ -62,7 +62,7 @@ def play(stand: Stand, row: Row) -> str:
     if row.later is not None:
         row.later(bench, job)
     view = bench.invoice(job.invoice_id).view
-    assert not view.settling, f"{row.name}: it goes on for ever"
+    assert not view.in_progress, f"{row.name}: it goes on for ever"
     customer = view.customer or job.customer
     moved = () if customer is None else moved_for(bench.account, customer)
     short = [topic.removeprefix("invoice.") for topic in bench.topics(job.invoice_id)[topics:]]

@@ -59,7 +59,7 @@ def test_a_payment_that_cannot_be_canceled_still_counts_if_it_is_paid_first(
     mollie.hear(first.provider_object_id)
 
     view = mollie.invoice(first.id).view
-    assert (view.status, view.settled_by) == ("paid", first.provider_object_id)
+    assert (view.status, view.paid_by_object) == ("paid", first.provider_object_id)
     mollie.pay(second.provider_object_id)
     mollie.hear(second.provider_object_id)
     view = mollie.invoice(first.id).view
@@ -82,7 +82,7 @@ def test_a_retry_that_the_provider_refuses_leaves_the_open_payment(mollie: Molli
 
     after = mollie.retry(view.id, "sorcery").view
 
-    assert (after.status, after.settling) == ("open", False)
+    assert (after.status, after.in_progress) == ("open", False)
     assert after.provider_object_id == view.provider_object_id
     assert states(mollie) == ["open"]
     assert mollie.topics(view.id)[-1] == "invoice.request_refused"
@@ -114,7 +114,7 @@ def test_what_cannot_be_canceled_is_not_void_and_says_so(mollie: MollieBench) ->
 
     after = mollie.void(view.id).view
 
-    assert (after.status, after.settling) == ("open", False)
+    assert (after.status, after.in_progress) == ("open", False)
     last = mollie.invoice_events(view.id)[-1]
     assert isinstance(last, RequestRefused)
     assert (last.code, last.provider_code) == ("not_cancelable", None)

@@ -22,7 +22,7 @@ def test_a_request_opens_a_checkout_and_every_step_is_on_record(mollie: MollieBe
     view = mollie.settle(invoice_id).view
 
     (payment,) = mollie.payments()
-    assert (view.status, view.settling) == ("open", False)
+    assert (view.status, view.in_progress) == ("open", False)
     assert view.next_action == {"type": "redirect", "url": payment["_links"]["checkout"]["href"]}
     assert (view.provider_object_type, view.provider_object_id) == ("payment", payment["id"])
     assert (view.total_minor, view.tax_minor, view.currency) == (2419, 420, "eur")

@@ -104,7 +104,7 @@ def claim(bench: Bench, customer: str) -> UUID:
         commands.SetTenant(
             app_id=bench.app_id,
             tenant_id=tenant_id,
-            person=None,
+            contact_body=None,
             customers={bench.connection: customer},
             actor="key:test",
         ),
@@ -185,7 +185,7 @@ def test_a_customer_that_is_anothers_by_now_is_left_to_that_ones_job(bench: Benc
     moved = commands.SetTenant(
         app_id=bench.app_id,
         tenant_id=first,
-        person=None,
+        contact_body=None,
         customers={bench.connection: bench.account.add_customer()},
         actor="key:test",
     )

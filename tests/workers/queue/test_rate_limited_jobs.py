@@ -90,7 +90,7 @@ def test_our_own_rate_limit_puts_a_job_off_and_counts_no_try(
         def work_on() -> bool:
             for due in runtime.work.take_due(limit=1, cap=1):
                 jobs.run(due.id, due.sends)
-            return not bench.invoice(invoice_id).view.settling
+            return not bench.invoice(invoice_id).view.in_progress
 
         wait_for(work_on, timeout_s=60)
     assert bench.invoice(invoice_id).view.status == "paid"

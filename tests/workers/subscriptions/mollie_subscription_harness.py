@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from domain.core import commands, ids
 from domain.gateway.objects import GatewayUnavailable
-from domain.invoices.first_payment import begun_by
+from domain.invoices.first_payment import pending_subscription_id
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView
@@ -52,7 +52,7 @@ class Recurring:
     def stream(self, invoice: Invoice) -> UUID:
         """Name the subscription that an invoice's payment begins."""
         view = self.bench.invoice(UUID(str(invoice.id))).view
-        return begun_by(view, view.settled_by or view.provider_object_id or "")
+        return pending_subscription_id(view, view.paid_by_object or view.provider_object_id or "")
 
     def deps(self) -> MandateSubscriptionDeps:
         bench = self.bench
@@ -78,7 +78,7 @@ class Recurring:
         self.pay(invoice)
         return self.begin(invoice)
 
-    def forgo(self, invoice: Invoice) -> SubscriptionView:
+    def mark_not_started(self, invoice: Invoice) -> SubscriptionView:
         stream = self.stream(invoice)
         mark_subscription_not_started(stream, self.deps())
         return self.view(stream)
@@ -105,7 +105,7 @@ class Recurring:
             actor="key:test",
             **more,
         )
-        self.bench.billing.ask_of_subscription(command, occurred_at=self.bench.clock())
+        self.bench.billing.request_subscription_action(command, occurred_at=self.bench.clock())
         change_mandate_subscription(stream, self.deps())
 
     def watch(self, stream: UUID) -> float | None:

@@ -72,10 +72,10 @@ def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_b
     invoice = recurring.call_stripe()
     recurring.pay(invoice, outcome)
 
-    view = recurring.forgo(invoice)
+    view = recurring.mark_not_started(invoice)
 
     topics = recurring.bench.topics(invoice.id)
-    assert (view.status, topics[-1]) == ("incomplete_expired", "invoice.subscription_forgone")
+    assert (view.status, topics[-1]) == ("incomplete_expired", "invoice.subscription_not_started")
     assert recurring.bench.invoice(invoice.id).view.status == outcome
     assert recurring.there() == []
 
@@ -84,7 +84,7 @@ def test_another_first_payment_begins_a_subscription_of_its_own(recurring: Recur
     invoice = recurring.call_stripe()
     recurring.pay(invoice, "failed")
     before = recurring.stream(invoice)
-    recurring.forgo(invoice)
+    recurring.mark_not_started(invoice)
 
     again = recurring.bench.retry(UUID(str(invoice.id)))
     recurring.pay(again)
@@ -113,7 +113,7 @@ def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
     topics = recurring.bench.topics(UUID(str(invoice.id)))
     assert (view.id, view.status, view.ended_at) == (before, "active", None)
     assert recurring.view(other).status == "incomplete_expired"
-    assert topics.count("invoice.subscription_forgone") == 2
+    assert topics.count("invoice.subscription_not_started") == 2
     assert len(recurring.there()) == 1
 
 
@@ -123,7 +123,7 @@ def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> No
 
     recurring.bench.void(UUID(str(invoice.id)))
 
-    assert recurring.forgo(invoice).status == "incomplete_expired"
+    assert recurring.mark_not_started(invoice).status == "incomplete_expired"
 
 
 def test_two_words_of_the_payment_make_one_subscription(recurring: Recurring) -> None:
@@ -136,7 +136,7 @@ def test_two_words_of_the_payment_make_one_subscription(recurring: Recurring) ->
     topics = recurring.bench.topics(invoice.id)
     assert len(recurring.there()) == 1
     assert topics.count("invoice.subscription_due") == 1
-    assert topics.count("invoice.subscription_begun") == 1
+    assert topics.count("invoice.subscription_created") == 1
 
 
 def test_a_mandate_that_is_valid_after_70_hours_starts_the_subscription(
@@ -180,7 +180,7 @@ def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
 
     view = recurring.view(recurring.stream(invoice))
     assert view.gave_up is not None
-    assert (view.status, view.gave_up["step"]) == ("incomplete", "begin")
+    assert (view.status, view.gave_up["step"]) == ("incomplete", "start")
     assert said in view.gave_up["lastError"]
     assert recurring.there() == []
 

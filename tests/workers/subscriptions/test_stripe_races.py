@@ -61,7 +61,7 @@ def test_a_first_invoice_told_before_our_answer_is_ours_alone(bench: Bench, verb
     bench.gateway = Meanwhile(bench.gateway, verb, lambda: hear(bench))
     invoice_id = subscribed(bench)
     view = bench.invoice(invoice_id).view
-    assert (view.status, view.origin, view.settling) == ("paid", "request", False)
+    assert (view.status, view.origin, view.in_progress) == ("paid", "request", False)
     at_provider = str(view.provider_object_id)
     taken_in = ids.for_provider_object(bench.app_id, bench.connection_id, "test", at_provider)
     assert bench.billing.find(Invoice, taken_in) is None

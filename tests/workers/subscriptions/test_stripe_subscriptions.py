@@ -29,7 +29,7 @@ def call_stripe(
     known = bench.subscription(invoice_id)
     facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
     command = kind(subscription_id=known.id, request_id=uuid4(), **facts)
-    bench.billing.ask_of_subscription(command, occurred_at=bench.clock())
+    bench.billing.request_subscription_action(command, occurred_at=bench.clock())
     return bench.change_subscription(known.id)
 
 
@@ -68,7 +68,7 @@ def test_one_that_needs_its_customer_waits_on_the_page(bench: Bench) -> None:
 def test_without_a_method_the_first_invoice_is_left_open(bench: Bench) -> None:
     invoice_id = subscribed(bench, None)
     view = bench.invoice(invoice_id).view
-    assert (view.status, view.settling) == ("open", False)
+    assert (view.status, view.in_progress) == ("open", False)
     assert bench.subscription(invoice_id).view.status == "incomplete"
 
 

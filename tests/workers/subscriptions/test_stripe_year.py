@@ -96,7 +96,7 @@ class Year:
         known = self.bench.subscription(self.invoice_id).id
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(subscription_id=known, request_id=uuid4(), **facts)
-        self.bench.billing.ask_of_subscription(command, occurred_at=self.bench.clock())
+        self.bench.billing.request_subscription_action(command, occurred_at=self.bench.clock())
         assert self.bench.change_subscription(known).view.failure is None
 
     def report(self, moment: str) -> None:

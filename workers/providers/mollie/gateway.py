@@ -16,12 +16,12 @@ from domain.catalogue.pricing import Charge, ChargeLine
 from domain.core.commands import Mode
 from domain.core.money import mollie_step_minor, percentage, to_mollie
 from domain.gateway.objects import (
-    MoneyBack,
     PaymentDraft,
     ProviderCustomer,
     ProviderInvoice,
     ProviderRefund,
     RefundDraft,
+    RefundsAndDisputes,
 )
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import (
@@ -104,7 +104,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
         line = self._line
         return self._read(line, line.payments.get(named(invoice_id)))
 
-    def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, MoneyBack]:
+    def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, RefundsAndDisputes]:
         """Fetch a payment, and in the same answer what went back on it. Mollie docs: embed."""
         line = self._line
         found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
@@ -130,7 +130,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
         made = payment.refunds.create(params, idempotency_key=key)
         return objects.to_refund(dict(made))
 
-    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+    def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch a payment's refunds and chargebacks."""
         return self.fetch_payment(invoice_id)[1]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.core.commands import Mode
-from domain.gateway.objects import MoneyBack, ProviderInvoice, ProviderSubscription
+from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import (
     PAGE,
@@ -81,7 +81,7 @@ class MollieHistory:
         listed = [dict(item) for item in line.payments.list(limit=PAGE)]
         return {str(item["id"]): _mark(item) for item in listed}
 
-    def money_back(self, payment_id: str) -> MoneyBack:
+    def money_back(self, payment_id: str) -> RefundsAndDisputes:
         """Read what went back on a payment."""
         line = self._clients.for_thread()
         found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)

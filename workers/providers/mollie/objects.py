@@ -13,12 +13,12 @@ from domain.core.money import from_major
 from domain.gateway.objects import (
     GatewayUnavailable,
     InvoiceState,
-    MoneyBack,
     PaymentState,
     ProviderDispute,
     ProviderInvoice,
     ProviderPayment,
     ProviderRefund,
+    RefundsAndDisputes,
     RefundState,
 )
 from eventlog.security.safe_json import without_secrets
@@ -132,11 +132,11 @@ def _link(data: Json, name: str) -> str | None:
     return href if isinstance(href, str) else None
 
 
-def to_money_back(data: Json) -> MoneyBack:
+def to_money_back(data: Json) -> RefundsAndDisputes:
     """Read what a payment brought along of refunds and chargebacks."""
     embedded = data.get("_embedded") or {}
     try:
-        return MoneyBack(
+        return RefundsAndDisputes(
             refunds=tuple(to_refund(item) for item in embedded.get("refunds") or ()),
             disputes=tuple(_to_dispute(item) for item in embedded.get("chargebacks") or ()),
         )

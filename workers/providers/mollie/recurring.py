@@ -22,10 +22,10 @@ from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
     MandateState,
+    MandateSubscriptionDraft,
     ProviderInvoice,
     ProviderMandate,
     ProviderSubscription,
-    RecurringDraft,
     SubscriptionItem,
     SubscriptionState,
 )
@@ -67,7 +67,9 @@ class SubscriptionCalls:
             return left
         return next((mandate for mandate in found if mandate.state == "valid"), left)
 
-    def begin_recurring(self, draft: RecurringDraft, *, key: str) -> ProviderSubscription:
+    def create_mandate_subscription(
+        self, draft: MandateSubscriptionDraft, *, key: str
+    ) -> ProviderSubscription:
         """Make a subscription. Mollie docs: create subscription."""
         line = self._clients.for_thread()
         params = _sum(draft.charge) | {
@@ -81,20 +83,24 @@ class SubscriptionCalls:
         owner = _customer(draft.customer, line)
         return _read(line, owner.subscriptions.create(params, idempotency_key=key))
 
-    def find_recurring(self, *, customer: str, description: str) -> ProviderSubscription | None:
+    def find_mandate_subscription(
+        self, *, customer: str, description: str
+    ) -> ProviderSubscription | None:
         """Look through a customer's subscriptions. Mollie docs: list customer subscriptions."""
         line = self._clients.for_thread()
         listed = pages(_customer(customer, line).subscriptions.list(limit=PAGE))
         found = (item for item in listed if item.get("description") == description)
         return next((_read(line, item) for item in found), None)
 
-    def fetch_recurring(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
+    def fetch_mandate_subscription(
+        self, subscription_id: str, *, customer: str
+    ) -> ProviderSubscription:
         """Fetch a subscription. Mollie docs: get subscription."""
         line = self._clients.for_thread()
         found = _customer(customer, line).subscriptions.get(named(subscription_id))
         return _read(line, found)
 
-    def change_recurring(
+    def change_mandate_subscription(
         self, subscription_id: str, *, customer: str, charge: Charge
     ) -> ProviderSubscription:
         """Have another sum charged from the next payment on. Mollie docs: update subscription."""
@@ -102,13 +108,16 @@ class SubscriptionCalls:
         subscriptions = _customer(customer, line).subscriptions
         return _read(line, subscriptions.update(named(subscription_id), _sum(charge)))
 
-    def end_recurring(self, subscription_id: str, *, customer: str) -> None:
+    def cancel_mandate_subscription(self, subscription_id: str, *, customer: str) -> None:
         """Cancel a subscription; one that is over already is refused, and so asked about."""
         line = self._clients.for_thread()
         try:
             _customer(customer, line).subscriptions.delete(named(subscription_id))
         except GatewayRejected:
-            if self.fetch_recurring(subscription_id, customer=customer).state not in _OVER:
+            if (
+                self.fetch_mandate_subscription(subscription_id, customer=customer).state
+                not in _OVER
+            ):
                 raise
 
     def list_renewals(

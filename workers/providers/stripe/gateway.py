@@ -212,7 +212,7 @@ def _create_params(draft: InvoiceDraft) -> dict[str, Any]:
         "customer": draft.customer,
         "auto_advance": False,
         "collection_method": "charge_automatically",
-        "pending_invoice_items_behavior": "include" if draft.gather else "exclude",
+        "pending_invoice_items_behavior": "include" if draft.include_pending_items else "exclude",
         "metadata": draft.metadata,
     }
     optional = {

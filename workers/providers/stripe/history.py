@@ -15,12 +15,12 @@ from typing import Any, Final, cast
 from domain.core.commands import Mode
 from domain.gateway.objects import (
     Interval,
-    MoneyBack,
     ProviderDispute,
     ProviderInvoice,
     ProviderPayment,
     ProviderRefund,
     ProviderSubscription,
+    RefundsAndDisputes,
 )
 from eventlog.security.safe_json import cleaned, without_secrets
 from workers.providers.retry import Page, RetryingCaller, Span
@@ -97,9 +97,9 @@ class RefundIndex:
     refunds: dict[str, list[ProviderRefund]] = field(default_factory=lambda: defaultdict(list))
     disputes: dict[str, list[ProviderDispute]] = field(default_factory=lambda: defaultdict(list))
 
-    def of(self, payments: tuple[str, ...]) -> MoneyBack:
+    def of(self, payments: tuple[str, ...]) -> RefundsAndDisputes:
         """Give what went back on an invoice's payments."""
-        return MoneyBack(
+        return RefundsAndDisputes(
             refunds=tuple(one for name in payments for one in self.refunds.get(name, ())),
             disputes=tuple(one for name in payments for one in self.disputes.get(name, ())),
         )

@@ -96,7 +96,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         more_lines=lines["has_more"],
         metadata=metadata_of(data),
         payment=_to_payment(data),
-        announces=_ANNOUNCED.get(event_type or ""),
+        event_payment_state=_ANNOUNCED.get(event_type or ""),
         raw=orjson.dumps(data),
     )
 

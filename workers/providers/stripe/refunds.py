@@ -7,11 +7,11 @@ from typing import Any, Final
 import stripe
 
 from domain.gateway.objects import (
-    MoneyBack,
     ProviderDispute,
     ProviderInvoice,
     ProviderRefund,
     RefundDraft,
+    RefundsAndDisputes,
 )
 from workers.providers.stripe import objects
 from workers.providers.stripe.client import answered_at, call_stripe, json_of, pages
@@ -61,7 +61,7 @@ class IssuedInvoiceCalls:
         found = call_stripe(lambda: self._client.v1.refunds.retrieve(refund_id))
         return objects.to_refund(json_of(found), reference=draft.reference)
 
-    def fetch_money_back(self, invoice_id: str) -> MoneyBack:
+    def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch refunds and disputes by payment; credit notes say which refunds are ours.
 
         The notes come last: each of those refunds has its note by then, and none is taken for
@@ -75,7 +75,7 @@ class IssuedInvoiceCalls:
             found = map(objects.to_dispute, pages(self._client.v1.disputes, by_payment))
             disputes += [dispute for dispute in found if dispute is not None]
         noted = self._references_of_notes(invoice_id)
-        return MoneyBack(
+        return RefundsAndDisputes(
             refunds=tuple(
                 objects.to_refund(data, reference=noted.get(data["id"])) for data in refunds
             ),

@@ -67,7 +67,9 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
         ended_at=data.get("ended_at"),
         percent_off_ppm=percent_off_ppm,
         amount_off_minor=amount_off_minor,
-        unclear=any(isinstance(discount, str) for discount in data.get("discounts") or ()),
+        discounts_incomplete=any(
+            isinstance(discount, str) for discount in data.get("discounts") or ()
+        ),
         latest_invoice=id_of(data.get("latest_invoice")),
         description=data.get("description"),
         metadata=dict(data.get("metadata") or {}),

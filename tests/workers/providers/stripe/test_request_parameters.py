@@ -35,7 +35,7 @@ DRAFT = InvoiceDraft(
 BY_TYPE = InvoiceDraft(
     customer="cus_1",
     currency=None,
-    gather=True,
+    include_pending_items=True,
     tax_rate_id=None,
     payment_method="sepa_debit",
     footer=None,
@@ -102,7 +102,7 @@ VERBS: dict[str, list[Callable[[StripeGateway], object]]] = {
         lambda g: g.refund(refund_draft(credit_note=True), key="k"),
         lambda g: g.refund(refund_draft(credit_note=False), key="k"),
     ],
-    "fetch_money_back": [lambda g: g.fetch_money_back("in_1")],
+    "fetch_refunds_and_disputes": [lambda g: g.fetch_refunds_and_disputes("in_1")],
     "find_invoice_of": [lambda g: g.find_invoice_of("pi_1")],
 }
 OF_SUBSCRIPTIONS: dict[str, list[Callable[[StripeGateway], object]]] = {
