@@ -12,6 +12,8 @@ EventLogError
 │   ├── MigrationChanged     an applied migration's text is not what was applied
 │   └── ObsoleteDatabase     made by a version whose migrations were squashed
 └── VaultError               a sealed text cannot be opened, or a key is none
+TypeError
+└── EventNotStorable         an event has fields that followers could not decode
 """
 
 from uuid import UUID
@@ -72,3 +74,7 @@ class ObsoleteDatabase(MigrationError):
 
 class VaultError(EventLogError):
     """A text cannot be sealed or opened; says neither the text nor a key."""
+
+
+class EventNotStorable(TypeError):
+    """An event has a field of another type than its class, or would be decoded differently."""

@@ -6,6 +6,7 @@ process registered, and closes itself.
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -15,6 +16,7 @@ from eventsourcing.persistence import (
     InfrastructureFactory,
     InfrastructureFactoryError,
     ListenNotifySubscription,
+    Mapper,
     Notification,
     NotSupportedError,
     ProcessRecorder,
@@ -25,7 +27,7 @@ from eventsourcing.persistence import (
 from eventsourcing.utils import Environment, EnvType
 
 from eventlog.bodies import Body
-from eventlog.codec import EventTranscoder
+from eventlog.codec import EventMapper, EventTranscoder
 from eventlog.database.connect import connect
 from eventlog.log import Log
 
@@ -141,6 +143,14 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
     def transcoder(self) -> Transcoder:
         """Encode as the Codec does."""
         return EventTranscoder()
+
+    def mapper(
+        self,
+        transcoder: Transcoder | None = None,
+        mapper_class: type[Mapper[Any]] | None = None,
+    ) -> Mapper[Any]:
+        """Check field types, as the Codec does."""
+        return super().mapper(transcoder, mapper_class or EventMapper)
 
     def application_recorder(self) -> ApplicationRecorder:
         """Record in the log that the environment names."""

@@ -157,7 +157,7 @@ SUBSCRIPTION_BY_PROVIDER_ID: Final = SQL(
 )
 # Whose it is stands with each entry: the row is another projection's, which may be behind.
 _TIMELINE: Final = SQL(
-    "SELECT position, type, at, by, data FROM read.timeline"
+    "SELECT position, type, at AS occurred_at, by AS actor, data FROM read.timeline"
     " WHERE subject_id = %(subscription_id)s AND app_id = %(app_id)s ORDER BY position"
 )
 

@@ -1,5 +1,7 @@
+import json
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -7,9 +9,14 @@ from eventsourcing.persistence import DecimalAsStr, JSONTranscoder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlog.codec import EventTranscoder
+from domain.core.aggregate import DomainEvent
+from eventlog.codec import Codec, EventTranscoder
+from eventlog.errors import EventNotStorable
 
-_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+# The format's own marker keys are as likely as any other key.
+_TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
+    ["_type_", "_data_", "uuid_hex", "datetime_iso", "escaped_dict"]
+)
 _PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | _TEXT | st.uuids() | st.datetimes(),
     lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
@@ -21,6 +28,64 @@ _PLAIN = st.recursive(
 def test_what_events_may_carry_comes_back_as_it_was(state: dict[str, Any]) -> None:
     transcoder = EventTranscoder()
     assert transcoder.decode(transcoder.encode(state)) == state
+
+
+class Sampled(DomainEvent):
+    TOPIC: ClassVar[str] = "test.codec.sampled"
+    payment_id: str
+
+
+def _sample(**fields: Any) -> Sampled:
+    return Sampled(
+        originator_id=uuid4(),
+        originator_version=1,
+        timestamp=datetime.now(UTC),
+        **{"actor": "operator"} | fields,
+    )
+
+
+_MARKED: list[Any] = [
+    {"_type_": "boom", "_data_": "x"},
+    {"_type_": "uuid_hex", "_data_": "no uuid"},
+    {"_type_": "uuid_hex", "_data_": "0" * 32},
+    {"_type_": {"nested": 1}, "_data_": []},
+    {"_type_": "escaped_dict", "_data_": [["key", "value"]]},
+    {"_type_": "datetime_iso", "_data_": "never"},
+    {"_type_": "boom"},
+]
+
+
+@pytest.mark.parametrize("value", _MARKED)
+def test_a_dict_that_looks_like_a_marker_comes_back_as_it_was(value: dict[str, Any]) -> None:
+    transcoder = EventTranscoder()
+    state = {"metadata": value, "lines": [value]}
+    assert transcoder.decode(transcoder.encode(state)) == state
+
+
+@pytest.mark.parametrize("value", [_MARKED[0], _MARKED[1], _MARKED[3]])
+def test_an_unknown_marker_that_was_written_unescaped_is_a_plain_dict(value: object) -> None:
+    written = json.dumps({"metadata": value}).encode()
+    assert EventTranscoder().decode(written) == {"metadata": value}
+
+
+def test_a_value_that_json_would_change_is_refused() -> None:
+    with pytest.raises(EventNotStorable):
+        EventTranscoder().encode({"by_number": {1: "one"}})
+    with pytest.raises(EventNotStorable):
+        EventTranscoder().encode({"name": "\ud800"})
+
+
+def test_a_field_of_another_type_is_refused_by_its_name_alone() -> None:
+    event = _sample(payment_id=["secret"])
+    with pytest.raises(EventNotStorable, match="payment_id") as caught:
+        Codec().encode(event)
+    assert "secret" not in str(caught.value)
+
+
+def test_an_id_that_no_index_could_hold_is_refused() -> None:
+    event = _sample(payment_id="x" * 256)
+    with pytest.raises(EventNotStorable, match="longer than 255"):
+        Codec().encode(event)
 
 
 @pytest.mark.parametrize("value", [1.5, float("nan"), [{"deep": [0.1]}], {"a": (1.0,)}])

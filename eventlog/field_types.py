@@ -1,0 +1,59 @@
+"""Check the fields of an event against its class before it is encoded.
+
+Followers read events without checks. A field of another type than its class declares, or a key
+that is too long for an index, would stop them all, so that the append is refused instead.
+"""
+
+from functools import cache
+from typing import Any, ClassVar, Final, get_origin, get_type_hints
+from uuid import UUID
+
+from eventsourcing.domain import DomainEventProtocol
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from eventlog.errors import EventNotStorable
+
+KEY_LENGTH: Final = 255
+"""The longest id, in characters. PostgreSQL's b-tree indexes refuse keys of about 2,700 bytes."""
+
+_KEYS: Final = frozenset(
+    {"connection", "currency", "customer", "mode", "number", "origin", "provider", "type"}
+)
+_LIBRARY_FIELDS: Final = frozenset(
+    {"originator_id", "originator_version", "originator_topic", "timestamp"}
+)
+_STRICT: Final = ConfigDict(strict=True, arbitrary_types_allowed=True, extra="forbid")
+
+
+def check_field_types(event: DomainEventProtocol[UUID]) -> None:
+    """Compare an event's fields with the annotations of its class. Raises EventNotStorable.
+
+    The error names the fields and holds none of their values.
+    """
+    fields = {name: value for name, value in vars(event).items() if name not in _LIBRARY_FIELDS}
+    kind = type(event)
+    try:
+        _adapter(kind).validate_python(fields)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = ", ".join(sorted({".".join(map(str, fault["loc"])) for fault in found}))
+        raise EventNotStorable(f"{kind.__name__} has fields of another type: {faults}") from None
+    for name, value in fields.items():
+        if isinstance(value, str) and len(value) > KEY_LENGTH and _is_key(name):
+            raise EventNotStorable(f"{kind.__name__}.{name} is longer than {KEY_LENGTH} characters")
+
+
+def _is_key(name: str) -> bool:
+    return name in _KEYS or name.endswith("_id")
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    hints = {
+        name: hint
+        for name, hint in get_type_hints(kind).items()
+        if name not in _LIBRARY_FIELDS and get_origin(hint) is not ClassVar and name.islower()
+    }
+    make: Any = TypedDict  # its fields are known at run time alone
+    return TypeAdapter(with_config(_STRICT)(make("Fields", hints, total=False)))
