@@ -19,7 +19,7 @@ from eventlog.bodies import Body
 from eventlog.database.connect import pool
 from eventlog.errors import LogClosed, LogUnavailable
 from eventlog.follow.positions import FollowerState, follower_states
-from eventlog.reading import Connection, Recorded
+from eventlog.reading import Connection, RecordedEvent
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ class Log:
         up_to_version: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
-    ) -> list[Recorded]:
+    ) -> list[RecordedEvent]:
         """Read a stream in the order of its versions."""
         return await self._read(
             lambda connection: reading.read_stream(
@@ -120,7 +120,7 @@ class Log:
             )
         )
 
-    async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[Recorded]]:
+    async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[RecordedEvent]]:
         """Read whole streams in one query; a stream without events has an empty list."""
         return await self._read(lambda connection: reading.read_streams(connection, streams))
 
@@ -135,7 +135,7 @@ class Log:
         topics: Collection[str] | None = None,
         *,
         up_to_position: int | None = None,
-    ) -> list[Recorded]:
+    ) -> list[RecordedEvent]:
         """Read the log in order, all topics or some."""
         return await self._read(
             lambda connection: reading.read_log(
@@ -188,7 +188,7 @@ class Log:
         up_to_version: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
-    ) -> list[Recorded]:
+    ) -> list[RecordedEvent]:
         """See `stream_async`."""
         return self._bridge.wait(
             self.stream_async(
@@ -200,7 +200,7 @@ class Log:
             )
         )
 
-    def streams(self, streams: Collection[UUID]) -> dict[UUID, list[Recorded]]:
+    def streams(self, streams: Collection[UUID]) -> dict[UUID, list[RecordedEvent]]:
         """See `streams_async`."""
         return self._bridge.wait(self.streams_async(streams))
 
@@ -215,7 +215,7 @@ class Log:
         topics: Collection[str] | None = None,
         *,
         up_to_position: int | None = None,
-    ) -> list[Recorded]:
+    ) -> list[RecordedEvent]:
         """See `read_async`."""
         reading_ahead = self.read_async(
             after_position, limit, topics, up_to_position=up_to_position

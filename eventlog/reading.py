@@ -28,7 +28,7 @@ ORDER BY event.position
 
 
 @dataclass(frozen=True)
-class Recorded(Notification):
+class RecordedEvent(Notification):
     """A stored event and its place in the log."""
 
     @property
@@ -43,8 +43,8 @@ class Recorded(Notification):
 
 async def _events(
     connection: Connection, query: str | Composed, values: Sequence[object]
-) -> list[Recorded]:
-    async with connection.cursor(binary=True, row_factory=args_row(Recorded)) as cursor:
+) -> list[RecordedEvent]:
+    async with connection.cursor(binary=True, row_factory=args_row(RecordedEvent)) as cursor:
         await cursor.execute(query, values)  # type: ignore[call-overload,unused-ignore]
         return await cursor.fetchall()
 
@@ -57,7 +57,7 @@ async def read_stream(
     up_to_version: int | None = None,
     newest_first: bool = False,
     limit: int | None = None,
-) -> list[Recorded]:
+) -> list[RecordedEvent]:
     """Read one stream in the order of its versions."""
     order = SQL("DESC") if newest_first else SQL("ASC")
     query = SQL(
@@ -70,10 +70,10 @@ async def read_stream(
 
 async def read_streams(
     connection: Connection, streams: Collection[UUID]
-) -> dict[UUID, list[Recorded]]:
+) -> dict[UUID, list[RecordedEvent]]:
     """Read whole streams in one query; a stream without events has an empty list."""
     query = _EVENT + "WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version"
-    found: dict[UUID, list[Recorded]] = {stream: [] for stream in streams}
+    found: dict[UUID, list[RecordedEvent]] = {stream: [] for stream in streams}
     for event in await _events(connection, query, [list(found)]):
         found[UUID(str(event.originator_id))].append(event)
     return found
@@ -86,7 +86,7 @@ async def read_log(
     limit: int,
     up_to_position: int | None = None,
     topics: Collection[str] | None = None,
-) -> list[Recorded]:
+) -> list[RecordedEvent]:
     """Read the log in order, all topics or some."""
     query = (
         _EVENT + "WHERE position > %s"
@@ -105,7 +105,7 @@ async def read_on(
     limit: int,
     window: int,
     topics: Collection[str] | None = None,
-) -> tuple[int, list[Recorded]]:
+) -> tuple[int, list[RecordedEvent]]:
     """Give the newest position, and the first events among the next `window` positions.
 
     One query, so one snapshot: every event up to that position is in it.
@@ -115,7 +115,7 @@ async def read_on(
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(_HEAD_AND_EVENTS, values)
         rows = await cursor.fetchall()
-    return rows[0][0], [Recorded(*event) for _, *event in rows if event[-1] is not None]
+    return rows[0][0], [RecordedEvent(*event) for _, *event in rows if event[-1] is not None]
 
 
 async def read_head(connection: Connection) -> int:

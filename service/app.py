@@ -27,12 +27,12 @@ from projections.catalogue.queries import CatalogueQueries
 from projections.engine import health
 from projections.engine.pool import open_pool
 from projections.inbox.queries import DeliveryQueries
-from projections.inbox.rejected import RefusedBook
+from projections.inbox.rejected import RejectedDeliveries
 from projections.invoices.event_feed import ChangeQueries
 from projections.invoices.queries import InvoiceQueries
 from projections.reports.queries import ReportQueries
 from projections.subscriptions.queries import SubscriptionQueries
-from projections.work.provider_lookup import AskChannel
+from projections.work.provider_lookup import ProviderLookupClient
 from projections.work.queries import WorkQueries
 from service.auth.access_cache import AccessCache, stopped
 from service.auth.rate_limit import Rates
@@ -138,7 +138,7 @@ async def _open(
 
 
 async def _asks(settings: Settings, stack: AsyncExitStack, *, waits: Waits) -> Asks:
-    channel = AskChannel(settings.database_url.get_secret_value())
+    channel = ProviderLookupClient(settings.database_url.get_secret_value())
     await channel.open()
     stack.push_async_callback(channel.close)
     vault = Vault(settings.master_key_list())
@@ -146,7 +146,7 @@ async def _asks(settings: Settings, stack: AsyncExitStack, *, waits: Waits) -> A
 
 
 async def _refused(dsn: str, stack: AsyncExitStack) -> RefusedDeliveries:
-    book = RefusedBook(dsn)
+    book = RejectedDeliveries(dsn)
     await book.open()
     stack.push_async_callback(book.close)
     refused = RefusedDeliveries(book)

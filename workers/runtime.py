@@ -12,8 +12,8 @@ from eventlog import persistence
 from eventlog.log import Log
 from eventlog.security.signed_links import SignedLinks
 from eventlog.security.vault import Vault
-from projections.tenants.unassigned import UnassignedDesk
-from projections.work.provider_lookup import AskDesk
+from projections.tenants.unassigned import UnassignedQueries
+from projections.work.provider_lookup import ProviderLookupQueue
 from projections.work.table import WorkTable
 from workers.providers.callback_urls import CallbackUrls
 from workers.providers.gateways import Gateways, StripeRates
@@ -35,8 +35,8 @@ class Runtime:
     log: Log
     billing: Billing
     work: WorkTable
-    asks: AskDesk
-    unassigned: UnassignedDesk
+    asks: ProviderLookupQueue
+    unassigned: UnassignedQueries
     vault: Vault
     gateways: Gateways
     callback_urls: CallbackUrls
@@ -87,9 +87,9 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     log = Log.open(settings.database_url, application_name="billhook worker")
     work = WorkTable(settings.database_url, max_size=max(4, settings.threads // 2))
     work.open()
-    asks = AskDesk(settings.database_url)
+    asks = ProviderLookupQueue(settings.database_url)
     asks.open()
-    unassigned = UnassignedDesk(settings.database_url)
+    unassigned = UnassignedQueries(settings.database_url)
     unassigned.open()
     billing, vault = open_billing(log), open_vault(settings)
     try:

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from eventlog.follow.leader import Leadership
-from projections.work.provider_lookup import sweep_asks
+from projections.work.provider_lookup import delete_expired_lookups
 from projections.work.retention import expire_bodies
 from projections.work.table import WorkTable
 from workers.settings import Settings
@@ -36,7 +36,11 @@ def tasks(settings: Settings, work: WorkTable) -> list[Task]:
     life = timedelta(days=settings.body_life_days)
     return [
         Task("watch_work", timedelta(minutes=1), lambda: watch_work(work)),
-        Task("sweep_asks", timedelta(minutes=1), lambda: sweep_asks(settings.database_url)),
+        Task(
+            "sweep_asks",
+            timedelta(minutes=1),
+            lambda: delete_expired_lookups(settings.database_url),
+        ),
         Task(
             "expire_bodies",
             timedelta(hours=1),

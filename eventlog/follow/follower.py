@@ -12,10 +12,10 @@ from eventlog.follow.leader import (
     HEARTBEAT_S,
     Connection,
     become_leader,
-    keep_trying,
     leader_session,
     pause,
     resign,
+    retry_lost_connections,
 )
 from eventlog.follow.listen import Listener
 from eventlog.follow.positions import (
@@ -27,12 +27,12 @@ from eventlog.follow.positions import (
     record_failure,
     stored_position,
 )
-from eventlog.reading import Recorded, read_on
+from eventlog.reading import RecordedEvent, read_on
 
 _log = logging.getLogger(__name__)
 
 Cursor = psycopg.AsyncCursor[TupleRow]
-Handle = Callable[[Cursor, Sequence[Recorded]], Awaitable[None]]
+Handle = Callable[[Cursor, Sequence[RecordedEvent]], Awaitable[None]]
 
 # So far ahead one query looks for events of its topics.
 _WINDOW = 10_000
@@ -103,7 +103,9 @@ class Follower:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow, or stand by to, until `stop` is set."""
-        await keep_trying(lambda: self._serve(stop), name=f"follower {self._name}", stop=stop)
+        await retry_lost_connections(
+            lambda: self._serve(stop), name=f"follower {self._name}", stop=stop
+        )
 
     async def _serve(self, stop: asyncio.Event) -> None:
         async with leader_session(
@@ -175,7 +177,12 @@ class Follower:
             await _rest(connection, failures=place.failures, stop=stop)
 
     async def _work(
-        self, connection: Connection, events: Sequence[Recorded], place: _Place, *, through: int
+        self,
+        connection: Connection,
+        events: Sequence[RecordedEvent],
+        place: _Place,
+        *,
+        through: int,
     ) -> None:
         async with connection.transaction(), connection.cursor() as cursor:
             async with asyncio.timeout(self._handle_timeout_s):

@@ -69,7 +69,7 @@ async def pause(seconds: float, *, stop: asyncio.Event) -> None:
         return
 
 
-async def keep_trying(
+async def retry_lost_connections(
     work: Callable[[], Awaitable[None]], *, name: str, stop: asyncio.Event
 ) -> None:
     """Repeat `work` until `stop`, with a growing pause after each lost connection."""
@@ -113,7 +113,7 @@ class Leadership:
 
         An exception of `work` ends this. If `work` returns, it is started again.
         """
-        await keep_trying(lambda: self._serve(work, stop), name=self._name, stop=stop)
+        await retry_lost_connections(lambda: self._serve(work, stop), name=self._name, stop=stop)
 
     async def _serve(self, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         async with leader_session(

@@ -12,7 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from eventlog.database.connect import connect_async, pool
-from eventlog.follow.leader import HEARTBEAT_S, LOST_CONNECTION, Connection, keep_trying
+from eventlog.follow.leader import HEARTBEAT_S, LOST_CONNECTION, Connection, retry_lost_connections
 from eventlog.follow.listen import Listener
 
 _log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Tail:
     async def open(self) -> Self:
         """Start on the running loop; does not wait for the database."""
         await self._lookups.open(wait=False)
-        work = keep_trying(self._listen, name="the log's tail", stop=self._stop)
+        work = retry_lost_connections(self._listen, name="the log's tail", stop=self._stop)
         self._running = asyncio.ensure_future(work)
         return self
 

@@ -19,7 +19,7 @@ def configure_logging(
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        where_it_failed,
+        summarize_exception,
     ]
     renderer: Processor = structlog.processors.JSONRenderer()
     if log_format == "console":
@@ -43,7 +43,7 @@ def configure_logging(
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
 
 
-def where_it_failed(_: object, __: str, event: EventDict) -> EventDict:
+def summarize_exception(_: object, __: str, event: EventDict) -> EventDict:
     """Replace an exception by its kind and the lines it passed.
 
     Its message may quote what a caller sent or a database held.

@@ -16,7 +16,7 @@ from domain.apps.connection import ConnectionChanged, ConnectionCreated, Connect
 from domain.events import ACCESS_TOPICS
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.tables import Rows, Table, load, upsert
 
 NAME: Final = "access"
@@ -66,7 +66,7 @@ def handler(schema: str) -> Handle:
     """Return what folds batches into one generation's tables."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
         access = _Access()
         await access.load(cursor, [event for _, event in events], schema=schema)

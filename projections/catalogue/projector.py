@@ -13,7 +13,7 @@ from domain.catalogue.catalogue import (
 from domain.events import topics_of
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.tables import Rows, Table, load, upsert
 
 NAME: Final = "catalogue"
@@ -33,7 +33,7 @@ def handler(schema: str) -> Handle:
     """Return what folds batches into one generation's tables."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
         changed = {
             kind: [(event.originator_id,) for _, event in events if isinstance(event, kind)]

@@ -19,7 +19,7 @@ _BIGINT: Final = 2**63
 
 
 @dataclass(frozen=True)
-class Place:
+class PageKey:
     """The last row of a page: the value that the list is ordered by, and the id."""
 
     value: int
@@ -31,20 +31,20 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
 
 
-def write(place: Place, *, list_name: str) -> str:
+def write(place: PageKey, *, list_name: str) -> str:
     """Write a cursor."""
     packed = orjson.dumps([list_name, place.value, place.id])
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
-def read(cursor: str, *, list_name: str) -> Place:
+def read(cursor: str, *, list_name: str) -> PageKey:
     """Read a cursor. Raises BadCursor for a broken one and for another list's."""
     if len(cursor) > _LONGEST:
         raise BadCursor("too long")
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         name, value, row_id = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        place = Place(value=value, id=UUID(row_id))
+        place = PageKey(value=value, id=UUID(row_id))
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
         raise BadCursor("broken") from error
     if name != list_name:

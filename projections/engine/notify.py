@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from eventlog.database.connect import connect_async
-from eventlog.follow.leader import keep_trying
+from eventlog.follow.leader import retry_lost_connections
 from eventlog.follow.listen import Listener
 from projections.engine.runner import Connection
 
@@ -40,7 +40,7 @@ class _AppWaiter:
 AnyWaiter = TypeVar("AnyWaiter", _Waiter, _AppWaiter)
 
 
-class Bell:
+class ReadModelNotifier:
     """Wakes readers when a projection has committed what they wait for.
 
     One session a process, opened at the first wait. The database rings it at each commit of a
@@ -79,7 +79,7 @@ class Bell:
     def _listen_from_now_on(self) -> None:
         if self._listening is None or self._listening.done():
             self._listening = asyncio.ensure_future(
-                keep_trying(self._listen, name="bell", stop=self._stop)
+                retry_lost_connections(self._listen, name="bell", stop=self._stop)
             )
 
     async def close(self) -> None:

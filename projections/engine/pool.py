@@ -13,7 +13,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 
 from eventlog.database.connect import POOL_SETTINGS, pool
 from projections.engine.errors import ReadModelUnavailable
-from projections.engine.notify import Bell
+from projections.engine.notify import ReadModelNotifier
 
 _LOST: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 _RETRY_PAUSE_S: Final = 0.05
@@ -46,7 +46,7 @@ class ReadPool:
             dsn, application_name="billhook read", max_size=max_size, settings=READ_SETTINGS
         )
         self._deadline_s = deadline_s
-        self.bell = Bell(dsn)
+        self.notifier = ReadModelNotifier(dsn)
 
     async def open(self) -> None:
         """Begin to connect."""
@@ -54,7 +54,7 @@ class ReadPool:
 
     async def close(self) -> None:
         """Hang up. Closing twice changes nothing."""
-        await self.bell.close()
+        await self.notifier.close()
         await self._pool.close()
 
     async def __aenter__(self) -> Self:

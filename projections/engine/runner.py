@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow, class_row
 
 from eventlog.database.connect import connect_async
 from eventlog.follow.follower import Follower
-from eventlog.follow.leader import keep_trying
+from eventlog.follow.leader import retry_lost_connections
 from projections.registry import PROJECTIONS
 
 Connection = psycopg.AsyncConnection[TupleRow]
@@ -96,7 +96,7 @@ class Projections:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises what a follower fails with, other than a lost connection."""
         try:
-            await keep_trying(lambda: self._look(stop), name="projections", stop=stop)
+            await retry_lost_connections(lambda: self._look(stop), name="projections", stop=stop)
         finally:
             ending = [running.end() for running in self._running.values()]
             await asyncio.gather(*ending, return_exceptions=True)

@@ -10,7 +10,7 @@ from domain.inbox.delivery_view import DeliveryView, fold
 from domain.inbox.provider_event import DeliveryEvent, ProviderEventReceived
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.tables import Table, load, upsert
 
 NAME: Final = "deliveries"
@@ -27,7 +27,7 @@ def handler(schema: str) -> Handle:
     """Return what folds batches into one generation's table."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         events = [cast("DeliveryEvent", codec.decode(recorded)) for recorded in batch]
         made = {e.originator_id for e in events if isinstance(e, ProviderEventReceived)}
         known = {(e.originator_id,) for e in events if e.originator_id not in made}

@@ -12,9 +12,9 @@ from psycopg.sql import SQL, Composable, Composed, Placeholder
 from domain.inbox import delivery_view
 from domain.inbox.delivery_view import DeliveryView
 from projections.engine import cursors
-from projections.engine.cursors import Place
+from projections.engine.cursors import PageKey
 from projections.engine.pool import ReadPool
-from projections.inbox.rejected import RefusedDelivery
+from projections.inbox.rejected import RejectedDelivery
 
 FAILED: Final = "failed"
 STATES: Final = (*delivery_view.STATES, FAILED)
@@ -119,7 +119,7 @@ def page_query(asked: DeliveryFilter) -> tuple[Composed, Parameters] | None:
 
 def place_of(asked: DeliveryFilter, *, received_at: datetime, delivery_id: UUID) -> str:
     """Write the cursor that goes on after a row."""
-    place = Place(cursors.to_microseconds(received_at), delivery_id)
+    place = PageKey(cursors.to_microseconds(received_at), delivery_id)
     return cursors.write(place, list_name=asked.list_name)
 
 
@@ -160,7 +160,7 @@ def _after(asked: DeliveryFilter) -> tuple[Composable, Parameters]:
 # What readers may ask about deliveries.
 
 _VIEW: Final = tuple(known.name for known in fields(DeliveryView))
-_REFUSED: Final = tuple(known.name for known in fields(RefusedDelivery))
+_REFUSED: Final = tuple(known.name for known in fields(RejectedDelivery))
 _GET_REFUSED: Final = REFUSED + SQL(" WHERE app_id = %s AND id = %s")
 
 
@@ -176,7 +176,7 @@ class DeliveryRow:
 class DeliveryPage:
     """A page of a list; `total` is 10,000 where there are more and it is not exact."""
 
-    rows: list[DeliveryRow | RefusedDelivery]
+    rows: list[DeliveryRow | RejectedDelivery]
     total: int
     total_is_exact: bool
     next_cursor: str | None
@@ -208,17 +208,17 @@ class DeliveryQueries:
             next_cursor=next_cursor,
         )
 
-    async def refused(self, app_id: UUID, delivery_id: UUID) -> RefusedDelivery | None:
+    async def refused(self, app_id: UUID, delivery_id: UUID) -> RejectedDelivery | None:
         """Return a delivery of an app that was refused, while it is kept."""
         found = await self._pool.fetch(_GET_REFUSED, [app_id, delivery_id])
         return _refused(found[0]) if found else None
 
 
-def _row(row: DictRow) -> DeliveryRow | RefusedDelivery:
+def _row(row: DictRow) -> DeliveryRow | RejectedDelivery:
     if row["state"] == FAILED:
         return _refused(row)
     return DeliveryRow(DeliveryView(**{name: row[name] for name in _VIEW}), row["position"])
 
 
-def _refused(row: DictRow) -> RefusedDelivery:
-    return RefusedDelivery(**{name: row[name] for name in _REFUSED})
+def _refused(row: DictRow) -> RejectedDelivery:
+    return RejectedDelivery(**{name: row[name] for name in _REFUSED})

@@ -37,7 +37,7 @@ _TRIM: Final[LiteralString] = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedDelivery:
+class RejectedDelivery:
     """A delivery that was not believed or could not be read; `reason` says why, in a word.
 
     `size_bytes`: of a body that was too long, what was announced, if anything. `remote`: loopback,
@@ -60,7 +60,7 @@ class RefusedDelivery:
     remote: str
 
 
-class RefusedBook:
+class RejectedDeliveries:
     """Writes refused deliveries down; connects when there is something to write."""
 
     def __init__(self, dsn: str) -> None:
@@ -75,7 +75,7 @@ class RefusedBook:
         """Hang up."""
         await self._pool.close()
 
-    async def keep(self, refused: Sequence[RefusedDelivery]) -> None:
+    async def keep(self, refused: Sequence[RejectedDelivery]) -> None:
         """Add them, and forget the oldest beyond what is kept. Twice is the same as once.
 
         Raises ReadModelUnavailable.

@@ -61,13 +61,13 @@ class Folded:
             )
         view = self.view
         sources = None if view is None else search_terms.sources_of(view)
-        stood = view is not None and stands_at_provider(view)
+        stood = view is not None and exists_at_provider(view)
         self.view = view = fold(view, event)
         self.version = event.originator_version
         self.position = position
         for word in search_terms.news(sources, search_terms.sources_of(view)):
             self.words.setdefault(word, position)
-        if stands_at_provider(view) != stood:
+        if exists_at_provider(view) != stood:
             self.counted.append((-1 if stood else 1, position))
         parts = invoice_sums.parts_of(view)
         self.changes += invoice_sums.changes(self._parts, parts, position=position)
@@ -77,7 +77,7 @@ class Folded:
         self._parts = parts
 
 
-def stands_at_provider(view: InvoiceView) -> bool:
+def exists_at_provider(view: InvoiceView) -> bool:
     """Tell whether the provider has the invoice; a draft that was deleted is there no more."""
     if view.provider_object_id is None or view.status == status.REJECTED:
         return False

@@ -17,7 +17,7 @@ from domain.subscriptions.events import SubscriptionEvent, SubscriptionStarted
 from domain.tenants.tenant import TenantEvent
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.tables import Row, copy
 from projections.invoices.accumulate import WORDS, Folded, Tallies, word_rows
 from projections.invoices.projector import (
@@ -143,9 +143,12 @@ def _read(
     up_to_position: int,
     *,
     topics: Collection[str],
-) -> Iterator[Recorded]:
+) -> Iterator[RecordedEvent]:
     """Read through a cursor of the server, so that the log need not fit into memory."""
-    with reader.transaction(), reader.cursor("events", row_factory=args_row(Recorded)) as cursor:
+    with (
+        reader.transaction(),
+        reader.cursor("events", row_factory=args_row(RecordedEvent)) as cursor,
+    ):
         cursor.itersize = _CHUNK_ROWS
         cursor.execute(query, [up_to_position, list(topics)])
         yield from cursor

@@ -69,4 +69,4 @@ class ChangeQueries:
 
     async def wait_for_some(self, app_id: UUID, position: int, *, timeout_s: float) -> bool:
         """Tell whether anything happened behind a position before the time was over."""
-        return await self._pool.bell.wait_for_app(app_id, position, timeout_s=timeout_s)
+        return await self._pool.notifier.wait_for_app(app_id, position, timeout_s=timeout_s)

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.sql import SQL, Composable, Composed, Placeholder
 
 from projections.engine import cursors
-from projections.engine.cursors import Place
+from projections.engine.cursors import PageKey
 from projections.engine.errors import BadCursor
 from projections.invoices import search_terms
 
@@ -162,7 +162,7 @@ def rows_query(
 def place_of(asked: InvoiceFilter, *, key: datetime | int, invoice_id: UUID) -> str:
     """Write the cursor that goes on after a row."""
     value = cursors.to_microseconds(key) if isinstance(key, datetime) else key
-    return cursors.write(Place(value, invoice_id), list_name=asked.list_name)
+    return cursors.write(PageKey(value, invoice_id), list_name=asked.list_name)
 
 
 def _direction(asked: InvoiceFilter) -> SQL:

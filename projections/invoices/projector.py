@@ -25,7 +25,7 @@ from domain.tenants.tenant import (
 )
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.tables import Row, Table, adding, insert, insert_new, upsert
 from projections.engine.view_codec import from_json, to_json
 from projections.invoices.accumulate import (
@@ -33,7 +33,7 @@ from projections.invoices.accumulate import (
     WORDS,
     Folded,
     Tallies,
-    stands_at_provider,
+    exists_at_provider,
     word_rows,
 )
 from projections.invoices.timeline import TENANT_TOPICS, Kind, effects_of, facts_of, is_hidden
@@ -88,7 +88,7 @@ def handler(schema: str) -> Handle:
     """Return what folds batches into one generation's tables."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Load the concerned rows, fold in memory, write: a statement a table."""
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
         folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
@@ -161,7 +161,7 @@ def _row(invoice: Folded, view: InvoiceView) -> Row:
         "paid_at": view.paid_at,
         "connection": view.connection,
         "provider_object_id": view.provider_object_id,
-        "at_provider": stands_at_provider(view),
+        "at_provider": exists_at_provider(view),
         "version": invoice.version,
         "position": invoice.position,
         "view": to_json(view),
@@ -228,7 +228,7 @@ def _entry(
     }
 
 
-def _streams_that_go_on(batch: Sequence[Recorded]) -> list[UUID]:
+def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:
     """Name the invoices that began before this batch."""
     first_seen: dict[UUID, int] = {}
     for recorded in batch:

@@ -155,7 +155,7 @@ class InvoiceQueries:
 
     async def wait_for(self, projection: str, position: int, timeout_s: float) -> bool:
         """Tell whether a projection reached a position before the time was over."""
-        return await self._pool.bell.wait(projection, position, timeout_s=timeout_s)
+        return await self._pool.notifier.wait(projection, position, timeout_s=timeout_s)
 
 
 def _page(found: list[DictRow], asked: InvoiceFilter) -> tuple[list[InvoiceRow], str | None]:

@@ -14,7 +14,7 @@ from domain.tenants.tenant import TenantChanged, TenantCreated
 from eventlog.bodies import unpack
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.tables import Row, Table, insert
 from projections.invoices.search_terms import pieces_of
 
@@ -38,7 +38,7 @@ def handler(schema: str) -> Handle:
         " (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))"
     ).format(table=EMAIL_WORDS.within(schema))
 
-    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         newest: dict[tuple[UUID, UUID], tuple[int, str | None]] = {}
         for recorded in batch:
             event = cast("TenantCreated | TenantChanged", codec.decode(recorded))

@@ -17,7 +17,7 @@ from projections.reports.invoice_sums import quarter_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turnover:
+class PeriodSums:
     """What came in and went back in a period; `…_count`: of invoices, refunds, disputes, attempts.
 
     Each amount counts when it came or went, so that what is disputed may have come in long before.
@@ -48,21 +48,21 @@ class Turnover:
         return self.refused_count / self.attempts if self.attempts else None
 
     @staticmethod
-    def total(several: Iterable["Turnover"]) -> "Turnover":
+    def total(several: Iterable["PeriodSums"]) -> "PeriodSums":
         """Add up."""
-        summed = Turnover()
+        summed = PeriodSums()
         for one in several:
-            summed = Turnover(
+            summed = PeriodSums(
                 **{
                     field.name: getattr(summed, field.name) + getattr(one, field.name)
-                    for field in fields(Turnover)
+                    for field in fields(PeriodSums)
                 }
             )
         return summed
 
 
 @dataclass(frozen=True, kw_only=True)
-class SummaryRow(Turnover):
+class SummaryRow(PeriodSums):
     """An app's sums in one currency and mode, and what it is owed; `…_count` counts invoices.
 
     `recurring_minor` comes in each month, of so many subscriptions.
@@ -84,7 +84,7 @@ class RevenueRow:
 
     mode: str
     currency: str
-    buckets: list[Turnover]
+    buckets: list[PeriodSums]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +226,7 @@ class ReportQueries:
                 bucket[f"{row['kind']}_count"] = row["items"]
         return [
             RevenueRow(
-                mode=mode, currency=currency, buckets=[Turnover(**bucket) for bucket in buckets]
+                mode=mode, currency=currency, buckets=[PeriodSums(**bucket) for bucket in buckets]
             )
             for (mode, currency), buckets in sums.items()
         ]

@@ -15,7 +15,7 @@ from domain.subscriptions.events import SubscriptionEvent
 from domain.subscriptions.view import SubscriptionView, fold
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
 from projections.engine.tables import Row, Table, adding, upsert
 from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
@@ -70,7 +70,7 @@ def handler(schema: str) -> Handle:
     """Return what folds batches into one generation's tables."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Load the concerned rows, fold in memory, write: a statement a table."""
         folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
         tallies = Tallies()
@@ -111,7 +111,7 @@ def _row(folded: _Folded, view: SubscriptionView) -> Row:
     }
 
 
-def _streams_that_go_on(batch: Sequence[Recorded]) -> list[UUID]:
+def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:
     """Name the subscriptions that began before this batch."""
     first_seen: dict[UUID, int] = {}
     for recorded in batch:

@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composable, Composed, Placeholder
 
 from domain.subscriptions.view import SubscriptionView
 from projections.engine import cursors
-from projections.engine.cursors import Place
+from projections.engine.cursors import PageKey
 from projections.engine.pool import ReadPool
 from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
 from projections.invoices.queries import TimelineEntry
@@ -96,7 +96,7 @@ def page_query(asked: SubscriptionFilter) -> tuple[Composed, Parameters]:
 
 def place_of(asked: SubscriptionFilter, *, created_at: datetime, subscription_id: UUID) -> str:
     """Write the cursor that goes on after a row."""
-    place = Place(cursors.to_microseconds(created_at), subscription_id)
+    place = PageKey(cursors.to_microseconds(created_at), subscription_id)
     return cursors.write(place, list_name=asked.list_name)
 
 

@@ -12,7 +12,7 @@ from domain.tenants.tenant import (
 )
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.tables import Rows, Table, load, upsert
 
 NAME: Final = "tenants"
@@ -37,7 +37,7 @@ def handler(schema: str) -> Handle:
     """Return what folds batches into one generation's table."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
         keys = [
             (event.app_id, event.tenant_id)

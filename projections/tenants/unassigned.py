@@ -42,7 +42,7 @@ class Unassigned:
     subscriptions: list[UUID]
 
 
-class UnassignedDesk:
+class UnassignedQueries:
     """Questions of a job; each is its own transaction and may raise WorkUnavailable."""
 
     def __init__(self, dsn: str, *, max_size: int = 2) -> None:

@@ -23,7 +23,7 @@ _KEEP: Final[LiteralString] = """
 """
 
 
-class Places:
+class Checkpoints:
     """Every call is its own transaction and may raise WorkUnavailable."""
 
     def __init__(self, dsn: str) -> None:

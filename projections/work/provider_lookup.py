@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from eventlog.database.connect import connect, connect_async, conninfo, pool
-from eventlog.follow.leader import LOST_CONNECTION, Connection, keep_trying
+from eventlog.follow.leader import LOST_CONNECTION, Connection, retry_lost_connections
 from eventlog.follow.listen import Listener
 from projections.engine.errors import ReadModelUnavailable
 from projections.work.table import WorkUnavailable
@@ -65,7 +65,7 @@ _ANSWER: Final[LiteralString] = """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask:
+class ProviderLookup:
     """What is to be found out; `args` hold nothing secret."""
 
     id: UUID
@@ -74,12 +74,12 @@ class Ask:
     args: dict[str, str]
 
 
-def answer_context(app_id: UUID) -> str:
+def lookup_context(app_id: UUID) -> str:
     """Name what an app's answers are sealed for."""
     return f"ask:{app_id}"
 
 
-class AskChannel:
+class ProviderLookupClient:
     """The asking side, one a process; hears of answers on a session opened at the first ask."""
 
     def __init__(self, dsn: str) -> None:
@@ -101,7 +101,7 @@ class AskChannel:
             await asyncio.gather(self._listening, return_exceptions=True)
         await self._pool.close()
 
-    async def ask(self, ask: Ask, *, timeout_s: float) -> str:
+    async def ask(self, ask: ProviderLookup, *, timeout_s: float) -> str:
         """Give the sealed answer. Raises TimeoutError, ReadModelUnavailable."""
         answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[ask.id] = answered
@@ -113,7 +113,7 @@ class AskChannel:
         finally:
             del self._waiting[ask.id]
 
-    async def _leave(self, ask: Ask, *, timeout_s: float) -> None:
+    async def _leave(self, ask: ProviderLookup, *, timeout_s: float) -> None:
         values = {
             "id": ask.id,
             "app": ask.app,
@@ -138,7 +138,7 @@ class AskChannel:
     def _listen_once(self) -> None:
         if self._listening is None or self._listening.done():
             self._listening = asyncio.ensure_future(
-                keep_trying(self._listen, name="answers", stop=self._stop)
+                retry_lost_connections(self._listen, name="answers", stop=self._stop)
             )
 
     async def _listen(self) -> None:
@@ -166,7 +166,7 @@ class AskChannel:
                 waiting.set_result(answer)
 
 
-class AskDesk:
+class ProviderLookupQueue:
     """The answering side; every call is its own transaction. Each may raise WorkUnavailable."""
 
     def __init__(self, dsn: str, *, max_size: int = 2) -> None:
@@ -188,10 +188,10 @@ class AskDesk:
         """Close the sessions."""
         self._pool.close()
 
-    def take(self, ask_id: UUID) -> Ask | None:
+    def take(self, ask_id: UUID) -> ProviderLookup | None:
         """Read what is asked; None where it is answered, or nobody waits any more."""
         with self._session() as connection:
-            cursor = connection.cursor(row_factory=class_row(Ask))
+            cursor = connection.cursor(row_factory=class_row(ProviderLookup))
             cursor.execute(_TAKE, [ask_id])
             return cursor.fetchone()
 
@@ -209,7 +209,7 @@ class AskDesk:
             raise WorkUnavailable(str(error)) from error
 
 
-def sweep_asks(dsn: str) -> int:
+def delete_expired_lookups(dsn: str) -> int:
     """Delete what nobody waits for any more; returns how many there were."""
     with connect(dsn, application_name="billhook asks") as connection:
         return connection.execute(_SWEEP).rowcount

@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
 from projections.engine import cursors
-from projections.engine.cursors import Place
+from projections.engine.cursors import PageKey
 from projections.engine.pool import ReadPool
 
 OPEN: Final = "open"
@@ -166,11 +166,11 @@ def page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:
     return query, parameters
 
 
-def _place(asked: WorkFilter, row: WorkRow) -> Place:
+def _place(asked: WorkFilter, row: WorkRow) -> PageKey:
     """Say where a list goes on. A row's number stands in the place of an id."""
     if asked.state == GAVE_UP and row.gave_up_at is not None:
-        return Place(cursors.to_microseconds(row.gave_up_at), UUID(int=row.id))
-    return Place(row.id, UUID(int=row.id))
+        return PageKey(cursors.to_microseconds(row.gave_up_at), UUID(int=row.id))
+    return PageKey(row.id, UUID(int=row.id))
 
 
 def _row(row: DictRow) -> WorkRow:

@@ -30,7 +30,7 @@ class WorkUnavailable(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Open:
+class OpenJob:
     """A job is asked for; a key that is open already becomes due again."""
 
     key: str
@@ -42,14 +42,14 @@ class Open:
 
 
 @dataclass(frozen=True)
-class Close:
+class CloseJob:
     """What was asked for under this key is done, or no longer wanted."""
 
     key: str
 
 
 @dataclass(frozen=True)
-class GiveUp:
+class GiveUpJob:
     """A job used up its tries: its row stays, and waits for an operator."""
 
     key: str
@@ -57,13 +57,13 @@ class GiveUp:
 
 
 @dataclass(frozen=True)
-class Resend:
+class ResendJob:
     """An operator wants a job that gave up tried again, with all its tries."""
 
     key: str
 
 
-Change = Open | Close | GiveUp | Resend
+JobChange = OpenJob | CloseJob | GiveUpJob | ResendJob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,33 +97,33 @@ _RESEND: Final = """
 """
 
 
-async def apply_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[Change]) -> None:
+async def apply_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[JobChange]) -> None:
     """Make the changes in the order asked, on the relay's own transaction.
 
     A row that a batch opens and closes is never written.
     """
-    wanted: dict[str, list[Change]] = {}
+    wanted: dict[str, list[JobChange]] = {}
     for change in changes:
-        before = [] if isinstance(change, Open | Close) else wanted.get(change.key, [])
+        before = [] if isinstance(change, OpenJob | CloseJob) else wanted.get(change.key, [])
         wanted[change.key] = [*before, change]
     ordered = [change for of_key in wanted.values() for change in of_key]
-    closed = [change.key for change in ordered if isinstance(change, Close)]
-    opened = [change for change in ordered if isinstance(change, Open)]
+    closed = [change.key for change in ordered if isinstance(change, CloseJob)]
+    opened = [change for change in ordered if isinstance(change, OpenJob)]
     if closed:
         await cursor.execute("DELETE FROM work.jobs WHERE key = ANY(%s)", [closed])
     if opened:
         await cursor.executemany(_OPEN, [_row(job) for job in opened])
     for change in ordered:
         match change:
-            case GiveUp():
+            case GiveUpJob():
                 await cursor.execute(_GIVE_UP, [change.reason, change.key])
-            case Resend():
+            case ResendJob():
                 await cursor.execute(_RESEND, [change.key])
-    if opened or any(isinstance(change, Resend) for change in ordered):
+    if opened or any(isinstance(change, ResendJob) for change in ordered):
         await cursor.execute(f"NOTIFY {CHANNEL}")
 
 
-def _row(job: Open) -> tuple[object, ...]:
+def _row(job: OpenJob) -> tuple[object, ...]:
     return (job.key, job.app, job.queue, job.actor, Jsonb(job.args), job.delay_s)
 
 
@@ -273,7 +273,7 @@ class WorkTable:
             connection.execute(query, parameters)
 
 
-class WorkBell:
+class WorkNotifier:
     """Wakes a dispatcher when rows were opened."""
 
     def __init__(self, dsn: str) -> None:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.invoices.view import InvoiceView
-from projections.invoices.accumulate import stands_at_provider
+from projections.invoices.accumulate import exists_at_provider
 from projections.invoices.queries import InvoiceFilter
 from service.auth.authenticate import authenticate_admin
 from service.context import Context, context_of
@@ -68,7 +68,7 @@ async def get_admin_invoice(request: Request) -> Response:
     await wait_until_folded(context, query.min_position)
     connection = await _connection(context, caller)
     view = await _find(context, caller, request.path_params["id"])
-    if view.connection != connection or not stands_at_provider(view):
+    if view.connection != connection or not exists_at_provider(view):
         raise Missing
     lag_ms = await context.readiness.lag_ms("invoices")
     (shown,) = _shown(context, [view], await names_of(context, [view]))

@@ -9,7 +9,7 @@ from domain.core.commands import Provider, RequestSetup
 from domain.payment_methods import events as s
 from domain.payment_methods.setup import REQUESTED, MethodSetup, MethodSetupView
 from eventlog.errors import Conflict
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from service.context import Context
 from service.http.caller import Caller
 from service.http.errors import KeyReused, Missing
@@ -100,7 +100,7 @@ async def find_setup(
 
 
 def _asked_before(
-    context: Context, recorded: Sequence[Recorded], command: RequestSetup
+    context: Context, recorded: Sequence[RecordedEvent], command: RequestSetup
 ) -> FoldedSetup:
     first = context.streams.decoded(recorded[0])
     if getattr(first, "request_hash", None) != command.request_hash:
@@ -108,7 +108,7 @@ def _asked_before(
     return FoldedSetup(_mutated(first, None).view, recorded[0].position)
 
 
-def _outcome(context: Context, recorded: Sequence[Recorded]) -> FoldedSetup | None:
+def _outcome(context: Context, recorded: Sequence[RecordedEvent]) -> FoldedSetup | None:
     """Fold up to what first came of it, the same prefix for ever; None while nothing did."""
     setup: MethodSetup | None = None
     for entry in recorded:

@@ -8,7 +8,7 @@ import orjson
 
 from eventlog.errors import VaultError
 from eventlog.security.vault import Vault
-from projections.work.provider_lookup import Ask, AskChannel, answer_context
+from projections.work.provider_lookup import ProviderLookup, ProviderLookupClient, lookup_context
 from service.http.errors import Missing, ProviderSilent, ProviderUnavailable
 from service.recording.waits import Waits
 
@@ -22,7 +22,7 @@ class Asks:
     """Asks one thing at a time; answers are never stored in clear, nor logged."""
 
     def __init__(
-        self, channel: AskChannel, *, vault: Vault, waits: Waits, timeout_s: float
+        self, channel: ProviderLookupClient, *, vault: Vault, waits: Waits, timeout_s: float
     ) -> None:
         """Take how long an answer is waited for where the caller does not say."""
         self._channel = channel
@@ -43,7 +43,7 @@ class Asks:
         answer now), Missing (the provider has no such object), ReadModelUnavailable.
         """
         wait_s = self._timeout_s if timeout_s is None else timeout_s
-        ask = Ask(id=uuid4(), app=app_id, kind=kind, args=dict(args))
+        ask = ProviderLookup(id=uuid4(), app=app_id, kind=kind, args=dict(args))
         try:
             async with self._waits.wait(wait_s):
                 sealed = await self._channel.ask(ask, timeout_s=wait_s)
@@ -57,10 +57,10 @@ class Asks:
             raise Missing
         raise ProviderUnavailable
 
-    def _opened(self, sealed: str, ask: Ask) -> dict[str, Any]:
+    def _opened(self, sealed: str, ask: ProviderLookup) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = orjson.loads(
-                self._vault.open(sealed, context=answer_context(ask.app))
+                self._vault.open(sealed, context=lookup_context(ask.app))
             )
         except VaultError:
             raise ProviderUnavailable from None

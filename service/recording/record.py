@@ -16,7 +16,7 @@ from domain.core.commands import RequestInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import WAKING_TOPICS
 from eventlog.errors import Conflict, LogUnavailable
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from service.context import Context
 from service.http.errors import KeyReused
 from service.recording.streams import Folded
@@ -71,7 +71,9 @@ async def _replay(context: Context, command: RequestInvoice, *, wait_s: float) -
     return Told(outcome or requested, pending=outcome is None, replayed=True)
 
 
-def _same_request(context: Context, recorded: list[Recorded], command: RequestInvoice) -> Folded:
+def _same_request(
+    context: Context, recorded: list[RecordedEvent], command: RequestInvoice
+) -> Folded:
     first = context.streams.decoded(recorded[0])
     if getattr(first, "request_hash", None) != command.request_hash:
         raise KeyReused
@@ -94,7 +96,7 @@ async def end_of_asking(
     context: Context,
     stream: UUID,
     topics: Collection[str],
-    find: Callable[[Sequence[Recorded]], Found | None],
+    find: Callable[[Sequence[RecordedEvent]], Found | None],
     *,
     wait_s: float,
 ) -> Found | None:
@@ -111,7 +113,7 @@ async def wait_for_end(
     context: Context,
     stream: UUID,
     topics: Collection[str],
-    find: Callable[[Sequence[Recorded]], Found | None],
+    find: Callable[[Sequence[RecordedEvent]], Found | None],
     *,
     after: int,
     wait_s: float,
@@ -136,7 +138,7 @@ async def _found_in_time(
     context: Context,
     stream: UUID,
     topics: Collection[str],
-    find: Callable[[Sequence[Recorded]], Found | None],
+    find: Callable[[Sequence[RecordedEvent]], Found | None],
     *,
     after: int,
     wait_s: float,

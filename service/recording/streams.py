@@ -16,7 +16,7 @@ from domain.invoices.view import InvoiceView, fold
 from domain.tenants.tenant import Tenant, TenantEvent
 from eventlog.codec import Codec
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from eventlog.security.safe_json import without_secrets
 from service.invoices.render import Json
 
@@ -78,23 +78,23 @@ class Streams:
         found = await self._log.stream_async(stream, newest_first=True, limit=1)
         return found[0].position if found else 0
 
-    def requested(self, recorded: Sequence[Recorded]) -> Folded:
+    def requested(self, recorded: Sequence[RecordedEvent]) -> Folded:
         """Fold the request alone, the first event of the stream."""
         view = fold(None, next(self.invoice_events(recorded)))
         return Folded(view, recorded[0].position)
 
-    def outcome_in(self, recorded: Sequence[Recorded]) -> Folded | None:
+    def outcome_in(self, recorded: Sequence[RecordedEvent]) -> Folded | None:
         """Fold up to the first outcome; None while there is none."""
         ended = self._end_in(recorded, first_outcome)
         return None if ended is None else ended.folded
 
-    def end_in(self, recorded: Sequence[Recorded], request_id: UUID) -> Ended | None:
+    def end_in(self, recorded: Sequence[RecordedEvent], request_id: UUID) -> Ended | None:
         """Fold up to what came of one asking; None while nothing did."""
         return self._end_in(recorded, lambda events: outcome_of(events, request_id))
 
     def _end_in(
         self,
-        recorded: Sequence[Recorded],
+        recorded: Sequence[RecordedEvent],
         find: Callable[[Iterable[InvoiceEvent]], InvoiceView | None],
     ) -> Ended | None:
         passed: list[tuple[int, InvoiceEvent]] = []
@@ -110,7 +110,7 @@ class Streams:
         position, fact = passed[-1]
         return Ended(Folded(view, position), fact)
 
-    def invoice_events(self, recorded: Iterable[Recorded]) -> Iterator[InvoiceEvent]:
+    def invoice_events(self, recorded: Iterable[RecordedEvent]) -> Iterator[InvoiceEvent]:
         """Decode one by one; a stream that is no invoice's has none."""
         for entry in recorded:
             event = self.decoded(entry)
@@ -118,7 +118,7 @@ class Streams:
                 return
             yield event
 
-    def decoded(self, entry: Recorded) -> DomainEvent:
+    def decoded(self, entry: RecordedEvent) -> DomainEvent:
         """Give back the event."""
         return cast("DomainEvent", self._codec.decode(entry.stored()))
 
@@ -128,7 +128,7 @@ class Streams:
         tenant = self.tenant_in(recorded)
         return None if tenant is None else (tenant, recorded[-1].position)
 
-    def tenant_in(self, recorded: Iterable[Recorded]) -> Tenant | None:
+    def tenant_in(self, recorded: Iterable[RecordedEvent]) -> Tenant | None:
         """Fold a tenant's stream; None where it is no tenant's."""
         tenant: Tenant | None = None
         for entry in recorded:

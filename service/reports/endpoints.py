@@ -7,7 +7,7 @@ from typing import Final, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projections.reports.queries import RevenueRow, Turnover
+from projections.reports.queries import PeriodSums, RevenueRow
 from service.auth.authenticate import authenticate
 from service.context import context_of
 from service.http.errors import BadRequest, Fault
@@ -31,7 +31,7 @@ from service.reports.periods import (
 _RATE_DIGITS: Final = 4
 
 
-def shown(turnover: Turnover) -> Json:
+def shown(turnover: PeriodSums) -> Json:
     """Show a period's sums; the failure rate is null where no attempt ended."""
     rate = turnover.failure_rate
     return {
@@ -52,7 +52,7 @@ MOST_BUCKETS: Final = 400
 # How many are shown where nobody says since when.
 _USUAL: Final[dict[Interval, int]] = {"day": 30, "week": 12, "month": 12}
 _BUCKET: Final = ("period", "start", "end")
-COLUMNS: Final = ("mode", "currency", *_BUCKET, *shown(Turnover()))
+COLUMNS: Final = ("mode", "currency", *_BUCKET, *shown(PeriodSums()))
 
 
 class RevenueQuery(ReportQuery):
@@ -120,7 +120,7 @@ def _item(row: RevenueRow, buckets: Sequence[Bucket]) -> Json:
             }
             for bucket, turnover in zip(buckets, row.buckets, strict=True)
         ],
-        "totals": shown(Turnover.total(row.buckets)),
+        "totals": shown(PeriodSums.total(row.buckets)),
     }
 
 

@@ -18,7 +18,7 @@ from domain.subscriptions.events import (
     SubscriptionStarted,
 )
 from domain.subscriptions.view import SubscriptionView, fold
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from service.context import Context, context_of
 from service.http.caller import Caller
 from service.http.errors import Missing
@@ -74,7 +74,7 @@ async def find_subscription(
 
 
 def folded_in(
-    streams: Streams, recorded: Iterable[Recorded]
+    streams: Streams, recorded: Iterable[RecordedEvent]
 ) -> Iterator[tuple[FoldedSubscription, SubscriptionEvent]]:
     """Fold a stream event by event; one that is no subscription's has none."""
     view: SubscriptionView | None = None
@@ -86,7 +86,9 @@ def folded_in(
         yield FoldedSubscription(view, entry.position), event
 
 
-def end_in(streams: Streams, recorded: Sequence[Recorded], request_id: UUID) -> EndedRequest | None:
+def end_in(
+    streams: Streams, recorded: Sequence[RecordedEvent], request_id: UUID
+) -> EndedRequest | None:
     """Fold up to what came of one asking; None while nothing did."""
     for folded, event in folded_in(streams, recorded):
         match event:

@@ -14,9 +14,9 @@ from domain.inbox.provider_event import (
     ProviderEventParked,
 )
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.inbox.queries import FAILED, STATES, DeliveryFilter, DeliveryPage, DeliveryRow
-from projections.inbox.rejected import RefusedDelivery
+from projections.inbox.rejected import RejectedDelivery
 from service.http.queries import Moment, ReadQuery
 from service.http.validation import Name, Strictly, Token, Uuid, Words, fault
 from service.invoices.render import Json, moment
@@ -45,7 +45,9 @@ async def find_entry(log: Log, streams: Streams, app_id: UUID, delivery_id: UUID
     return folded(facts_in(streams, await log.stream_async(delivery_id)))
 
 
-def facts_in(streams: Streams, recorded: Sequence[Recorded]) -> list[tuple[int, DeliveryEvent]]:
+def facts_in(
+    streams: Streams, recorded: Sequence[RecordedEvent]
+) -> list[tuple[int, DeliveryEvent]]:
     """Decode a stream; one that is no provider event's has none."""
     found = ((entry.position, streams.decoded(entry)) for entry in recorded)
     return [
@@ -87,7 +89,7 @@ def item(view: DeliveryView, *, position: int) -> Json:
     }
 
 
-def refused_item(refused: RefusedDelivery) -> Json:
+def refused_item(refused: RejectedDelivery) -> Json:
     """Show a delivery that was refused: nothing that it said of an event is believed."""
     return {
         "id": str(refused.id),

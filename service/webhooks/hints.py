@@ -17,7 +17,7 @@ from domain.inbox.payment_hint import PaymentHint
 from eventlog.codec import Codec
 from eventlog.errors import Conflict
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.access.queries import ConnectionRow
 from service.operations.metrics import Metrics
 from service.webhooks.mollie import PAYMENT_ID
@@ -95,7 +95,7 @@ class Hints:
         self._metrics.record_append(events=1, seconds=time.monotonic() - started_s)
         return True
 
-    def _rebuild(self, stream: Sequence[Recorded]) -> PaymentHint | None:
+    def _rebuild(self, stream: Sequence[RecordedEvent]) -> PaymentHint | None:
         root: Any = None
         for recorded in stream:
             root = self._codec.decode(recorded).mutate(root)  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from projections.engine.errors import ReadModelUnavailable
-from projections.inbox.rejected import KEPT, RefusedBook, RefusedDelivery
+from projections.inbox.rejected import KEPT, RejectedDeliveries, RejectedDelivery
 
 _log = structlog.get_logger("billhook.service")
 
@@ -25,13 +25,13 @@ _MOST_WAITING: Final = 10 * KEPT
 class RefusedDeliveries:
     """Keeps what was refused until it is written down; what is too much is dropped."""
 
-    def __init__(self, book: RefusedBook, *, pause_s: float = _PAUSE_S) -> None:
+    def __init__(self, book: RejectedDeliveries, *, pause_s: float = _PAUSE_S) -> None:
         self._book = book
         self._pause_s = pause_s
-        self._waiting: dict[UUID, deque[RefusedDelivery]] = _queues()
+        self._waiting: dict[UUID, deque[RejectedDelivery]] = _queues()
         self._noted = asyncio.Event()
 
-    def note(self, refused: RefusedDelivery) -> None:
+    def note(self, refused: RejectedDelivery) -> None:
         """Take one in; of a connection's, the newest stay."""
         self._noted.set()
         queue = self._waiting[refused.connection_id]
@@ -69,5 +69,5 @@ class RefusedDeliveries:
         await self.write()
 
 
-def _queues() -> dict[UUID, deque[RefusedDelivery]]:
+def _queues() -> dict[UUID, deque[RejectedDelivery]]:
     return defaultdict(lambda: deque(maxlen=KEPT))

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from eventlog.security.safe_json import cleaned
 from projections.access.queries import ConnectionRow
-from projections.inbox.rejected import RefusedDelivery
+from projections.inbox.rejected import RejectedDelivery
 from service.context import context_of
 from service.http.errors import TooLarge, TooSlow, WebhookRefused
 
@@ -37,7 +37,7 @@ def noted_if_refused(request: Request, connection: ConnectionRow) -> Iterator[Se
         reason = _reason(error)
         context.metrics.record_delivery(connection.provider, reason)
         context.refused.note(
-            RefusedDelivery(
+            RejectedDelivery(
                 id=uuid4(),
                 app_id=connection.app_id,
                 connection_id=connection.connection_id,

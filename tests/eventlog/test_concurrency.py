@@ -6,7 +6,7 @@ from uuid import UUID
 
 from eventlog.database.verify_chain import verify
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
 
 _PROCESSES = 3
@@ -38,10 +38,10 @@ def write(dsn: str) -> None:
 def test_a_reader_that_follows_positions_misses_nothing(database: str, log: Log) -> None:
     """Many processes and threads append while readers go on from the last position they saw."""
     total = _PROCESSES * _THREADS * _APPENDS * 3
-    readers: list[list[Recorded]] = [[], []]
+    readers: list[list[RecordedEvent]] = [[], []]
     gave_up = threading.Event()
 
-    def follow(read: list[Recorded]) -> None:
+    def follow(read: list[RecordedEvent]) -> None:
         while len(read) < total and not gave_up.is_set():
             read.extend(log.read(read[-1].position if read else 0, 50))
 

@@ -14,7 +14,7 @@ from domain.events import topics_of
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices import events as e
 from eventlog.codec import Codec
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 
 AnyFact = TypeVar("AnyFact", bound=DomainEvent)
 
@@ -109,7 +109,7 @@ def streams(draw: st.DrawFn) -> list[e.InvoiceEvent]:
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Recorded]:
+def logs(draw: st.DrawFn) -> list[RecordedEvent]:
     """Several invoices' facts, interleaved, with provider events that name the invoices."""
     waiting = draw(
         st.lists(streams(), min_size=1, max_size=4, unique_by=lambda s: s[0].originator_id)
@@ -147,10 +147,10 @@ def _applied(stream: UUID, effects: list[dict[str, str]]) -> ProviderEventApplie
     )
 
 
-def recorded(codec: Codec, event: Any, position: int) -> Recorded:
+def recorded(codec: Codec, event: Any, position: int) -> RecordedEvent:
     """The event as the log gives it."""
     stored = codec.encode(event)
-    return Recorded(
+    return RecordedEvent(
         originator_id=stored.originator_id,
         originator_version=stored.originator_version,
         topic=stored.topic,

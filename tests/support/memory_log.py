@@ -9,7 +9,7 @@ from eventsourcing.persistence import StoredEvent
 
 from eventlog.bodies import Body
 from eventlog.errors import Conflict
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 
 
 class MemoryLog:
@@ -18,11 +18,11 @@ class MemoryLog:
     dsn = ""
 
     def __init__(self) -> None:
-        self._streams: dict[UUID, list[Recorded]] = {}
+        self._streams: dict[UUID, list[RecordedEvent]] = {}
         self._bodies: dict[bytes, bytes] = {}
         self._head = 0
 
-    def reset(self, events: Sequence[Recorded]) -> None:
+    def reset(self, events: Sequence[RecordedEvent]) -> None:
         """Forget everything but some events of another log."""
         self._streams.clear()
         self._bodies.clear()
@@ -40,7 +40,7 @@ class MemoryLog:
             after[stream] = version + 1
         for event in events:
             self._head += 1
-            recorded = Recorded(
+            recorded = RecordedEvent(
                 event.originator_id, event.originator_version, event.topic, event.state, self._head
             )
             self._streams.setdefault(UUID(str(event.originator_id)), []).append(recorded)
@@ -55,7 +55,7 @@ class MemoryLog:
         up_to_version: int | None = None,
         newest_first: bool = False,
         limit: int | None = None,
-    ) -> list[Recorded]:
+    ) -> list[RecordedEvent]:
         """Read a stream in the order of its versions."""
         found = self._streams.get(stream, [])[after_version:up_to_version]
         return (found[::-1] if newest_first else list(found))[:limit]
@@ -70,7 +70,7 @@ class MemoryLog:
         """See `append`."""
         return self.append(events, bodies)
 
-    async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[Recorded]]:
+    async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[RecordedEvent]]:
         """Read whole streams."""
         return {stream: self.stream(stream) for stream in streams}
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from domain.gateway.port import ProviderGateway
 from eventlog.security.vault import Vault
-from projections.work.provider_lookup import AskDesk
-from projections.work.table import WorkBell, WorkTable
+from projections.work.provider_lookup import ProviderLookupQueue
+from projections.work.table import WorkNotifier, WorkTable
 from workers.invoices.provider_lookup import answer_lookup
 
 
@@ -18,8 +18,8 @@ class Answering:
     def __init__(self, database: str, gateway: ProviderGateway, *, vault: Vault) -> None:
         self.gateway = gateway
         self.vault = vault
-        self.work, self.bell = WorkTable(database), WorkBell(database)
-        self.deps = AskDesk(database)
+        self.work, self.bell = WorkTable(database), WorkNotifier(database)
+        self.deps = ProviderLookupQueue(database)
         self.stop = threading.Event()
         self.asked: list[tuple[UUID, str]] = []
 

@@ -19,7 +19,7 @@ from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from service.webhooks.stripe import claimed_invoice
 from tests.support.stripe_account import ProviderAccount
 from workers.invoices.charge_invoice import charge_invoice
@@ -148,7 +148,7 @@ class Bench:
         found = orjson.loads(listed.last_response.body)["data"]
         return [event for event in reversed(found) if event["type"].startswith(prefixes)]
 
-    def receive(self, event: dict[str, Any], **changes: Any) -> Recorded:
+    def receive(self, event: dict[str, Any], **changes: Any) -> RecordedEvent:
         """Store a delivery as the webhook endpoint does."""
         body = Body.of(orjson.dumps(event), None)
         data = event["data"]["object"]
@@ -175,17 +175,17 @@ class Bench:
         self.billing.save(received, bodies=[body])
         return self.log.stream(received.id)[0]
 
-    def apply(self, *received: Recorded) -> None:
+    def apply(self, *received: RecordedEvent) -> None:
         """Hand deliveries to the applier in one batch, as its follower does."""
         asyncio.run(self._apply(received))
 
-    async def _apply(self, received: Sequence[Recorded]) -> None:
+    async def _apply(self, received: Sequence[RecordedEvent]) -> None:
         log = await Log.open_async(self.log.dsn)
         applier = Applier(log, now=self.clock)
         await applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
         await log.close_async()
 
-    def call_stripe(self, received: Recorded) -> None:
+    def call_stripe(self, received: RecordedEvent) -> None:
         """Run the job that asks the provider what a delivery is about."""
         deps = FetchDeps(
             billing=self.billing,
@@ -221,7 +221,7 @@ class Bench:
             ids.for_provider_object(self.app_id, self.connection_id, "test", at_provider)
         )
 
-    def entry(self, received: Recorded) -> ProviderEvent:
+    def entry(self, received: RecordedEvent) -> ProviderEvent:
         return self.billing.get(ProviderEvent, received.originator_id)
 
     def invoice(self, invoice_id: UUID) -> Invoice:

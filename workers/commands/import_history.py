@@ -21,7 +21,7 @@ from eventlog import persistence
 from eventlog.errors import LogUnavailable, VaultError
 from eventlog.log import Log
 from eventlog.process.log_setup import configure_logging
-from projections.work.checkpoints import Places
+from projections.work.checkpoints import Checkpoints
 from projections.work.table import WorkUnavailable
 from workers.history.import_run import ImportCheckpoint, ImportRun
 from workers.history.mollie import MollieImport
@@ -86,7 +86,7 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     """Import, or say why not; returns the exit code."""
     configure_logging(settings.log_format)
     log = Log.open(settings.database_url, application_name="billhook import")
-    places = Places(settings.database_url)
+    places = Checkpoints(settings.database_url)
     places.open()
     lines = Lines()
     try:
@@ -111,7 +111,7 @@ def _prepare(
     chosen: argparse.Namespace,
     *,
     log: Log,
-    places: Places,
+    places: Checkpoints,
     pool: ThreadPoolExecutor,
     lines: Lines,
 ) -> ImportRun:

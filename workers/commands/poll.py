@@ -17,7 +17,7 @@ from eventlog import persistence
 from eventlog.log import Log
 from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging
-from projections.work.checkpoints import Places
+from projections.work.checkpoints import Checkpoints
 from workers.polling.events import EVERY_S, EventPoller, Poller, keep_polling
 from workers.polling.mollie_payments import PAYMENTS_EVERY_S, PaymentPoller
 from workers.providers.gateways import open_key
@@ -42,7 +42,7 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     """Poll until a signal; returns the exit code."""
     configure_logging(settings.log_format)
     log = Log.open(settings.database_url, application_name="billhook poll")
-    places = Places(settings.database_url)
+    places = Checkpoints(settings.database_url)
     places.open()
     try:
         poller = _poller(settings, chosen, log, places)
@@ -57,7 +57,9 @@ def run(settings: Settings, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _poller(settings: Settings, chosen: argparse.Namespace, log: Log, places: Places) -> Poller:
+def _poller(
+    settings: Settings, chosen: argparse.Namespace, log: Log, places: Checkpoints
+) -> Poller:
     """Put it together. Raises Unfit for what is not to be polled."""
     billing, vault = open_billing(log, name=_LOG_NAME), open_vault(settings)
     connection = open_connection(billing, chosen.app, chosen.connection)

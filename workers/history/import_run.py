@@ -14,7 +14,7 @@ from domain.core.errors import StaleWrite
 from domain.gateway.objects import RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
-from projections.work.checkpoints import Places
+from projections.work.checkpoints import Checkpoints
 from workers.provider_objects.take_over import ImportDeps, ProviderAccount
 from workers.providers.retry import Page, Span
 
@@ -100,7 +100,7 @@ class ImportRun(ABC):
     phases: ClassVar[tuple[str, ...]]
     account: ProviderAccount
     billing: Billing
-    places: Places
+    places: Checkpoints
     pool: ThreadPoolExecutor
     now: Callable[[], datetime]
     report: Callable[[ImportCheckpoint, float], None]

@@ -16,7 +16,7 @@ from domain.core.errors import NotFound
 from domain.gateway.objects import GatewayError, GatewayMisconfigured, GatewayRejected
 from domain.gateway.port import ProviderGateway
 from eventlog.security.vault import Vault
-from projections.work.provider_lookup import Ask, answer_context
+from projections.work.provider_lookup import ProviderLookup, lookup_context
 
 _log = structlog.get_logger("billhook.asks")
 
@@ -26,7 +26,7 @@ Answer = dict[str, Any]
 class LookupTable(Protocol):
     """Where asks lie."""
 
-    def take(self, lookup_id: UUID) -> Ask | None:
+    def take(self, lookup_id: UUID) -> ProviderLookup | None:
         """Read what is asked; None where nobody waits any more."""
 
     def answer(self, lookup_id: UUID, *, sealed: str) -> None:
@@ -54,7 +54,7 @@ def answer_lookup(
         answer = {"refused": _reason(error)}
     # Its own id inside, so that an answer that is moved to another ask is not believed.
     text = orjson.dumps(answer | {"ask": str(lookup.id)}).decode()
-    deps.answer(lookup.id, sealed=vault.seal(text, context=answer_context(lookup.app)))
+    deps.answer(lookup.id, sealed=vault.seal(text, context=lookup_context(lookup.app)))
 
 
 def _document(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:

@@ -24,7 +24,7 @@ from domain.inbox.provider_event import ProviderEvent
 from eventlog.bodies import Body
 from eventlog.errors import LogUnavailable
 from eventlog.follow.leader import Leadership
-from projections.work.checkpoints import Places
+from projections.work.checkpoints import Checkpoints
 from projections.work.table import WorkUnavailable
 from workers.providers.stripe.event_list import ListedEvent
 
@@ -52,7 +52,7 @@ class EventPoller:
     connection: Connection
     events: Events
     billing: Billing
-    places: Places
+    places: Checkpoints
     now: Callable[[], datetime]
     _known: dict[str, int] = field(default_factory=dict)
 

@@ -16,7 +16,7 @@ from domain.billing import Billing
 from domain.core import ids
 from domain.core.commands import Mode, Provider, ReceivePaymentHint
 from domain.inbox.payment_hint import PaymentHint
-from projections.work.checkpoints import Places
+from projections.work.checkpoints import Checkpoints
 
 PAYMENTS_EVERY_S: Final = 5.0
 _BY: Final = "reconciliation"
@@ -36,7 +36,7 @@ class PaymentPoller:
     connection: Connection
     payments: PaymentSource
     billing: Billing
-    places: Places
+    places: Checkpoints
     now: Callable[[], datetime]
 
     @property

@@ -18,7 +18,7 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import WORKER
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.tenant import Tenant
-from projections.tenants.unassigned import UnassignedDesk
+from projections.tenants.unassigned import UnassignedQueries
 
 _ALIVE_EVERY: Final = 50
 
@@ -33,7 +33,7 @@ class AssignDeps:
 
     billing: Billing
     newest_position: Callable[[UUID], int]
-    unassigned: UnassignedDesk
+    unassigned: UnassignedQueries
     now: Callable[[], datetime]
     heartbeat: Callable[[], None]
 

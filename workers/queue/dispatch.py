@@ -9,7 +9,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
-from projections.work.table import Job, WorkBell, WorkTable, WorkUnavailable
+from projections.work.table import Job, WorkNotifier, WorkTable, WorkUnavailable
 from workers.queue.broker import send
 
 _log = structlog.get_logger("billhook.dispatch")
@@ -24,7 +24,7 @@ class Dispatcher:
     """Several may run beside each other: a row is marked as sent before it is."""
 
     def __init__(
-        self, work: WorkTable, bell: WorkBell, broker: RedisBroker, *, in_flight_per_app: int
+        self, work: WorkTable, bell: WorkNotifier, broker: RedisBroker, *, in_flight_per_app: int
     ) -> None:
         self._work = work
         self._bell = bell

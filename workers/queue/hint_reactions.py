@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from domain.inbox import payment_hint as h
-from projections.work.table import Change, Close, Open
+from projections.work.table import CloseJob, JobChange, OpenJob
 
 ACTOR: Final = "apply_hint"
 TOPICS: Final = (
@@ -15,13 +15,13 @@ TOPICS: Final = (
 )
 
 
-def changes_for_hint(event: h.PaymentHintEvent, *, queue: str) -> list[Change]:
+def changes_for_hint(event: h.PaymentHintEvent, *, queue: str) -> list[JobChange]:
     """Say which row of the work table an event opens or closes."""
     key = f"hint:{event.originator_id}"
     match event:
         case h.PaymentHintReceived() | h.PaymentHintRepeated():
             args = {"hint_id": str(event.originator_id)}
-            return [Open(key=key, app=event.app_id, queue=queue, actor=ACTOR, args=args)]
+            return [OpenJob(key=key, app=event.app_id, queue=queue, actor=ACTOR, args=args)]
         case h.PaymentHintFetched():
-            return [Close(key)]
+            return [CloseJob(key)]
     return []

@@ -15,7 +15,7 @@ from domain.invoices.steps import REFUND_STEP, is_refund
 from domain.payment_methods.events import MethodSetupEvent
 from domain.subscriptions import events as s
 from projections.work.provider_lookup import QUEUE as ASKS
-from projections.work.table import Change, Close, GiveUp, Open, Resend
+from projections.work.table import CloseJob, GiveUpJob, JobChange, OpenJob, ResendJob
 from workers.queue import (
     hint_reactions,
     payment_reactions,
@@ -59,7 +59,7 @@ TOPICS: Final = (
 )
 
 
-def changes_for(event: DomainEvent) -> list[Change]:
+def changes_for(event: DomainEvent) -> list[JobChange]:
     """Say which rows of the work table an event opens or closes."""
     match event:
         case e.InvoiceEvent():
@@ -76,7 +76,7 @@ def changes_for(event: DomainEvent) -> list[Change]:
     return [*tenant_reactions.assignments_for(event, queue=EVENTS)]
 
 
-def _changes_of_invoice(event: e.InvoiceEvent) -> list[Change]:
+def _changes_of_invoice(event: e.InvoiceEvent) -> list[JobChange]:
     match event:
         case e.InvoiceRequested():
             return [_settle(event, event.app_id)]
@@ -85,19 +85,19 @@ def _changes_of_invoice(event: e.InvoiceEvent) -> list[Change]:
         case m.RefundRequested():
             return [_refund(event)]
         case e.StepGaveUp():
-            return [GiveUp(_row_of(event), reason=event.last_error)]
+            return [GiveUpJob(_row_of(event), reason=event.last_error)]
         case e.StepResent():
-            return [Resend(_row_of(event))]
+            return [ResendJob(_row_of(event))]
     return _ends_of_invoice(event)
 
 
-def _ends_of_invoice(event: e.InvoiceEvent) -> list[Change]:
+def _ends_of_invoice(event: e.InvoiceEvent) -> list[JobChange]:
     if isinstance(event, m.RefundPending | m.RefundSucceeded | m.RefundFailed):
-        return [] if event.refund_id is None else [Close(f"{REFUND_STEP}{event.refund_id}")]
+        return [] if event.refund_id is None else [CloseJob(f"{REFUND_STEP}{event.refund_id}")]
     if isinstance(event, e.SubscriptionDue | e.SubscriptionNotStarted):
         return subscription_reactions.changes_for_first_payment(event, queue=EVENTS)
     following = payment_reactions.changes_for_payments(event, queue=EVENTS)
-    return [Close(_settling(event))] if ends_request(event) else following
+    return [CloseJob(_settling(event))] if ends_request(event) else following
 
 
 def _settling(event: e.InvoiceEvent) -> str:
@@ -108,9 +108,9 @@ def _row_of(event: e.StepGaveUp | e.StepResent) -> str:
     return event.step if is_refund(event.step) else _settling(event)
 
 
-def _settle(event: e.InvoiceEvent, app_id: UUID | None) -> Open:
+def _settle(event: e.InvoiceEvent, app_id: UUID | None) -> OpenJob:
     assert app_id is not None, "whoever asks says for which app"  # noqa: S101 - earlier events of this kind were never written
-    return Open(
+    return OpenJob(
         key=_settling(event),
         app=app_id,
         queue=REQUESTS,
@@ -119,9 +119,9 @@ def _settle(event: e.InvoiceEvent, app_id: UUID | None) -> Open:
     )
 
 
-def _refund(event: m.RefundRequested) -> Open:
+def _refund(event: m.RefundRequested) -> OpenJob:
     assert event.app_id is not None, "whoever asks says for which app"  # noqa: S101 - as above
-    return Open(
+    return OpenJob(
         key=f"{REFUND_STEP}{event.refund_id}",
         app=event.app_id,
         queue=REQUESTS,
@@ -130,13 +130,13 @@ def _refund(event: m.RefundRequested) -> Open:
     )
 
 
-def _changes_of_subscription(event: s.SubscriptionEvent) -> list[Change]:
+def _changes_of_subscription(event: s.SubscriptionEvent) -> list[JobChange]:
     key = f"subscription:{event.originator_id}"
     match event:
         case s.SubscriptionCancelRequested() | s.SubscriptionChangeRequested():
             args = {"subscription_id": str(event.originator_id)}
             return [
-                Open(
+                OpenJob(
                     key=key,
                     app=event.app_id,
                     queue=REQUESTS,
@@ -145,19 +145,19 @@ def _changes_of_subscription(event: s.SubscriptionEvent) -> list[Change]:
                 )
             ]
         case s.SubscriptionRequestDone() | s.SubscriptionRequestRefused():
-            return [Close(key)]
+            return [CloseJob(key)]
         case s.SubscriptionStepGaveUp():
-            return [GiveUp(key, reason=event.last_error)]
+            return [GiveUpJob(key, reason=event.last_error)]
         case s.SubscriptionStepResent():
-            return [Resend(key)]
+            return [ResendJob(key)]
     return []
 
 
-def _change_of_entry(event: ProviderEventParked | ProviderEventApplied) -> Change:
+def _change_of_entry(event: ProviderEventParked | ProviderEventApplied) -> JobChange:
     key = f"provider_event:{event.originator_id}"
     if isinstance(event, ProviderEventApplied) or not event.retry:
-        return Close(key)
-    return Open(
+        return CloseJob(key)
+    return OpenJob(
         key=key,
         app=event.app_id,
         queue=EVENTS,

@@ -11,8 +11,8 @@ from typing import Final
 from domain.core.aggregate import DomainEvent
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Follower
-from eventlog.reading import Recorded
-from projections.work.table import WorkBell, WorkTable, apply_changes
+from eventlog.reading import RecordedEvent
+from projections.work.table import WorkNotifier, WorkTable, apply_changes
 from workers.queue.broker import open_broker
 from workers.queue.dispatch import Dispatcher
 from workers.queue.reactions import TOPICS, changes_for
@@ -25,7 +25,7 @@ def relay_follower(dsn: str) -> Follower:
     """Make the follower; rows and position move together, so that no request is lost or doubled."""
     codec = Codec()
 
-    async def handle(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         changes = []
         for recorded in batch:
             event = codec.decode(recorded)
@@ -40,7 +40,7 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     """Follow the log and dispatch, until `stop`."""
     dsn = settings.database_url
     resend_after = timedelta(seconds=settings.resend_after_s)
-    work, bell = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkBell(dsn)
+    work, bell = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkNotifier(dsn)
     work.open()
     dispatcher = Dispatcher(
         work,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.payment_methods import events as s
 from domain.payment_methods.setup import OPENING
-from projections.work.table import Change, Close, GiveUp, Open, Resend
+from projections.work.table import CloseJob, GiveUpJob, JobChange, OpenJob, ResendJob
 
 ACTOR: Final = "set_up_method"
 
@@ -22,18 +22,18 @@ SETUP_TOPICS: Final = (
 )
 
 
-def changes_for_setup(event: s.MethodSetupEvent, *, queue: str) -> list[Change]:
+def changes_for_setup(event: s.MethodSetupEvent, *, queue: str) -> list[JobChange]:
     """Say which rows of the work table an event opens or closes."""
     opening, completion = _rows(event.originator_id)
     match event:
         case s.SetupRequested():
             return [_open(opening, event, event.app_id, queue=queue)]
         case s.SetupSubmitted():
-            return [Close(opening), _open(completion, event, event.app_id, queue=queue)]
+            return [CloseJob(opening), _open(completion, event, event.app_id, queue=queue)]
         case s.SetupOpened():
-            return [Close(opening)]
+            return [CloseJob(opening)]
         case s.SetupRejected() | s.SetupCompleted():
-            return [Close(opening), Close(completion)]
+            return [CloseJob(opening), CloseJob(completion)]
         case s.SetupGaveUp() | s.SetupResent():
             return [_stopped(event, opening if event.step == OPENING else completion)]
     return []
@@ -43,12 +43,12 @@ def _rows(setup_id: UUID) -> tuple[str, str]:
     return f"setup:{setup_id}", f"setup_completion:{setup_id}"
 
 
-def _stopped(event: s.SetupGaveUp | s.SetupResent, key: str) -> Change:
+def _stopped(event: s.SetupGaveUp | s.SetupResent, key: str) -> JobChange:
     if isinstance(event, s.SetupGaveUp):
-        return GiveUp(key, reason=event.last_error)
-    return Resend(key)
+        return GiveUpJob(key, reason=event.last_error)
+    return ResendJob(key)
 
 
-def _open(key: str, event: s.MethodSetupEvent, app_id: UUID, *, queue: str) -> Open:
+def _open(key: str, event: s.MethodSetupEvent, app_id: UUID, *, queue: str) -> OpenJob:
     args = {"setup_id": str(event.originator_id)}
-    return Open(key=key, app=app_id, queue=queue, actor=ACTOR, args=args)
+    return OpenJob(key=key, app=app_id, queue=queue, actor=ACTOR, args=args)

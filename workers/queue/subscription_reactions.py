@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.invoices import events as e
 from domain.subscriptions import events as s
 from domain.subscriptions.mandate_subscription import START_STEP
-from projections.work.table import Change, Close, GiveUp, Open, Resend
+from projections.work.table import CloseJob, GiveUpJob, JobChange, OpenJob, ResendJob
 
 BEGIN_SUBSCRIPTION: Final = "begin_subscription"
 FORGO_SUBSCRIPTION: Final = "forgo_subscription"
@@ -29,7 +29,7 @@ TOPICS: Final = (
 _WATCHED: Final = frozenset({"mollie"})
 
 
-def changes_for_first_payment(event: e.InvoiceEvent, *, queue: str) -> list[Change]:
+def changes_for_first_payment(event: e.InvoiceEvent, *, queue: str) -> list[JobChange]:
     """Say what is to be done with the subscription that a payment was to begin."""
     match event:
         case e.SubscriptionDue() if event.our_subscription_id is not None:
@@ -43,7 +43,7 @@ def changes_for_first_payment(event: e.InvoiceEvent, *, queue: str) -> list[Chan
     return []
 
 
-def changes_for_recurring(event: s.SubscriptionEvent, *, queue: str) -> list[Change]:
+def changes_for_recurring(event: s.SubscriptionEvent, *, queue: str) -> list[JobChange]:
     """Say which of a subscription's own rows an event opens or closes."""
     stream = UUID(str(event.originator_id))
     match event:
@@ -51,29 +51,29 @@ def changes_for_recurring(event: s.SubscriptionEvent, *, queue: str) -> list[Cha
             begun = event.provider_subscription_id != ""
             return [_watch(stream, event.app_id, queue)] if begun else []
         case s.SubscriptionLinked():
-            return [Close(f"begin:{stream}"), _watch(stream, event.app_id, queue)]
+            return [CloseJob(f"begin:{stream}"), _watch(stream, event.app_id, queue)]
         case s.SubscriptionEndScheduled():
             return [_watch(stream, event.app_id, queue)]
         case s.SubscriptionCanceled():
-            return [Close(f"watch:{stream}")]
+            return [CloseJob(f"watch:{stream}")]
     return _changes_of_beginning(event, f"begin:{stream}")
 
 
-def _changes_of_beginning(event: s.SubscriptionEvent, key: str) -> list[Change]:
+def _changes_of_beginning(event: s.SubscriptionEvent, key: str) -> list[JobChange]:
     match event:
         case s.SubscriptionStepGaveUp(step=step) if step == START_STEP:
-            return [GiveUp(key, reason=event.last_error)]
+            return [GiveUpJob(key, reason=event.last_error)]
         case s.SubscriptionStepResent(step=step) if step == START_STEP:
-            return [Resend(key)]
+            return [ResendJob(key)]
     return []
 
 
-def _watch(stream: UUID, app_id: UUID, queue: str) -> Open:
+def _watch(stream: UUID, app_id: UUID, queue: str) -> OpenJob:
     return _open("watch", WATCH_SUBSCRIPTION, stream, app_id, queue)
 
 
-def _open(kind: str, actor: str, stream: UUID, app_id: UUID, queue: str) -> Open:
-    return Open(
+def _open(kind: str, actor: str, stream: UUID, app_id: UUID, queue: str) -> OpenJob:
+    return OpenJob(
         key=f"{kind}:{stream}",
         app=app_id,
         queue=queue,

@@ -6,20 +6,20 @@ from typing import Final
 
 from domain.core.aggregate import DomainEvent
 from domain.tenants.tenant import ProviderCustomerLinked, TenantChanged, TenantCreated
-from projections.work.table import Open
+from projections.work.table import OpenJob
 
 ASSIGN: Final = "assign_to_tenant"
 TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC, ProviderCustomerLinked.TOPIC)
 
 
-def assignments_for(event: DomainEvent, *, queue: str) -> list[Open]:
+def assignments_for(event: DomainEvent, *, queue: str) -> list[OpenJob]:
     """Ask for one look at what a tenant's customers have; a tenant without any has nothing."""
     match event:
         case TenantCreated() | TenantChanged() if not event.customers:
             return []
         case TenantCreated() | TenantChanged() | ProviderCustomerLinked():
             return [
-                Open(
+                OpenJob(
                     key=f"assign:{event.originator_id}",
                     app=event.app_id,
                     queue=queue,

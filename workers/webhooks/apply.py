@@ -31,7 +31,7 @@ from eventlog.codec import Codec
 from eventlog.errors import Conflict
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, setup_mismatch
 from workers.webhooks.parse import ParsedEvent, Snapshot, parse_event
 
@@ -58,7 +58,7 @@ class Applier:
         self._codec = Codec()
         self._now = now
 
-    async def handle(self, _cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def handle(self, _cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Apply a batch; what is about one thing in its order, things beside each other."""
         parsed_events = await self._read(await self._due(batch))
         groups: dict[UUID, list[ParsedEvent]] = defaultdict(list)
@@ -69,7 +69,7 @@ class Applier:
             *(self._apply_group(key, group, known) for key, group in groups.items())
         )
 
-    async def _due(self, batch: Sequence[Recorded]) -> list[ProviderEventReceived]:
+    async def _due(self, batch: Sequence[RecordedEvent]) -> list[ProviderEventReceived]:
         """Give what was received, now or before the replay that somebody asks for."""
         events = [self._codec.decode(recorded) for recorded in batch]
         asked = {e.originator_id for e in events if isinstance(e, ProviderEventReplayRequested)}
@@ -83,13 +83,13 @@ class Applier:
         bodies = await self._log.bodies_async({bytes.fromhex(entry.body) for entry in entries})
         return [parse_event(entry, bodies.get(bytes.fromhex(entry.body))) for entry in entries]
 
-    async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[Recorded]]:
+    async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[RecordedEvent]]:
         wanted = set(groups)
         wanted.update(parsed.entry.originator_id for group in groups.values() for parsed in group)
         return await self._log.streams_async(wanted)
 
     async def _apply_group(
-        self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[Recorded]]
+        self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
     ) -> None:
         for _ in range(_TRIES):
             events, bodies = self._decide(key, group, known)
@@ -106,7 +106,7 @@ class Applier:
         raise RuntimeError(f"others kept changing {key}")
 
     def _decide(
-        self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[Recorded]]
+        self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
     ) -> tuple[list[DomainEvent], list[Body]]:
         stream = known.get(key, [])
         subject = (
@@ -153,7 +153,9 @@ class Applier:
             entry.record_applied([effect_of(subject, effect)], occurred_at=occurred_at, actor=actor)
         return [body] if body is not None and effect is Effect.CHANGED else []
 
-    def _rebuild(self, kind: type[AnyAggregate], stream: Sequence[Recorded]) -> AnyAggregate | None:
+    def _rebuild(
+        self, kind: type[AnyAggregate], stream: Sequence[RecordedEvent]
+    ) -> AnyAggregate | None:
         root: Any = None
         for recorded in stream:
             root = self._codec.decode(recorded).mutate(root)  # type: ignore[attr-defined]

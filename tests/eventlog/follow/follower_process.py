@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from eventlog.follow.follower import Cursor, Follower
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 
 
-async def _insert(cursor: Cursor, batch: Sequence[Recorded]) -> None:
+async def _insert(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
     for event in batch:
         await cursor.execute("INSERT INTO seen VALUES (%s)", [event.position])
 

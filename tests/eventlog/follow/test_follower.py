@@ -13,7 +13,7 @@ from eventlog.follow.follower import Cursor, Follower
 from eventlog.follow.leader import Leadership
 from eventlog.follow.positions import FollowerState, follower_states
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.wait_until import until, until_async
@@ -26,7 +26,7 @@ class Rows:
         self.raise_on = raise_on
         self.batches: list[list[int]] = []
 
-    async def __call__(self, cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def __call__(self, cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         for event in batch:
             await cursor.execute("INSERT INTO seen VALUES (%s)", [event.position])
             if event.topic == self.raise_on:
@@ -228,7 +228,7 @@ def test_an_event_that_cannot_be_handled_stops_it_there_and_is_reported(
 def test_a_handler_that_hangs_has_failed(database: str, log: Log) -> None:
     log.append([stored()])
 
-    async def hang(_: Cursor, __: Sequence[Recorded]) -> None:
+    async def hang(_: Cursor, __: Sequence[RecordedEvent]) -> None:
         await asyncio.Event().wait()
 
     async def scenario() -> None:

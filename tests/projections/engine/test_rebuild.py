@@ -12,7 +12,7 @@ from domain.apps.app import App
 from domain.core.commands import CreateApp
 from domain.invoices.invoice import Invoice
 from eventlog.database.connect import connect
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.access.queries import AccessQueries
 from projections.engine.errors import GenerationsDiffer, RebuildRunning, UnknownProjection
 from projections.engine.rebuild import Rebuilt, rebuild
@@ -171,7 +171,7 @@ def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
 )
 @given(log=logs())
 def test_whatever_the_log_says_filling_and_following_agree(
-    database: str, log: list[Recorded]
+    database: str, log: list[RecordedEvent]
 ) -> None:
     salt = uuid4()
     events = [

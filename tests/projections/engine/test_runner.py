@@ -12,7 +12,7 @@ from domain.core.commands import CreateApp
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.follow.follower import Cursor, Follower
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine import health
 from projections.engine.runner import Running
 from projections.invoices import projector as invoices_projector
@@ -53,7 +53,7 @@ class Dying:
         self._handle = invoices_projector.handler("read_invoices_g1")
         self.deaths_left = deaths
 
-    async def __call__(self, cursor: Cursor, batch: Sequence[Recorded]) -> None:
+    async def __call__(self, cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         await self._handle(cursor, batch)
         if self.deaths_left:
             self.deaths_left -= 1

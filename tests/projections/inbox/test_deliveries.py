@@ -11,7 +11,7 @@ from eventlog.database.connect import connect
 from projections.engine.errors import BadCursor
 from projections.engine.rebuild import rebuild
 from projections.inbox.queries import DeliveryFilter, DeliveryQueries, DeliveryRow
-from projections.inbox.rejected import KEPT, RefusedBook, RefusedDelivery
+from projections.inbox.rejected import KEPT, RejectedDeliveries, RejectedDelivery
 from tests.projections.harness import APP, Reading, append, projecting, reading
 from tests.projections.random_events import AT
 
@@ -42,7 +42,7 @@ def received(*, occurred_at: datetime = AT, **facts: Any) -> ProviderEvent:
     )
 
 
-def refused(*, occurred_at: datetime = AT, **facts: Any) -> RefusedDelivery:
+def refused(*, occurred_at: datetime = AT, **facts: Any) -> RejectedDelivery:
     """A delivery that nobody proved."""
     said: dict[str, Any] = {
         "id": uuid4(),
@@ -59,7 +59,7 @@ def refused(*, occurred_at: datetime = AT, **facts: Any) -> RefusedDelivery:
         "user_agent": "curl/8",
         "remote": "public",
     }
-    return RefusedDelivery(**said | facts)
+    return RejectedDelivery(**said | facts)
 
 
 def apply(entry: ProviderEvent, *, occurred_at: datetime = AT, effect: str = "changed") -> None:
@@ -86,8 +86,8 @@ async def listed(books: Reading, **asked: Any) -> list[Any]:
     return found.rows
 
 
-async def keep(database: str, *kept: RefusedDelivery) -> None:
-    book = RefusedBook(database)
+async def keep(database: str, *kept: RejectedDelivery) -> None:
+    book = RejectedDeliveries(database)
     await book.open()
     await book.keep(kept)
     await book.close()
@@ -179,7 +179,7 @@ def test_pages_leave_nothing_out_and_show_nothing_twice_while_deliveries_come(
             await folded(books, *entries)
             await keep(database, *kept)
             deliveries = DeliveryQueries(books.pool)
-            found: list[DeliveryRow | RefusedDelivery] = []
+            found: list[DeliveryRow | RejectedDelivery] = []
             cursor = None
             while True:
                 asked = DeliveryFilter(APP, limit=3, cursor=cursor)

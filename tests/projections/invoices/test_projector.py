@@ -14,10 +14,10 @@ from domain.invoices.events import InvoiceEvent
 from domain.invoices.view import InvoiceView, fold
 from eventlog.codec import Codec
 from eventlog.database.connect import connect, connect_async
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
 from projections.invoices import projector as invoices_projector
-from projections.invoices.accumulate import stands_at_provider
+from projections.invoices.accumulate import exists_at_provider
 from projections.invoices.search_terms import sources_of, words_of
 from projections.invoices.timeline import is_hidden
 from projections.reports.invoice_sums import Amount, Part, parts_of, refusal_in
@@ -33,7 +33,7 @@ def wipe(database: str) -> None:
         connection.execute(f"TRUNCATE {tables}".encode())
 
 
-async def project(database: str, batches: Sequence[tuple[Sequence[Recorded], bool]]) -> None:
+async def project(database: str, batches: Sequence[tuple[Sequence[RecordedEvent], bool]]) -> None:
     """Fold batches, each in its transaction; those marked crash once before they are committed."""
     connection = await connect_async(database, application_name="test")
     async with connection:
@@ -47,7 +47,9 @@ async def project(database: str, batches: Sequence[tuple[Sequence[Recorded], boo
                     await handle(cursor, batch)
 
 
-def split(log: list[Recorded], boundaries: random.Random) -> list[tuple[list[Recorded], bool]]:
+def split(
+    log: list[RecordedEvent], boundaries: random.Random
+) -> list[tuple[list[RecordedEvent], bool]]:
     batches = []
     rest = log
     while rest:
@@ -64,7 +66,7 @@ def split(log: list[Recorded], boundaries: random.Random) -> list[tuple[list[Rec
 )
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_rows_are_the_fold_of_each_stream_whatever_the_batches_and_crashes(
-    database: str, log: list[Recorded], boundaries: random.Random
+    database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
     wipe(database)
     asyncio.run(project(database, split(log, boundaries)))
@@ -79,7 +81,7 @@ def test_rows_are_the_fold_of_each_stream_whatever_the_batches_and_crashes(
 def assert_words_are_those_of_the_views(database: str, views: dict[UUID, InvoiceView]) -> None:
     counts: Counter[Any] = Counter()
     for view in views.values():
-        counts[view.app_id, view.connection] += stands_at_provider(view)
+        counts[view.app_id, view.connection] += exists_at_provider(view)
     with connect(database, application_name="test") as connection:
         found = connection.execute(
             "SELECT app_id, connection, at_provider FROM read.invoice_counts"
@@ -138,7 +140,7 @@ def assert_columns_follow_the_view(database: str) -> None:
     assert differing == []
 
 
-def assert_timeline_shows_each_event_once(database: str, log: list[Recorded]) -> None:
+def assert_timeline_shows_each_event_once(database: str, log: list[RecordedEvent]) -> None:
     expected = set()
     for recorded in log:
         event = Codec().decode(recorded)
@@ -162,7 +164,7 @@ def test_an_event_whose_predecessor_was_not_folded_is_refused(database: str) -> 
     issue(invoice)
     codec = Codec()
     events = [codec.encode(event) for event in invoice.collect_events()]
-    late = Recorded(
+    late = RecordedEvent(
         originator_id=events[1].originator_id,
         originator_version=2,
         topic=events[1].topic,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from domain.gateway.objects import ProviderDispute, ProviderRefund, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
-from projections.reports.queries import ReportFilter, ReportQueries, RevenueRow, Turnover
+from projections.reports.queries import PeriodSums, ReportFilter, ReportQueries, RevenueRow
 from service.reports.periods import Interval, buckets_of
 from tests.projections.engine.test_rebuild import rebuilt
 from tests.projections.harness import Reading, confirm, pay, projecting
@@ -199,7 +199,7 @@ async def assert_the_summary_agrees(
     summary = await queries.summary(asked, now=LAST, first=first, end=end)
     assert [(row.mode, row.currency) for row in rows] == [(r.mode, r.currency) for r in summary]
     for row, summed in zip(rows, summary, strict=True):
-        total = Turnover.total(row.buckets)
+        total = PeriodSums.total(row.buckets)
         assert vars(total).items() <= vars(summed).items()
 
 
@@ -271,6 +271,6 @@ def test_an_app_that_has_only_been_owed_money_so_far_sees_zeros(database: str, z
                 begins=[bucket.begin for bucket in buckets],
                 end=buckets[-1].end,
             )
-            assert (row.mode, row.currency, row.buckets) == ("test", "eur", [Turnover()] * 3)
+            assert (row.mode, row.currency, row.buckets) == ("test", "eur", [PeriodSums()] * 3)
 
     asyncio.run(scenario())

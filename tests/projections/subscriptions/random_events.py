@@ -12,7 +12,7 @@ from domain.gateway.objects import ProviderSubscription, SubscriptionItem
 from domain.subscriptions import events as s
 from domain.subscriptions.subscription import Subscription
 from eventlog.codec import Codec
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from tests.projections.random_events import AT, classes_below, fields_of, recorded
 
 APP = UUID(int=1)
@@ -47,7 +47,7 @@ _currencies = st.sampled_from(["eur", "usd", None])
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Recorded]:
+def logs(draw: st.DrawFn) -> list[RecordedEvent]:
     """Several subscriptions' facts, interleaved."""
     waiting = draw(
         st.lists(streams(), min_size=1, max_size=4, unique_by=lambda one: one[0].originator_id)

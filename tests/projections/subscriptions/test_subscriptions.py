@@ -15,7 +15,7 @@ from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView, fold
 from eventlog.codec import Codec
 from eventlog.database.connect import connect, connect_async
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from projections.engine.errors import BadCursor, VersionGap
 from projections.engine.rebuild import rebuild
 from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
@@ -72,7 +72,7 @@ def kept_views(database: str) -> dict[UUID, SubscriptionView]:
         return {stream: VIEWS.from_json(view) for stream, view in found}
 
 
-async def project(database: str, batches: Sequence[tuple[Sequence[Recorded], bool]]) -> None:
+async def project(database: str, batches: Sequence[tuple[Sequence[RecordedEvent], bool]]) -> None:
     """Fold batches, each in its transaction; those marked crash once before they are committed."""
     connection = await connect_async(database, application_name="test")
     async with connection:
@@ -86,7 +86,9 @@ async def project(database: str, batches: Sequence[tuple[Sequence[Recorded], boo
                     await handle(cursor, batch)
 
 
-def split(log: list[Recorded], boundaries: random.Random) -> list[tuple[list[Recorded], bool]]:
+def split(
+    log: list[RecordedEvent], boundaries: random.Random
+) -> list[tuple[list[RecordedEvent], bool]]:
     batches = []
     rest = log
     while rest:
@@ -103,7 +105,7 @@ def split(log: list[Recorded], boundaries: random.Random) -> list[tuple[list[Rec
 )
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_rows_and_sums_are_those_of_the_fold_whatever_the_batches_and_crashes(
-    database: str, log: list[Recorded], boundaries: random.Random
+    database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
     with connect(database, application_name="test") as connection:
         connection.execute(f"TRUNCATE {SCHEMA}.subscriptions, {SCHEMA}.subscription_sums".encode())

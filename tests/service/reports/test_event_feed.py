@@ -122,7 +122,7 @@ def test_many_who_wait_are_woken_by_one_change(service: Service) -> None:
         waiting = asyncio.gather(
             *(service._client.request(asked[0], asked[1], **asked[2]) for _ in range(30))  # noqa: SLF001 - many on one loop
         )
-        bell = service.context.changes._pool.bell  # noqa: SLF001 - who waits now
+        bell = service.context.changes._pool.notifier  # noqa: SLF001 - who waits now
         await until(lambda: len(bell._app_waiters) == 30)  # noqa: SLF001 - the same
         await asyncio.to_thread(shop.set_tenant, shop.app_id)
         return await waiting

@@ -11,7 +11,7 @@ import pytest
 
 from eventlog.database.connect import connect
 from projections.engine.errors import ReadModelUnavailable
-from projections.inbox.rejected import KEPT, RefusedBook, RefusedDelivery
+from projections.inbox.rejected import KEPT, RejectedDeliveries, RejectedDelivery
 from service.webhooks.rejection_log import RefusedDeliveries
 from tests.service.harness import Service, Shop, errors, sign, stripe_event
 from tests.service.webhooks.test_deliveries import got, listed, replay
@@ -116,8 +116,8 @@ def test_what_was_refused_can_not_be_replayed(shop: Shop) -> None:
     assert replay(shop, str(uuid4())).status_code == 404
 
 
-def a_refused(connection_id: UUID, number: int = 0) -> RefusedDelivery:
-    return RefusedDelivery(
+def a_refused(connection_id: UUID, number: int = 0) -> RejectedDelivery:
+    return RejectedDelivery(
         id=uuid4(),
         app_id=uuid4(),
         connection_id=connection_id,
@@ -134,13 +134,13 @@ def a_refused(connection_id: UUID, number: int = 0) -> RefusedDelivery:
     )
 
 
-class Book(RefusedBook):
+class Book(RejectedDeliveries):
     """A database that is away now and then."""
 
     def __init__(self) -> None:
         super().__init__("")
         self.away = False
-        self.kept: list[RefusedDelivery] = []
+        self.kept: list[RejectedDelivery] = []
 
     async def keep(self, refused: Any) -> None:
         if self.away:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.gateway.objects import GatewayRejected, ProviderInvoice, RefundsAndDisputes
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from tests.workers.crash_grids.stripe_invoice_flows import Job
 from tests.workers.stripe_harness import Bench
 from workers.providers.stripe.event_types import APPLIED_TYPES, FETCH_TYPES
@@ -74,7 +74,7 @@ class Recording:
     bench: Bench
     same_second: bool
     invoice_id: UUID
-    base: list[Recorded] = field(default_factory=list)
+    base: list[RecordedEvent] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)

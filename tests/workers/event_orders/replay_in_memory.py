@@ -22,7 +22,7 @@ from domain.invoices.view import InvoiceView
 from eventlog import persistence
 from eventlog.follow.follower import Cursor
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from tests.support.memory_log import MemoryLog
 from tests.workers.event_orders.recording import Done, Recording, Told
 from tests.workers.stripe_harness import Bench
@@ -39,11 +39,11 @@ _LONGEST = 5000
 class Ask:
     """The job that asks the provider what a delivery is about."""
 
-    received: Recorded
+    received: RecordedEvent
     moment: int
 
 
-Item = Told | Done | Ask | Recorded
+Item = Told | Done | Ask | RecordedEvent
 
 
 class Stage:
@@ -115,7 +115,7 @@ class Retelling:
                 self._do(item)
             case Ask():
                 self._ask(item)
-            case Recorded():
+            case RecordedEvent():
                 self._apply(item)
 
     def _receive(self, told: Told) -> None:
@@ -127,7 +127,7 @@ class Retelling:
         if self._order is not None and self._order.random() < 0.2:
             self._put(received)
 
-    def _apply(self, received: Recorded) -> None:
+    def _apply(self, received: RecordedEvent) -> None:
         no_rows = cast("Cursor", None)
         self._stage.runner.run(self._stage.applier.handle(no_rows, [received]))
 

@@ -15,7 +15,7 @@ from domain.gateway.objects import GatewayUnavailable
 from domain.invoices.events import InvoiceImported
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.subscription import Subscription
-from projections.work.checkpoints import Places
+from projections.work.checkpoints import Checkpoints
 from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
@@ -28,7 +28,7 @@ Start = Callable[[], MollieImport]
 
 @pytest.fixture
 def start(mollie: MollieBench) -> Iterator[Start]:
-    places = Places(mollie.log.dsn)
+    places = Checkpoints(mollie.log.dsn)
     places.open()
     pool = ThreadPoolExecutor(4)
 

@@ -19,7 +19,7 @@ from domain.invoices.view import InvoiceView
 from domain.subscriptions.events import SubscriptionStarted
 from domain.subscriptions.subscription import Subscription
 from eventlog.codec import Codec
-from projections.work.checkpoints import Places
+from projections.work.checkpoints import Checkpoints
 from tests.workers.stripe_harness import Bench
 from workers.history.import_run import ImportCheckpoint
 from workers.history.stripe import StripeImport
@@ -43,7 +43,7 @@ class Killed(Exception):
 
 @pytest.fixture
 def start(bench: Bench) -> Iterator[Start]:
-    places = Places(bench.log.dsn)
+    places = Checkpoints(bench.log.dsn)
     places.open()
     pool = ThreadPoolExecutor(4)
 

@@ -10,7 +10,12 @@ from domain.core.errors import NotFound
 from domain.gateway.objects import GatewayMisconfigured, GatewayUnavailable
 from eventlog.security.vault import Vault
 from projections.engine.errors import ReadModelUnavailable
-from projections.work.provider_lookup import Ask, AskChannel, FetchDeps, sweep_asks
+from projections.work.provider_lookup import (
+    ProviderLookup,
+    ProviderLookupClient,
+    ProviderLookupQueue,
+    delete_expired_lookups,
+)
 from service.http.errors import Missing, ProviderSilent, ProviderUnavailable
 from service.recording.provider_lookup import Asks
 from service.recording.waits import Waits
@@ -23,7 +28,7 @@ CONNECTION = {"connection": Bench.connection}
 
 @asynccontextmanager
 async def asking(database: str, *, timeout_s: float = 5) -> AsyncIterator[Asks]:
-    channel = AskChannel(database)
+    channel = ProviderLookupClient(database)
     await channel.open()
     yield Asks(channel, vault=VAULT, waits=Waits(), timeout_s=timeout_s)
     await channel.close()
@@ -70,7 +75,7 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
     payment_id = invoice.view.payments[0]["id"]
     seen: list[str] = []
 
-    class Seeing(FetchDeps):
+    class Seeing(ProviderLookupQueue):
         def answer(self, ask_id: UUID, *, sealed: str) -> None:
             seen.append(sealed)
             super().answer(ask_id, sealed=sealed)
@@ -125,12 +130,12 @@ def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(datab
     assert len(rows(database)) == 1
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE work.asks SET expires_at = now()")
-    assert sweep_asks(database) == 1
+    assert delete_expired_lookups(database) == 1
     assert rows(database) == []
 
 
 def test_what_nobody_waits_for_any_more_is_not_asked_of_the_provider(database: str) -> None:
-    deps = FetchDeps(database)
+    deps = ProviderLookupQueue(database)
     deps.open()
 
     async def scenario() -> None:
@@ -204,10 +209,10 @@ def test_an_answer_under_other_keys_is_no_answer(database: str, bench: Bench) ->
 
 def test_a_database_that_is_away_is_said(database: str) -> None:
     async def scenario() -> None:
-        channel = AskChannel(database)
+        channel = ProviderLookupClient(database)
         await channel.open()
         await channel.close()
-        call_stripe = Ask(id=uuid4(), app=uuid4(), kind="document", args={})
+        call_stripe = ProviderLookup(id=uuid4(), app=uuid4(), kind="document", args={})
         with pytest.raises(ReadModelUnavailable):
             await channel.call_stripe(call_stripe, timeout_s=1)
 

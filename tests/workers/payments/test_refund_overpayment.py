@@ -10,7 +10,7 @@ from domain.gateway.objects import GatewayUnavailable
 from domain.invoices import events as e
 from domain.invoices import events as p
 from domain.invoices.view import InvoiceView
-from projections.work.table import Open
+from projections.work.table import OpenJob
 from tests.workers.mollie_harness import MollieBench
 from workers.payments.actions import cancel_other_payments
 from workers.queue.payment_reactions import CANCEL_LEFT_OVER, RETURN_OVERPAID
@@ -39,7 +39,7 @@ def test_the_other_payment_is_canceled_once_one_is_paid(mollie: MollieBench) -> 
 
     assert isinstance(left, p.PaymentsLeftOver)
     assert left.object_ids == [second.provider_object_id]
-    assert isinstance(row, Open)
+    assert isinstance(row, OpenJob)
     assert row.actor == CANCEL_LEFT_OVER
     assert mollie.account.get(second.provider_object_id or "").status == "canceled"
     mollie.hear(second.provider_object_id)
@@ -66,7 +66,7 @@ def test_it_goes_back_where_the_connection_says_so(mollie: MollieBench) -> None:
     after = mollie.refund_overpayment(view.id, view.objects[0]).view
     mollie.refund_overpayment(view.id, view.objects[0])
 
-    assert isinstance(row, Open)
+    assert isinstance(row, OpenJob)
     assert (row.actor, row.args["payment_id"]) == (RETURN_OVERPAID, view.objects[0])
     assert [sent["amount"]["value"] for sent in mollie.sent("/refunds")] == ["19.99"]
     assert (after.amount_paid_minor, after.amount_overpaid_minor) == (1999, 0)

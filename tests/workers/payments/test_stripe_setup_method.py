@@ -12,8 +12,8 @@ import pytest
 from domain.gateway.objects import GatewayRejected, GatewayUnavailable, SetupSession
 from domain.payment_methods import events as s
 from domain.payment_methods.setup import MethodSetup
-from eventlog.reading import Recorded
-from projections.work.table import Change, Close, GiveUp, Open, Resend
+from eventlog.reading import RecordedEvent
+from projections.work.table import CloseJob, GiveUpJob, JobChange, OpenJob, ResendJob
 from tests.domain.given import AGGREGATE_ID, happened
 from tests.workers.payments.stripe_setup_helpers import (
     RETURN_URL,
@@ -189,7 +189,7 @@ class _Once:
 # What the provider tells.
 
 
-def last_of(bench: Bench, received: Recorded) -> Recorded:
+def last_of(bench: Bench, received: RecordedEvent) -> RecordedEvent:
     return bench.log.stream(UUID(str(received.originator_id)))[-1]
 
 
@@ -279,22 +279,24 @@ SETUP, COMPLETION = f"setup:{AGGREGATE_ID}", f"setup_completion:{AGGREGATE_ID}"
 @pytest.mark.parametrize(
     ("kind", "facts", "expected"),
     [
-        (s.SetupRequested, {}, [(Open, SETUP)]),
+        (s.SetupRequested, {}, [(OpenJob, SETUP)]),
         (s.SetupStepStarted, {}, []),
-        (s.SetupOpened, {}, [(Close, SETUP)]),
-        (s.SetupSubmitted, {}, [(Close, SETUP), (Open, COMPLETION)]),
-        (s.SetupCompleted, {}, [(Close, SETUP), (Close, COMPLETION)]),
-        (s.SetupRejected, {}, [(Close, SETUP), (Close, COMPLETION)]),
+        (s.SetupOpened, {}, [(CloseJob, SETUP)]),
+        (s.SetupSubmitted, {}, [(CloseJob, SETUP), (OpenJob, COMPLETION)]),
+        (s.SetupCompleted, {}, [(CloseJob, SETUP), (CloseJob, COMPLETION)]),
+        (s.SetupRejected, {}, [(CloseJob, SETUP), (CloseJob, COMPLETION)]),
         (s.SetupExpired, {}, []),
-        (s.SetupGaveUp, {"step": "open"}, [(GiveUp, SETUP)]),
-        (s.SetupGaveUp, {"step": "default"}, [(GiveUp, COMPLETION)]),
-        (s.SetupResent, {"step": "open"}, [(Resend, SETUP)]),
-        (s.SetupResent, {"step": "default"}, [(Resend, COMPLETION)]),
+        (s.SetupGaveUp, {"step": "open"}, [(GiveUpJob, SETUP)]),
+        (s.SetupGaveUp, {"step": "default"}, [(GiveUpJob, COMPLETION)]),
+        (s.SetupResent, {"step": "open"}, [(ResendJob, SETUP)]),
+        (s.SetupResent, {"step": "default"}, [(ResendJob, COMPLETION)]),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_each_fact_opens_and_closes_its_rows(
-    kind: type[s.MethodSetupEvent], facts: dict[str, Any], expected: list[tuple[type[Change], str]]
+    kind: type[s.MethodSetupEvent],
+    facts: dict[str, Any],
+    expected: list[tuple[type[JobChange], str]],
 ) -> None:
     event = happened(kind, **facts).as_event(MethodSetup, version=1, seconds=0)
     assert [(type(change), change.key) for change in changes_for(event)] == expected

@@ -9,7 +9,7 @@ import pytest
 from domain.apps.connection import Connection
 from domain.core import ids
 from domain.inbox.payment_hint import PaymentHint
-from projections.work.checkpoints import Places
+from projections.work.checkpoints import Checkpoints
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
 from workers.polling.mollie_payments import PaymentPoller
@@ -19,7 +19,7 @@ from workers.webhooks.mollie_payment import apply_payment_hint
 
 @pytest.fixture
 def poller(mollie: MollieBench) -> Iterator[PaymentPoller]:
-    places = Places(mollie.log.dsn)
+    places = Checkpoints(mollie.log.dsn)
     places.open()
     yield PaymentPoller(
         connection=mollie.billing.get(

@@ -10,16 +10,16 @@ import pytest
 from domain.apps.connection import Connection
 from domain.core import commands, ids
 from domain.inbox.provider_event import ProviderEventReceived
-from eventlog.reading import Recorded
-from projections.work.checkpoints import Places
+from eventlog.reading import RecordedEvent
+from projections.work.checkpoints import Checkpoints
 from tests.workers.stripe_harness import Bench
 from workers.polling.events import EventPoller
 from workers.providers.stripe.event_list import StripeEventList
 
 
 @pytest.fixture
-def places(bench: Bench) -> Iterator[Places]:
-    kept = Places(bench.log.dsn)
+def places(bench: Bench) -> Iterator[Checkpoints]:
+    kept = Checkpoints(bench.log.dsn)
     kept.open()
     yield kept
     kept.close()
@@ -43,7 +43,7 @@ def connection(bench: Bench) -> Connection:
     )
 
 
-def start(bench: Bench, connection: Connection, places: Places) -> EventPoller:
+def start(bench: Bench, connection: Connection, places: Checkpoints) -> EventPoller:
     """A poller as a new process makes it."""
     return EventPoller(
         connection=connection,
@@ -54,7 +54,7 @@ def start(bench: Bench, connection: Connection, places: Places) -> EventPoller:
     )
 
 
-def received(bench: Bench) -> list[Recorded]:
+def received(bench: Bench) -> list[RecordedEvent]:
     return bench.log.read(0, 1000, [ProviderEventReceived.TOPIC])
 
 
@@ -65,7 +65,7 @@ def waiting_invoice(bench: Bench) -> UUID:
 
 
 def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
-    bench: Bench, connection: Connection, places: Places
+    bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
     poller = start(bench, connection, places)
     poller.poll()
@@ -79,7 +79,7 @@ def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
 
 
 def test_what_was_taken_in_is_not_taken_in_again_by_anybody(
-    bench: Bench, connection: Connection, places: Places
+    bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
     poller = start(bench, connection, places)
     poller.poll()
@@ -97,7 +97,7 @@ def test_what_was_taken_in_is_not_taken_in_again_by_anybody(
 
 
 def test_what_happened_while_nobody_asked_is_found_afterwards(
-    bench: Bench, connection: Connection, places: Places
+    bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
     start(bench, connection, places).poll()
     bench.account.admin.set_clock(advance_s=7200)
@@ -107,7 +107,7 @@ def test_what_happened_while_nobody_asked_is_found_afterwards(
 
 
 def test_what_is_older_than_the_first_look_is_left_alone(
-    bench: Bench, connection: Connection, places: Places
+    bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
     bench.settle(bench.request(bench.add_tenant()))
     bench.account.admin.set_clock(advance_s=7200)
@@ -118,7 +118,7 @@ def test_what_is_older_than_the_first_look_is_left_alone(
 
 
 def test_secrets_are_cut_and_the_claim_is_kept(
-    bench: Bench, connection: Connection, places: Places
+    bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
     poller = start(bench, connection, places)
     poller.poll()

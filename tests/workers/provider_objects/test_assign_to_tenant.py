@@ -18,8 +18,8 @@ from domain.subscriptions.subscription import Subscription
 from domain.tenants.tenant import Tenant
 from eventlog.codec import Codec
 from projections.engine.runner import Projections
-from projections.tenants.unassigned import UnassignedDesk
-from projections.work.table import Open
+from projections.tenants.unassigned import UnassignedQueries
+from projections.work.table import OpenJob
 from tests.support.sandbox import wait_for
 from tests.workers.stripe_harness import Bench
 from workers.provider_objects.assign_to_tenant import (
@@ -39,7 +39,7 @@ from workers.queue.reactions import changes_for
 @contextmanager
 def desk_of(bench: Bench) -> Iterator[AssignDeps]:
     """The job's desk on the bench's log."""
-    unassigned = UnassignedDesk(bench.log.dsn)
+    unassigned = UnassignedQueries(bench.log.dsn)
     unassigned.open()
     yield AssignDeps(
         billing=bench.billing,
@@ -62,7 +62,7 @@ def project(bench: Bench) -> None:
         stop.set()
         await running
 
-    deps = UnassignedDesk(bench.log.dsn)
+    deps = UnassignedQueries(bench.log.dsn)
     deps.open()
 
     def reached() -> bool:
@@ -224,6 +224,6 @@ def test_only_a_tenant_with_a_customer_asks_for_a_look(
     ]
     assert len(asked) == rows
     for row in asked:
-        assert isinstance(row, Open)
+        assert isinstance(row, OpenJob)
         assert (row.key, row.app, row.queue) == (f"assign:{stream}", bench.app_id, "events")
         assert row.args == {"tenant_stream": str(stream)}

@@ -20,7 +20,7 @@ from domain.invoices.view import InvoiceView
 from domain.subscriptions.view import SubscriptionView
 from eventlog import persistence
 from eventlog.log import Log
-from projections.reports.queries import ReportFilter, ReportQueries, SummaryRow, Turnover
+from projections.reports.queries import PeriodSums, ReportFilter, ReportQueries, SummaryRow
 from tests.projections.harness import projecting
 from tests.support.mollie_account import MollieAccount
 from tests.support.postgres import Server
@@ -84,7 +84,7 @@ class Year:
             reports = ReportQueries(books.pool)
             return await reports.summary(asked, now=self.bench.clock(), first=None, end=None)
 
-    async def revenue(self) -> list[Turnover]:
+    async def revenue(self) -> list[PeriodSums]:
         """What the report of revenue says, month by month."""
         async with projecting(self.database) as books:
             assert await books.invoices.wait_for("invoices", self.bench.log.head(), 10)

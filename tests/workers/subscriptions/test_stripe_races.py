@@ -13,7 +13,7 @@ from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
 from domain.subscriptions.subscription import Subscription
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from tests.workers.stripe_harness import Bench
 from tests.workers.subscriptions.test_stripe_subscriptions import monthly, subscribed
 
@@ -43,7 +43,7 @@ class Meanwhile:
         return late
 
 
-def hear(bench: Bench) -> list[Recorded]:
+def hear(bench: Bench) -> list[RecordedEvent]:
     """Take in all that is told and was not heard yet, in the order of its telling."""
     received = []
     for event in bench.events(*_KINDS):
@@ -89,7 +89,7 @@ def test_a_decline_is_told_although_webhooks_say_void_first(bench: Bench, verb: 
         assert invoice.status == "void"
 
 
-def hear_what_can_be(bench: Bench) -> list[Recorded]:
+def hear_what_can_be(bench: Bench) -> list[RecordedEvent]:
     """Take in what needs no question."""
     received = [bench.receive(event) for event in bench.events(*_KINDS)]
     bench.apply(*received)

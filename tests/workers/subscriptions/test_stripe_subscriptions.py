@@ -9,7 +9,7 @@ import pytest
 
 from domain.core import commands
 from domain.subscriptions.subscription import Subscription
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from tests.workers.stripe_harness import Bench
 
 
@@ -130,7 +130,7 @@ def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
 
 def test_renewals_are_taken_in_once_each_with_their_tenant(bench: Bench) -> None:
     invoice_id = subscribed(bench)
-    heard: dict[str, Recorded] = {}
+    heard: dict[str, RecordedEvent] = {}
     for _ in range(3):  # the provider keeps its events for 30 days
         bench.account.admin.set_clock(advance_s=22 * 86400)
         told = bench.events("invoice.", "customer.subscription.")

@@ -11,8 +11,8 @@ from domain.core.aggregate import DomainEvent
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.codec import Codec
 from eventlog.log import Log
-from eventlog.reading import Recorded
-from projections.work.table import Change, Close, Open
+from eventlog.reading import RecordedEvent
+from projections.work.table import CloseJob, JobChange, OpenJob
 from tests.support.wait_until import until
 from tests.workers.stripe_harness import Bench
 from tests.workers.webhooks.test_apply import by_type, paid_flow
@@ -20,17 +20,17 @@ from workers.queue.reactions import changes_for
 from workers.webhooks.apply import apply_follower
 
 
-def id_of(received: Recorded) -> UUID:
+def id_of(received: RecordedEvent) -> UUID:
     """The entry's id."""
     return UUID(str(received.originator_id))
 
 
-def stream(bench: Bench, received: Recorded) -> list[Recorded]:
+def stream(bench: Bench, received: RecordedEvent) -> list[RecordedEvent]:
     """All that happened to an entry."""
     return list(bench.log.stream(id_of(received)))
 
 
-def replay(bench: Bench, received: Recorded) -> Recorded:
+def replay(bench: Bench, received: RecordedEvent) -> RecordedEvent:
     """Let somebody ask for it; gives what the applier follows."""
     answered_at = bench.clock()
     bench.billing.change(
@@ -137,21 +137,21 @@ def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench:
 
     bench.apply(replay(bench, received))
     (opened,) = changes(bench, received)
-    assert isinstance(opened, Open)
+    assert isinstance(opened, OpenJob)
     bench.call_stripe(received)
     (closed,) = changes(bench, received)
-    assert closed == Close(opened.key)
+    assert closed == CloseJob(opened.key)
 
     assert bench.entry(received).applied
     assert bench.invoice(invoice_id).view.status == "failed"
 
 
-def changes(bench: Bench, received: Recorded) -> list[Change]:
+def changes(bench: Bench, received: RecordedEvent) -> list[JobChange]:
     """What the newest event of an entry changes in the work table."""
     return changes_for(cast("DomainEvent", Codec().decode(stream(bench, received)[-1])))
 
 
-def park(bench: Bench, received: Recorded, reason: str) -> None:
+def park(bench: Bench, received: RecordedEvent, reason: str) -> None:
     """Give up asking, as a job does whose tries are used up."""
     occurred_at = bench.clock()
     bench.billing.change(
