@@ -13,6 +13,7 @@ from cli.demo import app as demo_app
 from cli.doctor import doctor
 from cli.import_ import imports
 from cli.keys import keys
+from cli.log import log
 from cli.migrate import migrate_command
 from cli.up import up
 from cli.work import work
@@ -32,6 +33,7 @@ app.add_typer(apps, name="apps")
 app.add_typer(keys, name="keys")
 app.add_typer(connections, name="connections")
 app.add_typer(work, name="work")
+app.add_typer(log, name="log")
 app.add_typer(imports, name="import")
 app.add_typer(connect, name="connect")
 

@@ -9,6 +9,7 @@ from domain.core.aggregate import DomainEvent
 from domain.inbox import payment_hint, provider_event
 from domain.invoices import events as invoices_events
 from domain.invoices.invoice import Invoice
+from domain.operations import skipped_event
 from domain.payment_methods import (
     events as payment_methods_events,
 )
@@ -33,6 +34,7 @@ AGGREGATES = (
     payment_hint.PaymentHint,
     provider_event.ProviderEvent,
     idempotency.IdempotencyRecord,
+    skipped_event.SkippedEvent,
     subscription.Subscription,
     tenant.Tenant,
 )

@@ -70,3 +70,8 @@ def for_provider_event(connection_id: UUID, mode: str, event_id: str) -> UUID:
 def for_payment_hint(connection_id: UUID, mode: str, payment_id: str) -> UUID:
     """Name all hints at one payment."""
     return _derive("payment_hint", connection_id, mode, payment_id)
+
+
+def for_skipped_event(follower: str, position: int) -> UUID:
+    """Name the record that a follower skips the event at a position."""
+    return _derive("skipped_event", follower, position)

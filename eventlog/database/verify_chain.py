@@ -1,35 +1,57 @@
-"""Proof that nobody rewrote the log: the hash chain, computed anew and apart from the database."""
+"""Verify the log's hash chains, computed apart from the database that stored them."""
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from eventlog.database.connect import connect
+from eventlog.errors import LogUnavailable
 
-_GENESIS = bytes(32)
-_ROWS_AT_ONCE = 1_000
+_GENESIS: Final = bytes(32)
+_ROWS_AT_ONCE: Final = 1_000
 
-_ONE_STREAM = """
-SELECT position, originator_id, originator_version, topic, state, hash
+_ONE_STREAM: Final = """
+SELECT position, originator_id, originator_version, topic, state, hash,
+    NULL::bytea AS earlier_hash, NULL::int8 AS earlier_position
 FROM eventlog.events WHERE originator_id = %s ORDER BY originator_version
 """
-_ALL_STREAMS = """
-SELECT position, originator_id, originator_version, topic, state, hash
-FROM eventlog.events ORDER BY originator_id, originator_version
+# From a position on, a stream's first event is checked against the one before it.
+_ALL_STREAMS: Final = """
+SELECT event.position, event.originator_id, event.originator_version, event.topic, event.state,
+    event.hash, earlier.hash, earlier.position
+FROM eventlog.events AS event
+LEFT JOIN eventlog.events AS earlier
+    ON %(start)s::int8 > 1 AND earlier.originator_id = event.originator_id
+    AND earlier.originator_version = event.originator_version - 1
+WHERE event.position >= %(start)s
+ORDER BY event.originator_id, event.originator_version
 """
-_COUNTED = "SELECT count(*), coalesce(max(position), 0) FROM eventlog.events"
+_COUNTED: Final = """
+SELECT count(*), coalesce(max(position), %(start)s - 1) FROM eventlog.events
+WHERE position >= %(start)s
+"""
 
-_Row = tuple[int, UUID, int, str, bytes, bytes]
+
+class _Row(NamedTuple):
+    position: int
+    stream: UUID
+    version: int
+    topic: str
+    state: bytes
+    hash: bytes
+    earlier_hash: bytes | None
+    earlier_position: int | None
 
 
 @dataclass(frozen=True)
 class Break:
-    """The first place where a stream is not what was recorded."""
+    """The first event of a stream that is not what was recorded."""
 
     stream: UUID
     version: int
@@ -39,7 +61,7 @@ class Break:
 
 @dataclass(frozen=True)
 class Report:
-    """What was checked, and what is wrong."""
+    """Number of events checked, and the faults found."""
 
     events: int
     breaks: list[Break]
@@ -47,77 +69,107 @@ class Report:
 
     @property
     def is_sound(self) -> bool:
-        """Tell whether the log is what was recorded."""
+        """Report whether the log is what was recorded."""
         return not self.breaks and not self.missing_positions
 
 
-def verify(dsn: str, *, stream: UUID | None = None) -> Report:
-    """Check the chain of one stream, or of all and that no position is missing.
+def verify(
+    dsn: str,
+    *,
+    stream: UUID | None = None,
+    start: int = 1,
+    on_progress: Callable[[int, int], None] = lambda _checked, _of: None,
+) -> Report:
+    """Check the chain of one stream, or of all streams and that no position is missing.
 
-    Reads the log once, in one snapshot, a thousand events at a time. What a chain cannot show is
-    the loss of the newest events of a stream: those that left a gap in the positions are counted.
+    Reads the events from position `start` on once, in one snapshot, a thousand at a time, and
+    calls `on_progress(checked, of)` as often. A chain can't show the loss of the newest events of
+    a stream: those that left a gap in the positions are counted. Raises LogUnavailable.
     """
+    try:
+        return _verify(dsn, stream=stream, start=start, on_progress=on_progress)
+    except psycopg.OperationalError as error:
+        raise LogUnavailable(type(error).__name__) from None
+
+
+def _verify(
+    dsn: str, *, stream: UUID | None, start: int, on_progress: Callable[[int, int], None]
+) -> Report:
     with (
         connect(dsn, application_name="billhook verify", autocommit=False) as connection,
         connection.cursor(name="verify") as cursor,
     ):
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        missing = 0 if stream is not None else _missing_positions(connection)
+        count, missing = (0, 0) if stream is not None else _count(connection, start=start)
         cursor.itersize = _ROWS_AT_ONCE
         if stream is None:
-            cursor.execute(_ALL_STREAMS, binary=True)
+            cursor.execute(_ALL_STREAMS, {"start": start}, binary=True)
         else:
             cursor.execute(_ONE_STREAM, [stream], binary=True)
-        counter = _Counter(cursor)
+        counter = _Counter((_Row(*row) for row in cursor), of=count, on_progress=on_progress)
         breaks = list(find_breaks(counter))
         return Report(events=counter.count, breaks=breaks, missing_positions=missing)
 
 
 def find_breaks(rows: Iterable[_Row]) -> Iterator[Break]:
-    """Check rows in the order of streams and versions; at most one break per stream."""
+    """Check rows in the order of streams and versions; yield at most one break per stream."""
     stream: UUID | None = None
     version, position, last_hash, is_broken = 0, 0, _GENESIS, False
     for row in rows:
-        if row[1] != stream:
-            stream, version, position, last_hash, is_broken = row[1], 0, 0, _GENESIS, False
-        reason = _wrong(row, version=version, position=position, last_hash=last_hash)
+        if row.stream != stream:
+            stream, is_broken = row.stream, False
+            version, position, last_hash = 0, 0, _GENESIS
+            if row.earlier_hash is not None and row.earlier_position is not None:
+                version, position = row.version - 1, row.earlier_position
+                last_hash = row.earlier_hash
+        reason = _fault(row, version=version, position=position, last_hash=last_hash)
         if reason is not None and not is_broken:
             is_broken = True
-            yield Break(stream=row[1], version=row[2], position=row[0], reason=reason)
-        position, version, last_hash = row[0], row[2], row[5]
+            yield Break(
+                stream=row.stream, version=row.version, position=row.position, reason=reason
+            )
+        position, version, last_hash = row.position, row.version, row.hash
 
 
 def event_hash(last_hash: bytes, row: _Row) -> bytes:
     """Hash an event as eventlog.append does."""
-    _, stream, version, topic, state, _ = row
-    named = topic.encode()
-    head = struct.pack("!16sqi", stream.bytes, version, len(named))
-    return hashlib.sha256(last_hash + head + named + state).digest()
+    topic = row.topic.encode()
+    head = struct.pack("!16sqi", row.stream.bytes, row.version, len(topic))
+    return hashlib.sha256(last_hash + head + topic + row.state).digest()
 
 
-def _wrong(row: _Row, *, version: int, position: int, last_hash: bytes) -> str | None:
-    if row[2] != version + 1:
+def _fault(row: _Row, *, version: int, position: int, last_hash: bytes) -> str | None:
+    if row.version != version + 1:
         return f"version {version + 1} is missing"
-    if row[0] <= position:
+    if row.position <= position:
         return "recorded before the version that it follows"
-    if row[5] != event_hash(last_hash, row):
+    if row.hash != event_hash(last_hash, row):
         return "the hash is not that of the event and its history"
     return None
 
 
-def _missing_positions(connection: psycopg.Connection[TupleRow]) -> int:
-    row = connection.execute(_COUNTED).fetchone()
-    return row[1] - row[0] if row is not None else 0
+def _count(connection: psycopg.Connection[TupleRow], *, start: int) -> tuple[int, int]:
+    """Count the events from `start` on, and the positions that are missing there."""
+    row = connection.execute(_COUNTED, {"start": start}).fetchone()
+    count, last = (0, start - 1) if row is None else row
+    return count, max(last - start + 1, 0) - count
 
 
 class _Counter:
-    """Counts rows as they go by."""
+    """Counts rows as they are read."""
 
-    def __init__(self, rows: Iterable[_Row]) -> None:
+    def __init__(
+        self, rows: Iterable[_Row], *, of: int, on_progress: Callable[[int, int], None]
+    ) -> None:
         self._rows = rows
+        self._of = of
+        self._on_progress = on_progress
         self.count = 0
 
     def __iter__(self) -> Iterator[_Row]:
         for row in self._rows:
             self.count += 1
+            if self.count % _ROWS_AT_ONCE == 0:
+                self._on_progress(self.count, self._of)
             yield row
+        self._on_progress(self.count, self._of)

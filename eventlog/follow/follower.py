@@ -23,6 +23,7 @@ from eventlog.follow.positions import (
     describe,
     failed_attempts,
     forget_failure,
+    is_skipped,
     move,
     record_failure,
     stored_position,
@@ -167,6 +168,9 @@ class Follower:
             if len(events) > 1:
                 place.careful_until = events[-1].position
                 return
+            if await is_skipped(connection, self._name, events[0].position):
+                await self._skip(connection, place, events[0].position)
+                return
             place.failures = await record_failure(
                 connection, self._name, position=events[0].position, error=error
             )
@@ -174,7 +178,29 @@ class Follower:
                 "follower %s cannot get past position %d: %s",
                 *(self._name, events[0].position, describe(error)),
             )
-            await _rest(connection, failures=place.failures, stop=stop)
+            await self._rest(connection, place, events[0].position, stop=stop)
+
+    async def _skip(self, connection: Connection, place: _Place, position: int) -> None:
+        """Go past an event that the handler raises on and that an operator decided to skip."""
+        async with connection.transaction(), connection.cursor() as cursor:
+            await move(cursor, self._name, old=place.stored, new=position)
+            await forget_failure(cursor, self._name)
+        _log.warning("follower %s skips position %d, as an operator decided", self._name, position)
+        place.stored = place.seen = position
+        place.failures = 0
+
+    async def _rest(
+        self, connection: Connection, place: _Place, position: int, *, stop: asyncio.Event
+    ) -> None:
+        """Wait before the next attempt, longer each time; end early once a skip is recorded."""
+        loop = asyncio.get_running_loop()
+        pause_s = min(_FIRST_RETRY_S * 2 ** min(place.failures - 1, 10), _LONGEST_RETRY_S)
+        until_s = loop.time() + pause_s
+        while not stop.is_set() and (left_s := until_s - loop.time()) > 0:
+            # The query keeps the leader's session alive, too.
+            if await is_skipped(connection, self._name, position):
+                return
+            await pause(min(left_s, HEARTBEAT_S), stop=stop)
 
     async def _work(
         self,
@@ -210,12 +236,3 @@ async def _wait_for_more(listener: Listener, place: _Place) -> None:
     early_s = place.read_at_s + _BETWEEN_READS_S - asyncio.get_running_loop().time()
     if early_s > 0:
         await listener.rest(early_s)
-
-
-async def _rest(connection: Connection, *, failures: int, stop: asyncio.Event) -> None:
-    """Wait before the next attempt, longer each time, and stay the leader meanwhile."""
-    loop = asyncio.get_running_loop()
-    until_s = loop.time() + min(_FIRST_RETRY_S * 2 ** min(failures - 1, 10), _LONGEST_RETRY_S)
-    while not stop.is_set() and (left_s := until_s - loop.time()) > 0:
-        await connection.execute("SELECT 1")
-        await pause(min(left_s, HEARTBEAT_S), stop=stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import TupleRow, class_row
 
+from domain.core import ids
 from eventlog.follow.leader import Connection
 
 _Cursor = psycopg.AsyncCursor[TupleRow]
@@ -119,6 +120,15 @@ async def record_failure(
 async def forget_failure(cursor: _Cursor, name: str) -> None:
     """Record that the follower got past it."""
     await cursor.execute("DELETE FROM eventlog.follower_failures WHERE name = %s", [name])
+
+
+async def is_skipped(connection: Connection, name: str, position: int) -> bool:
+    """Report whether an operator recorded that the follower skips the event at `position`."""
+    cursor = await connection.execute(
+        "SELECT 1 FROM eventlog.events WHERE originator_id = %s LIMIT 1",
+        [ids.for_skipped_event(name, position)],
+    )
+    return await cursor.fetchone() is not None
 
 
 def describe(error: Exception) -> str:

@@ -13,6 +13,7 @@ from domain.inbox import payment_hint, provider_event
 from domain.invoices import events as e
 from domain.invoices import events as p
 from domain.invoices import refund_events as m
+from domain.operations import skipped_event
 from domain.tenants import customer_claim, pending_items_lock, tenant
 from tests.domain.payment_methods import event_examples
 from tests.domain.subscriptions import event_examples as subscriptions_event_examples
@@ -349,6 +350,11 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "app_id": APP_ID,
         "request_hash": "4a54",
         "result": {"id": str(KEY_ID), "kind": "write"},
+    },
+    skipped_event.FollowerEventSkipped: {
+        "follower": "relay",
+        "position": 12,
+        "reason": "holds a field of another type",
     },
     payment_hint.PaymentHintReceived: {**_OWNER, "provider": "mollie", "payment_id": "tr_1"},
     payment_hint.PaymentHintRepeated: {"app_id": APP_ID},

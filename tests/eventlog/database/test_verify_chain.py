@@ -55,3 +55,19 @@ def test_a_row_that_was_tampered_with_is_found(database: str, change: str) -> No
 def test_a_lost_event_leaves_a_gap_in_the_positions(database: str) -> None:
     tamper(database, "DELETE FROM eventlog.events")
     assert verify(database).missing_positions == 1
+
+
+@pytest.mark.usefixtures("_some_history")
+def test_from_a_position_on_the_events_before_it_are_not_checked(database: str) -> None:
+    tamper(database, "UPDATE eventlog.events SET state = '9'")
+    assert [found.position for found in verify(database, start=3).breaks] == [3]
+    report = verify(database, start=4)
+    assert (report.events, report.breaks, report.missing_positions) == (5, [], 0)
+    assert verify(database, start=9).events == 0
+
+
+@pytest.mark.usefixtures("_some_history")
+def test_the_progress_ends_with_all_events(database: str) -> None:
+    seen: list[tuple[int, int]] = []
+    verify(database, on_progress=lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (8, 8)

@@ -4,10 +4,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
+from domain.operations.skipped_event import SkipEvent, SkippedEvent
+from eventlog.codec import Codec
 from eventlog.database.connect import connect_async
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.follow.leader import Leadership
@@ -223,6 +226,31 @@ def test_an_event_that_cannot_be_handled_stops_it_there_and_is_reported(
 
     run(scenario)
     assert seen(database) == [1, 2, 3, 4]
+
+
+def test_an_operator_gets_a_follower_past_an_event_that_it_cannot_handle(
+    database: str, log: Log
+) -> None:
+    log.append([stored(), stored(topic="Poison"), stored()])
+    skip = SkippedEvent.create(
+        SkipEvent(follower="rows", position=2, reason="holds a list", actor="operator"),
+        occurred_at=datetime.now(UTC),
+    )
+
+    async def scenario() -> None:
+        rows = Rows(raise_on="Poison")
+        async with Running(Follower(database, "rows", rows)):
+
+            async def failing() -> bool:
+                return (await state_of(database)).failed_position == 2
+
+            await until_async(failing)
+            await asyncio.to_thread(log.append, [Codec().encode(*skip.collect_events())])
+            await until(lambda: rows.handled == [1, 3, 4])
+        assert not (await state_of(database)).is_failing
+
+    run(scenario)
+    assert seen(database) == [1, 3, 4]
 
 
 def test_a_handler_that_hangs_has_failed(database: str, log: Log) -> None:

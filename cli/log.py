@@ -1,0 +1,100 @@
+"""Commands on the event log: verify its hash chains, skip an event that a follower can't handle."""
+
+import json
+from typing import Annotated, Final
+
+import typer
+from rich.progress import Progress
+
+from cli.common import BY, AsJson, database_url, fail, now, operating
+from domain.core import ids
+from domain.operations.skipped_event import SkipEvent, SkippedEvent
+from eventlog.database.verify_chain import Report, verify
+from eventlog.errors import LogUnavailable
+
+log = typer.Typer(no_args_is_help=True, help="The event log: verify it, skip an event.")
+
+_MOST_SHOWN: Final = 10
+
+
+@log.command("verify")
+def verify_log(
+    *,
+    start: Annotated[
+        int, typer.Option("--from", min=1, help="Check events from this position on.")
+    ] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Check the hash chain of every stream; exit with 1 and the first broken position."""
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task("verifying", total=None)
+        try:
+            report = verify(
+                database_url(),
+                start=start,
+                on_progress=lambda done, of: progress.update(task, completed=done, total=of),
+            )
+        except LogUnavailable as error:
+            fail(f"{error}; try: billhook doctor")
+    _show(report, as_json=as_json)
+    if not report.is_sound:
+        raise typer.Exit(1)
+
+
+@log.command("skip")
+def skip_event(
+    position: Annotated[int, typer.Argument(min=1, help="Position of the event to skip.")],
+    *,
+    follower: Annotated[str, typer.Option(help="The follower that can't handle the event.")],
+    reason: Annotated[str, typer.Option(help="Why; recorded with the skip.")],
+) -> None:
+    """Let a follower go past an event that it can't handle; recorded as an event itself.
+
+    Only the event that the follower stands before can be skipped.
+    """
+    if not reason.strip():
+        fail("--reason: say why the event is skipped")
+    with operating() as operator:
+        known = {state.name: state for state in operator.log.follower_states()}
+        state = known.get(follower)
+        if state is None:
+            fail(f"--follower: there is no {follower!r}; followers: {', '.join(sorted(known))}")
+        if state.failed_position != position:
+            stands = state.failed_position or "no event"
+            fail(f"POSITION: {follower} stands before {stands}, not before {position}")
+        command = SkipEvent(follower=follower, position=position, reason=reason, actor=BY)
+        operator.billing.make(
+            SkippedEvent,
+            ids.for_skipped_event(follower, position),
+            lambda: SkippedEvent.create(command, occurred_at=now()),
+        )
+    typer.echo(f"{follower} skips position {position}")
+
+
+def _show(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        breaks = [
+            {
+                "position": found.position,
+                "stream": str(found.stream),
+                "version": found.version,
+                "reason": found.reason,
+            }
+            for found in sorted(report.breaks, key=lambda found: found.position)
+        ]
+        typer.echo(
+            json.dumps(
+                {
+                    "events": report.events,
+                    "breaks": breaks,
+                    "missingPositions": report.missing_positions,
+                }
+            )
+        )
+        return
+    for found in sorted(report.breaks, key=lambda found: found.position)[:_MOST_SHOWN]:
+        place = f"position {found.position} (stream {found.stream}, version {found.version})"
+        typer.echo(f"broken at {place}: {found.reason}")
+    if report.missing_positions:
+        typer.echo(f"{report.missing_positions} positions are missing")
+    typer.echo(f"{report.events} events checked, {len(report.breaks)} streams broken")

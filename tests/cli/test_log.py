@@ -1,0 +1,113 @@
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from uuid import uuid4
+
+import psycopg
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from domain.core.aggregate import DomainEvent
+from domain.operations.skipped_event import FollowerEventSkipped
+from eventlog.codec import Codec
+from eventlog.follow.follower import Cursor, Follower
+from eventlog.log import Log
+from eventlog.reading import Recorded
+from tests.eventlog.stored_events import stored
+from tests.support.postgres import Server
+from tests.support.wait_until import until
+
+
+@pytest.fixture
+def database(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    dbname = postgres_server.migrated_database()
+    monkeypatch.setenv("BILLHOOK_DATABASE_URL", postgres_server.dsn(dbname))
+    yield postgres_server.dsn(dbname)
+    postgres_server.drop(dbname)
+
+
+@contextmanager
+def log_of(database: str) -> Iterator[Log]:
+    log = Log.open(database)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["log", *arguments])
+
+
+def stop_before_poison(database: str) -> None:
+    """Have a follower `rows` stop before the event at position 2."""
+
+    async def handle(_: Cursor, events: Sequence[Recorded]) -> None:
+        if any(event.topic == "Poison" for event in events):
+            raise ValueError("poison")
+
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        running = asyncio.create_task(Follower(database, "rows", handle).run(stop))
+        with psycopg.connect(database, autocommit=True) as connection:
+            failures = "SELECT count(*) FROM eventlog.follower_failures WHERE position = 2"
+            await until(lambda: connection.execute(failures).fetchone() == (1,))
+        stop.set()
+        await running
+
+    asyncio.run(scenario())
+
+
+def test_a_sound_log_is_verified(database: str) -> None:
+    with log_of(database) as log:
+        log.append([stored() for _ in range(5)])
+    result = run("verify")
+    assert result.exit_code == 0, result.output
+    assert "5 events checked, 0 streams broken" in result.output
+
+
+def test_a_broken_chain_ends_with_1_and_names_the_position(database: str) -> None:
+    with log_of(database) as log:
+        log.append([stored() for _ in range(5)])
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("ALTER TABLE eventlog.events DISABLE TRIGGER events_are_append_only")
+        connection.execute("UPDATE eventlog.events SET state = 'x' WHERE position = 3")
+    result = run("verify", "--json")
+    assert result.exit_code == 1
+    assert [found["position"] for found in json.loads(result.output)["breaks"]] == [3]
+    assert run("verify", "--from", "4").exit_code == 0
+
+
+def test_a_skip_is_recorded_as_an_event(database: str) -> None:
+    with log_of(database) as log:
+        log.append([stored(), stored(topic="Poison")])
+        stop_before_poison(database)
+        result = run("skip", "2", "--follower", "rows", "--reason", "holds a list")
+        assert result.exit_code == 0, result.output
+        (entry,) = log.read(0, 10, [FollowerEventSkipped.TOPIC])
+    event = Codec().decode(entry.stored())
+    assert isinstance(event, FollowerEventSkipped)
+    assert isinstance(event, DomainEvent)
+    assert (event.follower, event.position, event.reason) == ("rows", 2, "holds a list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["2", "--follower", "nobody", "--reason", "x"], "there is no 'nobody'"),
+        (["1", "--follower", "rows", "--reason", "x"], "rows stands before 2, not before 1"),
+        (["2", "--follower", "rows", "--reason", " "], "--reason"),
+    ],
+)
+def test_only_the_event_that_a_follower_stands_before_is_skipped(
+    database: str, arguments: list[str], told: str
+) -> None:
+    with log_of(database) as log:
+        log.append([stored(), stored(uuid4(), topic="Poison")])
+        stop_before_poison(database)
+        result = run("skip", *arguments)
+        assert result.exit_code == 1
+        assert told in result.output
+        assert log.read(0, 10, [FollowerEventSkipped.TOPIC]) == []
