@@ -1,1 +1,1 @@
-"""Stand-ins for the payment providers: their wire formats, with state, over loopback."""
+"""Local simulators of the Stripe and Mollie APIs, with state, over loopback."""

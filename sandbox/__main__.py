@@ -1,4 +1,4 @@
-"""``python -m sandbox``: reads the settings, listens, says where."""
+"""Run the sandbox server: ``python -m sandbox``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.common.http_protocol import HangUpProtocol
 
 
 class Settings(BaseSettings):
-    """BILLHOOK_SANDBOX_*: where to listen, what to remember, whom to tell."""
+    """Settings read from BILLHOOK_SANDBOX_*: address, state file, ready file, recording."""
 
     model_config = SettingsConfigDict(env_prefix="BILLHOOK_SANDBOX_")
 
@@ -29,7 +29,7 @@ class Settings(BaseSettings):
 
 
 class Announcing(Server):
-    """Says where it listens as soon as it does."""
+    """A server that publishes its URL once it listens."""
 
     def __init__(self, config: Config, *, url: str, ready_file: Path | None) -> None:
         super().__init__(config)
@@ -49,7 +49,7 @@ class Announcing(Server):
 
 
 def main() -> None:
-    """Runs the sandbox until it is told to stop."""
+    """Runs the sandbox until SIGTERM or SIGINT."""
     settings = Settings()
     listener = socket.create_server((settings.host, settings.port))
     url = f"http://{settings.host}:{listener.getsockname()[1]}"

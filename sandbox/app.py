@@ -1,4 +1,4 @@
-"""The composition root: one ASGI application for all stand-ins."""
+"""Composition root: one ASGI application for both simulated providers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sandbox.stripe.webhooks.dispatcher import Dispatcher
 
 @dataclass
 class Options:
-    """What a sandbox is made with. ``public_url`` may be set once the port is known."""
+    """Options of a sandbox. ``public_url`` may be set once the port is known."""
 
     state: str | None
     public_url: str
@@ -57,7 +57,7 @@ def _stripe(store: Store, recorder: Recorder, public_url: Callable[[], str]) -> 
 
 
 def build(options: Options) -> Starlette:
-    """Puts the stand-ins together: Stripe under ``/v1``, Mollie beside it under ``/v2``."""
+    """Builds the application: Stripe under ``/v1``, Mollie under ``/v2``."""
     store, recorder = Store(options.state), Recorder(options.record)
 
     def public_url() -> str:

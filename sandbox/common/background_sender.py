@@ -1,4 +1,4 @@
-"""A background task that sends what is due; it never delays an answer of an API."""
+"""Background task that sends due webhook deliveries, apart from API responses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IDLE_S = 60.0
 
 
 class BackgroundSender(ABC):
-    """Sends rows (``id``, ``batch``): each on its own, but those of one batch one by one."""
+    """Sends due rows (``id``, ``batch``): concurrently, but rows of one batch in sequence."""
 
     TIMEOUT_S: ClassVar[float]
 
@@ -34,22 +34,22 @@ class BackgroundSender(ABC):
 
     @abstractmethod
     def due_by(self, moment: float, *, limit: int) -> list[Row]:
-        """Returns the rows whose time has come by then, earliest first."""
+        """Returns the rows due at or before a moment, earliest first."""
 
     @abstractmethod
     def next_due(self, *, after: float) -> float | None:
-        """Returns when the next row will be due after that, in the machine's time."""
+        """Returns the next due time after a moment, in the machine's time."""
 
     @abstractmethod
     async def send(self, client: httpx.AsyncClient, row: Row) -> None:
-        """Makes one attempt and records what came of it."""
+        """Makes one attempt and records its result."""
 
     def wake(self) -> None:
-        """Says that there may be something new to send."""
+        """Wakes the task because new rows may be due."""
         self._news.set()
 
     async def run(self) -> None:
-        """Sends until it is cancelled."""
+        """Sends due rows until the task is cancelled."""
         async with httpx.AsyncClient(timeout=self.TIMEOUT_S, trust_env=False) as client:
             try:
                 while True:
@@ -91,7 +91,7 @@ class BackgroundSender(ABC):
 async def attempt(
     client: httpx.AsyncClient, url: str, *, content: bytes, headers: dict[str, str]
 ) -> dict[str, object]:
-    """Posts a webhook. Returns what is remembered of an attempt: at, status, error, duration_ms."""
+    """Posts a webhook. Returns the attempt's record: at, status, error, duration_ms."""
     began = time.time()
     status, error = None, None
     try:
@@ -114,7 +114,7 @@ def release(
     order: Order,
     seed: int,
 ) -> int:
-    """Lets go what an account holds, in an order, one after the other; returns how many."""
+    """Releases an account's held deliveries in sequence and order; returns their number."""
     rows = store.rows(
         f"SELECT id FROM {table} WHERE account=? AND state='held' ORDER BY id",  # noqa: S608 - one of two names
         account,

@@ -1,4 +1,4 @@
-"""An account's time, which tests move; and the base of all settings that the admin APIs take."""
+"""The adjustable clock of an account, and the base model of the admin APIs' settings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Strict(BaseModel):
-    """A model of the admin API: unknown fields are refused."""
+    """Base of the admin APIs' models: unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Clock(Strict):
-    """An account's time: the machine's plus an offset, or standing still."""
+    """An account's clock: the machine's time plus an offset, or frozen."""
 
     offset_s: float = 0
     frozen_at: float | None = None
@@ -24,7 +24,7 @@ class Clock(Strict):
         return time.time() + self.offset_s if self.frozen_at is None else self.frozen_at
 
     def move(self, *, now: float | None, advance_s: float, frozen: bool | None) -> None:
-        """Sets the time, advances it, and stops it or lets it run; None leaves as it is."""
+        """Sets or advances the time, and freezes or unfreezes the clock; None changes nothing."""
         ran = self.frozen_at is None
         target = (self.now() if now is None else now) + advance_s
         if now is None and ran:
@@ -37,7 +37,7 @@ class Clock(Strict):
 
 
 class ClockChange(Strict):
-    """How a clock is moved."""
+    """A change of a clock."""
 
     advance_s: float | None = None
     now: float | None = None

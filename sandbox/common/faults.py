@@ -1,4 +1,4 @@
-"""What goes wrong on command, and which fault meets a request."""
+"""Fault injection: fault definitions, and the choice of the fault for a request."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sandbox.common.clock import Strict
 
 
 class Match(Strict):
-    """Which requests a fault meets: a method (any if absent) and a path with wildcards."""
+    """The requests that a fault applies to: a method (any if absent) and a path with wildcards."""
 
     method: str | None = None
     path: str = "/v?/*"
 
 
 class Fault(Strict):
-    """Something that goes wrong on command.
+    """An injected fault.
 
     refuse_before: the connection closes before anything is done. lose_answer: everything is
     done, then the connection closes. delay: ``ms`` before or after. status: an error answer
@@ -40,7 +40,7 @@ F = TypeVar("F", bound=Fault)
 
 
 def take(faults: MutableSequence[F], method: str, path: str) -> tuple[F | None, bool]:
-    """Returns the first fault that matches and is ripe, and whether the faults changed.
+    """Returns the first matching fault whose ``skip`` is used up, and whether counters changed.
 
     A fault that is met is counted down: first its ``skip``, then its ``times``.
     """

@@ -1,4 +1,4 @@
-"""The HTTP server's protocol, with a way to hang up in the middle of a request."""
+"""HTTP protocol of the server, able to close the connection during a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TRANSPORT = "sandbox.transport"
 
 
 class HangUpProtocol(HttpToolsProtocol):
-    """Hands the connection to the application, which may drop it."""
+    """HTTP protocol that passes the transport to the application."""
 
     def on_message_begin(self) -> None:
         """Adds the connection to the request's scope."""
@@ -20,7 +20,7 @@ class HangUpProtocol(HttpToolsProtocol):
 
 
 async def hang_up(scope: Scope, receive: Receive) -> None:
-    """Closes the connection without an answer, and returns once it is closed."""
+    """Closes the connection without a response, and returns once it is closed."""
     transport: asyncio.Transport = scope["extensions"][TRANSPORT]["transport"]
     transport.abort()
     message: Message = {"type": ""}

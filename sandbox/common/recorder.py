@@ -1,4 +1,4 @@
-"""The recorder: every request, answer and webhook as a line of JSON, for checks from outside."""
+"""Recorder of requests, responses and webhooks as JSON lines, for contract checks."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sandbox.common.store import Json
 
 
 class Recorder:
-    """Appends to a file, or does nothing if there is none. Several processes may share the file."""
+    """Appends to a file, or does nothing without one. Several processes may share the file."""
 
     def __init__(self, path: str | None) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         self._file = os.open(path, flags, 0o600) if path else None
 
     def exchange(self, *, method: str, path: str, form: str, status: int, body: Json) -> None:
-        """Records a request with its form (query or body, as sent) and the answer to it."""
+        """Records a request with its form (query or body, as sent) and its response."""
         self._write({"method": method, "path": path, "form": form, "status": status, "body": body})
 
     def webhook(self, event: Json) -> None:
-        """Records an event as it is sent."""
+        """Records a webhook event as sent."""
         self._write({"webhook": event})
 
     def _write(self, line: Json) -> None:

@@ -1,4 +1,4 @@
-"""The account's log of requests, so that tests can count calls. Card data is left out."""
+"""Log of an account's requests, used by tests to count calls. Card data is redacted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECRET = frozenset({"number", "cvc", "iban", "source"})
 
 @dataclass(frozen=True)
 class Entry:
-    """One request. ``status`` is None where the connection was closed before anything was done."""
+    """One logged request. ``status`` is None if the connection was closed before execution."""
 
     at: int
     method: str
@@ -49,5 +49,5 @@ def read(store: Store, account: str) -> list[Json]:
 
 
 def clear(store: Store, account: str) -> None:
-    """Forgets the entries."""
+    """Deletes the entries."""
     store.execute("DELETE FROM requests WHERE account=?", account)

@@ -1,4 +1,4 @@
-"""The sandbox's memory: one SQLite file, written in one transaction per request."""
+"""Storage of the sandbox: one SQLite file, one transaction per request."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def equal(**fields: Value) -> list[Filter]:
 
 
 class Store:
-    """Objects by account, kind and id, in the order in which they came into being.
+    """Store of objects by account, kind and id, ordered by creation.
 
     Committed with ``synchronous=NORMAL`` in WAL mode: what was answered survives the death of
     this process, which is what the tests kill; only a power cut could take the last commits.
@@ -70,7 +70,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commits what is done inside, or nothing if it raises."""
+        """Commits the block, or rolls it back if it raises."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -81,7 +81,7 @@ class Store:
 
     @contextmanager
     def savepoint(self, *, keeps: Callable[[BaseException], bool]) -> Iterator[None]:
-        """Undoes what is done inside if it raises, unless that fault keeps its changes.
+        """Rolls back the block if it raises, unless ``keeps`` accepts the exception.
 
         The transaction around it stays open.
         """
@@ -96,7 +96,7 @@ class Store:
         self._db.execute("RELEASE step")
 
     def execute(self, sql: str, *parameters: Value) -> sqlite3.Cursor:
-        """Runs one statement of the modules that keep tables of their own."""
+        """Runs one SQL statement, for modules that have their own tables."""
         return self._db.execute(sql, parameters)
 
     def rows(self, sql: str, *parameters: Value) -> list[sqlite3.Row]:
@@ -104,7 +104,7 @@ class Store:
         return self._db.execute(sql, parameters).fetchall()
 
     def put(self, account: str, body: Json, *, owner: str | None) -> None:
-        """Inserts an object or replaces the stored one; its place in the order stays."""
+        """Inserts or replaces an object; a replaced object keeps its position."""
         self._db.execute(
             "INSERT INTO objects (account, kind, id, owner, body) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (account, kind, id) DO UPDATE SET owner=excluded.owner,"
@@ -121,13 +121,13 @@ class Store:
         return None if row is None else load(row["body"])
 
     def delete(self, account: str, kind: str, object_id: str) -> None:
-        """Forgets an object."""
+        """Deletes an object."""
         self._db.execute(
             "DELETE FROM objects WHERE account=? AND kind=? AND id=?", (account, kind, object_id)
         )
 
     def place(self, account: str, kind: str, object_id: str) -> int | None:
-        """Returns an object's place in the order of creation, or None."""
+        """Returns an object's position in creation order, or None."""
         row = self._db.execute(
             "SELECT place FROM objects WHERE account=? AND kind=? AND id=?",
             (account, kind, object_id),
@@ -146,7 +146,7 @@ class Store:
         newest_first: bool = False,
         limit: int = -1,
     ) -> list[Json]:
-        """Returns the objects of a kind in order of creation, between two places (exclusive)."""
+        """Returns objects of a kind in creation order, between two positions (exclusive)."""
         where, values = ["account=?", "kind=?"], [account, kind]
         parameters: list[Value] = [*values]
         for condition, value in (("owner=?", owner), ("place>?", after), ("place<?", before)):
@@ -164,7 +164,7 @@ class Store:
         return [load(row["body"]) for row in cursor]
 
     def count(self, account: str, kind: str, *, owner: str) -> int:
-        """Returns how many objects of a kind an owner has."""
+        """Counts an owner's objects of a kind."""
         row = self._db.execute(
             "SELECT count(*) FROM objects WHERE account=? AND kind=? AND owner=?",
             (account, kind, owner),

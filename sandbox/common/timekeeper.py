@@ -1,4 +1,4 @@
-"""The background task for real time: what an account's clock reaches happens, even unasked."""
+"""Background task that runs agenda entries when an account's clock reaches them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARGIN_S = 0.01
 
 
 class Timekeeper:
-    """Sleeps until the next entry of any account's agenda is due.
+    """Runs the agenda entries of all accounts when they fall due.
 
     ``catch_up``: runs what is due of one account, named by its id; called in a transaction.
     """
@@ -34,11 +34,11 @@ class Timekeeper:
         self._news = asyncio.Event()
 
     def wake(self) -> None:
-        """Says that something may have been planned, or a clock moved."""
+        """Wakes the task because an entry was planned or a clock moved."""
         self._news.set()
 
     async def run(self) -> None:
-        """Runs what falls due until it is cancelled."""
+        """Runs due entries until the task is cancelled."""
         while True:
             self._news.clear()
             soonest = self.next_due()
@@ -52,7 +52,7 @@ class Timekeeper:
                 await asyncio.wait_for(self._news.wait(), min(idle_s, IDLE_S))
 
     def next_due(self) -> tuple[str, float] | None:
-        """Returns the account whose clock reaches an entry first, and when in the machine's time.
+        """Returns the account with the earliest due entry, and its time on the machine's clock.
 
         An account whose clock stands still reaches none.
         """

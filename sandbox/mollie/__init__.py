@@ -1,1 +1,1 @@
-"""Mollie's stand-in: API v2 over HTTP, one account per key, all state in the sandbox's file."""
+"""Simulator of Mollie's API v2: one account per key, all state in the sandbox's file."""

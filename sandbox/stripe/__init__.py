@@ -1,1 +1,1 @@
-"""The stand-in for Stripe. One file per family of resources; ``api.py`` is the way in."""
+"""Simulator of Stripe's API, by capability; ``server/api.py`` is the entry point."""

@@ -1,4 +1,4 @@
-"""Mollie's admin API, for tests and demonstrations. JSON, from this machine only.
+"""Admin API of the simulated Mollie, for tests and demonstrations. JSON, loopback only.
 
 The account is the one of ``?key=test_…`` or of the Authorization header. All under /_admin/mollie:
 
@@ -58,26 +58,26 @@ Step = Callable[[Account, Json], Json]
 
 
 class Latency(Strict):
-    """How long every call takes longer."""
+    """Latency added to every call."""
 
     ms: int = Field(ge=0)
 
 
 class Resend(Strict):
-    """What to tell of again, how often."""
+    """The payment or event to notify again, and the number of copies."""
 
     id: str
     copies: int = Field(default=1, ge=1, le=100)
 
 
 class RefusedKeys(Strict):
-    """Keys that no account answers to."""
+    """API keys that are rejected."""
 
     keys: list[str]
 
 
 class Admin:
-    """The handlers, each one step on one account inside one transaction."""
+    """Handlers of the admin API; each acts on one account in one transaction."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -1,4 +1,4 @@
-"""What the admin API does to one payment, chargeback or webhook, beyond what the API can do."""
+"""Admin actions on one payment, chargeback or webhook that Mollie's API does not offer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Act = Callable[[Call, str, Json], Json]
 
 
 class Outcome(Params):
-    """What becomes of a payment."""
+    """The status that a payment gets."""
 
     status: str
     method: str | None = None

@@ -1,4 +1,4 @@
-"""Accounts: one per API key, made on first use, with its own clock, faults and settings."""
+"""Accounts: one per API key, created on first use, with its own clock, faults and settings."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Outcome = Literal["paid", "failed"]
 
 
 class Fault(faults.Fault):
-    """A fault of Mollie's API: any of the error answers that say nothing of the request."""
+    """A fault of Mollie's API: an error response that does not depend on the request."""
 
     status: Literal[403, 409, 429, 500, 502, 503, 504] = 500
 
 
 class Webhooks(Strict):
-    """How deliveries behave on command.
+    """Settings of webhook deliveries.
 
     drop_types: what gets lost, such as ``payment.paid``, ``classic:*`` or ``signed:refund.*``.
     """
@@ -48,7 +48,7 @@ class Webhooks(Strict):
 
 
 class Settings(Strict):
-    """How the world behaves towards this account.
+    """Simulated behaviour of payers, banks and Mollie for an account.
 
     next_outcomes: of the next recurring payments, one each; then default_outcome.
     mandate_delay_s: how long a mandate stays pending after its first payment was paid.
@@ -77,7 +77,7 @@ class Settings(Strict):
 
 
 class State(Strict):
-    """What an account remembers about itself."""
+    """Stored state of an account."""
 
     clock: Clock = Clock()
     latency_ms: int = Field(default=0, ge=0)
@@ -88,7 +88,7 @@ class State(Strict):
 
 @dataclass(frozen=True)
 class Account:
-    """One caller's world."""
+    """One simulated provider account."""
 
     id: str
     livemode: bool
@@ -101,7 +101,7 @@ class Account:
 
     @property
     def profile_id(self) -> str:
-        """Returns the account's one website profile."""
+        """Returns the id of the account's only website profile."""
         return "pfl_" + self.id.removeprefix("org_")[:10]
 
     def now(self) -> int:
@@ -110,13 +110,13 @@ class Account:
 
 
 class Accounts:
-    """Finds accounts by key or id and keeps what is changed about them."""
+    """Finds accounts by key or id and stores their state."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def open(self, key: str) -> Account:
-        """Returns the key's account, making it on first use."""
+        """Returns the key's account; creates it on first use."""
         known = self.get(organization_id(key))
         if known is not None:
             return known
@@ -137,13 +137,13 @@ class Accounts:
         return None
 
     def save(self, account: Account) -> None:
-        """Keeps the account's state."""
+        """Stores the account's state."""
         self._store.execute(
             "UPDATE accounts SET state=? WHERE id=?", account.state.model_dump_json(), account.id
         )
 
     def reset(self, account: Account) -> None:
-        """Empties an account; its key stays good."""
+        """Deletes an account's data; its key stays valid."""
         for table in TABLES:
             self._store.execute(f"DELETE FROM {table} WHERE account=?", account.id)  # noqa: S608 - the names above
         self._store.execute(
@@ -151,7 +151,7 @@ class Accounts:
         )
 
     def refuse(self, keys: list[str]) -> None:
-        """Sets the keys that are refused from now on; all others are accepted again."""
+        """Sets the keys that are rejected; all others are accepted."""
         self._store.execute("DELETE FROM mollie_refused_keys")
         for key in keys:
             self._store.execute(
@@ -174,7 +174,7 @@ class Accounts:
         return self.open(key)
 
     def take_fault(self, account: Account, method: str, path: str) -> Fault | None:
-        """Returns the fault that meets a request, and counts it as used up by one."""
+        """Returns the fault that applies to a request, and counts one use."""
         fault, changed = faults.take(account.state.faults, method, path)
         if changed:
             self.save(account)

@@ -1,4 +1,4 @@
-"""What an account will do by itself, each thing at its time of the account's clock.
+"""Agenda of an account: scheduled actions, run at their time of the account's clock.
 
 ``plan`` and ``cancel`` keep rows of the sandbox's file, so a restarted sandbox knows them. What is
 due runs in order, each at the time it was planned for, even if the clock was moved a year ahead at
@@ -19,7 +19,7 @@ Actions = Mapping[str, Callable[[Call, str], None]]
 
 
 def plan(call: Call, kind: str, object_id: str, *, at: float) -> None:
-    """Puts something on the agenda; planned again, the same kind for the same object moves."""
+    """Schedules an entry; an existing entry of the same kind and object is moved."""
     call.store.execute(
         "INSERT OR REPLACE INTO mollie_agenda (account, at, kind, object) VALUES (?, ?, ?, ?)",
         call.account.id,
@@ -30,7 +30,7 @@ def plan(call: Call, kind: str, object_id: str, *, at: float) -> None:
 
 
 def cancel(call: Call, kind: str, object_id: str) -> None:
-    """Takes something off the agenda, if it is there."""
+    """Removes an entry from the agenda, if it exists."""
     call.store.execute(
         "DELETE FROM mollie_agenda WHERE account=? AND kind=? AND object=?",
         call.account.id,
@@ -40,7 +40,7 @@ def cancel(call: Call, kind: str, object_id: str) -> None:
 
 
 class Agenda:
-    """Runs what is due. ``calling``: makes the call of an account at a time."""
+    """Runs due entries. ``calling``: creates the Call of an account at a time."""
 
     def __init__(
         self, store: Store, actions: Actions, calling: Callable[[Account, int], Call]
@@ -50,7 +50,7 @@ class Agenda:
         self._calling = calling
 
     def catch_up(self, account: Account) -> None:
-        """Runs what is due by the account's clock, inside the caller's transaction."""
+        """Runs the entries due by the account's clock, inside the caller's transaction."""
         for _ in range(MOST_IN_A_SWEEP):
             rows = self._store.rows(
                 "SELECT * FROM mollie_agenda WHERE account=? AND at<=? ORDER BY at, place LIMIT 1",

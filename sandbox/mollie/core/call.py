@@ -1,4 +1,4 @@
-"""What an operation works with: its account's objects and its time."""
+"""Context of an operation: its account's objects and its time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWNERS = {
 
 @dataclass
 class Call:
-    """One request (or click, or thing that is due) at work inside one transaction.
+    """Context of one request, page submission or due agenda entry, inside one transaction.
 
     Bodies are Mollie's objects plus ``object``, by which the store knows them, and fields that
     begin with ``_``, which are ours; neither is ever shown.
@@ -37,11 +37,11 @@ class Call:
 
     @property
     def settings(self) -> Settings:
-        """Returns how the world behaves towards this account."""
+        """Returns the account's behaviour settings."""
         return self.account.state.settings
 
     def url(self, path: str) -> str:
-        """Returns an address of the API on this sandbox; SDKs follow no other."""
+        """Returns an API URL on this sandbox; SDKs follow no other host."""
         return f"{self.public_url}/v2/{path}"
 
     def find(self, kind: str, object_id: str | None) -> Json | None:
@@ -49,7 +49,7 @@ class Call:
         return self.store.get(self.account.id, kind, object_id) if object_id else None
 
     def load(self, kind: str, object_id: str, *, within: str | None = None) -> Json:
-        """Returns an object, which must belong to ``within`` if that is given.
+        """Returns an object, which must belong to ``within`` if given. Raises NotFound or Gone.
 
         Raises NotFound, or Gone for what was deleted.
         """
@@ -61,13 +61,13 @@ class Call:
         return body
 
     def put(self, body: Json) -> Json:
-        """Keeps an object, new or changed."""
+        """Stores a new or changed object."""
         owner = body.get(OWNERS.get(str(body["object"]), ""))
         self.store.put(self.account.id, body, owner=owner)
         return body
 
     def change(self, body: Json, **changes: object) -> Json:
-        """Changes an object and keeps it."""
+        """Changes and stores an object."""
         body.update(changes)
         return self.put(body)
 

@@ -1,4 +1,4 @@
-"""Mollie's refusals, in its own JSON shape.
+"""Mollie's errors, in its JSON format.
 
 MollieError          anything that is answered with ``{"status", "title", "detail", …}``
 ├── Unprocessable    422: a field that does not fit, or work that the object's state forbids
@@ -31,7 +31,7 @@ HELP = {"href": "https://docs.mollie.com/reference/handling-errors", "type": "te
 
 
 class MollieError(Exception):
-    """An answer of the error shape. ``stored``: a repetition with the same key gets it again."""
+    """An error response. ``stored``: a retry with the same idempotency key gets it again."""
 
     status = 500
     stored = False
@@ -43,7 +43,7 @@ class MollieError(Exception):
         self.field = field
 
     def body(self) -> Json:
-        """Returns the answer's JSON."""
+        """Returns the response's JSON."""
         body: Json = {"status": self.status, "title": TITLES[self.status], "detail": self.detail}
         if self.field:
             body["field"] = self.field
@@ -51,41 +51,41 @@ class MollieError(Exception):
 
 
 class Unprocessable(MollieError):
-    """A field that does not fit, or work that the object's state forbids."""
+    """An invalid field, or an action that the object's state forbids."""
 
     status = 422
 
 
 class NotFound(MollieError):
-    """No such object, or no such address."""
+    """Unknown object or unknown path."""
 
     status = 404
 
 
 class Gone(MollieError):
-    """The object was there once."""
+    """The object was deleted."""
 
     status = 410
 
 
 class BadRequest(MollieError):
-    """A cursor that leads nowhere, or an idempotency key that was used for something else."""
+    """An invalid cursor, or an idempotency key that was used for another request."""
 
     status = 400
 
 
 class Unauthenticated(MollieError):
-    """No key, or one that is not accepted."""
+    """The API key is missing or not accepted."""
 
     status = 401
 
 
 def missing(field: str) -> Unprocessable:
-    """Names a field that must be there."""
+    """Returns the error for a missing field."""
     return Unprocessable(f"The '{field}' field is missing", field=field)
 
 
 def invalid(field: str, why: str = "") -> Unprocessable:
-    """Names a field whose value does not fit."""
+    """Returns the error for a field with an invalid value."""
     detail = f"The '{field}' field is invalid"
     return Unprocessable(f"{detail}: {why}" if why else detail, field=field)

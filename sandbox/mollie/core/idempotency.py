@@ -1,4 +1,4 @@
-"""Idempotency keys of POST requests: replayed for an hour, refused for another request."""
+"""Idempotency keys of POST requests: replayed for an hour, rejected for another request."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LIFE_S = 3600
 
 @dataclass(frozen=True)
 class Replay:
-    """An answer that was given before."""
+    """A stored response."""
 
     status: int
     body: Json
 
 
 def fingerprint(method: str, path: str, body: bytes) -> str:
-    """Returns what makes two requests the same request: what is said, not how it is spaced."""
+    """Returns a request's fingerprint, which ignores whitespace in the JSON body."""
     try:
         said = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
@@ -32,14 +32,14 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
 
 
 class Keys:
-    """What was answered under each key, and which keys are in flight in this process."""
+    """Stored responses by key, and the keys in flight in this process."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._in_flight: dict[tuple[str, str], str] = {}
 
     def begin(self, account: Account, key: str, print_: str) -> Replay | None:
-        """Returns the earlier answer, or takes the key for a first execution.
+        """Returns the stored response, or reserves the key for a first execution.
 
         Raises BadRequest if the key was used for another request, 409 if it is in flight.
         """
@@ -64,11 +64,11 @@ class Keys:
         return None
 
     def end(self, account: Account, key: str) -> None:
-        """Gives a key back after its execution, however that ended."""
+        """Releases a key after its execution, successful or not."""
         self._in_flight.pop((account.id, key), None)
 
     def remember(self, account: Account, key: str, print_: str, *, status: int, body: Json) -> None:
-        """Keeps an answer under its key."""
+        """Stores a response under its key."""
         self._store.execute(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, '', ?, ?, ?)",
             account.id,

@@ -1,4 +1,4 @@
-"""Ids that look like Mollie's: a prefix, then letters and digits that nobody can guess."""
+"""Object ids in Mollie's format: a prefix, then random letters and digits."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def fresh(prefix: str) -> str:
 
 
 def random_text(length: int) -> str:
-    """Returns letters and digits from the system's randomness."""
+    """Returns random letters and digits from a secure source."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def organization_id(key: str) -> str:
-    """Returns the organization that a key opens: always the same one, and not the key."""
+    """Returns the organization id of a key; deterministic, and not derived reversibly."""
     digest = hashlib.sha256(key.encode()).digest()
     return "org_" + "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:16])

@@ -1,4 +1,4 @@
-"""The account's own book of money moved: what tests hold the product's books against."""
+"""Ledger of money moved in an account, used by tests to verify the product's figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMES_IN = frozenset({"payment", "chargeback_reversed"})
 
 
 def write(call: Call, movement: Movement, payment: Json, *, amount: Json, entity: str) -> None:
-    """Enters one movement. Amounts are positive: the movement says which way the money goes."""
+    """Records one movement. Amounts are positive: the movement determines the direction."""
     if not minor(amount):
         return
     call.store.execute(

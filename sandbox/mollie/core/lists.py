@@ -1,4 +1,4 @@
-"""Lists: newest first, from an id onwards, in pages that link to each other."""
+"""Lists: newest first, starting at an id, in linked pages."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def page(
     owner: str | None = None,
     filters: Sequence[Filter] = (),
 ) -> Json:
-    """Answers a page; ``from`` is the first object on it, as the links of a page have it."""
+    """Returns a page; ``from`` is its first object, as in the links of a page."""
     newest_first = params.sort == "desc"
     filters = [*filters, Filter("$._deleted", "is", None)]
     start = _place(call, kind, params.from_)
 
     def read(edge: int | None, *, onwards: bool, limit: int) -> list[Json]:
-        """Returns what comes at or behind a place in the list's order, or what comes before it."""
+        """Returns the objects at or after a position in list order, or those before it."""
         descending, reach = newest_first == onwards, int(onwards)
         return call.store.find(
             call.account.id,

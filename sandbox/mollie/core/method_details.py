@@ -1,4 +1,4 @@
-"""What a payment and a mandate tell of the means of payment, by method."""
+"""The ``details`` of payments and mandates, by payment method."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ WORDS = {
 
 
 def when_open(payment: Json) -> Json | None:
-    """Returns the details of a payment that nobody has paid yet."""
+    """Returns the details of an unpaid payment."""
     if payment["method"] != "banktransfer":
         return None
     digits = "".join(str(ord(letter) % 10) for letter in payment["id"][-12:])
@@ -59,7 +59,7 @@ def when_open(payment: Json) -> Json | None:
 
 
 def when_paid(call: Call, payment: Json) -> Json:
-    """Returns the details of a payment that somebody has paid, or tries to."""
+    """Returns the details of a paid or attempted payment."""
     method = payment["method"]
     if method == "creditcard":
         return dict(CARD_PAYMENT)
@@ -80,7 +80,7 @@ def when_paid(call: Call, payment: Json) -> Json:
 
 
 def when_failed(payment: Json, reason: str) -> Json:
-    """Returns the details of a payment that was refused: cards say why in Mollie's words."""
+    """Returns the details of a failed payment; those of cards contain Mollie's failure reason."""
     if payment["method"] == "creditcard":
         words = WORDS.get(reason, "The payment has failed")
         return CARD_PAYMENT | {"failureReason": reason, "failureMessage": words}
@@ -90,7 +90,7 @@ def when_failed(payment: Json, reason: str) -> Json:
 
 
 def of_mandate(method: str) -> Json:
-    """Returns what a mandate says of its card or account."""
+    """Returns a mandate's details of its card or bank account."""
     if method == "creditcard":
         return CARD | {"cardExpiryDate": "2030-12-31"}
     return BANK if method == "directdebit" else BANK | {"consumerBic": None}

@@ -1,4 +1,4 @@
-"""The payment methods that an account of this sandbox has, with their limits and traits."""
+"""Table of the supported payment methods, with their limits and properties."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAYPAL_CURRENCIES = CARD_CURRENCIES - {"AED", "BGN", "ISK", "RON", "ZAR"}
 
 @dataclass(frozen=True)
 class Method:
-    """One method. Limits are minor units of any of its currencies, as if all were euros.
+    """One method. Limits are in minor units and apply to each of its currencies unconverted.
 
     ``opens``: the kind of mandate that a first payment leaves behind; None: it leaves none.
     ``authorizes``: paid in two steps. ``cancelable``: the merchant may cancel while it is open.
@@ -89,7 +89,7 @@ NEVER_FREE = frozenset(METHODS) - {"creditcard", "paypal"}
 
 
 def allows(method: str, *, currency: str, amount_minor: int, sequence: str) -> bool:
-    """Tells whether a payment could be made with a method."""
+    """Returns whether a payment can be made with a method."""
     traits = METHODS[method]
     if currency not in traits.currencies:
         return False

@@ -1,4 +1,4 @@
-"""Amounts: Mollie's strings with exact decimals on the wire, minor units in between."""
+"""Amounts: Mollie's decimal strings on the wire, integer minor units internally."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WITHOUT_DECIMALS = frozenset({"ISK", "JPY"})
 
 
 def decimals(currency: str) -> int:
-    """Returns how many decimals an amount of a currency has."""
+    """Returns the number of decimals of a currency."""
     return 0 if currency in WITHOUT_DECIMALS else 2
 
 
@@ -39,12 +39,12 @@ def minor(amount: Json, *, field: str = "amount") -> int:
 
 
 def shown(amount_minor: int, currency: str) -> Json:
-    """Returns minor units as Mollie writes them, such as ``{"value": "10.00", …}``."""
+    """Formats minor units as a Mollie amount, such as ``{"value": "10.00", …}``."""
     value = Decimal(amount_minor).scaleb(-decimals(currency))
     return {"value": f"{value:.{decimals(currency)}f}", "currency": currency}
 
 
 def included_tax(total_minor: int, rate: Decimal) -> int:
-    """Returns the tax that an amount contains at a rate in per cent, rounded half up."""
+    """Returns the tax contained in an amount at a rate in per cent, rounded half up."""
     exact = total_minor * rate / (100 + rate)
     return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))

@@ -1,4 +1,4 @@
-"""An operation: method, path, the parameters it takes, and what it does."""
+"""API operations: method, path, parameter model and handler."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Run = Callable[[Call], Json | None]
 
 @dataclass(frozen=True)
 class Operation:
-    """One entry of the API. An operation that returns None is answered without a body."""
+    """One API operation. A handler that returns None gives a response without a body."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ def operation(
     *,
     status: int | None = None,
 ) -> Operation:
-    """Declares an operation; ``{name}`` in the path is one segment of it."""
+    """Declares an operation; ``{name}`` in the path matches one segment."""
     pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
     usual = {"GET": 200, "POST": 201, "PATCH": 200, "DELETE": 204}[method]
 
@@ -47,7 +47,7 @@ def operation(
 def match(
     operations: Sequence[Operation], method: str, path: str
 ) -> tuple[Operation, dict[str, str]] | None:
-    """Finds the operation of a request and the names in its path."""
+    """Finds the operation of a request and its path parameters."""
     for candidate in operations:
         found = candidate.pattern.fullmatch(path) if candidate.method == method else None
         if found:

@@ -1,4 +1,4 @@
-"""What a request may say: fields in camel case, unknown ones refused in Mollie's words."""
+"""Parameter models: camel-case fields; unknown fields are rejected with Mollie's messages."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ LOCALES = frozenset(
 
 
 class Params(BaseModel):
-    """The fields of a body, or of a query. ``beyond``: Mollie knows them, this sandbox does not."""
+    """Fields of a body or query. ``unsupported``: fields that only Mollie implements."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
     beyond: ClassVar[frozenset[str]] = frozenset()
 
     def given(self, *omit: str) -> Json:
-        """Returns what was said, under the names of the wire."""
+        """Returns the given fields under their wire names."""
         return self.model_dump(by_alias=True, exclude_unset=True, exclude=set(omit))
 
 
@@ -40,11 +40,11 @@ P = TypeVar("P", bound=Params)
 
 
 class NoParams(Params):
-    """Nothing may be said."""
+    """No parameters."""
 
 
 class Page(Params):
-    """Which part of a list."""
+    """Paging parameters of a list."""
 
     from_: str | None = Field(default=None, alias="from")
     limit: Annotated[int, Field(ge=1, le=250)] = 50
@@ -63,7 +63,7 @@ class Amount(Params):
 
 
 class Address(Params):
-    """Whose address; nothing of it is checked."""
+    """A postal address; not validated."""
 
     title: str | None = None
     given_name: str | None = None
@@ -102,7 +102,7 @@ Count = Annotated[StrictInt, Field(ge=1)]
 
 
 def read(model: type[P], given: Mapping[str, object], *, query: bool) -> P:
-    """Reads parameters. Raises Unprocessable for the first that does not fit."""
+    """Validates parameters. Raises Unprocessable for the first invalid one."""
     for name in given:
         if name in model.beyond:
             raise Unprocessable(f"This sandbox does not know '{name}'", field=name)
@@ -126,7 +126,7 @@ def _refusal(error: ErrorDetails, *, query: bool) -> Unprocessable:
 
 
 def parse_body(raw: bytes) -> Json:
-    """Reads a body, which is a JSON object or nothing."""
+    """Parses a body, which is a JSON object or empty."""
     if not raw.strip():
         return {}
     try:
@@ -139,7 +139,7 @@ def parse_body(raw: bytes) -> Json:
 
 
 def check_url(url: str | None, *, field: str, web_only: bool = True) -> None:
-    """Raises Unprocessable if it is not an absolute URL. Apps may be led back to by any scheme."""
+    """Raises Unprocessable for a URL that is not absolute. Any scheme is allowed, for app links."""
     if url is None:
         return
     parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Times and dates as Mollie writes them, and its intervals."""
+"""Times, dates and intervals in Mollie's formats."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LONGEST = {"day": 365, "week": 52, "month": 12}
 
 
 def shown(moment: float) -> str:
-    """Returns a time, such as ``2024-03-20T09:13:37+00:00``."""
+    """Formats a time, such as ``2024-03-20T09:13:37+00:00``."""
     return datetime.fromtimestamp(int(moment), UTC).isoformat()
 
 
 def day_of(moment: float) -> date:
-    """Returns the day that a time falls on."""
+    """Returns the day of a time."""
     return datetime.fromtimestamp(moment, UTC).date()
 
 
@@ -28,7 +28,7 @@ def start_of(day: date) -> int:
 
 
 def parse_day(text: str, *, field: str) -> date:
-    """Reads ``YYYY-MM-DD``, or raises Unprocessable."""
+    """Parses ``YYYY-MM-DD``, or raises Unprocessable."""
     try:
         # Stricter than fromisoformat, which takes 20261130 and week dates as well.
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
@@ -37,7 +37,7 @@ def parse_day(text: str, *, field: str) -> date:
 
 
 def parse_interval(text: str) -> tuple[int, str]:
-    """Reads an interval, at most a year (Mollie docs: create a subscription)."""
+    """Parses an interval, at most a year (Mollie docs: create a subscription)."""
     found = INTERVAL.fullmatch(text)
     if found is None:
         raise invalid("interval", "an interval looks like '14 days' or '1 month'")
@@ -48,7 +48,7 @@ def parse_interval(text: str) -> tuple[int, str]:
 
 
 def after(day: date, interval: str, *, times: int) -> date:
-    """Returns the day that is so many intervals later.
+    """Returns the day a number of intervals later.
 
     Months are counted from the first day, so the 31st stays the last day of the month.
     """

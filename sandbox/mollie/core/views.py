@@ -1,4 +1,4 @@
-"""What is shown of a stored object: Mollie's fields, and its links, which lead to this sandbox."""
+"""Public form of stored objects: Mollie's fields, and links that point to this sandbox."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNFINISHED = frozenset({"open", "pending", "authorized"})
 
 
 def view(call: Call, body: Json) -> Json:
-    """Returns the object as Mollie answers it."""
+    """Returns the object in Mollie's format."""
     kind = body["object"]
     shown = {key: value for key, value in body.items() if key != "object" and key[0] != "_"}
     shown = {"resource": kind, **shown}
@@ -29,7 +29,7 @@ def view(call: Call, body: Json) -> Json:
 
 
 def in_list(call: Call, body: Json) -> Json:
-    """Returns the object as it stands in a list, where each does without its documentation."""
+    """Returns the object as an item of a list, without its documentation link."""
     shown = view(call, body)
     del shown["_links"]["documentation"]
     return shown
@@ -41,7 +41,7 @@ def link(url: str, kind: str = HAL) -> Json:
 
 
 def cancelable(call: Call, payment: Json) -> bool:
-    """Tells whether the merchant may cancel a payment."""
+    """Returns whether the merchant may cancel a payment."""
     if payment["status"] == "authorized":
         return True
     if call.settings.cancelable is not None:
@@ -57,7 +57,7 @@ def _complete_payment(call: Call, payment: Json, shown: Json) -> None:
 
 
 def _path(body: Json) -> str:
-    """Returns where the object stands in the API."""
+    """Returns the object's API path."""
     kind, name = body["object"], body["id"]
     if kind in {"mandate", "subscription"}:
         return f"customers/{body['customerId']}/{kind}s/{name}"
@@ -67,7 +67,7 @@ def _path(body: Json) -> str:
 
 
 def _around(call: Call, body: Json) -> dict[str, str]:
-    """Returns the addresses of what belongs to an object."""
+    """Returns the links to related objects."""
     kind, found = body["object"], {}
     customer = f"customers/{body.get('customerId')}"
     if body.get("customerId"):
@@ -100,7 +100,7 @@ def _below_payment(entity: str) -> str:
 
 
 def _pages(call: Call, body: Json) -> dict[str, str]:
-    """Returns the addresses of pages for people."""
+    """Returns the links to hosted pages."""
     kind, found = body["object"], {}
     if kind == "payment" and body["sequenceType"] != "recurring":
         page = f"{call.public_url}/mollie/checkout/{body['_token']}"

@@ -1,4 +1,4 @@
-"""Customers, and the lists of what is theirs."""
+"""Customers, and lists of their payments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Customer(Params):
 
 
 def create(call: Call, params: Customer) -> Json:
-    """Makes a customer."""
+    """Creates a customer."""
     _check(params)
     customer: Json = {
         "object": "customer",
@@ -49,18 +49,18 @@ def _load(call: Call) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a customer."""
+    """Returns a customer."""
     return view(call, _load(call))
 
 
 def update(call: Call, params: Customer) -> Json:
-    """Changes what is given."""
+    """Updates the given fields."""
     _check(params)
     return view(call, call.change(_load(call), **params.given()))
 
 
 def delete(call: Call, _: NoParams) -> None:
-    """Deletes a customer with all mandates, and cancels the subscriptions."""
+    """Deletes a customer with all mandates, and cancels its subscriptions."""
     customer = _load(call)
     call.change(customer, _deleted=True)
     for subscription in call.all("subscription", owner=customer["id"]):
@@ -71,19 +71,19 @@ def delete(call: Call, _: NoParams) -> None:
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of all customers."""
+    """Returns a page of all customers."""
     return page(call, "customer", params, path="customers")
 
 
 def create_payment(call: Call, params: payments.CreatePayment) -> Json:
-    """Makes a payment of a customer."""
+    """Creates a payment of a customer."""
     customer = _load(call)
     given = params.model_dump(by_alias=True, exclude_unset=True) | {"customerId": customer["id"]}
     return payments.create(call, payments.CreatePayment.model_validate(given))
 
 
 def payments_of(call: Call, params: Page) -> Json:
-    """Answers a page of a customer's payments."""
+    """Returns a page of a customer's payments."""
     customer = _load(call)
     path = f"customers/{customer['id']}/payments"
     return page(call, "payment", params, path=path, owner=customer["id"])

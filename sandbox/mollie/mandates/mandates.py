@@ -1,4 +1,4 @@
-"""Mandates: left behind by a paid first payment, or made for an IBAN; valid now or later."""
+"""Mandates: created by a paid first payment or for an IBAN; valid at once or later."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CreateMandate(Params):
 
 
 def open_by(call: Call, payment: Json) -> Json:
-    """Makes the mandate that a paid first payment leaves behind, pending or valid at once."""
+    """Creates the mandate of a paid first payment, pending or valid at once."""
     method = METHODS[payment["method"]].opens or "directdebit"
     delay_s = call.settings.mandate_delay_s
     mandate = _new(call, payment["customerId"], method, method_details.of_mandate(method))
@@ -40,7 +40,7 @@ def open_by(call: Call, payment: Json) -> Json:
 
 
 def decide(call: Call, mandate_id: str) -> None:
-    """Ends a mandate's wait as the account's settings have it."""
+    """Makes a pending mandate valid or invalid, as the account's settings have it."""
     mandate = call.find("mandate", mandate_id)
     if mandate is None or mandate.get("_deleted"):
         return
@@ -60,7 +60,7 @@ def _leaning_on(call: Call, mandate: Json) -> list[Json]:
 
 
 def usable(call: Call, customer: str, *, method: str | None = None) -> list[Json]:
-    """Returns a customer's mandates that are valid or will be, valid ones first, newest first."""
+    """Returns a customer's valid and pending mandates, valid ones first, newest first."""
     found = [
         mandate
         for mandate in reversed(call.all("mandate", owner=customer))
@@ -70,7 +70,7 @@ def usable(call: Call, customer: str, *, method: str | None = None) -> list[Json
 
 
 def chosen(call: Call, customer: str, *, mandate_id: str | None, method: str | None) -> Json:
-    """Returns the mandate to charge with. Raises Unprocessable if there is none."""
+    """Returns the mandate to charge. Raises Unprocessable if there is none."""
     found = usable(call, customer, method=method)
     if mandate_id is not None:
         found = [mandate for mandate in found if mandate["id"] == mandate_id]
@@ -99,7 +99,7 @@ def _new(call: Call, customer: str, method: str, about: Json) -> Json:
 
 
 def create(call: Call, params: CreateMandate) -> Json:
-    """Makes a mandate for a bank account or a PayPal agreement, valid at once."""
+    """Creates a mandate for a bank account or a PayPal agreement, valid at once."""
     customer = call.load("customer", call.path["customer"])
     if params.method not in {"directdebit", "paypal"}:
         raise invalid("method", "cards get a mandate by a first payment")
@@ -127,12 +127,12 @@ def _load(call: Call) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a mandate."""
+    """Returns a mandate."""
     return view(call, _load(call))
 
 
 def revoke(call: Call, _: NoParams) -> None:
-    """Ends a mandate and suspends what was charged with it."""
+    """Revokes a mandate and suspends the subscriptions charged with it."""
     mandate = _load(call)
     agenda.cancel(call, "mandate.decide", mandate["id"])
     call.change(mandate, status="invalid", _deleted=True)
@@ -142,7 +142,7 @@ def revoke(call: Call, _: NoParams) -> None:
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of a customer's mandates."""
+    """Returns a page of a customer's mandates."""
     customer = call.load("customer", call.path["customer"])
     path = f"customers/{customer['id']}/mandates"
     return page(call, "mandate", params, path=path, owner=customer["id"])

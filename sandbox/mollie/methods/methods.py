@@ -1,4 +1,4 @@
-"""Payment methods: which an account has, and for which amounts."""
+"""Payment methods of an account, and the amounts they support."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _shown(call: Call, name: str, currency: str) -> Json:
 
 
 def listing(call: Call, params: ListMethods) -> Json:
-    """Answers the methods that a payment could be made with."""
+    """Returns the methods available for a payment."""
     amount = None
     if params.value is not None:
         given = {"value": params.value, "currency": params.currency}
@@ -82,7 +82,7 @@ def listing(call: Call, params: ListMethods) -> Json:
 
 
 def retrieve(call: Call, params: GetMethod) -> Json:
-    """Answers a method with its limits in a currency."""
+    """Returns a method with its limits in a currency."""
     name = call.path["method"]
     if name not in METHODS or params.currency not in METHODS[name].currencies:
         raise NotFound(f"No payment method exists with id {name}.")

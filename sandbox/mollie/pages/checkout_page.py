@@ -1,4 +1,4 @@
-"""The checkout page, where a person (or a form of theirs) decides what becomes of a payment.
+"""Checkout page, whose form sets the status of a payment.
 
 It works without JavaScript: each outcome is a button of one form. After it the browser is led to
 the payment's ``redirectUrl``, or to its ``cancelUrl`` if the person canceled.

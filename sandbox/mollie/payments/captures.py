@@ -1,4 +1,4 @@
-"""Captures: the second step of a payment that was only authorized."""
+"""Captures of authorized payments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CreateCapture(Params):
 
 
 def create(call: Call, params: CreateCapture) -> Json:
-    """Captures an authorized payment, once; what is not captured is let go."""
+    """Captures an authorized payment, once; the remaining amount is released."""
     payment = call.load("payment", call.path["payment"])
     if payment["status"] != "authorized":
         raise Unprocessable("The payment is not authorized")
@@ -54,13 +54,13 @@ def create(call: Call, params: CreateCapture) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a capture."""
+    """Returns a capture."""
     payment = call.load("payment", call.path["payment"])
     return view(call, call.load("capture", call.path["capture"], within=payment["id"]))
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of a payment's captures."""
+    """Returns a page of a payment's captures."""
     payment = call.load("payment", call.path["payment"])
     path = f"payments/{payment['id']}/captures"
     return page(call, "capture", params, path=path, owner=payment["id"])

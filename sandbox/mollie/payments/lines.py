@@ -1,4 +1,4 @@
-"""A payment's lines: every sum must hold exactly, tax included."""
+"""Lines of a payment, with exact validation of their sums and taxes."""
 
 from __future__ import annotations
 

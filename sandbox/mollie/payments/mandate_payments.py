@@ -1,4 +1,4 @@
-"""Recurring payments: charged with a mandate, without anybody at a checkout page."""
+"""Recurring payments, charged with a mandate and without a checkout page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandbox.mollie.payments.status import settle
 
 
 def begin(call: Call, payment: Json) -> Json:
-    """Starts a recurring payment; what will become of it is decided now."""
+    """Starts a recurring payment; its final status is determined now."""
     debit = payment["method"] == "directdebit"
     delay_s = call.settings.debit_delay_s if debit else call.settings.card_delay_s
     call.change(payment, status="pending", _outcome=call.take_outcome(call.account))

@@ -1,4 +1,4 @@
-"""Payments: made, read, changed and canceled by the API."""
+"""Payments: create, retrieve, update, cancel and list."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class GetPayment(Params):
 
 
 def create(call: Call, params: CreatePayment) -> Json:
-    """Makes a payment: open until somebody pays it, or charged with a mandate."""
+    """Creates a payment: open until it is paid, or charged with a mandate."""
     _check(call, params)
     methods = _methods(params.method)
     _check_methods(methods, params)
@@ -122,7 +122,7 @@ def _create_recurring(call: Call, params: CreatePayment, methods: list[str]) -> 
 
 
 def start(call: Call, said: Json, *, method: str | None) -> Json:
-    """Keeps a new payment with the fields that were said, under the names of the wire."""
+    """Stores a new payment with the given fields, under their wire names."""
     said = {name: value for name, value in said.items() if value is not None}
     token = ids.random_text(24)
     payment: Json = {
@@ -212,7 +212,7 @@ def _plan_expiry(call: Call, payment: Json, due_date: str | None) -> None:
 
 
 def retrieve(call: Call, params: GetPayment) -> Json:
-    """Answers a payment, with what belongs to it if that is asked for."""
+    """Returns a payment, with what belongs to it if that is asked for."""
     payment = call.load("payment", call.path["payment"])
     shown = view(call, payment)
     wanted = [name for name in (params.embed or "").split(",") if name]
@@ -230,7 +230,7 @@ def retrieve(call: Call, params: GetPayment) -> Json:
 
 
 def update(call: Call, params: UpdatePayment) -> Json:
-    """Changes what is given; nobody is told."""
+    """Updates the given fields; sends no webhook."""
     payment = call.load("payment", call.path["payment"])
     given = params.given("method", "due_date")
     for name, web_only in URLS:
@@ -246,7 +246,7 @@ def update(call: Call, params: UpdatePayment) -> Json:
 
 
 def cancel(call: Call, _: NoParams) -> Json:
-    """Cancels a payment while its method and status allow that."""
+    """Cancels a payment if its method and status allow it."""
     payment = call.load("payment", call.path["payment"])
     if payment["status"] not in payment_status.FOLLOWS or not cancelable(call, payment):
         raise Unprocessable("The payment cannot be cancelled")
@@ -254,7 +254,7 @@ def cancel(call: Call, _: NoParams) -> Json:
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of all payments."""
+    """Returns a page of all payments."""
     return page(call, "payment", params, path="payments")
 
 

@@ -1,4 +1,4 @@
-"""How a payment's status moves, whoever moves it: a person, the clock, or an admin."""
+"""Status transitions of a payment, caused by a payer, the clock or the admin API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AUTHORIZED_S = 28 * DAY_S
 
 
 def methods_of(payment: Json) -> list[str]:
-    """Returns the methods that a payment can still be made with."""
+    """Returns the methods still available for a payment."""
     if payment["method"]:
         return [payment["method"]]
     wanted = payment["_methods"] or list(METHODS)
@@ -40,7 +40,7 @@ def methods_of(payment: Json) -> list[str]:
 
 
 def choices(payment: Json, method: str) -> list[str]:
-    """Returns the statuses that can be chosen for a payment made with a method."""
+    """Returns the statuses that a payment can get with a method."""
     found = list(FOLLOWS.get(payment["status"], ()))
     if payment["status"] == "open":
         two_steps = METHODS[method].authorizes or payment.get("captureMode") == "manual"
@@ -56,7 +56,7 @@ def move(
     method: str | None = None,
     reason: str | None = None,
 ) -> Json:
-    """Gives a payment a new status, with all that follows, and tells of it.
+    """Sets a payment's status with its consequences, and sends webhooks.
 
     Raises Unprocessable if the status or the method is none that the payment can have.
     """
@@ -82,14 +82,14 @@ def move(
 
 
 def expire(call: Call, payment_id: str) -> None:
-    """Ends a payment whose time is over."""
+    """Expires an open payment."""
     payment = call.load("payment", payment_id)
     if "expired" in FOLLOWS.get(payment["status"], ()):
         move(call, payment, "expired", method=payment["method"])
 
 
 def settle(call: Call, payment_id: str) -> None:
-    """Ends a recurring payment that was under way, as was decided when it began."""
+    """Finishes a pending recurring payment with the status determined at its start."""
     payment = call.load("payment", payment_id)
     if payment["status"] == "pending":
         move(call, payment, payment["_outcome"], reason=call.settings.failure_reason)
@@ -123,7 +123,7 @@ def _failed(call: Call, payment: Json, reason: str | None) -> None:
 
 
 def _nothing(_: Call, __: Json, ___: str | None) -> None:
-    """A status that changes nothing else."""
+    """Does nothing: the status has no consequences."""
 
 
 _STEPS = {"paid": _paid, "authorized": _authorized, "failed": _failed}

@@ -1,4 +1,4 @@
-"""Chargebacks: the bank takes money back (by the admin API), and may give it back again."""
+"""Chargebacks, created and reversed through the admin API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.mollie.webhooks.deliveries import notify
 
 
 class TakeBack(Params):
-    """What the bank takes back: all that is left unless it says how much, and why."""
+    """A chargeback: amount (default: the remaining amount) and reason."""
 
     amount: Amount | None = None
     code: str = "AM04"
@@ -24,7 +24,7 @@ class TakeBack(Params):
 
 
 def receive(call: Call, payment: Json, params: TakeBack) -> Json:
-    """Takes money back. Raises Unprocessable if the payment has not so much left."""
+    """Creates a chargeback. Raises Unprocessable if it exceeds the remaining amount."""
     left = payment.get("amountRemaining") or {}
     amount = left if params.amount is None else params.amount.model_dump()
     if payment["status"] != "paid" or not left or not 0 < minor(amount) <= minor(left):
@@ -46,7 +46,7 @@ def receive(call: Call, payment: Json, params: TakeBack) -> Json:
 
 
 def reverse(call: Call, chargeback: Json) -> Json:
-    """Gives the money back again."""
+    """Reverses a chargeback."""
     if chargeback["reversedAt"] is not None:
         raise Unprocessable("The chargeback is reversed already")
     payment = call.load("payment", chargeback["paymentId"])
@@ -59,18 +59,18 @@ def reverse(call: Call, chargeback: Json) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a chargeback."""
+    """Returns a chargeback."""
     payment = call.load("payment", call.path["payment"])
     return view(call, call.load("chargeback", call.path["chargeback"], within=payment["id"]))
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of all chargebacks."""
+    """Returns a page of all chargebacks."""
     return page(call, "chargeback", params, path="chargebacks")
 
 
 def of_payment(call: Call, params: Page) -> Json:
-    """Answers a page of a payment's chargebacks."""
+    """Returns a page of a payment's chargebacks."""
     payment = call.load("payment", call.path["payment"])
     path = f"payments/{payment['id']}/chargebacks"
     return page(call, "chargeback", params, path=path, owner=payment["id"])

@@ -1,4 +1,4 @@
-"""Refunds: queued, pending for two hours, then with the bank, then done (or failed)."""
+"""Refunds: queued, pending for two hours, then processing, then refunded or failed."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class CreateRefund(Params):
 
 
 def create(call: Call, params: CreateRefund) -> Json:
-    """Refunds a part of a payment, or what is left of it."""
+    """Refunds a part of a payment, or its remaining amount."""
     payment = call.load("payment", call.path["payment"])
     return view(call, begin(call, payment, params))
 
 
 def begin(call: Call, payment: Json, params: CreateRefund) -> Json:
-    """Keeps a new refund. Raises Unprocessable if the payment has not so much left."""
+    """Stores a new refund. Raises Unprocessable if it exceeds the remaining amount."""
     if payment["status"] != "paid":
         raise Unprocessable("The payment cannot be refunded, as it is not paid")
     amount, currency = params.amount.minor(), payment["amount"]["currency"]
@@ -71,7 +71,7 @@ def _equal(call: Call, payment: Json, amount: int) -> bool:
 
 
 def count(call: Call, payment: Json) -> None:
-    """Says on a payment what was refunded, what was taken back, and what is left."""
+    """Updates a payment's refunded, charged-back and remaining amounts."""
     currency = payment["amount"]["currency"]
     refunds = call.all("refund", owner=payment["id"])
     back = call.all("chargeback", owner=payment["id"])
@@ -98,7 +98,7 @@ def _plan(call: Call, refund: Json) -> None:
 
 
 def step(call: Call, refund_id: str) -> None:
-    """Takes a refund one step on its way."""
+    """Moves a refund to its next status."""
     refund = call.load("refund", refund_id)
     following = {"queued": "pending", "pending": "processing", "processing": refund["_fate"]}
     _move(call, refund, following[refund["status"]])
@@ -120,12 +120,12 @@ def _load(call: Call) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a refund."""
+    """Returns a refund."""
     return view(call, _load(call))
 
 
 def cancel(call: Call, _: NoParams) -> None:
-    """Cancels a refund that the bank does not know of yet."""
+    """Cancels a refund that was not yet sent to the bank."""
     refund = _load(call)
     if refund["status"] not in {"queued", "pending"}:
         raise Unprocessable(f"The refund is {refund['status']} and cannot be canceled")
@@ -134,12 +134,12 @@ def cancel(call: Call, _: NoParams) -> None:
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of all refunds."""
+    """Returns a page of all refunds."""
     return page(call, "refund", params, path="refunds")
 
 
 def of_payment(call: Call, params: Page) -> Json:
-    """Answers a page of a payment's refunds."""
+    """Returns a page of a payment's refunds."""
     payment = call.load("payment", call.path["payment"])
     path = f"payments/{payment['id']}/refunds"
     return page(call, "refund", params, path=path, owner=payment["id"])

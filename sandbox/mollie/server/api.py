@@ -1,4 +1,4 @@
-"""The way in: every request of the API goes through ``Api`` in the same steps.
+"""HTTP entry point: ``Api`` processes every API request in the same steps.
 
 Key, fault, idempotency, latency, execution in one transaction, log, answer.
 """
@@ -40,7 +40,7 @@ FAULT_WORDS = {
 
 @dataclass
 class Exchange:
-    """One request and what is known of its answer."""
+    """One request and its response so far."""
 
     account: Account
     method: str
@@ -55,7 +55,7 @@ class Exchange:
     body: Json | None = None
 
     def fingerprint(self) -> str:
-        """Returns what this request asks for."""
+        """Returns the fingerprint of the request."""
         return fingerprint(self.method, self.path, self.raw)
 
 
@@ -67,7 +67,7 @@ class Api:
         self._keys = Keys(world.store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request, or hangs up where a fault says so."""
+        """Handles a request, or closes the connection if a fault demands it."""
         request = Request(scope, receive)
         raw = await request.body()
         method, path = request.method, request.url.path
@@ -113,7 +113,7 @@ class Api:
             await asyncio.sleep(fault.ms / 1000)
 
     def _begin(self, exchange: Exchange) -> bool:
-        """Takes the idempotency key. Returns whether the answer is an earlier one's replay."""
+        """Reserves the idempotency key. Returns whether the response is a replay."""
         if exchange.fault and exchange.fault.kind == "status" and not exchange.fault.stored:
             raise _error_of(exchange.fault)
         if not exchange.key:

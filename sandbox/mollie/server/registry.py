@@ -1,4 +1,4 @@
-"""All operations of this sandbox, and all that it does by itself."""
+"""Registry of all operations and agenda handlers."""
 
 from __future__ import annotations
 

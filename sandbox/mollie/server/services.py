@@ -1,4 +1,4 @@
-"""What the ways in (API, admin API, checkout pages) share."""
+"""Services shared by the API, the admin API and the hosted pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.mollie.webhooks.dispatcher import Dispatcher
 
 
 class World:
-    """One sandbox's Mollie. ``public_url`` is asked late: the port may be chosen late."""
+    """Services of the simulated Mollie. ``public_url`` is callable: the port may be bound late."""
 
     def __init__(self, store: Store, recorder: Recorder, public_url: Callable[[], str]) -> None:
         self.store = store
@@ -36,11 +36,11 @@ class World:
         self.dispatcher.wake()
 
     def call(self, account: Account) -> Call:
-        """Returns a call at the account's time, after everything that was due before it."""
+        """Runs the account's due entries and returns a Call at the account's time."""
         self.agenda.catch_up(account)
         return self._call_at(account, account.now())
 
     def wake(self) -> None:
-        """Says to the background tasks that there may be something new for them."""
+        """Wakes the background tasks because new rows may be due."""
         self.dispatcher.wake()
         self.timekeeper.wake()

@@ -1,4 +1,4 @@
-"""How a subscription stands after what became of its payments and its mandate."""
+"""Status of a subscription, as a consequence of its payments and mandate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.mollie.core.call import Call
 
 
 def note(call: Call, payment: Json) -> None:
-    """Counts a renewal's failures; too many in a row suspend the subscription."""
+    """Counts failed renewals; too many in a row suspend the subscription."""
     subscription = call.find("subscription", payment.get("subscriptionId"))
     if subscription is None or payment["status"] not in {"paid", "failed"}:
         return
@@ -21,21 +21,21 @@ def note(call: Call, payment: Json) -> None:
 
 
 def suspend(call: Call, subscription: Json) -> None:
-    """Stops the renewals of a subscription until it gets a mandate that is valid."""
+    """Suspends a subscription's renewals until it gets a valid mandate."""
     if subscription["status"] in {"pending", "active"}:
         agenda.cancel(call, "subscription.charge", subscription["id"])
         call.change(subscription, status="suspended")
 
 
 def wake(call: Call, subscription: Json) -> None:
-    """Makes a subscription active whose mandate is valid at last; what is overdue is charged."""
+    """Activates a subscription whose mandate became valid; overdue payments are charged."""
     if subscription["status"] in {"pending", "suspended"}:
         call.change(subscription, status="active", _failures=0)
         schedule(call, subscription)
 
 
 def schedule(call: Call, subscription: Json) -> None:
-    """Names the day of the next payment and plans it."""
+    """Sets the date of the next payment and schedules it."""
     first = date.fromisoformat(subscription["_anchor"])
     day = times.after(first, subscription["interval"], times=subscription["_count"])
     call.change(subscription, nextPaymentDate=day.isoformat())

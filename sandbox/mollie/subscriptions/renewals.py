@@ -1,4 +1,4 @@
-"""Renewals: the payments that a subscription makes by itself, each at its own time."""
+"""Renewals: the scheduled payments of subscriptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TEST_MODE_PAYMENTS = 10
 
 
 def charge(call: Call, subscription_id: str) -> None:
-    """Makes the payment that is due and plans the next one."""
+    """Creates the due payment and schedules the next one."""
     subscription = call.load("subscription", subscription_id)
     mandate = call.find("mandate", subscription["mandateId"])
     if subscription["status"] != "active":

@@ -1,4 +1,4 @@
-"""Subscriptions: made on a mandate, renewed by the clock."""
+"""Subscriptions, charged with a mandate and renewed by the account's clock."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class UpdateSubscription(Params):
 
 
 def create(call: Call, params: CreateSubscription) -> Json:
-    """Makes a subscription: active, or pending until its mandate is valid."""
+    """Creates a subscription: active, or pending until its mandate is valid."""
     customer = call.load("customer", call.path["customer"])
     _check(call, params, customer["id"], but=None)
     start = _start(call, params.start_date)
@@ -122,12 +122,12 @@ def _load(call: Call) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a subscription."""
+    """Returns a subscription."""
     return view(call, _load(call))
 
 
 def update(call: Call, params: UpdateSubscription) -> Json:
-    """Changes what is given, from the next payment on."""
+    """Updates the given fields, effective from the next payment."""
     subscription = _load(call)
     if subscription["status"] in ENDED:
         raise Unprocessable(f"The subscription is {subscription['status']}")
@@ -150,7 +150,7 @@ def update(call: Call, params: UpdateSubscription) -> Json:
 
 
 def _rest_on(call: Call, subscription: Json, mandate_id: str) -> None:
-    """Gives a subscription another mandate; a valid one ends its suspension."""
+    """Sets a subscription's mandate; a valid one ends its suspension."""
     customer = subscription["customerId"]
     mandate = mandates.chosen(call, customer, mandate_id=mandate_id, method=None)
     if mandate["status"] == "valid":
@@ -161,7 +161,7 @@ def _rest_on(call: Call, subscription: Json, mandate_id: str) -> None:
 
 
 def cancel(call: Call, _: NoParams) -> Json:
-    """Cancels a subscription: no payment follows."""
+    """Cancels a subscription: no further payment is made."""
     subscription = _load(call)
     if subscription["status"] in ENDED:
         raise Unprocessable(f"The subscription is {subscription['status']} already")
@@ -170,19 +170,19 @@ def cancel(call: Call, _: NoParams) -> Json:
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of all subscriptions."""
+    """Returns a page of all subscriptions."""
     return page(call, "subscription", params, path="subscriptions")
 
 
 def of_customer(call: Call, params: Page) -> Json:
-    """Answers a page of a customer's subscriptions."""
+    """Returns a page of a customer's subscriptions."""
     customer = call.load("customer", call.path["customer"])
     path = f"customers/{customer['id']}/subscriptions"
     return page(call, "subscription", params, path=path, owner=customer["id"])
 
 
 def payments_of(call: Call, params: Page) -> Json:
-    """Answers a page of a subscription's payments."""
+    """Returns a page of a subscription's payments."""
     subscription = _load(call)
     owner = subscription["customerId"]
     path = f"customers/{owner}/subscriptions/{subscription['id']}/payments"

@@ -1,4 +1,4 @@
-"""Webhook deliveries: planned in the transaction of their change, sent in the background.
+"""Webhook deliveries: scheduled in the transaction of their change, sent in the background.
 
 Classic: the payment's own ``webhookUrl`` gets a form with its id, unsigned. Signed: every webhook
 of the account that wants the type gets the event. A delivery is ``pending`` until its time comes,
@@ -37,7 +37,7 @@ CLASSIC = frozenset(
 
 
 def notify(call: Call, kind: str, payment: Json, entity: Json | None = None) -> None:
-    """Tells of a change to a payment, or to what belongs to it (``entity``)."""
+    """Schedules the webhooks for a change to a payment or to a related ``entity``."""
     settings = call.account.state.webhooks
     if kind in CLASSIC and payment.get("webhookUrl"):
         _insert_classic(call, kind, payment, settings)
@@ -56,12 +56,12 @@ def notify(call: Call, kind: str, payment: Json, entity: Json | None = None) -> 
 
 
 def subscribers(call: Call, kind: str) -> list[Json]:
-    """Returns the webhooks that want a type of event."""
+    """Returns the webhooks subscribed to a type of event."""
     return [item for item in call.all("webhook") if {"*", kind} & set(item["eventTypes"])]
 
 
 def resend(call: Call, entity: str, *, copies: int) -> int:
-    """Plans further deliveries, now: of a payment's id, or of an event; returns how many."""
+    """Schedules further deliveries of a payment's id or an event, now; returns their number."""
     settings = Webhooks(copies=copies, embed=call.account.state.webhooks.embed)
     if not entity.startswith("event_"):
         _insert_classic(call, "resent", call.load("payment", entity), settings)
@@ -85,7 +85,7 @@ def _insert_signed(call: Call, event: Json, webhook: Json, settings: Webhooks) -
 
 
 def shown_event(call: Call, event: Json, *, embed: bool) -> Json:
-    """Returns an event as it goes over the wire, with or without its entity."""
+    """Returns an event in its wire format, with or without its entity."""
     entity = event["_embedded"] if embed else None
     return view(call, event) | {"_embedded": entity}
 
@@ -108,13 +108,13 @@ def _insert(call: Call, row: Json, settings: Webhooks) -> None:
 
 
 def signature(payload: bytes, secret: str, settings: Webhooks) -> str:
-    """Returns the ``X-Mollie-Signature`` header, wrong if that is asked for."""
+    """Returns the ``X-Mollie-Signature`` header, invalid if the settings demand it."""
     value = hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
     return "sha256=" + (value[::-1] if settings.corrupt_signature else value)
 
 
 def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> None:
-    """Records an attempt and what comes of it: delivered, tried again later, or given up."""
+    """Records an attempt and its result: delivered, to be retried, or failed for good."""
     attempts = [*orjson.loads(row["attempts"]), attempt]
     status = attempt["status"]
     delivered = status is not None and 200 <= status < 300  # noqa: PLR2004 - any 2xx

@@ -1,4 +1,4 @@
-"""The background task that sends Mollie's webhook deliveries, classic and signed."""
+"""Background task that sends Mollie's webhook deliveries, classic and signed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.mollie.webhooks import deliveries
 
 
 class Dispatcher(BackgroundSender):
-    """Sends what is due: each on its own, but what was released together one by one."""
+    """Sends due deliveries: concurrently, but those released together in sequence."""
 
     TIMEOUT_S = 15.0
 
@@ -26,7 +26,7 @@ class Dispatcher(BackgroundSender):
         self._recorder = recorder
 
     def due_by(self, moment: float, *, limit: int) -> list[Row]:
-        """Returns the deliveries whose time has come by then, earliest first."""
+        """Returns the deliveries due at or before a moment, earliest first."""
         return self._store.rows(
             "SELECT * FROM mollie_deliveries WHERE state='pending' AND due<=?"
             " ORDER BY due, id LIMIT ?",
@@ -35,7 +35,7 @@ class Dispatcher(BackgroundSender):
         )
 
     def next_due(self, *, after: float) -> float | None:
-        """Returns when the next delivery will be due after that."""
+        """Returns the next due time after a moment."""
         row = self._store.rows(
             "SELECT min(due) AS due FROM mollie_deliveries WHERE state='pending' AND due>?",
             after,
@@ -43,7 +43,7 @@ class Dispatcher(BackgroundSender):
         return None if row["due"] is None else float(row["due"])
 
     async def send(self, client: httpx.AsyncClient, row: Row) -> None:
-        """Sends a form or a signed event, and records what came of it."""
+        """Sends a form or a signed event, and records the result."""
         account = self._accounts.get(row["account"])
         webhook = self._store.get(row["account"], "webhook", row["webhook"] or "")
         if account is None or (row["webhook"] and (webhook is None or webhook.get("_deleted"))):

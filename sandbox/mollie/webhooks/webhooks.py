@@ -1,4 +1,4 @@
-"""Webhooks of the next generation, and the events that they get.
+"""Next-generation webhooks and their events.
 
 The signing secret is shown once, when a webhook is made.
 """
@@ -53,7 +53,7 @@ def _types(given: str | list[str]) -> list[str]:
 
 
 def create(call: Call, params: CreateWebhook) -> Json:
-    """Makes a webhook and answers it with its secret."""
+    """Creates a webhook and returns it with its secret."""
     check_url(params.url, field="url")
     webhook: Json = {
         "object": "webhook",
@@ -71,19 +71,19 @@ def create(call: Call, params: CreateWebhook) -> Json:
 
 
 def rotate(call: Call, webhook_id: str) -> Json:
-    """Gives a webhook a new secret, which signs from now on, and answers it."""
+    """Replaces a webhook's signing secret and returns the webhook with it."""
     webhook = call.load("webhook", webhook_id)
     call.change(webhook, _secret=ids.random_text(32))
     return view(call, webhook) | {"webhookSecret": webhook["_secret"]}
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a webhook, without its secret."""
+    """Returns a webhook, without its secret."""
     return view(call, call.load("webhook", call.path["webhook"]))
 
 
 def update(call: Call, params: UpdateWebhook) -> Json:
-    """Changes what is given."""
+    """Updates the given fields."""
     webhook = call.load("webhook", call.path["webhook"])
     given = params.given("event_types")
     check_url(params.url, field="url")
@@ -93,18 +93,18 @@ def update(call: Call, params: UpdateWebhook) -> Json:
 
 
 def delete(call: Call, _: NoParams) -> None:
-    """Deletes a webhook; what it has not yet got, it never gets."""
+    """Deletes a webhook; its pending deliveries are not sent."""
     webhook = call.load("webhook", call.path["webhook"])
     call.change(webhook, status="deleted", _deleted=True)
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of webhooks."""
+    """Returns a page of webhooks."""
     return page(call, "webhook", params, path="webhooks")
 
 
 def event(call: Call, _: NoParams) -> Json:
-    """Answers an event, with what it told of."""
+    """Returns an event, with what it told of."""
     return shown_event(call, call.load("event", call.path["event"]), embed=True)
 
 

@@ -1,4 +1,4 @@
-"""The admin API, for tests and demonstrations. JSON, from this machine only.
+"""Admin API of the simulated Stripe, for tests and demonstrations. JSON, loopback only.
 
 The account is the one of ``?key=sk_test_…`` or of the Authorization header.
 
@@ -64,33 +64,33 @@ STEPS = (*dashboard_actions.STEPS, *billing_actions.STEPS, *customer_actions.STE
 
 
 class RunNow(Strict):
-    """Whose entries of the agenda to run now, of one kind or all."""
+    """The object whose agenda entries to run now, of one kind or all."""
 
     object: str
     kind: str | None = None
 
 
 class Latency(Strict):
-    """How long every call takes longer."""
+    """Latency added to every call."""
 
     ms: int = Field(ge=0)
 
 
 class Resend(Strict):
-    """Which event to send again, how often."""
+    """The event to send again, and the number of copies."""
 
     event: str
     copies: int = Field(default=1, ge=1, le=100)
 
 
 class RefusedKeys(Strict):
-    """Keys that no account answers to."""
+    """API keys that are rejected."""
 
     keys: list[str]
 
 
 class Admin:
-    """The handlers, each one step on one account inside one transaction."""
+    """Handlers of the admin API; each acts on one account in one transaction."""
 
     def __init__(self, world: World) -> None:
         self._world = world

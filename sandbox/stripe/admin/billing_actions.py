@@ -1,4 +1,4 @@
-"""Invoices and subscriptions that a person makes in Stripe's dashboard, and years of history.
+"""Admin actions that create invoices and subscriptions in the dashboard, and past invoices.
 
 POST   /_admin/stripe/billing                   {"after_retries": "cancel" | "unpaid" |
                                                 "past_due"}: what becomes of a subscription whose
@@ -42,7 +42,7 @@ DAYS_UNTIL_DUE = 30
 
 
 class DashboardInvoice(Strict):
-    """A one-off invoice by hand. ``amount`` is in minor units."""
+    """A one-off invoice made in the dashboard. ``amount`` is in minor units."""
 
     customer: str
     amount: int
@@ -52,7 +52,7 @@ class DashboardInvoice(Strict):
 
 
 class DashboardSubscription(Strict):
-    """A subscription by hand."""
+    """A subscription made in the dashboard."""
 
     customer: str
     price: str

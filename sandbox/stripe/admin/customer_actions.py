@@ -1,4 +1,4 @@
-"""What is done on Stripe's pages by a customer or an operator, and what a bank answers later.
+"""Admin actions of customers on Stripe's pages, of banks, and of operators.
 
 POST   /_admin/stripe/invoices/{id}/pay_on_page {"payment_method": a reserved id such as
                                                 pm_card_visa, or a test IBAN}: on the hosted page
@@ -33,25 +33,25 @@ from sandbox.stripe.webhooks import secrets as endpoint_secrets
 
 
 class Chosen(Named):
-    """With what the customer pays."""
+    """The payment method that the customer chooses."""
 
     payment_method: str = "pm_card_visa"
 
 
 class Answer(Named):
-    """What the bank answers; as the account does unless said."""
+    """The bank's response; by default that of the test account."""
 
     ending: debits.Ending | None = None
 
 
 class Roll(Named):
-    """How long the old secret of an endpoint signs too."""
+    """The time during which the old secret of an endpoint stays valid."""
 
     overlap_s: int = Field(default=86400, ge=0)
 
 
 def chosen_method(call: Call, choice: object, *, customer: str) -> Json:
-    """Returns a new payment method of the customer: a test card, or a debit by its test IBAN."""
+    """Attaches a new payment method to the customer: a test card, or a debit by its test IBAN."""
     if choice in WELL_KNOWN:
         return attach_to(call, str(choice), customer=customer)
     if choice not in BY_IBAN:
@@ -61,7 +61,7 @@ def chosen_method(call: Call, choice: object, *, customer: str) -> Json:
 
 
 def pay_on_page(call: Call, invoice: Json, choice: object) -> str:
-    """Pays an open invoice as its customer does on the hosted page; returns what the page says."""
+    """Pays an open invoice as from the hosted page; returns the page's message."""
     if invoice["status"] not in {"open", "uncollectible"}:
         raise InvalidRequest("This invoice cannot be paid any more.")
     refuse_while_processing(call, invoice)

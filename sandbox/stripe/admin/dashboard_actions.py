@@ -1,4 +1,4 @@
-"""What a person does in Stripe's dashboard, and what banks do on their own, for the admin API.
+"""Admin actions of users in Stripe's dashboard, and of banks.
 
 POST   /_admin/stripe/invoices/{id}/pay_out_of_band
 POST   /_admin/stripe/invoices/{id}/void
@@ -41,19 +41,19 @@ Step = Callable[[Call, Json], Json]
 
 
 class Named(Strict):
-    """The object named in the path."""
+    """Request with the id of an object from the path."""
 
     id: str
 
 
 class Overpayment(Named):
-    """How much is paid too much; the invoice's amount once more unless said."""
+    """An overpayment; its amount defaults to the invoice's amount."""
 
     amount: int | None = Field(default=None, ge=1)
 
 
 class FailedRefund(Named):
-    """Why a bank will not take a refund."""
+    """A failed refund and its reason."""
 
     reason: Literal[
         "lost_or_stolen_card",
@@ -67,7 +67,7 @@ class FailedRefund(Named):
 
 
 class NewDispute(Named):
-    """What a bank disputes: how much (all unless said), why, and whether it only asks."""
+    """A new dispute or inquiry; its amount defaults to the charge's."""
 
     amount: int | None = Field(default=None, ge=1)
     reason: str = "fraudulent"
@@ -75,7 +75,7 @@ class NewDispute(Named):
 
 
 class DashboardRefund(Strict):
-    """A refund by hand: of what, and how much (the rest unless said)."""
+    """A refund made in the dashboard; its amount defaults to the remaining amount."""
 
     payment_intent: str | None = None
     invoice: str | None = None
@@ -85,7 +85,7 @@ class DashboardRefund(Strict):
 
 
 def charge_of(call: Call, object_id: str) -> Json:
-    """Returns the charge that an id of a charge, payment intent or invoice stands for."""
+    """Returns the successful charge of a charge, payment intent or invoice id."""
     if object_id.startswith("in_"):
         invoice = call.load("invoice", object_id)
         object_id = invoice["_payment_intent"] or ""

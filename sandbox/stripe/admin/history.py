@@ -1,4 +1,4 @@
-"""Years of invoices at once, such as an import of an old account meets.
+"""Generate years of past invoices, for tests of imports.
 
 Each goes the way of a real one (draft, finalised, charged, perhaps refunded) at a time of its own
 in the past, oldest first; only the events are left out, as Stripe keeps those for thirty days.
@@ -33,7 +33,7 @@ REFUNDED_AFTER_S = 2 * 86400
 
 
 class History(Strict):
-    """How much history, of when, and how it went. ``failed`` and ``refunded``: shares of 1."""
+    """The history to generate. ``failed`` and ``refunded``: shares of 1."""
 
     invoices: int = Field(ge=1, le=MOST)
     customers: int | None = Field(default=None, ge=1)
@@ -46,14 +46,14 @@ class History(Strict):
 
 
 class QuietCall(Call):
-    """A call whose events nobody hears any more."""
+    """A Call that emits no events."""
 
     def emit(self, kind: str, body: Json, *, before: Json | None = None) -> Json:
-        """Tells nobody."""
+        """Returns the event without storing or sending it."""
         return {"type": kind, "object": body, "before": before}
 
     def change(self, body: Json, changes: Json, event: str | None = None) -> Json:
-        """Keeps the change; what was before is of no interest."""
+        """Stores the change, without an event."""
         del event
         body.update(changes)
         return self.put(body)
@@ -67,7 +67,7 @@ class _Buyer:
 
 
 def make(call: Call, wanted: History) -> Json:
-    """Makes the history; answers how many of each there are, and what came in of it."""
+    """Generates the history; returns the counts and the net amount paid."""
     chance = random.Random(wanted.seed)  # noqa: S311 - the same history for the same seed
     until = call.now if wanted.until is None else wanted.until
     since = until - YEAR_S if wanted.since is None else wanted.since
@@ -120,7 +120,7 @@ def _invoice(
 
 
 def _refund(call: Call, invoice: Json) -> int:
-    """Gives half of an invoice back two days later; returns how much that is."""
+    """Refunds half of an invoice two days later; returns the amount."""
     intent = call.load("payment_intent", invoice["_payment_intent"])
     later = replace(call, now=call.now + REFUNDED_AFTER_S)
     charge = later.load("charge", intent["latest_charge"])

@@ -1,4 +1,4 @@
-"""What the admin API is given: JSON held against a model, refused in words if it does not fit."""
+"""Validation of the admin API's JSON bodies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def read(model: type[M], given: Json) -> M:
-    """Returns what was given as a model. Raises BadParameters."""
+    """Validates a JSON body against a model. Raises BadParameters."""
     try:
         return model.model_validate(given)
     except ValidationError as fault:

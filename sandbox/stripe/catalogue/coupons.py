@@ -1,4 +1,4 @@
-"""Coupons: percentages off, for ever, once, or for some months."""
+"""Coupons: percentages off, forever, once, or for some months."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ListCoupons(CreatedPage):
 
 
 def create(call: Call, params: CreateCoupon) -> Json:
-    """Makes a coupon, under the caller's id if one is given."""
+    """Creates a coupon, with the caller's id if given."""
     percent = params.percent_off
     if percent is None or not 0 < percent <= WHOLE:
         raise BadParameters("You must pass a percent_off between 0 and 100.", param="percent_off")
@@ -88,19 +88,19 @@ def create(call: Call, params: CreateCoupon) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a coupon."""
+    """Returns a coupon."""
     return view(call, call.load("coupon", call.path["coupon"]))
 
 
 def update(call: Call, params: UpdateCoupon) -> Json:
-    """Changes a coupon's name or metadata; what it takes off stays."""
+    """Updates a coupon's name or metadata; its percentage cannot change."""
     coupon = call.load("coupon", call.path["coupon"])
     given = given_fields(params, coupon, clear=("name",))
     return view(call, call.change(coupon, given, "coupon.updated"))
 
 
 def delete(call: Call, _: NoParams) -> Json:
-    """Deletes a coupon; discounts that began with it go on."""
+    """Deletes a coupon; existing discounts continue."""
     coupon = call.load("coupon", call.path["coupon"])
     call.emit("coupon.deleted", coupon)
     call.drop(coupon)
@@ -108,7 +108,7 @@ def delete(call: Call, _: NoParams) -> Json:
 
 
 def listing(call: Call, params: ListCoupons) -> Json:
-    """Answers a page of coupons."""
+    """Returns a page of coupons."""
     return page(call, "coupon", params, url="/v1/coupons")
 
 

@@ -1,4 +1,4 @@
-"""Discounts: a coupon at work on a subscription, and what it takes off lines and invoices."""
+"""Discounts: coupons applied to subscriptions, and the amounts off lines and invoices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.stripe.core.money import whole
 
 
 def new_discount(call: Call, subscription: Json, coupon: Json) -> Json:
-    """Puts a coupon to work on a subscription from now on, and tells of it."""
+    """Applies a coupon to a subscription and emits ``customer.discount.created``."""
     if not coupon["valid"]:
         raise InvalidRequest(f"Coupon {coupon['id']} is not valid any more.", param="discounts")
     month: Json = {"interval": "month", "interval_count": coupon["duration_in_months"] or 1}
@@ -42,19 +42,19 @@ def new_discount(call: Call, subscription: Json, coupon: Json) -> Json:
 
 
 def at_work(call: Call, discount_ids: Sequence[str]) -> list[str]:
-    """Returns those of the discounts that have not ended."""
+    """Returns the discounts that have not ended."""
     found = [call.load("discount", discount) for discount in discount_ids]
     return [item["id"] for item in found if item["end"] is None or item["end"] > call.now]
 
 
 def lasting(call: Call, discount_ids: Sequence[str]) -> list[str]:
-    """Returns those of the discounts that are not used up by one invoice."""
+    """Returns the discounts that outlast one invoice."""
     found = [call.load("discount", discount) for discount in discount_ids]
     return [item["id"] for item in found if not item["_once"]]
 
 
 def amounts_off(call: Call, discount_ids: Sequence[str], amount: int) -> list[Json]:
-    """Returns what each discount takes off an amount, one after the other, each rounded."""
+    """Returns the amount off for each discount, applied in sequence, each rounded."""
     found = []
     left = amount
     for discount in discount_ids:
@@ -66,17 +66,17 @@ def amounts_off(call: Call, discount_ids: Sequence[str], amount: int) -> list[Js
 
 
 def after_discounts(call: Call, discount_ids: Sequence[str], amount: int) -> int:
-    """Returns what is left of an amount."""
+    """Returns an amount after its discounts."""
     return amount - total_off(amounts_off(call, discount_ids, amount))
 
 
 def total_off(amounts: Iterable[Json]) -> int:
-    """Returns the sum of what is taken off."""
+    """Returns the sum of the amounts off."""
     return sum(item["amount"] for item in amounts)
 
 
 def by_discount(lines: Iterable[Json]) -> list[Json]:
-    """Returns an invoice's discounts: the lines', summed."""
+    """Returns an invoice's discounts: the sums over its lines."""
     sums: dict[str, int] = defaultdict(int)
     for line in lines:
         for item in line["discount_amounts"]:

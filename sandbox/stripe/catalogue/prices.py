@@ -1,4 +1,4 @@
-"""Prices."""
+"""Prices: create, retrieve, update and list."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from sandbox.stripe.core.views import view
 
 
 class ProductData(Hash):
-    """A product made along with a price."""
+    """A product created together with a price."""
 
     name: Text
     active: Bool | None = None
@@ -43,7 +43,7 @@ class ProductData(Hash):
 
 
 class Recurring(Hash):
-    """How often a price is charged."""
+    """The interval of a recurring price."""
 
     interval: Literal["day", "week", "month", "year"]
     interval_count: Int = 1
@@ -97,7 +97,7 @@ class ListPrices(CreatedPage):
 def new_price(
     call: Call, *, product: str, currency: str, unit_amount: Decimal, **fields: object
 ) -> Json:
-    """Returns a price that was not yet kept. ``unit_amount`` is in minor units."""
+    """Returns a price, not yet stored. ``unit_amount`` is in minor units."""
     return {
         "id": ids.fresh("price_"),
         "object": "price",
@@ -123,7 +123,7 @@ def new_price(
 
 
 def create(call: Call, params: CreatePrice) -> Json:
-    """Makes a price, with its product if that is described instead of named."""
+    """Creates a price, and its product if ``product_data`` describes one."""
     if params.billing_scheme != "per_unit":
         raise BadParameters(
             "This sandbox does not implement tiered prices.", param="billing_scheme"
@@ -178,12 +178,12 @@ def _product(call: Call, params: CreatePrice) -> str:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a price."""
+    """Returns a price."""
     return view(call, call.load("price", call.path["price"]))
 
 
 def update(call: Call, params: UpdatePrice) -> Json:
-    """Changes what is given; an inactive price can be used in nothing new."""
+    """Updates the given fields; an inactive price cannot be used in new objects."""
     price = call.load("price", call.path["price"])
     clear = ("nickname", "lookup_key")
     given = given_fields(params, price, clear=clear, omit={"transfer_lookup_key"})
@@ -191,7 +191,7 @@ def update(call: Call, params: UpdatePrice) -> Json:
 
 
 def listing(call: Call, params: ListPrices) -> Json:
-    """Answers a page of prices."""
+    """Returns a page of prices."""
     filters = equal(active=params.active, type=params.type, currency=params.currency)
     return page(call, "price", params, url="/v1/prices", owner=params.product, filters=filters)
 

@@ -1,4 +1,4 @@
-"""What a line costs: from a price, from a price described in place, or from a bare amount."""
+"""Cost of a line: from a price id, from inline ``price_data``, or from an amount."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Pricing(Hash):
 
 
 class ProductData(Hash):
-    """A product made along with a line."""
+    """A product created together with a line."""
 
     name: Text
     description: Text | None = None
@@ -48,7 +48,7 @@ class ProductData(Hash):
 
 
 class ItemPriceData(Hash):
-    """A price described in place, for a product that exists."""
+    """Inline price data for an existing product."""
 
     currency: Currency
     product: Text
@@ -58,7 +58,7 @@ class ItemPriceData(Hash):
 
 
 class LinePriceData(Hash):
-    """A price described in place; the product may be described too."""
+    """Inline price data; the product may be inline too."""
 
     currency: Currency
     product: Text | None = None
@@ -69,7 +69,7 @@ class LinePriceData(Hash):
 
 
 class LineFields(Hash):
-    """What a line can say of itself."""
+    """Fields of a line."""
 
     amount: Int | None = None
     description: Clearable | None = None
@@ -92,7 +92,7 @@ class Cost:
     description: str | None
 
     def fields(self) -> Json:
-        """Returns the fields that invoice items and lines share."""
+        """Returns the common fields of invoice items and lines."""
         return {
             "amount": self.amount,
             "currency": self.price["currency"],
@@ -108,7 +108,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request says of a line's cost. ``where`` is the line's place, such as lines[0]."""
+    """A request for a line's cost. ``where`` is the line's parameter path, such as lines[0]."""
 
     line: LineFields
     price_data: ItemPriceData | LinePriceData | None
@@ -117,13 +117,13 @@ class Asked:
     where: str = ""
 
     def name(self, *steps: str) -> str:
-        """Names a parameter of this line as the caller wrote it."""
+        """Returns the full parameter name of a field of this line."""
         path = [self.where, *steps] if self.where else list(steps)
         return path[0] + "".join(f"[{step}]" for step in path[1:])
 
 
 def cost(call: Call, asked: Asked) -> Cost:
-    """Works out a line's cost. ``asked.currency`` is the invoice's; another one is refused."""
+    """Computes a line's cost. ``request.currency`` is the invoice's; another one is rejected."""
     line = asked.line
     given = [line.amount, line.pricing, asked.price_data, asked.unit_amount]
     if sum(item is not None for item in given) != 1:
@@ -219,7 +219,7 @@ def _product(call: Call, asked: Asked, data: ItemPriceData | LinePriceData) -> J
 
 
 def _bare_price(call: Call, currency: str, unit_amount: Decimal) -> Json:
-    """Returns the inactive price that stands behind a bare amount, as Stripe shows one."""
+    """Creates the inactive price of a line given as an amount, as Stripe does."""
     wanted = equal(_bare=True, currency=currency.lower(), unit_amount_decimal=plain(unit_amount))
     for price in call.all("price", owner=_bare_product(call)["id"], filters=wanted):
         return price

@@ -1,4 +1,4 @@
-"""Products."""
+"""Products: create, retrieve, update, delete and list."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sandbox.stripe.core.views import view
 
 
 class ProductFields(Params):
-    """What creating and updating a product share."""
+    """Common fields of creating and updating a product."""
 
     beyond = frozenset(
         {"marketing_features", "package_dimensions", "shippable", "tax_code", "tax_details"}
@@ -64,7 +64,7 @@ class ListProducts(CreatedPage):
 
 
 def new_product(call: Call, name: str, **fields: object) -> Json:
-    """Returns a product that was not yet kept."""
+    """Returns a product, not yet stored."""
     return {
         "id": ids.fresh("prod_"),
         "object": "product",
@@ -90,7 +90,7 @@ def new_product(call: Call, name: str, **fields: object) -> Json:
 
 
 def create(call: Call, params: CreateProduct) -> Json:
-    """Makes a product, under the caller's id if one is given."""
+    """Creates a product, with the caller's id if given."""
     given = params.model_dump(exclude_none=True, exclude={"expand"})
     if params.id and call.find("product", params.id):
         raise InvalidRequest(
@@ -100,12 +100,12 @@ def create(call: Call, params: CreateProduct) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a product."""
+    """Returns a product."""
     return view(call, call.load("product", call.path["product"]))
 
 
 def update(call: Call, params: UpdateProduct) -> Json:
-    """Changes what is given."""
+    """Updates the given fields."""
     product = call.load("product", call.path["product"])
     given = given_fields(params, product, clear=("description", "unit_label", "url"))
     if params.default_price:
@@ -126,7 +126,7 @@ def delete(call: Call, _: NoParams) -> Json:
 
 
 def listing(call: Call, params: ListProducts) -> Json:
-    """Answers a page of products."""
+    """Returns a page of products."""
     filters = equal(active=params.active, type=params.type)
     return page(call, "product", params, url="/v1/products", filters=filters)
 

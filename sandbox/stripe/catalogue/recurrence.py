@@ -1,4 +1,4 @@
-"""When a price that repeats is charged: boundaries counted from an anchor.
+"""Billing periods of recurring prices, counted from an anchor.
 
 Every boundary is counted from the anchor itself, never from the one before it, so an anchor on the
 31st gives 28 February and then 31 March again.
@@ -32,7 +32,7 @@ def _months_later(anchor: int, months: int) -> int:
 
 
 def period_at(anchor: int, recurring: Json, moment: int) -> tuple[int, int]:
-    """Returns start and end of the period that holds a moment; its end is the next one's start."""
+    """Returns the start and end of the period that contains a moment; the end is exclusive."""
     shortest = boundary(anchor, recurring, 1) - anchor
     number = (moment - anchor) // shortest
     while boundary(anchor, recurring, number) > moment:

@@ -1,4 +1,4 @@
-"""Tax arithmetic: what a line owes, and what an invoice shows of it.
+"""Tax calculation of lines and invoices.
 
 Per line and rate, rounded half up: an exclusive rate is added to the line's amount, an inclusive
 one is contained in it. An invoice's taxes are the sums of its lines', by rate.
@@ -41,7 +41,7 @@ def _percentage(rate: Json) -> Decimal:
 
 
 def total(lines: Iterable[Json]) -> list[Json]:
-    """Returns an invoice's taxes: the lines', summed by rate and reason."""
+    """Returns an invoice's taxes: the sums over its lines, by rate and reason."""
     sums: dict[tuple[str, str], Json] = {}
     for line in lines:
         for tax in line["taxes"]:
@@ -53,10 +53,10 @@ def total(lines: Iterable[Json]) -> list[Json]:
 
 
 def inclusive_part(taxes: Iterable[Json]) -> int:
-    """Returns how much of the amount is tax already."""
+    """Returns the tax included in an amount."""
     return sum(tax["amount"] for tax in taxes if tax["tax_behavior"] == "inclusive")
 
 
 def exclusive_part(taxes: Iterable[Json]) -> int:
-    """Returns how much is added to the amount."""
+    """Returns the tax to add to an amount."""
     return sum(tax["amount"] for tax in taxes if tax["tax_behavior"] == "exclusive")

@@ -27,7 +27,7 @@ MAX_PERCENTAGE = 100
 
 
 class TaxRateFields(Params):
-    """What creating and updating share."""
+    """Common fields of create and update."""
 
     active: Bool | None = None
     country: Text | None = None
@@ -60,7 +60,7 @@ class ListTaxRates(CreatedPage):
 
 
 def create(call: Call, params: CreateTaxRate) -> Json:
-    """Makes a tax rate."""
+    """Creates a tax rate."""
     if not 0 <= params.percentage <= MAX_PERCENTAGE:
         raise BadParameters(
             f"Percentage must be between 0 and {MAX_PERCENTAGE}.", param="percentage"
@@ -90,25 +90,25 @@ def create(call: Call, params: CreateTaxRate) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a tax rate."""
+    """Returns a tax rate."""
     return view(call, call.load("tax_rate", call.path["tax_rate"]))
 
 
 def update(call: Call, params: UpdateTaxRate) -> Json:
-    """Changes what is given."""
+    """Updates the given fields."""
     rate = call.load("tax_rate", call.path["tax_rate"])
     given = given_fields(params, rate, clear=("description", "jurisdiction"))
     return view(call, call.change(rate, given, "tax_rate.updated"))
 
 
 def listing(call: Call, params: ListTaxRates) -> Json:
-    """Answers a page of tax rates."""
+    """Returns a page of tax rates."""
     filters = equal(active=params.active, inclusive=params.inclusive)
     return page(call, "tax_rate", params, url="/v1/tax_rates", filters=filters)
 
 
 def chosen(call: Call, rate_ids: Sequence[str], *, param: str) -> list[Json]:
-    """Returns the rates that a request names; inactive ones cannot be used in anything new."""
+    """Returns the rates named by a request. Raises BadParameters for inactive ones."""
     rates = []
     for index, rate_id in enumerate(rate_ids):
         rate = call.load("tax_rate", rate_id, param=f"{param}[{index}]")

@@ -1,4 +1,4 @@
-"""The Checkout session: a new one in Stripe's shape."""
+"""The Checkout session object in Stripe's format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sandbox.stripe.core.call import Call
 
 
 def new_session(call: Call, setup_intent: str) -> Json:
-    """Returns an open session of mode ``setup`` that was not yet kept."""
+    """Returns an open session of mode ``setup``, not yet stored."""
     session_id = ids.fresh("cs_live_a1" if call.account.livemode else "cs_test_a1")
     nothing = (
         "adaptive_pricing", "after_expiration", "allow_promotion_codes",

@@ -1,4 +1,4 @@
-"""Checkout sessions of mode ``setup``: a customer leaves a payment method on Stripe's page.
+"""Checkout sessions of mode ``setup``: a customer saves a payment method on Stripe's page.
 
 The other modes are left out: what is charged here is charged through invoices.
 """
@@ -38,7 +38,7 @@ SHORTEST_S = 30 * 60
 
 
 class SetupIntentData(Hash):
-    """What the session's setup intent is made with."""
+    """Parameters of the session's setup intent."""
 
     description: Text | None = None
     metadata: Metadata | None = None
@@ -96,7 +96,7 @@ class ListSessions(CreatedPage):
 
 
 def create(call: Call, params: CreateSession) -> Json:
-    """Makes a session with its setup intent; it expires after a day, or when it is told to."""
+    """Creates a session with its setup intent; ``expires_at`` defaults to one day."""
     _check(call, params)
     data = params.setup_intent_data or SetupIntentData()
     intent = setup_intents.new_intent(
@@ -153,7 +153,7 @@ def _check(call: Call, params: CreateSession) -> None:
 
 
 def open_session(call: Call, session_id: str) -> Json:
-    """Returns a session that waits for its customer, or refuses it."""
+    """Returns an open session. Raises InvalidRequest otherwise."""
     session = call.load("checkout.session", session_id)
     if session["status"] != "open":
         raise InvalidRequest(
@@ -164,7 +164,7 @@ def open_session(call: Call, session_id: str) -> Json:
 
 
 def complete(call: Call, session: Json, choice: str) -> Json:
-    """The customer leaves a payment method: a test card or IBAN. Raises Declined.
+    """Completes a session with a payment method: a test card or IBAN. Raises Declined.
 
     What the bank wants the customer for, the page asks for at once: the method is authenticated.
     """
@@ -184,12 +184,12 @@ def complete(call: Call, session: Json, choice: str) -> Json:
 
 
 def expire(call: Call, _: NoParams) -> Json:
-    """Ends an open session; its page takes nothing any more."""
+    """Expires an open session; its page accepts no more submissions."""
     return view(call, expired(call, open_session(call, call.path["session"])))
 
 
 def expired(call: Call, session: Json) -> Json:
-    """Ends a session and its setup intent."""
+    """Expires a session and cancels its setup intent."""
     agenda.cancel(call, object_id=session["id"])
     call.change(session, {"status": "expired", "url": None})
     intent = call.load("setup_intent", session["setup_intent"])
@@ -204,18 +204,18 @@ def _expire_due(call: Call, due: Due) -> None:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a session."""
+    """Returns a session."""
     return view(call, call.load("checkout.session", call.path["session"]))
 
 
 def update(call: Call, params: UpdateSession) -> Json:
-    """Changes the metadata."""
+    """Updates the metadata."""
     session = call.load("checkout.session", call.path["session"])
     return view(call, call.change(session, given_fields(params, session)))
 
 
 def listing(call: Call, params: ListSessions) -> Json:
-    """Answers a page of sessions."""
+    """Returns a page of sessions."""
     filters = equal(
         status=params.status,
         payment_intent=params.payment_intent,

@@ -1,4 +1,4 @@
-"""Checking a payment method with its bank and keeping it for later."""
+"""Set up a payment method for later use, with the bank's check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setup intents: a payment method is checked and kept for later, no money is asked for."""
+"""Setup intents: check and save a payment method, without a charge."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LEFT_OUT = frozenset(
 
 
 class Automatic(Hash):
-    """Whether Stripe chooses the methods; the sandbox always does."""
+    """Automatic payment methods; always enabled in the sandbox."""
 
     enabled: Bool
     allow_redirects: Literal["always", "never"] | None = None
@@ -94,7 +94,7 @@ class ListSetupIntents(CreatedPage):
 
 
 def new_intent(call: Call, *, customer: str | None, **fields: object) -> Json:
-    """Returns a setup intent that waits for a payment method and was not yet kept."""
+    """Returns a setup intent without a payment method, not yet stored."""
     intent_id = ids.fresh("seti_")
     nothing = (
         "allowed_payment_method_types", "application", "automatic_payment_methods",
@@ -121,7 +121,7 @@ def new_intent(call: Call, *, customer: str | None, **fields: object) -> Json:
 
 
 def create(call: Call, params: CreateSetupIntent) -> Json:
-    """Makes a setup intent, and confirms it at once if that is asked for."""
+    """Creates a setup intent, and confirms it if ``confirm`` is true."""
     if params.customer:
         living(call, params.customer, param="customer")
     if params.confirm and not params.payment_method:
@@ -147,7 +147,7 @@ def create(call: Call, params: CreateSetupIntent) -> Json:
 
 
 def confirm(call: Call, params: ConfirmSetupIntent) -> Json:
-    """Checks the payment method with its bank and keeps it. Raises Declined."""
+    """Checks the payment method with its bank and saves it. Raises Declined."""
     intent = unfinished(call, call.path["intent"], verb="confirm")
     method = params.payment_method or intent["payment_method"]
     if method is None:
@@ -160,7 +160,7 @@ def confirm(call: Call, params: ConfirmSetupIntent) -> Json:
 
 
 def unfinished(call: Call, intent_id: str, *, verb: str) -> Json:
-    """Returns a setup intent that has not come to its end, or refuses it."""
+    """Returns a setup intent that is not final. Raises InvalidRequest otherwise."""
     intent = call.load("setup_intent", intent_id)
     if intent["status"] in {"succeeded", "canceled"}:
         raise InvalidRequest(
@@ -171,7 +171,7 @@ def unfinished(call: Call, intent_id: str, *, verb: str) -> Json:
 
 
 def authenticate(call: Call, intent: Json) -> Json:
-    """The customer authenticates a setup that waits for it."""
+    """Authenticates a setup intent in ``requires_action``, as its customer does."""
     if intent["status"] != "requires_action":
         raise InvalidRequest("This SetupIntent does not wait for its customer.")
     try:
@@ -182,13 +182,13 @@ def authenticate(call: Call, intent: Json) -> Json:
 
 
 def cancel(call: Call, params: CancelSetupIntent) -> Json:
-    """Cancels a setup intent that is not finished."""
+    """Cancels a setup intent that is not final."""
     intent = unfinished(call, call.path["intent"], verb="cancel")
     return view(call, canceled(call, intent, reason=params.cancellation_reason))
 
 
 def canceled(call: Call, intent: Json, *, reason: str | None) -> Json:
-    """Ends a setup intent without a payment method."""
+    """Marks a setup intent as canceled."""
     ended: Json = {"cancellation_reason": reason, "next_action": None, "status": "canceled"}
     call.change(intent, ended)
     call.emit("setup_intent.canceled", intent)
@@ -196,18 +196,18 @@ def canceled(call: Call, intent: Json, *, reason: str | None) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a setup intent."""
+    """Returns a setup intent."""
     return view(call, call.load("setup_intent", call.path["intent"]))
 
 
 def update(call: Call, params: UpdateSetupIntent) -> Json:
-    """Changes what is given."""
+    """Updates the given fields."""
     intent = call.load("setup_intent", call.path["intent"])
     return view(call, call.change(intent, given_fields(params, intent, clear=("description",))))
 
 
 def listing(call: Call, params: ListSetupIntents) -> Json:
-    """Answers a page of setup intents."""
+    """Returns a page of setup intents."""
     filters = equal(payment_method=params.payment_method)
     url, owner = "/v1/setup_intents", params.customer
     return page(call, "setup_intent", params, url=url, owner=owner, filters=filters)

@@ -1,4 +1,4 @@
-"""What an invoice that advances does by the clock: is finalised, charged, and charged again."""
+"""Automatic advancement of invoices: finalisation, first charge and retries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.stripe.invoices.lifecycle import finalized
 
 
 def advance(call: Call, due: Due) -> None:
-    """Takes an invoice one step on: a draft is finalised and charged, an open one charged.
+    """Advances an invoice: a draft is finalised and charged, an open invoice charged.
 
     An empty draft is paid by being finalised. One that is to be sent is finalised and sent.
     """

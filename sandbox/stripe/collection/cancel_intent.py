@@ -1,4 +1,4 @@
-"""Canceling a payment intent directly, and what an invoice does without its payment."""
+"""Cancel a payment intent directly, and replace the intent of an open invoice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Cancel(Params):
 
 
 def cancel(call: Call, params: Cancel) -> Json:
-    """Cancels a payment intent that has not begun to move money. Its invoice stays open."""
+    """Cancels a payment intent that is not processing or final. Its invoice stays open."""
     intent = call.load("payment_intent", call.path["intent"])
     if intent["status"] in FINAL:
         raise InvalidRequest(
@@ -42,7 +42,7 @@ def cancel(call: Call, params: Cancel) -> Json:
 
 
 def payable_intent(call: Call, invoice: Json) -> Json:
-    """Returns the intent to pay an invoice with; one that was canceled gets a successor."""
+    """Returns the intent to pay an invoice with; replaces a canceled one."""
     intent = call.load("payment_intent", invoice["_payment_intent"])
     if intent["status"] != "canceled":
         return intent

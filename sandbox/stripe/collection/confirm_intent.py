@@ -1,4 +1,4 @@
-"""Confirming an invoice's payment intent directly, as a client of Stripe.js does."""
+"""Confirm an invoice's payment intent directly, as Stripe.js does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Confirm(Params):
 
 
 def confirm(call: Call, params: Confirm) -> Json:
-    """Tries an invoice's payment intent. A challenge is no error here: it is the answer."""
+    """Attempts an invoice's payment intent. A required authentication is no error here."""
     intent = call.load("payment_intent", call.path["intent"])
     if intent["status"] in {"succeeded", "canceled"}:
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""SEPA direct debits: the bank is asked now and answers days later.
+"""SEPA direct debits, whose result arrives days later.
 
 While it is asked, the invoice stays open, its payment intent is ``processing`` and its charge (a
 ``py_…``) ``pending``; no second attempt is taken. Three days later by the account's clock, or when
@@ -41,7 +41,7 @@ Ending = Literal["succeeded", "failed"]
 
 
 def begin(call: Call, invoice: Json, intent: Json, method: Json) -> None:
-    """Asks the customer's bank for an invoice's money; its answer is on the agenda.
+    """Starts a debit of an invoice; its result is scheduled on the agenda.
 
     Raises InvalidRequest for an invoice that is not in euro.
     """
@@ -73,13 +73,13 @@ def begin(call: Call, invoice: Json, intent: Json, method: Json) -> None:
 
 
 def under_way(call: Call, invoice: Json) -> bool:
-    """Tells whether a bank is being asked for the invoice's money."""
+    """Returns whether the invoice's payment is processing."""
     intent = call.find("payment_intent", invoice["_payment_intent"])
     return intent is not None and intent["status"] == "processing"
 
 
 def answer(call: Call, invoice: Json, ending: Ending | None = None) -> None:
-    """Lets the bank answer now: as its account does, or as said."""
+    """Finishes a debit now, with the test account's result or the given one."""
     intent = call.find("payment_intent", invoice["_payment_intent"])
     if intent is None or intent["status"] != "processing":
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""Money that reaches an invoice by other ways than its own payment: out of band, or twice."""
+"""Payments outside an invoice's payment intent: out-of-band payments and overpayments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sandbox.stripe.payments.payment_records import new_record
 
 
 def pay_out_of_band(call: Call, invoice: Json) -> Json:
-    """Notes that an invoice was paid outside of Stripe. No money moves here."""
+    """Marks an invoice as paid outside Stripe. No money is moved."""
     if invoice["status"] == "draft":
         finalized(call, invoice)
     if invoice["status"] == "paid":
@@ -44,7 +44,7 @@ def _paid(call: Call, payment: Json, *, amount: int) -> None:
 
 
 def overpay(call: Call, invoice: Json, *, amount: int | None = None) -> Json:
-    """A customer pays a paid invoice once more, as two open windows of its hosted page can do.
+    """Pays a paid invoice once more, as two open windows of its hosted page can do.
 
     What is too much becomes credit on the customer's balance.
     """

@@ -1,4 +1,4 @@
-"""Paying an invoice: which payment method, what the bank says, and what is told of it.
+"""Pay an invoice: choice of payment method, charge, result and events.
 
 Authentication, as far as it could be found out. Stripe documents two error codes that
 ``POST /v1/invoices/{id}/pay`` gives with 402 for a card that wants its owner, and integrations
@@ -53,7 +53,7 @@ class Pay(Params):
 
 
 def pay(call: Call, params: Pay) -> Json:
-    """Charges an invoice now, finalising a draft first. The only call that moves money."""
+    """Charges an invoice now, and finalises a draft first. The only operation that charges."""
     invoice = call.load("invoice", call.path["invoice"])
     if invoice["status"] == "paid":
         raise InvalidRequest("Invoice is already paid")
@@ -102,7 +102,7 @@ def _required(method: Json | None) -> Json:
 def attempt(
     call: Call, invoice: Json, method: Json, *, off_session: bool, authenticated: bool = False
 ) -> None:
-    """Asks the bank once. Raises Declined if it refuses or wants the customer.
+    """Attempts one charge. Raises Declined if it is declined or needs authentication.
 
     A debit is only begun: its bank answers later.
     """
@@ -178,7 +178,7 @@ def _challenge(call: Call, invoice: Json, intent: Json, method: Json) -> StripeE
 
 
 def confirm(call: Call, invoice: Json) -> None:
-    """The customer authenticates the payment that waits for it; the card counts as set up."""
+    """Authenticates and retries a payment, as its customer does; marks the card as set up."""
     method = _waiting(call, invoice)
     method["_set_up"] = True
     call.put(method)
@@ -186,7 +186,7 @@ def confirm(call: Call, invoice: Json) -> None:
 
 
 def fail_authentication(call: Call, invoice: Json) -> None:
-    """The customer fails to authenticate, or will not."""
+    """Fails the authentication of a payment."""
     method = _waiting(call, invoice)
     intent = call.load("payment_intent", invoice["_payment_intent"])
     fault = Declined(
@@ -199,7 +199,7 @@ def fail_authentication(call: Call, invoice: Json) -> None:
 
 
 def awaits_customer(call: Call, invoice: Json) -> bool:
-    """Tells whether the last attempt stopped for want of authentication."""
+    """Returns whether the last attempt requires authentication."""
     intent = call.find("payment_intent", invoice["_payment_intent"])
     if intent is None or invoice["status"] not in {"open", "uncollectible"}:
         return False

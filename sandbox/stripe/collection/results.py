@@ -1,4 +1,4 @@
-"""How an attempt to pay an invoice ends, whatever it was paid with: what changes, what is told."""
+"""Results of payment attempts: object changes and events, for all payment methods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.stripe.subscription_state import status as subscription_status
 
 
 def settle(call: Call, invoice: Json, intent: Json, charge: Json) -> None:
-    """Takes the money of a charge that succeeded, and closes intent and invoice as paid."""
+    """Records a successful charge, and marks intent and invoice as paid."""
     call.create(charge, "charge.succeeded")
     ledger.write(call, "charge", charge, amount=charge["amount"], invoice=invoice["id"])
     call.change(
@@ -41,7 +41,7 @@ def settle(call: Call, invoice: Json, intent: Json, charge: Json) -> None:
 def back_to_start(
     call: Call, intent: Json, method: Json, fault: StripeError, **changes: object
 ) -> None:
-    """Lets an intent wait for another payment method, and remember why."""
+    """Returns an intent to ``requires_payment_method`` with its last error."""
     error = fault.body(request_id="", livemode=call.account.livemode)["error"]
     del error["request_log_url"]
     call.change(
@@ -58,7 +58,7 @@ def back_to_start(
 
 
 def count_attempt(call: Call, invoice: Json) -> None:
-    """Counts an attempt that did not pay the invoice, and plans the next if it advances."""
+    """Counts a failed attempt, and schedules the next if the invoice advances."""
     attempts = invoice["attempt_count"] + 1
     again = retry_at(call, invoice, attempts=attempts)
     changes: Json = {"attempt_count": attempts, "attempted": True, "next_payment_attempt": again}

@@ -1,4 +1,4 @@
-"""Accounts: one per secret key, made on first use, with its own clock, faults and settings."""
+"""Accounts: one per secret key, created on first use, with its own clock, faults and settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Reason = Literal[
 
 
 class Fault(faults.Fault):
-    """A fault of Stripe's API: of the error answers, those that say: try again.
+    """A fault of Stripe's API: one of the retryable error responses.
 
     A ``status`` fault with ``when: after`` does the work and then answers the error; with
     ``stored`` that answer is kept under the key, as Stripe keeps a failure in the middle.
@@ -44,7 +44,7 @@ class Fault(faults.Fault):
 
 
 class Limits(Strict):
-    """How many calls per second the account may make, in all and to each endpoint; None: any."""
+    """Rate limits of an account per second, in total and per endpoint; None: unlimited."""
 
     per_s: int | None = Field(default=None, ge=1)
     endpoint_per_s: int | None = Field(default=None, ge=1)
@@ -52,7 +52,7 @@ class Limits(Strict):
 
 
 class Webhooks(Strict):
-    """How deliveries behave on command."""
+    """Settings of webhook deliveries."""
 
     delay_ms: int = Field(default=0, ge=0)
     hold: bool = False
@@ -66,13 +66,13 @@ class Webhooks(Strict):
 
 
 class Billing(Strict):
-    """What becomes of a subscription when the last attempt to charge its renewal has failed."""
+    """The result for a subscription whose last retry has failed."""
 
     after_retries: Literal["cancel", "unpaid", "past_due"] = "cancel"
 
 
 class State(Strict):
-    """What an account remembers about itself."""
+    """Stored state of an account."""
 
     clock: Clock = Clock()
     latency_ms: int = Field(default=0, ge=0)
@@ -84,7 +84,7 @@ class State(Strict):
 
 @dataclass(frozen=True)
 class Account:
-    """One caller's world."""
+    """One simulated provider account."""
 
     id: str
     livemode: bool
@@ -96,13 +96,13 @@ class Account:
 
 
 class Accounts:
-    """Finds accounts by key or id and keeps what is changed about them."""
+    """Finds accounts by key or id and stores their state."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def open(self, key: str) -> Account:
-        """Returns the key's account, making it on first use."""
+        """Returns the key's account; creates it on first use."""
         known = self.get(account_id(key))
         if known is not None:
             return known
@@ -127,13 +127,13 @@ class Accounts:
         return None
 
     def save(self, account: Account) -> None:
-        """Keeps the account's state."""
+        """Stores the account's state."""
         self._store.execute(
             "UPDATE accounts SET state=? WHERE id=?", account.state.model_dump_json(), account.id
         )
 
     def reset(self, account: Account) -> None:
-        """Empties an account; its key stays good."""
+        """Deletes an account's data; its key stays valid."""
         for table in (
             "agenda", "objects", "idempotency", "ledger", "requests", "deliveries", "hosted_pages",
             "checkout_pages",
@@ -144,7 +144,7 @@ class Accounts:
         )
 
     def refuse(self, keys: list[str]) -> None:
-        """Sets the keys that are refused from now on; all others are accepted again."""
+        """Sets the keys that are rejected; all others are accepted."""
         self._store.execute("DELETE FROM refused_keys")
         for key in keys:
             self._store.execute("INSERT OR IGNORE INTO refused_keys VALUES (?)", _digest(key))

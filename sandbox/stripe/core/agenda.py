@@ -1,4 +1,4 @@
-"""The agenda: what an account will do by itself, each thing at its time of the account's clock.
+"""Agenda of an account: scheduled actions, run at their time of the account's clock.
 
 An operation plans (``plan(call, at=…, kind=…, object_id=…)``) and forgets (``cancel``). A kind is a
 word with one handler, ``handler(call, due)``; a module lists its own in ``ACTIONS`` and
@@ -38,7 +38,7 @@ MOST_IN_A_SWEEP = 20_000
 
 @dataclass(frozen=True)
 class Due:
-    """An entry: when, what, with which object, and what else its planner wanted it to know."""
+    """An agenda entry: time, kind, object and details."""
 
     at: int
     kind: str
@@ -51,7 +51,7 @@ Actions = Mapping[str, Handler]
 
 
 def plan(call: Call, *, at: int, kind: str, object_id: str, details: Json | None = None) -> None:
-    """Puts something on the agenda; planned again, the same kind for the same object moves.
+    """Schedules an entry; an existing entry of the same kind and object is moved.
 
     A time that is past counts as now.
     """
@@ -66,7 +66,7 @@ def plan(call: Call, *, at: int, kind: str, object_id: str, details: Json | None
 
 
 def cancel(call: Call, *, object_id: str, kind: str | None = None) -> int:
-    """Takes an object's entries from the agenda, of one kind or all; returns how many."""
+    """Removes an object's entries from the agenda, of one kind or all; returns their number."""
     cursor = call.store.execute(
         "DELETE FROM agenda WHERE account=? AND object=? AND kind=coalesce(?, kind)",
         call.account.id,
@@ -77,7 +77,7 @@ def cancel(call: Call, *, object_id: str, kind: str | None = None) -> int:
 
 
 def planned(call: Call, *, object_id: str | None = None, kind: str | None = None) -> list[Due]:
-    """Returns what is on the agenda, soonest first."""
+    """Returns the agenda's entries, earliest first."""
     rows = call.store.rows(
         "SELECT * FROM agenda WHERE account=? AND object=coalesce(?, object)"
         " AND kind=coalesce(?, kind) ORDER BY at, place",
@@ -89,7 +89,7 @@ def planned(call: Call, *, object_id: str | None = None, kind: str | None = None
 
 
 def run_now(call: Call, actions: Actions, *, object_id: str, kind: str | None = None) -> list[Due]:
-    """Runs an object's entries now instead of at their time; returns them."""
+    """Runs an object's entries now, before their time; returns them."""
     waiting = planned(call, object_id=object_id, kind=kind)
     for due in waiting:
         cancel(call, object_id=object_id, kind=due.kind)
@@ -107,7 +107,7 @@ def _run(call: Call, actions: Actions, due: Due) -> None:
 
 
 class Agenda:
-    """Runs what is due. ``calling``: makes the call of an account at a time."""
+    """Runs due entries. ``calling``: creates the Call of an account at a time."""
 
     def __init__(
         self, store: Store, actions: Actions, calling: Callable[[Account, int], Call]
@@ -135,5 +135,5 @@ class Agenda:
         raise RuntimeError(f"the agenda of {account.id} does not end")
 
     def catch_up(self, account: Account) -> int:
-        """Runs what is due by the account's own clock."""
+        """Runs the entries due by the account's clock."""
         return self.run_until(account, account.state.clock.now())

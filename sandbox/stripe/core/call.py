@@ -1,4 +1,4 @@
-"""What an operation works with: its account's objects, its time, and the events it causes."""
+"""Context of an operation: its account's objects, its time and its events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OWNERS = {
 
 @dataclass
 class Call:
-    """One request (or click on a hosted page) at work inside one transaction.
+    """Context of one request, page submission or due agenda entry, inside one transaction.
 
     Bodies are Stripe's objects plus fields that begin with ``_``, which are ours and never shown.
     """
@@ -57,14 +57,14 @@ class Call:
         return self.store.get(self.account.id, kind, object_id) if object_id else None
 
     def load(self, kind: str, object_id: str, *, param: str | None = None) -> Json:
-        """Returns an object, or raises Stripe's ``resource_missing``."""
+        """Returns an object. Raises InvalidRequest with ``resource_missing``."""
         body = self.find(kind, object_id)
         if body is None:
             raise no_such(kind, object_id, param=param)
         return body
 
     def put(self, body: Json) -> Json:
-        """Keeps an object, new or changed, without an event."""
+        """Stores a new or changed object, without an event."""
         owner = body.get(OWNERS.get(str(body["object"]), ""))
         self.store.put(self.account.id, body, owner=owner)
         if body["object"] == "invoice":
@@ -72,7 +72,7 @@ class Call:
         return body
 
     def drop(self, body: Json) -> None:
-        """Forgets an object, and what was planned for it."""
+        """Deletes an object and its agenda entries."""
         self.store.delete(self.account.id, body["object"], body["id"])
         agenda.cancel(self, object_id=body["id"])
 
@@ -83,14 +83,14 @@ class Call:
         return self.store.find(self.account.id, kind, owner=owner, filters=filters)
 
     def create(self, body: Json, event: str | None = None) -> Json:
-        """Keeps a new object and tells of it."""
+        """Stores a new object and emits its event."""
         self.put(body)
         if event:
             self.emit(event, body)
         return body
 
     def change(self, body: Json, changes: Json, event: str | None = None) -> Json:
-        """Changes an object and, if anything changed, tells of it with the values before."""
+        """Changes an object and, if a field changed, emits an event with the previous values."""
         before = deepcopy(body)
         body.update(changes)
         self.put(body)
@@ -119,7 +119,7 @@ class Call:
 
 
 def difference(before: Json, after: Json) -> Json:
-    """Returns the earlier values of what changed; of nested objects only the parts that did."""
+    """Returns the previous values of changed fields; of nested objects only the changed parts."""
     changed: Json = {}
     for key in before.keys() | after.keys():
         old, new = before.get(key), after.get(key)

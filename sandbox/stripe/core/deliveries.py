@@ -1,4 +1,4 @@
-"""Webhook deliveries: planned in the transaction of their event, sent in the background.
+"""Webhook deliveries: scheduled in the transaction of their event, sent in the background.
 
 A delivery is one event to one endpoint. It is ``pending`` until its time comes, ``held`` until it
 is released, ``dropped`` if it is lost on command; it ends ``delivered``, or ``failed`` after three
@@ -28,7 +28,7 @@ GIVE_UP_S = 3 * 86400
 
 
 def schedule(call: Call, event: Json) -> None:
-    """Plans the deliveries of a new event and counts its endpoints as pending."""
+    """Schedules the deliveries of a new event and sets its ``pending_webhooks``."""
     settings = call.account.state.webhooks
     endpoints = subscribers(call, event["type"])
     event["pending_webhooks"] = len(endpoints)
@@ -42,7 +42,7 @@ def schedule(call: Call, event: Json) -> None:
 
 
 def subscribers(call: Call, event_type: str) -> list[Json]:
-    """Returns the enabled endpoints that want a type of event."""
+    """Returns the enabled endpoints subscribed to a type of event."""
     enabled = call.all("webhook_endpoint", filters=equal(status="enabled"))
     return [item for item in enabled if _wants(item["enabled_events"], event_type)]
 
@@ -68,7 +68,7 @@ def _insert(
 
 
 def resend(call: Call, event: Json, *, copies: int) -> int:
-    """Plans further deliveries of an event, now; returns how many."""
+    """Schedules further deliveries of an event, now; returns their number."""
     endpoints = subscribers(call, event["type"])
     for endpoint in endpoints:
         for _ in range(copies):
@@ -84,7 +84,7 @@ def resend(call: Call, event: Json, *, copies: int) -> int:
 
 
 def due_by(store: Store, moment: float, *, limit: int) -> list[Row]:
-    """Returns the deliveries whose time has come by then, earliest first."""
+    """Returns the deliveries due at or before a moment, earliest first."""
     return store.rows(
         "SELECT * FROM deliveries WHERE state='pending' AND due<=? ORDER BY due, id LIMIT ?",
         moment,
@@ -93,7 +93,7 @@ def due_by(store: Store, moment: float, *, limit: int) -> list[Row]:
 
 
 def next_due(store: Store, *, after: float) -> float | None:
-    """Returns when the next delivery will be due after that."""
+    """Returns the next due time after a moment."""
     row = store.rows(
         "SELECT min(due) AS due FROM deliveries WHERE state='pending' AND due>?", after
     )[0]
@@ -101,7 +101,7 @@ def next_due(store: Store, *, after: float) -> float | None:
 
 
 def signature(payload: bytes, secrets: Sequence[str], settings: Webhooks) -> str:
-    """Returns the ``Stripe-Signature`` header, wrong in time or value if that is asked for.
+    """Returns the ``Stripe-Signature`` header; the settings may make its time or value wrong.
 
     While a secret is rolled there are two, and a ``v1`` of each.
     """
@@ -114,7 +114,7 @@ def signature(payload: bytes, secrets: Sequence[str], settings: Webhooks) -> str
 
 
 def finish(store: Store, row: Row, attempt: Json, *, settings: Webhooks) -> None:
-    """Records an attempt and what comes of it: delivered, tried again later, or given up."""
+    """Records an attempt and its result: delivered, to be retried, or failed for good."""
     attempts = [*orjson.loads(row["attempts"]), attempt]
     now = time.time()
     wait = min(FIRST_RETRY_S * 2.0 ** (len(attempts) - 1), LONGEST_RETRY_S) * settings.retry_scale

@@ -1,4 +1,4 @@
-"""Stripe's refusals, in its own JSON shape.
+"""Stripe's errors, in its JSON format.
 
 StripeError                 anything that is answered with ``{"error": {...}}``
 ├── InvalidRequest          400 (404 for an object named in the path), ``invalid_request_error``
@@ -16,7 +16,7 @@ from sandbox.common.store import Json
 
 
 class StripeError(Exception):
-    """An answer of the error shape. ``keeps_changes``: the work done so far is committed."""
+    """An error response. ``keeps_changes``: the changes made before it are committed."""
 
     status = 400
     type = "api_error"
@@ -41,7 +41,7 @@ class StripeError(Exception):
         self.extra = extra or {}
 
     def body(self, *, request_id: str, livemode: bool) -> Json:
-        """Returns the answer's JSON."""
+        """Returns the response's JSON."""
         error: Json = {"message": self.message, "type": self.type, **self.extra}
         if self.code:
             error["code"] = self.code
@@ -54,31 +54,31 @@ class StripeError(Exception):
 
 
 def keeps_changes(fault: BaseException) -> bool:
-    """Tells whether what was done before a fault stays done."""
+    """Returns whether the changes made before an exception are committed."""
     return isinstance(fault, StripeError) and fault.keeps_changes
 
 
 class InvalidRequest(StripeError):
-    """The request can never succeed as it stands."""
+    """A request that cannot succeed unchanged."""
 
     type = "invalid_request_error"
 
 
 class BadParameters(InvalidRequest):
-    """A parameter is unknown, missing or ill-formed: refused before execution, so not stored."""
+    """An unknown, missing or malformed parameter: rejected before execution, so not stored."""
 
     stored = False
 
 
 class Unauthenticated(InvalidRequest):
-    """No key, or one that is not accepted."""
+    """The API key is missing or not accepted."""
 
     status = 401
     stored = False
 
 
 class Declined(StripeError):
-    """A card was refused, or wants its owner. The attempt itself is remembered."""
+    """A declined charge, or one that needs authentication. The attempt's changes are committed."""
 
     status = 402
     type = "card_error"
@@ -86,14 +86,14 @@ class Declined(StripeError):
 
 
 class KeyConflict(StripeError):
-    """An idempotency key that is in use, or was used for something else."""
+    """An idempotency key that is in use, or was used for another request."""
 
     type = "idempotency_error"
     stored = False
 
 
 def rate_limited(*, reason: str | None, retry_after_s: int | None) -> StripeError:
-    """Refuses a call for now: there were too many, of what kind the header says."""
+    """Returns the rate-limit error; the reason header names the limit."""
     error = InvalidRequest(
         "Request rate limit exceeded. Learn more about rate limits here"
         " https://stripe.com/docs/rate-limits.",
@@ -108,7 +108,7 @@ def rate_limited(*, reason: str | None, retry_after_s: int | None) -> StripeErro
 
 
 def lock_timeout(*, status: int = 429) -> StripeError:
-    """Refuses a call because another holds its object; Stripe advises to try again."""
+    """Returns the error of a locked object, which clients should retry."""
     error = InvalidRequest(
         "This object cannot be accessed right now because another API request or Stripe"
         " process is currently accessing it. If you see this error intermittently, retry the"
@@ -122,7 +122,7 @@ def lock_timeout(*, status: int = 429) -> StripeError:
 
 
 def key_in_use(key: str) -> KeyConflict:
-    """Refuses a call whose idempotency key is being executed."""
+    """Returns the error of an idempotency key that is in use."""
     return KeyConflict(
         "There is currently another in-progress request using this Idempotent Key (that"
         " probably means you submitted twice, and the other request is still going"
@@ -133,7 +133,7 @@ def key_in_use(key: str) -> KeyConflict:
 
 
 def no_such(kind: str, object_id: str, *, param: str | None = None) -> InvalidRequest:
-    """Names an object that does not exist: 404 if the path names it, 400 if a parameter does."""
+    """Returns the error of an unknown object: 404 if named by the path, 400 if by a parameter."""
     words = {
         "credit_note": "credit note",
         "customer_balance_transaction": "customer balance transaction",

@@ -1,4 +1,4 @@
-"""``expand[]``: which ids may be replaced by their objects, how deep, and Stripe's refusals."""
+"""``expand[]``: expandable fields, maximum depth, and Stripe's errors."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ FIELDS: dict[str, dict[str, str]] = {
 
 
 def check(answers: str, paths: Sequence[str]) -> None:
-    """Refuses paths that are too deep, or that lead to something that cannot be expanded."""
+    """Rejects paths that are too deep or not expandable."""
     for path in paths:
         if path.count(".") >= MAX_DEPTH:
             raise BadParameters(
@@ -109,7 +109,7 @@ def _leads_somewhere(kind: str, path: str) -> bool:
 
 
 def expand(call: Call, answer: Json, paths: Sequence[str]) -> Json:
-    """Returns the answer with the objects of the (checked) paths put in their places."""
+    """Replaces the ids at the (checked) paths of a response by their objects."""
     for path in sorted(paths):
         _follow(call, answer, path)
     return answer
@@ -156,7 +156,7 @@ def _found(call: Call, target: str, value: object) -> object:
 
 
 def computed(call: Call, node: Json, name: str) -> object:
-    """Returns a field that exists only when asked for."""
+    """Returns a field that exists only if expanded."""
     stored = call.load(node["object"], node["id"])
     return COMPUTED[f"{node['object']}.{name}"](call, stored)
 

@@ -1,4 +1,4 @@
-"""Faults on command: which one meets a request, and the error answers among them."""
+"""Fault injection: the choice of the fault for a request, and its error response."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sandbox.stripe.core.errors import StripeError, key_in_use, lock_timeout, ra
 
 
 def take(accounts: Accounts, account: Account, method: str, path: str) -> Fault | None:
-    """Returns the first fault that matches and is ripe; counts it as used up by one."""
+    """Returns the fault that applies to a request, and counts one use."""
     fault, changed = faults.take(account.state.faults, method, path)
     if changed:
         accounts.save(account)
@@ -16,7 +16,7 @@ def take(accounts: Accounts, account: Account, method: str, path: str) -> Fault 
 
 
 def error_of(fault: Fault, *, key: str | None) -> StripeError:
-    """Returns the error that a ``status`` fault answers; ``key``: the request's idempotency key."""
+    """Returns the error of a ``status`` fault; ``key``: the request's idempotency key."""
     match fault.status, fault.code:
         case (429, None | "rate_limit"):
             error = rate_limited(reason=fault.reason, retry_after_s=fault.retry_after_s)
@@ -31,5 +31,5 @@ def error_of(fault: Fault, *, key: str | None) -> StripeError:
 
 
 def precedes(fault: Fault) -> bool:
-    """Tells whether a fault is answered before the idempotency key is looked at."""
+    """Returns whether a fault is applied before the idempotency key is checked."""
     return fault.kind == "status" and fault.when == "before" and not fault.stored

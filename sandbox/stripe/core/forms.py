@@ -43,7 +43,7 @@ def _settle(node: object) -> Node:
 
 
 def canonical(node: Node) -> str:
-    """Returns the same text for the same parameters, whatever their order was."""
+    """Returns a canonical text of parameters, independent of their order."""
     if isinstance(node, dict):
         return "{" + ",".join(f"{key!r}:{canonical(node[key])}" for key in sorted(node)) + "}"
     if isinstance(node, list):

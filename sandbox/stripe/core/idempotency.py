@@ -1,4 +1,4 @@
-"""Idempotency keys of POST requests: replayed, refused, or waited out after a day."""
+"""Idempotency keys of POST requests: replayed or rejected, and expired after a day."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_KEY = 255
 
 @dataclass(frozen=True)
 class Replay:
-    """An answer that was given before."""
+    """A stored response."""
 
     status: int
     body: Json
@@ -25,19 +25,19 @@ class Replay:
 
 
 def fingerprint(method: str, path: str, form: str) -> str:
-    """Returns what makes two requests the same request."""
+    """Returns a request's fingerprint."""
     return hashlib.sha256(f"{method} {path}\n{form}".encode()).hexdigest()
 
 
 class Keys:
-    """What was answered under each key, and which keys are in flight in this process."""
+    """Stored responses by key, and the keys in flight in this process."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._in_flight: dict[tuple[str, str], str] = {}
 
     def begin(self, account: Account, key: str, print_: str) -> Replay | None:
-        """Returns the earlier answer, or takes the key for a first execution.
+        """Returns the stored response, or reserves the key for a first execution.
 
         Raises KeyConflict if the key is in flight, or was used for another request.
         """
@@ -59,13 +59,13 @@ class Keys:
         return None
 
     def end(self, account: Account, key: str) -> None:
-        """Gives a key back after its execution, however that ended."""
+        """Releases a key after its execution, successful or not."""
         self._in_flight.pop((account.id, key), None)
 
     def remember(
         self, account: Account, key: str, print_: str, *, request_id: str, status: int, body: Json
     ) -> None:
-        """Keeps an answer under its key."""
+        """Stores a response under its key."""
         self._store.execute(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)",
             account.id,

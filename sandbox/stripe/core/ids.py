@@ -1,4 +1,4 @@
-"""Ids that look like Stripe's: a prefix, then letters and digits that nobody can guess."""
+"""Object ids in Stripe's format: a prefix, then random letters and digits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fresh(prefix: str) -> str:
 
 
 def random_text(length: int) -> str:
-    """Returns letters and digits from the system's randomness."""
+    """Returns random letters and digits from a secure source."""
     # One draw for all places: a history of thousands of invoices draws hundreds of thousands.
     number = secrets.randbelow(len(ALPHABET) ** length)
     places = []
@@ -29,6 +29,6 @@ def random_text(length: int) -> str:
 
 
 def account_id(key: str) -> str:
-    """Returns the account that a secret key opens: always the same one, and not the key."""
+    """Returns the account id of a secret key: deterministic and not reversible."""
     digest = hashlib.sha256(key.encode()).digest()
     return "acct_" + "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:16])

@@ -1,4 +1,4 @@
-"""When an invoice moves by itself: its entry on the agenda follows its fields.
+"""Agenda entries of invoices, derived from their fields.
 
 Only an invoice with ``auto_advance`` moves. A draft is finalised at ``automatically_finalizes_at``,
 about an hour after it was told to advance; an open invoice that is charged automatically is charged
@@ -27,7 +27,7 @@ RETRIES_AFTER_DAYS = (3, 5, 7)
 
 
 def follow(call: Call, invoice: Json) -> None:
-    """Puts the invoice's next step on the agenda, or takes it off."""
+    """Schedules the invoice's next step, or removes its entry."""
     at = next_step_at(invoice)
     if at is None:
         agenda.cancel(call, object_id=invoice["id"], kind=ADVANCE)
@@ -36,7 +36,7 @@ def follow(call: Call, invoice: Json) -> None:
 
 
 def next_step_at(invoice: Json) -> int | None:
-    """Returns when the invoice moves next, None if it waits for somebody."""
+    """Returns the time of the invoice's next automatic step, or None."""
     at: int | None = None
     if invoice["auto_advance"] and invoice["status"] == "draft":
         at = invoice["automatically_finalizes_at"]
@@ -46,12 +46,12 @@ def next_step_at(invoice: Json) -> int | None:
 
 
 def first_attempt_at(call: Call, invoice: Json) -> int | None:
-    """Returns when an invoice that was just opened will be charged: soon, if it advances."""
+    """Returns the time of the first charge of a newly open invoice, or None."""
     return call.now + GRACE_S if invoice["auto_advance"] and _charged(invoice) else None
 
 
 def retry_at(call: Call, invoice: Json, *, attempts: int) -> int | None:
-    """Returns when an invoice is charged again after so many failures."""
+    """Returns the time of the next retry after a number of failures, or None."""
     if not (invoice["auto_advance"] and _charged(invoice)) or attempts > len(RETRIES_AFTER_DAYS):
         return None
     return call.now + RETRIES_AFTER_DAYS[attempts - 1] * DAY_S

@@ -1,4 +1,4 @@
-"""The account's own book of money moved, apart from any invoice: what tests count charges by."""
+"""Ledger of money moved in an account, used by tests to verify the product's figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INCOMING = frozenset({"charge", "refund_reversal", "dispute_reversal"})
 def write(
     call: Call, movement: Movement, charge: Json, *, amount: int, invoice: str | None
 ) -> None:
-    """Enters one movement. ``amount`` is positive whichever way the money goes."""
+    """Records one movement. ``amount`` is positive in both directions."""
     call.store.execute(
         "INSERT INTO ledger (account, kind, at, customer, invoice, payment_intent, charge, amount,"
         " currency, card) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

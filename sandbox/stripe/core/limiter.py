@@ -1,4 +1,4 @@
-"""A rate limit of an account's own, off unless the admin API sets one.
+"""Rate limits per account, off unless set through the admin API.
 
 It counts what was let through in the last second of real time (a caller's limiter does not know of
 a moved clock), in this process; what is refused does not count. Stripe's own figures are 100 calls
@@ -17,13 +17,13 @@ WINDOW_S = 1.0
 
 
 class Limiter:
-    """The calls of the last second, by account and by endpoint of an account."""
+    """Counts the calls of the last second, by account and by endpoint."""
 
     def __init__(self) -> None:
         self._let_through: dict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def refusal(self, account: Account, endpoint: str) -> StripeError | None:
-        """Counts a call and returns None, or returns the refusal if it is one too many.
+        """Counts a call. Returns the error if the call exceeds a limit, else None.
 
         ``endpoint``: method and path template, such as ``POST /v1/invoices/{invoice}/pay``.
         """

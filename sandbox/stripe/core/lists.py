@@ -1,4 +1,4 @@
-"""Lists: cursors, limits and filters as Stripe has them."""
+"""Lists with Stripe's cursors, limits and filters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def page(
     filters: Sequence[Filter] = (),
     newest_first: bool = True,
 ) -> Json:
-    """Answers one page of a list, newest first unless told otherwise."""
+    """Returns one page of a list, newest first by default."""
     _check(params)
     conditions = [*filters, *_created(params)]
     backwards = params.ending_before is not None

@@ -1,4 +1,4 @@
-"""Amounts: rounding to minor units and the smallest sums that Stripe charges."""
+"""Amounts: rounding to minor units, and Stripe's minimum charges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MINIMUM = {
 
 
 def minimum(currency: str) -> int:
-    """Returns the smallest sum that is charged in a currency."""
+    """Returns the minimum charge of a currency, in minor units."""
     return MINIMUM.get(currency, 50)
 
 
@@ -26,13 +26,13 @@ def whole(amount: Decimal) -> int:
 
 
 def plain(amount: Decimal) -> str:
-    """Writes a decimal as Stripe does: no exponent, no trailing zeros."""
+    """Formats a decimal as Stripe does: no exponent, no trailing zeros."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def shown(amount: int, currency: str) -> str:
-    """Writes an amount for people, such as ``19.99 EUR``."""
+    """Formats an amount for display, such as ``19.99 EUR``."""
     if currency in ZERO_DECIMAL:
         return f"{amount} {currency.upper()}"
     sign, units = ("-" if amount < 0 else ""), abs(amount)

@@ -1,4 +1,4 @@
-"""An operation: method, path, the parameters it takes, what it answers and how."""
+"""API operations: method, path, parameter model, response type and handler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.stripe.core.params import P, Params, read
 
 @dataclass(frozen=True)
 class Operation:
-    """One entry of the API. ``answers`` names the object's type, ``list:<type>`` for lists."""
+    """One API operation. ``returns`` is the object's type, ``list:<type>`` for lists."""
 
     method: str
     path: str
@@ -25,14 +25,14 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Method and path template."""
+        """Returns method and path template."""
         return f"{self.method} {self.path}"
 
 
 def operation(
     method: str, path: str, answers: str, model: type[P], handler: Callable[[Call, P], Json]
 ) -> Operation:
-    """Declares an operation; ``{name}`` in the path is one segment of it."""
+    """Declares an operation; ``{name}`` in the path matches one segment."""
     pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
 
     def prepare(form: Form) -> tuple[Params, Callable[[Call], Json]]:
@@ -45,7 +45,7 @@ def operation(
 def match(
     operations: Sequence[Operation], method: str, path: str
 ) -> tuple[Operation, dict[str, str]] | None:
-    """Finds the operation of a request and the names in its path."""
+    """Finds the operation of a request and its path parameters."""
     for candidate in operations:
         found = candidate.pattern.fullmatch(path) if candidate.method == method else None
         if found:

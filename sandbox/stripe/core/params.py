@@ -1,4 +1,4 @@
-"""Parameter models: what an operation takes, and Stripe's words for what it does not take."""
+"""Parameter models, and Stripe's errors for invalid parameters."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _listed(value: object) -> object:
 
 
 def none_if_empty(value: object) -> object:
-    """Reads an empty string as an attempt to unset."""
+    """Maps an empty string to None, which unsets a field."""
     return None if value == "" else value
 
 
@@ -100,7 +100,7 @@ Currency = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[A-Za-z]{3}$"
 
 
 class Hash(BaseModel):
-    """A nested object of parameters; unknown names are refused."""
+    """A nested object of parameters; unknown names are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -116,7 +116,7 @@ class Params(Hash):
 
 
 class NoParams(Params):
-    """An operation that takes nothing but ``expand``."""
+    """Parameters of an operation that takes only ``expand``."""
 
 
 class Range(Hash):
@@ -133,7 +133,7 @@ def _range(value: object) -> object:
 
 
 class Page(Params):
-    """What every list takes."""
+    """Paging parameters of every list."""
 
     limit: Int = 10
     starting_after: Text | None = None
@@ -141,7 +141,7 @@ class Page(Params):
 
 
 class CreatedPage(Page):
-    """A list that can be narrowed by time of creation."""
+    """Paging parameters with a filter by creation time."""
 
     created: Annotated[Range, BeforeValidator(_range)] | None = None
 
@@ -158,7 +158,7 @@ class Address(Hash):
 
 
 class Period(Hash):
-    """From when to when a line counts."""
+    """The period of a line."""
 
     start: Int
     end: Int
@@ -170,7 +170,7 @@ P = TypeVar("P", bound=Params)
 
 
 def read(model: type[P], form: Form) -> P:
-    """Validates a request's parameters, or refuses them as Stripe does."""
+    """Validates a request's parameters. Raises BadParameters as Stripe does."""
     try:
         return model.model_validate(form)
     except ValidationError as fault:
@@ -178,7 +178,7 @@ def read(model: type[P], form: Form) -> P:
 
 
 def refusal(model: type[Params], fault: ValidationError) -> BadParameters:
-    """Turns the first fault (unknown names first) into Stripe's error."""
+    """Converts the first validation error (unknown names first) to Stripe's error."""
     errors = fault.errors(include_url=False, include_context=True)
     unknown = [_name(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
     left_out = [name for name in unknown if _stem(name) in model.beyond]

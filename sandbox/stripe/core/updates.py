@@ -1,4 +1,4 @@
-"""What an update changes: the fields that were given, Stripe's way of unsetting applied."""
+"""Changes of an update request, with Stripe's rules for unsetting fields."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def given_fields(
 def merged_metadata(
     current: Mapping[str, str] | None, given: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """Applies Stripe's rule: keys are merged, an empty value removes one, ``""`` removes all."""
+    """Merges metadata by Stripe's rules: keys are merged, an empty value removes one, ``""`` removes all."""
     if given is None:
         return dict(current or {})
     if "" in given:

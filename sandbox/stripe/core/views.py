@@ -1,4 +1,4 @@
-"""What is shown of a stored object: Stripe's fields, and what is computed on reading."""
+"""Public form of stored objects: Stripe's fields, and fields computed on reading."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINES_IN_INVOICE = 10
 
 
 def view(call: Call, body: Json) -> Json:
-    """Returns the object as Stripe answers it, nothing expanded."""
+    """Returns the object in Stripe's format, nothing expanded."""
     shown = {key: value for key, value in body.items() if not key.startswith("_")}
     if body["object"] == "subscription":
         shown["items"] = items_of(call, body)
@@ -43,7 +43,7 @@ def _lines_of_note(call: Call, note: Json) -> Json:
 
 
 def first_lines(call: Call, invoice: Json) -> Json:
-    """Returns the first page of an invoice's lines, as the invoice object carries it."""
+    """Returns the first page of an invoice's lines, as embedded in the invoice."""
     found = call.store.find(
         call.account.id, "line_item", owner=invoice["id"], limit=LINES_IN_INVOICE
     )
@@ -58,7 +58,7 @@ def first_lines(call: Call, invoice: Json) -> Json:
 
 
 def items_of(call: Call, subscription: Json) -> Json:
-    """Returns a subscription's items, as the subscription object carries them."""
+    """Returns a subscription's items, as embedded in the subscription."""
     url = f"/v1/subscription_items?subscription={subscription['id']}"
     found = call.all("subscription_item", owner=subscription["id"])
     data = [view(call, item) for item in found]

@@ -1,4 +1,4 @@
-"""Credit notes: papers that take back a part of a finalised invoice, and say where it goes."""
+"""Credit notes, which reduce a finalised invoice and refund or credit the customer."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ListCreditNotes(CreatedPage):
 
 
 def create(call: Call, params: CreateCreditNote) -> Json:
-    """Issues a credit note: first off what is still owed, then to refunds and credit."""
+    """Issues a credit note: reduces the open amount first, then refunds or credits."""
     invoice = call.load("invoice", params.invoice, param="invoice")
     if invoice["status"] not in {"open", "paid", "uncollectible"}:
         raise InvalidRequest(
@@ -176,7 +176,7 @@ def _check_size(invoice: Json, note: Json) -> None:
 
 
 def _settle(call: Call, invoice: Json, note: Json, params: CreateCreditNote) -> None:
-    """Gives back what was paid already, as the request divides it: to the last cent."""
+    """Distributes the paid part to refunds and credit as requested; the sum must match exactly."""
     if params.amount is not None and params.amount != note["amount"]:
         raise InvalidRequest(
             f"The amount ({params.amount}) is not the sum of the lines ({note['amount']}).",
@@ -202,19 +202,19 @@ def _settle(call: Call, invoice: Json, note: Json, params: CreateCreditNote) -> 
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a credit note."""
+    """Returns a credit note."""
     return view(call, call.load("credit_note", call.path["id"]))
 
 
 def update(call: Call, params: UpdateCreditNote) -> Json:
-    """Changes a note's memo and metadata; its amounts stay."""
+    """Updates a credit note's memo and metadata."""
     note = call.load("credit_note", call.path["id"])
     given = given_fields(params, note, clear=("memo",))
     return view(call, call.change(note, given, "credit_note.updated"))
 
 
 def void(call: Call, _: NoParams) -> Json:
-    """Voids a note of an invoice that is still open: what it took off is owed again."""
+    """Voids a credit note of an open invoice and restores the invoice's open amount."""
     note = call.load("credit_note", call.path["id"])
     invoice = call.load("invoice", note["invoice"])
     if note["status"] != "issued" or invoice["status"] != "open":
@@ -230,14 +230,14 @@ def void(call: Call, _: NoParams) -> Json:
 
 
 def listing(call: Call, params: ListCreditNotes) -> Json:
-    """Answers a page of credit notes, of one invoice or customer if it is named."""
+    """Returns a page of credit notes, of one invoice or customer if it is named."""
     filters = equal(customer=params.customer)
     url = "/v1/credit_notes"
     return page(call, "credit_note", params, url=url, owner=params.invoice, filters=filters)
 
 
 def list_lines(call: Call, params: Page) -> Json:
-    """Answers a page of a note's lines, in their order."""
+    """Returns a page of a note's lines, in their order."""
     note = call.load("credit_note", call.path["credit_note"])
     url = f"/v1/credit_notes/{note['id']}/lines"
     kind = "credit_note_line_item"

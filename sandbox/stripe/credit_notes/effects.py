@@ -1,4 +1,4 @@
-"""What a credit note moves: the invoice's open amount first, then refunds and credit."""
+"""Effects of a credit note: the invoice's open amount, refunds and customer credit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.stripe.refunds import refunds
 
 
 class LinkedRefund(Hash):
-    """A refund that was made before and that a note accounts for, whole or in part."""
+    """An earlier refund linked to a credit note, wholly or in part."""
 
     amount_refunded: Int | None = None
     refund: Text
@@ -23,7 +23,7 @@ class LinkedRefund(Hash):
 
 
 def linked(call: Call, invoice: Json, asked: Sequence[LinkedRefund]) -> list[Json]:
-    """Returns the parts of earlier refunds of this invoice that a note accounts for."""
+    """Returns the earlier refunds of this invoice linked to a credit note."""
     return [_link(call, invoice, item, f"refunds[{index}]") for index, item in enumerate(asked)]
 
 
@@ -57,7 +57,7 @@ def _accounted(call: Call, invoice: Json, refund: Json) -> int:
 
 
 def give_refund(call: Call, invoice: Json, amount: int) -> Json:
-    """Refunds a part of what was paid for an invoice, and returns that as a note shows it."""
+    """Refunds a part of an invoice's payment; returns the credit note's refund entry."""
     charges = _charges(call, invoice)
     if not charges:
         raise InvalidRequest(
@@ -82,7 +82,7 @@ def _charges(call: Call, invoice: Json) -> list[Json]:
 
 
 def give_credit(call: Call, note: Json, amount: int) -> Json:
-    """Credits a customer's balance with a part of a note."""
+    """Credits a part of a credit note to the customer's balance."""
     customer = call.load("customer", note["customer"])
     if customer.get("deleted"):
         raise InvalidRequest("The customer of this invoice was deleted.", param="credit_amount")
@@ -98,7 +98,7 @@ def give_credit(call: Call, note: Json, amount: int) -> Json:
 
 
 def lower(call: Call, invoice: Json, note: Json) -> None:
-    """Takes a note off its invoice; one of which nothing is left is paid."""
+    """Reduces the invoice's open amount; marks the invoice as paid if nothing remains."""
     before, after = note["pre_payment_amount"], note["post_payment_amount"]
     changes = _amounts(invoice, -before)
     changes["post_payment_credit_notes_amount"] = (
@@ -115,7 +115,7 @@ def lower(call: Call, invoice: Json, note: Json) -> None:
 
 
 def raise_again(call: Call, invoice: Json, note: Json) -> None:
-    """Undoes, for a note that is voided, what it took off an open invoice."""
+    """Restores the open amount of an invoice whose credit note is voided."""
     call.change(invoice, _amounts(invoice, note["pre_payment_amount"]), "invoice.updated")
     _resize(call, invoice)
 

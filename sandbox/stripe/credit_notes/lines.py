@@ -1,4 +1,4 @@
-"""The lines of a credit note and their taxes: what of an invoice is taken back.
+"""Lines of a credit note and their taxes.
 
 Lines carry the taxes of what they take back. A note made of one amount has one line, and its taxes
 are the invoice's in proportion; rounding never makes several notes owe more tax than the invoice.
@@ -24,7 +24,7 @@ from sandbox.stripe.core.updates import merged_metadata
 
 
 class CreditLine(Hash):
-    """A part of an invoice's line, by amount or by quantity, or something of its own."""
+    """A credit note line: a part of an invoice line by amount or quantity, or a custom line."""
 
     amount: Int | None = None
     description: Text | None = None
@@ -38,7 +38,7 @@ class CreditLine(Hash):
 
 
 def of_request(call: Call, invoice: Json, asked: Sequence[CreditLine]) -> list[Json]:
-    """Returns the lines that a request describes; not yet kept."""
+    """Returns the lines of a request, not yet stored."""
     return [
         _of_invoice_line(call, invoice, line, where=f"lines[{index}]")
         if line.type == "invoice_line_item"
@@ -48,7 +48,7 @@ def of_request(call: Call, invoice: Json, asked: Sequence[CreditLine]) -> list[J
 
 
 def of_amount(call: Call, invoice: Json, amount: int, *, earlier: Sequence[Json]) -> list[Json]:
-    """Returns the one line of a note that says only how much; ``earlier`` notes count."""
+    """Returns the only line of a credit note given by amount; ``earlier`` notes are considered."""
     taxes = [_share(invoice, item, amount, earlier) for item in invoice["total_taxes"]]
     rates = [call.load("tax_rate", _rate(item)) for item in taxes]
     net = amount - tax.exclusive_part(taxes)

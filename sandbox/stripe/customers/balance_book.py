@@ -1,4 +1,4 @@
-"""The book of a customer's balance: one transaction for each time that it moves."""
+"""Entries of a customer's balance: one transaction per change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def record(
     invoice: str | None = None,
     credit_note: str | None = None,
 ) -> Json:
-    """Enters a movement of ``amount`` (negative is credit) that somebody else applies."""
+    """Records a balance transaction of ``amount`` (negative is credit); the caller applies it."""
     return call.put(
         {
             "id": ids.fresh("cbtxn_"),
@@ -61,7 +61,7 @@ def move(
     invoice: str | None = None,
     credit_note: str | None = None,
 ) -> Json:
-    """Moves the balance and enters that. Positive amounts are what the customer owes."""
+    """Changes the balance and records the transaction. Positive amounts are owed."""
     ending = customer["balance"] + amount
     entry = record(
         call,
@@ -79,7 +79,7 @@ def move(
 
 
 def settled(call: Call, invoice: Json, customer: Json) -> None:
-    """Enters what finalising an invoice did to the balance; the invoice knows both ends."""
+    """Records the balance change of a finalised invoice."""
     amount = invoice["ending_balance"] - invoice["starting_balance"]
     if not amount:
         return
@@ -96,7 +96,7 @@ def settled(call: Call, invoice: Json, customer: Json) -> None:
 
 
 def give_back(call: Call, invoice: Json) -> None:
-    """Undoes, for an invoice that is voided, what finalising it did to the balance."""
+    """Reverts the balance change of an invoice that is voided."""
     customer = call.load("customer", invoice["customer"])
     amount = invoice["starting_balance"] - (invoice["ending_balance"] or 0)
     if amount and not customer.get("deleted"):

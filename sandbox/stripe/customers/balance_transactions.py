@@ -1,4 +1,4 @@
-"""Balance transactions of customers as a resource: adjust, look, describe."""
+"""Customer balance transactions: create, retrieve, update and list."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ListTransactions(CreatedPage):
 
 
 def adjust(call: Call, params: Adjust) -> Json:
-    """Moves a customer's balance by hand: a negative amount is credit."""
+    """Adjusts a customer's balance; a negative amount is credit."""
     customer = living(call, call.path["customer"])
     currency = params.currency.lower()
     if not params.amount:
@@ -71,18 +71,18 @@ def _of_customer(call: Call) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a balance transaction."""
+    """Returns a balance transaction."""
     return view(call, _of_customer(call))
 
 
 def describe(call: Call, params: Describe) -> Json:
-    """Changes the words of a balance transaction; its amount stays."""
+    """Updates a balance transaction's description and metadata."""
     entry = _of_customer(call)
     return view(call, call.change(entry, _words(params, entry)))
 
 
 def listing(call: Call, params: ListTransactions) -> Json:
-    """Answers a page of a customer's balance transactions."""
+    """Returns a page of a customer's balance transactions."""
     customer = living(call, call.path["customer"])["id"]
     return page(
         call,

@@ -1,4 +1,4 @@
-"""Customers."""
+"""Customers: create, retrieve, update, delete and list."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class InvoiceSettings(Hash):
 
 
 class Shipping(Hash):
-    """Where goods would go."""
+    """Shipping address."""
 
     address: Address
     name: Text
@@ -51,7 +51,7 @@ class Shipping(Hash):
 
 
 class CustomerFields(Params):
-    """What creating and updating share."""
+    """Common fields of create and update."""
 
     beyond = frozenset(
         {
@@ -96,7 +96,7 @@ class ListCustomers(CreatedPage):
 
 
 def create(call: Call, params: CreateCustomer) -> Json:
-    """Makes a customer; a payment method given is attached to it."""
+    """Creates a customer and attaches the given payment method."""
     customer: Json = {
         "id": ids.fresh("cus_"),
         "object": "customer",
@@ -185,12 +185,12 @@ def _settings(call: Call, customer: Json, given: Mapping[str, str]) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a customer; of a deleted one only that it was deleted."""
+    """Returns a customer; of a deleted one only that it was deleted."""
     return view(call, call.load("customer", call.path["customer"]))
 
 
 def update(call: Call, params: UpdateCustomer) -> Json:
-    """Changes what is given."""
+    """Updates the given fields."""
     customer = living(call, call.path["customer"])
     changes, before = _changes(call, customer, params), customer["balance"]
     call.change(customer, changes, "customer.updated")
@@ -199,7 +199,7 @@ def update(call: Call, params: UpdateCustomer) -> Json:
 
 
 def delete(call: Call, _: NoParams) -> Json:
-    """Deletes a customer, detaches its payment methods, ends its subscriptions."""
+    """Deletes a customer, detaches its payment methods and ends its subscriptions."""
     customer = living(call, call.path["customer"])
     for method in call.all("payment_method", owner=customer["id"]):
         call.change(method, {"customer": None}, "payment_method.detached")
@@ -212,7 +212,7 @@ def delete(call: Call, _: NoParams) -> Json:
 
 
 def living(call: Call, customer_id: str, *, param: str | None = None) -> Json:
-    """Returns a customer that was not deleted."""
+    """Returns a customer. Raises InvalidRequest if it does not exist or was deleted."""
     customer = call.load("customer", customer_id, param=param)
     if customer.get("deleted"):
         raise no_such("customer", customer_id, param=param)
@@ -220,7 +220,7 @@ def living(call: Call, customer_id: str, *, param: str | None = None) -> Json:
 
 
 def listing(call: Call, params: ListCustomers) -> Json:
-    """Answers a page of customers."""
+    """Returns a page of customers."""
     alive = [*equal(email=params.email), Filter("$.livemode", "=", int(call.account.livemode))]
     return page(call, "customer", params, url="/v1/customers", filters=alive)
 

@@ -1,4 +1,4 @@
-"""Disputes: a customer's bank asks for a charge's money back, or asks about it first."""
+"""Disputes and inquiries about charges."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ EVIDENCE = (
 
 
 class Evidence(Hash):
-    """What is said in defence, in words; files and enhanced evidence are left out."""
+    """Textual evidence; files and enhanced evidence are not supported."""
 
     access_activity_log: Clearable | None = None
     billing_address: Clearable | None = None
@@ -94,7 +94,7 @@ def new_dispute(
     reason: str,
     status: Literal["needs_response", "warning_needs_response"],
 ) -> Json:
-    """Returns a dispute of a charge that was not yet kept."""
+    """Returns a dispute of a charge, not yet stored."""
     return {
         "id": ids.fresh("du_"),
         "object": "dispute",
@@ -137,12 +137,12 @@ def _by_card(charge: Json, *, asks: bool) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a dispute."""
+    """Returns a dispute."""
     return view(call, call.load("dispute", call.path["dispute"]))
 
 
 def update(call: Call, params: UpdateDispute) -> Json:
-    """Takes evidence (and sends it to the bank unless told not to) and metadata."""
+    """Updates evidence and metadata; submits the evidence unless ``submit`` is false."""
     dispute = call.load("dispute", call.path["dispute"])
     given = given_fields(params, dispute, omit={"evidence", "submit"})
     if params.evidence is not None:
@@ -166,14 +166,14 @@ def _argued(dispute: Json, evidence: Evidence, *, submit: bool) -> Json:
 
 
 def close(call: Call, _: NoParams) -> Json:
-    """Gives a dispute up: it is lost. An inquiry is closed."""
+    """Closes a dispute as lost, or an inquiry as closed."""
     dispute = call.load("dispute", call.path["dispute"])
     asks = dispute["status"].startswith("warning_")
     return view(call, close_warning(call, dispute) if asks else lose(call, dispute))
 
 
 def listing(call: Call, params: ListDisputes) -> Json:
-    """Answers a page of disputes, of one charge or payment intent if it is named."""
+    """Returns a page of disputes, optionally of one charge or payment intent."""
     filters = equal(payment_intent=params.payment_intent)
     return page(call, "dispute", params, url="/v1/disputes", owner=params.charge, filters=filters)
 

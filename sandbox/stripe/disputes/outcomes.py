@@ -1,4 +1,4 @@
-"""What becomes of a dispute: the money goes with it, and comes back if the bank says so."""
+"""Outcomes of disputes: withdrawn and reinstated funds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOUGHT = frozenset({"needs_response", "under_review"})
 
 
 def begin(call: Call, charge: Json, dispute: Json) -> Json:
-    """Opens a dispute; unless the bank only asks, it takes the money at once."""
+    """Opens a dispute; withdraws the funds unless it is an inquiry."""
     call.create(dispute, "charge.dispute.created")
     call.change(charge, {"disputed": True})
     if dispute["status"] in FOUGHT:
@@ -29,7 +29,7 @@ def begin(call: Call, charge: Json, dispute: Json) -> Json:
 
 
 def escalate(call: Call, dispute: Json) -> Json:
-    """What the bank only asked about becomes a dispute that takes the money."""
+    """Escalates an inquiry to a dispute and withdraws the funds."""
     _expect(dispute, ASKED, to="escalate")
     changes: Json = {"status": "needs_response", "is_charge_refundable": False}
     if "payment_method_details" in dispute:
@@ -41,7 +41,7 @@ def escalate(call: Call, dispute: Json) -> Json:
 
 
 def win(call: Call, dispute: Json) -> Json:
-    """The bank gives the money back, and the dispute is over."""
+    """Closes a dispute as won and reinstates the funds."""
     _expect(dispute, FOUGHT, to="be won")
     charge = call.load("charge", dispute["charge"])
     _book(call, charge, dispute, "dispute_reversal")
@@ -53,13 +53,13 @@ def win(call: Call, dispute: Json) -> Json:
 
 
 def lose(call: Call, dispute: Json) -> Json:
-    """The money stays with the customer, and the dispute is over."""
+    """Closes a dispute as lost."""
     _expect(dispute, FOUGHT, to="be lost")
     return _close(call, dispute, "lost")
 
 
 def close_warning(call: Call, dispute: Json) -> Json:
-    """The bank asked and let the matter rest; no money has moved."""
+    """Closes an inquiry; no funds were withdrawn."""
     _expect(dispute, ASKED, to="be closed as a warning")
     return _close(call, dispute, "warning_closed")
 

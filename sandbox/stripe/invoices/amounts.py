@@ -1,4 +1,4 @@
-"""An invoice's sums: lines, taxes, the customer's balance and Stripe's smallest charge."""
+"""Totals of an invoice: lines, taxes, the customer's balance and Stripe's minimum charge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.stripe.core.money import minimum
 
 @dataclass(frozen=True)
 class Settlement:
-    """What is to be charged now, and the customer's balance afterwards."""
+    """The amount due, and the customer's resulting balance."""
 
     amount_due: int
     ending_balance: int
@@ -31,7 +31,7 @@ def settle(total: int, balance: int, currency: str) -> Settlement:
 
 
 def recompute(call: Call, invoice: Json) -> Json:
-    """Returns a draft's sums as they would be charged; keeps its lines' discounts and taxes.
+    """Returns a draft's totals; stores its lines' discounts and taxes.
 
     Only finalising moves the customer's balance.
     """

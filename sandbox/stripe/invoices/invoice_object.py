@@ -1,4 +1,4 @@
-"""The invoice object: a new draft in Stripe's shape."""
+"""The invoice object in Stripe's format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandbox.stripe.core.call import Call
 
 
 def snapshot(customer: Json) -> Json:
-    """Returns what an invoice remembers of its customer."""
+    """Returns the customer fields that an invoice copies."""
     return {
         "customer_address": customer["address"],
         "customer_email": customer["email"],
@@ -21,7 +21,7 @@ def snapshot(customer: Json) -> Json:
 
 
 def new_invoice(call: Call, customer: Json, currency: str) -> Json:
-    """Returns an empty draft that was not yet kept. Fields that begin with ``_`` are ours."""
+    """Returns an empty draft, not yet stored. Fields that begin with ``_`` are internal."""
     nothing = (
         "account_tax_ids", "application", "automatically_finalizes_at", "custom_fields",
         "customer_account", "default_payment_method", "default_source", "description", "due_date",

@@ -1,4 +1,4 @@
-"""Invoices: creating, reading, changing and listing them. Their lives are in other files."""
+"""Invoices: create, retrieve, update, delete and list."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ _LEFT_OUT = frozenset(
 
 
 class CustomField(Hash):
-    """A name and a value printed on the invoice."""
+    """A custom field printed on the invoice."""
 
     name: Text
     value: Text
 
 
 class PaymentSettings(Hash):
-    """How the invoice may be paid."""
+    """Payment settings of an invoice."""
 
     payment_method_types: Texts | None = None
 
@@ -64,7 +64,7 @@ def _listed(value: object) -> object:
 
 
 class InvoiceFields(Params):
-    """What creating and updating share."""
+    """Common fields of create and update."""
 
     beyond = _LEFT_OUT
     auto_advance: Bool | None = None
@@ -106,7 +106,7 @@ class ListInvoices(CreatedPage):
 
 
 def create(call: Call, params: CreateInvoice) -> Json:
-    """Makes a draft, empty or with the customer's pending items."""
+    """Creates a draft, empty or with the customer's pending items."""
     customer = living(call, params.customer, param="customer")
     waiting = params.pending_invoice_items_behavior == "include"
     pending = pending_items(call, customer["id"]) if waiting else []
@@ -154,7 +154,7 @@ def _changes(call: Call, invoice: Json, params: InvoiceFields) -> Json:
 
 
 def _finalizes_at(call: Call, invoice: Json, params: InvoiceFields) -> Json:
-    """Returns when a draft will be finalised and charged, if it begins to advance or stops.
+    """Returns the draft's new automatic finalisation time after a change of ``auto_advance``.
 
     Told again what it does already, an invoice keeps its time.
     """
@@ -170,7 +170,7 @@ def _finalizes_at(call: Call, invoice: Json, params: InvoiceFields) -> Json:
 
 
 def owned_method(call: Call, method_id: str, invoice: Json, *, param: str) -> Json:
-    """Returns a payment method of the invoice's customer, or refuses it."""
+    """Returns a payment method of the invoice's customer. Raises BadParameters otherwise."""
     method = call.find("payment_method", method_id)
     if method is None or method["customer"] != invoice["customer"]:
         raise InvalidRequest(
@@ -183,7 +183,7 @@ def owned_method(call: Call, method_id: str, invoice: Json, *, param: str) -> Js
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers an invoice."""
+    """Returns an invoice."""
     return view(call, call.load("invoice", call.path["invoice"]))
 
 
@@ -201,7 +201,7 @@ _AFTER_FINALIZING = {
 
 
 def update(call: Call, params: UpdateInvoice) -> Json:
-    """Changes a draft, or the little that may change of a finalised invoice."""
+    """Updates a draft, or the few editable fields of a finalised invoice."""
     invoice = call.load("invoice", call.path["invoice"])
     changes = _changes(call, invoice, params)
     if invoice["status"] != "draft":
@@ -213,12 +213,12 @@ def update(call: Call, params: UpdateInvoice) -> Json:
 
 
 def not_editable(message: str) -> InvalidRequest:
-    """Returns the refusal of a change that comes too late."""
+    """Returns the error for a change of an invoice that is no longer editable."""
     return InvalidRequest(message, code="invoice_not_editable")
 
 
 def delete(call: Call, _: NoParams) -> Json:
-    """Deletes a draft; items that it had drawn are gone with it."""
+    """Deletes a draft together with its invoice items."""
     invoice = call.load("invoice", call.path["invoice"])
     if invoice["status"] != "draft":
         raise not_editable("You can only delete draft invoices.")
@@ -235,7 +235,7 @@ def delete(call: Call, _: NoParams) -> Json:
 
 
 def listing(call: Call, params: ListInvoices) -> Json:
-    """Answers a page of invoices."""
+    """Returns a page of invoices."""
     filters = equal(
         status=params.status,
         collection_method=params.collection_method,

@@ -1,4 +1,4 @@
-"""Invoice items: what a customer will be billed, pending or on a draft."""
+"""Invoice items, pending or on a draft."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sandbox.stripe.invoices.lines import draw_pending, line_of_item, new_item, 
 
 
 class ItemFields(LineFields, Params):
-    """What creating and updating share."""
+    """Common fields of create and update."""
 
     beyond = frozenset({"discounts", "tax_code"})
     price_data: ItemPriceData | None = None
@@ -60,7 +60,7 @@ class ListItems(CreatedPage):
 
 
 def create(call: Call, params: CreateItem) -> Json:
-    """Makes an item that waits for the customer's next invoice, or stands on a draft at once."""
+    """Creates an item, pending for the customer's next invoice or on a draft."""
     customer = living(call, params.customer, param="customer")
     invoice = _draft(call, params) if params.invoice else None
     currency = invoice["currency"] if invoice else params.currency
@@ -103,12 +103,12 @@ def _editable(invoice: Json) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers an item."""
+    """Returns an item."""
     return view(call, call.load("invoiceitem", call.path["invoiceitem"]))
 
 
 def update(call: Call, params: UpdateItem) -> Json:
-    """Changes a pending item, or one on a draft together with its line."""
+    """Updates a pending item, or an item on a draft together with its line."""
     item = call.load("invoiceitem", call.path["invoiceitem"])
     invoice = _editable(call.load("invoice", item["invoice"])) if item["invoice"] else None
     costs = {
@@ -140,7 +140,7 @@ def _recosted(call: Call, params: UpdateItem, item: Json) -> Cost:
 
 
 def delete(call: Call, _: NoParams) -> Json:
-    """Deletes a pending item, or one on a draft together with its line."""
+    """Deletes a pending item, or an item on a draft together with its line."""
     item = call.load("invoiceitem", call.path["invoiceitem"])
     invoice = _editable(call.load("invoice", item["invoice"])) if item["invoice"] else None
     line = line_of_item(call, item)
@@ -153,7 +153,7 @@ def delete(call: Call, _: NoParams) -> Json:
 
 
 def listing(call: Call, params: ListItems) -> Json:
-    """Answers a page of items."""
+    """Returns a page of items."""
     if params.pending and params.invoice:
         raise BadParameters(
             "You may only specify one of these parameters: pending, invoice.",

@@ -1,4 +1,4 @@
-"""From draft to open, void, uncollectible, and what sending does."""
+"""Status changes of invoices: finalise, mark paid, void, mark uncollectible, send."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Finalize(Params):
 
 
 def finalize(call: Call, params: Finalize) -> Json:
-    """Finalises a draft; it is paid at once if nothing is to be charged.
+    """Finalises a draft; it is paid at once if its amount due is zero.
 
     ``auto_advance`` unset keeps the invoice's own. An invoice that advances and is charged
     automatically is then charged an hour later.
@@ -41,7 +41,7 @@ def finalize(call: Call, params: Finalize) -> Json:
 
 
 def finalized(call: Call, invoice: Json, *, auto_advance: bool | None = None) -> Json:
-    """Gives a draft its number, page and payment intent, and tells of it."""
+    """Finalises a draft: sets its number, page and payment intent, and emits events."""
     customer = call.load("customer", invoice["customer"])
     if customer.get("deleted"):
         raise InvalidRequest("The customer of this invoice was deleted.")
@@ -99,7 +99,7 @@ def _settle_customer(call: Call, invoice: Json, customer: Json) -> None:
 
 
 def mark_paid(call: Call, invoice: Json, *, out_of_band: bool = False) -> None:
-    """Closes an invoice as paid and tells of it."""
+    """Marks an invoice as paid and emits events."""
     changes: Json = {
         "amount_paid": invoice["amount_due"],
         "amount_remaining": 0,
@@ -118,12 +118,12 @@ def mark_paid(call: Call, invoice: Json, *, out_of_band: bool = False) -> None:
 
 
 def void(call: Call, _: NoParams) -> Json:
-    """Voids an open or uncollectible invoice; it can never be paid again."""
+    """Voids an open or uncollectible invoice, for good."""
     return view(call, voided(call, call.load("invoice", call.path["invoice"])))
 
 
 def voided(call: Call, invoice: Json) -> Json:
-    """Voids an invoice and gives the customer back what finalising took from the balance."""
+    """Voids an invoice and reverts its change of the customer's balance."""
     if invoice["status"] not in {"open", "uncollectible"}:
         raise InvalidRequest(
             "You can only pass in open invoices. This invoice isn't open:"
@@ -142,7 +142,7 @@ def voided(call: Call, invoice: Json) -> Json:
 
 
 def refuse_while_processing(call: Call, invoice: Json) -> None:
-    """Refuses what must wait until the bank has answered."""
+    """Raises InvalidRequest while the invoice's payment is processing."""
     intent = call.find("payment_intent", invoice["_payment_intent"])
     if intent is not None and intent["status"] == "processing":
         raise InvalidRequest(
@@ -152,7 +152,7 @@ def refuse_while_processing(call: Call, invoice: Json) -> None:
 
 
 def cancel_intent(call: Call, invoice: Json, *, reason: str | None) -> None:
-    """Cancels the payment intent of an invoice that will not be charged any more."""
+    """Cancels the payment intent of an invoice."""
     intent = call.find("payment_intent", invoice["_payment_intent"])
     if intent is None or intent["status"] in {"succeeded", "canceled"}:
         return
@@ -166,7 +166,7 @@ def cancel_intent(call: Call, invoice: Json, *, reason: str | None) -> None:
 
 
 def mark_uncollectible(call: Call, _: NoParams) -> Json:
-    """Gives up on an open invoice; it can still be paid or voided."""
+    """Marks an open invoice as uncollectible; it can still be paid or voided."""
     return view(call, given_up(call, call.load("invoice", call.path["invoice"])))
 
 
@@ -191,7 +191,7 @@ def given_up(call: Call, invoice: Json) -> Json:
 
 
 def send(call: Call, _: NoParams) -> Json:
-    """Finalises if need be and tells that the invoice was mailed."""
+    """Sends an invoice: finalises a draft and emits ``invoice.sent``."""
     invoice = call.load("invoice", call.path["invoice"])
     if invoice["collection_method"] != "send_invoice":
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""Whose line it is: a subscription's item, or an invoice item."""
+"""The ``parent`` of invoice lines: a subscription item or an invoice item."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def of_period(item: Json) -> Json:
 
 
 def of_invoice_item(invoice_item: Json) -> Json:
-    """Returns the parent of the line that an invoice item becomes."""
+    """Returns the parent of an invoice item's line."""
     owner = invoice_item["parent"]
     details = owner["subscription_details"] if owner else {}
     if details.get("subscription_item"):

@@ -1,4 +1,4 @@
-"""The lines of an invoice: made from invoice items, listed, and added to a draft."""
+"""Lines of an invoice: create from invoice items, add to a draft, update and list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_LINES = 250
 
 
 class Line(LineFields):
-    """One line to add: a price, a price described in place, an amount, or a pending item."""
+    """A line to add: a price id, inline price data, an amount, or a pending item."""
 
     price_data: LinePriceData | None = None
     invoice_item: Text | None = None
@@ -43,7 +43,7 @@ class AddLines(Params):
 
 
 def add_lines(call: Call, params: AddLines) -> Json:
-    """Adds lines to a draft, all of them or none."""
+    """Adds lines to a draft, atomically."""
     invoice = call.load("invoice", call.path["invoice"])
     if invoice["status"] != "draft":
         raise InvalidRequest(
@@ -77,7 +77,7 @@ def _pending_or_new(call: Call, invoice: Json, line: Line, *, where: str) -> Jso
 
 
 def new_item(call: Call, price: Cost, line: LineFields, *, customer: str, where: str = "") -> Json:
-    """Returns an invoice item, pending until it is drawn into an invoice."""
+    """Returns a pending invoice item, not yet stored."""
     period = line.period.model_dump() if line.period else {"start": call.now, "end": call.now}
     param = f"{where}[tax_rates]" if where else "tax_rates"
     return {
@@ -102,13 +102,13 @@ def new_item(call: Call, price: Cost, line: LineFields, *, customer: str, where:
 
 
 def pending_items(call: Call, customer: str) -> list[Json]:
-    """Returns a customer's items that stand on no invoice yet, oldest first."""
+    """Returns a customer's pending items, oldest first."""
     waiting = call.all("invoiceitem", owner=customer)
     return [item for item in waiting if item["invoice"] is None]
 
 
 def draw_pending(call: Call, invoice: Json, items: Sequence[Json]) -> None:
-    """Puts items on an invoice, a line for each."""
+    """Adds items to an invoice, one line each."""
     for item in items:
         item["invoice"] = invoice["id"]
         call.put(item)
@@ -132,7 +132,7 @@ def _line(call: Call, invoice: Json, item: Json) -> Json:
 
 
 def of_item(item: Json) -> Json:
-    """Returns what a line shows of its item."""
+    """Returns the fields that a line copies from its item."""
     shared = ("amount", "currency", "description", "discountable", "metadata", "period", "pricing")
     return {
         **{name: item[name] for name in (*shared, "quantity", "quantity_decimal")},
@@ -142,7 +142,7 @@ def of_item(item: Json) -> Json:
 
 
 def line_of_item(call: Call, item: Json) -> Json | None:
-    """Returns the line that stands for an item, if it is on an invoice."""
+    """Returns the line of an item, or None if the item is pending."""
     wanted = Filter("$._item", "=", item["id"])
     for line in call.all("line_item", owner=item["invoice"] or "", filters=[wanted]):
         return line
@@ -150,7 +150,7 @@ def line_of_item(call: Call, item: Json) -> Json | None:
 
 
 def list_lines(call: Call, params: Page) -> Json:
-    """Answers a page of an invoice's lines, in the order in which they were added."""
+    """Returns a page of an invoice's lines, in the order in which they were added."""
     invoice = call.load("invoice", call.path["invoice"])
     url = f"/v1/invoices/{invoice['id']}/lines"
     return page(call, "line_item", params, url=url, owner=invoice["id"], newest_first=False)

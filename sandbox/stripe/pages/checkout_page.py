@@ -1,4 +1,4 @@
-"""The hosted Checkout page: a person chooses a test card or account, or goes back."""
+"""Hosted Checkout page, with a choice of test cards and bank accounts."""
 
 from __future__ import annotations
 
@@ -93,5 +93,5 @@ class CheckoutPage:
 
 
 def filled(url: str | None, session: Json) -> str | None:
-    """Returns a caller's URL with the session's id in its place."""
+    """Returns a URL with the session id substituted for its placeholder."""
     return url.replace(PLACEHOLDER, session["id"]) if url else None

@@ -1,4 +1,4 @@
-"""The hosted invoice page, where a person pays or authenticates, and the invoice as a PDF."""
+"""Hosted invoice page, with payment and authentication, and the invoice's PDF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small, real PDF: one page of text."""
+"""Generate a one-page text PDF."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = (
 
 
 def document(lines: Sequence[str]) -> bytes:
-    """Returns a PDF of one A4 page with the lines, cut after what fits."""
+    """Returns a PDF of one A4 page with the lines, truncated to the page."""
     text = "\n".join(f"({_escaped(line)}) Tj T*" for line in lines[:LINES_ON_PAGE])
     stream = f"BT /F1 11 Tf 16 TL 60 780 Td\n{text}\nET".encode("latin-1", "replace")
     objects = [

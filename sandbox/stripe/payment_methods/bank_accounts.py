@@ -1,4 +1,4 @@
-"""The bank accounts of the test mode, by IBAN: how a debit on each of them ends."""
+"""Test bank accounts by IBAN, and the result of debits on each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSUFFICIENT = Decline(
 
 @dataclass(frozen=True)
 class TestAccount:
-    """A bank account of the test mode: how a debit on it ends, and whether it is disputed then."""
+    """A test bank account: the result of its debits, and whether they are disputed."""
 
     iban: str
     decline: Decline | None = None
@@ -45,7 +45,7 @@ BY_IBAN: dict[str, TestAccount] = {
 
 
 def found(iban: str) -> TestAccount:
-    """Returns the account of an IBAN, written with spaces or without. Raises InvalidRequest."""
+    """Returns the account of an IBAN, with or without spaces. Raises InvalidRequest."""
     account = BY_IBAN.get(iban.replace(" ", "").upper())
     if account is None:
         raise InvalidRequest(
@@ -55,7 +55,7 @@ def found(iban: str) -> TestAccount:
 
 
 def details(account: TestAccount) -> Json:
-    """Returns what a payment method shows of its account."""
+    """Returns the ``sepa_debit`` details of a payment method."""
     return {
         "bank_code": account.iban[4:12],
         "branch_code": "",

@@ -1,4 +1,4 @@
-"""The well-known test cards: what each looks like and how a charge on it ends.
+"""Stripe's test cards: their attributes, and the result of charges on each.
 
 Stripe refuses to attach the cards that decline at once and keeps ``pm_card_chargeCustomerFail``
 for "declines after attaching". Here all of them can be attached, so that every decline code can
@@ -16,7 +16,7 @@ Refunds = Literal["at_once", "pending"]
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a bank refuses: Stripe's code, decline code and words."""
+    """The reason of a decline: Stripe's code, decline code and message."""
 
     code: str
     decline_code: str
@@ -43,7 +43,7 @@ AUTHENTICATION = Decline(
 
 @dataclass(frozen=True)
 class TestCard:
-    """A card of the test mode.
+    """A test card.
 
     ``authentication``: when the bank wants to see its customer. ``unless_set_up``: until the
     customer has authenticated once; ``on_session``: set up already, so only when on session.
@@ -113,7 +113,7 @@ TOKENS: dict[str, TestCard] = {
 
 
 def needs_authentication(card: TestCard, *, off_session: bool, set_up: bool) -> bool:
-    """Tells whether the bank wants to see its customer before this charge."""
+    """Returns whether the bank requires authentication for a charge."""
     match card.authentication:
         case "always":
             return True

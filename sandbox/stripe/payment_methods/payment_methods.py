@@ -1,4 +1,4 @@
-"""Payment methods: cards made from test numbers, tokens or Stripe's well-known ids."""
+"""Payment methods: cards from test numbers, tokens or Stripe's test ids, and debits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sandbox.stripe.payment_methods.cards import BY_NUMBER, TOKENS, WELL_KNOWN, 
 
 
 class BillingDetails(Hash):
-    """Who pays."""
+    """Billing details of a payment method."""
 
     address: Annotated[Address | None, BeforeValidator(none_if_empty)] = None
     email: Clearable | None = None
@@ -94,7 +94,7 @@ class ListOfCustomer(Page):
 def new_method(
     call: Call, card: TestCard, *, expiry: tuple[int, int] = (3, 2030), **fields: object
 ) -> Json:
-    """Returns a payment method for a test card; it behaves as the card does."""
+    """Returns a payment method of a test card, not yet stored."""
     digest = hashlib.sha256(card.number.encode()).hexdigest()
     return {
         "id": ids.fresh("pm_"),
@@ -134,13 +134,13 @@ def new_method(
 
 
 def blank_billing_details() -> Json:
-    """Returns billing details with nothing in them."""
+    """Returns empty billing details."""
     address = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
     return {"address": address, "email": None, "name": None, "phone": None, "tax_id": None}
 
 
 def create(call: Call, params: CreatePaymentMethod) -> Json:
-    """Makes a payment method that belongs to nobody yet."""
+    """Creates an unattached payment method."""
     details = blank_billing_details()
     if params.billing_details:
         given = params.billing_details.model_dump(exclude_none=True)
@@ -166,7 +166,7 @@ def _made(call: Call, params: CreatePaymentMethod) -> Json:
 
 
 def new_debit_method(call: Call, account: TestAccount) -> Json:
-    """Returns a payment method for a test bank account; its debits end as that account's do."""
+    """Returns a payment method of a test bank account, not yet stored."""
     method = new_method(call, WELL_KNOWN["pm_card_visa"], type="sepa_debit", _number=account.iban)
     del method["card"]
     return method | {"sepa_debit": bank_accounts.details(account)}
@@ -193,12 +193,12 @@ def _chosen_card(given: Card) -> tuple[TestCard, tuple[int, int]]:
 
 
 def attach(call: Call, params: Attach) -> Json:
-    """Gives a payment method to a customer."""
+    """Attaches a payment method to a customer."""
     return view(call, attach_to(call, call.path["payment_method"], customer=params.customer))
 
 
 def attach_to(call: Call, method_id: str, *, customer: str, param: str | None = None) -> Json:
-    """Attaches a payment method; a well-known id makes a fresh one that behaves alike."""
+    """Attaches a payment method; a test id creates a new payment method of that card."""
     owner = call.load("customer", customer, param="customer")
     if owner.get("deleted"):
         raise no_such("customer", customer, param="customer")
@@ -218,7 +218,7 @@ def attach_to(call: Call, method_id: str, *, customer: str, param: str | None = 
 
 
 def source_of(call: Call, token: str, *, customer: str) -> Json:
-    """Makes a card of the old kind (``card_…``) from a token, as imported customers have it."""
+    """Creates a legacy card (``card_…``) from a token, as imported customers have it."""
     if token not in TOKENS:
         raise no_such("token", token, param="source")
     card = new_method(call, TOKENS[token], id=ids.fresh("card_"), customer=customer)
@@ -226,7 +226,7 @@ def source_of(call: Call, token: str, *, customer: str) -> Json:
 
 
 def detach(call: Call, _: NoParams) -> Json:
-    """Takes a payment method from its customer; it cannot be used again."""
+    """Detaches a payment method from its customer; it cannot be used again."""
     method = call.load("payment_method", call.path["payment_method"])
     if method["customer"] is None:
         raise InvalidRequest(
@@ -241,7 +241,7 @@ def detach(call: Call, _: NoParams) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a payment method; a well-known id answers one that belongs to nobody."""
+    """Returns a payment method; a test id returns an unattached one."""
     method_id = call.path["payment_method"]
     if method_id in WELL_KNOWN:
         return view(call, new_method(call, WELL_KNOWN[method_id]))
@@ -249,7 +249,7 @@ def retrieve(call: Call, _: NoParams) -> Json:
 
 
 def retrieve_of_customer(call: Call, _: NoParams) -> Json:
-    """Answers a payment method of one customer."""
+    """Returns a payment method of one customer."""
     method = call.load("payment_method", call.path["payment_method"])
     if method["customer"] != call.path["customer"]:
         raise no_such("payment_method", method["id"])
@@ -257,12 +257,12 @@ def retrieve_of_customer(call: Call, _: NoParams) -> Json:
 
 
 def listing(call: Call, params: ListPaymentMethods) -> Json:
-    """Answers the payment methods of a customer."""
+    """Returns the payment methods of a customer."""
     return _page(call, params, params.customer, params.type, "/v1/payment_methods")
 
 
 def listing_of_customer(call: Call, params: ListOfCustomer) -> Json:
-    """Answers the payment methods of the customer in the path."""
+    """Returns the payment methods of the customer in the path."""
     customer = call.load("customer", call.path["customer"])["id"]
     url = f"/v1/customers/{customer}/payment_methods"
     return _page(call, params, customer, params.type, url)

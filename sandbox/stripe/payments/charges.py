@@ -1,4 +1,4 @@
-"""Charges: one for each time that a bank was asked."""
+"""Charges: one per payment attempt at a bank."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ListCharges(CreatedPage):
 def new_charge(
     call: Call, intent: Json, method: Json, *, decline: Decline | None, authenticated: bool
 ) -> Json:
-    """Returns a charge of an intent's whole amount, succeeded or refused."""
+    """Returns a charge of an intent's full amount, succeeded or declined."""
     paid = decline is None
     nothing = (
         "application", "application_fee", "application_fee_amount", "balance_transaction",
@@ -119,12 +119,12 @@ def _details(intent: Json, method: Json, *, paid: bool, authenticated: bool) -> 
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a charge."""
+    """Returns a charge."""
     return view(call, call.load("charge", call.path["charge"]))
 
 
 def listing(call: Call, params: ListCharges) -> Json:
-    """Answers a page of charges."""
+    """Returns a page of charges."""
     filters = equal(customer=params.customer)
     return page(
         call, "charge", params, url="/v1/charges", owner=params.payment_intent, filters=filters

@@ -1,4 +1,4 @@
-"""Invoice payments: what ties an invoice to its payment intent."""
+"""Invoice payments, which link invoices to payment intents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.stripe.core.views import view
 
 
 class Payment(Hash):
-    """By what an invoice was paid."""
+    """The payment of an invoice: a payment intent or a payment record."""
 
     type: Literal["payment_intent", "payment_record"]
     payment_intent: Text | None = None
@@ -48,7 +48,7 @@ def new_payment(call: Call, invoice: Json, intent: Json) -> Json:
 
 
 def of_invoice(call: Call, invoice: Json) -> Json | None:
-    """Returns the invoice's default payment, if it was finalised with something to pay."""
+    """Returns the invoice's default payment, or None."""
     for payment in call.all("invoice_payment", owner=invoice["id"]):
         if payment["is_default"]:
             return payment
@@ -56,12 +56,12 @@ def of_invoice(call: Call, invoice: Json) -> Json | None:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers an invoice payment."""
+    """Returns an invoice payment."""
     return view(call, call.load("invoice_payment", call.path["invoice_payment"]))
 
 
 def listing(call: Call, params: ListInvoicePayments) -> Json:
-    """Answers invoice payments, by invoice or by payment intent."""
+    """Returns invoice payments, by invoice or by payment intent."""
     filters = equal(
         status=params.status,
         payment__type=params.payment.type if params.payment else None,

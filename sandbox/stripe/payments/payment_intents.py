@@ -1,4 +1,4 @@
-"""Payment intents. This sandbox makes them for invoices only; ``paying.py`` brings them forward."""
+"""Payment intents, created for invoices only; ``collection/pay.py`` attempts them."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def new_intent(call: Call, invoice: Json) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a payment intent."""
+    """Returns a payment intent."""
     return view(call, call.load("payment_intent", call.path["intent"]))
 
 
 def listing(call: Call, params: ListPaymentIntents) -> Json:
-    """Answers a page of payment intents."""
+    """Returns a page of payment intents."""
     return page(call, "payment_intent", params, url="/v1/payment_intents", owner=params.customer)
 
 

@@ -1,4 +1,4 @@
-"""Payment records: money that came in elsewhere, such as a bank transfer, as Stripe notes it."""
+"""Payment records of payments outside Stripe, such as bank transfers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sandbox.stripe.core.views import view
 
 
 def new_record(call: Call, invoice: Json) -> Json:
-    """Returns the record of an invoice's whole remaining amount, paid outside of Stripe."""
+    """Returns the record of an invoice's full remaining amount, paid outside Stripe."""
 
     def money(value: int) -> Json:
         return {"currency": invoice["currency"], "value": value}
@@ -46,7 +46,7 @@ def new_record(call: Call, invoice: Json) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a payment record."""
+    """Returns a payment record."""
     return view(call, call.load("payment_record", call.path["id"]))
 
 

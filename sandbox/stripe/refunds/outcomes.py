@@ -1,4 +1,4 @@
-"""What becomes of a refund after it was made: it arrives, fails, waits for somebody, is canceled.
+"""Outcomes of refunds: succeeded, failed, action required, canceled.
 
 A refund that succeeded can still fail, days later, when the bank sends the money back.
 """
@@ -17,7 +17,7 @@ DAY_S = 86400
 
 
 def succeed(call: Call, refund: Json) -> Json:
-    """A refund that was under way has arrived."""
+    """Marks a pending refund as succeeded."""
     _expect(refund, "pending", "requires_action", to="succeed")
     changes: Json = {"status": "succeeded"}
     if "destination_details" in refund:
@@ -28,7 +28,7 @@ def succeed(call: Call, refund: Json) -> Json:
 
 
 def fail(call: Call, refund: Json, *, reason: str = "unknown") -> Json:
-    """The bank would not take a refund, or has sent it back: its amount is the account's again."""
+    """Marks a refund as failed and returns its amount to the account."""
     _expect(refund, "pending", "requires_action", "succeeded", to="fail")
     take_back(call, refund)
     changes: Json = {"status": "failed", "failure_reason": reason}
@@ -38,7 +38,7 @@ def fail(call: Call, refund: Json, *, reason: str = "unknown") -> Json:
 
 
 def require_action(call: Call, refund: Json) -> Json:
-    """A pending refund wants its customer, who was asked by mail for an account to pay it to."""
+    """Marks a pending refund as requiring bank details from its customer, asked by e-mail."""
     _expect(refund, "pending", to="require action")
     customer = call.find("customer", call.load("charge", refund["charge"])["customer"]) or {}
     mail = {"email_sent_at": call.now, "email_sent_to": customer.get("email") or "a@example.org"}
@@ -48,7 +48,7 @@ def require_action(call: Call, refund: Json) -> Json:
 
 
 def withdraw(call: Call, refund: Json) -> Json:
-    """A refund that did not leave is stopped; its amount is the account's again."""
+    """Cancels a refund that was not sent and returns its amount to the account."""
     _expect(refund, "pending", "requires_action", to="be canceled")
     take_back(call, refund)
     return _tell(call, refund, {"status": "canceled"})
@@ -71,7 +71,7 @@ def _tell(call: Call, refund: Json, changes: Json) -> Json:
 
 
 def cancel(call: Call, _: NoParams) -> Json:
-    """Cancels a refund that waits for its customer; no other can be canceled by the API."""
+    """Cancels a refund in ``requires_action``; the API cancels no other refunds."""
     refund = call.load("refund", call.path["refund"])
     _expect(refund, "requires_action", to="be canceled")
     return view(call, withdraw(call, refund))

@@ -1,4 +1,4 @@
-"""Refunds: money back from a charge, at once or, for some cards and for debits, later."""
+"""Refunds of charges: at once, or later for debits and some test cards."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ListRefunds(CreatedPage):
 
 
 def create(call: Call, params: CreateRefund) -> Json:
-    """Refunds a charge, the rest of it unless told how much."""
+    """Refunds a charge; the amount defaults to the remaining amount."""
     charge = _charge(call, params)
     refund = refunded(call, charge, amount=params.amount, reason=params.reason)
     refund["metadata"] = merged_metadata({}, params.metadata)
@@ -80,7 +80,7 @@ def _charge(call: Call, params: CreateRefund) -> Json:
 def refunded(
     call: Call, charge: Json, *, amount: int | None = None, reason: Reason | None = None
 ) -> Json:
-    """Returns a refund that was not yet kept, or refuses it as Stripe does."""
+    """Returns a refund, not yet stored. Raises InvalidRequest or BadParameters as Stripe does."""
     left = charge["amount_captured"] - charge["amount_refunded"]
     _check(charge, left=left, amount=amount)
     method = call.find("payment_method", charge["payment_method"])
@@ -140,7 +140,7 @@ def _destination(*, waits: bool) -> Json:
 
 
 def issue(call: Call, charge: Json, refund: Json) -> Json:
-    """Keeps a refund, takes its amount off the charge, and tells of both.
+    """Stores a refund, updates its charge, and emits events of both.
 
     The account's balance pays at once, whether the refund arrives at once or not.
     """
@@ -151,7 +151,7 @@ def issue(call: Call, charge: Json, refund: Json) -> Json:
 
 
 def take_back(call: Call, refund: Json) -> None:
-    """Gives the amount of a refund that did not arrive back to the account and the charge."""
+    """Returns the amount of a failed or canceled refund to the account and the charge."""
     charge = call.load("charge", refund["charge"])
     invoice = charge["_invoice"]
     ledger.write(call, "refund_reversal", charge, amount=refund["amount"], invoice=invoice)
@@ -164,18 +164,18 @@ def _after(charge: Json, amount: int) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a refund."""
+    """Returns a refund."""
     return view(call, call.load("refund", call.path["refund"]))
 
 
 def update(call: Call, params: UpdateRefund) -> Json:
-    """Changes a refund's metadata; nothing else of it can be changed."""
+    """Updates a refund's metadata, its only editable field."""
     refund = call.load("refund", call.path["refund"])
     return view(call, call.change(refund, given_fields(params, refund), "refund.updated"))
 
 
 def listing(call: Call, params: ListRefunds) -> Json:
-    """Answers a page of refunds, of one charge or payment intent if it is named."""
+    """Returns a page of refunds, optionally of one charge or payment intent."""
     filters = equal(payment_intent=params.payment_intent)
     return page(call, "refund", params, url="/v1/refunds", owner=params.charge, filters=filters)
 

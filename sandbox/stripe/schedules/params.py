@@ -1,4 +1,4 @@
-"""What the operations on subscription schedules take."""
+"""Parameter models of subscription schedules."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class PhaseItem(Hash):
 
 
 class Duration(Hash):
-    """How long a phase lasts."""
+    """The duration of a phase."""
 
     interval: Literal["day", "week", "month", "year"]
     interval_count: Int = 1
 
 
 class Phase(Hash):
-    """What the subscription is like for a time. Without an end it lasts one period."""
+    """A phase of a schedule. Without an end it lasts one period."""
 
     duration: Duration | None = None
     end_date: TrialEnd | None = None

@@ -1,4 +1,4 @@
-"""The subscription schedule and its phases in Stripe's shape."""
+"""The subscription schedule object and its phases in Stripe's format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandbox.stripe.subscription_state.changes import items_of
 
 
 def new_schedule(call: Call, subscription: Json, *, start: int, end: int) -> Json:
-    """Returns a schedule of a subscription as it is, that was not yet kept."""
+    """Returns a schedule of a subscription's current state, not yet stored."""
     items = [
         phase_item(item["price"]["id"], item["quantity"], item["tax_rates"], item["metadata"])
         for item in items_of(call, subscription)
@@ -77,7 +77,7 @@ def new_phase(
     proration_behavior: str = "create_prorations",
     metadata: Json | None = None,
 ) -> Json:
-    """Returns a phase: what the subscription is like from one time to another."""
+    """Returns a phase between two times."""
     nothing = (
         "application_fee_percent", "billing_cycle_anchor", "billing_thresholds",
         "collection_method", "default_payment_method", "description", "invoice_settings",

@@ -1,4 +1,4 @@
-"""Subscription schedules: what a subscription will change to, such as a plan at period end."""
+"""Subscription schedules: planned changes, such as another price at period end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_PHASES = 10
 
 
 def create(call: Call, params: CreateSchedule) -> Json:
-    """Makes a schedule whose first phase is the subscription's present period."""
+    """Creates a schedule whose first phase is the subscription's current period."""
     found = params.from_subscription
     subscription = call.load("subscription", found, param="from_subscription")
     if subscription["status"] in ENDED | {"incomplete", "paused"} or subscription["schedule"]:
@@ -57,12 +57,12 @@ def create(call: Call, params: CreateSchedule) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a schedule."""
+    """Returns a schedule."""
     return view(call, call.load("subscription_schedule", call.path["schedule"]))
 
 
 def update(call: Call, params: UpdateSchedule) -> Json:
-    """Sets the phases from the present one on, and what happens after the last."""
+    """Sets the phases from the current one on, and the end behavior."""
     schedule = _active(call)
     subscription = call.load("subscription", schedule["subscription"])
     changes = given_fields(params, schedule, omit={"phases", "proration_behavior"})
@@ -152,7 +152,7 @@ def _end(call: Call, phase: Phase, recurring: Json, *, start: int) -> int:
 def _enter_present(
     call: Call, subscription: Json, schedule: Json, changes: Json, params: UpdateSchedule
 ) -> Json | None:
-    """Lets the phase that holds this moment count now; returns a draft to collect, if any."""
+    """Applies the current phase now; returns a draft to collect, or None."""
     phase = phases.next_phase(call, schedule)
     if phase is None:
         raise InvalidRequest("One of the phases must hold the present moment.", param="phases")
@@ -164,13 +164,13 @@ def _enter_present(
 
 
 def listing(call: Call, params: ListSchedules) -> Json:
-    """Answers a page of schedules."""
+    """Returns a page of schedules."""
     url, owner = "/v1/subscription_schedules", params.customer
     return page(call, "subscription_schedule", params, url=url, owner=owner)
 
 
 def release(call: Call, _: ReleaseSchedule) -> Json:
-    """Lets the subscription go on as it is, without its schedule."""
+    """Releases the subscription from its schedule, unchanged."""
     schedule = _active(call)
     subscription = call.load("subscription", schedule["subscription"])
     with changing(call, subscription):
@@ -179,7 +179,7 @@ def release(call: Call, _: ReleaseSchedule) -> Json:
 
 
 def cancel(call: Call, params: CancelSchedule) -> Json:
-    """Cancels a schedule together with its subscription."""
+    """Cancels a schedule and its subscription."""
     schedule = _active(call)
     subscription = call.load("subscription", schedule["subscription"])
     canceled(call, subscription, prorate=params.prorate, invoice_now=params.invoice_now)
@@ -187,7 +187,7 @@ def cancel(call: Call, params: CancelSchedule) -> Json:
 
 
 def end_phase(call: Call, due: Due) -> None:
-    """Enters the next phase, unless a renewal of this moment does, or ends with the last."""
+    """Starts the next phase, unless a renewal at this time does; ends after the last."""
     schedule = call.load("subscription_schedule", due.object_id)
     subscription = call.find("subscription", schedule["subscription"])
     if schedule["status"] != "active" or subscription is None:

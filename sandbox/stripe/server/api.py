@@ -1,4 +1,4 @@
-"""The way in: every request of the API goes through ``Api`` in the same steps.
+"""HTTP entry point: ``Api`` processes every API request in the same steps.
 
 Key, fault, idempotency, latency, execution in one transaction, log, answer.
 """
@@ -39,7 +39,7 @@ RETRYABLE = (409, 429, 500, 502, 503)
 
 @dataclass
 class Exchange:
-    """One request and what is known of its answer."""
+    """One request and its response so far."""
 
     account: Account
     method: str
@@ -57,13 +57,13 @@ class Exchange:
     body: Json = field(default_factory=dict)
 
     def met(self) -> str | None:
-        """Returns what went wrong on purpose, as the log names it."""
+        """Returns the name of the applied fault, for the request log."""
         if self.limited:
             return "rate_limit"
         return self.fault.kind if self.fault else None
 
     def fingerprint(self) -> str:
-        """Returns what this request asks for."""
+        """Returns the fingerprint of the request."""
         return fingerprint(self.method, self.path, forms.canonical(forms.parse(self.raw)))
 
 
@@ -76,7 +76,7 @@ class Api:
         self._limiter = Limiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request, or hangs up where a fault says so."""
+        """Handles a request, or closes the connection if a fault demands it."""
         request = Request(scope, receive)
         body = (await request.body()).decode("utf-8", "replace")
         try:
@@ -97,7 +97,7 @@ class Api:
         await _response(exchange)(scope, receive, send)
 
     def _received(self, request: Request, body: str) -> Exchange:
-        """Returns the request with its account and the fault that meets it, or limited."""
+        """Returns the request with its account and its fault or exceeded rate limit."""
         with self._world.store.transaction():
             account = self._world.accounts.authenticate(request.headers.get("authorization"))
             if self._world.agenda.catch_up(account):
@@ -151,7 +151,7 @@ class Api:
             await _pause(fault.ms)
 
     def _begin(self, exchange: Exchange) -> bool:
-        """Takes the idempotency key. Returns whether the answer is an earlier one's replay."""
+        """Reserves the idempotency key. Returns whether the response is a replay."""
         if exchange.fault and faults.precedes(exchange.fault):
             raise faults.error_of(exchange.fault, key=exchange.key)
         if not exchange.key:

@@ -1,4 +1,4 @@
-"""What the ways in (API, admin API, hosted pages) share."""
+"""Services shared by the API, the admin API and the hosted pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.stripe.webhooks.dispatcher import Dispatcher
 
 @dataclass(frozen=True)
 class World:
-    """One sandbox's Stripe. ``public_url`` is asked late: the port may be chosen late."""
+    """Services of the simulated Stripe. ``public_url`` is callable: the port may be bound late."""
 
     store: Store
     accounts: Accounts
@@ -27,10 +27,10 @@ class World:
     public_url: Callable[[], str]
 
     def call(self, account: Account) -> Call:
-        """Returns a call that comes from no request, such as a click on a hosted page."""
+        """Returns a Call without a request, such as for a hosted page."""
         return Call(self.store, account, account.now(), self.public_url())
 
     def wake(self) -> None:
-        """Says to the background tasks that there may be something new for them."""
+        """Wakes the background tasks because new rows may be due."""
         self.dispatcher.wake()
         self.timekeeper.wake()

@@ -1,4 +1,4 @@
-"""Changing a subscription: it is kept, told with the values before, and on the agenda."""
+"""Storage of subscription changes, with events and agenda entries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def items_of(call: Call, subscription: Json) -> list[Json]:
 
 @contextmanager
 def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
-    """Keeps what is changed inside, and tells of it if it shows; ``also`` names further events.
+    """Stores the changes made in the block, and emits events if visible fields changed.
 
     What is called inside must not change the stored subscription by another way.
     """
@@ -38,13 +38,13 @@ def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
 
 
 def created(call: Call, subscription: Json) -> None:
-    """Keeps a new subscription and tells of it."""
+    """Stores a new subscription and emits ``customer.subscription.created``."""
     keep(call, subscription)
     call.emit("customer.subscription.created", subscription)
 
 
 def keep(call: Call, subscription: Json) -> None:
-    """Keeps a subscription and what it will do next; it ends with its period, if it shall."""
+    """Stores a subscription and updates its agenda entries and ``cancel_at``."""
     items = items_of(call, subscription)
     if subscription["cancel_at_period_end"]:
         subscription["cancel_at"] = items[0]["current_period_end"]

@@ -1,4 +1,4 @@
-"""How a subscription stands with its invoices: active, behind, recovered, ended.
+"""Status of a subscription, as a consequence of its invoices.
 
 Every invoice that is paid, fails, or is given up passes here; those of no subscription pass by.
 Only the latest invoice decides: once it is paid (or nobody asks for it any more) the subscription
@@ -15,7 +15,7 @@ BEHIND = frozenset({"past_due", "unpaid"})
 
 
 def of_invoice(call: Call, invoice: Json) -> Json | None:
-    """Returns the subscription of an invoice, if it has one that has not ended."""
+    """Returns the invoice's subscription, or None if there is none or it has ended."""
     parent = invoice["parent"]
     if parent is None or parent["subscription_details"] is None:
         return None
@@ -24,7 +24,7 @@ def of_invoice(call: Call, invoice: Json) -> Json | None:
 
 
 def paid(call: Call, invoice: Json) -> None:
-    """Makes the subscription active, and remembers the payment method if it should."""
+    """Activates the subscription of a paid invoice, and saves the payment method if configured."""
     subscription = of_invoice(call, invoice)
     if subscription is None:
         return
@@ -41,19 +41,19 @@ def paid(call: Call, invoice: Json) -> None:
 
 
 def awaited(subscription: Json, invoice: Json) -> bool:
-    """Tells whether a paused subscription waits for this invoice to go on."""
+    """Returns whether the resumption of a paused subscription depends on this invoice."""
     resumption = subscription["_resumption"]
     return resumption is not None and resumption["invoice"] == invoice["id"]
 
 
 def resume(call: Call, subscription: Json, *, status: str) -> None:
-    """Lets a paused subscription go on."""
+    """Resumes a paused subscription."""
     with changing(call, subscription, "customer.subscription.resumed"):
         subscription |= {"status": status, "status_details": None, "_resumption": None}
 
 
 def debited(call: Call, invoice: Json) -> None:
-    """Lets a subscription begin while its first debit is under way."""
+    """Activates an incomplete subscription whose first debit is processing."""
     subscription = of_invoice(call, invoice)
     if subscription is not None and subscription["status"] == "incomplete":
         with changing(call, subscription):
@@ -61,7 +61,7 @@ def debited(call: Call, invoice: Json) -> None:
 
 
 def failed(call: Call, invoice: Json) -> None:
-    """Falls behind; after the last attempt the account's setting says what becomes of it."""
+    """Marks a subscription past due; after the last attempt the account's setting applies."""
     subscription = of_invoice(call, invoice)
     if subscription is None:
         return
@@ -81,7 +81,7 @@ def failed(call: Call, invoice: Json) -> None:
 
 
 def given_up(call: Call, invoice: Json) -> None:
-    """Nobody asks for the invoice any more: void or uncollectible."""
+    """Updates the subscription of an invoice that became void or uncollectible."""
     subscription = of_invoice(call, invoice)
     if subscription is None or subscription["latest_invoice"] != invoice["id"]:
         return
@@ -104,7 +104,7 @@ def ended(
     reason: str,
     status: str = "canceled",
 ) -> None:
-    """Ends a subscription now, tells of it, and stops collecting what it still owes."""
+    """Ends a subscription now, emits its event, and stops collecting its open invoices."""
     details = subscription["cancellation_details"]
     subscription |= {
         "cancel_at_period_end": False,

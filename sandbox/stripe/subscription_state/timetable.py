@@ -1,4 +1,4 @@
-"""When a subscription moves by itself: its entries on the agenda follow its fields.
+"""Agenda entries of subscriptions, derived from their fields.
 
 ``invoice.upcoming`` comes three days before a period ends, unless the period is shorter than that;
 ``customer.subscription.trial_will_end`` three days before a trial ends, or at once. A first
@@ -28,7 +28,7 @@ EXPIRES_AFTER_S = 23 * 3600
 
 
 def follow(call: Call, subscription: Json, items: Sequence[Json]) -> None:
-    """Puts on the agenda what comes next for a subscription, and takes off what does not."""
+    """Updates the agenda entries of a subscription."""
     times = _times(subscription, items)
     for kind in KINDS:
         at = times.get(kind)

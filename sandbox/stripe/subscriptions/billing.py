@@ -1,4 +1,4 @@
-"""The invoices of a subscription: drafted for a period or a change, and collected at once."""
+"""Invoices of subscriptions: drafted for a period or a change, and collected at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sandbox.stripe.subscriptions.lines import period_line
 
 @dataclass(frozen=True)
 class Bill:
-    """What an invoice is for.
+    """The content of a subscription invoice.
 
     ``items``: those whose present period it charges. ``pending``: whether it gathers what waits
     for the customer's next invoice, or only what waits for this subscription's.
@@ -38,7 +38,7 @@ class Bill:
 def draft(
     call: Call, subscription: Json, bill: Bill, *, advances: bool = False, told: bool = True
 ) -> Json:
-    """Drafts an invoice; it becomes the subscription's latest, which its caller keeps.
+    """Drafts an invoice and sets it as ``latest_invoice``; the caller stores the subscription.
 
     ``advances``: whether it is finalised and charged by itself an hour later. ``told``: whether
     its event is sent here or by the caller.
@@ -94,7 +94,7 @@ def _from_subscription(call: Call, subscription: Json, bill: Bill) -> Json:
 
 
 def waiting(call: Call, subscription: Json, *, others: bool = True) -> list[Json]:
-    """Returns the pending items that the subscription's next invoice takes along."""
+    """Returns the pending items that the subscription's next invoice includes."""
     found = []
     for item in pending_items(call, subscription["customer"]):
         owner = item["parent"]["subscription_details"]["subscription"] if item["parent"] else None
@@ -106,7 +106,7 @@ def waiting(call: Call, subscription: Json, *, others: bool = True) -> list[Json
 
 
 def collect(call: Call, invoice: Json, *, behavior: str, off_session: bool) -> None:
-    """Finalises a draft and charges it now, as ``payment_behavior`` says.
+    """Finalises a draft and charges it now, according to ``payment_behavior``.
 
     Raises Declined, with nothing kept, for ``error_if_incomplete`` only.
     """
@@ -137,7 +137,7 @@ def _undone(refusal: Declined) -> Declined:
 
 
 def payable(call: Call, subscription: Json) -> bool:
-    """Tells whether there is a payment method to charge the subscription's invoices with."""
+    """Returns whether the subscription's invoices have a payment method."""
     customer = call.load("customer", subscription["customer"])
     probe = new_invoice(call, customer, subscription["currency"])
     probe["parent"] = {"subscription_details": {"subscription": subscription["id"]}}
@@ -145,7 +145,7 @@ def payable(call: Call, subscription: Json) -> bool:
 
 
 def require_payable(call: Call, subscription: Json) -> None:
-    """Refuses to begin what nobody could pay, in Stripe's words."""
+    """Raises InvalidRequest for a subscription without a payment method."""
     if not payable(call, subscription):
         raise InvalidRequest(
             "This customer has no attached payment source or default payment method. Please"

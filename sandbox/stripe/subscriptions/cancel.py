@@ -1,4 +1,4 @@
-"""Canceling a subscription now."""
+"""Cancel a subscription immediately."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sandbox.stripe.subscriptions.params import CancelSubscription
 
 
 def cancel(call: Call, params: CancelSubscription) -> Json:
-    """Ends a subscription now."""
+    """Cancels a subscription immediately."""
     subscription = call.load("subscription", call.path["subscription"])
     if subscription["status"] in ENDED:
         raise no_such("subscription", subscription["id"])
@@ -30,7 +30,7 @@ def cancel(call: Call, params: CancelSubscription) -> Json:
 
 
 def canceled(call: Call, subscription: Json, *, prorate: bool, invoice_now: bool) -> Json:
-    """Ends a subscription, gives back what is unused and bills what waits, if it is told to.
+    """Ends a subscription; optionally credits unused time and bills pending items.
 
     One whose first invoice was never paid has expired, and that invoice is void.
     """
@@ -56,7 +56,7 @@ def canceled(call: Call, subscription: Json, *, prorate: bool, invoice_now: bool
 
 
 def _forget(call: Call, items: list[Json]) -> None:
-    """Drops prorations that nobody will be billed for any more."""
+    """Deletes pending prorations that will not be billed."""
     for item in items:
         if item["proration"]:
             call.emit("invoiceitem.deleted", item)

@@ -1,4 +1,4 @@
-"""What a subscription's first invoice would be: ``POST /v1/invoices/create_preview``."""
+"""Preview of a new subscription's first invoice: ``POST /v1/invoices/create_preview``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sandbox.stripe.subscriptions.subscriptions import create
 
 
 class _Details(Hash):
-    """The subscription that is thought of."""
+    """Details of the subscription to preview."""
 
     default_tax_rates: Texts | None = None
     items: list[NewItem]
 
 
 class CreatePreview(Params):
-    """What a preview of a new subscription takes; previews of other things are not made here."""
+    """Parameters of a preview of a new subscription; other previews are not supported."""
 
     customer: Text
     subscription_details: _Details
 
 
 def create_preview(call: Call, params: CreatePreview) -> Json:
-    """Begins the subscription, shows its invoice and takes all of it back."""
+    """Creates the subscription, returns its invoice and rolls back."""
     wanted = CreateSubscription(
         customer=params.customer,
         items=params.subscription_details.items,

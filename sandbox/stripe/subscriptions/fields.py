@@ -1,4 +1,4 @@
-"""The plain fields of a subscription: what a request may set, checked and put in Stripe's shape."""
+"""Simple fields of a subscription, validated and converted to Stripe's format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sandbox.stripe.subscriptions.params import (
 
 
 def apply(call: Call, subscription: Json, params: SubscriptionFields) -> None:
-    """Sets the plain fields that were given."""
+    """Sets the given simple fields."""
     _check_behavior(params)
     _apply_collection(subscription, params)
     _apply_defaults(call, subscription, params)
@@ -117,7 +117,7 @@ def _discounts(call: Call, subscription: Json, given: Sequence[Discount]) -> lis
 def apply_ending(
     call: Call, subscription: Json, params: SubscriptionFields, *, period_end: int
 ) -> None:
-    """Sets or takes back when the subscription ends by itself."""
+    """Sets or clears the scheduled end of the subscription."""
     at = params.cancel_at
     if params.cancel_at_period_end is None and at is None:
         return
@@ -142,7 +142,7 @@ def apply_ending(
 
 
 def apply_reasons(subscription: Json, given: CancellationDetails | None) -> None:
-    """Keeps what somebody said about leaving."""
+    """Sets the cancellation details."""
     if given is not None:
         said = {key: value or None for key, value in given.model_dump(exclude_unset=True).items()}
         subscription["cancellation_details"] = subscription["cancellation_details"] | said

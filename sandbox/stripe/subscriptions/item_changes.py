@@ -1,4 +1,4 @@
-"""Other items than before: what is given back, what is owed for the rest, and when all begins anew.
+"""Changes of subscription items: prorations, and a new billing cycle where needed.
 
 A change inside the period leaves the cycle as it is; a price with another interval begins a new one
 now, which is billed at once.
@@ -24,7 +24,7 @@ PRORATED = frozenset({"active", "past_due"})
 
 @dataclass(frozen=True)
 class Wanted:
-    """One item as it should be. ``item``: the one to change, None to add one.
+    """The wanted state of an item. ``item``: the item to change, None to add one.
 
     ``price`` and ``fields`` (quantity, metadata, tax_rates) are set if given.
     """
@@ -44,7 +44,7 @@ def change_items(
     at: int,
     anew: bool = False,
 ) -> bool:
-    """Changes, adds and deletes items. Returns whether a new cycle began, for its caller to bill.
+    """Changes, adds and deletes items. Returns whether a new cycle began, which the caller bills.
 
     ``at``: from when on the change counts. ``anew``: a new cycle begins in any case.
     """
@@ -73,7 +73,7 @@ def change_items(
 
 
 def _apply(call: Call, subscription: Json, wanted: Wanted, sibling: Json) -> Json | None:
-    """Keeps one item as it should be; returns it if its cost changed."""
+    """Stores the wanted state of an item; returns the item if its cost changed."""
     if wanted.item is None:
         if wanted.price is None:
             raise InvalidRequest("An item to add needs a price.", param="items")

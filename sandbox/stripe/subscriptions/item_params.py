@@ -1,4 +1,4 @@
-"""What the operations on subscription items take."""
+"""Parameter models of subscription items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ListItems(Page):
 
 
 class _ItemFields(Params):
-    """What adding and changing an item share."""
+    """Common fields of adding and updating an item."""
 
     beyond = frozenset({"billing_thresholds", "current_trial", "discounts", "plan"})
     metadata: Metadata | None = None

@@ -1,4 +1,4 @@
-"""Which prices a subscription's items have: named or described in place, all alike."""
+"""Prices of subscription items: by id or inline, with equal interval and currency."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.stripe.subscriptions.params import PriceData
 
 
 def price_of(call: Call, named: str | None, described: PriceData | None, *, where: str) -> Json:
-    """Returns the recurring price that a request means. ``where``: the item's place, if any."""
+    """Returns the recurring price of a request. ``where``: the item's parameter path, if any."""
 
     def name(*steps: str) -> str:
         path = [where, *steps] if where else list(steps)
@@ -71,7 +71,7 @@ def _described(call: Call, data: PriceData, *, param: str) -> Json:
 
 
 def recurrence(prices: Sequence[Json]) -> Json:
-    """Returns how often the prices are charged. Raises if they differ in that or in currency."""
+    """Returns the interval of the prices. Raises if intervals or currencies differ."""
     first = prices[0]
     for price in prices[1:]:
         if price["currency"] != first["currency"]:
@@ -88,5 +88,5 @@ def recurrence(prices: Sequence[Json]) -> Json:
 
 
 def rhythm(price: Json) -> tuple[str, int]:
-    """Returns a price's interval and how many of them make a period."""
+    """Returns a price's interval and interval count."""
     return price["recurring"]["interval"], price["recurring"]["interval_count"]

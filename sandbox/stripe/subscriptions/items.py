@@ -1,4 +1,4 @@
-"""Subscription items by themselves: the same changes as through their subscription."""
+"""Subscription items as a resource; same effects as updates of the subscription."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def create(call: Call, params: CreateItem) -> Json:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers an item."""
+    """Returns an item."""
     return view(call, call.load("subscription_item", call.path["item"]))
 
 
@@ -49,7 +49,7 @@ def update(call: Call, params: UpdateItem) -> Json:
 
 
 def delete(call: Call, params: DeleteItem) -> Json:
-    """Takes an item off its subscription."""
+    """Deletes an item of a subscription."""
     item = call.load("subscription_item", call.path["item"])
     subscription = call.load("subscription", item["subscription"])
     _change(call, subscription, Wanted(item, deleted=True), params)
@@ -85,7 +85,7 @@ def _change(
 
 
 def listing(call: Call, params: ListItems) -> Json:
-    """Answers a page of a subscription's items, in the order in which they were added."""
+    """Returns a page of a subscription's items, in the order in which they were added."""
     subscription = call.load("subscription", params.subscription, param="subscription")
     url = "/v1/subscription_items"
     owner = subscription["id"]

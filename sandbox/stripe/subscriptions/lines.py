@@ -1,4 +1,4 @@
-"""What a subscription puts on an invoice: a line for each item and period, and prorations.
+"""Invoice lines of subscriptions: one per item and period, and prorations.
 
 A proration is an invoice item that waits for the subscription's next invoice. What is given back
 is measured by what the period was billed, to the second, and rounded by itself, as is what is owed
@@ -21,12 +21,12 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def price_of_period(item: Json) -> int:
-    """Returns what an item costs for a whole period, before discounts and exclusive tax."""
+    """Returns the cost of an item for a full period, before discounts and exclusive tax."""
     return whole(Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"])
 
 
 def period_line(call: Call, invoice: Json, item: Json, *, trial: bool) -> Json:
-    """Puts an item's present period on an invoice, and notes on the item what it was billed."""
+    """Adds a line for an item's current period, and records the billed amount on the item."""
     amount = 0 if trial else price_of_period(item)
     name = call.load("product", item["price"]["product"])["name"]
     line = {
@@ -78,14 +78,14 @@ def _pricing(item: Json) -> Json:
 
 
 def credit_unused(call: Call, customer: str, item: Json, *, at: int) -> None:
-    """Gives back what was billed for the rest of an item's period."""
+    """Credits the billed amount for the rest of an item's period."""
     amount = -_share(item["_billed"], item, at)
     if amount:
         _proration(call, customer, item, amount=amount, at=at, words="Unused time on")
 
 
 def charge_rest(call: Call, customer: str, item: Json, *, at: int, discounts: list[str]) -> None:
-    """Owes the rest of an item's period at its present price, and counts it as billed."""
+    """Charges the rest of an item's period at its current price, and records it as billed."""
     full = after_discounts(call, discounts, price_of_period(item))
     item["_billed"], item["_billed_by"] = full, None
     call.put(item)

@@ -1,4 +1,4 @@
-"""What the operations on subscriptions and their items take."""
+"""Parameter models of subscriptions and their items."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ CancelAt = Annotated[
 
 
 class Recurring(Hash):
-    """How often a price described in place is charged."""
+    """The interval of an inline price."""
 
     interval: Literal["day", "week", "month", "year"]
     interval_count: Int = 1
 
 
 class PriceData(Hash):
-    """A recurring price described in place."""
+    """Inline data of a recurring price."""
 
     currency: Currency
     product: Text
@@ -72,7 +72,7 @@ class PriceData(Hash):
 
 
 class NewItem(Hash):
-    """An item to begin with."""
+    """An item of a new subscription."""
 
     metadata: Metadata | None = None
     price: Text | None = None
@@ -82,28 +82,28 @@ class NewItem(Hash):
 
 
 class ChangedItem(NewItem):
-    """An item to change (by its id), to add (without one) or to delete."""
+    """An item to update (by its id), to add (without an id) or to delete."""
 
     deleted: Bool = False
     id: Text | None = None
 
 
 class Discount(Hash):
-    """A discount by its coupon, or one that is there already."""
+    """A discount by its coupon, or an existing discount."""
 
     coupon: Text | None = None
     discount: Text | None = None
 
 
 class CustomField(Hash):
-    """A name and a value printed on the invoices."""
+    """A custom field printed on the invoices."""
 
     name: Text
     value: Text
 
 
 class InvoiceSettings(Hash):
-    """What is written on the invoices."""
+    """Invoice settings of a subscription."""
 
     custom_fields: Annotated[list[CustomField] | None, BeforeValidator(_listed)] = None
     description: Clearable | None = None
@@ -111,21 +111,21 @@ class InvoiceSettings(Hash):
 
 
 class PaymentSettings(Hash):
-    """How the invoices are paid."""
+    """Payment settings of a subscription."""
 
     payment_method_types: Texts | None = None
     save_default_payment_method: Literal["off", "on_subscription"] | None = None
 
 
 class EndBehavior(Hash):
-    """What happens when a trial ends."""
+    """The end behavior of a trial."""
 
     billing_cycle_anchor: Literal["now", "unchanged"] | None = None
     missing_payment_method: Missing | None = None
 
 
 class TrialSettings(Hash):
-    """How a trial ends."""
+    """Trial settings."""
 
     end_behavior: EndBehavior
 
@@ -137,27 +137,27 @@ class Flexible(Hash):
 
 
 class BillingMode(Hash):
-    """How prorations are worked out; both modes come to the same here."""
+    """The billing mode; both modes give the same prorations here."""
 
     flexible: Flexible | None = None
     type: Literal["classic", "flexible"]
 
 
 class Anchor(Hash):
-    """Whether the cycle begins anew."""
+    """The billing cycle anchor: ``now`` or ``unchanged``."""
 
     type: Literal["now", "unchanged"]
 
 
 class PauseCollection(Hash):
-    """What becomes of the invoices that come meanwhile."""
+    """Handling of invoices created while collection is paused."""
 
     behavior: Literal["keep_as_draft", "mark_uncollectible", "void"]
     resumes_at: Int | None = None
 
 
 class CancellationDetails(Hash):
-    """Why somebody left."""
+    """Cancellation details."""
 
     comment: Clearable | None = None
     feedback: Clearable | None = None
@@ -176,7 +176,7 @@ _LEFT_OUT = frozenset(
 
 
 class SubscriptionFields(Params):
-    """What creating and updating share."""
+    """Common fields of create and update."""
 
     beyond = _LEFT_OUT
     cancel_at: CancelAt | None = None
@@ -260,19 +260,19 @@ class CancelSubscription(Params):
 
 
 class Through(Hash):
-    """Up to when usage is billed; there is none of it here."""
+    """The end of billed usage; usage is not supported here."""
 
     type: Literal["none", "now"]
 
 
 class From(Hash):
-    """From when on unused time is given back."""
+    """The start of the unused time to credit."""
 
     type: Literal["item_current_period_start", "none", "now"]
 
 
 class BillFor(Hash):
-    """What is settled when a subscription is paused."""
+    """Settlement of a subscription when it is paused."""
 
     outstanding_usage_through: Through | None = None
     unused_time_from: From | None = None

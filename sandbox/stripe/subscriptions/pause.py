@@ -1,4 +1,4 @@
-"""Pausing a subscription, so that it has neither periods nor invoices, and resuming it.
+"""Pause and resume subscriptions; a paused one has neither periods nor invoices.
 
 A resumption that costs something makes an invoice at once. The subscription stays paused until that
 is paid (or, by ``resume_on_payment_attempt``, until somebody tries to pay it); an invoice that
@@ -27,7 +27,7 @@ from sandbox.stripe.subscriptions.renewals import paused_because
 
 
 def pause(call: Call, params: PauseSubscription) -> Json:
-    """Pauses a subscription; what is unused of the period is given back unless told otherwise."""
+    """Pauses a subscription; credits unused time unless the request declines it."""
     subscription = call.load("subscription", call.path["subscription"])
     _check(subscription)
     start = present_period(call, subscription)[0]
@@ -62,7 +62,7 @@ def _check(subscription: Json) -> None:
 
 
 def resume(call: Call, params: ResumeSubscription) -> Json:
-    """Takes a paused subscription up again, at once or when its resumption is paid."""
+    """Resumes a paused subscription, at once or when its resumption invoice is paid."""
     subscription = call.load("subscription", call.path["subscription"])
     if subscription["status"] != "paused":
         raise InvalidRequest(
@@ -85,7 +85,7 @@ def resume(call: Call, params: ResumeSubscription) -> Json:
 
 
 def _draft(call: Call, subscription: Json, params: ResumeSubscription) -> Json | None:
-    """Sets the period to go on with; drafts what is to be paid for that, if anything is."""
+    """Sets the period after a resumption; drafts its invoice, if anything is due."""
     began = present_period(call, subscription)[0]
     anchor = params.billing_cycle_anchor
     if anchor is None or anchor.type == "now":
@@ -111,7 +111,7 @@ def _charge_rest(call: Call, subscription: Json, *, at: int) -> None:
 
 
 def end_resumption(call: Call, due: Due) -> None:
-    """Voids a resumption that nobody tried to pay; the subscription stays paused."""
+    """Voids an unattempted resumption invoice; the subscription stays paused."""
     subscription = call.load("subscription", due.object_id)
     resumption = subscription["_resumption"]
     if resumption is None:

@@ -1,4 +1,4 @@
-"""A subscription's periods: the one that begins, and beginning anew at another time."""
+"""Billing periods of subscriptions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from sandbox.stripe.subscription_state.changes import items_of
 
 
 def present_period(call: Call, subscription: Json) -> tuple[int, int]:
-    """Returns start and end of the period that the subscription is in."""
+    """Returns the start and end of the current period."""
     item = items_of(call, subscription)[0]
     return item["current_period_start"], item["current_period_end"]
 
 
 def set_period(call: Call, subscription: Json, start: int, end: int) -> None:
-    """Gives all items a period."""
+    """Sets the period of all items."""
     for item in items_of(call, subscription):
         call.put(item | {"current_period_start": start, "current_period_end": end})
 
 
 def next_period(call: Call, subscription: Json) -> None:
-    """Moves the items to the period after the present one, counted from the anchor."""
+    """Moves the items to the next period, counted from the anchor."""
     recurring = items_of(call, subscription)[0]["price"]["recurring"]
     begins = present_period(call, subscription)[1]
     end = period_at(subscription["billing_cycle_anchor"], recurring, begins)[1]
@@ -29,7 +29,7 @@ def next_period(call: Call, subscription: Json) -> None:
 
 
 def restart(call: Call, subscription: Json) -> None:
-    """Lets a new cycle begin now."""
+    """Starts a new billing cycle now."""
     recurring = items_of(call, subscription)[0]["price"]["recurring"]
     subscription["billing_cycle_anchor"] = call.now
     set_period(call, subscription, *period_at(call.now, recurring, call.now))

@@ -1,4 +1,4 @@
-"""Coming from one phase of a schedule to the next: the subscription gets the phase's items."""
+"""Transitions between phases of a schedule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PHASE_ENDS = "schedule.phase_ends"
 
 
 def follow(call: Call, schedule: Json) -> None:
-    """Puts the end of the present phase on the agenda."""
+    """Schedules the end of the current phase on the agenda."""
     if schedule["status"] == "active":
         at = schedule["current_phase"]["end_date"]
         agenda.plan(call, at=at, kind=PHASE_ENDS, object_id=schedule["id"])
@@ -23,7 +23,7 @@ def follow(call: Call, schedule: Json) -> None:
 
 
 def ending(call: Call, subscription: Json) -> Json | None:
-    """Returns the subscription's schedule if a phase of it ends now."""
+    """Returns the subscription's schedule if its current phase ends now."""
     schedule = call.find("subscription_schedule", subscription["schedule"])
     if schedule is None or schedule["status"] != "active":
         return None
@@ -31,7 +31,7 @@ def ending(call: Call, subscription: Json) -> Json | None:
 
 
 def next_phase(call: Call, schedule: Json) -> Json | None:
-    """Returns the phase that holds this moment, or None after the last."""
+    """Returns the phase that contains the current time, or None after the last."""
     for phase in schedule["phases"]:
         if phase["start_date"] <= call.now < phase["end_date"]:
             found: Json = phase
@@ -40,7 +40,7 @@ def next_phase(call: Call, schedule: Json) -> Json | None:
 
 
 def enter(call: Call, subscription: Json, schedule: Json, phase: Json) -> list[Wanted]:
-    """Makes a phase the present one; returns what it wants of the subscription's items."""
+    """Sets the current phase; returns the item changes that it requires."""
     current = {"start_date": phase["start_date"], "end_date": phase["end_date"]}
     call.change(schedule, {"current_phase": current}, "subscription_schedule.updated")
     follow(call, schedule)
@@ -49,7 +49,7 @@ def enter(call: Call, subscription: Json, schedule: Json, phase: Json) -> list[W
 
 
 def wanted_by(call: Call, subscription: Json, phase: Json) -> list[Wanted]:
-    """Returns what a phase wants: items of the same price stay, others take it over in order."""
+    """Returns a phase's item changes: items with an equal price stay, others change in order."""
     present = items_of(call, subscription)
     by_price = {item["price"]["id"]: item for item in present}
     asked = phase["items"]
@@ -69,7 +69,7 @@ def wanted_by(call: Call, subscription: Json, phase: Json) -> list[Wanted]:
 
 
 def release(call: Call, subscription: Json, schedule: Json) -> None:
-    """Lets the subscription go on without its schedule."""
+    """Releases the subscription from its schedule."""
     changes: Json = {
         "current_phase": None,
         "released_at": call.now,
@@ -83,7 +83,7 @@ def release(call: Call, subscription: Json, schedule: Json) -> None:
 
 
 def complete(call: Call, schedule: Json) -> None:
-    """Closes a schedule that ends together with its subscription."""
+    """Completes a schedule that ends together with its subscription."""
     changes: Json = {"completed_at": call.now, "current_phase": None, "status": "completed"}
     call.change(schedule, changes, "subscription_schedule.completed")
     follow(call, schedule)

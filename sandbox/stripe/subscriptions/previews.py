@@ -1,4 +1,4 @@
-"""Invoices as they would be: made for real, shown, and taken back."""
+"""Invoice previews: created, rendered and rolled back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.stripe.subscriptions.periods import next_period, present_period
 
 
 class _TakenBackError(Exception):
-    """Ends a preview, so that nothing of it stays."""
+    """Raised to roll back a preview."""
 
 
 def _take_back() -> NoReturn:
@@ -24,7 +24,7 @@ def _take_back() -> NoReturn:
 
 
 def preview(call: Call, make: Callable[[], Json]) -> Json:
-    """Returns the invoice that ``make`` drafts, as Stripe shows one that does not exist yet."""
+    """Returns the invoice drafted by ``make`` in the format of a preview, and rolls back."""
     shown: Json = {}
     try:
         with call.store.savepoint(keeps=lambda _: False):
@@ -39,7 +39,7 @@ def preview(call: Call, make: Callable[[], Json]) -> Json:
 
 
 def preview_renewal(call: Call, subscription: Json) -> Json:
-    """Returns the invoice of the next renewal, as it would be if nothing changed until then."""
+    """Returns a preview of the next renewal's invoice, assuming no changes until then."""
     began, end = present_period(call, subscription)
     then = replace(call, now=end)
     known = deepcopy(subscription)

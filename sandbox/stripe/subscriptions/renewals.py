@@ -1,4 +1,4 @@
-"""What a subscription does by the clock: tells of what comes, renews, ends, expires.
+"""Scheduled actions of subscriptions: notices, renewal, cancellation, expiry.
 
 A renewal drafts an invoice at the end of the period, for the period that begins; an hour later the
 draft is finalised and charged like any that advances.
@@ -28,7 +28,7 @@ from sandbox.stripe.subscriptions.previews import preview_renewal
 
 
 def renew(call: Call, due: Due) -> None:
-    """Ends a period: the subscription ends with it, waits for a payment method, or goes on."""
+    """Ends a period: the subscription ends, pauses without a payment method, or renews."""
     subscription = call.load("subscription", due.object_id)
     if subscription["status"] not in RENEWING:
         return
@@ -67,7 +67,7 @@ def _go_on(call: Call, subscription: Json, schedule: Json | None, phase: Json | 
 
 
 def _may_leave_trial(call: Call, subscription: Json) -> bool:
-    """Does what the trial's settings say if there is nothing to charge."""
+    """Applies the trial's end behavior if there is no payment method."""
     missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     charged = subscription["collection_method"] == "charge_automatically"
     if missing == "create_invoice" or not charged or payable(call, subscription):
@@ -87,7 +87,7 @@ def paused_because(why: str, now: int) -> Json:
 
 
 def finish(call: Call, subscription: Json) -> None:
-    """Ends a subscription as it was asked to, and bills what still waits on it."""
+    """Ends a subscription as requested, and bills its pending items."""
     if waiting(call, subscription, others=False) and subscription["status"] in RENEWING:
         invoice = draft(call, subscription, Bill("subscription_cycle", pending=False))
         keep(call, subscription)
@@ -98,7 +98,7 @@ def finish(call: Call, subscription: Json) -> None:
 
 
 def tell_upcoming(call: Call, due: Due) -> None:
-    """Tells of the renewal's invoice as it would be today; nothing of it is kept."""
+    """Emits ``invoice.upcoming`` with a preview of the renewal's invoice."""
     subscription = call.load("subscription", due.object_id)
     call.emit("invoice.upcoming", preview_renewal(call, subscription))
     subscription["_told_upcoming"] = present_period(call, subscription)[1]
@@ -106,7 +106,7 @@ def tell_upcoming(call: Call, due: Due) -> None:
 
 
 def tell_trial_end(call: Call, due: Due) -> None:
-    """Tells that a trial ends in three days, or sooner if it is that short."""
+    """Emits ``customer.subscription.trial_will_end``, three days ahead or at once."""
     subscription = call.load("subscription", due.object_id)
     call.emit("customer.subscription.trial_will_end", subscription)
     subscription["_told_trial_end"] = subscription["trial_end"]
@@ -114,21 +114,21 @@ def tell_trial_end(call: Call, due: Due) -> None:
 
 
 def expire(call: Call, due: Due) -> None:
-    """Gives up on a subscription whose first invoice was not paid in time."""
+    """Expires a subscription whose first invoice was not paid in time."""
     subscription = call.load("subscription", due.object_id)
     if subscription["status"] == "incomplete":
         voided(call, call.load("invoice", subscription["latest_invoice"]))
 
 
 def cancel(call: Call, due: Due) -> None:
-    """Ends a subscription at the time that was set for it."""
+    """Ends a subscription at its ``cancel_at``."""
     subscription = call.load("subscription", due.object_id)
     if subscription["status"] not in ENDED:
         finish(call, subscription)
 
 
 def resume_collection(call: Call, due: Due) -> None:
-    """Goes on collecting at the time that was set for it."""
+    """Resumes collection at its ``resumes_at``."""
     subscription = call.load("subscription", due.object_id)
     with changing(call, subscription):
         subscription["pause_collection"] = None

@@ -1,4 +1,4 @@
-"""The subscription and its items in Stripe's shape. Fields that begin with ``_`` are ours."""
+"""The subscription object and its items in Stripe's format. Fields with ``_`` are internal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sandbox.stripe.core.call import Call
 
 
 def new_subscription(call: Call, customer: Json, currency: str) -> Json:
-    """Returns a subscription without items that was not yet kept."""
+    """Returns a subscription without items, not yet stored."""
     nothing = (
         "application", "application_fee_percent", "billing_cycle_anchor_config",
         "billing_thresholds", "cancel_at", "canceled_at", "customer_account", "days_until_due",
@@ -74,7 +74,7 @@ def new_subscription(call: Call, customer: Json, currency: str) -> Json:
 
 
 def new_item(call: Call, subscription: Json, price: Json, *, quantity: int) -> Json:
-    """Returns an item that was not yet kept.
+    """Returns an item, not yet stored.
 
     ``_billed``: what its whole present period cost, net of discounts, as far as it was billed;
     ``_billed_by``: the invoice and line that did.
@@ -99,7 +99,7 @@ def new_item(call: Call, subscription: Json, price: Json, *, quantity: int) -> J
 
 
 def priced(price: Json) -> Json:
-    """Returns the fields of an item that follow its price."""
+    """Returns the fields of an item that derive from its price."""
     return {"plan": _plan(price), "price": price}
 
 

@@ -1,4 +1,4 @@
-"""Subscriptions: beginning, reading and listing them."""
+"""Subscriptions: create, retrieve and list."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST_TRIAL_S = 730 * DAY_S
 
 
 def create(call: Call, params: CreateSubscription) -> Json:
-    """Begins a subscription; its first invoice is finalised and charged at once."""
+    """Creates a subscription; its first invoice is finalised and charged at once."""
     customer = living(call, params.customer, param="customer")
     if not 1 <= len(params.items) <= MAX_ITEMS:
         raise BadParameters("A subscription has between 1 and 20 items.", param="items")
@@ -82,7 +82,7 @@ def _begin_trial(call: Call, subscription: Json, params: CreateSubscription) -> 
 
 
 def check_trial_end(call: Call, end: int) -> None:
-    """Refuses a trial that ends in the past or in more than two years."""
+    """Rejects a trial that ends in the past or in more than two years."""
     if end <= call.now:
         raise BadParameters("Invalid trial_end: must be an integer Unix timestamp in the future.")
     if end > call.now + LONGEST_TRIAL_S:
@@ -117,7 +117,7 @@ def _item(
 def _check_payable(
     call: Call, subscription: Json, items: list[Json], params: CreateSubscription
 ) -> None:
-    """A first invoice that costs something needs somebody to charge, now or later by hand."""
+    """Rejects a subscription whose first invoice is not free and has no payment method."""
     costs = sum(Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"] for item in items)
     later = params.payment_behavior == "default_incomplete"
     charged = subscription["collection_method"] == "charge_automatically"
@@ -141,12 +141,12 @@ def _bill(call: Call, subscription: Json, items: list[Json], params: CreateSubsc
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers a subscription."""
+    """Returns a subscription."""
     return view(call, call.load("subscription", call.path["subscription"]))
 
 
 def listing(call: Call, params: ListSubscriptions) -> Json:
-    """Answers a page of subscriptions; without a status those that were not canceled."""
+    """Returns a page of subscriptions; without a status those that were not canceled."""
     filters = equal(collection_method=params.collection_method)
     if params.status is None:
         filters.append(Filter("$.status", "in", _ALIVE))

@@ -1,4 +1,4 @@
-"""Changing a subscription: its items, its cycle, its trial, how it ends and how it is collected."""
+"""Update a subscription: items, cycle, trial, end and collection."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ONCE_ENDED = frozenset({"cancellation_details", "metadata", "expand"})
 
 
 def update(call: Call, params: UpdateSubscription) -> Json:
-    """Changes what is given; what is to be invoiced now is charged now."""
+    """Updates the given fields; charges a resulting invoice at once."""
     subscription = call.load("subscription", call.path["subscription"])
     _check(subscription, params)
     with changing(call, subscription):
@@ -59,7 +59,7 @@ def _check(subscription: Json, params: UpdateSubscription) -> None:
 
 
 def _apply_cycle(call: Call, subscription: Json, params: UpdateSubscription) -> Json | None:
-    """Changes items, trial and cycle. Returns a draft if something is to be invoiced now."""
+    """Changes items, trial and cycle. Returns a draft if there is an amount to invoice now."""
     at = proration_date(call, subscription, params.proration_date)
     wanted = _wanted(call, subscription, params.items or [])
     if isinstance(params.trial_end, int):
@@ -84,7 +84,7 @@ def changed_items(
     at: int,
     anew: bool = False,
 ) -> Json | None:
-    """Changes items by a ``proration_behavior``. Returns a draft if it is to be collected now."""
+    """Changes items with a ``proration_behavior``. Returns a draft to collect now, or None."""
     if not wanted and not anew:
         return None
     prorates = behavior != "none"
@@ -100,7 +100,7 @@ def changed_items(
 
 
 def _give_trial(call: Call, subscription: Json, end: int, behavior: str, at: int) -> Json | None:
-    """Moves the end of a trial, or lets one begin inside a paid period."""
+    """Sets the end of a trial, or starts a trial inside a paid period."""
     check_trial_end(call, end)
     began = present_period(call, subscription)[0]
     subscription |= {"trial_end": end, "billing_cycle_anchor": end}
@@ -118,7 +118,7 @@ def _give_trial(call: Call, subscription: Json, end: int, behavior: str, at: int
 
 
 def proration_date(call: Call, subscription: Json, given: int | None) -> int:
-    """Returns from when on a change counts: now, or a time of the present period."""
+    """Returns the proration date: now, or a time in the current period."""
     start, end = present_period(call, subscription)
     if given is not None and not start <= given <= end:
         raise BadParameters(
@@ -145,7 +145,7 @@ def _wanted(call: Call, subscription: Json, items: Sequence[ChangedItem]) -> lis
 
 
 def wanted_item(call: Call, item: Json | None, given: ChangedItem, *, where: str) -> Wanted:
-    """Returns what a request wants of an item."""
+    """Returns the wanted state of an item from a request."""
     price = None
     if given.price is not None or given.price_data is not None or item is None:
         price = price_of(call, given.price, given.price_data, where=where)

@@ -1,4 +1,4 @@
-"""The background task that sends Stripe's webhook deliveries."""
+"""Background task that sends Stripe's webhook deliveries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox.stripe.webhooks.secrets import valid_secrets
 
 
 class Dispatcher(BackgroundSender):
-    """Sends what is due: each on its own, but what was released together one by one."""
+    """Sends due deliveries: concurrently, but those released together in sequence."""
 
     TIMEOUT_S = 20.0
 
@@ -28,15 +28,15 @@ class Dispatcher(BackgroundSender):
         self._recorder = recorder
 
     def due_by(self, moment: float, *, limit: int) -> list[Row]:
-        """Returns the deliveries whose time has come by then, earliest first."""
+        """Returns the deliveries due at or before a moment, earliest first."""
         return deliveries.due_by(self._store, moment, limit=limit)
 
     def next_due(self, *, after: float) -> float | None:
-        """Returns when the next delivery will be due after that."""
+        """Returns the next due time after a moment."""
         return deliveries.next_due(self._store, after=after)
 
     async def send(self, client: httpx.AsyncClient, row: Row) -> None:
-        """Sends an event to an endpoint, signed, and records what came of it."""
+        """Sends a signed event to an endpoint, and records the result."""
         account = self._accounts.get(row["account"])
         endpoint = self._store.get(row["account"], "webhook_endpoint", row["endpoint"])
         event = self._store.get(row["account"], "event", row["event"])

@@ -1,4 +1,4 @@
-"""Webhook endpoints: where events go. The signing secret is shown once, when one is made."""
+"""Webhook endpoints. The signing secret is returned only on creation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class UpdateEndpoint(Params):
 
 
 def create(call: Call, params: CreateEndpoint) -> Json:
-    """Makes an endpoint and answers it with its secret."""
+    """Creates an endpoint and returns it with its secret."""
     _check_url(params.url)
     if params.api_version not in (None, API_VERSION):
         raise BadParameters(
@@ -87,12 +87,12 @@ def _check_url(url: str) -> None:
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers an endpoint, without its secret."""
+    """Returns an endpoint, without its secret."""
     return view(call, call.load("webhook_endpoint", call.path["webhook_endpoint"]))
 
 
 def update(call: Call, params: UpdateEndpoint) -> Json:
-    """Changes what is given."""
+    """Updates the given fields."""
     endpoint = call.load("webhook_endpoint", call.path["webhook_endpoint"])
     given = given_fields(params, endpoint, clear=("description",), omit={"disabled"})
     if params.url is not None:
@@ -103,14 +103,14 @@ def update(call: Call, params: UpdateEndpoint) -> Json:
 
 
 def delete(call: Call, _: NoParams) -> Json:
-    """Deletes an endpoint; what it has not yet got, it never gets."""
+    """Deletes an endpoint; its pending deliveries are not sent."""
     endpoint = call.load("webhook_endpoint", call.path["webhook_endpoint"])
     call.drop(endpoint)
     return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
 
 
 def listing(call: Call, params: Page) -> Json:
-    """Answers a page of endpoints."""
+    """Returns a page of endpoints."""
     return page(call, "webhook_endpoint", params, url="/v1/webhook_endpoints")
 
 

@@ -1,4 +1,4 @@
-"""Events as a resource: one, or a filtered page, thirty days back."""
+"""Events of the last thirty days: retrieve and list."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ListEvents(CreatedPage):
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """Answers an event."""
+    """Returns an event."""
     return view(call, call.load("event", call.path["id"]))
 
 
 def listing(call: Call, params: ListEvents) -> Json:
-    """Answers a page of events of the last thirty days."""
+    """Returns a page of events of the last thirty days."""
     if params.type and params.types:
         raise BadParameters(
             "You may only specify one of these parameters: type, types.",

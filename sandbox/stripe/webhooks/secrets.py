@@ -1,4 +1,4 @@
-"""The signing secrets of webhook endpoints: one, or two while it is rolled."""
+"""Signing secrets of webhook endpoints: one, or two during a rotation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def fresh_secret() -> str:
 
 
 def roll(call: Call, endpoint: Json, *, overlap_s: int) -> str:
-    """Gives an endpoint a new secret and returns it; the old one is valid for a while longer."""
+    """Rotates an endpoint's secret and returns the new one; the old one stays valid for a while."""
     endpoint["_old_secret"] = endpoint["_secret"]
     endpoint["_old_secret_until"] = call.now + overlap_s
     endpoint["_secret"] = fresh_secret()
@@ -22,7 +22,7 @@ def roll(call: Call, endpoint: Json, *, overlap_s: int) -> str:
 
 
 def valid_secrets(endpoint: Json, now: int) -> list[str]:
-    """Returns the secrets that sign at a time of the account's clock, the newest first."""
+    """Returns the secrets valid at a time of the account's clock, newest first."""
     secrets = [str(endpoint["_secret"])]
     if now < endpoint.get("_old_secret_until", 0):
         secrets.append(str(endpoint["_old_secret"]))
