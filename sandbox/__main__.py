@@ -40,7 +40,7 @@ class Announcing(Server):
         """Starts listening, then writes the ready file and one line on stdout."""
         await super().startup(sockets)
         if self._ready_file is not None:
-            # Renamed into place: a reader finds all of it or nothing.
+            # Renamed into place, so that a reader never sees a partial file.
             draft = self._ready_file.with_suffix(".draft")
             draft.write_text(json.dumps({"url": self._url, "pid": os.getpid()}))
             draft.rename(self._ready_file)

@@ -54,8 +54,8 @@ class BackgroundSender(ABC):
             try:
                 while True:
                     self._news.clear()
-                    # One moment parts what is due from what will be, or a row whose time comes
-                    # between two looks at the clock would be seen by neither.
+                    # Both queries use one moment; otherwise a row that falls due between
+                    # two readings of the clock would be found by neither.
                     moment = time.time()
                     self._start(client, moment)
                     soonest = self.next_due(after=moment)

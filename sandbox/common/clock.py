@@ -28,7 +28,7 @@ class Clock(Strict):
         ran = self.frozen_at is None
         target = (self.now() if now is None else now) + advance_s
         if now is None and ran:
-            # Added to the offset itself, so that no time lost in between is lost for good.
+            # Added to the offset directly, so that the time between two clock readings is not lost.
             self.offset_s += advance_s
         else:
             self.offset_s = target - time.time()

@@ -21,9 +21,9 @@ class Match(Strict):
 class Fault(Strict):
     """An injected fault.
 
-    refuse_before: the connection closes before anything is done. lose_answer: everything is
-    done, then the connection closes. delay: ``ms`` before or after. status: an error answer
-    instead of the work; ``stored`` keeps it under the idempotency key like a real failure.
+    refuse_before: closes the connection before execution. lose_answer: executes the request, then
+    closes the connection. delay: waits ``ms`` before or after execution. status: an error response
+    instead of execution; ``stored`` stores it under the idempotency key like a real failure.
     """
 
     id: str = ""
@@ -42,7 +42,7 @@ F = TypeVar("F", bound=Fault)
 def take(faults: MutableSequence[F], method: str, path: str) -> tuple[F | None, bool]:
     """Returns the first matching fault whose ``skip`` is used up, and whether counters changed.
 
-    A fault that is met is counted down: first its ``skip``, then its ``times``.
+    A matching fault is counted down: first its ``skip``, then its ``times``.
     """
     changed = False
     for fault in faults:

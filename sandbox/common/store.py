@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 Json = dict[str, Any]
-"""A JSON object as it goes over the wire; the providers' shapes are theirs, not ours to type."""
+"""A JSON object in its wire format; the providers' formats are not typed here."""
 
 OPERATORS = frozenset({"=", "<", "<=", ">", ">=", "like", "in", "is", "is not"})
 PATH = re.compile(r"\$(\.\w+)+")
@@ -53,8 +53,8 @@ def equal(**fields: Value) -> list[Filter]:
 class Store:
     """Store of objects by account, kind and id, ordered by creation.
 
-    Committed with ``synchronous=NORMAL`` in WAL mode: what was answered survives the death of
-    this process, which is what the tests kill; only a power cut could take the last commits.
+    Committed with ``synchronous=NORMAL`` in WAL mode: committed responses survive
+    SIGKILL of the process, which tests send; only a power failure could lose the last commits.
     """
 
     def __init__(self, path: str | None) -> None:
@@ -83,7 +83,7 @@ class Store:
     def savepoint(self, *, keeps: Callable[[BaseException], bool]) -> Iterator[None]:
         """Rolls back the block if it raises, unless ``keeps`` accepts the exception.
 
-        The transaction around it stays open.
+        The surrounding transaction stays open.
         """
         self._db.execute("SAVEPOINT step")
         try:

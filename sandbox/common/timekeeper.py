@@ -11,14 +11,14 @@ from typing import Literal
 from sandbox.common.store import Store
 
 IDLE_S = 60.0
-# Woken a little late, so that a clock's rounding cannot make it a little early.
+# Wakes slightly late, so that clock rounding cannot make it early.
 MARGIN_S = 0.01
 
 
 class Timekeeper:
     """Runs the agenda entries of all accounts when they fall due.
 
-    ``catch_up``: runs what is due of one account, named by its id; called in a transaction.
+    ``catch_up``: runs the due entries of an account id; called in a transaction.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Timekeeper:
     def next_due(self) -> tuple[str, float] | None:
         """Returns the account with the earliest due entry, and its time on the machine's clock.
 
-        An account whose clock stands still reaches none.
+        Accounts with a frozen clock are ignored.
         """
-        # The first of each account is found by the index, however much is planned behind it.
+        # The index finds each account's first entry, independent of the number of later entries.
         rows = self._store.rows(
             f"SELECT id, (SELECT min(at) FROM {self._table} WHERE account=accounts.id)"  # noqa: S608 - one of two names
             " - json_extract(state, '$.clock.offset_s') AS due FROM accounts"

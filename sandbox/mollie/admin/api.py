@@ -5,27 +5,27 @@ The account is the one of ``?key=test_…`` or of the Authorization header. All 
     GET    /                             this text
     POST   /reset                        empties the account
     GET    /ledger                       entries, totals, by_customer, by_payment, by_subscription
-    GET    /requests                     what was asked; DELETE forgets it
+    GET    /requests                     the logged requests; DELETE clears the log
     GET    /clock                        {"now", "offset_s", "frozen"}
     POST   /clock                        {"advance_s": n} | {"now": unix} | {"frozen": bool}:
-                                         what falls due happens, each thing at its own time
+                                         entries that fall due run, each at its own time
     POST   /latency                      {"ms": n} before every call
-    GET    /faults                       those not used up; DELETE drops them
+    GET    /faults                       faults with uses left; DELETE removes them
     POST   /faults                       {"match": {"method", "path"}, "kind", "ms", "when",
-                                         "status", "stored", "times", "skip"}: answers its id
-    GET    /settings                     how the world behaves; POST changes what is named
-    GET    /webhooks                     how deliveries behave; POST changes what is named:
+                                         "status", "stored", "times", "skip"}: returns its id
+    GET    /settings                     the account's behaviour; POST updates the given fields
+    GET    /webhooks                     delivery settings; POST updates the given fields:
                                          {"delay_ms", "hold", "copies", "order", "seed",
                                          "drop_types", "corrupt_signature", "embed", "retry_scale"}
-    POST   /webhooks/release             sends what is held, in the order set
+    POST   /webhooks/release             releases held deliveries in the set order
     POST   /webhooks/resend              {"id": "tr_…" | "event_…", "copies": n}
     GET    /webhooks/deliveries          each with its state and attempts
-    POST   /webhooks/{id}/rotate         gives a webhook a new secret, which is answered
-    POST   /payments/{id}/outcome        {"status", "method", "reason"}: as at the checkout page
+    POST   /webhooks/{id}/rotate         rotates a webhook's secret and returns it
+    POST   /payments/{id}/outcome        {"status", "method", "reason"}: as on the checkout page
     POST   /payments/{id}/refund         {"amount", "description"}: from the dashboard
-    POST   /payments/{id}/chargeback     {"amount", "code", "description"}: the bank takes back
-    POST   /chargebacks/{id}/reverse     the bank gives back
-    POST   /refused_keys                 {"keys": […]}: refused from now on, no others
+    POST   /payments/{id}/chargeback     {"amount", "code", "description"}: creates a chargeback
+    POST   /chargebacks/{id}/reverse     reverses a chargeback
+    POST   /refused_keys                 {"keys": […]}: the only keys that are rejected
 """
 
 from __future__ import annotations

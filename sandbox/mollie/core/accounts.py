@@ -33,7 +33,7 @@ class Fault(faults.Fault):
 class Webhooks(Strict):
     """Settings of webhook deliveries.
 
-    drop_types: what gets lost, such as ``payment.paid``, ``classic:*`` or ``signed:refund.*``.
+    drop_types: types that are dropped, such as ``payment.paid``, ``classic:*`` or ``signed:refund.*``.
     """
 
     delay_ms: int = Field(default=0, ge=0)
@@ -50,12 +50,12 @@ class Webhooks(Strict):
 class Settings(Strict):
     """Simulated behaviour of payers, banks and Mollie for an account.
 
-    next_outcomes: of the next recurring payments, one each; then default_outcome.
-    mandate_delay_s: how long a mandate stays pending after its first payment was paid.
-    suspend_after: so many failed renewals in a row suspend a subscription; 0: none do.
-    stop_after_ten: as Mollie's test mode, which cancels a subscription after ten payments. Off by
-    default, so that a year of renewals can be played.
-    cancelable: whether open payments can be canceled; None: as their method has it.
+    next_outcomes: statuses of the next recurring payments, one each; then default_outcome.
+    mandate_delay_s: time that a mandate stays pending after its first payment was paid.
+    suspend_after: number of failed renewals in a row that suspend a subscription; 0: never.
+    stop_after_ten: like Mollie's test mode, cancels a subscription after ten payments. Off by
+    default, so that tests can run a year of renewals.
+    cancelable: whether open payments can be canceled; None: depends on the method.
     """
 
     next_outcomes: list[Outcome] = Field(default_factory=list)
@@ -161,7 +161,7 @@ class Accounts:
     def authenticate(self, header: str | None) -> Account:
         """Returns the account of an Authorization header.
 
-        Raises Unauthenticated for a key that is absent, garbled or refused.
+        Raises Unauthenticated for a missing, malformed or rejected key.
         """
         scheme, _, key = (header or "").partition(" ")
         refused = "SELECT 1 FROM mollie_refused_keys WHERE key_hash=?"

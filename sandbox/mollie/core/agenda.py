@@ -1,8 +1,8 @@
 """Agenda of an account: scheduled actions, run at their time of the account's clock.
 
-``plan`` and ``cancel`` keep rows of the sandbox's file, so a restarted sandbox knows them. What is
-due runs in order, each at the time it was planned for, even if the clock was moved a year ahead at
-once; what it plans in turn runs in the same sweep if it falls before the clock's new time.
+Entries are rows of the sandbox's file, so they survive a restart. Due entries run in order, each at
+its scheduled time, even if the clock was moved a year ahead at once. Entries that they schedule run
+in the same sweep if they fall before the clock's new time.
 """
 
 from __future__ import annotations

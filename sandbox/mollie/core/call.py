@@ -9,7 +9,7 @@ from sandbox.common.store import Filter, Json, Store
 from sandbox.mollie.core.accounts import Account, Outcome, Settings
 from sandbox.mollie.core.errors import Gone, NotFound
 
-# By which of its fields an object is looked up most; lists by it use an index.
+# The field by which objects of a kind are mostly looked up; lists by it use an index.
 OWNERS = {
     "capture": "paymentId",
     "chargeback": "paymentId",
@@ -24,8 +24,8 @@ OWNERS = {
 class Call:
     """Context of one request, page submission or due agenda entry, inside one transaction.
 
-    Bodies are Mollie's objects plus ``object``, by which the store knows them, and fields that
-    begin with ``_``, which are ours; neither is ever shown.
+    Bodies are Mollie's objects plus ``object``, the kind in the store, and internal fields that
+    begin with ``_``; neither is part of responses.
     """
 
     store: Store
@@ -51,7 +51,7 @@ class Call:
     def load(self, kind: str, object_id: str, *, within: str | None = None) -> Json:
         """Returns an object, which must belong to ``within`` if given. Raises NotFound or Gone.
 
-        Raises NotFound, or Gone for what was deleted.
+        Raises NotFound, or Gone for a deleted object.
         """
         body = self.find(kind, object_id)
         if body is None or (within is not None and body[OWNERS[kind]] != within):

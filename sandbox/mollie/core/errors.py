@@ -1,10 +1,10 @@
 """Mollie's errors, in its JSON format.
 
-MollieError          anything that is answered with ``{"status", "title", "detail", …}``
-├── Unprocessable    422: a field that does not fit, or work that the object's state forbids
-├── NotFound         404: no such object, or no such address
-├── Gone             410: the object was there once
-└── BadRequest       400: a cursor, or an idempotency key used for something else
+MollieError          any response with ``{"status", "title", "detail", …}``
+├── Unprocessable    422: an invalid field, or an action that the object's state forbids
+├── NotFound         404: unknown object or unknown path
+├── Gone             410: the object was deleted
+└── BadRequest       400: an invalid cursor, or an idempotency key used for another request
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import string
 
 ALPHABET = string.ascii_letters + string.digits
 
-# How long the part after the prefix is, where it is not the usual 10.
+# Length of the random part by prefix, where it is not 10.
 LENGTHS = {"tr_": 22, "re_": 22, "chb_": 21, "cpt_": 22, "hook_": 21, "event_": 21}
 
 

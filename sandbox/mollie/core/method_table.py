@@ -22,8 +22,8 @@ PAYPAL_CURRENCIES = CARD_CURRENCIES - {"AED", "BGN", "ISK", "RON", "ZAR"}
 class Method:
     """One method. Limits are in minor units and apply to each of its currencies unconverted.
 
-    ``opens``: the kind of mandate that a first payment leaves behind; None: it leaves none.
-    ``authorizes``: paid in two steps. ``cancelable``: the merchant may cancel while it is open.
+    ``opens``: the kind of mandate that a first payment creates; None: none.
+    ``authorizes``: authorized first and captured later. ``cancelable``: the merchant may cancel while it is open.
     """
 
     name: str

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from sandbox.common.store import Json
 from sandbox.mollie.core.errors import Unprocessable
 
-# Mollie docs, multicurrency: the currencies a payment may have; all but two have cents.
+# Mollie docs, multicurrency: the supported currencies; all but two have two decimals.
 CURRENCIES = frozenset(
     (
         "AED AUD BGN BRL CAD CHF CZK DKK EUR GBP HKD HUF ILS ISK JPY MXN MYR NOK NZD PHP PLN RON"
@@ -26,7 +26,7 @@ def decimals(currency: str) -> int:
 def minor(amount: Json, *, field: str = "amount") -> int:
     """Returns an amount in minor units.
 
-    Raises Unprocessable if the currency is unknown or the decimals are not exactly its own.
+    Raises Unprocessable if the currency is unknown or the number of decimals is not the currency's.
     """
     currency, value = amount["currency"], amount["value"]
     if currency not in CURRENCIES:

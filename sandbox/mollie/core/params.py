@@ -120,7 +120,7 @@ def _refusal(error: ErrorDetails, *, query: bool) -> Unprocessable:
         return Unprocessable(
             f'Non-existent {where} parameter "{field}" for this API call.', field=field
         )
-    # Of a field that may be several things only the first name says something to the caller.
+    # pydantic appends union members to the location; only the first name is the caller's.
     why = error["msg"].removeprefix("Value error, ")
     return missing(field) if error["type"] == "missing" else invalid(place[0], why)
 

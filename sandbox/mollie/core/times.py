@@ -30,7 +30,7 @@ def start_of(day: date) -> int:
 def parse_day(text: str, *, field: str) -> date:
     """Parses ``YYYY-MM-DD``, or raises Unprocessable."""
     try:
-        # Stricter than fromisoformat, which takes 20261130 and week dates as well.
+        # Stricter than fromisoformat, which accepts 20261130 and week dates too.
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as fault:
         raise invalid(field, "a date looks like 2026-11-30") from fault

@@ -1,7 +1,7 @@
 """Checkout page, whose form sets the status of a payment.
 
-It works without JavaScript: each outcome is a button of one form. After it the browser is led to
-the payment's ``redirectUrl``, or to its ``cancelUrl`` if the person canceled.
+The page works without JavaScript: each status is a button of one form. The response redirects to the
+payment's ``redirectUrl``, or to its ``cancelUrl`` after a cancellation.
 """
 
 from __future__ import annotations

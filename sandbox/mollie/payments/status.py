@@ -12,7 +12,7 @@ from sandbox.mollie.mandates.mandates import open_by
 from sandbox.mollie.subscription_state import status as subscription_status
 from sandbox.mollie.webhooks.deliveries import notify
 
-# From each status, those that may follow. The others are final.
+# Allowed next statuses by status. The others are final.
 FOLLOWS = {
     "open": ("paid", "authorized", "pending", "failed", "canceled", "expired"),
     "pending": ("paid", "failed", "canceled", "expired"),
@@ -58,7 +58,7 @@ def move(
 ) -> Json:
     """Sets a payment's status with its consequences, and sends webhooks.
 
-    Raises Unprocessable if the status or the method is none that the payment can have.
+    Raises Unprocessable if the payment cannot get the status or the method.
     """
     allowed = methods_of(payment)
     chosen = method or (allowed[0] if allowed else None)
@@ -68,7 +68,7 @@ def move(
         raise Unprocessable(f"The payment is {payment['status']}", field="status")
     agenda.cancel(call, "payment.expire", payment["id"])
     agenda.cancel(call, "payment.settle", payment["id"])
-    # What nobody chose a method for stays without one when it expires or is canceled.
+    # A payment without a chosen method stays without one when it expires or is canceled.
     if status not in {"expired", "canceled"} or method:
         payment["method"] = chosen
     if status != "pending":

@@ -1,6 +1,6 @@
 """HTTP entry point: ``Api`` processes every API request in the same steps.
 
-Key, fault, idempotency, latency, execution in one transaction, log, answer.
+Authentication, fault, idempotency, latency, execution in one transaction, log, response.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Webhook deliveries: scheduled in the transaction of their change, sent in the background.
 
-Classic: the payment's own ``webhookUrl`` gets a form with its id, unsigned. Signed: every webhook
-of the account that wants the type gets the event. A delivery is ``pending`` until its time comes,
-``held`` until it is released, ``dropped`` if it is lost on command; it ends ``delivered``, or
-``failed`` after ten attempts. All of that is stored, so a restarted sandbox goes on.
+Classic: an unsigned form with the payment's id is sent to its ``webhookUrl``. Signed: the event is
+sent to every webhook of the account subscribed to its type. A delivery is ``pending`` until due,
+``held`` until released, ``dropped`` if a setting drops its type; it ends ``delivered``, or
+``failed`` after ten attempts. Deliveries are stored and continue after a restart.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from sandbox.mollie.core.accounts import Webhooks
 from sandbox.mollie.core.call import Call
 from sandbox.mollie.core.views import view
 
-# Mollie docs, webhooks: ten attempts, at so many seconds after the first.
+# Mollie docs, webhooks: ten attempts, in seconds after the first.
 ATTEMPTS_S = (0, 60, 180, 420, 900, 1860, 3600, 7200, 14400, 93600)
 
-# What a payment's own webhook is called for.
+# Changes that call the payment's own ``webhookUrl``.
 CLASSIC = frozenset(
     (
         "payment.paid payment.authorized payment.failed payment.canceled payment.expired"

@@ -1,6 +1,6 @@
 """Next-generation webhooks and their events.
 
-The signing secret is shown once, when a webhook is made.
+The signing secret is returned only on creation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sandbox.mollie.core.params import NoParams, Page, Params, check_url
 from sandbox.mollie.core.views import view
 from sandbox.mollie.webhooks.deliveries import shown_event
 
-# Those of Mollie's types that this sandbox ever sends, and the wild card.
+# Mollie's event types that the sandbox sends, and the wildcard.
 TYPES = frozenset(
     (
         "payment.paid payment.authorized payment.failed payment.canceled payment.expired"

@@ -6,33 +6,33 @@ The account is the one of ``?key=sk_test_…`` or of the Authorization header.
     GET    /_admin/health                           {"ok": true}; needs no key
     POST   /_admin/reset                            empties the account
     GET    /_admin/stripe/ledger                    entries, totals, by_customer, by_invoice
-    GET    /_admin/stripe/requests                  what was asked; DELETE forgets it
+    GET    /_admin/stripe/requests                  the logged requests; DELETE clears the log
     GET    /_admin/stripe/clock                     {"now", "offset_s", "frozen"}
     POST   /_admin/stripe/clock                     {"advance_s": n} | {"now": unix}
-                                                    | {"frozen": bool}: what falls due on the
-                                                    way is done, each thing at its time
-    GET    /_admin/stripe/agenda                    what the account will do by itself, and when
-    POST   /_admin/stripe/agenda/run                {"object": id, "kind": …}: does it now
+                                                    | {"frozen": bool}: entries that fall due
+                                                    run, each at its own time
+    GET    /_admin/stripe/agenda                    the scheduled entries
+    POST   /_admin/stripe/agenda/run                {"object": id, "kind": …}: runs them now
     POST   /_admin/stripe/latency                   {"ms": n} before every call
-    GET    /_admin/stripe/limits                    the calls per second that are let through
+    GET    /_admin/stripe/limits                    the rate limits
     POST   /_admin/stripe/limits                    {"per_s", "endpoint_per_s", "retry_after_s"}:
-                                                    what is left out is not limited
-    GET    /_admin/stripe/faults                    those not used up; DELETE drops them
+                                                    omitted limits are removed
+    GET    /_admin/stripe/faults                    faults with uses left; DELETE removes them
     POST   /_admin/stripe/faults                    {"match": {"method", "path"}, "kind", "ms",
                                                     "when", "status", "stored", "times", "skip",
                                                     "code", "reason", "retry_after_s"}:
-                                                    answers the fault with its id
+                                                    returns the fault with its id
     GET    /_admin/stripe/webhooks                  the settings
     POST   /_admin/stripe/webhooks                  any of {"delay_ms", "hold", "copies", "order",
                                                     "seed", "drop_types", "corrupt_signature",
                                                     "timestamp_offset_s", "retry_scale"}
-    POST   /_admin/stripe/webhooks/release          sends what is held, in the order set
+    POST   /_admin/stripe/webhooks/release          releases held deliveries in the set order
     POST   /_admin/stripe/webhooks/resend           {"event": "evt_…", "copies": n}
     GET    /_admin/stripe/webhooks/deliveries       each with its state and attempts
-    POST   /_admin/stripe/invoices/{id}/confirm     the customer authenticates
+    POST   /_admin/stripe/invoices/{id}/confirm     authenticates the payment
     POST   /_admin/stripe/invoices/{id}/fail_authentication
-                                                    the customer does not
-    POST   /_admin/stripe/refused_keys              {"keys": […]}: refused from now on, no others
+                                                    fails the authentication
+    POST   /_admin/stripe/refused_keys              {"keys": […]}: the only keys that are rejected
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Admin actions that create invoices and subscriptions in the dashboard, and past invoices.
 
 POST   /_admin/stripe/billing                   {"after_retries": "cancel" | "unpaid" |
-                                                "past_due"}: what becomes of a subscription whose
-                                                last attempt has failed
+                                                "past_due"}: status of a subscription after its
+                                                last failed attempt
 POST   /_admin/stripe/dashboard/invoices        {"customer", "amount", "currency",
                                                 "description", "collect": "now" | "later" |
                                                 "send"}: without metadata
@@ -10,7 +10,7 @@ POST   /_admin/stripe/dashboard/subscriptions   {"customer", "price", "quantity"
                                                 "trial_days"}: without metadata
 POST   /_admin/stripe/history                   {"invoices": 1 to 10000, "customers", "since",
                                                 "until", "currency", "failed", "refunded",
-                                                "seed"}: made at once, spread over the past, with
+                                                "seed"}: created at once, dated in the past, with
                                                 ledger entries and without events; ``failed`` and
                                                 ``refunded`` are shares of 1
 """
@@ -94,7 +94,7 @@ def _charge(call: Call, invoice: Json) -> None:
     try:
         advance.collect(call, invoice)
     except Declined:
-        # The dashboard shows it; the invoice says so.
+        # The invoice's status shows the decline.
         return
 
 

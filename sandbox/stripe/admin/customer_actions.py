@@ -1,14 +1,14 @@
 """Admin actions of customers on Stripe's pages, of banks, and of operators.
 
-POST   /_admin/stripe/invoices/{id}/pay_on_page {"payment_method": a reserved id such as
+POST   /_admin/stripe/invoices/{id}/pay_on_page {"payment_method": a test id such as
                                                 pm_card_visa, or a test IBAN}: on the hosted page
-POST   /_admin/stripe/invoices/{id}/settle      {"ending": "succeeded" | "failed"}: the bank
-                                                answers a debit now, as its account does unless said
+POST   /_admin/stripe/invoices/{id}/settle      {"ending": "succeeded" | "failed"}: finishes
+                                                a debit now; default: the test account's result
 POST   /_admin/stripe/checkout/{id}/complete    {"payment_method": as above}: on the Checkout page
 POST   /_admin/stripe/setup_intents/{id}/authenticate
 POST   /_admin/stripe/webhook_endpoints/{id}/roll_secret
-                                                {"overlap_s": n}: answers the new secret; the old
-                                                one signs too until then (a day unless said)
+                                                {"overlap_s": n}: returns the new secret; the old
+                                                one stays valid that long (default: a day)
 """
 
 from __future__ import annotations

@@ -3,18 +3,18 @@
 POST   /_admin/stripe/invoices/{id}/pay_out_of_band
 POST   /_admin/stripe/invoices/{id}/void
 POST   /_admin/stripe/invoices/{id}/mark_uncollectible
-POST   /_admin/stripe/invoices/{id}/overpay     {"amount"}: its customer pays once more
+POST   /_admin/stripe/invoices/{id}/overpay     {"amount"}: pays the invoice once more
 POST   /_admin/stripe/refunds                   {"payment_intent" | "invoice" | "charge",
                                                 "amount", "reason"}: no metadata
-POST   /_admin/stripe/refunds/{id}/succeed      what was pending arrives
-POST   /_admin/stripe/refunds/{id}/fail         {"reason"}; one that succeeded can fail too
+POST   /_admin/stripe/refunds/{id}/succeed      a pending refund succeeds
+POST   /_admin/stripe/refunds/{id}/fail         {"reason"}; also a succeeded refund
 POST   /_admin/stripe/refunds/{id}/require_action
 POST   /_admin/stripe/refunds/{id}/cancel
 POST   /_admin/stripe/charges/{id}/dispute      {"amount", "reason", "status"}: needs_response
-                                                or warning_needs_response; the id may be an
-                                                invoice's or a payment intent's too
+                                                or warning_needs_response; the id may be
+                                                an invoice's or a payment intent's too
 POST   /_admin/stripe/disputes/{id}/win         or lose
-POST   /_admin/stripe/disputes/{id}/escalate    or close_warning, for what is only asked
+POST   /_admin/stripe/disputes/{id}/escalate    or close_warning, for inquiries
 """
 
 from __future__ import annotations

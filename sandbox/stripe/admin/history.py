@@ -1,7 +1,7 @@
 """Generate years of past invoices, for tests of imports.
 
-Each goes the way of a real one (draft, finalised, charged, perhaps refunded) at a time of its own
-in the past, oldest first; only the events are left out, as Stripe keeps those for thirty days.
+Each invoice is drafted, finalised, charged and perhaps refunded at its own time in the past, oldest
+first. Events are omitted, because Stripe keeps them for thirty days only.
 """
 
 from __future__ import annotations

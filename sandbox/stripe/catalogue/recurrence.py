@@ -1,6 +1,6 @@
 """Billing periods of recurring prices, counted from an anchor.
 
-Every boundary is counted from the anchor itself, never from the one before it, so an anchor on the
+Every boundary is counted from the anchor, not from the previous boundary, so an anchor on the
 31st gives 28 February and then 31 March again.
 """
 

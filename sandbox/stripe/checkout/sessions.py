@@ -1,6 +1,6 @@
 """Checkout sessions of mode ``setup``: a customer saves a payment method on Stripe's page.
 
-The other modes are left out: what is charged here is charged through invoices.
+Other modes are not supported: all charges are made through invoices.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def open_session(call: Call, session_id: str) -> Json:
 def complete(call: Call, session: Json, choice: str) -> Json:
     """Completes a session with a payment method: a test card or IBAN. Raises Declined.
 
-    What the bank wants the customer for, the page asks for at once: the method is authenticated.
+    The page includes authentication, so the method counts as authenticated.
     """
     intent = call.load("setup_intent", session["setup_intent"])
     set_up(call, intent, choice, authenticated=True)

@@ -20,9 +20,9 @@ def set_up(
 ) -> None:
     """Sets a payment method up: by its id, a reserved id or a test IBAN.
 
-    Raises Declined if the bank refuses; the intent then waits for another. A card that declines
-    only charges (``pm_card_chargeCustomerFail``) passes here. Without ``confirm`` the method is
-    noted and nothing is asked.
+    Raises Declined if the bank declines; the intent then needs another method. A card that declines
+    only charges (``pm_card_chargeCustomerFail``) passes. Without ``confirm`` the method is only
+    recorded.
     """
     method = _method(call, choice)
     if not confirm:

@@ -15,7 +15,7 @@ from sandbox.stripe.invoices.lifecycle import finalized
 def advance(call: Call, due: Due) -> None:
     """Advances an invoice: a draft is finalised and charged, an open invoice charged.
 
-    An empty draft is paid by being finalised. One that is to be sent is finalised and sent.
+    An empty draft is paid on finalisation. A ``send_invoice`` draft is finalised and sent.
     """
     invoice = call.find("invoice", due.object_id)
     if invoice is None:
@@ -32,7 +32,7 @@ def advance(call: Call, due: Due) -> None:
 def collect(call: Call, invoice: Json) -> None:
     """Charges an open invoice off session. Raises Declined if the bank refuses.
 
-    Without a payment method the attempt counts, and has failed.
+    Without a payment method the attempt counts as failed.
     """
     method = chosen_method(call, invoice, None)
     if method is None:

@@ -1,12 +1,12 @@
 """SEPA direct debits, whose result arrives days later.
 
-While it is asked, the invoice stays open, its payment intent is ``processing`` and its charge (a
-``py_…``) ``pending``; no second attempt is taken. Three days later by the account's clock, or when
-the admin API says so, the debit succeeds or fails; a failure counts as the attempt that it was, and
-an invoice that advances is tried again by its schedule. How a debit ends is told by the account's
-number, as in Stripe's test mode; Stripe's own wait only minutes there.
+During a debit the invoice stays open, its payment intent is ``processing`` and its charge (a
+``py_…``) ``pending``; no second attempt is possible. Three days later by the account's clock, or on
+an admin action, the debit succeeds or fails. A failure counts as one attempt, and an advancing
+invoice is retried on its schedule. The account number determines the result, as in Stripe's test
+mode, where debits take only minutes.
 
-Not verified: which codes Stripe gives a failed debit. Here the intent's ``last_payment_error`` has
+Not verified: the codes of a failed debit at Stripe. Here the intent's ``last_payment_error`` has
 ``payment_intent_payment_attempt_failed`` with the bank's reason as ``decline_code``, and the charge
 has that reason as its ``failure_code``.
 """

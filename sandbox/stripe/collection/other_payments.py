@@ -46,7 +46,7 @@ def _paid(call: Call, payment: Json, *, amount: int) -> None:
 def overpay(call: Call, invoice: Json, *, amount: int | None = None) -> Json:
     """Pays a paid invoice once more, as two open windows of its hosted page can do.
 
-    What is too much becomes credit on the customer's balance.
+    The overpaid amount is credited to the customer's balance.
     """
     if invoice["status"] != "paid":
         raise InvalidRequest("Only a paid invoice can be overpaid.")

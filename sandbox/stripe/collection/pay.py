@@ -1,20 +1,20 @@
 """Pay an invoice: choice of payment method, charge, result and events.
 
-Authentication, as far as it could be found out. Stripe documents two error codes that
-``POST /v1/invoices/{id}/pay`` gives with 402 for a card that wants its owner, and integrations
-handle both:
+Authentication, as far as documented. Stripe documents two error codes that
+``POST /v1/invoices/{id}/pay`` returns with 402 for a card that requires authentication, and
+integrations handle both:
 
 * On session (``off_session`` false or absent) the payment intent goes to ``requires_action`` with a
   ``next_action`` (recorded real answers have ``use_stripe_sdk``), the error's code is
   ``invoice_payment_intent_requires_action``, and ``invoice.payment_action_required`` is sent.
-* Off session nobody can answer a challenge, so the bank's refusal is a decline: code and decline
+* Off session authentication is impossible, so the bank declines the charge: code and decline
   code ``authentication_required``, a failed charge, and the payment intent is back at
   ``requires_payment_method`` with that ``last_payment_error``. ``invoice.payment_failed`` is sent,
-  and ``invoice.payment_action_required`` after it, because the customer can still answer on the
-  hosted invoice page.
+  and ``invoice.payment_action_required`` after it, because the customer can still authenticate on
+  the hosted invoice page.
 
-Neither code's ``type`` is documented; SDKs make a card error of any 402, so ``card_error`` it is.
-In both cases the hosted page (``confirm``) brings the payment to its end.
+Neither code's ``type`` is documented; SDKs map any 402 to a card error, hence ``card_error``.
+In both cases the hosted page (``confirm``) completes the payment.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def attempt(
 ) -> None:
     """Attempts one charge. Raises Declined if it is declined or needs authentication.
 
-    A debit is only begun: its bank answers later.
+    A debit is only started: its result arrives later.
     """
     refuse_while_processing(call, invoice)
     intent = payable_intent(call, invoice)

@@ -31,9 +31,9 @@ Reason = Literal[
 class Fault(faults.Fault):
     """A fault of Stripe's API: one of the retryable error responses.
 
-    A ``status`` fault with ``when: after`` does the work and then answers the error; with
-    ``stored`` that answer is kept under the key, as Stripe keeps a failure in the middle.
-    ``code``: of 429 ``rate_limit`` unless said, of 409 ``lock_timeout``. ``reason`` and
+    A ``status`` fault with ``when: after`` executes the request and then returns the error; with
+    ``stored`` the error is stored under the key, as Stripe stores a failure during execution.
+    ``code``: defaults to ``rate_limit`` for 429 and ``lock_timeout`` for 409. ``reason`` and
     ``retry_after_s`` are the headers of a rate limit.
     """
 
@@ -152,7 +152,7 @@ class Accounts:
     def authenticate(self, header: str | None) -> Account:
         """Returns the account of an Authorization header (bearer, or basic with the key as user).
 
-        Raises Unauthenticated with Stripe's words for a key that is absent, garbled or revoked.
+        Raises Unauthenticated with Stripe's message for a missing, malformed or revoked key.
         """
         key = _key(header)
         if not key:

@@ -13,7 +13,7 @@ from sandbox.stripe.core.errors import no_such
 
 API_VERSION = "2026-10-28.endive"
 
-# By which of its fields an object is looked up most; lists by it use an index.
+# The field by which objects of a kind are mostly looked up; lists by it use an index.
 OWNERS = {
     "charge": "payment_intent",
     "checkout.session": "customer",
@@ -41,7 +41,7 @@ OWNERS = {
 class Call:
     """Context of one request, page submission or due agenda entry, inside one transaction.
 
-    Bodies are Stripe's objects plus fields that begin with ``_``, which are ours and never shown.
+    Bodies are Stripe's objects plus internal fields that begin with ``_``, omitted in responses.
     """
 
     store: Store

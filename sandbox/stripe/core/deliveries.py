@@ -1,8 +1,8 @@
 """Webhook deliveries: scheduled in the transaction of their event, sent in the background.
 
-A delivery is one event to one endpoint. It is ``pending`` until its time comes, ``held`` until it
-is released, ``dropped`` if it is lost on command; it ends ``delivered``, or ``failed`` after three
-days of trying. All of that is stored, so a restarted sandbox goes on where it stopped.
+A delivery is one event to one endpoint. It is ``pending`` until due, ``held`` until
+released, ``dropped`` if a setting drops its type; it ends ``delivered``, or ``failed`` after three
+days of retries. Deliveries are stored and continue after a restart.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def next_due(store: Store, *, after: float) -> float | None:
 def signature(payload: bytes, secrets: Sequence[str], settings: Webhooks) -> str:
     """Returns the ``Stripe-Signature`` header; the settings may make its time or value wrong.
 
-    While a secret is rolled there are two, and a ``v1`` of each.
+    During a rotation there are two secrets, and a ``v1`` of each.
     """
     timestamp = int(time.time()) + settings.timestamp_offset_s
     signed = f"{timestamp}.".encode() + payload

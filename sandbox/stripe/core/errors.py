@@ -1,9 +1,9 @@
 """Stripe's errors, in its JSON format.
 
-StripeError                 anything that is answered with ``{"error": {...}}``
+StripeError                 any response with ``{"error": {...}}``
 ├── InvalidRequest          400 (404 for an object named in the path), ``invalid_request_error``
-│   └── BadParameters       a parameter that does not fit: nothing was executed
-├── Declined                402 ``card_error``; what the attempt changed stays
+│   └── BadParameters       an invalid parameter: nothing was executed
+├── Declined                402 ``card_error``; the attempt's changes are committed
 └── KeyConflict             400 or 409 ``idempotency_error``
 """
 

@@ -11,7 +11,7 @@ from sandbox.stripe.core.views import view
 
 MAX_DEPTH = 4
 
-# By type: the dotted path of a field inside the object, and the type that stands there.
+# By type: the dotted path of an expandable field, and the type of its objects.
 FIELDS: dict[str, dict[str, str]] = {
     "charge": {
         "customer": "customer",

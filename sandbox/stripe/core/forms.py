@@ -17,7 +17,7 @@ def parse(text: str) -> Form:
     tree: dict[str, object] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         match = _NAME.match(name)
-        # A name that is none stays whole, to be refused as unknown.
+        # A malformed name is kept whole and rejected later as unknown.
         path = [match[1], *_PART.findall(match[2])] if match else [name]
         _insert(tree, path, value)
     return {name: _settle(value) for name, value in tree.items()}

@@ -8,7 +8,7 @@ import string
 
 ALPHABET = string.ascii_letters + string.digits
 
-# How long the part after the prefix is, where it is not the usual 24.
+# Length of the random part by prefix, where it is not 24.
 LENGTHS = {"cus_": 14, "prod_": 14, "req_": 14}
 
 
@@ -19,7 +19,7 @@ def fresh(prefix: str) -> str:
 
 def random_text(length: int) -> str:
     """Returns random letters and digits from a secure source."""
-    # One draw for all places: a history of thousands of invoices draws hundreds of thousands.
+    # One random number for all characters: a history of thousands of invoices needs many ids.
     number = secrets.randbelow(len(ALPHABET) ** length)
     places = []
     for _ in range(length):

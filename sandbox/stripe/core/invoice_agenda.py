@@ -1,13 +1,13 @@
 """Agenda entries of invoices, derived from their fields.
 
-Only an invoice with ``auto_advance`` moves. A draft is finalised at ``automatically_finalizes_at``,
-about an hour after it was told to advance; an open invoice that is charged automatically is charged
-at ``next_payment_attempt``. What is paid, void, uncollectible or deleted has no entry: whoever
-changes an invoice need not think of the agenda, because every change passes ``follow``.
+Only an invoice with ``auto_advance`` has an entry. A draft is finalised at
+``automatically_finalizes_at``, about an hour after ``auto_advance`` was set; an open invoice that is
+charged automatically is charged at ``next_payment_attempt``. Paid, void, uncollectible and deleted
+invoices have no entry. Every stored change calls ``follow``.
 
-Stripe's own schedule of retries is a setting of the account (or learnt from cards), so this one is
-plain and always the same: the first attempt is followed by others after 3, 5 and 7 days, then by
-none; the invoice stays open. A manual ``pay`` that fails counts as an attempt of that row.
+Stripe's retry schedule depends on account settings and the card, so this one is fixed: retries 3, 5
+and 7 days after the previous attempt, then none; the invoice stays open. A failed manual ``pay``
+counts as one of these attempts.
 """
 
 from __future__ import annotations

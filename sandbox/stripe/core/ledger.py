@@ -10,7 +10,7 @@ from sandbox.stripe.core.call import Call
 
 Movement = Literal["charge", "refund", "refund_reversal", "dispute", "dispute_reversal"]
 
-# Which movements bring money in; the others take it out.
+# Movements into the account; the others are out of it.
 INCOMING = frozenset({"charge", "refund_reversal", "dispute_reversal"})
 
 

@@ -1,8 +1,8 @@
 """Rate limits per account, off unless set through the admin API.
 
-It counts what was let through in the last second of real time (a caller's limiter does not know of
-a moved clock), in this process; what is refused does not count. Stripe's own figures are 100 calls
-per second live, 25 in test mode, and 25 per endpoint.
+Accepted calls of the last second of real time are counted (a client's limiter does not follow a
+moved clock), in this process; rejected calls do not count. Stripe's limits are 100 calls per second
+live, 25 in test mode, and 25 per endpoint.
 """
 
 from __future__ import annotations

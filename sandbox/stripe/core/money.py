@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split())
 MAX_AMOUNT = 99_999_999
 
-# Stripe's smallest charge by currency, in minor units; 50 where its table names none.
+# Stripe's minimum charge by currency, in minor units; 50 for other currencies.
 MINIMUM = {
     "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250,
     "eur": 50, "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200,

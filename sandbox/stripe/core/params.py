@@ -108,7 +108,7 @@ class Hash(BaseModel):
 class Params(Hash):
     """The parameters of an operation.
 
-    ``beyond``: Stripe's own that this sandbox leaves out, such as ``lines[][discounts]``.
+    ``unsupported``: Stripe's parameters that the sandbox lacks, such as ``lines[][discounts]``.
     """
 
     beyond: ClassVar[frozenset[str]] = frozenset()
@@ -235,6 +235,6 @@ def _stem(name: str) -> str:
 
 
 def _name(location: tuple[int | str, ...]) -> str:
-    # pydantic names the model of a union in the location; only names that a caller wrote count.
+    # pydantic adds union members to the location; only the caller's names are kept.
     steps = [str(step) for step in location if not str(step).startswith(("function-", "literal"))]
     return steps[0] + "".join(f"[{step}]" for step in steps[1:]) if steps else ""

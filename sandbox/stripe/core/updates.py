@@ -24,7 +24,7 @@ def given_fields(
 def merged_metadata(
     current: Mapping[str, str] | None, given: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """Merges metadata by Stripe's rules: keys are merged, an empty value removes one, ``""`` removes all."""
+    """Merges metadata by Stripe's rules: an empty value removes a key, ``""`` removes all."""
     if given is None:
         return dict(current or {})
     if "" in given:

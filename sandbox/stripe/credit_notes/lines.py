@@ -1,7 +1,7 @@
 """Lines of a credit note and their taxes.
 
-Lines carry the taxes of what they take back. A note made of one amount has one line, and its taxes
-are the invoice's in proportion; rounding never makes several notes owe more tax than the invoice.
+Lines carry the taxes of the credited amounts. A credit note given by amount has one line with the
+invoice's taxes in proportion; rounding never makes several notes exceed the invoice's tax.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.refunds import outcomes as refund_outcomes
 
-# Where a dispute waits for an answer, and where it waits for the bank once that was given.
+# Statuses that wait for evidence, and the status after its submission.
 WAITING = {
     "needs_response": "under_review",
     "warning_needs_response": "warning_under_review",

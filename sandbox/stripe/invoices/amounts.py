@@ -21,8 +21,8 @@ class Settlement:
 def settle(total: int, balance: int, currency: str) -> Settlement:
     """Applies a customer's balance (negative is credit) to a total.
 
-    A sum below the smallest charge is not charged but carried on the balance, and credit beyond
-    the total stays on it. Old debt is collected with the next invoice that charges something.
+    An amount below the minimum charge is carried on the balance, and credit beyond the total stays
+    on it. Earlier debt is collected with the next invoice that is charged.
     """
     due = total + balance
     if total <= 0 or due < minimum(currency):
@@ -33,7 +33,7 @@ def settle(total: int, balance: int, currency: str) -> Settlement:
 def recompute(call: Call, invoice: Json) -> Json:
     """Returns a draft's totals; stores its lines' discounts and taxes.
 
-    Only finalising moves the customer's balance.
+    Only finalisation changes the customer's balance.
     """
     customer = call.load("customer", invoice["customer"])
     lines = call.all("line_item", owner=invoice["id"])

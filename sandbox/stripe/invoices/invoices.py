@@ -156,7 +156,7 @@ def _changes(call: Call, invoice: Json, params: InvoiceFields) -> Json:
 def _finalizes_at(call: Call, invoice: Json, params: InvoiceFields) -> Json:
     """Returns the draft's new automatic finalisation time after a change of ``auto_advance``.
 
-    Told again what it does already, an invoice keeps its time.
+    An unchanged ``auto_advance`` keeps the invoice's time.
     """
     told, advances = params.auto_advance, invoice["auto_advance"]
     if told in (None, advances) and params.automatically_finalizes_at is None:
@@ -187,7 +187,7 @@ def retrieve(call: Call, _: NoParams) -> Json:
     return view(call, call.load("invoice", call.path["invoice"]))
 
 
-# What may still be changed once an invoice has left the draft.
+# Fields that are editable after finalisation.
 _AFTER_FINALIZING = {
     "open": {
         "auto_advance", "automatically_finalizes_at", "next_payment_attempt", "metadata",

@@ -28,8 +28,8 @@ class Finalize(Params):
 def finalize(call: Call, params: Finalize) -> Json:
     """Finalises a draft; it is paid at once if its amount due is zero.
 
-    ``auto_advance`` unset keeps the invoice's own. An invoice that advances and is charged
-    automatically is then charged an hour later.
+    ``auto_advance`` defaults to the invoice's own. An advancing invoice that is charged
+    automatically is charged an hour later.
     """
     invoice = call.load("invoice", call.path["invoice"])
     if invoice["status"] != "draft":

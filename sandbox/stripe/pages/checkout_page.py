@@ -18,7 +18,7 @@ from sandbox.stripe.core.forms import parse
 from sandbox.stripe.pages.invoice_page import CARDS, DEBITS
 from sandbox.stripe.server.services import World
 
-# Cards that cannot be left here are on the page too: what they say is worth seeing.
+# Includes cards that cannot be saved, to show their errors.
 METHODS = (
     CARDS
     | {"pm_card_chargeCustomerFail": "Visa 0341: kept, declined when it is charged"}

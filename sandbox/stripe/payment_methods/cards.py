@@ -1,8 +1,8 @@
 """Stripe's test cards: their attributes, and the result of charges on each.
 
-Stripe refuses to attach the cards that decline at once and keeps ``pm_card_chargeCustomerFail``
-for "declines after attaching". Here all of them can be attached, so that every decline code can
-be met on an invoice.
+Stripe rejects attaching cards that decline at once and has ``pm_card_chargeCustomerFail`` for
+"declines after attaching". Here all of them can be attached, so that every decline code can be
+tested on an invoice.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ AUTHENTICATION = Decline(
 class TestCard:
     """A test card.
 
-    ``authentication``: when the bank wants to see its customer. ``unless_set_up``: until the
-    customer has authenticated once; ``on_session``: set up already, so only when on session.
-    ``refund``: how a refund begins; how it goes on is said by the admin API.
+    ``authentication``: when the bank requires authentication. ``unless_set_up``: until the
+    customer has authenticated once; ``on_session``: set up already, so on session only.
+    ``refund``: the initial status of refunds; the admin API changes it later.
     """
 
     number: str

@@ -276,7 +276,7 @@ def _page(
     url: str,
 ) -> Json:
     filters = equal(type=kind, allow_redisplay=params.allow_redisplay)
-    # Without a customer Stripe lists what is attached to nobody's account only; an empty page here.
+    # Without a customer Stripe lists unattached methods of the account; here the page is empty.
     return page(call, "payment_method", params, url=url, owner=customer or "", filters=filters)
 
 

@@ -1,6 +1,6 @@
 """Outcomes of refunds: succeeded, failed, action required, canceled.
 
-A refund that succeeded can still fail, days later, when the bank sends the money back.
+A succeeded refund can still fail days later, when the bank returns the money.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _expect(refund: Json, *statuses: str, to: str) -> None:
 
 
 def _tell(call: Call, refund: Json, changes: Json) -> Json:
-    # These say what a refund waits for: they stand there only while it waits for it.
+    # Present only while the refund is pending or requires action.
     for name in ("pending_reason", "next_action"):
         refund.pop(name, None)
     call.change(refund, changes, "refund.updated")

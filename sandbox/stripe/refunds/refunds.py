@@ -142,7 +142,7 @@ def _destination(*, waits: bool) -> Json:
 def issue(call: Call, charge: Json, refund: Json) -> Json:
     """Stores a refund, updates its charge, and emits events of both.
 
-    The account's balance pays at once, whether the refund arrives at once or not.
+    The account's balance is debited at once, even if the refund stays pending.
     """
     call.create(refund, "refund.created")
     ledger.write(call, "refund", charge, amount=refund["amount"], invoice=charge["_invoice"])

@@ -1,6 +1,6 @@
 """HTTP entry point: ``Api`` processes every API request in the same steps.
 
-Key, fault, idempotency, latency, execution in one transaction, log, answer.
+Authentication, fault, idempotency, latency, execution in one transaction, log, response.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class Api:
                 with self._world.store.savepoint(keeps=keeps_changes):
                     exchange.body = self._run(exchange, account)
                 if exchange.fault and exchange.fault.kind == "status":
-                    # What was done stays done; only the answer is lost in an error.
+                    # The changes are committed; only the response is replaced by an error.
                     raise faults.error_of(exchange.fault, key=exchange.key)
             except StripeError as error:
                 self._fail(exchange, error)

@@ -63,7 +63,7 @@ OPERATIONS: list[Operation] = [
     *events.OPERATIONS,
 ]
 
-# What the agenda may run, by the kind of its entries.
+# Agenda handlers by kind of entry.
 ACTIONS: Actions = {
     **advance.ACTIONS,
     **checkout_sessions.ACTIONS,

@@ -11,7 +11,7 @@ from sandbox.stripe.core.call import Call, difference
 from sandbox.stripe.core.views import view
 from sandbox.stripe.subscription_state import timetable
 
-# Those that still come to the end of a period and begin another.
+# Statuses of subscriptions that renew at the end of a period.
 RENEWING = frozenset({"active", "past_due", "trialing", "unpaid"})
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
@@ -25,7 +25,7 @@ def items_of(call: Call, subscription: Json) -> list[Json]:
 def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
     """Stores the changes made in the block, and emits events if visible fields changed.
 
-    What is called inside must not change the stored subscription by another way.
+    ``also`` names further events. Code in the block must not store the subscription otherwise.
     """
     before = deepcopy(view(call, subscription))
     yield

@@ -1,8 +1,8 @@
 """Status of a subscription, as a consequence of its invoices.
 
-Every invoice that is paid, fails, or is given up passes here; those of no subscription pass by.
-Only the latest invoice decides: once it is paid (or nobody asks for it any more) the subscription
-is active again.
+Called for every invoice that is paid, fails, or becomes void or uncollectible; invoices without a
+subscription are ignored. Only the latest invoice matters: once it is paid (or no longer collected)
+the subscription is active again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Agenda entries of subscriptions, derived from their fields.
 
-``invoice.upcoming`` comes three days before a period ends, unless the period is shorter than that;
+``invoice.upcoming`` is sent three days before a period ends, unless the period is shorter than that;
 ``customer.subscription.trial_will_end`` three days before a trial ends, or at once. A first
-invoice, and one that a paused subscription waits for, may be paid for 23 hours.
+invoice, and a resumption invoice, can be paid for 23 hours.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from sandbox.stripe.subscriptions.lines import period_line
 class Bill:
     """The content of a subscription invoice.
 
-    ``items``: those whose present period it charges. ``pending``: whether it gathers what waits
-    for the customer's next invoice, or only what waits for this subscription's.
+    ``items``: the items whose current period is charged. ``pending``: whether to include the
+    customer's pending items, or only those of this subscription.
     """
 
     reason: str
@@ -40,8 +40,8 @@ def draft(
 ) -> Json:
     """Drafts an invoice and sets it as ``latest_invoice``; the caller stores the subscription.
 
-    ``advances``: whether it is finalised and charged by itself an hour later. ``told``: whether
-    its event is sent here or by the caller.
+    ``advances``: whether it is finalised and charged automatically an hour later. ``emits``:
+    whether its event is emitted here or by the caller.
     """
     customer = call.load("customer", subscription["customer"])
     invoice = new_invoice(call, customer, subscription["currency"])
@@ -108,7 +108,7 @@ def waiting(call: Call, subscription: Json, *, others: bool = True) -> list[Json
 def collect(call: Call, invoice: Json, *, behavior: str, off_session: bool) -> None:
     """Finalises a draft and charges it now, according to ``payment_behavior``.
 
-    Raises Declined, with nothing kept, for ``error_if_incomplete`` only.
+    Raises Declined, and rolls back, for ``error_if_incomplete`` only.
     """
     finalized(call, invoice, auto_advance=invoice["billing_reason"] != "subscription_create")
     if invoice["status"] != "open" or behavior == "default_incomplete":

@@ -32,7 +32,7 @@ def cancel(call: Call, params: CancelSubscription) -> Json:
 def canceled(call: Call, subscription: Json, *, prorate: bool, invoice_now: bool) -> Json:
     """Ends a subscription; optionally credits unused time and bills pending items.
 
-    One whose first invoice was never paid has expired, and that invoice is void.
+    A subscription whose first invoice was never paid expires, and that invoice is voided.
     """
     if subscription["status"] == "incomplete":
         invoice = call.load("invoice", subscription["latest_invoice"])

@@ -1,6 +1,6 @@
 """Changes of subscription items: prorations, and a new billing cycle where needed.
 
-A change inside the period leaves the cycle as it is; a price with another interval begins a new one
+A change inside the period keeps the billing cycle; a price with another interval starts a new cycle
 now, which is billed at once.
 """
 
@@ -46,7 +46,7 @@ def change_items(
 ) -> bool:
     """Changes, adds and deletes items. Returns whether a new cycle began, which the caller bills.
 
-    ``at``: from when on the change counts. ``anew``: a new cycle begins in any case.
+    ``at``: the effective time of the change. ``restarts``: a new cycle begins in any case.
     """
     before = items_of(call, subscription)
     changed = [_apply(call, subscription, one, before[0]) for one in wanted]

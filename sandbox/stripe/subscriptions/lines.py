@@ -1,8 +1,7 @@
 """Invoice lines of subscriptions: one per item and period, and prorations.
 
-A proration is an invoice item that waits for the subscription's next invoice. What is given back
-is measured by what the period was billed, to the second, and rounded by itself, as is what is owed
-for the rest.
+A proration is a pending invoice item for the subscription's next invoice. The credit is a share of
+the period's billed amount, by seconds; credit and charge are rounded separately.
 """
 
 from __future__ import annotations

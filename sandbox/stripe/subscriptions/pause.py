@@ -1,8 +1,8 @@
 """Pause and resume subscriptions; a paused one has neither periods nor invoices.
 
-A resumption that costs something makes an invoice at once. The subscription stays paused until that
-is paid (or, by ``resume_on_payment_attempt``, until somebody tries to pay it); an invoice that
-nobody tried to pay for 23 hours is void, and the subscription still paused.
+A resumption that is not free creates an invoice at once. The subscription stays paused until it is
+paid (or, by ``resume_on_payment_attempt``, until a payment is attempted). An invoice without an
+attempt is voided after 23 hours, and the subscription stays paused.
 """
 
 from __future__ import annotations

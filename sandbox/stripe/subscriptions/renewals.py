@@ -1,7 +1,7 @@
 """Scheduled actions of subscriptions: notices, renewal, cancellation, expiry.
 
-A renewal drafts an invoice at the end of the period, for the period that begins; an hour later the
-draft is finalised and charged like any that advances.
+A renewal drafts an invoice for the new period at the end of the old one; an hour later the draft is
+finalised and charged like any advancing invoice.
 """
 
 from __future__ import annotations

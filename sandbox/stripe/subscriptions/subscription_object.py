@@ -65,10 +65,10 @@ def new_subscription(call: Call, customer: Json, currency: str) -> Json:
                 "missing_payment_method": "create_invoice",
             }
         },
-        # For which period's end invoice.upcoming was sent, and for which trial trial_will_end.
+        # Period end of the last invoice.upcoming, and trial end of the last trial_will_end.
         "_told_upcoming": None,
         "_told_trial_end": None,
-        # The invoice that a paused one waits for, until when, and whether an attempt is enough.
+        # The resumption's invoice, its expiry, and whether an attempt resumes the subscription.
         "_resumption": None,
     }
 
@@ -76,8 +76,8 @@ def new_subscription(call: Call, customer: Json, currency: str) -> Json:
 def new_item(call: Call, subscription: Json, price: Json, *, quantity: int) -> Json:
     """Returns an item, not yet stored.
 
-    ``_billed``: what its whole present period cost, net of discounts, as far as it was billed;
-    ``_billed_by``: the invoice and line that did.
+    ``_billed``: the billed amount of the full current period, net of discounts;
+    ``_billed_by``: the invoice and line that billed it.
     """
     return {
         "id": ids.fresh("si_"),

@@ -21,7 +21,7 @@ from sandbox.stripe.subscriptions.params import ChangedItem, UpdateSubscription
 from sandbox.stripe.subscriptions.periods import present_period, set_period
 from sandbox.stripe.subscriptions.subscriptions import check_trial_end
 
-# What may be changed of a subscription whose first invoice was not paid.
+# Editable fields of a subscription whose first invoice was not paid.
 _WHILE_INCOMPLETE = frozenset({"default_payment_method", "metadata", "payment_settings", "expand"})
 _ONCE_ENDED = frozenset({"cancellation_details", "metadata", "expand"})
 
