@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     record: str | None = None
 
 
-class Announcing(Server):
+class AnnouncingServer(Server):
     """A server that publishes its URL once it listens."""
 
     def __init__(self, config: Config, *, url: str, ready_file: Path | None) -> None:
@@ -62,7 +62,7 @@ def main() -> None:
         date_header=False,
         timeout_graceful_shutdown=2,
     )
-    Announcing(config, url=url, ready_file=settings.ready_file).run(sockets=[listener])
+    AnnouncingServer(config, url=url, ready_file=settings.ready_file).run(sockets=[listener])
 
 
 if __name__ == "__main__":

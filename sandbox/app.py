@@ -14,18 +14,18 @@ from sandbox.common.recorder import Recorder
 from sandbox.common.store import Store
 from sandbox.common.timekeeper import Timekeeper
 from sandbox.mollie.admin.api import Admin as MollieAdmin
-from sandbox.mollie.pages.checkout_page import Checkout
+from sandbox.mollie.pages.checkout_page import PaymentPages
 from sandbox.mollie.server.api import Api as MollieApi
-from sandbox.mollie.server.services import World as MollieWorld
+from sandbox.mollie.server.services import Services as MollieServices
 from sandbox.stripe.admin.api import Admin
 from sandbox.stripe.core.accounts import Account, Accounts
-from sandbox.stripe.core.agenda import Agenda
+from sandbox.stripe.core.agenda_runner import Agenda
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.pages.checkout_page import CheckoutPage
-from sandbox.stripe.pages.invoice_page import Hosted
+from sandbox.stripe.pages.invoice_page import InvoicePage
 from sandbox.stripe.server.api import Api
 from sandbox.stripe.server.registry import ACTIONS
-from sandbox.stripe.server.services import World
+from sandbox.stripe.server.services import Services
 from sandbox.stripe.webhooks.dispatcher import Dispatcher
 
 
@@ -38,7 +38,7 @@ class Options:
     record: str | None
 
 
-def _stripe(store: Store, recorder: Recorder, public_url: Callable[[], str]) -> World:
+def _stripe(store: Store, recorder: Recorder, public_url: Callable[[], str]) -> Services:
     accounts = Accounts(store)
     dispatcher = Dispatcher(store, accounts, recorder)
 
@@ -53,7 +53,7 @@ def _stripe(store: Store, recorder: Recorder, public_url: Callable[[], str]) -> 
 
     agenda = Agenda(store, ACTIONS, calling)
     timekeeper = Timekeeper(store, "agenda", catch_up=catch_up)
-    return World(store, accounts, dispatcher, agenda, timekeeper, recorder, public_url)
+    return Services(store, accounts, dispatcher, agenda, timekeeper, recorder, public_url)
 
 
 def build(options: Options) -> Starlette:
@@ -63,12 +63,12 @@ def build(options: Options) -> Starlette:
     def public_url() -> str:
         return options.public_url
 
-    world = _stripe(store, recorder, public_url)
-    mollie = MollieWorld(store, recorder, public_url)
+    stripe = _stripe(store, recorder, public_url)
+    mollie = MollieServices(store, recorder, public_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        background = [task for one in (world, mollie) for task in (one.dispatcher, one.timekeeper)]
+        background = [task for one in (stripe, mollie) for task in (one.dispatcher, one.timekeeper)]
         tasks = [asyncio.create_task(task.run()) for task in background]
         yield
         for task in tasks:
@@ -80,12 +80,12 @@ def build(options: Options) -> Starlette:
 
     return Starlette(
         routes=[
-            *Admin(world).routes(),
-            *Hosted(world).routes(),
-            *CheckoutPage(world).routes(),
-            Mount("/v1", Api(world)),
+            *Admin(stripe).routes(),
+            *InvoicePage(stripe).routes(),
+            *CheckoutPage(stripe).routes(),
+            Mount("/v1", Api(stripe)),
             *MollieAdmin(mollie).routes(),
-            *Checkout(mollie).routes(),
+            *PaymentPages(mollie).routes(),
             Mount("/v2", MollieApi(mollie)),
         ],
         lifespan=lifespan,

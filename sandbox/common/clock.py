@@ -7,13 +7,13 @@ import time
 from pydantic import BaseModel, ConfigDict
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """Base of the admin APIs' models: unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Clock(Strict):
+class Clock(StrictModel):
     """An account's clock: the machine's time plus an offset, or frozen."""
 
     offset_s: float = 0
@@ -36,7 +36,7 @@ class Clock(Strict):
         self.frozen_at = target if stands else None
 
 
-class ClockChange(Strict):
+class ClockChange(StrictModel):
     """A change of a clock."""
 
     advance_s: float | None = None

@@ -8,17 +8,17 @@ from typing import Literal, TypeVar
 
 from pydantic import Field
 
-from sandbox.common.clock import Strict
+from sandbox.common.clock import StrictModel
 
 
-class Match(Strict):
+class RequestMatch(StrictModel):
     """The requests that a fault applies to: a method (any if absent) and a path with wildcards."""
 
     method: str | None = None
     path: str = "/v?/*"
 
 
-class Fault(Strict):
+class Fault(StrictModel):
     """An injected fault.
 
     refuse_before: closes the connection before execution. lose_answer: executes the request, then
@@ -27,7 +27,7 @@ class Fault(Strict):
     """
 
     id: str = ""
-    match: Match = Match()
+    match: RequestMatch = RequestMatch()
     kind: Literal["refuse_before", "lose_answer", "delay", "status"]
     ms: int = Field(default=0, ge=0)
     when: Literal["before", "after"] = "before"

@@ -44,7 +44,7 @@ def _without_secrets(node: object) -> object:
 
 def read(store: Store, account: str) -> list[Json]:
     """Returns the entries, oldest first."""
-    rows = store.rows("SELECT entry FROM requests WHERE account=? ORDER BY place", account)
+    rows = store.rows("SELECT entry FROM requests WHERE account=? ORDER BY position", account)
     return [load(row["entry"]) for row in rows]
 
 

@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS refused_keys (
 );
 
 CREATE TABLE IF NOT EXISTS objects (
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS objects (
     body TEXT NOT NULL,
     UNIQUE (account, kind, id)
 );
-CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (account, kind, place);
-CREATE INDEX IF NOT EXISTS objects_by_owner ON objects (account, kind, owner, place);
+CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (account, kind, position);
+CREATE INDEX IF NOT EXISTS objects_by_owner ON objects (account, kind, owner, position);
 
 CREATE TABLE IF NOT EXISTS idempotency (
     account TEXT NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS idempotency (
 );
 
 CREATE TABLE IF NOT EXISTS ledger (
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
     at INTEGER NOT NULL,
@@ -44,14 +44,14 @@ CREATE TABLE IF NOT EXISTS ledger (
     currency TEXT NOT NULL,
     card TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS ledger_by_account ON ledger (account, place);
+CREATE INDEX IF NOT EXISTS ledger_by_account ON ledger (account, position);
 
 CREATE TABLE IF NOT EXISTS requests (
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
     entry TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS requests_by_account ON requests (account, place);
+CREATE INDEX IF NOT EXISTS requests_by_account ON requests (account, position);
 
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS checkout_pages (
 );
 
 CREATE TABLE IF NOT EXISTS agenda (
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
     at INTEGER NOT NULL,
     kind TEXT NOT NULL,
@@ -89,7 +89,7 @@ CREATE TABLE IF NOT EXISTS agenda (
     details TEXT NOT NULL,
     UNIQUE (account, kind, object)
 );
-CREATE INDEX IF NOT EXISTS agenda_by_time ON agenda (account, at, place);
+CREATE INDEX IF NOT EXISTS agenda_by_time ON agenda (account, at, position);
 CREATE INDEX IF NOT EXISTS agenda_by_object ON agenda (account, object);
 
 CREATE TABLE IF NOT EXISTS mollie_refused_keys (
@@ -97,14 +97,14 @@ CREATE TABLE IF NOT EXISTS mollie_refused_keys (
 );
 
 CREATE TABLE IF NOT EXISTS mollie_agenda (
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
     at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     object TEXT NOT NULL,
     UNIQUE (account, kind, object)
 );
-CREATE INDEX IF NOT EXISTS mollie_agenda_by_time ON mollie_agenda (account, at, place);
+CREATE INDEX IF NOT EXISTS mollie_agenda_by_time ON mollie_agenda (account, at, position);
 
 CREATE TABLE IF NOT EXISTS mollie_deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -124,7 +124,7 @@ CREATE INDEX IF NOT EXISTS mollie_deliveries_due ON mollie_deliveries (state, du
 CREATE INDEX IF NOT EXISTS mollie_deliveries_by_account ON mollie_deliveries (account, id);
 
 CREATE TABLE IF NOT EXISTS mollie_ledger (
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
     at INTEGER NOT NULL,
@@ -136,7 +136,7 @@ CREATE TABLE IF NOT EXISTS mollie_ledger (
     currency TEXT NOT NULL,
     method TEXT
 );
-CREATE INDEX IF NOT EXISTS mollie_ledger_by_account ON mollie_ledger (account, place);
+CREATE INDEX IF NOT EXISTS mollie_ledger_by_account ON mollie_ledger (account, position);
 
 CREATE TABLE IF NOT EXISTS mollie_pages (
     token TEXT PRIMARY KEY,

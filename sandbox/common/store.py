@@ -126,13 +126,13 @@ class Store:
             "DELETE FROM objects WHERE account=? AND kind=? AND id=?", (account, kind, object_id)
         )
 
-    def place(self, account: str, kind: str, object_id: str) -> int | None:
+    def position(self, account: str, kind: str, object_id: str) -> int | None:
         """Returns an object's position in creation order, or None."""
         row = self._db.execute(
-            "SELECT place FROM objects WHERE account=? AND kind=? AND id=?",
+            "SELECT position FROM objects WHERE account=? AND kind=? AND id=?",
             (account, kind, object_id),
         ).fetchone()
-        return None if row is None else int(row["place"])
+        return None if row is None else int(row["position"])
 
     def find(
         self,
@@ -149,7 +149,7 @@ class Store:
         """Returns objects of a kind in creation order, between two positions (exclusive)."""
         where, values = ["account=?", "kind=?"], [account, kind]
         parameters: list[Value] = [*values]
-        for condition, value in (("owner=?", owner), ("place>?", after), ("place<?", before)):
+        for condition, value in (("owner=?", owner), ("position>?", after), ("position<?", before)):
             if value is not None:
                 where.append(condition)
                 parameters.append(value)
@@ -159,7 +159,8 @@ class Store:
             parameters.append(parameter)
         order = "DESC" if newest_first else "ASC"
         # Every part is a literal above or checked by Filter; values are bound.
-        sql = f"SELECT body FROM objects WHERE {' AND '.join(where)} ORDER BY place {order} LIMIT ?"  # noqa: S608
+        sql = f"SELECT body FROM objects WHERE {' AND '.join(where)}"  # noqa: S608
+        sql += f" ORDER BY position {order} LIMIT ?"
         cursor = self._db.execute(sql, (*parameters, limit))
         return [load(row["body"]) for row in cursor]
 

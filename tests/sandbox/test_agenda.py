@@ -10,8 +10,9 @@ import pytest
 from sandbox.common.store import Store
 from sandbox.common.timekeeper import Timekeeper
 from sandbox.stripe.core import agenda
-from sandbox.stripe.core.accounts import Accounts, ProviderAccount
-from sandbox.stripe.core.agenda import Agenda, Due
+from sandbox.stripe.core.accounts import Account, Accounts
+from sandbox.stripe.core.agenda import Due
+from sandbox.stripe.core.agenda_runner import Agenda, run_now
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import Declined, InvalidRequest
 
@@ -19,11 +20,11 @@ DAY_S = 86400
 
 
 @dataclass
-class InvoicingDeps:
+class Desk:
     """An account with an agenda whose handlers note what they were called with."""
 
     store: Store
-    account: ProviderAccount
+    account: Account
     ran: list[tuple[int, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,13 +59,13 @@ class InvoicingDeps:
 
 
 @pytest.fixture
-def desk() -> Iterator[InvoicingDeps]:
+def desk() -> Iterator[Desk]:
     store = Store(None)
-    yield InvoicingDeps(store, Accounts(store).open("sk_test_agenda_desk"))
+    yield Desk(store, Accounts(store).open("sk_test_agenda_desk"))
     store.close()
 
 
-def test_what_is_due_runs_in_order_and_each_at_its_time(desk: InvoicingDeps) -> None:
+def test_what_is_due_runs_in_order_and_each_at_its_time(desk: Desk) -> None:
     for at, name in ((30, "c"), (10, "a"), (20, "b"), (10, "second at ten"), (31, "later")):
         agenda.plan(desk.call(), at=at, kind="note", object_id=name)
     assert desk.agenda.run_until(desk.account, 30.9) == 4
@@ -73,7 +74,7 @@ def test_what_is_due_runs_in_order_and_each_at_its_time(desk: InvoicingDeps) -> 
     assert [due.object_id for due in agenda.planned(desk.call())] == ["later"]
 
 
-def test_what_a_handler_plans_runs_in_the_same_sweep_at_its_own_time(desk: InvoicingDeps) -> None:
+def test_what_a_handler_plans_runs_in_the_same_sweep_at_its_own_time(desk: Desk) -> None:
     agenda.plan(desk.call(), at=0, kind="again", object_id="daily")
     agenda.plan(desk.call(), at=2 * DAY_S + 1, kind="note", object_id="between")
     desk.agenda.run_until(desk.account, 4 * DAY_S)
@@ -82,7 +83,7 @@ def test_what_a_handler_plans_runs_in_the_same_sweep_at_its_own_time(desk: Invoi
     assert agenda.planned(desk.call())[0].at == 5 * DAY_S
 
 
-def test_planned_again_it_moves_and_canceled_it_never_runs(desk: InvoicingDeps) -> None:
+def test_planned_again_it_moves_and_canceled_it_never_runs(desk: Desk) -> None:
     agenda.plan(desk.call(), at=10, kind="note", object_id="a", details={"try": 1})
     agenda.plan(desk.call(), at=20, kind="note", object_id="a", details={"try": 2})
     assert agenda.planned(desk.call(), object_id="a") == [Due(20, "note", "a", {"try": 2})]
@@ -91,15 +92,13 @@ def test_planned_again_it_moves_and_canceled_it_never_runs(desk: InvoicingDeps) 
     assert desk.agenda.run_until(desk.account, 100) == 0
 
 
-def test_what_is_planned_for_the_past_is_due_now(desk: InvoicingDeps) -> None:
+def test_what_is_planned_for_the_past_is_due_now(desk: Desk) -> None:
     agenda.plan(desk.call(now=50), at=10, kind="note", object_id="a")
     desk.agenda.run_until(desk.account, 50)
     assert desk.ran == [(50, "note", "a")]
 
 
-def test_a_refusal_ends_an_entry_and_undoes_it_unless_it_keeps_its_changes(
-    desk: InvoicingDeps,
-) -> None:
+def test_a_refusal_ends_an_entry_and_undoes_it_unless_it_keeps_its_changes(desk: Desk) -> None:
     agenda.plan(desk.call(), at=10, kind="refused", object_id="a")
     agenda.plan(desk.call(), at=11, kind="declined", object_id="b")
     agenda.plan(desk.call(), at=12, kind="note", object_id="c")
@@ -108,16 +107,14 @@ def test_a_refusal_ends_an_entry_and_undoes_it_unless_it_keeps_its_changes(
     assert desk.ran == [(11, "note", "left by b"), (12, "note", "c")]
 
 
-def test_an_entry_can_be_run_before_its_time(desk: InvoicingDeps) -> None:
+def test_an_entry_can_be_run_before_its_time(desk: Desk) -> None:
     agenda.plan(desk.call(), at=DAY_S, kind="note", object_id="a")
-    agenda.run_now(desk.call(now=7), desk.agenda.actions, object_id="a")
+    run_now(desk.call(now=7), desk.agenda.actions, object_id="a")
     assert desk.ran == [(7, "note", "a")]
     assert desk.agenda.run_until(desk.account, DAY_S) == 0
 
 
-def test_the_next_due_is_in_the_machines_time_and_standing_clocks_have_none(
-    desk: InvoicingDeps,
-) -> None:
+def test_the_next_due_is_in_the_machines_time_and_standing_clocks_have_none(desk: Desk) -> None:
     agenda.plan(desk.call(), at=10_000, kind="note", object_id="a")
     desk.account.state.clock.offset_s = 4_000
     Accounts(desk.store).save(desk.account)

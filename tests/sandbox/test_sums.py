@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.stripe.invoices.amounts import Settlement, settle
+from sandbox.stripe.invoices.amounts import AmountDue, apply_balance
 from tests.sandbox.stripe_fixtures import Shop
 
 
@@ -62,7 +62,7 @@ def test_exempt_customers_pay_no_tax(shop: Shop) -> None:
     ],
 )
 def test_the_balance_settles_first(total: int, balance: int, due: int, after: int) -> None:
-    assert settle(total, balance, "eur") == Settlement(due, after)
+    assert apply_balance(total, balance, "eur") == AmountDue(due, after)
 
 
 def test_a_sum_below_the_minimum_is_paid_and_moves_to_the_balance(shop: Shop) -> None:

@@ -41,13 +41,13 @@ from starlette.routing import Route
 
 from sandbox.common import request_log
 from sandbox.common.background_sender import release
-from sandbox.common.clock import ClockChange, Strict
+from sandbox.common.clock import ClockChange, StrictModel
 from sandbox.common.store import Json
 from sandbox.mollie.admin import money_actions
 from sandbox.mollie.core import ids, ledger
 from sandbox.mollie.core.accounts import Account, Fault, Settings, Webhooks
 from sandbox.mollie.core.errors import BadRequest, MollieError
-from sandbox.mollie.server.services import World
+from sandbox.mollie.server.services import Services
 from sandbox.mollie.webhooks import deliveries
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -57,20 +57,20 @@ M = TypeVar("M", bound=BaseModel)
 Step = Callable[[Account, Json], Json]
 
 
-class Latency(Strict):
+class Latency(StrictModel):
     """Latency added to every call."""
 
     ms: int = Field(ge=0)
 
 
-class Resend(Strict):
+class Resend(StrictModel):
     """The payment or event to notify again, and the number of copies."""
 
     id: str
     copies: int = Field(default=1, ge=1, le=100)
 
 
-class RefusedKeys(Strict):
+class RefusedKeys(StrictModel):
     """API keys that are rejected."""
 
     keys: list[str]
@@ -79,8 +79,8 @@ class RefusedKeys(Strict):
 class Admin:
     """Handlers of the admin API; each acts on one account in one transaction."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def routes(self) -> list[Route]:
         """Returns the routes of the admin API."""
@@ -125,13 +125,13 @@ class Admin:
             header = f"Bearer {key}" if key else request.headers.get("authorization")
             try:
                 given = _object(body) | {f"_{k}": v for k, v in request.path_params.items()}
-                with self._world.store.transaction():
-                    account = self._world.accounts.authenticate(header)
-                    self._world.agenda.catch_up(account)
+                with self._services.store.transaction():
+                    account = self._services.accounts.authenticate(header)
+                    self._services.agenda.catch_up(account)
                     answer = step(account, given)
             except MollieError as error:
                 return JSONResponse(error.body(), error.status)
-            self._world.wake()
+            self._services.wake()
             return JSONResponse(answer)
 
         return handle
@@ -139,22 +139,22 @@ class Admin:
     def _with_call(self, act: money_actions.Act) -> Step:
         def step(account: Account, given: Json) -> Json:
             object_id = str(given.pop("_id"))
-            return act(self._world.call(account), object_id, given)
+            return act(self._services.call(account), object_id, given)
 
         return step
 
     def _reset(self, account: Account, _: Json) -> Json:
-        self._world.accounts.reset(account)
+        self._services.accounts.reset(account)
         return {"ok": True}
 
     def _ledger(self, account: Account, _: Json) -> Json:
-        return ledger.read(self._world.store, account.id)
+        return ledger.read(self._services.store, account.id)
 
     def _requests(self, account: Account, _: Json) -> Json:
-        return {"requests": request_log.read(self._world.store, account.id)}
+        return {"requests": request_log.read(self._services.store, account.id)}
 
     def _forget_requests(self, account: Account, _: Json) -> Json:
-        request_log.clear(self._world.store, account.id)
+        request_log.clear(self._services.store, account.id)
         return {"requests": []}
 
     def _clock(self, account: Account, _: Json) -> Json:
@@ -165,13 +165,13 @@ class Admin:
     def _set_clock(self, account: Account, given: Json) -> Json:
         change, clock = _read(ClockChange, given), account.state.clock
         clock.move(now=change.now, advance_s=change.advance_s or 0, frozen=change.frozen)
-        self._world.accounts.save(account)
-        self._world.agenda.catch_up(account)
+        self._services.accounts.save(account)
+        self._services.agenda.catch_up(account)
         return self._clock(account, {})
 
     def _set_latency(self, account: Account, given: Json) -> Json:
         account.state.latency_ms = _read(Latency, given).ms
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return {"ms": account.state.latency_ms}
 
     def _faults(self, account: Account, _: Json) -> Json:
@@ -181,12 +181,12 @@ class Admin:
         fault = _read(Fault, given)
         fault.id = ids.fresh("fault_")
         account.state.faults.append(fault)
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return fault.model_dump()
 
     def _drop_faults(self, account: Account, _: Json) -> Json:
         account.state.faults.clear()
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return {"faults": []}
 
     def _settings(self, account: Account, _: Json) -> Json:
@@ -194,7 +194,7 @@ class Admin:
 
     def _change_settings(self, account: Account, given: Json) -> Json:
         account.state.settings = _read(Settings, account.state.settings.model_dump() | given)
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return self._settings(account, {})
 
     def _webhooks(self, account: Account, _: Json) -> Json:
@@ -202,25 +202,25 @@ class Admin:
 
     def _set_webhooks(self, account: Account, given: Json) -> Json:
         account.state.webhooks = _read(Webhooks, account.state.webhooks.model_dump() | given)
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return self._webhooks(account, {})
 
     def _release(self, account: Account, _: Json) -> Json:
-        store, settings = self._world.store, account.state.webhooks
+        store, settings = self._services.store, account.state.webhooks
         order, seed = settings.order, settings.seed
         return {"released": release(store, "mollie_deliveries", account.id, order=order, seed=seed)}
 
     def _resend(self, account: Account, given: Json) -> Json:
-        wanted = _read(Resend, given)
-        call = self._world.call(account)
-        return {"deliveries": deliveries.resend(call, wanted.id, copies=wanted.copies)}
+        request = _read(Resend, given)
+        call = self._services.call(account)
+        return {"deliveries": deliveries.resend(call, request.id, copies=request.copies)}
 
     def _deliveries(self, account: Account, _: Json) -> Json:
-        return {"deliveries": deliveries.shown(self._world.store, account.id)}
+        return {"deliveries": deliveries.shown(self._services.store, account.id)}
 
     def _refuse_keys(self, _: Account, given: Json) -> Json:
         keys = _read(RefusedKeys, given).keys
-        self._world.accounts.refuse(keys)
+        self._services.accounts.refuse(keys)
         return {"refused": len(keys)}
 
 

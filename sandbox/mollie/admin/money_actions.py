@@ -24,9 +24,9 @@ class Outcome(Params):
 
 
 def _outcome(call: Call, payment_id: str, given: Json) -> Json:
-    wanted = read(Outcome, given, query=False)
+    request = read(Outcome, given, query=False)
     payment = call.load("payment", payment_id)
-    move(call, payment, wanted.status, method=wanted.method, reason=wanted.reason)
+    move(call, payment, request.status, method=request.method, reason=request.reason)
     return view(call, payment)
 
 
@@ -34,16 +34,16 @@ def _refund(call: Call, payment_id: str, given: Json) -> Json:
     payment = call.load("payment", payment_id)
     everything = {"amount": payment.get("amountRemaining", payment["amount"])}
     params = read(refunds.CreateRefund, everything | given, query=False)
-    return view(call, refunds.begin(call, payment, params))
+    return view(call, refunds.start_refund(call, payment, params))
 
 
 def _chargeback(call: Call, payment_id: str, given: Json) -> Json:
-    params = read(chargebacks.TakeBack, given, query=False)
-    return view(call, chargebacks.receive(call, call.load("payment", payment_id), params))
+    params = read(chargebacks.ChargebackRequest, given, query=False)
+    return view(call, chargebacks.create_chargeback(call, call.load("payment", payment_id), params))
 
 
 def _reverse(call: Call, chargeback_id: str, _: Json) -> Json:
-    return view(call, chargebacks.reverse(call, call.load("chargeback", chargeback_id)))
+    return view(call, chargebacks.reverse_chargeback(call, call.load("chargeback", chargeback_id)))
 
 
 def _rotate(call: Call, webhook_id: str, _: Json) -> Json:

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from sandbox.common import faults
-from sandbox.common.clock import Clock, Strict
+from sandbox.common.clock import Clock, StrictModel
 from sandbox.common.store import Store
 from sandbox.mollie.core.errors import Unauthenticated
 from sandbox.mollie.core.ids import organization_id
@@ -30,10 +30,10 @@ class Fault(faults.Fault):
     status: Literal[403, 409, 429, 500, 502, 503, 504] = 500
 
 
-class Webhooks(Strict):
+class Webhooks(StrictModel):
     """Settings of webhook deliveries.
 
-    drop_types: types that are dropped, such as ``payment.paid``, ``classic:*`` or ``signed:refund.*``.
+    drop_types: dropped types, such as ``payment.paid``, ``classic:*`` or ``signed:refund.*``.
     """
 
     delay_ms: int = Field(default=0, ge=0)
@@ -47,7 +47,7 @@ class Webhooks(Strict):
     retry_scale: float = Field(default=1.0, gt=0)
 
 
-class Settings(Strict):
+class Settings(StrictModel):
     """Simulated behaviour of payers, banks and Mollie for an account.
 
     next_outcomes: statuses of the next recurring payments, one each; then default_outcome.
@@ -76,7 +76,7 @@ class Settings(Strict):
     refuse_equal_refunds: bool = False
 
 
-class State(Strict):
+class State(StrictModel):
     """Stored state of an account."""
 
     clock: Clock = Clock()

@@ -53,13 +53,14 @@ class Agenda:
         """Runs the entries due by the account's clock, inside the caller's transaction."""
         for _ in range(MOST_IN_A_SWEEP):
             rows = self._store.rows(
-                "SELECT * FROM mollie_agenda WHERE account=? AND at<=? ORDER BY at, place LIMIT 1",
+                "SELECT * FROM mollie_agenda WHERE account=? AND at<=?"
+                " ORDER BY at, position LIMIT 1",
                 account.id,
                 account.now(),
             )
             if not rows:
                 return
-            self._store.execute("DELETE FROM mollie_agenda WHERE place=?", rows[0]["place"])
+            self._store.execute("DELETE FROM mollie_agenda WHERE position=?", rows[0]["position"])
             call = self._calling(account, rows[0]["at"])
             self._actions[rows[0]["kind"]](call, rows[0]["object"])
         raise RuntimeError(f"the agenda of {account.id} does not end")

@@ -31,7 +31,7 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     return hashlib.sha256(f"{method} {path}\n".encode() + said).hexdigest()
 
 
-class Keys:
+class IdempotencyKeys:
     """Stored responses by key, and the keys in flight in this process."""
 
     def __init__(self, store: Store) -> None:

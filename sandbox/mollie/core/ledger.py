@@ -36,8 +36,10 @@ def write(call: Call, movement: Movement, payment: Json, *, amount: Json, entity
 def read(store: Store, account: str) -> Json:
     """Returns the entries in order, and their net sums in minor units."""
     entries: list[Json] = [
-        {key: row[key] for key in row.keys() if key not in {"place", "account"}}  # noqa: SIM118 - a Row iterates over its values
-        for row in store.rows("SELECT * FROM mollie_ledger WHERE account=? ORDER BY place", account)
+        {key: row[key] for key in row.keys() if key not in {"position", "account"}}  # noqa: SIM118 - a Row iterates over its values
+        for row in store.rows(
+            "SELECT * FROM mollie_ledger WHERE account=? ORDER BY position", account
+        )
     ]
     totals: dict[str, int] = defaultdict(int)
     sums: dict[str, dict[str, dict[str, int]]] = {

@@ -26,7 +26,7 @@ def page(
     """Returns a page; ``from`` is its first object, as in the links of a page."""
     newest_first = params.sort == "desc"
     filters = [*filters, Filter("$._deleted", "is", None)]
-    start = _place(call, kind, params.from_)
+    start = _position(call, kind, params.from_)
 
     def read(edge: int | None, *, onwards: bool, limit: int) -> list[Json]:
         """Returns the objects at or after a position in list order, or those before it."""
@@ -48,28 +48,34 @@ def page(
     return {
         "count": len(data),
         "_embedded": {f"{kind}s": [in_list(call, body) for body in data]},
-        "_links": {
-            "self": _link(call, path, params, params.from_),
-            "previous": _link(call, path, params, earlier[-1]["id"]) if earlier else None,
-            "next": _link(call, path, params, rest[0]["id"]) if rest else None,
-            "documentation": link(f"{HELP}/list-{kind}s", "text/html"),
-        },
+        "_links": _links(call, kind, params, path=path, earlier=earlier, rest=rest),
     }
 
 
-def _place(call: Call, kind: str, cursor: str | None) -> int | None:
+def _links(
+    call: Call, kind: str, params: Page, *, path: str, earlier: list[Json], rest: list[Json]
+) -> Json:
+    return {
+        "self": _link(call, path, params, params.from_),
+        "previous": _link(call, path, params, earlier[-1]["id"]) if earlier else None,
+        "next": _link(call, path, params, rest[0]["id"]) if rest else None,
+        "documentation": link(f"{HELP}/list-{kind}s", "text/html"),
+    }
+
+
+def _position(call: Call, kind: str, cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    place = call.store.place(call.account.id, kind, cursor)
-    if place is None:
+    position = call.store.position(call.account.id, kind, cursor)
+    if position is None:
         raise BadRequest("Invalid cursor value", field="from")
-    return place
+    return position
 
 
 def _link(call: Call, path: str, params: Page, cursor: str | None) -> Json:
-    said: dict[str, str | int] = {"limit": params.limit}
+    query: dict[str, str | int] = {"limit": params.limit}
     if cursor is not None:
-        said = {"from": cursor, **said}
+        query = {"from": cursor, **query}
     if params.sort != "desc":
-        said["sort"] = params.sort
-    return link(f"{call.url(path)}?{urlencode(said)}", HAL)
+        query["sort"] = params.sort
+    return link(f"{call.url(path)}?{urlencode(query)}", HAL)

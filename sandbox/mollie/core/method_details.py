@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sandbox.common.store import Json
 from sandbox.mollie.core import times
-
-if TYPE_CHECKING:
-    from sandbox.mollie.core.call import Call
+from sandbox.mollie.core.call import Call
 
 CARD: Json = {
     "cardHolder": "T. TEST",

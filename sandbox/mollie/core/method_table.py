@@ -23,7 +23,8 @@ class Method:
     """One method. Limits are in minor units and apply to each of its currencies unconverted.
 
     ``opens``: the kind of mandate that a first payment creates; None: none.
-    ``authorizes``: authorized first and captured later. ``cancelable``: the merchant may cancel while it is open.
+    ``authorizes``: authorized first and captured later.
+    ``cancelable``: the merchant may cancel while it is open.
     """
 
     name: str

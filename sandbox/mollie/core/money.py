@@ -31,8 +31,8 @@ def minor(amount: Json, *, field: str = "amount") -> int:
     currency, value = amount["currency"], amount["value"]
     if currency not in CURRENCIES:
         raise Unprocessable(f"The currency '{currency}' is not supported", field=field)
-    places = decimals(currency)
-    pattern = r"-?\d{1,12}" + (rf"\.\d{{{places}}}" if places else "")
+    digits = decimals(currency)
+    pattern = r"-?\d{1,12}" + (rf"\.\d{{{digits}}}" if digits else "")
     if not re.fullmatch(pattern, value):
         raise Unprocessable("The amount contains an invalid value", field=field)
     return int(value.replace(".", ""))

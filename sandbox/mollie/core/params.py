@@ -29,7 +29,7 @@ class Params(BaseModel):
     """Fields of a body or query. ``unsupported``: fields that only Mollie implements."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
-    beyond: ClassVar[frozenset[str]] = frozenset()
+    unsupported: ClassVar[frozenset[str]] = frozenset()
 
     def given(self, *omit: str) -> Json:
         """Returns the given fields under their wire names."""
@@ -104,7 +104,7 @@ Count = Annotated[StrictInt, Field(ge=1)]
 def read(model: type[P], given: Mapping[str, object], *, query: bool) -> P:
     """Validates parameters. Raises Unprocessable for the first invalid one."""
     for name in given:
-        if name in model.beyond:
+        if name in model.unsupported:
             raise Unprocessable(f"This sandbox does not know '{name}'", field=name)
     try:
         return model.model_validate(given)
@@ -113,8 +113,8 @@ def read(model: type[P], given: Mapping[str, object], *, query: bool) -> P:
 
 
 def _refusal(error: ErrorDetails, *, query: bool) -> Unprocessable:
-    place = [str(part) for part in error["loc"]]
-    field = ".".join(place)
+    location = [str(part) for part in error["loc"]]
+    field = ".".join(location)
     if error["type"] == "extra_forbidden":
         where = "query" if query else "body"
         return Unprocessable(
@@ -122,7 +122,7 @@ def _refusal(error: ErrorDetails, *, query: bool) -> Unprocessable:
         )
     # pydantic appends union members to the location; only the first name is the caller's.
     why = error["msg"].removeprefix("Value error, ")
-    return missing(field) if error["type"] == "missing" else invalid(place[0], why)
+    return missing(field) if error["type"] == "missing" else invalid(location[0], why)
 
 
 def parse_body(raw: bytes) -> Json:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sandbox.common.store import Json
 from sandbox.mollie.core import times
+from sandbox.mollie.core.call import Call
 from sandbox.mollie.core.method_table import METHODS
-
-if TYPE_CHECKING:
-    from sandbox.mollie.core.call import Call
 
 HAL = "application/hal+json"
 UNFINISHED = frozenset({"open", "pending", "authorized"})

@@ -27,7 +27,7 @@ class CreateMandate(Params):
     paypal_billing_agreement_id: str | None = None
 
 
-def open_by(call: Call, payment: Json) -> Json:
+def create_from_payment(call: Call, payment: Json) -> Json:
     """Creates the mandate of a paid first payment, pending or valid at once."""
     method = METHODS[payment["method"]].opens or "directdebit"
     delay_s = call.settings.mandate_delay_s
@@ -39,7 +39,7 @@ def open_by(call: Call, payment: Json) -> Json:
     return mandate
 
 
-def decide(call: Call, mandate_id: str) -> None:
+def resolve(call: Call, mandate_id: str) -> None:
     """Makes a pending mandate valid or invalid, as the account's settings have it."""
     mandate = call.find("mandate", mandate_id)
     if mandate is None or mandate.get("_deleted"):
@@ -47,7 +47,7 @@ def decide(call: Call, mandate_id: str) -> None:
     call.change(mandate, status=call.settings.mandate_outcome)
     for subscription in _leaning_on(call, mandate):
         if mandate["status"] == "valid":
-            subscription_status.wake(call, subscription)
+            subscription_status.activate(call, subscription)
         else:
             subscription_status.suspend(call, subscription)
 
@@ -69,7 +69,9 @@ def usable(call: Call, customer: str, *, method: str | None = None) -> list[Json
     return sorted(found, key=lambda mandate: mandate["status"] != "valid")
 
 
-def chosen(call: Call, customer: str, *, mandate_id: str | None, method: str | None) -> Json:
+def mandate_to_charge(
+    call: Call, customer: str, *, mandate_id: str | None, method: str | None
+) -> Json:
     """Returns the mandate to charge. Raises Unprocessable if there is none."""
     found = usable(call, customer, method=method)
     if mandate_id is not None:

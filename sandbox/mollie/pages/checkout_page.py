@@ -1,7 +1,7 @@
 """Checkout page, whose form sets the status of a payment.
 
-The page works without JavaScript: each status is a button of one form. The response redirects to the
-payment's ``redirectUrl``, or to its ``cancelUrl`` after a cancellation.
+The page works without JavaScript: each status is a button of one form. The response redirects to
+the payment's ``redirectUrl``, or to its ``cancelUrl`` after a cancellation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sandbox.mollie.core.errors import MollieError
 from sandbox.mollie.core.method_table import METHODS
 from sandbox.mollie.core.views import view
 from sandbox.mollie.payments.status import choices, methods_of, move
-from sandbox.mollie.server.services import World
+from sandbox.mollie.server.services import Services
 
 WORDS = {
     "paid": "Pay",
@@ -32,11 +32,11 @@ WORDS = {
 }
 
 
-class Checkout:
+class PaymentPages:
     """The pages behind ``_links.checkout``, ``changePaymentState`` and ``dashboard``."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, services: Services) -> None:
+        self._services = services
         folder = FileSystemLoader(Path(__file__).parent)
         self._pages = Environment(loader=folder, autoescape=True)
 
@@ -51,17 +51,17 @@ class Checkout:
 
     def _open(self, request: Request) -> tuple[Call, Json] | None:
         token = request.path_params["token"]
-        for row in self._world.store.rows("SELECT * FROM mollie_pages WHERE token=?", token):
-            account = self._world.accounts.get(row["account"])
+        for row in self._services.store.rows("SELECT * FROM mollie_pages WHERE token=?", token):
+            account = self._services.accounts.get(row["account"])
             if account is not None:
-                call = self._world.call(account)
+                call = self._services.call(account)
                 return call, call.load("payment", row["payment"])
         return None
 
     async def _show(self, request: Request) -> Response:
-        with self._world.store.transaction():
+        with self._services.store.transaction():
             opened = self._open(request)
-        self._world.wake()
+        self._services.wake()
         if opened is None:
             return PlainTextResponse("No such payment.", 404)
         return self._page(opened[1], note="")
@@ -84,27 +84,27 @@ class Checkout:
 
     async def _act(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-        with self._world.store.transaction():
+        with self._services.store.transaction():
             opened = self._open(request)
             if opened is None:
                 return PlainTextResponse("No such payment.", 404)
             call, payment = opened
             try:
-                with self._world.store.savepoint(keeps=lambda _: False):
+                with self._services.store.savepoint(keeps=lambda _: False):
                     move(call, payment, form.get("status", ""), method=form.get("method"))
-            except MollieError as refusal:
+            except MollieError as rejection:
                 payment = call.load("payment", payment["id"])
-                return self._page(payment, note=refusal.detail, status=refusal.status)
-        self._world.wake()
+                return self._page(payment, note=rejection.detail, status=rejection.status)
+        self._services.wake()
         leave = payment.get("cancelUrl") if payment["status"] == "canceled" else None
         return RedirectResponse(leave or payment["redirectUrl"], 303)
 
     async def _dashboard(self, request: Request) -> Response:
-        with self._world.store.transaction():
-            account = self._world.accounts.get(request.path_params["account"])
+        with self._services.store.transaction():
+            account = self._services.accounts.get(request.path_params["account"])
             if account is None:
                 return PlainTextResponse("No such account.", 404)
-            call = self._world.call(account)
+            call = self._services.call(account)
             body = call.find(request.path_params["kind"], request.path_params["id"])
         if body is None:
             return PlainTextResponse("No such object.", 404)

@@ -48,33 +48,33 @@ def check(lines: list[Line], *, amount: Amount) -> None:
         )
 
 
-def _total(line: Line, place: str, *, currency: str) -> int:
+def _total(line: Line, field: str, *, currency: str) -> int:
     amounts = (line.unit_price, line.discount_amount, line.total_amount, line.vat_amount)
     if any(item is not None and item.currency != currency for item in amounts):
-        raise invalid(place, "all lines have the payment's currency")
-    price = line.unit_price.minor(f"{place}.unitPrice")
-    discount = line.discount_amount.minor(f"{place}.discountAmount") if line.discount_amount else 0
-    total = line.total_amount.minor(f"{place}.totalAmount")
+        raise invalid(field, "all lines have the payment's currency")
+    price = line.unit_price.minor(f"{field}.unitPrice")
+    discount = line.discount_amount.minor(f"{field}.discountAmount") if line.discount_amount else 0
+    total = line.total_amount.minor(f"{field}.totalAmount")
     if (price > 0 and line.type in LOWERS) or (price < 0 and line.type not in LOWERS):
-        raise invalid(f"{place}.unitPrice", "its sign does not go with the type of the line")
+        raise invalid(f"{field}.unitPrice", "its sign does not go with the type of the line")
     if discount < 0:
-        raise invalid(f"{place}.discountAmount", "a discount is positive")
+        raise invalid(f"{field}.discountAmount", "a discount is positive")
     if total != price * line.quantity - discount:
-        raise invalid(f"{place}.totalAmount", "it is not (unitPrice * quantity) - discountAmount")
-    _check_tax(line, place, total=total)
+        raise invalid(f"{field}.totalAmount", "it is not (unitPrice * quantity) - discountAmount")
+    _check_tax(line, field, total=total)
     return total
 
 
-def _check_tax(line: Line, place: str, *, total: int) -> None:
+def _check_tax(line: Line, field: str, *, total: int) -> None:
     if line.vat_rate is None and line.vat_amount is None:
         return
     if line.vat_rate is None or line.vat_amount is None:
-        raise missing(f"{place}.{'vatRate' if line.vat_rate is None else 'vatAmount'}")
+        raise missing(f"{field}.{'vatRate' if line.vat_rate is None else 'vatAmount'}")
     try:
         rate = Decimal(line.vat_rate)
     except InvalidOperation as fault:
-        raise invalid(f"{place}.vatRate", "a rate looks like 21.00") from fault
+        raise invalid(f"{field}.vatRate", "a rate looks like 21.00") from fault
     if not 0 <= rate < 100:  # noqa: PLR2004 - per cent
-        raise invalid(f"{place}.vatRate", "a rate looks like 21.00")
-    if line.vat_amount.minor(f"{place}.vatAmount") != included_tax(total, rate):
-        raise invalid(f"{place}.vatAmount", "it is not totalAmount * (vatRate / (100 + vatRate))")
+        raise invalid(f"{field}.vatRate", "a rate looks like 21.00")
+    if line.vat_amount.minor(f"{field}.vatAmount") != included_tax(total, rate):
+        raise invalid(f"{field}.vatAmount", "it is not totalAmount * (vatRate / (100 + vatRate))")

@@ -25,7 +25,7 @@ from sandbox.mollie.core.params import (
     check_url,
 )
 from sandbox.mollie.core.views import cancelable, in_list, view
-from sandbox.mollie.mandates.mandates import chosen
+from sandbox.mollie.mandates.mandates import mandate_to_charge
 from sandbox.mollie.payments import mandate_payments
 from sandbox.mollie.payments import status as payment_status
 from sandbox.mollie.payments.lines import Line, check
@@ -37,7 +37,7 @@ URLS = (("redirectUrl", False), ("cancelUrl", False), ("webhookUrl", True))
 class CreatePayment(Params):
     """POST /v2/payments and POST /v2/customers/{customer}/payments."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         (
             "applicationFee routing storeCredentials applePayPaymentToken company cardToken"
             " googlePayPaymentToken voucherNumber voucherPin consumerDateOfBirth extraMerchantData"
@@ -112,13 +112,13 @@ def create(call: Call, params: CreatePayment) -> Json:
 def _create_recurring(call: Call, params: CreatePayment, methods: list[str]) -> Json:
     customer = params.customer_id or ""
     method = methods[0] if len(methods) == 1 else None
-    mandate = chosen(call, customer, mandate_id=params.mandate_id, method=method)
+    mandate = mandate_to_charge(call, customer, mandate_id=params.mandate_id, method=method)
     if mandate["status"] != "valid":
         raise Unprocessable("The mandate is not valid yet", field="mandateId")
     if params.amount.minor() == 0:
         raise Unprocessable("The amount is lower than the minimum", field="amount")
     said = params.given("method", "issuer", "due_date") | {"mandateId": mandate["id"]}
-    return view(call, mandate_payments.begin(call, start(call, said, method=mandate["method"])))
+    return view(call, mandate_payments.start(call, start(call, said, method=mandate["method"])))
 
 
 def start(call: Call, said: Json, *, method: str | None) -> Json:

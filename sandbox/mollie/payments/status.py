@@ -8,7 +8,7 @@ from sandbox.mollie.core.call import Call
 from sandbox.mollie.core.errors import Unprocessable
 from sandbox.mollie.core.method_table import DAY_S, METHODS, allows
 from sandbox.mollie.core.money import minor
-from sandbox.mollie.mandates.mandates import open_by
+from sandbox.mollie.mandates.mandates import create_from_payment
 from sandbox.mollie.subscription_state import status as subscription_status
 from sandbox.mollie.webhooks.deliveries import notify
 
@@ -76,7 +76,7 @@ def move(
     payment["status"] = status
     _STEPS.get(status, _nothing)(call, payment, reason)
     call.put(payment)
-    subscription_status.note(call, payment)
+    subscription_status.count_result(call, payment)
     notify(call, f"payment.{status}", payment)
     return payment
 
@@ -88,7 +88,7 @@ def expire(call: Call, payment_id: str) -> None:
         move(call, payment, "expired", method=payment["method"])
 
 
-def settle(call: Call, payment_id: str) -> None:
+def finish(call: Call, payment_id: str) -> None:
     """Finishes a pending recurring payment with the status determined at its start."""
     payment = call.load("payment", payment_id)
     if payment["status"] == "pending":
@@ -112,7 +112,7 @@ def _authorized(call: Call, payment: Json, _: str | None) -> None:
 
 def _leave_mandate(call: Call, payment: Json) -> None:
     if payment["sequenceType"] == "first" and not payment.get("mandateId"):
-        payment["mandateId"] = open_by(call, payment)["id"]
+        payment["mandateId"] = create_from_payment(call, payment)["id"]
 
 
 def _failed(call: Call, payment: Json, reason: str | None) -> None:

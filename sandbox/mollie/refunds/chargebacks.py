@@ -11,11 +11,11 @@ from sandbox.mollie.core.money import minor
 from sandbox.mollie.core.operations import Operation, operation
 from sandbox.mollie.core.params import Amount, NoParams, Page, Params
 from sandbox.mollie.core.views import view
-from sandbox.mollie.refunds.refunds import count
+from sandbox.mollie.refunds.refunds import update_amounts
 from sandbox.mollie.webhooks.deliveries import notify
 
 
-class TakeBack(Params):
+class ChargebackRequest(Params):
     """A chargeback: amount (default: the remaining amount) and reason."""
 
     amount: Amount | None = None
@@ -23,7 +23,7 @@ class TakeBack(Params):
     description: str = "Insufficient funds"
 
 
-def receive(call: Call, payment: Json, params: TakeBack) -> Json:
+def create_chargeback(call: Call, payment: Json, params: ChargebackRequest) -> Json:
     """Creates a chargeback. Raises Unprocessable if it exceeds the remaining amount."""
     left = payment.get("amountRemaining") or {}
     amount = left if params.amount is None else params.amount.model_dump()
@@ -40,12 +40,12 @@ def receive(call: Call, payment: Json, params: TakeBack) -> Json:
     }
     call.put(chargeback)
     ledger.write(call, "chargeback", payment, amount=amount, entity=chargeback["id"])
-    count(call, payment)
+    update_amounts(call, payment)
     notify(call, "chargeback.received", payment, chargeback)
     return chargeback
 
 
-def reverse(call: Call, chargeback: Json) -> Json:
+def reverse_chargeback(call: Call, chargeback: Json) -> Json:
     """Reverses a chargeback."""
     if chargeback["reversedAt"] is not None:
         raise Unprocessable("The chargeback is reversed already")
@@ -53,7 +53,7 @@ def reverse(call: Call, chargeback: Json) -> Json:
     call.change(chargeback, reversedAt=times.shown(call.now))
     amount, entity = chargeback["amount"], chargeback["id"]
     ledger.write(call, "chargeback_reversed", payment, amount=amount, entity=entity)
-    count(call, payment)
+    update_amounts(call, payment)
     notify(call, "chargeback.reversed", payment, chargeback)
     return chargeback
 

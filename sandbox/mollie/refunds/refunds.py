@@ -21,7 +21,7 @@ UNDONE = frozenset({"failed", "canceled"})
 class CreateRefund(Params):
     """POST /v2/payments/{payment}/refunds."""
 
-    beyond = frozenset({"externalReference", "reverseRouting", "routingReversals"})
+    unsupported = frozenset({"externalReference", "reverseRouting", "routingReversals"})
     amount: Amount
     description: str = Field(default="", max_length=255)
     metadata: Metadata = None
@@ -30,10 +30,10 @@ class CreateRefund(Params):
 def create(call: Call, params: CreateRefund) -> Json:
     """Refunds a part of a payment, or its remaining amount."""
     payment = call.load("payment", call.path["payment"])
-    return view(call, begin(call, payment, params))
+    return view(call, start_refund(call, payment, params))
 
 
-def begin(call: Call, payment: Json, params: CreateRefund) -> Json:
+def start_refund(call: Call, payment: Json, params: CreateRefund) -> Json:
     """Stores a new refund. Raises Unprocessable if it exceeds the remaining amount."""
     if payment["status"] != "paid":
         raise Unprocessable("The payment cannot be refunded, as it is not paid")
@@ -59,7 +59,7 @@ def begin(call: Call, payment: Json, params: CreateRefund) -> Json:
         "_fate": call.settings.refund_outcome,
     }
     call.put(refund)
-    count(call, payment)
+    update_amounts(call, payment)
     _plan(call, refund)
     notify(call, f"refund.{refund['status']}", payment, refund)
     return refund
@@ -70,7 +70,7 @@ def _equal(call: Call, payment: Json, amount: int) -> bool:
     return any(minor(item["amount"]) == amount for item in found if item["status"] not in UNDONE)
 
 
-def count(call: Call, payment: Json) -> None:
+def update_amounts(call: Call, payment: Json) -> None:
     """Updates a payment's refunded, charged-back and remaining amounts."""
     currency = payment["amount"]["currency"]
     refunds = call.all("refund", owner=payment["id"])
@@ -97,7 +97,7 @@ def _plan(call: Call, refund: Json) -> None:
         agenda.plan(call, "refund.step", refund["id"], at=call.now + waits[refund["status"]])
 
 
-def step(call: Call, refund_id: str) -> None:
+def advance(call: Call, refund_id: str) -> None:
     """Moves a refund to its next status."""
     refund = call.load("refund", refund_id)
     following = {"queued": "pending", "pending": "processing", "processing": refund["_fate"]}
@@ -109,7 +109,7 @@ def _move(call: Call, refund: Json, status: str) -> None:
     call.change(refund, status=status)
     if status == "refunded":
         ledger.write(call, "refund", payment, amount=refund["amount"], entity=refund["id"])
-    count(call, payment)
+    update_amounts(call, payment)
     _plan(call, refund)
     notify(call, f"refund.{status}", payment, refund)
 

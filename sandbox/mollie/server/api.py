@@ -21,11 +21,11 @@ from sandbox.common.store import Json
 from sandbox.mollie.core import ids
 from sandbox.mollie.core.accounts import Account, Fault
 from sandbox.mollie.core.errors import MollieError, NotFound, Unprocessable
-from sandbox.mollie.core.idempotency import Keys, fingerprint
+from sandbox.mollie.core.idempotency import IdempotencyKeys, fingerprint
 from sandbox.mollie.core.operations import match
 from sandbox.mollie.core.params import parse_body
 from sandbox.mollie.server.registry import OPERATIONS
-from sandbox.mollie.server.services import World
+from sandbox.mollie.server.services import Services
 
 FAULT_WORDS = {
     403: "You don't have permission to perform this action",
@@ -62,9 +62,9 @@ class Exchange:
 class Api:
     """Mollie's API as an ASGI application, mounted at ``/v2``."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._keys = Keys(world.store)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._keys = IdempotencyKeys(services.store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles a request, or closes the connection if a fault demands it."""
@@ -72,9 +72,9 @@ class Api:
         raw = await request.body()
         method, path = request.method, request.url.path
         try:
-            with self._world.store.transaction():
-                account = self._world.accounts.authenticate(request.headers.get("authorization"))
-                fault = self._world.accounts.take_fault(account, method, path)
+            with self._services.store.transaction():
+                account = self._services.accounts.authenticate(request.headers.get("authorization"))
+                fault = self._services.accounts.take_fault(account, method, path)
         except MollieError as error:
             await _json(error.body(), error.status, {})(scope, receive, send)
             return
@@ -126,12 +126,12 @@ class Api:
         return True
 
     def _execute(self, exchange: Exchange) -> None:
-        account = self._world.accounts.get(exchange.account.id) or exchange.account
+        account = self._services.accounts.get(exchange.account.id) or exchange.account
         stored = True
-        with self._world.store.transaction():
-            self._world.agenda.catch_up(account)
+        with self._services.store.transaction():
+            self._services.agenda.catch_up(account)
             try:
-                with self._world.store.savepoint(keeps=lambda _: False):
+                with self._services.store.savepoint(keeps=lambda _: False):
                     self._run(exchange, account)
             except MollieError as error:
                 _fail(exchange, error)
@@ -146,7 +146,7 @@ class Api:
                 )
             self._write(exchange, exchange.status)
         self._record(exchange)
-        self._world.wake()
+        self._services.wake()
 
     def _run(self, exchange: Exchange, account: Account) -> None:
         if exchange.fault and exchange.fault.kind == "status":
@@ -162,12 +162,12 @@ class Api:
                 f'Non-existent query parameter "{name}" for this API call.', field=name
             )
         run = operation.prepare(query if exchange.method == "GET" else parse_body(exchange.raw))
-        call = self._world.call(account)
+        call = self._services.call(account)
         call.path = path
         exchange.body, exchange.status = run(call), operation.status
 
     def _log(self, exchange: Exchange, *, status: int | None) -> None:
-        with self._world.store.transaction():
+        with self._services.store.transaction():
             self._write(exchange, status)
         if status is not None:
             self._record(exchange)
@@ -184,13 +184,13 @@ class Api:
             fault=exchange.fault.kind if exchange.fault else None,
             request_id=exchange.request_id,
         )
-        write(self._world.store, exchange.account.id, entry)
+        write(self._services.store, exchange.account.id, entry)
 
     def _record(self, exchange: Exchange) -> None:
         form = (
             exchange.query if exchange.method == "GET" else exchange.raw.decode("utf-8", "replace")
         )
-        self._world.recorder.exchange(
+        self._services.recorder.exchange(
             method=exchange.method,
             path=exchange.path,
             form=form,

@@ -27,8 +27,8 @@ OPERATIONS: list[Operation] = [
 
 ACTIONS: Actions = {
     "payment.expire": payment_status.expire,
-    "payment.settle": payment_status.settle,
-    "mandate.decide": mandates.decide,
+    "payment.settle": payment_status.finish,
+    "mandate.decide": mandates.resolve,
     "subscription.charge": renewals.charge,
-    "refund.step": refunds.step,
+    "refund.step": refunds.advance,
 }

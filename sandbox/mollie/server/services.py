@@ -14,7 +14,7 @@ from sandbox.mollie.server.registry import ACTIONS
 from sandbox.mollie.webhooks.dispatcher import Dispatcher
 
 
-class World:
+class Services:
     """Services of the simulated Mollie. ``public_url`` is callable: the port may be bound late."""
 
     def __init__(self, store: Store, recorder: Recorder, public_url: Callable[[], str]) -> None:

@@ -9,7 +9,7 @@ from sandbox.mollie.core import agenda, times
 from sandbox.mollie.core.call import Call
 
 
-def note(call: Call, payment: Json) -> None:
+def count_result(call: Call, payment: Json) -> None:
     """Counts failed renewals; too many in a row suspend the subscription."""
     subscription = call.find("subscription", payment.get("subscriptionId"))
     if subscription is None or payment["status"] not in {"paid", "failed"}:
@@ -27,7 +27,7 @@ def suspend(call: Call, subscription: Json) -> None:
         call.change(subscription, status="suspended")
 
 
-def wake(call: Call, subscription: Json) -> None:
+def activate(call: Call, subscription: Json) -> None:
     """Activates a subscription whose mandate became valid; overdue payments are charged."""
     if subscription["status"] in {"pending", "suspended"}:
         call.change(subscription, status="active", _failures=0)

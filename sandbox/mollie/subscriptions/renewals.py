@@ -39,7 +39,7 @@ def charge(call: Call, subscription_id: str) -> None:
         "mandateId": mandate["id"],
         "subscriptionId": subscription["id"],
     }
-    mandate_payments.begin(
+    mandate_payments.start(
         call, payments.start(call, said | _hook(subscription), method=mandate["method"])
     )
 

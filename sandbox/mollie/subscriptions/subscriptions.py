@@ -30,7 +30,7 @@ ENDED = frozenset({"canceled", "completed"})
 class CreateSubscription(Params):
     """POST /v2/customers/{customer}/subscriptions."""
 
-    beyond = frozenset({"applicationFee"})
+    unsupported = frozenset({"applicationFee"})
     amount: Amount
     interval: str
     description: Description
@@ -60,7 +60,7 @@ def create(call: Call, params: CreateSubscription) -> Json:
     customer = call.load("customer", call.path["customer"])
     _check(call, params, customer["id"], but=None)
     start = _start(call, params.start_date)
-    mandate = mandates.chosen(
+    mandate = mandates.mandate_to_charge(
         call, customer["id"], mandate_id=params.mandate_id, method=params.method
     )
     subscription: Json = {
@@ -152,9 +152,9 @@ def update(call: Call, params: UpdateSubscription) -> Json:
 def _rest_on(call: Call, subscription: Json, mandate_id: str) -> None:
     """Sets a subscription's mandate; a valid one ends its suspension."""
     customer = subscription["customerId"]
-    mandate = mandates.chosen(call, customer, mandate_id=mandate_id, method=None)
+    mandate = mandates.mandate_to_charge(call, customer, mandate_id=mandate_id, method=None)
     if mandate["status"] == "valid":
-        subscription_status.wake(call, subscription)
+        subscription_status.activate(call, subscription)
     else:
         agenda.cancel(call, "subscription.charge", subscription["id"])
         call.change(subscription, status="pending")

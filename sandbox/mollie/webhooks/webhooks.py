@@ -104,7 +104,7 @@ def listing(call: Call, params: Page) -> Json:
 
 
 def event(call: Call, _: NoParams) -> Json:
-    """Returns an event, with what it told of."""
+    """Returns an event, with its entity."""
     return shown_event(call, call.load("event", call.path["event"]), embed=True)
 
 

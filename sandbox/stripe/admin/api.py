@@ -48,42 +48,46 @@ from starlette.routing import Route
 
 from sandbox.common import request_log
 from sandbox.common.background_sender import release
-from sandbox.common.clock import ClockChange, Strict
+from sandbox.common.clock import ClockChange, StrictModel
 from sandbox.common.store import Json
 from sandbox.stripe.admin import billing_actions, customer_actions, dashboard_actions
-from sandbox.stripe.admin.request_json import read as _read
+from sandbox.stripe.admin.request_json import validate as _read
 from sandbox.stripe.collection import pay as payment
-from sandbox.stripe.core import agenda, deliveries, ids, ledger
+from sandbox.stripe.core import agenda, agenda_runner, deliveries, ids, ledger
 from sandbox.stripe.core.accounts import Account, Fault, Limits, Webhooks
 from sandbox.stripe.core.errors import BadParameters, Declined, StripeError
 from sandbox.stripe.core.views import view
-from sandbox.stripe.server.services import World
+from sandbox.stripe.server.services import Services
 
 LOOPBACK = ("127.0.0.1", "::1")
-STEPS = (*dashboard_actions.STEPS, *billing_actions.STEPS, *customer_actions.STEPS)
+STEPS = (
+    *dashboard_actions.ADMIN_ACTIONS,
+    *billing_actions.ADMIN_ACTIONS,
+    *customer_actions.ADMIN_ACTIONS,
+)
 
 
-class RunNow(Strict):
+class RunNow(StrictModel):
     """The object whose agenda entries to run now, of one kind or all."""
 
     object: str
     kind: str | None = None
 
 
-class Latency(Strict):
+class Latency(StrictModel):
     """Latency added to every call."""
 
     ms: int = Field(ge=0)
 
 
-class Resend(Strict):
+class Resend(StrictModel):
     """The event to send again, and the number of copies."""
 
     event: str
     copies: int = Field(default=1, ge=1, le=100)
 
 
-class RefusedKeys(Strict):
+class RefusedKeys(StrictModel):
     """API keys that are rejected."""
 
     keys: list[str]
@@ -92,8 +96,8 @@ class RefusedKeys(Strict):
 class Admin:
     """Handlers of the admin API; each acts on one account in one transaction."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def routes(self) -> list[Route]:
         """Returns the routes of the admin API."""
@@ -141,32 +145,32 @@ class Admin:
             header = f"Bearer {key}" if key else request.headers.get("authorization")
             try:
                 given = _object(body) | request.path_params
-                with self._world.store.transaction():
-                    account = self._world.accounts.authenticate(header)
-                    self._world.agenda.catch_up(account)
+                with self._services.store.transaction():
+                    account = self._services.accounts.authenticate(header)
+                    self._services.agenda.catch_up(account)
                     answer = step(account, given)
             except StripeError as error:
                 return JSONResponse(error.body(request_id="", livemode=False), error.status)
-            self._world.wake()
+            self._services.wake()
             return JSONResponse(answer)
 
         return handle
 
-    def _acting(self, step: dashboard_actions.Step) -> Callable[[Account, Json], Json]:
-        return lambda account, given: step(self._world.call(account), given)
+    def _acting(self, step: dashboard_actions.AdminAction) -> Callable[[Account, Json], Json]:
+        return lambda account, given: step(self._services.call(account), given)
 
     def _reset(self, account: Account, _: Json) -> Json:
-        self._world.accounts.reset(account)
+        self._services.accounts.reset(account)
         return {"ok": True}
 
     def _ledger(self, account: Account, _: Json) -> Json:
-        return ledger.read(self._world.store, account.id)
+        return ledger.read(self._services.store, account.id)
 
     def _requests(self, account: Account, _: Json) -> Json:
-        return {"requests": request_log.read(self._world.store, account.id)}
+        return {"requests": request_log.read(self._services.store, account.id)}
 
     def _forget_requests(self, account: Account, _: Json) -> Json:
-        request_log.clear(self._world.store, account.id)
+        request_log.clear(self._services.store, account.id)
         return {"requests": []}
 
     def _clock(self, account: Account, _: Json) -> Json:
@@ -177,23 +181,23 @@ class Admin:
     def _set_clock(self, account: Account, given: Json) -> Json:
         change, clock = _read(ClockChange, given), account.state.clock
         clock.move(now=change.now, advance_s=change.advance_s or 0, frozen=change.frozen)
-        self._world.accounts.save(account)
-        self._world.agenda.catch_up(account)
+        self._services.accounts.save(account)
+        self._services.agenda.catch_up(account)
         return self._clock(account, {})
 
     def _agenda(self, account: Account, _: Json) -> Json:
-        entries = agenda.planned(self._world.call(account))
+        entries = agenda.planned(self._services.call(account))
         return {"entries": [asdict(entry) for entry in entries]}
 
     def _run_agenda(self, account: Account, given: Json) -> Json:
-        wanted, call = _read(RunNow, given), self._world.call(account)
-        actions = self._world.agenda.actions
-        ran = agenda.run_now(call, actions, object_id=wanted.object, kind=wanted.kind)
+        request, call = _read(RunNow, given), self._services.call(account)
+        actions = self._services.agenda.actions
+        ran = agenda_runner.run_now(call, actions, object_id=request.object, kind=request.kind)
         return {"ran": [asdict(entry) for entry in ran]}
 
     def _set_latency(self, account: Account, given: Json) -> Json:
         account.state.latency_ms = _read(Latency, given).ms
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return {"ms": account.state.latency_ms}
 
     def _limits(self, account: Account, _: Json) -> Json:
@@ -201,7 +205,7 @@ class Admin:
 
     def _set_limits(self, account: Account, given: Json) -> Json:
         account.state.limits = _read(Limits, given)
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return self._limits(account, {})
 
     def _faults(self, account: Account, _: Json) -> Json:
@@ -211,12 +215,12 @@ class Admin:
         fault = _read(Fault, given)
         fault.id = ids.fresh("fault_")
         account.state.faults.append(fault)
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return fault.model_dump()
 
     def _drop_faults(self, account: Account, _: Json) -> Json:
         account.state.faults.clear()
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return {"faults": []}
 
     def _webhooks(self, account: Account, _: Json) -> Json:
@@ -225,41 +229,41 @@ class Admin:
     def _set_webhooks(self, account: Account, given: Json) -> Json:
         merged = account.state.webhooks.model_dump() | given
         account.state.webhooks = _read(Webhooks, merged)
-        self._world.accounts.save(account)
+        self._services.accounts.save(account)
         return self._webhooks(account, {})
 
     def _release(self, account: Account, _: Json) -> Json:
-        store, settings = self._world.store, account.state.webhooks
+        store, settings = self._services.store, account.state.webhooks
         order, seed = settings.order, settings.seed
         return {"released": release(store, "deliveries", account.id, order=order, seed=seed)}
 
     def _resend(self, account: Account, given: Json) -> Json:
-        wanted = _read(Resend, given)
-        call = self._world.call(account)
-        event = call.load("event", wanted.event)
-        return {"deliveries": deliveries.resend(call, event, copies=wanted.copies)}
+        request = _read(Resend, given)
+        call = self._services.call(account)
+        event = call.load("event", request.event)
+        return {"deliveries": deliveries.resend(call, event, copies=request.copies)}
 
     def _deliveries(self, account: Account, _: Json) -> Json:
-        return {"deliveries": deliveries.shown(self._world.store, account.id)}
+        return {"deliveries": deliveries.shown(self._services.store, account.id)}
 
     def _confirm(self, account: Account, given: Json) -> Json:
-        call = self._world.call(account)
+        call = self._services.call(account)
         invoice = call.load("invoice", given["id"])
         try:
             payment.confirm(call, invoice)
-        except Declined as refusal:
-            return {"invoice": view(call, invoice), "declined": refusal.code}
+        except Declined as rejection:
+            return {"invoice": view(call, invoice), "declined": rejection.code}
         return {"invoice": view(call, invoice), "declined": None}
 
     def _fail(self, account: Account, given: Json) -> Json:
-        call = self._world.call(account)
+        call = self._services.call(account)
         invoice = call.load("invoice", given["id"])
         payment.fail_authentication(call, invoice)
         return {"invoice": view(call, invoice)}
 
     def _refuse_keys(self, _: Account, given: Json) -> Json:
         keys = _read(RefusedKeys, given).keys
-        self._world.accounts.refuse(keys)
+        self._services.accounts.refuse(keys)
         return {"refused": len(keys)}
 
 

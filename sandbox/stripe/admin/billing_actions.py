@@ -22,11 +22,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from sandbox.common.clock import Strict
+from sandbox.common.clock import StrictModel
 from sandbox.common.store import Json
 from sandbox.stripe.admin import history
-from sandbox.stripe.admin.dashboard_actions import Step
-from sandbox.stripe.admin.request_json import read
+from sandbox.stripe.admin.dashboard_actions import AdminAction
+from sandbox.stripe.admin.request_json import validate
 from sandbox.stripe.collection import advance
 from sandbox.stripe.core.accounts import Accounts, Billing
 from sandbox.stripe.core.call import Call
@@ -41,7 +41,7 @@ from sandbox.stripe.subscriptions.params import CreateSubscription
 DAYS_UNTIL_DUE = 30
 
 
-class DashboardInvoice(Strict):
+class DashboardInvoice(StrictModel):
     """A one-off invoice made in the dashboard. ``amount`` is in minor units."""
 
     customer: str
@@ -51,7 +51,7 @@ class DashboardInvoice(Strict):
     collect: Literal["now", "later", "send"] = "now"
 
 
-class DashboardSubscription(Strict):
+class DashboardSubscription(StrictModel):
     """A subscription made in the dashboard."""
 
     customer: str
@@ -62,30 +62,30 @@ class DashboardSubscription(Strict):
 
 def _billing(call: Call, given: Json) -> Json:
     state = call.account.state
-    state.billing = read(Billing, state.billing.model_dump() | given)
+    state.billing = validate(Billing, state.billing.model_dump() | given)
     Accounts(call.store).save(call.account)
     return state.billing.model_dump()
 
 
 def _invoice(call: Call, given: Json) -> Json:
-    wanted = read(DashboardInvoice, given)
+    request = validate(DashboardInvoice, given)
     fields: Json = {
-        "customer": wanted.customer,
-        "currency": wanted.currency,
+        "customer": request.customer,
+        "currency": request.currency,
         "auto_advance": "true",
     }
-    if wanted.collect == "send":
+    if request.collect == "send":
         fields |= {"collection_method": "send_invoice", "days_until_due": str(DAYS_UNTIL_DUE)}
     made = invoices.create(call, invoices.CreateInvoice.model_validate(fields))
-    line = {"amount": str(wanted.amount), "description": wanted.description}
+    line = {"amount": str(request.amount), "description": request.description}
     lines = invoice_lines.AddLines.model_validate({"lines": [line]})
     invoice_lines.add_lines(replace(call, path={"invoice": made["id"]}), lines)
     invoice = call.load("invoice", made["id"])
-    if wanted.collect != "later":
-        invoice_lifecycle.finalized(call, invoice)
-    if wanted.collect == "send":
+    if request.collect != "later":
+        invoice_lifecycle.finalize_invoice(call, invoice)
+    if request.collect == "send":
         call.emit("invoice.sent", invoice)
-    elif wanted.collect == "now" and invoice["status"] == "open":
+    elif request.collect == "now" and invoice["status"] == "open":
         _charge(call, invoice)
     return {"invoice": view(call, call.load("invoice", invoice["id"]))}
 
@@ -99,23 +99,23 @@ def _charge(call: Call, invoice: Json) -> None:
 
 
 def _subscription(call: Call, given: Json) -> Json:
-    wanted = read(DashboardSubscription, given)
+    request = validate(DashboardSubscription, given)
     fields: Json = {
-        "customer": wanted.customer,
-        "items": [{"price": wanted.price, "quantity": str(wanted.quantity)}],
+        "customer": request.customer,
+        "items": [{"price": request.price, "quantity": str(request.quantity)}],
         "off_session": "true",
     }
-    if wanted.trial_days:
-        fields["trial_period_days"] = str(wanted.trial_days)
+    if request.trial_days:
+        fields["trial_period_days"] = str(request.trial_days)
     params = CreateSubscription.model_validate(fields)
     return {"subscription": subscriptions.create(call, params)}
 
 
 def _history(call: Call, given: Json) -> Json:
-    return history.make(call, read(history.History, given))
+    return history.generate(call, validate(history.History, given))
 
 
-STEPS: list[tuple[str, Step]] = [
+ADMIN_ACTIONS: list[tuple[str, AdminAction]] = [
     ("/billing", _billing),
     ("/dashboard/invoices", _invoice),
     ("/dashboard/subscriptions", _subscription),

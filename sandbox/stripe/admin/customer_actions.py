@@ -16,8 +16,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from sandbox.common.store import Json
-from sandbox.stripe.admin.dashboard_actions import Named, Step
-from sandbox.stripe.admin.request_json import read
+from sandbox.stripe.admin.dashboard_actions import AdminAction, ObjectRequest
+from sandbox.stripe.admin.request_json import validate
 from sandbox.stripe.checkout import sessions as checkout_sessions
 from sandbox.stripe.checkout import setup_intents
 from sandbox.stripe.collection import debits
@@ -26,25 +26,25 @@ from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, Declined, InvalidRequest
 from sandbox.stripe.core.views import view
 from sandbox.stripe.invoices.lifecycle import refuse_while_processing
-from sandbox.stripe.payment_methods.bank_accounts import BY_IBAN, found
+from sandbox.stripe.payment_methods.bank_accounts import BY_IBAN, by_iban
 from sandbox.stripe.payment_methods.cards import WELL_KNOWN
 from sandbox.stripe.payment_methods.payment_methods import attach_to, new_debit_method
 from sandbox.stripe.webhooks import secrets as endpoint_secrets
 
 
-class Chosen(Named):
+class PaymentRequest(ObjectRequest):
     """The payment method that the customer chooses."""
 
     payment_method: str = "pm_card_visa"
 
 
-class Answer(Named):
+class DebitResult(ObjectRequest):
     """The bank's response; by default that of the test account."""
 
     ending: debits.Ending | None = None
 
 
-class Roll(Named):
+class RotateSecret(ObjectRequest):
     """The time during which the old secret of an endpoint stays valid."""
 
     overlap_s: int = Field(default=86400, ge=0)
@@ -56,7 +56,7 @@ def chosen_method(call: Call, choice: object, *, customer: str) -> Json:
         return attach_to(call, str(choice), customer=customer)
     if choice not in BY_IBAN:
         raise BadParameters("Choose one of the test cards or accounts.", param="payment_method")
-    method = call.put(new_debit_method(call, found(str(choice))))
+    method = call.put(new_debit_method(call, by_iban(str(choice))))
     return attach_to(call, method["id"], customer=customer)
 
 
@@ -73,46 +73,46 @@ def pay_on_page(call: Call, invoice: Json, choice: object) -> str:
 
 
 def _pay(call: Call, given: Json) -> Json:
-    wanted = read(Chosen, given)
-    invoice = call.load("invoice", wanted.id)
+    request = validate(PaymentRequest, given)
+    invoice = call.load("invoice", request.id)
     declined = None
     try:
-        pay_on_page(call, invoice, wanted.payment_method)
-    except Declined as refusal:
-        declined = refusal.code
+        pay_on_page(call, invoice, request.payment_method)
+    except Declined as rejection:
+        declined = rejection.code
     return {"invoice": view(call, invoice), "declined": declined}
 
 
 def _complete(call: Call, given: Json) -> Json:
-    wanted = read(Chosen, given)
-    session = checkout_sessions.open_session(call, wanted.id)
+    request = validate(PaymentRequest, given)
+    session = checkout_sessions.open_session(call, request.id)
     declined = None
     try:
-        checkout_sessions.complete(call, session, wanted.payment_method)
-    except Declined as refusal:
-        declined = refusal.code
+        checkout_sessions.complete_session(call, session, request.payment_method)
+    except Declined as rejection:
+        declined = rejection.code
     return {"session": view(call, session), "declined": declined}
 
 
 def _authenticate(call: Call, given: Json) -> Json:
-    intent = call.load("setup_intent", read(Named, given).id)
+    intent = call.load("setup_intent", validate(ObjectRequest, given).id)
     return {"setup_intent": view(call, setup_intents.authenticate(call, intent))}
 
 
 def _roll_secret(call: Call, given: Json) -> Json:
-    wanted = read(Roll, given)
-    endpoint = call.load("webhook_endpoint", wanted.id)
-    return {"secret": endpoint_secrets.roll(call, endpoint, overlap_s=wanted.overlap_s)}
+    request = validate(RotateSecret, given)
+    endpoint = call.load("webhook_endpoint", request.id)
+    return {"secret": endpoint_secrets.rotate(call, endpoint, overlap_s=request.overlap_s)}
 
 
 def _settle(call: Call, given: Json) -> Json:
-    wanted = read(Answer, given)
-    invoice = call.load("invoice", wanted.id)
-    debits.answer(call, invoice, wanted.ending)
+    request = validate(DebitResult, given)
+    invoice = call.load("invoice", request.id)
+    debits.finish(call, invoice, request.ending)
     return {"invoice": view(call, invoice)}
 
 
-STEPS: list[tuple[str, Step]] = [
+ADMIN_ACTIONS: list[tuple[str, AdminAction]] = [
     ("/invoices/{id}/pay_on_page", _pay),
     ("/invoices/{id}/settle", _settle),
     ("/checkout/{id}/complete", _complete),

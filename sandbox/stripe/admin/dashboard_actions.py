@@ -24,9 +24,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from sandbox.common.clock import Strict
+from sandbox.common.clock import StrictModel
 from sandbox.common.store import Json
-from sandbox.stripe.admin.request_json import read
+from sandbox.stripe.admin.request_json import validate
 from sandbox.stripe.collection import other_payments
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
@@ -37,22 +37,22 @@ from sandbox.stripe.invoices import lifecycle as invoice_lifecycle
 from sandbox.stripe.refunds import outcomes as refund_outcomes
 from sandbox.stripe.refunds import refunds
 
-Step = Callable[[Call, Json], Json]
+AdminAction = Callable[[Call, Json], Json]
 
 
-class Named(Strict):
+class ObjectRequest(StrictModel):
     """Request with the id of an object from the path."""
 
     id: str
 
 
-class Overpayment(Named):
+class Overpayment(ObjectRequest):
     """An overpayment; its amount defaults to the invoice's amount."""
 
     amount: int | None = Field(default=None, ge=1)
 
 
-class FailedRefund(Named):
+class FailedRefund(ObjectRequest):
     """A failed refund and its reason."""
 
     reason: Literal[
@@ -66,7 +66,7 @@ class FailedRefund(Named):
     ] = "unknown"
 
 
-class NewDispute(Named):
+class NewDispute(ObjectRequest):
     """A new dispute or inquiry; its amount defaults to the charge's."""
 
     amount: int | None = Field(default=None, ge=1)
@@ -74,7 +74,7 @@ class NewDispute(Named):
     status: Literal["needs_response", "warning_needs_response"] = "needs_response"
 
 
-class DashboardRefund(Strict):
+class DashboardRefund(StrictModel):
     """A refund made in the dashboard; its amount defaults to the remaining amount."""
 
     payment_intent: str | None = None
@@ -99,65 +99,68 @@ def charge_of(call: Call, object_id: str) -> Json:
 
 
 def _out_of_band(call: Call, given: Json) -> Json:
-    invoice = call.load("invoice", read(Named, given).id)
+    invoice = call.load("invoice", validate(ObjectRequest, given).id)
     if invoice["status"] not in {"open", "uncollectible"}:
         raise InvalidRequest(f"This invoice is {invoice['status']}.")
     return {"invoice": view(call, other_payments.pay_out_of_band(call, invoice))}
 
 
 def _overpay(call: Call, given: Json) -> Json:
-    wanted = read(Overpayment, given)
-    invoice = call.load("invoice", wanted.id)
-    other_payments.overpay(call, invoice, amount=wanted.amount)
+    request = validate(Overpayment, given)
+    invoice = call.load("invoice", request.id)
+    other_payments.overpay(call, invoice, amount=request.amount)
     return {"invoice": view(call, invoice)}
 
 
 def _refund(call: Call, given: Json) -> Json:
-    wanted = read(DashboardRefund, given)
-    of = wanted.payment_intent or wanted.invoice or wanted.charge
+    request = validate(DashboardRefund, given)
+    of = request.payment_intent or request.invoice or request.charge
     if of is None:
         raise BadParameters("Say of what: payment_intent, invoice or charge.")
     charge = charge_of(call, of)
-    refund = refunds.refunded(call, charge, amount=wanted.amount, reason=wanted.reason)
-    return {"refund": view(call, refunds.issue(call, charge, refund))}
+    refund = refunds.new_refund(call, charge, amount=request.amount, reason=request.reason)
+    return {"refund": view(call, refunds.issue_refund(call, charge, refund))}
 
 
 def _fail_refund(call: Call, given: Json) -> Json:
-    wanted = read(FailedRefund, given)
-    refund = call.load("refund", wanted.id)
-    return {"refund": view(call, refund_outcomes.fail(call, refund, reason=wanted.reason))}
+    request = validate(FailedRefund, given)
+    refund = call.load("refund", request.id)
+    return {"refund": view(call, refund_outcomes.fail(call, refund, reason=request.reason))}
 
 
 def _dispute(call: Call, given: Json) -> Json:
-    wanted = read(NewDispute, given)
-    charge = charge_of(call, wanted.id)
-    amount = wanted.amount or charge["amount"]
+    request = validate(NewDispute, given)
+    charge = charge_of(call, request.id)
+    amount = request.amount or charge["amount"]
     if amount > charge["amount"]:
         raise InvalidRequest("A dispute cannot be of more than the charge.", param="amount")
     dispute = disputes.new_dispute(
-        call, charge, amount=amount, reason=wanted.reason, status=wanted.status
+        call, charge, amount=amount, reason=request.reason, status=request.status
     )
-    return {"dispute": view(call, dispute_outcomes.begin(call, charge, dispute))}
+    return {"dispute": view(call, dispute_outcomes.open_dispute(call, charge, dispute))}
 
 
-def _on(kind: str, outcome: Callable[[Call, Json], Json]) -> Step:
+def _on(kind: str, outcome: Callable[[Call, Json], Json]) -> AdminAction:
     def step(call: Call, given: Json) -> Json:
-        body = call.load(kind, read(Named, given).id)
+        body = call.load(kind, validate(ObjectRequest, given).id)
         return {kind: view(call, outcome(call, body))}
 
     return step
 
 
-STEPS: list[tuple[str, Step]] = [
+ADMIN_ACTIONS: list[tuple[str, AdminAction]] = [
     ("/invoices/{id}/pay_out_of_band", _out_of_band),
-    ("/invoices/{id}/void", _on("invoice", invoice_lifecycle.voided)),
-    ("/invoices/{id}/mark_uncollectible", _on("invoice", invoice_lifecycle.given_up)),
+    ("/invoices/{id}/void", _on("invoice", invoice_lifecycle.void_invoice)),
+    (
+        "/invoices/{id}/mark_uncollectible",
+        _on("invoice", invoice_lifecycle.mark_invoice_uncollectible),
+    ),
     ("/invoices/{id}/overpay", _overpay),
     ("/refunds", _refund),
     ("/refunds/{id}/succeed", _on("refund", refund_outcomes.succeed)),
     ("/refunds/{id}/fail", _fail_refund),
     ("/refunds/{id}/require_action", _on("refund", refund_outcomes.require_action)),
-    ("/refunds/{id}/cancel", _on("refund", refund_outcomes.withdraw)),
+    ("/refunds/{id}/cancel", _on("refund", refund_outcomes.cancel_refund)),
     ("/charges/{id}/dispute", _dispute),
     ("/disputes/{id}/win", _on("dispute", dispute_outcomes.win)),
     ("/disputes/{id}/lose", _on("dispute", dispute_outcomes.lose)),

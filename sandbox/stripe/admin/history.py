@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 
 from pydantic import Field
 
-from sandbox.common.clock import Strict
+from sandbox.common.clock import StrictModel
 from sandbox.common.store import Json
-from sandbox.stripe.catalogue.pricing import Asked, LineFields, cost
+from sandbox.stripe.catalogue.pricing import LineFields, LineRequest, cost
 from sandbox.stripe.collection.pay import attempt
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import Declined
 from sandbox.stripe.customers import customers
 from sandbox.stripe.invoices.invoice_object import new_invoice
-from sandbox.stripe.invoices.lifecycle import finalized
+from sandbox.stripe.invoices.lifecycle import finalize_invoice
 from sandbox.stripe.invoices.lines import draw_pending, new_item
 from sandbox.stripe.payment_methods.payment_methods import attach_to
 from sandbox.stripe.refunds import refunds
@@ -32,7 +32,7 @@ AMOUNTS = (500, 900, 1900, 2900, 4900, 9900, 19900)
 REFUNDED_AFTER_S = 2 * 86400
 
 
-class History(Strict):
+class History(StrictModel):
     """The history to generate. ``failed`` and ``refunded``: shares of 1."""
 
     invoices: int = Field(ge=1, le=MOST)
@@ -45,7 +45,7 @@ class History(Strict):
     seed: int = 0
 
 
-class QuietCall(Call):
+class SilentCall(Call):
     """A Call that emits no events."""
 
     def emit(self, kind: str, body: Json, *, before: Json | None = None) -> Json:
@@ -66,21 +66,21 @@ class _Buyer:
     bad: Json
 
 
-def make(call: Call, wanted: History) -> Json:
+def generate(call: Call, request: History) -> Json:
     """Generates the history; returns the counts and the net amount paid."""
-    chance = random.Random(wanted.seed)  # noqa: S311 - the same history for the same seed
-    until = call.now if wanted.until is None else wanted.until
-    since = until - YEAR_S if wanted.since is None else wanted.since
-    quiet = QuietCall(call.store, call.account, since, call.public_url)
-    number = wanted.customers or max(1, wanted.invoices // PER_CUSTOMER)
+    chance = random.Random(request.seed)  # noqa: S311 - the same history for the same seed
+    until = call.now if request.until is None else request.until
+    since = until - YEAR_S if request.since is None else request.since
+    quiet = SilentCall(call.store, call.account, since, call.public_url)
+    number = request.customers or max(1, request.invoices // PER_CUSTOMER)
     buyers = [_buyer(quiet, index) for index in range(number)]
-    times = sorted(chance.randrange(since, max(since + 1, until)) for _ in range(wanted.invoices))
-    counts: Counter[str] = Counter(customers=number, invoices=wanted.invoices)
+    times = sorted(chance.randrange(since, max(since + 1, until)) for _ in range(request.invoices))
+    counts: Counter[str] = Counter(customers=number, invoices=request.invoices)
     for at in times:
         counts += _invoice(
             replace(quiet, now=at),
             buyers[chance.randrange(number)],
-            wanted,
+            request,
             amount=chance.choice(AMOUNTS),
             fate=chance.random(),
         )
@@ -102,19 +102,19 @@ def _buyer(call: Call, index: int) -> _Buyer:
 
 
 def _invoice(
-    call: Call, buyer: _Buyer, wanted: History, *, amount: int, fate: float
+    call: Call, buyer: _Buyer, request: History, *, amount: int, fate: float
 ) -> Counter[str]:
-    invoice = call.put(new_invoice(call, call.load("customer", buyer.customer), wanted.currency))
+    invoice = call.put(new_invoice(call, call.load("customer", buyer.customer), request.currency))
     line = LineFields.model_validate({"amount": str(amount), "description": "From the old days"})
-    price = cost(call, Asked(line, None, None, wanted.currency))
+    price = cost(call, LineRequest(line, None, None, request.currency))
     draw_pending(call, invoice, [new_item(call, price, line, customer=buyer.customer)])
-    finalized(call, invoice, auto_advance=False)
-    fails = fate < wanted.failed
+    finalize_invoice(call, invoice, auto_advance=False)
+    fails = fate < request.failed
     try:
         attempt(call, invoice, buyer.bad if fails else buyer.good, off_session=True)
     except Declined:
         return Counter(failed=1)
-    if fate < wanted.failed + wanted.refunded:
+    if fate < request.failed + request.refunded:
         return Counter(refunded=1, net_amount=amount - _refund(call, invoice))
     return Counter(net_amount=amount)
 
@@ -124,6 +124,6 @@ def _refund(call: Call, invoice: Json) -> int:
     intent = call.load("payment_intent", invoice["_payment_intent"])
     later = replace(call, now=call.now + REFUNDED_AFTER_S)
     charge = later.load("charge", intent["latest_charge"])
-    refund = refunds.refunded(later, charge, amount=charge["amount"] // 2)
-    refunds.issue(later, charge, refund)
+    refund = refunds.new_refund(later, charge, amount=charge["amount"] // 2)
+    refunds.issue_refund(later, charge, refund)
     return int(refund["amount"])

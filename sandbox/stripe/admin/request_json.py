@@ -12,7 +12,7 @@ from sandbox.stripe.core.errors import BadParameters
 M = TypeVar("M", bound=BaseModel)
 
 
-def read(model: type[M], given: Json) -> M:
+def validate(model: type[M], given: Json) -> M:
     """Validates a JSON body against a model. Raises BadParameters."""
     try:
         return model.model_validate(given)

@@ -29,7 +29,7 @@ WHOLE = 100
 class CreateCoupon(Params):
     """POST /v1/coupons."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "amount_off", "applies_to", "currency", "currency_options", "max_redemptions",
             "redeem_by",
@@ -46,7 +46,7 @@ class CreateCoupon(Params):
 class UpdateCoupon(Params):
     """POST /v1/coupons/{coupon}."""
 
-    beyond = frozenset({"currency_options"})
+    unsupported = frozenset({"currency_options"})
     metadata: Metadata | None = None
     name: Clearable | None = None
 

@@ -41,13 +41,13 @@ def new_discount(call: Call, subscription: Json, coupon: Json) -> Json:
     return call.create(discount, "customer.discount.created")
 
 
-def at_work(call: Call, discount_ids: Sequence[str]) -> list[str]:
+def active(call: Call, discount_ids: Sequence[str]) -> list[str]:
     """Returns the discounts that have not ended."""
     found = [call.load("discount", discount) for discount in discount_ids]
     return [item["id"] for item in found if item["end"] is None or item["end"] > call.now]
 
 
-def lasting(call: Call, discount_ids: Sequence[str]) -> list[str]:
+def outlasting_invoice(call: Call, discount_ids: Sequence[str]) -> list[str]:
     """Returns the discounts that outlast one invoice."""
     found = [call.load("discount", discount) for discount in discount_ids]
     return [item["id"] for item in found if not item["_once"]]

@@ -19,9 +19,9 @@ from sandbox.stripe.core.params import (
     CreatedPage,
     Currency,
     Dec,
-    Hash,
     Int,
     Metadata,
+    NestedParams,
     NoParams,
     Params,
     TaxBehavior,
@@ -31,7 +31,7 @@ from sandbox.stripe.core.updates import given_fields, merged_metadata
 from sandbox.stripe.core.views import view
 
 
-class ProductData(Hash):
+class ProductData(NestedParams):
     """A product created together with a price."""
 
     name: Text
@@ -42,7 +42,7 @@ class ProductData(Hash):
     unit_label: Text | None = None
 
 
-class Recurring(Hash):
+class Recurring(NestedParams):
     """The interval of a recurring price."""
 
     interval: Literal["day", "week", "month", "year"]
@@ -54,7 +54,7 @@ class Recurring(Hash):
 class CreatePrice(Params):
     """POST /v1/prices."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {"currency_options", "custom_unit_amount", "tiers", "tiers_mode", "transform_quantity"}
     )
     currency: Currency
@@ -75,7 +75,7 @@ class CreatePrice(Params):
 class UpdatePrice(Params):
     """POST /v1/prices/{price}."""
 
-    beyond = frozenset({"currency_options"})
+    unsupported = frozenset({"currency_options"})
     active: Bool | None = None
     lookup_key: Clearable | None = None
     metadata: Metadata | None = None
@@ -87,7 +87,7 @@ class UpdatePrice(Params):
 class ListPrices(CreatedPage):
     """GET /v1/prices."""
 
-    beyond = frozenset({"lookup_keys", "recurring"})
+    unsupported = frozenset({"lookup_keys", "recurring"})
     active: Bool | None = None
     currency: Text | None = None
     product: Text | None = None

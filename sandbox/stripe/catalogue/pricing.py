@@ -17,9 +17,9 @@ from sandbox.stripe.core.params import (
     Clearable,
     Currency,
     Dec,
-    Hash,
     Int,
     Metadata,
+    NestedParams,
     Period,
     TaxBehavior,
     Text,
@@ -30,13 +30,13 @@ from sandbox.stripe.core.updates import merged_metadata
 MAX_QUANTITY = 1_000_000_000_000
 
 
-class Pricing(Hash):
+class Pricing(NestedParams):
     """A price by its id."""
 
     price: Text
 
 
-class ProductData(Hash):
+class ProductData(NestedParams):
     """A product created together with a line."""
 
     name: Text
@@ -47,7 +47,7 @@ class ProductData(Hash):
     unit_label: Text | None = None
 
 
-class ItemPriceData(Hash):
+class ItemPriceData(NestedParams):
     """Inline price data for an existing product."""
 
     currency: Currency
@@ -57,7 +57,7 @@ class ItemPriceData(Hash):
     unit_amount_decimal: Dec | None = None
 
 
-class LinePriceData(Hash):
+class LinePriceData(NestedParams):
     """Inline price data; the product may be inline too."""
 
     currency: Currency
@@ -68,7 +68,7 @@ class LinePriceData(Hash):
     unit_amount_decimal: Dec | None = None
 
 
-class LineFields(Hash):
+class LineFields(NestedParams):
     """Fields of a line."""
 
     amount: Int | None = None
@@ -107,7 +107,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Asked:
+class LineRequest:
     """A request for a line's cost. ``where`` is the line's parameter path, such as lines[0]."""
 
     line: LineFields
@@ -122,10 +122,10 @@ class Asked:
         return path[0] + "".join(f"[{step}]" for step in path[1:])
 
 
-def cost(call: Call, asked: Asked) -> Cost:
+def cost(call: Call, request: LineRequest) -> Cost:
     """Computes a line's cost. ``request.currency`` is the invoice's; another one is rejected."""
-    line = asked.line
-    given = [line.amount, line.pricing, asked.price_data, asked.unit_amount]
+    line = request.line
+    given = [line.amount, line.pricing, request.price_data, request.unit_amount]
     if sum(item is not None for item in given) != 1:
         known = "pricing, price_data, unit_amount_decimal, amount"
         raise BadParameters(f"You must pass exactly one of these parameters: {known}.")
@@ -134,10 +134,10 @@ def cost(call: Call, asked: Asked) -> Cost:
         raise BadParameters(
             "This value must be greater than or equal to 0.",
             code="parameter_invalid_integer",
-            param=asked.name("quantity"),
+            param=request.name("quantity"),
         )
-    price, description = _price(call, asked)
-    _check_currency(asked, price)
+    price, description = _price(call, request)
+    _check_currency(request, price)
     amount = whole(Decimal(price["unit_amount_decimal"]) * quantity)
     if abs(amount) > MAX_AMOUNT:
         raise InvalidRequest(
@@ -146,30 +146,30 @@ def cost(call: Call, asked: Asked) -> Cost:
     return Cost(price, quantity, amount, line.description or description)
 
 
-def _price(call: Call, asked: Asked) -> tuple[Json, str | None]:
-    if asked.line.pricing is not None:
-        price = _named_price(call, asked, asked.line.pricing.price)
+def _price(call: Call, request: LineRequest) -> tuple[Json, str | None]:
+    if request.line.pricing is not None:
+        price = _named_price(call, request, request.line.pricing.price)
         return price, call.load("product", price["product"])["name"]
-    if asked.price_data is not None:
-        return _described_price(call, asked, asked.price_data)
-    unit = asked.unit_amount
+    if request.price_data is not None:
+        return _described_price(call, request, request.price_data)
+    unit = request.unit_amount
     if unit is None:
-        unit = Decimal(asked.line.amount or 0)
-        if asked.line.quantity is not None or asked.line.quantity_decimal is not None:
+        unit = Decimal(request.line.amount or 0)
+        if request.line.quantity is not None or request.line.quantity_decimal is not None:
             raise BadParameters(
                 "You may only specify one of these parameters: amount, quantity.",
                 code="parameters_exclusive",
-                param=asked.name("quantity"),
+                param=request.name("quantity"),
             )
-    if asked.currency is None:
+    if request.currency is None:
         raise BadParameters(
             "Missing required param: currency.", code="parameter_missing", param="currency"
         )
-    return _bare_price(call, asked.currency, unit), None
+    return _bare_price(call, request.currency, unit), None
 
 
-def _named_price(call: Call, asked: Asked, price_id: str) -> Json:
-    param = asked.name("pricing", "price")
+def _named_price(call: Call, request: LineRequest, price_id: str) -> Json:
+    param = request.name("pricing", "price")
     price = call.load("price", price_id, param=param)
     if not price["active"]:
         raise InvalidRequest(
@@ -185,17 +185,17 @@ def _named_price(call: Call, asked: Asked, price_id: str) -> Json:
 
 
 def _described_price(
-    call: Call, asked: Asked, data: ItemPriceData | LinePriceData
+    call: Call, request: LineRequest, data: ItemPriceData | LinePriceData
 ) -> tuple[Json, str | None]:
     unit = data.unit_amount_decimal
     if unit is None:
         if data.unit_amount is None:
-            name = asked.name("price_data", "unit_amount")
+            name = request.name("price_data", "unit_amount")
             raise BadParameters(
                 f"Missing required param: {name}.", code="parameter_missing", param=name
             )
         unit = Decimal(data.unit_amount)
-    product = _product(call, asked, data)
+    product = _product(call, request, data)
     price = new_price(
         call,
         product=product["id"],
@@ -207,14 +207,14 @@ def _described_price(
     return call.put(price), product["name"]
 
 
-def _product(call: Call, asked: Asked, data: ItemPriceData | LinePriceData) -> Json:
+def _product(call: Call, request: LineRequest, data: ItemPriceData | LinePriceData) -> Json:
     if data.product is not None:
-        return call.load("product", data.product, param=asked.name("price_data", "product"))
+        return call.load("product", data.product, param=request.name("price_data", "product"))
     if isinstance(data, LinePriceData) and data.product_data is not None:
         given = data.product_data.model_dump(exclude_none=True)
         given["metadata"] = merged_metadata({}, given.get("metadata"))
         return call.put(new_product(call, **given))
-    name = asked.name("price_data", "product")
+    name = request.name("price_data", "product")
     raise BadParameters(f"Missing required param: {name}.", code="parameter_missing", param=name)
 
 
@@ -236,10 +236,12 @@ def _bare_product(call: Call) -> Json:
     return call.put(new_product(call, "One-off charge", active=False, _bare=True))
 
 
-def _check_currency(asked: Asked, price: Mapping[str, str]) -> None:
-    if asked.currency is not None and price["currency"] != asked.currency.lower():
+def _check_currency(request: LineRequest, price: Mapping[str, str]) -> None:
+    if request.currency is not None and price["currency"] != request.currency.lower():
         raise InvalidRequest(
             f"The currency of this line ({price['currency']}) must be the invoice's"
-            f" ({asked.currency.lower()}): the items of one invoice share one currency.",
-            param=asked.name("pricing", "price") if asked.line.pricing else asked.name("currency"),
+            f" ({request.currency.lower()}): the items of one invoice share one currency.",
+            param=request.name("pricing", "price")
+            if request.line.pricing
+            else request.name("currency"),
         )

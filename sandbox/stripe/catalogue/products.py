@@ -27,7 +27,7 @@ from sandbox.stripe.core.views import view
 class ProductFields(Params):
     """Common fields of creating and updating a product."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {"marketing_features", "package_dimensions", "shippable", "tax_code", "tax_details"}
     )
     active: Bool | None = None
@@ -42,7 +42,7 @@ class ProductFields(Params):
 class CreateProduct(ProductFields):
     """POST /v1/products."""
 
-    beyond = ProductFields.beyond | {"default_price_data"}
+    unsupported = ProductFields.unsupported | {"default_price_data"}
     name: Text
     id: Text | None = None
     type: Literal["good", "service"] | None = None
@@ -58,7 +58,7 @@ class UpdateProduct(ProductFields):
 class ListProducts(CreatedPage):
     """GET /v1/products."""
 
-    beyond = frozenset({"ids", "shippable", "url"})
+    unsupported = frozenset({"ids", "shippable", "url"})
     active: Bool | None = None
     type: Literal["good", "service"] | None = None
 

@@ -12,7 +12,8 @@ from sandbox.stripe.checkout import setup_intents
 from sandbox.stripe.checkout.session_object import new_session
 from sandbox.stripe.checkout.setup import set_up
 from sandbox.stripe.core import agenda
-from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.core.agenda import Due
+from sandbox.stripe.core.agenda_runner import Actions
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.lists import page
@@ -20,9 +21,9 @@ from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import (
     CreatedPage,
     Currency,
-    Hash,
     Int,
     Metadata,
+    NestedParams,
     NoParams,
     Params,
     Text,
@@ -30,14 +31,14 @@ from sandbox.stripe.core.params import (
 )
 from sandbox.stripe.core.updates import given_fields, merged_metadata
 from sandbox.stripe.core.views import view
-from sandbox.stripe.customers.customers import living
+from sandbox.stripe.customers.customers import existing_customer
 
 EXPIRE = "checkout.session.expire"
 DAY_S = 86400
 SHORTEST_S = 30 * 60
 
 
-class SetupIntentData(Hash):
+class SetupIntentData(NestedParams):
     """Parameters of the session's setup intent."""
 
     description: Text | None = None
@@ -47,7 +48,7 @@ class SetupIntentData(Hash):
 class CreateSession(Params):
     """POST /v1/checkout/sessions."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "adaptive_pricing", "after_expiration", "allow_promotion_codes", "automatic_tax",
             "billing_address_collection", "branding_settings", "consent_collection",
@@ -79,7 +80,7 @@ class CreateSession(Params):
 class UpdateSession(Params):
     """POST /v1/checkout/sessions/{session}."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {"collected_information", "line_items", "payment_intent_data", "shipping_options"}
     )
     metadata: Metadata | None = None
@@ -88,7 +89,7 @@ class UpdateSession(Params):
 class ListSessions(CreatedPage):
     """GET /v1/checkout/sessions."""
 
-    beyond = frozenset({"customer_account", "customer_details", "payment_link"})
+    unsupported = frozenset({"customer_account", "customer_details", "payment_link"})
     customer: Text | None = None
     payment_intent: Text | None = None
     status: Literal["complete", "expired", "open"] | None = None
@@ -130,7 +131,7 @@ def _check(call: Call, params: CreateSession) -> None:
             f"This sandbox does not implement Checkout in `{params.mode}` mode.", param="mode"
         )
     if params.customer:
-        living(call, params.customer, param="customer")
+        existing_customer(call, params.customer, param="customer")
     if params.customer and params.customer_email:
         raise BadParameters(
             "You may only specify one of these parameters: customer, customer_email.",
@@ -163,7 +164,7 @@ def open_session(call: Call, session_id: str) -> Json:
     return session
 
 
-def complete(call: Call, session: Json, choice: str) -> Json:
+def complete_session(call: Call, session: Json, choice: str) -> Json:
     """Completes a session with a payment method: a test card or IBAN. Raises Declined.
 
     The page includes authentication, so the method counts as authenticated.
@@ -185,22 +186,22 @@ def complete(call: Call, session: Json, choice: str) -> Json:
 
 def expire(call: Call, _: NoParams) -> Json:
     """Expires an open session; its page accepts no more submissions."""
-    return view(call, expired(call, open_session(call, call.path["session"])))
+    return view(call, expire_session(call, open_session(call, call.path["session"])))
 
 
-def expired(call: Call, session: Json) -> Json:
+def expire_session(call: Call, session: Json) -> Json:
     """Expires a session and cancels its setup intent."""
     agenda.cancel(call, object_id=session["id"])
     call.change(session, {"status": "expired", "url": None})
     intent = call.load("setup_intent", session["setup_intent"])
     if intent["status"] not in {"succeeded", "canceled"}:
-        setup_intents.canceled(call, intent, reason="abandoned")
+        setup_intents.mark_canceled(call, intent, reason="abandoned")
     call.emit("checkout.session.expired", session)
     return session
 
 
 def _expire_due(call: Call, due: Due) -> None:
-    expired(call, open_session(call, due.object_id))
+    expire_session(call, open_session(call, due.object_id))
 
 
 def retrieve(call: Call, _: NoParams) -> Json:

@@ -17,8 +17,8 @@ from sandbox.stripe.core.params import (
     Bool,
     Clearable,
     CreatedPage,
-    Hash,
     Metadata,
+    NestedParams,
     NoParams,
     Params,
     Text,
@@ -26,9 +26,9 @@ from sandbox.stripe.core.params import (
 )
 from sandbox.stripe.core.updates import given_fields, merged_metadata
 from sandbox.stripe.core.views import view
-from sandbox.stripe.customers.customers import living
+from sandbox.stripe.customers.customers import existing_customer
 
-_LEFT_OUT = frozenset(
+_UNSUPPORTED = frozenset(
     {
         "allowed_payment_method_types", "attach_to_self", "confirmation_token", "customer_account",
         "excluded_payment_method_types", "flow_directions", "mandate_data", "on_behalf_of",
@@ -38,7 +38,7 @@ _LEFT_OUT = frozenset(
 )  # fmt: skip
 
 
-class Automatic(Hash):
+class Automatic(NestedParams):
     """Automatic payment methods; always enabled in the sandbox."""
 
     enabled: Bool
@@ -48,7 +48,7 @@ class Automatic(Hash):
 class CreateSetupIntent(Params):
     """POST /v1/setup_intents."""
 
-    beyond = _LEFT_OUT
+    unsupported = _UNSUPPORTED
     automatic_payment_methods: Annotated[
         Automatic | None, BeforeValidator(none_if_empty)
     ] = None  # fmt: skip
@@ -65,7 +65,7 @@ class CreateSetupIntent(Params):
 class UpdateSetupIntent(Params):
     """POST /v1/setup_intents/{intent}."""
 
-    beyond = _LEFT_OUT | {"customer", "payment_method"}
+    unsupported = _UNSUPPORTED | {"customer", "payment_method"}
     description: Clearable | None = None
     metadata: Metadata | None = None
 
@@ -73,7 +73,7 @@ class UpdateSetupIntent(Params):
 class ConfirmSetupIntent(Params):
     """POST /v1/setup_intents/{intent}/confirm."""
 
-    beyond = _LEFT_OUT
+    unsupported = _UNSUPPORTED
     payment_method: Text | None = None
     return_url: Text | None = None
     use_stripe_sdk: Bool | None = None
@@ -88,7 +88,7 @@ class CancelSetupIntent(Params):
 class ListSetupIntents(CreatedPage):
     """GET /v1/setup_intents."""
 
-    beyond = frozenset({"attach_to_self", "customer_account"})
+    unsupported = frozenset({"attach_to_self", "customer_account"})
     customer: Text | None = None
     payment_method: Text | None = None
 
@@ -123,7 +123,7 @@ def new_intent(call: Call, *, customer: str | None, **fields: object) -> Json:
 def create(call: Call, params: CreateSetupIntent) -> Json:
     """Creates a setup intent, and confirms it if ``confirm`` is true."""
     if params.customer:
-        living(call, params.customer, param="customer")
+        existing_customer(call, params.customer, param="customer")
     if params.confirm and not params.payment_method:
         raise BadParameters(
             "Missing required param: payment_method.",
@@ -148,7 +148,7 @@ def create(call: Call, params: CreateSetupIntent) -> Json:
 
 def confirm(call: Call, params: ConfirmSetupIntent) -> Json:
     """Checks the payment method with its bank and saves it. Raises Declined."""
-    intent = unfinished(call, call.path["intent"], verb="confirm")
+    intent = load_open(call, call.path["intent"], verb="confirm")
     method = params.payment_method or intent["payment_method"]
     if method is None:
         raise InvalidRequest(
@@ -159,7 +159,7 @@ def confirm(call: Call, params: ConfirmSetupIntent) -> Json:
     return view(call, intent)
 
 
-def unfinished(call: Call, intent_id: str, *, verb: str) -> Json:
+def load_open(call: Call, intent_id: str, *, verb: str) -> Json:
     """Returns a setup intent that is not final. Raises InvalidRequest otherwise."""
     intent = call.load("setup_intent", intent_id)
     if intent["status"] in {"succeeded", "canceled"}:
@@ -183,11 +183,11 @@ def authenticate(call: Call, intent: Json) -> Json:
 
 def cancel(call: Call, params: CancelSetupIntent) -> Json:
     """Cancels a setup intent that is not final."""
-    intent = unfinished(call, call.path["intent"], verb="cancel")
-    return view(call, canceled(call, intent, reason=params.cancellation_reason))
+    intent = load_open(call, call.path["intent"], verb="cancel")
+    return view(call, mark_canceled(call, intent, reason=params.cancellation_reason))
 
 
-def canceled(call: Call, intent: Json, *, reason: str | None) -> Json:
+def mark_canceled(call: Call, intent: Json, *, reason: str | None) -> Json:
     """Marks a setup intent as canceled."""
     ended: Json = {"cancellation_reason": reason, "next_action": None, "status": "canceled"}
     call.change(intent, ended)

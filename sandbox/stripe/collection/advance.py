@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from sandbox.common.store import Json
-from sandbox.stripe.collection.pay import attempt, chosen_method
-from sandbox.stripe.collection.results import count_attempt
-from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.collection.pay import attempt, select_method
+from sandbox.stripe.collection.results import count_failed_attempt
+from sandbox.stripe.core.agenda import Due
+from sandbox.stripe.core.agenda_runner import Actions
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest, StripeError
 from sandbox.stripe.core.invoice_agenda import ADVANCE
-from sandbox.stripe.invoices.lifecycle import finalized
+from sandbox.stripe.invoices.lifecycle import finalize_invoice
 
 
 def advance(call: Call, due: Due) -> None:
@@ -34,9 +35,9 @@ def collect(call: Call, invoice: Json) -> None:
 
     Without a payment method the attempt counts as failed.
     """
-    method = chosen_method(call, invoice, None)
+    method = select_method(call, invoice, None)
     if method is None:
-        count_attempt(call, invoice)
+        count_failed_attempt(call, invoice)
         call.emit("invoice.payment_failed", invoice)
         return
     attempt(call, invoice, method, off_session=True)
@@ -44,17 +45,17 @@ def collect(call: Call, invoice: Json) -> None:
 
 def _finalised(call: Call, invoice: Json) -> bool:
     try:
-        finalized(call, invoice)
+        finalize_invoice(call, invoice)
     except InvalidRequest as fault:
         invoice = call.load("invoice", invoice["id"])
         changes: Json = {"automatically_finalizes_at": None, "next_payment_attempt": None}
-        call.change(invoice, changes | {"last_finalization_error": _told(fault)})
+        call.change(invoice, changes | {"last_finalization_error": _error_body(fault)})
         call.emit("invoice.finalization_failed", invoice)
         return False
     return True
 
 
-def _told(fault: StripeError) -> Json:
+def _error_body(fault: StripeError) -> Json:
     error: Json = fault.body(request_id="", livemode=False)["error"]
     del error["request_log_url"]
     return error

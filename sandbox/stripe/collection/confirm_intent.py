@@ -15,7 +15,7 @@ from sandbox.stripe.invoices.invoices import owned_method
 class Confirm(Params):
     """POST /v1/payment_intents/{intent}/confirm."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "allowed_payment_method_types", "amount_details", "amount_to_confirm",
             "capture_method", "confirmation_token", "error_on_requires_action",

@@ -16,9 +16,10 @@ from __future__ import annotations
 from typing import Literal
 
 from sandbox.common.store import Json
-from sandbox.stripe.collection.results import back_to_start, settle
+from sandbox.stripe.collection.results import record_success, require_payment_method
 from sandbox.stripe.core import agenda, ids
-from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.core.agenda import Due
+from sandbox.stripe.core.agenda_runner import Actions
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import Declined, InvalidRequest
 from sandbox.stripe.core.invoice_agenda import retry_at
@@ -40,7 +41,7 @@ DISPUTE = "charge.dispute"
 Ending = Literal["succeeded", "failed"]
 
 
-def begin(call: Call, invoice: Json, intent: Json, method: Json) -> None:
+def start(call: Call, invoice: Json, intent: Json, method: Json) -> None:
     """Starts a debit of an invoice; its result is scheduled on the agenda.
 
     Raises InvalidRequest for an invoice that is not in euro.
@@ -67,18 +68,18 @@ def begin(call: Call, invoice: Json, intent: Json, method: Json) -> None:
         },
     )
     call.emit("payment_intent.processing", intent)
-    asked: Json = {"attempt_count": invoice["attempt_count"] + 1, "attempted": True}
-    call.change(invoice, asked | {"next_payment_attempt": None}, "invoice.updated")
+    attempted: Json = {"attempt_count": invoice["attempt_count"] + 1, "attempted": True}
+    call.change(invoice, attempted | {"next_payment_attempt": None}, "invoice.updated")
     agenda.plan(call, at=call.now + ANSWER_AFTER_S, kind=SETTLE, object_id=intent["id"])
 
 
-def under_way(call: Call, invoice: Json) -> bool:
+def is_processing(call: Call, invoice: Json) -> bool:
     """Returns whether the invoice's payment is processing."""
     intent = call.find("payment_intent", invoice["_payment_intent"])
     return intent is not None and intent["status"] == "processing"
 
 
-def answer(call: Call, invoice: Json, ending: Ending | None = None) -> None:
+def finish(call: Call, invoice: Json, ending: Ending | None = None) -> None:
     """Finishes a debit now, with the test account's result or the given one."""
     intent = call.find("payment_intent", invoice["_payment_intent"])
     if intent is None or intent["status"] != "processing":
@@ -100,7 +101,7 @@ def answer(call: Call, invoice: Json, ending: Ending | None = None) -> None:
 def _succeed(call: Call, invoice: Json, intent: Json, *, disputed: bool) -> None:
     charge = call.load("charge", intent["latest_charge"])
     charge |= {"paid": True, "status": "succeeded"}
-    settle(call, invoice, intent, charge)
+    record_success(call, invoice, intent, charge)
     if disputed:
         at = call.now + DISPUTE_AFTER_S
         agenda.plan(call, at=at, kind=DISPUTE, object_id=charge["id"])
@@ -121,17 +122,17 @@ def _fail(call: Call, invoice: Json, intent: Json, method: Json, decline: Declin
         code=decline.code,
         extra={"charge": charge["id"], "decline_code": decline.decline_code},
     )
-    back_to_start(call, intent, method, fault)
+    require_payment_method(call, intent, method, fault)
     again = retry_at(call, invoice, attempts=invoice["attempt_count"])
     call.change(invoice, {"next_payment_attempt": again}, "invoice.updated")
-    subscription_status.failed(call, invoice)
+    subscription_status.invoice_failed(call, invoice)
     call.emit("invoice.payment_failed", invoice)
 
 
 def _settle_due(call: Call, due: Due) -> None:
     intent = call.find("payment_intent", due.object_id)
     if intent is not None and intent["status"] == "processing":
-        answer(call, call.load("invoice", intent["_invoice"]))
+        finish(call, call.load("invoice", intent["_invoice"]))
 
 
 def _dispute_due(call: Call, due: Due) -> None:
@@ -141,7 +142,7 @@ def _dispute_due(call: Call, due: Due) -> None:
         dispute = disputes.new_dispute(
             call, charge, amount=left, reason="debit_not_authorized", status="needs_response"
         )
-        dispute_outcomes.begin(call, charge, dispute)
+        dispute_outcomes.open_dispute(call, charge, dispute)
 
 
 ACTIONS: Actions = {SETTLE: _settle_due, DISPUTE: _dispute_due}

@@ -9,7 +9,7 @@ from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.customers import balance_book
 from sandbox.stripe.invoices.lifecycle import (
     cancel_intent,
-    finalized,
+    finalize_invoice,
     mark_paid,
     refuse_while_processing,
 )
@@ -22,7 +22,7 @@ from sandbox.stripe.payments.payment_records import new_record
 def pay_out_of_band(call: Call, invoice: Json) -> Json:
     """Marks an invoice as paid outside Stripe. No money is moved."""
     if invoice["status"] == "draft":
-        finalized(call, invoice)
+        finalize_invoice(call, invoice)
     if invoice["status"] == "paid":
         return invoice
     refuse_while_processing(call, invoice)

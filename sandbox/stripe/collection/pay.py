@@ -23,14 +23,18 @@ from sandbox.common.store import Json
 from sandbox.stripe.collection import debits
 from sandbox.stripe.collection.cancel_intent import payable_intent
 from sandbox.stripe.collection.other_payments import pay_out_of_band
-from sandbox.stripe.collection.results import back_to_start, count_attempt, settle
+from sandbox.stripe.collection.results import (
+    count_failed_attempt,
+    record_success,
+    require_payment_method,
+)
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import Declined, InvalidRequest, StripeError
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import Bool, Params, Text
 from sandbox.stripe.core.views import view
 from sandbox.stripe.invoices.invoices import owned_method
-from sandbox.stripe.invoices.lifecycle import finalized, refuse_while_processing
+from sandbox.stripe.invoices.lifecycle import finalize_invoice, refuse_while_processing
 from sandbox.stripe.payment_methods.cards import (
     AUTHENTICATION,
     BY_NUMBER,
@@ -46,7 +50,7 @@ CHALLENGE = "invoice_payment_intent_requires_action"
 class Pay(Params):
     """POST /v1/invoices/{invoice}/pay."""
 
-    beyond = frozenset({"forgive", "mandate", "source"})
+    unsupported = frozenset({"forgive", "mandate", "source"})
     off_session: Bool = False
     paid_out_of_band: Bool = False
     payment_method: Text | None = None
@@ -61,15 +65,15 @@ def pay(call: Call, params: Pay) -> Json:
         raise InvalidRequest("Invoice is voided and can't be paid")
     if params.paid_out_of_band:
         return view(call, pay_out_of_band(call, invoice))
-    method = chosen_method(call, invoice, params.payment_method)
+    method = select_method(call, invoice, params.payment_method)
     if invoice["status"] == "draft":
-        finalized(call, invoice)
+        finalize_invoice(call, invoice)
     if invoice["status"] != "paid":
         attempt(call, invoice, _required(method), off_session=params.off_session)
     return view(call, invoice)
 
 
-def chosen_method(call: Call, invoice: Json, given: str | None) -> Json | None:
+def select_method(call: Call, invoice: Json, given: str | None) -> Json | None:
     """Returns the payment method by Stripe's order of precedence; None if there is none."""
     if given:
         return owned_method(call, given, invoice, param="payment_method")
@@ -110,7 +114,7 @@ def attempt(
     intent = payable_intent(call, invoice)
     intent["_method"] = method["id"]
     if method["type"] == "sepa_debit":
-        debits.begin(call, invoice, intent, method)
+        debits.start(call, invoice, intent, method)
         return
     card = BY_NUMBER[method["_number"]]
     challenge = not authenticated and needs_authentication(
@@ -123,7 +127,7 @@ def attempt(
         raise _decline(call, invoice, intent, method, decline, authenticated=authenticated)
     charge = new_charge(call, intent, method, decline=None, authenticated=authenticated)
     invoice["attempt_count"] += 1
-    settle(call, invoice, intent, charge)
+    record_success(call, invoice, intent, charge)
 
 
 def _decline(
@@ -142,8 +146,8 @@ def _decline(
         code=decline.code,
         extra={"charge": charge["id"], "decline_code": decline.decline_code},
     )
-    back_to_start(call, intent, method, fault, latest_charge=charge["id"])
-    count_attempt(call, invoice)
+    require_payment_method(call, intent, method, fault, latest_charge=charge["id"])
+    count_failed_attempt(call, invoice)
     call.emit("invoice.payment_failed", invoice)
     if decline is AUTHENTICATION:
         call.emit("invoice.payment_action_required", invoice)
@@ -166,7 +170,7 @@ def _challenge(call: Call, invoice: Json, intent: Json, method: Json) -> StripeE
         },
     )
     call.emit("payment_intent.requires_action", intent)
-    count_attempt(call, invoice)
+    count_failed_attempt(call, invoice)
     call.emit("invoice.payment_action_required", invoice)
     return Declined(
         "This payment requires additional user action before it can be completed successfully."
@@ -194,7 +198,7 @@ def fail_authentication(call: Call, invoice: Json) -> None:
         " or a new PaymentMethod to attempt to fulfill this PaymentIntent again.",
         code="payment_intent_authentication_failure",
     )
-    back_to_start(call, intent, method, fault)
+    require_payment_method(call, intent, method, fault)
     call.emit("invoice.payment_failed", invoice)
 
 

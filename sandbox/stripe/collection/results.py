@@ -13,7 +13,7 @@ from sandbox.stripe.payments.invoice_payments import of_invoice
 from sandbox.stripe.subscription_state import status as subscription_status
 
 
-def settle(call: Call, invoice: Json, intent: Json, charge: Json) -> None:
+def record_success(call: Call, invoice: Json, intent: Json, charge: Json) -> None:
     """Records a successful charge, and marks intent and invoice as paid."""
     call.create(charge, "charge.succeeded")
     ledger.write(call, "charge", charge, amount=charge["amount"], invoice=invoice["id"])
@@ -38,7 +38,7 @@ def settle(call: Call, invoice: Json, intent: Json, charge: Json) -> None:
     mark_paid(call, invoice)
 
 
-def back_to_start(
+def require_payment_method(
     call: Call, intent: Json, method: Json, fault: StripeError, **changes: object
 ) -> None:
     """Returns an intent to ``requires_payment_method`` with its last error."""
@@ -57,10 +57,10 @@ def back_to_start(
     call.emit("payment_intent.payment_failed", intent)
 
 
-def count_attempt(call: Call, invoice: Json) -> None:
+def count_failed_attempt(call: Call, invoice: Json) -> None:
     """Counts a failed attempt, and schedules the next if the invoice advances."""
     attempts = invoice["attempt_count"] + 1
     again = retry_at(call, invoice, attempts=attempts)
     changes: Json = {"attempt_count": attempts, "attempted": True, "next_payment_attempt": again}
     call.change(invoice, changes, "invoice.updated")
-    subscription_status.failed(call, invoice)
+    subscription_status.invoice_failed(call, invoice)

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from sandbox.common import faults
-from sandbox.common.clock import Clock, Strict
+from sandbox.common.clock import Clock, StrictModel
 from sandbox.common.store import Store
 from sandbox.stripe.core.errors import Unauthenticated
 from sandbox.stripe.core.ids import account_id
@@ -43,7 +43,7 @@ class Fault(faults.Fault):
     retry_after_s: int | None = Field(default=None, ge=0)
 
 
-class Limits(Strict):
+class Limits(StrictModel):
     """Rate limits of an account per second, in total and per endpoint; None: unlimited."""
 
     per_s: int | None = Field(default=None, ge=1)
@@ -51,7 +51,7 @@ class Limits(Strict):
     retry_after_s: int | None = Field(default=None, ge=0)
 
 
-class Webhooks(Strict):
+class Webhooks(StrictModel):
     """Settings of webhook deliveries."""
 
     delay_ms: int = Field(default=0, ge=0)
@@ -65,13 +65,13 @@ class Webhooks(Strict):
     retry_scale: float = Field(default=1.0, gt=0)
 
 
-class Billing(Strict):
+class Billing(StrictModel):
     """The result for a subscription whose last retry has failed."""
 
     after_retries: Literal["cancel", "unpaid", "past_due"] = "cancel"
 
 
-class State(Strict):
+class State(StrictModel):
     """Stored state of an account."""
 
     clock: Clock = Clock()

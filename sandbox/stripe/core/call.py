@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from sandbox.common.store import Filter, Json, Store
+from sandbox.common.store import Json
 from sandbox.stripe.core import agenda, deliveries, ids, invoice_agenda, views
-from sandbox.stripe.core.accounts import Account
-from sandbox.stripe.core.errors import no_such
+from sandbox.stripe.core.account_objects import AccountObjects
 
 API_VERSION = "2026-10-28.endive"
 
@@ -38,49 +37,25 @@ OWNERS = {
 
 
 @dataclass
-class Call:
-    """Context of one request, page submission or due agenda entry, inside one transaction.
+class Call(AccountObjects):
+    """Context of one request, page submission or due agenda entry, inside one transaction."""
 
-    Bodies are Stripe's objects plus internal fields that begin with ``_``, omitted in responses.
-    """
-
-    store: Store
-    account: Account
-    now: int
-    public_url: str
     request_id: str | None = None
     idempotency_key: str | None = None
     path: Mapping[str, str] = field(default_factory=dict)
-
-    def find(self, kind: str, object_id: str | None) -> Json | None:
-        """Returns an object or None."""
-        return self.store.get(self.account.id, kind, object_id) if object_id else None
-
-    def load(self, kind: str, object_id: str, *, param: str | None = None) -> Json:
-        """Returns an object. Raises InvalidRequest with ``resource_missing``."""
-        body = self.find(kind, object_id)
-        if body is None:
-            raise no_such(kind, object_id, param=param)
-        return body
 
     def put(self, body: Json) -> Json:
         """Stores a new or changed object, without an event."""
         owner = body.get(OWNERS.get(str(body["object"]), ""))
         self.store.put(self.account.id, body, owner=owner)
         if body["object"] == "invoice":
-            invoice_agenda.follow(self, body)
+            invoice_agenda.update_agenda(self, body)
         return body
 
     def drop(self, body: Json) -> None:
         """Deletes an object and its agenda entries."""
         self.store.delete(self.account.id, body["object"], body["id"])
         agenda.cancel(self, object_id=body["id"])
-
-    def all(
-        self, kind: str, *, owner: str | None = None, filters: Sequence[Filter] = ()
-    ) -> list[Json]:
-        """Returns the account's objects of a kind, oldest first."""
-        return self.store.find(self.account.id, kind, owner=owner, filters=filters)
 
     def create(self, body: Json, event: str | None = None) -> Json:
         """Stores a new object and emits its event."""

@@ -12,22 +12,19 @@ import hmac
 import time
 from collections.abc import Sequence
 from sqlite3 import Row
-from typing import TYPE_CHECKING
 
 import orjson
 
 from sandbox.common.store import Json, Store, equal
+from sandbox.stripe.core.account_objects import AccountObjects
 from sandbox.stripe.core.accounts import Webhooks
-
-if TYPE_CHECKING:
-    from sandbox.stripe.core.call import Call
 
 FIRST_RETRY_S = 5
 LONGEST_RETRY_S = 8 * 3600
 GIVE_UP_S = 3 * 86400
 
 
-def schedule(call: Call, event: Json) -> None:
+def schedule(call: AccountObjects, event: Json) -> None:
     """Schedules the deliveries of a new event and sets its ``pending_webhooks``."""
     settings = call.account.state.webhooks
     endpoints = subscribers(call, event["type"])
@@ -41,7 +38,7 @@ def schedule(call: Call, event: Json) -> None:
             _insert(call.store, call.account.id, event, endpoint["id"], state=state, due=due)
 
 
-def subscribers(call: Call, event_type: str) -> list[Json]:
+def subscribers(call: AccountObjects, event_type: str) -> list[Json]:
     """Returns the enabled endpoints subscribed to a type of event."""
     enabled = call.all("webhook_endpoint", filters=equal(status="enabled"))
     return [item for item in enabled if _wants(item["enabled_events"], event_type)]
@@ -67,7 +64,7 @@ def _insert(
     )
 
 
-def resend(call: Call, event: Json, *, copies: int) -> int:
+def resend(call: AccountObjects, event: Json, *, copies: int) -> int:
     """Schedules further deliveries of an event, now; returns their number."""
     endpoints = subscribers(call, event["type"])
     for endpoint in endpoints:

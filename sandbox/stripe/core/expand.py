@@ -81,7 +81,7 @@ FIELDS: dict[str, dict[str, str]] = {
 }
 
 
-def check(answers: str, paths: Sequence[str]) -> None:
+def check(returns: str, paths: Sequence[str]) -> None:
     """Rejects paths that are too deep or not expandable."""
     for path in paths:
         if path.count(".") >= MAX_DEPTH:
@@ -89,9 +89,9 @@ def check(answers: str, paths: Sequence[str]) -> None:
                 f"You cannot expand more than {MAX_DEPTH} levels of a property. Property: {path}",
                 code="property_expansion_max_depth",
             )
-        if not _leads_somewhere(answers, path):
+        if not _leads_somewhere(returns, path):
             hint = ""
-            if answers.startswith("list:") and _leads_somewhere(answers, f"data.{path}"):
+            if returns.startswith("list:") and _leads_somewhere(returns, f"data.{path}"):
                 hint = f" You may want to try expanding 'data.{path}' instead."
             raise BadParameters(f"This property cannot be expanded ({path}).{hint}")
 

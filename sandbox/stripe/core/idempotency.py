@@ -29,7 +29,7 @@ def fingerprint(method: str, path: str, form: str) -> str:
     return hashlib.sha256(f"{method} {path}\n{form}".encode()).hexdigest()
 
 
-class Keys:
+class IdempotencyKeys:
     """Stored responses by key, and the keys in flight in this process."""
 
     def __init__(self, store: Store) -> None:

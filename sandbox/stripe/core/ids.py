@@ -21,11 +21,11 @@ def random_text(length: int) -> str:
     """Returns random letters and digits from a secure source."""
     # One random number for all characters: a history of thousands of invoices needs many ids.
     number = secrets.randbelow(len(ALPHABET) ** length)
-    places = []
+    characters = []
     for _ in range(length):
-        number, place = divmod(number, len(ALPHABET))
-        places.append(ALPHABET[place])
-    return "".join(places)
+        number, index = divmod(number, len(ALPHABET))
+        characters.append(ALPHABET[index])
+    return "".join(characters)
 
 
 def account_id(key: str) -> str:

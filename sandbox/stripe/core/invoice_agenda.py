@@ -1,9 +1,9 @@
 """Agenda entries of invoices, derived from their fields.
 
 Only an invoice with ``auto_advance`` has an entry. A draft is finalised at
-``automatically_finalizes_at``, about an hour after ``auto_advance`` was set; an open invoice that is
-charged automatically is charged at ``next_payment_attempt``. Paid, void, uncollectible and deleted
-invoices have no entry. Every stored change calls ``follow``.
+``automatically_finalizes_at``, about an hour after ``auto_advance`` was set; an open invoice that
+is charged automatically is charged at ``next_payment_attempt``. Paid, void, uncollectible and
+deleted invoices have no entry. Every stored change calls ``update_agenda``.
 
 Stripe's retry schedule depends on account settings and the card, so this one is fixed: retries 3, 5
 and 7 days after the previous attempt, then none; the invoice stays open. A failed manual ``pay``
@@ -12,13 +12,9 @@ counts as one of these attempts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sandbox.common.store import Json
 from sandbox.stripe.core import agenda
-
-if TYPE_CHECKING:
-    from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.account_objects import AccountObjects
 
 ADVANCE = "invoice.advance"
 GRACE_S = 3600
@@ -26,7 +22,7 @@ DAY_S = 86400
 RETRIES_AFTER_DAYS = (3, 5, 7)
 
 
-def follow(call: Call, invoice: Json) -> None:
+def update_agenda(call: AccountObjects, invoice: Json) -> None:
     """Schedules the invoice's next step, or removes its entry."""
     at = next_step_at(invoice)
     if at is None:
@@ -45,12 +41,12 @@ def next_step_at(invoice: Json) -> int | None:
     return at
 
 
-def first_attempt_at(call: Call, invoice: Json) -> int | None:
+def first_attempt_at(call: AccountObjects, invoice: Json) -> int | None:
     """Returns the time of the first charge of a newly open invoice, or None."""
     return call.now + GRACE_S if invoice["auto_advance"] and _charged(invoice) else None
 
 
-def retry_at(call: Call, invoice: Json, *, attempts: int) -> int | None:
+def retry_at(call: AccountObjects, invoice: Json, *, attempts: int) -> int | None:
     """Returns the time of the next retry after a number of failures, or None."""
     if not (invoice["auto_advance"] and _charged(invoice)) or attempts > len(RETRIES_AFTER_DAYS):
         return None

@@ -43,8 +43,8 @@ def _instrument(details: Json) -> str:
 def read(store: Store, account: str) -> Json:
     """Returns the entries in order, and their net sums by currency, customer and invoice."""
     entries: list[Json] = [
-        {key: row[key] for key in row.keys() if key not in {"place", "account"}}  # noqa: SIM118 - a Row iterates over its values
-        for row in store.rows("SELECT * FROM ledger WHERE account=? ORDER BY place", account)
+        {key: row[key] for key in row.keys() if key not in {"position", "account"}}  # noqa: SIM118 - a Row iterates over its values
+        for row in store.rows("SELECT * FROM ledger WHERE account=? ORDER BY position", account)
     ]
     totals: dict[str, int] = defaultdict(int)
     by_customer: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))

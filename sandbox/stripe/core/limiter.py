@@ -22,7 +22,7 @@ class Limiter:
     def __init__(self) -> None:
         self._let_through: dict[tuple[str, str], deque[float]] = defaultdict(deque)
 
-    def refusal(self, account: Account, endpoint: str) -> StripeError | None:
+    def rejection(self, account: Account, endpoint: str) -> StripeError | None:
         """Counts a call. Returns the error if the call exceeds a limit, else None.
 
         ``endpoint``: method and path template, such as ``POST /v1/invoices/{invoice}/pay``.

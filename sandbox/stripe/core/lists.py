@@ -28,15 +28,15 @@ def page(
     conditions = [*filters, *_created(params)]
     backwards = params.ending_before is not None
     cursor = params.ending_before or params.starting_after
-    place = _place(call, kind, cursor, "ending_before" if backwards else "starting_after")
+    position = _position(call, kind, cursor, "ending_before" if backwards else "starting_after")
     descending = newest_first != backwards
     found = call.store.find(
         call.account.id,
         kind,
         owner=owner,
         filters=conditions,
-        after=None if descending else place,
-        before=place if descending else None,
+        after=None if descending else position,
+        before=position if descending else None,
         newest_first=descending,
         limit=params.limit + 1,
     )
@@ -79,10 +79,10 @@ def _created(params: Page) -> list[Filter]:
     return [Filter("$.created", sign, value) for sign, value in bounds if value is not None]
 
 
-def _place(call: Call, kind: str, cursor: str | None, param: str) -> int | None:
+def _position(call: Call, kind: str, cursor: str | None, param: str) -> int | None:
     if cursor is None:
         return None
-    place = call.store.place(call.account.id, kind, cursor)
-    if place is None:
+    position = call.store.position(call.account.id, kind, cursor)
+    if position is None:
         call.load(kind, cursor, param=param)
-    return place
+    return position

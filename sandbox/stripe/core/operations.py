@@ -20,7 +20,7 @@ class Operation:
     method: str
     path: str
     pattern: Pattern[str]
-    answers: str
+    returns: str
     prepare: Callable[[Form], tuple[Params, Callable[[Call], Json]]]
 
     @property
@@ -30,7 +30,7 @@ class Operation:
 
 
 def operation(
-    method: str, path: str, answers: str, model: type[P], handler: Callable[[Call, P], Json]
+    method: str, path: str, returns: str, model: type[P], handler: Callable[[Call, P], Json]
 ) -> Operation:
     """Declares an operation; ``{name}`` in the path matches one segment."""
     pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
@@ -39,7 +39,7 @@ def operation(
         params = read(model, form)
         return params, lambda call: handler(call, params)
 
-    return Operation(method, path, pattern, answers, prepare)
+    return Operation(method, path, pattern, returns, prepare)
 
 
 def match(

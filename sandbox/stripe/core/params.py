@@ -99,19 +99,19 @@ Metadata = Annotated[dict[str, str], BeforeValidator(_metadata)]
 Currency = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[A-Za-z]{3}$")]
 
 
-class Hash(BaseModel):
+class NestedParams(BaseModel):
     """A nested object of parameters; unknown names are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Params(Hash):
+class Params(NestedParams):
     """The parameters of an operation.
 
     ``unsupported``: Stripe's parameters that the sandbox lacks, such as ``lines[][discounts]``.
     """
 
-    beyond: ClassVar[frozenset[str]] = frozenset()
+    unsupported: ClassVar[frozenset[str]] = frozenset()
     expand: Texts = []
 
 
@@ -119,7 +119,7 @@ class NoParams(Params):
     """Parameters of an operation that takes only ``expand``."""
 
 
-class Range(Hash):
+class Range(NestedParams):
     """A comparison on a time."""
 
     gt: Int | None = None
@@ -146,7 +146,7 @@ class CreatedPage(Page):
     created: Annotated[Range, BeforeValidator(_range)] | None = None
 
 
-class Address(Hash):
+class Address(NestedParams):
     """A postal address."""
 
     city: Clearable | None = None
@@ -157,7 +157,7 @@ class Address(Hash):
     state: Clearable | None = None
 
 
-class Period(Hash):
+class Period(NestedParams):
     """The period of a line."""
 
     start: Int
@@ -174,17 +174,18 @@ def read(model: type[P], form: Form) -> P:
     try:
         return model.model_validate(form)
     except ValidationError as fault:
-        raise refusal(model, fault) from fault
+        raise to_error(model, fault) from fault
 
 
-def refusal(model: type[Params], fault: ValidationError) -> BadParameters:
+def to_error(model: type[Params], fault: ValidationError) -> BadParameters:
     """Converts the first validation error (unknown names first) to Stripe's error."""
     errors = fault.errors(include_url=False, include_context=True)
     unknown = [_name(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
-    left_out = [name for name in unknown if _stem(name) in model.beyond]
-    if left_out:
+    unsupported_names = [name for name in unknown if _stem(name) in model.unsupported]
+    if unsupported_names:
         return BadParameters(
-            f"This sandbox does not implement Stripe's parameter {left_out[0]}.", param=left_out[0]
+            f"This sandbox does not implement Stripe's parameter {unsupported_names[0]}.",
+            param=unsupported_names[0],
         )
     if unknown:
         plural = "s" if len(unknown) > 1 else ""

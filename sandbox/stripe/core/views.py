@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sandbox.common.store import Json
-
-if TYPE_CHECKING:
-    from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.account_objects import AccountObjects
 
 LINES_IN_INVOICE = 10
 
 
-def view(call: Call, body: Json) -> Json:
+def view(call: AccountObjects, body: Json) -> Json:
     """Returns the object in Stripe's format, nothing expanded."""
     shown = {key: value for key, value in body.items() if not key.startswith("_")}
     if body["object"] == "subscription":
@@ -30,7 +26,7 @@ def view(call: Call, body: Json) -> Json:
     return shown
 
 
-def _lines_of_note(call: Call, note: Json) -> Json:
+def _lines_of_note(call: AccountObjects, note: Json) -> Json:
     found = call.store.find(
         call.account.id, "credit_note_line_item", owner=note["id"], limit=LINES_IN_INVOICE + 1
     )
@@ -42,7 +38,7 @@ def _lines_of_note(call: Call, note: Json) -> Json:
     }
 
 
-def first_lines(call: Call, invoice: Json) -> Json:
+def first_lines(call: AccountObjects, invoice: Json) -> Json:
     """Returns the first page of an invoice's lines, as embedded in the invoice."""
     found = call.store.find(
         call.account.id, "line_item", owner=invoice["id"], limit=LINES_IN_INVOICE
@@ -57,7 +53,7 @@ def first_lines(call: Call, invoice: Json) -> Json:
     }
 
 
-def items_of(call: Call, subscription: Json) -> Json:
+def items_of(call: AccountObjects, subscription: Json) -> Json:
     """Returns a subscription's items, as embedded in the subscription."""
     url = f"/v1/subscription_items?subscription={subscription['id']}"
     found = call.all("subscription_item", owner=subscription["id"])

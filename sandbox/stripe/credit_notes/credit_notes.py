@@ -33,7 +33,7 @@ from sandbox.stripe.invoices.lifecycle import refuse_while_processing
 class CreateCreditNote(Params):
     """POST /v1/credit_notes."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {"lines[][tax_amounts]", "refunds[][payment_record_refund]", "shipping_cost"}
     )
     amount: Int | None = None
@@ -62,7 +62,7 @@ class UpdateCreditNote(Params):
 class ListCreditNotes(CreatedPage):
     """GET /v1/credit_notes."""
 
-    beyond = frozenset({"customer_account"})
+    unsupported = frozenset({"customer_account"})
     customer: Text | None = None
     invoice: Text | None = None
 
@@ -87,7 +87,7 @@ def create(call: Call, params: CreateCreditNote) -> Json:
     for line in lines:
         call.put(line | {"_credit_note": note["id"]})
     call.create(note, "credit_note.created")
-    effects.lower(call, invoice, note)
+    effects.reduce_invoice(call, invoice, note)
     return view(call, note)
 
 
@@ -182,7 +182,7 @@ def _settle(call: Call, invoice: Json, note: Json, params: CreateCreditNote) -> 
             f"The amount ({params.amount}) is not the sum of the lines ({note['amount']}).",
             param="amount",
         )
-    links = effects.linked(call, invoice, params.refunds or [])
+    links = effects.linked_refunds(call, invoice, params.refunds or [])
     parts = [params.refund_amount, params.credit_amount, params.out_of_band_amount]
     if any(part is not None and part < 0 for part in parts):
         raise BadParameters("Invalid non-negative integer", code="parameter_invalid_integer")
@@ -194,10 +194,10 @@ def _settle(call: Call, invoice: Json, note: Json, params: CreateCreditNote) -> 
             f" ({note['post_payment_amount']})."
         )
     if params.refund_amount:
-        links.append(effects.give_refund(call, invoice, params.refund_amount))
+        links.append(effects.refund_part(call, invoice, params.refund_amount))
     note["refunds"] = links
     if params.credit_amount:
-        entry = effects.give_credit(call, note, params.credit_amount)
+        entry = effects.credit_customer(call, note, params.credit_amount)
         note["customer_balance_transaction"] = entry["id"]
 
 
@@ -225,7 +225,7 @@ def void(call: Call, _: NoParams) -> Json:
     refuse_while_processing(call, invoice)
     call.change(note, {"status": "void", "voided_at": call.now})
     call.emit("credit_note.voided", note)
-    effects.raise_again(call, invoice, note)
+    effects.restore_invoice(call, invoice, note)
     return view(call, note)
 
 

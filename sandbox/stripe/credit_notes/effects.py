@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from sandbox.common.store import Json
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
-from sandbox.stripe.core.params import Hash, Int, Text
+from sandbox.stripe.core.params import Int, NestedParams, Text
 from sandbox.stripe.customers import balance_book
 from sandbox.stripe.invoices.lifecycle import cancel_intent, mark_paid
 from sandbox.stripe.payments.invoice_payments import of_invoice
 from sandbox.stripe.refunds import refunds
 
 
-class LinkedRefund(Hash):
+class LinkedRefund(NestedParams):
     """An earlier refund linked to a credit note, wholly or in part."""
 
     amount_refunded: Int | None = None
@@ -22,13 +22,13 @@ class LinkedRefund(Hash):
     type: Text = "refund"
 
 
-def linked(call: Call, invoice: Json, asked: Sequence[LinkedRefund]) -> list[Json]:
+def linked_refunds(call: Call, invoice: Json, requested: Sequence[LinkedRefund]) -> list[Json]:
     """Returns the earlier refunds of this invoice linked to a credit note."""
-    return [_link(call, invoice, item, f"refunds[{index}]") for index, item in enumerate(asked)]
+    return [_link(call, invoice, item, f"refunds[{index}]") for index, item in enumerate(requested)]
 
 
-def _link(call: Call, invoice: Json, asked: LinkedRefund, where: str) -> Json:
-    refund = call.load("refund", asked.refund, param=f"{where}[refund]")
+def _link(call: Call, invoice: Json, requested: LinkedRefund, where: str) -> Json:
+    refund = call.load("refund", requested.refund, param=f"{where}[refund]")
     charge = call.load("charge", refund["charge"])
     if charge["_invoice"] != invoice["id"]:
         raise InvalidRequest(
@@ -36,7 +36,7 @@ def _link(call: Call, invoice: Json, asked: LinkedRefund, where: str) -> Json:
             param=f"{where}[refund]",
         )
     left = refund["amount"] - _accounted(call, invoice, refund)
-    amount = left if asked.amount_refunded is None else asked.amount_refunded
+    amount = left if requested.amount_refunded is None else requested.amount_refunded
     if refund["status"] in {"failed", "canceled"} or not 0 < amount <= left:
         raise InvalidRequest(
             f"The refund {refund['id']} has {left} left to link, and a status of"
@@ -56,7 +56,7 @@ def _accounted(call: Call, invoice: Json, refund: Json) -> int:
     )
 
 
-def give_refund(call: Call, invoice: Json, amount: int) -> Json:
+def refund_part(call: Call, invoice: Json, amount: int) -> Json:
     """Refunds a part of an invoice's payment; returns the credit note's refund entry."""
     charges = _charges(call, invoice)
     if not charges:
@@ -67,7 +67,7 @@ def give_refund(call: Call, invoice: Json, amount: int) -> Json:
         item for item in charges if item["amount_captured"] - item["amount_refunded"] >= amount
     ]
     charge = (enough or charges)[0]
-    refund = refunds.issue(call, charge, refunds.refunded(call, charge, amount=amount))
+    refund = refunds.issue_refund(call, charge, refunds.new_refund(call, charge, amount=amount))
     return {"amount_refunded": amount, "refund": refund["id"], "type": "refund"}
 
 
@@ -81,7 +81,7 @@ def _charges(call: Call, invoice: Json) -> list[Json]:
     return found
 
 
-def give_credit(call: Call, note: Json, amount: int) -> Json:
+def credit_customer(call: Call, note: Json, amount: int) -> Json:
     """Credits a part of a credit note to the customer's balance."""
     customer = call.load("customer", note["customer"])
     if customer.get("deleted"):
@@ -97,7 +97,7 @@ def give_credit(call: Call, note: Json, amount: int) -> Json:
     )
 
 
-def lower(call: Call, invoice: Json, note: Json) -> None:
+def reduce_invoice(call: Call, invoice: Json, note: Json) -> None:
     """Reduces the invoice's open amount; marks the invoice as paid if nothing remains."""
     before, after = note["pre_payment_amount"], note["post_payment_amount"]
     changes = _amounts(invoice, -before)
@@ -114,7 +114,7 @@ def lower(call: Call, invoice: Json, note: Json) -> None:
         _resize(call, invoice)
 
 
-def raise_again(call: Call, invoice: Json, note: Json) -> None:
+def restore_invoice(call: Call, invoice: Json, note: Json) -> None:
     """Restores the open amount of an invoice whose credit note is voided."""
     call.change(invoice, _amounts(invoice, note["pre_payment_amount"]), "invoice.updated")
     _resize(call, invoice)

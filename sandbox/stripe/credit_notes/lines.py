@@ -19,11 +19,11 @@ from sandbox.stripe.core import ids
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.money import plain, whole
-from sandbox.stripe.core.params import Dec, Hash, Int, Metadata, Text, Texts, none_if_empty
+from sandbox.stripe.core.params import Dec, Int, Metadata, NestedParams, Text, Texts, none_if_empty
 from sandbox.stripe.core.updates import merged_metadata
 
 
-class CreditLine(Hash):
+class CreditLine(NestedParams):
     """A credit note line: a part of an invoice line by amount or quantity, or a custom line."""
 
     amount: Int | None = None
@@ -37,13 +37,13 @@ class CreditLine(Hash):
     unit_amount_decimal: Dec | None = None
 
 
-def of_request(call: Call, invoice: Json, asked: Sequence[CreditLine]) -> list[Json]:
+def of_request(call: Call, invoice: Json, requested: Sequence[CreditLine]) -> list[Json]:
     """Returns the lines of a request, not yet stored."""
     return [
         _of_invoice_line(call, invoice, line, where=f"lines[{index}]")
         if line.type == "invoice_line_item"
         else _custom(call, invoice, line, where=f"lines[{index}]")
-        for index, line in enumerate(asked)
+        for index, line in enumerate(requested)
     ]
 
 
@@ -98,38 +98,39 @@ def new_line(call: Call, amount: int, *, kind: str, rates: Sequence[Json]) -> Js
     }
 
 
-def _of_invoice_line(call: Call, invoice: Json, asked: CreditLine, *, where: str) -> Json:
-    line = call.find("line_item", asked.invoice_line_item)
+def _of_invoice_line(call: Call, invoice: Json, requested: CreditLine, *, where: str) -> Json:
+    line = call.find("line_item", requested.invoice_line_item)
     if line is None or line["invoice"] != invoice["id"]:
         raise InvalidRequest(
-            f"No such invoice line item: '{asked.invoice_line_item}' on invoice {invoice['id']}.",
+            f"No such invoice line item: '{requested.invoice_line_item}' on invoice"
+            f" {invoice['id']}.",
             code="resource_missing",
             param=f"{where}[invoice_line_item]",
         )
-    amount = _part_of(line, asked, where=where)
+    amount = _part_of(line, requested, where=where)
     credited = _credited(call, invoice, line)
     if not 0 < amount <= line["amount"] - credited:
         raise InvalidRequest(
             f"The line {line['id']} has {line['amount'] - credited} left to credit, not {amount}.",
-            param=f"{where}[{'amount' if asked.amount is not None else 'quantity'}]",
+            param=f"{where}[{'amount' if requested.amount is not None else 'quantity'}]",
         )
     rates = line["_tax_rates"] or invoice["default_tax_rates"]
     made = new_line(call, amount, kind="invoice_line_item", rates=rates)
-    made |= {"description": asked.description or line["description"]}
-    made |= {"invoice_line_item": line["id"], "quantity": asked.quantity}
-    return _taxed(made, invoice, asked, rates)
+    made |= {"description": requested.description or line["description"]}
+    made |= {"invoice_line_item": line["id"], "quantity": requested.quantity}
+    return _taxed(made, invoice, requested, rates)
 
 
-def _part_of(line: Json, asked: CreditLine, *, where: str) -> int:
-    if (asked.amount is None) == (asked.quantity is None):
+def _part_of(line: Json, requested: CreditLine, *, where: str) -> int:
+    if (requested.amount is None) == (requested.quantity is None):
         raise BadParameters(
             "You must specify exactly one of `amount` and `quantity` for a credit note line of"
             " type `invoice_line_item`.",
             param=where,
         )
-    if asked.amount is not None:
-        return asked.amount
-    return whole(Decimal(line["amount"]) / (line["quantity"] or 1) * (asked.quantity or 0))
+    if requested.amount is not None:
+        return requested.amount
+    return whole(Decimal(line["amount"]) / (line["quantity"] or 1) * (requested.quantity or 0))
 
 
 def _credited(call: Call, invoice: Json, line: Json) -> int:
@@ -143,26 +144,26 @@ def _credited(call: Call, invoice: Json, line: Json) -> int:
     )
 
 
-def _custom(call: Call, invoice: Json, asked: CreditLine, *, where: str) -> Json:
-    unit = asked.unit_amount_decimal
-    if unit is None and asked.unit_amount is not None:
-        unit = Decimal(asked.unit_amount)
-    if unit is None or asked.description is None or asked.amount is not None:
+def _custom(call: Call, invoice: Json, requested: CreditLine, *, where: str) -> Json:
+    unit = requested.unit_amount_decimal
+    if unit is None and requested.unit_amount is not None:
+        unit = Decimal(requested.unit_amount)
+    if unit is None or requested.description is None or requested.amount is not None:
         raise BadParameters(
             "A credit note line of type `custom_line_item` has a `description` and a `unit_amount`"
             " or `unit_amount_decimal`, and no `amount`.",
             param=where,
         )
-    quantity = 1 if asked.quantity is None else asked.quantity
-    rates = chosen(call, asked.tax_rates or [], param=f"{where}[tax_rates]")
+    quantity = 1 if requested.quantity is None else requested.quantity
+    rates = chosen(call, requested.tax_rates or [], param=f"{where}[tax_rates]")
     made = new_line(call, whole(unit * quantity), kind="custom_line_item", rates=rates)
-    made |= {"description": asked.description, "quantity": quantity}
-    made |= {"unit_amount": asked.unit_amount, "unit_amount_decimal": plain(unit)}
-    return _taxed(made, invoice, asked, rates)
+    made |= {"description": requested.description, "quantity": quantity}
+    made |= {"unit_amount": requested.unit_amount, "unit_amount_decimal": plain(unit)}
+    return _taxed(made, invoice, requested, rates)
 
 
-def _taxed(line: Json, invoice: Json, asked: CreditLine, rates: Sequence[Json]) -> Json:
+def _taxed(line: Json, invoice: Json, requested: CreditLine, rates: Sequence[Json]) -> Json:
     exempt = invoice["customer_tax_exempt"]
     line["taxes"] = tax.of_line(line["amount"], rates, exempt=exempt)
-    line["metadata"] = merged_metadata({}, asked.metadata)
+    line["metadata"] = merged_metadata({}, requested.metadata)
     return line

@@ -78,7 +78,7 @@ def move(
     return entry
 
 
-def settled(call: Call, invoice: Json, customer: Json) -> None:
+def record_finalization(call: Call, invoice: Json, customer: Json) -> None:
     """Records the balance change of a finalised invoice."""
     amount = invoice["ending_balance"] - invoice["starting_balance"]
     if not amount:
@@ -95,7 +95,7 @@ def settled(call: Call, invoice: Json, customer: Json) -> None:
     )
 
 
-def give_back(call: Call, invoice: Json) -> None:
+def revert_finalization(call: Call, invoice: Json) -> None:
     """Reverts the balance change of an invoice that is voided."""
     customer = call.load("customer", invoice["customer"])
     amount = invoice["starting_balance"] - (invoice["ending_balance"] or 0)

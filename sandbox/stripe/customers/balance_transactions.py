@@ -20,7 +20,7 @@ from sandbox.stripe.core.params import (
 from sandbox.stripe.core.updates import given_fields
 from sandbox.stripe.core.views import view
 from sandbox.stripe.customers import balance_book
-from sandbox.stripe.customers.customers import living
+from sandbox.stripe.customers.customers import existing_customer
 
 
 class Describe(Params):
@@ -45,7 +45,7 @@ class ListTransactions(CreatedPage):
 
 def adjust(call: Call, params: Adjust) -> Json:
     """Adjusts a customer's balance; a negative amount is credit."""
-    customer = living(call, call.path["customer"])
+    customer = existing_customer(call, call.path["customer"])
     currency = params.currency.lower()
     if not params.amount:
         raise BadParameters("Amount must be non-zero.", param="amount")
@@ -83,7 +83,7 @@ def describe(call: Call, params: Describe) -> Json:
 
 def listing(call: Call, params: ListTransactions) -> Json:
     """Returns a page of a customer's balance transactions."""
-    customer = living(call, call.path["customer"])["id"]
+    customer = existing_customer(call, call.path["customer"])["id"]
     return page(
         call,
         "customer_balance_transaction",

@@ -18,9 +18,9 @@ from sandbox.stripe.core.params import (
     Address,
     Clearable,
     CreatedPage,
-    Hash,
     Int,
     Metadata,
+    NestedParams,
     NoParams,
     Params,
     Text,
@@ -30,19 +30,19 @@ from sandbox.stripe.core.params import (
 from sandbox.stripe.core.updates import given_fields
 from sandbox.stripe.core.views import view
 from sandbox.stripe.customers import balance_book
-from sandbox.stripe.payment_methods.payment_methods import attach_to, source_of
+from sandbox.stripe.payment_methods.payment_methods import attach_to, create_legacy_card
 from sandbox.stripe.subscription_state import status as subscription_status
 from sandbox.stripe.subscription_state.changes import ENDED
 
 
-class InvoiceSettings(Hash):
+class InvoiceSettings(NestedParams):
     """A customer's defaults for invoices."""
 
     default_payment_method: Clearable | None = None
     footer: Clearable | None = None
 
 
-class Shipping(Hash):
+class Shipping(NestedParams):
     """Shipping address."""
 
     address: Address
@@ -53,7 +53,7 @@ class Shipping(Hash):
 class CustomerFields(Params):
     """Common fields of create and update."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "business_name", "cash_balance", "individual_name", "invoice_settings[custom_fields]",
             "invoice_settings[rendering_options]", "tax", "validate",
@@ -78,7 +78,7 @@ class CustomerFields(Params):
 class CreateCustomer(CustomerFields):
     """POST /v1/customers."""
 
-    beyond = CustomerFields.beyond | {"tax_id_data", "test_clock"}
+    unsupported = CustomerFields.unsupported | {"tax_id_data", "test_clock"}
     payment_method: Text | None = None
 
 
@@ -91,7 +91,7 @@ class UpdateCustomer(CustomerFields):
 class ListCustomers(CreatedPage):
     """GET /v1/customers."""
 
-    beyond = frozenset({"test_clock"})
+    unsupported = frozenset({"test_clock"})
     email: Text | None = None
 
 
@@ -158,7 +158,9 @@ def _changes(call: Call, customer: Json, params: CustomerFields) -> Json:
     if "tax_exempt" in given:
         given["tax_exempt"] = given["tax_exempt"] or "none"
     if params.source:
-        given["default_source"] = source_of(call, params.source, customer=customer["id"])["id"]
+        given["default_source"] = create_legacy_card(call, params.source, customer=customer["id"])[
+            "id"
+        ]
     if given.get("default_source"):
         call.load("payment_method", given["default_source"], param="default_source")
     if given.get("shipping"):
@@ -191,7 +193,7 @@ def retrieve(call: Call, _: NoParams) -> Json:
 
 def update(call: Call, params: UpdateCustomer) -> Json:
     """Updates the given fields."""
-    customer = living(call, call.path["customer"])
+    customer = existing_customer(call, call.path["customer"])
     changes, before = _changes(call, customer, params), customer["balance"]
     call.change(customer, changes, "customer.updated")
     _enter_balance(call, customer, before=before)
@@ -200,18 +202,20 @@ def update(call: Call, params: UpdateCustomer) -> Json:
 
 def delete(call: Call, _: NoParams) -> Json:
     """Deletes a customer, detaches its payment methods and ends its subscriptions."""
-    customer = living(call, call.path["customer"])
+    customer = existing_customer(call, call.path["customer"])
     for method in call.all("payment_method", owner=customer["id"]):
         call.change(method, {"customer": None}, "payment_method.detached")
     for subscription in call.all("subscription", owner=customer["id"]):
         if subscription["status"] not in ENDED:
-            subscription_status.ended(call, subscription, reason="cancellation_requested")
+            subscription_status.end_subscription(
+                call, subscription, reason="cancellation_requested"
+            )
     gone = {"id": customer["id"], "object": "customer", "deleted": True}
     call.emit("customer.deleted", customer)
     return call.put(gone)
 
 
-def living(call: Call, customer_id: str, *, param: str | None = None) -> Json:
+def existing_customer(call: Call, customer_id: str, *, param: str | None = None) -> Json:
     """Returns a customer. Raises InvalidRequest if it does not exist or was deleted."""
     customer = call.load("customer", customer_id, param=param)
     if customer.get("deleted"):

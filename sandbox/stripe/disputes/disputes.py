@@ -14,8 +14,8 @@ from sandbox.stripe.core.params import (
     Bool,
     Clearable,
     CreatedPage,
-    Hash,
     Metadata,
+    NestedParams,
     NoParams,
     Params,
     Text,
@@ -39,7 +39,7 @@ EVIDENCE = (
 )  # fmt: skip
 
 
-class Evidence(Hash):
+class Evidence(NestedParams):
     """Textual evidence; files and enhanced evidence are not supported."""
 
     access_activity_log: Clearable | None = None
@@ -65,7 +65,7 @@ class Evidence(Hash):
 class UpdateDispute(Params):
     """POST /v1/disputes/{dispute}."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "intended_submission_method", "evidence[appeal]", "evidence[cancellation_policy]",
             "evidence[customer_communication]", "evidence[customer_signature]",

@@ -19,7 +19,7 @@ ASKED = frozenset({"warning_needs_response", "warning_under_review"})
 FOUGHT = frozenset({"needs_response", "under_review"})
 
 
-def begin(call: Call, charge: Json, dispute: Json) -> Json:
+def open_dispute(call: Call, charge: Json, dispute: Json) -> Json:
     """Opens a dispute; withdraws the funds unless it is an inquiry."""
     call.create(dispute, "charge.dispute.created")
     call.change(charge, {"disputed": True})

@@ -11,14 +11,14 @@ from sandbox.stripe.core.money import minimum
 
 
 @dataclass(frozen=True)
-class Settlement:
+class AmountDue:
     """The amount due, and the customer's resulting balance."""
 
     amount_due: int
     ending_balance: int
 
 
-def settle(total: int, balance: int, currency: str) -> Settlement:
+def apply_balance(total: int, balance: int, currency: str) -> AmountDue:
     """Applies a customer's balance (negative is credit) to a total.
 
     An amount below the minimum charge is carried on the balance, and credit beyond the total stays
@@ -26,8 +26,8 @@ def settle(total: int, balance: int, currency: str) -> Settlement:
     """
     due = total + balance
     if total <= 0 or due < minimum(currency):
-        return Settlement(0, due)
-    return Settlement(due, 0)
+        return AmountDue(0, due)
+    return AmountDue(due, 0)
 
 
 def recompute(call: Call, invoice: Json) -> Json:
@@ -52,7 +52,7 @@ def recompute(call: Call, invoice: Json) -> Json:
     total = subtotal - discounts.total_off(off) + tax.exclusive_part(taxes)
     same_currency = customer.get("currency") in (None, invoice["currency"])
     balance = customer["balance"] if same_currency and not customer.get("deleted") else 0
-    settlement = settle(total, balance, invoice["currency"])
+    settlement = apply_balance(total, balance, invoice["currency"])
     return {
         "subtotal": subtotal,
         "subtotal_excluding_tax": subtotal - tax.inclusive_part(taxes),

@@ -19,9 +19,9 @@ from sandbox.stripe.core.params import (
     Clearable,
     CreatedPage,
     Currency,
-    Hash,
     Int,
     Metadata,
+    NestedParams,
     NoParams,
     Params,
     Text,
@@ -29,7 +29,7 @@ from sandbox.stripe.core.params import (
 )
 from sandbox.stripe.core.updates import given_fields
 from sandbox.stripe.core.views import view
-from sandbox.stripe.customers.customers import living
+from sandbox.stripe.customers.customers import existing_customer
 from sandbox.stripe.invoices.amounts import recompute
 from sandbox.stripe.invoices.invoice_object import new_invoice
 from sandbox.stripe.invoices.lines import draw_pending, pending_items
@@ -37,7 +37,7 @@ from sandbox.stripe.invoices.lines import draw_pending, pending_items
 DAY_S = 86400
 MAX_FOOTER = 5000
 
-_LEFT_OUT = frozenset(
+_UNSUPPORTED = frozenset(
     {
         "account_tax_ids", "application_fee_amount", "automatic_tax", "customer_account",
         "default_source", "discounts", "from_invoice", "issuer", "number", "on_behalf_of",
@@ -46,14 +46,14 @@ _LEFT_OUT = frozenset(
 )  # fmt: skip
 
 
-class CustomField(Hash):
+class CustomField(NestedParams):
     """A custom field printed on the invoice."""
 
     name: Text
     value: Text
 
 
-class PaymentSettings(Hash):
+class PaymentSettings(NestedParams):
     """Payment settings of an invoice."""
 
     payment_method_types: Texts | None = None
@@ -66,7 +66,7 @@ def _listed(value: object) -> object:
 class InvoiceFields(Params):
     """Common fields of create and update."""
 
-    beyond = _LEFT_OUT
+    unsupported = _UNSUPPORTED
     auto_advance: Bool | None = None
     automatically_finalizes_at: Int | None = None
     collection_method: Literal["charge_automatically", "send_invoice"] | None = None
@@ -85,7 +85,7 @@ class InvoiceFields(Params):
 class CreateInvoice(InvoiceFields):
     """POST /v1/invoices."""
 
-    beyond = _LEFT_OUT | {"subscription"}
+    unsupported = _UNSUPPORTED | {"subscription"}
     customer: Text
     currency: Currency | None = None
     pending_invoice_items_behavior: Literal["exclude", "include"] = "exclude"
@@ -98,7 +98,7 @@ class UpdateInvoice(InvoiceFields):
 class ListInvoices(CreatedPage):
     """GET /v1/invoices."""
 
-    beyond = frozenset({"customer_account", "due_date"})
+    unsupported = frozenset({"customer_account", "due_date"})
     collection_method: Literal["charge_automatically", "send_invoice"] | None = None
     customer: Text | None = None
     status: Literal["draft", "open", "paid", "uncollectible", "void"] | None = None
@@ -107,7 +107,7 @@ class ListInvoices(CreatedPage):
 
 def create(call: Call, params: CreateInvoice) -> Json:
     """Creates a draft, empty or with the customer's pending items."""
-    customer = living(call, params.customer, param="customer")
+    customer = existing_customer(call, params.customer, param="customer")
     waiting = params.pending_invoice_items_behavior == "include"
     pending = pending_items(call, customer["id"]) if waiting else []
     currency = (params.currency or "").lower() or customer["currency"]
@@ -158,11 +158,11 @@ def _finalizes_at(call: Call, invoice: Json, params: InvoiceFields) -> Json:
 
     An unchanged ``auto_advance`` keeps the invoice's time.
     """
-    told, advances = params.auto_advance, invoice["auto_advance"]
-    if told in (None, advances) and params.automatically_finalizes_at is None:
+    requested, advances = params.auto_advance, invoice["auto_advance"]
+    if requested in (None, advances) and params.automatically_finalizes_at is None:
         return {}
     soon = params.automatically_finalizes_at or call.now + GRACE_S
-    at = soon if (advances if told is None else told) else None
+    at = soon if (advances if requested is None else requested) else None
     method = params.collection_method or invoice["collection_method"]
     charged_at = at if method == "charge_automatically" else None
     finalizes_at = at if invoice["status"] == "draft" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.common.store import Filter, Json
-from sandbox.stripe.catalogue.pricing import Asked, Cost, ItemPriceData, LineFields, cost
+from sandbox.stripe.catalogue.pricing import Cost, ItemPriceData, LineFields, LineRequest, cost
 from sandbox.stripe.catalogue.tax_rates import chosen
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
@@ -23,7 +23,7 @@ from sandbox.stripe.core.params import (
 )
 from sandbox.stripe.core.updates import given_fields
 from sandbox.stripe.core.views import view
-from sandbox.stripe.customers.customers import living
+from sandbox.stripe.customers.customers import existing_customer
 from sandbox.stripe.invoices.amounts import recompute
 from sandbox.stripe.invoices.lines import draw_pending, line_of_item, new_item, of_item
 
@@ -31,7 +31,7 @@ from sandbox.stripe.invoices.lines import draw_pending, line_of_item, new_item, 
 class ItemFields(LineFields, Params):
     """Common fields of create and update."""
 
-    beyond = frozenset({"discounts", "tax_code"})
+    unsupported = frozenset({"discounts", "tax_code"})
     price_data: ItemPriceData | None = None
     tax_behavior: TaxBehavior | None = None
     unit_amount_decimal: Dec | None = None
@@ -40,7 +40,7 @@ class ItemFields(LineFields, Params):
 class CreateItem(ItemFields):
     """POST /v1/invoiceitems."""
 
-    beyond = ItemFields.beyond | {"customer_account", "subscription"}
+    unsupported = ItemFields.unsupported | {"customer_account", "subscription"}
     customer: Text
     currency: Currency | None = None
     invoice: Text | None = None
@@ -53,7 +53,7 @@ class UpdateItem(ItemFields):
 class ListItems(CreatedPage):
     """GET /v1/invoiceitems."""
 
-    beyond = frozenset({"customer_account"})
+    unsupported = frozenset({"customer_account"})
     customer: Text | None = None
     invoice: Text | None = None
     pending: Bool | None = None
@@ -61,7 +61,7 @@ class ListItems(CreatedPage):
 
 def create(call: Call, params: CreateItem) -> Json:
     """Creates an item, pending for the customer's next invoice or on a draft."""
-    customer = living(call, params.customer, param="customer")
+    customer = existing_customer(call, params.customer, param="customer")
     invoice = _draft(call, params) if params.invoice else None
     currency = invoice["currency"] if invoice else params.currency
     if invoice and params.currency and params.currency.lower() != currency:
@@ -72,8 +72,8 @@ def create(call: Call, params: CreateItem) -> Json:
         )
     if currency is None and (params.amount is not None or params.unit_amount_decimal is not None):
         currency = customer["currency"]
-    asked = Asked(params, params.price_data, params.unit_amount_decimal, currency)
-    item = new_item(call, cost(call, asked), params, customer=customer["id"])
+    request = LineRequest(params, params.price_data, params.unit_amount_decimal, currency)
+    item = new_item(call, cost(call, request), params, customer=customer["id"])
     if invoice is None:
         return view(call, call.create(item, "invoiceitem.created"))
     item["invoice"] = invoice["id"]
@@ -132,11 +132,11 @@ def _recosted(call: Call, params: UpdateItem, item: Json) -> Cost:
     named = (params.amount, params.pricing, params.price_data, params.unit_amount_decimal)
     if all(item is None for item in named):
         unit = Decimal(item["pricing"]["unit_amount_decimal"])
-        return cost(call, Asked(params, None, unit, item["currency"]))
+        return cost(call, LineRequest(params, None, unit, item["currency"]))
     if params.quantity is None and params.amount is None:
         params = params.model_copy(update={"quantity": item["quantity"]})
     unit_amount = params.unit_amount_decimal
-    return cost(call, Asked(params, params.price_data, unit_amount, item["currency"]))
+    return cost(call, LineRequest(params, params.price_data, unit_amount, item["currency"]))
 
 
 def delete(call: Call, _: NoParams) -> Json:

@@ -11,7 +11,7 @@ from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import Bool, NoParams, Params
 from sandbox.stripe.core.views import view
 from sandbox.stripe.customers import balance_book
-from sandbox.stripe.invoices.amounts import recompute, settle
+from sandbox.stripe.invoices.amounts import apply_balance, recompute
 from sandbox.stripe.invoices.invoice_object import snapshot
 from sandbox.stripe.invoices.invoices import DAY_S
 from sandbox.stripe.payments.invoice_payments import new_payment, of_invoice
@@ -36,18 +36,18 @@ def finalize(call: Call, params: Finalize) -> Json:
         raise InvalidRequest(
             "This invoice is already finalized, you can't re-finalize a non-draft invoice."
         )
-    finalized(call, invoice, auto_advance=params.auto_advance)
+    finalize_invoice(call, invoice, auto_advance=params.auto_advance)
     return view(call, invoice)
 
 
-def finalized(call: Call, invoice: Json, *, auto_advance: bool | None = None) -> Json:
+def finalize_invoice(call: Call, invoice: Json, *, auto_advance: bool | None = None) -> Json:
     """Finalises a draft: sets its number, page and payment intent, and emits events."""
     customer = call.load("customer", invoice["customer"])
     if customer.get("deleted"):
         raise InvalidRequest("The customer of this invoice was deleted.")
     invoice.update(snapshot(customer))
     invoice.update(recompute(call, invoice))
-    ending = settle(invoice["total"], invoice["starting_balance"], invoice["currency"])
+    ending = apply_balance(invoice["total"], invoice["starting_balance"], invoice["currency"])
     sequence = customer["next_invoice_sequence"]
     invoice |= {
         "automatically_finalizes_at": None,
@@ -94,7 +94,7 @@ def _settle_customer(call: Call, invoice: Json, customer: Json) -> None:
     changes: Json = {"next_invoice_sequence": customer["next_invoice_sequence"] + 1}
     if customer["currency"] in (None, invoice["currency"]):
         changes |= {"balance": invoice["ending_balance"], "currency": invoice["currency"]}
-        balance_book.settled(call, invoice, customer)
+        balance_book.record_finalization(call, invoice, customer)
     call.change(customer, changes, "customer.updated")
 
 
@@ -114,15 +114,15 @@ def mark_paid(call: Call, invoice: Json, *, out_of_band: bool = False) -> None:
     call.emit("invoice.paid", invoice)
     if not out_of_band:
         call.emit("invoice.payment_succeeded", invoice)
-    subscription_status.paid(call, invoice)
+    subscription_status.invoice_paid(call, invoice)
 
 
 def void(call: Call, _: NoParams) -> Json:
     """Voids an open or uncollectible invoice, for good."""
-    return view(call, voided(call, call.load("invoice", call.path["invoice"])))
+    return view(call, void_invoice(call, call.load("invoice", call.path["invoice"])))
 
 
-def voided(call: Call, invoice: Json) -> Json:
+def void_invoice(call: Call, invoice: Json) -> Json:
     """Voids an invoice and reverts its change of the customer's balance."""
     if invoice["status"] not in {"open", "uncollectible"}:
         raise InvalidRequest(
@@ -134,10 +134,10 @@ def voided(call: Call, invoice: Json) -> Json:
     transitions = invoice["status_transitions"] | {"voided_at": call.now}
     changes: Json = {"status": "void", "status_transitions": transitions, "auto_advance": False}
     changes |= {"next_payment_attempt": None, "status_details": None}
-    balance_book.give_back(call, invoice)
+    balance_book.revert_finalization(call, invoice)
     call.change(invoice, changes, "invoice.updated")
     call.emit("invoice.voided", invoice)
-    subscription_status.given_up(call, invoice)
+    subscription_status.invoice_closed(call, invoice)
     return invoice
 
 
@@ -167,10 +167,10 @@ def cancel_intent(call: Call, invoice: Json, *, reason: str | None) -> None:
 
 def mark_uncollectible(call: Call, _: NoParams) -> Json:
     """Marks an open invoice as uncollectible; it can still be paid or voided."""
-    return view(call, given_up(call, call.load("invoice", call.path["invoice"])))
+    return view(call, mark_invoice_uncollectible(call, call.load("invoice", call.path["invoice"])))
 
 
-def given_up(call: Call, invoice: Json) -> Json:
+def mark_invoice_uncollectible(call: Call, invoice: Json) -> Json:
     """Marks an open invoice as uncollectible; it can still be paid or voided."""
     if invoice["status"] != "open":
         raise InvalidRequest(
@@ -186,7 +186,7 @@ def given_up(call: Call, invoice: Json) -> Json:
     }
     call.change(invoice, changes, "invoice.updated")
     call.emit("invoice.marked_uncollectible", invoice)
-    subscription_status.given_up(call, invoice)
+    subscription_status.invoice_closed(call, invoice)
     return invoice
 
 
@@ -198,7 +198,7 @@ def send(call: Call, _: NoParams) -> Json:
             "You can only manually send an invoice if its collection method is 'send_invoice'."
         )
     if invoice["status"] == "draft":
-        finalized(call, invoice)
+        finalize_invoice(call, invoice)
     if invoice["status"] not in {"open", "paid"}:
         raise InvalidRequest(f"This invoice can't be sent: it is {invoice['status']}.")
     call.emit("invoice.sent", invoice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sandbox.common.store import Filter, Json
-from sandbox.stripe.catalogue.pricing import Asked, Cost, LineFields, LinePriceData, cost
+from sandbox.stripe.catalogue.pricing import Cost, LineFields, LinePriceData, LineRequest, cost
 from sandbox.stripe.catalogue.tax_rates import chosen
 from sandbox.stripe.core import ids
 from sandbox.stripe.core.call import Call
@@ -31,7 +31,7 @@ class Line(LineFields):
 class AddLines(Params):
     """POST /v1/invoices/{invoice}/add_lines."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "lines[][discounts]",
             "lines[][price_data][product_data][tax_details]",
@@ -71,8 +71,8 @@ def _pending_or_new(call: Call, invoice: Json, line: Line, *, where: str) -> Jso
                 param=f"{where}[invoice_item]",
             )
         return item
-    asked = Asked(line, line.price_data, None, invoice["currency"], where)
-    item = new_item(call, cost(call, asked), line, customer=invoice["customer"], where=where)
+    request = LineRequest(line, line.price_data, None, invoice["currency"], where)
+    item = new_item(call, cost(call, request), line, customer=invoice["customer"], where=where)
     return call.create(item, "invoiceitem.created")
 
 

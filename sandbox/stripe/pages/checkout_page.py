@@ -11,12 +11,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from sandbox.common.store import Json
-from sandbox.stripe.checkout.sessions import complete, open_session
+from sandbox.stripe.checkout.sessions import complete_session, open_session
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import StripeError, keeps_changes
 from sandbox.stripe.core.forms import parse
 from sandbox.stripe.pages.invoice_page import CARDS, DEBITS
-from sandbox.stripe.server.services import World
+from sandbox.stripe.server.services import Services
 
 # Includes cards that cannot be saved, to show their errors.
 METHODS = (
@@ -31,8 +31,8 @@ PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 class CheckoutPage:
     """The page behind a session's ``url``."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, services: Services) -> None:
+        self._services = services
         folder = FileSystemLoader(Path(__file__).parent)
         self._template = Environment(loader=folder, autoescape=True).get_template("checkout.html")
 
@@ -46,12 +46,14 @@ class CheckoutPage:
 
     def _open(self, request: Request) -> tuple[Call, Json] | None:
         wanted = request.path_params["session"]
-        for row in self._world.store.rows("SELECT * FROM checkout_pages WHERE session=?", wanted):
-            account = self._world.accounts.get(row["account"])
+        for row in self._services.store.rows(
+            "SELECT * FROM checkout_pages WHERE session=?", wanted
+        ):
+            account = self._services.accounts.get(row["account"])
             if account is not None:
-                with self._world.store.transaction():
-                    self._world.agenda.catch_up(account)
-                call = self._world.call(account)
+                with self._services.store.transaction():
+                    self._services.agenda.catch_up(account)
+                call = self._services.call(account)
                 return call, call.load("checkout.session", row["session"])
         return None
 
@@ -66,7 +68,7 @@ class CheckoutPage:
                 customer=call.find("customer", session["customer"]),
                 methods=METHODS,
                 note=request.query_params.get("note", ""),
-                back=filled(session["cancel_url"], session),
+                back=fill_session_id(session["cancel_url"], session),
                 base=self._url(session),
             )
         )
@@ -77,21 +79,21 @@ class CheckoutPage:
         if opened is None:
             return PlainTextResponse("No such page.", 404)
         call, session = opened
-        target = filled(session["success_url"], session) or self._url(session)
-        with self._world.store.transaction():
+        target = fill_session_id(session["success_url"], session) or self._url(session)
+        with self._services.store.transaction():
             try:
-                with self._world.store.savepoint(keeps=keeps_changes):
+                with self._services.store.savepoint(keeps=keeps_changes):
                     waiting = open_session(call, session["id"])
-                    complete(call, waiting, str(form.get("payment_method")))
-            except StripeError as refusal:
-                target = f"{self._url(session)}?note={quote(refusal.message)}"
-        self._world.wake()
+                    complete_session(call, waiting, str(form.get("payment_method")))
+            except StripeError as rejection:
+                target = f"{self._url(session)}?note={quote(rejection.message)}"
+        self._services.wake()
         return RedirectResponse(target, 303)
 
     def _url(self, session: Json) -> str:
-        return f"{self._world.public_url()}/stripe/checkout/{session['id']}"
+        return f"{self._services.public_url()}/stripe/checkout/{session['id']}"
 
 
-def filled(url: str | None, session: Json) -> str | None:
+def fill_session_id(url: str | None, session: Json) -> str | None:
     """Returns a URL with the session id substituted for its placeholder."""
     return url.replace(PLACEHOLDER, session["id"]) if url else None

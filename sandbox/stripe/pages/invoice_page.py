@@ -14,13 +14,13 @@ from starlette.routing import Route
 from sandbox.common.store import Json
 from sandbox.stripe.admin.customer_actions import pay_on_page
 from sandbox.stripe.collection import pay as payment
-from sandbox.stripe.collection.debits import CURRENCY, under_way
+from sandbox.stripe.collection.debits import CURRENCY, is_processing
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import StripeError, keeps_changes
 from sandbox.stripe.core.forms import parse
 from sandbox.stripe.core.money import shown
 from sandbox.stripe.pages.pdf import document
-from sandbox.stripe.server.services import World
+from sandbox.stripe.server.services import Services
 
 CARDS = {
     "pm_card_visa": "Visa 4242: succeeds",
@@ -38,11 +38,11 @@ DEBITS = {
 Act = Callable[[Call, Json, Json], str]
 
 
-class Hosted:
+class InvoicePage:
     """The pages behind ``hosted_invoice_url`` and ``invoice_pdf``."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, services: Services) -> None:
+        self._services = services
         folder = FileSystemLoader(Path(__file__).parent)
         self._template = Environment(loader=folder, autoescape=True).get_template("invoice.html")
 
@@ -60,12 +60,12 @@ class Hosted:
 
     def _open(self, request: Request) -> tuple[Call, Json] | None:
         token = request.path_params["token"]
-        for row in self._world.store.rows("SELECT * FROM hosted_pages WHERE token=?", token):
-            account = self._world.accounts.get(row["account"])
+        for row in self._services.store.rows("SELECT * FROM hosted_pages WHERE token=?", token):
+            account = self._services.accounts.get(row["account"])
             if account is not None:
-                with self._world.store.transaction():
-                    self._world.agenda.catch_up(account)
-                call = self._world.call(account)
+                with self._services.store.transaction():
+                    self._services.agenda.catch_up(account)
+                call = self._services.call(account)
                 return call, call.load("invoice", row["invoice"])
         return None
 
@@ -74,18 +74,18 @@ class Hosted:
         if opened is None:
             return PlainTextResponse("No such invoice.", 404)
         call, invoice = opened
-        asked = under_way(call, invoice)
+        processing = is_processing(call, invoice)
         return HTMLResponse(
             self._template.render(
                 invoice=invoice,
                 lines=call.all("line_item", owner=invoice["id"]),
                 waits=payment.awaits_customer(call, invoice),
-                payable=invoice["status"] in {"open", "uncollectible"} and not asked,
-                asked=asked,
+                payable=invoice["status"] in {"open", "uncollectible"} and not processing,
+                processing=processing,
                 methods=CARDS | (DEBITS if invoice["currency"] == CURRENCY else {}),
                 note=request.query_params.get("note", ""),
                 money=lambda amount: shown(amount, invoice["currency"]),
-                base=f"{self._world.public_url()}/stripe/i/{invoice['_token']}",
+                base=f"{self._services.public_url()}/stripe/i/{invoice['_token']}",
             )
         )
 
@@ -117,14 +117,14 @@ class Hosted:
             if opened is None:
                 return PlainTextResponse("No such invoice.", 404)
             call, invoice = opened
-            with self._world.store.transaction():
+            with self._services.store.transaction():
                 try:
-                    with self._world.store.savepoint(keeps=keeps_changes):
+                    with self._services.store.savepoint(keeps=keeps_changes):
                         note = act(call, invoice, dict(form))
-                except StripeError as refusal:
-                    note = refusal.message
-            self._world.wake()
-            base = f"{self._world.public_url()}/stripe/i/{invoice['_token']}"
+                except StripeError as rejection:
+                    note = rejection.message
+            self._services.wake()
+            base = f"{self._services.public_url()}/stripe/i/{invoice['_token']}"
             return RedirectResponse(f"{base}?note={quote(note)}", 303)
 
         return handle

@@ -44,7 +44,7 @@ BY_IBAN: dict[str, TestAccount] = {
 }
 
 
-def found(iban: str) -> TestAccount:
+def by_iban(iban: str) -> TestAccount:
     """Returns the account of an IBAN, with or without spaces. Raises InvalidRequest."""
     account = BY_IBAN.get(iban.replace(" ", "").upper())
     if account is None:

@@ -16,9 +16,9 @@ from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import (
     Address,
     Clearable,
-    Hash,
     Int,
     Metadata,
+    NestedParams,
     NoParams,
     Page,
     Params,
@@ -32,7 +32,7 @@ from sandbox.stripe.payment_methods.bank_accounts import TestAccount
 from sandbox.stripe.payment_methods.cards import BY_NUMBER, TOKENS, WELL_KNOWN, TestCard
 
 
-class BillingDetails(Hash):
+class BillingDetails(NestedParams):
     """Billing details of a payment method."""
 
     address: Annotated[Address | None, BeforeValidator(none_if_empty)] = None
@@ -42,7 +42,7 @@ class BillingDetails(Hash):
     tax_id: Clearable | None = None
 
 
-class Card(Hash):
+class Card(NestedParams):
     """A card by number or by token."""
 
     number: Text | None = None
@@ -52,7 +52,7 @@ class Card(Hash):
     token: Text | None = None
 
 
-class SepaDebit(Hash):
+class SepaDebit(NestedParams):
     """A bank account by its number."""
 
     iban: Text
@@ -61,7 +61,7 @@ class SepaDebit(Hash):
 class CreatePaymentMethod(Params):
     """POST /v1/payment_methods."""
 
-    beyond = frozenset({"payment_method", "customer", "radar_options", "ideal"})
+    unsupported = frozenset({"payment_method", "customer", "radar_options", "ideal"})
     type: Literal["card", "sepa_debit"]
     card: Card | None = None
     sepa_debit: SepaDebit | None = None
@@ -160,7 +160,7 @@ def _made(call: Call, params: CreatePaymentMethod) -> Json:
             f"Missing required param: {params.type}.", code="parameter_missing", param=params.type
         )
     if isinstance(given, SepaDebit):
-        return new_debit_method(call, bank_accounts.found(given.iban))
+        return new_debit_method(call, bank_accounts.by_iban(given.iban))
     card, expiry = _chosen_card(given)
     return new_method(call, card, expiry=expiry)
 
@@ -217,7 +217,7 @@ def attach_to(call: Call, method_id: str, *, customer: str, param: str | None = 
     return method
 
 
-def source_of(call: Call, token: str, *, customer: str) -> Json:
+def create_legacy_card(call: Call, token: str, *, customer: str) -> Json:
     """Creates a legacy card (``card_…``) from a token, as imported customers have it."""
     if token not in TOKENS:
         raise no_such("token", token, param="source")

@@ -15,7 +15,7 @@ from sandbox.stripe.payment_methods.cards import Decline
 class ListCharges(CreatedPage):
     """GET /v1/charges."""
 
-    beyond = frozenset({"transfer_group"})
+    unsupported = frozenset({"transfer_group"})
     customer: Text | None = None
     payment_intent: Text | None = None
 
@@ -46,8 +46,7 @@ def new_charge(
         "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
-        "failure_code": decline.code if decline else None,
-        "failure_message": decline.message if decline else None,
+        **_failure(decline),
         "fraud_details": {},
         "livemode": call.account.livemode,
         "metadata": {},
@@ -60,6 +59,13 @@ def new_charge(
         "refunded": False,
         "status": "succeeded" if paid else "failed",
         "_invoice": intent["_invoice"],
+    }
+
+
+def _failure(decline: Decline | None) -> Json:
+    return {
+        "failure_code": decline.code if decline else None,
+        "failure_message": decline.message if decline else None,
     }
 
 

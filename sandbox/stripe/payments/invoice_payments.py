@@ -9,11 +9,11 @@ from sandbox.stripe.core import ids
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.lists import page
 from sandbox.stripe.core.operations import Operation, operation
-from sandbox.stripe.core.params import CreatedPage, Hash, NoParams, Text
+from sandbox.stripe.core.params import CreatedPage, NestedParams, NoParams, Text
 from sandbox.stripe.core.views import view
 
 
-class Payment(Hash):
+class Payment(NestedParams):
     """The payment of an invoice: a payment intent or a payment record."""
 
     type: Literal["payment_intent", "payment_record"]

@@ -14,7 +14,7 @@ from sandbox.stripe.core.views import view
 class ListPaymentIntents(CreatedPage):
     """GET /v1/payment_intents."""
 
-    beyond = frozenset({"customer_account"})
+    unsupported = frozenset({"customer_account"})
     customer: Text | None = None
 
 
@@ -47,19 +47,23 @@ def new_intent(call: Call, invoice: Json) -> Json:
         "livemode": call.account.livemode,
         "metadata": {},
         "payment_details": {"customer_reference": None, "order_reference": invoice["id"]},
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            },
-            "link": {"persistent_token": None},
-        },
+        "payment_method_options": _method_options(),
         "payment_method_types": ["card", "link"],
         "status": "requires_payment_method",
         "_invoice": invoice["id"],
         "_method": None,
+    }
+
+
+def _method_options() -> Json:
+    return {
+        "card": {
+            "installments": None,
+            "mandate_options": None,
+            "network": None,
+            "request_three_d_secure": "automatic",
+        },
+        "link": {"persistent_token": None},
     }
 
 

@@ -11,7 +11,7 @@ from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import NoParams
 from sandbox.stripe.core.views import view
-from sandbox.stripe.refunds.refunds import take_back
+from sandbox.stripe.refunds.refunds import reverse_refund
 
 DAY_S = 86400
 
@@ -30,7 +30,7 @@ def succeed(call: Call, refund: Json) -> Json:
 def fail(call: Call, refund: Json, *, reason: str = "unknown") -> Json:
     """Marks a refund as failed and returns its amount to the account."""
     _expect(refund, "pending", "requires_action", "succeeded", to="fail")
-    take_back(call, refund)
+    reverse_refund(call, refund)
     changes: Json = {"status": "failed", "failure_reason": reason}
     _tell(call, refund, changes | {"failure_balance_transaction": None})
     call.emit("refund.failed", refund)
@@ -47,10 +47,10 @@ def require_action(call: Call, refund: Json) -> Json:
     return _tell(call, refund, {"status": "requires_action", "next_action": wanted})
 
 
-def withdraw(call: Call, refund: Json) -> Json:
+def cancel_refund(call: Call, refund: Json) -> Json:
     """Cancels a refund that was not sent and returns its amount to the account."""
     _expect(refund, "pending", "requires_action", to="be canceled")
-    take_back(call, refund)
+    reverse_refund(call, refund)
     return _tell(call, refund, {"status": "canceled"})
 
 
@@ -74,7 +74,7 @@ def cancel(call: Call, _: NoParams) -> Json:
     """Cancels a refund in ``requires_action``; the API cancels no other refunds."""
     refund = call.load("refund", call.path["refund"])
     _expect(refund, "requires_action", to="be canceled")
-    return view(call, withdraw(call, refund))
+    return view(call, cancel_refund(call, refund))
 
 
 OPERATIONS: list[Operation] = [

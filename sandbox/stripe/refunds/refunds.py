@@ -22,7 +22,7 @@ Reason = Literal["duplicate", "fraudulent", "requested_by_customer"]
 class CreateRefund(Params):
     """POST /v1/refunds."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "currency", "customer", "instructions_email", "origin", "refund_application_fee",
             "reverse_transfer",
@@ -51,9 +51,9 @@ class ListRefunds(CreatedPage):
 def create(call: Call, params: CreateRefund) -> Json:
     """Refunds a charge; the amount defaults to the remaining amount."""
     charge = _charge(call, params)
-    refund = refunded(call, charge, amount=params.amount, reason=params.reason)
+    refund = new_refund(call, charge, amount=params.amount, reason=params.reason)
     refund["metadata"] = merged_metadata({}, params.metadata)
-    return view(call, issue(call, charge, refund))
+    return view(call, issue_refund(call, charge, refund))
 
 
 def _charge(call: Call, params: CreateRefund) -> Json:
@@ -77,7 +77,7 @@ def _charge(call: Call, params: CreateRefund) -> Json:
     )
 
 
-def refunded(
+def new_refund(
     call: Call, charge: Json, *, amount: int | None = None, reason: Reason | None = None
 ) -> Json:
     """Returns a refund, not yet stored. Raises InvalidRequest or BadParameters as Stripe does."""
@@ -139,7 +139,7 @@ def _destination(*, waits: bool) -> Json:
     return {"card": card | {"type": "refund"}, "type": "card"}
 
 
-def issue(call: Call, charge: Json, refund: Json) -> Json:
+def issue_refund(call: Call, charge: Json, refund: Json) -> Json:
     """Stores a refund, updates its charge, and emits events of both.
 
     The account's balance is debited at once, even if the refund stays pending.
@@ -150,7 +150,7 @@ def issue(call: Call, charge: Json, refund: Json) -> Json:
     return refund
 
 
-def take_back(call: Call, refund: Json) -> None:
+def reverse_refund(call: Call, refund: Json) -> None:
     """Returns the amount of a failed or canceled refund to the account and the charge."""
     charge = call.load("charge", refund["charge"])
     invoice = charge["_invoice"]

@@ -9,9 +9,9 @@ from pydantic import BeforeValidator
 from sandbox.stripe.core.params import (
     Bool,
     CreatedPage,
-    Hash,
     Int,
     Metadata,
+    NestedParams,
     Params,
     Text,
     Texts,
@@ -19,7 +19,7 @@ from sandbox.stripe.core.params import (
 from sandbox.stripe.subscriptions.params import Proration, TrialEnd
 
 
-class PhaseItem(Hash):
+class PhaseItem(NestedParams):
     """One item of a phase."""
 
     metadata: Metadata | None = None
@@ -28,14 +28,14 @@ class PhaseItem(Hash):
     tax_rates: Texts | None = None
 
 
-class Duration(Hash):
+class Duration(NestedParams):
     """The duration of a phase."""
 
     interval: Literal["day", "week", "month", "year"]
     interval_count: Int = 1
 
 
-class Phase(Hash):
+class Phase(NestedParams):
     """A phase of a schedule. Without an end it lasts one period."""
 
     duration: Duration | None = None
@@ -49,7 +49,7 @@ class Phase(Hash):
 class CreateSchedule(Params):
     """POST /v1/subscription_schedules. This sandbox makes them of subscriptions only."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "billing_mode", "customer", "customer_account", "default_settings", "end_behavior",
             "pause_schedules", "phases", "start_date",
@@ -62,7 +62,7 @@ class CreateSchedule(Params):
 class UpdateSchedule(Params):
     """POST /v1/subscription_schedules/{schedule}."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "default_settings", "pause_schedules", "phases[][add_invoice_items]",
             "phases[][application_fee_percent]", "phases[][automatic_tax]",
@@ -87,7 +87,7 @@ class UpdateSchedule(Params):
 class ListSchedules(CreatedPage):
     """GET /v1/subscription_schedules."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {"canceled_at", "completed_at", "customer_account", "released_at", "scheduled"}
     )
     customer: Text | None = None

@@ -26,25 +26,7 @@ def new_schedule(call: Call, subscription: Json, *, start: int, end: int) -> Jso
         "created": call.now,
         "current_phase": {"start_date": start, "end_date": end},
         "customer": subscription["customer"],
-        "default_settings": {
-            "application_fee_percent": None,
-            "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-            "billing_cycle_anchor": "automatic",
-            "billing_thresholds": None,
-            "collection_method": subscription["collection_method"],
-            "default_payment_method": subscription["default_payment_method"],
-            "description": None,
-            "invoice_settings": {
-                "account_tax_ids": None,
-                "custom_fields": None,
-                "days_until_due": None,
-                "description": None,
-                "footer": None,
-                "issuer": {"type": "self"},
-            },
-            "on_behalf_of": None,
-            "transfer_data": None,
-        },
+        "default_settings": _default_settings(subscription),
         "end_behavior": "release",
         "livemode": call.account.livemode,
         "metadata": {},
@@ -52,6 +34,28 @@ def new_schedule(call: Call, subscription: Json, *, start: int, end: int) -> Jso
         "phases": [new_phase(subscription, items, start=start, end=end)],
         "status": "active",
         "subscription": subscription["id"],
+    }
+
+
+def _default_settings(subscription: Json) -> Json:
+    return {
+        "application_fee_percent": None,
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "billing_cycle_anchor": "automatic",
+        "billing_thresholds": None,
+        "collection_method": subscription["collection_method"],
+        "default_payment_method": subscription["default_payment_method"],
+        "description": None,
+        "invoice_settings": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "days_until_due": None,
+            "description": None,
+            "footer": None,
+            "issuer": {"type": "self"},
+        },
+        "on_behalf_of": None,
+        "transfer_data": None,
     }
 
 

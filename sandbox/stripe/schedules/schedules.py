@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sandbox.common.store import Json
 from sandbox.stripe.catalogue.recurrence import boundary
 from sandbox.stripe.catalogue.tax_rates import chosen
-from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.core.agenda import Due
+from sandbox.stripe.core.agenda_runner import Actions
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.lists import page
@@ -25,10 +26,10 @@ from sandbox.stripe.schedules.params import (
 )
 from sandbox.stripe.schedules.schedule_object import new_phase, new_schedule, phase_item
 from sandbox.stripe.subscription_state.changes import ENDED, changing
-from sandbox.stripe.subscription_state.status import ended
+from sandbox.stripe.subscription_state.status import end_subscription
 from sandbox.stripe.subscriptions import phases
 from sandbox.stripe.subscriptions.billing import collect
-from sandbox.stripe.subscriptions.cancel import canceled
+from sandbox.stripe.subscriptions.cancel import cancel_subscription
 from sandbox.stripe.subscriptions.item_prices import price_of
 from sandbox.stripe.subscriptions.periods import present_period
 from sandbox.stripe.subscriptions.update import changed_items
@@ -95,8 +96,8 @@ def _phases(call: Call, schedule: Json, subscription: Json, given: Sequence[Phas
     start = schedule["current_phase"]["start_date"]
     for index, phase in enumerate(given):
         where = f"phases[{index}]"
-        asked = call.now if phase.start_date == "now" else phase.start_date
-        if asked is not None and asked != start:
+        requested_start = call.now if phase.start_date == "now" else phase.start_date
+        if requested_start is not None and requested_start != start:
             raise InvalidRequest(
                 "The phases must follow each other, and the first be the present one.",
                 param=f"{where}[start_date]",
@@ -124,9 +125,9 @@ def _phases(call: Call, schedule: Json, subscription: Json, given: Sequence[Phas
 def _items(call: Call, phase: Phase, *, where: str) -> tuple[list[Json], Json]:
     found, recurring = [], {}
     for index, item in enumerate(phase.items):
-        place = f"{where}[items][{index}]"
-        price = price_of(call, item.price, None, where=place)
-        rates = chosen(call, item.tax_rates or [], param=f"{place}[tax_rates]")
+        param = f"{where}[items][{index}]"
+        price = price_of(call, item.price, None, where=param)
+        rates = chosen(call, item.tax_rates or [], param=f"{param}[tax_rates]")
         metadata = merged_metadata({}, item.metadata)
         found.append(phase_item(price["id"], item.quantity, rates, metadata))
         recurring = price["recurring"]
@@ -182,7 +183,7 @@ def cancel(call: Call, params: CancelSchedule) -> Json:
     """Cancels a schedule and its subscription."""
     schedule = _active(call)
     subscription = call.load("subscription", schedule["subscription"])
-    canceled(call, subscription, prorate=params.prorate, invoice_now=params.invoice_now)
+    cancel_subscription(call, subscription, prorate=params.prorate, invoice_now=params.invoice_now)
     return view(call, call.load("subscription_schedule", schedule["id"]))
 
 
@@ -197,7 +198,7 @@ def end_phase(call: Call, due: Due) -> None:
     phase = phases.next_phase(call, schedule)
     if phase is None and schedule["end_behavior"] == "cancel":
         phases.complete(call, schedule)
-        ended(call, subscription, reason="cancellation_requested")
+        end_subscription(call, subscription, reason="cancellation_requested")
         return
     invoice = None
     with changing(call, subscription):

@@ -28,11 +28,11 @@ from sandbox.stripe.core.errors import (
     keeps_changes,
 )
 from sandbox.stripe.core.expand import check, expand
-from sandbox.stripe.core.idempotency import Keys, fingerprint
+from sandbox.stripe.core.idempotency import IdempotencyKeys, fingerprint
 from sandbox.stripe.core.limiter import Limiter
 from sandbox.stripe.core.operations import Operation, match
 from sandbox.stripe.server.registry import OPERATIONS
-from sandbox.stripe.server.services import World
+from sandbox.stripe.server.services import Services
 
 RETRYABLE = (409, 429, 500, 502, 503)
 
@@ -70,9 +70,9 @@ class Exchange:
 class Api:
     """Stripe's API as an ASGI application, mounted at ``/v1``."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._keys = Keys(world.store)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._keys = IdempotencyKeys(services.store)
         self._limiter = Limiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,10 +98,10 @@ class Api:
 
     def _received(self, request: Request, body: str) -> Exchange:
         """Returns the request with its account and its fault or exceeded rate limit."""
-        with self._world.store.transaction():
-            account = self._world.accounts.authenticate(request.headers.get("authorization"))
-            if self._world.agenda.catch_up(account):
-                self._world.wake()
+        with self._services.store.transaction():
+            account = self._services.accounts.authenticate(request.headers.get("authorization"))
+            if self._services.agenda.catch_up(account):
+                self._services.wake()
             exchange = Exchange(
                 account=account,
                 method=request.method,
@@ -111,14 +111,14 @@ class Api:
                 key=request.headers.get("idempotency-key") if request.method == "POST" else None,
             )
             found = match(OPERATIONS, exchange.method, exchange.path)
-            refusal = self._limiter.refusal(account, found[0].name if found else exchange.path)
-            if refusal is None:
+            rejection = self._limiter.rejection(account, found[0].name if found else exchange.path)
+            if rejection is None:
                 exchange.fault = faults.take(
-                    self._world.accounts, account, exchange.method, exchange.path
+                    self._services.accounts, account, exchange.method, exchange.path
                 )
-        if refusal is not None:
+        if rejection is not None:
             exchange.limited = True
-            self._fail(exchange, refusal)
+            self._fail(exchange, rejection)
             self._log(exchange, status=exchange.status)
         return exchange
 
@@ -165,11 +165,11 @@ class Api:
         return True
 
     def _execute(self, exchange: Exchange) -> None:
-        account = self._world.accounts.get(exchange.account.id) or exchange.account
+        account = self._services.accounts.get(exchange.account.id) or exchange.account
         stored = True
-        with self._world.store.transaction():
+        with self._services.store.transaction():
             try:
-                with self._world.store.savepoint(keeps=keeps_changes):
+                with self._services.store.savepoint(keeps=keeps_changes):
                     exchange.body = self._run(exchange, account)
                 if exchange.fault and exchange.fault.kind == "status":
                     # The changes are committed; only the response is replaced by an error.
@@ -186,9 +186,9 @@ class Api:
                     status=exchange.status,
                     body=exchange.body,
                 )
-            write(self._world.store, account.id, self._entry(exchange, exchange.status))
+            write(self._services.store, account.id, self._entry(exchange, exchange.status))
         self._record(exchange)
-        self._world.wake()
+        self._services.wake()
 
     def _run(self, exchange: Exchange, account: Account) -> Json:
         fault = exchange.fault
@@ -196,12 +196,12 @@ class Api:
             raise faults.error_of(fault, key=exchange.key)
         operation, path = self._find(exchange)
         params, run = operation.prepare(forms.parse(exchange.raw))
-        check(operation.answers, params.expand)
+        check(operation.returns, params.expand)
         call = Call(
-            store=self._world.store,
+            store=self._services.store,
             account=account,
             now=account.now(),
-            public_url=self._world.public_url(),
+            public_url=self._services.public_url(),
             request_id=exchange.request_id,
             idempotency_key=exchange.key,
             path=path,
@@ -233,8 +233,8 @@ class Api:
         )
 
     def _log(self, exchange: Exchange, *, status: int | None) -> None:
-        with self._world.store.transaction():
-            write(self._world.store, exchange.account.id, self._entry(exchange, status))
+        with self._services.store.transaction():
+            write(self._services.store, exchange.account.id, self._entry(exchange, status))
         if status is not None:
             self._record(exchange)
 
@@ -252,7 +252,7 @@ class Api:
         )
 
     def _record(self, exchange: Exchange) -> None:
-        self._world.recorder.exchange(
+        self._services.recorder.exchange(
             method=exchange.method,
             path=exchange.path,
             form=exchange.raw,

@@ -7,7 +7,7 @@ from sandbox.stripe.checkout import sessions as checkout_sessions
 from sandbox.stripe.checkout import setup_intents
 from sandbox.stripe.collection import advance, cancel_intent, confirm_intent, debits
 from sandbox.stripe.collection import pay as payment
-from sandbox.stripe.core.agenda import Actions
+from sandbox.stripe.core.agenda_runner import Actions
 from sandbox.stripe.core.operations import Operation
 from sandbox.stripe.credit_notes import credit_notes
 from sandbox.stripe.customers import balance_transactions, customers

@@ -9,13 +9,13 @@ from sandbox.common.recorder import Recorder
 from sandbox.common.store import Store
 from sandbox.common.timekeeper import Timekeeper
 from sandbox.stripe.core.accounts import Account, Accounts
-from sandbox.stripe.core.agenda import Agenda
+from sandbox.stripe.core.agenda_runner import Agenda
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.webhooks.dispatcher import Dispatcher
 
 
 @dataclass(frozen=True)
-class World:
+class Services:
     """Services of the simulated Stripe. ``public_url`` is callable: the port may be bound late."""
 
     store: Store

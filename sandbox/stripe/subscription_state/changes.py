@@ -29,7 +29,7 @@ def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
     """
     before = deepcopy(view(call, subscription))
     yield
-    keep(call, subscription)
+    store(call, subscription)
     after = view(call, subscription)
     for event in also:
         call.emit(event, after)
@@ -39,15 +39,15 @@ def changing(call: Call, subscription: Json, *also: str) -> Iterator[None]:
 
 def created(call: Call, subscription: Json) -> None:
     """Stores a new subscription and emits ``customer.subscription.created``."""
-    keep(call, subscription)
+    store(call, subscription)
     call.emit("customer.subscription.created", subscription)
 
 
-def keep(call: Call, subscription: Json) -> None:
+def store(call: Call, subscription: Json) -> None:
     """Stores a subscription and updates its agenda entries and ``cancel_at``."""
     items = items_of(call, subscription)
     if subscription["cancel_at_period_end"]:
         subscription["cancel_at"] = items[0]["current_period_end"]
     subscription["_prices"] = ",".join(item["price"]["id"] for item in items)
     call.put(subscription)
-    timetable.follow(call, subscription, items)
+    timetable.update_agenda(call, subscription, items)

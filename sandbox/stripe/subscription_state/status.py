@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sandbox.common.store import Json
 from sandbox.stripe.core.call import Call
-from sandbox.stripe.subscription_state.changes import ENDED, changing, keep
+from sandbox.stripe.subscription_state.changes import ENDED, changing, store
 
 BEHIND = frozenset({"past_due", "unpaid"})
 
@@ -23,12 +23,12 @@ def of_invoice(call: Call, invoice: Json) -> Json | None:
     return None if found is None or found["status"] in ENDED else found
 
 
-def paid(call: Call, invoice: Json) -> None:
+def invoice_paid(call: Call, invoice: Json) -> None:
     """Activates the subscription of a paid invoice, and saves the payment method if configured."""
     subscription = of_invoice(call, invoice)
     if subscription is None:
         return
-    if awaited(subscription, invoice):
+    if is_resumption(subscription, invoice):
         resume(call, subscription, status="active")
     latest = subscription["latest_invoice"] == invoice["id"]
     with changing(call, subscription):
@@ -40,7 +40,7 @@ def paid(call: Call, invoice: Json) -> None:
                 subscription["default_payment_method"] = intent["payment_method"]
 
 
-def awaited(subscription: Json, invoice: Json) -> bool:
+def is_resumption(subscription: Json, invoice: Json) -> bool:
     """Returns whether the resumption of a paused subscription depends on this invoice."""
     resumption = subscription["_resumption"]
     return resumption is not None and resumption["invoice"] == invoice["id"]
@@ -52,7 +52,7 @@ def resume(call: Call, subscription: Json, *, status: str) -> None:
         subscription |= {"status": status, "status_details": None, "_resumption": None}
 
 
-def debited(call: Call, invoice: Json) -> None:
+def debit_started(call: Call, invoice: Json) -> None:
     """Activates an incomplete subscription whose first debit is processing."""
     subscription = of_invoice(call, invoice)
     if subscription is not None and subscription["status"] == "incomplete":
@@ -60,12 +60,12 @@ def debited(call: Call, invoice: Json) -> None:
             subscription["status"] = "active"
 
 
-def failed(call: Call, invoice: Json) -> None:
+def invoice_failed(call: Call, invoice: Json) -> None:
     """Marks a subscription past due; after the last attempt the account's setting applies."""
     subscription = of_invoice(call, invoice)
     if subscription is None:
         return
-    if awaited(subscription, invoice):
+    if is_resumption(subscription, invoice):
         if subscription["_resumption"]["by_attempt"]:
             resume(call, subscription, status="past_due")
         return
@@ -74,19 +74,19 @@ def failed(call: Call, invoice: Json) -> None:
     last = invoice["auto_advance"] and invoice["next_payment_attempt"] is None
     outcome = call.account.state.billing.after_retries if last else "past_due"
     if outcome == "cancel":
-        ended(call, subscription, reason="payment_failed")
+        end_subscription(call, subscription, reason="payment_failed")
         return
     with changing(call, subscription):
         subscription["status"] = outcome
 
 
-def given_up(call: Call, invoice: Json) -> None:
+def invoice_closed(call: Call, invoice: Json) -> None:
     """Updates the subscription of an invoice that became void or uncollectible."""
     subscription = of_invoice(call, invoice)
     if subscription is None or subscription["latest_invoice"] != invoice["id"]:
         return
     void = invoice["status"] == "void"
-    if awaited(subscription, invoice) and not void:
+    if is_resumption(subscription, invoice) and not void:
         resume(call, subscription, status="active")
         return
     with changing(call, subscription):
@@ -97,7 +97,7 @@ def given_up(call: Call, invoice: Json) -> None:
             subscription |= {"status": "incomplete_expired", "ended_at": call.now}
 
 
-def ended(
+def end_subscription(
     call: Call,
     subscription: Json,
     *,
@@ -116,7 +116,7 @@ def ended(
         "status_details": None,
     }
     _close_schedule(call, subscription)
-    keep(call, subscription)
+    store(call, subscription)
     call.emit("customer.subscription.deleted", subscription)
     _stop_collecting(call, subscription)
 

@@ -1,6 +1,6 @@
 """Agenda entries of subscriptions, derived from their fields.
 
-``invoice.upcoming`` is sent three days before a period ends, unless the period is shorter than that;
+``invoice.upcoming`` is sent three days before a period ends, unless the period is shorter;
 ``customer.subscription.trial_will_end`` three days before a trial ends, or at once. A first
 invoice, and a resumption invoice, can be paid for 23 hours.
 """
@@ -27,7 +27,7 @@ NOTICE_S = 3 * 86400
 EXPIRES_AFTER_S = 23 * 3600
 
 
-def follow(call: Call, subscription: Json, items: Sequence[Json]) -> None:
+def update_agenda(call: Call, subscription: Json, items: Sequence[Json]) -> None:
     """Updates the agenda entries of a subscription."""
     times = _times(subscription, items)
     for kind in KINDS:
@@ -59,10 +59,10 @@ def _times(subscription: Json, items: Sequence[Json]) -> dict[str, int | None]:
 def _of_period(subscription: Json, item: Json) -> dict[str, int | None]:
     start, end = item["current_period_start"], item["current_period_end"]
     times: dict[str, int | None] = {RENEW: end}
-    leaves = subscription["cancel_at"] is not None and subscription["cancel_at"] <= end
-    told = subscription["_told_upcoming"] == end
-    if not (leaves or told) and end - start > NOTICE_S:
+    ends = subscription["cancel_at"] is not None and subscription["cancel_at"] <= end
+    notified = subscription["_upcoming_sent_for"] == end
+    if not (ends or notified) and end - start > NOTICE_S:
         times[UPCOMING] = end - NOTICE_S
-    if subscription["status"] == "trialing" and subscription["_told_trial_end"] != end:
+    if subscription["status"] == "trialing" and subscription["_trial_end_sent_for"] != end:
         times[TRIAL_WILL_END] = subscription["trial_end"] - NOTICE_S
     return times

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sandbox.common.store import Json
 from sandbox.stripe.catalogue import discounts
 from sandbox.stripe.collection.advance import collect as charge
-from sandbox.stripe.collection.pay import CHALLENGE, attempt, chosen_method
+from sandbox.stripe.collection.pay import CHALLENGE, attempt, select_method
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import Declined, InvalidRequest
 from sandbox.stripe.core.invoice_agenda import GRACE_S
 from sandbox.stripe.invoices.amounts import recompute
 from sandbox.stripe.invoices.invoice_object import new_invoice
-from sandbox.stripe.invoices.lifecycle import finalized
+from sandbox.stripe.invoices.lifecycle import finalize_invoice
 from sandbox.stripe.invoices.lines import draw_pending, pending_items
 from sandbox.stripe.subscriptions.lines import period_line
 
@@ -36,7 +36,7 @@ class Bill:
 
 
 def draft(
-    call: Call, subscription: Json, bill: Bill, *, advances: bool = False, told: bool = True
+    call: Call, subscription: Json, bill: Bill, *, advances: bool = False, emits: bool = True
 ) -> Json:
     """Drafts an invoice and sets it as ``latest_invoice``; the caller stores the subscription.
 
@@ -56,10 +56,10 @@ def draft(
         period_line(call, invoice, item, trial=bill.trial)
     draw_pending(call, invoice, waiting(call, subscription, others=bill.pending))
     call.change(invoice, recompute(call, invoice))
-    if told:
+    if emits:
         call.emit("invoice.created", invoice)
     subscription["latest_invoice"] = invoice["id"]
-    subscription["discounts"] = discounts.lasting(call, invoice["discounts"])
+    subscription["discounts"] = discounts.outlasting_invoice(call, invoice["discounts"])
     return invoice
 
 
@@ -75,7 +75,7 @@ def _from_subscription(call: Call, subscription: Json, bill: Bill) -> Json:
         "custom_fields": settings["custom_fields"],
         "default_tax_rates": subscription["default_tax_rates"],
         "description": settings["description"],
-        "discounts": discounts.at_work(call, subscription["discounts"]),
+        "discounts": discounts.active(call, subscription["discounts"]),
         "footer": settings["footer"],
         "parent": {
             "quote_details": None,
@@ -110,28 +110,28 @@ def collect(call: Call, invoice: Json, *, behavior: str, off_session: bool) -> N
 
     Raises Declined, and rolls back, for ``error_if_incomplete`` only.
     """
-    finalized(call, invoice, auto_advance=invoice["billing_reason"] != "subscription_create")
+    finalize_invoice(call, invoice, auto_advance=invoice["billing_reason"] != "subscription_create")
     if invoice["status"] != "open" or behavior == "default_incomplete":
         return
     if invoice["collection_method"] == "send_invoice":
         call.emit("invoice.sent", invoice)
         return
-    method = chosen_method(call, invoice, None)
+    method = select_method(call, invoice, None)
     try:
         if method is None:
             charge(call, invoice)
         else:
             attempt(call, invoice, method, off_session=off_session)
-    except Declined as refusal:
+    except Declined as rejection:
         if behavior == "error_if_incomplete":
-            raise _undone(refusal) from refusal
+            raise _undone(rejection) from rejection
 
 
-def _undone(refusal: Declined) -> Declined:
-    code = refusal.code
+def _undone(rejection: Declined) -> Declined:
+    code = rejection.code
     if code == CHALLENGE:
         code = "subscription_payment_intent_requires_action"
-    fault = Declined(refusal.message, code=code, extra=refusal.extra)
+    fault = Declined(rejection.message, code=code, extra=rejection.extra)
     fault.keeps_changes = False
     return fault
 
@@ -141,7 +141,7 @@ def payable(call: Call, subscription: Json) -> bool:
     customer = call.load("customer", subscription["customer"])
     probe = new_invoice(call, customer, subscription["currency"])
     probe["parent"] = {"subscription_details": {"subscription": subscription["id"]}}
-    return chosen_method(call, probe, None) is not None
+    return select_method(call, probe, None) is not None
 
 
 def require_payable(call: Call, subscription: Json) -> None:

@@ -7,9 +7,9 @@ from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import no_such
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.views import view
-from sandbox.stripe.invoices.lifecycle import voided
+from sandbox.stripe.invoices.lifecycle import void_invoice
 from sandbox.stripe.subscription_state import status as subscription_status
-from sandbox.stripe.subscription_state.changes import ENDED, items_of, keep
+from sandbox.stripe.subscription_state.changes import ENDED, items_of, store
 from sandbox.stripe.subscriptions.billing import Bill, collect, draft, waiting
 from sandbox.stripe.subscriptions.fields import apply_reasons
 from sandbox.stripe.subscriptions.item_changes import PRORATED
@@ -25,11 +25,15 @@ def cancel(call: Call, params: CancelSubscription) -> Json:
     apply_reasons(subscription, params.cancellation_details)
     return view(
         call,
-        canceled(call, subscription, prorate=params.prorate, invoice_now=params.invoice_now),
+        cancel_subscription(
+            call, subscription, prorate=params.prorate, invoice_now=params.invoice_now
+        ),
     )
 
 
-def canceled(call: Call, subscription: Json, *, prorate: bool, invoice_now: bool) -> Json:
+def cancel_subscription(
+    call: Call, subscription: Json, *, prorate: bool, invoice_now: bool
+) -> Json:
     """Ends a subscription; optionally credits unused time and bills pending items.
 
     A subscription whose first invoice was never paid expires, and that invoice is voided.
@@ -37,9 +41,9 @@ def canceled(call: Call, subscription: Json, *, prorate: bool, invoice_now: bool
     if subscription["status"] == "incomplete":
         invoice = call.load("invoice", subscription["latest_invoice"])
         reason, status = "cancellation_requested", "incomplete_expired"
-        subscription_status.ended(call, subscription, reason=reason, status=status)
+        subscription_status.end_subscription(call, subscription, reason=reason, status=status)
         if invoice["status"] in {"open", "uncollectible"}:
-            voided(call, call.load("invoice", invoice["id"]))
+            void_invoice(call, call.load("invoice", invoice["id"]))
         return subscription
     if prorate and subscription["status"] in PRORATED:
         for item in items_of(call, subscription):
@@ -47,11 +51,11 @@ def canceled(call: Call, subscription: Json, *, prorate: bool, invoice_now: bool
     rest = waiting(call, subscription, others=False)
     if invoice_now and rest:
         invoice = draft(call, subscription, Bill("subscription_update", pending=False))
-        keep(call, subscription)
+        store(call, subscription)
         collect(call, invoice, behavior="allow_incomplete", off_session=True)
     elif not (prorate or invoice_now):
         _forget(call, rest)
-    subscription_status.ended(call, subscription, reason="cancellation_requested")
+    subscription_status.end_subscription(call, subscription, reason="cancellation_requested")
     return subscription
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from sandbox.common.store import Json
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.operations import Operation, operation
-from sandbox.stripe.core.params import Hash, Params, Text, Texts
+from sandbox.stripe.core.params import NestedParams, Params, Text, Texts
 from sandbox.stripe.subscriptions.params import CreateSubscription, NewItem
 from sandbox.stripe.subscriptions.previews import preview
 from sandbox.stripe.subscriptions.subscriptions import create
 
 
-class _Details(Hash):
+class _Details(NestedParams):
     """Details of the subscription to preview."""
 
     default_tax_rates: Texts | None = None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sandbox.common.store import Json
-from sandbox.stripe.catalogue.discounts import at_work
+from sandbox.stripe.catalogue.discounts import active
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.subscription_state.changes import items_of
@@ -65,7 +65,7 @@ def change_items(
     if anew:
         restart(call, subscription)
     elif prorates:
-        discounts = at_work(call, subscription["discounts"])
+        discounts = active(call, subscription["discounts"])
         for item in after:
             if item["id"] in touched:
                 charge_rest(call, subscription["customer"], item, at=at, discounts=discounts)

@@ -15,7 +15,7 @@ class ListItems(Page):
 class _ItemFields(Params):
     """Common fields of adding and updating an item."""
 
-    beyond = frozenset({"billing_thresholds", "current_trial", "discounts", "plan"})
+    unsupported = frozenset({"billing_thresholds", "current_trial", "discounts", "plan"})
     metadata: Metadata | None = None
     payment_behavior: PaymentBehavior = "allow_incomplete"
     price: Text | None = None
@@ -41,7 +41,7 @@ class UpdateItem(_ItemFields):
 class DeleteItem(Params):
     """DELETE /v1/subscription_items/{item}."""
 
-    beyond = frozenset({"clear_usage"})
+    unsupported = frozenset({"clear_usage"})
     payment_behavior: PaymentBehavior = "allow_incomplete"
     proration_behavior: Proration = "create_prorations"
     proration_date: Int | None = None

@@ -13,9 +13,9 @@ from sandbox.stripe.core.params import (
     CreatedPage,
     Currency,
     Dec,
-    Hash,
     Int,
     Metadata,
+    NestedParams,
     Params,
     TaxBehavior,
     Text,
@@ -53,14 +53,14 @@ CancelAt = Annotated[
 ]
 
 
-class Recurring(Hash):
+class Recurring(NestedParams):
     """The interval of an inline price."""
 
     interval: Literal["day", "week", "month", "year"]
     interval_count: Int = 1
 
 
-class PriceData(Hash):
+class PriceData(NestedParams):
     """Inline data of a recurring price."""
 
     currency: Currency
@@ -71,7 +71,7 @@ class PriceData(Hash):
     unit_amount_decimal: Dec | None = None
 
 
-class NewItem(Hash):
+class NewItem(NestedParams):
     """An item of a new subscription."""
 
     metadata: Metadata | None = None
@@ -88,21 +88,21 @@ class ChangedItem(NewItem):
     id: Text | None = None
 
 
-class Discount(Hash):
+class Discount(NestedParams):
     """A discount by its coupon, or an existing discount."""
 
     coupon: Text | None = None
     discount: Text | None = None
 
 
-class CustomField(Hash):
+class CustomField(NestedParams):
     """A custom field printed on the invoices."""
 
     name: Text
     value: Text
 
 
-class InvoiceSettings(Hash):
+class InvoiceSettings(NestedParams):
     """Invoice settings of a subscription."""
 
     custom_fields: Annotated[list[CustomField] | None, BeforeValidator(_listed)] = None
@@ -110,60 +110,60 @@ class InvoiceSettings(Hash):
     footer: Clearable | None = None
 
 
-class PaymentSettings(Hash):
+class PaymentSettings(NestedParams):
     """Payment settings of a subscription."""
 
     payment_method_types: Texts | None = None
     save_default_payment_method: Literal["off", "on_subscription"] | None = None
 
 
-class EndBehavior(Hash):
+class EndBehavior(NestedParams):
     """The end behavior of a trial."""
 
     billing_cycle_anchor: Literal["now", "unchanged"] | None = None
     missing_payment_method: Missing | None = None
 
 
-class TrialSettings(Hash):
+class TrialSettings(NestedParams):
     """Trial settings."""
 
     end_behavior: EndBehavior
 
 
-class Flexible(Hash):
+class Flexible(NestedParams):
     """Details of the flexible billing mode."""
 
     proration_discounts: Literal["included", "itemized"] | None = None
 
 
-class BillingMode(Hash):
+class BillingMode(NestedParams):
     """The billing mode; both modes give the same prorations here."""
 
     flexible: Flexible | None = None
     type: Literal["classic", "flexible"]
 
 
-class Anchor(Hash):
+class Anchor(NestedParams):
     """The billing cycle anchor: ``now`` or ``unchanged``."""
 
     type: Literal["now", "unchanged"]
 
 
-class PauseCollection(Hash):
+class PauseCollection(NestedParams):
     """Handling of invoices created while collection is paused."""
 
     behavior: Literal["keep_as_draft", "mark_uncollectible", "void"]
     resumes_at: Int | None = None
 
 
-class CancellationDetails(Hash):
+class CancellationDetails(NestedParams):
     """Cancellation details."""
 
     comment: Clearable | None = None
     feedback: Clearable | None = None
 
 
-_LEFT_OUT = frozenset(
+_UNSUPPORTED = frozenset(
     {
         "add_invoice_items", "application_fee_percent", "automatic_tax", "billing_schedules",
         "billing_thresholds", "default_source", "discounts[][promotion_code]",
@@ -178,7 +178,7 @@ _LEFT_OUT = frozenset(
 class SubscriptionFields(Params):
     """Common fields of create and update."""
 
-    beyond = _LEFT_OUT
+    unsupported = _UNSUPPORTED
     cancel_at: CancelAt | None = None
     cancel_at_period_end: Bool | None = None
     collection_method: CollectionMethod | None = None
@@ -200,7 +200,7 @@ class SubscriptionFields(Params):
 class CreateSubscription(SubscriptionFields):
     """POST /v1/subscriptions."""
 
-    beyond = _LEFT_OUT | {
+    unsupported = _UNSUPPORTED | {
         "backdate_start_date", "billing_cycle_anchor", "billing_cycle_anchor_config",
         "customer_account",
     }  # fmt: skip
@@ -214,7 +214,7 @@ class CreateSubscription(SubscriptionFields):
 class UpdateSubscription(SubscriptionFields):
     """POST /v1/subscriptions/{subscription}."""
 
-    beyond = _LEFT_OUT | {"items[][clear_usage]"}
+    unsupported = _UNSUPPORTED | {"items[][clear_usage]"}
     billing_cycle_anchor: Anchor | None = None
     cancellation_details: CancellationDetails | None = None
     items: list[ChangedItem] | None = None
@@ -225,7 +225,7 @@ class UpdateSubscription(SubscriptionFields):
 class ListSubscriptions(CreatedPage):
     """GET /v1/subscriptions."""
 
-    beyond = frozenset(
+    unsupported = frozenset(
         {
             "automatic_tax", "current_period_end", "current_period_start", "customer_account",
             "plan", "test_clock",
@@ -259,19 +259,19 @@ class CancelSubscription(Params):
     prorate: Bool = False
 
 
-class Through(Hash):
+class Through(NestedParams):
     """The end of billed usage; usage is not supported here."""
 
     type: Literal["none", "now"]
 
 
-class From(Hash):
+class From(NestedParams):
     """The start of the unused time to credit."""
 
     type: Literal["item_current_period_start", "none", "now"]
 
 
-class BillFor(Hash):
+class BillFor(NestedParams):
     """Settlement of a subscription when it is paused."""
 
     outstanding_usage_through: Through | None = None

@@ -8,14 +8,15 @@ attempt is voided after 23 hours, and the subscription stays paused.
 from __future__ import annotations
 
 from sandbox.common.store import Json
-from sandbox.stripe.catalogue.discounts import at_work
+from sandbox.stripe.catalogue.discounts import active
 from sandbox.stripe.catalogue.recurrence import period_at
-from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.core.agenda import Due
+from sandbox.stripe.core.agenda_runner import Actions
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.views import view
-from sandbox.stripe.invoices.lifecycle import finalized, voided
+from sandbox.stripe.invoices.lifecycle import finalize_invoice, void_invoice
 from sandbox.stripe.subscription_state import status as subscription_status
 from sandbox.stripe.subscription_state.changes import changing, items_of
 from sandbox.stripe.subscription_state.timetable import EXPIRES_AFTER_S, RESUMPTION_ENDS
@@ -78,7 +79,7 @@ def resume(call: Call, params: ResumeSubscription) -> Json:
     if invoice is None:
         subscription_status.resume(call, subscription, status="active")
     elif by_attempt:
-        finalized(call, invoice, auto_advance=False)
+        finalize_invoice(call, invoice, auto_advance=False)
     else:
         collect(call, invoice, behavior="allow_incomplete", off_session=True)
     return view(call, call.load("subscription", subscription["id"]))
@@ -105,7 +106,7 @@ def _draft(call: Call, subscription: Json, params: ResumeSubscription) -> Json |
 
 
 def _charge_rest(call: Call, subscription: Json, *, at: int) -> None:
-    discounts = at_work(call, subscription["discounts"])
+    discounts = active(call, subscription["discounts"])
     for item in items_of(call, subscription):
         charge_rest(call, subscription["customer"], item, at=at, discounts=discounts)
 
@@ -118,7 +119,7 @@ def end_resumption(call: Call, due: Due) -> None:
         return
     invoice = call.load("invoice", resumption["invoice"])
     if invoice["status"] == "open" and not invoice["attempt_count"]:
-        voided(call, invoice)
+        void_invoice(call, invoice)
 
 
 _ONE = "/v1/subscriptions/{subscription}"

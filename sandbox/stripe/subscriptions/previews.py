@@ -47,6 +47,6 @@ def preview_renewal(call: Call, subscription: Json) -> Json:
     def make() -> Json:
         next_period(then, known)
         bill = Bill("upcoming", items_of(then, known), began=began)
-        return draft(then, known, bill, told=False)
+        return draft(then, known, bill, emits=False)
 
     return preview(call, make)

@@ -7,11 +7,16 @@ finalised and charged like any advancing invoice.
 from __future__ import annotations
 
 from sandbox.common.store import Json
-from sandbox.stripe.core.agenda import Actions, Due
+from sandbox.stripe.core.agenda import Due
+from sandbox.stripe.core.agenda_runner import Actions
 from sandbox.stripe.core.call import Call
-from sandbox.stripe.invoices.lifecycle import finalized, given_up, voided
+from sandbox.stripe.invoices.lifecycle import (
+    finalize_invoice,
+    mark_invoice_uncollectible,
+    void_invoice,
+)
 from sandbox.stripe.subscription_state import status as subscription_status
-from sandbox.stripe.subscription_state.changes import ENDED, RENEWING, changing, items_of, keep
+from sandbox.stripe.subscription_state.changes import ENDED, RENEWING, changing, items_of, store
 from sandbox.stripe.subscription_state.timetable import (
     CANCEL,
     EXPIRE,
@@ -61,9 +66,11 @@ def _go_on(call: Call, subscription: Json, schedule: Json | None, phase: Json | 
         bill = Bill("subscription_cycle", items_of(call, subscription), began=began)
         invoice = draft(call, subscription, bill, advances=asks)
     if pause is not None and pause["behavior"] != "keep_as_draft":
-        finalized(call, invoice, auto_advance=False)
+        finalize_invoice(call, invoice, auto_advance=False)
         if invoice["status"] == "open":
-            (voided if pause["behavior"] == "void" else given_up)(call, invoice)
+            (void_invoice if pause["behavior"] == "void" else mark_invoice_uncollectible)(
+                call, invoice
+            )
 
 
 def _may_leave_trial(call: Call, subscription: Json) -> bool:
@@ -73,7 +80,7 @@ def _may_leave_trial(call: Call, subscription: Json) -> bool:
     if missing == "create_invoice" or not charged or payable(call, subscription):
         return True
     if missing == "cancel":
-        subscription_status.ended(call, subscription, reason="payment_failed")
+        subscription_status.end_subscription(call, subscription, reason="payment_failed")
         return False
     with changing(call, subscription, "customer.subscription.paused"):
         subscription |= paused_because("trial_end_without_payment_method", call.now)
@@ -90,34 +97,34 @@ def finish(call: Call, subscription: Json) -> None:
     """Ends a subscription as requested, and bills its pending items."""
     if waiting(call, subscription, others=False) and subscription["status"] in RENEWING:
         invoice = draft(call, subscription, Bill("subscription_cycle", pending=False))
-        keep(call, subscription)
+        store(call, subscription)
         collect(call, invoice, behavior="allow_incomplete", off_session=True)
         subscription = call.load("subscription", subscription["id"])
     if subscription["status"] not in ENDED:
-        subscription_status.ended(call, subscription, reason="cancellation_requested")
+        subscription_status.end_subscription(call, subscription, reason="cancellation_requested")
 
 
 def tell_upcoming(call: Call, due: Due) -> None:
     """Emits ``invoice.upcoming`` with a preview of the renewal's invoice."""
     subscription = call.load("subscription", due.object_id)
     call.emit("invoice.upcoming", preview_renewal(call, subscription))
-    subscription["_told_upcoming"] = present_period(call, subscription)[1]
-    keep(call, subscription)
+    subscription["_upcoming_sent_for"] = present_period(call, subscription)[1]
+    store(call, subscription)
 
 
 def tell_trial_end(call: Call, due: Due) -> None:
     """Emits ``customer.subscription.trial_will_end``, three days ahead or at once."""
     subscription = call.load("subscription", due.object_id)
     call.emit("customer.subscription.trial_will_end", subscription)
-    subscription["_told_trial_end"] = subscription["trial_end"]
-    keep(call, subscription)
+    subscription["_trial_end_sent_for"] = subscription["trial_end"]
+    store(call, subscription)
 
 
 def expire(call: Call, due: Due) -> None:
     """Expires a subscription whose first invoice was not paid in time."""
     subscription = call.load("subscription", due.object_id)
     if subscription["status"] == "incomplete":
-        voided(call, call.load("invoice", subscription["latest_invoice"]))
+        void_invoice(call, call.load("invoice", subscription["latest_invoice"]))
 
 
 def cancel(call: Call, due: Due) -> None:

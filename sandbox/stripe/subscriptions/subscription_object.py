@@ -24,25 +24,40 @@ def new_subscription(call: Call, customer: Json, currency: str) -> Json:
         **dict.fromkeys(nothing),
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": call.now,
-        "billing_mode": {
-            "flexible": {"proration_discounts": "included"},
-            "type": "flexible",
-            "updated_at": None,
-        },
         "billing_schedules": [],
         "cancel_at_period_end": False,
-        "cancellation_details": {
-            "comment": None,
-            "feedback": None,
-            "feedback_option": None,
-            "reason": None,
-        },
         "collection_method": "charge_automatically",
         "created": call.now,
         "currency": currency,
         "customer": customer["id"],
         "default_tax_rates": [],
         "discounts": [],
+        "livemode": call.account.livemode,
+        "metadata": {},
+        "start_date": call.now,
+        **_settings(),
+        "status": "incomplete",
+        # Period end of the last invoice.upcoming, and trial end of the last trial_will_end.
+        "_upcoming_sent_for": None,
+        "_trial_end_sent_for": None,
+        # The resumption's invoice, its expiry, and whether an attempt resumes the subscription.
+        "_resumption": None,
+    }
+
+
+def _settings() -> Json:
+    return {
+        "billing_mode": {
+            "flexible": {"proration_discounts": "included"},
+            "type": "flexible",
+            "updated_at": None,
+        },
+        "cancellation_details": {
+            "comment": None,
+            "feedback": None,
+            "feedback_option": None,
+            "reason": None,
+        },
         "invoice_settings": {
             "account_tax_ids": None,
             "custom_fields": None,
@@ -50,26 +65,17 @@ def new_subscription(call: Call, customer: Json, currency: str) -> Json:
             "footer": None,
             "issuer": {"type": "self"},
         },
-        "livemode": call.account.livemode,
-        "metadata": {},
         "payment_settings": {
             "payment_method_options": None,
             "payment_method_types": None,
             "save_default_payment_method": "off",
         },
-        "start_date": call.now,
-        "status": "incomplete",
         "trial_settings": {
             "end_behavior": {
                 "billing_cycle_anchor": None,
                 "missing_payment_method": "create_invoice",
             }
         },
-        # Period end of the last invoice.upcoming, and trial end of the last trial_will_end.
-        "_told_upcoming": None,
-        "_told_trial_end": None,
-        # The resumption's invoice, its expiry, and whether an attempt resumes the subscription.
-        "_resumption": None,
     }
 
 

@@ -14,7 +14,7 @@ from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import NoParams
 from sandbox.stripe.core.updates import merged_metadata
 from sandbox.stripe.core.views import view
-from sandbox.stripe.customers.customers import living
+from sandbox.stripe.customers.customers import existing_customer
 from sandbox.stripe.subscription_state import status as subscription_status
 from sandbox.stripe.subscription_state.changes import created
 from sandbox.stripe.subscriptions.billing import Bill, collect, draft, require_payable
@@ -29,7 +29,7 @@ LONGEST_TRIAL_S = 730 * DAY_S
 
 def create(call: Call, params: CreateSubscription) -> Json:
     """Creates a subscription; its first invoice is finalised and charged at once."""
-    customer = living(call, params.customer, param="customer")
+    customer = existing_customer(call, params.customer, param="customer")
     if not 1 <= len(params.items) <= MAX_ITEMS:
         raise BadParameters("A subscription has between 1 and 20 items.", param="items")
     prices = [
@@ -130,14 +130,16 @@ def _bill(call: Call, subscription: Json, items: list[Json], params: CreateSubsc
     if subscription["collection_method"] == "send_invoice" and subscription["status"] != "trialing":
         subscription["status"] = "active"
     trial = subscription["status"] == "trialing"
-    invoice = draft(call, subscription, Bill("subscription_create", items, trial=trial), told=False)
+    invoice = draft(
+        call, subscription, Bill("subscription_create", items, trial=trial), emits=False
+    )
     created(call, subscription)
     call.emit("invoice.created", invoice)
     behavior = params.payment_behavior
     collect(call, invoice, behavior=behavior, off_session=params.off_session)
     intent = call.find("payment_intent", invoice["_payment_intent"])
     if intent is not None and intent["status"] == "processing":
-        subscription_status.debited(call, invoice)
+        subscription_status.debit_started(call, invoice)
 
 
 def retrieve(call: Call, _: NoParams) -> Json:

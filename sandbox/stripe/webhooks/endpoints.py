@@ -28,7 +28,7 @@ from sandbox.stripe.webhooks.secrets import fresh_secret
 class CreateEndpoint(Params):
     """POST /v1/webhook_endpoints."""
 
-    beyond = frozenset({"connect"})
+    unsupported = frozenset({"connect"})
     url: Text
     enabled_events: Texts
     api_version: Text | None = None

@@ -12,7 +12,7 @@ def fresh_secret() -> str:
     return "whsec_" + ids.random_text(32)
 
 
-def roll(call: Call, endpoint: Json, *, overlap_s: int) -> str:
+def rotate(call: Call, endpoint: Json, *, overlap_s: int) -> str:
     """Rotates an endpoint's secret and returns the new one; the old one stays valid for a while."""
     endpoint["_old_secret"] = endpoint["_secret"]
     endpoint["_old_secret_until"] = call.now + overlap_s
