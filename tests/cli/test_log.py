@@ -14,7 +14,7 @@ from domain.operations.skipped_event import FollowerEventSkipped
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.log import Log
-from eventlog.reading import Recorded
+from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
 from tests.support.postgres import Server
 from tests.support.wait_until import until
@@ -44,7 +44,7 @@ def run(*arguments: str) -> Result:
 def stop_before_poison(database: str) -> None:
     """Have a follower `rows` stop before the event at position 2."""
 
-    async def handle(_: Cursor, events: Sequence[Recorded]) -> None:
+    async def handle(_: Cursor, events: Sequence[RecordedEvent]) -> None:
         if any(event.topic == "Poison" for event in events):
             raise ValueError("poison")
 
