@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.stripe_fixtures import Shop, close_clients
+from tests.sandbox.stripe.shop import Shop, close_clients
 from tests.sandbox.webhook_receiver import Sink
 from tests.support.sandbox import SandboxProcess
 
