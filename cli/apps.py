@@ -10,7 +10,7 @@ from cli.keys import add_key
 from domain.apps.app import AppChanged, AppCreated, AppSettingsChanged
 from domain.core.commands import CreateApp, KeyKind
 
-apps = typer.Typer(no_args_is_help=True, help="The systems whose tenants are billed.")
+apps = typer.Typer(no_args_is_help=True, help="Manage apps: the systems whose tenants are billed.")
 
 _TOPICS: Final = (AppCreated.TOPIC, AppChanged.TOPIC, AppSettingsChanged.TOPIC)
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -18,14 +18,14 @@ _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 @apps.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What people call it.")],
+    name: Annotated[str, typer.Argument(help="The app's display name.")],
     *,
     slug: Annotated[
-        str | None, typer.Option(help="Its name in URLs; made from NAME if not given.")
+        str | None, typer.Option(help="Its name in URLs; derived from NAME if omitted.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an app and a key of each kind; the keys are shown this once."""
+    """Create an app and a key of each kind; the keys are shown only once."""
     slug = slug or "-".join(re.findall(r"[a-z0-9]+", name.lower()))
     if not _SLUG.fullmatch(slug):
         fail("give --slug: small letters, digits and single hyphens")
@@ -33,8 +33,8 @@ def create(
     with operating() as operator:
         if slug in {app["slug"] for app in _known(operator).values()}:
             fail(f"an app with the slug {slug!r} exists")
-        made = CreateApp(app_id=app_id, name=name, slug=slug, actor=BY)
-        operator.billing.create_app(made, occurred_at=now())
+        command = CreateApp(app_id=app_id, name=name, slug=slug, actor=BY)
+        operator.billing.create_app(command, occurred_at=now())
         keys = {
             f"{kind}_key": add_key(operator, app_id, kind=kind, name=None).text
             for kind in get_args(KeyKind)
@@ -60,7 +60,7 @@ def list_apps(*, as_json: AsJson = False) -> None:
 
 
 def app_named(operator: Operator, text: str) -> UUID:
-    """Find an app by its id or slug; ends the command where it is not one app that is meant."""
+    """Find an app by its id or slug; ends the command unless exactly one matches."""
     known = _known(operator)
     found = [app_id for app_id, row in known.items() if text in (row["slug"], str(app_id))]
     if len(found) > 1:
@@ -71,11 +71,11 @@ def app_named(operator: Operator, text: str) -> UUID:
 def _known(operator: Operator) -> dict[UUID, dict[str, str]]:
     found: dict[UUID, dict[str, str]] = {}
     for event in operator.events(*_TOPICS):
-        _take(found, event)
+        _apply(found, event)
     return found
 
 
-def _take(found: dict[UUID, dict[str, str]], event: object) -> None:
+def _apply(found: dict[UUID, dict[str, str]], event: object) -> None:
     match event:
         case AppCreated(originator_id=app_id, name=name, slug=slug):
             found[app_id] = {"app_id": str(app_id), "slug": slug, "name": name, "enabled": "yes"}

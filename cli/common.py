@@ -1,35 +1,41 @@
-"""What the operator's commands on apps, keys and connections share."""
+"""Shared parts of the operator's commands: the running system's settings, log, vault, output."""
 
-import json
+from __future__ import annotations
+
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn, cast
 from uuid import UUID, uuid4
 
 import typer
 
-from cli.local.files import kept_settings
+from cli.local.files import saved_settings
 from domain.apps.app import App
+from domain.apps.connection import Connection
 from domain.billing import Billing
+from domain.core import ids
 from domain.core.aggregate import DomainEvent
-from domain.core.errors import Contradiction, NotFound
+from domain.core.errors import DomainError
+from domain.gateway.objects import GatewayError
 from eventlog import persistence
 from eventlog.codec import Codec
 from eventlog.errors import LogUnavailable, VaultError
 from eventlog.log import Log
 from eventlog.security.vault import Vault
+from workers.errors import OperatorError
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
 
 DataDir = Annotated[
     Path,
     typer.Option(
         envvar="BILLHOOK_DATA_DIR",
-        help="Where `billhook up` keeps its data.",
+        help="Data folder of `billhook up`.",
         resolve_path=True,
     ),
 ]
@@ -37,16 +43,16 @@ DEFAULT_DATA_DIR = Path(".billhook")
 
 
 def adopt_running_system(data_dir: Path) -> None:
-    """Take the settings of the system that `billhook up` runs here, where none are given.
+    """Read the settings of the system that `billhook up` runs here, unless a database is set.
 
-    All or none: the key of one system beside the database of another would spoil its secrets.
+    All or none: the key of one system with the database of another would make secrets unreadable.
     """
     if "BILLHOOK_DATABASE_URL" not in os.environ:
-        os.environ.update(kept_settings(data_dir))
+        os.environ.update(saved_settings(data_dir))
 
 
 def database_url() -> str:
-    """Give the database of this command; ends the command with advice where there is none."""
+    """Return the database URL; ends the command with advice if there is none."""
     url = os.environ.get("BILLHOOK_DATABASE_URL")
     if not url:
         fail("no database: set BILLHOOK_DATABASE_URL, or start one with: billhook up")
@@ -54,7 +60,7 @@ def database_url() -> str:
 
 
 def fail(message: str) -> NoReturn:
-    """Say what is wrong on stderr and end the command with code 1."""
+    """Print an error to stderr and end the command with code 1."""
     typer.echo(f"billhook: {message}", err=True)
     raise typer.Exit(1)
 
@@ -63,24 +69,31 @@ BY: Final = "operator"
 _PAGE: Final = 1000
 
 AppId = Annotated[UUID, typer.Argument(metavar="APP", help="The app's id.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON document.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """The log of the installation, and the domain on it."""
+    """The installation's log and the domain's commands on it."""
 
     log: Log
     billing: Billing
     codec: Codec
 
     def app(self, app_id: UUID) -> App:
-        """Load an app; ends the command where there is none."""
+        """Load an app; ends the command if it does not exist."""
         found = self.billing.find(App, app_id)
         return fail(f"there is no app {app_id}") if found is None else found
 
+    def connection(self, app_id: UUID, name: str) -> Connection:
+        """Load an app's connection; ends the command if it does not exist or is deleted."""
+        found = self.billing.find(Connection, ids.for_connection(app_id, name))
+        if found is None or found.deleted:
+            fail(f"the app has no connection {name!r}")
+        return found
+
     def events(self, *topics: str) -> Iterator[DomainEvent]:
-        """Give all events of some topics, in order."""
+        """Read all events of some topics, in the order of the log."""
         position = 0
         while recorded := self.log.read(position, _PAGE, topics):
             yield from (
@@ -89,21 +102,21 @@ class Operator:
             position = recorded[-1].position
 
     def stream(self, stream: UUID) -> Iterator[DomainEvent]:
-        """Give all events of one stream."""
+        """Read all events of one stream."""
         for entry in self.log.stream(stream):
             yield cast("DomainEvent", self.codec.decode(entry.stored()))
 
 
 @contextmanager
 def operating() -> Iterator[Operator]:
-    """Open the log for a command; what the domain refuses ends the command with its reason."""
+    """Open the log for a command; an expected error ends the command with its message."""
     log = Log.open(database_url(), application_name="billhook operator")
     name = f"operator-{uuid4()}"
     persistence.register(name, log)
     env = {"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": name}
     try:
         yield Operator(log=log, billing=Billing(env=env), codec=Codec())
-    except (Contradiction, NotFound) as error:
+    except (OperatorError, DomainError, GatewayError, VaultError) as error:
         fail(str(error))
     except LogUnavailable as error:
         fail(f"{error}; try: billhook doctor")
@@ -113,12 +126,26 @@ def operating() -> Iterator[Operator]:
 
 
 def vault() -> Vault:
-    """Take the master keys; ends the command with advice where there are none."""
+    """Open the vault with BILLHOOK_MASTER_KEYS; ends the command with advice if none are set."""
     keys = [key.strip() for key in os.environ.get("BILLHOOK_MASTER_KEYS", "").split(",")]
     try:
         return Vault([key for key in keys if key])
     except VaultError as error:
         fail(f"{error}: set BILLHOOK_MASTER_KEYS, the same as the running system's")
+
+
+def worker_settings() -> Settings:
+    """Read the settings of the workers; ends the command if one is missing or invalid."""
+    # Imported here: few commands need it, and it takes a while.
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from workers.settings import Settings  # noqa: PLC0415
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = sorted({str(found["loc"][0]) for found in error.errors(include_input=False)})
+        fail(", ".join(f"BILLHOOK_{name.upper()}" for name in names) + ": missing or invalid")
 
 
 def now() -> datetime:
@@ -127,7 +154,7 @@ def now() -> datetime:
 
 
 def table(rows: list[dict[str, str]]) -> None:
-    """Print rows of equal keys in columns."""
+    """Print rows in columns; all rows have the same keys."""
     if not rows:
         typer.echo("none")
         return
@@ -137,44 +164,13 @@ def table(rows: list[dict[str, str]]) -> None:
         typer.echo("  ".join(line[name].ljust(widths[name]) for name in line).rstrip())
 
 
-# What the command line has the workers do, who alone speak to providers.
-
-
-def answer_of(role: str, *arguments: str, given: str = "", timeout_s: float = 120) -> Any:  # noqa: ANN401 - their JSON
-    """Give the one answer of a worker's role; `given` is its standard input, for secrets."""
-    command = [sys.executable, "-m", "workers", role, *arguments]
-    try:
-        ended = subprocess.run(
-            command,
-            input=given,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=timeout_s,
-        )
-        answer = json.loads(ended.stdout)
-    except (ValueError, subprocess.TimeoutExpired):
-        fail(f"python -m workers {role} gave no answer; its own words are on standard error")
-    if "error" in answer:
-        fail(answer["error"])
-    return answer
-
-
-def lines_of(role: str, *arguments: str) -> Iterator[dict[str, Any]]:
-    """Give the JSON lines of a worker's role as they come; ends the command where it fails."""
-    command = [sys.executable, "-m", "workers", role, *arguments]
-    # In a session of its own: Ctrl-C is ours to pass on.
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        try:
-            for text in process.stdout or ():
-                line = json.loads(text)
-                if "error" in line:
-                    fail(line["error"])
-                yield line
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode:
-        fail(f"python -m workers {role} failed; its own words are on standard error")
+def print_findings(findings: Iterable[tuple[str, str | None]]) -> None:
+    """Print (text, remedy) pairs; ends the command with code 1 if any has a remedy."""
+    failed = False
+    for text, remedy in findings:
+        typer.echo(f"{'ok   ' if remedy is None else 'WRONG'}  {text}")
+        if remedy is not None:
+            typer.echo(f"       -> {remedy}")
+            failed = True
+    if failed:
+        raise typer.Exit(1)

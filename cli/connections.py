@@ -15,7 +15,9 @@ from domain.core import ids
 from domain.core.commands import ChangeApp, Mode, Provider, SetConnection
 from service.apps.provider_keys import CONNECTION_NAME, mode_of
 
-connections = typer.Typer(no_args_is_help=True, help="An app's credentials at its providers.")
+connections = typer.Typer(
+    no_args_is_help=True, help="Manage an app's credentials at its providers."
+)
 connections.command("register-webhook")(register_webhook)
 connections.command("check")(check)
 connections.command("webhook-secrets")(webhook_secrets)
@@ -32,31 +34,33 @@ class Secrets:
 @connections.command("set")
 def set_connection(
     app_id: AppId,
-    name: Annotated[str, typer.Argument(help="What the app calls it, like stripe-1.")],
+    name: Annotated[
+        str, typer.Argument(help="The connection's name in the app, such as stripe-1.")
+    ],
     *,
-    provider: Annotated[Provider, typer.Option(help="Whose credentials they are.")] = "stripe",
+    provider: Annotated[Provider, typer.Option(help="The provider.")] = "stripe",
     redirect_url: Annotated[
-        str | None, typer.Option(help="Where customers go on after paying.")
+        str | None, typer.Option(help="Where customers are sent after paying.")
     ] = None,
     default: Annotated[
-        bool, typer.Option("--default", help="Use it where a request names none.")
+        bool, typer.Option("--default", help="Use it for requests that name no connection.")
     ] = False,
 ) -> None:
-    """Make a connection or replace its credentials.
+    """Create a connection or replace its credentials.
 
-    They come from BILLHOOK_CONNECTION_KEY and BILLHOOK_CONNECTION_WEBHOOK_SECRETS (separated by
-    commas), else from standard input: the key, then a webhook secret a line. Without any webhook
-    secret, those that the connection has stay.
+    They are read from BILLHOOK_CONNECTION_KEY and BILLHOOK_CONNECTION_WEBHOOK_SECRETS (separated by
+    commas), else from standard input: the key, then one webhook secret per line. Without a webhook
+    secret, the connection keeps those it has.
     """
     if not CONNECTION_NAME.fullmatch(name):
         fail("a connection's name is 1 to 64 letters, digits, dots, hyphens or underscores")
     secrets = read_secrets()
-    mode = mode_told(provider, secrets.key)
+    mode = mode_from_key(provider, secrets.key)
     with operating() as operator:
         connection = store(
             operator, app_id, name, secrets=secrets, provider=provider, redirect_url=redirect_url
         )
-        set_defaults(operator, operator.app(app_id), connection, asked=default)
+        set_defaults(operator, operator.app(app_id), connection, requested=default)
     base_url = os.environ.get("BILLHOOK_PUBLIC_URL", "").rstrip("/")
     typer.echo(f"connection   {connection.connection_id}")
     typer.echo(f"mode         {mode}")
@@ -72,7 +76,7 @@ def store(
     provider: Provider,
     redirect_url: str | None,
 ) -> Connection:
-    """Make a connection or replace its credentials, sealed; what is not given stays as it is."""
+    """Create a connection or replace its credentials, encrypted; omitted values are kept."""
     box, context = vault(), secret_context(app_id, name)
     operator.app(app_id)
     known = operator.billing.find(Connection, ids.for_connection(app_id, name))
@@ -83,7 +87,7 @@ def store(
             app_id=app_id,
             name=name,
             provider=provider,
-            mode=mode_told(provider, secrets.key),
+            mode=mode_from_key(provider, secrets.key),
             sealed_key=box.seal(secrets.key, context=context),
             sealed_webhook_secrets=sealed or (known.sealed_webhook_secrets if known else []),
             redirect_url=redirect_url or (kept.redirect_url if kept else None),
@@ -113,12 +117,12 @@ def list_connections(app_id: AppId, *, as_json: AsJson = False) -> None:
 
 
 def read_secrets() -> Secrets:
-    """Read them from the environment or standard input: arguments are shown to every user."""
+    """Read key and secrets from the environment or stdin: arguments are visible to every user."""
     if key := os.environ.get("BILLHOOK_CONNECTION_KEY"):
         lines = [key, *os.environ.get("BILLHOOK_CONNECTION_WEBHOOK_SECRETS", "").split(",")]
     elif sys.stdin.isatty():
-        asked = typer.prompt("Webhook secret (none: keep)", hide_input=True, default="", err=True)
-        lines = [typer.prompt("Secret key", hide_input=True, err=True), asked]
+        secret = typer.prompt("Webhook secret (none: keep)", hide_input=True, default="", err=True)
+        lines = [typer.prompt("Secret key", hide_input=True, err=True), secret]
     else:
         lines = sys.stdin.read().splitlines()
     given = [line.strip() for line in lines if line.strip()]
@@ -127,18 +131,18 @@ def read_secrets() -> Secrets:
     return Secrets(key=given[0], webhook_secrets=given[1:])
 
 
-def mode_told(provider: Provider, key: str) -> Mode:
-    """Read the mode from a key; ends the command where it is no key of this provider."""
+def mode_from_key(provider: Provider, key: str) -> Mode:
+    """Return the mode of a key; ends the command if it is not a key of this provider."""
     mode = mode_of(provider, key)
-    return fail(f"this is no secret key of {provider}") if mode is None else mode
+    return fail(f"this is not a secret key of {provider}") if mode is None else mode
 
 
-def set_defaults(operator: Operator, app: App, connection: Connection, *, asked: bool) -> None:
-    """Make it a default where it was asked for, or where the app has none yet."""
+def set_defaults(operator: Operator, app: App, connection: Connection, *, requested: bool) -> None:
+    """Make the connection a default if requested, or if the app has none yet."""
     provider = connection.provider
     slots = [provider, f"{provider}:{connection.mode}"]
     wanted = {
-        slot: connection.name for slot in slots if asked or slot not in app.default_connections
+        slot: connection.name for slot in slots if requested or slot not in app.default_connections
     }
     if wanted:
         command = ChangeApp(app_id=app.id, default_connections=wanted, actor=BY)

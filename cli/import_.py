@@ -1,10 +1,13 @@
-"""Moving in: `billhook import tenants FILE`, `billhook import stripe` and `… mollie`."""
+"""`billhook import tenants FILE`, `billhook import stripe` and `billhook import mollie`."""
+
+from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -12,20 +15,26 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from cli.apps import app_named
-from cli.common import BY, Operator, fail, lines_of, now, operating, table, vault
-from cli.tenants_file import BadFile, Taken, TenantsImport, Wrong, read_rows
+from cli.common import BY, Operator, fail, now, operating, table, vault, worker_settings
+from cli.tenants_file import BadFile, Imported, RejectedRow, TenantsImport, read_rows
 from domain.apps.connection import Connection, ConnectionCreated
 from domain.core import ids
+from eventlog.errors import LogUnavailable
+from projections.work.table import WorkUnavailable
 
-imports = typer.Typer(no_args_is_help=True, help="Move in: tenants, and a provider's history.")
+if TYPE_CHECKING:
+    from workers.history.import_run import ImportCheckpoint
 
-App = Annotated[str, typer.Option("--app", help="Whose: the app's slug or id.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+imports = typer.Typer(no_args_is_help=True, help="Import tenants, and a provider's history.")
+
+App = Annotated[str, typer.Option("--app", help="The app: slug or id.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")]
 Since = Annotated[
-    datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) of what is wanted.")
+    datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) to import.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Say how far it is in JSON, a line a page.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print progress as JSON, one line a page.")]
 _OUTCOMES = ("new", "changed", "known", "unassigned", "ours", "elsewhere", "skipped")
+Report = Callable[["ImportCheckpoint", float], None]
 
 
 @imports.command("tenants")
@@ -35,22 +44,22 @@ def import_tenants(
     app: App,
     dry_run: DryRun = False,
 ) -> None:
-    """Make the tenants of a file, or replace what is known of them.
+    """Create the tenants of a file, or replace their data.
 
-    Columns: tenant_uuid; name, email, country, vat_id; and customer:CONNECTION for the customer
-    that a tenant is at a connection's provider. What is wrong with a line is said with the column;
-    the others are taken in. Run again, what is known is left alone.
+    Columns: tenant_uuid; name, email, country, vat_id; and customer:CONNECTION for the tenant's
+    customer id at a connection's provider. Each error names its line and column; the other lines
+    are imported. A second run changes nothing.
     """
     counts: Counter[str] = Counter()
     with operating() as operator, file.open(encoding="utf-8-sig", newline="") as lines:
         app_id = app_named(operator, app)
         rows = read_rows(lines, connections=_connections(operator, app_id))
-        taking = TenantsImport(
+        importing = TenantsImport(
             billing=operator.billing, app_id=app_id, occurred_at=now(), actor=BY, dry_run=dry_run
         )
         try:
-            for done in taking.take(rows):
-                counts[_tell(done)] += 1
+            for result in importing.run(rows):
+                counts[_outcome(result)] += 1
         except BadFile as error:
             fail(f"{file.name}: {error}")
     would = "would be " if dry_run else ""
@@ -63,16 +72,16 @@ def import_tenants(
 @imports.command("stripe")
 def import_stripe(
     *,
-    connection: Annotated[str, typer.Option(help="The connection, like stripe-1.")],
+    connection: Annotated[str, typer.Option(help="The connection, such as stripe-1.")],
     app: App,
     since: Since,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take in what a Stripe account has had: its catalogue, subscriptions, invoices and money.
+    """Import a Stripe account's catalogue, subscriptions, invoices, payments and refunds.
 
-    Nothing is written at Stripe. Stopped or killed, it goes on where it was when the same is run
-    again; run once more, it adds nothing.
+    Nothing is written at Stripe. An import that was stopped or killed continues when the same
+    command is run again; a second run adds nothing.
     """
     _import("stripe", connection, app=app, since=since, dry_run=dry_run, as_json=as_json)
 
@@ -80,16 +89,16 @@ def import_stripe(
 @imports.command("mollie")
 def import_mollie(
     *,
-    connection: Annotated[str, typer.Option(help="The connection, like mollie-1.")],
+    connection: Annotated[str, typer.Option(help="The connection, such as mollie-1.")],
     app: App,
     since: Since,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take in what a Mollie account has had: its subscriptions, payments and what went back.
+    """Import a Mollie account's subscriptions, payments, refunds and chargebacks.
 
-    Nothing is written at Mollie. Stopped or killed, it goes on where it was when the same is run
-    again; run once more, it adds nothing. Payments that nobody made are left out.
+    Nothing is written at Mollie. An import that was stopped or killed continues when the same
+    command is run again; a second run adds nothing. Unpaid payments are left out.
     """
     _import("mollie", connection, app=app, since=since, dry_run=dry_run, as_json=as_json)
 
@@ -103,72 +112,109 @@ def _import(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    from_day = since.replace(tzinfo=UTC)
-    if from_day > now():
-        fail("--since lies ahead")
+    """Import an account's history; ends the command with code 1 when it is interrupted."""
+    since_s = int(since.replace(tzinfo=UTC).timestamp())
+    if since_s > now().timestamp():
+        fail("--since is in the future")
     vault()
-    with operating() as operator:
-        known = _connection(operator, app_named(operator, app), connection)
-    role, arguments = f"import-{provider}", ["--app", str(known.app_id), "--connection", known.name]
-    arguments += ["--since", str(int(from_day.timestamp())), *(["--dry-run"] if dry_run else [])]
     try:
-        if as_json:
-            for line in lines_of(role, *arguments):
-                typer.echo(json.dumps(line))
-        else:
-            _show(role, arguments, dry_run=dry_run)
+        with operating() as operator:
+            known = operator.connection(app_named(operator, app), connection)
+            if known.provider != provider:
+                fail(f"the connection {known.name!r} is to {known.provider}")
+            if as_json:
+                _import_with_json_lines(operator, known, since_s, dry_run=dry_run)
+            else:
+                _import_with_progress_bar(operator, known, since_s, dry_run=dry_run)
     except KeyboardInterrupt:
-        fail("stopped; run the same again to go on")
+        fail("stopped; run the same command again to continue")
 
 
-def _show(role: str, arguments: list[str], *, dry_run: bool) -> None:
-    """Draw how far it is, then print what came of it."""
-    ended: dict[str, Any] = {}
+def _run_import(
+    operator: Operator, connection: Connection, since_s: int, *, dry_run: bool, report: Report
+) -> ImportCheckpoint:
+    # Imported here: it loads the providers' SDKs.
+    from workers.history.import_account import import_account  # noqa: PLC0415
+
+    try:
+        return import_account(
+            worker_settings(),
+            connection,
+            billing=operator.billing,
+            vault=vault(),
+            since_s=since_s,
+            report=report,
+            dry_run=dry_run,
+        )
+    except (LogUnavailable, WorkUnavailable) as error:
+        fail(f"the database is not available ({error}); run the same command again to continue")
+
+
+def _import_with_json_lines(
+    operator: Operator, connection: Connection, since_s: int, *, dry_run: bool
+) -> None:
+    def report(checkpoint: ImportCheckpoint, share: float) -> None:
+        line = {"event": "progress", "phase": checkpoint.phase, "share": round(share, 4)}
+        typer.echo(json.dumps(line | {"counts": checkpoint.counts}))
+
+    started_at = now()
+    end = _run_import(operator, connection, since_s, dry_run=dry_run, report=report)
+    line = {"event": "finished", "until": _iso(end.until), "seconds": _seconds_since(started_at)}
+    typer.echo(json.dumps(line | {"counts": end.counts}))
+
+
+def _import_with_progress_bar(
+    operator: Operator, connection: Connection, since_s: int, *, dry_run: bool
+) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[taken]} invoices"),
+        TextColumn("{task.fields[imported]} invoices"),
         TimeElapsedColumn(),
     )
+    started_at = now()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("catalogue", total=1.0, taken=0)
-        for line in lines_of(role, *arguments):
-            ended = line
-            if line["event"] == "progress":
-                taken = sum(line["counts"].get("invoices", {}).values())
-                progress.update(
-                    task, description=line["phase"], completed=line["share"], taken=taken
-                )
-    rows = [
-        {"what": phase} | {name: str(counts.get(name, 0)) for name in _OUTCOMES}
-        for phase, counts in ended["counts"].items()
-    ]
-    table(rows)
-    said = "nothing was recorded" if dry_run else "run it again and it adds nothing"
-    typer.echo(f"read up to {ended['until']} in {ended['seconds']} s; {said}")
+        task = progress.add_task("catalogue", total=1.0, imported=0)
+
+        def report(checkpoint: ImportCheckpoint, share: float) -> None:
+            imported = sum(checkpoint.counts.get("invoices", {}).values())
+            progress.update(task, description=checkpoint.phase, completed=share, imported=imported)
+
+        end = _run_import(operator, connection, since_s, dry_run=dry_run, report=report)
+    table(
+        [
+            {"what": phase} | {name: str(counts.get(name, 0)) for name in _OUTCOMES}
+            for phase, counts in end.counts.items()
+        ]
+    )
+    note = "nothing was recorded" if dry_run else "a second run adds nothing"
+    typer.echo(f"read up to {_iso(end.until)} in {_seconds_since(started_at)} s; {note}")
 
 
-def _tell(done: Taken | Wrong) -> str:
-    if isinstance(done, Taken):
-        return done.outcome
-    for why in done.why:
-        typer.echo(f"line {done.line}: {why}", err=True)
+def _iso(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat()
+
+
+def _seconds_since(started_at: datetime) -> float:
+    return round((now() - started_at).total_seconds(), 1)
+
+
+def _outcome(result: Imported | RejectedRow) -> str:
+    """Return the outcome to count; prints the errors of a rejected row."""
+    if isinstance(result, Imported):
+        return result.outcome
+    for error in result.errors:
+        typer.echo(f"line {result.line}: {error}", err=True)
     return "wrong"
 
 
 def _connections(operator: Operator, app_id: UUID) -> list[str]:
-    made = [
+    """Return the names of an app's connections that are not deleted."""
+    created = [
         event.name
         for event in operator.events(ConnectionCreated.TOPIC)
         if isinstance(event, ConnectionCreated) and event.app_id == app_id
     ]
-    found = [operator.billing.get(Connection, ids.for_connection(app_id, name)) for name in made]
+    found = [operator.billing.get(Connection, ids.for_connection(app_id, name)) for name in created]
     return [connection.name for connection in found if not connection.deleted]
-
-
-def _connection(operator: Operator, app_id: UUID, name: str) -> Connection:
-    found = operator.billing.find(Connection, ids.for_connection(app_id, name))
-    if found is None or found.deleted:
-        fail(f"the app has no connection {name!r}")
-    return found

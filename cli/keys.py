@@ -11,11 +11,11 @@ from domain.apps.api_keys import KEY_BYTES, NewKey, new_key
 from domain.apps.app import ApiKeyCreated, ApiKeyReplaced, ApiKeyRevoked
 from domain.core.commands import CreateKey, KeyKind, RevokeKey
 
-keys = typer.Typer(no_args_is_help=True, help="The keys that open an app.")
+keys = typer.Typer(no_args_is_help=True, help="Manage an app's API keys.")
 
 
 def add_key(operator: Operator, app_id: UUID, *, kind: KeyKind, name: str | None) -> NewKey:
-    """Give an app a key; its text is known to the caller alone."""
+    """Create an API key of an app; only its hash is stored."""
     key = new_key(kind, secrets.token_bytes(KEY_BYTES))
     command = CreateKey(
         app_id=app_id,
@@ -33,11 +33,11 @@ def add_key(operator: Operator, app_id: UUID, *, kind: KeyKind, name: str | None
 @keys.command("create")
 def create(
     app_id: AppId,
-    kind: Annotated[KeyKind, typer.Argument(help="What it may do.")],
+    kind: Annotated[KeyKind, typer.Argument(help="What the key may do.")],
     *,
-    name: Annotated[str | None, typer.Option(help="Who holds it.")] = None,
+    name: Annotated[str | None, typer.Option(help="Who uses the key.")] = None,
 ) -> None:
-    """Make a key and print it, this once."""
+    """Create a key and print it, only once."""
     with operating() as operator:
         operator.app(app_id)
         key = add_key(operator, app_id, kind=kind, name=name)
@@ -47,7 +47,7 @@ def create(
 
 @keys.command("list")
 def list_keys(app_id: AppId, *, as_json: AsJson = False) -> None:
-    """List an app's keys, without their secret part."""
+    """List an app's keys by prefix; the keys themselves are not stored."""
     with operating() as operator:
         operator.app(app_id)
         found: dict[UUID, dict[str, str]] = {}
@@ -70,7 +70,7 @@ def list_keys(app_id: AppId, *, as_json: AsJson = False) -> None:
 def revoke(
     app_id: AppId, key_id: Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id.")]
 ) -> None:
-    """Take a key out of use, on every process within 5 s."""
+    """Revoke a key; every process rejects it within 5 s."""
     with operating() as operator:
         command = RevokeKey(app_id=app_id, key_id=key_id, actor=BY)
         operator.billing.revoke_key(command, occurred_at=now())

@@ -1,4 +1,4 @@
-"""Commands on the event log: verify its hash chains, skip an event that a follower can't handle."""
+"""Commands on the event log: verify its hash chains, skip an event that a follower cannot handle."""
 
 import json
 from typing import Annotated, Final
@@ -12,7 +12,7 @@ from domain.operations.skipped_event import SkipEvent, SkippedEvent
 from eventlog.database.verify_chain import Report, verify
 from eventlog.errors import LogUnavailable
 
-log = typer.Typer(no_args_is_help=True, help="The event log: verify it, skip an event.")
+log = typer.Typer(no_args_is_help=True, help="Verify the event log, and skip an event.")
 
 _MOST_SHOWN: Final = 10
 
@@ -45,12 +45,12 @@ def verify_log(
 def skip_event(
     position: Annotated[int, typer.Argument(min=1, help="Position of the event to skip.")],
     *,
-    follower: Annotated[str, typer.Option(help="The follower that can't handle the event.")],
+    follower: Annotated[str, typer.Option(help="The follower that cannot handle the event.")],
     reason: Annotated[str, typer.Option(help="Why; recorded with the skip.")],
 ) -> None:
-    """Let a follower go past an event that it can't handle; recorded as an event itself.
+    """Let a follower skip an event that it cannot handle; the skip is recorded as an event.
 
-    Only the event that the follower stands before can be skipped.
+    Only the event at which the follower is stopped can be skipped.
     """
     if not reason.strip():
         fail("--reason: say why the event is skipped")

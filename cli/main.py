@@ -1,53 +1,111 @@
-"""The operator's commands: `billhook COMMAND`."""
+"""The operator's command line: `billhook COMMAND`."""
+
+from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import typer
 
-from cli.apps import apps
-from cli.common import DEFAULT_DATA_DIR, adopt_running_system
-from cli.connect import connect
-from cli.connections import connections
-from cli.demo import app as demo_app
-from cli.doctor import doctor
-from cli.import_ import imports
-from cli.keys import keys
-from cli.log import log
-from cli.migrate import migrate_command
-from cli.up import up
-from cli.work import work
 
-app = typer.Typer(
-    name="billhook",
-    help="One billing API over Stripe and Mollie.",
-    no_args_is_help=True,
-    # A traceback that shows local variables shows secrets.
-    pretty_exceptions_show_locals=False,
-)
-app.command()(up)
-app.command("migrate")(migrate_command)
-app.command()(doctor)
-app.add_typer(demo_app, name="demo")
-app.add_typer(apps, name="apps")
-app.add_typer(keys, name="keys")
-app.add_typer(connections, name="connections")
-app.add_typer(work, name="work")
-app.add_typer(log, name="log")
-app.add_typer(imports, name="import")
-app.add_typer(connect, name="connect")
+@dataclass(frozen=True)
+class Command:
+    """A command or group of commands; its module is imported when the command is used."""
+
+    module: str
+    attribute: str
+    help: str
 
 
-@app.callback()
-def _settings(context: typer.Context) -> None:
-    """Let every command but `up` speak to the system that `up` runs here."""
-    if context.invoked_subcommand != "up":
-        adopt_running_system(Path(os.environ.get("BILLHOOK_DATA_DIR", DEFAULT_DATA_DIR)))
+# The help texts repeat those of the modules, so that `billhook --help` imports none of them.
+COMMANDS: Final = {
+    "up": Command(
+        "cli.up",
+        "up",
+        "Run the whole system here, on its own PostgreSQL and Redis, with a sandbox.",
+    ),
+    "migrate": Command(
+        "cli.migrate",
+        "migrate_command",
+        "Apply pending migrations to the database of BILLHOOK_DATABASE_URL; safe to repeat.",
+    ),
+    "doctor": Command(
+        "cli.doctor",
+        "doctor",
+        "Check the installation and print how to fix what is wrong; exits with 1 if a check fails.",
+    ),
+    "demo": Command("cli.demo", "app", "Print the demo that `billhook up` creates."),
+    "apps": Command("cli.apps", "apps", "Manage apps: the systems whose tenants are billed."),
+    "keys": Command("cli.keys", "keys", "Manage an app's API keys."),
+    "connections": Command(
+        "cli.connections", "connections", "Manage an app's credentials at its providers."
+    ),
+    "work": Command(
+        "cli.work", "work", "List unfinished work and dead letters, and send them again."
+    ),
+    "log": Command("cli.log", "log", "Verify the event log, and skip an event."),
+    "import": Command("cli.import_", "imports", "Import tenants, and a provider's history."),
+    "connect": Command("cli.connect", "connect", "Connect an app to a provider."),
+}
+
+
+def command_line(used: str | None = None) -> typer.Typer:
+    """Build the command line. `used`: the only command to import; None imports all."""
+    app = typer.Typer(
+        name="billhook",
+        help="One billing API over Stripe and Mollie.",
+        no_args_is_help=True,
+        # A traceback that shows local variables shows secrets.
+        pretty_exceptions_show_locals=False,
+    )
+    app.callback()(_prepare)
+    for name, command in COMMANDS.items():
+        if used not in (None, name):
+            app.command(name, help=command.help)(_not_imported)
+            continue
+        found = getattr(import_module(command.module), command.attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
 
 
 def main() -> None:
     """Run the command line: the console script `billhook`."""
-    app()
+    completing = "_BILLHOOK_COMPLETE" in os.environ
+    used = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    command_line(None if completing else used)(obj=_configure_logging)
+
+
+def _prepare(context: typer.Context) -> None:
+    """Set up the process for a command, and read the settings of the system that runs here."""
+    # Read by Stripe's SDK when it is imported: it would print bodies with personal data.
+    os.environ.pop("STRIPE_LOG", None)
+    configure: Callable[[], None] | None = context.obj
+    if configure is not None:
+        configure()
+    if context.invoked_subcommand != "up":
+        from cli.common import DEFAULT_DATA_DIR, adopt_running_system  # noqa: PLC0415 - see COMMANDS
+
+        adopt_running_system(Path(os.environ.get("BILLHOOK_DATA_DIR", DEFAULT_DATA_DIR)))
+
+
+def _configure_logging() -> None:
+    """Send log lines to standard error: standard output has the command's result."""
+    from eventlog.process.log_setup import configure_logging  # noqa: PLC0415 - see COMMANDS
+
+    chosen = os.environ.get("BILLHOOK_LOG_FORMAT", "json")
+    configure_logging("console" if chosen == "console" else "json")
+
+
+def _not_imported() -> None:
+    """Stand in for a command that is not used."""
 
 
 if __name__ == "__main__":

@@ -9,17 +9,17 @@ from eventlog.errors import MigrationError
 
 
 def apply_migrations(database_url: str) -> list[str]:
-    """Bring the database up to date; gives the names of what was applied."""
+    """Apply pending migrations; returns their names."""
     return migrate(database_url, eventlog.MIGRATIONS, projections.MIGRATIONS)
 
 
 def pending_migrations(database_url: str) -> list[str]:
-    """Name what this version needs and the database lacks."""
+    """Return the names of the migrations that the database lacks."""
     return pending(database_url, eventlog.MIGRATIONS, projections.MIGRATIONS)
 
 
 def migrate_command() -> None:
-    """Bring the database of BILLHOOK_DATABASE_URL up to date; safe to run at any time."""
+    """Apply pending migrations to the database of BILLHOOK_DATABASE_URL; safe to repeat."""
     url = database_url()
     if problem := connection_problem(url):
         fail(problem)

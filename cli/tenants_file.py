@@ -1,4 +1,4 @@
-"""A file of tenants: read row by row, each one checked, and taken in whole or not at all."""
+"""Import tenants from a CSV file: each row is validated and imported completely or not at all."""
 
 import csv
 import sqlite3
@@ -32,12 +32,12 @@ Outcome = Literal["new", "changed", "known"]
 
 
 class BadFile(Exception):
-    """The file as a whole can't be read; the message says what to change."""
+    """The file cannot be read; the message states what to change."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A line of the file that says something of a tenant."""
+    """A valid line of the file."""
 
     line: int
     tenant_id: UUID
@@ -45,28 +45,28 @@ class Row:
 
     @property
     def customers(self) -> dict[str, str]:
-        """Give the customer ids by connection."""
+        """Return the customer ids by connection."""
         return {one.connection: one.customer_id for one in self.body.provider_customers}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wrong:
-    """Why a line is not taken in: the column at fault, if one is, stands first."""
+class RejectedRow:
+    """A line that is not imported. An error that concerns a column begins with its name."""
 
     line: int
-    why: list[str]
+    errors: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
-    """What a line came to."""
+class Imported:
+    """A line that was imported, or would be in a dry run."""
 
     line: int
     outcome: Outcome
 
 
-def read_rows(lines: Iterable[str], *, connections: Iterable[str]) -> Iterator[Row | Wrong]:
-    """Read rows one by one. Raises BadFile for a header that is none, and for no CSV."""
+def read_rows(lines: Iterable[str], *, connections: Iterable[str]) -> Iterator[Row | RejectedRow]:
+    """Read and validate rows one by one. Raises BadFile for a wrong header or invalid CSV."""
     reader = csv.DictReader(lines, strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
@@ -78,12 +78,12 @@ def read_rows(lines: Iterable[str], *, connections: Iterable[str]) -> Iterator[R
     except csv.Error as error:
         raise BadFile(f"line {reader.line_num}: {error}") from None
     except UnicodeDecodeError:
-        raise BadFile(f"after line {reader.line_num}: it is no UTF-8") from None
+        raise BadFile(f"after line {reader.line_num}: it is not UTF-8") from None
 
 
 def _check_header(names: list[str], connections: set[str]) -> None:
     if ID not in names:
-        raise BadFile(f"its first line must name the columns, {ID} among them")
+        raise BadFile(f"its first line must name the columns, including {ID}")
     if len(set(names)) < len(names):
         raise BadFile("a column is named twice")
     for name in names:
@@ -93,40 +93,40 @@ def _check_header(names: list[str], connections: set[str]) -> None:
                 raise BadFile(f"column {name}: the app has no connection {connection!r}")
         elif name not in (ID, *FIELDS):
             known = ", ".join((ID, *FIELDS, f"{CUSTOMER}CONNECTION"))
-            raise BadFile(f"column {name!r} is not known; there are {known}")
+            raise BadFile(f"column {name!r} is not known; the columns are {known}")
 
 
-def _row(cells: Mapping[str | None, str | list[str] | None], *, line: int) -> Row | Wrong:
+def _row(cells: Mapping[str | None, str | list[str] | None], *, line: int) -> Row | RejectedRow:
     if None in cells:
-        return Wrong(line=line, why=["it has more cells than there are columns"])
+        return RejectedRow(line=line, errors=["it has more cells than there are columns"])
     given = {
         str(name): text.strip()
         for name, text in cells.items()
         if isinstance(text, str) and text.strip()
     }
     customers = [name for name in given if name.startswith(CUSTOMER)]
-    why: list[str] = []
+    errors: list[str] = []
     try:
         tenant_id = UUID(given.get(ID, ""))
     except ValueError:
-        why.append(f"{ID}: is no UUID")
-    asked = {FIELDS[name]: given[name] for name in FIELDS if name in given} | {
+        errors.append(f"{ID}: is not a UUID")
+    fields = {FIELDS[name]: given[name] for name in FIELDS if name in given} | {
         "providerCustomers": [
             {"connection": name.removeprefix(CUSTOMER), "customerId": given[name]}
             for name in customers
         ]
     }
     try:
-        body = validated(TenantBody, asked)
+        body = validated(TenantBody, fields)
     except BadRequest as error:
-        why += [_in_columns(fault.message, fault.path, customers) for fault in error.faults]
-    if why:
-        return Wrong(line=line, why=why)
+        errors += [_in_columns(fault.message, fault.path, customers) for fault in error.faults]
+    if errors:
+        return RejectedRow(line=line, errors=errors)
     return Row(line=line, tenant_id=tenant_id, body=body)
 
 
 def _in_columns(message: str, path: str | None, customers: list[str]) -> str:
-    """Say a fault with the column's name in the place of the field's path."""
+    """Replace the field's path in a validation message by the column's name."""
     if path is None:
         return message
     columns = {api: name for name, api in FIELDS.items()}
@@ -135,27 +135,27 @@ def _in_columns(message: str, path: str | None, customers: list[str]) -> str:
 
 
 class _Seen:
-    """Which tenants and customers stood further up, on the disk: the file may be of any length."""
+    """Index of the tenants and customers read so far, on disk: the file may have any length."""
 
     def __init__(self) -> None:
-        self._keys = sqlite3.connect("")  # a file of its own that goes with the connection
+        self._keys = sqlite3.connect("")  # a temporary file, deleted with the connection
         self._keys.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, line INT) WITHOUT ROWID")
 
-    def checked(self, row: Row | Wrong) -> Row | Wrong:
-        """Let a row pass unless an earlier one says something of the same."""
-        if isinstance(row, Wrong):
+    def checked(self, row: Row | RejectedRow) -> Row | RejectedRow:
+        """Reject a row whose tenant or customer an earlier row has."""
+        if isinstance(row, RejectedRow):
             return row
         named = {f"{ID} {row.tenant_id}": ID} | {
             f"{connection} {customer}": f"{CUSTOMER}{connection}"
             for connection, customer in row.customers.items()
         }
-        why = [
-            f"{column}: stands in line {found[0]} already"
+        errors = [
+            f"{column}: is in line {found[0]} already"
             for key, column in named.items()
             if (found := self._find(key)) is not None
         ]
-        if why:
-            return Wrong(line=row.line, why=why)
+        if errors:
+            return RejectedRow(line=row.line, errors=errors)
         self._keys.executemany("INSERT INTO seen VALUES (?, ?)", [(k, row.line) for k in named])
         return row
 
@@ -168,7 +168,7 @@ class _Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantsImport:
-    """Takes rows in for one app; `dry_run` only tells what would come of them."""
+    """Import rows for one app; `dry_run` validates and records nothing."""
 
     billing: Billing
     app_id: UUID
@@ -176,15 +176,15 @@ class TenantsImport:
     actor: str
     dry_run: bool
 
-    def take(self, rows: Iterable[Row | Wrong]) -> Iterator[Taken | Wrong]:
-        """Take rows in, some at once, and tell of each in its order."""
+    def run(self, rows: Iterable[Row | RejectedRow]) -> Iterator[Imported | RejectedRow]:
+        """Import rows in parallel; results are in the order of the rows."""
         waiting = iter(rows)
         with ThreadPoolExecutor(_THREADS) as pool:
             while batch := list(islice(waiting, _BATCH)):
-                yield from pool.map(self._take, batch)
+                yield from pool.map(self._import, batch)
 
-    def _take(self, row: Row | Wrong) -> Taken | Wrong:
-        if isinstance(row, Wrong):
+    def _import(self, row: Row | RejectedRow) -> Imported | RejectedRow:
+        if isinstance(row, RejectedRow):
             return row
         known = self.billing.find(Tenant, ids.for_tenant(self.app_id, row.tenant_id))
         contact_body = Body.of(row.body.contact_body(), ids.for_tenant(self.app_id, row.tenant_id))
@@ -195,17 +195,18 @@ class TenantsImport:
             customers=row.customers,
             actor=self.actor,
         )
-        if known is not None and _says_nothing_new(known, command):
-            return Taken(line=row.line, outcome="known")
+        if known is not None and _is_unchanged(known, command):
+            return Imported(line=row.line, outcome="known")
         try:
             self._set(command, contact_body)
         except CustomerTaken as error:
             column = f"{CUSTOMER}{error.facts['connection']}"
-            return Wrong(line=row.line, why=[f"{column}: is another tenant's customer"])
-        return Taken(line=row.line, outcome="new" if known is None else "changed")
+            error_text = f"{column}: is another tenant's customer"
+            return RejectedRow(line=row.line, errors=[error_text])
+        return Imported(line=row.line, outcome="new" if known is None else "changed")
 
     def _set(self, command: SetTenant, contact_body: Body) -> None:
-        """Record it, or look whether that could be. Raises CustomerTaken."""
+        """Record the tenant, or in a dry run only check its customers. Raises CustomerTaken."""
         if not self.dry_run:
             self.billing.set_tenant(command, occurred_at=self.occurred_at, bodies=[contact_body])
             return
@@ -217,6 +218,6 @@ class TenantsImport:
                 raise CustomerTaken(connection=connection, customer_id=customer)
 
 
-def _says_nothing_new(known: Tenant, command: SetTenant) -> bool:
+def _is_unchanged(known: Tenant, command: SetTenant) -> bool:
     customers = known.customers | command.customers
     return (known.contact_body, known.customers) == (command.contact_body, customers)

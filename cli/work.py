@@ -16,10 +16,12 @@ from projections.work.queries import State, WorkFilter, WorkQueries, WorkRow
 from service.invoices.render import Json
 from service.work.work import item, resend
 
-work = typer.Typer(no_args_is_help=True, help="What is not done yet, and what gave up.")
+work = typer.Typer(
+    no_args_is_help=True, help="List unfinished work and dead letters, and send them again."
+)
 
-App = Annotated[str, typer.Option("--app", help="Whose: the app's slug or id.")]
-Answer = TypeVar("Answer")
+App = Annotated[str, typer.Option("--app", help="The app: slug or id.")]
+T = TypeVar("T")
 _COLUMNS = ("id", "state", "step", "tries", "openedAt", "gaveUpAt", "lastError")
 _PAGE = 100
 
@@ -28,13 +30,13 @@ _PAGE = 100
 def list_work(
     *,
     app: App,
-    state: Annotated[State | None, typer.Option(help="Only what is in this state.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only work in this state.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List an app's work that is not done; what gave up can be sent again."""
+    """List an app's unfinished work; work that used up its retries can be sent again."""
     with operating() as operator:
         app_id = app_named(operator, app)
-    rows = [item(row) for row in _asked(lambda queries: _all(queries, app_id, state))]
+    rows = [item(row) for row in _query(lambda queries: _all(queries, app_id, state))]
     if as_json:
         typer.echo(json.dumps(rows))
     else:
@@ -43,45 +45,47 @@ def list_work(
 
 @work.command("resend")
 def resend_work(
-    work_id: Annotated[str, typer.Argument(metavar="ID", help="The work's id, as listed.")],
+    work_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The work's id, as listed by `work list`.")
+    ],
     *,
     app: App,
 ) -> None:
-    """Send work again that gave up, with all its tries."""
+    """Send work again that used up its retries; the retries start anew."""
     with operating() as operator:
         app_id = app_named(operator, app)
-        row = _asked(lambda queries: queries.get_work(app_id, work_id))
+        row = _query(lambda queries: queries.get_work(app_id, work_id))
         if row is None:
-            fail(f"the app has no work {work_id!r} that is not done")
+            fail(f"the app has no unfinished work {work_id!r}")
         try:
             resend(operator.billing, row, actor=BY, occurred_at=now())
         except NotPossible as error:
-            fail(f"{work_id} can't be sent again: {error.reason}")
+            fail(f"{work_id} cannot be sent again: {error.reason}")
     typer.echo(f"sent again {work_id}")
 
 
-def _asked(ask: Callable[[WorkQueries], Coroutine[None, None, Answer]]) -> Answer:
-    """Ask the work table; ends the command where the database does not answer."""
+def _query(query: Callable[[WorkQueries], Coroutine[None, None, T]]) -> T:
+    """Run a query on the work table; ends the command if the database is not available."""
 
-    async def answer() -> Answer:
+    async def run() -> T:
         async with await open_pool(database_url(), max_size=1) as pool:
-            return await ask(WorkQueries(pool))
+            return await query(WorkQueries(pool))
 
     try:
-        return asyncio.run(answer())
+        return asyncio.run(run())
     except ReadModelUnavailable as error:
         fail(f"the database does not answer: {error}; try: billhook doctor")
 
 
 async def _all(queries: WorkQueries, app_id: UUID, state: State | None) -> list[WorkRow]:
-    asked = WorkFilter(app_id=app_id, state=state, limit=_PAGE)
+    work_filter = WorkFilter(app_id=app_id, state=state, limit=_PAGE)
     found: list[WorkRow] = []
     while True:
-        page = await queries.list_work(asked)
+        page = await queries.list_work(work_filter)
         found += page.rows
         if page.next_cursor is None:
             return found
-        asked = replace(asked, cursor=page.next_cursor)
+        work_filter = replace(work_filter, cursor=page.next_cursor)
 
 
 def _texts(row: Json) -> dict[str, str]:

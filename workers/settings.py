@@ -34,11 +34,3 @@ class Settings(BaseSettings):
     heartbeat_file: Path | None = None
     max_tries: int = Field(default=30, ge=1)
     public_url: str = "http://127.0.0.1:8000"
-
-
-class DemoSettings(Settings):
-    """What the demo needs besides."""
-
-    demo_stripe_key: SecretStr
-    demo_mollie_key: SecretStr
-    sandbox_url: str | None = None

@@ -1,4 +1,4 @@
-"""The processes that `billhook up` runs, and how each says that it is ready."""
+"""Define the child processes of `billhook up`, and the readiness check of each."""
 
 import http.client
 import json
@@ -13,21 +13,21 @@ from cli.local.supervisor import ChildProcess
 
 _SANDBOX_STRIPE_KEY = "sk_test_billhook_demo"
 _SANDBOX_MOLLIE_KEY = "test_billhook_demo"
-# The sandbox takes calls as fast as it can; who wants a provider's pace there sets it.
+# The sandbox has no rate limits; set these to have the providers' there.
 _STRIPE_RATES = ("BILLHOOK_STRIPE_TEST_CALLS_PER_S", "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S")
 _MOLLIE_RATE = "BILLHOOK_MOLLIE_CALLS_PER_S"
 WORKERS = ("relay", "apply", "run", "schedule")
 
 
 class Children:
-    """Makes the children of one data folder, all with the environment of the running system."""
+    """Create the children of one data folder, all with the environment of the running system."""
 
     def __init__(self, data_dir: Path, environment: Mapping[str, str]) -> None:
         self._data_dir = data_dir
         self._environment = environment
 
     def sandbox(self, *, port: int) -> ChildProcess:
-        """Stripe and Mollie on loopback; their state is kept in the data folder."""
+        """Run the sandbox for Stripe and Mollie on loopback; its state is in the data folder."""
         ready_file = self._ready_file()
         ready_file.unlink(missing_ok=True)
         own = {
@@ -40,20 +40,20 @@ class Children:
         return self._child("sandbox", "-m", "sandbox", ready=self._sandbox_listens, own=own)
 
     def workers(self) -> list[ChildProcess]:
-        """Projections and each of the workers' processes."""
+        """Run the projections and each of the workers' roles."""
         workers = [self._child(f"workers-{role}", "-m", "workers", role) for role in WORKERS]
         return [self._child("projections", "-m", "projections"), *workers]
 
     def api(self, *, port: int) -> ChildProcess:
-        """The API: ready when database, migrations and read models are."""
+        """Run the API; ready when database, migrations and read models are."""
         return self._child("api", "-m", "service", ready=lambda: answers_ok(port, "/readyz"))
 
     def demo(self, *, out: Path, settings: Mapping[str, str]) -> ChildProcess:
-        """What makes the demo's app, customer and prices, once."""
-        return self._child("demo", "-m", "workers", "demo", "--out", str(out), own=settings)
+        """Create the demo's app, customer and prices, once."""
+        return self._child("demo", "-m", "cli", "demo", "create", "--out", str(out), own=settings)
 
     def poller(self, provider: str, *, app_id: str, connection: str) -> ChildProcess:
-        """What asks a provider for what its webhooks can't bring here."""
+        """Poll a provider whose webhooks cannot reach this machine."""
         which = ("--app", app_id, "--connection", connection)
         return self._child(f"workers-poll-{provider}", "-m", "workers", "poll", *which)
 
@@ -92,7 +92,7 @@ def system_environment(
     port: int,
     sandbox_url: str,
 ) -> dict[str, str]:
-    """Give the settings that every process of the running system shares."""
+    """Return the settings that every process of the running system shares."""
     settings = {
         "BILLHOOK_DATABASE_URL": database_url,
         "BILLHOOK_REDIS_URL": redis_url,
@@ -116,7 +116,7 @@ def system_environment(
 
 
 def demo_environment(options: UpOptions, *, sandbox_url: str) -> dict[str, str]:
-    """Give what the demo alone may know: the test keys it works with."""
+    """Return the settings that only the demo gets: the test keys it uses."""
     demo = {
         "BILLHOOK_DEMO_STRIPE_KEY": options.stripe.key or _SANDBOX_STRIPE_KEY,
         "BILLHOOK_DEMO_MOLLIE_KEY": options.mollie.key or _SANDBOX_MOLLIE_KEY,
@@ -125,7 +125,7 @@ def demo_environment(options: UpOptions, *, sandbox_url: str) -> dict[str, str]:
 
 
 def answers_ok(port: int, path: str, *, headers: Mapping[str, str] | None = None) -> bool:
-    """Tell whether a GET on our own port is answered with 200."""
+    """Tell whether a GET on a local port returns 200."""
     with closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
         try:
             connection.request("GET", path, headers=dict(headers or {}))
@@ -135,7 +135,7 @@ def answers_ok(port: int, path: str, *, headers: Mapping[str, str] | None = None
 
 
 def knows_demo(port: int, demo_file: Path) -> bool:
-    """Tell whether the API lets the demo's caller in: its read model has come that far."""
+    """Tell whether the API accepts the demo's key: its read model has the demo's events."""
     demo = json.loads(demo_file.read_text())
     headers = {
         "x-api-key": demo["read_key"],

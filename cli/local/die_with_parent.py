@@ -1,7 +1,7 @@
-"""Run a command that gets a signal when the process that started it is gone.
+"""Run a command that gets a signal when the process that started it ends.
 
 Started as a script: ``python die_with_parent.py PARENT SIGNAL UID:GID COMMAND…`` (``-`` keeps the
-user). It is a program of its own because the alternative, ``preexec_fn``, runs Python between fork
+user). It is a separate program because the alternative, ``preexec_fn``, runs Python between fork
 and exec, where a lock held by another thread of the parent is never released.
 """
 
@@ -13,15 +13,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
-    """Become COMMAND, asked to end when PARENT ends."""
+    """Replace this process by COMMAND, which gets SIGNAL when PARENT ends."""
     parent, death_signal, identity, *command = arguments
     if identity != "-":
         _become(identity)
-    # After the change of user: the kernel forgets the death signal when credentials change.
+    # After the change of user: the kernel clears the death signal when credentials change.
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() != int(parent):
-        sys.exit("the parent was gone before the command began")
+        sys.exit("the parent ended before the command started")
     os.execv(command[0], command)  # noqa: S606 - a path and a list, no shell
 
 

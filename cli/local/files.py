@@ -1,4 +1,4 @@
-"""What `billhook up` keeps in its data folder besides the servers' data."""
+"""Files of `billhook up` in its data folder: the master key and the running system's settings."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ _SETTINGS = "settings.env"
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone can read: complete or not at all."""
+    """Write a file (0600) atomically."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -24,9 +24,9 @@ def write_private(path: Path, text: str) -> None:
 
 
 def master_keys(data_dir: Path) -> str:
-    """Give the data folder's own master key, made at first need.
+    """Return the data folder's master key, created on first use.
 
-    Lost, it can't be made again, and with it every stored secret: it lies beside the data.
+    It is kept with the data: without it, no stored secret can be decrypted.
     """
     path = data_dir / _MASTER_KEY
     if not path.exists():
@@ -34,19 +34,19 @@ def master_keys(data_dir: Path) -> str:
     return path.read_text().strip()
 
 
-def keep_settings(data_dir: Path, settings: Mapping[str, str]) -> None:
-    """Note how the running system is reached, for the operator's commands in another shell."""
+def save_settings(data_dir: Path, settings: Mapping[str, str]) -> None:
+    """Save the running system's settings for the operator's commands in another shell."""
     lines = (f"{name}={shlex.quote(value)}" for name, value in sorted(settings.items()))
     write_private(data_dir / _SETTINGS, "\n".join(lines) + "\n")
 
 
-def forget_settings(data_dir: Path) -> None:
-    """Say that nothing runs here any more."""
+def delete_settings(data_dir: Path) -> None:
+    """Delete the settings: nothing runs here any more."""
     (data_dir / _SETTINGS).unlink(missing_ok=True)
 
 
-def kept_settings(data_dir: Path) -> dict[str, str]:
-    """Read how the running system is reached; empty where none runs."""
+def saved_settings(data_dir: Path) -> dict[str, str]:
+    """Read the running system's settings; empty if none runs."""
     try:
         lines = (data_dir / _SETTINGS).read_text().splitlines()
     except FileNotFoundError:

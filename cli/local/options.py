@@ -9,14 +9,14 @@ HOST = "127.0.0.1"
 
 
 class UpError(EmbeddedError):
-    """`billhook up` can't do what was asked; the message says what to change."""
+    """`billhook up` cannot start; the message states what to change."""
 
 
 @dataclass(frozen=True)
 class ProviderTarget:
-    """Which stand-in, or which provider's test mode, the system talks to.
+    """The API base and test key that the system uses for one provider.
 
-    Neither → the sandbox. A key alone → the provider's own test mode.
+    Neither: the sandbox. A key alone: the provider's own test mode.
     """
 
     option: str
@@ -26,11 +26,11 @@ class ProviderTarget:
 
     @property
     def is_sandbox(self) -> bool:
-        """Tell whether our own sandbox stands in."""
+        """Tell whether the sandbox replaces the provider."""
         return self.api_base is None and self.key is None
 
     def check(self) -> None:
-        """Refuse what would charge real money, or could not work."""
+        """Raise UpError for a live key, or an API base without a key."""
         if self.is_sandbox:
             return
         if self.key is None:
@@ -44,7 +44,7 @@ class ProviderTarget:
 
 @dataclass(frozen=True)
 class UpOptions:
-    """What the operator chose; `environment` is what all children inherit."""
+    """Options of `billhook up`; all children inherit `environment`."""
 
     data_dir: Path
     port: int
@@ -56,7 +56,7 @@ class UpOptions:
     environment: Mapping[str, str]
 
     def check(self) -> None:
-        """Refuse choices that can't work, before anything is started."""
+        """Raise UpError for options that exclude each other, before anything is started."""
         self.stripe.check()
         self.mollie.check()
         if self.port and self.port == self.sandbox_port:
@@ -64,28 +64,28 @@ class UpOptions:
 
     @property
     def polls_stripe(self) -> bool:
-        """Tell whether Stripe must be asked for its events: it can't reach this machine."""
+        """Tell whether Stripe's events must be polled: its webhooks cannot reach this machine."""
         return self.stripe.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
 
     @property
     def polls_mollie(self) -> bool:
-        """Tell the same of Mollie, and of its payments."""
+        """Tell whether Mollie's payments must be polled, for the same reason."""
         return self.mollie.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
 
     @property
     def needs_sandbox(self) -> bool:
-        """Tell whether any provider is stood in for by our own sandbox."""
+        """Tell whether the sandbox replaces any provider."""
         return self.stripe.is_sandbox or self.mollie.is_sandbox
 
 
 def free_port(port: int, *, option: str) -> int:
-    """Give `port` if it is free, or any free one for 0; raises UpError that names the option."""
+    """Return `port` if it is free, or any free port for 0; raises UpError that names the option."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
             raise UpError(
-                f"port {port} can't be used ({error.strerror}); choose another with {option}",
+                f"port {port} cannot be used ({error.strerror}); choose another with {option}",
             ) from error
         return int(probe.getsockname()[1])

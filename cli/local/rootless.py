@@ -1,4 +1,4 @@
-"""What root needs to run PostgreSQL, which refuses to run as root."""
+"""Prepare a user, a copy of the binaries and folders: PostgreSQL refuses to run as root."""
 
 import fcntl
 import os
@@ -18,13 +18,13 @@ _USER_WITHOUT_USERADD = "nobody"
 
 @contextmanager
 def prepared_home(home: Path) -> Iterator[None]:
-    """Make `home`, and let one process at a time change it; an existing folder stays as it is."""
+    """Create `home` and lock it for this process; an existing folder's mode is not changed."""
     try:
         readable_folder(home)
         descriptor = os.open(home / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise EmbeddedError(
-            f"root keeps the embedded PostgreSQL in {home}, which can't be written ({error}); "
+            f"root keeps the embedded PostgreSQL in {home}, which cannot be written ({error}); "
             "run as another user, or set BILLHOOK_DATABASE_URL",
         ) from error
     try:
@@ -35,9 +35,9 @@ def prepared_home(home: Path) -> Iterator[None]:
 
 
 def system_user(home: Path) -> Identity:
-    """Give the user that runs PostgreSQL for root, made at first need.
+    """Return the user that runs PostgreSQL for root, created on first use.
 
-    `nobody` where no user can be made: initdb insists on a user that has a name.
+    `nobody` if no user can be created: initdb requires a user with a name.
     """
     if (found := _lookup(_USER)) is None and (useradd := shutil.which("useradd")):
         options = ["--system", "--user-group", "--no-create-home", "--home-dir", str(home)]
@@ -47,17 +47,18 @@ def system_user(home: Path) -> Identity:
     identity = found or _lookup(_USER_WITHOUT_USERADD)
     if identity is None or identity.uid == 0:
         raise EmbeddedError(
-            "PostgreSQL refuses to run as root and no other user could be made; "
+            "PostgreSQL refuses to run as root and no other user could be created; "
             "run as another user, or set BILLHOOK_DATABASE_URL",
         )
     return identity
 
 
 def copy_installation(source: Path, *, home: Path) -> Path:
-    """Copy the wheel's PostgreSQL to where its user can read it; gives the copy's folder.
+    """Copy the wheel's PostgreSQL to a folder that its user can read; returns the copy's folder.
 
-    `source` is the wheel's `pginstall18`. It finds its libraries by a relative path, so they keep
-    their place beside it. Copied, not opened up: the virtualenv may be in a home closed to others.
+    `source` is the wheel's `pginstall18`. Its libraries are found by a relative path, so they are
+    copied to the same place beside it. A copy, because the virtualenv may be in a home folder that
+    is closed to other users.
     """
     package = source.parent
     libraries = package.with_name(f"{package.name}.libs")
@@ -69,13 +70,13 @@ def copy_installation(source: Path, *, home: Path) -> Path:
         copy = partial / package.name / source.name
         shutil.copytree(source, copy, symlinks=True, ignore=skipped)
         shutil.copytree(libraries, partial / libraries.name, symlinks=True)
-        _open_to_readers(partial)
+        _make_readable(partial)
         partial.rename(target)
     return target / package.name / source.name
 
 
 def readable_folder(folder: Path) -> Path:
-    """Make a folder that all may enter, whatever the umask; an existing one stays as it is."""
+    """Create a folder that all users may enter, whatever the umask; an existing one is kept."""
     if not folder.exists():
         folder.mkdir()
         folder.chmod(0o755)
@@ -83,15 +84,15 @@ def readable_folder(folder: Path) -> Path:
 
 
 def private_folder(folder: Path, *, owner: Identity) -> Path:
-    """Make a folder of the user's own, closed to all others but root."""
+    """Create a folder that only its owner and root may enter."""
     if not folder.exists():
         folder.mkdir(mode=0o700)
         os.chown(folder, owner.uid, owner.gid)
     return folder
 
 
-def _open_to_readers(copy: Path) -> None:
-    # The copy has the wheel's modes, and a strict umask at its installation closed those to others.
+def _make_readable(copy: Path) -> None:
+    # The copy has the wheel's modes, which a strict umask at installation may have restricted.
     for path in (copy, *copy.rglob("*")):
         if not path.is_symlink():
             executable = path.is_dir() or path.stat().st_mode & 0o100

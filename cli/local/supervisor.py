@@ -24,22 +24,22 @@ class ChildFailedError(Exception):
 
 
 class Unit(Protocol):
-    """What the supervisor keeps alive: a process of ours, or an embedded server."""
+    """A supervised process: one of Billhook's, or an embedded server."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102 - a word for people
+    def name(self) -> str: ...  # noqa: D102 - shown to the operator
     def launch(self) -> None: ...  # noqa: D102 - starts it, does not wait
     def is_running(self) -> bool: ...  # noqa: D102 - the process lives
-    def is_ready(self) -> bool: ...  # noqa: D102 - it does its work
-    def request_stop(self) -> None: ...  # noqa: D102 - asks, does not wait
-    def stop(self, *, timeout_s: float) -> None: ...  # noqa: D102 - waits, then forces
-    def log_end(self) -> str: ...  # noqa: D102 - its last words
+    def is_ready(self) -> bool: ...  # noqa: D102 - the service is available
+    def request_stop(self) -> None: ...  # noqa: D102 - does not wait
+    def stop(self, *, timeout_s: float) -> None: ...  # noqa: D102 - waits, then kills
+    def log_end(self) -> str: ...  # noqa: D102 - the last lines of its log
 
 
 class ChildProcess:
-    """One of our own processes: `command` in a session of its own, writing to `log`.
+    """One of Billhook's processes: `command` in a session of its own, with output to `log`.
 
-    `ready` tells when it does its work; without it, a process that lives is ready.
+    `ready` is its readiness check; without it, a running process is ready.
     """
 
     def __init__(
@@ -58,45 +58,45 @@ class ChildProcess:
         self._log = log
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
-        self._asked_to_stop = False
+        self._stop_requested = False
 
     def launch(self) -> None:
-        """Start it; what its last run left behind in its session is killed first."""
-        self._end_session()
-        self._asked_to_stop = False
+        """Start the process; kills what its last run left in its session first."""
+        self._kill_session()
+        self._stop_requested = False
         self._process = spawn(self._command, log=self._log, env=self._env)
 
     def is_running(self) -> bool:
-        """Tell whether the process lives (its own children do not count)."""
+        """Tell whether the process runs (its own children do not count)."""
         return self._process is not None and self._process.poll() is None
 
     def is_ready(self) -> bool:
-        """Tell whether it does its work."""
+        """Tell whether the process runs and its readiness check succeeds."""
         return self.is_running() and (self._ready is None or self._ready())
 
     def request_stop(self) -> None:
-        """Ask it to end: once, for many servers take a second SIGTERM as "now"."""
-        if self._process is not None and self.is_running() and not self._asked_to_stop:
-            self._asked_to_stop = True
+        """Send SIGTERM once: many servers take a second one as "stop at once"."""
+        if self._process is not None and self.is_running() and not self._stop_requested:
+            self._stop_requested = True
             self._process.terminate()
 
     def stop(self, *, timeout_s: float) -> None:
-        """End it and all that it started, by force when the time is over."""
+        """Stop the process and its session; kills them after `timeout_s`."""
         self.request_stop()
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout_s)
-        self._end_session()
+        self._kill_session()
 
     def exit_code(self) -> int | None:
-        """Give the code that it ended with; None while it runs."""
+        """Return the exit code; None while it runs."""
         return self._process.poll() if self._process is not None else None
 
     def log_end(self) -> str:
-        """Give the last lines of its log."""
+        """Return the last lines of its log."""
         return log_tail(self._log)
 
-    def _end_session(self) -> None:
+    def _kill_session(self) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -113,9 +113,9 @@ class _Watched:
 
 
 class Supervisor:
-    """Starts units stage by stage, restarts what dies, stops stage by stage in reverse.
+    """Start units stage by stage, restart failed ones, stop the stages in reverse order.
 
-    `stopping` tells that the operator wants the end; `report` gets what a person should see.
+    `stopping` returns True once the operator requested a stop; `report` prints a message.
     """
 
     def __init__(self, *, report: Callable[[str], None], stopping: Callable[[], bool]) -> None:
@@ -124,9 +124,9 @@ class Supervisor:
         self._stages: list[list[_Watched]] = []
 
     def start(self, *units: Unit, timeout_s: float = 60) -> None:
-        """Start a stage and wait until all of it is ready.
+        """Start a stage and wait until all its units are ready.
 
-        Raises ChildFailedError with the end of the log of the one that is not.
+        Raises ChildFailedError with the last lines of the log of a unit that is not.
         """
         stage: list[_Watched] = []
         self._stages.append(stage)
@@ -137,14 +137,14 @@ class Supervisor:
             self._await_ready(unit, timeout_s=timeout_s)
 
     def run(self) -> None:
-        """Keep every unit alive until the operator wants the end."""
+        """Restart failed units until the operator requests a stop."""
         while not self._stopping():
             for watched in self._all():
-                self._tend(watched)
+                self._restart_if_ended(watched)
             time.sleep(_POLL_S)
 
     def stop(self, *, stage_timeout_s: float = 12) -> None:
-        """Stop the stages in reverse; a stage's units end side by side within the time."""
+        """Stop the stages in reverse order; the units of a stage stop at the same time."""
         for stage in reversed(self._stages):
             deadline = time.monotonic() + stage_timeout_s
             for watched in stage:
@@ -157,7 +157,7 @@ class Supervisor:
         return [watched for stage in self._stages for watched in stage]
 
     def _await_ready(self, unit: Unit, *, timeout_s: float) -> None:
-        """Wait for one unit; one that ended, be it another, ends the wait at once."""
+        """Wait until a unit is ready; raises ChildFailedError at once if any unit ended."""
         wait_until(
             lambda: unit.is_ready() or self._ended() is not None or self._stopping(),
             timeout_s=timeout_s,
@@ -165,14 +165,14 @@ class Supervisor:
         if self._stopping():
             return
         if (ended := self._ended()) is not None:
-            raise ChildFailedError(f"{ended.name} ended; its log ends:\n{ended.log_end()}")
+            raise ChildFailedError(f"{ended.name} ended; end of its log:\n{ended.log_end()}")
         if not unit.is_ready():
-            raise ChildFailedError(f"{unit.name} is not ready; its log ends:\n{unit.log_end()}")
+            raise ChildFailedError(f"{unit.name} is not ready; end of its log:\n{unit.log_end()}")
 
     def _ended(self) -> Unit | None:
         return next((w.unit for w in self._all() if not w.unit.is_running()), None)
 
-    def _tend(self, watched: _Watched) -> None:
+    def _restart_if_ended(self, watched: _Watched) -> None:
         now = time.monotonic()
         unit = watched.unit
         if unit.is_running():
@@ -183,25 +183,26 @@ class Supervisor:
             delay_s = backoff_s(watched.failures)
             watched.failures += 1
             watched.due_at = now + delay_s
-            self._report(f"{unit.name} ended; starting it again in {delay_s:g} s\n{unit.log_end()}")
+            self._report(f"{unit.name} ended; restarting in {delay_s:g} s\n{unit.log_end()}")
         elif now >= watched.due_at:
             watched.due_at = None
             watched.launched_at = now
             try:
                 unit.launch()
             except (EmbeddedError, OSError) as error:
-                self._report(f"{unit.name} could not be started: {error}")
+                self._report(f"{unit.name} cannot be started: {error}")
 
 
 def backoff_s(failures: int) -> float:
-    """Give the pause before the next start: 0.5 s, doubled by each failure, at most 30 s."""
+    """Return the pause before the next start: 0.5 s, doubled by each failure, at most 30 s."""
     return min(_FIRST_BACKOFF_S * 2.0 ** min(failures, 10), _LONGEST_BACKOFF_S)
 
 
-def end_leftovers(owner: Path, *, timeout_s: float = 8) -> None:
-    """End the processes of an owner that was killed; raises nothing, kills in the end.
+def stop_leftovers(owner: Path, *, timeout_s: float = 8) -> None:
+    """Wait for the processes of a killed owner to end, and kill them after `timeout_s`.
 
-    They were asked to end when it died. Found by a mark in their environment: pids are reused.
+    They got a signal when it died. They are found by a variable in their environment: pids are
+    reused.
     """
     left = [process for process in psutil.process_iter() if _is_child_of(process, owner)]
     _, alive = psutil.wait_procs(left, timeout=timeout_s)

@@ -1,4 +1,4 @@
-"""`billhook up`: the whole system on one machine, on servers of its own."""
+"""Run the whole system on one machine, on embedded servers: `billhook up`."""
 
 import json
 import os
@@ -9,12 +9,12 @@ import threading
 from pathlib import Path
 
 from cli.local.children import Children, demo_environment, knows_demo, system_environment
-from cli.local.files import forget_settings, keep_settings, master_keys
+from cli.local.files import delete_settings, master_keys, save_settings
 from cli.local.options import HOST, UpError, UpOptions, free_port
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import InstanceLock, wait_until
 from cli.local.redis import EmbeddedRedis
-from cli.local.supervisor import ChildFailedError, Supervisor, end_leftovers
+from cli.local.supervisor import ChildFailedError, Supervisor, stop_leftovers
 from cli.migrate import apply_migrations
 from eventlog.database.checks import connection_problem
 from eventlog.errors import MigrationError
@@ -25,13 +25,13 @@ _READ_MODEL_TIMEOUT_S = 30
 
 
 class _StoppedError(Exception):
-    """The operator wants the end before all was up."""
+    """The operator requested a stop during start-up."""
 
 
 def run(options: UpOptions) -> None:
-    """Bring everything up, keep it up until a signal, take it down in order.
+    """Start everything, supervise it until a signal, stop it in order.
 
-    Raises UpError or EmbeddedError, whose message is for the operator, when it can't.
+    Raises UpError or EmbeddedError, whose message is for the operator.
     """
     options.check()
     stop = threading.Event()
@@ -39,7 +39,7 @@ def run(options: UpOptions) -> None:
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = InstanceLock(options.data_dir / "up.lock")
     lock.acquire()
-    supervisor = Supervisor(report=_say, stopping=stop.is_set)
+    supervisor = Supervisor(report=_print, stopping=stop.is_set)
     try:
         _Start(options, supervisor, stop).run()
         supervisor.run()
@@ -48,22 +48,22 @@ def run(options: UpOptions) -> None:
     except (ChildFailedError, MigrationError) as error:
         raise UpError(str(error)) from error
     finally:
-        _say("stopping")
+        _print("stopping")
         supervisor.stop()
-        forget_settings(options.data_dir)
+        delete_settings(options.data_dir)
         lock.release()
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup billhook up` means it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # set by `nohup billhook up`
         numbers.append(signal.SIGHUP)
     for number in numbers:
         signal.signal(number, lambda *_: stop.set())
 
 
 class _Start:
-    """The steps from nothing to ready."""
+    """The steps of start-up."""
 
     def __init__(self, options: UpOptions, supervisor: Supervisor, stop: threading.Event) -> None:
         self._options = options
@@ -72,8 +72,8 @@ class _Start:
         self._data_dir = options.data_dir
 
     def run(self) -> None:
-        """Start stage after stage; raises _StoppedError between two of them."""
-        end_leftovers(self._data_dir)
+        """Start stage after stage; raises _StoppedError between two stages."""
+        stop_leftovers(self._data_dir)
         port = free_port(self._options.port, option="--port")
         sandbox_port = free_port(self._options.sandbox_port, option="--sandbox-port")
         sandbox_url = f"http://{HOST}:{sandbox_port}"
@@ -86,28 +86,28 @@ class _Start:
             sandbox_url=sandbox_url,
         )
         for name in apply_migrations(settings["BILLHOOK_DATABASE_URL"]):
-            _say(f"migrated: {name}")
+            _print(f"migrated: {name}")
         children = Children(self._data_dir, {**self._options.environment, **settings})
         if self._options.needs_sandbox:
-            self._go_on()
+            self._raise_if_stopping()
             self._supervisor.start(children.sandbox(port=sandbox_port))
-        self._go_on()
+        self._raise_if_stopping()
         self._supervisor.start(*children.workers())
-        self._go_on()
+        self._raise_if_stopping()
         self._supervisor.start(children.api(port=port))
-        keep_settings(self._data_dir, settings)
-        self._go_on()
+        save_settings(self._data_dir, settings)
+        self._raise_if_stopping()
         demo = demo_environment(self._options, sandbox_url=sandbox_url)
-        self._make_demo(children, settings=demo)
-        self._await_demo(port)
+        self._create_demo(children, settings=demo)
+        self._wait_for_demo(port)
         self._start_polling(children)
-        self._tell_ready(f"http://{HOST}:{port}", sandbox_url=sandbox_url)
+        self._print_ready(f"http://{HOST}:{port}", sandbox_url=sandbox_url)
 
     def _start_polling(self, children: Children) -> None:
-        """Have providers asked whose webhooks can't come here."""
+        """Start a poller for each provider whose webhooks cannot reach this machine."""
         known = json.loads(self._demo_file().read_text())
         polled = {"stripe": self._options.polls_stripe, "mollie": self._options.polls_mollie}
-        for provider in (provider for provider, asked in polled.items() if asked):
+        for provider in (provider for provider, is_polled in polled.items() if is_polled):
             connection = known[f"{provider}_connection"]
             poller = children.poller(provider, app_id=known["app_id"], connection=connection)
             self._supervisor.start(poller)
@@ -117,11 +117,11 @@ class _Start:
             if problem := connection_problem(given):
                 raise UpError(f"{problem}; check BILLHOOK_DATABASE_URL")
             return given
-        _say("starting the embedded PostgreSQL")
+        _print("starting the embedded PostgreSQL")
         server = EmbeddedPostgres(self._data_dir)
         server.start()
         self._supervisor.start(server)
-        self._go_on()
+        self._raise_if_stopping()
         server.create_database(_DATABASE)
         return server.dsn(_DATABASE)
 
@@ -130,14 +130,14 @@ class _Start:
             return given
         server = EmbeddedRedis(self._data_dir)
         self._supervisor.start(server)
-        self._go_on()
+        self._raise_if_stopping()
         return server.url
 
     def _master_keys(self) -> str:
         given = self._options.environment.get("BILLHOOK_MASTER_KEYS")
         return given or master_keys(self._data_dir)
 
-    def _make_demo(self, children: Children, *, settings: dict[str, str]) -> None:
+    def _create_demo(self, children: Children, *, settings: dict[str, str]) -> None:
         demo = children.demo(out=self._demo_file(), settings=settings)
         demo.launch()
         try:
@@ -145,25 +145,25 @@ class _Start:
                 lambda: not demo.is_running() or self._stop.is_set(),
                 timeout_s=_DEMO_TIMEOUT_S,
             )
-            self._go_on()
+            self._raise_if_stopping()
             if demo.exit_code() != 0:
-                raise UpError(f"the demo could not be made; its log ends:\n{demo.log_end()}")
+                raise UpError(f"the demo could not be created; end of its log:\n{demo.log_end()}")
         finally:
             demo.stop(timeout_s=1)
 
-    def _await_demo(self, port: int) -> None:
+    def _wait_for_demo(self, port: int) -> None:
         wait_until(
             lambda: knows_demo(port, self._demo_file()) or self._stop.is_set(),
             timeout_s=_READ_MODEL_TIMEOUT_S,
         )
-        self._go_on()
+        self._raise_if_stopping()
         if not knows_demo(port, self._demo_file()):
             logs = self._data_dir / "logs"
             raise UpError(
-                f"the API does not let the demo in; see api.log, projections.log in {logs}"
+                f"the API does not accept the demo's key; see api.log and projections.log in {logs}"
             )
 
-    def _tell_ready(self, base_url: str, *, sandbox_url: str) -> None:
+    def _print_ready(self, base_url: str, *, sandbox_url: str) -> None:
         sandbox = sandbox_url if self._options.needs_sandbox else None
         if self._options.as_json:
             ready = {
@@ -181,19 +181,19 @@ class _Start:
     def _demo_file(self) -> Path:
         return self._data_dir / "demo.json"
 
-    def _go_on(self) -> None:
+    def _raise_if_stopping(self) -> None:
         if self._stop.is_set():
             raise _StoppedError
 
 
 def _ready_text(base_url: str, *, sandbox: str | None, data_dir: Path) -> str:
-    stand_in = f", the sandbox at {sandbox}" if sandbox else ""
+    sandbox_text = f", the sandbox at {sandbox}" if sandbox else ""
     return f"""\
-Billhook is ready at {base_url}{stand_in}. Ctrl-C stops it.
+Billhook is ready at {base_url}{sandbox_text}. Ctrl-C stops it.
 Try next, in another terminal:
   eval "$({shlex.quote(sys.argv[0])} demo env --data-dir {shlex.quote(str(data_dir))})"
 and then the requests of README.md, or open {base_url}/docs; logs are in {data_dir / "logs"}."""
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"billhook: {text}", file=sys.stderr, flush=True)  # noqa: T201 - to the operator

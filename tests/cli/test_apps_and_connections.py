@@ -170,7 +170,7 @@ def test_the_first_connection_of_a_provider_is_the_default_until_another_is_aske
 @pytest.mark.parametrize(
     ("name", "given", "reason"),
     [
-        ("main", "pk_test_1\n", "no secret key"),
+        ("main", "pk_test_1\n", "not a secret key"),
         ("main", "\n", "no key"),
         ("a b", "sk_test_1\n", "name"),
     ],

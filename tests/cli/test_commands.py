@@ -7,11 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
+from typer.main import get_group
 from typer.testing import CliRunner, Result
 
-from cli.local.files import keep_settings
+from cli.local.files import save_settings
 from cli.local.process import InstanceLock
-from cli.main import app
+from cli.main import COMMANDS, command_line
 
 DEMO = {
     "base_url": "http://127.0.0.1:1",
@@ -31,7 +32,27 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def billhook(*arguments: str, env: dict[str, str] | None = None) -> Result:
-    return CliRunner().invoke(app, arguments, env=env)
+    return CliRunner().invoke(command_line(arguments[0]), arguments, env=env)
+
+
+def test_the_help_lists_every_command_and_imports_none() -> None:
+    program = "import sys; from cli.main import main\n"
+    program += "try:\n    main()\nfinally:\n"
+    program += "    print(*(name for name in sys.modules if name.startswith(('cli.', 'workers'))))"
+    command = [sys.executable, "-c", program, "--help"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    *shown, imported = ended.stdout.splitlines()
+    assert imported == "cli.main"
+    for name, known in COMMANDS.items():
+        assert any(name in line and known.help[:40] in line for line in shown), name
+
+
+def test_the_listed_help_of_a_command_is_its_own() -> None:
+    group = get_group(command_line())
+    listed = {
+        name: (command.help or "").splitlines()[0] for name, command in group.commands.items()
+    }
+    assert listed == {name: command.help for name, command in COMMANDS.items()}
 
 
 def test_demo_env_can_be_evaluated_by_a_shell(tmp_path: Path) -> None:
@@ -88,7 +109,7 @@ def test_an_unreachable_database_is_no_traceback_and_shows_no_password() -> None
 
 
 def test_commands_find_the_system_that_runs_here(tmp_path: Path, empty_database: str) -> None:
-    keep_settings(tmp_path, {"BILLHOOK_DATABASE_URL": empty_database})
+    save_settings(tmp_path, {"BILLHOOK_DATABASE_URL": empty_database})
     # In a process of its own: the command takes the settings into its environment.
     command = [sys.executable, "-m", "cli", "migrate"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -123,4 +144,4 @@ def test_doctor_is_content_with_a_whole_system(database: str, redis_url: str) ->
     result = billhook("doctor", env=environment)
     assert "WRONG" not in result.output, result.output
     assert result.exit_code == 0
-    assert "each connection is a session of its own" in result.output
+    assert "each connection has its own session" in result.output

@@ -82,7 +82,7 @@ def test_where_no_event_comes_it_says_so_within_its_time(
         asked = [(one["method"], one["path"]) for one in admin.requests()]
     assert asked.count(("POST", "/v1/customers")) == 1
     assert [method for method, _ in asked].count("DELETE") == 1
-    assert "none came within 0." in ended.stdout
+    assert "none arrived within 0." in ended.stdout
     assert "billhook connections check stripe-1" in ended.stdout
 
 

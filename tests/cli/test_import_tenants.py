@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from cli.apps import apps
 from cli.connections import connections
 from cli.import_ import imports
-from cli.tenants_file import BadFile, Row, Wrong, read_rows
+from cli.tenants_file import BadFile, RejectedRow, Row, read_rows
 from domain.billing import Billing
 from domain.core import ids
 from domain.tenants.tenant import Tenant
@@ -148,7 +148,7 @@ def test_a_dry_run_says_the_same_and_does_nothing(shop: Shop, bring: Import) -> 
 @pytest.mark.parametrize(
     ("header", "why"),
     [
-        ("name,email", "its first line must name the columns, tenant_uuid among them"),
+        ("name,email", "its first line must name the columns, including tenant_uuid"),
         ("tenant_uuid,phone", "column 'phone' is not known"),
         ("tenant_uuid,name,name", "a column is named twice"),
         ("tenant_uuid,customer:other", "the app has no connection 'other'"),
@@ -182,4 +182,4 @@ def test_a_file_is_read_as_it_is_taken_in_however_long_it_is() -> None:
 )
 def test_what_is_no_csv_is_refused(lines: Iterable[str]) -> None:
     with pytest.raises(BadFile):
-        assert all(isinstance(row, Wrong) for row in read_rows(lines, connections=[]))
+        assert all(isinstance(row, RejectedRow) for row in read_rows(lines, connections=[]))

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from cli.main import command_line
 from domain.core.aggregate import DomainEvent
 from domain.operations.skipped_event import FollowerEventSkipped
 from eventlog.codec import Codec
@@ -38,7 +38,7 @@ def log_of(database: str) -> Iterator[Log]:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["log", *arguments])
+    return CliRunner().invoke(command_line("log"), ["log", *arguments])
 
 
 def stop_before_poison(database: str) -> None:

@@ -92,11 +92,11 @@ def test_the_check_ends_with_0_only_where_all_is_well(run: Run, app: dict[str, s
     key = connect(run, app)
     before = run("check", "main", "--app", app["app_id"])
     assert before.exit_code == 1
-    assert "WRONG  no endpoint at Stripe leads to this connection" in before.stdout
+    assert "WRONG  no webhook endpoint at Stripe has this connection's URL" in before.stdout
     register(run, app)
     after = run("check", "main", "--app", app["slug"])
     assert after.exit_code == 0, after.stdout
-    assert "ok     Stripe accepts the key, and it is of test mode" in after.stdout
+    assert "ok     Stripe accepts the key, in test mode" in after.stdout
     assert "WRONG" not in after.stdout
     for secret in (key, HOOK):
         assert secret not in before.stdout + after.stdout

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from cli.local.files import kept_settings
+from cli.local.files import saved_settings
 from domain.billing import Billing
 from domain.core.commands import RequestInvoice
 from domain.invoices.invoice import Invoice
@@ -37,7 +37,7 @@ class Stock:
         self._ready: dict[str, deque[str]] = {stands: deque() for stands in _STANDS.values()}
         self._handed: tuple[str, str] | None = None
         self._log = Log.open(
-            kept_settings(system.data_dir)["BILLHOOK_DATABASE_URL"],
+            saved_settings(system.data_dir)["BILLHOOK_DATABASE_URL"],
             application_name="contract tests",
         )
         name = f"contract-{uuid4()}"

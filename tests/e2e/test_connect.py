@@ -23,6 +23,6 @@ def test_a_key_becomes_a_connection_whose_webhooks_are_seen_to_come(system: Syst
         timeout=120,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "Stripe accepts it; it is of test mode" in ended.stdout
-    assert "customer.deleted came after" in ended.stdout
+    assert "Stripe accepts it, in test mode" in ended.stdout
+    assert "customer.deleted arrived after" in ended.stdout
     assert key not in ended.stdout + ended.stderr

@@ -20,7 +20,7 @@ import psutil
 import psycopg
 import pytest
 
-from cli.local.files import kept_settings
+from cli.local.files import saved_settings
 from tests.support.stripe_account import ProviderAccount
 from tests.support.system import Caller, Json, System, eventually
 
@@ -95,7 +95,7 @@ def taken(line: Json) -> int:
 
 
 def events_in_log(system: System) -> int:
-    with psycopg.connect(kept_settings(system.data_dir)["BILLHOOK_DATABASE_URL"]) as session:
+    with psycopg.connect(saved_settings(system.data_dir)["BILLHOOK_DATABASE_URL"]) as session:
         row = session.execute("SELECT count(*) FROM eventlog.events").fetchone()
         assert row is not None
         return int(row[0])

@@ -15,7 +15,7 @@ import pytest
 
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import wait_until
-from cli.local.supervisor import end_leftovers
+from cli.local.supervisor import stop_leftovers
 from tests.support.processes import children_of
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +88,7 @@ def running(environment: dict[str, str]) -> Iterator[Running]:
         assert process.stdout is not None
         process.stdout.close()
         data = Path(environment["BILLHOOK_DATA_DIR"])
-        end_leftovers(data, timeout_s=1)
+        stop_leftovers(data, timeout_s=1)
         EmbeddedPostgres(data).remove()
 
 

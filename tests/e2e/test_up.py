@@ -16,7 +16,7 @@ import pytest
 
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import wait_until
-from cli.local.supervisor import end_leftovers
+from cli.local.supervisor import stop_leftovers
 from tests.support.processes import children_of
 
 
@@ -59,7 +59,7 @@ def own_up(own_data_dir: Path) -> Iterator[Up]:
 
 def removed_at_the_end(folder: Path) -> Iterator[Path]:
     yield folder
-    end_leftovers(folder, timeout_s=1)
+    stop_leftovers(folder, timeout_s=1)
     EmbeddedPostgres(folder).remove()
 
 
@@ -220,7 +220,7 @@ def test_a_taken_port_is_named_with_its_option(up: Up, data_dir: Path) -> None:
     other = data_dir.with_name("other")
     refused = billhook("up", "--port", str(port), "--sandbox-port", "0", data_dir=other)
     assert refused.returncode == 1
-    assert f"port {port} can't be used" in refused.stderr
+    assert f"port {port} cannot be used" in refused.stderr
     assert "--port" in refused.stderr
 
 

@@ -1,4 +1,4 @@
-"""An operator's dealings with a connection's webhook endpoint: register it, renew it, check it."""
+"""Register, renew and check the webhook endpoint of a Stripe connection for an operator."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from datetime import datetime
 from ipaddress import ip_address
 from typing import Final, cast
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from domain.apps.connection import Connection, secret_context, secret_mark
 from domain.billing import Billing
-from domain.core import ids
 from domain.core.commands import Mode
 from domain.gateway.objects import GatewayError, GatewayMisconfigured, GatewayRejected
 from domain.inbox.provider_event import ProviderEventReceived
 from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.security.vault import Vault
+from workers.errors import OperatorError
 from workers.providers.gateways import open_key
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import EVENT_TYPES
@@ -27,20 +26,16 @@ from workers.providers.stripe.webhook_endpoints import Endpoint, StripeEndpoints
 
 _BY: Final = "operator"
 _PAGE: Final = 500
-_LOOK_EVERY_S: Final = 0.1
-_TOLD_EVERY_S: Final = 5.0
+_POLL_S: Final = 0.1
+_CAUSE_EVERY_S: Final = 5.0
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})
 _REGISTER: Final = "run: billhook connections register-webhook"
 _LATER: Final = "try again later; is BILLHOOK_STRIPE_API_BASE right?"
 
 
-class RegistrationError(Exception):
-    """What was asked can't be; the message says what to change."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class RegistrationResult:
-    """What became of the endpoint. `deleted`: others that led to the same URL."""
+    """Result of a registration. `deleted`: ids of other endpoints with the same URL."""
 
     action: str
     endpoint: str
@@ -53,23 +48,23 @@ class RegistrationResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing looked at; `mend` says what to do and is None where all is well."""
+    """Result of one check; `remedy` is None when the check passed."""
 
-    what: str
-    mend: str | None = None
+    text: str
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeEvent:
-    """What became of the event that was caused to see whether webhooks come."""
+    """Result of the test event. `type` is None when none arrived."""
 
-    seen: bool
+    arrived: bool
     type: str | None
     waited_s: float
 
 
 class WebhookRegistration:
-    """Works on one Stripe connection."""
+    """Manage the webhook endpoint of one Stripe connection."""
 
     def __init__(
         self,
@@ -81,8 +76,8 @@ class WebhookRegistration:
         now: Callable[[], datetime],
     ) -> None:
         if connection.provider != "stripe":
-            raise RegistrationError(
-                f"{connection.provider} has no endpoints: each payment names its own"
+            raise OperatorError(
+                f"{connection.provider} has no webhook endpoints: each payment carries its own URL"
             )
         self._connection = connection
         self._billing = billing
@@ -95,20 +90,20 @@ class WebhookRegistration:
         )
 
     def register(self, base_url: str, *, renew: bool) -> RegistrationResult:
-        """Have one endpoint at our URL, in our version, that we know the secret of.
+        """Leave one endpoint at our URL, in our API version, whose secret is stored.
 
-        One that fits is brought up to date. Any other is replaced, and the new one's secret is
-        stored before the old one goes; `renew` replaces what fits, too. Raises Unfit.
+        A matching endpoint is updated. Any other is replaced, and the new secret is stored before
+        the old endpoint is deleted. `renew` replaces a matching one too. Raises OperatorError.
         """
         url = webhook_url(base_url, self._connection, api_base=self._api_base)
-        there = [endpoint for endpoint in self._endpoints.all() if endpoint.url == url]
-        fitting = [endpoint for endpoint in there if self._fits(endpoint)]
-        if fitting and not renew:
-            kept, action = fitting[0].id, "updated"
+        present = [endpoint for endpoint in self._endpoints.all() if endpoint.url == url]
+        matching = [endpoint for endpoint in present if self._matches(endpoint)]
+        if matching and not renew:
+            kept, action = matching[0].id, "updated"
             self._endpoints.refresh(kept)
         else:
-            kept, action = self._make(url), "replaced" if there else "created"
-        others = [endpoint.id for endpoint in there if endpoint.id != kept]
+            kept, action = self._create(url), "replaced" if present else "created"
+        others = [endpoint.id for endpoint in present if endpoint.id != kept]
         for other in others:
             self._endpoints.delete(other)
         return RegistrationResult(
@@ -122,73 +117,79 @@ class WebhookRegistration:
         )
 
     def await_event(self, log: Log, *, timeout_s: float) -> ProbeEvent:
-        """Have something told and see it arrive in the inbox, proved by its signature.
+        """Cause an event at Stripe and wait until its signed delivery is in the inbox.
 
-        It is told again each few seconds: the API learns of a new secret a moment later, and after
-        a refusal Stripe comes back only much later.
+        Another event is caused every few seconds: the API learns of a new secret a moment later,
+        and Stripe retries a refused delivery only much later.
         """
         position, began_s, caused = log.head(), time.monotonic(), set[str]()
         while (waited_s := time.monotonic() - began_s) < timeout_s:
-            if waited_s >= len(caused) * _TOLD_EVERY_S:
+            if waited_s >= len(caused) * _CAUSE_EVERY_S:
                 caused.add(self._endpoints.cause_event())
             for entry in log.read(position, _PAGE, [ProviderEventReceived.TOPIC]):
                 position, received = entry.position, self._codec.decode(entry.stored())
                 if isinstance(received, ProviderEventReceived) and received.object_id in caused:
-                    return ProbeEvent(seen=True, type=received.type, waited_s=round(waited_s, 1))
-            time.sleep(_LOOK_EVERY_S)
-        return ProbeEvent(seen=False, type=None, waited_s=round(waited_s, 1))
+                    return ProbeEvent(arrived=True, type=received.type, waited_s=round(waited_s, 1))
+            time.sleep(_POLL_S)
+        return ProbeEvent(arrived=False, type=None, waited_s=round(waited_s, 1))
 
     def check(self) -> Iterator[Finding]:
-        """Look at key, mode and endpoint; no finding holds a secret."""
+        """Check key, mode and endpoint; no finding contains a secret."""
         connection = self._connection
         try:
             self._endpoints.try_key()
-            yield Finding(what=f"Stripe accepts the key, and it is of {connection.mode} mode")
-            ours = [found for found in self._endpoints.all() if self._is_ours(found)]
+            yield Finding(text=f"Stripe accepts the key, in {connection.mode} mode")
+            own = [found for found in self._endpoints.all() if self._is_own(found)]
         except GatewayError as error:
-            yield _trouble(error)
+            yield _failed_call(error)
             return
         known = len(connection.sealed_webhook_secrets)
         if not known:
             yield Finding(
-                what="the connection has no webhook secret: deliveries are refused", mend=_REGISTER
+                text="the connection has no webhook secret: deliveries are rejected",
+                remedy=_REGISTER,
             )
-        if not ours:
-            yield Finding(what="no endpoint at Stripe leads to this connection", mend=_REGISTER)
-        for endpoint in ours:
-            yield from self._check_response(endpoint)
-        if len({endpoint.url for endpoint in ours}) > 1:
+        if not own:
             yield Finding(
-                what="several URLs lead to this connection: each event comes that often",
-                mend="delete those that are not needed in Stripe's dashboard",
+                text="no webhook endpoint at Stripe has this connection's URL", remedy=_REGISTER
+            )
+        for endpoint in own:
+            yield from self._check_endpoint(endpoint)
+        if len({endpoint.url for endpoint in own}) > 1:
+            yield Finding(
+                text="several URLs lead to this connection: each event is delivered once per URL",
+                remedy="delete the unneeded ones in Stripe's dashboard",
             )
 
-    def _check_response(self, endpoint: Endpoint) -> Iterator[Finding]:
+    def _check_endpoint(self, endpoint: Endpoint) -> Iterator[Finding]:
         name = f"endpoint {endpoint.id} ({endpoint.url})"
         faults = {
             "is disabled": not endpoint.enabled,
-            f"is of version {endpoint.version}, not {API_VERSION}": endpoint.version != API_VERSION,
-            f"is not told {', '.join(sorted(endpoint.missing))}": bool(endpoint.missing),
-            "signs with a secret that the connection does not have": (
+            f"has API version {endpoint.version}, not {API_VERSION}": endpoint.version
+            != API_VERSION,
+            f"does not receive {', '.join(sorted(endpoint.missing))}": bool(endpoint.missing),
+            "signs with a secret that is not stored": (
                 endpoint.mark is not None and endpoint.mark not in self._marks()
             ),
         }
-        found = [words for words, true in faults.items() if true]
-        for words in found:
-            yield Finding(what=f"{name} {words}", mend=_REGISTER)
+        found = [fault for fault, present in faults.items() if present]
+        for fault in found:
+            yield Finding(text=f"{name} {fault}", remedy=_REGISTER)
         if not found and endpoint.mark is None:
-            yield Finding(what=f"{name} was made by hand: whether its secret is known is not told")
+            yield Finding(
+                text=f"{name} was created outside Billhook: its secret cannot be compared"
+            )
         elif not found:
-            yield Finding(what=f"{name} is enabled, of our version, and its secret is known")
+            yield Finding(text=f"{name} is enabled, has our API version, and its secret is stored")
 
-    def _fits(self, endpoint: Endpoint) -> bool:
+    def _matches(self, endpoint: Endpoint) -> bool:
         return endpoint.version == API_VERSION and endpoint.mark in self._marks()
 
-    def _is_ours(self, endpoint: Endpoint) -> bool:
+    def _is_own(self, endpoint: Endpoint) -> bool:
         return endpoint.url.endswith(_path(self._connection))
 
-    def _make(self, url: str) -> str:
-        """Make an endpoint; its secret is kept before anything else is done with it."""
+    def _create(self, url: str) -> str:
+        """Create an endpoint and store its secret before the next call; returns its id."""
         made, secret = self._endpoints.create(url)
         context = secret_context(self._connection.app_id, self._connection.name)
         sealed = self._vault.seal(secret, context=context)
@@ -211,36 +212,26 @@ class WebhookRegistration:
         }
 
 
-def open_connection(billing: Billing, app_id: UUID, name: str) -> Connection:
-    """Load a connection that is in use. Raises Unfit."""
-    found = billing.find(Connection, ids.for_connection(app_id, name))
-    if found is None or found.deleted:
-        raise RegistrationError(f"the app has no connection {name!r}")
-    return found
-
-
 def webhook_url(base_url: str, connection: Connection, *, api_base: str) -> str:
-    """Give the URL of a connection's webhooks below `base_url`, which may be that URL itself.
+    """Return the URL of a connection's webhooks below `base_url`, which may be that URL itself.
 
-    Raises Unfit. Providers call public https URLs alone; loopback is for stand-ins there.
+    Raises OperatorError. Providers call public https URLs only; loopback is for a local sandbox.
     """
     parts = urlsplit(base_url)
     if not parts.hostname or parts.query or parts.fragment:
-        raise RegistrationError(
-            f"{base_url!r} is no URL of this installation, like https://billing.example.com"
+        raise OperatorError(
+            f"{base_url!r} is not a URL of this installation, such as https://billing.example.com"
         )
     if _is_loopback(parts.hostname):
         if not _is_loopback(urlsplit(api_base).hostname or ""):
-            raise RegistrationError(
-                "Stripe can't call this machine's loopback: give its public https URL"
-            )
+            raise OperatorError("Stripe cannot call a loopback address: pass the public https URL")
     elif parts.scheme != "https" or _is_private(parts.hostname):
-        raise RegistrationError("Stripe calls public https URLs alone")
+        raise OperatorError("Stripe calls public https URLs only")
     path, base = _path(connection), base_url.rstrip("/")
     if base.endswith(path):
         return base
     if "/webhooks/" in parts.path:
-        raise RegistrationError(f"this URL is another's: the connection's ends with {path}")
+        raise OperatorError(f"this is another connection's URL: this connection's ends with {path}")
     return base + path
 
 
@@ -262,14 +253,14 @@ def _is_private(host: str) -> bool:
         return "." not in host
 
 
-def _trouble(error: GatewayError) -> Finding:
+def _failed_call(error: GatewayError) -> Finding:
     match error:
         case GatewayMisconfigured():
             return Finding(
-                what=str(error),
-                mend="check the key's mode and permissions, or set another: "
+                text=str(error),
+                remedy="check the key's mode and permissions, or set another key: "
                 "billhook connections set",
             )
         case GatewayRejected():
-            return Finding(what=f"Stripe refuses what is asked ({error.code})", mend=_LATER)
-    return Finding(what=f"Stripe can't be asked: {error}", mend=_LATER)
+            return Finding(text=f"Stripe rejects the request ({error.code})", remedy=_LATER)
+    return Finding(text=f"Stripe is not available: {error}", remedy=_LATER)

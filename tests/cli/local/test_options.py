@@ -7,7 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from cli.local.children import demo_environment, system_environment
-from cli.local.files import forget_settings, keep_settings, kept_settings, master_keys
+from cli.local.files import delete_settings, master_keys, save_settings, saved_settings
 from cli.local.options import ProviderTarget, UpError, UpOptions, free_port
 
 
@@ -128,8 +128,8 @@ def test_the_master_key_is_made_once_and_private(tmp_path: Path) -> None:
 
 def test_settings_are_kept_privately_until_forgotten(tmp_path: Path) -> None:
     settings = {"BILLHOOK_DATABASE_URL": "postgresql://u:it's a pass@h/d", "BILLHOOK_X": ""}
-    keep_settings(tmp_path, settings)
-    assert kept_settings(tmp_path) == settings
+    save_settings(tmp_path, settings)
+    assert saved_settings(tmp_path) == settings
     assert (tmp_path / "settings.env").stat().st_mode & 0o777 == 0o600
-    forget_settings(tmp_path)
-    assert kept_settings(tmp_path) == {}
+    delete_settings(tmp_path)
+    assert saved_settings(tmp_path) == {}

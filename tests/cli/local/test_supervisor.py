@@ -15,7 +15,7 @@ from cli.local.supervisor import (
     ChildProcess,
     Supervisor,
     backoff_s,
-    end_leftovers,
+    stop_leftovers,
 )
 from tests.support.processes import children_of
 
@@ -107,7 +107,7 @@ def test_a_child_that_dies_is_started_again_and_it_is_said(watch: Watch) -> None
         lambda: [p for p in children_of(watch.folder) if p.pid != first.pid] != [],
         timeout_s=10,
     )
-    assert watch.reports[0].startswith("one ended; starting it again in 0.5 s")
+    assert watch.reports[0].startswith("one ended; restarting in 0.5 s")
 
 
 def test_the_pause_before_a_restart_doubles_up_to_half_a_minute() -> None:
@@ -168,5 +168,5 @@ def test_children_end_when_their_owner_is_killed(tmp_path: Path) -> None:
 def test_what_outlives_a_killed_owner_is_ended_by_the_next(tmp_path: Path) -> None:
     kill_an_owner(tmp_path, STUBBORN)
     assert len(children_of(tmp_path)) == 1
-    end_leftovers(tmp_path, timeout_s=0.2)
+    stop_leftovers(tmp_path, timeout_s=0.2)
     assert children_of(tmp_path) == []

@@ -13,14 +13,11 @@ from domain.core import commands, ids
 from domain.gateway.objects import GatewayMisconfigured
 from eventlog.security.vault import Vault
 from tests.workers.stripe_harness import Bench
+from workers.errors import OperatorError
+from workers.polling.run import connection_in_use
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import EVENT_TYPES
-from workers.webhooks.registration import (
-    RegistrationError,
-    WebhookRegistration,
-    open_connection,
-    webhook_url,
-)
+from workers.webhooks.registration import WebhookRegistration, webhook_url
 
 BASE = "http://127.0.0.1:9"
 STRIPE = "https://api.stripe.com"
@@ -28,8 +25,8 @@ VAULT = Vault(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])
 
 
 @pytest.fixture
-def deps(bench: Bench) -> Callable[..., WebhookRegistration]:
-    """Make the desk of a connection of the bench's app, which is made on first use."""
+def registration(bench: Bench) -> Callable[..., WebhookRegistration]:
+    """Make the registration of a connection of the bench's app, which is made on first use."""
     bench.billing.create_app(
         commands.CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{bench.app_id}", actor="t"),
         occurred_at=bench.clock(),
@@ -39,7 +36,7 @@ def deps(bench: Bench) -> Callable[..., WebhookRegistration]:
         if bench.billing.find(Connection, ids.for_connection(bench.app_id, name)) is None:
             set_connection(bench, name, key=key)
         return WebhookRegistration(
-            open_connection(bench.billing, bench.app_id, name),
+            connection_in_use(bench.billing, bench.app_id, name),
             billing=bench.billing,
             vault=VAULT,
             api_base=bench.account.url,
@@ -65,7 +62,7 @@ def set_connection(bench: Bench, name: str, *, key: str) -> None:
 
 
 def secrets_of(bench: Bench, name: str = "main") -> list[str]:
-    known = open_connection(bench.billing, bench.app_id, name)
+    known = connection_in_use(bench.billing, bench.app_id, name)
     context = secret_context(bench.app_id, name)
     return [VAULT.open(sealed, context=context) for sealed in known.sealed_webhook_secrets]
 
@@ -74,17 +71,17 @@ def endpoints(bench: Bench) -> list[dict[str, Any]]:
     return [found.to_dict() for found in bench.account.v1.webhook_endpoints.list().data]
 
 
-def wrong(deps: WebhookRegistration) -> list[str]:
-    return [finding.what for finding in deps.check() if finding.mend is not None]
+def wrong(registration: WebhookRegistration) -> list[str]:
+    return [finding.text for finding in registration.check() if finding.remedy is not None]
 
 
 def test_an_endpoint_is_made_in_our_version_with_our_types_and_its_secret_kept(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
-    made = deps().register(BASE, renew=False)
+    made = registration().register(BASE, renew=False)
 
     (there,) = endpoints(bench)
-    connection = open_connection(bench.billing, bench.app_id, "main")
+    connection = connection_in_use(bench.billing, bench.app_id, "main")
     assert (made.action, made.endpoint, made.secrets) == ("created", there["id"], 2)
     assert there["url"] == made.url == f"{BASE}/webhooks/stripe/{connection.connection_id}"
     assert there["api_version"] == made.version == API_VERSION
@@ -93,18 +90,18 @@ def test_an_endpoint_is_made_in_our_version_with_our_types_and_its_secret_kept(
     assert old == "whsec_byHand"
     assert there["metadata"] == {"billhook_secret": secret_mark(new)}
     assert connection.redirect_url == "https://tea.example/"
-    assert wrong(deps()) == []
+    assert wrong(registration()) == []
 
 
 def test_registering_again_updates_the_endpoint_and_makes_no_second(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
-    first = deps().register(BASE, renew=False)
+    first = registration().register(BASE, renew=False)
     changes: Any = {"enabled_events": ["invoice.paid"], "disabled": True}
     bench.account.v1.webhook_endpoints.update(first.endpoint, changes)
     before = secrets_of(bench)
 
-    again = deps().register(first.url, renew=False)
+    again = registration().register(first.url, renew=False)
 
     (there,) = endpoints(bench)
     assert (again.action, again.endpoint, again.deleted) == ("updated", first.endpoint, [])
@@ -113,14 +110,14 @@ def test_registering_again_updates_the_endpoint_and_makes_no_second(
 
 
 def test_an_endpoint_whose_secret_or_version_is_not_ours_is_replaced(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
-    first = deps().register(BASE, renew=False)
+    first = registration().register(BASE, renew=False)
     url: Any = {"url": first.url, "enabled_events": ["invoice.paid"]}
     bench.account.v1.webhook_endpoints.delete(first.endpoint)
     by_hand = bench.account.v1.webhook_endpoints.create(url).id
 
-    replaced = deps().register(BASE, renew=False)
+    replaced = registration().register(BASE, renew=False)
 
     (there,) = endpoints(bench)
     assert (replaced.action, replaced.deleted) == ("replaced", [by_hand])
@@ -128,12 +125,12 @@ def test_an_endpoint_whose_secret_or_version_is_not_ours_is_replaced(
 
 
 def test_renewing_keeps_the_old_secret_beside_the_new_one(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
-    first = deps().register(BASE, renew=False)
+    first = registration().register(BASE, renew=False)
     before = secrets_of(bench)
 
-    renewed = deps().register(BASE, renew=True)
+    renewed = registration().register(BASE, renew=True)
 
     assert (renewed.action, renewed.deleted) == ("replaced", [first.endpoint])
     assert secrets_of(bench)[1:] == before
@@ -141,37 +138,37 @@ def test_renewing_keeps_the_old_secret_beside_the_new_one(
 
 
 def test_no_more_than_ten_secrets_are_kept_and_the_oldest_go(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
     for _ in range(10):
-        deps().register(BASE, renew=True)
+        registration().register(BASE, renew=True)
     assert len(secrets_of(bench)) == 10
     assert "whsec_byHand" not in secrets_of(bench)
 
 
 def test_each_connection_has_an_endpoint_and_a_secret_of_its_own(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
-    main, second = (deps(name).register(BASE, renew=False) for name in ("main", "second"))
+    main, second = (registration(name).register(BASE, renew=False) for name in ("main", "second"))
     assert main.url != second.url
     assert len(endpoints(bench)) == 2
     assert secrets_of(bench)[0] != secrets_of(bench, "second")[0]
-    assert wrong(deps("main")) == wrong(deps("second")) == []
+    assert wrong(registration("main")) == wrong(registration("second")) == []
 
 
 def test_a_secret_is_kept_before_the_endpoint_it_replaces_goes(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
-    first = deps().register(BASE, renew=False)
+    first = registration().register(BASE, renew=False)
     bench.account.admin.add_fault(
         "status", path="/v1/webhook_endpoints/*", method="DELETE", times=9
     )
     with pytest.raises(Exception, match="500"):
-        deps().register(BASE, renew=True)
+        registration().register(BASE, renew=True)
     bench.account.admin.drop_faults()
     assert len(endpoints(bench)) == 2
 
-    again = deps().register(BASE, renew=False)
+    again = registration().register(BASE, renew=False)
 
     assert [found["id"] for found in endpoints(bench)] == [again.endpoint]
     assert again.deleted in ([first.endpoint], [again.endpoint])
@@ -181,57 +178,57 @@ def test_a_secret_is_kept_before_the_endpoint_it_replaces_goes(
     ("change", "words"),
     [
         ({"disabled": True}, "is disabled"),
-        ({"enabled_events": ["invoice.paid"]}, "is not told charge.dispute.closed"),
+        ({"enabled_events": ["invoice.paid"]}, "does not receive charge.dispute.closed"),
         ({"metadata": {"billhook_secret": "other"}}, "signs with a secret"),
         ({"url": "https://elsewhere.example/"}, "no endpoint at Stripe leads"),
     ],
     ids=["disabled", "types", "secret", "url"],
 )
 def test_the_check_says_what_is_wrong_with_the_endpoint(
-    bench: Bench, deps: Callable[..., WebhookRegistration], change: Any, words: str
+    bench: Bench, registration: Callable[..., WebhookRegistration], change: Any, words: str
 ) -> None:
-    made = deps().register(BASE, renew=False)
+    made = registration().register(BASE, renew=False)
     bench.account.v1.webhook_endpoints.update(made.endpoint, change)
-    (found,) = wrong(deps())
+    (found,) = wrong(registration())
     assert words in found
 
 
 def test_the_check_says_that_the_version_is_another(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
-    made = deps().register(BASE, renew=False)
+    made = registration().register(BASE, renew=False)
     bench.account.v1.webhook_endpoints.delete(made.endpoint)
     other: Any = {"url": made.url, "enabled_events": list(EVENT_TYPES)}
     bench.account.v1.webhook_endpoints.create(other)
-    (found,) = wrong(deps())
+    (found,) = wrong(registration())
     assert f"is of version None, not {API_VERSION}" in found
 
 
-def test_the_check_says_that_the_key_is_refused(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+def test_the_check_reports_a_refused_key(
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
     key = f"{bench.account.key}0"
     bench.account.admin.refuse_keys(key)
-    (found,) = deps(key=key).check()
+    (found,) = registration(key=key).check()
     bench.account.admin.refuse_keys()
-    assert "refuses our credentials" in found.what
-    assert found.mend is not None
+    assert "refuses our credentials" in found.text
+    assert found.remedy is not None
 
 
 def test_a_key_of_the_other_mode_is_refused_before_it_is_used(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
     key = bench.account.key.replace("sk_test_", "sk_live_")
     with pytest.raises(GatewayMisconfigured, match="of live mode") as raised:
-        deps("crossed", key=key)
+        registration("crossed", key=key)
     assert key not in str(raised.value)
 
 
-def test_what_the_check_says_holds_no_secret(
-    bench: Bench, deps: Callable[..., WebhookRegistration]
+def test_results_contain_no_secret(
+    bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
-    made = deps().register(BASE, renew=False)
-    said = f"{made} {list(deps().check())}"
+    made = registration().register(BASE, renew=False)
+    said = f"{made} {list(registration().check())}"
     for secret in [bench.account.key, *secrets_of(bench)]:
         assert secret not in said
 
@@ -244,31 +241,39 @@ def test_what_the_check_says_holds_no_secret(
         ("https://billing", STRIPE, "public"),
         ("http://127.0.0.1:8080", STRIPE, "loopback"),
         ("http://localhost", STRIPE, "loopback"),
-        ("https://billing.example.com?a=1", STRIPE, "no URL"),
-        ("billing.example.com", STRIPE, "no URL"),
-        (f"https://billing.example.com/webhooks/stripe/{UUID(int=7)}", STRIPE, "another's"),
+        ("https://billing.example.com?a=1", STRIPE, "not a URL"),
+        ("billing.example.com", STRIPE, "not a URL"),
+        (
+            f"https://billing.example.com/webhooks/stripe/{UUID(int=7)}",
+            STRIPE,
+            "another connection's",
+        ),
     ],
 )
 def test_a_url_that_stripe_could_not_call_is_refused(
-    bench: Bench, deps: Callable[..., WebhookRegistration], base: str, api_base: str, words: str
+    bench: Bench,
+    registration: Callable[..., WebhookRegistration],
+    base: str,
+    api_base: str,
+    words: str,
 ) -> None:
-    deps()
-    connection = open_connection(bench.billing, bench.app_id, "main")
-    with pytest.raises(RegistrationError, match=words):
+    registration()
+    connection = connection_in_use(bench.billing, bench.app_id, "main")
+    with pytest.raises(OperatorError, match=words):
         webhook_url(base, connection, api_base=api_base)
 
 
 @pytest.mark.parametrize("base", ["https://billing.example.com/", "https://example.com/billing"])
 def test_the_url_is_below_that_of_the_installation(
-    bench: Bench, deps: Callable[..., WebhookRegistration], base: str
+    bench: Bench, registration: Callable[..., WebhookRegistration], base: str
 ) -> None:
-    deps()
-    connection = open_connection(bench.billing, bench.app_id, "main")
+    registration()
+    connection = connection_in_use(bench.billing, bench.app_id, "main")
     url = webhook_url(base, connection, api_base=STRIPE)
     assert url == f"{base.rstrip('/')}/webhooks/stripe/{connection.connection_id}"
     assert webhook_url(url, connection, api_base=STRIPE) == url
 
 
 def test_a_connection_that_is_not_in_use_has_no_endpoint(bench: Bench) -> None:
-    with pytest.raises(RegistrationError):
-        open_connection(bench.billing, bench.app_id, "nobody")
+    with pytest.raises(OperatorError):
+        connection_in_use(bench.billing, bench.app_id, "nobody")

@@ -1,6 +1,6 @@
-"""`python -m workers demo`: an app, a tenant, keys and connections to try things with.
+"""Create the demo: an app, a tenant, keys and connections, and the Stripe objects that they need.
 
-What a demo.json of an earlier start names is kept; only what depends on addresses is made anew.
+An earlier start's demo.json is kept; only what depends on addresses is created again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
+
+from pydantic import SecretStr
 
 from domain.apps.api_keys import KEY_BYTES, new_key
 from domain.apps.app import App
@@ -30,7 +32,7 @@ from workers.providers.stripe.demo import (
     StripeDemoMaker,
 )
 from workers.runtime import open_billing, open_vault, utc_now
-from workers.settings import DemoSettings
+from workers.settings import Settings
 
 _BY: Final = "operator"
 _CONNECTION: Final = "stripe-1"
@@ -38,8 +40,16 @@ _MOLLIE: Final = "mollie-1"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+class DemoSettings(Settings):
+    """Settings that only the demo needs."""
+
+    demo_stripe_key: SecretStr
+    demo_mollie_key: SecretStr
+    sandbox_url: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
-class _Bench:
+class _Deps:
     billing: Billing
     vault: Vault
     maker: StripeDemoMaker
@@ -47,10 +57,10 @@ class _Bench:
 
 
 def make_demo(settings: DemoSettings, out: Path) -> None:
-    """Make the demo, or bring an earlier one up to date, and write `out` (0600)."""
+    """Create the demo or update an earlier one, and write `out` (0600)."""
     log = Log.open(settings.database_url, application_name="billhook demo")
     try:
-        bench = _Bench(
+        deps = _Deps(
             billing=open_billing(log, name="demo"),
             vault=open_vault(settings),
             maker=StripeDemoMaker(
@@ -59,11 +69,11 @@ def make_demo(settings: DemoSettings, out: Path) -> None:
             settings=settings,
         )
         known = _read(out)
-        if known is None or bench.billing.find(App, UUID(known["app_id"])) is None:
-            known = _make(bench)
-        _keep_mollie(bench, UUID(known["app_id"]), known)
+        if known is None or deps.billing.find(App, UUID(known["app_id"])) is None:
+            known = _make(deps)
+        _set_up_mollie(deps, UUID(known["app_id"]), known)
         known["mollie_connection"] = _MOLLIE
-        _write(out, known | _addresses(bench, UUID(known["app_id"]), known))
+        _write(out, known | _addresses(deps, UUID(known["app_id"]), known))
     finally:
         log.close()
 
@@ -76,7 +86,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, demo: dict[str, Any]) -> None:
-    """Replace the file as a whole: a reader never sees half of it, nor anyone else its keys."""
+    """Replace the file atomically; only its owner can read the keys in it."""
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -84,16 +94,16 @@ def _write(path: Path, demo: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def _make(bench: _Bench) -> dict[str, Any]:
+def _make(deps: _Deps) -> dict[str, Any]:
     app_id, tenant_id, user_id = uuid4(), uuid4(), uuid4()
-    made = bench.maker.make()
+    made = deps.maker.make()
     occurred_at = utc_now()
-    billing = bench.billing
+    billing = deps.billing
     billing.create_app(
         commands.CreateApp(app_id=app_id, name="Demo", slug="demo", actor=_BY),
         occurred_at=occurred_at,
     )
-    _set_connection(bench, app_id, webhook_secrets=[])
+    _set_connection(deps, app_id, webhook_secrets=[])
     billing.change_app(
         commands.ChangeApp(
             app_id=app_id,
@@ -124,9 +134,9 @@ def _make(bench: _Bench) -> dict[str, Any]:
     }
 
 
-def _keep_mollie(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> None:
-    """Connect Mollie, and know here what Stripe knows of prices and taxes, for it knows none."""
-    billing, occurred_at = bench.billing, utc_now()
+def _set_up_mollie(deps: _Deps, app_id: UUID, known: dict[str, Any]) -> None:
+    """Connect Mollie, and copy Stripe's prices and tax rates: Mollie has no catalogue."""
+    billing, occurred_at = deps.billing, utc_now()
     for kind, price_id in known["prices"].items():
         billing.set_price(
             commands.SetPrice(
@@ -152,29 +162,29 @@ def _keep_mollie(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> None:
         ),
         occurred_at=occurred_at,
     )
-    _connect_mollie(bench, app_id)
+    _connect_mollie(deps, app_id)
 
 
-def _connect_mollie(bench: _Bench, app_id: UUID) -> None:
-    """Make the connection, unless it stands with this key."""
-    api_key = bench.settings.demo_mollie_key.get_secret_value()
+def _connect_mollie(deps: _Deps, app_id: UUID) -> None:
+    """Set the connection, unless it already has this key."""
+    api_key = deps.settings.demo_mollie_key.get_secret_value()
     context = secret_context(app_id, _MOLLIE)
-    known = bench.billing.find(Connection, ids.for_connection(app_id, _MOLLIE))
-    if known is not None and bench.vault.open(known.sealed_key, context=context) == api_key:
+    known = deps.billing.find(Connection, ids.for_connection(app_id, _MOLLIE))
+    if known is not None and deps.vault.open(known.sealed_key, context=context) == api_key:
         return
     command = commands.SetConnection(
         app_id=app_id,
         name=_MOLLIE,
         provider="mollie",
         mode="live" if api_key.startswith("live_") else "test",
-        sealed_key=bench.vault.seal(api_key, context=context),
+        sealed_key=deps.vault.seal(api_key, context=context),
         sealed_webhook_secrets=[],
         actor=_BY,
     )
     occurred_at = utc_now()
-    bench.billing.set_connection(command, new_connection_id=uuid4(), occurred_at=occurred_at)
+    deps.billing.set_connection(command, new_connection_id=uuid4(), occurred_at=occurred_at)
     defaults = commands.ChangeApp(app_id=app_id, default_connections={"mollie": _MOLLIE}, actor=_BY)
-    bench.billing.change_app(defaults, occurred_at=occurred_at)
+    deps.billing.change_app(defaults, occurred_at=occurred_at)
 
 
 def _stripe_ids(made: StripeDemo) -> dict[str, Any]:
@@ -203,18 +213,18 @@ def _add_key(billing: Billing, app_id: UUID, kind: str) -> str:
     return key.text
 
 
-def _set_connection(bench: _Bench, app_id: UUID, *, webhook_secrets: list[str]) -> None:
-    api_key = bench.settings.demo_stripe_key.get_secret_value()
+def _set_connection(deps: _Deps, app_id: UUID, *, webhook_secrets: list[str]) -> None:
+    api_key = deps.settings.demo_stripe_key.get_secret_value()
     context = secret_context(app_id, _CONNECTION)
-    bench.billing.set_connection(
+    deps.billing.set_connection(
         commands.SetConnection(
             app_id=app_id,
             name=_CONNECTION,
             provider="stripe",
             mode="live" if "_live_" in api_key else "test",
-            sealed_key=bench.vault.seal(api_key, context=context),
+            sealed_key=deps.vault.seal(api_key, context=context),
             sealed_webhook_secrets=[
-                bench.vault.seal(secret, context=context) for secret in webhook_secrets
+                deps.vault.seal(secret, context=context) for secret in webhook_secrets
             ],
             actor=_BY,
         ),
@@ -223,35 +233,35 @@ def _set_connection(bench: _Bench, app_id: UUID, *, webhook_secrets: list[str]) 
     )
 
 
-def _addresses(bench: _Bench, app_id: UUID, known: dict[str, Any]) -> dict[str, Any]:
-    """Say where things are now, and have webhooks come there."""
-    base_url = bench.settings.public_url.rstrip("/")
+def _addresses(deps: _Deps, app_id: UUID, known: dict[str, Any]) -> dict[str, Any]:
+    """Return the current addresses, and move the webhook endpoint there if they changed."""
+    base_url = deps.settings.public_url.rstrip("/")
     urls = {
         name: f"{base_url}/webhooks/{connection.provider}/{connection.connection_id}"
-        for name, connection in _connections(bench, app_id).items()
+        for name, connection in _connections(deps, app_id).items()
     }
     url = urls[_CONNECTION]
-    callback_urls = {
+    addresses = {
         "base_url": base_url,
-        "sandbox_url": bench.settings.sandbox_url,
+        "sandbox_url": deps.settings.sandbox_url,
         "webhook_urls": urls,
     }
-    unchanged = all(known.get(name) == value for name, value in callback_urls.items())
-    if unchanged or not _reachable(bench, url):
-        return callback_urls | {"webhook_secrets": known.get("webhook_secrets", {})}
-    secret = bench.maker.point_webhooks_at(url)
-    _set_connection(bench, app_id, webhook_secrets=[secret])
-    return callback_urls | {"webhook_secrets": {_CONNECTION: secret}}
+    unchanged = all(known.get(name) == value for name, value in addresses.items())
+    if unchanged or not _reachable(deps, url):
+        return addresses | {"webhook_secrets": known.get("webhook_secrets", {})}
+    secret = deps.maker.point_webhooks_at(url)
+    _set_connection(deps, app_id, webhook_secrets=[secret])
+    return addresses | {"webhook_secrets": {_CONNECTION: secret}}
 
 
-def _connections(bench: _Bench, app_id: UUID) -> dict[str, Connection]:
+def _connections(deps: _Deps, app_id: UUID) -> dict[str, Connection]:
     return {
-        name: bench.billing.get(Connection, ids.for_connection(app_id, name))
+        name: deps.billing.get(Connection, ids.for_connection(app_id, name))
         for name in (_CONNECTION, _MOLLIE)
     }
 
 
-def _reachable(bench: _Bench, url: str) -> bool:
-    """Stripe itself can't reach a loopback address; a stand-in on the same machine can."""
-    local = {urlsplit(bench.settings.stripe_api_base).hostname, urlsplit(url).hostname}
+def _reachable(deps: _Deps, url: str) -> bool:
+    """Tell whether webhooks can arrive: Stripe itself cannot call a loopback address."""
+    local = {urlsplit(deps.settings.stripe_api_base).hostname, urlsplit(url).hostname}
     return local <= _LOOPBACK or not (local & _LOOPBACK)

@@ -1,0 +1,92 @@
+"""Run the poller of one test connection whose webhooks cannot reach this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, cast
+from uuid import UUID
+
+from domain.apps.connection import Connection
+from domain.billing import Billing
+from domain.core import ids
+from domain.core.commands import Mode
+from eventlog import persistence
+from eventlog.log import Log
+from projections.work.checkpoints import Checkpoints
+from workers.errors import OperatorError
+from workers.polling.events import EVERY_S, EventPoller, Poller, keep_polling
+from workers.polling.mollie_payments import PAYMENTS_EVERY_S, PaymentPoller
+from workers.providers.gateways import open_key
+from workers.providers.mollie.history import MollieHistory
+from workers.providers.stripe.event_list import StripeEventList
+from workers.runtime import open_billing, open_gateways, open_vault, utc_now
+from workers.settings import Settings
+
+_LOG_NAME: Final = "poll"
+
+
+async def run_poll(
+    settings: Settings, stop: asyncio.Event, *, app_id: UUID, connection: str
+) -> None:
+    """Poll until `stop`. Raises OperatorError and GatewayMisconfigured."""
+    with _open_poller(settings, app_id, connection) as poller:
+        every_s = PAYMENTS_EVERY_S if isinstance(poller, PaymentPoller) else EVERY_S
+        await keep_polling(poller, settings.database_url, stop, every_s=every_s)
+
+
+@contextmanager
+def _open_poller(settings: Settings, app_id: UUID, name: str) -> Iterator[Poller]:
+    """Open log and checkpoints, and close them in the end."""
+    log = Log.open(settings.database_url, application_name="billhook poll")
+    checkpoints = Checkpoints(settings.database_url)
+    checkpoints.open()
+    try:
+        billing = open_billing(log, name=_LOG_NAME)
+        connection = connection_in_use(billing, app_id, name)
+        yield _poller(settings, connection, billing=billing, checkpoints=checkpoints)
+    finally:
+        checkpoints.close()
+        persistence.register(_LOG_NAME, None)
+        log.close()
+
+
+def _poller(
+    settings: Settings, connection: Connection, *, billing: Billing, checkpoints: Checkpoints
+) -> Poller:
+    """Make the provider's poller. Raises OperatorError for a connection in live mode."""
+    if connection.mode != "test":
+        raise OperatorError("only a provider's test mode is polled: live money needs webhooks")
+    vault = open_vault(settings)
+    key, mode = open_key(connection, vault), cast("Mode", connection.mode)
+    await_rate_limit = open_gateways(settings, billing, vault).rate_limit_for(connection)
+    if connection.provider == "mollie":
+        payments = MollieHistory(
+            key, api_base=settings.mollie_api_base, mode=mode, await_rate_limit=await_rate_limit
+        )
+        return PaymentPoller(
+            connection=connection,
+            payments=payments,
+            billing=billing,
+            places=checkpoints,
+            now=utc_now,
+        )
+    events = StripeEventList(
+        key, api_base=settings.stripe_api_base, mode=mode, await_rate_limit=await_rate_limit
+    )
+    return EventPoller(
+        connection=connection,
+        events=events,
+        billing=billing,
+        places=checkpoints,
+        now=utc_now,
+    )
+
+
+def connection_in_use(billing: Billing, app_id: UUID, name: str) -> Connection:
+    """Load a connection that is not deleted. Raises OperatorError."""
+    found = billing.find(Connection, ids.for_connection(app_id, name))
+    if found is None or found.deleted:
+        raise OperatorError(f"the app has no connection {name!r}")
+    return found
