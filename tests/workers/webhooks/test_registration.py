@@ -180,7 +180,7 @@ def test_a_secret_is_kept_before_the_endpoint_it_replaces_goes(
         ({"disabled": True}, "is disabled"),
         ({"enabled_events": ["invoice.paid"]}, "does not receive charge.dispute.closed"),
         ({"metadata": {"billhook_secret": "other"}}, "signs with a secret"),
-        ({"url": "https://elsewhere.example/"}, "no endpoint at Stripe leads"),
+        ({"url": "https://elsewhere.example/"}, "no webhook endpoint at Stripe"),
     ],
     ids=["disabled", "types", "secret", "url"],
 )
@@ -201,7 +201,7 @@ def test_the_check_says_that_the_version_is_another(
     other: Any = {"url": made.url, "enabled_events": list(EVENT_TYPES)}
     bench.account.v1.webhook_endpoints.create(other)
     (found,) = wrong(registration())
-    assert f"is of version None, not {API_VERSION}" in found
+    assert f"has API version None, not {API_VERSION}" in found
 
 
 def test_the_check_reports_a_refused_key(
