@@ -1,4 +1,4 @@
-"""Commands on the event log: verify its hash chains, skip an event that a follower cannot handle."""
+"""Commands on the event log: verify its hash chains, skip an event that stops a follower."""
 
 import json
 from typing import Annotated, Final
