@@ -13,7 +13,7 @@ from domain.core.errors import NotPossible
 from projections.engine.errors import ReadModelUnavailable
 from projections.engine.pool import open_pool
 from projections.work.queries import State, WorkFilter, WorkQueries, WorkRow
-from service.invoices.render import Json
+from service.http.envelope import Json
 from service.work.work import item, resend
 
 work = typer.Typer(

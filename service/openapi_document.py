@@ -16,6 +16,7 @@ from service.reports import openapi as reports_openapi
 from service.subscriptions import openapi as subscriptions_openapi
 from service.tenants import openapi as tenants_openapi
 from service.webhooks import openapi as webhooks_openapi
+from service.webhooks import openapi_inbox
 from service.work import openapi as work_openapi
 
 TAGS: Final = {
@@ -30,7 +31,7 @@ TAGS: Final = {
     apps_openapi.TAG: "What an administrator sets.",
     dialects_openapi.CHARGES: "The contracts of seeds 000 and 001.",
     dialects_openapi.DRAFTS: "The contracts of seeds 003 and 004.",
-    operations_openapi.INBOX: "What providers send.",
+    openapi_inbox.TAG: "What providers send.",
     operations_openapi.TAG: "For machines and readers; none of it needs a key.",
 }
 
@@ -47,6 +48,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *work_openapi.OPERATIONS,
     *apps_openapi.OPERATIONS,
     *dialects_openapi.OPERATIONS,
+    *openapi_inbox.OPERATIONS,
     *operations_openapi.OPERATIONS,
 )
 

@@ -17,6 +17,7 @@ from service.catalogue.endpoints import get_price, get_tax_rate, put_price, put_
 from service.dialects.admin_invoices import get_admin_invoice, list_admin_invoices
 from service.dialects.stripe_charge import create_stripe_invoice, create_tenant_stripe_invoice
 from service.dialects.stripe_draft import create_admin_invoice, gather_invoice
+from service.docs.endpoints import docs, docs_viewer, openapi
 from service.http.cors import answer_preflight
 from service.invoices.action_endpoints import (
     finalize_invoice,
@@ -33,7 +34,6 @@ from service.invoices.list import (
     list_tenant_invoices,
 )
 from service.invoices.read import get_invoice, get_invoice_events
-from service.openapi.endpoints import docs, openapi
 from service.operations.endpoints import healthz, metrics, readyz
 from service.payment_methods.endpoints import create_setup, get_setup
 from service.reports.endpoints import get_revenue
@@ -146,4 +146,5 @@ ROUTES: Final = [
     _route("/metrics", GET=metrics),
     _route("/openapi.json", GET=openapi),
     _route("/docs", GET=docs),
+    _route("/docs/redoc.standalone.js", GET=docs_viewer),
 ]

@@ -13,14 +13,14 @@ from domain.core.commands import CreateKey, KeyKind, RevokeKey, RotateKey
 from domain.core.errors import Contradiction
 from domain.core.idempotency import CreateIdempotencyRecord
 from projections.access.queries import KeyDetails
+from service.apps.context import AppsContext, context_of
 from service.auth.authenticate import authenticate_admin
-from service.context import Context, context_of
+from service.http import envelope
 from service.http.caller import Caller
 from service.http.errors import BadRequest, Fault, Missing
 from service.http.requests import path_uuid, read_json
 from service.http.responses import document
 from service.http.validation import Name, Strictly, validated
-from service.invoices import render as invoices_render
 from service.recording.idempotency import Done, do_once
 from service.recording.read_your_writes import wait_for_access
 
@@ -45,20 +45,20 @@ async def list_keys(request: Request) -> Response:
     """List an app's keys, without what opens it."""
     context = context_of(request)
     caller = await authenticate_admin(request)
-    rows = await context.access_rows.keys(caller.app.app_id)
-    return document(invoices_render.whole_list(KIND, [_item(row) for row in rows]))
+    rows = await context.auth.access_rows.keys(caller.app.app_id)
+    return document(envelope.whole_list(KIND, [_item(row) for row in rows]))
 
 
 async def create_key(request: Request) -> Response:
     """Make a key; its text is in this answer alone."""
     context = context_of(request)
     caller = await authenticate_admin(request)
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await read_json(request, context.settings)
     body = validated(NewKeyBody, given)
     made = _Made(context, caller, kind=body.kind, name=body.name)
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
-        context.billing.create_key(
+        context.recording.billing.create_key(
             made.command, occurred_at=made.occurred_at, idempotency_record=idempotency_record
         )
 
@@ -70,7 +70,7 @@ async def rotate_key(request: Request) -> Response:
     """Make a key in the place of one that ends after an overlap."""
     context = context_of(request)
     caller = await authenticate_admin(request)
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    given = await read_json(request, context.settings, default={})
     body = validated(RotationBody, given)
     old = await _find(context, caller, path_uuid(request, "keyUuid"))
     made = _Made(context, caller, kind=cast("KeyKind", old.kind), name=old.name)
@@ -84,7 +84,7 @@ async def rotate_key(request: Request) -> Response:
     )
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
-        context.billing.rotate_key(
+        context.recording.billing.rotate_key(
             command, occurred_at=made.occurred_at, idempotency_record=idempotency_record
         )
 
@@ -102,17 +102,19 @@ async def revoke_key(request: Request) -> Response:
     caller = await authenticate_admin(request)
     key_id = path_uuid(request, "keyUuid")
     command = RevokeKey(app_id=caller.app.app_id, key_id=key_id, actor=caller.actor)
-    await asyncio.to_thread(context.billing.revoke_key, command, occurred_at=context.now())
-    headers = await wait_for_access(context, caller.app.app_id)
+    await asyncio.to_thread(
+        context.recording.billing.revoke_key, command, occurred_at=context.now()
+    )
+    headers = await wait_for_access(context.recording, caller.app.app_id)
     row = await _find(context, caller, key_id)
-    return document(invoices_render.single(KIND, _item(row)), headers)
+    return document(envelope.single(KIND, _item(row)), headers)
 
 
 class _Made:
     """A new key: what is recorded of it, and what its holder sees once."""
 
     def __init__(
-        self, context: Context, caller: Caller, *, kind: KeyKind, name: str | None
+        self, context: AppsContext, caller: Caller, *, kind: KeyKind, name: str | None
     ) -> None:
         self.occurred_at = context.now()
         self.key: NewKey = new_key(kind, secrets.token_bytes(KEY_BYTES))
@@ -137,29 +139,29 @@ class _Made:
         )
 
 
-async def _find(context: Context, caller: Caller, key_id: UUID) -> KeyDetails:
-    row = await context.access_rows.key(caller.app.app_id, key_id)
+async def _find(context: AppsContext, caller: Caller, key_id: UUID) -> KeyDetails:
+    row = await context.auth.access_rows.key(caller.app.app_id, key_id)
     if row is None:
         raise Missing
     return row
 
 
-async def _shown(context: Context, caller: Caller, done: Done, key: NewKey) -> Response:
-    headers = await wait_for_access(context, caller.app.app_id)
+async def _shown(context: AppsContext, caller: Caller, done: Done, key: NewKey) -> Response:
+    headers = await wait_for_access(context.recording, caller.app.app_id)
     if done.replayed:
         headers["idempotent-replayed"] = "true"
     shown = {**done.result, "key": None if done.replayed else key.text}
-    return document(invoices_render.single(KIND, shown), headers)
+    return document(envelope.single(KIND, shown), headers)
 
 
-def _item(row: KeyDetails) -> invoices_render.Json:
+def _item(row: KeyDetails) -> envelope.Json:
     return {
         "id": str(row.key_id),
         "kind": row.kind,
         "prefix": row.prefix,
         "name": row.name,
-        "createdAt": invoices_render.moment(row.created_at),
-        "expiresAt": invoices_render.moment(row.expires_at),
+        "createdAt": envelope.moment(row.created_at),
+        "expiresAt": envelope.moment(row.expires_at),
         "replacedBy": None if row.replaced_by is None else str(row.replaced_by),
-        "revokedAt": invoices_render.moment(row.revoked_at),
+        "revokedAt": envelope.moment(row.revoked_at),
     }

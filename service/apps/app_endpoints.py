@@ -12,9 +12,10 @@ from starlette.responses import Response
 
 from domain.apps.app import App, AppSettings, token_secret_context
 from domain.core.commands import ChangeApp
+from service.apps.context import AppsContext, context_of
 from service.auth.authenticate import authenticate_admin
 from service.auth.jwks import Jwks
-from service.context import Context, context_of
+from service.http import envelope
 from service.http.caller import Caller
 from service.http.errors import BadRequest, Fault
 from service.http.requests import read_json
@@ -29,7 +30,6 @@ from service.http.validation import (
     fault,
     validated,
 )
-from service.invoices import render as invoices_render
 from service.recording.read_your_writes import wait_for_access
 
 # A field that was not given; it is of its type wherever it was.
@@ -132,16 +132,16 @@ async def get_app(request: Request) -> Response:
     """Show an app to its admin key; also while it is disabled, or nobody could enable it."""
     context = context_of(request)
     caller = await authenticate_admin(request, even_disabled=True)
-    app = await asyncio.to_thread(context.billing.get, App, caller.app.app_id)
-    (newest,) = await context.log.stream_async(app.id, newest_first=True, limit=1)
-    return document(invoices_render.single(KIND, _item(app)), {POSITION: str(newest.position)})
+    app = await asyncio.to_thread(context.recording.billing.get, App, caller.app.app_id)
+    (newest,) = await context.recording.log.stream_async(app.id, newest_first=True, limit=1)
+    return document(envelope.single(KIND, _item(app)), {POSITION: str(newest.position)})
 
 
 async def patch_app(request: Request) -> Response:
     """Change what is given of an app; answered once every process can know."""
     context = context_of(request)
     caller = await authenticate_admin(request, even_disabled=True)
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await read_json(request, context.settings)
     changes = validated(AppChanges, given)
     await _require_connections(context, caller, changes)
     occurred_at = context.now()
@@ -149,19 +149,19 @@ async def patch_app(request: Request) -> Response:
     def decide(app: App) -> None:
         app.change(_command(context, caller, app.settings, changes), occurred_at=occurred_at)
 
-    app = await asyncio.to_thread(context.billing.change, App, caller.app.app_id, decide)
-    headers = await wait_for_access(context, app.id)
-    return document(invoices_render.single(KIND, _item(app)), headers)
+    app = await asyncio.to_thread(context.recording.billing.change, App, caller.app.app_id, decide)
+    headers = await wait_for_access(context.recording, app.id)
+    return document(envelope.single(KIND, _item(app)), headers)
 
 
-async def _require_connections(context: Context, caller: Caller, changes: AppChanges) -> None:
+async def _require_connections(context: AppsContext, caller: Caller, changes: AppChanges) -> None:
     """Raise BadRequest where a default is no connection of its slot's provider and mode."""
     faults = []
     for slot, name in (changes.default_connections or {}).items():
         if name is None:
             continue
         provider, _, mode = slot.partition(":")
-        found = await context.access.connection_named(caller.app.app_id, name)
+        found = await context.auth.access.connection_named(caller.app.app_id, name)
         if found is None or found.provider != provider or mode not in ("", found.mode):
             path = f"defaultConnections.{slot}"
             faults.append(Fault(message=f"{path}: the app has no such connection", path=path))
@@ -170,7 +170,7 @@ async def _require_connections(context: Context, caller: Caller, changes: AppCha
 
 
 def _command(
-    context: Context, caller: Caller, known: AppSettings, changes: AppChanges
+    context: AppsContext, caller: Caller, known: AppSettings, changes: AppChanges
 ) -> ChangeApp:
     """Say what is to change; `known` is what the app has set at the moment of the change."""
     return ChangeApp(
@@ -184,7 +184,7 @@ def _command(
 
 
 def _settings(
-    context: Context, caller: Caller, known: AppSettings, changes: AppChanges
+    context: AppsContext, caller: Caller, known: AppSettings, changes: AppChanges
 ) -> dict[str, Any]:
     """Give the settings that change, by their names in the domain."""
     given: dict[str, Any] = {
@@ -210,7 +210,7 @@ def _settings(
 
 
 def _secrets(
-    context: Context, caller: Caller, known: list[dict[str, Any]], tokens: TokenSettings
+    context: AppsContext, caller: Caller, known: list[dict[str, Any]], tokens: TokenSettings
 ) -> list[dict[str, Any]]:
     """Put the new secret first; older ones end after the overlap, or when they were to end."""
     now_s = int(context.now().timestamp())
@@ -219,13 +219,13 @@ def _secrets(
     scope = token_secret_context(caller.app.app_id)
     newest = {
         "kid": uuid4().hex[:16],
-        "sealed": context.seal_secret(tokens.signing_secret, scope),
+        "sealed": context.auth.seal_secret(tokens.signing_secret, scope),
         "until": None,
     }
     return [newest, *(secret for secret in older if secret["until"] > now_s)]
 
 
-def _item(app: App) -> invoices_render.Json:
+def _item(app: App) -> envelope.Json:
     known = app.settings
     return {
         "id": str(app.id),
@@ -241,12 +241,12 @@ def _item(app: App) -> invoices_render.Json:
         "clientPrices": known.client_prices,
         "clientTaxRates": known.client_tax_rates,
         "tokens": _tokens(known),
-        "createdAt": invoices_render.moment(app.created_on),
-        "updatedAt": invoices_render.moment(app.modified_on),
+        "createdAt": envelope.moment(app.created_on),
+        "updatedAt": envelope.moment(app.modified_on),
     }
 
 
-def _tokens(known: AppSettings) -> invoices_render.Json:
+def _tokens(known: AppSettings) -> envelope.Json:
     """Show whose tokens are taken; of secrets, that there are any."""
     return {
         "issuer": known.token_issuer,

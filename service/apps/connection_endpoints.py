@@ -13,15 +13,15 @@ from domain.core import ids
 from domain.core.commands import ChangeApp, DeleteConnection, Mode, Provider, SetConnection
 from eventlog.errors import VaultError
 from projections.access.queries import ConnectionRow
+from service.apps.context import AppsContext, context_of
 from service.apps.provider_keys import CONNECTION_NAME, mode_of
 from service.auth.authenticate import authenticate_admin
-from service.context import Context, context_of
+from service.http import envelope
 from service.http.caller import Caller
 from service.http.errors import BadRequest, Fault, Missing
 from service.http.requests import read_json
 from service.http.responses import document
 from service.http.validation import Strictly, Token, Url, validated
-from service.invoices import render as invoices_render
 from service.recording.read_your_writes import wait_for_access
 
 KIND: Final = "paymentConnections"
@@ -44,10 +44,10 @@ async def list_connections(request: Request) -> Response:
     """List an app's connections, without their secrets."""
     context = context_of(request)
     caller = await authenticate_admin(request)
-    rows = await context.access_rows.connections(caller.app.app_id)
+    rows = await context.auth.access_rows.connections(caller.app.app_id)
     defaults = await _defaults(context, caller)
     items = [await _item(context, row, defaults) for row in rows]
-    return document(invoices_render.whole_list(KIND, items))
+    return document(envelope.whole_list(KIND, items))
 
 
 async def get_connection(request: Request) -> Response:
@@ -62,15 +62,15 @@ async def put_connection(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     name = request.path_params["name"]
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await read_json(request, context.settings)
     body = validated(ConnectionBody, given)
     if not CONNECTION_NAME.fullmatch(name):
         raise _refused("name", "must be 1 to 64 letters, digits, dots, hyphens or underscores")
     stream = ids.for_connection(caller.app.app_id, name)
-    known = await asyncio.to_thread(context.billing.find, Connection, stream)
+    known = await asyncio.to_thread(context.recording.billing.find, Connection, stream)
     command = _command(context, caller, name, body, known)
     connection = await asyncio.to_thread(
-        context.billing.set_connection,
+        context.recording.billing.set_connection,
         command,
         new_connection_id=uuid4(),
         occurred_at=context.now(),
@@ -78,7 +78,7 @@ async def put_connection(request: Request) -> Response:
     if body.add_webhook_secrets or body.drop_webhook_secrets:
         await asyncio.to_thread(_change_webhook_secrets, context, caller, connection, body)
     await _set_defaults(context, caller, connection, wanted=body.default)
-    headers = await wait_for_access(context, stream, caller.app.app_id)
+    headers = await wait_for_access(context.recording, stream, caller.app.app_id)
     return document(await _shown(context, caller, name), headers)
 
 
@@ -90,15 +90,15 @@ async def delete_connection(request: Request) -> Response:
     shown = await _shown(context, caller, name)
     command = DeleteConnection(app_id=caller.app.app_id, name=name, actor=caller.actor)
     connection = await asyncio.to_thread(
-        context.billing.delete_connection, command, occurred_at=context.now()
+        context.recording.billing.delete_connection, command, occurred_at=context.now()
     )
     await _set_defaults(context, caller, connection, wanted=False)
-    headers = await wait_for_access(context, connection.id, caller.app.app_id)
+    headers = await wait_for_access(context.recording, connection.id, caller.app.app_id)
     return document(shown, headers)
 
 
 def _command(
-    context: Context, caller: Caller, name: str, body: ConnectionBody, known: Connection | None
+    context: AppsContext, caller: Caller, name: str, body: ConnectionBody, known: Connection | None
 ) -> SetConnection:
     """Seal what is given and keep the rest. Raises BadRequest."""
     scope = secret_context(caller.app.app_id, name)
@@ -110,9 +110,9 @@ def _command(
     sealed_key = "" if known is None else known.sealed_key
     sealed = [] if known is None else known.sealed_webhook_secrets
     if body.secret_key is not None:
-        sealed_key = context.seal_secret(body.secret_key, scope)
+        sealed_key = context.auth.seal_secret(body.secret_key, scope)
     if body.webhook_secrets is not None:
-        sealed = [context.seal_secret(secret, scope) for secret in body.webhook_secrets]
+        sealed = [context.auth.seal_secret(secret, scope) for secret in body.webhook_secrets]
     return SetConnection(
         app_id=caller.app.app_id,
         name=name,
@@ -134,11 +134,11 @@ def _refunds_overpayments(body: ConnectionBody, known: Connection | None) -> boo
 
 
 def _change_webhook_secrets(
-    context: Context, caller: Caller, connection: Connection, body: ConnectionBody
+    context: AppsContext, caller: Caller, connection: Connection, body: ConnectionBody
 ) -> None:
     """Add and drop some and keep the others, whoever changes them at the same time."""
     scope = secret_context(connection.app_id, connection.name)
-    added = [context.seal_secret(secret, scope) for secret in body.add_webhook_secrets]
+    added = [context.auth.seal_secret(secret, scope) for secret in body.add_webhook_secrets]
 
     def decide(known: Connection) -> None:
         kept = [
@@ -148,12 +148,12 @@ def _change_webhook_secrets(
         ]
         known.set_webhook_secrets([*added, *kept], actor=caller.actor, occurred_at=context.now())
 
-    context.billing.change(Connection, connection.id, decide)
+    context.recording.billing.change(Connection, connection.id, decide)
 
 
-def _mark(context: Context, sealed: str, scope: str) -> str:
+def _mark(context: AppsContext, sealed: str, scope: str) -> str:
     try:
-        return secret_mark(context.open_secret(sealed, scope))
+        return secret_mark(context.auth.open_secret(sealed, scope))
     except VaultError:
         return "unreadable"
 
@@ -175,7 +175,7 @@ def _refused(path: str, message: str) -> BadRequest:
 
 
 async def _set_defaults(
-    context: Context, caller: Caller, connection: Connection, *, wanted: bool | None
+    context: AppsContext, caller: Caller, connection: Connection, *, wanted: bool | None
 ) -> None:
     """Make it a default or none; where nothing is said, only where the app has no default yet."""
     occurred_at, name = context.now(), connection.name
@@ -193,28 +193,28 @@ async def _set_defaults(
             occurred_at=occurred_at,
         )
 
-    await asyncio.to_thread(context.billing.change, App, caller.app.app_id, decide)
+    await asyncio.to_thread(context.recording.billing.change, App, caller.app.app_id, decide)
 
 
-async def _shown(context: Context, caller: Caller, name: str) -> invoices_render.Json:
+async def _shown(context: AppsContext, caller: Caller, name: str) -> envelope.Json:
     if not CONNECTION_NAME.fullmatch(name):
         raise Missing
-    row = await context.access_rows.connection_by_name(caller.app.app_id, name)
+    row = await context.auth.access_rows.connection_by_name(caller.app.app_id, name)
     if row is None:
         raise Missing
-    return invoices_render.single(KIND, await _item(context, row, await _defaults(context, caller)))
+    return envelope.single(KIND, await _item(context, row, await _defaults(context, caller)))
 
 
-async def _defaults(context: Context, caller: Caller) -> Mapping[str, str]:
-    app = await context.access_rows.app(caller.app.app_id)
+async def _defaults(context: AppsContext, caller: Caller) -> Mapping[str, str]:
+    app = await context.auth.access_rows.app(caller.app.app_id)
     return {} if app is None else app.default_connections
 
 
 async def _item(
-    context: Context, row: ConnectionRow, defaults: Mapping[str, str]
-) -> invoices_render.Json:
+    context: AppsContext, row: ConnectionRow, defaults: Mapping[str, str]
+) -> envelope.Json:
     stream = ids.for_connection(row.app_id, row.name)
-    settings = await asyncio.to_thread(context.billing.get, Connection, stream)
+    settings = await asyncio.to_thread(context.recording.billing.get, Connection, stream)
     scope = secret_context(row.app_id, row.name)
     base_url = context.settings.public_url.rstrip("/")
     return {

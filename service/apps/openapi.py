@@ -12,11 +12,9 @@ from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION, IDEMPOTENCY_KEY, REPLAYED
 from service.openapi.declare import JSON, Body, Content, Operation, json_answer, json_body
 from service.openapi.error_responses import CALLING, WRITING, refused
-from service.tenants.access_token_endpoints import TokenBody
 
 TAG: Final = "The app, its keys and connections"
 _APP: Final = "/api/v1/apps/{appUuid}"
-_TOKENS: Final = _APP + "/tenants/{tenantUuid}/access-tokens"
 _KEYS: Final = _APP + "/api-keys"
 _KEY: Final = _APP + "/api-keys/{keyUuid}"
 _CONNECTIONS: Final = _APP + "/payment-connections"
@@ -61,31 +59,6 @@ _OF_APP: Final = (
         security=_ADMIN,
         body=json_body(AppChanges, some=examples.APP_CHANGES),
         answers={S.OK: _SHOWN_APP, **refused(_APP, *WRITING, _LAGGING)},
-    ),
-    Operation(
-        method="POST",
-        path=_TOKENS,
-        id="createAccessToken",
-        tag=TAG,
-        summary="Sign a token that opens one tenant",
-        description="For browsers. Nothing is kept of it: each call signs another, and an "
-        "Idempotency-Key is ignored.",
-        security=openapi_common.OF_APP,
-        body=Body(
-            content={
-                JSON: Content(
-                    model=TokenBody,
-                    examples={"for_a_user": examples.TOKEN_BODY, "for_an_hour": {}},
-                )
-            },
-            required=False,
-        ),
-        answers={
-            S.OK: json_answer(
-                "The token.", apps_openapi_schemas.AccessTokens, signed=examples.TOKENS
-            ),
-            **refused(_TOKENS, *WRITING, _LAGGING),
-        },
     ),
 )
 

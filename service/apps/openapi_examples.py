@@ -1,43 +1,14 @@
-"""Examples of the app, its keys, connections, tokens, prices and tax rates."""
+"""Examples of the app, its keys and connections."""
 
 from typing import Final
 
 from service.apps.openapi_schemas import ApiKey, NewApiKey
-from service.invoices.openapi_examples import APP, TENANT, one
 from service.openapi.common_schemas import example
 from service.openapi.declare import Json
+from service.openapi.examples import APP, one
 
 _AT: Final = "2026-01-31T09:30:00.000Z"
 _KEY: Final = "2f1c9a1e-5b7d-4c3a-9e8f-0a1b2c3d4e5f"
-
-PRICE_BODY: Final[Json] = {
-    "name": "Pro Plan",
-    "currency": "eur",
-    "amountMinor": 1999,
-    "interval": "month",
-}
-PRICES: Final = one(
-    "prices",
-    {
-        "priceId": "pro-monthly",
-        **PRICE_BODY,
-        "intervalCount": 1,
-        "createdAt": _AT,
-        "updatedAt": _AT,
-        "position": 21,
-    },
-)
-TAX_RATE_BODY: Final[Json] = {"name": "VAT", "percentage": 19, "inclusive": False}
-TAX_RATES: Final = one(
-    "taxRates",
-    {
-        "taxRateId": "vat-de",
-        **TAX_RATE_BODY,
-        "createdAt": _AT,
-        "updatedAt": _AT,
-        "position": 22,
-    },
-)
 
 APP_CHANGES: Final[Json] = {
     "allowedOrigins": ["https://shop.example.com"],
@@ -105,17 +76,5 @@ CONNECTIONS: Final = one(
         "redirectUrl": None,
         "refundOverpayments": False,
         "defaultFor": ["stripe", "stripe:test"],
-    },
-)
-
-TOKEN_BODY: Final[Json] = {"userId": "user-1", "expiresInSeconds": 900}
-TOKENS: Final = one(
-    "accessTokens",
-    {
-        "token": "eyJhbGciOiJIUzI1NiJ9.e30.signature",
-        "tokenType": "Bearer",
-        "tenantUuid": TENANT,
-        "userId": "user-1",
-        "expiresAt": "2026-01-31T09:45:00.000Z",
     },
 )

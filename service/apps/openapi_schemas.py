@@ -1,4 +1,4 @@
-"""Tenants, the catalogue, the app, its keys and connections, as the canonical API shows them."""
+"""Response models of the app, its keys and connections."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -6,94 +6,15 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.core.commands import KeyKind
-from domain.gateway.objects import Interval
 from service.openapi.common_schemas import (
     JsonObject,
-    Minor,
     Mode,
     Moment,
-    Position,
     Provider,
     Shown,
 )
 
 One = Literal[1]
-
-
-class TenantCustomer(Shown):
-    """A customer at a provider that the tenant is."""
-
-    connection: str
-    customer_id: str
-
-
-class Tenant(Shown):
-    """Who is billed."""
-
-    tenant_uuid: UUID
-    name: str | None
-    email: str | None
-    country: str | None
-    vat_id: str | None
-    provider_customers: list[TenantCustomer]
-    created_at: Moment
-    updated_at: Moment
-    position: Position
-
-
-class Tenants(Shown):
-    """One tenant, in the envelope that all documents have."""
-
-    kind: Literal["tenants"]
-    total_items: Literal[1]
-    items_length: Literal[1]
-    items: Annotated[list[Tenant], Field(min_length=1, max_length=1)]
-
-
-class Price(Shown):
-    """What a unit costs."""
-
-    price_id: str
-    name: str | None
-    currency: str
-    amount_minor: Minor
-    interval: Interval | None
-    """Null: paid once."""
-    interval_count: int | None
-    created_at: Moment
-    updated_at: Moment
-    position: Position
-
-
-class Prices(Shown):
-    """One price."""
-
-    kind: Literal["prices"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[Price], Field(min_length=1, max_length=1)]
-
-
-class TaxRate(Shown):
-    """How much tax."""
-
-    tax_rate_id: str
-    name: str | None
-    percentage: float
-    inclusive: bool
-    """Whether amounts contain the tax, or it is added to them."""
-    created_at: Moment
-    updated_at: Moment
-    position: Position
-
-
-class TaxRates(Shown):
-    """One tax rate."""
-
-    kind: Literal["taxRates"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[TaxRate], Field(min_length=1, max_length=1)]
 
 
 class ShownDefaults(Shown):
@@ -244,22 +165,3 @@ class OneConnection(Shown):
     total_items: One
     items_length: One
     items: Annotated[list[Connection], Field(min_length=1, max_length=1)]
-
-
-class AccessToken(Shown):
-    """A token for one tenant."""
-
-    token: str
-    token_type: Literal["Bearer"]
-    tenant_uuid: UUID
-    user_id: str | None
-    expires_at: Moment
-
-
-class AccessTokens(Shown):
-    """The new token."""
-
-    kind: Literal["accessTokens"]
-    total_items: One
-    items_length: One
-    items: Annotated[list[AccessToken], Field(min_length=1, max_length=1)]

@@ -8,8 +8,8 @@ from starlette.requests import Request
 
 from domain.apps.api_keys import digest
 from projections.access.queries import AppRow, KeyRow
+from service.auth.context import AuthContext, context_of
 from service.auth.tokens import bearer_token, caller_of_token
-from service.context import Context, context_of
 from service.http.caller import ADMIN, Caller
 from service.http.errors import AppDisabled, Missing, Unauthorized, WrongKeyType
 from service.http.requests import path_uuid
@@ -75,7 +75,7 @@ async def authenticate_lone_key(request: Request, name: str) -> Caller:
     return caller
 
 
-async def _by_app_key(request: Request, context: Context, *, app_id: UUID | None) -> Caller:
+async def _by_app_key(request: Request, context: AuthContext, *, app_id: UUID | None) -> Caller:
     if app_id is None or _client_id(request) != app_id:
         raise Unauthorized
     key = await _key(request, context, "x-api-key", app_id=app_id)
@@ -86,7 +86,7 @@ async def _by_app_key(request: Request, context: Context, *, app_id: UUID | None
 
 
 async def _by_admin_key(
-    request: Request, context: Context, *, app_id: UUID | None, even_disabled: bool = False
+    request: Request, context: AuthContext, *, app_id: UUID | None, even_disabled: bool = False
 ) -> Caller:
     key = await _key(request, context, "api-key", app_id=app_id)
     if key.kind != ADMIN:
@@ -94,7 +94,9 @@ async def _by_admin_key(
     return await _by_key(request, context, key, even_disabled=even_disabled)
 
 
-async def _key(request: Request, context: Context, header: str, *, app_id: UUID | None) -> KeyRow:
+async def _key(
+    request: Request, context: AuthContext, header: str, *, app_id: UUID | None
+) -> KeyRow:
     """Find the key in a header. One of another app's is no different from one that is none."""
     key = await context.access.key(digest(request.headers.get(header, "")))
     if key is None or key.revoked or app_id not in (None, key.app_id):
@@ -105,7 +107,7 @@ async def _key(request: Request, context: Context, header: str, *, app_id: UUID 
 
 
 async def _by_key(
-    request: Request, context: Context, key: KeyRow, *, even_disabled: bool = False
+    request: Request, context: AuthContext, key: KeyRow, *, even_disabled: bool = False
 ) -> Caller:
     app: AppRow | None = await context.access.app(key.app_id)
     if app is None:
@@ -118,7 +120,7 @@ async def _by_key(
 
 async def _admitted(
     request: Request,
-    context: Context,
+    context: AuthContext,
     caller: Caller,
     *,
     counted_as: str,

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from domain.apps.app import AppSettings, token_secret_context
 from eventlog.errors import VaultError
 from projections.access.queries import AppRow
-from service.context import Context, context_of
+from service.auth.context import AuthContext, context_of
 from service.http.caller import TOKEN, Caller
 from service.http.errors import Unauthorized
 from service.http.validation import is_safe
@@ -79,7 +79,7 @@ def _read(token: str) -> tuple[Claims, Claims]:
     return cast("Claims", read["header"]), cast("Claims", read["payload"])
 
 
-async def _apps(context: Context, said: Claims) -> Sequence[AppRow]:
+async def _apps(context: AuthContext, said: Claims) -> Sequence[AppRow]:
     issuer, audience = said.get("iss"), said.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if not _is_name(issuer) or not all(map(_is_name, audiences)):
@@ -101,7 +101,7 @@ def _names(app: AppRow, said: Claims) -> bool:
     return claim is None or said.get(claim) in (str(app.app_id), app.slug)
 
 
-def _claims(context: Context, app: AppRow, token: str, header: Claims) -> Claims | None:
+def _claims(context: AuthContext, app: AppRow, token: str, header: Claims) -> Claims | None:
     """Give the claims of a token that one of the app's keys signed; None where none did."""
     algorithm = header.get("alg")
     if "crit" in header or "b64" in header or not isinstance(algorithm, str):
@@ -118,7 +118,7 @@ def _ends_soon(expires_at_s: object, now_s: float) -> bool:
     return isinstance(expires_at_s, int | float) and expires_at_s <= now_s + LONGEST_LIFE_S
 
 
-def _keys(context: Context, app: AppRow, algorithm: str, kid: object) -> Iterator[Verifying]:
+def _keys(context: AuthContext, app: AppRow, algorithm: str, kid: object) -> Iterator[Verifying]:
     """Give the app's keys that are for this algorithm alone, so that none is taken for another."""
     if algorithm == "HS256":
         now_s = context.now().timestamp()
@@ -131,7 +131,7 @@ def _keys(context: Context, app: AppRow, algorithm: str, kid: object) -> Iterato
             yield _public_key(orjson.dumps(key))
 
 
-def _opened(context: Context, app: AppRow, secret: Claims) -> Iterator[bytes]:
+def _opened(context: AuthContext, app: AppRow, secret: Claims) -> Iterator[bytes]:
     """Open a secret; one of master keys that are gone verifies nothing."""
     try:
         yield context.open_secret(secret["sealed"], token_secret_context(app.app_id)).encode()
@@ -182,7 +182,7 @@ def _caller(app: AppRow, claims: Claims) -> Caller:
 
 
 def minted(
-    context: Context,
+    context: AuthContext,
     app: AppRow,
     *,
     tenant_id: UUID,

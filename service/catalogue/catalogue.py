@@ -11,9 +11,9 @@ from domain.catalogue.catalogue import Price, TaxRate
 from domain.core import commands, ids, money
 from domain.gateway.objects import Interval
 from projections.catalogue.queries import CatalogueQueries, PriceRow, TaxRateRow
+from service.http.envelope import Json, moment
 from service.http.errors import Missing
 from service.http.validation import Currency, Name, Strictly, fault
-from service.invoices.render import Json, moment
 from service.recording.streams import Streams
 
 _ID: Final = re.compile(r"[\x21-\x7e]{1,255}")

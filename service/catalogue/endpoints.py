@@ -12,12 +12,12 @@ from service.catalogue.catalogue import (
     price_item,
     tax_rate_item,
 )
-from service.context import context_of
+from service.catalogue.context import context_of
+from service.http import envelope
 from service.http.errors import BadRequest, Fault
 from service.http.requests import read_json
 from service.http.responses import POSITION, document
 from service.http.validation import validated
-from service.invoices import render as invoices_render
 
 
 async def put_price(request: Request) -> Response:
@@ -25,9 +25,9 @@ async def put_price(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     price_id = _new_id(request, "priceId")
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await read_json(request, context.settings)
     command = validated(PriceBody, given).command(caller.app.app_id, price_id, actor=caller.actor)
-    await asyncio.to_thread(context.billing.set_price, command, occurred_at=context.now())
+    await asyncio.to_thread(context.recording.billing.set_price, command, occurred_at=context.now())
     return _shown_price(await context.catalogue.price(caller.app.app_id, price_id))
 
 
@@ -43,11 +43,13 @@ async def put_tax_rate(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     tax_rate_id = _new_id(request, "taxRateId")
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await read_json(request, context.settings)
     command = validated(TaxRateBody, given).command(
         caller.app.app_id, tax_rate_id, actor=caller.actor
     )
-    await asyncio.to_thread(context.billing.set_tax_rate, command, occurred_at=context.now())
+    await asyncio.to_thread(
+        context.recording.billing.set_tax_rate, command, occurred_at=context.now()
+    )
     return _shown_tax_rate(await context.catalogue.tax_rate(caller.app.app_id, tax_rate_id))
 
 
@@ -68,10 +70,10 @@ def _new_id(request: Request, name: str) -> str:
 
 
 def _shown_price(price: PriceRow) -> Response:
-    shown = invoices_render.single("prices", price_item(price))
+    shown = envelope.single("prices", price_item(price))
     return document(shown, {POSITION: str(price.position)})
 
 
 def _shown_tax_rate(tax_rate: TaxRateRow) -> Response:
-    shown = invoices_render.single("taxRates", tax_rate_item(tax_rate))
+    shown = envelope.single("taxRates", tax_rate_item(tax_rate))
     return document(shown, {POSITION: str(tax_rate.position)})

@@ -1,9 +1,9 @@
 from http import HTTPStatus as S
 from typing import Final
 
-from service.apps import openapi_examples as examples
-from service.apps.openapi_schemas import Prices, TaxRates
+from service.catalogue import openapi_examples as examples
 from service.catalogue.catalogue import PriceBody, TaxRateBody
+from service.catalogue.openapi_schemas import Prices, TaxRates
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION
 from service.openapi.declare import Operation, json_answer, json_body

@@ -7,9 +7,10 @@ from domain.invoices import status
 from domain.invoices.view import InvoiceView
 from service.dialects.fields import renamed
 from service.dialects.stripe_legacy_invoice import older_invoice
+from service.http import envelope
+from service.http.envelope import Json, Rendered
 from service.http.errors import Problem
 from service.invoices import render as invoices_render
-from service.invoices.render import Json, Rendered
 
 DIALECT: Final = "003"
 PENDING: Final[Json] = {"id": None, "object": "invoice", "status": "requested"}
@@ -64,8 +65,8 @@ def invoice(view: InvoiceView, *, name: str | None, pdf: str | None) -> Json:
         "status": _STRIPES_WORD[view.status],
         "amount": view.total_minor or 0,
         "invoicePdf": pdf,
-        "createdAt": invoices_render.moment(view.created_at),
-        "updatedAt": invoices_render.moment(view.updated_at),
+        "createdAt": envelope.moment(view.created_at),
+        "updatedAt": envelope.moment(view.updated_at),
     }
 
 

@@ -9,15 +9,15 @@ from domain.invoices.view import InvoiceView
 from projections.invoices.accumulate import exists_at_provider
 from projections.invoices.queries import InvoiceFilter
 from service.auth.authenticate import authenticate_admin
-from service.context import Context, context_of
 from service.dialects import admin_invoice_render
+from service.dialects.context import DialectsContext, context_of
 from service.http.caller import Caller
+from service.http.envelope import Json
 from service.http.errors import Missing
 from service.http.queries import ReadQuery, read_query
 from service.http.responses import LAG_MS, document
 from service.http.validation import is_safe
 from service.invoices.connection_choice import choose_connection
-from service.invoices.render import Json
 from service.recording.read_your_writes import find_invoice, wait_until_folded
 from service.tenants.names import Names, names_of
 
@@ -41,7 +41,7 @@ async def list_admin_invoices(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     query = read_query(AdminListQuery, request.query_params)
-    await wait_until_folded(context, query.min_position)
+    await wait_until_folded(context.recording, query.min_position)
     connection = await _connection(context, caller)
     lag_ms = await context.readiness.lag_ms("invoices")
     found = await context.invoices.list_invoices(
@@ -56,7 +56,7 @@ async def list_admin_invoices(request: Request) -> Response:
     )
     count = await context.invoices.count_at_provider(caller.app.app_id, connection)
     views = [row.view for row in found.rows]
-    shown = _shown(context, views, await names_of(context, views))
+    shown = _shown(context, views, await names_of(context.recording, views))
     return document(admin_invoice_render.page(shown, count=count), {LAG_MS: str(lag_ms)})
 
 
@@ -65,46 +65,46 @@ async def get_admin_invoice(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     query = read_query(AdminReadQuery, request.query_params)
-    await wait_until_folded(context, query.min_position)
+    await wait_until_folded(context.recording, query.min_position)
     connection = await _connection(context, caller)
     view = await _find(context, caller, request.path_params["id"])
     if view.connection != connection or not exists_at_provider(view):
         raise Missing
     lag_ms = await context.readiness.lag_ms("invoices")
-    (shown,) = _shown(context, [view], await names_of(context, [view]))
+    (shown,) = _shown(context, [view], await names_of(context.recording, [view]))
     return document(shown, {LAG_MS: str(lag_ms)})
 
 
-async def _connection(context: Context, caller: Caller) -> str:
+async def _connection(context: DialectsContext, caller: Caller) -> str:
     """Name the app's default Stripe connection."""
     found = await choose_connection(context.access, caller.app, "stripe", name=None, test=None)
     return found.name
 
 
-async def _find(context: Context, caller: Caller, named: str) -> InvoiceView:
+async def _find(context: DialectsContext, caller: Caller, named: str) -> InvoiceView:
     """Find an invoice by our id or the provider's. Raises Missing."""
     try:
         invoice_id = UUID(named)
     except ValueError:
         return await _find_at_provider(context, caller.app.app_id, named)
-    found = await find_invoice(context, caller, invoice_id, min_position=0)
+    found = await find_invoice(context.recording, caller, invoice_id, min_position=0)
     return found.view
 
 
-async def _find_at_provider(context: Context, app_id: UUID, named: str) -> InvoiceView:
+async def _find_at_provider(context: DialectsContext, app_id: UUID, named: str) -> InvoiceView:
     """Find by the provider's id; a read model that is behind is waited for once."""
     if not is_safe(named):
         raise Missing
     row = await context.invoices.by_provider_id(app_id, named)
     if row is None:
-        await wait_until_folded(context, await context.log.head_async())
+        await wait_until_folded(context.recording, await context.recording.log.head_async())
         row = await context.invoices.by_provider_id(app_id, named)
     if row is None:
         raise Missing
     return row.view
 
 
-def _shown(context: Context, views: Sequence[InvoiceView], names: Names) -> list[Json]:
+def _shown(context: DialectsContext, views: Sequence[InvoiceView], names: Names) -> list[Json]:
     return [
         admin_invoice_render.invoice(
             view, name=names.of(view), pdf=context.links.document_url(view)

@@ -5,10 +5,10 @@ from typing import Final
 
 from domain.invoices.view import InvoiceView
 from service.dialects.fields import renamed
+from service.http.envelope import Json, Rendered
 from service.http.errors import Problem
 from service.http.success_envelope import render_success
 from service.invoices import render as invoices_render
-from service.invoices.render import Json, Rendered
 
 DIALECT: Final = "000"
 CREATED: Final = "Stripe invoice created"

@@ -4,8 +4,8 @@ from http import HTTPStatus
 from typing import Final
 
 from service.dialects.browser_charge_render import ACCEPTED, CREATED, PENDING, refusal_of
+from service.http.envelope import Json, Rendered
 from service.http.success_envelope import render_success
-from service.invoices.render import Json, Rendered
 
 __all__ = ["DIALECT", "refusal_of", "render_outcome", "render_pending"]
 

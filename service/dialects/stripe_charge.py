@@ -14,16 +14,16 @@ from domain.invoices.view import InvoiceView
 from projections.access.queries import ConnectionRow
 from projections.engine.errors import ReadModelUnavailable
 from service.auth.authenticate import authenticate
-from service.context import Context, context_of
 from service.dialects import browser_charge_render, server_charge_render
+from service.dialects.context import DialectsContext, context_of
 from service.dialects.stripe_charge_render import payment_intent
 from service.http.caller import Caller
+from service.http.envelope import Json, Rendered
 from service.http.errors import Fault, Forbidden, Problem, Refusal
 from service.http.requests import idempotency_key, path_uuid, read_json, wait_s
 from service.http.responses import answer, refusal
 from service.http.validation import Name, Strictly, Text, Token, Uuid, fault, validated
 from service.invoices.connection_choice import choose_connection
-from service.invoices.render import Json, Rendered
 from service.recording.record import Told, ask_for_invoice, request_hash
 from service.recording.response_headers import told_headers
 
@@ -86,11 +86,11 @@ async def _create(request: Request, caller: Caller, dialect: _Dialect) -> Respon
     settings = context.settings
     tenant_id = path_uuid(request, "tenantId")
     key = idempotency_key(request)
-    given = await read_json(request, limit_bytes=settings.body_limit_bytes)
+    given = await read_json(request, settings)
     _require_plain(caller, given)
     body = validated(StripeInvoiceBody, given, context={"tenant_id": tenant_id})
     _require_reach(caller, body)
-    await context.tenants.require(caller.app.app_id, tenant_id)
+    await context.known_tenants.require(caller.app.app_id, tenant_id)
     connection = await choose_connection(
         context.access, caller.app, "stripe", name=None, test=body.test
     )
@@ -104,7 +104,7 @@ async def _create(request: Request, caller: Caller, dialect: _Dialect) -> Respon
         hashed=request_hash(request, given),
     )
     seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
-    told = await ask_for_invoice(context, command, wait_s=seconds)
+    told = await ask_for_invoice(context.recording, command, wait_s=seconds)
     return await _present(request, told, dialect)
 
 
@@ -180,13 +180,15 @@ async def _present(request: Request, told: Told, dialect: _Dialect) -> Response:
     problem = dialect.refusal_of(view)
     if problem is not None:
         return refusal(problem, request.scope, headers)
-    intent = payment_intent(view, await context.streams.json_body(view.body))
+    intent = payment_intent(view, await context.recording.streams.json_body(view.body))
     if intent["id"] is not None:
         intent |= {"client_secret": await _client_secret(context, view, str(intent["id"]))}
     return answer(dialect.render_outcome(intent), headers)
 
 
-async def _client_secret(context: Context, view: InvoiceView, payment_id: str) -> str | None:
+async def _client_secret(
+    context: DialectsContext, view: InvoiceView, payment_id: str
+) -> str | None:
     """Fetch what the browser confirms a payment with; it is kept nowhere.
 
     The payment is known already: where the secret can't be had, telling of the payment matters

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from domain.invoices import status
 from domain.invoices.view import InvoiceView
-from service.invoices.render import Json
+from service.http.envelope import Json
 
 _STATUS: Final = {
     status.PAID: "succeeded",

@@ -14,19 +14,20 @@ from domain.core.commands import Mode, RequestInvoice
 from domain.invoices.view import InvoiceView
 from projections.access.queries import ConnectionRow
 from service.auth.authenticate import authenticate_admin, authenticate_lone_key
-from service.context import context_of
 from service.dialects import admin_invoice_render, pending_items_draft_render
+from service.dialects.context import context_of
 from service.dialects.stripe_charge import invoice_id_of
 from service.http.caller import Caller
+from service.http.envelope import Json, Rendered
 from service.http.errors import BadRequest, Fault, Missing, Problem
 from service.http.queries import read_query
 from service.http.requests import idempotency_key, read_body, read_json, wait_s
 from service.http.responses import answer, refusal
 from service.http.validation import Name, Strictly, Token, validated
 from service.invoices.connection_choice import choose_connection, require_stripe
-from service.invoices.render import Json, Rendered
 from service.recording.record import Told, ask_for_invoice, request_hash
 from service.recording.response_headers import told_headers
+from service.settings import Settings
 
 
 class DraftItem(Strictly):
@@ -94,7 +95,7 @@ async def create_admin_invoice(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     key = idempotency_key(request)
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await read_json(request, context.settings)
     body = validated(DraftBody, unwrapped(given))
     connection = await choose_connection(context.access, caller.app, "stripe", name=None, test=None)
     defaults = caller.app.settings.invoice_defaults
@@ -121,7 +122,7 @@ async def gather_invoice(request: Request) -> Response:
     query = read_query(GatherQuery, request.query_params)
     caller = await authenticate_lone_key(request, query.name)
     key = idempotency_key(request)
-    given = await _form_or_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await _form_or_json(request, context.settings)
     body = validated(GatherBody, given)
     connection = await context.access.connection_named(caller.app.app_id, query.connection_name)
     if connection is None:
@@ -145,7 +146,7 @@ async def _tenant(
     request: Request, caller: Caller, connection: ConnectionRow, customer: str
 ) -> UUID | None:
     """Find whose customer it is; one that is nobody's leaves the invoice unassigned."""
-    billing = context_of(request).billing
+    billing = context_of(request).recording.billing
     return await asyncio.to_thread(
         billing.tenant_of_customer, caller.app.app_id, connection.name, customer
     )
@@ -193,23 +194,23 @@ async def _asked(request: Request, command: RequestInvoice, dialect: _Dialect) -
     context = context_of(request)
     settings = context.settings
     seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
-    told: Told = await ask_for_invoice(context, command, wait_s=seconds)
+    told: Told = await ask_for_invoice(context.recording, command, wait_s=seconds)
     view, headers = told.folded.view, told_headers(told)
     if told.pending:
         return answer(dialect.render_pending(), headers)
     problem = dialect.refusal_of(view)
     if problem is not None:
         return refusal(problem, request.scope, headers)
-    stored = await context.streams.json_body(view.body)
+    stored = await context.recording.streams.json_body(view.body)
     return answer(dialect.render_outcome(stored or {}), headers)
 
 
-async def _form_or_json(request: Request, *, limit_bytes: int) -> object:
+async def _form_or_json(request: Request, settings: Settings) -> object:
     """Read a form as an object of its fields, or JSON. Raises as `read_json`."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _FORM:
-        return await read_json(request, limit_bytes=limit_bytes)
-    raw = await read_body(request, limit_bytes=limit_bytes)
+        return await read_json(request, settings)
+    raw = await read_body(request, limit_bytes=settings.body_limit_bytes)
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from service.invoices.render import Json
+from service.http.envelope import Json
 
 # Dropped from drafts without a successor, or absent where Stripe has nothing to say.
 _NULL_UNLESS_SENT: Final = (

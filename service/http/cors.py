@@ -1,7 +1,7 @@
 """What pages of other origins may do: seed 000, and what a token may read."""
 
-from collections.abc import Sequence
-from typing import Final, cast
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, cast
 from uuid import UUID
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from projections.access.queries import AppRow
 from projections.engine.errors import ReadModelUnavailable
-from service.context import Context
 from service.http.caller import Caller
 from service.http.errors import Refusal
 
@@ -24,6 +24,16 @@ _PREFLIGHT_LIFE_S: Final = 600
 _LONGEST_ORIGIN: Final = 255
 
 
+class AllowedOrigins(Protocol):
+    """The part of the access cache that CORS reads."""
+
+    async def allows_origin(self, origin: str) -> bool:
+        """Return whether any app allows pages of an origin."""
+
+    async def app_guessed(self, app_id: UUID) -> AppRow | None:
+        """Find an app for a caller that has not proved to know it."""
+
+
 class Cors:
     """Lets pages read the answers of routes that say so (`browsers`: methods), per app.
 
@@ -31,15 +41,17 @@ class Cors:
     the answer itself can then be read only by pages of the caller's own app.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Callable[[], AllowedOrigins]) -> None:
+        """Take a function that returns the allowed origins once the application has started."""
         self._app = app
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
         async def pass_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await _let_read(scope, MutableHeaders(scope=message))
+                await _let_read(scope, MutableHeaders(scope=message), self._origins())
             await send(message)
 
         await self._app(scope, receive, pass_on if scope["type"] == "http" else send)
@@ -51,7 +63,7 @@ async def answer_preflight(request: Request) -> Response:
     return Response(status_code=204, headers={"allow": ", ".join(methods)})
 
 
-async def _let_read(scope: Scope, headers: MutableHeaders) -> None:
+async def _let_read(scope: Scope, headers: MutableHeaders, origins: AllowedOrigins) -> None:
     methods, asked = _browsers(scope), Headers(scope=scope)
     if not methods:
         return
@@ -59,7 +71,7 @@ async def _let_read(scope: Scope, headers: MutableHeaders) -> None:
     origin = asked.get("origin", "")
     is_preflight = scope["method"] == "OPTIONS"
     method = asked.get("access-control-request-method", "") if is_preflight else scope["method"]
-    if method not in methods or not await _allowed(scope, origin):
+    if method not in methods or not await _allowed(scope, origin, origins):
         return
     headers["access-control-allow-origin"] = origin
     if is_preflight:
@@ -74,9 +86,8 @@ def _browsers(scope: Scope) -> Sequence[str]:
     return cast("Sequence[str]", getattr(scope.get("route"), "browsers", ()))
 
 
-async def _allowed(scope: Scope, origin: str) -> bool:
+async def _allowed(scope: Scope, origin: str, origins: AllowedOrigins) -> bool:
     """Tell whether pages of an origin may read the answer; where nobody can tell now, they not."""
-    context = cast("Context", scope["app"].state.context)
     caller: Caller | None = scope.get("state", {}).get("caller")
     if not origin or len(origin) > _LONGEST_ORIGIN or not origin.isascii():
         return False
@@ -84,8 +95,8 @@ async def _allowed(scope: Scope, origin: str) -> bool:
         if caller is not None:
             return origin in caller.app.settings.allowed_origins
         if "appUuid" not in scope.get("path_params", {}):
-            return await context.access.allows_origin(origin)
-        app = await context.access.app_guessed(UUID(scope["path_params"]["appUuid"]))
+            return await origins.allows_origin(origin)
+        app = await origins.app_guessed(UUID(scope["path_params"]["appUuid"]))
     except (ValueError, Refusal, ReadModelUnavailable):
         return False
     return app is not None and origin in app.settings.allowed_origins

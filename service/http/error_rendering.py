@@ -2,10 +2,9 @@
 
 from typing import Final, Protocol
 
-from service.http import plain_errors, success_envelope
+from service.http import envelope, plain_errors, success_envelope
+from service.http.envelope import Rendered
 from service.http.errors import Problem
-from service.invoices import render as invoices_render
-from service.invoices.render import Rendered
 
 
 class RenderProblem(Protocol):
@@ -16,7 +15,7 @@ class RenderProblem(Protocol):
 
 
 def _canonical(problem: Problem, *, request_id: str) -> Rendered:  # noqa: ARG001 - others print it
-    return invoices_render.render_problem(problem)
+    return envelope.render_problem(problem)
 
 
 _BY_PREFIX: Final[tuple[tuple[str, RenderProblem], ...]] = (

@@ -1,7 +1,7 @@
 """What is wrong, as seeds 003 and 004 are answered: their documents print no errors."""
 
+from service.http.envelope import Rendered
 from service.http.errors import Problem
-from service.invoices.render import Rendered
 
 
 def render_problem(problem: Problem, *, request_id: str) -> Rendered:

@@ -8,9 +8,9 @@ import orjson
 from starlette.requests import Request
 
 from domain.core.commands import Provider
-from service.context import context_of
 from service.http.errors import BadRequest, Fault, Missing, TooLarge, UnsupportedMedia
 from service.http.limits import require_shape
+from service.settings import Settings
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _WAIT: Final = re.compile(r"wait\s*=\s*\"?([0-9]{1,6})\"?")
@@ -32,12 +32,12 @@ async def read_body(request: Request, *, limit_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-async def read_json(request: Request, *, limit_bytes: int, default: object = None) -> Any:  # noqa: ANN401 - any JSON
+async def read_json(request: Request, settings: Settings, *, default: object = None) -> Any:  # noqa: ANN401 - any JSON
     """Read a JSON body; `default`, if given, stands for none at all.
 
     Raises TooLarge, UnsupportedMedia, BadRequest.
     """
-    raw = await read_body(request, limit_bytes=limit_bytes)
+    raw = await read_body(request, limit_bytes=settings.body_limit_bytes)
     if not raw and default is not None:
         return default
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -48,7 +48,6 @@ async def read_json(request: Request, *, limit_bytes: int, default: object = Non
         given = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BadRequest(Fault(message=f"the body is no JSON at character {error.pos}")) from None
-    settings = context_of(request).settings
     require_shape(given, deepest=settings.json_depth_limit, most_fields=settings.json_fields_limit)
     return given
 

@@ -7,9 +7,9 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
+from service.http import envelope
 from service.http.error_rendering import renderer_of
 from service.http.errors import Problem
-from service.invoices import render as invoices_render
 
 POSITION: Final = "x-billhook-position"
 LAG_MS: Final = "x-billhook-lag-ms"
@@ -17,9 +17,7 @@ LAG_MS: Final = "x-billhook-lag-ms"
 REQUEST_ID: Final = "billhook.request_id"
 
 
-def answer(
-    rendered: invoices_render.Rendered, headers: Mapping[str, str] | None = None
-) -> Response:
+def answer(rendered: envelope.Rendered, headers: Mapping[str, str] | None = None) -> Response:
     """Send a JSON document."""
     return Response(
         orjson.dumps(rendered.document),
@@ -29,9 +27,9 @@ def answer(
     )
 
 
-def document(shown: invoices_render.Json, headers: Mapping[str, str] | None = None) -> Response:
+def document(shown: envelope.Json, headers: Mapping[str, str] | None = None) -> Response:
     """Send a JSON document with status 200."""
-    return answer(invoices_render.Rendered(status=200, document=shown), headers)
+    return answer(envelope.Rendered(status=200, document=shown), headers)
 
 
 def refusal(problem: Problem, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:

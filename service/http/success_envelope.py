@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from typing import Final
 
+from service.http.envelope import Json, Rendered
 from service.http.errors import Problem
-from service.invoices.render import Json, Rendered
 
 # The documents list 400, 401, 403 and 500 alone; what tells a caller to come back stays.
 _LISTED: Final = {

@@ -4,12 +4,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.auth.authenticate import authenticate
-from service.context import Context, context_of
+from service.http import envelope
 from service.http.requests import path_uuid, read_json, wait_s
 from service.http.responses import answer, refusal
 from service.http.validation import validated
 from service.invoices import action_render
-from service.invoices import render as invoices_render
 from service.invoices.actions import (
     FINALIZE,
     REFUND,
@@ -20,6 +19,7 @@ from service.invoices.actions import (
     Answered,
     request_invoice_action,
 )
+from service.invoices.context import InvoicesContext, context_of
 from service.recording.response_headers import told_headers
 
 
@@ -53,7 +53,7 @@ async def _asked(request: Request, action: Action) -> Response:
     settings = context.settings
     caller = await authenticate(request)
     invoice_id = path_uuid(request, "invoiceUuid")
-    given = await read_json(request, limit_bytes=settings.body_limit_bytes, default={})
+    given = await read_json(request, settings, default={})
     body = validated(action.body, given)
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
     answered = await request_invoice_action(
@@ -66,7 +66,7 @@ async def _asked(request: Request, action: Action) -> Response:
     return await _present(context, action, answered)
 
 
-async def _present(context: Context, action: Action, answered: Answered) -> Response:
+async def _present(context: InvoicesContext, action: Action, answered: Answered) -> Response:
     """Answer with the invoice: as it was when this came true, or (202) as it is until then."""
     told = answered.told
     view = told.folded.view
@@ -74,11 +74,9 @@ async def _present(context: Context, action: Action, answered: Answered) -> Resp
         view,
         position=told.folded.position,
         document_url=context.links.document_url(view),
-        provider_response=await context.streams.json_body(view.body),
+        provider_response=await context.recording.streams.json_body(view.body),
         refund_id=answered.request_id if action is REFUND else None,
     )
     status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
-    rendered = invoices_render.Rendered(
-        status=status, document=invoices_render.single("invoices", shown)
-    )
+    rendered = envelope.Rendered(status=status, document=envelope.single("invoices", shown))
     return answer(rendered, told_headers(told))

@@ -9,6 +9,7 @@ from domain.invoices.events import CheckoutOpened, InvoiceEvent, RequestRefused
 from domain.invoices.outcome import PAYMENT_DECLINED
 from domain.invoices.refund_events import RefundFailed
 from domain.invoices.view import InvoiceView
+from service.http import envelope
 from service.http.errors import DONE, Fault, Problem
 from service.invoices import render as invoices_render
 
@@ -51,9 +52,9 @@ def item(
     *,
     position: int,
     document_url: str | None,
-    provider_response: invoices_render.Json | None,
+    provider_response: envelope.Json | None,
     refund_id: UUID | None,
-) -> invoices_render.Json:
+) -> envelope.Json:
     """Show the invoice; where a refund was asked for, which of its refunds that is."""
     shown = invoices_render.item(view, position=position, document_url=document_url)
     shown["providerResponse"] = provider_response

@@ -12,9 +12,9 @@ from domain.core import commands
 from domain.core.idempotency import CreateIdempotencyRecord
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.outcome import REFUND_TOPICS, REQUEST_TOPICS
-from service.context import Context, context_of
 from service.http.caller import Caller
 from service.http.errors import Missing
+from service.invoices.context import InvoicesContext, context_of
 from service.invoices.schemas import ActionBody, RefundBody, RetryBody
 from service.recording.idempotency import do_once
 from service.recording.record import Told, end_of_asking, request_hash
@@ -65,7 +65,7 @@ async def request_invoice_action(
     Raises Missing, KeyReused, NotPossible, LogUnavailable.
     """
     context = context_of(request)
-    owner = await context.streams.owner(invoice_id)
+    owner = await context.recording.streams.owner(invoice_id)
     if owner is None or owner[0] != caller.app.app_id:
         raise Missing
     request_id = uuid4()
@@ -79,7 +79,7 @@ async def request_invoice_action(
     )
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
-        context.billing.request_invoice_action(
+        context.recording.billing.request_invoice_action(
             command, occurred_at=context.now(), idempotency_record=idempotency_record
         )
 
@@ -96,7 +96,7 @@ async def request_invoice_action(
 
 
 async def _answered(
-    context: Context,
+    context: InvoicesContext,
     invoice_id: UUID,
     request_id: UUID,
     action: Action,
@@ -105,13 +105,13 @@ async def _answered(
     wait_s: float,
 ) -> Answered:
     """Give the end of an asking, the same for ever, or how the invoice stands without one."""
-    find = partial(context.streams.end_in, request_id=request_id)
-    ended = await end_of_asking(context, invoice_id, action.topics, find, wait_s=wait_s)
+    find = partial(context.recording.streams.end_in, request_id=request_id)
+    ended = await end_of_asking(context.recording, invoice_id, action.topics, find, wait_s=wait_s)
     if ended is not None:
         return Answered(
             Told(ended.folded, pending=False, replayed=replayed), request_id, ended.fact
         )
-    now = await context.streams.invoice(invoice_id)
+    now = await context.recording.streams.invoice(invoice_id)
     if now is None:
         raise Missing
     return Answered(Told(now, pending=True, replayed=replayed), request_id, None)

@@ -8,12 +8,12 @@ from domain.core import ids
 from domain.core.commands import Mode, Provider, RequestInvoice
 from projections.access.queries import ConnectionRow
 from service.auth.authenticate import Caller, authenticate
-from service.context import Context, context_of
 from service.http.requests import idempotency_key, path_provider, path_uuid, read_json, wait_s
 from service.http.responses import answer
 from service.http.validation import validated
 from service.invoices import render as invoices_render
 from service.invoices.connection_choice import choose_connection
+from service.invoices.context import InvoicesContext, context_of
 from service.invoices.schemas import InvoiceRequestBody, require_subscribable
 from service.recording.record import Told, ask_for_invoice, request_hash
 from service.recording.response_headers import told_headers
@@ -27,10 +27,10 @@ async def create_invoice(request: Request) -> Response:
     caller = await authenticate(request)
     tenant_id, provider = path_uuid(request, "tenantUuid"), path_provider(request)
     key = idempotency_key(request)
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await read_json(request, context.settings)
     body = validated(InvoiceRequestBody, given, context={"tenant_id": tenant_id})
     require_subscribable(body)
-    await context.tenants.require(caller.app.app_id, tenant_id)
+    await context.known_tenants.require(caller.app.app_id, tenant_id)
     connection = await choose_connection(
         context.access, caller.app, provider, name=body.connection, test=body.test
     )
@@ -40,7 +40,7 @@ async def create_invoice(request: Request) -> Response:
     seconds = wait_s(
         request, default_s=context.settings.wait_default_s, most_s=context.settings.wait_max_s
     )
-    told = await ask_for_invoice(context, command, wait_s=seconds)
+    told = await ask_for_invoice(context.recording, command, wait_s=seconds)
     return await present(context, told)
 
 
@@ -83,12 +83,12 @@ def _invoice_id(app_id: UUID, key: str | None) -> UUID:
     return uuid4() if key is None else ids.for_post(app_id, None, key)
 
 
-async def present(context: Context, told: Told) -> Response:
+async def present(context: InvoicesContext, told: Told) -> Response:
     """Answer with the outcome, or that it is not known yet and where it will be."""
     view, position, headers = told.folded.view, told.folded.position, told_headers(told)
     if told.pending:
         return answer(invoices_render.render_pending(view, position=position), headers)
-    response = await context.streams.json_body(view.body)
+    response = await context.recording.streams.json_body(view.body)
     rendered = invoices_render.render_outcome(
         view,
         position=position,

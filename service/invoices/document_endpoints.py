@@ -7,9 +7,9 @@ from starlette.responses import HTMLResponse, Response
 
 from domain.payment_methods.setup import MethodSetup
 from service.auth.authenticate import authenticate
-from service.context import Context, context_of
 from service.http.errors import Missing
 from service.http.requests import path_uuid
+from service.invoices.context import InvoicesContext, context_of
 from service.invoices.documents import DOCUMENT, RETURN
 from service.invoices.return_page import (
     CONTENT_SECURITY_POLICY,
@@ -32,7 +32,7 @@ async def get_document(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
     # A row that is behind might know of no document yet.
-    found = await fold_invoice(context, caller, path_uuid(request, "invoiceUuid"))
+    found = await fold_invoice(context.recording, caller, path_uuid(request, "invoiceUuid"))
     return _redirect(await context.documents.url(found.view))
 
 
@@ -51,17 +51,17 @@ async def show_return(request: Request) -> Response:
     return HTMLResponse(await _return_page(context, named), headers=headers)
 
 
-async def _return_page(context: Context, named: UUID) -> str:
-    setup = await context.streams.root(named, MethodSetup)
+async def _return_page(context: InvoicesContext, named: UUID) -> str:
+    setup = await context.recording.streams.root(named, MethodSetup)
     if setup is not None:
         return setup_return_page(setup[0].view)
     view = (await _found(context, named)).view
     return return_page(view, document_url=context.links.document_url(view))
 
 
-async def _found(context: Context, invoice_id: UUID) -> Folded:
+async def _found(context: InvoicesContext, invoice_id: UUID) -> Folded:
     """Find the invoice of a link. Raises Missing."""
-    found = await context.streams.invoice(invoice_id)
+    found = await context.recording.streams.invoice(invoice_id)
     if found is None:
         raise Missing
     return found

@@ -6,12 +6,13 @@ from starlette.responses import Response
 
 from projections.invoices.queries import InvoiceFilter
 from service.auth.authenticate import Caller, authenticate
-from service.context import Context, context_of
+from service.http import envelope
 from service.http.queries import read_list_query, to_filter
 from service.http.requests import path_provider, path_uuid
 from service.http.responses import LAG_MS, document
 from service.invoices import render as invoices_render
 from service.invoices.connection_choice import default_mode
+from service.invoices.context import InvoicesContext, context_of
 from service.invoices.csv_export import csv_answer
 from service.recording.read_your_writes import wait_until_folded
 
@@ -40,7 +41,7 @@ async def list_provider_invoices(request: Request) -> Response:
 
 async def _tenant(request: Request, caller: Caller) -> UUID:
     tenant_id = path_uuid(request, "tenantUuid")
-    await context_of(request).tenants.require(caller.app.app_id, tenant_id)
+    await context_of(request).known_tenants.require(caller.app.app_id, tenant_id)
     return tenant_id
 
 
@@ -49,7 +50,7 @@ async def _list(
 ) -> Response:
     context = context_of(request)
     query = read_list_query(request.query_params, paged=paged)
-    await wait_until_folded(context, query.min_position)
+    await wait_until_folded(context.recording, query.min_position)
     provider = fixed.get("provider", query.provider)
     mode = await default_mode(
         context.access, caller.app, None if provider is None else str(provider)
@@ -57,14 +58,14 @@ async def _list(
     headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
     asked = to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
     if query.format == "csv":
-        chunks = context.invoices.stream_invoices(asked)
+        chunks = context.queries.stream_invoices(asked)
         return await csv_answer(chunks, links=context.links, headers=headers)
     return document(await _page(context, asked), headers)
 
 
-async def _page(context: Context, asked: InvoiceFilter) -> invoices_render.Json:
-    found = await context.invoices.list_invoices(asked)
-    return invoices_render.page(
+async def _page(context: InvoicesContext, asked: InvoiceFilter) -> envelope.Json:
+    found = await context.queries.list_invoices(asked)
+    return envelope.page(
         [
             invoices_render.item(
                 row.view,

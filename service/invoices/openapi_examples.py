@@ -11,10 +11,8 @@ from service.invoices.openapi_schemas import (
 )
 from service.openapi.common_schemas import example
 from service.openapi.declare import Json
+from service.openapi.examples import INVOICE, TENANT, one
 
-APP: Final = "0c6a8f0e-7d0b-4e7a-9d5c-1f2b3a4c5d6e"
-TENANT: Final = "11111111-1111-1111-1111-111111111111"
-INVOICE: Final = "5b0f3c1e-2a4d-5e6f-8a9b-0c1d2e3f4a5b"
 _AT: Final = "2026-01-31T09:30:00.000Z"
 
 ASK: Final[Json] = {
@@ -80,11 +78,6 @@ _WAITING: Final[Json] = _KNOWN | {
 _TAKEN: Final = {"id": "pi_12345", "at": _AT, "amountMinor": 1999, "method": "card"}
 
 
-def one(kind: str, item: Json) -> Json:
-    """Put an item into the envelope."""
-    return {"kind": kind, "totalItems": 1, "itemsLength": 1, "items": [item]}
-
-
 PAID: Final = one("invoices", example(AskedInvoice, **_KNOWN, providerResponse=_RESPONSE))
 REQUESTED: Final = one("invoices", example(AskedInvoice, **_WAITING))
 SINGLE: Final = one(
@@ -124,100 +117,4 @@ TIMELINE: Final[Json] = {
         },
     ],
 }
-CHANGES: Final[Json] = {
-    "kind": "events",
-    "itemsLength": 1,
-    "items": [
-        TIMELINE["items"][1]
-        | {"invoiceUuid": INVOICE, "subscriptionUuid": None, "tenantUuid": None}
-    ],
-    "position": 4711,
-}
-_JANUARY: Final[Json] = {
-    "collectedMinor": 95952,
-    "collectedCount": 48,
-    "refundedMinor": 1999,
-    "refundedCount": 1,
-    "disputedMinor": 0,
-    "disputedCount": 0,
-    "netMinor": 93953,
-    "attempts": 50,
-    "failedAttempts": 2,
-    "failureRate": 0.04,
-}
-SUMMARY: Final[Json] = {
-    "kind": "summary",
-    "totalItems": 1,
-    "itemsLength": 1,
-    "items": [
-        {
-            "mode": "test",
-            "currency": "eur",
-            **_JANUARY,
-            "outstandingMinor": 3998,
-            "outstandingCount": 2,
-            "overdueMinor": 0,
-            "overdueCount": 0,
-            "mrrMinor": 123400,
-            "activeSubscriptions": 62,
-        }
-    ],
-    "from": "2025-12-31T23:00:00.000Z",
-    "to": "2026-01-31T23:00:00.000Z",
-    "timezone": "Europe/Berlin",
-    "at": "2026-02-01T08:00:00.000Z",
-}
-REVENUE: Final[Json] = {
-    "kind": "revenue",
-    "totalItems": 1,
-    "itemsLength": 1,
-    "items": [
-        {
-            "mode": "test",
-            "currency": "eur",
-            "buckets": [
-                {
-                    "period": "2026-01",
-                    "start": "2025-12-31T23:00:00.000Z",
-                    "end": "2026-01-31T23:00:00.000Z",
-                    **_JANUARY,
-                }
-            ],
-            "totals": _JANUARY,
-        }
-    ],
-    "from": "2025-12-31T23:00:00.000Z",
-    "to": "2026-01-31T23:00:00.000Z",
-    "interval": "month",
-    "timezone": "Europe/Berlin",
-}
-REVENUE_CSV: Final = (
-    "mode,currency,period,start,end,collectedMinor,…\r\n"
-    "test,eur,2026-01,2025-12-31T23:00:00.000Z,2026-01-31T23:00:00.000Z,95952,…\r\n"
-)
 CSV: Final = "id,tenantUuid,status,…\r\n5b0f3c1e-2a4d-5e6f-8a9b-0c1d2e3f4a5b,…\r\n"
-TENANT_BODY: Final[Json] = {
-    "name": "Ada GmbH",
-    "email": "billing@ada.example",
-    "country": "DE",
-    "vatId": "DE123456789",
-    "providerCustomers": [{"connection": "stripe", "customerId": "cus_12345"}],
-}
-TENANTS: Final = one(
-    "tenants",
-    {
-        "tenantUuid": TENANT,
-        **TENANT_BODY,
-        "createdAt": _AT,
-        "updatedAt": _AT,
-        "position": 12,
-    },
-)
-STRIPE_EVENT: Final[Json] = {
-    "id": "evt_12345",
-    "object": "event",
-    "type": "invoice.paid",
-    "created": 1769851802,
-    "livemode": False,
-    "data": {"object": {"id": "in_12345", "object": "invoice", "status": "paid"}},
-}

@@ -5,12 +5,13 @@ from starlette.responses import Response
 
 from projections.invoices.queries import TimelineEntry
 from service.auth.authenticate import authenticate
-from service.context import context_of
+from service.http import envelope
+from service.http.envelope import Json, moment
 from service.http.queries import GetQuery, ReadQuery, read_query
 from service.http.requests import path_uuid
 from service.http.responses import LAG_MS, document
 from service.invoices import render as invoices_render
-from service.invoices.render import Json, moment
+from service.invoices.context import context_of
 from service.recording.read_your_writes import find_invoice, fold_invoice, wait_until_folded
 
 
@@ -36,10 +37,12 @@ async def get_invoice(request: Request) -> Response:
     query = read_query(GetQuery, request.query_params)
     invoice_id = path_uuid(request, "invoiceUuid")
     if query.as_of is None:
-        found = await find_invoice(context, caller, invoice_id, min_position=query.min_position)
+        found = await find_invoice(
+            context.recording, caller, invoice_id, min_position=query.min_position
+        )
     else:
-        found = await fold_invoice(context, caller, invoice_id, as_of=query.as_of)
-    response = await context.streams.json_body(found.view.body)
+        found = await fold_invoice(context.recording, caller, invoice_id, as_of=query.as_of)
+    response = await context.recording.streams.json_body(found.view.body)
     shown = invoices_render.item(
         found.view,
         position=found.position,
@@ -47,7 +50,7 @@ async def get_invoice(request: Request) -> Response:
     )
     shown |= invoices_render.details(found.view, provider_response=response)
     lag_ms = await context.readiness.lag_ms("invoices")
-    return document(invoices_render.single("invoices", shown), {LAG_MS: str(lag_ms)})
+    return document(envelope.single("invoices", shown), {LAG_MS: str(lag_ms)})
 
 
 async def get_invoice_events(request: Request) -> Response:
@@ -56,8 +59,8 @@ async def get_invoice_events(request: Request) -> Response:
     caller = await authenticate(request, tokens=True)
     query = read_query(ReadQuery, request.query_params)
     invoice_id = path_uuid(request, "invoiceUuid")
-    await wait_until_folded(context, query.min_position)
-    await find_invoice(context, caller, invoice_id, min_position=0)
-    entries = await context.invoices.timeline(caller.app.app_id, invoice_id)
+    await wait_until_folded(context.recording, query.min_position)
+    await find_invoice(context.recording, caller, invoice_id, min_position=0)
+    entries = await context.queries.timeline(caller.app.app_id, invoice_id)
     lag_ms = await context.readiness.lag_ms("invoices")
     return document(timeline_items(entries), {LAG_MS: str(lag_ms)})

@@ -1,24 +1,13 @@
 """The canonical dialect (seed 002): pure functions from what we know to what callers read."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from domain.invoices import status
 from domain.invoices.view import InvoiceView
+from service.http.envelope import Json, Rendered, moment, render_problem, single, written_moment
 from service.http.errors import Fault, Problem
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rendered:
-    """An answer: a status and a JSON document."""
-
-    status: int
-    document: Json
 
 
 def render_outcome(
@@ -37,22 +26,6 @@ def render_pending(view: InvoiceView, *, position: int) -> Rendered:
     """Answer a POST whose outcome is not known yet; `view` is the request as recorded."""
     shown = item(view, position=position, document_url=None) | {"providerResponse": None}
     return Rendered(status=HTTPStatus.ACCEPTED, document=single("invoices", shown))
-
-
-def render_problem(problem: Problem) -> Rendered:
-    """Answer with what is wrong, an entry per fault."""
-    entries = [_entry(fault, code=problem.code) for fault in problem.faults]
-    return Rendered(status=problem.status, document={"errors": entries})
-
-
-def single(kind: str, shown: Json) -> Json:
-    """Put one item into the envelope."""
-    return {"kind": kind, "totalItems": 1, "itemsLength": 1, "items": [shown]}
-
-
-def whole_list(kind: str, items: Sequence[Json]) -> Json:
-    """Put all items that there are into the envelope."""
-    return {"kind": kind, "totalItems": len(items), "itemsLength": len(items), "items": items}
 
 
 def item(view: InvoiceView, *, position: int, document_url: str | None) -> Json:
@@ -128,37 +101,6 @@ def dispute(entry: Mapping[str, Any]) -> Json:
     }
 
 
-def page(
-    items: Sequence[Json],
-    *,
-    total: int,
-    total_is_exact: bool,
-    next_cursor: str | None,
-    kind: str = "invoices",
-) -> Json:
-    """Put a page of a list into the envelope."""
-    return {
-        "kind": kind,
-        "totalItems": total,
-        "totalItemsIsExact": total_is_exact,
-        "itemsLength": len(items),
-        "items": list(items),
-        "nextCursor": next_cursor,
-    }
-
-
-def moment(occurred_at: datetime | None) -> str | None:
-    """Write a time, in UTC with milliseconds."""
-    if occurred_at is None:
-        return None
-    return occurred_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def written_moment(text: str | None) -> str | None:
-    """Write a time as `moment` does, from what a fold wrote."""
-    return None if text is None else moment(datetime.fromisoformat(text))
-
-
 def _amounts(view: InvoiceView) -> Json:
     return {
         "currency": view.currency,
@@ -211,14 +153,3 @@ def refusal_of(view: InvoiceView) -> Problem | None:
         )
         return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(refused,))
     return None
-
-
-def _entry(fault: Fault, *, code: str) -> Json:
-    facts = asdict(fault)
-    optional = {
-        "path": facts["path"],
-        "providerCode": facts["provider_code"],
-        "declineCode": facts["decline_code"],
-    }
-    known = {name: value for name, value in optional.items() if value is not None}
-    return {"validation": "error", "code": code, "message": fault.message, **known}

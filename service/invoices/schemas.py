@@ -27,8 +27,9 @@ from service.http.validation import (
     Words,
     fault,
 )
-from service.subscriptions.schemas import MOST_LINES
 
+MOST_LINES: Final = 20
+"""Stripe docs: a subscription has up to 20 items."""
 _RESERVED: Final = "billhook_"
 
 

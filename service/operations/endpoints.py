@@ -1,13 +1,20 @@
+import asyncio
 from http import HTTPStatus
+from typing import Final
 
+import structlog
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.context import context_of
+from projections.engine.errors import ReadModelUnavailable
+from projections.work.queries import WorkQueries
+from service.http.envelope import Rendered
 from service.http.responses import answer, document
-from service.invoices.render import Rendered
-from service.work.work import count_given_up
+from service.operations.context import context_of
+
+_log = structlog.get_logger("billhook.service")
+_TIMEOUT_S: Final = 5.0
 
 
 async def healthz(_: Request) -> Response:
@@ -26,6 +33,16 @@ async def metrics(request: Request) -> Response:
     """Give the counts of all processes of this service, in Prometheus's text format."""
     context = context_of(request)
     followers = await context.readiness.followers_or_none()
-    gave_up = await count_given_up(context.work)
+    gave_up = await _count_given_up(context.work)
     text = context.metrics.exposition(followers, gave_up=gave_up)
     return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+async def _count_given_up(queries: WorkQueries) -> int | None:
+    """Count what waits for an operator; None where the database does not answer."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            return await queries.count_given_up()
+    except (ReadModelUnavailable, TimeoutError) as error:
+        _log.warning("work_unknown", error=type(error).__name__)
+        return None

@@ -8,13 +8,13 @@ from starlette.responses import Response
 from domain.core import ids
 from domain.core.commands import Mode, RequestSetup
 from service.auth.authenticate import authenticate
-from service.context import context_of
+from service.http.envelope import Rendered
 from service.http.requests import idempotency_key, path_uuid, read_json, wait_s
 from service.http.responses import POSITION, answer, document, refusal
 from service.http.validation import validated
 from service.invoices.connection_choice import choose_connection
-from service.invoices.render import Rendered
 from service.payment_methods import render as payment_methods_render
+from service.payment_methods.context import context_of
 from service.payment_methods.setups import SetupBody, ToldSetup, ask_for_setup, find_setup
 from service.recording.record import request_hash
 
@@ -26,9 +26,9 @@ async def create_setup(request: Request) -> Response:
     caller = await authenticate(request)
     app_id, tenant_id = caller.app.app_id, path_uuid(request, "tenantUuid")
     key = idempotency_key(request)
-    given = await read_json(request, limit_bytes=settings.body_limit_bytes)
+    given = await read_json(request, settings)
     body = validated(SetupBody, given)
-    await context.tenants.require(app_id, tenant_id)
+    await context.known_tenants.require(app_id, tenant_id)
     connection = await choose_connection(
         context.access, caller.app, body.provider, name=body.connection, test=body.test
     )

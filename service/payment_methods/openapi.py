@@ -8,7 +8,6 @@ from pydantic import Field
 
 from domain.payment_methods.setup import STATUSES
 from service.http.validation import Words
-from service.invoices.openapi_examples import TENANT, one
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,
@@ -21,6 +20,7 @@ from service.openapi.common import (
 from service.openapi.common_schemas import Mode, Moment, Position, Provider, Shown, example
 from service.openapi.declare import Json, Operation, json_answer, json_body
 from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.examples import TENANT, one
 from service.payment_methods.setups import SetupBody
 from service.tenants.openapi import TAG
 

@@ -4,15 +4,15 @@ from http import HTTPStatus
 from typing import Final
 
 from domain.payment_methods.setup import REJECTED, MethodSetupView
+from service.http import envelope
 from service.http.errors import Fault, Problem
-from service.invoices import render as invoices_render
 
 KIND: Final = "paymentMethodSetups"
 
 
-def single(view: MethodSetupView, *, position: int) -> invoices_render.Json:
+def single(view: MethodSetupView, *, position: int) -> envelope.Json:
     """Show a setup; where its customer goes also stands at the top."""
-    return invoices_render.single(KIND, _item(view, position=position)) | {"url": view.url}
+    return envelope.single(KIND, _item(view, position=position)) | {"url": view.url}
 
 
 def refusal_of(view: MethodSetupView) -> Problem | None:
@@ -28,7 +28,7 @@ def refusal_of(view: MethodSetupView) -> Problem | None:
     return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))
 
 
-def _item(view: MethodSetupView, *, position: int) -> invoices_render.Json:
+def _item(view: MethodSetupView, *, position: int) -> envelope.Json:
     return {
         "id": str(view.id),
         "tenantUuid": str(view.tenant_id),
@@ -37,18 +37,18 @@ def _item(view: MethodSetupView, *, position: int) -> invoices_render.Json:
         "mode": view.mode,
         "status": view.status,
         "url": view.url,
-        "expiresAt": invoices_render.moment(view.expires_at),
+        "expiresAt": envelope.moment(view.expires_at),
         "redirectUrl": view.redirect_url,
         "customer": view.customer,
         "paymentMethod": view.method,
         "failure": _failure(view),
-        "createdAt": invoices_render.moment(view.created_at),
-        "updatedAt": invoices_render.moment(view.updated_at),
+        "createdAt": envelope.moment(view.created_at),
+        "updatedAt": envelope.moment(view.updated_at),
         "position": position,
     }
 
 
-def _failure(view: MethodSetupView) -> invoices_render.Json | None:
+def _failure(view: MethodSetupView) -> envelope.Json | None:
     if view.failure is None:
         return None
     return {name: view.failure.get(name) for name in ("code", "providerCode", "message")}

@@ -10,10 +10,10 @@ from domain.payment_methods import events as s
 from domain.payment_methods.setup import REQUESTED, MethodSetup, MethodSetupView
 from eventlog.errors import Conflict
 from eventlog.reading import RecordedEvent
-from service.context import Context
 from service.http.caller import Caller
 from service.http.errors import KeyReused, Missing
 from service.http.validation import Name, Strictly, Url
+from service.payment_methods.context import PaymentMethodsContext
 from service.recording.record import wait_for_end
 
 _OUTCOMES: Final = tuple(
@@ -54,23 +54,25 @@ class ToldSetup:
     replayed: bool
 
 
-async def ask_for_setup(context: Context, command: RequestSetup, *, wait_s: float) -> ToldSetup:
+async def ask_for_setup(
+    context: PaymentMethodsContext, command: RequestSetup, *, wait_s: float
+) -> ToldSetup:
     """Record the request, wait until its page is there. Raises KeyReused, LogUnavailable.
 
     The store refuses a second request of the same id: then the first one's outcome is told.
     """
     setup = MethodSetup.request(command, occurred_at=context.now())
-    events = [context.codec.encode(event) for event in setup.collect_events()]
+    events = [context.recording.codec.encode(event) for event in setup.collect_events()]
     replayed = False
     try:
-        (position,) = await context.log.append_async(events)
+        (position,) = await context.recording.log.append_async(events)
         requested, outcome = FoldedSetup(setup.view, position), None
     except Conflict:
-        recorded, replayed = await context.log.stream_async(command.setup_id), True
+        recorded, replayed = await context.recording.log.stream_async(command.setup_id), True
         requested, outcome = _asked_before(context, recorded, command), _outcome(context, recorded)
     if outcome is None:
         outcome = await wait_for_end(
-            context,
+            context.recording,
             command.setup_id,
             _OUTCOMES,
             lambda recorded: _outcome(context, recorded),
@@ -81,38 +83,40 @@ async def ask_for_setup(context: Context, command: RequestSetup, *, wait_s: floa
 
 
 async def find_setup(
-    context: Context, caller: Caller, tenant_id: UUID, setup_id: UUID
+    context: PaymentMethodsContext, caller: Caller, tenant_id: UUID, setup_id: UUID
 ) -> FoldedSetup:
     """Fold a tenant's setup up to now.
 
     What is another's is read no further than what does not exist. Raises Missing.
     """
-    begun = await context.log.stream_async(setup_id, limit=1)
-    first = context.streams.decoded(begun[0]) if begun else None
+    begun = await context.recording.log.stream_async(setup_id, limit=1)
+    first = context.recording.streams.decoded(begun[0]) if begun else None
     if not isinstance(first, s.SetupRequested):
         raise Missing
     if first.tenant_id != tenant_id or not caller.owns(first.app_id, first.tenant_id):
         raise Missing
-    found = await context.streams.root(setup_id, MethodSetup)
+    found = await context.recording.streams.root(setup_id, MethodSetup)
     if found is None:
         raise Missing
     return FoldedSetup(found[0].view, found[1])
 
 
 def _asked_before(
-    context: Context, recorded: Sequence[RecordedEvent], command: RequestSetup
+    context: PaymentMethodsContext, recorded: Sequence[RecordedEvent], command: RequestSetup
 ) -> FoldedSetup:
-    first = context.streams.decoded(recorded[0])
+    first = context.recording.streams.decoded(recorded[0])
     if getattr(first, "request_hash", None) != command.request_hash:
         raise KeyReused
     return FoldedSetup(_mutated(first, None).view, recorded[0].position)
 
 
-def _outcome(context: Context, recorded: Sequence[RecordedEvent]) -> FoldedSetup | None:
+def _outcome(
+    context: PaymentMethodsContext, recorded: Sequence[RecordedEvent]
+) -> FoldedSetup | None:
     """Fold up to what first came of it, the same prefix for ever; None while nothing did."""
     setup: MethodSetup | None = None
     for entry in recorded:
-        setup = _mutated(context.streams.decoded(entry), setup)
+        setup = _mutated(context.recording.streams.decoded(entry), setup)
         if setup.view.status != REQUESTED:
             return FoldedSetup(setup.view, entry.position)
     return None

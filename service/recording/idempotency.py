@@ -9,11 +9,11 @@ from starlette.requests import Request
 from domain.core import ids
 from domain.core.errors import Contradiction, StaleWrite
 from domain.core.idempotency import CreateIdempotencyRecord, IdempotencyRecordCreated
-from service.context import Context, context_of
 from service.http.caller import Caller
+from service.http.envelope import Json
 from service.http.errors import KeyReused
 from service.http.requests import idempotency_key
-from service.invoices.render import Json
+from service.recording.context import RecordingContext, context_of
 from service.recording.record import request_hash
 
 
@@ -61,7 +61,9 @@ async def do_once(
     return Done(result, replayed=False)
 
 
-async def _known(context: Context, idempotency_record: CreateIdempotencyRecord) -> Done | None:
+async def _known(
+    context: RecordingContext, idempotency_record: CreateIdempotencyRecord
+) -> Done | None:
     recorded = await context.log.stream_async(idempotency_record.record_id, limit=1)
     if not recorded:
         return None

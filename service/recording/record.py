@@ -17,8 +17,8 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import WAKING_TOPICS
 from eventlog.errors import Conflict, LogUnavailable
 from eventlog.reading import RecordedEvent
-from service.context import Context
 from service.http.errors import KeyReused
+from service.recording.context import RecordingContext
 from service.recording.streams import Folded
 
 Found = TypeVar("Found")
@@ -44,7 +44,9 @@ def request_hash(request: Request, body: object) -> str:
     return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
 
-async def ask_for_invoice(context: Context, command: RequestInvoice, *, wait_s: float) -> Told:
+async def ask_for_invoice(
+    context: RecordingContext, command: RequestInvoice, *, wait_s: float
+) -> Told:
     """Record the request, wait for its outcome. Raises KeyReused, LogUnavailable.
 
     The store refuses a second request of the same id: then the first one's outcome is told.
@@ -62,7 +64,7 @@ async def ask_for_invoice(context: Context, command: RequestInvoice, *, wait_s: 
     return Told(outcome or requested, pending=outcome is None, replayed=False)
 
 
-async def _replay(context: Context, command: RequestInvoice, *, wait_s: float) -> Told:
+async def _replay(context: RecordingContext, command: RequestInvoice, *, wait_s: float) -> Told:
     recorded = await context.log.stream_async(command.invoice_id)
     requested = _same_request(context, recorded, command)
     outcome = context.streams.outcome_in(recorded)
@@ -72,7 +74,7 @@ async def _replay(context: Context, command: RequestInvoice, *, wait_s: float) -
 
 
 def _same_request(
-    context: Context, recorded: list[RecordedEvent], command: RequestInvoice
+    context: RecordingContext, recorded: list[RecordedEvent], command: RequestInvoice
 ) -> Folded:
     first = context.streams.decoded(recorded[0])
     if getattr(first, "request_hash", None) != command.request_hash:
@@ -80,7 +82,7 @@ def _same_request(
     return context.streams.requested(recorded)
 
 
-async def _outcome(context: Context, requested: Folded, *, wait_s: float) -> Folded | None:
+async def _outcome(context: RecordingContext, requested: Folded, *, wait_s: float) -> Folded | None:
     """Wait for the first outcome behind the request."""
     return await wait_for_end(
         context,
@@ -93,7 +95,7 @@ async def _outcome(context: Context, requested: Folded, *, wait_s: float) -> Fol
 
 
 async def end_of_asking(
-    context: Context,
+    context: RecordingContext,
     stream: UUID,
     topics: Collection[str],
     find: Callable[[Sequence[RecordedEvent]], Found | None],
@@ -110,7 +112,7 @@ async def end_of_asking(
 
 
 async def wait_for_end(
-    context: Context,
+    context: RecordingContext,
     stream: UUID,
     topics: Collection[str],
     find: Callable[[Sequence[RecordedEvent]], Found | None],
@@ -135,7 +137,7 @@ async def wait_for_end(
 
 
 async def _found_in_time(
-    context: Context,
+    context: RecordingContext,
     stream: UUID,
     topics: Collection[str],
     find: Callable[[Sequence[RecordedEvent]], Found | None],

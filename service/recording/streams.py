@@ -18,7 +18,7 @@ from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from eventlog.security.safe_json import without_secrets
-from service.invoices.render import Json
+from service.http.envelope import Json
 
 AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 

@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from projections.reports.queries import PeriodSums, RevenueRow
 from service.auth.authenticate import authenticate
-from service.context import context_of
+from service.http.envelope import Json, moment
 from service.http.errors import BadRequest, Fault
 from service.http.queries import read_query
 from service.http.responses import LAG_MS, document
 from service.invoices.csv_export import csv_file
-from service.invoices.render import Json, moment
 from service.recording.read_your_writes import wait_until_folded
+from service.reports.context import context_of
 from service.reports.periods import (
     FIRST_DAY,
     Bucket,
@@ -70,7 +70,7 @@ async def get_revenue(request: Request) -> Response:
     zone = query.timezone or caller.app.settings.time_zone
     first, end = _days(query, today(context.now(), zone))
     buckets = buckets_of(query.interval, first, end, zone=zone)
-    await wait_until_folded(context, query.min_position)
+    await wait_until_folded(context.recording, query.min_position)
     headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
     asked = query.filter_of(caller.app.app_id)
     begins = [bucket.begin for bucket in buckets]

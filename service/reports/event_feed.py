@@ -6,11 +6,11 @@ from starlette.responses import Response
 
 from projections.invoices.event_feed import AppChange, AppChanges
 from service.auth.authenticate import authenticate
-from service.context import Context, context_of
+from service.http.envelope import Json, moment
 from service.http.queries import Position, ReadQuery, read_query
 from service.http.responses import LAG_MS, document
-from service.invoices.render import Json, moment
 from service.recording.read_your_writes import wait_until_folded
+from service.reports.context import ReportsContext, context_of
 
 
 class EventsQuery(ReadQuery):
@@ -29,7 +29,7 @@ async def list_app_events(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     query = read_query(EventsQuery, request.query_params)
-    await wait_until_folded(context, query.min_position)
+    await wait_until_folded(context.recording, query.min_position)
     found = await _changes(context, caller.app.app_id, query)
     lag_ms = await context.readiness.lag_ms("invoices")
     shown = {
@@ -41,14 +41,14 @@ async def list_app_events(request: Request) -> Response:
     return document(shown, {LAG_MS: str(lag_ms)})
 
 
-async def _changes(context: Context, app_id: UUID, query: EventsQuery) -> AppChanges:
+async def _changes(context: ReportsContext, app_id: UUID, query: EventsQuery) -> AppChanges:
     """Read what is there, else wait until something is. Another app's changes end no wait."""
     found = await context.changes.after(app_id, query.after, limit=query.limit)
     if found.changes or query.wait == 0:
         return found
     seconds = min(query.wait, context.settings.wait_max_s)
     try:
-        async with context.waits.wait(seconds):
+        async with context.recording.waits.wait(seconds):
             await context.changes.wait_for_some(app_id, query.after, timeout_s=seconds)
     except TimeoutError:
         # The service stops: the reader asks the next process.

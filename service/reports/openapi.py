@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from service.invoices import openapi_examples as invoices_openapi_examples
 from service.openapi import common as openapi_common
 from service.openapi.common import LAG_MS
 from service.openapi.common_schemas import JsonObject, Minor, Mode, Moment, Position, Shown
 from service.openapi.declare import JSON, Answer, Content, Operation, json_answer
 from service.openapi.error_responses import CALLING, refused
+from service.reports import openapi_examples as examples
 from service.reports.endpoints import RevenueQuery
 from service.reports.event_feed import EventsQuery
 from service.reports.periods import ReportQuery
@@ -149,7 +149,7 @@ OPERATIONS: Final = (
                 "What happened.",
                 Changes,
                 headers=(LAG_MS,),
-                a_payment=invoices_openapi_examples.CHANGES,
+                a_payment=examples.CHANGES,
             ),
             **refused(_EVENTS, *CALLING, "read_model_behind"),
         },
@@ -168,7 +168,7 @@ OPERATIONS: Final = (
                 "By mode and currency.",
                 Summary,
                 headers=(LAG_MS,),
-                january=invoices_openapi_examples.SUMMARY,
+                january=examples.SUMMARY,
             ),
             **refused(_SUMMARY, *CALLING, "read_model_behind"),
         },
@@ -197,12 +197,10 @@ OPERATIONS: Final = (
                 description="By mode and currency.",
                 headers=(LAG_MS,),
                 content={
-                    JSON: Content(
-                        model=RevenueReport, examples={"january": invoices_openapi_examples.REVENUE}
-                    ),
+                    JSON: Content(model=RevenueReport, examples={"january": examples.REVENUE}),
                     "text/csv": Content(
                         schema={"type": "string"},
-                        examples={"january": invoices_openapi_examples.REVENUE_CSV},
+                        examples={"january": examples.REVENUE_CSV},
                     ),
                 },
             ),

@@ -6,12 +6,12 @@ from starlette.responses import Response
 
 from projections.reports.queries import SummaryRow
 from service.auth.authenticate import authenticate
-from service.context import context_of
+from service.http.envelope import Json, moment
 from service.http.errors import BadRequest, Fault
 from service.http.queries import read_query
 from service.http.responses import LAG_MS, document
-from service.invoices.render import Json, moment
 from service.recording.read_your_writes import wait_until_folded
+from service.reports.context import context_of
 from service.reports.endpoints import shown
 from service.reports.periods import ReportQuery, begin_of
 
@@ -26,7 +26,7 @@ async def get_summary(request: Request) -> Response:
     if query.from_ is not None and query.to is not None and query.to < query.from_:
         raise BadRequest(Fault(message="to: must not be before from", path="to"))
     for projection in _PROJECTIONS:
-        await wait_until_folded(context, query.min_position, projection=projection)
+        await wait_until_folded(context.recording, query.min_position, projection=projection)
     zone = query.timezone or caller.app.settings.time_zone
     first, end, now = _begin(query.from_, zone), _begin(query.to, zone), context.now()
     lag_ms = max([await context.readiness.lag_ms(projection) for projection in _PROJECTIONS])

@@ -19,7 +19,6 @@ from domain.subscriptions.events import (
 )
 from domain.subscriptions.view import SubscriptionView, fold
 from eventlog.reading import RecordedEvent
-from service.context import Context, context_of
 from service.http.caller import Caller
 from service.http.errors import Missing
 from service.http.validation import is_safe
@@ -27,6 +26,7 @@ from service.recording.idempotency import do_once
 from service.recording.read_your_writes import is_folded
 from service.recording.record import end_of_asking, request_hash
 from service.recording.streams import Streams
+from service.subscriptions.context import SubscriptionsContext, context_of
 
 PROJECTION: Final = "subscriptions"
 ENDING_TOPICS: Final = (SubscriptionRequestDone.TOPIC, SubscriptionRequestRefused.TOPIC)
@@ -50,7 +50,7 @@ class EndedRequest:
 
 
 async def find_subscription(
-    context: Context, caller: Caller, name: str, *, min_position: int = 0
+    context: SubscriptionsContext, caller: Caller, name: str, *, min_position: int = 0
 ) -> FoldedSubscription:
     """Find a caller's subscription by our id or the provider's. Raises Missing.
 
@@ -58,8 +58,8 @@ async def find_subscription(
     """
     subscription_id = _uuid_of(name)
     # Asked before the row is read: a position that comes after it says nothing of the row.
-    if await is_folded(context, min_position, projection=PROJECTION):
-        app_id, rows = caller.app.app_id, context.subscriptions
+    if await is_folded(context.recording, min_position, projection=PROJECTION):
+        app_id, rows = caller.app.app_id, context.queries
         if subscription_id is None:
             row = await rows.by_provider_id(app_id, name)
         else:
@@ -98,21 +98,23 @@ def end_in(
     return None
 
 
-async def _fold(context: Context, caller: Caller, stream: UUID) -> FoldedSubscription | None:
+async def _fold(
+    context: SubscriptionsContext, caller: Caller, stream: UUID
+) -> FoldedSubscription | None:
     """Fold a stream of the caller's; what is another's is read no further than its beginning."""
-    begun = await context.log.stream_async(stream, limit=1)
-    first = context.streams.decoded(begun[0]) if begun else None
+    begun = await context.recording.log.stream_async(stream, limit=1)
+    first = context.recording.streams.decoded(begun[0]) if begun else None
     if not isinstance(first, SubscriptionStarted):
         return None
     # Who it is assigned to, later events say.
     if not caller.owns(first.app_id, first.tenant_id or caller.tenant_id):
         return None
-    recorded = await context.log.stream_async(stream)
-    *_, (folded, _) = folded_in(context.streams, recorded)
+    recorded = await context.recording.log.stream_async(stream)
+    *_, (folded, _) = folded_in(context.recording.streams, recorded)
     return folded if caller.owns(folded.view.app_id, folded.view.tenant_id) else None
 
 
-async def _streams_of(context: Context, caller: Caller, name: str) -> list[UUID]:
+async def _streams_of(context: SubscriptionsContext, caller: Caller, name: str) -> list[UUID]:
     """Name the streams that may be meant: the provider's id is one of some connection."""
     subscription_id = _uuid_of(name)
     if subscription_id is not None:
@@ -170,16 +172,18 @@ async def request_subscription_action(
     )
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
-        context.billing.request_subscription_action(
+        context.recording.billing.request_subscription_action(
             asked, occurred_at=context.now(), idempotency_record=idempotency_record
         )
 
     result = {"subscriptionId": str(subscription_id), "requestId": str(request_id)}
     done = await do_once(request, caller, given, result, write)
-    find = partial(end_in, context.streams, request_id=UUID(done.result["requestId"]))
-    ended = await end_of_asking(context, subscription_id, ENDING_TOPICS, find, wait_s=wait_s)
+    find = partial(end_in, context.recording.streams, request_id=UUID(done.result["requestId"]))
+    ended = await end_of_asking(
+        context.recording, subscription_id, ENDING_TOPICS, find, wait_s=wait_s
+    )
     if ended is None:
-        position = await context.streams.newest(subscription_id)
+        position = await context.recording.streams.newest(subscription_id)
         now = await find_subscription(context, caller, str(subscription_id), min_position=position)
         return Answered(now, pending=True, replayed=done.replayed, refused=None)
     refused = ended.fact if isinstance(ended.fact, SubscriptionRequestRefused) else None

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from domain.core.commands import CancelSubscription, ChangeSubscription, SubscriptionCommand
 from service.auth.authenticate import authenticate
-from service.context import context_of
+from service.http import envelope
 from service.http.caller import Caller
 from service.http.errors import BadRequest, Fault
 from service.http.queries import (
@@ -21,7 +21,6 @@ from service.http.queries import (
 from service.http.requests import path_uuid, read_json, wait_s
 from service.http.responses import LAG_MS, answer, document, refusal
 from service.http.validation import validated
-from service.invoices import render as invoices_render
 from service.invoices.connection_choice import default_mode
 from service.invoices.read import timeline_items
 from service.recording.read_your_writes import wait_until_folded
@@ -33,6 +32,7 @@ from service.subscriptions.actions import (
     find_subscription,
     request_subscription_action,
 )
+from service.subscriptions.context import context_of
 from service.subscriptions.schemas import CancelBody, ChangeBody
 
 AnyBody = TypeVar("AnyBody", CancelBody, ChangeBody)
@@ -48,7 +48,7 @@ async def list_tenant_subscriptions(request: Request) -> Response:
     """List a tenant's subscriptions."""
     caller = await authenticate(request, tokens=True)
     tenant_id = path_uuid(request, "tenantUuid")
-    await context_of(request).tenants.require(caller.app.app_id, tenant_id)
+    await context_of(request).known_tenants.require(caller.app.app_id, tenant_id)
     return await _list(request, caller, {"tenant_id": tenant_id})
 
 
@@ -61,7 +61,7 @@ async def get_subscription(request: Request) -> Response:
     found = await find_subscription(context, caller, name, min_position=query.min_position)
     shown = subscriptions_render.item(found.view, position=found.position)
     lag_ms = await context.readiness.lag_ms(PROJECTION)
-    return document(invoices_render.single(subscriptions_render.KIND, shown), {LAG_MS: str(lag_ms)})
+    return document(envelope.single(subscriptions_render.KIND, shown), {LAG_MS: str(lag_ms)})
 
 
 async def get_subscription_events(request: Request) -> Response:
@@ -69,9 +69,9 @@ async def get_subscription_events(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
     query = read_query(ReadQuery, request.query_params)
-    await wait_until_folded(context, query.min_position)
+    await wait_until_folded(context.recording, query.min_position)
     found = await find_subscription(context, caller, request.path_params["subscriptionId"])
-    entries = await context.subscriptions.timeline(caller.app.app_id, found.view.id)
+    entries = await context.queries.timeline(caller.app.app_id, found.view.id)
     lag_ms = await context.readiness.lag_ms("invoices")
     return document(timeline_items(entries), {LAG_MS: str(lag_ms)})
 
@@ -101,12 +101,12 @@ async def _list(request: Request, caller: Caller, fixed: Mapping[str, object]) -
     faults = [Fault(message=f"{path}: {why}", path=path) for path, why in clashes_of_tenants(query)]
     if faults:
         raise BadRequest(*faults)
-    await wait_until_folded(context, query.min_position, projection=PROJECTION)
+    await wait_until_folded(context.recording, query.min_position, projection=PROJECTION)
     mode = await default_mode(context.access, caller.app, query.provider)
     lag_ms = await context.readiness.lag_ms(PROJECTION)
     asked = to_subscription_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
-    found = await context.subscriptions.list_subscriptions(asked)
-    page = invoices_render.page(
+    found = await context.queries.list_subscriptions(asked)
+    page = envelope.page(
         [subscriptions_render.item(row.view, position=row.position) for row in found.rows],
         total=found.total,
         total_is_exact=found.total_is_exact,
@@ -126,7 +126,7 @@ async def _asked(
     context = context_of(request)
     settings = context.settings
     caller = await authenticate(request)
-    given = await read_json(request, limit_bytes=settings.body_limit_bytes, default=default)
+    given = await read_json(request, settings, default=default)
     body = validated(kind, given)
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
     found = await find_subscription(context, caller, request.path_params["subscriptionId"])
@@ -145,5 +145,5 @@ def _present(request: Request, answered: Answered) -> Response:
         return refusal(subscriptions_render.refusal_of(answered.refused), request.scope, headers)
     shown = subscriptions_render.item(view, position=position)
     status = HTTPStatus.ACCEPTED if answered.pending else HTTPStatus.OK
-    envelope = invoices_render.single(subscriptions_render.KIND, shown)
-    return answer(invoices_render.Rendered(status=status, document=envelope), headers)
+    single = envelope.single(subscriptions_render.KIND, shown)
+    return answer(envelope.Rendered(status=status, document=single), headers)

@@ -9,7 +9,6 @@ from pydantic import Field
 from domain.subscriptions.view import STATUSES
 from service.http.queries import ReadQuery, SubscriptionListQuery
 from service.http.validation import Words
-from service.invoices.openapi_examples import INVOICE, TENANT, one
 from service.invoices.openapi_schemas import Timeline
 from service.openapi import common as openapi_common
 from service.openapi.common import (
@@ -24,6 +23,7 @@ from service.openapi.common import (
 from service.openapi.common_schemas import Minor, Mode, Moment, Position, Provider, Shown, example
 from service.openapi.declare import JSON, Answer, Body, Content, Json, Operation, json_answer
 from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.examples import INVOICE, TENANT, one
 from service.subscriptions.schemas import CancelBody, ChangeBody
 
 SubscriptionStatus = Annotated[str, Words({"enum": list(STATUSES)})]

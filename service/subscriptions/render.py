@@ -6,8 +6,8 @@ from typing import Any
 
 from domain.subscriptions.events import SubscriptionRequestRefused
 from domain.subscriptions.view import SubscriptionView
+from service.http.envelope import Json, moment, written_moment
 from service.http.errors import Fault, Problem
-from service.invoices.render import Json, moment, written_moment
 
 KIND = "subscriptions"
 

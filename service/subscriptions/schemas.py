@@ -1,13 +1,12 @@
 """The bodies of what is asked of a subscription that exists."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from domain.core import money
 from service.http.validation import Strictly, Token, Words, fault
-
-MOST_LINES: Final = 20  # Stripe docs: a subscription has up to 20 items
+from service.invoices.schemas import MOST_LINES
 
 
 class SubscriptionLine(Strictly):

@@ -13,13 +13,13 @@ from domain.core.commands import EnableTokens
 from projections.access.queries import AppRow
 from service.auth.authenticate import authenticate
 from service.auth.tokens import LONGEST_LIFE_S, minted
-from service.context import Context, context_of
+from service.http import envelope
 from service.http.caller import Caller
 from service.http.requests import path_uuid, read_json
 from service.http.responses import document
 from service.http.validation import Name, Strictly, validated
-from service.invoices import render as invoices_render
 from service.recording.read_your_writes import wait_for_access
+from service.tenants.context import TenantsContext, context_of
 
 KIND: Final = "accessTokens"
 _SECRET_BYTES: Final = 48
@@ -37,29 +37,33 @@ async def create_access_token(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     tenant_id = path_uuid(request, "tenantUuid")
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    given = await read_json(request, context.settings, default={})
     body = validated(TokenBody, given)
-    await context.tenants.require(caller.app.app_id, tenant_id)
+    await context.known_tenants.require(caller.app.app_id, tenant_id)
     app = await _able_to_sign(context, caller)
     expires_at = context.now().replace(microsecond=0) + timedelta(seconds=body.expires_in_seconds)
-    token = minted(context, app, tenant_id=tenant_id, user_id=body.user_id, expires_at=expires_at)
+    token = minted(
+        context.auth, app, tenant_id=tenant_id, user_id=body.user_id, expires_at=expires_at
+    )
     shown = {
         "token": token,
         "tokenType": "Bearer",
         "tenantUuid": str(tenant_id),
         "userId": body.user_id,
-        "expiresAt": invoices_render.moment(expires_at),
+        "expiresAt": envelope.moment(expires_at),
     }
-    return document(invoices_render.single(KIND, shown), {"cache-control": "no-store"})
+    return document(envelope.single(KIND, shown), {"cache-control": "no-store"})
 
 
-async def _able_to_sign(context: Context, caller: Caller) -> AppRow:
+async def _able_to_sign(context: TenantsContext, caller: Caller) -> AppRow:
     """Give the app what signing takes, when it signs its first token."""
     known = caller.app.settings
     if known.token_secrets and known.token_issuer and known.token_audience:
         return caller.app
     app_id = caller.app.app_id
-    sealed = context.seal_secret(secrets.token_urlsafe(_SECRET_BYTES), token_secret_context(app_id))
+    sealed = context.auth.seal_secret(
+        secrets.token_urlsafe(_SECRET_BYTES), token_secret_context(app_id)
+    )
     command = EnableTokens(
         app_id=app_id,
         issuer=context.settings.public_url,
@@ -67,6 +71,8 @@ async def _able_to_sign(context: Context, caller: Caller) -> AppRow:
         secret={"kid": uuid4().hex[:16], "sealed": sealed, "until": None},
         actor=caller.actor,
     )
-    await asyncio.to_thread(context.billing.enable_tokens, command, occurred_at=context.now())
-    await wait_for_access(context, app_id)
-    return await context.access.app(app_id) or caller.app
+    await asyncio.to_thread(
+        context.recording.billing.enable_tokens, command, occurred_at=context.now()
+    )
+    await wait_for_access(context.recording, app_id)
+    return await context.auth.access.app(app_id) or caller.app

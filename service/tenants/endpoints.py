@@ -14,12 +14,12 @@ from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from service.auth.access_cache import AccessCache
 from service.auth.authenticate import authenticate
-from service.context import Context, context_of
+from service.http import envelope
 from service.http.errors import BadRequest, Fault, Missing
 from service.http.requests import path_uuid, read_json
 from service.http.responses import POSITION, document
 from service.http.validation import Email, Name, Strictly, Token, fault, validated
-from service.invoices import render as invoices_render
+from service.tenants.context import TenantsContext, context_of
 
 
 class ProviderCustomer(Strictly):
@@ -61,9 +61,9 @@ async def put_tenant(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     app_id, tenant_id = caller.app.app_id, path_uuid(request, "tenantUuid")
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes)
+    given = await read_json(request, context.settings)
     body = validated(TenantBody, given)
-    await _require_connections(context.access, app_id, body.provider_customers)
+    await _require_connections(context.auth.access, app_id, body.provider_customers)
     contact_body = Body.of(body.contact_body(), ids.for_tenant(app_id, tenant_id))
     command = SetTenant(
         app_id=app_id,
@@ -74,7 +74,10 @@ async def put_tenant(request: Request) -> Response:
     )
     try:
         await asyncio.to_thread(
-            context.billing.set_tenant, command, occurred_at=context.now(), bodies=[contact_body]
+            context.recording.billing.set_tenant,
+            command,
+            occurred_at=context.now(),
+            bodies=[contact_body],
         )
     except CustomerTaken as error:
         raise BadRequest(_taken(body, error)) from None
@@ -106,19 +109,17 @@ def _taken(body: TenantBody, error: CustomerTaken) -> Fault:
     return Fault(message=f"{path}: is another tenant's customer", path=path)
 
 
-async def _shown(context: Context, app_id: UUID, tenant_id: UUID) -> Response:
-    found = await context.streams.tenant(app_id, tenant_id)
+async def _shown(context: TenantsContext, app_id: UUID, tenant_id: UUID) -> Response:
+    found = await context.recording.streams.tenant(app_id, tenant_id)
     if found is None:
         raise Missing
     tenant, position = found
-    contact_body = await context.streams.json_body(tenant.contact_body)
-    shown = invoices_render.single("tenants", _item(tenant, contact_body or {}, position=position))
+    contact_body = await context.recording.streams.json_body(tenant.contact_body)
+    shown = envelope.single("tenants", _item(tenant, contact_body or {}, position=position))
     return document(shown, {POSITION: str(position)})
 
 
-def _item(
-    tenant: Tenant, contact_body: invoices_render.Json, *, position: int
-) -> invoices_render.Json:
+def _item(tenant: Tenant, contact_body: envelope.Json, *, position: int) -> envelope.Json:
     return {
         "tenantUuid": str(tenant.tenant_id),
         **{name: contact_body.get(name) for name in ("name", "email", "country", "vatId")},
@@ -126,7 +127,7 @@ def _item(
             {"connection": connection, "customerId": customer_id}
             for connection, customer_id in sorted(tenant.customers.items())
         ],
-        "createdAt": invoices_render.moment(tenant.created_on),
-        "updatedAt": invoices_render.moment(tenant.modified_on),
+        "createdAt": envelope.moment(tenant.created_on),
+        "updatedAt": envelope.moment(tenant.modified_on),
         "position": position,
     }

@@ -9,7 +9,7 @@ import orjson
 
 from domain.core import ids
 from domain.invoices.view import InvoiceView
-from service.context import Context
+from service.recording.context import RecordingContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Names:
         return self.tenants.get(view.tenant_id)
 
 
-async def names_of(context: Context, views: Sequence[InvoiceView]) -> Names:
+async def names_of(context: RecordingContext, views: Sequence[InvoiceView]) -> Names:
     """Read the names that a page of invoices shows, all at once."""
     invoices = await _bodies(context, (view.body for view in views))
     customers = {
@@ -39,7 +39,7 @@ async def names_of(context: Context, views: Sequence[InvoiceView]) -> Names:
     return Names(customers=customers, tenants=await _tenants(context, nameless))
 
 
-async def _tenants(context: Context, views: Iterable[InvoiceView]) -> dict[UUID, str]:
+async def _tenants(context: RecordingContext, views: Iterable[InvoiceView]) -> dict[UUID, str]:
     wanted = {
         ids.for_tenant(view.app_id, view.tenant_id): view.tenant_id
         for view in views
@@ -62,7 +62,9 @@ async def _tenants(context: Context, views: Iterable[InvoiceView]) -> dict[UUID,
     }
 
 
-async def _bodies(context: Context, hashes: Iterable[str | None]) -> dict[str, dict[str, Any]]:
+async def _bodies(
+    context: RecordingContext, hashes: Iterable[str | None]
+) -> dict[str, dict[str, Any]]:
     wanted = {bytes.fromhex(sha256) for sha256 in hashes if sha256}
     found = await context.log.bodies_async(wanted) if wanted else {}
     return {sha256.hex(): orjson.loads(raw) for sha256, raw in found.items()}

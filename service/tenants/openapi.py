@@ -1,21 +1,24 @@
 from http import HTTPStatus as S
 from typing import Final
 
-from service.apps.openapi_schemas import Tenants
-from service.invoices import openapi_examples as invoices_openapi_examples
+from service.apps import openapi as apps_openapi
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION
-from service.openapi.declare import Operation, json_answer, json_body
+from service.openapi.declare import JSON, Body, Content, Operation, json_answer, json_body
 from service.openapi.error_responses import CALLING, WRITING, refused
+from service.tenants import openapi_examples as examples
+from service.tenants.access_token_endpoints import TokenBody
 from service.tenants.endpoints import TenantBody
+from service.tenants.openapi_schemas import AccessTokens, Tenants
 
 TAG: Final = "Tenants"
 _TENANT: Final = "/api/v1/apps/{appUuid}/tenants/{tenantUuid}"
+_TOKENS: Final = _TENANT + "/access-tokens"
 _KNOWN: Final = json_answer(
     "What is known of the tenant.",
     Tenants,
     headers=(ALWAYS_POSITION,),
-    a_tenant=invoices_openapi_examples.TENANTS,
+    a_tenant=examples.TENANTS,
 )
 
 OPERATIONS: Final = (
@@ -28,9 +31,7 @@ OPERATIONS: Final = (
         description="What is left out is not known any more; customers at providers stay until "
         "others are named.",
         security=openapi_common.OF_APP,
-        body=json_body(
-            TenantBody, a_company=invoices_openapi_examples.TENANT_BODY, nothing_known={}
-        ),
+        body=json_body(TenantBody, a_company=examples.TENANT_BODY, nothing_known={}),
         answers={S.OK: _KNOWN, **refused(_TENANT, *WRITING)},
     ),
     Operation(
@@ -41,5 +42,28 @@ OPERATIONS: Final = (
         summary="Show what is known of a tenant",
         security=openapi_common.OF_TENANT,
         answers={S.OK: _KNOWN, **refused(_TENANT, *CALLING)},
+    ),
+    Operation(
+        method="POST",
+        path=_TOKENS,
+        id="createAccessToken",
+        tag=apps_openapi.TAG,
+        summary="Sign a token that opens one tenant",
+        description="For browsers. Nothing is kept of it: each call signs another, and an "
+        "Idempotency-Key is ignored.",
+        security=openapi_common.OF_APP,
+        body=Body(
+            content={
+                JSON: Content(
+                    model=TokenBody,
+                    examples={"for_a_user": examples.TOKEN_BODY, "for_an_hour": {}},
+                )
+            },
+            required=False,
+        ),
+        answers={
+            S.OK: json_answer("The token.", AccessTokens, signed=examples.TOKENS),
+            **refused(_TOKENS, *WRITING, "read_model_behind"),
+        },
     ),
 )

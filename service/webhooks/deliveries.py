@@ -17,9 +17,9 @@ from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from projections.inbox.queries import FAILED, STATES, DeliveryFilter, DeliveryPage, DeliveryRow
 from projections.inbox.rejected import RejectedDelivery
+from service.http.envelope import Json, moment
 from service.http.queries import Moment, ReadQuery
 from service.http.validation import Name, Strictly, Token, Uuid, Words, fault
-from service.invoices.render import Json, moment
 from service.recording.streams import Streams
 
 KIND: Final = "webhookDeliveries"

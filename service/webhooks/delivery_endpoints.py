@@ -5,15 +5,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.auth.authenticate import authenticate
-from service.context import Context, context_of
 from service.http.caller import Caller
+from service.http.envelope import Json, Rendered, single
 from service.http.errors import BadRequest, Fault, Missing
 from service.http.queries import ReadQuery, read_query
 from service.http.requests import path_uuid, read_json, wait_s
 from service.http.responses import LAG_MS, POSITION, answer, document
 from service.http.validation import validated
-from service.invoices.render import Json, Rendered, single
 from service.recording.read_your_writes import wait_until_folded
+from service.webhooks.context import WebhooksContext, context_of
 from service.webhooks.deliveries import (
     KIND,
     DeliveryQuery,
@@ -33,7 +33,7 @@ async def list_deliveries(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     query = read_query(DeliveryQuery, request.query_params)
-    await wait_until_folded(context, query.min_position, projection="deliveries")
+    await wait_until_folded(context.recording, query.min_position, projection="deliveries")
     headers = {LAG_MS: str(await context.readiness.lag_ms("deliveries"))}
     found = await context.deliveries.list_deliveries(to_filter(query, caller.app.app_id))
     return document(page(found), headers)
@@ -52,7 +52,7 @@ async def replay_delivery(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     delivery_id = path_uuid(request, "deliveryUuid")
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    given = await read_json(request, context.settings, default={})
     validated(ReplayBody, given)
     await _require_proved(context, caller, delivery_id)
     seconds = wait_s(
@@ -63,23 +63,26 @@ async def replay_delivery(request: Request) -> Response:
     return _told(await replay(request, caller, delivery_id, given=given, wait_s=seconds))
 
 
-async def _details(context: Context, caller: Caller, delivery_id: UUID) -> Json:
+async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> Json:
     app_id = caller.app.app_id
-    entry = await find_entry(context.log, context.streams, app_id, delivery_id)
+    entry = await find_entry(context.recording.log, context.recording.streams, app_id, delivery_id)
     if entry is None:
         refused = await context.deliveries.refused(app_id, delivery_id)
         if refused is None:
             raise Missing
         return {**refused_item(refused), "history": [], "payload": None}
     shown = item(entry.view, position=entry.position)
-    payload = await context.streams.json_body(entry.view.body)
+    payload = await context.recording.streams.json_body(entry.view.body)
     return {**shown, "history": history(entry.happened), "payload": payload}
 
 
-async def _require_proved(context: Context, caller: Caller, delivery_id: UUID) -> None:
+async def _require_proved(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> None:
     """Raise Missing, or BadRequest for what was refused and so is not there to be applied."""
     app_id = caller.app.app_id
-    if await find_entry(context.log, context.streams, app_id, delivery_id) is not None:
+    if (
+        await find_entry(context.recording.log, context.recording.streams, app_id, delivery_id)
+        is not None
+    ):
         return
     if await context.deliveries.refused(app_id, delivery_id) is None:
         raise Missing

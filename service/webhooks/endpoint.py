@@ -4,10 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.access.queries import ConnectionRow
-from service.context import context_of
 from service.http.errors import Missing, TooLarge
 from service.http.requests import path_uuid, read_body
 from service.http.responses import POSITION, document
+from service.webhooks.context import context_of
 from service.webhooks.hints import hinted_at
 from service.webhooks.inbox import store_mollie_event, store_stripe_event
 from service.webhooks.mollie_signature import HEADER as MOLLIE_SIGNATURE
@@ -48,7 +48,7 @@ async def _receive_hint(request: Request) -> Response:
         raw, connection = b"", None
     payment_id = hinted_at(raw)
     if connection is None or payment_id is None:
-        context.metrics.record_delivery("mollie", "ignored")
+        context.recording.metrics.record_delivery("mollie", "ignored")
     else:
         await context.hints.take(connection, payment_id, occurred_at=context.now())
     return document(_TAKEN)

@@ -11,9 +11,9 @@ from eventlog.bodies import Body
 from eventlog.errors import Conflict
 from eventlog.security.safe_json import Unreadable
 from projections.access.queries import ConnectionRow
-from service.context import Context
 from service.http.errors import Fault, WebhookRefused
 from service.webhooks import mollie_signature
+from service.webhooks.context import WebhooksContext
 from service.webhooks.mollie import MollieEvent
 from service.webhooks.mollie import read_event as read_mollie_event
 from service.webhooks.stripe import StripeEvent, read_event
@@ -21,7 +21,7 @@ from service.webhooks.stripe_signature import Verdict, verify
 
 
 async def store_stripe_event(
-    context: Context, connection: ConnectionRow, raw: bytes, *, header: str
+    context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
 ) -> int | None:
     """Store a delivery once its sender is proved; gives its position, None if it is known.
 
@@ -32,7 +32,7 @@ async def store_stripe_event(
 
 
 async def store_mollie_event(
-    context: Context, connection: ConnectionRow, raw: bytes, *, header: str
+    context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
 ) -> int | None:
     """Store a signed delivery, as `store_stripe_event` does. Raises WebhookRefused."""
     scope = secret_context(connection.app_id, connection.name)
@@ -50,7 +50,9 @@ async def store_mollie_event(
     return await _stored(context, connection, event)
 
 
-def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: str) -> StripeEvent:
+def _proved(
+    context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
+) -> StripeEvent:
     if not header:
         raise WebhookRefused("unsigned")
     scope = secret_context(connection.app_id, connection.name)
@@ -74,7 +76,7 @@ def _proved(context: Context, connection: ConnectionRow, raw: bytes, *, header: 
 
 
 async def _stored(
-    context: Context, connection: ConnectionRow, event: StripeEvent | MollieEvent
+    context: WebhooksContext, connection: ConnectionRow, event: StripeEvent | MollieEvent
 ) -> int | None:
     """Store an event and count it; None where it is known."""
     body = Body.of(event.body, None)
@@ -95,13 +97,13 @@ async def _stored(
         actor=f"webhook:{event.id}",
     )
     received = ProviderEvent.receive(command, occurred_at=context.now())
-    events = [context.codec.encode(fact) for fact in received.collect_events()]
+    events = [context.recording.codec.encode(fact) for fact in received.collect_events()]
     started_s = time.monotonic()
     try:
-        (position,) = await context.log.append_async(events, [body])
+        (position,) = await context.recording.log.append_async(events, [body])
     except Conflict:
-        context.metrics.record_delivery(connection.provider, "known")
+        context.recording.metrics.record_delivery(connection.provider, "known")
         return None
-    context.metrics.record_append(events=1, seconds=time.monotonic() - started_s)
-    context.metrics.record_delivery(connection.provider, "stored")
+    context.recording.metrics.record_append(events=1, seconds=time.monotonic() - started_s)
+    context.recording.metrics.record_delivery(connection.provider, "stored")
     return position

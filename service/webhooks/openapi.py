@@ -10,7 +10,6 @@ from pydantic import Field
 from projections.inbox.queries import STATES
 from service.http.queries import ReadQuery
 from service.http.validation import Words
-from service.invoices.openapi_examples import INVOICE, STRIPE_EVENT, one
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,
@@ -32,7 +31,9 @@ from service.openapi.common_schemas import (
 )
 from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
 from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.examples import INVOICE, one
 from service.webhooks.deliveries import DeliveryQuery, ReplayBody
+from service.webhooks.openapi_inbox import STRIPE_EVENT
 
 Count = Annotated[int, Field(ge=0)]
 State = Annotated[str, Words({"enum": list(STATES)})]

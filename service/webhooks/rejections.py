@@ -13,8 +13,8 @@ from starlette.requests import Request
 from eventlog.security.safe_json import cleaned
 from projections.access.queries import ConnectionRow
 from projections.inbox.rejected import RejectedDelivery
-from service.context import context_of
 from service.http.errors import TooLarge, TooSlow, WebhookRefused
+from service.webhooks.context import context_of
 
 _LONGEST_HEADER: Final = 200
 _MOST_DIGITS: Final = 15
@@ -35,7 +35,7 @@ def noted_if_refused(request: Request, connection: ConnectionRow) -> Iterator[Se
         yield seen
     except (WebhookRefused, TooLarge, TooSlow) as error:
         reason = _reason(error)
-        context.metrics.record_delivery(connection.provider, reason)
+        context.recording.metrics.record_delivery(connection.provider, reason)
         context.refused.note(
             RejectedDelivery(
                 id=uuid4(),

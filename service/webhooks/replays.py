@@ -11,10 +11,10 @@ from domain.core.idempotency import CreateIdempotencyRecord, IdempotencyRecord
 from domain.inbox.delivery_view import ENDING_TOPICS, has_ended
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReplayRequested
 from eventlog.errors import LogUnavailable
-from service.context import Context, context_of
 from service.http.caller import Caller
 from service.http.errors import Missing
 from service.recording.idempotency import do_once
+from service.webhooks.context import WebhooksContext, context_of
 from service.webhooks.deliveries import Entry, facts_in, folded
 
 
@@ -43,7 +43,7 @@ async def replay(
                 else [IdempotencyRecord.create(idempotency_record, occurred_at=occurred_at)]
             )
 
-        context.billing.change(
+        context.recording.billing.change(
             ProviderEvent,
             delivery_id,
             lambda known: known.request_replay(
@@ -60,14 +60,14 @@ async def replay(
 
 
 async def _wait(
-    context: Context, delivery_id: UUID, request_id: UUID, *, wait_s: float
+    context: WebhooksContext, delivery_id: UUID, request_id: UUID, *, wait_s: float
 ) -> tuple[Entry, bool]:
     """Wait for the end of what was asked for; gives the entry, and whether it is still pending."""
     deadline_s = asyncio.get_running_loop().time() + wait_s
     entry, pending = await _since(context, delivery_id, request_id)
     try:
-        async with context.waits.wait(wait_s):
-            while pending and await context.tail.wait_for(
+        async with context.recording.waits.wait(wait_s):
+            while pending and await context.recording.tail.wait_for(
                 delivery_id, ENDING_TOPICS, entry.position, deadline_s
             ):
                 entry, pending = await _since(context, delivery_id, request_id)
@@ -77,9 +77,13 @@ async def _wait(
     return entry, pending
 
 
-async def _since(context: Context, delivery_id: UUID, request_id: UUID) -> tuple[Entry, bool]:
+async def _since(
+    context: WebhooksContext, delivery_id: UUID, request_id: UUID
+) -> tuple[Entry, bool]:
     """Fold an entry up to what came of an asking: the same for ever, once there is an end."""
-    happened = facts_in(context.streams, await context.log.stream_async(delivery_id))
+    happened = facts_in(
+        context.recording.streams, await context.recording.log.stream_async(delivery_id)
+    )
     asked, end = False, len(happened)
     for number, (_, event) in enumerate(happened):
         if isinstance(event, ProviderEventReplayRequested):

@@ -3,16 +3,16 @@ from starlette.responses import Response
 
 from domain.core.idempotency import CreateIdempotencyRecord
 from service.auth.authenticate import authenticate
-from service.context import context_of
+from service.http.envelope import single
 from service.http.errors import Missing
 from service.http.queries import WorkQuery, read_query
 from service.http.requests import read_json
 from service.http.responses import POSITION, document
 from service.http.validation import validated
-from service.invoices.render import single
 from service.invoices.schemas import ActionBody
 from service.recording.idempotency import do_once
 from service.work import work
+from service.work.context import context_of
 from service.work.work import to_filter
 
 
@@ -22,23 +22,23 @@ async def list_work(request: Request) -> Response:
     caller = await authenticate(request)
     query = read_query(WorkQuery, request.query_params)
     asked = to_filter(query, caller.app.app_id)
-    return document(work.page(await context.work.list_work(asked)))
+    return document(work.page(await context.queries.list_work(asked)))
 
 
 async def resend_work(request: Request) -> Response:
     """Send again what gave up, with all its tries."""
     context = context_of(request)
     caller = await authenticate(request)
-    given = await read_json(request, limit_bytes=context.settings.body_limit_bytes, default={})
+    given = await read_json(request, context.settings, default={})
     validated(ActionBody, given)
-    row = await context.work.get_work(caller.app.app_id, request.path_params["workId"])
+    row = await context.queries.get_work(caller.app.app_id, request.path_params["workId"])
     occurred_at = context.now()
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
         if row is None:
             raise Missing
         work.resend(
-            context.billing,
+            context.recording.billing,
             row,
             actor=caller.actor,
             occurred_at=occurred_at,
@@ -49,5 +49,5 @@ async def resend_work(request: Request) -> Response:
     shown = {} if row is None else work.sent_again(row, occurred_at=occurred_at)
     done = await do_once(request, caller, given, shown, write)
     headers = {"idempotent-replayed": "true"} if done.replayed else {}
-    headers[POSITION] = str(await context.streams.newest(work.subject_of(done.result)))
+    headers[POSITION] = str(await context.recording.streams.newest(work.subject_of(done.result)))
     return document(single(work.KIND, done.result), headers)

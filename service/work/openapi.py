@@ -7,13 +7,13 @@ from uuid import UUID
 from pydantic import Field
 
 from service.http.queries import WorkQuery
-from service.invoices.openapi_examples import INVOICE, one
 from service.invoices.schemas import ActionBody
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION, IDEMPOTENCY_KEY, REPLAYED
 from service.openapi.common_schemas import Moment, Shown
 from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
 from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.examples import INVOICE, one
 
 
 class Work(Shown):

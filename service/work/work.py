@@ -1,11 +1,8 @@
 """Work as operators see it, and what gave up sent again: over HTTP and on the command line."""
 
-import asyncio
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
-
-import structlog
 
 from domain.billing import Billing
 from domain.core.aggregate import AggregateRoot
@@ -16,23 +13,18 @@ from domain.invoices.steps import is_refund
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.subscription import Subscription
 from eventlog.security.safe_json import without_secrets
-from projections.engine.errors import ReadModelUnavailable
 from projections.work.queries import (
     GAVE_UP,
     OPEN,
     State,
     WorkFilter,
     WorkPage,
-    WorkQueries,
     WorkRow,
 )
+from service.http.envelope import Json, moment
 from service.http.queries import WorkQuery
-from service.invoices.render import Json, moment
-
-_log = structlog.get_logger(__name__)
 
 KIND: Final = "work"
-_TIMEOUT_S: Final = 5.0
 Subject = Invoice | Subscription | MethodSetup
 # What work that can give up is for, by the name of its argument.
 _SUBJECTS: Final[dict[str, type[Subject]]] = {
@@ -86,16 +78,6 @@ def page(found: WorkPage) -> Json:
         "items": items,
         "nextCursor": found.next_cursor,
     }
-
-
-async def count_given_up(queries: WorkQueries) -> int | None:
-    """Count what waits for an operator; None where the database does not answer."""
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            return await queries.count_given_up()
-    except (ReadModelUnavailable, TimeoutError) as error:
-        _log.warning("work_unknown", error=type(error).__name__)
-        return None
 
 
 def resend(

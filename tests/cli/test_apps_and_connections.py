@@ -118,7 +118,7 @@ def test_what_is_not_there_ends_with_a_reason(run: Run, arguments: tuple[str, ..
 
 def opened(service: Service, app: dict[str, str], name: str) -> tuple[Connection, str, list[str]]:
     app_id = UUID(app["app_id"])
-    known = service.context.billing.get(Connection, for_connection(app_id, name))
+    known = service.context.recording.billing.get(Connection, for_connection(app_id, name))
     vault, context = Vault([MASTER_KEY]), secret_context(app_id, name)
     key = vault.open(known.sealed_key, context=context)
     return known, key, [vault.open(s, context=context) for s in known.sealed_webhook_secrets]

@@ -61,7 +61,7 @@ def fresh_key() -> str:
 
 def stored(service: Service, app: dict[str, str]) -> Connection | None:
     named = for_connection(UUID(app["app_id"]), "stripe-1")
-    return service.context.billing.find(Connection, named)
+    return service.context.recording.billing.find(Connection, named)
 
 
 def test_where_no_event_comes_it_says_so_within_its_time(

@@ -63,7 +63,9 @@ def test_a_key_that_mollie_takes_is_kept_and_its_webhooks_address_is_told(
     ended = connected(environment, app, account.key)
 
     assert ended.exit_code == 0, ended.output
-    made = service.context.billing.get(Connection, for_connection(UUID(app["app_id"]), "mollie-1"))
+    made = service.context.recording.billing.get(
+        Connection, for_connection(UUID(app["app_id"]), "mollie-1")
+    )
     assert (made.provider, made.mode) == ("mollie", "test")
     assert f"{URL}/webhooks/mollie/{made.connection_id}" in ended.output
     assert account.key not in ended.output
@@ -76,7 +78,7 @@ def test_connecting_again_leaves_what_else_the_connection_says(
     service: Service,
 ) -> None:
     assert connected(environment, app, account.key).exit_code == 0
-    app_id, billing = UUID(app["app_id"]), service.context.billing
+    app_id, billing = UUID(app["app_id"]), service.context.recording.billing
     known = billing.get(Connection, for_connection(app_id, "mollie-1"))
     command = SetConnection(
         app_id=app_id,
@@ -125,7 +127,7 @@ def test_what_the_account_has_had_is_taken_in_once(
 
     counts = [json.loads(one.stdout.splitlines()[-1])["counts"]["invoices"] for one in ended]
     assert counts == [{"new": 1}, {"known": 1}]
-    billing = service.context.billing
+    billing = service.context.recording.billing
     made = billing.get(Connection, for_connection(UUID(app["app_id"]), "mollie-1"))
     stream = for_provider_object(made.app_id, made.connection_id, "test", payment)
     assert billing.get(Invoice, stream).view.status == "paid"

@@ -65,7 +65,7 @@ def register(run: Run, app: dict[str, str], name: str = "main", *more: str) -> R
 
 def stored(service: Service, app: dict[str, str], name: str) -> tuple[Connection, list[str]]:
     app_id = UUID(app["app_id"])
-    known = service.context.billing.get(Connection, for_connection(app_id, name))
+    known = service.context.recording.billing.get(Connection, for_connection(app_id, name))
     vault, context = Vault([MASTER_KEY]), secret_context(app_id, name)
     return known, [vault.open(s, context=context) for s in known.sealed_webhook_secrets]
 

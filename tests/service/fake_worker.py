@@ -103,7 +103,7 @@ class Worker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
-        self._end = context.tail.subscribe(self._hear)
+        self._end = context.recording.tail.subscribe(self._hear)
 
     async def finish(self) -> None:
         """Take nothing more up, and end what was begun."""
@@ -127,7 +127,7 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     def _carry_out(self, invoice_id: UUID, topic: str) -> None:
-        view = self._context.billing.get(Invoice, invoice_id).view
+        view = self._context.recording.billing.get(Invoice, invoice_id).view
         then = view.metadata.get("then", _THEN[topic])
         if then == "never":
             return
@@ -139,7 +139,7 @@ class Worker:
             _insist(partial(answer_as, self._context, invoice_id, then))
 
     def _settle(self, invoice_id: UUID) -> None:
-        view = self._context.billing.get(Invoice, invoice_id).view
+        view = self._context.recording.billing.get(Invoice, invoice_id).view
         outcome = view.metadata.get("outcome", "never")
         if outcome != "never":
             settle(self._context, invoice_id, outcome)
@@ -147,11 +147,13 @@ class Worker:
 
 def set_up(context: Context, setup_id: UUID) -> None:
     """Append what comes of a setup, as its own `redirect_url` says: `…/open` or `…/rejected`."""
-    outcome = context.billing.get(MethodSetup, setup_id).view.redirect_url.rpartition("/")[2]
+    outcome = context.recording.billing.get(MethodSetup, setup_id).view.redirect_url.rpartition(
+        "/"
+    )[2]
     occurred_at = datetime.now(UTC)
     if outcome == "open":
         page = setup_session("open", setup_id)
-        context.billing.change(
+        context.recording.billing.change(
             MethodSetup,
             setup_id,
             lambda known: known.record_session(
@@ -159,7 +161,7 @@ def set_up(context: Context, setup_id: UUID) -> None:
             ),
         )
     elif outcome == "rejected":
-        context.billing.change(
+        context.recording.billing.change(
             MethodSetup,
             setup_id,
             lambda known: known.reject(
@@ -195,10 +197,10 @@ def _insist(work: Callable[[], None]) -> None:
 def settle(context: Context, invoice_id: UUID, outcome: str) -> None:
     """Append the events of an outcome."""
     if outcome == "rejected":
-        context.billing.change(Invoice, invoice_id, _reject)
+        context.recording.billing.change(Invoice, invoice_id, _reject)
         return
     if outcome == "draft":
-        context.billing.change(Invoice, invoice_id, _leave_as_draft)
+        context.recording.billing.change(Invoice, invoice_id, _leave_as_draft)
         return
     if outcome != "open":
         _record(context, invoice_id, "open", charging=True)
@@ -208,9 +210,9 @@ def settle(context: Context, invoice_id: UUID, outcome: str) -> None:
 def answer_as(context: Context, invoice_id: UUID, outcome: str) -> None:
     """Append what comes of what was asked of an invoice: a state of it, `refused` or `checkout`."""
     if outcome in _ANSWERS:
-        context.billing.change(Invoice, invoice_id, _ANSWERS[outcome])
+        context.recording.billing.change(Invoice, invoice_id, _ANSWERS[outcome])
         return
-    invoice = context.billing.get(Invoice, invoice_id)
+    invoice = context.recording.billing.get(Invoice, invoice_id)
     if outcome == "void" and invoice.view.status == "draft":
         outcome = "deleted"
     _record(context, invoice_id, outcome, attempts=2)
@@ -242,7 +244,7 @@ def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str)
             occurred_at=occurred_at,
         )
 
-    context.billing.change(Invoice, invoice_id, tell)
+    context.recording.billing.change(Invoice, invoice_id, tell)
 
 
 def _refuse(invoice: Invoice) -> None:
@@ -282,7 +284,7 @@ def _record(
 ) -> None:
     said = provider_invoice(outcome, attempts=attempts)
     body = Body.of(said.raw, None)
-    context.billing.record_provider_state(
+    context.recording.billing.record_provider_state(
         invoice_id,
         said,
         source="answer",

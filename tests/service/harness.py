@@ -91,24 +91,24 @@ class Service:
         return self.call(ask())
 
     def head(self) -> int:
-        return self.call(self.context.log.head_async())
+        return self.call(self.context.recording.log.head_async())
 
     def folded(self, projection: str) -> None:
         """Wait until a projection has all that is recorded."""
         head = self.head()
-        assert self.call(self.context.invoices.wait_for(projection, head, 10))
+        assert self.call(self.context.recording.read_model.wait_for(projection, head, 10))
         if projection == "access":
-            self.call(self.context.access.look())
+            self.call(self.context.auth.access.look())
 
     def events(self, stream: UUID) -> list[Any]:
-        recorded = self.call(self.context.log.stream_async(stream))
-        return [self.context.streams.decoded(entry) for entry in recorded]
+        recorded = self.call(self.context.recording.log.stream_async(stream))
+        return [self.context.recording.streams.decoded(entry) for entry in recorded]
 
     async def _open(self) -> None:
         self.app = create_app(self._settings)
         await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
         if self._wait_for_tail:
-            await self.context.tail.ready()
+            await self.context.recording.tail.ready()
         self._worker = Worker(self.context)
         transport = httpx.ASGITransport(self.app)
         client = httpx.AsyncClient(transport=transport, base_url="http://billhook.test")
@@ -117,7 +117,7 @@ class Service:
             running = asyncio.ensure_future(Projections(self._database).run(self._stop))
             self._stack.push_async_callback(lambda: running)
             self._stack.callback(self._stop.set)
-            await self.context.access.look()
+            await self.context.auth.access.look()
 
     async def _close(self) -> None:
         await self._worker.finish()
@@ -170,7 +170,7 @@ class Shop:
 
     @property
     def billing(self) -> Any:
-        return self.service.context.billing
+        return self.service.context.recording.billing
 
     def add_key(self, kind: Any) -> None:
         key = new_key(kind, uuid4().bytes + uuid4().bytes[: KEY_BYTES - 16])

@@ -16,6 +16,7 @@ from domain.invoices.outcome import first_outcome
 from domain.invoices.view import fold
 from eventlog.codec import Codec
 from projections.engine.view_codec import from_json, to_json
+from service.http import envelope
 from service.http.errors import BadRequest
 from service.http.validation import is_safe, validated
 from service.invoices import render as invoices_render
@@ -77,7 +78,7 @@ def accepted(body: Any) -> InvoiceRequestBody:
     try:
         return validated(InvoiceRequestBody, body, context={"tenant_id": TENANT})
     except BadRequest as refused:
-        document = invoices_render.render_problem(_problem(refused)).document
+        document = envelope.render_problem(_problem(refused)).document
         assert orjson.dumps(document)
         assume(False)
         raise
@@ -149,7 +150,7 @@ def test_any_signed_event_is_stored_clean_and_can_be_read(
     event = stripe_event(about={**about, **secret, "object": "invoice", "id": "in_1"})
     assert shop.deliver(event).status_code == 200
     (received,) = shop.received(event["id"])
-    stored = service.call(service.context.log.body_async(bytes.fromhex(received.body)))
+    stored = service.call(service.context.recording.log.body_async(bytes.fromhex(received.body)))
     kept = orjson.loads(stored or b"")
     assert kept["id"] == event["id"]
     assert "client_secret" not in kept["data"]["object"]

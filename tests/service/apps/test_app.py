@@ -183,7 +183,7 @@ def test_a_token_of_an_uploaded_key_is_taken_as_the_app_has_settled(shop: Shop) 
         return shop.service.request("GET", shop.tenant_url, headers=headers).status_code
 
     assert status() == 401  # it would live for too long
-    claims["exp"] = int(shop.service.context.now().timestamp()) + 86_000
+    claims["exp"] = int(shop.service.context.recording.now().timestamp()) + 86_000
     assert status() == 200
 
 

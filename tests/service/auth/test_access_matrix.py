@@ -142,6 +142,7 @@ OPEN = {
     "GET /metrics",
     "GET /openapi.json",
     "GET /docs",
+    "GET /docs/redoc.standalone.js",
 }
 OURS = ["nobody", "read", "write", "admin", "lone", "token", "revoked"]
 STRANGERS = ["their read", "their write", "their admin", "their lone", "their token"]

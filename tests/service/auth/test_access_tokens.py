@@ -207,7 +207,7 @@ def test_a_replaced_secret_is_taken_until_its_end(service: Service) -> None:
     context = token_secret_context(tokens.shop.app_id)
     newer = Vault([MASTER_KEY]).seal("the newer secret of this app, 32+", context=context)
     (old,) = tokens.shop.service.call(
-        service.context.access.app(tokens.shop.app_id)
+        service.context.auth.access.app(tokens.shop.app_id)
     ).settings.token_secrets
     for until, status in ((int(time.time()) + 60, 200), (int(time.time()) - 1, 401)):
         tokens.settle(
@@ -278,7 +278,7 @@ def test_a_charge_by_token_is_on_session_and_its_users(tokens: Tokens) -> None:
     service = tokens.shop.service
     before = service.head()
     assert charge(tokens)[0] == 202
-    reading = service.context.log.read_async(before, 10, ["invoice.requested"])
+    reading = service.context.recording.log.read_async(before, 10, ["invoice.requested"])
     (recorded,) = service.call(reading)
-    asked = service.context.streams.decoded(recorded)
+    asked = service.context.recording.streams.decoded(recorded)
     assert (asked.off_session, asked.user_id, asked.actor) == (False, "user-1", "token:user-1")

@@ -165,7 +165,7 @@ def test_the_return_page_says_how_the_payment_stands(
     shop.post(outcome)
     shop.service.folded("invoices")
     (item,) = shop.get(f"{shop.url}/invoices").json()["items"]
-    response = opened(service, service.context.links.return_url(UUID(item["id"])))
+    response = opened(service, service.context.invoices.links.return_url(UUID(item["id"])))
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/html")
     assert words in response.text
@@ -177,7 +177,7 @@ def test_the_return_page_loads_nothing_and_names_no_other_host(
     service: Service, shop: Shop
 ) -> None:
     item = made(shop)
-    response = opened(service, service.context.links.return_url(UUID(item["id"])))
+    response = opened(service, service.context.invoices.links.return_url(UUID(item["id"])))
     assert "default-src 'none'" in response.headers["content-security-policy"]
     assert set(re.findall(r"https?://[^/\"]+", response.text)) == {"http://127.0.0.1:8080"}
     assert item["documentUrl"] in response.text
@@ -186,7 +186,7 @@ def test_the_return_page_loads_nothing_and_names_no_other_host(
 
 def test_what_an_invoice_carries_is_shown_as_text(service: Service, shop: Shop) -> None:
     item = made(shop)
-    response = opened(service, service.context.links.return_url(UUID(item["id"])))
+    response = opened(service, service.context.invoices.links.return_url(UUID(item["id"])))
     assert "A-1" in response.text
     assert "cus_1" not in response.text
     assert str(shop.tenant_id) not in response.text

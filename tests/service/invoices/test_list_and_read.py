@@ -185,7 +185,7 @@ def test_an_invoice_can_be_read_at_once_though_no_projection_runs(
     patience = {"min_position_wait_s": 0.05, "access_max_age_s": 60}
     with Service(database, projections=False, **patience) as behind:
         shop.service = behind
-        behind.call(behind.context.access.look())
+        behind.call(behind.context.auth.access.look())
         posted = shop.post("paid")
         assert posted.status_code == 200
         found = shop.get(posted.headers["location"]).json()["items"][0]

@@ -70,8 +70,8 @@ def test_a_service_that_stops_answers_those_who_wait(database: str) -> None:
         position = read(shop)["position"]
 
         async def end_waits() -> None:
-            await until(lambda: service.context.waits._open)  # noqa: SLF001 - who waits now
-            service.context.waits.end_all()
+            await until(lambda: service.context.recording.waits._open)  # noqa: SLF001 - who waits now
+            service.context.recording.waits.end_all()
 
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(lambda: read(shop, after=position, wait=60))
@@ -122,7 +122,7 @@ def test_many_who_wait_are_woken_by_one_change(service: Service) -> None:
         waiting = asyncio.gather(
             *(service._client.request(asked[0], asked[1], **asked[2]) for _ in range(30))  # noqa: SLF001 - many on one loop
         )
-        bell = service.context.changes._pool.notifier  # noqa: SLF001 - who waits now
+        bell = service.context.reports.changes._pool.notifier  # noqa: SLF001 - who waits now
         await until(lambda: len(bell._app_waiters) == 30)  # noqa: SLF001 - the same
         await asyncio.to_thread(shop.set_tenant, shop.app_id)
         return await waiting

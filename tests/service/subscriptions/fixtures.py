@@ -39,16 +39,18 @@ def subscribe(
         word = replace(word, metadata={"then": then})
     command = StartSubscription(app_id=app_id, connection_id=connection_id, **known | facts)
     occurred_at = datetime.now(UTC)
-    return context.billing.import_subscription(
+    return context.recording.billing.import_subscription(
         command, word, source="answer", occurred_at=occurred_at
     )
 
 
 def carry_out(context: Context, subscription_id: UUID) -> None:
     """Let what is asked of a subscription come true, or what its metadata's `then` says."""
-    then = context.billing.get(Subscription, subscription_id).view.metadata.get("then")
+    then = context.recording.billing.get(Subscription, subscription_id).view.metadata.get("then")
     if then != "never":
-        context.billing.change(Subscription, subscription_id, _refuse if then == "refused" else _do)
+        context.recording.billing.change(
+            Subscription, subscription_id, _refuse if then == "refused" else _do
+        )
 
 
 def _do(subscription: Subscription) -> None:

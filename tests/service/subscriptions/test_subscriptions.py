@@ -98,7 +98,7 @@ def test_a_subscription_can_be_read_by_either_id_though_no_projection_runs(datab
     patience = {"min_position_wait_s": 0.05, "access_max_age_s": 60}
     with Service(database, projections=False, **patience) as behind:
         shop.service = behind
-        behind.call(behind.context.access.look())
+        behind.call(behind.context.auth.access.look())
         made = subscribed(shop)
         head = behind.head()
         for name in (made.id, made.view.provider_subscription_id):
@@ -264,7 +264,7 @@ def test_what_takes_longer_is_202_and_its_replay_tells_the_end(
     response = act(shop, path, {"atPeriodEnd": True}, **key, **NEVER)
     assert (response.status_code, response.headers["retry-after"]) == (202, "1")
     assert (item(response)["status"], item(response)["cancelAt"]) == ("active", None)
-    service.context.billing.change(Subscription, made.id, do_late)
+    service.context.recording.billing.change(Subscription, made.id, do_late)
     replays = [act(shop, path, {"atPeriodEnd": True}, **key) for _ in range(2)]
     for replay in replays:
         assert replay.status_code == 200

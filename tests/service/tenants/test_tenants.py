@@ -42,7 +42,7 @@ def test_what_is_left_out_is_not_known_any_more_but_customers_stay(shop: Shop) -
 
 def test_personal_data_is_in_no_event(service: Service, shop: Shop) -> None:
     shop.put(new_url(shop), PERSON)
-    (recorded,) = service.call(service.context.log.read_async(service.head() - 1, 1))
+    (recorded,) = service.call(service.context.recording.log.read_async(service.head() - 1, 1))
     for text in PERSON.values():
         assert text.encode() not in recorded.state
 

@@ -10,7 +10,7 @@ import pytest
 
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.database.connect import connect
-from eventlog.follow.tail import NewEvent
+from eventlog.follow.tail import EventHeader
 from tests.service.harness import Service, Shop, errors, now, stripe_event
 
 Act = Callable[[ProviderEvent], None]
@@ -41,16 +41,16 @@ def answering(service: Service, *acts: Act) -> Iterator[None]:
     """Let these things come of each replay that is asked for, as a worker would."""
     tasks = []
 
-    def hear(heard: NewEvent) -> None:
+    def hear(heard: EventHeader) -> None:
         if heard.topic == "provider_event.replay_requested":
             tasks.append(asyncio.ensure_future(asyncio.to_thread(act_on, heard.originator_id)))
 
     def act_on(entry_id: UUID) -> None:
         for act in acts:
-            service.context.billing.change(ProviderEvent, entry_id, act)
+            service.context.recording.billing.change(ProviderEvent, entry_id, act)
 
     async def subscribe() -> Callable[[], None]:
-        return service.context.tail.subscribe(hear)
+        return service.context.recording.tail.subscribe(hear)
 
     async def finish() -> None:
         end()
@@ -160,7 +160,7 @@ def test_one_delivery_is_shown_with_all_that_happened_and_its_payload(shop: Shop
 def test_a_payload_that_was_erased_is_null(service: Service, shop: Shop) -> None:
     delivery = delivered(shop, applied(), about={"total": 4711})
     body = service.events(UUID(delivery))[0].body
-    with connect(service.context.log.dsn, application_name="test") as connection:
+    with connect(service.context.recording.log.dsn, application_name="test") as connection:
         connection.execute("DELETE FROM eventlog.bodies WHERE sha256 = %s", [bytes.fromhex(body)])
     assert got(shop, delivery)["payload"] is None
 

@@ -71,7 +71,7 @@ def event(**changes: Any) -> dict[str, Any]:
 
 
 def count(service: Service, result: str) -> float:
-    webhooks = service.context.metrics.webhooks.labels("mollie", result)
+    webhooks = service.context.recording.metrics.webhooks.labels("mollie", result)
     return webhooks._value.get()  # noqa: SLF001 - the library offers no reading of one value
 
 
@@ -101,8 +101,10 @@ def test_a_hint_after_the_fetch_has_begun_is_recorded_again(
 ) -> None:
     mollie.hint()
     hint_id = ids.for_payment_hint(mollie.connection_id, "test", "tr_1")
-    service.context.billing.change(
-        PaymentHint, hint_id, lambda known: known.take(actor="w", occurred_at=service.context.now())
+    service.context.recording.billing.change(
+        PaymentHint,
+        hint_id,
+        lambda known: known.start_fetch(actor="w", occurred_at=service.context.recording.now()),
     )
 
     mollie.hint()

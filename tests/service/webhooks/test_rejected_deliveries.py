@@ -64,7 +64,7 @@ def _too_large(shop: Shop, _: bytes) -> httpx.Response:
 def test_what_is_refused_is_kept_with_its_reason_and_counted(
     service: Service, shop: Shop, send: Callable[[Shop, bytes], httpx.Response], reason: str
 ) -> None:
-    counter = service.context.metrics.webhooks.labels("stripe", reason)
+    counter = service.context.recording.metrics.webhooks.labels("stripe", reason)
     before = counter._value.get()  # noqa: SLF001 - the library offers no reading of one value
     raw = json.dumps(stripe_event()).encode()
     assert send(shop, raw).status_code in (400, 413)
@@ -95,7 +95,7 @@ def test_nothing_that_proves_anything_is_kept_of_what_was_refused(
         headers={"stripe-signature": header.encode(), "authorization": b"Bearer t0p", **sent},
     )
     (item,) = refused_items(shop, 1)
-    with connect(service.context.log.dsn, application_name="test") as connection:
+    with connect(service.context.recording.log.dsn, application_name="test") as connection:
         rows = connection.execute(
             "SELECT to_jsonb(kept)::text FROM inbox.refused AS kept WHERE id = %s", [item["id"]]
         ).fetchall()

@@ -12,7 +12,7 @@ from tests.service.harness import Service, Shop, errors, sign, stripe_event
 
 
 def count(service: Service, result: str) -> float:
-    webhooks = service.context.metrics.webhooks.labels("stripe", result)
+    webhooks = service.context.recording.metrics.webhooks.labels("stripe", result)
     return webhooks._value.get()  # noqa: SLF001 - the library offers no reading of one value
 
 
@@ -29,7 +29,7 @@ def test_a_signed_delivery_is_stored_with_its_facts(service: Service, shop: Shop
     assert received.occurred_at == event["created"]
     assert received.actor == f"webhook:{event['id']}"
     assert int(response.headers["x-billhook-position"]) == service.head()
-    stored = service.call(service.context.log.body_async(bytes.fromhex(received.body)))
+    stored = service.call(service.context.recording.log.body_async(bytes.fromhex(received.body)))
     assert orjson.loads(stored or b"") == event
 
 
@@ -195,7 +195,7 @@ def test_secrets_are_cut_before_anything_is_stored(service: Service, shop: Shop)
     )
     assert shop.deliver(event).status_code == 200
     (received,) = shop.received(event["id"])
-    stored = service.call(service.context.log.body_async(bytes.fromhex(received.body)))
+    stored = service.call(service.context.recording.log.body_async(bytes.fromhex(received.body)))
     assert stored is not None
     assert secret.encode() not in stored
     assert orjson.loads(stored)["data"]["object"]["next_action"] == {

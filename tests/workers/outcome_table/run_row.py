@@ -25,7 +25,7 @@ from service.dialects import (
     server_charge_render,
 )
 from service.dialects.stripe_charge_render import payment_intent
-from service.http import plain_errors, success_envelope
+from service.http import envelope, plain_errors, success_envelope
 from service.http.errors import Problem
 from service.invoices import action_render
 from service.invoices import render as invoices_render
@@ -129,7 +129,7 @@ def _answers(bench: Bench, row: Row, job: Job) -> str:
         view, position=1, document_url=None, provider_response=stored
     )
     if refused := invoices_render.refusal_of(view):
-        return f"002 {_refused(refused, invoices_render.render_problem(refused))}"
+        return f"002 {_refused(refused, envelope.render_problem(refused))}"
     item = rendered.document["items"][0]
     action = (item["nextAction"] or {}).get("type", "-")
     return f"002 {rendered.status} {item['status']} {item['totalMinor']} next {action}"
@@ -173,7 +173,7 @@ def _of_action(bench: Bench, action: str, job: Job) -> str:
     )
     refused = action_render.refusal_of(action, view, fact)
     if refused is not None:
-        return _refused(refused, invoices_render.render_problem(refused))
+        return _refused(refused, envelope.render_problem(refused))
     item = action_render.item(
         view,
         position=1,
@@ -193,15 +193,15 @@ def _asking(event: Any) -> UUID | None:
     return None
 
 
-def _plainly(problem: Problem) -> invoices_render.Rendered:
+def _plainly(problem: Problem) -> envelope.Rendered:
     return plain_errors.render_problem(problem, request_id="r")
 
 
-def _in_envelope(problem: Problem) -> invoices_render.Rendered:
+def _in_envelope(problem: Problem) -> envelope.Rendered:
     return success_envelope.render_problem(problem, request_id="r")
 
 
-def _refused(problem: Problem, rendered: invoices_render.Rendered) -> str:
+def _refused(problem: Problem, rendered: envelope.Rendered) -> str:
     """Write a refusal down: the answer's status, and all that its document says."""
     (fault,) = problem.faults
     document = orjson.dumps(rendered.document).decode()

@@ -1,0 +1,25 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from starlette.requests import Request
+
+from service.auth.context import AuthContext
+from service.recording.context import RecordingContext
+from service.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppsContext:
+    """Dependencies of the endpoints for the app, its keys and connections."""
+
+    settings: Settings
+    auth: AuthContext
+    recording: RecordingContext
+    now: Callable[[], datetime]
+
+
+def context_of(request: Request) -> AppsContext:
+    """Return the apps context of the application that serves the request."""
+    return cast("AppsContext", request.app.state.context.apps)

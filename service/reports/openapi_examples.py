@@ -1,0 +1,79 @@
+"""Examples of reports and of the event feed."""
+
+from typing import Final
+
+from service.invoices.openapi_examples import TIMELINE
+from service.openapi.declare import Json
+from service.openapi.examples import INVOICE
+
+CHANGES: Final[Json] = {
+    "kind": "events",
+    "itemsLength": 1,
+    "items": [
+        TIMELINE["items"][1]
+        | {"invoiceUuid": INVOICE, "subscriptionUuid": None, "tenantUuid": None}
+    ],
+    "position": 4711,
+}
+_JANUARY: Final[Json] = {
+    "collectedMinor": 95952,
+    "collectedCount": 48,
+    "refundedMinor": 1999,
+    "refundedCount": 1,
+    "disputedMinor": 0,
+    "disputedCount": 0,
+    "netMinor": 93953,
+    "attempts": 50,
+    "failedAttempts": 2,
+    "failureRate": 0.04,
+}
+SUMMARY: Final[Json] = {
+    "kind": "summary",
+    "totalItems": 1,
+    "itemsLength": 1,
+    "items": [
+        {
+            "mode": "test",
+            "currency": "eur",
+            **_JANUARY,
+            "outstandingMinor": 3998,
+            "outstandingCount": 2,
+            "overdueMinor": 0,
+            "overdueCount": 0,
+            "mrrMinor": 123400,
+            "activeSubscriptions": 62,
+        }
+    ],
+    "from": "2025-12-31T23:00:00.000Z",
+    "to": "2026-01-31T23:00:00.000Z",
+    "timezone": "Europe/Berlin",
+    "at": "2026-02-01T08:00:00.000Z",
+}
+REVENUE: Final[Json] = {
+    "kind": "revenue",
+    "totalItems": 1,
+    "itemsLength": 1,
+    "items": [
+        {
+            "mode": "test",
+            "currency": "eur",
+            "buckets": [
+                {
+                    "period": "2026-01",
+                    "start": "2025-12-31T23:00:00.000Z",
+                    "end": "2026-01-31T23:00:00.000Z",
+                    **_JANUARY,
+                }
+            ],
+            "totals": _JANUARY,
+        }
+    ],
+    "from": "2025-12-31T23:00:00.000Z",
+    "to": "2026-01-31T23:00:00.000Z",
+    "interval": "month",
+    "timezone": "Europe/Berlin",
+}
+REVENUE_CSV: Final = (
+    "mode,currency,period,start,end,collectedMinor,…\r\n"
+    "test,eur,2026-01,2025-12-31T23:00:00.000Z,2026-01-31T23:00:00.000Z,95952,…\r\n"
+)

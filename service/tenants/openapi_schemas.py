@@ -1,0 +1,63 @@
+"""Response models of tenants and access tokens."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from service.openapi.common_schemas import (
+    Moment,
+    Position,
+    Shown,
+)
+
+One = Literal[1]
+
+
+class TenantCustomer(Shown):
+    """A customer at a provider that the tenant is."""
+
+    connection: str
+    customer_id: str
+
+
+class Tenant(Shown):
+    """Who is billed."""
+
+    tenant_uuid: UUID
+    name: str | None
+    email: str | None
+    country: str | None
+    vat_id: str | None
+    provider_customers: list[TenantCustomer]
+    created_at: Moment
+    updated_at: Moment
+    position: Position
+
+
+class Tenants(Shown):
+    """One tenant, in the envelope that all documents have."""
+
+    kind: Literal["tenants"]
+    total_items: Literal[1]
+    items_length: Literal[1]
+    items: Annotated[list[Tenant], Field(min_length=1, max_length=1)]
+
+
+class AccessToken(Shown):
+    """A token for one tenant."""
+
+    token: str
+    token_type: Literal["Bearer"]
+    tenant_uuid: UUID
+    user_id: str | None
+    expires_at: Moment
+
+
+class AccessTokens(Shown):
+    """The new token."""
+
+    kind: Literal["accessTokens"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[AccessToken], Field(min_length=1, max_length=1)]

@@ -1,0 +1,73 @@
+"""OpenAPI operation of the webhook inbox."""
+
+from http import HTTPStatus as S
+from typing import Final
+
+from service.openapi.common import POSITION, STRIPE_SIGNATURE
+from service.openapi.common_schemas import Received
+from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
+from service.openapi.error_responses import ANY, refused
+
+TAG: Final = "Webhooks"
+_INBOX: Final = "/webhooks/{provider}/{connectionId}"
+STRIPE_EVENT: Final[Json] = {
+    "id": "evt_12345",
+    "object": "event",
+    "type": "invoice.paid",
+    "created": 1769851802,
+    "livemode": False,
+    "data": {"object": {"id": "in_12345", "object": "invoice", "status": "paid"}},
+}
+_TOKEN: Final[Json] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 255,
+    "pattern": r"^[\x21-\x7e]+$",
+}
+_ABOUT: Final[Json] = {
+    "type": "object",
+    "description": "What the event is about, as it then was.",
+    "required": ["object"],
+    "properties": {"id": {"anyOf": [_TOKEN, {"type": "null"}]}, "object": _TOKEN},
+}
+_STRIPE_EVENT: Final[Json] = {
+    "type": "object",
+    "description": "Stripe's Event object; what is not named here is kept as it came.",
+    "required": ["id", "type", "created", "livemode", "data"],
+    "properties": {
+        "id": _TOKEN,
+        "type": _TOKEN,
+        "created": {"type": "integer", "minimum": 0, "maximum": 253_402_300_799},
+        "livemode": {"type": "boolean", "description": "Must be the connection's mode."},
+        "data": {
+            "type": "object",
+            "required": ["object"],
+            "properties": {"object": _ABOUT},
+        },
+    },
+}
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path=_INBOX,
+        id="receiveWebhook",
+        tag=TAG,
+        summary="Take in a provider's delivery",
+        description="For the provider alone: the URL is set there, with a signing secret. Answered "
+        "when the delivery is stored, whatever comes of it. The same event twice is stored once.",
+        headers=(STRIPE_SIGNATURE,),
+        body=Body(
+            content={
+                JSON: Content(
+                    schema=_STRIPE_EVENT,
+                    examples={"an_invoice_was_paid": STRIPE_EVENT},
+                )
+            }
+        ),
+        answers={
+            S.OK: json_answer("Stored.", Received, headers=(POSITION,), stored={"received": True}),
+            **refused(_INBOX, *ANY, "unverified_delivery", "missing", "too_slow", "too_large"),
+        },
+    ),
+)
