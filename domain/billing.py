@@ -11,11 +11,11 @@ from domain.apps.connection import Connection
 from domain.catalogue.catalogue import Price, TaxRate
 from domain.core import commands, ids
 from domain.core.aggregate import AggregateRoot
+from domain.core.effects import Effect
 from domain.core.idempotency import CreateIdempotencyRecord, IdempotencyRecord
 from domain.core.store import AnyAggregate, Bodies, Store
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.customer_claim import CustomerClaim, claims_for
 from domain.tenants.pending_items_lock import PendingItemsLock
@@ -218,7 +218,7 @@ class Billing(Store):
         return self.change(
             Invoice,
             command.invoice_id,
-            lambda known: known.ask(command, occurred_at=occurred_at),
+            lambda known: known.request_action(command, occurred_at=occurred_at),
             also_save=lambda: _receipts(idempotency_record, occurred_at=occurred_at),
         )
 
@@ -318,7 +318,7 @@ class Billing(Store):
         return self.change(
             Subscription,
             command.subscription_id,
-            lambda known: known.ask(command, occurred_at=occurred_at),
+            lambda known: known.request_action(command, occurred_at=occurred_at),
             also_save=lambda: _receipts(idempotency_record, occurred_at=occurred_at),
         )
 

@@ -1,7 +1,9 @@
-"""What every event and aggregate of ours has in common."""
+"""Base classes of all events and aggregates."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -10,9 +12,9 @@ from eventsourcing.utils import register_topic
 
 
 class DomainEvent(Aggregate.Event):
-    """Something that happened. Its topic is written by hand, so that code can move freely.
+    """A recorded event. Topics are written by hand, so that modules can move.
 
-    `by` says who caused it: `key:<id>`, `worker`, `webhook:<provider event>`, `operator`,
+    `actor` caused it: `key:<id>`, `worker`, `webhook:<provider event>`, `operator`,
     `reconciliation`.
     """
 
@@ -26,13 +28,35 @@ class DomainEvent(Aggregate.Event):
             register_topic(topic, cls)
 
     def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - eventsourcing's signature
-        """Let the aggregate take the fact in; the same on every replay."""
+        """Apply the event to its aggregate, on the first run as on every replay."""
         aggregate.apply_event(self)
 
 
-class AggregateRoot(Aggregate):
-    """An aggregate whose events never run backwards in time."""
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that was decided upon but not recorded yet: its class and its own fields."""
 
-    def record_event(self, fact: type[DomainEvent], *, occurred_at: datetime, **facts: Any) -> None:  # noqa: ANN401 - the event class checks its own fields
-        """Append `fact`, no earlier than the event before it (clocks of processes differ)."""
-        self.trigger_event(fact, timestamp=max(occurred_at, self.modified_on), **facts)
+    kind: type[DomainEvent]
+    fields: dict[str, Any]
+
+
+class AggregateRoot(Aggregate):
+    """An aggregate with event times that never decrease."""
+
+    def record_event(
+        self,
+        kind: type[DomainEvent],
+        /,
+        *,
+        occurred_at: datetime,
+        **fields: Any,  # noqa: ANN401 - the event class checks its own fields
+    ) -> None:
+        """Append an event, no earlier than its predecessor (clocks of processes differ)."""
+        self.trigger_event(kind, timestamp=max(occurred_at, self.modified_on), **fields)
+
+    def record_events(
+        self, events: Iterable[NewEvent], *, actor: str, occurred_at: datetime
+    ) -> None:
+        """Append events that were decided upon, in order."""
+        for event in events:
+            self.record_event(event.kind, actor=actor, occurred_at=occurred_at, **event.fields)

@@ -123,7 +123,7 @@ class InvoiceIssued(InvoiceEvent):
     charging: bool
     source: str
     as_of: int
-    facts: list[int]
+    progress: list[int]
     body: str | None
     issued_at: int | None = None
     subscription_id: str | None = None
@@ -142,7 +142,7 @@ class InvoiceDrafted(InvoiceEvent):
     lines: list[dict[str, Any]]
     source: str
     as_of: int
-    facts: list[int]
+    progress: list[int]
     body: str | None
 
 
@@ -170,7 +170,7 @@ class CheckoutOpened(InvoiceEvent):
     total_minor: int
     source: str
     as_of: int
-    facts: list[int]
+    progress: list[int]
     body: str | None
     tax_minor: int | None = None
     lines: list[dict[str, Any]] | None = None
@@ -210,7 +210,7 @@ class PaymentEvent(InvoiceEvent):
     payment_id: str | None
     source: str
     as_of: int
-    facts: list[int]
+    progress: list[int]
     body: str | None
 
 
@@ -327,7 +327,7 @@ class InvoiceVoided(InvoiceEvent):
     TOPIC: ClassVar[str] = "invoice.voided"
     source: str
     as_of: int
-    facts: list[int]
+    progress: list[int]
     body: str | None
 
 
@@ -337,7 +337,7 @@ class MarkedUncollectible(InvoiceEvent):
     TOPIC: ClassVar[str] = "invoice.marked_uncollectible"
     source: str
     as_of: int
-    facts: list[int]
+    progress: list[int]
     body: str | None
 
 

@@ -1,35 +1,31 @@
-"""The invoice: what a tenant owes, and the decisions about it."""
+"""The invoice aggregate: an amount that a tenant owes, and the decisions about it."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
 from domain.core import commands, ids
-from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.errors import NotPossible
+from domain.core.aggregate import AggregateRoot
+from domain.core.effects import WORKER, Effect
+from domain.core.metadata import without_ours
+from domain.core.steps import StepRecord, step_age, step_key
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from domain.invoices import events as e
-from domain.invoices import first_payment, status
+from domain.invoices import first_payment, refunds, status
 from domain.invoices import refund_events as m
-from domain.invoices import refunds as invoices_refunds
-from domain.invoices.payments import require_supported
-from domain.invoices.provider_update import (
-    WORKER,
-    Effect,
-    Word,
-    is_running,
-    remember_draft,
-    take_word,
-)
-from domain.invoices.staleness import DELETED_RANK, facts_of, issued_lines
-from domain.invoices.steps import REFUND_STEP, StepRecord, is_refund
-from domain.invoices.view import InvoiceView, fold
+from domain.invoices.fold import fold
+from domain.invoices.provider_update import decide, is_running
+from domain.invoices.requests import decide_request
+from domain.invoices.staleness import DELETED_RANK
+from domain.invoices.steps import REFUND_STEP, is_refund
+from domain.invoices.update_events import UpdateSource, checkout_opened, drafted
+from domain.invoices.view import InvoiceView, Progress
 
 
 class Invoice(AggregateRoot):
-    """What a tenant owes, whatever the provider calls it."""
+    """An amount that a tenant owes: at the provider an invoice or a payment."""
 
     TOPIC: ClassVar[str] = "invoice"
     Event = e.InvoiceEvent
@@ -39,21 +35,21 @@ class Invoice(AggregateRoot):
     view: InvoiceView
 
     def __init__(self) -> None:
-        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+        """Take no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def request(cls, command: commands.RequestInvoice, *, occurred_at: datetime) -> Invoice:
-        """Ask for an invoice; the caller has validated the command."""
-        facts = {name: value for name, value in vars(command).items() if name != "invoice_id"}
+        """Request an invoice; the caller has validated the command."""
+        fields = {name: value for name, value in vars(command).items() if name != "invoice_id"}
         return cls._create(
-            e.InvoiceRequested, id=command.invoice_id, timestamp=occurred_at, **facts
+            e.InvoiceRequested, id=command.invoice_id, timestamp=occurred_at, **fields
         )
 
     @classmethod
     def take_over(
         cls, command: commands.ImportInvoice, seen: ProviderInvoice, *, occurred_at: datetime
     ) -> Invoice:
-        """Take in one that the provider made by itself; its id follows from the provider's."""
+        """Import an invoice that the provider created; its id is derived from the provider's."""
         return cls._create(
             e.InvoiceImported,
             id=ids.for_provider_object(
@@ -70,29 +66,25 @@ class Invoice(AggregateRoot):
             created_at=seen.created_at,
             description=seen.description,
             footer=seen.footer,
-            metadata={
-                name: value
-                for name, value in seen.metadata.items()
-                if not name.startswith("billhook_")
-            },
+            metadata=without_ours(seen.metadata),
         )
 
     def assign(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
-        """Give it to a tenant; one that has a tenant stays its."""
+        """Assign the invoice to a tenant; an invoice that has a tenant keeps it."""
         if self.view.tenant_id is None:
             self.record_event(
                 e.InvoiceAssigned, occurred_at=occurred_at, actor=actor, tenant_id=tenant_id
             )
 
     def apply_event(self, event: e.InvoiceEvent) -> None:
-        """Let the one fold assign; runs again on every replay."""
+        """Fold an event into the view; runs again on every replay."""
         self.view = fold(getattr(self, "view", None), event)
 
-    # Steps: what we are about to ask of the provider.
+    # Steps: calls to the provider.
 
     def key(self, step: str, *, attempt: int = 1) -> str:
-        """Name a step for the provider, the same on every try."""
-        return f"billhook:{self.id}:{step}:{attempt}"
+        """Return the provider's idempotency key of a step's attempt."""
+        return step_key(self.id, step, attempt)
 
     def start_step(
         self,
@@ -102,7 +94,7 @@ class Invoice(AggregateRoot):
         attempt: int = 1,
         plan: dict[str, str] | None = None,
     ) -> StepRecord:
-        """Remember a step before its first call; on later tries the first one's record stands."""
+        """Record a step before its first call; later tries use the same record."""
         known = self.view.steps.get(step)
         if known is None or known.attempt < attempt:
             self.record_event(
@@ -117,12 +109,11 @@ class Invoice(AggregateRoot):
         return self.view.steps[step]
 
     def step_age(self, step: str, *, occurred_at: datetime) -> timedelta:
-        """Tell how long ago a step was first tried; nothing if it never was."""
-        record = self.view.steps.get(step)
-        return timedelta(0) if record is None else occurred_at - record.started_at
+        """Return the time since a step's first call; zero for a step that was never started."""
+        return step_age(self.view.steps, step, now=occurred_at)
 
     def record_created(self, invoice: ProviderInvoice, *, occurred_at: datetime) -> None:
-        """Remember the provider's object; the first one recorded is the only one ever charged."""
+        """Record the provider's object; only the first one recorded is ever charged."""
         if self.view.provider_object_id is None:
             self.record_event(
                 e.ProviderInvoiceCreated,
@@ -135,7 +126,7 @@ class Invoice(AggregateRoot):
             )
 
     def record_subscribed(self, made: ProviderSubscription, *, occurred_at: datetime) -> None:
-        """Remember the first invoice of the subscription that was asked for; twice is silent."""
+        """Record the first invoice of the requested subscription; a repetition has no effect."""
         if self.view.provider_object_id is None and made.latest_invoice is not None:
             self.record_event(
                 e.ProviderInvoiceCreated,
@@ -150,31 +141,19 @@ class Invoice(AggregateRoot):
     def record_checkout(
         self, made: ProviderInvoice, *, occurred_at: datetime, body: str, dashboard_url: str | None
     ) -> None:
-        """Remember where the customer can pay; twice is silent, as is one that is paid already."""
+        """Record where the customer can pay.
+
+        A repetition has no effect, nor has an invoice that is paid already.
+        """
         if made.id in self.view.objects or self.view.status == status.PAID:
             return
-        first_payment.make_way(self, actor=WORKER, occurred_at=occurred_at)
-        self.record_event(
-            e.CheckoutOpened,
-            occurred_at=occurred_at,
-            actor=WORKER,
-            provider_object_type=made.object_type,
-            provider_object_id=made.id,
-            url=made.hosted_url or "",
-            currency=made.currency,
-            total_minor=made.total_minor,
-            source="answer",
-            as_of=made.as_of,
-            facts=facts_of(made),
-            body=body,
-            tax_minor=made.tax_minor,
-            lines=issued_lines(made, self.view),
-            customer=made.customer,
-            dashboard_url=dashboard_url,
-        )
+        update = UpdateSource(source="answer", actor=WORKER, occurred_at=occurred_at, body=body)
+        events = first_payment.supersede(self.view)
+        events.append(checkout_opened(self.view, made, update, dashboard_url=dashboard_url))
+        self.record_events(events, actor=WORKER, occurred_at=occurred_at)
 
     def record_subscription(self, subscription_id: str, *, occurred_at: datetime) -> None:
-        """Remember the subscription that was started after its first payment; twice is silent."""
+        """Record the subscription started after its first payment; a repetition has no effect."""
         if self.view.subscription_id is None:
             self.record_event(
                 e.SubscriptionCreated,
@@ -184,11 +163,11 @@ class Invoice(AggregateRoot):
             )
 
     def record_drafted(self, draft: ProviderInvoice, *, occurred_at: datetime, body: str) -> None:
-        """Remember that the draft stands complete; twice is silent."""
+        """Record that the draft is complete; a repetition has no effect."""
         if self.view.status == status.REQUESTED:
-            remember_draft(
-                self, draft, source="answer", actor=WORKER, occurred_at=occurred_at, body=body
-            )
+            update = UpdateSource(source="answer", actor=WORKER, occurred_at=occurred_at, body=body)
+            event = drafted(self.view, draft, update)
+            self.record_events([event], actor=WORKER, occurred_at=occurred_at)
 
     def reject(
         self,
@@ -199,7 +178,7 @@ class Invoice(AggregateRoot):
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
-        """Refuse for good, before anything chargeable exists; twice is silent."""
+        """Reject the request before anything chargeable exists; a repetition has no effect."""
         if self.view.status == status.REQUESTED:
             self.record_event(
                 e.InvoiceRejected,
@@ -212,9 +191,8 @@ class Invoice(AggregateRoot):
             )
 
     def give_up(self, step: str, *, attempts: int, last_error: str, occurred_at: datetime) -> None:
-        """Stop trying until an operator sends the step again."""
-        refunds = is_refund(step)
-        waits = step in self._given_up() if refunds else not is_running(self)
+        """Stop retrying a step until an operator resends it."""
+        waits = step in self._given_up() if is_refund(step) else not is_running(self.view)
         if not waits:
             self.record_event(
                 e.StepGaveUp,
@@ -226,66 +204,22 @@ class Invoice(AggregateRoot):
             )
 
     def resend(self, step: str, *, actor: str, occurred_at: datetime) -> None:
-        """Send a step that gave up again; one that did not is left alone."""
+        """Resend a step that gave up; any other step is left alone."""
         if step in self._given_up():
             self.record_event(e.StepResent, occurred_at=occurred_at, actor=actor, step=step)
 
     def _given_up(self) -> set[str]:
-        refunds = {
+        steps = {
             f"{REFUND_STEP}{refund['id']}" for refund in self.view.refunds if refund.get("gaveUp")
         }
-        return refunds | ({self.view.gave_up["step"]} if self.view.gave_up else set())
+        return steps | ({self.view.gave_up["step"]} if self.view.gave_up else set())
 
-    # What is asked of an invoice that exists.
+    # Requested actions.
 
-    def ask(self, command: commands.InvoiceCommand, *, occurred_at: datetime) -> None:
-        """Remember what is asked; raises NotPossible where the invoice's state forbids it."""
-        if isinstance(command, commands.RequestRefund):
-            self._ask_refund(command, occurred_at=occurred_at)
-            return
-        action, fact, allowed = _ASKABLE[type(command)]
-        require_supported(self.view, action)
-        if is_running(self):
-            raise NotPossible(action=action, reason="something else is being done with it")
-        nowhere = self.view.provider_object_id is None
-        gave_up = self.view.gave_up is not None and action == "void"
-        if nowhere or not (self.view.status in allowed or gave_up):
-            raise NotPossible(action=action, reason=f"it is {self.view.status}")
-        more: dict[str, Any] = {}
-        if isinstance(command, commands.RequestRetry):
-            more["payment_method"] = command.payment_method
-        self.record_event(
-            fact,
-            occurred_at=occurred_at,
-            actor=command.actor,
-            app_id=self.view.app_id,
-            request_hash=command.request_hash,
-            request_id=command.request_id,
-            **more,
-        )
-
-    def _ask_refund(self, command: commands.RequestRefund, *, occurred_at: datetime) -> None:
-        """Reserve the amount from here on, so that two at once can't exceed what was paid."""
-        left = invoices_refunds.refundable_minor(self.view)
-        amount = left if command.amount_minor is None else command.amount_minor
-        if self.view.amount_paid_minor == 0:
-            raise NotPossible(action="refund", reason="nothing was paid")
-        if left <= 0:
-            raise NotPossible(action="refund", reason="all of it has gone back")
-        if amount > left:
-            reason = f"only {left} can still be given back"
-            raise NotPossible(action="refund", reason=reason, path="amountMinor")
-        self.record_event(
-            m.RefundRequested,
-            occurred_at=occurred_at,
-            actor=command.actor,
-            refund_id=command.request_id,
-            amount_minor=amount,
-            reason=command.reason,
-            credit_note=command.credit_note,
-            app_id=self.view.app_id,
-            request_hash=command.request_hash,
-        )
+    def request_action(self, command: commands.InvoiceCommand, *, occurred_at: datetime) -> None:
+        """Record a requested action. Raises NotPossible where the status forbids it."""
+        event = decide_request(self.view, command)
+        self.record_events([event], actor=command.actor, occurred_at=occurred_at)
 
     def refuse_request(
         self,
@@ -296,7 +230,7 @@ class Invoice(AggregateRoot):
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
-        """Say that the provider refuses what is asked; twice is silent."""
+        """Record that the provider refused the requested action; a repetition has no effect."""
         asked = self.view.asked
         if asked is None:
             return
@@ -315,8 +249,8 @@ class Invoice(AggregateRoot):
     def fail_refund(
         self, refund_id: UUID, *, code: str, message: str, occurred_at: datetime
     ) -> None:
-        """Say that the provider refuses a refund, and lift its reservation; twice is silent."""
-        known = invoices_refunds.find_refund(self.view, refund_id, None)
+        """Record a refused refund and lift its reservation; a repetition has no effect."""
+        known = refunds.find_refund(self.view, refund_id, None)
         if known is not None and known["status"] == "requested":
             self.record_event(
                 m.RefundFailed,
@@ -331,9 +265,9 @@ class Invoice(AggregateRoot):
             )
 
     def record_deleted(self, *, actor: str, occurred_at: datetime) -> None:
-        """Say that the provider has the draft no more; twice is silent."""
+        """Record that the provider has deleted the draft; a repetition has no effect."""
         if status.may_become(self.view.status, status.CANCELED):
-            _, tries, paid, payment = self.view.facts or [0, 0, 0, -1]
+            progress = self.view.progress or Progress(0, 0, 0, -1)
             self.record_event(
                 e.PaymentCanceled,
                 occurred_at=occurred_at,
@@ -341,41 +275,28 @@ class Invoice(AggregateRoot):
                 payment_id=None,
                 source="answer",
                 as_of=self.view.as_of,
-                facts=[DELETED_RANK, tries, paid, payment],
+                progress=list(progress._replace(state_rank=DELETED_RANK)),
                 body=None,
             )
+
+    # Updates from the provider.
 
     def record_refunds_and_disputes(
         self, back: RefundsAndDisputes, *, source: str, actor: str, occurred_at: datetime
     ) -> Effect:
-        """Take in what the provider says of refunds and disputes; only what is news is recorded."""
+        """Record the refunds and disputes of a provider's answer; only changes are recorded."""
         before = self.version
         for refund in back.refunds:
-            self._remember_news(
-                invoices_refunds.decide_refund(self.view, refund), source, actor, occurred_at
-            )
+            events = refunds.decide_refund(self.view, refund, source=source)
+            self.record_events(events, actor=actor, occurred_at=occurred_at)
         for dispute in back.disputes:
-            self._remember_news(
-                invoices_refunds.decide_dispute(self.view, dispute), source, actor, occurred_at
-            )
+            events = refunds.decide_dispute(self.view, dispute, source=source)
+            self.record_events(events, actor=actor, occurred_at=occurred_at)
         return Effect.CHANGED if self.version > before else Effect.CONFIRMED
-
-    def _remember_news(
-        self,
-        news: tuple[type[DomainEvent], dict[str, Any]] | None,
-        source: str,
-        actor: str,
-        occurred_at: datetime,
-    ) -> None:
-        if news is not None:
-            fact, facts = news
-            self.record_event(fact, occurred_at=occurred_at, actor=actor, source=source, **facts)
-
-    # The provider's word, whatever its source.
 
     def record_provider_state(
         self,
-        invoice: ProviderInvoice,
+        snapshot: ProviderInvoice,
         *,
         source: str,
         actor: str,
@@ -385,34 +306,23 @@ class Invoice(AggregateRoot):
         body: str | None = None,
         provider_type: str | None = None,
     ) -> Effect:
-        """Take in a provider's invoice from an answer, a webhook, reconciliation or an import.
+        """Apply a provider's snapshot from an answer, a webhook, reconciliation or an import.
 
-        `charging`: an attempt to charge follows. `attempted`: it is what our attempt came to.
+        `charging`: an attempt to charge follows. `attempted`: it is the result of our attempt.
         """
-        word = Word(
+        update = UpdateSource(
             source=source,
             actor=actor,
             occurred_at=occurred_at,
             body=body,
-            kind=provider_type,
+            provider_type=provider_type,
             charging=charging,
             attempted=attempted,
         )
-        return take_word(self, invoice, word)
+        return self.apply_provider_update(snapshot, update)
 
-
-_OPEN_STATUSES: Final = frozenset({status.OPEN, status.FAILED, status.REQUIRES_ACTION})
-
-# What can be asked of an invoice: its name, its fact, and the statuses that allow it.
-_ASKABLE: Final[
-    dict[type[commands.InvoiceCommand], tuple[str, type[e.InvoiceEvent], frozenset[str]]]
-] = {
-    commands.RequestRetry: ("retry", e.RetryRequested, _OPEN_STATUSES | {status.UNCOLLECTIBLE}),
-    commands.RequestVoid: (
-        "void",
-        e.VoidRequested,
-        _OPEN_STATUSES | {status.DRAFT, status.UNCOLLECTIBLE},
-    ),
-    commands.RequestFinalize: ("finalize", e.FinalizeRequested, frozenset({status.DRAFT})),
-    commands.RequestUncollectible: ("uncollectible", e.UncollectibleRequested, _OPEN_STATUSES),
-}
+    def apply_provider_update(self, snapshot: ProviderInvoice, update: UpdateSource) -> Effect:
+        """Record the events that a provider's snapshot leads to, and return its effect."""
+        decision = decide(self.view, snapshot, update)
+        self.record_events(decision.events, actor=update.actor, occurred_at=update.occurred_at)
+        return decision.effect

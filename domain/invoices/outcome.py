@@ -8,7 +8,8 @@ from uuid import UUID
 
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
-from domain.invoices.view import InvoiceView, fold
+from domain.invoices.fold import fold
+from domain.invoices.view import InvoiceView
 
 _ALWAYS: Final = (
     e.PaymentSucceeded,

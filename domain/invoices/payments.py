@@ -1,39 +1,22 @@
-"""Payments that stand for an invoice, where the provider has no invoices: begun, and heard of."""
+"""Record the state of payments that stand for an invoice, where the provider has no invoices."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
 
-from domain.core.errors import NotPossible
+from domain.core.effects import WORKER, Effect
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.invoices import events as e
 from domain.invoices import status
-from domain.invoices.events import OverpaymentReturned
-from domain.invoices.provider_update import WORKER, Effect
-
-if TYPE_CHECKING:
-    from domain.invoices.invoice import Invoice
-    from domain.invoices.view import InvoiceView
-
-_FOREIGN: Final = {
-    "finalize": "its provider has payments, and no drafts that could be finalised",
-    "uncollectible": "its provider has payments, which can't be written off",
-}
-
-
-def require_supported(view: InvoiceView, action: str) -> None:
-    """Refuse what only invoices of a provider know. Raises NotPossible."""
-    if view.provider_object_type == "payment" and action in _FOREIGN:
-        raise NotPossible(action=action, reason=_FOREIGN[action])
+from domain.invoices.invoice import Invoice
 
 
 def record_payment_created(
     known: Invoice, made: ProviderInvoice, *, occurred_at: datetime, body: str | None
 ) -> None:
-    """Remember a payment and how it stands: where to pay it, or what its charge came to.
+    """Record a created payment: where to pay it, or the result of its charge.
 
-    Twice is silent, as is one that is paid already.
+    A repetition has no effect, nor has an invoice that is paid already.
     """
     waits = made.state == "open" and (made.payment is None or made.payment.state == "open")
     if waits:
@@ -65,9 +48,9 @@ def record_payment_state(
     body: str | None,
     kind: str | None = None,
 ) -> Effect:
-    """Take in how a payment stands and what went back on it, from whoever had it fetched.
+    """Record a fetched payment with its refunds and disputes.
 
-    What goes back on another payment than the one that settled the invoice is none of its own.
+    Refunds of a payment other than the one that paid the invoice are not the invoice's own.
     """
     effect = known.record_provider_state(
         seen, source="answer", actor=actor, occurred_at=occurred_at, body=body, provider_type=kind
@@ -84,7 +67,7 @@ def record_payment_state(
 
 
 def returned_minor(back: RefundsAndDisputes) -> int:
-    """Add up what went back, or is on its way."""
+    """Return the sum of refunds and disputes, also of pending ones."""
     refunds = sum(refund.amount_minor for refund in back.refunds if refund.state != "failed")
     return refunds + sum(one.amount_minor for one in back.disputes if one.state != "won")
 
@@ -98,13 +81,13 @@ def record_overpayment_returned(
     actor: str,
     occurred_at: datetime,
 ) -> bool:
-    """Take in what went back of a payment that nobody expected; tells whether that is news."""
+    """Record the amount returned of an unexpected payment; returns whether it changed."""
     paid = known.view.paid_elsewhere.get(payment_id, 0)
     returned = min(returned_minor(back), paid)
     if returned == known.view.returned_elsewhere.get(payment_id, 0):
         return False
     known.record_event(
-        OverpaymentReturned,
+        e.OverpaymentReturned,
         occurred_at=occurred_at,
         actor=actor,
         provider_object_id=payment_id,

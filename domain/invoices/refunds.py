@@ -1,21 +1,19 @@
-"""Money that went back: how refunds and disputes are folded, and what a provider's word adds.
+"""Refunds and disputes of an invoice: their fold, and the events of a provider's update.
 
-Their states only move forward (a refund: requested, pending, succeeded, failed; a dispute: open,
-lost, won), so that words may come in any order and twice.
+States only move forward (a refund: requested, pending, succeeded, failed; a dispute: open, lost,
+won), so that updates may arrive in any order and twice.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
-from domain.core.aggregate import DomainEvent
+from domain.core.aggregate import NewEvent
 from domain.core.calendar import from_unix
 from domain.gateway.objects import ProviderDispute, ProviderRefund
 from domain.invoices import refund_events as m
-
-if TYPE_CHECKING:
-    from domain.invoices.view import InvoiceView
+from domain.invoices.view import InvoiceView
 
 Entry = dict[str, Any]
 
@@ -31,8 +29,8 @@ _DISPUTE_EVENTS: Final[dict[str, type[m.DisputeEvent]]] = {
 RefundEvent = m.RefundRequested | m.RefundPending | m.RefundSucceeded | m.RefundFailed
 
 
-def take_refund(view: InvoiceView, event: RefundEvent) -> None:
-    """Fold a fact about one refund, and the sum that follows."""
+def apply_refund(view: InvoiceView, event: RefundEvent) -> None:
+    """Apply an event of one refund and update the refunded amount."""
     known = find_refund(view, event.refund_id, getattr(event, "provider_refund_id", None))
     entry: Entry = {
         "id": _refund_name(event) if known is None else known["id"],
@@ -77,7 +75,7 @@ def find_refund(view: InvoiceView, refund_id: object, provider_id: str | None) -
 
 
 def refundable_minor(view: InvoiceView) -> int:
-    """Return what can still be given back: what was paid, less all refunds that may succeed."""
+    """Return the amount paid less all refunds that succeeded or still may."""
     return view.amount_paid_minor - _sum(view.refunds, {"requested", "pending", "succeeded"})
 
 
@@ -85,34 +83,31 @@ def _sum(entries: list[Entry], states: set[str]) -> int:
     return sum(entry["amountMinor"] for entry in entries if entry["status"] in states)
 
 
-def decide_refund(
-    view: InvoiceView, refund: ProviderRefund
-) -> tuple[type[DomainEvent], Entry] | None:
-    """Say which fact a provider's refund adds to what is known; None where it adds nothing."""
+def decide_refund(view: InvoiceView, refund: ProviderRefund, *, source: str) -> list[NewEvent]:
+    """Decide the event of a provider's refund; none where its state is known already."""
     known = find_refund(view, refund.reference, refund.id)
     rank = -1 if known is None else _REFUND_RANK[known["status"]]
     if _REFUND_RANK[refund.state] <= rank:
-        return None
-    facts: Entry = {
+        return []
+    fields: Entry = {
         "refund_id": _our_id(known, refund),
         "provider_refund_id": refund.id,
         "amount_minor": refund.amount_minor,
+        "source": source,
     }
     match refund.state:
         case "pending":
-            return m.RefundPending, facts
+            return [NewEvent(m.RefundPending, fields)]
         case "succeeded":
-            return m.RefundSucceeded, facts | {"refunded_at": refund.refunded_at}
+            return [NewEvent(m.RefundSucceeded, fields | {"refunded_at": refund.refunded_at})]
         case "failed":
             message = refund.message or "The provider could not give the money back."
-            return m.RefundFailed, facts | {
-                "code": refund.code or "refund_failed",
-                "message": message,
-            }
+            code = refund.code or "refund_failed"
+            return [NewEvent(m.RefundFailed, fields | {"code": code, "message": message})]
 
 
 def _our_id(known: Entry | None, refund: ProviderRefund) -> UUID | None:
-    """Give a refund's id where it was asked for here, whatever its metadata says otherwise."""
+    """Return our id of a refund that was requested here; copied metadata alone is no proof."""
     if known is None or refund.reference is None or known["id"] != refund.reference:
         return None
     try:
@@ -121,8 +116,8 @@ def _our_id(known: Entry | None, refund: ProviderRefund) -> UUID | None:
         return None
 
 
-def take_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:
-    """Fold a fact about one dispute; the invoice shows the gravest of them."""
+def apply_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:
+    """Apply an event of one dispute; the invoice shows the gravest status of all disputes."""
     occurred_at = from_unix(event.disputed_at) or event.timestamp
     entry: Entry = {
         "id": event.dispute_id,
@@ -141,16 +136,16 @@ def _dispute_state(event: m.DisputeEvent) -> str:
     return next(state for state, kind in _DISPUTE_EVENTS.items() if isinstance(event, kind))
 
 
-def decide_dispute(
-    view: InvoiceView, dispute: ProviderDispute
-) -> tuple[type[DomainEvent], Entry] | None:
-    """Say which fact a provider's dispute adds to what is known; None where it adds nothing."""
+def decide_dispute(view: InvoiceView, dispute: ProviderDispute, *, source: str) -> list[NewEvent]:
+    """Decide the event of a provider's dispute; none where its state is known already."""
     known = next((entry for entry in view.disputes if entry["id"] == dispute.id), None)
     rank = -1 if known is None else _DISPUTE_RANK[known["status"]]
     if _DISPUTE_RANK[dispute.state] <= rank:
-        return None
-    return _DISPUTE_EVENTS[dispute.state], {
+        return []
+    fields: Entry = {
         "dispute_id": dispute.id,
         "amount_minor": dispute.amount_minor,
         "disputed_at": dispute.disputed_at,
+        "source": source,
     }
+    return [NewEvent(_DISPUTE_EVENTS[dispute.state], fields)]

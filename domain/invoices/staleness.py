@@ -1,8 +1,8 @@
-"""Which of two words from a provider is the newer, where objects carry no version.
+"""Decide which of two snapshots from a provider is the newer, where objects carry no version.
 
-Stripe's times have one second. What can only grow settles most cases without a call: how far the
-invoice has come, how often it was tried, how much was paid. Only where that is silent does the time
-count, and where even the times are equal the provider must be asked.
+Stripe's times have a resolution of one second. Counters that can only grow (state, attempts, amount
+paid) decide most cases without a call. Where they are equal or contradict each other, the time
+decides, and where the times are equal, the provider must be asked.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 from domain.gateway.objects import PaymentState, ProviderInvoice, ProviderLine
-from domain.invoices.view import InvoiceView
+from domain.invoices.view import InvoiceView, Progress
 
 DELETED_RANK: Final = 5
 _STATE_RANK: Final = {
@@ -33,68 +33,67 @@ _PAYMENT_RANK: Final[dict[PaymentState, int]] = {
     "canceled": 5,
 }
 _UNKNOWN_PAYMENT: Final = -1
-_GROWING: Final = 3
 
 
 class Age(Enum):
-    """How a snapshot relates to what we know."""
+    """The age of a snapshot relative to the view."""
 
     NEWER = "newer"
     SAME = "same"
     OLDER = "older"
-    UNCLEAR = "unclear"
+    AMBIGUOUS = "ambiguous"
 
 
-def facts_of(invoice: ProviderInvoice) -> list[int]:
-    """Return what decides: state, tries, amount paid (they only grow), and the payment's state.
+def progress_of(snapshot: ProviderInvoice) -> Progress:
+    """Return the counters of a snapshot that decide its age."""
+    payment = (
+        _UNKNOWN_PAYMENT if snapshot.payment is None else _PAYMENT_RANK[snapshot.payment.state]
+    )
+    return Progress(
+        state_rank=_STATE_RANK[snapshot.state],
+        attempt_count=snapshot.attempt_count,
+        amount_paid_minor=snapshot.amount_paid_minor,
+        payment_rank=payment,
+    )
 
-    The payment is -1 where the snapshot does not carry it, as in webhooks.
-    """
-    payment = _UNKNOWN_PAYMENT if invoice.payment is None else _PAYMENT_RANK[invoice.payment.state]
-    return [
-        _STATE_RANK[invoice.state],
-        invoice.attempt_count,
-        invoice.amount_paid_minor,
-        payment,
-    ]
 
-
-def age_of(view: InvoiceView, invoice: ProviderInvoice, *, source: str) -> Age:
-    """Compare a snapshot with what is known. A fetch is the newest word there is."""
-    facts = facts_of(invoice)
-    if not view.facts:
+def age_of(view: InvoiceView, snapshot: ProviderInvoice, *, source: str) -> Age:
+    """Compare a snapshot with the view; of equal times, a fetched snapshot is the newer."""
+    known, seen = view.progress, progress_of(snapshot)
+    if known is None:
         return Age.NEWER
-    silent = source == "webhook" and facts[_GROWING] == _UNKNOWN_PAYMENT
-    if silent and facts[:_GROWING] == view.facts[:_GROWING]:
-        return _age_by_announcement(view, invoice)
-    if facts == view.facts:
+    same_counters = seen.counters == known.counters
+    has_no_payment = source == "webhook" and seen.payment_rank == _UNKNOWN_PAYMENT
+    if has_no_payment and same_counters:
+        return _age_by_event(view, known, snapshot)
+    if seen == known:
         return Age.SAME
-    grown = _age_by_growth(view.facts[:_GROWING], facts[:_GROWING])
-    same_growth = facts[:_GROWING] == view.facts[:_GROWING]
-    known = view.payment_as_of if same_growth else view.as_of
-    return grown or _age_by_time(known, invoice.as_of, asked=source != "webhook")
+    grown = _age_by_growth(known.counters, seen.counters)
+    known_as_of = view.payment_as_of if same_counters else view.as_of
+    return grown or _age_by_time(known_as_of, snapshot.as_of, fetched=source != "webhook")
 
 
-def is_ambiguous(view: InvoiceView, invoice: ProviderInvoice) -> bool:
-    """Tell whether an answer differs from what is known and nothing says which is newer."""
-    return age_of(view, invoice, source="webhook") is Age.UNCLEAR
+def is_ambiguous(view: InvoiceView, snapshot: ProviderInvoice) -> bool:
+    """Return whether a snapshot differs from the view and neither is known to be newer."""
+    return age_of(view, snapshot, source="webhook") is Age.AMBIGUOUS
 
 
-def _age_by_announcement(view: InvoiceView, invoice: ProviderInvoice) -> Age:
-    """Judge an event about an attempt: an invoice counts automatic attempts, not a customer's.
+def _age_by_event(view: InvoiceView, known: Progress, snapshot: ProviderInvoice) -> Age:
+    """Compare an event about a payment attempt with the view.
 
-    What counts is when we last heard of the payment: events that do not speak of it, however new,
-    do not make an announcement old.
+    An invoice counts automatic attempts, not those of a customer. The last time that the payment's
+    state was known counts: events without it, however new, do not make this one stale.
     """
-    if invoice.event_payment_state is None:
+    if snapshot.event_payment_state is None:
         return Age.SAME
-    if invoice.as_of < view.payment_as_of:
+    if snapshot.as_of < view.payment_as_of:
         return Age.OLDER
-    known = _PAYMENT_RANK[invoice.event_payment_state] == view.facts[_GROWING]
-    return Age.SAME if known and invoice.as_of == view.payment_as_of else Age.UNCLEAR
+    is_known = _PAYMENT_RANK[snapshot.event_payment_state] == known.payment_rank
+    is_same = is_known and snapshot.as_of == view.payment_as_of
+    return Age.SAME if is_same else Age.AMBIGUOUS
 
 
-def _age_by_growth(known: list[int], seen: list[int]) -> Age | None:
+def _age_by_growth(known: tuple[int, ...], seen: tuple[int, ...]) -> Age | None:
     if known != seen and all(then >= now for now, then in zip(known, seen, strict=True)):
         return Age.NEWER
     if known != seen and all(then <= now for now, then in zip(known, seen, strict=True)):
@@ -102,32 +101,33 @@ def _age_by_growth(known: list[int], seen: list[int]) -> Age | None:
     return None
 
 
-def _age_by_time(known: int, seen: int, *, asked: bool) -> Age:
-    """Compare times; what we asked for ourselves wins over an equal one."""
+def _age_by_time(known: int, seen: int, *, fetched: bool) -> Age:
+    """Compare times; of equal ones, a snapshot that we fetched is the newer."""
     if seen == known:
-        return Age.NEWER if asked else Age.UNCLEAR
+        return Age.NEWER if fetched else Age.AMBIGUOUS
     return Age.NEWER if seen > known else Age.OLDER
 
 
 def issued_lines(invoice: ProviderInvoice, view: InvoiceView) -> list[dict[str, Any]]:
-    """Write the lines down as issued, with what the caller called them where we know it.
+    """Return the lines as issued, with the names of the request where it has them.
 
-    `amount_minor` is for one unit, as asked (None where a price says it); `total_minor` is the
-    line's whole amount. An invoice of more lines than an answer carries keeps them as asked.
+    `amount_minor` is for one unit, as requested (None where a price has it); `total_minor` is the
+    amount of the whole line. An invoice with more lines than an answer carries keeps the requested
+    ones.
     """
     if invoice.more_lines or not invoice.lines:
         return view.lines
-    asked = {str(index): line for index, line in enumerate(view.request.get("lines", ()))}
-    return [_issued_line(line, asked.get(line.reference or "", {})) for line in invoice.lines]
+    requested = {str(index): line for index, line in enumerate(view.request.get("lines", ()))}
+    return [_issued_line(line, requested.get(line.reference or "", {})) for line in invoice.lines]
 
 
-def _issued_line(line: ProviderLine, asked: dict[str, Any]) -> dict[str, Any]:
+def _issued_line(line: ProviderLine, requested: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": line.id,
-        "name": asked.get("name") or line.description,
+        "name": requested.get("name") or line.description,
         "quantity": line.quantity,
         "price": line.price,
-        "amount_minor": asked.get("amount_minor"),
+        "amount_minor": requested.get("amount_minor"),
         "total_minor": line.total_minor,
         "currency": line.currency,
     }

@@ -10,9 +10,9 @@ from uuid import UUID
 from domain.core.aggregate import AggregateRoot
 from domain.core.calendar import from_unix
 from domain.core.commands import RequestSetup
+from domain.core.effects import WORKER, Effect
+from domain.core.steps import StepRecord
 from domain.gateway.objects import ProviderMethod, SetupSession
-from domain.invoices.provider_update import WORKER, Effect
-from domain.invoices.steps import StepRecord
 from domain.payment_methods import events as s
 
 REQUESTED: Final = "requested"

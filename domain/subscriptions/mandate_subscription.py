@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from domain.catalogue.pricing import Charge
 from domain.core import commands, ids
+from domain.core.effects import WORKER
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription
-from domain.invoices.provider_update import WORKER
 from domain.subscriptions import events as s
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import agree, items_of, terms_of, with_items

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from domain.core import commands, ids
 from domain.core.aggregate import AggregateRoot
+from domain.core.effects import WORKER, Effect
 from domain.core.errors import NotPossible
+from domain.core.metadata import without_ours
+from domain.core.steps import StepRecord
 from domain.gateway.objects import ProviderSubscription, SubscriptionState
-from domain.invoices.provider_update import WORKER, Effect
-from domain.invoices.steps import StepRecord
 from domain.subscriptions import events as s
 from domain.subscriptions.recurring_revenue import monthly_minor
 from domain.subscriptions.view import ENDED, INCOMPLETE, SubscriptionView, fold
@@ -85,11 +86,7 @@ class Subscription(AggregateRoot):
             invoice_id=command.invoice_id,
             started_at=made.started_at,
             description=made.description,
-            metadata={
-                name: value
-                for name, value in made.metadata.items()
-                if not name.startswith("billhook_")
-            },
+            metadata=without_ours(made.metadata),
         )
 
     def apply_event(self, event: s.SubscriptionEvent) -> None:
@@ -98,7 +95,9 @@ class Subscription(AggregateRoot):
 
     # What is asked.
 
-    def ask(self, command: commands.SubscriptionCommand, *, occurred_at: datetime) -> None:
+    def request_action(
+        self, command: commands.SubscriptionCommand, *, occurred_at: datetime
+    ) -> None:
         """Remember what is asked; raises NotPossible where the state forbids it."""
         cancels = isinstance(command, commands.CancelSubscription)
         action = "cancel" if cancels else "change"

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.core import ids
 from domain.core.calendar import from_unix
-from domain.invoices.steps import StepRecord
+from domain.core.steps import StepRecord
 from domain.subscriptions import events as s
 
 INCOMPLETE: Final = "incomplete"

@@ -1,87 +1,87 @@
 """Views to JSON and back."""
 
-from collections.abc import Collection
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from functools import cache
+from types import UnionType
+from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import orjson
 
-from domain.invoices.steps import StepRecord
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.view import SubscriptionView
 
 Json = dict[str, Any]
 View = TypeVar("View", bound=InvoiceView | SubscriptionView)
-
-_STEP_FIELDS: Final = frozenset(field.name for field in fields(StepRecord))
-_IDS: Final = ("id", "app_id", "tenant_id", "connection_id")
+Reader = Callable[[Any], Any]
 
 
 class ViewCodec(Generic[View]):
-    """Writes and reads the views of one kind; `ids` and `times` are no plain JSON."""
+    """Writes and reads the views of one kind, by the types of their fields."""
 
-    def __init__(self, kind: type[View], *, ids: Collection[str], times: Collection[str]) -> None:
-        self._kind = kind
-        self._ids = ids
-        self._times = times
-        self._fields = frozenset(field.name for field in fields(kind))
+    def __init__(self, kind: type[View]) -> None:
+        self._read = _object_reader(kind)  # type: ignore[arg-type] # mypy: a class is hashable
 
     def to_json(self, view: View) -> bytes:
         """Write a view. Raises TypeError for integers beyond 64 bits and for lone surrogates."""
-        return orjson.dumps(view)
+        return orjson.dumps(view, default=_named_tuple_as_list)
 
     def from_json(self, stored: bytes | str | Json) -> View:
-        """Read a view; fields that it was stored without have their defaults, unknown ones go.
+        """Read a view; absent fields get their defaults, unknown fields are dropped.
 
-        So a version that knows more, or less, than the one that wrote the row can still read it.
+        So a version with more or fewer fields than the one that wrote the row can still read it.
         """
         loaded: Json = orjson.loads(stored) if isinstance(stored, bytes | str) else stored
-        known = {name: value for name, value in loaded.items() if name in self._fields}
-        for name in self._ids:
-            if known.get(name) is not None:
-                known[name] = UUID(known[name])
-        for name in self._times:
-            if known.get(name) is not None:
-                known[name] = datetime.fromisoformat(known[name])
-        known["steps"] = {name: _step(step) for name, step in known.get("steps", {}).items()}
-        return self._kind(**known)
+        view: View = self._read(loaded)
+        return view
 
 
-def _step(stored: Json) -> StepRecord:
-    known = {name: value for name, value in stored.items() if name in _STEP_FIELDS}
-    known["started_at"] = datetime.fromisoformat(known["started_at"])
-    return StepRecord(**known)
+def _named_tuple_as_list(value: object) -> list[Any]:
+    if isinstance(value, tuple):
+        return list(value)
+    raise TypeError(type(value).__name__)
 
 
-_INVOICES: Final = ViewCodec(
-    InvoiceView,
-    ids=_IDS,
-    times=(
-        "created_at",
-        "updated_at",
-        "period_start",
-        "period_end",
-        "due_at",
-        "issued_at",
-        "paid_at",
-    ),
-)
-SUBSCRIPTIONS: Final = ViewCodec(
-    SubscriptionView,
-    ids=(*_IDS, "invoice_id"),
-    times=(
-        "created_at",
-        "updated_at",
-        "period_start",
-        "period_end",
-        "trial_end",
-        "cancel_at",
-        "canceled_at",
-        "ended_at",
-    ),
-)
+@cache
+def _object_reader(kind: type[Any]) -> Reader:
+    hints = get_type_hints(kind)
+    readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
+
+    def read(stored: Json) -> Any:  # noqa: ANN401 - an instance of `kind`
+        known = {}
+        for name, value in stored.items():
+            if name in readers:
+                reader = readers[name]
+                known[name] = value if reader is None or value is None else reader(value)
+        return kind(**known)
+
+    return read
+
+
+def _reader(hint: Any) -> Reader | None:  # noqa: ANN401 - any type hint
+    """Return the function that reads a value of a type from JSON; None where it stays as it is."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return next(_reader(argument) for argument in arguments if argument is not type(None))
+    if origin is list:
+        item = _reader(arguments[0])
+        return None if item is None else lambda stored: [item(value) for value in stored]
+    if origin is dict:
+        entry = _reader(arguments[1])
+        return None if entry is None else lambda stored: {k: entry(v) for k, v in stored.items()}
+    if is_dataclass(hint):
+        return _object_reader(hint)  # type: ignore[arg-type] # a class, as every hint is
+    if isinstance(hint, type) and issubclass(hint, tuple):
+        return lambda stored: hint(*stored)
+    return _SCALARS.get(hint)
+
+
+_SCALARS: Final[dict[Any, Reader]] = {UUID: UUID, datetime: datetime.fromisoformat}
+
+_INVOICES: Final = ViewCodec(InvoiceView)
+SUBSCRIPTIONS: Final = ViewCodec(SubscriptionView)
 
 to_json = _INVOICES.to_json
 from_json = _INVOICES.from_json

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from domain.invoices import status
 from domain.invoices.events import InvoiceEvent
-from domain.invoices.view import InvoiceView, fold
+from domain.invoices.fold import fold
+from domain.invoices.view import InvoiceView
 from projections.engine.errors import VersionGap
 from projections.engine.tables import Row, Table
 from projections.invoices import search_terms

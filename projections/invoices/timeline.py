@@ -17,7 +17,7 @@ from domain.tenants.tenant import (
 
 Kind = Literal["invoice", "subscription", "tenant"]
 
-# Hashes of requests and bodies tell readers nothing; `facts` and `plan` serve decisions alone.
+# Hashes of requests and bodies tell readers nothing; `progress` and `plan` serve decisions alone.
 _INTERNAL: Final = frozenset(
     {
         "originator_id",
@@ -30,7 +30,7 @@ _INTERNAL: Final = frozenset(
         "contact_body",
         "request_hash",
         "body",
-        "facts",
+        "progress",
         "plan",
     }
 )

@@ -11,8 +11,9 @@ import orjson
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.invoices.events import InvoiceEvent, InvoiceImported, InvoiceRequested
+from domain.invoices.fold import fold
 from domain.invoices.outcome import first_outcome, outcome_of
-from domain.invoices.view import InvoiceView, fold
+from domain.invoices.view import InvoiceView
 from domain.tenants.tenant import Tenant, TenantEvent
 from eventlog.codec import Codec
 from eventlog.log import Log

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from domain.invoices import events as e
+from domain.invoices.fold import fold
 from domain.invoices.invoice import Invoice
-from domain.invoices.view import InvoiceView, fold
+from domain.invoices.view import InvoiceView
 from service.dialects import admin_invoice_render
 from service.invoices import render as invoices_render
 from service.openapi_document import document

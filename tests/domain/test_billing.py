@@ -18,9 +18,9 @@ from domain.core.commands import (
     SetConnection,
     SetTenant,
 )
+from domain.core.effects import Effect
 from domain.core.errors import Contradiction, NotFound, StaleWrite
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from domain.tenants.tenant import Tenant, TenantCreated
 from tests.domain.core.conflicting_store import ContendedRecorder, contended_billing
 from tests.domain.event_examples import (

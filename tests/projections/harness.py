@@ -12,8 +12,9 @@ from domain.core.aggregate import AggregateRoot
 from domain.events import INVOICE_TOPICS
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices import events as e
+from domain.invoices.fold import fold
 from domain.invoices.invoice import Invoice
-from domain.invoices.view import InvoiceView, fold
+from domain.invoices.view import InvoiceView
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.log import Log
@@ -98,7 +99,7 @@ def issue(
         "charging": True,
         "source": "answer",
         "as_of": 1_767_225_600,
-        "facts": [1, 0, 0, -1],
+        "progress": [1, 0, 0, -1],
         "body": "ab" * 32,
     }
     invoice.record_event(
@@ -119,7 +120,7 @@ def pay(invoice: Invoice, *, occurred_at: datetime = AT) -> None:
         payment_id="pi_1",
         source="answer",
         as_of=1_767_225_601,
-        facts=[3, 1, 1000, 4],
+        progress=[3, 1, 1000, 4],
         body="cd" * 32,
         amount_minor=invoice.view.total_minor or 0,
         method="card",

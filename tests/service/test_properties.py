@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from domain.core.commands import RequestInvoice
+from domain.invoices.fold import fold
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
-from domain.invoices.view import fold
 from eventlog.codec import Codec
 from projections.engine.view_codec import from_json, to_json
 from service.http import envelope

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from domain.core.steps import StepRecord
 from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.steps import StepRecord
 from workers.invoices.job import (
     InvoicingDeps,
     object_id,

@@ -9,10 +9,10 @@ from typing import cast
 
 from domain.billing import Billing
 from domain.core.commands import Mode, Provider, StartSubscription
+from domain.core.effects import WORKER
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.port import InvoicingGateway, ProviderGateway
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import WORKER
 from domain.invoices.view import InvoiceView
 from eventlog.bodies import Body
 from workers.invoices.customers import TenantCustomers

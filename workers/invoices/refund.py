@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from domain.core.effects import WORKER
 from domain.gateway.objects import GatewayRejected, ProviderRefund, RefundDraft, RefundsAndDisputes
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import WORKER
 from domain.invoices.refunds import Entry, find_refund
 from domain.invoices.steps import REFUND_STEP
 from domain.invoices.view import InvoiceView

@@ -11,6 +11,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from domain.core import ids
+from domain.core.effects import WORKER
 from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
@@ -20,7 +21,6 @@ from domain.gateway.objects import (
     SubscriptionDraft,
 )
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import WORKER
 from domain.invoices.steps import UNSUBSCRIBE_STEP
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.subscription import Subscription

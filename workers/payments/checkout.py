@@ -12,11 +12,11 @@ from uuid import UUID
 
 from domain.apps.connection import Connection
 from domain.core import ids
+from domain.core.steps import StepRecord
 from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, ProviderInvoice
 from domain.gateway.port import CheckoutGateway
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_payment_created
-from domain.invoices.steps import StepRecord
 from domain.invoices.view import InvoiceView
 from eventlog.bodies import Body
 from workers.invoices.job import InvoiceDeps, start_step

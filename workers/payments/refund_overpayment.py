@@ -8,10 +8,10 @@ import structlog
 
 from domain.apps.connection import Connection
 from domain.core import ids
+from domain.core.effects import WORKER
 from domain.gateway.objects import GatewayRejected, RefundDraft, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_overpayment_returned, returned_minor
-from domain.invoices.provider_update import WORKER
 from workers.invoices.job import billhook_metadata, start_step
 from workers.payments.checkout import CheckoutDeps
 

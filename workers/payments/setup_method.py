@@ -13,6 +13,8 @@ from typing import Final
 from uuid import UUID
 
 from domain.billing import Billing
+from domain.core.effects import WORKER
+from domain.core.steps import StepRecord
 from domain.gateway.objects import (
     GatewayMisconfigured,
     GatewayRejected,
@@ -23,8 +25,6 @@ from domain.gateway.objects import (
     SetupSession,
 )
 from domain.gateway.port import SetupGateway
-from domain.invoices.provider_update import WORKER
-from domain.invoices.steps import StepRecord
 from domain.payment_methods.setup import DEFAULTING, OPENING, MethodSetup, MethodSetupView
 from workers.invoices.customers import TenantCustomers, credentials_rejected
 from workers.invoices.rejections import RequestRejected

@@ -14,8 +14,8 @@ from typing import Final
 from uuid import UUID
 
 from domain.billing import Billing
+from domain.core.effects import WORKER
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import WORKER
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.tenant import Tenant
 from projections.tenants.unassigned import UnassignedQueries

@@ -7,10 +7,10 @@ from typing import Final
 from uuid import UUID
 
 from domain.billing import Billing
+from domain.core.effects import WORKER
 from domain.inbox.payment_hint import PaymentHint
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import WORKER
 from domain.invoices.steps import REFUND_STEP, is_refund
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.mandate_subscription import give_up_start

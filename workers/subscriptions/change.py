@@ -12,9 +12,9 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.billing import Billing
+from domain.core.effects import WORKER
 from domain.gateway.objects import GatewayRejected, ProviderSubscription
 from domain.gateway.port import InvoicingGateway
-from domain.invoices.provider_update import WORKER
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from workers.invoices.rejections import RequestRejected

@@ -16,8 +16,8 @@ from domain.billing import Billing
 from domain.catalogue.catalogue import Price
 from domain.catalogue.pricing import NotChargeable, charge_for
 from domain.core import ids
+from domain.core.effects import WORKER
 from domain.gateway.objects import GatewayRejected, ProviderSubscription
-from domain.invoices.provider_update import WORKER
 from domain.subscriptions.mandate_subscription import (
     record_mollie_state,
     record_terms,

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from domain.billing import Billing
 from domain.catalogue.pricing import Charge
+from domain.core.effects import WORKER
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription
 from domain.gateway.port import SubscriptionGateway
 from domain.invoices.first_payment import pending_subscription_id
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import WORKER
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.mandate_subscription import link, record_mollie_state, start_pending
 from domain.subscriptions.subscription import Subscription

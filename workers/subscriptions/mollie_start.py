@@ -13,6 +13,8 @@ from typing import Final
 from uuid import UUID
 
 from domain.core import calendar
+from domain.core.effects import WORKER
+from domain.core.steps import StepRecord
 from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
@@ -21,8 +23,6 @@ from domain.gateway.objects import (
     ProviderSubscription,
 )
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import WORKER
-from domain.invoices.steps import StepRecord
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.mandate_subscription import (
     START_STEP,

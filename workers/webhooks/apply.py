@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
+from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
 from domain.inbox.provider_event import (
     ProviderEvent,
@@ -23,7 +24,6 @@ from domain.inbox.provider_event import (
     ProviderEventReplayRequested,
 )
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body

@@ -14,6 +14,7 @@ import orjson
 from domain.billing import Billing
 from domain.core.aggregate import AggregateRoot
 from domain.core.commands import Mode, Provider
+from domain.core.effects import Effect
 from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
@@ -23,7 +24,6 @@ from domain.gateway.objects import (
 from domain.gateway.port import InvoicingGateway
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from domain.invoices.staleness import is_ambiguous
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.billing import Billing
 from domain.core.commands import Mode, Provider
+from domain.core.effects import Effect
 from domain.gateway.objects import (
     GatewayRejected,
     GatewayUnavailable,
@@ -26,7 +27,6 @@ from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_payment_state
-from domain.invoices.provider_update import Effect
 from domain.payment_methods.setup import MethodSetup
 from eventlog.bodies import Body
 from workers.provider_objects.ownership import (

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from domain.core.commands import RequestInvoice
+from domain.core.effects import Effect
 from domain.gateway.objects import (
     InvoiceState,
     PaymentState,
@@ -17,7 +18,6 @@ from domain.gateway.objects import (
 )
 from domain.invoices.events import InvoiceRequested
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from tests.domain.event_examples import EXAMPLES, HOSTED_URL, INVOICE_ID, TOTAL
 from tests.domain.given import moment
 

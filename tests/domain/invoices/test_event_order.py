@@ -5,11 +5,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.core.effects import Effect
 from domain.gateway.objects import PaymentState, ProviderInvoice
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Given, Happened, happened
 from tests.domain.invoices.provider_model import MOVES, Move, Provider

@@ -13,8 +13,9 @@ from domain.gateway.objects import InvoiceState, PaymentState, ProviderInvoice
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
 from domain.invoices import status
+from domain.invoices.fold import fold
 from domain.invoices.invoice import Invoice
-from domain.invoices.view import InvoiceView, fold
+from domain.invoices.view import InvoiceView
 from eventlog.codec import Codec
 from tests.domain.event_examples import EXAMPLES, REFUND_ID, TOTAL
 from tests.domain.given import START, Given, Happened, happened, moment, stream_of

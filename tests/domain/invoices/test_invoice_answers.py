@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from domain.core.effects import Effect
 from domain.gateway.objects import PaymentState
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from tests.domain.event_examples import ASKED_LINE, HOSTED_URL, ISSUED_LINE, TOTAL
 from tests.domain.given import Given, happened
 from tests.domain.invoices.provider_updates import (
@@ -220,7 +220,7 @@ def test_each_refused_attempt_is_a_fact_of_its_own() -> None:
     (
         Given(Invoice, REQUESTED, CREATED, ISSUED, FAILED, happened(e.RetryRequested))
         .when(answered(attempt("failed", tries=2, as_of=200)))
-        .then(happened(e.PaymentFailed, as_of=200, facts=[1, 2, 0, 1]))
+        .then(happened(e.PaymentFailed, as_of=200, progress=[1, 2, 0, 1]))
         .showing(status=status.FAILED, in_progress=False)
     )
 

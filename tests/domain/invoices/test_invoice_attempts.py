@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from domain.core.effects import Effect
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
-from domain.invoices.provider_update import Effect
 from tests.domain.given import Given, Happened, happened
 from tests.domain.invoices.provider_updates import (
     answered,

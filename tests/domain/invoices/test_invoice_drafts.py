@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from domain.core.effects import Effect
 from domain.gateway.objects import InvoiceState
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Given, Happened, happened, moment
 from tests.domain.invoices.provider_updates import answered, delivered, paid_answer, snapshot

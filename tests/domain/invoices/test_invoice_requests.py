@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from domain.core.steps import StepRecord
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.steps import StepRecord
 from tests.domain.event_examples import ASKED_LINE, EXAMPLES, INVOICE_ID
 from tests.domain.given import START, Given, Happened, happened, moment
 from tests.domain.invoices.provider_updates import (

@@ -2,11 +2,11 @@
 
 import pytest
 
+from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Given, Happened, happened
 from tests.domain.invoices.provider_updates import (
@@ -168,7 +168,7 @@ def test_an_announcement_of_the_same_second_with_another_outcome_is_asked_about(
 
 def test_while_a_step_runs_a_doubtful_announcement_is_asked_about_lest_it_be_lost() -> None:
     announced = snapshot(as_of=101, event_payment_state="failed")
-    issued = happened(e.InvoiceIssued, charging=True, facts=[1, 0, 0, 0])
+    issued = happened(e.InvoiceIssued, charging=True, progress=[1, 0, 0, 0])
     _given(issued).when(delivered(announced)).then().answering(Effect.FETCH)
 
 

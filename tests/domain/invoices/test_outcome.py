@@ -5,9 +5,9 @@ import pytest
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
 from domain.invoices import status
+from domain.invoices.fold import fold
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import WAKING_TOPICS, first_outcome, is_outcome
-from domain.invoices.view import fold
 from tests.domain.given import Happened, happened, stream_of
 
 REQUESTED = happened(e.InvoiceRequested)

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain.core import commands
+from domain.core.effects import Effect
 from domain.core.errors import NotPossible
 from domain.gateway.objects import (
     DisputeState,
@@ -21,7 +22,6 @@ from domain.gateway.objects import (
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
 from domain.invoices.invoice import Invoice
-from domain.invoices.provider_update import Effect
 from domain.invoices.steps import REFUND_STEP
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Decided, Given, happened
@@ -51,7 +51,7 @@ def ask(
         actor="key:1",
         amount_minor=amount,
     )
-    return given.when(lambda invoice: invoice.ask(command, occurred_at=NOW))
+    return given.when(lambda invoice: invoice.request_action(command, occurred_at=NOW))
 
 
 def refund(state: RefundState, *, amount: int = 500, ours: bool = True) -> ProviderRefund:

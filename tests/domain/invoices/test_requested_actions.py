@@ -6,12 +6,12 @@ from uuid import UUID
 import pytest
 
 from domain.core import commands
+from domain.core.effects import Effect
 from domain.core.errors import NotPossible
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import outcome_of
-from domain.invoices.provider_update import Effect
 from tests.domain.given import Decided, Given, Happened, happened, moment
 from tests.domain.invoices.provider_updates import (
     NOW,
@@ -71,7 +71,7 @@ Asking = type[commands.InvoiceCommand]
 def ask(given: Given[Invoice], kind: Asking, **more: Any) -> Decided[Invoice, None]:
     facts: dict[str, Any] = {"invoice_id": INVOICE_ID, "request_id": ASKING, **more}
     command = kind(request_hash="4a5h", actor="key:1", **facts)
-    return given.when(lambda invoice: invoice.ask(command, occurred_at=NOW))
+    return given.when(lambda invoice: invoice.request_action(command, occurred_at=NOW))
 
 
 def cases() -> list[Any]:

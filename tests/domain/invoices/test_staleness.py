@@ -7,21 +7,21 @@ import pytest
 from domain.gateway.objects import InvoiceState, PaymentState, ProviderInvoice
 from domain.invoices import events as e
 from domain.invoices.invoice import Invoice
-from domain.invoices.staleness import Age, age_of, facts_of
-from domain.invoices.view import InvoiceView
+from domain.invoices.staleness import Age, age_of, progress_of
+from domain.invoices.view import InvoiceView, Progress
 from tests.domain.given import Given, happened
 from tests.domain.invoices.provider_updates import attempt, payment, snapshot
 
 _ASKED = ("answer", "reconciliation", "import")
 
 
-def _knowing(facts: list[int], *, as_of: int = 100) -> InvoiceView:
+def _knowing(progress: tuple[int, ...], *, as_of: int = 100) -> InvoiceView:
     view = Given(Invoice, happened(e.InvoiceRequested)).root.view
-    return replace(view, facts=facts, as_of=as_of, payment_as_of=as_of)
+    return replace(view, progress=Progress(*progress), as_of=as_of, payment_as_of=as_of)
 
 
 @pytest.mark.parametrize(
-    ("invoice", "facts"),
+    ("invoice", "progress"),
     [
         (snapshot("draft"), [0, 0, 0, -1]),
         (snapshot("open"), [1, 0, 0, -1]),
@@ -37,15 +37,17 @@ def _knowing(facts: list[int], *, as_of: int = 100) -> InvoiceView:
     ],
 )
 def test_what_decides_is_state_tries_money_and_payment(
-    invoice: ProviderInvoice, facts: list[int]
+    invoice: ProviderInvoice, progress: list[int]
 ) -> None:
-    assert facts_of(invoice) == facts
+    assert list(progress_of(invoice)) == progress
 
 
 @pytest.mark.parametrize("source", [*_ASKED, "webhook"])
 @pytest.mark.parametrize("invoice", [snapshot("draft", as_of=0), snapshot("paid")])
 def test_the_first_word_is_always_news(source: str, invoice: ProviderInvoice) -> None:
-    assert age_of(_knowing([]), invoice, source=source) is Age.NEWER
+    assert (
+        age_of(replace(_knowing((0, 0, 0, 0)), progress=None), invoice, source=source) is Age.NEWER
+    )
 
 
 _ORDER: tuple[InvoiceState, ...] = ("draft", "open", "uncollectible", "void", "deleted")
@@ -58,26 +60,26 @@ def test_growth_decides_whatever_the_time_says(source: str, as_of: int, late: in
     before, after = snapshot(_ORDER[late - 1]), snapshot(_ORDER[late])
     grown = replace(after, as_of=as_of)
     shrunk = replace(before, as_of=as_of)
-    assert age_of(_knowing(facts_of(before)), grown, source=source) is Age.NEWER
-    assert age_of(_knowing(facts_of(after)), shrunk, source=source) is Age.OLDER
+    assert age_of(_knowing(progress_of(before)), grown, source=source) is Age.NEWER
+    assert age_of(_knowing(progress_of(after)), shrunk, source=source) is Age.OLDER
 
 
 @pytest.mark.parametrize("growth", [{"attempt_count": 1}, {"amount_paid_minor": 500}])
 def test_tries_and_money_grow_as_states_do(growth: dict[str, int]) -> None:
     less, more = snapshot(), snapshot("open", **growth)
-    assert age_of(_knowing(facts_of(less)), more, source="webhook") is Age.NEWER
-    assert age_of(_knowing(facts_of(more)), less, source="webhook") is Age.OLDER
+    assert age_of(_knowing(progress_of(less)), more, source="webhook") is Age.NEWER
+    assert age_of(_knowing(progress_of(more)), less, source="webhook") is Age.OLDER
 
 
 @pytest.mark.parametrize(
     ("as_of", "webhook", "answer"),
-    [(101, Age.NEWER, Age.NEWER), (99, Age.OLDER, Age.OLDER), (100, Age.UNCLEAR, Age.NEWER)],
+    [(101, Age.NEWER, Age.NEWER), (99, Age.OLDER, Age.OLDER), (100, Age.AMBIGUOUS, Age.NEWER)],
 )
 def test_where_growth_contradicts_itself_the_time_decides(
     as_of: int, webhook: Age, answer: Age
 ) -> None:
     """A void invoice that was paid: further in money, not in state."""
-    known = _knowing(facts_of(snapshot("void")))
+    known = _knowing(progress_of(snapshot("void")))
     paid = snapshot("paid", as_of=as_of)
     assert age_of(known, paid, source="webhook") is webhook
     assert age_of(known, paid, source="answer") is answer
@@ -92,7 +94,7 @@ _PAYMENTS: tuple[PaymentState, ...] = ("open", "failed", "requires_action", "pro
 def test_payments_go_back_and_forth_so_the_time_decides(
     source: str, known: PaymentState, seen: PaymentState
 ) -> None:
-    view = _knowing(facts_of(attempt(known)))
+    view = _knowing(progress_of(attempt(known)))
     ages = [age_of(view, attempt(seen, as_of=as_of), source=source) for as_of in (99, 100, 101)]
     same = [Age.SAME] * 3
     assert ages == (same if known == seen else [Age.OLDER, Age.NEWER, Age.NEWER])
@@ -102,7 +104,7 @@ def test_payments_go_back_and_forth_so_the_time_decides(
 @pytest.mark.parametrize("known", _PAYMENTS)
 def test_a_webhook_that_announces_nothing_says_the_same(as_of: int, known: PaymentState) -> None:
     silent = snapshot(attempt_count=1, as_of=as_of)
-    assert age_of(_knowing(facts_of(attempt(known))), silent, source="webhook") is Age.SAME
+    assert age_of(_knowing(progress_of(attempt(known))), silent, source="webhook") is Age.SAME
 
 
 @pytest.mark.parametrize(
@@ -110,22 +112,22 @@ def test_a_webhook_that_announces_nothing_says_the_same(as_of: int, known: Payme
     [
         ("failed", 99, Age.OLDER),
         ("failed", 100, Age.SAME),
-        ("failed", 101, Age.UNCLEAR),
+        ("failed", 101, Age.AMBIGUOUS),
         ("requires_action", 99, Age.OLDER),
-        ("requires_action", 100, Age.UNCLEAR),
-        ("requires_action", 101, Age.UNCLEAR),
+        ("requires_action", 100, Age.AMBIGUOUS),
+        ("requires_action", 101, Age.AMBIGUOUS),
     ],
 )
 def test_an_announced_attempt_is_asked_about_unless_it_is_the_known_one(
     announced: PaymentState, as_of: int, age: Age
 ) -> None:
-    view = _knowing(facts_of(attempt("failed")))
+    view = _knowing(progress_of(attempt("failed")))
     word = snapshot(attempt_count=1, as_of=as_of, event_payment_state=announced)
     assert age_of(view, word, source="webhook") is age
 
 
 def test_a_view_is_not_changed_by_being_compared() -> None:
-    view = _knowing([1, 1, 0, 1])
-    before = replace(view, facts=list(view.facts))
+    view = _knowing((1, 1, 0, 1))
+    before = replace(view, steps=dict(view.steps))
     age_of(view, snapshot("paid"), source="webhook")
     assert view == before

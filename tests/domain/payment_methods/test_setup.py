@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from domain.core.commands import RequestSetup
+from domain.core.effects import Effect
 from domain.gateway.objects import ProviderMethod, SetupSession
-from domain.invoices.provider_update import Effect
 from domain.payment_methods import events as s
 from domain.payment_methods import setup as m
 from domain.payment_methods.setup import MethodSetup

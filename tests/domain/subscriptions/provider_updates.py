@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from domain.core.effects import Effect
 from domain.gateway.objects import ProviderSubscription, SubscriptionItem, SubscriptionState
-from domain.invoices.provider_update import Effect
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import moment
 from tests.domain.subscriptions.event_examples import PERIOD

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.core.effects import Effect
 from domain.gateway.objects import ProviderSubscription, SubscriptionState
-from domain.invoices.provider_update import Effect
 from domain.subscriptions import events as s
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import Given, Happened, happened

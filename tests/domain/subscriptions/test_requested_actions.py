@@ -38,7 +38,7 @@ def cancel(*, at_period_end: bool = False) -> Any:
         request_hash="4a5h",
         actor="key:1",
     )
-    return lambda root: root.ask(command, occurred_at=NOW)
+    return lambda root: root.request_action(command, occurred_at=NOW)
 
 
 def change(*, at_period_end: bool = False) -> Any:
@@ -50,7 +50,7 @@ def change(*, at_period_end: bool = False) -> Any:
         request_hash="4a5h",
         actor="key:1",
     )
-    return lambda root: root.ask(command, occurred_at=NOW)
+    return lambda root: root.request_action(command, occurred_at=NOW)
 
 
 def finish(root: Subscription) -> None:

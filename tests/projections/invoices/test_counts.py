@@ -45,7 +45,7 @@ def test_the_invoices_that_the_provider_has_are_counted_exactly(database: str) -
                 payment_id=None,
                 source="webhook",
                 as_of=9,
-                facts=[5, 0, 0, -1],
+                progress=[5, 0, 0, -1],
                 body=None,
             )
             await books.folded(drafted)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices.events import InvoiceEvent
-from domain.invoices.view import InvoiceView, fold
+from domain.invoices.fold import fold
+from domain.invoices.view import InvoiceView
 from eventlog.codec import Codec
 from eventlog.database.connect import connect, connect_async
 from eventlog.reading import RecordedEvent

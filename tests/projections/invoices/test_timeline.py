@@ -62,7 +62,7 @@ def test_an_entry_tells_the_events_facts_and_none_of_our_internals(database: str
             period_start = datetime.fromisoformat(issued.data["periodStart"])
             assert period_start == datetime(2026, 1, 1, tzinfo=UTC)
             internal = {
-                "requestHash", "body", "facts", "plan", "connectionId", "originatorId",
+                "requestHash", "body", "progress", "plan", "connectionId", "originatorId",
                 "originatorVersion", "originatorTopic", "timestamp", "actor",
             }  # fmt: skip
             for entry in (asked, step, issued):

@@ -43,7 +43,7 @@ def fail(invoice: Invoice, *, occurred_at: datetime, as_of: datetime | None = No
         payment_id="pi_1",
         source="answer",
         as_of=int((as_of or occurred_at).timestamp()),
-        facts=[1, 1, 0, 1],
+        progress=[1, 1, 0, 1],
         body=None,
         amount_minor=invoice.view.total_minor or 0,
         code="card_declined",
@@ -79,7 +79,7 @@ def close(invoice: Invoice, *, occurred_at: datetime) -> None:
         actor="worker",
         source="answer",
         as_of=2,
-        facts=[4, 1, 0, 1],
+        progress=[4, 1, 0, 1],
         body=None,
     )
 

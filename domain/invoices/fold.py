@@ -1,0 +1,302 @@
+"""The one fold of an invoice: used by the read model, by replays and by `asOf`.
+
+Pure: it has no clock, calls no provider and never raises on an old event.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from domain.core.calendar import from_unix
+from domain.core.steps import StepRecord
+from domain.invoices import events as e
+from domain.invoices import refund_events as m
+from domain.invoices import refunds, status
+from domain.invoices.steps import REFUND_STEP, STEP_OF
+from domain.invoices.view import InvoiceView, Progress
+
+
+def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
+    """Apply one event. The view is changed in place and returned; the first event creates it."""
+    if view is None:
+        return _begin(event)
+    view.updated_at = event.timestamp
+    match event:
+        case e.PaymentEvent():
+            _apply_payment(view, event)
+        case e.InvoiceIssued() | e.InvoiceDrafted() | e.CheckoutOpened():
+            _apply_issue(view, event)
+        case m.RefundRequested() | m.RefundPending() | m.RefundSucceeded() | m.RefundFailed():
+            refunds.apply_refund(view, event)
+        case m.DisputeEvent():
+            refunds.apply_dispute(view, event)
+        case e.InvoiceVoided() | e.MarkedUncollectible():
+            _apply_provider_state(view, event)
+            void = isinstance(event, e.InvoiceVoided)
+            view.status = status.VOID if void else status.UNCOLLECTIBLE
+            # The reason of an earlier refusal does not apply any more.
+            view.next_action, view.failure, view.in_progress = None, None, False
+        case _:
+            _apply_progress(view, event)
+    if not view.in_progress:
+        view.asked = None
+    return view
+
+
+def _begin(event: e.InvoiceEvent) -> InvoiceView:
+    match event:
+        case e.InvoiceRequested():
+            return _begin_requested(event)
+        case e.InvoiceImported():
+            return InvoiceView(
+                id=event.originator_id,
+                app_id=event.app_id,
+                tenant_id=event.tenant_id,
+                provider=event.provider,
+                connection=event.connection,
+                connection_id=event.connection_id,
+                mode=event.mode,
+                type=event.type,
+                origin=event.origin,
+                created_at=from_unix(event.created_at) or event.timestamp,
+                updated_at=event.timestamp,
+                description=event.description,
+                footer=event.footer,
+                metadata=dict(event.metadata or {}),
+                status=status.DRAFT,
+                currency=event.currency,
+                customer=event.customer,
+                subscription_id=event.subscription_id,
+                provider_object_type=event.provider_object_type,
+                provider_object_id=event.provider_object_id,
+                in_progress=False,
+            )
+    raise AssertionError(f"a stream cannot begin with {type(event).__name__}")
+
+
+def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
+    return InvoiceView(
+        id=event.originator_id,
+        app_id=event.app_id,
+        tenant_id=event.tenant_id,
+        provider=event.provider,
+        connection=event.connection,
+        connection_id=event.connection_id,
+        mode=event.mode,
+        type=event.type,
+        origin="request",
+        created_at=event.timestamp,
+        updated_at=event.timestamp,
+        user_id=event.user_id,
+        customer=event.customer,
+        dialect=event.dialect,
+        description=event.description,
+        footer=event.footer,
+        metadata=dict(event.metadata),
+        lines=[dict(line) for line in event.lines],
+        request={
+            "lines": event.lines,
+            "tax_rate_id": event.tax_rate_id,
+            "payment_method": event.payment_method,
+            "redirect_url": event.redirect_url,
+            "expected_total_minor": event.expected_total_minor,
+            "off_session": event.off_session,
+            "flow": event.flow,
+            "charge_immediately": event.charge_immediately,
+        },
+        request_hash=event.request_hash,
+    )
+
+
+def _apply_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
+    match event:
+        case e.ProviderInvoiceCreated():
+            if event.provider_object_type == "payment":
+                # A new payment replaces the one before; nothing is known of it yet.
+                view.objects = [*view.objects, event.provider_object_id]
+                view.progress = None
+            view.provider_object_type = event.provider_object_type
+            view.provider_object_id = event.provider_object_id
+            view.customer = event.customer
+            view.subscription_id = event.subscription_id or view.subscription_id
+        case e.SubscriptionDue():
+            view.subscription_due = True
+        case e.SubscriptionCreated():
+            view.subscription_id, view.subscription_due = event.subscription_id, False
+        case e.InvoiceAssigned():
+            view.tenant_id = event.tenant_id
+        case e.InvoiceRejected():
+            view.status = status.REJECTED
+            view.failure = {"code": event.code, "declineCode": None, "message": event.message}
+            view.failure |= {"path": event.path, "providerCode": event.provider_code}
+            view.in_progress = False
+        case e.ProviderStateConfirmed():
+            view.as_of = max(view.as_of, event.as_of)
+            if event.source != "webhook":  # webhooks do not carry the payment
+                view.payment_as_of = max(view.payment_as_of, event.as_of)
+        case e.UnexpectedPayment() | e.InvoiceOverpaid() | e.OverpaymentReturned():
+            _apply_overpayment(view, event)
+        case _:
+            _apply_step(view, event)
+
+
+def _apply_overpayment(
+    view: InvoiceView, event: e.UnexpectedPayment | e.InvoiceOverpaid | e.OverpaymentReturned
+) -> None:
+    match event:
+        case e.UnexpectedPayment():
+            view.paid_elsewhere[event.provider_object_id] = event.amount_minor
+        case e.OverpaymentReturned():
+            view.returned_elsewhere[event.provider_object_id] = event.amount_minor
+        case _:
+            view.overpaid_here_minor = event.amount_minor
+    kept = sum(view.paid_elsewhere.values()) - sum(view.returned_elsewhere.values())
+    view.amount_overpaid_minor = view.overpaid_here_minor + kept
+
+
+def _apply_provider_state(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - every event with as_of
+    view.as_of = max(view.as_of, event.as_of)
+    view.payment_as_of = max(view.payment_as_of, event.as_of)
+    view.progress = Progress.of(event.progress)
+    view.body = event.body or view.body
+    view.gave_up = None
+
+
+def _apply_issue(
+    view: InvoiceView, event: e.InvoiceIssued | e.InvoiceDrafted | e.CheckoutOpened
+) -> None:
+    _apply_provider_state(view, event)
+    view.provider_object_type = event.provider_object_type
+    view.provider_object_id = event.provider_object_id
+    view.currency = event.currency
+    view.total_minor = event.total_minor
+    if not isinstance(event, e.InvoiceDrafted):
+        issued_at = from_unix(getattr(event, "issued_at", None))
+        view.issued_at = view.issued_at or issued_at or event.timestamp
+    view.status = status.DRAFT if isinstance(event, e.InvoiceDrafted) else status.OPEN
+    view.customer = event.customer or view.customer
+    if isinstance(event, e.CheckoutOpened):
+        view.next_action, view.failure = {"type": "redirect", "url": event.url}, None
+        view.objects = [*view.objects, event.provider_object_id]
+        view.tax_minor = event.tax_minor
+        view.lines = view.lines if event.lines is None else [dict(line) for line in event.lines]
+        view.in_progress = False
+        return
+    view.tax_minor = event.tax_minor
+    view.lines = [dict(line) for line in event.lines]
+    if isinstance(event, e.InvoiceDrafted):
+        view.in_progress = False
+        return
+    view.number = event.number
+    view.subscription_id = event.subscription_id or view.subscription_id
+    view.hosted_url = event.hosted_url
+    view.due_at = from_unix(event.due_at)
+    view.period_start, view.period_end = from_unix(event.period_start), from_unix(event.period_end)
+    view.in_progress = event.charging
+    if not event.charging and event.hosted_url:
+        view.next_action = {"type": "redirect", "url": event.hosted_url}
+
+
+def _apply_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
+    _apply_provider_state(view, event)
+    view.next_action, view.failure, view.in_progress = None, None, False
+    payment: dict[str, Any] = {
+        "id": event.payment_id or _last_unpaid_id(view),
+        "at": event.timestamp.isoformat(),
+    }
+    match event:
+        case e.PaymentActionRequired():
+            view.status = status.REQUIRES_ACTION
+            view.next_action = {"type": event.action, "url": event.url}
+        case e.PaymentProcessing():
+            view.status = status.PROCESSING
+        case e.PaymentSucceeded():
+            view.status = status.PAID
+            view.amount_paid_minor = event.amount_minor
+            view.paid_by_object = event.object_id or view.provider_object_id
+            view.paid_at = from_unix(event.paid_at)
+            payment |= {"amountMinor": event.amount_minor, "method": event.method}
+        case e.PaymentFailed():
+            view.status = status.FAILED
+            view.failure = {
+                "code": event.code,
+                "declineCode": event.decline_code,
+                "message": event.message,
+            }
+            payment |= {"amountMinor": event.amount_minor, "failure": dict(view.failure)}
+        case e.PaymentExpired():
+            view.status = status.EXPIRED
+        case e.PaymentCanceled():
+            view.status = status.CANCELED
+    payment["status"] = view.status
+    _merge(view.payments, payment)
+
+
+def _last_unpaid_id(view: InvoiceView) -> str | None:
+    """Return the id of the last unpaid payment, which a webhook without a payment id is about."""
+    last = view.payments[-1] if view.payments else None
+    return None if last is None or last["status"] == status.PAID else last["id"]
+
+
+def _merge(entries: list[dict[str, Any]], entry: dict[str, Any]) -> None:
+    """Replace the entry of the same payment, or append a new one.
+
+    The failure of an earlier attempt is dropped.
+    """
+    for index, known in enumerate(entries):
+        if known["id"] == entry["id"]:
+            kept = {name: value for name, value in known.items() if name != "failure"}
+            entries[index] = kept | entry
+            return
+    entries.append(entry)
+
+
+_ACTIONS: Final[dict[type[e.InvoiceEvent], str]] = {
+    e.RetryRequested: "retry",
+    e.VoidRequested: "void",
+    e.FinalizeRequested: "finalize",
+    e.UncollectibleRequested: "uncollectible",
+}
+
+
+def _apply_step(view: InvoiceView, event: e.InvoiceEvent) -> None:
+    """Apply an event about a step or a requested action."""
+    match event:
+        case e.StepStarted():
+            view.steps[event.step] = StepRecord(
+                event.step, event.attempt, event.key, event.timestamp, dict(event.plan)
+            )
+            view.attempt = max(view.attempt, event.attempt)
+        case e.StepGaveUp() | e.StepResent():
+            _apply_gave_up(view, event)
+        case e.RequestRefused():
+            view.in_progress = False
+        case _ if type(event) in _ACTIONS:
+            _apply_request(view, event)
+
+
+def _apply_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one of the four above
+    """Store a requested action until an outcome ends it."""
+    request_id = None if event.request_id is None else str(event.request_id)
+    step = STEP_OF[_ACTIONS[type(event)]]
+    before = view.steps.get(step)
+    view.asked = {
+        "action": _ACTIONS[type(event)],
+        "request_id": request_id,
+        "step": step,
+        "attempt": 1 if before is None else before.attempt + 1,
+        "payment_method": getattr(event, "payment_method", None),
+    }
+    view.in_progress, view.gave_up = True, None
+
+
+def _apply_gave_up(view: InvoiceView, event: e.StepGaveUp | e.StepResent) -> None:
+    """Store whether a step waits for an operator; the step of a refund has its own mark."""
+    gave_up: dict[str, Any] | None = None
+    if isinstance(event, e.StepGaveUp):
+        gave_up = {"step": event.step, "attempts": event.attempts, "lastError": event.last_error}
+    refund = refunds.find_refund(view, event.step.removeprefix(REFUND_STEP), None)
+    if refund is None:
+        view.gave_up = gave_up
+    else:
+        view.refunds[view.refunds.index(refund)] = refund | {"gaveUp": gave_up is not None}

@@ -1,0 +1,88 @@
+"""Decide the events of actions that callers request on an existing invoice."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from domain.core import commands
+from domain.core.aggregate import NewEvent
+from domain.core.errors import NotPossible
+from domain.invoices import events as e
+from domain.invoices import refund_events as m
+from domain.invoices import status
+from domain.invoices.provider_update import is_running
+from domain.invoices.refunds import refundable_minor
+from domain.invoices.view import InvoiceView
+
+
+class _Action(NamedTuple):
+    name: str
+    kind: type[e.InvoiceEvent]
+    allowed: frozenset[str]
+
+
+_OPEN_STATUSES: Final = frozenset({status.OPEN, status.FAILED, status.REQUIRES_ACTION})
+
+_ACTIONS: Final[dict[type[commands.InvoiceCommand], _Action]] = {
+    commands.RequestRetry: _Action(
+        "retry", e.RetryRequested, _OPEN_STATUSES | {status.UNCOLLECTIBLE}
+    ),
+    commands.RequestVoid: _Action(
+        "void", e.VoidRequested, _OPEN_STATUSES | {status.DRAFT, status.UNCOLLECTIBLE}
+    ),
+    commands.RequestFinalize: _Action("finalize", e.FinalizeRequested, frozenset({status.DRAFT})),
+    commands.RequestUncollectible: _Action(
+        "uncollectible", e.UncollectibleRequested, _OPEN_STATUSES
+    ),
+}
+
+_NOT_OF_PAYMENTS: Final = {
+    "finalize": "its provider has payments, and no drafts that could be finalised",
+    "uncollectible": "its provider has payments, which can't be written off",
+}
+
+
+def decide_request(view: InvoiceView, command: commands.InvoiceCommand) -> NewEvent:
+    """Decide the event of a requested action. Raises NotPossible where the status forbids it."""
+    if isinstance(command, commands.RequestRefund):
+        return _decide_refund(view, command)
+    action = _ACTIONS[type(command)]
+    if view.provider_object_type == "payment" and action.name in _NOT_OF_PAYMENTS:
+        raise NotPossible(action=action.name, reason=_NOT_OF_PAYMENTS[action.name])
+    if is_running(view):
+        raise NotPossible(action=action.name, reason="something else is being done with it")
+    may_void = view.gave_up is not None and action.name == "void"
+    if view.provider_object_id is None or not (view.status in action.allowed or may_void):
+        raise NotPossible(action=action.name, reason=f"it is {view.status}")
+    fields: dict[str, Any] = {
+        "app_id": view.app_id,
+        "request_hash": command.request_hash,
+        "request_id": command.request_id,
+    }
+    if isinstance(command, commands.RequestRetry):
+        fields["payment_method"] = command.payment_method
+    return NewEvent(action.kind, fields)
+
+
+def _decide_refund(view: InvoiceView, command: commands.RequestRefund) -> NewEvent:
+    """Reserve the amount, so that two refunds at once can't exceed the amount paid."""
+    left = refundable_minor(view)
+    amount = left if command.amount_minor is None else command.amount_minor
+    if view.amount_paid_minor == 0:
+        raise NotPossible(action="refund", reason="nothing was paid")
+    if left <= 0:
+        raise NotPossible(action="refund", reason="all of it has gone back")
+    if amount > left:
+        reason = f"only {left} can still be given back"
+        raise NotPossible(action="refund", reason=reason, path="amountMinor")
+    return NewEvent(
+        m.RefundRequested,
+        {
+            "refund_id": command.request_id,
+            "amount_minor": amount,
+            "reason": command.reason,
+            "credit_note": command.credit_note,
+            "app_id": view.app_id,
+            "request_hash": command.request_hash,
+        },
+    )
