@@ -1,6 +1,5 @@
 """Build the context of the application: open its connections, start its background tasks."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from eventlog.codec import Codec
 from eventlog.database.migrate import pending
 from eventlog.follow.tail import Tail
 from eventlog.log import Log
+from eventlog.process.supervise import supervise
 from eventlog.security.vault import Vault
 from projections.access.queries import AccessQueries
 from projections.catalogue.queries import CatalogueQueries
@@ -216,7 +216,7 @@ def _dialects(shared: _Shared) -> DialectsContext:
 async def _auth(settings: Settings, stack: AsyncExitStack, pool: ReadPool) -> AuthContext:
     rows = AccessQueries(pool)
     access = AccessCache(rows, max_age_s=settings.access_max_age_s)
-    looking = asyncio.create_task(access.keep_looking(), name="access")
+    looking = supervise(access.keep_looking(), name="access")
     stack.push_async_callback(stopped, looking)
     await access.wait_until_verified(settings.access_start_wait_s)
     return AuthContext(
@@ -276,7 +276,7 @@ async def _refused(dsn: str, stack: AsyncExitStack) -> RefusedDeliveries:
     await book.open()
     stack.push_async_callback(book.close)
     refused = RefusedDeliveries(book)
-    writing = asyncio.create_task(refused.keep_writing(), name="refused deliveries")
+    writing = supervise(refused.keep_writing(), name="rejected deliveries")
     stack.push_async_callback(refused.close, writing)
     return refused
 

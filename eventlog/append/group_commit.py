@@ -14,6 +14,7 @@ from eventsourcing.persistence import DatabaseError, DataError, StoredEvent
 from eventlog.append.session import Append, AppendSession, stream_of
 from eventlog.bodies import Body
 from eventlog.errors import Conflict, LogClosed, LogUnavailable
+from eventlog.process.supervise import supervise
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +59,9 @@ class GroupCommit:
         self._work = asyncio.Event()
         self._session: AppendSession | None = None
         self._closed = False
-        self._writer = self._loop.create_task(self._write(), name="group commit")
+        self._writer = supervise(
+            self._write(), name="group commit", is_expected=lambda: self._closed
+        )
 
     async def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body]) -> list[int]:
         """Record all of it or nothing; the positions, in the order of the events.

@@ -23,7 +23,11 @@ _LONGEST_PAUSE_S = 1.0
 _SILENCE: Mapping[str, str] = {"idle_session_timeout": "3500ms"}
 
 Connection = psycopg.AsyncConnection[TupleRow]
-LOST_CONNECTION = (psycopg.OperationalError, psycopg.InterfaceError)
+LOST_CONNECTION = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a primary that became a standby
+)
 
 
 @asynccontextmanager

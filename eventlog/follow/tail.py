@@ -14,6 +14,7 @@ from uuid import UUID
 from eventlog.database.connect import connect_async, pool
 from eventlog.follow.leader import HEARTBEAT_S, LOST_CONNECTION, Connection, retry_lost_connections
 from eventlog.follow.listen import Listener
+from eventlog.process.supervise import supervise
 
 _log = logging.getLogger(__name__)
 
@@ -72,14 +73,17 @@ class Tail:
         self._stop = asyncio.Event()
         self._connected = False
         self._ready = asyncio.Event()
-        self._running: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[object] | None = None
         self._lookups = pool(dsn, application_name="billhook tail lookup", min_size=0, max_size=2)
 
     async def open(self) -> Self:
         """Start on the running loop; does not wait for the database."""
         await self._lookups.open(wait=False)
-        work = retry_lost_connections(self._listen, name="the log's tail", stop=self._stop)
-        self._running = asyncio.ensure_future(work)
+        self._running = supervise(
+            retry_lost_connections(self._listen, name="the log's tail", stop=self._stop),
+            name="tail",
+            is_expected=self._stop.is_set,
+        )
         return self
 
     async def close(self) -> None:

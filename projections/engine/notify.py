@@ -9,6 +9,7 @@ from uuid import UUID
 from eventlog.database.connect import connect_async
 from eventlog.follow.leader import retry_lost_connections
 from eventlog.follow.listen import Listener
+from eventlog.process.supervise import supervise
 from projections.engine.runner import Connection
 
 _POLL_S: Final = 1.0
@@ -54,7 +55,7 @@ class ReadModelNotifier:
         self._app_waiters: set[_AppWaiter] = set()
         self._listener: Listener | None = None
         self._stop = asyncio.Event()
-        self._listening: asyncio.Future[None] | None = None
+        self._listening: asyncio.Future[object] | None = None
 
     async def wait(self, projection: str, position: int, *, timeout_s: float) -> bool:
         """Tell whether the projection reached the position before the time was over."""
@@ -78,8 +79,10 @@ class ReadModelNotifier:
 
     def _listen_from_now_on(self) -> None:
         if self._listening is None or self._listening.done():
-            self._listening = asyncio.ensure_future(
-                retry_lost_connections(self._listen, name="bell", stop=self._stop)
+            self._listening = supervise(
+                retry_lost_connections(self._listen, name="notifier", stop=self._stop),
+                name="read model notifier",
+                is_expected=self._stop.is_set,
             )
 
     async def close(self) -> None:

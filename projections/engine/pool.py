@@ -15,7 +15,11 @@ from eventlog.database.connect import POOL_SETTINGS, pool
 from projections.engine.errors import ReadModelUnavailable
 from projections.engine.notify import ReadModelNotifier
 
-_LOST: Final = (psycopg.OperationalError, psycopg.InterfaceError)
+_LOST: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
 _RETRY_PAUSE_S: Final = 0.05
 
 # Every question has its index. Without fresh statistics, or where one app has most of the rows, the
@@ -91,6 +95,8 @@ class ReadPool:
                 if time.monotonic() > deadline_s:
                     raise ReadModelUnavailable(type(error).__name__) from None
                 await asyncio.sleep(_RETRY_PAUSE_S)
+            except psycopg.Error as error:
+                raise ReadModelUnavailable(type(error).__name__) from None
 
 
 async def open_pool(dsn: str, *, max_size: int = 8, deadline_s: float = 5) -> ReadPool:

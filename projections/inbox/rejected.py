@@ -90,5 +90,5 @@ class RejectedDeliveries:
                 await connection.execute(_ALONE)
                 await connection.execute(_ADD, [rows])
                 await connection.execute(_TRIM, [grown, KEPT])
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed) as error:
+        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
             raise ReadModelUnavailable(type(error).__name__) from None

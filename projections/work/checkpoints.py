@@ -63,5 +63,5 @@ class Checkpoints:
         try:
             with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise WorkUnavailable(str(error)) from error
+        except (psycopg.Error, PoolTimeout) as error:
+            raise WorkUnavailable(type(error).__name__) from error

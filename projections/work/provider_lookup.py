@@ -21,6 +21,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from eventlog.database.connect import connect, connect_async, conninfo, pool
 from eventlog.follow.leader import LOST_CONNECTION, Connection, retry_lost_connections
 from eventlog.follow.listen import Listener
+from eventlog.process.supervise import supervise
 from projections.engine.errors import ReadModelUnavailable
 from projections.work.table import WorkUnavailable
 
@@ -88,7 +89,7 @@ class ProviderLookupClient:
         self._pool = pool(dsn, application_name="billhook asks", min_size=0, max_size=4)
         self._waiting: dict[UUID, asyncio.Future[str]] = {}
         self._stop = asyncio.Event()
-        self._listening: asyncio.Future[None] | None = None
+        self._listening: asyncio.Future[object] | None = None
 
     async def open(self) -> None:
         """Start on the running loop."""
@@ -137,8 +138,10 @@ class ProviderLookupClient:
 
     def _listen_once(self) -> None:
         if self._listening is None or self._listening.done():
-            self._listening = asyncio.ensure_future(
-                retry_lost_connections(self._listen, name="answers", stop=self._stop)
+            self._listening = supervise(
+                retry_lost_connections(self._listen, name="answers", stop=self._stop),
+                name="provider lookups",
+                is_expected=self._stop.is_set,
             )
 
     async def _listen(self) -> None:
@@ -205,8 +208,8 @@ class ProviderLookupQueue:
         try:
             with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise WorkUnavailable(str(error)) from error
+        except (psycopg.Error, PoolTimeout) as error:
+            raise WorkUnavailable(type(error).__name__) from error
 
 
 def delete_expired_lookups(dsn: str) -> int:

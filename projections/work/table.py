@@ -188,8 +188,8 @@ class WorkTable:
         try:
             with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise WorkUnavailable(str(error)) from error
+        except (psycopg.Error, PoolTimeout) as error:
+            raise WorkUnavailable(type(error).__name__) from error
 
     def open(self) -> None:
         """Open the sessions; until then nothing is connected."""
@@ -289,8 +289,8 @@ class WorkNotifier:
                 return
             for _ in self._connection.notifies(timeout=timeout_s, stop_after=1):
                 pass
-        except psycopg.OperationalError as error:
-            raise WorkUnavailable(str(error)) from error
+        except psycopg.Error as error:
+            raise WorkUnavailable(type(error).__name__) from error
 
     def close(self) -> None:
         """Close the session."""

@@ -214,7 +214,7 @@ class AccessCache:
         return answer
 
 
-async def stopped(task: asyncio.Task[None]) -> None:
+async def stopped(task: asyncio.Task[object]) -> None:
     """Cancel a background task and wait for its end."""
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -61,7 +61,7 @@ class RefusedDeliveries:
                 self.note(refused)
             self._noted.set()
 
-    async def close(self, writing: asyncio.Task[None]) -> None:
+    async def close(self, writing: asyncio.Task[object]) -> None:
         """End `keep_writing`; what is still waiting is written."""
         writing.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -11,6 +11,7 @@ from typing import Final
 from domain.core.aggregate import DomainEvent
 from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Follower
+from eventlog.process.supervise import supervise
 from eventlog.reading import RecordedEvent
 from projections.work.table import WorkNotifier, WorkTable, apply_changes
 from workers.queue.broker import open_broker
@@ -49,7 +50,9 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
         in_flight_per_app=settings.in_flight_per_app,
     )
     ended = threading.Event()
-    dispatching = asyncio.create_task(asyncio.to_thread(dispatcher.run, ended))
+    dispatching = supervise(
+        asyncio.to_thread(dispatcher.run, ended), name="dispatcher", is_expected=ended.is_set
+    )
     try:
         await relay_follower(dsn).run(stop)
     finally:

@@ -3,11 +3,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
 
 from domain.operations.skipped_event import SkipEvent, SkippedEvent
 from eventlog.codec import Codec
@@ -251,6 +254,53 @@ def test_an_operator_gets_a_follower_past_an_event_that_it_cannot_handle(
 
     run(scenario)
     assert seen(database) == [1, 3, 4]
+
+
+def test_a_database_that_is_read_only_for_a_while_does_not_end_a_follower(
+    database: str, log: Log
+) -> None:
+    async def scenario() -> None:
+        rows = Rows()
+        async with Running(Follower(database, "rows", rows)):
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: rows.handled == [1])
+            with make_read_only(database):
+                await until(lambda: is_connected(database, "billhook follower rows"))
+            await asyncio.to_thread(log.append, [stored()])
+            await until(lambda: rows.handled == [1, 2])
+
+    run(scenario)
+    assert seen(database) == [1, 2]
+
+
+@contextmanager
+def make_read_only(database: str) -> Iterator[None]:
+    """Have each session find the database read-only, as after a primary became a standby."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        name = SQL("ALTER DATABASE {}").format(Identifier(connection.info.dbname))
+        connection.execute(name + SQL(" SET default_transaction_read_only = on"))
+        end_sessions(connection)
+        try:
+            yield
+        finally:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(name + SQL(" RESET default_transaction_read_only"))
+            end_sessions(connection)
+
+
+def end_sessions(connection: psycopg.Connection[TupleRow]) -> None:
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+def is_connected(database: str, application_name: str) -> bool:
+    with psycopg.connect(database, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [application_name]
+        ).fetchone()
+    return found is not None and found[0] > 0
 
 
 def test_a_handler_that_hangs_has_failed(database: str, log: Log) -> None:
