@@ -32,7 +32,7 @@ def test_no_other_code_inserts_events() -> None:
     inserting = [
         file.name for file in files if "insert into eventlog.events" in file.read_text().lower()
     ]
-    assert inserting == ["0001_event_log.sql"]
+    assert inserting == ["0001_baseline.sql"]
 
 
 def test_owners_are_refused_one_by_one(database: str) -> None:
