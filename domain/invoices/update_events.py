@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from domain.core.aggregate import NewEvent
+from domain.core.aggregate import EventHeader
 from domain.core.effects import WORKER
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
@@ -49,9 +49,9 @@ _PAYMENT_EVENTS: Final[dict[str, type[e.PaymentEvent]]] = {
 
 def issued(
     view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource, *, charging: bool
-) -> NewEvent:
+) -> EventHeader:
     """Build InvoiceIssued; `charging`: an attempt to charge follows."""
-    return NewEvent(
+    return EventHeader(
         e.InvoiceIssued,
         {
             **_snapshot_fields(snapshot, update),
@@ -70,9 +70,9 @@ def issued(
     )
 
 
-def drafted(view: InvoiceView, draft: ProviderInvoice, update: UpdateSource) -> NewEvent:
+def drafted(view: InvoiceView, draft: ProviderInvoice, update: UpdateSource) -> EventHeader:
     """Build InvoiceDrafted."""
-    return NewEvent(
+    return EventHeader(
         e.InvoiceDrafted,
         {
             **_snapshot_fields(draft, update),
@@ -85,9 +85,9 @@ def drafted(view: InvoiceView, draft: ProviderInvoice, update: UpdateSource) -> 
 
 def checkout_opened(
     view: InvoiceView, payment: ProviderInvoice, update: UpdateSource, *, dashboard_url: str | None
-) -> NewEvent:
+) -> EventHeader:
     """Build CheckoutOpened."""
-    return NewEvent(
+    return EventHeader(
         e.CheckoutOpened,
         {
             **_snapshot_fields(payment, update),
@@ -100,9 +100,9 @@ def checkout_opened(
     )
 
 
-def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
+def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> EventHeader:
     """Build PaymentSucceeded."""
-    return NewEvent(
+    return EventHeader(
         e.PaymentSucceeded,
         {
             **_snapshot_fields(snapshot, update),
@@ -115,7 +115,7 @@ def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
     )
 
 
-def payment_event(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> NewEvent:
+def payment_event(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> EventHeader:
     """Build the event of a payment that leads to status `then`, other than paid."""
     payment = snapshot.payment
     fields = _snapshot_fields(snapshot, update)
@@ -129,18 +129,18 @@ def payment_event(snapshot: ProviderInvoice, update: UpdateSource, *, then: str)
             "decline_code": payment.decline_code,
             "message": payment.message or "The payment was refused.",
         }
-    return NewEvent(_PAYMENT_EVENTS[then], fields)
+    return EventHeader(_PAYMENT_EVENTS[then], fields)
 
 
-def closed(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> NewEvent:
+def closed(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> EventHeader:
     """Build InvoiceVoided or MarkedUncollectible."""
     kind = e.InvoiceVoided if then == status.VOID else e.MarkedUncollectible
-    return NewEvent(kind, _snapshot_fields(snapshot, update))
+    return EventHeader(kind, _snapshot_fields(snapshot, update))
 
 
-def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
+def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> EventHeader:
     """Build InvoiceOverpaid; the amount only grows."""
-    return NewEvent(
+    return EventHeader(
         e.InvoiceOverpaid,
         {
             "amount_minor": snapshot.amount_overpaid_minor,
@@ -150,16 +150,16 @@ def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
     )
 
 
-def payments_left_over(view: InvoiceView, object_ids: list[str]) -> NewEvent:
+def payments_left_over(view: InvoiceView, object_ids: list[str]) -> EventHeader:
     """Build PaymentsLeftOver for the payments that must not be paid any more."""
-    return NewEvent(e.PaymentsLeftOver, {"app_id": view.app_id, "object_ids": object_ids})
+    return EventHeader(e.PaymentsLeftOver, {"app_id": view.app_id, "object_ids": object_ids})
 
 
 def unexpected_payment(
     view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource
-) -> NewEvent:
+) -> EventHeader:
     """Build UnexpectedPayment."""
-    return NewEvent(
+    return EventHeader(
         e.UnexpectedPayment,
         {
             "provider_object_id": snapshot.id,

@@ -35,7 +35,7 @@ _EARLIER = (
 
 
 @dataclass(frozen=True, slots=True)
-class NewEvent:
+class EventHeader:
     """That something happened, not what."""
 
     position: int
@@ -49,7 +49,7 @@ class _Waiter:
     after_position: int
     found: asyncio.Future[int]
 
-    def hear(self, event: NewEvent) -> None:
+    def hear(self, event: EventHeader) -> None:
         wanted = event.position > self.after_position and event.topic in self.topics
         if wanted and not self.found.done():
             self.found.set_result(event.position)
@@ -65,10 +65,10 @@ class Tail:
         self._dsn = dsn
         self._position: int | None = None
         self._window_start = 0
-        self._window: deque[NewEvent] = deque()
-        self._by_stream: defaultdict[UUID, deque[NewEvent]] = defaultdict(deque)
+        self._window: deque[EventHeader] = deque()
+        self._by_stream: defaultdict[UUID, deque[EventHeader]] = defaultdict(deque)
         self._waiters: defaultdict[UUID, set[_Waiter]] = defaultdict(set)
-        self._subscribers: list[Callable[[NewEvent], None]] = []
+        self._subscribers: list[Callable[[EventHeader], None]] = []
         self._resting: Listener | None = None
         self._stop = asyncio.Event()
         self._connected = False
@@ -107,7 +107,7 @@ class Tail:
         """Wait until it hears for the first time."""
         await self._ready.wait()
 
-    def subscribe(self, callback: Callable[[NewEvent], None]) -> Callable[[], None]:
+    def subscribe(self, callback: Callable[[EventHeader], None]) -> Callable[[], None]:
         """Call back for each new event, in order, on the loop; what is returned ends it.
 
         The callback must be quick. One that raises is logged and stays subscribed.
@@ -211,10 +211,10 @@ class Tail:
         await cursor.execute(_NEWER, [self._position, _QUERY_LIMIT])
         rows = await cursor.fetchall()
         for row in rows:
-            self._hear(NewEvent(*row))
+            self._hear(EventHeader(*row))
         return len(rows) == _QUERY_LIMIT
 
-    def _hear(self, event: NewEvent) -> None:
+    def _hear(self, event: EventHeader) -> None:
         self._position = event.position
         self._remember(event)
         for waiter in self._waiters.get(event.originator_id, ()):
@@ -225,7 +225,7 @@ class Tail:
             except Exception:  # noqa: BLE001 - one subscriber does not deafen the others
                 _log.exception("a subscriber of the log's tail raised")
 
-    def _remember(self, event: NewEvent) -> None:
+    def _remember(self, event: EventHeader) -> None:
         """Keep the newest events, for those who ask a moment late."""
         self._window.append(event)
         self._by_stream[event.originator_id].append(event)

@@ -29,7 +29,7 @@ from domain.invoices.refund_events import RefundRequested
 from domain.payment_methods.events import SetupRequested
 from domain.payment_methods.setup import MethodSetup
 from eventlog.bodies import Body
-from eventlog.follow.tail import NewEvent
+from eventlog.follow.tail import EventHeader
 from service.context import Context
 from tests.service.subscriptions import fixtures
 
@@ -110,7 +110,7 @@ class Worker:
         self._end()
         await asyncio.gather(*self._tasks)
 
-    def _hear(self, heard: NewEvent) -> None:
+    def _hear(self, heard: EventHeader) -> None:
         if heard.topic == e.InvoiceRequested.TOPIC:
             self._begin(asyncio.to_thread(self._settle, heard.originator_id))
         elif heard.topic in fixtures.ASKING_TOPICS:
