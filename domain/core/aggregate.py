@@ -33,7 +33,7 @@ class DomainEvent(Aggregate.Event):
 
 
 @dataclass(frozen=True, slots=True)
-class EventHeader:
+class NewEvent:
     """An event that was decided upon but not recorded yet: its class and its own fields."""
 
     kind: type[DomainEvent]
@@ -55,7 +55,7 @@ class AggregateRoot(Aggregate):
         self.trigger_event(kind, timestamp=max(occurred_at, self.modified_on), **fields)
 
     def record_events(
-        self, events: Iterable[EventHeader], *, actor: str, occurred_at: datetime
+        self, events: Iterable[NewEvent], *, actor: str, occurred_at: datetime
     ) -> None:
         """Append events that were decided upon, in order."""
         for event in events:

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.core import ids
-from domain.core.aggregate import EventHeader
+from domain.core.aggregate import NewEvent
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.view import InvoiceView
@@ -29,7 +29,7 @@ def pending_subscription_id(view: InvoiceView, payment_id: str) -> UUID:
     return ids.for_pending_subscription(view.app_id, view.connection_id, view.mode, payment_id)
 
 
-def consequences(view: InvoiceView) -> list[EventHeader]:
+def consequences(view: InvoiceView) -> list[NewEvent]:
     """Decide the consequence of a changed payment; none for any other invoice.
 
     `view`: the invoice with the payment's new state.
@@ -41,7 +41,7 @@ def consequences(view: InvoiceView) -> list[EventHeader]:
         payment_id = view.paid_by_object or known_id or ""
         subscription_id = pending_subscription_id(view, payment_id)
         fields = {"app_id": view.app_id, "our_subscription_id": subscription_id}
-        events = [EventHeader(e.SubscriptionDue, fields)]
+        events = [NewEvent(e.SubscriptionDue, fields)]
         if known_id is not None and known_id != payment_id:
             # An earlier payment, superseded by this one's successor, was paid after all.
             events.append(_not_started(view, known_id))
@@ -51,7 +51,7 @@ def consequences(view: InvoiceView) -> list[EventHeader]:
     return []
 
 
-def supersede(view: InvoiceView) -> list[EventHeader]:
+def supersede(view: InvoiceView) -> list[NewEvent]:
     """Decide that the current payment starts no subscription, because another one replaces it."""
     payment_id = view.provider_object_id
     is_pending = is_first_payment(view) and view.status not in _ENDED_UNPAID
@@ -60,7 +60,7 @@ def supersede(view: InvoiceView) -> list[EventHeader]:
     return [_not_started(view, payment_id)]
 
 
-def _not_started(view: InvoiceView, payment_id: str) -> EventHeader:
+def _not_started(view: InvoiceView, payment_id: str) -> NewEvent:
     subscription_id = pending_subscription_id(view, payment_id)
     fields = {"app_id": view.app_id, "our_subscription_id": subscription_id}
-    return EventHeader(e.SubscriptionNotStarted, fields)
+    return NewEvent(e.SubscriptionNotStarted, fields)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from domain.core.aggregate import EventHeader
+from domain.core.aggregate import NewEvent
 from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
@@ -52,7 +52,7 @@ class Decision(NamedTuple):
     """The effect of a snapshot and the events to record for it, in order."""
 
     effect: Effect
-    events: tuple[EventHeader, ...] = ()
+    events: tuple[NewEvent, ...] = ()
 
 
 def decide(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource) -> Decision:
@@ -168,7 +168,7 @@ def _confirm(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource)
         return Decision(Effect.STALE)
     if snapshot.as_of <= view.as_of:
         return Decision(Effect.CONFIRMED)
-    confirmed = EventHeader(
+    confirmed = NewEvent(
         e.ProviderStateConfirmed,
         {
             "source": update.source,
@@ -181,8 +181,8 @@ def _confirm(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource)
 
 def _newer_events(
     view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource
-) -> tuple[EventHeader, ...]:
-    events: list[EventHeader] = []
+) -> tuple[NewEvent, ...]:
+    events: list[NewEvent] = []
     is_issued = view.status not in (status.REQUESTED, status.DRAFT)
     if not is_issued and snapshot.state not in ("draft", "deleted", "canceled", "expired"):
         # An attempt that was made already says more than the issue: its event ends the wait.
@@ -207,7 +207,7 @@ def _newer_events(
 
 def _state_events(
     view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource
-) -> tuple[str, list[EventHeader]]:
+) -> tuple[str, list[NewEvent]]:
     """Return the status after a snapshot and the events for it; none where it may not change."""
     if snapshot.state == "draft" and _is_redrafted(view, snapshot):
         return status.DRAFT, [drafted(view, snapshot, update)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from domain.core.aggregate import EventHeader
+from domain.core.aggregate import NewEvent
 from domain.core.calendar import from_unix
 from domain.gateway.objects import ProviderDispute, ProviderRefund
 from domain.invoices import refund_events as m
@@ -83,7 +83,7 @@ def _sum(entries: list[Entry], states: set[str]) -> int:
     return sum(entry["amountMinor"] for entry in entries if entry["status"] in states)
 
 
-def decide_refund(view: InvoiceView, refund: ProviderRefund, *, source: str) -> list[EventHeader]:
+def decide_refund(view: InvoiceView, refund: ProviderRefund, *, source: str) -> list[NewEvent]:
     """Decide the event of a provider's refund; none where its state is known already."""
     known = find_refund(view, refund.reference, refund.id)
     rank = -1 if known is None else _REFUND_RANK[known["status"]]
@@ -97,13 +97,13 @@ def decide_refund(view: InvoiceView, refund: ProviderRefund, *, source: str) -> 
     }
     match refund.state:
         case "pending":
-            return [EventHeader(m.RefundPending, fields)]
+            return [NewEvent(m.RefundPending, fields)]
         case "succeeded":
-            return [EventHeader(m.RefundSucceeded, fields | {"refunded_at": refund.refunded_at})]
+            return [NewEvent(m.RefundSucceeded, fields | {"refunded_at": refund.refunded_at})]
         case "failed":
             message = refund.message or "The provider could not give the money back."
             code = refund.code or "refund_failed"
-            return [EventHeader(m.RefundFailed, fields | {"code": code, "message": message})]
+            return [NewEvent(m.RefundFailed, fields | {"code": code, "message": message})]
 
 
 def _our_id(known: Entry | None, refund: ProviderRefund) -> UUID | None:
@@ -136,9 +136,7 @@ def _dispute_state(event: m.DisputeEvent) -> str:
     return next(state for state, kind in _DISPUTE_EVENTS.items() if isinstance(event, kind))
 
 
-def decide_dispute(
-    view: InvoiceView, dispute: ProviderDispute, *, source: str
-) -> list[EventHeader]:
+def decide_dispute(view: InvoiceView, dispute: ProviderDispute, *, source: str) -> list[NewEvent]:
     """Decide the event of a provider's dispute; none where its state is known already."""
     known = next((entry for entry in view.disputes if entry["id"] == dispute.id), None)
     rank = -1 if known is None else _DISPUTE_RANK[known["status"]]
@@ -150,4 +148,4 @@ def decide_dispute(
         "disputed_at": dispute.disputed_at,
         "source": source,
     }
-    return [EventHeader(_DISPUTE_EVENTS[dispute.state], fields)]
+    return [NewEvent(_DISPUTE_EVENTS[dispute.state], fields)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from domain.core import commands
-from domain.core.aggregate import EventHeader
+from domain.core.aggregate import NewEvent
 from domain.core.errors import NotPossible
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
@@ -42,7 +42,7 @@ _NOT_OF_PAYMENTS: Final = {
 }
 
 
-def decide_request(view: InvoiceView, command: commands.InvoiceCommand) -> EventHeader:
+def decide_request(view: InvoiceView, command: commands.InvoiceCommand) -> NewEvent:
     """Decide the event of a requested action. Raises NotPossible where the status forbids it."""
     if isinstance(command, commands.RequestRefund):
         return _decide_refund(view, command)
@@ -61,10 +61,10 @@ def decide_request(view: InvoiceView, command: commands.InvoiceCommand) -> Event
     }
     if isinstance(command, commands.RequestRetry):
         fields["payment_method"] = command.payment_method
-    return EventHeader(action.kind, fields)
+    return NewEvent(action.kind, fields)
 
 
-def _decide_refund(view: InvoiceView, command: commands.RequestRefund) -> EventHeader:
+def _decide_refund(view: InvoiceView, command: commands.RequestRefund) -> NewEvent:
     """Reserve the amount, so that two refunds at once can't exceed the amount paid."""
     left = refundable_minor(view)
     amount = left if command.amount_minor is None else command.amount_minor
@@ -75,7 +75,7 @@ def _decide_refund(view: InvoiceView, command: commands.RequestRefund) -> EventH
     if amount > left:
         reason = f"only {left} can still be given back"
         raise NotPossible(action="refund", reason=reason, path="amountMinor")
-    return EventHeader(
+    return NewEvent(
         m.RefundRequested,
         {
             "refund_id": command.request_id,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from domain.core.aggregate import EventHeader
+from domain.core.aggregate import NewEvent
 from domain.core.effects import WORKER
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
@@ -49,9 +49,9 @@ _PAYMENT_EVENTS: Final[dict[str, type[e.PaymentEvent]]] = {
 
 def issued(
     view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource, *, charging: bool
-) -> EventHeader:
+) -> NewEvent:
     """Build InvoiceIssued; `charging`: an attempt to charge follows."""
-    return EventHeader(
+    return NewEvent(
         e.InvoiceIssued,
         {
             **_snapshot_fields(snapshot, update),
@@ -70,9 +70,9 @@ def issued(
     )
 
 
-def drafted(view: InvoiceView, draft: ProviderInvoice, update: UpdateSource) -> EventHeader:
+def drafted(view: InvoiceView, draft: ProviderInvoice, update: UpdateSource) -> NewEvent:
     """Build InvoiceDrafted."""
-    return EventHeader(
+    return NewEvent(
         e.InvoiceDrafted,
         {
             **_snapshot_fields(draft, update),
@@ -85,9 +85,9 @@ def drafted(view: InvoiceView, draft: ProviderInvoice, update: UpdateSource) -> 
 
 def checkout_opened(
     view: InvoiceView, payment: ProviderInvoice, update: UpdateSource, *, dashboard_url: str | None
-) -> EventHeader:
+) -> NewEvent:
     """Build CheckoutOpened."""
-    return EventHeader(
+    return NewEvent(
         e.CheckoutOpened,
         {
             **_snapshot_fields(payment, update),
@@ -100,9 +100,9 @@ def checkout_opened(
     )
 
 
-def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> EventHeader:
+def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
     """Build PaymentSucceeded."""
-    return EventHeader(
+    return NewEvent(
         e.PaymentSucceeded,
         {
             **_snapshot_fields(snapshot, update),
@@ -115,7 +115,7 @@ def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> EventHeader:
     )
 
 
-def payment_event(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> EventHeader:
+def payment_event(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> NewEvent:
     """Build the event of a payment that leads to status `then`, other than paid."""
     payment = snapshot.payment
     fields = _snapshot_fields(snapshot, update)
@@ -129,18 +129,18 @@ def payment_event(snapshot: ProviderInvoice, update: UpdateSource, *, then: str)
             "decline_code": payment.decline_code,
             "message": payment.message or "The payment was refused.",
         }
-    return EventHeader(_PAYMENT_EVENTS[then], fields)
+    return NewEvent(_PAYMENT_EVENTS[then], fields)
 
 
-def closed(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> EventHeader:
+def closed(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> NewEvent:
     """Build InvoiceVoided or MarkedUncollectible."""
     kind = e.InvoiceVoided if then == status.VOID else e.MarkedUncollectible
-    return EventHeader(kind, _snapshot_fields(snapshot, update))
+    return NewEvent(kind, _snapshot_fields(snapshot, update))
 
 
-def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> EventHeader:
+def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
     """Build InvoiceOverpaid; the amount only grows."""
-    return EventHeader(
+    return NewEvent(
         e.InvoiceOverpaid,
         {
             "amount_minor": snapshot.amount_overpaid_minor,
@@ -150,16 +150,16 @@ def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> EventHeader:
     )
 
 
-def payments_left_over(view: InvoiceView, object_ids: list[str]) -> EventHeader:
+def payments_left_over(view: InvoiceView, object_ids: list[str]) -> NewEvent:
     """Build PaymentsLeftOver for the payments that must not be paid any more."""
-    return EventHeader(e.PaymentsLeftOver, {"app_id": view.app_id, "object_ids": object_ids})
+    return NewEvent(e.PaymentsLeftOver, {"app_id": view.app_id, "object_ids": object_ids})
 
 
 def unexpected_payment(
     view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource
-) -> EventHeader:
+) -> NewEvent:
     """Build UnexpectedPayment."""
-    return EventHeader(
+    return NewEvent(
         e.UnexpectedPayment,
         {
             "provider_object_id": snapshot.id,
