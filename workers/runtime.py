@@ -35,7 +35,7 @@ class Runtime:
     log: Log
     billing: Billing
     work: WorkTable
-    asks: ProviderLookupQueue
+    lookups: ProviderLookupQueue
     unassigned: UnassignedQueries
     vault: Vault
     gateways: Gateways
@@ -87,8 +87,8 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     log = Log.open(settings.database_url, application_name="billhook worker")
     work = WorkTable(settings.database_url, max_size=max(4, settings.threads // 2))
     work.open()
-    asks = ProviderLookupQueue(settings.database_url)
-    asks.open()
+    lookups = ProviderLookupQueue(settings.database_url)
+    lookups.open()
     unassigned = UnassignedQueries(settings.database_url)
     unassigned.open()
     billing, vault = open_billing(log), open_vault(settings)
@@ -97,7 +97,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             log=log,
             billing=billing,
             work=work,
-            asks=asks,
+            lookups=lookups,
             unassigned=unassigned,
             vault=vault,
             gateways=open_gateways(settings, billing, vault),
@@ -106,7 +106,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         )
     finally:
         unassigned.close()
-        asks.close()
+        lookups.close()
         work.close()
         persistence.register(_LOG_NAME, None)
         log.close()

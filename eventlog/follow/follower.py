@@ -28,6 +28,7 @@ from eventlog.follow.positions import (
     record_failure,
     stored_position,
 )
+from eventlog.process.backoff import backoff_s
 from eventlog.reading import RecordedEvent, read_on
 
 _log = logging.getLogger(__name__)
@@ -194,7 +195,7 @@ class Follower:
     ) -> None:
         """Wait before the next attempt, longer each time; end early once a skip is recorded."""
         loop = asyncio.get_running_loop()
-        pause_s = min(_FIRST_RETRY_S * 2 ** min(place.failures - 1, 10), _LONGEST_RETRY_S)
+        pause_s = backoff_s(place.failures - 1, first_s=_FIRST_RETRY_S, longest_s=_LONGEST_RETRY_S)
         until_s = loop.time() + pause_s
         while not stop.is_set() and (left_s := until_s - loop.time()) > 0:
             # The query keeps the leader's session alive, too.

@@ -76,7 +76,7 @@ SELECT job.id, job.key, job.args, job.opened_at, job.due_at, job.gave_up_at, job
     job.last_error, CASE
         WHEN job.gave_up_at IS NULL THEN NULL
         WHEN job.args ? 'refund_id' THEN job.key
-        WHEN job.key LIKE 'begin:%%' THEN 'begin'
+        WHEN job.key LIKE 'start_subscription:%%' THEN 'begin'
         WHEN job.key LIKE 'setup:%%' THEN 'open'
         WHEN job.key LIKE 'setup_completion:%%' THEN 'default'
         ELSE invoice.view #>> '{{gave_up,step}}'

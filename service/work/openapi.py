@@ -23,10 +23,10 @@ class Work(Shown):
     """What it is for: the same for as long as it is open, and if it is asked for again."""
     state: Literal["open", "gave_up"]
     kind: str
-    """`settle`: an invoice is charged, voided and so on; `refund`; `subscription`: it is changed or
-    ended; `setup`: a page for a payment method is opened; `setup_completion`: what was left there
-    becomes what is charged; `provider_event`: the provider is asked about one; there may be more
-    kinds."""
+    """`invoice`: an invoice is charged, voided and so on; `refund`; `subscription`: it is changed
+    or ended; `setup`: a page for a payment method is opened; `setup_completion`: what was left
+    there becomes what is charged; `provider_event`: the provider is asked about one; there may be
+    more kinds."""
     invoice_id: UUID | None
     refund_id: UUID | None
     subscription_id: UUID | None
@@ -67,9 +67,9 @@ TAG: Final = "Work"
 _WORK: Final = "/api/v1/apps/{appUuid}/work"
 
 _GAVE_UP: Final[Json] = {
-    "id": f"settle:{INVOICE}",
+    "id": f"invoice:{INVOICE}",
     "state": "gave_up",
-    "kind": "settle",
+    "kind": "invoice",
     "invoiceId": INVOICE,
     "refundId": None,
     "subscriptionId": None,

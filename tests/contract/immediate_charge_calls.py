@@ -9,7 +9,7 @@ import httpx
 
 from tests.contract.field_table import printed_in
 from tests.contract.response_matching import Json
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller
 
 
@@ -18,7 +18,7 @@ class Charging:
     """A tenant of its own, and the request that its dialect's document prints."""
 
     caller: Caller
-    account: ProviderAccount
+    account: Account
     dialect: str
     path: str
     tenant_id: str
@@ -28,7 +28,7 @@ class Charging:
     def made(
         cls,
         caller: Caller,
-        account: ProviderAccount,
+        account: Account,
         *,
         dialect: str,
         prefix: str,

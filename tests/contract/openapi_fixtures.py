@@ -77,7 +77,7 @@ class Stock:
                 "plan", attempts=1, last_error="nobody knows how", occurred_at=datetime.now(UTC)
             ),
         )
-        return f"settle:{self._stuck}"
+        return f"invoice:{self._stuck}"
 
     def _made(self, stands: str) -> list[str]:
         """Ask for several at once, and wait for each."""

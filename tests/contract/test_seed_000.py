@@ -8,12 +8,12 @@ import pytest
 
 from tests.contract.immediate_charge_calls import Charging
 from tests.contract.response_matching import differences, rows_of
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, eventually
 
 
 @pytest.fixture
-def charging(caller: Caller, account: ProviderAccount, request: pytest.FixtureRequest) -> Charging:
+def charging(caller: Caller, account: Account, request: pytest.FixtureRequest) -> Charging:
     card = getattr(request, "param", "succeeds")
     return Charging.made(caller, account, dialect="000", prefix="/v1", card=card)
 
@@ -95,7 +95,7 @@ def test_a_token_may_not_ask_for_what_is_the_apps_alone(
 
 
 def test_a_token_of_another_tenant_is_told_that_there_is_none(
-    charging: Charging, caller: Caller, account: ProviderAccount
+    charging: Charging, caller: Caller, account: Account
 ) -> None:
     other = Charging.made(caller, account, dialect="000", prefix="/v1", card=None)
 

@@ -8,12 +8,12 @@ import pytest
 
 from tests.contract.immediate_charge_calls import Charging
 from tests.contract.response_matching import differences, rows_of
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller
 
 
 @pytest.fixture
-def charging(caller: Caller, account: ProviderAccount, request: pytest.FixtureRequest) -> Charging:
+def charging(caller: Caller, account: Account, request: pytest.FixtureRequest) -> Charging:
     card = getattr(request, "param", "succeeds")
     return Charging.made(caller, account, dialect="001", prefix="/api/v1", card=card)
 

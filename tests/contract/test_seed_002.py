@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.field_table import printed_in
 from tests.contract.response_matching import Json, differences
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, eventually
 
 REFUSED: dict[str, tuple[int, Json]] = {
@@ -20,12 +20,12 @@ REFUSED: dict[str, tuple[int, Json]] = {
 
 
 @pytest.fixture
-def tenant_id(caller: Caller, account: ProviderAccount) -> str:
+def tenant_id(caller: Caller, account: Account) -> str:
     return caller.add_tenant(account.add_customer())
 
 
 def test_the_printed_payload_is_answered_with_the_printed_envelope(
-    caller: Caller, account: ProviderAccount, tenant_id: str
+    caller: Caller, account: Account, tenant_id: str
 ) -> None:
     line = printed_in("002_payload.json")["lineItems"][0] | {"price": account.price}
     body = {
@@ -50,7 +50,7 @@ def test_the_printed_payload_is_answered_with_the_printed_envelope(
 
 
 def test_where_the_customer_has_to_go_on_is_the_next_action(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     answer = caller.post_invoice(caller.add_tenant(account.add_customer(None)))
 
@@ -90,14 +90,14 @@ def test_a_disabled_app_is_refused_to_the_letter(caller: Caller, tenant_id: str)
 
     switch(enabled=False)
     try:
-        refused = eventually(lambda: rejection(post(caller, tenant_id, caller.headers("write"))))
+        refused = eventually(lambda: refusal(post(caller, tenant_id, caller.headers("write"))))
     finally:
         switch(enabled=True)
     assert refused == REFUSED["[E4030]"]
     eventually(lambda: caller.post_invoice(tenant_id).status_code == 200)
 
 
-def rejection(answer: httpx.Response) -> tuple[int, Any] | None:
+def refusal(answer: httpx.Response) -> tuple[int, Any] | None:
     return None if answer.status_code == 200 else (answer.status_code, answer.json())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.field_table import printed_in
 from tests.contract.response_matching import Json, differences, paths
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, eventually
 
 PAYLOAD: Json = printed_in("003_payload.json")
@@ -22,7 +22,7 @@ URL = "/admin/api/invoices"
 class Admin:
     """Calls as the document prints them, with the demo's admin key."""
 
-    def __init__(self, caller: Caller, account: ProviderAccount) -> None:
+    def __init__(self, caller: Caller, account: Account) -> None:
         self.caller = caller
         self.account = account
         self.headers = {"Api-Key": caller.demo["admin_key"]}
@@ -59,7 +59,7 @@ class Admin:
 
 
 @pytest.fixture
-def admin(caller: Caller, account: ProviderAccount) -> Admin:
+def admin(caller: Caller, account: Account) -> Admin:
     return Admin(caller, account)
 
 

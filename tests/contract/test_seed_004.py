@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.field_table import printed_in
 from tests.contract.response_matching import Json, differences, paths
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, eventually
 
 PRINTED: Json = printed_in("004_created.json")
@@ -21,7 +21,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class Gathering:
     """Calls as the document's curl does."""
 
-    def __init__(self, caller: Caller, account: ProviderAccount) -> None:
+    def __init__(self, caller: Caller, account: Account) -> None:
         self.caller = caller
         self.account = account
         self.customer = account.v1.customers.create({"email": PRINTED["customer_email"]}).id
@@ -46,7 +46,7 @@ class Gathering:
 
 
 @pytest.fixture
-def gathering(caller: Caller, account: ProviderAccount) -> Gathering:
+def gathering(caller: Caller, account: Account) -> Gathering:
     return Gathering(caller, account)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.field_table import printed_in
 from tests.contract.immediate_charge_calls import Charging
 from tests.contract.response_matching import Json, differences
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller
 
 MONTHLY = 999
@@ -18,16 +18,16 @@ SPOTS = [("000", "/v1"), ("001", "/api/v1")]
 
 
 @pytest.fixture
-def monthly(account: ProviderAccount) -> str:
+def monthly(account: Account) -> str:
     return account.add_price(MONTHLY, recurring={"interval": "month"})
 
 
 @pytest.fixture
-def yearly(account: ProviderAccount) -> str:
+def yearly(account: Account) -> str:
     return account.add_price(10 * MONTHLY, recurring={"interval": "year"})
 
 
-def asked(account: ProviderAccount, tenant_id: str, price: str) -> Json:
+def asked(account: Account, tenant_id: str, price: str) -> Json:
     """What document 002 prints, filled."""
     body = printed_in("002_payload.json")
     line = body["lineItems"][0] | {"price": price}
@@ -51,7 +51,7 @@ def act(caller: Caller, subscription: str, action: str, body: Json) -> Any:
 
 
 def test_the_printed_payload_begins_a_subscription(
-    caller: Caller, account: ProviderAccount, monthly: str
+    caller: Caller, account: Account, monthly: str
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
 
@@ -77,7 +77,7 @@ def test_the_printed_payload_begins_a_subscription(
 
 
 def test_a_declined_first_invoice_is_402_and_leaves_nothing_that_runs(
-    caller: Caller, account: ProviderAccount, monthly: str
+    caller: Caller, account: Account, monthly: str
 ) -> None:
     customer = account.add_customer("declined")
     tenant_id = caller.add_tenant(customer)
@@ -92,7 +92,7 @@ def test_a_declined_first_invoice_is_402_and_leaves_nothing_that_runs(
 
 @pytest.mark.parametrize(("price", "path"), [("one_time", "lineItems.0.price")])
 def test_a_one_time_price_can_not_be_subscribed_to(
-    caller: Caller, account: ProviderAccount, price: str, path: str
+    caller: Caller, account: Account, price: str, path: str
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
     body = asked(account, tenant_id, caller.demo["prices"][price])
@@ -105,7 +105,7 @@ def test_a_one_time_price_can_not_be_subscribed_to(
 
 @pytest.mark.parametrize(("dialect", "prefix"), SPOTS, ids=["000", "001"])
 def test_a_subscription_on_the_spot_is_answered_with_its_first_payment(
-    caller: Caller, account: ProviderAccount, monthly: str, dialect: str, prefix: str
+    caller: Caller, account: Account, monthly: str, dialect: str, prefix: str
 ) -> None:
     charging = Charging.made(caller, account, dialect=dialect, prefix=prefix, card="succeeds")
 
@@ -124,7 +124,7 @@ def test_a_subscription_on_the_spot_is_answered_with_its_first_payment(
 
 @pytest.mark.parametrize(("dialect", "prefix"), SPOTS, ids=["000", "001"])
 def test_where_nothing_is_to_be_charged_there_is_still_a_payment_to_look_at(
-    caller: Caller, account: ProviderAccount, dialect: str, prefix: str
+    caller: Caller, account: Account, dialect: str, prefix: str
 ) -> None:
     charging = Charging.made(caller, account, dialect=dialect, prefix=prefix, card="succeeds")
     free = account.add_price(0, recurring={"interval": "month"})
@@ -150,7 +150,7 @@ def test_where_nothing_is_to_be_charged_there_is_still_a_payment_to_look_at(
 
 @pytest.mark.parametrize(("dialect", "prefix"), SPOTS, ids=["000", "001"])
 def test_a_first_payment_that_needs_its_owner_is_201_with_what_confirms_it(
-    caller: Caller, account: ProviderAccount, monthly: str, dialect: str, prefix: str
+    caller: Caller, account: Account, monthly: str, dialect: str, prefix: str
 ) -> None:
     charging = Charging.made(
         caller, account, dialect=dialect, prefix=prefix, card="needs_authentication"
@@ -167,7 +167,7 @@ def test_a_first_payment_that_needs_its_owner_is_201_with_what_confirms_it(
 
 
 def test_a_subscription_is_changed_and_ended_over_http(
-    caller: Caller, account: ProviderAccount, monthly: str, yearly: str
+    caller: Caller, account: Account, monthly: str, yearly: str
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
     invoice = item(caller.post_invoice(tenant_id, **asked(account, tenant_id, monthly)))
@@ -199,7 +199,7 @@ def test_a_subscription_is_changed_and_ended_over_http(
 
 
 def test_what_stripe_refuses_of_a_change_is_400_with_its_words(
-    caller: Caller, account: ProviderAccount, monthly: str
+    caller: Caller, account: Account, monthly: str
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
     invoice = item(caller.post_invoice(tenant_id, **asked(account, tenant_id, monthly)))

@@ -136,9 +136,9 @@ def test_a_connection_of_another_mode_under_the_same_name_is_refused(billing: Bi
 
 
 def test_a_connection_needs_its_app(billing: Billing) -> None:
-    with pytest.raises(NotFound) as rejection:
+    with pytest.raises(NotFound) as refusal:
         billing.set_connection(_connection(), new_connection_id=CONNECTION_ID, occurred_at=NOW)
-    assert rejection.value.facts == {"kind": "app", "id": APP_ID}
+    assert refusal.value.facts == {"kind": "app", "id": APP_ID}
 
 
 def test_a_tenant_is_made_once_and_then_changed(
@@ -160,9 +160,9 @@ def test_a_tenant_is_made_once_and_then_changed(
 
 def test_what_does_not_exist_is_not_found(billing: Billing) -> None:
     assert billing.find(App, APP_ID) is None
-    with pytest.raises(NotFound) as rejection:
+    with pytest.raises(NotFound) as refusal:
         billing.get(App, APP_ID)
-    assert rejection.value.facts == {"kind": "app", "id": APP_ID}
+    assert refusal.value.facts == {"kind": "app", "id": APP_ID}
     with pytest.raises(NotFound):
         billing.change_app(ChangeApp(app_id=APP_ID, name="x", actor="cli"), occurred_at=NOW)
 
@@ -214,9 +214,9 @@ def test_three_tries_are_made_and_no_more(
     if succeeds:
         billing.change(App, APP_ID, decide)
     else:
-        with pytest.raises(StaleWrite) as rejection:
+        with pytest.raises(StaleWrite) as refusal:
             billing.change(App, APP_ID, decide)
-        assert rejection.value.facts == {"id": APP_ID}
+        assert refusal.value.facts == {"id": APP_ID}
     assert tries == [1, 2, 3]
     assert billing.get(App, APP_ID).enabled is not succeeds
 

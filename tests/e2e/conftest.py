@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, System
 
 
@@ -22,7 +22,7 @@ def caller(system: System) -> Iterator[Caller]:
 
 
 @pytest.fixture
-def account(system: System) -> Iterator[ProviderAccount]:
+def account(system: System) -> Iterator[Account]:
     with system.account() as made:
         yield made
         made.admin.set_latency(0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import httpx
 
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller
 
 
 def test_a_document_url_leads_whoever_has_it_to_the_providers_pdf(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
     item = caller.post_invoice(tenant_id).json()["items"][0]
@@ -23,7 +23,7 @@ def test_a_document_url_leads_whoever_has_it_to_the_providers_pdf(
     assert document.content.startswith(b"%PDF")
 
 
-def test_the_app_is_led_to_the_same_document(caller: Caller, account: ProviderAccount) -> None:
+def test_the_app_is_led_to_the_same_document(caller: Caller, account: Account) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
     item = caller.post_invoice(tenant_id).json()["items"][0]
 

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 from cli.local.files import saved_settings
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, Json, System, eventually
 
 INVOICES = int(os.environ.get("BILLHOOK_TEST_HISTORY", "2000"))
@@ -30,7 +30,7 @@ DAY_S = 86400
 PER_ROUND_S = 60
 
 
-def make_history(account: ProviderAccount) -> Json:
+def make_history(account: Account) -> Json:
     """Three years of invoices, made in parts, each with a time of its own."""
     now = int(account.admin.clock()["now"])
     parts = range(0, INVOICES, AT_ONCE)
@@ -153,7 +153,7 @@ def test_a_history_that_was_killed_twice_on_the_way_adds_up_to_the_ledger(
         assert events_in_log(system) == before
 
 
-def sums_of(account: ProviderAccount) -> Counter[str]:
+def sums_of(account: Account) -> Counter[str]:
     sums: Counter[str] = Counter()
     for entry in account.admin.ledger()["entries"]:
         sums[entry["kind"]] += entry["amount"]

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import httpx
 
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, Json, eventually
 
 
-def taken(account: ProviderAccount, invoice: Json) -> int:
+def taken(account: Account, invoice: Json) -> int:
     """How much the sandbox's own ledger says was charged for an invoice."""
     entries = account.admin.ledger()["entries"]
     return sum(
@@ -23,7 +23,7 @@ def taken(account: ProviderAccount, invoice: Json) -> int:
 
 
 def test_a_slow_provider_with_late_webhooks_is_paid_listed_and_told_in_full(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     account.admin.set_latency(300)
     account.admin.set_webhooks(delay_ms=1000)
@@ -56,7 +56,7 @@ def confirmed(timeline: list[Json]) -> list[Json]:
 
 
 def test_a_declined_card_is_402_with_its_codes_and_nothing_is_charged(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer("insufficient_funds"))
 
@@ -75,7 +75,7 @@ def test_a_declined_card_is_402_with_its_codes_and_nothing_is_charged(
 
 
 def test_after_the_customer_confirmed_on_the_providers_page_the_invoice_is_paid(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer("needs_authentication"))
 
@@ -104,7 +104,7 @@ def by_status(caller: Caller, invoice_id: str, status: str) -> Json:
 
 
 def test_webhooks_that_come_twice_and_backwards_change_nothing(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     account.admin.set_webhooks(hold=True, copies=2, order="reverse")
     item = caller.post_invoice(caller.add_tenant(account.add_customer())).json()["items"][0]
@@ -120,7 +120,7 @@ def test_webhooks_that_come_twice_and_backwards_change_nothing(
 
 
 def test_fifty_at_once_under_one_key_make_one_invoice_one_charge_and_equal_answers(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     account.admin.set_latency(100)
     tenant_id = caller.add_tenant(account.add_customer())
@@ -139,7 +139,7 @@ def test_fifty_at_once_under_one_key_make_one_invoice_one_charge_and_equal_answe
 
 
 def test_respond_async_is_202_with_the_address_of_the_result(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     account.admin.set_latency(200)
     tenant_id = caller.add_tenant(account.add_customer())

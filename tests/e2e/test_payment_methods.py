@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, Json, eventually
 
 
 def test_a_card_left_on_the_providers_page_pays_the_next_invoice(
-    caller: Caller, account: ProviderAccount
+    caller: Caller, account: Account
 ) -> None:
     customer = account.add_customer(card=None)
     tenant_id = caller.add_tenant(customer)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.e2e.test_invoice_lifecycle import by_status, confirm_on_page
 from tests.support.sandbox import SandboxProcess
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import System, eventually
 
 KEY = "sk_test_without_public_url"
@@ -16,7 +16,7 @@ def test_without_webhooks_what_is_confirmed_on_the_page_becomes_paid(tmp_path: P
     with (
         SandboxProcess() as stripe,
         System(tmp_path, stripe_api_base=stripe.url, demo_stripe_key=KEY) as system,
-        ProviderAccount(stripe.url, KEY) as account,
+        Account(stripe.url, KEY) as account,
         system.caller() as caller,
     ):
         account.admin.set_webhooks(hold=True)

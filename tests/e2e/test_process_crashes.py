@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.e2e.test_invoice_lifecycle import by_status, taken
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.support.system import Caller, System, eventually
 
 SLOW_MS = 300
@@ -22,7 +22,7 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield running
 
 
-def begin(caller: Caller, account: ProviderAccount) -> str:
+def begin(caller: Caller, account: Account) -> str:
     """Ask for an invoice at a slow provider and return when its calls have begun."""
     account.admin.set_latency(SLOW_MS)
     account.admin.forget_requests()

@@ -76,7 +76,7 @@ class Dog(Aggregate):
     class Event(Aggregate.Event):
         pass
 
-    class RegistrationResult(Event, Aggregate.Created):
+    class Registered(Event, Aggregate.Created):
         name: str
         born_at: datetime
         litter: UUID
@@ -96,7 +96,7 @@ class Dog(Aggregate):
 
 def a_dog() -> Dog:
     return Dog._create(  # noqa: SLF001 - eventsourcing's way to name the created event
-        Dog.RegistrationResult,
+        Dog.Registered,
         name="Fido",
         born_at=datetime(2024, 2, 29, tzinfo=UTC),
         litter=uuid4(),
@@ -153,7 +153,7 @@ def test_the_codec_reads_what_the_application_wrote(
     application.save(dog)
     (recorded,) = log.stream(dog.id)
     event = Codec().decode(recorded)
-    assert isinstance(event, Dog.RegistrationResult)
+    assert isinstance(event, Dog.Registered)
     assert event.litter == dog.litter
     assert Codec().encode(event) == recorded.stored()
 

@@ -19,7 +19,7 @@ class Answering:
         self.gateway = gateway
         self.vault = vault
         self.work, self.bell = WorkTable(database), WorkNotifier(database)
-        self.deps = ProviderLookupQueue(database)
+        self.table = ProviderLookupQueue(database)
         self.stop = threading.Event()
         self.asked: list[tuple[UUID, str]] = []
 
@@ -28,7 +28,7 @@ class Answering:
             for job in self.work.take_due(limit=10, cap=10):
                 answer_lookup(
                     UUID(job.args["ask_id"]),
-                    deps=self.deps,
+                    table=self.table,
                     vault=self.vault,
                     gateway_of=self.gateway_of,
                 )
@@ -44,12 +44,12 @@ class Answering:
 def answering(database: str, gateway: ProviderGateway, *, vault: Vault) -> Iterator[Answering]:
     worker = Answering(database, gateway, vault=vault)
     worker.work.open()
-    worker.deps.open()
+    worker.table.open()
     thread = threading.Thread(target=worker.run)
     thread.start()
     yield worker
     worker.stop.set()
     thread.join()
-    worker.deps.close()
+    worker.table.close()
     worker.bell.close()
     worker.work.close()

@@ -20,7 +20,7 @@ CARDS = {
 
 
 @dataclass
-class ProviderAccount:
+class Account:
     """A Stripe account in the sandbox, with a catalogue."""
 
     url: str

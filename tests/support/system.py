@@ -17,7 +17,7 @@ import httpx
 import psutil
 
 from tests.support.processes import children_of
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -113,9 +113,9 @@ class System:
 
         return eventually(look)
 
-    def account(self) -> ProviderAccount:
+    def account(self) -> Account:
         """The demo's Stripe account, as its owner sees it."""
-        return ProviderAccount(self.demo["sandbox_url"], DEMO_STRIPE_KEY)
+        return Account(self.demo["sandbox_url"], DEMO_STRIPE_KEY)
 
     def caller(self) -> Caller:
         """A caller with the demo's keys."""

@@ -9,7 +9,7 @@ from eventlog import persistence
 from eventlog.log import Log
 from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.stripe_harness import Bench
 from workers.runtime import open_billing
@@ -23,13 +23,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
 
 
 @pytest.fixture
-def account(sandbox: SandboxProcess) -> Iterator[ProviderAccount]:
-    with ProviderAccount(sandbox.url) as made:
+def account(sandbox: SandboxProcess) -> Iterator[Account]:
+    with Account(sandbox.url) as made:
         yield made
 
 
 @pytest.fixture
-def bench(database: str, account: ProviderAccount) -> Iterator[Bench]:
+def bench(database: str, account: Account) -> Iterator[Bench]:
     log = Log.open(database)
     yield Bench(log, open_billing(log, name="bench"), account)
     persistence.register("bench", None)

@@ -21,7 +21,7 @@ from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from service.webhooks.stripe import claimed_invoice
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from workers.invoices.charge_invoice import charge_invoice
 from workers.invoices.customers import TenantCustomers
 from workers.invoices.job import InvoicingDeps
@@ -47,7 +47,7 @@ class Bench:
 
     connection = "stripe-1"
 
-    def __init__(self, log: Log, billing: Billing, account: ProviderAccount) -> None:
+    def __init__(self, log: Log, billing: Billing, account: Account) -> None:
         self.log = log
         self.billing = billing
         self.account = account
@@ -185,7 +185,7 @@ class Bench:
         await applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
         await log.close_async()
 
-    def call_stripe(self, received: RecordedEvent) -> None:
+    def ask(self, received: RecordedEvent) -> None:
         """Run the job that asks the provider what a delivery is about."""
         deps = FetchDeps(
             billing=self.billing,

@@ -36,12 +36,12 @@ class LookupTable(Protocol):
 def answer_lookup(
     lookup_id: UUID,
     *,
-    deps: LookupTable,
+    table: LookupTable,
     vault: Vault,
     gateway_of: Callable[[UUID, str], ProviderGateway],
 ) -> None:
     """Find out what is asked and leave it, sealed; a refusal is an answer, too."""
-    lookup = deps.take(lookup_id)
+    lookup = table.take(lookup_id)
     if lookup is None:
         return
     try:
@@ -54,7 +54,7 @@ def answer_lookup(
         answer = {"refused": _reason(error)}
     # Its own id inside, so that an answer that is moved to another ask is not believed.
     text = orjson.dumps(answer | {"ask": str(lookup.id)}).decode()
-    deps.answer(lookup.id, sealed=vault.seal(text, context=lookup_context(lookup.app)))
+    table.answer(lookup.id, sealed=vault.seal(text, context=lookup_context(lookup.app)))
 
 
 def _document(gateway: ProviderGateway, args: Mapping[str, str]) -> Answer:

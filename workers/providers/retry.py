@@ -1,4 +1,4 @@
-"""Ask again while a provider is away: for what runs by itself, with nobody waiting."""
+"""Retry provider calls in commands and imports, where no work table postpones the work."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from domain.gateway.objects import GatewayUnavailable
+from eventlog.process.backoff import backoff_s
 
 T = TypeVar("T")
 
@@ -16,15 +17,15 @@ _LONGEST_PAUSE_S: Final = 60.0
 
 
 class RetryingCaller:
-    """How often a call is tried; being sent away by a rate limit uses up no try."""
+    """Calls a provider, again while it is unavailable; a rate limit uses up no try."""
 
     def __init__(self, *, tries: int = 8, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Take how often, and what waits."""
+        """Take the number of counted tries and the function that sleeps."""
         self._tries = tries
         self._sleep = sleep
 
     def __call__(self, call: Callable[[], T]) -> T:
-        """Call; raises what the last try raised, and at once what is final."""
+        """Return the call's result; raise the last try's error, and a final error at once."""
         used = 0
         while True:
             try:
@@ -33,16 +34,16 @@ class RetryingCaller:
                 used += error.counted
                 if used >= self._tries:
                     raise
-                pause_s = min(_FIRST_PAUSE_S * 2.0**used, _LONGEST_PAUSE_S)
+                pause_s = backoff_s(used, first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S)
                 self._sleep(error.retry_after_s or pause_s)
 
 
-# Lists of a provider's history, a page at a time.
+# Pages of a provider's lists.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Generic[T]):
-    """A page of a list, newest first. `last`: whom the next page comes after; None: none does."""
+    """A page of a list, newest first. `last`: the id that the next page starts after, or None."""
 
     items: list[T]
     last: str | None
@@ -50,7 +51,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """From `start` on, up to before `end`: Unix seconds by the provider's clock."""
+    """A half-open time range, `start` <= t < `end`: Unix seconds by the provider's clock."""
 
     start: int
     end: int

@@ -1,4 +1,4 @@
-"""Redis as a queue: it holds what was sent lately, and may lose all of it."""
+"""The Redis broker. Redis holds only messages in flight and may lose all of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
 from projections.work.table import Job
-from workers.queue.reactions import QUEUES
+from workers.queue.jobs import QUEUES
 
-# A killed worker's messages are taken over by others after 10 s without its heartbeat; the chance
-# (in a million commands) is raised so that somebody looks soon.
+# Other workers take over a killed worker's messages after 10 s without its heartbeat. The chance of
+# maintenance (in a million commands) is raised so that the take-over happens within seconds.
 _HEARTBEAT_TIMEOUT_MS: Final = 10_000
 _MAINTENANCE_CHANCE: Final = 10_000
 
 
 def open_broker(redis_url: str) -> RedisBroker:
-    """Make a broker without middleware: retries, time-outs and results are the work table's."""
+    """Open a broker without middleware: the work table keeps retries, time-outs and results."""
     broker = RedisBroker(  # type: ignore[no-untyped-call]
         url=redis_url,
         middleware=[],
@@ -30,8 +30,8 @@ def open_broker(redis_url: str) -> RedisBroker:
     return broker
 
 
-def send(broker: RedisBroker, jobs: Iterable[Job]) -> None:
-    """Put jobs on their queues; a message names the row and which sending of it this is."""
+def enqueue(broker: RedisBroker, jobs: Iterable[Job]) -> None:
+    """Enqueue one message per job; it carries the row's id and the number of this sending."""
     for job in jobs:
         broker.enqueue(
             dramatiq.Message(

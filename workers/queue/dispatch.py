@@ -10,7 +10,7 @@ from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
 from projections.work.table import Job, WorkNotifier, WorkTable, WorkUnavailable
-from workers.queue.broker import send
+from workers.queue.broker import enqueue
 
 _log = structlog.get_logger("billhook.dispatch")
 
@@ -47,7 +47,7 @@ class Dispatcher:
         sent: set[int] = set()
         try:
             for job in jobs:
-                send(self._broker, [job])
+                enqueue(self._broker, [job])
                 sent.add(job.id)
         except RedisError:
             self._take_back(jobs, sent)

@@ -1,9 +1,13 @@
-"""What is recorded of a job that used up its tries: the relay closes its row, an operator looks."""
+"""Record that a job used up its retries, as an event that the relay and the operator follow.
+
+One function per kind of job; `jobs.py` says which job has which.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from domain.billing import Billing
@@ -16,85 +20,108 @@ from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.mandate_subscription import give_up_start
 from domain.subscriptions.subscription import Subscription
 from projections.work.table import Job
-from workers.queue.hint_reactions import ACTOR as APPLY_HINT
-from workers.queue.payment_reactions import CANCEL_LEFT_OVER, RETURN_OVERPAID
-from workers.queue.setup_reactions import ACTOR as SET_UP_METHOD
-from workers.queue.subscription_reactions import (
-    BEGIN_SUBSCRIPTION,
-    FORGO_SUBSCRIPTION,
-    WATCH_SUBSCRIPTION,
-)
-from workers.queue.tenant_reactions import ASSIGN
-
-# What is tried on for ever, and seen as overdue.
-_TRIED_ON: Final = frozenset(
-    {ASSIGN, FORGO_SUBSCRIPTION, WATCH_SUBSCRIPTION, CANCEL_LEFT_OVER, RETURN_OVERPAID}
-)
 
 
-def give_up(job: Job, reason: str, billing: Billing, *, occurred_at: datetime) -> None:
-    """Record that the bound is reached."""
-    attempts = job.tries + 1
-    match job.actor:
-        case actor if actor in _TRIED_ON:
-            return
-        case actor if actor == BEGIN_SUBSCRIPTION:
-            billing.change(
-                Subscription,
-                UUID(job.args["subscription_id"]),
-                lambda known: give_up_start(
-                    known, why=reason, attempts=attempts, occurred_at=occurred_at
-                ),
-            )
-        case "apply_by_asking":
-            billing.change(
-                ProviderEvent,
-                UUID(job.args["provider_event_id"]),
-                lambda known: known.park(
-                    reason, retry=False, occurred_at=occurred_at, actor=WORKER
-                ),
-            )
-        case actor if actor == APPLY_HINT:
-            billing.change(
-                PaymentHint,
-                UUID(job.args["hint_id"]),
-                lambda known: known.give_up(reason, occurred_at=occurred_at, actor=WORKER),
-            )
-        case "change_subscription":
-            billing.change(
-                Subscription,
-                UUID(job.args["subscription_id"]),
-                lambda known: known.give_up(
-                    (known.view.asked or {}).get("action", "change"),
-                    attempts=attempts,
-                    last_error=reason,
-                    occurred_at=occurred_at,
-                ),
-            )
-        case actor if actor == SET_UP_METHOD:
-            billing.change(
-                MethodSetup,
-                UUID(job.args["setup_id"]),
-                lambda known: known.give_up(
-                    attempts=attempts, last_error=reason, occurred_at=occurred_at
-                ),
-            )
-        case _:
-            billing.change(
-                Invoice,
-                UUID(job.args["invoice_id"]),
-                lambda known: known.give_up(
-                    _step_of(job, known),
-                    attempts=attempts,
-                    last_error=reason,
-                    occurred_at=occurred_at,
-                ),
-            )
+@dataclass(frozen=True, kw_only=True)
+class ExhaustedJob:
+    """A job whose last try failed. `reason`: the error of that try."""
+
+    job: Job
+    reason: str
+    occurred_at: datetime
+
+    @property
+    def attempts(self) -> int:
+        """Return the number of counted tries, with the last one."""
+        return self.job.tries + 1
+
+    def id(self, name: str) -> UUID:
+        """Read an id from the job's arguments."""
+        return UUID(self.job.args[name])
 
 
-def _step_of(job: Job, invoice: Invoice) -> str:
-    """Name the step that a job was at: a refund's own, or the last that was begun."""
-    if "refund_id" in job.args:
-        return f"{REFUND_STEP}{job.args['refund_id']}"
+def stop_invoice_step(ended: ExhaustedJob, billing: Billing) -> None:
+    """Record StepGaveUp for the invoice step that was started last."""
+    _stop_step(ended, billing, _newest_step)
+
+
+def stop_refund(ended: ExhaustedJob, billing: Billing) -> None:
+    """Record StepGaveUp for a refund's own step."""
+    _stop_step(ended, billing, lambda _: f"{REFUND_STEP}{ended.job.args['refund_id']}")
+
+
+def _stop_step(ended: ExhaustedJob, billing: Billing, step_of: Callable[[Invoice], str]) -> None:
+    billing.change(
+        Invoice,
+        ended.id("invoice_id"),
+        lambda invoice: invoice.give_up(
+            step_of(invoice),
+            attempts=ended.attempts,
+            last_error=ended.reason,
+            occurred_at=ended.occurred_at,
+        ),
+    )
+
+
+def _newest_step(invoice: Invoice) -> str:
     steps = [step for step in invoice.view.steps.values() if not is_refund(step.step)]
     return max(steps, key=lambda step: step.started_at).step if steps else "plan"
+
+
+def stop_subscription_change(ended: ExhaustedJob, billing: Billing) -> None:
+    """Record SubscriptionStepGaveUp for the requested change or cancellation."""
+    billing.change(
+        Subscription,
+        ended.id("subscription_id"),
+        lambda subscription: subscription.give_up(
+            (subscription.view.asked or {}).get("action", "change"),
+            attempts=ended.attempts,
+            last_error=ended.reason,
+            occurred_at=ended.occurred_at,
+        ),
+    )
+
+
+def stop_subscription_start(ended: ExhaustedJob, billing: Billing) -> None:
+    """Record SubscriptionStepGaveUp for the start of a mandate subscription."""
+    billing.change(
+        Subscription,
+        ended.id("subscription_id"),
+        lambda subscription: give_up_start(
+            subscription,
+            why=ended.reason,
+            attempts=ended.attempts,
+            occurred_at=ended.occurred_at,
+        ),
+    )
+
+
+def stop_method_setup(ended: ExhaustedJob, billing: Billing) -> None:
+    """Record SetupGaveUp for the setup's current step."""
+    billing.change(
+        MethodSetup,
+        ended.id("setup_id"),
+        lambda setup: setup.give_up(
+            attempts=ended.attempts, last_error=ended.reason, occurred_at=ended.occurred_at
+        ),
+    )
+
+
+def park_provider_event(ended: ExhaustedJob, billing: Billing) -> None:
+    """Park a provider event as a dead letter."""
+    billing.change(
+        ProviderEvent,
+        ended.id("provider_event_id"),
+        lambda event: event.park(
+            ended.reason, retry=False, occurred_at=ended.occurred_at, actor=WORKER
+        ),
+    )
+
+
+def stop_payment_hint(ended: ExhaustedJob, billing: Billing) -> None:
+    """Close a payment hint without a fetch; the next hint opens it again."""
+    billing.change(
+        PaymentHint,
+        ended.id("hint_id"),
+        lambda hint: hint.give_up(ended.reason, occurred_at=ended.occurred_at, actor=WORKER),
+    )

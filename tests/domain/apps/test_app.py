@@ -95,6 +95,6 @@ def test_a_revoked_key_is_not_given_back() -> None:
 
 
 def test_an_unknown_key_can_not_be_revoked() -> None:
-    with pytest.raises(NotFound) as rejection:
+    with pytest.raises(NotFound) as refusal:
         _revoke(Given(App, CREATED, KEY), key_id=TENANT_ID)
-    assert rejection.value.facts == {"kind": "key", "id": TENANT_ID}
+    assert refusal.value.facts == {"kind": "key", "id": TENANT_ID}

@@ -61,9 +61,9 @@ def test_new_credentials_replace_the_old_and_the_webhook_url_stays() -> None:
 @pytest.mark.parametrize("change", [{"provider": "mollie"}, {"mode": "live"}])
 def test_provider_and_mode_never_change_under_a_name(change: dict[str, str]) -> None:
     given = Given(Connection, CREATED)
-    with pytest.raises(Contradiction) as rejection:
+    with pytest.raises(Contradiction) as refusal:
         given.when(lambda connection: connection.change(_command(**change), occurred_at=NOW))
-    assert rejection.value.facts["name"] == "main"
+    assert refusal.value.facts["name"] == "main"
     given.when(lambda _: None).then()
 
 

@@ -20,9 +20,9 @@ def test_each_currency_has_its_own_decimals(currency: str, decimals: int) -> Non
 
 @pytest.mark.parametrize("currency", ["EUR", "euro", "xxx", "", "eur "])
 def test_what_is_no_lower_case_code_of_ours_is_refused(currency: str) -> None:
-    with pytest.raises(UnknownCurrency) as rejection:
+    with pytest.raises(UnknownCurrency) as refusal:
         money.exponent(currency)
-    assert rejection.value.facts == {"currency": currency}
+    assert refusal.value.facts == {"currency": currency}
 
 
 def test_no_currency_has_two_numbers_of_decimals() -> None:
@@ -74,9 +74,9 @@ def test_decimals_may_be_left_out_or_be_zero(text: str, currency: str, amount_mi
     [("1.005", "eur"), ("0.5", "jpy"), ("1.0001", "bhd"), ("0.000000001", "eur")],
 )
 def test_decimals_that_the_currency_does_not_have_are_refused(text: str, currency: str) -> None:
-    with pytest.raises(InvalidAmount) as rejection:
+    with pytest.raises(InvalidAmount) as refusal:
         money.from_major(text, currency)
-    assert rejection.value.facts == {"amount": text, "currency": currency}
+    assert refusal.value.facts == {"amount": text, "currency": currency}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def full(postgres_server: Server) -> Iterator[str]:
     postgres_server.drop(dbname)
 
 
-def payment_plan(dsn: str, **asked: Any) -> dict[str, Any]:
+def plan_of(dsn: str, **asked: Any) -> dict[str, Any]:
     query = page_query(DeliveryFilter(APP, **asked))
     assert query is not None
     return explained(dsn, *query)
@@ -83,7 +83,7 @@ _COMMON: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("asked", _RARE, ids="+".join)
 def test_what_is_rare_is_found_without_reading_the_rest(full: str, asked: dict[str, Any]) -> None:
-    plan = payment_plan(full, **asked)
+    plan = plan_of(full, **asked)
     assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and "Relation Name" in n]
     assert read_at_most(plan) <= 2_500
 
@@ -92,7 +92,7 @@ def test_what_is_rare_is_found_without_reading_the_rest(full: str, asked: dict[s
 def test_what_is_common_is_counted_up_to_the_cap_and_no_further(
     full: str, asked: dict[str, Any]
 ) -> None:
-    plan = payment_plan(full, **asked)
+    plan = plan_of(full, **asked)
     assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and "Relation Name" in n]
     assert read_at_most(plan) <= 21_000
 
@@ -100,6 +100,6 @@ def test_what_is_common_is_counted_up_to_the_cap_and_no_further(
 def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
     asked = DeliveryFilter(APP, state=("applied",))
     cursor = place_of(asked, received_at=AT + timedelta(seconds=50_000), delivery_id=INVOICE)
-    plan = payment_plan(full, state=("applied",), cursor=cursor)
+    plan = plan_of(full, state=("applied",), cursor=cursor)
     limits = [node for node in nodes(plan) if node["Node Type"] == "Limit"]
     assert sorted(read_at_most(limit) for limit in limits)[:-1] == [21, 21]

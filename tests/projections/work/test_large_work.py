@@ -14,9 +14,9 @@ from tests.support.postgres import Server
 
 _FILL = """
 INSERT INTO work.jobs (key, app, queue, actor, args, gave_up_at)
-SELECT 'settle:' || md5(n::text)::uuid,
+SELECT 'invoice:' || md5(n::text)::uuid,
     CASE WHEN n %% 2 = 0 THEN %(app)s ELSE md5((n %% 10)::text)::uuid END,
-    'requests', 'settle_invoice', jsonb_build_object('invoice_id', md5(n::text)::uuid),
+    'requests', 'charge_invoice', jsonb_build_object('invoice_id', md5(n::text)::uuid),
     CASE WHEN n %% 100 = 0 THEN '2026-01-01Z'::timestamptz + make_interval(secs => n) END
 FROM generate_series(1, 50000) AS n
 """

@@ -199,7 +199,7 @@ class World:
         headers = {"prefer": "respond-async"}
         invoice_id = shop.post("never", headers=headers).json()["items"][0]["id"]
         shop.given_up(invoice_id)
-        return f"settle:{invoice_id}"
+        return f"invoice:{invoice_id}"
 
     def _delivered(self, shop: Shop) -> str:
         event = stripe_event()
@@ -327,10 +327,10 @@ def expected_of_strangers(row: Row, caller: str) -> type[Exception] | None:
     return Unauthorized
 
 
-def told(response: httpx.Response, row: Row, rejection: type[Exception]) -> bool:
+def told(response: httpx.Response, row: Row, refusal: type[Exception]) -> bool:
     """Tell whether an answer is exactly this refusal, with nothing more in it."""
     request_id = response.headers["x-request-id"]
-    problem = problem_of(rejection())
+    problem = problem_of(refusal())
     rendered = renderer_of(row.path.partition("?")[0])(problem, request_id=request_id)
     known = {"content-length", "content-type", "x-request-id", "vary"}
     more = {name for name in response.headers if not name.startswith("ratelimit-")} - known
@@ -351,12 +351,12 @@ def test_each_caller_reaches_what_is_its_own_and_nothing_else(
         if whose == "other app" and caller in ("their admin", "their token"):
             continue  # that is its own
         response = asked.ask(row, caller, whose)
-        rejection = expected(row, caller, whose)
+        refusal = expected(row, caller, whose)
         said = f"{caller} asks for {whose}: {response.status_code} {response.text}"
-        if rejection is None:
+        if refusal is None:
             assert response.status_code in LET_IN, said
         else:
-            assert told(response, row, rejection), said
+            assert told(response, row, refusal), said
 
 
 def test_the_table_has_every_route() -> None:

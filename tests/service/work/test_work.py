@@ -62,10 +62,10 @@ def resend(shop: Shop, work_id: str, **headers: str) -> httpx.Response:
 def test_what_is_open_and_what_gave_up_are_listed_apart(shop: Shop) -> None:
     open_id, stuck_id = begun(shop), stuck(shop)
     (waiting,) = listed(shop, state="gave_up")["items"]
-    assert waiting["id"] == f"settle:{stuck_id}"
+    assert waiting["id"] == f"invoice:{stuck_id}"
     assert waiting == waiting | {
         "state": "gave_up",
-        "kind": "settle",
+        "kind": "invoice",
         "invoiceId": stuck_id,
         "refundId": None,
         "step": "pay",
@@ -73,7 +73,7 @@ def test_what_is_open_and_what_gave_up_are_listed_apart(shop: Shop) -> None:
     }
     assert waiting["gaveUpAt"].endswith("Z")
     (tried,) = listed(shop, state="open")["items"]
-    assert (tried["id"], tried["state"]) == (f"settle:{open_id}", "open")
+    assert (tried["id"], tried["state"]) == (f"invoice:{open_id}", "open")
     assert (tried["step"], tried["gaveUpAt"]) == (None, None)
     both = listed(shop)
     assert {each["id"] for each in both["items"]} == {waiting["id"], tried["id"]}
@@ -91,7 +91,7 @@ def test_a_refund_that_gave_up_is_work_of_its_own(shop: Shop) -> None:
 @pytest.mark.parametrize("state", ["open", "gave_up", None])
 def test_pages_have_everything_once(shop: Shop, state: str | None) -> None:
     make = begun if state == "open" else stuck
-    known = [f"settle:{make(shop)}" for _ in range(5)]
+    known = [f"invoice:{make(shop)}" for _ in range(5)]
     query = {} if state is None else {"state": state}
     found: list[str] = []
     page = listed(shop, limit=2, **query)
@@ -126,7 +126,7 @@ def test_secrets_in_what_a_provider_said_are_cut(shop: Shop) -> None:
 
 def test_what_gave_up_is_sent_again_with_all_its_tries(shop: Shop) -> None:
     invoice_id = stuck(shop)
-    response = resend(shop, f"settle:{invoice_id}")
+    response = resend(shop, f"invoice:{invoice_id}")
     assert response.status_code == 200
     (shown,) = response.json()["items"]
     assert (shown["state"], shown["gaveUpAt"], shown["tries"]) == ("open", None, 0)
@@ -137,7 +137,7 @@ def test_what_gave_up_is_sent_again_with_all_its_tries(shop: Shop) -> None:
     relay(shop.service.database, [newest])
     assert listed(shop, state="gave_up")["items"] == []
     (row,) = listed(shop, state="open")["items"]
-    assert (row["id"], row["tries"]) == (f"settle:{invoice_id}", 0)
+    assert (row["id"], row["tries"]) == (f"invoice:{invoice_id}", 0)
 
 
 def test_a_refund_is_sent_again_by_its_own_step(shop: Shop) -> None:
@@ -148,7 +148,7 @@ def test_a_refund_is_sent_again_by_its_own_step(shop: Shop) -> None:
 
 
 def test_what_did_not_give_up_is_not_sent_again(shop: Shop) -> None:
-    response = resend(shop, f"settle:{begun(shop)}")
+    response = resend(shop, f"invoice:{begun(shop)}")
     assert response.status_code == 400
     (entry,) = errors(response)
     assert entry["message"] == "state: can't be sent again: it did not give up"
@@ -157,8 +157,8 @@ def test_what_did_not_give_up_is_not_sent_again(shop: Shop) -> None:
 
 def test_what_was_sent_again_is_not_sent_once_more(shop: Shop) -> None:
     invoice_id = stuck(shop)
-    assert resend(shop, f"settle:{invoice_id}").status_code == 200
-    assert resend(shop, f"settle:{invoice_id}").status_code == 400
+    assert resend(shop, f"invoice:{invoice_id}").status_code == 200
+    assert resend(shop, f"invoice:{invoice_id}").status_code == 400
     topics = [event.TOPIC for event in shop.invoice_events(invoice_id)]
     assert topics.count("invoice.step_resent") == 1
 
@@ -166,7 +166,7 @@ def test_what_was_sent_again_is_not_sent_once_more(shop: Shop) -> None:
 def test_many_at_once_under_one_key_send_it_again_once(shop: Shop) -> None:
     invoice_id = stuck(shop)
     headers = shop.headers() | {"idempotency-key": uuid4().hex}
-    path = f"{shop.url}/work/settle:{invoice_id}/resend"
+    path = f"{shop.url}/work/invoice:{invoice_id}/resend"
     responses = shop.service.requests([("POST", path, {"headers": headers})] * 10)
     assert {response.status_code for response in responses} == {200}
     assert len({response.text for response in responses}) == 1
@@ -177,11 +177,11 @@ def test_many_at_once_under_one_key_send_it_again_once(shop: Shop) -> None:
 def test_a_replay_is_answered_though_the_work_is_done(shop: Shop) -> None:
     invoice_id = stuck(shop)
     key = {"idempotency_key": uuid4().hex}
-    first = resend(shop, f"settle:{invoice_id}", **key)
+    first = resend(shop, f"invoice:{invoice_id}", **key)
     shop.billing.change(Invoice, UUID(invoice_id), _reject)
     relay(shop.service.database, shop.invoice_events(invoice_id))
-    assert resend(shop, f"settle:{invoice_id}").status_code == 404
-    again = resend(shop, f"settle:{invoice_id}", **key)
+    assert resend(shop, f"invoice:{invoice_id}").status_code == 404
+    again = resend(shop, f"invoice:{invoice_id}", **key)
     assert (again.status_code, again.json()) == (200, first.json())
     assert again.headers["idempotent-replayed"] == "true"
 
@@ -192,7 +192,7 @@ def _reject(known: Invoice) -> None:
 
 def test_another_apps_work_does_not_exist(shop: Shop, other_shop: Shop) -> None:
     theirs = stuck(other_shop)
-    for work_id in (f"settle:{theirs}", f"settle:{uuid4()}", "1", "settle:"):
+    for work_id in (f"invoice:{theirs}", f"invoice:{uuid4()}", "1", "invoice:"):
         response = resend(shop, work_id)
         assert (response.status_code, errors(response)[0]["code"]) == (404, "[E4040]")
     assert listed(shop)["items"] == []
@@ -208,7 +208,7 @@ def test_what_gave_up_is_counted_and_readiness_does_not_mind(service: Service, s
     invoice_id = stuck(shop)
     assert counted() == before + 1
     assert service.request("GET", "/readyz").json()["ready"] is True
-    resend(shop, f"settle:{invoice_id}")
+    resend(shop, f"invoice:{invoice_id}")
     relay(service.database, shop.invoice_events(invoice_id)[-1:])
     assert counted() == before
 
@@ -218,8 +218,8 @@ def test_the_operator_lists_and_sends_again(shop: Shop, run: Run) -> None:
     ended = run("list", "--app", app, "--state", "gave_up", "--json")
     assert ended.exit_code == 0, ended.stderr
     (row,) = json.loads(ended.stdout.splitlines()[-1])
-    assert (row["id"], row["step"]) == (f"settle:{invoice_id}", "pay")
-    assert f"settle:{invoice_id}" in run("list", "--app", app).stdout
+    assert (row["id"], row["step"]) == (f"invoice:{invoice_id}", "pay")
+    assert f"invoice:{invoice_id}" in run("list", "--app", app).stdout
     ended = run("resend", row["id"], "--app", app)
     assert (ended.exit_code, ended.stdout.splitlines()[-1]) == (0, f"sent again {row['id']}")
     newest = shop.invoice_events(invoice_id)[-1]
@@ -228,10 +228,10 @@ def test_the_operator_lists_and_sends_again(shop: Shop, run: Run) -> None:
 
 def test_the_operator_is_told_why_not(shop: Shop, run: Run) -> None:
     app, invoice_id = str(shop.app_id), begun(shop)
-    refused = run("resend", f"settle:{invoice_id}", "--app", app)
+    refused = run("resend", f"invoice:{invoice_id}", "--app", app)
     assert refused.exit_code == 1
     assert "it did not give up" in refused.stderr
-    unknown = run("resend", "settle:none", "--app", app)
+    unknown = run("resend", "invoice:none", "--app", app)
     assert unknown.exit_code == 1
     assert "no work" in unknown.stderr
     assert run("list", "--app", "nobody").exit_code == 1

@@ -10,7 +10,7 @@ from datetime import timedelta
 from domain.billing import Billing
 from eventlog import persistence
 from eventlog.log import Log
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.workers.crash_grids.crash_points import Death, Died, arm, disarm
 from tests.workers.crash_grids.stripe_invoice_flows import (
     FLOWS,
@@ -34,12 +34,12 @@ class Stand:
     log: Log
     billing: Billing
     sandbox_url: str
-    _accounts: dict[str, tuple[ProviderAccount, Clock]] = field(default_factory=dict)
+    _accounts: dict[str, tuple[Account, Clock]] = field(default_factory=dict)
 
     def bench(self, flow: str) -> Bench:
         """Give a bench to one row of a flow."""
         if flow not in self._accounts:
-            self._accounts[flow] = (ProviderAccount(self.sandbox_url), Clock())
+            self._accounts[flow] = (Account(self.sandbox_url), Clock())
         account, clock = self._accounts[flow]
         bench = Bench(self.log, self.billing, account)
         bench.clock = clock

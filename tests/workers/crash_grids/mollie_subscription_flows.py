@@ -131,21 +131,21 @@ def _asked(recurring: Recurring) -> Case:
 
 def _paid(recurring: Recurring) -> Case:
     """One whose first payment is paid: the subscription is due."""
-    invoice = recurring.call_stripe(tax_rate_id="added")
+    invoice = recurring.ask(tax_rate_id="added")
     recurring.pay(invoice)
     return Case(recurring, invoice, lambda: recurring.begin(invoice))
 
 
 def _payment_paid(recurring: Recurring) -> Case:
     """One whose first payment is paid, which is to be heard of."""
-    invoice = recurring.call_stripe(tax_rate_id="added")
+    invoice = recurring.ask(tax_rate_id="added")
     payment = invoice.view.provider_object_id or ""
     recurring.bench.account.admin.outcome(payment, "paid", method="creditcard")
     return Case(recurring, invoice, lambda: recurring.hear(payment))
 
 
 def _forgone(recurring: Recurring) -> Case:
-    invoice = recurring.call_stripe(tax_rate_id="added")
+    invoice = recurring.ask(tax_rate_id="added")
     recurring.pay(invoice, "expired")
     return Case(recurring, invoice, lambda: recurring.mark_not_started(invoice))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.core import commands, ids
 from domain.tenants.tenant import Tenant
-from tests.support.stripe_account import CARDS, ProviderAccount
+from tests.support.stripe_account import CARDS, Account
 from tests.workers.stripe_harness import Bench
 
 GAPS: Final = {
@@ -241,7 +241,7 @@ def _made_for(bench: Bench, tenant_id: UUID | None) -> list[str]:
     return [one["id"] for one in made if one["metadata"].get("billhook_tenant") == str(tenant_id)]
 
 
-def moved_for(account: ProviderAccount, customer: str) -> tuple[tuple[str, int], ...]:
+def moved_for(account: Account, customer: str) -> tuple[tuple[str, int], ...]:
     """What the sandbox's own ledger says of a customer's money."""
     entries = account.admin.ledger()["entries"]
     for_thread = [entry for entry in entries if entry["customer"] == customer]

@@ -43,7 +43,7 @@ class TakeIn(Job):
     def run(self, bench: Bench) -> None:
         """Do it, to its end."""
         assert self.entry is not None
-        bench.call_stripe(bench.log.stream(self.entry)[0])
+        bench.ask(bench.log.stream(self.entry)[0])
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def tell(bench: Bench, job: Job, *, since: int) -> None:
     bench.apply(*received)
     for one in received:
         with suppress(GatewayUnavailable):  # a step is at work: its own answer comes first
-            bench.call_stripe(one)
+            bench.ask(one)
 
 
 def look(bench: Bench, job: Job) -> Ending:

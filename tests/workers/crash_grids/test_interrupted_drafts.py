@@ -21,7 +21,7 @@ FLOWS = {
 CREATE = FLOWS["include_pending_items"].index("post /v1/invoices")
 
 
-def call_stripe(bench: Bench, flow: str, customer: str) -> UUID:
+def ask(bench: Bench, flow: str, customer: str) -> UUID:
     """Ask for a draft, of lines of its own or of what is pending."""
     if flow == "include_pending_items":
         bench.account.v1.invoice_items.create(
@@ -34,7 +34,7 @@ def call_stripe(bench: Bench, flow: str, customer: str) -> UUID:
 def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
     bench: Bench,
 ) -> None:
-    invoice_id = call_stripe(bench, "draft", bench.account.add_customer())
+    invoice_id = ask(bench, "draft", bench.account.add_customer())
     die_inside(bench, Job(invoice_id, None), FLOWS["draft"].index("get /v1/invoices/*"))
     at_provider = str(bench.invoice(invoice_id).view.provider_object_id)
     bench.account.v1.invoices.finalize_invoice(at_provider)
@@ -50,7 +50,7 @@ def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
 def test_who_comes_while_another_gathers_waits_without_counting(bench: Bench) -> None:
     customer = bench.account.add_customer()
     first, second = (
-        call_stripe(bench, "include_pending_items", customer),
+        ask(bench, "include_pending_items", customer),
         bench.request_draft("include_pending_items", customer),
     )
     die_inside(bench, Job(first, customer), CREATE)
@@ -66,7 +66,7 @@ def test_who_comes_while_another_gathers_waits_without_counting(bench: Bench) ->
 def test_a_dead_holder_is_waited_for_no_longer_than_its_slot_lasts(bench: Bench) -> None:
     customer = bench.account.add_customer()
     first, second = (
-        call_stripe(bench, "include_pending_items", customer),
+        ask(bench, "include_pending_items", customer),
         bench.request_draft("include_pending_items", customer),
     )
     die_inside(bench, Job(first, customer), CREATE)
@@ -108,7 +108,7 @@ def test_a_draft_that_gathered_is_never_taken_back(bench: Bench) -> None:
 
     bench.gateway = Altered(bench.gateway, "fetch_draft", refuse)
 
-    view = bench.settle(call_stripe(bench, "include_pending_items", customer)).view
+    view = bench.settle(ask(bench, "include_pending_items", customer)).view
 
     assert view.status == "rejected"
     there = bench.account.v1.invoices.list({"customer": customer}).data

@@ -12,7 +12,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from eventlog.log import Log
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.workers.crash_grids.crash_points import Death, arm, kill_self
 from tests.workers.crash_grids.stripe_invoice_flows import Job
 from tests.workers.stripe_harness import Bench
@@ -60,7 +60,7 @@ def kill_process(bench: Bench, job: Job, point: int) -> None:
 def _work(order: Order) -> None:
     """Do the job in a worker process, until death."""
     log = Log.open(order.dsn)
-    account = ProviderAccount(order.sandbox_url, order.key)
+    account = Account(order.sandbox_url, order.key)
     bench = Bench(log, open_billing(log, name="child"), account)
     bench.app_id, bench.connection_id = order.app_id, order.connection_id
     bench.clock.added = order.added

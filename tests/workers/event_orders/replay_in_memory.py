@@ -138,12 +138,12 @@ class Retelling:
         except GatewayUnavailable:
             self._put(done)
 
-    def _ask(self, call_stripe: Ask) -> None:
-        before, self._answered_at = self._answered_at, call_stripe.moment
+    def _ask(self, ask: Ask) -> None:
+        before, self._answered_at = self._answered_at, ask.moment
         try:
-            self._bench.call_stripe(call_stripe.received)
+            self._bench.ask(ask.received)
         except GatewayUnavailable:
-            self.queue.insert(0, call_stripe)
+            self.queue.insert(0, ask)
         finally:
             self._answered_at = before
 

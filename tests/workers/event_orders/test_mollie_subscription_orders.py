@@ -56,7 +56,7 @@ def rows_of(recurring: Recurring, invoice: Invoice) -> Rows:
 def story(recurring: Recurring) -> Invoice:
     """Three months of one: a failure, a refund, a chargeback; nothing was heard of renewals."""
     admin = recurring.bench.account.admin
-    invoice = recurring.call_stripe(tax_rate_id="added")
+    invoice = recurring.ask(tax_rate_id="added")
     recurring.pay(invoice)
     view = recurring.begin(invoice)
     recurring.pass_time(MONTH)
@@ -97,7 +97,7 @@ def test_any_order_of_both_kinds_of_news_ends_in_the_same_rows(
 
 
 def test_two_paid_webhooks_at_once_begin_one_subscription(recurring: Recurring) -> None:
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
     payment = invoice.view.provider_object_id or ""
     recurring.bench.pay(payment, method="creditcard")
 
@@ -122,7 +122,7 @@ def test_two_paid_webhooks_at_once_begin_one_subscription(recurring: Recurring) 
 def test_a_renewal_that_is_heard_of_before_our_own_answer_links_the_subscription(
     recurring: Recurring,
 ) -> None:
-    invoice = recurring.call_stripe("daily")
+    invoice = recurring.ask("daily")
     recurring.pay(invoice)
     recurring.bench.account.admin.add_fault(
         "lose_answer", path="/v2/customers/*/subscriptions", method="POST"

@@ -18,7 +18,7 @@ from eventlog import persistence
 from eventlog.log import Log
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.workers.event_orders.recording import Recording
 from tests.workers.event_orders.replay_in_memory import Retelling, Sight, Stage, row
 from tests.workers.event_orders.stripe_invoice_scenarios import STORIES, Story, Teller
@@ -48,7 +48,7 @@ def billing(log: Log) -> Iterator[Billing]:
 def teller(
     log: Log, billing: Billing, sandbox: SandboxProcess, *, same_second: bool
 ) -> Iterator[Teller]:
-    with ProviderAccount(sandbox.url) as account:
+    with Account(sandbox.url) as account:
         account.admin.set_clock(frozen=same_second)
         yield Teller(Bench(log, billing, account), same_second)
 
@@ -88,7 +88,7 @@ def test_the_same_comes_of_it_on_postgresql(teller: Teller, story: Story) -> Non
     Random(1).shuffle(received)  # noqa: S311 - repeatable
     bench.apply(*received, *received[:3])
     for entry in received:
-        bench.call_stripe(entry)
+        bench.ask(entry)
 
     assert row(bench.invoice(told.invoice_id).view) == natural
     assert all(bench.entry(entry).applied for entry in received)

@@ -18,7 +18,7 @@ from eventlog import persistence
 from eventlog.log import Log
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from tests.workers.event_orders.replay_in_memory import Sight, Stage
 from tests.workers.event_orders.stripe_subscription_scenarios import (
     LIVES,
@@ -52,7 +52,7 @@ def billing(log: Log) -> Iterator[Billing]:
 def narrator(
     log: Log, billing: Billing, sandbox: SandboxProcess, *, same_second: bool
 ) -> Iterator[Narrator]:
-    with ProviderAccount(sandbox.url) as account:
+    with Account(sandbox.url) as account:
         account.admin.set_clock(frozen=same_second)
         yield Narrator(Bench(log, billing, account), same_second)
 

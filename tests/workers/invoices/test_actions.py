@@ -213,7 +213,7 @@ def test_refunds_by_the_dashboard_and_ours_are_told_apart_and_counted_once(bench
     ]
     bench.apply(*reversed(received))
     for entry in received:
-        bench.call_stripe(entry)
+        bench.ask(entry)
 
     view = bench.invoice(invoice_id).view
     assert view.amount_refunded_minor == 800
@@ -232,7 +232,7 @@ def test_disputes_are_shown_as_the_bank_decides(bench: Bench, end: str, disputed
     received = [bench.receive(event) for event in bench.events("charge.dispute.")]
     bench.apply(*reversed(received))
     for entry in received:
-        bench.call_stripe(entry)
+        bench.ask(entry)
 
     view = bench.invoice(invoice_id).view
     assert (view.status, view.dispute_status, view.amount_disputed_minor) == ("paid", end, disputed)

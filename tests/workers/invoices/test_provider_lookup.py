@@ -55,9 +55,7 @@ def test_a_document_is_asked_of_the_provider_anew_and_leaves_nothing_behind(
 
     async def scenario() -> object:
         async with asking(database) as asks:
-            return await asks.call_stripe(
-                bench.app_id, "document", CONNECTION | {"object_id": object_id}
-            )
+            return await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": object_id})
 
     with answering(database, bench.gateway, vault=VAULT) as worker:
         answer = asyncio.run(scenario())
@@ -82,16 +80,16 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
 
     async def scenario() -> dict[str, str]:
         async with asking(database) as asks:
-            return await asks.call_stripe(
+            return await asks.ask(
                 bench.app_id, "client_secret", CONNECTION | {"payment_id": payment_id}
             )
 
     with answering(database, bench.gateway, vault=VAULT) as worker:
         seeing = Seeing(database)
         seeing.open()
-        worker.deps, first = seeing, worker.deps
+        worker.table, first = seeing, worker.table
         answer = asyncio.run(scenario())
-        worker.deps = first
+        worker.table = first
         seeing.close()
     secret = bench.account.v1.payment_intents.retrieve(payment_id).client_secret
     assert answer == {"client_secret": secret}
@@ -108,7 +106,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
         async with asking(database) as one, asking(database) as other:
             return await asyncio.gather(
                 *(
-                    (one if number % 2 else other).call_stripe(
+                    (one if number % 2 else other).ask(
                         uuid4(), "client_secret", CONNECTION | {"payment_id": f"pi_{number}"}
                     )
                     for number in range(40)
@@ -124,7 +122,7 @@ def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(datab
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderSilent):
-                await asks.call_stripe(uuid4(), "document", CONNECTION, timeout_s=0.05)
+                await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
 
     asyncio.run(scenario())
     assert len(rows(database)) == 1
@@ -135,25 +133,25 @@ def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(datab
 
 
 def test_what_nobody_waits_for_any_more_is_not_asked_of_the_provider(database: str) -> None:
-    deps = ProviderLookupQueue(database)
-    deps.open()
+    table = ProviderLookupQueue(database)
+    table.open()
 
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderSilent):
-                await asks.call_stripe(uuid4(), "document", CONNECTION, timeout_s=0.05)
+                await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
 
     asyncio.run(scenario())
     (row,) = rows(database)
     ask_id = row[0]
     assert isinstance(ask_id, UUID)
-    assert deps.take(ask_id) is not None
+    assert table.take(ask_id) is not None
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE work.asks SET expires_at = now()")
-    assert deps.take(ask_id) is None
-    deps.answer(ask_id, sealed="late")
+    assert table.take(ask_id) is None
+    table.answer(ask_id, sealed="late")
     assert rows(database)[0][-1] is None
-    deps.close()
+    table.close()
 
 
 class Failing:
@@ -176,7 +174,7 @@ def test_a_provider_that_can_not_be_asked_is_said_at_once(database: str, error: 
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderUnavailable):
-                await asks.call_stripe(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
+                await asks.ask(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
 
     with answering(database, Failing(error), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         asyncio.run(scenario())
@@ -187,9 +185,7 @@ def test_what_the_provider_does_not_have_is_missing(database: str, bench: Bench)
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(Missing):
-                await asks.call_stripe(
-                    bench.app_id, "document", CONNECTION | {"object_id": "in_none"}
-                )
+                await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
 
     with answering(database, bench.gateway, vault=VAULT):
         asyncio.run(scenario())
@@ -199,9 +195,7 @@ def test_an_answer_under_other_keys_is_no_answer(database: str, bench: Bench) ->
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderUnavailable):
-                await asks.call_stripe(
-                    bench.app_id, "document", CONNECTION | {"object_id": "in_none"}
-                )
+                await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
 
     with answering(database, bench.gateway, vault=Vault([Vault.new_key()])):
         asyncio.run(scenario())
@@ -212,9 +206,9 @@ def test_a_database_that_is_away_is_said(database: str) -> None:
         channel = ProviderLookupClient(database)
         await channel.open()
         await channel.close()
-        call_stripe = ProviderLookup(id=uuid4(), app=uuid4(), kind="document", args={})
+        ask = ProviderLookup(id=uuid4(), app=uuid4(), kind="document", args={})
         with pytest.raises(ReadModelUnavailable):
-            await channel.call_stripe(call_stripe, timeout_s=1)
+            await channel.ask(ask, timeout_s=1)
 
     asyncio.run(scenario())
 
@@ -229,7 +223,7 @@ def test_lost_sessions_are_replaced_and_nobody_notices(database: str) -> None:
             answers = []
             for payment_id in ("pi_1", "pi_2"):
                 args = CONNECTION | {"payment_id": payment_id}
-                answers.append(await asks.call_stripe(uuid4(), "client_secret", args))
+                answers.append(await asks.ask(uuid4(), "client_secret", args))
                 with psycopg.connect(database) as connection:
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -173,7 +173,7 @@ def by_stripe(bench: Bench, job: Job) -> None:
         if event["data"]["object"]["metadata"].get("billhook_invoice") == str(job.invoice_id):
             received = bench.receive(event)
             bench.apply(received)
-            bench.call_stripe(received)
+            bench.ask(received)
 
 
 _UNKNOWN: Final = {"name": "X", "price": "price_unknown"}

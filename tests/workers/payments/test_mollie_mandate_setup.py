@@ -22,7 +22,7 @@ from workers.providers.key_lifetime import MOLLIE_KEY_LIFETIME
 RETURN_URL = "https://shop.example.org/saved"
 
 
-def call_stripe(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
+def ask(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
     command = commands.RequestSetup(
         setup_id=uuid4(),
         app_id=mollie.app_id,
@@ -63,7 +63,7 @@ def view_of(mollie: MollieBench, setup_id: UUID) -> MethodSetupView:
 
 def test_what_is_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieBench) -> None:
     tenant_id = mollie.add_tenant()
-    setup_id = call_stripe(mollie, tenant_id)
+    setup_id = ask(mollie, tenant_id)
     opened = do(mollie, setup_id)
     (payment,) = mollie.payments()
     assert (opened.status, opened.url) == ("open", payment["_links"]["checkout"]["href"])
@@ -84,7 +84,7 @@ def test_what_is_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieBe
 
 @pytest.mark.parametrize("outcome", ["failed", "canceled", "expired"])
 def test_a_page_that_is_left_without_a_method_is_over(mollie: MollieBench, outcome: str) -> None:
-    setup_id = call_stripe(mollie)
+    setup_id = ask(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], outcome)
@@ -97,7 +97,7 @@ def test_a_page_that_is_left_without_a_method_is_over(mollie: MollieBench, outco
 
 def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
     mollie.account.admin.set_settings(mandate_delay_s=3600)
-    setup_id = call_stripe(mollie)
+    setup_id = ask(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], method="creditcard")
@@ -110,7 +110,7 @@ def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
 
 
 def test_a_page_of_another_connection_is_not_believed(mollie: MollieBench) -> None:
-    setup_id = call_stripe(mollie)
+    setup_id = ask(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], method="creditcard")
@@ -130,7 +130,7 @@ STEPS += ["post /v2/payments", APPEND]
 def test_death_at_any_point_leaves_one_page_that_counts(
     mollie: MollieBench, point: int, gap: str
 ) -> None:
-    setup_id, death = call_stripe(mollie), Death()
+    setup_id, death = ask(mollie), Death()
     death.occurred_at = point
     arm(mollie, death)
     with suppress(Died):

@@ -13,7 +13,7 @@ from domain.invoices.view import InvoiceView
 from projections.work.table import OpenJob
 from tests.workers.mollie_harness import MollieBench
 from workers.payments.actions import cancel_other_payments
-from workers.queue.payment_reactions import CANCEL_LEFT_OVER, RETURN_OVERPAID
+from workers.queue.jobs import CANCEL_OTHER_PAYMENTS, REFUND_OVERPAYMENT
 from workers.queue.reactions import changes_for
 
 
@@ -40,7 +40,7 @@ def test_the_other_payment_is_canceled_once_one_is_paid(mollie: MollieBench) -> 
     assert isinstance(left, p.PaymentsLeftOver)
     assert left.object_ids == [second.provider_object_id]
     assert isinstance(row, OpenJob)
-    assert row.actor == CANCEL_LEFT_OVER
+    assert row.actor == CANCEL_OTHER_PAYMENTS.name
     assert mollie.account.get(second.provider_object_id or "").status == "canceled"
     mollie.hear(second.provider_object_id)
     assert mollie.invoice(first.id).view.status == "paid"
@@ -67,7 +67,7 @@ def test_it_goes_back_where_the_connection_says_so(mollie: MollieBench) -> None:
     mollie.refund_overpayment(view.id, view.objects[0])
 
     assert isinstance(row, OpenJob)
-    assert (row.actor, row.args["payment_id"]) == (RETURN_OVERPAID, view.objects[0])
+    assert (row.actor, row.args["payment_id"]) == (REFUND_OVERPAYMENT.name, view.objects[0])
     assert [sent["amount"]["value"] for sent in mollie.sent("/refunds")] == ["19.99"]
     assert (after.amount_paid_minor, after.amount_overpaid_minor) == (1999, 0)
     assert after.amount_refunded_minor == 0

@@ -74,7 +74,7 @@ def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
     assert poller.poll() > 0
     bench.apply(*received(bench))
     for entry in received(bench):
-        bench.call_stripe(entry)
+        bench.ask(entry)
     assert bench.invoice(invoice_id).view.status == "paid"
 
 
@@ -140,5 +140,5 @@ def test_an_event_of_another_version_is_not_read_but_asked_about(bench: Bench) -
     entry = bench.receive(paid | older)
     bench.apply(entry)
     assert bench.invoice(invoice_id).view.status == "requires_action"
-    bench.call_stripe(entry)
+    bench.ask(entry)
     assert bench.invoice(invoice_id).view.status == "paid"

@@ -225,5 +225,9 @@ def test_only_a_tenant_with_a_customer_asks_for_a_look(
     assert len(asked) == rows
     for row in asked:
         assert isinstance(row, OpenJob)
-        assert (row.key, row.app, row.queue) == (f"assign:{stream}", bench.app_id, "events")
+        assert (row.key, row.app, row.queue) == (
+            f"assign_to_tenant:{stream}",
+            bench.app_id,
+            "events",
+        )
         assert row.args == {"tenant_stream": str(stream)}

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.gateway.objects import GatewayUnavailable
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from workers.providers.rate_limit import ProviderRateLimits
 from workers.providers.stripe.client import endpoint_of
 from workers.providers.stripe.gateway import StripeGateway
@@ -42,7 +42,7 @@ def call_often(redis_url: str, url: str, key: str, price: str) -> None:
 
 
 def test_two_processes_with_threads_stay_under_one_rate_together(
-    redis_url: str, account: ProviderAccount
+    redis_url: str, account: Account
 ) -> None:
     account.admin.forget_requests()
     spawning = multiprocessing.get_context("spawn")
@@ -64,7 +64,7 @@ def test_two_processes_with_threads_stay_under_one_rate_together(
 
 
 def test_a_long_wait_is_not_done_in_the_thread_and_not_counted(
-    redis_url: str, account: ProviderAccount
+    redis_url: str, account: Account
 ) -> None:
     rates = ProviderRateLimits(redis_url, patience_s=0.05)
     gateway = StripeGateway(

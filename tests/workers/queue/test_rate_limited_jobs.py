@@ -15,7 +15,7 @@ from domain.core import commands, ids
 from tests.support.sandbox import wait_for
 from tests.workers.stripe_harness import Bench
 from workers.providers.rate_limit import ProviderRateLimits
-from workers.queue.run import Jobs
+from workers.queue.run import JobRunner
 from workers.runtime import Runtime, open_runtime
 from workers.settings import Settings
 
@@ -70,13 +70,13 @@ def test_our_own_rate_limit_puts_a_job_off_and_counts_no_try(
     with psycopg.connect(bench.log.dsn, autocommit=True) as session:
         session.execute(
             "INSERT INTO work.jobs (key, app, queue, actor, args, due_at)"
-            " VALUES ('settle', %s, 'requests', 'settle_invoice', %s, now())",
+            " VALUES ('invoice', %s, 'requests', 'charge_invoice', %s, now())",
             [bench.app_id, Jsonb({"invoice_id": str(invoice_id)})],
         )
         (job,) = runtime.work.take_due(limit=1, cap=1)
         use_up(bench, redis_url)
 
-        Jobs(runtime).run(job.id, job.sends)
+        JobRunner(runtime).run(job.id, job.sends)
 
         row = session.execute(
             "SELECT tries, last_error, due_at - now() BETWEEN '0 s' AND '2 s', sent_at"
@@ -85,7 +85,7 @@ def test_our_own_rate_limit_puts_a_job_off_and_counts_no_try(
         assert row == (0, "GatewayUnavailable: our own rate limit", True, None)
         assert bench.account.admin.requests() == []
 
-        jobs = Jobs(runtime)
+        jobs = JobRunner(runtime)
 
         def work_on() -> bool:
             for due in runtime.work.take_due(limit=1, cap=1):

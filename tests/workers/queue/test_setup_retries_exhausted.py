@@ -20,7 +20,7 @@ from tests.workers.payments.stripe_setup_helpers import (
 )
 from tests.workers.queue.test_rate_limited_jobs import MASTER_KEY, connect
 from tests.workers.stripe_harness import Bench
-from workers.queue.run import Jobs
+from workers.queue.run import JobRunner
 from workers.runtime import Runtime, open_runtime
 from workers.settings import Settings
 
@@ -48,7 +48,7 @@ def follow(bench: Bench, setup_id: UUID) -> None:
 
 def work(runtime: Runtime) -> int:
     """Do what is due; tells how much that was."""
-    jobs, due = Jobs(runtime), runtime.work.take_due(limit=10, cap=10)
+    jobs, due = JobRunner(runtime), runtime.work.take_due(limit=10, cap=10)
     for job in due:
         jobs.run(job.id, job.sends)
     return len(due)

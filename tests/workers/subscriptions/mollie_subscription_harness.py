@@ -33,7 +33,7 @@ class Recurring:
 
     bench: MollieBench
 
-    def call_stripe(self, price: str = "monthly", **more: Any) -> Invoice:
+    def ask(self, price: str = "monthly", **more: Any) -> Invoice:
         """Ask for a subscription; its first payment is open."""
         lines = more.pop("lines", [{"price": price}])
         return self.bench.settled(*lines, type="subscription", **more)
@@ -74,7 +74,7 @@ class Recurring:
 
     def begun(self, price: str = "monthly", **more: Any) -> SubscriptionView:
         """A subscription that runs."""
-        invoice = self.call_stripe(price, **more)
+        invoice = self.ask(price, **more)
         self.pay(invoice)
         return self.begin(invoice)
 

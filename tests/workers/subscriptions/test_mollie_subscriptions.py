@@ -24,9 +24,7 @@ def recurring(mollie: MollieBench) -> Recurring:
 def test_a_request_opens_a_first_payment_and_begins_the_subscriptions_stream(
     recurring: Recurring,
 ) -> None:
-    invoice = recurring.call_stripe(
-        tax_rate_id="added", lines=[{"price": "monthly", "quantity": 2}]
-    )
+    invoice = recurring.ask(tax_rate_id="added", lines=[{"price": "monthly", "quantity": 2}])
 
     (payment,) = recurring.bench.payments()
     assert (payment["sequenceType"], payment["amount"]["value"]) == ("first", "48.38")
@@ -45,7 +43,7 @@ def test_a_request_opens_a_first_payment_and_begins_the_subscriptions_stream(
 def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
     recurring: Recurring,
 ) -> None:
-    invoice = recurring.call_stripe(tax_rate_id="added")
+    invoice = recurring.ask(tax_rate_id="added")
     recurring.pay(invoice)
     due = recurring.bench.invoice(invoice.id).view
     assert (due.status, due.subscription_due) == ("paid", True)
@@ -69,7 +67,7 @@ def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
 def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_began(
     recurring: Recurring, outcome: str
 ) -> None:
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
     recurring.pay(invoice, outcome)
 
     view = recurring.mark_not_started(invoice)
@@ -81,7 +79,7 @@ def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_b
 
 
 def test_another_first_payment_begins_a_subscription_of_its_own(recurring: Recurring) -> None:
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
     recurring.pay(invoice, "failed")
     before = recurring.stream(invoice)
     recurring.mark_not_started(invoice)
@@ -98,7 +96,7 @@ def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
     recurring: Recurring,
 ) -> None:
     recurring.bench.account.admin.set_settings(cancelable=False)
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
     first = invoice.view.provider_object_id or ""
     before = recurring.stream(invoice)
     again = recurring.bench.retry(UUID(str(invoice.id)))
@@ -119,7 +117,7 @@ def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
 
 def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> None:
     recurring.bench.account.admin.set_settings(cancelable=True)
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
 
     recurring.bench.void(UUID(str(invoice.id)))
 
@@ -127,7 +125,7 @@ def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> No
 
 
 def test_two_words_of_the_payment_make_one_subscription(recurring: Recurring) -> None:
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
     recurring.pay(invoice)
     recurring.hear(invoice.view.provider_object_id or "")
     recurring.begin(invoice)
@@ -143,7 +141,7 @@ def test_a_mandate_that_is_valid_after_70_hours_starts_the_subscription(
     recurring: Recurring,
 ) -> None:
     recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
     recurring.pay(invoice, method="ideal")
     waits = 0
     for _ in range(70):
@@ -171,7 +169,7 @@ def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
     recurring: Recurring, settings: dict[str, object], said: str
 ) -> None:
     recurring.bench.account.admin.set_settings(**settings)
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
     recurring.pay(invoice, method="ideal")
     recurring.pass_time(timedelta(hours=73))
 
@@ -187,7 +185,7 @@ def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
 
 def test_what_waited_longer_than_its_interval_is_charged_from_today(recurring: Recurring) -> None:
     recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
-    invoice = recurring.call_stripe("daily")
+    invoice = recurring.ask("daily")
     recurring.pay(invoice, method="ideal")
     recurring.pass_time(timedelta(hours=71))
 
@@ -348,7 +346,7 @@ def test_what_mollie_cannot_change_is_refused_and_says_why(
 
 
 def test_what_has_not_begun_is_asked_nothing(recurring: Recurring) -> None:
-    invoice = recurring.call_stripe()
+    invoice = recurring.ask()
 
     with pytest.raises(NotPossible):
         recurring.cancel(recurring.stream(invoice), at_period_end=False)

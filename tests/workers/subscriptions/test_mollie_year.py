@@ -109,7 +109,7 @@ def live(year: Year) -> None:
     """Let the year happen."""
     admin, recurring = year.bench.account.admin, year.recurring
     year.go_to(1, 15)
-    invoice = recurring.call_stripe(tax_rate_id="added")
+    invoice = recurring.ask(tax_rate_id="added")
     year.invoice_id, year.stream = UUID(str(invoice.id)), recurring.stream(invoice)
     recurring.pay(invoice)
     recurring.begin(invoice)

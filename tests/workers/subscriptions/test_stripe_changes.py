@@ -8,19 +8,17 @@ from uuid import UUID
 from domain.core import commands
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.stripe_harness import Bench
-from tests.workers.subscriptions.test_stripe_subscriptions import call_stripe, monthly, subscribed
+from tests.workers.subscriptions.test_stripe_subscriptions import ask, monthly, subscribed
 
 
 def change(bench: Bench, invoice_id: UUID, price: str, *, at_period_end: bool) -> SubscriptionView:
     lines = [{"price": price, "quantity": 1}]
     kind: Any = commands.ChangeSubscription
-    return call_stripe(bench, invoice_id, kind, at_period_end=at_period_end, lines=lines).view
+    return ask(bench, invoice_id, kind, at_period_end=at_period_end, lines=lines).view
 
 
 def cancel(bench: Bench, invoice_id: UUID, *, at_period_end: bool) -> SubscriptionView:
-    return call_stripe(
-        bench, invoice_id, commands.CancelSubscription, at_period_end=at_period_end
-    ).view
+    return ask(bench, invoice_id, commands.CancelSubscription, at_period_end=at_period_end).view
 
 
 def renewals(bench: Bench, invoice_id: UUID, *, months: int) -> list[int]:
@@ -30,7 +28,7 @@ def renewals(bench: Bench, invoice_id: UUID, *, months: int) -> list[int]:
         for event in bench.events("customer.subscription."):
             received = bench.receive(event)
             bench.apply(received)
-            bench.call_stripe(received)
+            bench.ask(received)
     named = bench.invoice(invoice_id).view.subscription_id or ""
     listed = bench.account.v1.invoices.list({"subscription": named, "limit": 100}).data
     return [invoice.total for invoice in reversed(listed)]

@@ -52,7 +52,7 @@ def hear(bench: Bench) -> list[RecordedEvent]:
             received.append(bench.receive(event))
     bench.apply(*received)
     for one in received:
-        bench.call_stripe(one)
+        bench.ask(one)
     return received
 
 

@@ -23,7 +23,7 @@ def subscribed(bench: Bench, card: str | None = "succeeds", **more: Any) -> UUID
     return invoice_id
 
 
-def call_stripe(
+def ask(
     bench: Bench, invoice_id: UUID, kind: type[commands.SubscriptionCommand], **more: Any
 ) -> Subscription:
     known = bench.subscription(invoice_id)
@@ -94,9 +94,9 @@ def test_the_total_is_checked_before_anything_is_made(bench: Bench, expected: in
 
 def test_it_is_ended_with_its_period_or_now(bench: Bench) -> None:
     invoice_id = subscribed(bench)
-    ending = call_stripe(bench, invoice_id, commands.CancelSubscription, at_period_end=True).view
+    ending = ask(bench, invoice_id, commands.CancelSubscription, at_period_end=True).view
     assert (ending.status, ending.cancel_at) == ("active", ending.period_end)
-    ended = call_stripe(bench, invoice_id, commands.CancelSubscription, at_period_end=False).view
+    ended = ask(bench, invoice_id, commands.CancelSubscription, at_period_end=False).view
     assert (ended.status, ended.asked, ended.recurring_minor) == ("canceled", None, 0)
 
 
@@ -104,12 +104,12 @@ def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     dearer, dearest = monthly(bench, 2999), monthly(bench, 4999)
     lines = [{"price": dearer, "quantity": 1}]
-    changed = call_stripe(
+    changed = ask(
         bench, invoice_id, commands.ChangeSubscription, at_period_end=False, lines=lines
     ).view
     assert (changed.monthly_minor, changed.scheduled) == (2999, None)
     lines = [{"price": dearest, "quantity": 2}]
-    waiting = call_stripe(
+    waiting = ask(
         bench, invoice_id, commands.ChangeSubscription, at_period_end=True, lines=lines
     ).view
     assert (waiting.monthly_minor, waiting.asked) == (2999, None)
@@ -120,7 +120,7 @@ def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
 def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     lines = [{"price": "price_unknown", "quantity": 1}]
-    after = call_stripe(
+    after = ask(
         bench, invoice_id, commands.ChangeSubscription, at_period_end=False, lines=lines
     ).view
     assert (after.status, after.asked, after.monthly_minor) == ("active", None, 1999)
@@ -138,7 +138,7 @@ def test_renewals_are_taken_in_once_each_with_their_tenant(bench: Bench) -> None
     received = list(heard.values())
     bench.apply(*received, *reversed(received))
     for entry in received:
-        bench.call_stripe(entry)
+        bench.ask(entry)
 
     view = bench.invoice(invoice_id).view
     listed = bench.account.v1.invoices.list({"subscription": view.subscription_id or ""}).data

@@ -28,7 +28,7 @@ from projections.reports.queries import PeriodSums, ReportFilter, ReportQueries,
 from tests.projections.harness import projecting
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
-from tests.support.stripe_account import CARDS, ProviderAccount
+from tests.support.stripe_account import CARDS, Account
 from tests.workers.stripe_harness import Bench
 from workers.runtime import open_billing
 
@@ -80,7 +80,7 @@ class Year:
         ]
         self.bench.apply(*received, *received)
         for one in received * 2:
-            self.bench.call_stripe(one)
+            self.bench.ask(one)
 
     def _entry(self, event: dict[str, Any]) -> UUID:
         return ids.for_provider_event(self.bench.connection_id, "test", event["id"])
@@ -91,7 +91,7 @@ class Year:
         method = v1.payment_methods.attach(CARDS[card], {"customer": self.customer}).id
         v1.subscriptions.update(self.at_provider, {"default_payment_method": method})
 
-    def call_stripe(self, kind: type[commands.SubscriptionCommand], **more: Any) -> None:
+    def ask(self, kind: type[commands.SubscriptionCommand], **more: Any) -> None:
         """Ask something of it, and have that done."""
         known = self.bench.subscription(self.invoice_id).id
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
@@ -162,11 +162,11 @@ def live(year: Year) -> None:
         year.go_to(month, 16)
     dearer = bench.account.add_price(2999, recurring={"interval": "month"})
     lines = [{"price": dearer, "quantity": 1}]
-    year.call_stripe(commands.ChangeSubscription, at_period_end=False, lines=lines)
+    year.ask(commands.ChangeSubscription, at_period_end=False, lines=lines)
     year.report("changed")
     for month in (7, 8, 9, 10, 11, 12):
         year.go_to(month, 16)
-    year.call_stripe(commands.CancelSubscription, at_period_end=True)
+    year.ask(commands.CancelSubscription, at_period_end=True)
     year.report("ending")
     year.go_to(13, 16)
     year.report("ended")
@@ -177,7 +177,7 @@ def year(postgres_server: Server, sandbox: SandboxProcess) -> Iterator[Year]:
     dbname = postgres_server.migrated_database()
     database = postgres_server.dsn(dbname)
     log = Log.open(database)
-    with ProviderAccount(sandbox.url) as account:
+    with Account(sandbox.url) as account:
         lived = Year(Bench(log, open_billing(log, name="year"), account), database)
         live(lived)
         yield lived

@@ -125,7 +125,7 @@ def test_any_order_and_any_doubles_end_in_the_same_row(bench: Bench, card: str) 
 
 def ask_what_was_parked(bench: Bench, received: list[Any]) -> None:
     for entry in received:
-        bench.call_stripe(entry)
+        bench.ask(entry)
 
 
 def test_after_the_customer_confirmed_the_webhook_makes_it_paid(bench: Bench) -> None:
@@ -205,7 +205,7 @@ def test_an_invoice_that_nobody_asked_for_is_taken_in_unassigned(bench: Bench) -
 
     received = bench.receive(by_type(bench.provider_events(), "invoice.created"))
     bench.apply(received)
-    bench.call_stripe(received)
+    bench.ask(received)
 
     view = bench.imported(made.id).view
     assert (view.status, view.origin, view.tenant_id) == ("draft", "provider", None)

@@ -55,12 +55,12 @@ def test_what_was_applied_is_applied_again_and_changes_nothing(bench: Bench, car
     received = [bench.receive(event) for event in bench.provider_events()]
     bench.apply(*received)
     for entry in received:
-        bench.call_stripe(entry)
+        bench.ask(entry)
     before = state(bench, invoice_id)
 
     for entry in reversed(received):
         bench.apply(replay(bench, entry))
-        bench.call_stripe(entry)
+        bench.ask(entry)
 
     assert state(bench, invoice_id) == before
     for entry in received:
@@ -138,7 +138,7 @@ def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench:
     bench.apply(replay(bench, received))
     (opened,) = changes(bench, received)
     assert isinstance(opened, OpenJob)
-    bench.call_stripe(received)
+    bench.ask(received)
     (closed,) = changes(bench, received)
     assert closed == CloseJob(opened.key)
 

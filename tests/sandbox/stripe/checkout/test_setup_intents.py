@@ -205,11 +205,11 @@ def test_a_setup_intent_may_wait_for_its_customer(shop: Shop) -> None:
 
 def test_a_declined_setup_says_why(shop: Shop) -> None:
     intent = shop.stripe.setup_intents.create({"customer": shop.customer(None).id})
-    with pytest.raises(stripe.CardError) as rejection:
+    with pytest.raises(stripe.CardError) as refusal:
         shop.stripe.setup_intents.confirm(
             intent.id, {"payment_method": "pm_card_chargeDeclinedLostCard"}
         )
-    assert rejection.value.error.decline_code == "lost_card"
+    assert refusal.value.error.decline_code == "lost_card"
     failed = shop.stripe.setup_intents.retrieve(intent.id)
     assert (failed.status, failed.last_setup_error.decline_code) == (
         "requires_payment_method",

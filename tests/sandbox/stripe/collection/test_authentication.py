@@ -12,10 +12,10 @@ CARD = "pm_card_authenticationRequired"
 
 
 def refused(shop: Shop, invoice: str, *, off_session: bool) -> stripe.CardError:
-    with pytest.raises(stripe.CardError) as rejection:
+    with pytest.raises(stripe.CardError) as refusal:
         shop.stripe.invoices.pay(invoice, {"off_session": off_session})
-    assert rejection.value.http_status == 402
-    return rejection.value
+    assert refusal.value.http_status == 402
+    return refusal.value
 
 
 def intent_of(shop: Shop, invoice: str) -> stripe.PaymentIntent:

@@ -45,10 +45,10 @@ def test_a_decline_leaves_the_invoice_open(
     shop: Shop, card: str, code: str, decline_code: str
 ) -> None:
     opened = shop.opened(shop.customer(card).id)
-    with pytest.raises(stripe.CardError) as rejection:
+    with pytest.raises(stripe.CardError) as refusal:
         shop.stripe.invoices.pay(opened.id, {"off_session": True})
-    error = rejection.value.error
-    assert rejection.value.http_status == 402
+    error = refusal.value.error
+    assert refusal.value.http_status == 402
     assert (error.code, error.decline_code, error.type) == (code, decline_code, "card_error")
     intent = error.payment_intent
     assert intent.status == "requires_payment_method"
@@ -107,9 +107,9 @@ def test_a_payment_method_of_somebody_else_is_refused(shop: Shop) -> None:
     theirs = str(shop.customer().invoice_settings.default_payment_method)
     opened = shop.opened(shop.customer().id)
     for method in (theirs, "pm_card_visa", "pm_none"):
-        with pytest.raises(stripe.InvalidRequestError) as rejection:
+        with pytest.raises(stripe.InvalidRequestError) as refusal:
             shop.stripe.invoices.pay(opened.id, {"payment_method": method})
-        assert (rejection.value.code, rejection.value.param) == (
+        assert (refusal.value.code, refusal.value.param) == (
             "resource_missing",
             "payment_method",
         )

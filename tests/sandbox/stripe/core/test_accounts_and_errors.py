@@ -25,9 +25,9 @@ def test_each_key_is_an_account_of_its_own(sandbox: SandboxProcess, shop: Shop) 
     customer = shop.customer()
     other = client_of(sandbox.url, fresh_key()).v1
     assert other.customers.list().data == []
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         other.customers.retrieve(customer.id)
-    assert (rejection.value.http_status, rejection.value.code) == (404, "resource_missing")
+    assert (refusal.value.http_status, refusal.value.code) == (404, "resource_missing")
 
 
 def test_livemode_follows_the_key(sandbox: SandboxProcess) -> None:
@@ -55,9 +55,9 @@ def test_basic_authentication_carries_the_key_as_user(shop: Shop) -> None:
 
 def test_revoked_keys_are_refused(sandbox: SandboxProcess, shop: Shop) -> None:
     revoked = client_of(sandbox.url, "sk_test_revoked_0123456789").v1
-    with pytest.raises(stripe.AuthenticationError) as rejection:
+    with pytest.raises(stripe.AuthenticationError) as refusal:
         revoked.customers.list()
-    assert rejection.value.error.code == "api_key_expired"
+    assert refusal.value.error.code == "api_key_expired"
     key = fresh_key()
     shop.admin.refuse_keys(key)
     with pytest.raises(stripe.AuthenticationError):

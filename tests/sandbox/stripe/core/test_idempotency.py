@@ -33,9 +33,9 @@ def test_a_decline_is_replayed_for_its_key_and_not_for_another(shop: Shop) -> No
     invoice = shop.opened(shop.customer("pm_card_chargeCustomerFail").id)
     charges = []
     for key in ("a", "a", "b"):
-        with pytest.raises(stripe.CardError) as rejection:
+        with pytest.raises(stripe.CardError) as refusal:
             shop.stripe.invoices.pay(invoice.id, {}, {"idempotency_key": key})
-        charges.append(rejection.value.error.charge)
+        charges.append(refusal.value.error.charge)
     assert charges[0] == charges[1] != charges[2]
     assert shop.stripe.invoices.retrieve(invoice.id).attempt_count == 2
 
@@ -80,10 +80,10 @@ def test_a_key_in_flight_is_refused_with_409(shop: Shop) -> None:
     with ThreadPoolExecutor() as threads:
         slow = threads.submit(shop.stripe.customers.create, {}, {"idempotency_key": "k"})
         wait_for(lambda: not shop.admin.faults())
-        with pytest.raises(stripe.APIError) as rejection:
+        with pytest.raises(stripe.APIError) as refusal:
             shop.stripe.customers.create({}, {"idempotency_key": "k"})
-        assert rejection.value.http_status == 409
-        assert rejection.value.error.code == "idempotency_key_in_use"
+        assert refusal.value.http_status == 409
+        assert refusal.value.error.code == "idempotency_key_in_use"
         made = slow.result()
     assert shop.stripe.customers.create({}, {"idempotency_key": "k"}).id == made.id
 

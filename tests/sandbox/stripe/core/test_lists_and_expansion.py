@@ -25,15 +25,15 @@ def test_the_sdk_pages_through_everything(shop: Shop) -> None:
 
 @pytest.mark.parametrize("limit", [0, 101])
 def test_a_limit_is_between_1_and_100(shop: Shop, limit: int) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.customers.list({"limit": limit})
-    assert (rejection.value.code, rejection.value.param) == ("parameter_invalid_integer", "limit")
+    assert (refusal.value.code, refusal.value.param) == ("parameter_invalid_integer", "limit")
 
 
 def test_a_cursor_must_exist_and_be_one(shop: Shop) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.customers.list({"starting_after": "cus_none"})
-    assert rejection.value.param == "starting_after"
+    assert refusal.value.param == "starting_after"
     customer = shop.stripe.customers.create({}).id
     with pytest.raises(stripe.InvalidRequestError, match="only one"):
         shop.stripe.customers.list({"starting_after": customer, "ending_before": customer})
@@ -89,6 +89,6 @@ def test_lists_expand_through_data(shop: Shop) -> None:
 def test_wrong_expansions_are_refused_even_on_empty_lists(
     shop: Shop, path: str, message: str
 ) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.invoices.list({"expand": [path]})
-    assert message in str(rejection.value)
+    assert message in str(refusal.value)

@@ -86,8 +86,8 @@ def flood(shop: Shop, calls: int) -> list[Any]:
     def ask(_: int) -> Any:
         try:
             return shop.stripe.customers.list()
-        except stripe.RateLimitError as rejection:
-            return rejection
+        except stripe.RateLimitError as refusal:
+            return refusal
 
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(ask, range(calls)))

@@ -119,9 +119,9 @@ def test_a_refund_made_before_can_be_accounted_for_once(shop: Shop) -> None:
 def test_a_note_cannot_refund_what_was_refunded_plainly(shop: Shop) -> None:
     invoice = paid(shop, 1000)
     shop.admin.refund(invoice.id)
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         issue(shop, invoice.id, amount=1000, refund_amount=1000)
-    assert rejection.value.code == "charge_already_refunded"
+    assert refusal.value.code == "charge_already_refunded"
     elsewhere = shop.opened(shop.customer().id)
     shop.admin.pay_out_of_band(elsewhere.id)
     with pytest.raises(stripe.InvalidRequestError, match="no payment that could be refunded"):

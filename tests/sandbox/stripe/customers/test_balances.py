@@ -70,9 +70,9 @@ def test_a_transactions_words_can_be_changed(shop: Shop) -> None:
     service.update(customer, made.id, {"description": "why", "metadata": {"a": "b"}})
     found = service.retrieve(customer, made.id, {"expand": ["customer"]})
     assert (found.description, found.metadata.to_dict()) == ("why", {"a": "b"})
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         service.retrieve(other, made.id)
-    assert rejection.value.http_status == 404
+    assert refusal.value.http_status == 404
 
 
 def test_a_balance_keeps_to_its_currency_and_moves_by_something(shop: Shop) -> None:

@@ -67,9 +67,9 @@ def test_a_payment_method_is_made_from_a_card_number_or_token(shop: Shop) -> Non
 
 def test_an_unknown_card_number_is_a_card_error(shop: Shop) -> None:
     card = {"number": "4242424242424241", "exp_month": 7, "exp_year": 2031}
-    with pytest.raises(stripe.CardError) as rejection:
+    with pytest.raises(stripe.CardError) as refusal:
         shop.stripe.payment_methods.create({"type": "card", "card": card})
-    assert rejection.value.code == "incorrect_number"
+    assert refusal.value.code == "incorrect_number"
 
 
 def test_a_detached_payment_method_is_no_default_any_more(shop: Shop) -> None:
@@ -85,20 +85,20 @@ def test_a_detached_payment_method_is_no_default_any_more(shop: Shop) -> None:
 def test_a_default_payment_method_must_be_the_customers(shop: Shop) -> None:
     theirs = shop.customer().invoice_settings.default_payment_method
     mine = shop.customer(None).id
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.customers.update(
             mine, {"invoice_settings": {"default_payment_method": str(theirs)}}
         )
-    assert rejection.value.param == "invoice_settings[default_payment_method]"
+    assert refusal.value.param == "invoice_settings[default_payment_method]"
     with pytest.raises(stripe.InvalidRequestError, match="already been attached"):
         shop.stripe.payment_methods.attach(str(theirs), {"customer": mine})
 
 
 def test_products_prices_and_tax_rates_are_kept_and_changed(shop: Shop) -> None:
     product = shop.stripe.products.create({"name": "Book", "id": "book"})
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.products.create({"name": "Book", "id": "book"})
-    assert rejection.value.code == "resource_already_exists"
+    assert refusal.value.code == "resource_already_exists"
     price = shop.stripe.prices.create(
         {
             "currency": "EUR",
@@ -131,6 +131,6 @@ def test_products_prices_and_tax_rates_are_kept_and_changed(shop: Shop) -> None:
 def test_a_price_needs_an_amount_and_a_product(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         shop.stripe.prices.create({"currency": "eur", "product_data": {"name": "x"}})
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.prices.create({"currency": "eur", "unit_amount": 1})
-    assert (rejection.value.code, rejection.value.param) == ("parameter_missing", "product")
+    assert (refusal.value.code, refusal.value.param) == ("parameter_missing", "product")

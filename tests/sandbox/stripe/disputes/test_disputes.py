@@ -27,9 +27,9 @@ def test_a_dispute_takes_the_money_at_once(shop: Shop) -> None:
     ]
     assert ledger_sums.by_kind(shop) == {"charge": 1000, "dispute": 1000}
     assert ledger_sums.check(shop) == 0
-    with pytest.raises(stripe.InvalidRequestError, match="charged back") as rejection:
+    with pytest.raises(stripe.InvalidRequestError, match="charged back") as refusal:
         shop.stripe.refunds.create({"charge": charge.id})
-    assert rejection.value.code == "charge_disputed"
+    assert refusal.value.code == "charge_disputed"
 
 
 def test_a_dispute_that_is_won_brings_the_money_back(shop: Shop) -> None:

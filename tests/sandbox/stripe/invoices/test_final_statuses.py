@@ -40,9 +40,9 @@ def test_only_open_invoices_are_voided_or_given_up(shop: Shop, status: str) -> N
     if status == "paid":
         shop.stripe.invoices.pay(invoice.id)
     for call in (shop.stripe.invoices.void_invoice, shop.stripe.invoices.mark_uncollectible):
-        with pytest.raises(stripe.InvalidRequestError) as rejection:
+        with pytest.raises(stripe.InvalidRequestError) as refusal:
             call(invoice.id)
-        assert rejection.value.http_status == 400
+        assert refusal.value.http_status == 400
     assert shop.stripe.invoices.retrieve(invoice.id).status == status
 
 
@@ -128,9 +128,9 @@ def test_only_drafts_are_deleted(shop: Shop) -> None:
     draft, opened = shop.draft(customer, 1000), shop.opened(customer)
     assert shop.stripe.invoices.delete(draft.id).deleted
     assert shop.event_types()[-1] == "invoice.deleted"
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.invoices.delete(opened.id)
-    assert rejection.value.code == "invoice_not_editable"
+    assert refusal.value.code == "invoice_not_editable"
 
 
 def test_attempts_count_what_was_asked_of_a_bank(shop: Shop) -> None:
@@ -166,9 +166,9 @@ def test_a_canceled_payment_intent_has_a_successor_when_its_invoice_is_paid(shop
     intent = shop.stripe.payment_intents.list().data[0]
     canceled = shop.stripe.payment_intents.cancel(intent.id, {"cancellation_reason": "abandoned"})
     assert (canceled.status, canceled.cancellation_reason) == ("canceled", "abandoned")
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.payment_intents.cancel(intent.id)
-    assert rejection.value.code == "payment_intent_unexpected_state"
+    assert refusal.value.code == "payment_intent_unexpected_state"
     paid = shop.stripe.invoices.pay(opened.id, {"expand": ["payments"]})
     assert [item.status for item in paid.payments.data] == ["canceled", "paid"]
     assert ledger_sums.check(shop) == 1000

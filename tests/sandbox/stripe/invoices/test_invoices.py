@@ -9,9 +9,9 @@ from tests.sandbox.stripe.shop import Shop
 
 
 def refused(shop: Shop, invoice: str, line: Any) -> stripe.InvalidRequestError:
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.invoices.add_lines(invoice, {"lines": [line]})
-    return rejection.value
+    return refusal.value
 
 
 def test_lines_come_from_prices_described_prices_and_amounts(shop: Shop) -> None:
@@ -64,9 +64,9 @@ def test_lines_that_do_not_belong_are_refused_and_nothing_is_added(shop: Shop) -
         ("price_none", "No such price"),
     ):
         lines: Any = [{"amount": 5}, {"pricing": {"price": price}}]
-        with pytest.raises(stripe.InvalidRequestError, match=words) as rejection:
+        with pytest.raises(stripe.InvalidRequestError, match=words) as refusal:
             shop.stripe.invoices.add_lines(draft.id, {"lines": lines})
-        assert rejection.value.param == name
+        assert refusal.value.param == name
     assert shop.stripe.invoices.retrieve(draft.id).lines.data == []
     assert refused(shop, draft.id, {"amount": 5, "quantity": 2}).code == "parameters_exclusive"
     assert "exactly one" in str(refused(shop, draft.id, {"description": "free"}))
@@ -108,9 +108,9 @@ def test_only_drafts_are_edited_and_deleted(shop: Shop) -> None:
         lambda: shop.stripe.invoices.delete(opened.id),
         lambda: shop.stripe.invoices.add_lines(opened.id, {"lines": [{"amount": 1}]}),
     ):
-        with pytest.raises(stripe.InvalidRequestError) as rejection:
+        with pytest.raises(stripe.InvalidRequestError) as refusal:
             change()
-        assert rejection.value.code == "invoice_not_editable"
+        assert refusal.value.code == "invoice_not_editable"
     marked = shop.stripe.invoices.update(opened.id, {"metadata": {"seen": "yes"}})
     assert marked.metadata.to_dict() == {"seen": "yes"}
 
@@ -187,9 +187,9 @@ def test_items_on_a_draft_change_and_go_with_their_lines(shop: Shop) -> None:
     assert items.delete(made.id).deleted is True
     assert shop.stripe.invoices.retrieve(draft.id).total == 0
     opened = shop.opened(customer)
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         items.create({"customer": customer, "invoice": opened.id, "amount": 1})
-    assert rejection.value.code == "invoice_not_editable"
+    assert refusal.value.code == "invoice_not_editable"
 
 
 def test_a_pending_item_is_added_to_a_draft_by_its_id(shop: Shop) -> None:

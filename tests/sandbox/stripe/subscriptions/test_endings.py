@@ -38,9 +38,9 @@ def test_canceled_now_is_over_now(club: Club) -> None:
     assert club.shop.event_types()[-1] == "customer.subscription.deleted"
     club.later(60 * DAY_S)
     assert totals(club.invoices(made)) == [1000]
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         club.stripe.subscriptions.cancel(made.id)
-    assert rejection.value.http_status == 404
+    assert refusal.value.http_status == 404
 
 
 def test_canceled_with_a_final_invoice_gives_back_what_is_unused(club: Club) -> None:

@@ -130,9 +130,9 @@ def test_error_if_incomplete_makes_nothing(club: Club) -> None:
         ("pm_card_authenticationRequired", "authentication_required"),
     ):
         customer = club.shop.customer(card).id
-        with pytest.raises(stripe.CardError) as rejection:
+        with pytest.raises(stripe.CardError) as refusal:
             club.subscribe(customer, plan, payment_behavior="error_if_incomplete")
-        assert (rejection.value.http_status, rejection.value.code) == (402, code)
+        assert (refusal.value.http_status, refusal.value.code) == (402, code)
         assert club.stripe.subscriptions.list({"customer": customer, "status": "all"}).data == []
         assert club.stripe.invoices.list({"customer": customer}).data == []
 
@@ -148,9 +148,9 @@ def test_default_incomplete_waits_for_a_confirmation(club: Club) -> None:
 
 def test_without_a_payment_method_nothing_begins(club: Club) -> None:
     customer = club.shop.customer(None).id
-    with pytest.raises(stripe.InvalidRequestError, match="no attached payment source") as rejection:
+    with pytest.raises(stripe.InvalidRequestError, match="no attached payment source") as refusal:
         club.subscribe(customer, club.plan())
-    assert rejection.value.code == "resource_missing"
+    assert refusal.value.code == "resource_missing"
     assert club.stripe.subscriptions.list({"status": "all"}).data == []
 
 
@@ -237,9 +237,9 @@ def test_what_fits_no_subscription_is_refused(club: Club) -> None:
     ]  # fmt: skip
     for given, param in wrong:
         asked: Any = {"customer": customer, **given}
-        with pytest.raises(stripe.InvalidRequestError) as rejection:
+        with pytest.raises(stripe.InvalidRequestError) as refusal:
             club.stripe.subscriptions.create(asked)
-        assert rejection.value.param == param
+        assert refusal.value.param == param
     assert club.stripe.subscriptions.list({"status": "all"}).data == []
 
 

@@ -78,9 +78,9 @@ def test_endpoints_are_listed_newest_first_in_pages(shop: Shop, sink: Sink) -> N
 def test_what_cannot_be_changed_is_an_unknown_parameter(shop: Shop, sink: Sink, field: str) -> None:
     made = endpoint(shop, sink)
     wrong: Any = {field: "x"}
-    with pytest.raises(stripe.InvalidRequestError) as rejection:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
         shop.stripe.webhook_endpoints.update(made.id, wrong)
-    assert rejection.value.code == "parameter_unknown"
+    assert refusal.value.code == "parameter_unknown"
 
 
 def test_a_rolled_secret_and_the_old_one_both_verify_for_a_while(shop: Shop, sink: Sink) -> None:

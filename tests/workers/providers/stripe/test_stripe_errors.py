@@ -16,7 +16,7 @@ from domain.gateway.objects import (
     GatewayUnavailable,
 )
 from tests.support.canned_server import Canned, serve_canned
-from tests.support.stripe_account import ProviderAccount
+from tests.support.stripe_account import Account
 from workers.providers.stripe.client import NETWORK_RETRIES, answered_at, call_stripe, open_client
 from workers.providers.stripe.gateway import StripeGateway
 
@@ -152,7 +152,7 @@ def test_an_answer_without_its_time_is_not_believed(canned: Canned) -> None:
     ids=["refused", "lost", "500", "409", "429"],
 )
 def test_a_lost_call_is_tried_once_more_under_its_key(
-    account: ProviderAccount, fault: str, more: dict[str, Any], tries: int
+    account: Account, fault: str, more: dict[str, Any], tries: int
 ) -> None:
     account.admin.add_fault(fault, path="/v1/customers", method="POST", times=9, **more)
     account.admin.forget_requests()
@@ -168,7 +168,7 @@ def test_a_lost_call_is_tried_once_more_under_its_key(
     assert [customer.id for customer in account.v1.customers.list().data] == [made]
 
 
-def test_what_takes_too_long_is_not_waited_for_twice(account: ProviderAccount) -> None:
+def test_what_takes_too_long_is_not_waited_for_twice(account: Account) -> None:
     account.admin.set_latency(300)
     account.admin.forget_requests()
     client = open_client(account.key, api_base=account.url, read_timeout_s=0.1)

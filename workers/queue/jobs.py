@@ -1,0 +1,248 @@
+"""Registry of all jobs: the only place where a job is listed.
+
+Reactions refer to the `JobType` objects below; the broker, the actors and the handling of exhausted
+retries read `JOB_TYPES`. A new job is a `JobType` here, an entry of `JOB_TYPES` and a reaction that
+opens it (`reactions.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from domain.billing import Billing
+from projections.work import provider_lookup as lookup_table
+from projections.work.table import Job, OpenJob
+from workers.invoices.charge_invoice import charge_invoice
+from workers.invoices.job import InvoiceDeps, InvoicingDeps
+from workers.invoices.provider_lookup import answer_lookup
+from workers.invoices.refund import refund_invoice
+from workers.payments.actions import cancel_other_payments, charge_or_perform_action
+from workers.payments.checkout import CheckoutDeps
+from workers.payments.refund_overpayment import refund_overpayment
+from workers.payments.setup_method import SetupDeps, set_up_method
+from workers.provider_objects.assign_to_tenant import AssignDeps, assign_to_tenant
+from workers.queue import job_dependencies as deps_for
+from workers.queue import retries_exhausted as exhausted
+from workers.queue.retries_exhausted import ExhaustedJob
+from workers.runtime import Runtime
+from workers.subscriptions.change import SubscriptionDeps, change_subscription
+from workers.subscriptions.mollie_change import change_mandate_subscription
+from workers.subscriptions.mollie_common import MandateSubscriptionDeps
+from workers.subscriptions.mollie_start import (
+    StartSubscriptionDeps,
+    mark_subscription_not_started,
+    start_subscription,
+)
+from workers.subscriptions.mollie_watch import check_subscription
+from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
+from workers.webhooks.mollie_payment import (
+    MolliePaymentDeps,
+    apply_payment_event,
+    apply_payment_hint,
+)
+
+# Redis queues. They are separate because Redis has no priorities within one queue.
+REQUESTS: Final = "requests"
+EVENTS: Final = "events"
+LOOKUPS: Final = lookup_table.QUEUE
+
+Deps = TypeVar("Deps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobType(Generic[Deps]):
+    """A kind of job.
+
+    `name`: the actor's name in the work table and in Redis. `dependencies` builds the arguments of
+    `run` from the process's runtime. `on_exhausted` records that the retries are used up; None: the
+    job is retried without end and reported as overdue.
+    """
+
+    name: str
+    queue: str
+    run: Callable[[Job, Deps], object]
+    dependencies: Callable[[Runtime, Job], Deps]
+    on_exhausted: Callable[[ExhaustedJob, Billing], None] | None
+
+    def open(self, *, key: str, app_id: UUID, args: dict[str, str]) -> OpenJob:
+        """Return the change that opens a row of the work table for this job."""
+        return OpenJob(key=key, app=app_id, queue=self.queue, actor=self.name, args=args)
+
+    def execute(self, job: Job, runtime: Runtime) -> None:
+        """Build the dependencies and run the job."""
+        self.run(job, self.dependencies(runtime, job))
+
+
+def _id(job: Job, name: str) -> UUID:
+    return UUID(job.args[name])
+
+
+# Invoices.
+
+
+def _charge_invoice(job: Job, deps: InvoiceDeps) -> None:
+    match deps:
+        case CheckoutDeps():
+            charge_or_perform_action(_id(job, "invoice_id"), deps)
+        case InvoicingDeps():
+            charge_invoice(_id(job, "invoice_id"), deps)
+
+
+CHARGE_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
+    name="charge_invoice",
+    queue=REQUESTS,
+    run=_charge_invoice,
+    dependencies=deps_for.invoice,
+    on_exhausted=exhausted.stop_invoice_step,
+)
+REFUND_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
+    name="refund_invoice",
+    queue=REQUESTS,
+    run=lambda job, deps: refund_invoice(_id(job, "invoice_id"), _id(job, "refund_id"), deps),
+    dependencies=deps_for.invoice,
+    on_exhausted=exhausted.stop_refund,
+)
+CANCEL_OTHER_PAYMENTS: Final[JobType[CheckoutDeps]] = JobType(
+    name="cancel_other_payments",
+    queue=EVENTS,
+    run=lambda job, deps: cancel_other_payments(_id(job, "invoice_id"), deps),
+    dependencies=deps_for.checkout,
+    on_exhausted=None,
+)
+REFUND_OVERPAYMENT: Final[JobType[CheckoutDeps]] = JobType(
+    name="refund_overpayment",
+    queue=EVENTS,
+    run=lambda job, deps: refund_overpayment(_id(job, "invoice_id"), job.args["payment_id"], deps),
+    dependencies=deps_for.checkout,
+    on_exhausted=None,
+)
+
+
+# Subscriptions.
+
+
+def _change_subscription(job: Job, deps: SubscriptionDeps | MandateSubscriptionDeps) -> None:
+    match deps:
+        case MandateSubscriptionDeps():
+            change_mandate_subscription(_id(job, "subscription_id"), deps)
+        case SubscriptionDeps():
+            change_subscription(_id(job, "subscription_id"), deps)
+
+
+CHANGE_SUBSCRIPTION: Final[JobType[SubscriptionDeps | MandateSubscriptionDeps]] = JobType(
+    name="change_subscription",
+    queue=REQUESTS,
+    run=_change_subscription,
+    dependencies=deps_for.subscription,
+    on_exhausted=exhausted.stop_subscription_change,
+)
+START_SUBSCRIPTION: Final[JobType[StartSubscriptionDeps]] = JobType(
+    name="start_subscription",
+    queue=EVENTS,
+    run=lambda job, deps: start_subscription(_id(job, "subscription_id"), deps),
+    dependencies=deps_for.mandate_subscription,
+    on_exhausted=exhausted.stop_subscription_start,
+)
+MARK_SUBSCRIPTION_NOT_STARTED: Final[JobType[StartSubscriptionDeps]] = JobType(
+    name="mark_subscription_not_started",
+    queue=EVENTS,
+    run=lambda job, deps: mark_subscription_not_started(_id(job, "subscription_id"), deps),
+    dependencies=deps_for.mandate_subscription,
+    on_exhausted=None,
+)
+CHECK_SUBSCRIPTION: Final[JobType[StartSubscriptionDeps]] = JobType(
+    name="check_subscription",
+    queue=EVENTS,
+    run=lambda job, deps: check_subscription(_id(job, "subscription_id"), deps),
+    dependencies=deps_for.mandate_subscription,
+    on_exhausted=None,
+)
+
+
+# Payment methods and tenants.
+
+SET_UP_METHOD: Final[JobType[SetupDeps]] = JobType(
+    name="set_up_method",
+    queue=REQUESTS,
+    run=lambda job, deps: set_up_method(_id(job, "setup_id"), deps),
+    dependencies=deps_for.setup,
+    on_exhausted=exhausted.stop_method_setup,
+)
+ASSIGN_TO_TENANT: Final[JobType[AssignDeps]] = JobType(
+    name="assign_to_tenant",
+    queue=EVENTS,
+    run=lambda job, deps: assign_to_tenant(_id(job, "tenant_stream"), deps),
+    dependencies=deps_for.assignment,
+    on_exhausted=None,
+)
+
+
+# Webhooks.
+
+
+def _fetch_and_apply(job: Job, deps: FetchDeps | MolliePaymentDeps) -> None:
+    match deps:
+        case MolliePaymentDeps():
+            apply_payment_event(_id(job, "provider_event_id"), deps)
+        case FetchDeps():
+            fetch_and_apply(_id(job, "provider_event_id"), deps)
+
+
+FETCH_AND_APPLY: Final[JobType[FetchDeps | MolliePaymentDeps]] = JobType(
+    name="fetch_and_apply",
+    queue=EVENTS,
+    run=_fetch_and_apply,
+    dependencies=deps_for.provider_event,
+    on_exhausted=exhausted.park_provider_event,
+)
+APPLY_PAYMENT_HINT: Final[JobType[MolliePaymentDeps]] = JobType(
+    name="apply_payment_hint",
+    queue=EVENTS,
+    run=lambda job, deps: apply_payment_hint(_id(job, "hint_id"), deps),
+    dependencies=deps_for.payment_hint,
+    on_exhausted=exhausted.stop_payment_hint,
+)
+
+
+# Provider lookups: the service inserts their rows itself, so `projections` names actor and queue.
+
+
+def _answer_lookup(job: Job, runtime: Runtime) -> None:
+    answer_lookup(
+        _id(job, "ask_id"),
+        table=runtime.lookups,
+        vault=runtime.vault,
+        gateway_of=runtime.gateways.of,
+    )
+
+
+ANSWER_LOOKUP: Final[JobType[Runtime]] = JobType(
+    name=lookup_table.ACTOR,
+    queue=LOOKUPS,
+    run=_answer_lookup,
+    dependencies=lambda runtime, _: runtime,
+    on_exhausted=None,
+)
+
+JOB_TYPES: Final[dict[str, JobType[Any]]] = {
+    job_type.name: job_type
+    for job_type in (
+        CHARGE_INVOICE,
+        REFUND_INVOICE,
+        CANCEL_OTHER_PAYMENTS,
+        REFUND_OVERPAYMENT,
+        CHANGE_SUBSCRIPTION,
+        START_SUBSCRIPTION,
+        MARK_SUBSCRIPTION_NOT_STARTED,
+        CHECK_SUBSCRIPTION,
+        SET_UP_METHOD,
+        ASSIGN_TO_TENANT,
+        FETCH_AND_APPLY,
+        APPLY_PAYMENT_HINT,
+        ANSWER_LOOKUP,
+    )
+}
+QUEUES: Final = tuple(dict.fromkeys(job_type.queue for job_type in JOB_TYPES.values()))
