@@ -209,7 +209,7 @@ def test_a_broken_cursor_is_refused_whatever_it_says(text: str) -> None:
 
 @pytest.mark.parametrize("value", [True, None, 1.5, "1", 2**63, [1]])
 def test_a_cursor_with_anything_but_a_place_is_refused(value: Any) -> None:
-    broken = cursors.write(cursors.Place(value, uuid4()), list_name="one")
+    broken = cursors.write(cursors.PageKey(value, uuid4()), list_name="one")
     with pytest.raises(BadCursor):
         cursors.read(broken, list_name="one")
 
