@@ -9,10 +9,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run examples dialects test check fmt bench contract constraints clean
+.PHONY: help install run examples dialects test test-extended test-all check fmt bench contract constraints clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv with everything in it, at the versions of constraints.txt
 
@@ -32,8 +32,13 @@ examples: $(INSTALLED) ## Run examples/ against the running system (needs node a
 dialects: $(INSTALLED) ## Write docs/dialects.md anew from the table that the contract tests read
 	$(BIN)/python -m tests.contract.dialects_page
 
-test: $(INSTALLED) ## Run every test, on a real PostgreSQL and Redis
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(INSTALLED) ## Run the tests but for the extended ones, on a real PostgreSQL and Redis
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not extended"
+
+test-extended: $(INSTALLED) ## Run the extended tests alone: large, long, and of the sandbox
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m extended
+
+test-all: test test-extended ## Run every test
 
 check: $(INSTALLED) ## Check style, types and who imports whom
 	$(BIN)/ruff check .
@@ -50,7 +55,7 @@ bench: $(INSTALLED) ## Measure acknowledgements and rebuilds per second beside a
 
 contract: $(INSTALLED) ## Check every provider message against specifications: SPECS=<folder>
 	@test -n "$(SPECS)" || { echo "usage: make contract SPECS=<folder with the providers' specifications>"; exit 2; }
-	$(BIN)/python -m tests.contract.validate --specs $(SPECS) tests -n 2 --dist loadfile -q
+	$(BIN)/python -m tests.contract.validate --specs $(SPECS) tests -n 2 --dist worksteal -q
 
 constraints: ## Write constraints.txt anew, with the newest versions; keep its lines with a marker
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints

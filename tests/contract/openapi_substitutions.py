@@ -217,7 +217,7 @@ class Things:
 
     def _delivery_of(self, invoice_id: str) -> str:
         """Wait until one of the provider's deliveries about an invoice is in the inbox."""
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + 60
         while time.monotonic() < deadline_s:
             answer = self.caller.http.get(
                 f"{self.caller.app_path}/webhook-deliveries",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from schemathesis import APIOperation, Case
 from schemathesis.generation import GenerationMode
 
@@ -16,6 +16,7 @@ from tests.support.system import DEMO_STRIPE_KEY, System
 
 REQUESTS = 10_000
 SUCCESSES = 20
+FEW_SUCCESSES = 2
 # Made up for each operation, beside the some hundred cases at the bounds of what it takes.
 MADE_UP = 25
 QUICK = {
@@ -41,11 +42,9 @@ schema.config.checks.not_a_server_error.expected_statuses += ["503", "504"]
 OPERATIONS = {found.ok().label: found.ok() for found in schema.get_all_operations()}
 
 pushed = settings(
-    deadline=None,
     database=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
 )
 
 
@@ -69,19 +68,32 @@ def test_whatever_is_sent_is_answered_as_documented(case: Case, world: World) ->
 
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_each_operation_succeeds(label: str, world: World) -> None:
-    @settings(pushed, max_examples=SUCCESSES)
+    succeed(label, world, times=FEW_SUCCESSES)
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_each_operation_succeeds_with_many_requests(label: str, world: World) -> None:
+    succeed(label, world, times=SUCCESSES)
+
+
+def succeed(label: str, world: World, *, times: int) -> None:
+    """Send valid requests for an operation until so many have succeeded."""
+
+    @settings(pushed, max_examples=times)
     @given(OPERATIONS[label].as_strategy(generation_mode=GenerationMode.POSITIVE))
     def ask(case: Case) -> None:
         world.ask(case, surely=True)
 
+    wanted = world.succeeded[label] + times
     for _ in range(SUCCESSES):
-        if world.succeeded[label] < SUCCESSES:
+        if world.succeeded[label] < wanted:
             ask()
-    assert world.succeeded[label] >= SUCCESSES
+    assert world.succeeded[label] >= wanted
 
 
+@pytest.mark.extended
 def test_so_many_requests_harm_nothing(world: World) -> None:
-    """Those of the tests above count; what is missing is made up."""
     asked = itertools.cycle(_quick())
     while world.sent < REQUESTS:
         _push(next(asked), world)

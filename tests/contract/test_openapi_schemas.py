@@ -38,7 +38,7 @@ def faults(shape: Draft202012Validator, shown: dict[str, Any]) -> list[str]:
     return [f"{fault.json_path}: {fault.message}" for fault in shape.iter_errors(sent)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(beginning=st.sampled_from(_BEGINNINGS), later=st.lists(st.sampled_from(_LATER), max_size=8))
 def test_an_invoice_is_shown_as_declared_whatever_happened(
     beginning: type[e.InvoiceEvent], later: list[type[e.InvoiceEvent]]

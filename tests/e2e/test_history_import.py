@@ -1,7 +1,7 @@
 """Moving in with a long history: killed twice on the way, its sums are the ledger's in the end.
 
-`make test` has 2,000 invoices; BILLHOOK_TEST_HISTORY=10000 says how many otherwise (with `-s` for
-the figures).
+`make test-all` has 2,000 invoices; BILLHOOK_TEST_HISTORY=10000 says how many otherwise (with `-s`
+for the figures).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Import:
     def _close(self) -> int:
         assert self._process.stdout is not None
         self._process.stdout.close()
-        return self._process.wait(30)
+        return self._process.wait(120)
 
 
 def taken(line: Json) -> int:
@@ -124,6 +124,7 @@ def own_system(tmp_path: Path) -> System:
     return System(tmp_path)
 
 
+@pytest.mark.extended
 def test_a_history_that_was_killed_twice_on_the_way_adds_up_to_the_ledger(
     own_system: System,
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.test_invoice_lifecycle import by_status, confirm_on_page
 from tests.support.sandbox import SandboxProcess
 from tests.support.stripe_account import Account
@@ -12,6 +14,7 @@ from tests.support.system import System, eventually
 KEY = "sk_test_without_public_url"
 
 
+@pytest.mark.extended
 def test_without_webhooks_what_is_confirmed_on_the_page_becomes_paid(tmp_path: Path) -> None:
     with (
         SandboxProcess() as stripe,

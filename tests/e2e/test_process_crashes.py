@@ -59,6 +59,7 @@ def kill_everything(system: System) -> None:
     system.start()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "kill",
     [kill_worker, kill_relay, kill_redis, kill_api, kill_everything],
@@ -73,11 +74,12 @@ def test_whatever_is_killed_the_invoice_ends_paid_and_charged_once(
         kill(mortal)
         account.admin.set_latency(0)
 
-        eventually(lambda: api_answers(caller), timeout_s=60)
-        item = eventually(lambda: by_status(caller, invoice_id, "paid"), timeout_s=60)
+        eventually(lambda: api_answers(caller))
+        item = eventually(lambda: by_status(caller, invoice_id, "paid"))
         assert taken(account, item) == 1999
 
 
+@pytest.mark.extended
 def test_a_job_that_the_queue_forgot_is_sent_again(mortal: System) -> None:
     with mortal.account() as account, mortal.caller() as caller:
         worker = mortal.child("workers", "run")
@@ -91,7 +93,7 @@ def test_a_job_that_the_queue_forgot_is_sent_again(mortal: System) -> None:
             worker.resume()
 
         invoice_id = answer.json()["items"][0]["id"]
-        item = eventually(lambda: by_status(caller, invoice_id, "paid"), timeout_s=60)
+        item = eventually(lambda: by_status(caller, invoice_id, "paid"))
         assert taken(account, item) == 1999
 
 

@@ -103,9 +103,9 @@ def test_readme_opens_with_the_two_commands() -> None:
 
 
 def test_every_make_target_of_readme_exists() -> None:
-    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    named = re.findall(r"\bmake ([a-z]+)", "\n".join(MAKE_BLOCKS))
-    named += re.findall(r"`make ([a-z]+)`", README)
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = re.findall(r"\bmake ([a-z-]+)", "\n".join(MAKE_BLOCKS))
+    named += re.findall(r"`make ([a-z-]+)`", README)
     assert set(named) <= set(targets)
 
 

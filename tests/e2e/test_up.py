@@ -29,7 +29,7 @@ class Up:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(timeout=60)
+        code = self.process.wait(timeout=120)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -139,7 +139,7 @@ def test_the_operators_commands_reach_the_system_that_runs_here(up: Up, data_dir
     url = f"{up.ready['base_url']}/api/v1/apps/{made['app_id']}/invoices"
     assert wait_until(
         lambda: httpx.get(url, headers=headers).status_code == 200,
-        timeout_s=10,
+        timeout_s=60,
     )
 
 
@@ -165,7 +165,7 @@ def test_a_process_that_is_killed_is_back_soon(up: Up, data_dir: Path) -> None:
             ]
             != []
         ),
-        timeout_s=20,
+        timeout_s=60,
     )
 
 
@@ -224,11 +224,13 @@ def test_a_taken_port_is_named_with_its_option(up: Up, data_dir: Path) -> None:
     assert "--port" in refused.stderr
 
 
+@pytest.mark.extended
 def test_sigterm_ends_all_of_it(own_up: Up, own_data_dir: Path) -> None:
     assert own_up.end(signal.SIGTERM) == 0
     assert children_of(own_data_dir) == []
 
 
+@pytest.mark.extended
 def test_killed_it_starts_again_on_the_same_ports_with_all_it_knew(
     own_up: Up, own_data_dir: Path
 ) -> None:

@@ -51,9 +51,9 @@ def test_a_reader_that_follows_positions_misses_nothing(database: str, log: Log)
     writers = [
         subprocess.Popen([sys.executable, "-c", _WRITER, database]) for _ in range(_PROCESSES)
     ]
-    codes = [writer.wait(timeout=50) for writer in writers]
+    codes = [writer.wait(timeout=120) for writer in writers]
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=60)
     gave_up.set()
     assert codes == [0] * _PROCESSES
     for read in readers:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from eventsourcing.persistence import DatabaseError, DataError, IntegrityError, StoredEvent
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog.bodies import Body
@@ -194,9 +194,7 @@ def test_blocking_the_log_s_own_loop_is_refused(database: str) -> None:
     asyncio.run(scenario())
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.tuples(st.sampled_from(_STREAMS), st.integers(1, 4)), max_size=4)))
 def test_an_append_is_recorded_whole_or_refused_whole(
     log: Log, appends: list[list[tuple[UUID, int]]]
@@ -254,7 +252,7 @@ def test_a_thread_that_waits_while_the_log_closes_is_answered(database: str) -> 
             return "closed"
 
     with ThreadPoolExecutor(8) as threads:
-        answers = threads.map(ask, range(8), timeout=20)
+        answers = threads.map(ask, range(8), timeout=60)
         started.wait()
         log.close()
         assert list(answers) == ["closed"] * 8

@@ -76,7 +76,7 @@ class Service:
         return self.app.state.context
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self.call(self._client.request(method, path, **options))

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.core.commands import RequestInvoice
@@ -88,11 +88,7 @@ def _problem(refused: BadRequest) -> Any:
     return invoices_render.Problem(status=400, code="[E4000]", faults=refused.faults)
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
-)
+@settings(max_examples=200)
 @given(body=st.one_of(good_bodies, good_bodies, wild_bodies))
 def test_any_accepted_body_can_be_recorded_folded_and_shown(body: Any) -> None:
     asked = accepted(body)
@@ -135,11 +131,7 @@ json_values = st.recursive(
 )
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60)
 @given(
     about=st.dictionaries(texts, json_values, max_size=4),
     secret=st.sampled_from([{}, {"client_secret": "pi_1_secret_y"}]),
@@ -157,15 +149,7 @@ def test_any_signed_event_is_stored_clean_and_can_be_read(
     assert is_safe("".join(_strings(kept)))
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.filter_too_much,
-        HealthCheck.too_slow,
-    ],
-)
+@settings(max_examples=25)
 @given(body=st.one_of(good_bodies, wild_bodies))
 def test_any_body_whatever_is_answered_and_the_read_model_goes_on(
     service: Service, shop: Shop, body: Any

@@ -29,13 +29,13 @@ class MollieAccount:
 
     url: str
     key: str = field(default_factory=lambda: f"test_{secrets.token_hex(15)}")
-    timeout_s: int = 10
+    timeout_s: int = 60
 
     def __post_init__(self) -> None:
         self.admin = MollieAdmin(self.url, self.key)
         self.client = Client(api_endpoint=self.url, timeout=(3, self.timeout_s), retry=0)
         self.client.set_api_key(self.key)
-        self._browser = httpx.Client(timeout=10, trust_env=False)
+        self._browser = httpx.Client(timeout=60, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

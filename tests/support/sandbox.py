@@ -15,15 +15,16 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from tests.support.sandbox_dashboard import Dashboard
+from tests.support.wait_until import DEADLINE_S
 
 Json = dict[str, Any]
 T = TypeVar("T")
 
-START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 10.0
+START_TIMEOUT_S = DEADLINE_S
+STOP_TIMEOUT_S = DEADLINE_S
 
 
-def wait_for(condition: Callable[[], T], *, timeout_s: float = 10.0) -> T:
+def wait_for(condition: Callable[[], T], *, timeout_s: float = DEADLINE_S) -> T:
     """Returns what the condition gives once that is true; raises at the deadline."""
     deadline = time.monotonic() + timeout_s
     while not (result := condition()):

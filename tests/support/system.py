@@ -18,17 +18,18 @@ import psutil
 
 from tests.support.processes import children_of
 from tests.support.stripe_account import Account
+from tests.support.wait_until import DEADLINE_S
 
 Json = dict[str, Any]
 T = TypeVar("T")
 
 DEMO_STRIPE_KEY = "sk_test_billhook_demo"
 DEMO_MOLLIE_KEY = "test_billhook_demo"
-_START_TIMEOUT_S = 120
-_STOP_TIMEOUT_S = 30
+_START_TIMEOUT_S = 2 * DEADLINE_S
+_STOP_TIMEOUT_S = DEADLINE_S
 
 
-def eventually(look: Callable[[], T], *, timeout_s: float = 30.0) -> T:
+def eventually(look: Callable[[], T], *, timeout_s: float = DEADLINE_S) -> T:
     """Look until there is something to see; the last thing seen is in the error."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -34,7 +34,7 @@ class TcpProxy:
         self._answer_lost.clear()
         self._loses_next_answer.set()
 
-    def wait_until_answer_lost(self, *, timeout_s: float = 10) -> None:
+    def wait_until_answer_lost(self, *, timeout_s: float = 60) -> None:
         assert self._answer_lost.wait(timeout_s), "no answer came"
 
     def freeze(self) -> None:

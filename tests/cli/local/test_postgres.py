@@ -62,7 +62,7 @@ def test_data_is_kept_when_the_server_is_killed(server: EmbeddedPostgres) -> Non
     server.start()
     ask(server, "CREATE TABLE facts AS SELECT 1 AS fact")
     psutil.Process(server.pid).kill()
-    assert wait_until(lambda: not server.is_running(), timeout_s=5)
+    assert wait_until(lambda: not server.is_running(), timeout_s=60)
     server.start()
     assert ask(server, "SELECT fact FROM facts") == [(1,)]
 
@@ -82,7 +82,7 @@ def killed_owner(folder: Path) -> int:
 
 def test_it_ends_with_an_owner_that_is_killed(tmp_path: Path, server: EmbeddedPostgres) -> None:
     pid = killed_owner(tmp_path)
-    assert wait_until(lambda: not psutil.pid_exists(pid), timeout_s=10)
+    assert wait_until(lambda: not psutil.pid_exists(pid), timeout_s=60)
     server.start()
     assert ask(server, "SELECT 1") == [(1,)]
 
@@ -122,9 +122,9 @@ def test_a_server_left_running_is_stopped_cleanly(tmp_path: Path, server: Embedd
             extra_groups=[] if as_another else None,
         ) as left,
     ):
-        assert wait_until(lambda: answers(server), timeout_s=10)
+        assert wait_until(lambda: answers(server), timeout_s=60)
         server.start()
-        assert left.wait(timeout=5) == 0
+        assert left.wait(timeout=60) == 0
     assert ask(server, "SELECT 1") == [(1,)]
     assert "not properly shut down" not in log.read_text()
 

@@ -50,7 +50,7 @@ def test_a_killed_server_starts_again_empty(server: EmbeddedRedis) -> None:
     with ask(server) as connection:
         connection.set("job", "1")
     psutil.Process(server.pid).kill()
-    assert wait_until(lambda: not server.is_running(), timeout_s=5)
+    assert wait_until(lambda: not server.is_running(), timeout_s=60)
     server.start()
     with ask(server) as connection:
         assert connection.get("job") is None
@@ -75,7 +75,7 @@ def test_it_dies_with_an_owner_that_is_killed(tmp_path: Path, server: EmbeddedRe
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         owner.send_signal(signal.SIGKILL)
-    assert wait_until(lambda: not psutil.pid_exists(pid), timeout_s=5)
+    assert wait_until(lambda: not psutil.pid_exists(pid), timeout_s=60)
     server.start()
     assert server.is_ready()
 

@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.apps.api_keys import KEY_BYTES, digest, new_key
@@ -21,14 +21,12 @@ def test_a_key_says_its_kind_and_is_kept_as_its_hash(kind: KeyKind) -> None:
     assert key.sha256 == hashlib.sha256(key.text.encode()).hexdigest() == digest(key.text)
 
 
-@settings(deadline=None)
 @given(_RANDOMNESS, _RANDOMNESS)
 def test_other_randomness_is_another_key(one: bytes, other: bytes) -> None:
     same = new_key("write", one).sha256 == new_key("write", other).sha256
     assert same is (one == other)
 
 
-@settings(deadline=None)
 @given(_RANDOMNESS)
 def test_a_key_travels_in_a_header(randomness: bytes) -> None:
     text = new_key("read", randomness).text

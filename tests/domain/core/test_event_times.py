@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.apps.app import App, AppCreated
@@ -60,7 +60,6 @@ def _write_attempts(root: Any, occurred_at: datetime, n: int) -> None:
         (Invoice, e.InvoiceRequested, _write_attempts),
     ],
 )
-@settings(deadline=None)
 @given(clocks=_CLOCKS)
 def test_times_never_run_backwards_whatever_the_clocks_say(
     kind: Any, begin: Any, write: Callable[..., None], clocks: list[int]

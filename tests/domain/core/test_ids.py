@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.core import ids
@@ -12,14 +12,12 @@ _PARTS = st.lists(st.text(st.sampled_from("0123456789:ab"), max_size=6), max_siz
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(deadline=None)
 @given(_PARTS, _PARTS)
 def test_no_two_lists_of_parts_read_the_same(one: list[str], other: list[str]) -> None:
     assume(one != other)
     assert ids._derive("kind", *one) != ids._derive("kind", *other)  # noqa: SLF001 - every public id goes through it
 
 
-@settings(deadline=None)
 @given(_PARTS, st.integers(0, 8))
 def test_parts_can_not_be_cut_elsewhere(parts: list[str], cut: int) -> None:
     text = "".join(parts)
@@ -59,7 +57,6 @@ def test_a_released_id_is_never_derived_otherwise() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(_TEXT, _TEXT, st.uuids(), st.uuids())
 def test_a_key_means_one_thing_per_app_and_caller(
     key: str, other: str, app_id: UUID, tenant_id: UUID
@@ -69,7 +66,6 @@ def test_a_key_means_one_thing_per_app_and_caller(
     assert (ids.for_post(app_id, None, key) == ids.for_post(app_id, None, other)) is (key == other)
 
 
-@settings(deadline=None)
 @given(st.uuids(), st.uuids())
 def test_two_apps_bill_the_same_tenant_apart(app_id: UUID, other: UUID) -> None:
     assume(app_id != other)

@@ -1,7 +1,7 @@
 """Money: whole minor units, converted in one place."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core import money
@@ -51,7 +51,6 @@ def test_amounts_are_written_with_exactly_the_currency_s_decimals(
     assert money.from_major(text, currency) == amount_minor
 
 
-@settings(deadline=None)
 @given(_SUMS, _CURRENCIES)
 def test_every_sum_survives_being_written_and_read(amount_minor: int, currency: str) -> None:
     text = money.to_major(amount_minor, currency)
@@ -95,7 +94,6 @@ def test_what_64_bits_cannot_hold_is_refused(text: str) -> None:
         money.from_major(text, "eur")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30), _CURRENCIES)
 def test_reading_any_text_gives_an_amount_or_a_refusal(text: str, currency: str) -> None:
     try:
@@ -105,7 +103,6 @@ def test_reading_any_text_gives_an_amount_or_a_refusal(text: str, currency: str)
     assert abs(amount_minor) <= money.MAX_SUM_MINOR
 
 
-@settings(deadline=None)
 @given(st.integers(0, money.MAX_AMOUNT_MINOR), st.integers(1, money.MAX_QUANTITY))
 def test_every_line_that_may_be_asked_for_fits(amount_minor: int, quantity: int) -> None:
     assert money.line_total(amount_minor, quantity) == amount_minor * quantity

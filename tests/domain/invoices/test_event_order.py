@@ -45,7 +45,6 @@ def deliveries(draw: st.DrawFn) -> list[ProviderInvoice]:
     return [replace(word, as_of=draw(_SECONDS)) for word in shuffled]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(_BEFORE), deliveries())
 def test_a_payment_s_webhooks_in_any_order_make_it_paid_once(
     before: list[Happened], words: list[ProviderInvoice]
@@ -78,7 +77,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(["failed", "requires_action"]), _STEPS, st.data())
 def test_once_all_has_arrived_the_invoice_shows_what_the_provider_has(
     first: PaymentState,

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.gateway.objects import InvoiceState, PaymentState, ProviderInvoice
@@ -109,7 +109,6 @@ def _folded(stream: list[e.InvoiceEvent]) -> InvoiceView | None:
     return view
 
 
-@settings(deadline=None)
 @given(st.sampled_from(_BEGINNINGS), _DECISIONS)
 def test_the_fold_of_what_an_invoice_produced_is_its_view(
     beginning: type[e.InvoiceEvent], decisions: list[Callable[[Invoice], Any]]
@@ -127,7 +126,6 @@ def test_the_fold_of_what_an_invoice_produced_is_its_view(
         assert _folded(stream) == invoice.root.view
 
 
-@settings(deadline=None)
 @given(_DECISIONS)
 def test_whatever_is_said_an_invoice_moves_only_as_the_table_says(
     decisions: list[Callable[[Invoice], Any]],
@@ -147,7 +145,6 @@ def test_whatever_is_said_an_invoice_moves_only_as_the_table_says(
     assert len(paid) <= 1
 
 
-@settings(deadline=None)
 @given(st.sampled_from(_BEGINNINGS), st.lists(st.sampled_from(_LATER), max_size=12))
 def test_no_order_of_facts_makes_the_fold_raise(
     beginning: type[e.InvoiceEvent], kinds: list[type[e.InvoiceEvent]]

@@ -245,7 +245,7 @@ _WORDS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @drawn(st.lists(_WORDS, max_size=8), st.randoms(use_true_random=False))
 def test_any_words_in_any_order_and_twice_add_up_alike(words: list[Any], order: Any) -> None:
     def end(told: list[Any]) -> tuple[object, ...]:

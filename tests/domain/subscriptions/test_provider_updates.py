@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core.effects import Effect
@@ -156,7 +156,6 @@ def stories(draw: st.DrawFn) -> list[ProviderSubscription]:
     return words
 
 
-@settings(deadline=None)
 @given(stories(), st.data())
 def test_a_story_s_words_in_any_order_end_as_it_ended(
     story: list[ProviderSubscription], data: st.DataObject
@@ -174,7 +173,6 @@ def test_a_story_s_words_in_any_order_end_as_it_ended(
     assert view.as_of == last.as_of
 
 
-@settings(deadline=None)
 @given(stories(), st.data())
 def test_answers_that_saw_an_earlier_moment_never_undo_a_later_one(
     story: list[ProviderSubscription], data: st.DataObject

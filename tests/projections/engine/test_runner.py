@@ -187,13 +187,13 @@ def test_a_process_ends_when_asked_to(database: str) -> None:
 
     asyncio.run(until(following))
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert '"event": "following"' in errors
 
 
 def test_a_process_says_that_migrations_are_missing(empty_database: str) -> None:
     process = start(empty_database)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "billhook migrate" in errors

@@ -124,14 +124,14 @@ def test_a_waiting_reader_is_woken_by_its_own_app_alone(database: str) -> None:
         async with projecting(database) as books:
             changes = ChangeQueries(books.pool)
             start = await books.folded(requested(), requested(OTHER_APP))
-            waiting = asyncio.ensure_future(changes.wait_for_some(APP, start, timeout_s=20))
+            waiting = asyncio.ensure_future(changes.wait_for_some(APP, start, timeout_s=60))
             for _ in range(5):
                 await books.folded(requested(OTHER_APP))
             assert not waiting.done()
             await books.folded(requested())
             assert await waiting
             # What is there already ends the next wait at once.
-            assert await changes.wait_for_some(APP, start, timeout_s=20)
+            assert await changes.wait_for_some(APP, start, timeout_s=60)
             assert not await changes.wait_for_some(APP, 10**6, timeout_s=0.05)
 
     asyncio.run(scenario())

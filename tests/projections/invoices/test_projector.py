@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.inbox.provider_event import ProviderEventApplied
@@ -60,11 +60,7 @@ def split(
     return batches
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_rows_are_the_fold_of_each_stream_whatever_the_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.gateway.objects import ProviderDispute, ProviderRefund, RefundsAndDisputes
@@ -203,11 +203,7 @@ async def assert_the_summary_agrees(
         assert vars(total).items() <= vars(summed).items()
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=25)
 @given(
     told=st.lists(histories, min_size=1, max_size=5),
     interval=st.sampled_from(["day", "week", "month"]),

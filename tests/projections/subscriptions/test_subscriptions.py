@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.subscriptions.events import SubscriptionEvent
@@ -98,11 +98,7 @@ def split(
     return batches
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
 def test_rows_and_sums_are_those_of_the_fold_whatever_the_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random
@@ -127,7 +123,6 @@ def test_rows_and_sums_are_those_of_the_fold_whatever_the_batches_and_crashes(
     assert differing == []
 
 
-@settings(deadline=None)
 @given(stream=streams())
 def test_a_view_comes_back_as_it_was(stream: list[SubscriptionEvent]) -> None:
     view = folds(stream)[stream[0].originator_id]

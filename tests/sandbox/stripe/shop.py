@@ -20,7 +20,7 @@ _OPEN: list[stripe.RequestsClient | SandboxAdmin] = []
 
 
 def client_of(
-    url: str, key: str, *, retries: int = 0, timeout_s: float = 10
+    url: str, key: str, *, retries: int = 0, timeout_s: float = 60
 ) -> stripe.StripeClient:
     http = stripe.RequestsClient(timeout=(3.05, timeout_s))
     _OPEN.append(http)

@@ -49,7 +49,7 @@ def test_a_waiting_consumer_is_answered_when_something_happens(service: Service)
         other.post("paid")
         assert not waiting.done()
         posted = shop.post("paid")
-        found = waiting.result(timeout=10)
+        found = waiting.result(timeout=60)
     assert found["items"][0]["type"] == "invoice.requested"
     assert found["items"][0]["invoiceUuid"] == posted.json()["items"][0]["id"]
 
@@ -76,7 +76,7 @@ def test_a_service_that_stops_answers_those_who_wait(database: str) -> None:
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(lambda: read(shop, after=position, wait=60))
             service.call(end_waits())
-            assert waiting.result(timeout=10)["items"] == []
+            assert waiting.result(timeout=60)["items"] == []
 
 
 @pytest.mark.parametrize(

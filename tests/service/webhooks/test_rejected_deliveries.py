@@ -19,7 +19,7 @@ from tests.service.webhooks.test_deliveries import got, listed, replay
 
 def refused_items(shop: Shop, count: int) -> list[dict[str, Any]]:
     """Wait until so many refused deliveries are written down."""
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while len(items := listed(shop, state="failed")) < count:
         assert time.monotonic() < deadline_s, items
     return items

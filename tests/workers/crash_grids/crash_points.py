@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Final, NoReturn
 
 from tests.workers.stripe_harness import Bench
 from workers.providers.stripe.gateway import StripeGateway
 
 APPEND = "append"
+
+# The time between a death and the next run. Stripe keeps an idempotency key for a day, Mollie for
+# an hour.
+STRIPE_GAPS: Final = {"0 s": timedelta(0), "25 h": timedelta(hours=25)}
+MOLLIE_GAPS: Final = {
+    "0 s": timedelta(0),
+    "62 min": timedelta(minutes=62),
+    "25 h": timedelta(hours=25),
+}
+
+
+def death_points(steps: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Name each point where a death differs from all others, with the step before it.
+
+    A GET changes nothing: a death after it equals a death before it.
+    """
+    for point, step in enumerate(["nothing", *steps]):
+        if not step.startswith("get "):
+            yield point, step
+
+
+def changing_points(steps: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Name each point after a call that changes something at the provider, with that call."""
+    for point, step in death_points(steps):
+        if point > 0 and step != APPEND:
+            yield point, step
 
 
 class Died(BaseException):

@@ -13,8 +13,6 @@ from eventlog.log import Log
 from tests.support.stripe_account import Account
 from tests.workers.crash_grids.crash_points import Death, Died, arm, disarm
 from tests.workers.crash_grids.stripe_invoice_flows import (
-    FLOWS,
-    GAPS,
     End,
     Flow,
     Job,
@@ -95,6 +93,3 @@ def open_stand(dsn: str, sandbox_url: str) -> Iterator[Stand]:
         stand.close()
         persistence.register("kills", None)
         log.close()
-
-
-__all__ = ["FLOWS", "GAPS", "Stand", "die_inside", "open_stand"]

@@ -81,15 +81,15 @@ def disarm(bench: MollieBench) -> None:
     del bench.billing.save
 
 
-def die(case: Case, point: int) -> None:
-    """Run the job up to a point, as an exception that nothing catches."""
+def die_at(bench: MollieBench, run: Run, point: int) -> None:
+    """Run a job up to a point, and end it there by an exception that nothing catches."""
     death = Death()
     death.occurred_at = point
-    arm(case.recurring.bench, death)
+    arm(bench, death)
     with suppress(Died):
-        case.run()
+        run()
         death.end()
-    disarm(case.recurring.bench)
+    disarm(bench)
     assert death.occurred_at is None, "the job must have died"
 
 

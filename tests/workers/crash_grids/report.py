@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.support.temporary_postgres import temporary_postgres
+from tests.workers.crash_grids.crash_points import STRIPE_GAPS, death_points
 from tests.workers.crash_grids.environment import Stand, open_stand
-from tests.workers.crash_grids.stripe_invoice_flows import FLOWS, GAPS, End, Flow
+from tests.workers.crash_grids.stripe_invoice_flows import FLOWS, End, Flow
 from tests.workers.crash_grids.stripe_invoice_steps import STEPS
 from tests.workers.crash_grids.stripe_subscription_flows import (
     ROW_GAPS,
@@ -42,7 +43,7 @@ def summary() -> Iterator[str]:
     yield "| flow | rows | invoice | subscription | moved, by the sandbox's ledger | payable |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for flow in SUBSCRIPTION_FLOWS:
-        count, ending = (len(flow.steps) + 1) * len(ROW_GAPS), flow.end
+        count, ending = len(list(death_points(flow.steps))) * len(ROW_GAPS), flow.end
         yield (
             f"| {flow.name} | {count} | {ending.invoice} | {ending.subscription}"
             f" | {_moved(ending)} | {ending.payable} |"
@@ -51,7 +52,7 @@ def summary() -> Iterator[str]:
 
 def _invoices_in_short() -> Iterator[str]:
     for flow in FLOWS:
-        count, end = (len(STEPS[flow.name]) + 1) * len(GAPS), flow.end
+        count, end = len(list(death_points(STEPS[flow.name]))) * len(STRIPE_GAPS), flow.end
         yield (
             f"| {flow.name} | {count} | {end.status} | {end.total_minor}"
             f" | {money(end)} | {end.attempts} |"
@@ -60,8 +61,8 @@ def _invoices_in_short() -> Iterator[str]:
 
 def rows(stand: Stand, flow: Flow) -> Iterator[tuple[str, list[End]]]:
     """Kill one flow's job at each point; tells how it ended after each gap."""
-    for point, step in enumerate(["nothing", *STEPS[flow.name]]):
-        ends = [stand.row(flow, point, gap, kill_process) for gap in GAPS.values()]
+    for point, step in death_points(STEPS[flow.name]):
+        ends = [stand.row(flow, point, gap, kill_process) for gap in STRIPE_GAPS.values()]
         yield f"after {point} {step}", ends
 
 
@@ -70,7 +71,7 @@ def print_table(stand: Stand, flows: Sequence[Flow]) -> int:
     wrong = total = 0
     for flow in flows:
         _print(f"\n{flow.name}: {flow.end.status}, moved: {money(flow.end)}")
-        _print(f"  {'killed':<{_WIDTH}}{''.join(f'{gap:<8}' for gap in GAPS)}")
+        _print(f"  {'killed':<{_WIDTH}}{''.join(f'{gap:<8}' for gap in STRIPE_GAPS)}")
         for name, ends in rows(stand, flow):
             _print(f"  {name:<{_WIDTH}}{''.join(f'{_said(end, flow):<8}' for end in ends)}")
             for end in ends:

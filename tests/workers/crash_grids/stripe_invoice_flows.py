@@ -13,11 +13,6 @@ from domain.tenants.tenant import Tenant
 from tests.support.stripe_account import CARDS, Account
 from tests.workers.stripe_harness import Bench
 
-GAPS: Final = {
-    "0 s": timedelta(0),
-    "62 min": timedelta(minutes=62),
-    "25 h": timedelta(hours=25),
-}
 LINES: Final = [
     {"name": "Seats", "amount_minor": 1500, "quantity": 2},
     {"name": "Support", "amount_minor": 300},

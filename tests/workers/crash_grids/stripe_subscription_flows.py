@@ -14,8 +14,9 @@ from domain.gateway.objects import GatewayUnavailable
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.invoice import Invoice
 from domain.tenants.tenant import Tenant
+from tests.workers.crash_grids.crash_points import STRIPE_GAPS, death_points
 from tests.workers.crash_grids.environment import Kill, Stand
-from tests.workers.crash_grids.stripe_invoice_flows import GAPS, Job, move, moved_for
+from tests.workers.crash_grids.stripe_invoice_flows import Job, move, moved_for
 from tests.workers.stripe_harness import Bench
 
 _EXPIRES: Final = timedelta(hours=23)
@@ -97,7 +98,7 @@ def row(stand: Stand, flow: SubscriptionFlow, point: int, gap: str, kill: Kill) 
     began = int(bench.account.admin.clock()["now"])
     job = flow.prepare(bench)
     kill(bench, job, point)
-    move(bench, GAPS[name])
+    move(bench, STRIPE_GAPS[name])
     if told:
         tell(bench, job, since=began)
     job.run(bench)
@@ -109,7 +110,7 @@ def row(stand: Stand, flow: SubscriptionFlow, point: int, gap: str, kill: Kill) 
 
 
 TOLD: Final = ", told"
-ROW_GAPS: Final = (*GAPS, *(f"{gap}{TOLD}" for gap in GAPS if gap != "62 min"))
+ROW_GAPS: Final = (*STRIPE_GAPS, *(f"{gap}{TOLD}" for gap in STRIPE_GAPS))
 
 
 def tell(bench: Bench, job: Job, *, since: int) -> None:
@@ -337,7 +338,7 @@ def checked_rows(
     stand: Stand, flow: SubscriptionFlow, kill: Kill
 ) -> Iterator[tuple[str, list[tuple[bool, Ending]]]]:
     """Kill one flow's job at each point; tells for each gap whether it ended right, and how."""
-    for point, step in enumerate(["nothing", *flow.steps]):
+    for point, step in death_points(flow.steps):
         ends = []
         for gap in ROW_GAPS:
             after, told = row(stand, flow, point, gap, kill)
@@ -350,5 +351,5 @@ def is_right(flow: SubscriptionFlow, point: int, gap: str, after: Ending, told: 
 
     What happens by itself once a job has ended is not that job's to know: that is told.
     """
-    ending = flow.ending(point, GAPS[gap.removesuffix(TOLD)])
+    ending = flow.ending(point, STRIPE_GAPS[gap.removesuffix(TOLD)])
     return told == ending and (after == ending or ending != flow.end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 
 from domain.gateway.objects import GatewayRejected, GatewayUnavailable
 from tests.workers.crash_grids.environment import die_inside
-from tests.workers.crash_grids.stripe_invoice_flows import GAPS, LINES, Job
+from tests.workers.crash_grids.stripe_invoice_flows import LINES, Job
 from tests.workers.crash_grids.stripe_invoice_steps import STEPS
 from tests.workers.stripe_harness import Bench
 
@@ -39,7 +40,7 @@ def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
     at_provider = str(bench.invoice(invoice_id).view.provider_object_id)
     bench.account.v1.invoices.finalize_invoice(at_provider)
     bench.account.v1.invoices.pay(at_provider)
-    bench.account.admin.set_clock(advance_s=GAPS["25 h"].total_seconds())
+    bench.account.admin.set_clock(advance_s=25 * 3600)
 
     view = bench.settle(invoice_id).view
 
@@ -70,7 +71,7 @@ def test_a_dead_holder_is_waited_for_no_longer_than_its_slot_lasts(bench: Bench)
         bench.request_draft("include_pending_items", customer),
     )
     die_inside(bench, Job(first, customer), CREATE)
-    bench.clock.added += GAPS["62 min"]
+    bench.clock.added += timedelta(minutes=62)
 
     assert bench.settle(second).view.total_minor == 3300
 

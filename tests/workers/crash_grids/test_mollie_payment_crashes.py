@@ -6,9 +6,7 @@ Whatever the row: one payment that counts, of the right amount; whatever else wa
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,14 +14,10 @@ import pytest
 
 from domain.core import commands
 from domain.invoices.view import InvoiceView
-from tests.workers.crash_grids.crash_points import APPEND, Death, Died
+from tests.workers.crash_grids.crash_points import APPEND, MOLLIE_GAPS, Death, death_points
+from tests.workers.crash_grids.mollie_subscription_flows import arm, die_at, disarm
 from tests.workers.mollie_harness import MollieBench
 
-GAPS: Final = {
-    "0 s": timedelta(0),
-    "62 min": timedelta(minutes=62),
-    "25 h": timedelta(hours=25),
-}
 OPEN: Final = ("open", "pending", "authorized")
 Run = Callable[[], object]
 
@@ -105,35 +99,6 @@ FLOWS: Final = (
 )
 
 
-def arm(mollie: MollieBench, death: Death) -> None:
-    """Let death count each call over the wire and each append."""
-    mollie.gateway = mollie.new_gateway(await_rate_limit=death.begin)
-    save = mollie.billing.save
-
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        death.begin(APPEND)
-        return save(*args, **kwargs)
-
-    mollie.billing.save = counted  # type: ignore[method-assign]
-
-
-def disarm(mollie: MollieBench) -> None:
-    mollie.gateway = mollie.new_gateway()
-    del mollie.billing.save
-
-
-def killed(mollie: MollieBench, run: Run, point: int) -> None:
-    """Die at a point of the job as by SIGKILL: nothing that follows is done."""
-    death = Death()
-    death.occurred_at = point
-    arm(mollie, death)
-    with suppress(Died):
-        run()
-        death.end()
-    disarm(mollie)
-    assert death.occurred_at is None, "the job must have died"
-
-
 def payments_of(mollie: MollieBench, view: InvoiceView) -> list[dict[str, Any]]:
     """What stands at Mollie for an invoice."""
     named = str(view.id)
@@ -155,31 +120,31 @@ def test_the_table_names_every_step_of_each_flow(mollie: MollieBench, flow: Flow
     assert tuple(death.steps) == flow.steps
 
 
-@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("gap", MOLLIE_GAPS)
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_death_at_any_point_leaves_one_payment_that_counts(
     mollie: MollieBench, flow: Flow, gap: str
 ) -> None:
-    for point in range(len(flow.steps) + 1):
+    for point, step in death_points(flow.steps):
         invoice_id, run = flow.prepare(mollie)
-        killed(mollie, run, point)
-        mollie.clock.added += GAPS[gap]
-        mollie.account.admin.set_clock(advance_s=GAPS[gap].total_seconds())
+        die_at(mollie, run, point)
+        mollie.clock.added += MOLLIE_GAPS[gap]
+        mollie.account.admin.set_clock(advance_s=MOLLIE_GAPS[gap].total_seconds())
         run()
         view = mollie.invoice(invoice_id).view
         found = payments_of(mollie, view)
-        heartbeat = [payment["id"] for payment in found if payment["status"] in OPEN]
+        payable = [payment["id"] for payment in found if payment["status"] in OPEN]
         paid = [payment for payment in found if payment["status"] == "paid"]
-        row = f"{flow.name}: after {point} steps, {gap} later"
+        row = f"{flow.name}: after {point} {step}, {gap} later"
 
         assert (view.status, view.total_minor) == (flow.status, 2419), row
         if flow.status == "open":
             assert paid == [], row
-            assert set(heartbeat) <= {view.provider_object_id}, row
-            assert heartbeat or GAPS[gap], row
+            assert set(payable) <= {view.provider_object_id}, row
+            assert payable or MOLLIE_GAPS[gap], row
         elif flow.status == "paid":
             assert [payment["id"] for payment in paid] == [view.paid_by_object], row
             refunded = (paid[0].get("amountRefunded") or {"value": "0.00"})["value"]
-            assert (heartbeat, refunded) == ([], flow.refunded), row
+            assert (payable, refunded) == ([], flow.refunded), row
         else:
-            assert (heartbeat, paid) == ([], []), row
+            assert (payable, paid) == ([], []), row

@@ -6,21 +6,17 @@ no first payment that could be paid a second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from tests.workers.crash_grids.crash_points import Death
+from tests.workers.crash_grids.crash_points import MOLLIE_GAPS, Death, death_points
 from tests.workers.crash_grids.mollie_subscription_flows import (
     FLOWS,
     Flow,
     arm,
-    die,
+    die_at,
     disarm,
     look,
 )
-from tests.workers.crash_grids.stripe_invoice_flows import GAPS
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 
@@ -42,23 +38,14 @@ def test_the_table_names_every_step_of_each_flow(recurring: Recurring, flow: Flo
     assert look(case) == flow.end
 
 
-def rows() -> Iterator[Any]:
-    """Name each point of each flow, with each gap. To die after a reading is to die before it."""
-    for flow in FLOWS:
-        for point, step in enumerate(["nothing", *flow.steps]):
-            for gap in () if step.startswith("get ") else GAPS:
-                name = f"{flow.name}: after {point} {step}, {gap}"
-                yield pytest.param(flow, point, gap, id=name)
+@pytest.mark.parametrize("gap", MOLLIE_GAPS)
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_death_at_any_point_ends_right(recurring: Recurring, flow: Flow, gap: str) -> None:
+    for point, step in death_points(flow.steps):
+        case = flow.prepare(recurring)
 
+        die_at(recurring.bench, case.run, point)
+        recurring.pass_time(MOLLIE_GAPS[gap])
+        case.run()
 
-@pytest.mark.parametrize(("flow", "point", "gap"), list(rows()))
-def test_death_at_any_point_ends_right(
-    recurring: Recurring, flow: Flow, point: int, gap: str
-) -> None:
-    case = flow.prepare(recurring)
-
-    die(case, point)
-    recurring.pass_time(GAPS[gap])
-    case.run()
-
-    assert look(case) == flow.end
+        assert look(case) == flow.end, f"after {point} {step}"

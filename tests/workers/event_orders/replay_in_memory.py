@@ -10,7 +10,7 @@ import asyncio
 from copy import deepcopy
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, Self, cast
+from typing import Any, Final, Literal, Self, cast
 
 from domain.gateway.objects import (
     GatewayRejected,
@@ -32,6 +32,8 @@ from workers.webhooks.apply import Applier
 # What a fetch sees: how things stood when its event was made, or how they stand by now.
 Sight = Literal["then", "now"]
 _DEEPEST = 3
+# `make test` replays each story in so many orders; the extended tests replay the others.
+FEW_ORDERS: Final = 4
 _LONGEST = 5000
 
 

@@ -125,7 +125,9 @@ def test_it_only_reads_at_the_provider_and_in_lists(bench: Bench, start: Start) 
     assert len(asked) < 60  # windows of a month, each of one or two pages
 
 
-@pytest.mark.parametrize("killed_at", [1, 3, 6, 9])
+@pytest.mark.parametrize(
+    "killed_at", [3, *(pytest.param(page, marks=pytest.mark.extended) for page in (1, 6, 9))]
+)
 def test_killed_after_any_page_it_goes_on_and_nothing_is_double(
     bench: Bench, start: Start, killed_at: int
 ) -> None:

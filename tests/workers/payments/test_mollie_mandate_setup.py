@@ -11,9 +11,8 @@ import pytest
 from domain.core import commands
 from domain.gateway.objects import GatewayUnavailable
 from domain.payment_methods.setup import MethodSetup, MethodSetupView
-from tests.workers.crash_grids.crash_points import APPEND, Death, Died
+from tests.workers.crash_grids.crash_points import APPEND, MOLLIE_GAPS, Death, Died, death_points
 from tests.workers.crash_grids.mollie_subscription_flows import arm, disarm
-from tests.workers.crash_grids.stripe_invoice_flows import GAPS
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from workers.payments.setup_method import SetupDeps, set_up_method
@@ -125,8 +124,8 @@ STEPS = [APPEND, "post /v2/customers", APPEND, "get /v2/customers/*", APPEND]
 STEPS += ["post /v2/payments", APPEND]
 
 
-@pytest.mark.parametrize("gap", GAPS)
-@pytest.mark.parametrize("point", range(len(STEPS) + 1))
+@pytest.mark.parametrize("gap", MOLLIE_GAPS)
+@pytest.mark.parametrize("point", [point for point, _ in death_points(STEPS)])
 def test_death_at_any_point_leaves_one_page_that_counts(
     mollie: MollieBench, point: int, gap: str
 ) -> None:
@@ -138,7 +137,7 @@ def test_death_at_any_point_leaves_one_page_that_counts(
         death.end()
     assert death.occurred_at is None, "the job must have died"
     disarm(mollie)
-    Recurring(mollie).pass_time(GAPS[gap])
+    Recurring(mollie).pass_time(MOLLIE_GAPS[gap])
 
     view = do(mollie, setup_id)
 

@@ -51,7 +51,7 @@ def test_two_processes_with_threads_stay_under_one_rate_together(
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(120)
 
     assert [process.exitcode for process in processes] == [0, 0]
     seconds = Counter(entry["at"] for entry in account.admin.requests(path=account.price))

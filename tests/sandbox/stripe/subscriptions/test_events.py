@@ -48,7 +48,7 @@ def test_webhooks_tell_a_whole_life(shop: Shop, sink: Sink) -> None:
     def all_delivered() -> bool:
         return all(item["state"] == "delivered" for item in club.admin.deliveries())
 
-    wait_for(all_delivered, timeout_s=30)
+    wait_for(all_delivered)
     events = [delivery.event(str(endpoint.secret)) for delivery in sink.received]
     assert {event.type for event in events} >= TOLD
     _check_times(events, made)
