@@ -19,6 +19,15 @@ class StepRecord:
     plan: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """A step that used up its attempts and waits for an operator."""
+
+    step: str
+    attempts: int
+    last_error: str
+
+
 def step_key(aggregate_id: UUID, step: str, attempt: int) -> str:
     """Return the provider's idempotency key of a step's attempt, equal on every repetition."""
     return f"billhook:{aggregate_id}:{step}:{attempt}"

@@ -5,15 +5,25 @@ Pure: it has no clock, calls no provider and never raises on an old event.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from domain.core.calendar import from_unix
-from domain.core.steps import StepRecord
+from domain.core.failures import Failure
+from domain.core.steps import GaveUp, StepRecord
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
 from domain.invoices import refunds, status
 from domain.invoices.steps import REFUND_STEP, STEP_OF
-from domain.invoices.view import InvoiceView, Progress
+from domain.invoices.view import (
+    InvoiceRequest,
+    InvoiceView,
+    Payment,
+    PendingRequest,
+    Progress,
+    RequestedLine,
+)
 
 
 def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
@@ -39,7 +49,7 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
         case _:
             _apply_progress(view, event)
     if not view.in_progress:
-        view.asked = None
+        view.pending_request = None
     return view
 
 
@@ -94,17 +104,27 @@ def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
         footer=event.footer,
         metadata=dict(event.metadata),
         lines=[dict(line) for line in event.lines],
-        request={
-            "lines": event.lines,
-            "tax_rate_id": event.tax_rate_id,
-            "payment_method": event.payment_method,
-            "redirect_url": event.redirect_url,
-            "expected_total_minor": event.expected_total_minor,
-            "off_session": event.off_session,
-            "flow": event.flow,
-            "charge_immediately": event.charge_immediately,
-        },
+        request=InvoiceRequest(
+            lines=[_requested_line(line) for line in event.lines],
+            tax_rate_id=event.tax_rate_id,
+            payment_method=event.payment_method,
+            redirect_url=event.redirect_url,
+            expected_total_minor=event.expected_total_minor,
+            off_session=event.off_session,
+            flow=event.flow,
+            charge_immediately=event.charge_immediately,
+        ),
         request_hash=event.request_hash,
+    )
+
+
+def _requested_line(line: Mapping[str, Any]) -> RequestedLine:
+    return RequestedLine(
+        name=line.get("name"),
+        quantity=line.get("quantity", 1),
+        price=line.get("price"),
+        amount_minor=line.get("amount_minor"),
+        currency=line.get("currency"),
     )
 
 
@@ -127,8 +147,12 @@ def _apply_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.tenant_id = event.tenant_id
         case e.InvoiceRejected():
             view.status = status.REJECTED
-            view.failure = {"code": event.code, "declineCode": None, "message": event.message}
-            view.failure |= {"path": event.path, "providerCode": event.provider_code}
+            view.failure = Failure(
+                code=event.code,
+                message=event.message,
+                path=event.path,
+                provider_code=event.provider_code,
+            )
             view.in_progress = False
         case e.ProviderStateConfirmed():
             view.as_of = max(view.as_of, event.as_of)
@@ -200,10 +224,8 @@ def _apply_issue(
 def _apply_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
     _apply_provider_state(view, event)
     view.next_action, view.failure, view.in_progress = None, None, False
-    payment: dict[str, Any] = {
-        "id": event.payment_id or _last_unpaid_id(view),
-        "at": event.timestamp.isoformat(),
-    }
+    amount_minor: int | None = None
+    method: str | None = None
     match event:
         case e.PaymentActionRequired():
             view.status = status.REQUIRES_ACTION
@@ -215,40 +237,49 @@ def _apply_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
             view.amount_paid_minor = event.amount_minor
             view.paid_by_object = event.object_id or view.provider_object_id
             view.paid_at = from_unix(event.paid_at)
-            payment |= {"amountMinor": event.amount_minor, "method": event.method}
+            amount_minor, method = event.amount_minor, event.method
         case e.PaymentFailed():
             view.status = status.FAILED
-            view.failure = {
-                "code": event.code,
-                "declineCode": event.decline_code,
-                "message": event.message,
-            }
-            payment |= {"amountMinor": event.amount_minor, "failure": dict(view.failure)}
+            view.failure = Failure(
+                code=event.code, message=event.message, decline_code=event.decline_code
+            )
+            amount_minor = event.amount_minor
         case e.PaymentExpired():
             view.status = status.EXPIRED
         case e.PaymentCanceled():
             view.status = status.CANCELED
-    payment["status"] = view.status
+    payment = Payment(
+        id=event.payment_id or _last_unpaid_id(view),
+        status=view.status,
+        updated_at=event.timestamp,
+        amount_minor=amount_minor,
+        method=method,
+        failure=view.failure,
+    )
     _merge(view.payments, payment)
 
 
 def _last_unpaid_id(view: InvoiceView) -> str | None:
     """Return the id of the last unpaid payment, which a webhook without a payment id is about."""
     last = view.payments[-1] if view.payments else None
-    return None if last is None or last["status"] == status.PAID else last["id"]
+    return None if last is None or last.status == status.PAID else last.id
 
 
-def _merge(entries: list[dict[str, Any]], entry: dict[str, Any]) -> None:
+def _merge(payments: list[Payment], payment: Payment) -> None:
     """Replace the entry of the same payment, or append a new one.
 
-    The failure of an earlier attempt is dropped.
+    An amount that only the older entry has is kept; the failure of an earlier attempt is not.
     """
-    for index, known in enumerate(entries):
-        if known["id"] == entry["id"]:
-            kept = {name: value for name, value in known.items() if name != "failure"}
-            entries[index] = kept | entry
+    for index, known in enumerate(payments):
+        if known.id == payment.id:
+            amount_minor = payment.amount_minor
+            payments[index] = replace(
+                payment,
+                amount_minor=known.amount_minor if amount_minor is None else amount_minor,
+                method=payment.method or known.method,
+            )
             return
-    entries.append(entry)
+    payments.append(payment)
 
 
 _ACTIONS: Final[dict[type[e.InvoiceEvent], str]] = {
@@ -277,26 +308,25 @@ def _apply_step(view: InvoiceView, event: e.InvoiceEvent) -> None:
 
 def _apply_request(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - one of the four above
     """Store a requested action until an outcome ends it."""
-    request_id = None if event.request_id is None else str(event.request_id)
     step = STEP_OF[_ACTIONS[type(event)]]
     before = view.steps.get(step)
-    view.asked = {
-        "action": _ACTIONS[type(event)],
-        "request_id": request_id,
-        "step": step,
-        "attempt": 1 if before is None else before.attempt + 1,
-        "payment_method": getattr(event, "payment_method", None),
-    }
+    view.pending_request = PendingRequest(
+        action=_ACTIONS[type(event)],
+        request_id=event.request_id,
+        step=step,
+        attempt=1 if before is None else before.attempt + 1,
+        payment_method=getattr(event, "payment_method", None),
+    )
     view.in_progress, view.gave_up = True, None
 
 
 def _apply_gave_up(view: InvoiceView, event: e.StepGaveUp | e.StepResent) -> None:
     """Store whether a step waits for an operator; the step of a refund has its own mark."""
-    gave_up: dict[str, Any] | None = None
+    gave_up: GaveUp | None = None
     if isinstance(event, e.StepGaveUp):
-        gave_up = {"step": event.step, "attempts": event.attempts, "lastError": event.last_error}
+        gave_up = GaveUp(event.step, event.attempts, event.last_error)
     refund = refunds.find_refund(view, event.step.removeprefix(REFUND_STEP), None)
     if refund is None:
         view.gave_up = gave_up
     else:
-        view.refunds[view.refunds.index(refund)] = refund | {"gaveUp": gave_up is not None}
+        view.refunds[view.refunds.index(refund)] = replace(refund, gave_up=gave_up is not None)

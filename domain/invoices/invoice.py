@@ -21,7 +21,7 @@ from domain.invoices.requests import decide_request
 from domain.invoices.staleness import DELETED_RANK
 from domain.invoices.steps import REFUND_STEP, is_refund
 from domain.invoices.update_events import UpdateSource, checkout_opened, drafted
-from domain.invoices.view import InvoiceView, Progress
+from domain.invoices.view import InvoiceView, PendingRequest, Progress
 
 
 class Invoice(AggregateRoot):
@@ -209,12 +209,16 @@ class Invoice(AggregateRoot):
             self.record_event(e.StepResent, occurred_at=occurred_at, actor=actor, step=step)
 
     def _given_up(self) -> set[str]:
-        steps = {
-            f"{REFUND_STEP}{refund['id']}" for refund in self.view.refunds if refund.get("gaveUp")
-        }
-        return steps | ({self.view.gave_up["step"]} if self.view.gave_up else set())
+        steps = {f"{REFUND_STEP}{refund.id}" for refund in self.view.refunds if refund.gave_up}
+        return steps | ({self.view.gave_up.step} if self.view.gave_up else set())
 
     # Requested actions.
+
+    @property
+    def pending_request(self) -> PendingRequest:
+        """Return the requested action without an outcome; callers know that there is one."""
+        assert self.view.pending_request is not None, "no request is pending"  # noqa: S101 - guards every caller
+        return self.view.pending_request
 
     def request_action(self, command: commands.InvoiceCommand, *, occurred_at: datetime) -> None:
         """Record a requested action. Raises NotPossible where the status forbids it."""
@@ -231,15 +235,15 @@ class Invoice(AggregateRoot):
         provider_code: str | None = None,
     ) -> None:
         """Record that the provider refused the requested action; a repetition has no effect."""
-        asked = self.view.asked
-        if asked is None:
+        pending = self.view.pending_request
+        if pending is None:
             return
         self.record_event(
             e.RequestRefused,
             occurred_at=occurred_at,
             actor=WORKER,
-            action=asked["action"],
-            request_id=None if asked["request_id"] is None else UUID(asked["request_id"]),
+            action=pending.action,
+            request_id=pending.request_id,
             code=code,
             message=message,
             path=path,
@@ -251,14 +255,14 @@ class Invoice(AggregateRoot):
     ) -> None:
         """Record a refused refund and lift its reservation; a repetition has no effect."""
         known = refunds.find_refund(self.view, refund_id, None)
-        if known is not None and known["status"] == "requested":
+        if known is not None and known.status == "requested":
             self.record_event(
                 m.RefundFailed,
                 occurred_at=occurred_at,
                 actor=WORKER,
                 refund_id=refund_id,
                 provider_refund_id=None,
-                amount_minor=known["amountMinor"],
+                amount_minor=known.amount_minor,
                 code=code,
                 message=message,
                 source="answer",

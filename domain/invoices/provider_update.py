@@ -114,7 +114,7 @@ def _decide_redraft(view: InvoiceView, snapshot: ProviderInvoice, update: Update
 
 def _decide_newer(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource) -> Decision:
     is_webhook = update.source == "webhook"
-    if is_webhook and view.in_progress and view.request.get("charge_immediately"):
+    if is_webhook and view.in_progress and view.request.charge_immediately:
         # The caller is shown the payment, which a webhook does not carry.
         return _defer_or_fetch(view, snapshot)
     if not update.is_from_worker and is_running(view) and not _counts_during_step(view, snapshot):
@@ -160,7 +160,7 @@ def _is_new_refusal(view: InvoiceView, snapshot: ProviderInvoice, update: Update
         return payment is not None and payment.state in ("failed", "requires_action", "processing")
     if payment is None or payment.state != "failed" or failure is None:
         return False
-    return (payment.code, payment.decline_code) != (failure["code"], failure["declineCode"])
+    return (payment.code, payment.decline_code) != (failure.code, failure.decline_code)
 
 
 def _confirm(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource) -> Decision:
@@ -242,6 +242,6 @@ def _first_payment_expired(view: InvoiceView, snapshot: ProviderInvoice) -> bool
 
     Where we void it ourselves, on request or after a decline, it is void.
     """
-    pending = view.asked or {}
-    is_ours = pending.get("action") == "void" or UNSUBSCRIBE_STEP in view.steps
+    pending = view.pending_request
+    is_ours = (pending is not None and pending.action == "void") or UNSUBSCRIBE_STEP in view.steps
     return snapshot.reason == "first" and not is_ours

@@ -6,6 +6,8 @@ won), so that updates may arrive in any order and twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,9 +15,7 @@ from domain.core.aggregate import NewEvent
 from domain.core.calendar import from_unix
 from domain.gateway.objects import ProviderDispute, ProviderRefund
 from domain.invoices import refund_events as m
-from domain.invoices.view import InvoiceView
-
-Entry = dict[str, Any]
+from domain.invoices.view import Dispute, InvoiceView, Refund
 
 _REFUND_RANK: Final = {"requested": 0, "pending": 1, "succeeded": 2, "failed": 3}
 # An appeal may still win what was lost.
@@ -32,27 +32,33 @@ RefundEvent = m.RefundRequested | m.RefundPending | m.RefundSucceeded | m.Refund
 def apply_refund(view: InvoiceView, event: RefundEvent) -> None:
     """Apply an event of one refund and update the refunded amount."""
     known = find_refund(view, event.refund_id, getattr(event, "provider_refund_id", None))
-    entry: Entry = {
-        "id": _refund_name(event) if known is None else known["id"],
-        "amountMinor": event.amount_minor,
-        "at": event.timestamp.isoformat(),
-    }
+    refund = known or Refund(
+        id=_refund_name(event),
+        status="requested",
+        amount_minor=event.amount_minor,
+        updated_at=event.timestamp,
+    )
+    refund = replace(refund, amount_minor=event.amount_minor, updated_at=event.timestamp)
     match event:
         case m.RefundRequested():
-            entry |= {"status": "requested", "reason": event.reason}
-            entry |= {"creditNote": event.credit_note}
+            refund = replace(
+                refund, status="requested", reason=event.reason, credit_note=event.credit_note
+            )
         case m.RefundPending():
-            entry |= {"status": "pending", "providerRefundId": event.provider_refund_id}
+            refund = replace(refund, status="pending", provider_refund_id=event.provider_refund_id)
         case m.RefundSucceeded():
-            refunded_at = from_unix(event.refunded_at) or event.timestamp
-            entry |= {"status": "succeeded", "providerRefundId": event.provider_refund_id}
-            entry |= {"refundedAt": refunded_at.isoformat()}
+            refund = replace(
+                refund,
+                status="succeeded",
+                provider_refund_id=event.provider_refund_id,
+                refunded_at=from_unix(event.refunded_at) or event.timestamp,
+            )
         case m.RefundFailed():
-            entry |= {"status": "failed", "code": event.code, "message": event.message}
+            refund = replace(refund, status="failed", code=event.code, message=event.message)
     if known is None:
-        view.refunds.append(entry)
+        view.refunds.append(refund)
     else:
-        view.refunds[view.refunds.index(known)] = known | entry
+        view.refunds[view.refunds.index(known)] = refund
     view.amount_refunded_minor = _sum(view.refunds, {"succeeded"})
 
 
@@ -63,13 +69,13 @@ def _refund_name(event: RefundEvent) -> str | None:
     return provider_id
 
 
-def find_refund(view: InvoiceView, refund_id: object, provider_id: str | None) -> Entry | None:
+def find_refund(view: InvoiceView, refund_id: object, provider_id: str | None) -> Refund | None:
     """Find a refund by our id, else by the provider's."""
     for entry in view.refunds:
-        if refund_id is not None and entry["id"] == str(refund_id):
+        if refund_id is not None and entry.id == str(refund_id):
             return entry
     for entry in view.refunds:
-        if provider_id is not None and provider_id in (entry["id"], entry.get("providerRefundId")):
+        if provider_id is not None and provider_id in (entry.id, entry.provider_refund_id):
             return entry
     return None
 
@@ -79,17 +85,17 @@ def refundable_minor(view: InvoiceView) -> int:
     return view.amount_paid_minor - _sum(view.refunds, {"requested", "pending", "succeeded"})
 
 
-def _sum(entries: list[Entry], states: set[str]) -> int:
-    return sum(entry["amountMinor"] for entry in entries if entry["status"] in states)
+def _sum(entries: Iterable[Refund | Dispute], states: set[str]) -> int:
+    return sum(entry.amount_minor for entry in entries if entry.status in states)
 
 
 def decide_refund(view: InvoiceView, refund: ProviderRefund, *, source: str) -> list[NewEvent]:
     """Decide the event of a provider's refund; none where its state is known already."""
     known = find_refund(view, refund.reference, refund.id)
-    rank = -1 if known is None else _REFUND_RANK[known["status"]]
+    rank = -1 if known is None else _REFUND_RANK[known.status]
     if _REFUND_RANK[refund.state] <= rank:
         return []
-    fields: Entry = {
+    fields: dict[str, Any] = {
         "refund_id": _our_id(known, refund),
         "provider_refund_id": refund.id,
         "amount_minor": refund.amount_minor,
@@ -106,9 +112,9 @@ def decide_refund(view: InvoiceView, refund: ProviderRefund, *, source: str) -> 
             return [NewEvent(m.RefundFailed, fields | {"code": code, "message": message})]
 
 
-def _our_id(known: Entry | None, refund: ProviderRefund) -> UUID | None:
+def _our_id(known: Refund | None, refund: ProviderRefund) -> UUID | None:
     """Return our id of a refund that was requested here; copied metadata alone is no proof."""
-    if known is None or refund.reference is None or known["id"] != refund.reference:
+    if known is None or refund.reference is None or known.id != refund.reference:
         return None
     try:
         return UUID(refund.reference)
@@ -118,16 +124,14 @@ def _our_id(known: Entry | None, refund: ProviderRefund) -> UUID | None:
 
 def apply_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:
     """Apply an event of one dispute; the invoice shows the gravest status of all disputes."""
-    occurred_at = from_unix(event.disputed_at) or event.timestamp
-    entry: Entry = {
-        "id": event.dispute_id,
-        "amountMinor": event.amount_minor,
-        "status": _dispute_state(event),
-        "at": occurred_at.isoformat(),
-    }
-    others = [known for known in view.disputes if known["id"] != event.dispute_id]
-    view.disputes = [*others, entry]
-    states = [dispute["status"] for dispute in view.disputes]
+    dispute = Dispute(
+        id=event.dispute_id,
+        status=_dispute_state(event),
+        amount_minor=event.amount_minor,
+        disputed_at=from_unix(event.disputed_at) or event.timestamp,
+    )
+    view.disputes = [*(one for one in view.disputes if one.id != dispute.id), dispute]
+    states = [one.status for one in view.disputes]
     view.dispute_status = next(state for state in ("open", "lost", "won") if state in states)
     view.amount_disputed_minor = _sum(view.disputes, {"open", "lost"})
 
@@ -138,11 +142,11 @@ def _dispute_state(event: m.DisputeEvent) -> str:
 
 def decide_dispute(view: InvoiceView, dispute: ProviderDispute, *, source: str) -> list[NewEvent]:
     """Decide the event of a provider's dispute; none where its state is known already."""
-    known = next((entry for entry in view.disputes if entry["id"] == dispute.id), None)
-    rank = -1 if known is None else _DISPUTE_RANK[known["status"]]
+    known = next((entry for entry in view.disputes if entry.id == dispute.id), None)
+    rank = -1 if known is None else _DISPUTE_RANK[known.status]
     if _DISPUTE_RANK[dispute.state] <= rank:
         return []
-    fields: Entry = {
+    fields: dict[str, Any] = {
         "dispute_id": dispute.id,
         "amount_minor": dispute.amount_minor,
         "disputed_at": dispute.disputed_at,

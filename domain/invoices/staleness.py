@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 from domain.gateway.objects import PaymentState, ProviderInvoice, ProviderLine
-from domain.invoices.view import InvoiceView, Progress
+from domain.invoices.view import InvoiceView, Progress, RequestedLine
 
 DELETED_RANK: Final = 5
 _STATE_RANK: Final = {
@@ -117,17 +117,17 @@ def issued_lines(invoice: ProviderInvoice, view: InvoiceView) -> list[dict[str, 
     """
     if invoice.more_lines or not invoice.lines:
         return view.lines
-    requested = {str(index): line for index, line in enumerate(view.request.get("lines", ()))}
-    return [_issued_line(line, requested.get(line.reference or "", {})) for line in invoice.lines]
+    requested = {str(index): line for index, line in enumerate(view.request.lines)}
+    return [_issued_line(line, requested.get(line.reference or "")) for line in invoice.lines]
 
 
-def _issued_line(line: ProviderLine, requested: dict[str, Any]) -> dict[str, Any]:
+def _issued_line(line: ProviderLine, requested: RequestedLine | None) -> dict[str, Any]:
     return {
         "id": line.id,
-        "name": requested.get("name") or line.description,
+        "name": (None if requested is None else requested.name) or line.description,
         "quantity": line.quantity,
         "price": line.price,
-        "amount_minor": requested.get("amount_minor"),
+        "amount_minor": None if requested is None else requested.amount_minor,
         "total_minor": line.total_minor,
         "currency": line.currency,
     }

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.core import ids
-from domain.core.steps import StepRecord
+from domain.core.failures import Failure
+from domain.core.steps import GaveUp, StepRecord
 from domain.invoices import status
 
 
@@ -33,6 +34,87 @@ class Progress(NamedTuple):
     def counters(self) -> tuple[int, int, int]:
         """Return the counters that only grow."""
         return self.state_rank, self.attempt_count, self.amount_paid_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedLine:
+    """A line of a request: by a price of the catalogue, or with an amount for one unit."""
+
+    name: str | None
+    quantity: int
+    price: str | None
+    amount_minor: int | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRequest:
+    """The request that an invoice was created from; without lines for an imported invoice.
+
+    Fields as in InvoiceRequested.
+    """
+
+    lines: list[RequestedLine] = field(default_factory=list)
+    tax_rate_id: str | None = None
+    payment_method: str | None = None
+    redirect_url: str | None = None
+    expected_total_minor: int | None = None
+    off_session: bool = True
+    flow: str = "charge"
+    charge_immediately: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRequest:
+    """A requested action that has no outcome yet, and the step that carries it out."""
+
+    action: str
+    request_id: UUID | None
+    step: str
+    attempt: int
+    payment_method: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """The last known state of one payment; `id` is the provider's, None while it is unknown."""
+
+    id: str | None
+    status: str
+    updated_at: datetime
+    amount_minor: int | None = None
+    method: str | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """A refund; `id` is ours where it was requested here, otherwise the provider's.
+
+    `gave_up`: its step waits for an operator.
+    """
+
+    id: str | None
+    status: str
+    amount_minor: int
+    updated_at: datetime
+    reason: str | None = None
+    credit_note: bool | None = None
+    provider_refund_id: str | None = None
+    refunded_at: datetime | None = None
+    code: str | None = None
+    message: str | None = None
+    gave_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A dispute (chargeback); `disputed_at` by the provider's clock where it is known."""
+
+    id: str
+    status: str
+    amount_minor: int
+    disputed_at: datetime
 
 
 @dataclass(slots=True)
@@ -63,9 +145,9 @@ class InvoiceView:
     amount_overpaid_minor: int = 0
     dispute_status: str | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)
-    payments: list[dict[str, Any]] = field(default_factory=list)
-    refunds: list[dict[str, Any]] = field(default_factory=list)
-    disputes: list[dict[str, Any]] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
     customer: str | None = None
     subscription_id: str | None = None
     subscription_due: bool = False
@@ -84,7 +166,7 @@ class InvoiceView:
     paid_by_object: str | None = None
     next_action: dict[str, str] | None = None
     hosted_url: str | None = None
-    failure: dict[str, str | None] | None = None
+    failure: Failure | None = None
     body: str | None = None
     as_of: int = 0
     payment_as_of: int = 0
@@ -94,9 +176,9 @@ class InvoiceView:
     overpaid_here_minor: int = 0
     steps: dict[str, StepRecord] = field(default_factory=dict)
     in_progress: bool = True
-    asked: dict[str, Any] | None = None
-    gave_up: dict[str, Any] | None = None
-    request: dict[str, Any] = field(default_factory=dict)
+    pending_request: PendingRequest | None = None
+    gave_up: GaveUp | None = None
+    request: InvoiceRequest = field(default_factory=InvoiceRequest)
     request_hash: str | None = None
 
     @property

@@ -11,7 +11,8 @@ from domain.core.aggregate import AggregateRoot
 from domain.core.calendar import from_unix
 from domain.core.commands import RequestSetup
 from domain.core.effects import WORKER, Effect
-from domain.core.steps import StepRecord
+from domain.core.failures import Failure
+from domain.core.steps import GaveUp, StepRecord
 from domain.gateway.objects import ProviderMethod, SetupSession
 from domain.payment_methods import events as s
 
@@ -46,11 +47,11 @@ class MethodSetupView:
     url: str | None = None
     expires_at: datetime | None = None
     method: dict[str, str | None] | None = None
-    failure: dict[str, str | None] | None = None
+    failure: Failure | None = None
     session_id: str | None = None
     customer: str | None = None
     steps: dict[str, StepRecord] = field(default_factory=dict)
-    gave_up: dict[str, str | int] | None = None
+    gave_up: GaveUp | None = None
 
 
 class MethodSetup(AggregateRoot):
@@ -153,7 +154,7 @@ class MethodSetup(AggregateRoot):
                 s.SetupResent,
                 occurred_at=occurred_at,
                 actor=actor,
-                step=str(self.view.gave_up["step"]),
+                step=str(self.view.gave_up.step),
             )
 
     # The provider's word, whatever its source.
@@ -229,11 +230,7 @@ class MethodSetup(AggregateRoot):
                     event.step, event.attempt, event.key, event.timestamp, dict(event.plan)
                 )
             case s.SetupGaveUp():
-                self.view.gave_up = {
-                    "step": event.step,
-                    "attempts": event.attempts,
-                    "lastError": event.last_error,
-                }
+                self.view.gave_up = GaveUp(event.step, event.attempts, event.last_error)
             case s.SetupResent():
                 self.view.gave_up = None
             case _:
@@ -276,12 +273,12 @@ def _take_end(view: MethodSetupView, event: s.MethodSetupEvent) -> None:
             }
         case s.SetupRejected():
             view.status = REJECTED
-            view.failure = {
-                "code": event.code,
-                "message": event.message,
-                "path": event.path,
-                "providerCode": event.provider_code,
-            }
+            view.failure = Failure(
+                code=event.code,
+                message=event.message,
+                path=event.path,
+                provider_code=event.provider_code,
+            )
         case s.SetupExpired():
             view.status = EXPIRED
     # A page that is over is not shown again.

@@ -16,7 +16,7 @@ from domain.core.steps import StepRecord
 from domain.gateway.objects import ProviderSubscription, SubscriptionState
 from domain.subscriptions import events as s
 from domain.subscriptions.recurring_revenue import monthly_minor
-from domain.subscriptions.view import ENDED, INCOMPLETE, SubscriptionView, fold
+from domain.subscriptions.view import ENDED, INCOMPLETE, PendingRequest, SubscriptionView, fold
 
 _EVENTS: Final[dict[SubscriptionState, type[s.SubscriptionStateEvent]]] = {
     "incomplete": s.SubscriptionIncomplete,
@@ -105,7 +105,7 @@ class Subscription(AggregateRoot):
             raise NotPossible(action=action, reason=f"it is {self.view.status}")
         if not self.view.provider_subscription_id:
             raise NotPossible(action=action, reason="it has not begun: void its first invoice")
-        if self.view.asked is not None and self.view.gave_up is None:
+        if self.view.pending_request is not None and self.view.gave_up is None:
             raise NotPossible(action=action, reason="something else is being done with it")
         facts: dict[str, Any] = {
             "app_id": self.view.app_id,
@@ -123,10 +123,16 @@ class Subscription(AggregateRoot):
                 s.SubscriptionCancelRequested, occurred_at=occurred_at, actor=command.actor, **facts
             )
 
+    @property
+    def pending_request(self) -> PendingRequest:
+        """Return the requested action without an outcome; callers know that there is one."""
+        assert self.view.pending_request is not None, "no request is pending"  # noqa: S101 - guards every caller
+        return self.view.pending_request
+
     def start_step(self, *, occurred_at: datetime) -> StepRecord:
         """Remember the step that carries out what is asked, before its first call."""
-        asked = self.view.asked or {}
-        step, attempt = asked["action"], asked["attempt"]
+        pending = self.pending_request
+        step, attempt = pending.action, pending.attempt
         known = self.view.steps.get(step)
         if known is None or known.attempt < attempt:
             self.record_event(
@@ -147,24 +153,24 @@ class Subscription(AggregateRoot):
 
     def finish_request(self, *, occurred_at: datetime) -> None:
         """Say that what is asked stands at the provider; twice is silent."""
-        asked = self.view.asked
-        if asked is None:
+        pending = self.view.pending_request
+        if pending is None:
             return
-        if asked["lines"] is not None and asked["at_period_end"] and not self._has(asked["lines"]):
+        if pending.lines is not None and pending.at_period_end and not self._has(pending.lines):
             end = self.view.period_end
             self.record_event(
                 s.SubscriptionChangeScheduled,
                 occurred_at=occurred_at,
                 actor=WORKER,
-                lines=asked["lines"],
+                lines=pending.lines,
                 starts_at=None if end is None else int(end.timestamp()),
             )
         self.record_event(
             s.SubscriptionRequestDone,
             occurred_at=occurred_at,
             actor=WORKER,
-            request_id=UUID(asked["request_id"]),
-            action=asked["action"],
+            request_id=pending.request_id,
+            action=pending.action,
         )
 
     def _has(self, lines: list[dict[str, Any]]) -> bool:
@@ -182,14 +188,14 @@ class Subscription(AggregateRoot):
         provider_code: str | None = None,
     ) -> None:
         """Say that the provider refuses what is asked; twice is silent."""
-        asked = self.view.asked
-        if asked is not None:
+        pending = self.view.pending_request
+        if pending is not None:
             self.record_event(
                 s.SubscriptionRequestRefused,
                 occurred_at=occurred_at,
                 actor=WORKER,
-                request_id=UUID(asked["request_id"]),
-                action=asked["action"],
+                request_id=pending.request_id,
+                action=pending.action,
                 code=code,
                 message=message,
                 path=path,
@@ -198,7 +204,7 @@ class Subscription(AggregateRoot):
 
     def give_up(self, step: str, *, attempts: int, last_error: str, occurred_at: datetime) -> None:
         """Stop trying until an operator sends the step again."""
-        if self.view.asked is not None and self.view.gave_up is None:
+        if self.view.pending_request is not None and self.view.gave_up is None:
             self.record_event(
                 s.SubscriptionStepGaveUp,
                 occurred_at=occurred_at,
@@ -211,7 +217,7 @@ class Subscription(AggregateRoot):
     def resend(self, *, actor: str, occurred_at: datetime) -> None:
         """Send the step that gave up again; none did: nothing."""
         if self.view.gave_up is not None:
-            step = self.view.gave_up["step"]
+            step = self.view.gave_up.step
             self.record_event(
                 s.SubscriptionStepResent, occurred_at=occurred_at, actor=actor, step=step
             )

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from domain.core import ids
 from domain.core.calendar import from_unix
-from domain.core.steps import StepRecord
+from domain.core.failures import Failure
+from domain.core.steps import GaveUp, StepRecord
 from domain.subscriptions import events as s
 
 INCOMPLETE: Final = "incomplete"
@@ -32,6 +33,17 @@ STATUSES: Final = tuple(_STATUS.values())
 ENDED: Final = frozenset({"canceled", "incomplete_expired"})
 # What counts as revenue that comes again.
 EARNING: Final = frozenset({"active", "past_due"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRequest:
+    """A requested action that has no outcome yet; `lines` of a change: {price, quantity}."""
+
+    action: str
+    request_id: UUID
+    attempt: int
+    at_period_end: bool
+    lines: list[dict[str, Any]] | None
 
 
 @dataclass(slots=True)
@@ -65,13 +77,13 @@ class SubscriptionView:
     canceled_at: datetime | None = None
     ended_at: datetime | None = None
     scheduled: dict[str, Any] | None = None
-    failure: dict[str, str | None] | None = None
+    failure: Failure | None = None
     as_of: int = 0
     word: dict[str, Any] = field(default_factory=dict)
     body: str | None = None
     steps: dict[str, StepRecord] = field(default_factory=dict)
-    asked: dict[str, Any] | None = None
-    gave_up: dict[str, Any] | None = None
+    pending_request: PendingRequest | None = None
+    gave_up: GaveUp | None = None
     terms: dict[str, Any] | None = None
     next_terms: dict[str, Any] | None = None
     mandate: str | None = None
@@ -113,11 +125,7 @@ def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> Subscript
         case s.SubscriptionTermsAgreed() | s.SubscriptionEndScheduled() | s.SubscriptionLinked():
             _take_agreement(view, event)
         case s.SubscriptionStepGaveUp():
-            view.gave_up = {
-                "step": event.step,
-                "attempts": event.attempts,
-                "lastError": event.last_error,
-            }
+            view.gave_up = GaveUp(event.step, event.attempts, event.last_error)
         case s.SubscriptionStepResent():
             view.gave_up = None
         case _:
@@ -207,25 +215,25 @@ def _take_request(view: SubscriptionView, event: s.SubscriptionEvent) -> None:
             cancels = isinstance(event, s.SubscriptionCancelRequested)
             step = "cancel" if cancels else "change"
             before = view.steps.get(step)
-            view.asked = {
-                "action": step,
-                "request_id": str(event.request_id),
-                "attempt": 1 if before is None else before.attempt + 1,
-                "at_period_end": event.at_period_end,
-                "lines": getattr(event, "lines", None),
-            }
+            view.pending_request = PendingRequest(
+                action=step,
+                request_id=event.request_id,
+                attempt=1 if before is None else before.attempt + 1,
+                at_period_end=event.at_period_end,
+                lines=getattr(event, "lines", None),
+            )
             view.failure, view.gave_up = None, None
         case s.SubscriptionRequestDone():
-            later = view.asked is not None and view.asked["at_period_end"]
+            later = view.pending_request is not None and view.pending_request.at_period_end
             if event.action == "cancel" or not later:
                 # What was to come with the next period was called off for it.
                 view.scheduled = None
-            view.asked = None
+            view.pending_request = None
         case s.SubscriptionRequestRefused():
-            view.asked = None
-            view.failure = {
-                "code": event.code,
-                "message": event.message,
-                "path": event.path,
-                "providerCode": event.provider_code,
-            }
+            view.pending_request = None
+            view.failure = Failure(
+                code=event.code,
+                message=event.message,
+                path=event.path,
+                provider_code=event.provider_code,
+            )

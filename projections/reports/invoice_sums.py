@@ -11,9 +11,8 @@ fails after all is taken out of its quarter. disputed: disputes that are open or
 quarter in which they were opened; one that is won is taken out. refused: attempts to charge.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from domain.core.calendar import from_unix
 from domain.invoices import status
@@ -73,31 +72,19 @@ def parts_of(view: InvoiceView) -> dict[Part, Amount]:
         owed_minor = (view.total_minor or 0) - view.amount_paid_minor
         parts[Part(currency, "outstanding", _overdue_from(view))] = (owed_minor, 1)
     for refund in view.refunds:
-        if refund["status"] == "succeeded":
-            _add(
-                parts,
-                refund,
-                currency,
-                "refunded",
-                occurred_at=refund.get("refundedAt", refund["at"]),
-            )
+        if refund.status == "succeeded":
+            refunded_at = refund.refunded_at or refund.updated_at
+            _add(parts, Part(currency, "refunded", quarter_of(refunded_at)), refund.amount_minor)
     for dispute in view.disputes:
-        if dispute["status"] != "won":
-            _add(parts, dispute, currency, "disputed", occurred_at=dispute["at"])
+        if dispute.status != "won":
+            part = Part(currency, "disputed", quarter_of(dispute.disputed_at))
+            _add(parts, part, dispute.amount_minor)
     return parts
 
 
-def _add(
-    parts: dict[Part, Amount],
-    back: Mapping[str, Any],
-    currency: str,
-    kind: Kind,
-    *,
-    occurred_at: str,
-) -> None:
-    part = Part(currency, kind, quarter_of(datetime.fromisoformat(occurred_at)))
+def _add(parts: dict[Part, Amount], part: Part, added_minor: int) -> None:
     amount_minor, items = parts.get(part, (0, 0))
-    parts[part] = (amount_minor + back["amountMinor"], items + 1)
+    parts[part] = (amount_minor + added_minor, items + 1)
 
 
 def refusal_in(event: InvoiceEvent, view: InvoiceView) -> dict[Part, Amount]:

@@ -1,12 +1,14 @@
 """The canonical dialect (seed 002): pure functions from what we know to what callers read."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+from domain.core.failures import Failure
 from domain.invoices import status
-from domain.invoices.view import InvoiceView
-from service.http.envelope import Json, Rendered, moment, render_problem, single, written_moment
+from domain.invoices.view import Dispute, InvoiceView, Payment, Refund
+from service.http.envelope import Json, Rendered, moment, render_problem, single
 from service.http.errors import Fault, Problem
 
 
@@ -42,7 +44,7 @@ def item(view: InvoiceView, *, position: int, document_url: str | None) -> Json:
         "origin": view.origin,
         "number": view.number,
         **_amounts(view),
-        "lineItems": [_asked_line(line) for line in view.request.get("lines", view.lines)],
+        "lineItems": _requested_lines(view),
         "customer": view.customer,
         "subscriptionId": view.subscription_id,
         "periodStart": moment(view.period_start),
@@ -68,36 +70,48 @@ def details(view: InvoiceView, *, provider_response: Json | None) -> Json:
     """Show what only a single invoice's answer has."""
     return {
         "lines": [_line(line) for line in view.lines],
-        "payments": [entry | {"at": written_moment(entry["at"])} for entry in view.payments],
+        "payments": [payment(entry) for entry in view.payments],
         "refunds": [refund(entry) for entry in view.refunds],
         "disputes": [dispute(entry) for entry in view.disputes],
         "providerResponse": provider_response,
     }
 
 
-def refund(entry: Mapping[str, Any]) -> Json:
-    """Show money that goes back."""
+def payment(known: Payment) -> Json:
+    """Show a payment: what its status does not have is left out."""
+    shown: Json = {"id": known.id, "at": moment(known.updated_at), "status": known.status}
+    if known.amount_minor is not None:
+        shown["amountMinor"] = known.amount_minor
+    if known.status == status.PAID:
+        shown["method"] = known.method
+    if known.failure is not None:
+        shown["failure"] = failure(known.failure)
+    return shown
+
+
+def refund(known: Refund) -> Json:
+    """Show a refund."""
     return {
-        "id": entry["id"],
-        "status": entry["status"],
-        "amountMinor": entry["amountMinor"],
-        "reason": entry.get("reason"),
-        "creditNote": entry.get("creditNote"),
-        "at": written_moment(entry["at"]),
-        "providerRefundId": entry.get("providerRefundId"),
-        "refundedAt": written_moment(entry.get("refundedAt")),
-        "code": entry.get("code"),
-        "message": entry.get("message"),
+        "id": known.id,
+        "status": known.status,
+        "amountMinor": known.amount_minor,
+        "reason": known.reason,
+        "creditNote": known.credit_note,
+        "at": moment(known.updated_at),
+        "providerRefundId": known.provider_refund_id,
+        "refundedAt": moment(known.refunded_at),
+        "code": known.code,
+        "message": known.message,
     }
 
 
-def dispute(entry: Mapping[str, Any]) -> Json:
-    """Show money that the customer's bank took back, for now or for good."""
+def dispute(known: Dispute) -> Json:
+    """Show a dispute."""
     return {
-        "id": entry["id"],
-        "status": entry["status"],
-        "amountMinor": entry["amountMinor"],
-        "at": written_moment(entry["at"]),
+        "id": known.id,
+        "status": known.status,
+        "amountMinor": known.amount_minor,
+        "at": moment(known.disputed_at),
     }
 
 
@@ -114,6 +128,12 @@ def _amounts(view: InvoiceView) -> Json:
     }
 
 
+def _requested_lines(view: InvoiceView) -> list[Json]:
+    if view.origin == "request":
+        return [_asked_line(asdict(line)) for line in view.request.lines]
+    return [_asked_line(line) for line in view.lines]
+
+
 def _asked_line(line: Mapping[str, Any]) -> Json:
     return {
         "name": line.get("name"),
@@ -128,28 +148,33 @@ def _line(line: Mapping[str, Any]) -> Json:
     return {"id": line.get("id"), **_asked_line(line), "totalMinor": line.get("total_minor")}
 
 
+def failure(known: Failure) -> Json:
+    """Show why an attempt to charge, or a request, was refused."""
+    return {"code": known.code, "declineCode": known.decline_code, "message": known.message}
+
+
 def _failure(view: InvoiceView) -> Json | None:
     if view.failure is None:
         return None
-    return {name: view.failure.get(name) for name in ("code", "declineCode", "message")}
+    return failure(view.failure)
 
 
 def refusal_of(view: InvoiceView) -> Problem | None:
     """Say what a caller is told of a payment declined or a request that the provider refused."""
-    known = view.failure or {}
-    message = known.get("message") or "The provider refused."
+    known = view.failure or Failure(code="", message="")
+    message = known.message or "The provider refused."
     if view.status == status.FAILED:
         declined = Fault(
             message=message,
-            provider_code=known.get("code"),
-            decline_code=known.get("declineCode"),
+            provider_code=known.code or None,
+            decline_code=known.decline_code,
         )
         return Problem(status=HTTPStatus.PAYMENT_REQUIRED, code="[E4020]", faults=(declined,))
     if view.status == status.REJECTED:
         refused = Fault(
             message=message,
-            path=known.get("path"),
-            provider_code=known.get("providerCode") or known.get("code"),
+            path=known.path,
+            provider_code=known.provider_code or known.code or None,
         )
         return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(refused,))
     return None

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
+from domain.core.failures import Failure
 from domain.payment_methods.setup import REJECTED, MethodSetupView
 from service.http import envelope
 from service.http.errors import Fault, Problem
@@ -19,11 +20,11 @@ def refusal_of(view: MethodSetupView) -> Problem | None:
     """Say why the provider refuses; None where it does not."""
     if view.status != REJECTED:
         return None
-    known = view.failure or {}
+    known = view.failure or Failure(code="", message="")
     fault = Fault(
-        message=known.get("message") or "The provider refused.",
-        path=known.get("path"),
-        provider_code=known.get("providerCode") or known.get("code"),
+        message=known.message or "The provider refused.",
+        path=known.path,
+        provider_code=known.provider_code or known.code or None,
     )
     return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))
 
@@ -51,4 +52,5 @@ def _item(view: MethodSetupView, *, position: int) -> envelope.Json:
 def _failure(view: MethodSetupView) -> envelope.Json | None:
     if view.failure is None:
         return None
-    return {name: view.failure.get(name) for name in ("code", "providerCode", "message")}
+    known = view.failure
+    return {"code": known.code, "providerCode": known.provider_code, "message": known.message}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from domain.core.failures import Failure
 from domain.subscriptions.events import SubscriptionRequestRefused
 from domain.subscriptions.view import SubscriptionView
 from service.http.envelope import Json, moment, written_moment
@@ -71,14 +72,19 @@ def _scheduled(change: Mapping[str, Any] | None) -> Json | None:
     return {"lineItems": lines, "at": written_moment(change["at"])}
 
 
-def _not_begun(view: SubscriptionView) -> Mapping[str, Any] | None:
+def _not_begun(view: SubscriptionView) -> Failure | None:
     """Say why it does not begin although its first payment was made: an operator was told too."""
     if view.gave_up is None or view.provider_subscription_id:
         return None
-    return {"code": "not_begun", "message": view.gave_up["lastError"]}
+    return Failure(code="not_begun", message=view.gave_up.last_error)
 
 
-def _failure(failure: Mapping[str, Any] | None) -> Json | None:
+def _failure(failure: Failure | None) -> Json | None:
     if failure is None:
         return None
-    return {name: failure.get(name) for name in ("code", "message", "path", "providerCode")}
+    return {
+        "code": failure.code,
+        "message": failure.message,
+        "path": failure.path,
+        "providerCode": failure.provider_code,
+    }

@@ -125,7 +125,7 @@ def _step_of(row: WorkRow, known: Invoice) -> str | None:
     """Name the step that a row is for: a refund's is the row's key."""
     if is_refund(row.key):
         return row.key
-    return None if known.view.gave_up is None else str(known.view.gave_up["step"])
+    return None if known.view.gave_up is None else str(known.view.gave_up.step)
 
 
 def _no_giving_up() -> NotPossible:

@@ -133,8 +133,10 @@ class Worker:
             return
         if topic == RefundRequested.TOPIC:
             for refund in view.refunds:
-                if refund["status"] == "requested":
-                    _insist(partial(refund_as, self._context, invoice_id, UUID(refund["id"]), then))
+                if refund.status == "requested":
+                    _insist(
+                        partial(refund_as, self._context, invoice_id, UUID(str(refund.id)), then)
+                    )
         else:
             _insist(partial(answer_as, self._context, invoice_id, then))
 
@@ -229,11 +231,11 @@ def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str)
                 refund_id, code="refund_refused", message=message, occurred_at=occurred_at
             )
             return
-        (asked,) = (each for each in invoice.view.refunds if each["id"] == str(refund_id))
+        (asked,) = (each for each in invoice.view.refunds if each.id == str(refund_id))
         refund = ProviderRefund(
             id=f"re_{refund_id.hex[:8]}",
             state=_REFUND_STATES[outcome],
-            amount_minor=asked["amountMinor"],
+            amount_minor=asked.amount_minor,
             refunded_at=int(time.time()),
             reference=str(refund_id),
         )

@@ -14,7 +14,7 @@ from domain.inbox.payment_hint import PaymentHint
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.invoice import Invoice
-from domain.invoices.refunds import Entry
+from domain.invoices.view import Refund
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.log import Log
@@ -260,11 +260,11 @@ class MollieBench:
         refund_overpayment(invoice_id, payment_id or "", self.deps())
         return self.invoice(invoice_id)
 
-    def refund(self, invoice_id: UUID, refund_id: UUID) -> Entry:
+    def refund(self, invoice_id: UUID, refund_id: UUID) -> Refund:
         """Run a refund's job; gives how it stands."""
         refund_invoice(invoice_id, refund_id, self.deps())
         refunds = self.invoice(invoice_id).view.refunds
-        return next(entry for entry in refunds if entry["id"] == str(refund_id))
+        return next(entry for entry in refunds if entry.id == str(refund_id))
 
     def invoice(self, invoice_id: UUID) -> Invoice:
         return self.billing.get(Invoice, invoice_id)

@@ -27,25 +27,25 @@ from workers.invoices.rejections import RequestRejected, failed_payment, unpaid
 
 def perform_action(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Do what is asked; raises GatewayUnavailable to come back."""
-    asked = invoice.view.asked
-    assert asked is not None, "called for what is asked"  # noqa: S101 - STYLE: assert what must hold
-    after = _ACTIONS[asked["action"]](invoice, deps)
-    if after.view.asked is not None and after.view.in_progress:
-        raise GatewayUnavailable(f"{asked['action']} has no outcome yet")
+    pending = invoice.view.pending_request
+    assert pending is not None, "called for a pending request"  # noqa: S101 - STYLE: assert what must hold
+    after = _ACTIONS[pending.action](invoice, deps)
+    if after.view.pending_request is not None and after.view.in_progress:
+        raise GatewayUnavailable(f"{pending.action} has no outcome yet")
 
 
 def _start_action_step(
     invoice: Invoice, deps: InvoicingDeps, *, plan: dict[str, str] | None = None
 ) -> Invoice:
     """Start the step that carries out what is asked; on later tries the first one's stands."""
-    asked = invoice.view.asked or {}
-    return start_step(invoice, asked["step"], deps, attempt=asked["attempt"], plan=plan)
+    pending = invoice.pending_request
+    return start_step(invoice, pending.step, deps, attempt=pending.attempt, plan=plan)
 
 
 def _started_step(invoice: Invoice) -> StepRecord | None:
-    asked = invoice.view.asked or {}
-    step = invoice.view.steps.get(asked["step"])
-    return step if step is not None and step.attempt == asked["attempt"] else None
+    pending = invoice.pending_request
+    step = invoice.view.steps.get(pending.step)
+    return step if step is not None and step.attempt == pending.attempt else None
 
 
 def _retry(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
@@ -62,8 +62,8 @@ def _retry(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
     try:
         answer = deps.gateway.pay_invoice(
             at_provider,
-            off_session=invoice.view.request.get("off_session", True),
-            payment_method=(invoice.view.asked or {})["payment_method"],
+            off_session=invoice.view.request.off_session,
+            payment_method=invoice.pending_request.payment_method,
             key=invoice.view.steps["pay"].key,
         )
     except GatewayRejected as error:
@@ -158,7 +158,7 @@ def _change_state(
     invoice = _start_action_step(invoice, deps)
     deps.heartbeat()
     try:
-        answer = call(at_provider, invoice.view.steps[(invoice.view.asked or {})["step"]].key)
+        answer = call(at_provider, invoice.view.steps[invoice.pending_request.step].key)
     except GatewayRejected as error:
         if error.missing:
             return deps.record_deleted(invoice)

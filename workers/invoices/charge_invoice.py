@@ -29,7 +29,7 @@ def charge_invoice(invoice_id: UUID, deps: InvoicingDeps) -> None:
     invoice = deps.billing.get(Invoice, invoice_id)
     if not invoice.view.in_progress:
         return
-    if invoice.view.asked is not None:
+    if invoice.view.pending_request is not None:
         perform_action(invoice, deps)
         return
     try:
@@ -44,7 +44,7 @@ def _take_steps(invoice: Invoice, deps: InvoicingDeps) -> None:
     if invoice.view.type == "subscription":
         subscribe(invoice, deps)
         return
-    match invoice.view.request["flow"]:
+    match invoice.view.request.flow:
         case "draft":
             hand_over_draft(invoice, deps)
         case "include_pending_items":
@@ -98,7 +98,7 @@ def _charge(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice:
     try:
         return deps.gateway.pay_invoice(
             at_provider,
-            off_session=invoice.view.request["off_session"],
+            off_session=invoice.view.request.off_session,
             key=invoice.view.steps["pay"].key,
         )
     except GatewayRejected as error:
@@ -116,7 +116,7 @@ def _discard(invoice_id: UUID, deps: InvoicingDeps, rejection: RequestRejected) 
     A draft that gathered is not deleted: its items are the customer's.
     """
     invoice = deps.billing.get(Invoice, invoice_id)
-    gathers = invoice.view.request["flow"] == "include_pending_items"
+    gathers = invoice.view.request.flow == "include_pending_items"
     if invoice.view.provider_object_id is not None and not gathers:
         invoice = start_step(invoice, "discard", deps, plan=rejection.to_plan())
         deps.gateway.delete_draft(object_id(invoice.view))

@@ -77,11 +77,7 @@ class TenantCustomers:
             raise RequestRejected(code="tenant_unknown", message="The invoice has no tenant.")
         tenant = self.billing.get(Tenant, ids.for_tenant(view.app_id, view.tenant_id))
         known = tenant.customers.get(view.connection)
-        if (
-            known is None
-            and view.request["charge_immediately"]
-            and not view.request["payment_method"]
-        ):
+        if known is None and view.request.charge_immediately and not view.request.payment_method:
             raise missing_payment_method()  # a customer that is made now would have none
         return known or self._make(tenant, view.connection)
 

@@ -51,27 +51,27 @@ def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
     The currency of a draft's amounts is the provider's to say.
     """
     customer = find_customer(view, deps)
-    method = view.request["payment_method"] or customer.default_method or ""
-    if view.request["charge_immediately"] and not method:
+    method = view.request.payment_method or customer.default_method or ""
+    if view.request.charge_immediately and not method:
         raise missing_payment_method()
-    currency = "" if view.request["flow"] == "draft" else _currency(view, deps)
+    currency = "" if view.request.flow == "draft" else _currency(view, deps)
     return {"customer": customer.id, "currency": currency, "method": method}
 
 
 def _currency(view: InvoiceView, deps: InvoicingDeps) -> str:
     """Find the one currency of all lines; the catalogue is asked once per price."""
     found: dict[str, str] = {}
-    for index, line in enumerate(view.request["lines"]):
+    for index, line in enumerate(view.request.lines):
         path = f"lineItems.{index}"
-        if line["price"] is None:
-            found.setdefault(line["currency"], f"{path}.currency")
-            if not chargeable_minor(line["amount_minor"], line["currency"]):
+        if line.price is None:
+            found.setdefault(line.currency or "", f"{path}.currency")
+            if not chargeable_minor(line.amount_minor or 0, line.currency or ""):
                 raise RequestRejected(
                     code="amount_invalid",
                     message="Amounts in this currency must end in 0.",
                     path=f"{path}.amountMinor",
                 )
-    prices = {line["price"]: index for index, line in enumerate(view.request["lines"])}
+    prices = {line.price: index for index, line in enumerate(view.request.lines)}
     for price_id, index in prices.items():
         if price_id is not None:
             found.setdefault(_price_currency(price_id, index, deps), f"lineItems.{index}.price")
@@ -112,9 +112,9 @@ def create(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
         InvoiceDraft(
             customer=step.plan["customer"],
             currency=step.plan["currency"] or None,
-            include_pending_items=view.request["flow"] == "include_pending_items",
-            tax_rate_id=view.request["tax_rate_id"],
-            payment_method=view.request["payment_method"],
+            include_pending_items=view.request.flow == "include_pending_items",
+            tax_rate_id=view.request.tax_rate_id,
+            payment_method=view.request.payment_method,
             footer=view.footer,
             description=view.description,
             metadata=view.metadata | billhook_metadata(view),
@@ -165,12 +165,12 @@ def _line_drafts(view: InvoiceView) -> list[LineDraft]:
     return [
         LineDraft(
             reference=str(index),
-            name=line["name"],
-            quantity=line["quantity"],
-            price=line["price"],
-            amount_minor=line["amount_minor"],
+            name=line.name,
+            quantity=line.quantity,
+            price=line.price,
+            amount_minor=line.amount_minor,
         )
-        for index, line in enumerate(view.request["lines"])
+        for index, line in enumerate(view.request.lines)
     ]
 
 
@@ -182,7 +182,7 @@ def _check_lines(invoice: Invoice, deps: InvoicingDeps) -> None:
     fault = lines_mismatch(_line_drafts(view), lines)
     if fault is not None:
         raise RequestRejected(code="lines_differ", message=fault, path="lineItems")
-    expected = view.request["expected_total_minor"]
+    expected = view.request.expected_total_minor
     if expected is not None:
         total = deps.gateway.fetch_invoice(object_id(view)).total_minor
         if total != expected:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from domain.core import metadata
 from domain.core.effects import WORKER
 from domain.gateway.objects import GatewayRejected, ProviderRefund, RefundDraft, RefundsAndDisputes
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from domain.invoices.refunds import Entry, find_refund
+from domain.invoices.refunds import find_refund
 from domain.invoices.steps import REFUND_STEP
-from domain.invoices.view import InvoiceView
+from domain.invoices.view import InvoiceView, Refund
 from workers.invoices.job import InvoiceDeps, billhook_metadata, object_id, start_step
 
 
@@ -22,7 +23,7 @@ def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None
     """Give back what is reserved under this id; raises GatewayUnavailable to come back."""
     invoice = deps.billing.get(Invoice, invoice_id)
     asked = find_refund(invoice.view, refund_id, None)
-    if asked is None or asked["status"] != "requested":
+    if asked is None or asked.status != "requested":
         return
     step = f"{REFUND_STEP}{refund_id}"
     found = _made_before(invoice, refund_id, deps) if deps.key_expired(invoice, step) else None
@@ -43,17 +44,17 @@ def _made_before(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> Provid
     return next((made for made in back.refunds if made.reference == str(refund_id)), None)
 
 
-def _draft(view: InvoiceView, asked: Entry, deps: InvoiceDeps) -> RefundDraft:
-    noted = asked.get("creditNote", True)
+def _draft(view: InvoiceView, asked: Refund, deps: InvoiceDeps) -> RefundDraft:
+    noted = asked.credit_note is not False
     return RefundDraft(
         invoice_id=_paid_object(view),
         payment_id=_paid_with(view) if noted else _paid_with(view) or _look_up_payment(view, deps),
-        amount_minor=asked["amountMinor"],
+        amount_minor=asked.amount_minor,
         currency=view.currency or "",
-        reason=asked.get("reason"),
+        reason=asked.reason,
         credit_note=noted,
-        reference=asked["id"],
-        metadata=billhook_metadata(view) | {"billhook_refund": asked["id"]},
+        reference=asked.id or "",
+        metadata=billhook_metadata(view) | {metadata.REFUND: asked.id or ""},
     )
 
 
@@ -63,7 +64,7 @@ def _paid_object(view: InvoiceView) -> str:
 
 
 def _paid_with(view: InvoiceView) -> str | None:
-    paid = [payment["id"] for payment in view.payments if payment["status"] == status.PAID]
+    paid = [payment.id for payment in view.payments if payment.status == status.PAID]
     return paid[-1] if paid else None
 
 

@@ -77,16 +77,16 @@ def _start(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
 def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
     """Look up who pays and with what, and refuse what no subscription can be made of."""
     customer = find_customer(view, deps)
-    method = view.request["payment_method"] or customer.default_method or ""
-    if view.request["charge_immediately"] and not method:
+    method = view.request.payment_method or customer.default_method or ""
+    if view.request.charge_immediately and not method:
         raise missing_payment_method()
     currencies = {}
-    for index, line in enumerate(view.request["lines"]):
+    for index, line in enumerate(view.request.lines):
         path = f"lineItems.{index}.price"
-        if line["price"] is None:
+        if line.price is None:
             message = "A subscription's lines name recurring prices."
             raise RequestRejected(code="price_missing", message=message, path=path)
-        currencies[_currency(line["price"], path, deps)] = path
+        currencies[_currency(line.price, path, deps)] = path
     if len(currencies) > 1:
         message = f"All lines must have one currency; these have {', '.join(sorted(currencies))}."
         raise RequestRejected(
@@ -113,7 +113,7 @@ def _currency(price_id: str, path: str, deps: InvoicingDeps) -> str:
 
 
 def _check_total(view: InvoiceView, plan: dict[str, str], deps: InvoicingDeps) -> None:
-    expected = view.request["expected_total_minor"]
+    expected = view.request.expected_total_minor
     if expected is None:
         return
     total = deps.gateway.preview_total(_draft(view, plan))
@@ -128,11 +128,11 @@ def _check_total(view: InvoiceView, plan: dict[str, str], deps: InvoicingDeps) -
 def _draft(view: InvoiceView, plan: dict[str, str]) -> SubscriptionDraft:
     return SubscriptionDraft(
         customer=plan["customer"],
-        items=tuple((line["price"], line["quantity"]) for line in view.request["lines"]),
-        tax_rate_id=view.request["tax_rate_id"],
-        payment_method=view.request["payment_method"],
+        items=tuple((line.price or "", line.quantity) for line in view.request.lines),
+        tax_rate_id=view.request.tax_rate_id,
+        payment_method=view.request.payment_method,
         charge=plan["method"] != "",
-        off_session=view.request["off_session"],
+        off_session=view.request.off_session,
         footer=view.footer,
         description=view.description,
         metadata=view.metadata | billhook_metadata(view),

@@ -30,37 +30,37 @@ _OF_METHOD = ("method", "mandate")
 def charge_or_perform_action(invoice_id: UUID, deps: CheckoutDeps) -> None:
     """Make the invoice's payment, or do what is asked of it; raises GatewayUnavailable."""
     invoice = deps.billing.get(Invoice, invoice_id)
-    if invoice.view.asked is None:
+    if invoice.view.pending_request is None:
         create_invoice_payment(invoice_id, deps)
     elif invoice.view.in_progress:
         _perform_action(invoice, deps)
 
 
 def _perform_action(invoice: Invoice, deps: CheckoutDeps) -> None:
-    asked = invoice.view.asked
-    assert asked is not None, "called for what is asked"  # noqa: S101 - STYLE: assert what must hold
-    after = (_retry if asked["action"] == "retry" else _void)(invoice, deps)
-    if after.view.asked is not None and after.view.in_progress:
-        raise GatewayUnavailable(f"{asked['action']} has no outcome yet")
+    pending = invoice.view.pending_request
+    assert pending is not None, "called for a pending request"  # noqa: S101 - STYLE: assert what must hold
+    after = (_retry if pending.action == "retry" else _void)(invoice, deps)
+    if after.view.pending_request is not None and after.view.in_progress:
+        raise GatewayUnavailable(f"{pending.action} has no outcome yet")
 
 
 def _retry(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
     """Make another payment; what became of the last one is looked up first."""
-    asked, at_provider = invoice.view.asked or {}, object_id(invoice.view)
-    begun = invoice.view.steps.get(asked["step"])
-    is_repeat = begun is not None and begun.attempt >= asked["attempt"]
+    pending, at_provider = invoice.pending_request, object_id(invoice.view)
+    begun = invoice.view.steps.get(pending.step)
+    is_repeat = begun is not None and begun.attempt >= pending.attempt
     last = deps.gateway.fetch_invoice(at_provider)
     if last.state == "paid" or _under_way(last):
         return record_answer(invoice, last, deps, source="answer", attempted=True)
     try:
         if not is_repeat:
-            plan = _plan(invoice, asked["payment_method"])
-            invoice = start_step(invoice, asked["step"], deps, attempt=asked["attempt"], plan=plan)
-        invoice, made = find_or_create_payment(invoice, asked["step"], deps, is_repeat=is_repeat)
+            plan = _plan(invoice, pending.payment_method)
+            invoice = start_step(invoice, pending.step, deps, attempt=pending.attempt, plan=plan)
+        invoice, made = find_or_create_payment(invoice, pending.step, deps, is_repeat=is_repeat)
     except RequestRejected as rejection:
         return record_rejection(invoice, last, deps, rejection)
     cancel_if_possible([known for known in invoice.view.objects if known != made.id], deps)
-    return record_payment(invoice, made, asked["step"], deps)
+    return record_payment(invoice, made, pending.step, deps)
 
 
 def _plan(invoice: Invoice, method: str | None) -> Plan:
@@ -81,8 +81,8 @@ def _under_way(payment: ProviderInvoice) -> bool:
 
 def _void(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
     """Cancel the payment; a refused one has nothing left to cancel, and is void."""
-    asked, at_provider = invoice.view.asked or {}, object_id(invoice.view)
-    invoice = start_step(invoice, asked["step"], deps, attempt=asked["attempt"])
+    pending, at_provider = invoice.pending_request, object_id(invoice.view)
+    invoice = start_step(invoice, pending.step, deps, attempt=pending.attempt)
     deps.heartbeat()
     seen = deps.gateway.fetch_invoice(at_provider)
     if seen.payment is not None and seen.payment.state == "failed":

@@ -36,7 +36,7 @@ def price_lines(view: InvoiceView, billing: Billing) -> Charge:
     """Price the lines by the app's catalogue, and check what the caller expects. Raises Refused."""
     try:
         charge = charge_for(
-            view.request["lines"],
+            [asdict(line) for line in view.request.lines],
             prices=_prices(view, billing),
             tax=_tax(view, billing),
             recurring=view.type == "subscription",
@@ -47,7 +47,7 @@ def price_lines(view: InvoiceView, billing: Billing) -> Charge:
         raise RequestRejected(
             code=rejection.code, message=rejection.message, path=rejection.path
         ) from rejection
-    expected = view.request["expected_total_minor"]
+    expected = view.request.expected_total_minor
     if expected is not None and charge.total_minor != expected:
         message = f"The total is {charge.total_minor}, not the expected {expected}."
         raise RequestRejected(code="total_differs", message=message, path="expectedTotalMinor")
@@ -58,13 +58,13 @@ def price_lines(view: InvoiceView, billing: Billing) -> Charge:
 
 
 def _prices(view: InvoiceView, billing: Billing) -> dict[str, Price]:
-    wanted = {line["price"] for line in view.request["lines"]} - {None}
+    wanted = {line.price for line in view.request.lines if line.price is not None}
     found = {name: billing.find(Price, ids.for_price(view.app_id, name)) for name in wanted}
     return {name: price for name, price in found.items() if price is not None}
 
 
 def _tax(view: InvoiceView, billing: Billing) -> TaxRate | None:
-    named = view.request["tax_rate_id"]
+    named = view.request.tax_rate_id
     if named is None:
         return None
     found = billing.find(TaxRate, ids.for_tax_rate(view.app_id, named))
@@ -98,7 +98,7 @@ def payment_plan(
         "customer": customer,
         "description": _description(view, charge),
         "redirect_url": redirect_url,
-        **payment_method_fields(view.request["payment_method"]),
+        **payment_method_fields(view.request.payment_method),
     }
     return plan if webhook_url is None else plan | {"webhook_url": webhook_url}
 
@@ -163,7 +163,7 @@ def provider_lines(charge: Charge) -> tuple[ProviderLine, ...]:
 
 def redirect_url_for(view: InvoiceView, connections_own: str | None, ours: str) -> str:
     """Choose where the customer comes back to: as asked, else the connection's page, else ours."""
-    asked: str | None = view.request["redirect_url"]
+    asked: str | None = view.request.redirect_url
     if asked is not None:
         return asked
     return ours if connections_own is None else insert_invoice_id(connections_own, view.id)

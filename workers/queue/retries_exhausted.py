@@ -74,7 +74,9 @@ def stop_subscription_change(ended: ExhaustedJob, billing: Billing) -> None:
         Subscription,
         ended.id("subscription_id"),
         lambda subscription: subscription.give_up(
-            (subscription.view.asked or {}).get("action", "change"),
+            "change"
+            if subscription.view.pending_request is None
+            else subscription.view.pending_request.action,
             attempts=ended.attempts,
             last_error=ended.reason,
             occurred_at=ended.occurred_at,

@@ -32,7 +32,7 @@ class SubscriptionDeps:
 def change_subscription(subscription_id: UUID, deps: SubscriptionDeps) -> None:
     """Do what is asked; nothing where nothing is."""
     known = deps.billing.get(Subscription, subscription_id)
-    if known.view.asked is None:
+    if known.view.pending_request is None:
         return
     occurred_at = deps.now()
     known = deps.billing.change(
@@ -48,18 +48,16 @@ def change_subscription(subscription_id: UUID, deps: SubscriptionDeps) -> None:
 
 
 def _carry_out(known: Subscription, deps: SubscriptionDeps) -> None:
-    view, asked = known.view, known.view.asked or {}
-    key, at_provider = view.steps[asked["action"]].key, view.provider_subscription_id
-    if asked["action"] == "cancel":
+    view, pending = known.view, known.pending_request
+    key, at_provider = view.steps[pending.action].key, view.provider_subscription_id
+    if pending.action == "cancel":
         end = (
-            deps.gateway.end_with_period
-            if asked["at_period_end"]
-            else deps.gateway.end_subscription
+            deps.gateway.end_with_period if pending.at_period_end else deps.gateway.end_subscription
         )
         end(at_provider, key=key)
         return
-    items = [(line["price"], line["quantity"]) for line in asked["lines"]]
-    change = deps.gateway.schedule_plan if asked["at_period_end"] else deps.gateway.change_plan
+    items = [(line["price"], line["quantity"]) for line in pending.lines or ()]
+    change = deps.gateway.schedule_plan if pending.at_period_end else deps.gateway.change_plan
     change(at_provider, items, key=key)
 
 

@@ -25,7 +25,7 @@ from domain.subscriptions.mandate_subscription import (
 )
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import charge_of, tax_of, terms_of
-from domain.subscriptions.view import SubscriptionView
+from domain.subscriptions.view import PendingRequest, SubscriptionView
 from eventlog.bodies import Body
 from workers.invoices.rejections import RequestRejected
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
@@ -39,11 +39,11 @@ _NOTHING_BETWEEN: Final = (
 def change_mandate_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> None:
     """Do what is asked; nothing where nothing is."""
     known = deps.billing.get(Subscription, subscription_id)
-    if known.view.asked is None:
+    if known.view.pending_request is None:
         return
     rejection: RequestRejected | None = None
     try:
-        if known.view.asked["action"] == "cancel":
+        if known.view.pending_request.action == "cancel":
             _cancel(known, deps)
         else:
             _change(known, deps)
@@ -58,8 +58,8 @@ def change_mandate_subscription(subscription_id: UUID, deps: MandateSubscription
 
 
 def _cancel(known: Subscription, deps: MandateSubscriptionDeps) -> None:
-    view, asked = known.view, known.view.asked or {}
-    lasts_until = view.period_end if asked["at_period_end"] else None
+    view, pending = known.view, known.pending_request
+    lasts_until = view.period_end if pending.at_period_end else None
 
     def decide(one: Subscription) -> None:
         occurred_at = deps.now()
@@ -74,8 +74,8 @@ def _cancel(known: Subscription, deps: MandateSubscriptionDeps) -> None:
 
 
 def _change(known: Subscription, deps: MandateSubscriptionDeps) -> None:
-    view, asked = known.view, known.view.asked or {}
-    terms = _terms(view, asked, deps.billing)
+    view, pending = known.view, known.pending_request
+    terms = _terms(view, pending, deps.billing)
     assert view.period_end is not None, "what is charged again has a next time"  # noqa: S101 - STYLE: assert what must hold
     starts_at = int(view.period_end.timestamp())
 
@@ -90,9 +90,9 @@ def _change(known: Subscription, deps: MandateSubscriptionDeps) -> None:
     )
 
 
-def _terms(view: SubscriptionView, asked: dict[str, Any], billing: Billing) -> dict[str, Any]:
+def _terms(view: SubscriptionView, pending: PendingRequest, billing: Billing) -> dict[str, Any]:
     """Work out what will be charged, with the tax that was agreed on. Raises Refused."""
-    if not asked["at_period_end"]:
+    if not pending.at_period_end:
         raise RequestRejected(code="change_now_impossible", message=_NOTHING_BETWEEN, path="when")
     if view.ends_at is not None or view.period_end is None:
         message = "Nothing more is charged for it, so that there is nothing to change."
@@ -100,7 +100,7 @@ def _terms(view: SubscriptionView, asked: dict[str, Any], billing: Billing) -> d
     if view.terms is None:
         message = "It was not begun here, so that its tax is not known: change it at Mollie."
         raise RequestRejected(code="terms_unknown", message=message)
-    lines = [line | {"name": None} for line in asked["lines"]]
+    lines = [line | {"name": None} for line in pending.lines or ()]
     names = {line["price"] for line in lines}
     found = {name: billing.find(Price, ids.for_price(view.app_id, name)) for name in names}
     prices = {name: price for name, price in found.items() if price is not None}
@@ -123,8 +123,8 @@ def _record(
 ) -> None:
     """Remember how it stands and that what was asked is done, or refused, in one append."""
     occurred_at, body = deps.now(), Body.of(seen.raw, known.view.body_owner)
-    asked = known.view.asked or {}
-    at_once = asked["action"] == "cancel" and not asked["at_period_end"]
+    pending = known.pending_request
+    at_once = pending.action == "cancel" and not pending.at_period_end
 
     def decide(one: Subscription) -> None:
         if at_once and rejection is None and one.view.ends_at is not None:

@@ -184,14 +184,14 @@ def test_a_refund_counts_once_the_provider_has_made_it() -> None:
     assert _view(paid, asked).amount_refunded_minor == 0
     view = _view(paid, asked, happened(m.RefundSucceeded))
     assert (view.amount_refunded_minor, view.status) == (500, status.PAID)
-    assert [(refund["id"], refund["status"]) for refund in view.refunds] == [
+    assert [(refund.id, refund.status) for refund in view.refunds] == [
         (str(REFUND_ID), "succeeded")
     ]
 
 
 def test_a_refund_that_failed_counts_no_more() -> None:
     view = _view(happened(m.RefundSucceeded), happened(m.RefundFailed))
-    assert (view.amount_refunded_minor, view.refunds[0]["status"]) == (0, "failed")
+    assert (view.amount_refunded_minor, view.refunds[0].status) == (0, "failed")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from domain.core.effects import Effect
+from domain.core.failures import Failure
 from domain.gateway.objects import PaymentState
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
+from domain.invoices.view import Payment
 from tests.domain.event_examples import ASKED_LINE, HOSTED_URL, ISSUED_LINE, TOTAL
-from tests.domain.given import Given, happened
+from tests.domain.given import Given, happened, moment
 from tests.domain.invoices.provider_updates import (
     answered,
     attempt,
@@ -152,11 +154,11 @@ def test_a_payment_without_a_time_is_dated_by_the_answer() -> None:
 
 
 def test_a_refused_attempt_shows_why_and_stays_payable() -> None:
-    failure = {
-        "code": "card_declined",
-        "declineCode": "insufficient_funds",
-        "message": "Your card has insufficient funds.",
-    }
+    failure = Failure(
+        code="card_declined",
+        decline_code="insufficient_funds",
+        message="Your card has insufficient funds.",
+    )
     (
         _issued()
         .when(answered(attempt("failed")))
@@ -275,13 +277,13 @@ def test_a_payment_refused_first_and_paid_later_is_shown_as_paid_alone() -> None
     given = Given(Invoice, REQUESTED, CREATED, ISSUED, FAILED)
     decided = given.when(answered(paid_answer(as_of=200)))
     assert decided.given.root.view.payments == [
-        {
-            "id": "pi_1",
-            "at": "2026-01-01T12:01:00+00:00",
-            "status": "paid",
-            "amountMinor": TOTAL,
-            "method": "pm_1",
-        }
+        Payment(
+            id="pi_1",
+            status=status.PAID,
+            updated_at=moment(60),
+            amount_minor=TOTAL,
+            method="pm_1",
+        )
     ]
 
 

@@ -57,7 +57,7 @@ def test_a_payment_that_a_webhook_settles_without_naming_it_stays_one_payment() 
         .showing(status=status.PAID)
     )
     payments = paid.given.root.view.payments
-    assert [(entry["id"], entry["status"]) for entry in payments] == [("pi_1", status.PAID)]
+    assert [(entry.id, entry.status) for entry in payments] == [("pi_1", status.PAID)]
 
 
 def test_an_attempt_found_made_says_more_than_the_issue() -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from domain.core.steps import StepRecord
+from domain.core.failures import Failure
+from domain.core.steps import GaveUp, StepRecord
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
@@ -159,13 +160,7 @@ def test_a_refusal_before_anything_is_chargeable_ends_the_invoice() -> None:
         .showing(
             status=status.REJECTED,
             in_progress=False,
-            failure={
-                "code": "provider_rejected",
-                "declineCode": None,
-                "message": "No such price.",
-                "path": "lineItems.0",
-                "providerCode": None,
-            },
+            failure=Failure(code="provider_rejected", message="No such price.", path="lineItems.0"),
         )
     )
 
@@ -193,7 +188,7 @@ def test_giving_up_names_step_and_reason_and_leaves_the_status_alone() -> None:
         .then(happened(e.StepGaveUp, step="pay", attempts=40, last_error="time-out"))
         .showing(
             status=status.OPEN,
-            gave_up={"step": "pay", "attempts": 40, "lastError": "time-out"},
+            gave_up=GaveUp("pay", 40, "time-out"),
         )
     )
 

@@ -44,7 +44,7 @@ def test_what_the_provider_says_of_a_refund_answers_who_asked_for_it(state: Refu
     assert getattr(events[-1], "refund_id", None) == REFUND
     view = outcome_of(events, REFUND)
     assert view is not None
-    assert [refund["status"] for refund in view.refunds] == [state]
+    assert [refund.status for refund in view.refunds] == [state]
 
 
 @pytest.mark.parametrize("reference", [None, "no-id", "re_7"])

@@ -157,11 +157,11 @@ def test_a_refund_gives_up_and_is_sent_again_by_itself() -> None:
 
     give_up().then(happened(e.StepGaveUp, step=step)).showing(gave_up=None)
     give_up().then()
-    assert given.root.view.refunds[0]["gaveUp"] is True
+    assert given.root.view.refunds[0].gave_up is True
     given.when(lambda i: i.resend(step, actor="operator", occurred_at=NOW)).then(
         happened(e.StepResent)
     )
-    assert given.root.view.refunds[0]["gaveUp"] is False
+    assert given.root.view.refunds[0].gave_up is False
 
 
 # What is news.
@@ -182,7 +182,7 @@ def test_a_refund_by_hand_is_one_of_its_own() -> None:
     tell(given, refund("succeeded", ours=False, amount=300), refund("succeeded")).showing(
         amount_refunded_minor=800
     )
-    assert [entry["id"] for entry in given.root.view.refunds] == [str(OURS), "re_2"]
+    assert [entry.id for entry in given.root.view.refunds] == [str(OURS), "re_2"]
 
 
 def test_a_dispute_is_counted_while_it_is_open_or_lost() -> None:
@@ -230,7 +230,7 @@ def test_a_refund_ends_alike_whatever_is_told_first(states: list[RefundState]) -
         for state in (*order, *order):
             tell(given, refund(state))
         (entry,) = given.root.view.refunds
-        assert entry["status"] == states[-1]
+        assert entry.status == states[-1]
         assert given.root.view.amount_refunded_minor == (500 if states[-1] == "succeeded" else 0)
 
 
@@ -253,8 +253,8 @@ def test_any_words_in_any_order_and_twice_add_up_alike(words: list[Any], order: 
         for word in told:
             tell(given, word)
         view = given.root.view
-        refunds = sorted((one["id"], one["status"]) for one in view.refunds)
-        disputes = sorted((one["id"], one["status"]) for one in view.disputes)
+        refunds = sorted((one.id, one.status) for one in view.refunds)
+        disputes = sorted((one.id, one.status) for one in view.disputes)
         sums = view.amount_refunded_minor, view.amount_disputed_minor, view.dispute_status
         return refunds, disputes, sums
 

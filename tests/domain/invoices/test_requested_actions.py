@@ -122,8 +122,8 @@ def test_each_retry_is_an_attempt_of_its_own() -> None:
 
 
 def asked_attempt(given: Given[Invoice]) -> int:
-    assert given.root.view.asked is not None
-    attempt: int = given.root.view.asked["attempt"]
+    assert given.root.view.pending_request is not None
+    attempt: int = given.root.view.pending_request.attempt
     return attempt
 
 
@@ -138,7 +138,7 @@ def test_a_refused_asking_changes_nothing_but_ends() -> None:
     failure = given.root.view.failure
     refused = happened(e.RequestRefused, request_id=ASKING, action="retry", code="c")
     refuse(given).then(refused).showing(
-        status=status.FAILED, in_progress=False, asked=None, failure=failure
+        status=status.FAILED, in_progress=False, pending_request=None, failure=failure
     )
     refuse(given).then()
 
@@ -158,7 +158,7 @@ def test_an_asking_is_answered_by_what_ends_it_and_by_nothing_before() -> None:
 def test_a_payment_from_elsewhere_ends_an_asking() -> None:
     given = ask(Given(Invoice, *DECLINED), RETRY).given
     given.when(delivered(snapshot("paid", as_of=130), event_type="invoice.paid")).showing(
-        status=status.PAID, in_progress=False, asked=None
+        status=status.PAID, in_progress=False, pending_request=None
     )
 
 

@@ -104,15 +104,15 @@ def test_a_step_has_one_key_until_something_is_asked_anew() -> None:
 def test_what_is_done_is_done_once() -> None:
     given_ = known(CANCEL, STEP)
     given_.when(finish).then(happened(s.SubscriptionRequestDone, request_id=REQUEST_ID))
-    given_.when(finish).then().showing(asked=None)
+    given_.when(finish).then().showing(pending_request=None)
     given_.when(refuse).then()
 
 
 def test_a_refusal_says_why_until_something_else_is_asked() -> None:
     given_ = known(CANCEL, STEP)
-    given_.when(refuse).showing(asked=None)
+    given_.when(refuse).showing(pending_request=None)
     assert given_.root.view.failure is not None
-    assert given_.root.view.failure["code"] == "provider_rejected"
+    assert given_.root.view.failure.code == "provider_rejected"
     given_.when(change()).showing(failure=None)
 
 

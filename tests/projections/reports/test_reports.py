@@ -304,7 +304,7 @@ def test_a_refund_that_fails_after_all_is_taken_back() -> None:
         m.RefundFailed,
         occurred_at=AT,
         actor="worker",
-        refund_id=UUID(invoice.view.refunds[0]["id"]),
+        refund_id=UUID(str(invoice.view.refunds[0].id)),
         provider_refund_id="re_30",
         amount_minor=30,
         code="lost_or_stolen_card",

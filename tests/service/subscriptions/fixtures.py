@@ -63,18 +63,18 @@ def _do(subscription: Subscription) -> None:
 
 def _after(subscription: Subscription) -> ProviderSubscription:
     """What the provider says once it did what is asked."""
-    view, asked = subscription.view, subscription.view.asked or {}
+    view, pending = subscription.view, subscription.pending_request
     seen = told(id=view.provider_subscription_id, as_of=view.as_of + LATER)
-    if asked["action"] == "cancel" and asked["at_period_end"]:
+    if pending.action == "cancel" and pending.at_period_end:
         return replace(seen, cancel_at=seen.period_end, canceled_at=view.as_of)
-    if asked["action"] == "cancel":
+    if pending.action == "cancel":
         over = view.as_of + LATER
         return replace(seen, state="canceled", canceled_at=over, ended_at=over)
-    if asked["at_period_end"]:
+    if pending.at_period_end:
         return seen
     items = [
         replace(seen.items[0], id=f"si_{number}", price=line["price"], quantity=line["quantity"])
-        for number, line in enumerate(asked["lines"])
+        for number, line in enumerate(pending.lines)
     ]
     return replace(seen, items=tuple(items))
 

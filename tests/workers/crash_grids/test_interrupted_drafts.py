@@ -97,7 +97,7 @@ def test_a_draft_whose_lines_are_not_as_asked_is_taken_back(bench: Bench) -> Non
     view = bench.settle(bench.request_draft("draft", customer, *LINES)).view
 
     assert view.failure is not None
-    assert (view.status, view.failure["code"]) == ("rejected", "lines_differ")
+    assert (view.status, view.failure.code) == ("rejected", "lines_differ")
     assert bench.account.v1.invoices.list({"customer": customer}).data == []
 
 

@@ -7,6 +7,7 @@ recording.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from random import Random
@@ -18,7 +19,7 @@ from domain.gateway.objects import (
     ProviderInvoice,
     RefundsAndDisputes,
 )
-from domain.invoices.view import InvoiceView
+from domain.invoices.view import Dispute, InvoiceView, Refund
 from eventlog import persistence
 from eventlog.follow.follower import Cursor
 from eventlog.log import Log
@@ -225,12 +226,12 @@ def row(view: InvoiceView) -> dict[str, Any]:
         "failure": view.failure,
         "next": view.next_action,
         "paid at": view.paid_at,
-        "at work": (view.in_progress, view.asked),
+        "at work": (view.in_progress, view.pending_request),
         "refunds": sorted(_money(view.refunds)),
         "disputes": sorted(_money(view.disputes)),
         "total": (view.total_minor, view.tax_minor, view.currency, view.number),
     }
 
 
-def _money(entries: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
-    return [(entry["id"], entry["status"], entry["amountMinor"]) for entry in entries]
+def _money(entries: Sequence[Refund | Dispute]) -> list[tuple[str, str, int]]:
+    return [(str(entry.id), entry.status, entry.amount_minor) for entry in entries]

@@ -194,7 +194,7 @@ def _our_refund_fails_late(t: Teller) -> None:
     asked = t.refund(job, 1999)
     t.begin(asked)
     view = t.bench.invoice(job.invoice_id).view
-    t.then(t.admin.fail_refund, view.refunds[0]["providerRefundId"])
+    t.then(t.admin.fail_refund, view.refunds[0].provider_refund_id)
 
 
 def _dispute(*verdicts: str) -> Callable[[Teller], None]:

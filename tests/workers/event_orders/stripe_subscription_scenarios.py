@@ -172,7 +172,7 @@ def _subscription_row(subscription: Subscription) -> dict[str, Any]:
     shown = (
         "status", "tenant_id", "origin", "invoice_id", "customer", "monthly_minor", "items",
         "period_start", "period_end", "trial_end", "cancel_at", "canceled_at", "ended_at",
-        "scheduled", "failure", "asked", "recurring_minor",
+        "scheduled", "failure", "pending_request", "recurring_minor",
     )  # fmt: skip
     return {name: getattr(view, name) for name in shown}
 

@@ -33,7 +33,7 @@ def test_a_retry_with_another_method_pays_what_was_declined(bench: Bench) -> Non
     bench.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
     view = bench.settle(invoice_id).view
 
-    assert (view.status, view.attempt, view.asked) == ("paid", 2, None)
+    assert (view.status, view.attempt, view.pending_request) == ("paid", 2, None)
     assert bench.account.charged() == [1999]
 
 
@@ -57,7 +57,7 @@ def test_a_retry_with_an_unknown_method_is_refused_and_changes_nothing(bench: Be
     bench.ask_for(invoice_id, commands.RequestRetry, payment_method="pm_unknown")
     view = bench.settle(invoice_id).view
 
-    assert (view.status, view.in_progress, view.asked) == ("failed", False, None)
+    assert (view.status, view.in_progress, view.pending_request) == ("failed", False, None)
     refused = bench.invoice_events(invoice_id)[-1]
     assert (refused.TOPIC, vars(refused)["path"]) == ("invoice.request_refused", "paymentMethod")
 
@@ -157,7 +157,7 @@ def test_what_was_paid_by_a_payment_that_no_webhook_named_can_go_back_plainly(
     invoice_id = charged_invoice(bench, None)
     bench.account.admin.pay_on_page(bench.invoice(invoice_id).view.provider_object_id or "")
     bench.apply(*[bench.receive(event) for event in bench.events("invoice.paid")])
-    assert bench.invoice(invoice_id).view.payments[0]["id"] is None
+    assert bench.invoice(invoice_id).view.payments[0].id is None
 
     refund_id = bench.ask_for(
         invoice_id, commands.RequestRefund, amount_minor=700, credit_note=False
@@ -176,7 +176,7 @@ def test_what_was_paid_outside_of_the_provider_cannot_go_back_through_it(bench: 
     bench.refund(invoice_id, refund_id)
 
     (refund,) = bench.invoice(invoice_id).view.refunds
-    assert (refund["status"], refund["code"]) == ("failed", "payment_missing")
+    assert (refund.status, refund.code) == ("failed", "payment_missing")
 
 
 @pytest.mark.parametrize("credit_note", [True, False], ids=["credit note", "plain"])
@@ -189,7 +189,7 @@ def test_refunds_go_back_in_parts_up_to_what_was_paid(bench: Bench, credit_note:
         bench.refund(invoice_id, refund_id)
     view = bench.invoice(invoice_id).view
     assert (view.status, view.amount_refunded_minor) == ("paid", 1999)
-    assert [refund["status"] for refund in view.refunds] == ["succeeded"] * 3
+    assert [refund.status for refund in view.refunds] == ["succeeded"] * 3
     with pytest.raises(NotPossible, match="gone back"):
         bench.ask_for(invoice_id, commands.RequestRefund, amount_minor=1)
 
@@ -217,8 +217,8 @@ def test_refunds_by_the_dashboard_and_ours_are_told_apart_and_counted_once(bench
 
     view = bench.invoice(invoice_id).view
     assert view.amount_refunded_minor == 800
-    assert sorted(refund["amountMinor"] for refund in view.refunds) == [300, 500]
-    assert str(refund_id) in [refund["id"] for refund in view.refunds]
+    assert sorted(refund.amount_minor for refund in view.refunds) == [300, 500]
+    assert str(refund_id) in [refund.id for refund in view.refunds]
 
 
 @pytest.mark.parametrize(("end", "disputed"), [("won", 0), ("lost", 1999), ("open", 1999)])

@@ -13,7 +13,7 @@ def test_without_a_method_nothing_is_created(bench: Bench) -> None:
     view = bench.settle(bench.request(bench.add_tenant(card=None), charge_immediately=True)).view
 
     assert view.failure is not None
-    assert (view.status, view.failure["code"]) == ("rejected", "payment_method_missing")
+    assert (view.status, view.failure.code) == ("rejected", "payment_method_missing")
     assert bench.account.v1.invoices.list().data == []
 
 

@@ -69,7 +69,7 @@ def test_a_refused_card_is_said_with_its_codes_and_charges_nothing(
 
     assert view.status == "failed"
     assert view.failure is not None
-    assert (view.failure["code"], view.failure["declineCode"]) == (code, decline_code)
+    assert (view.failure.code, view.failure.decline_code) == (code, decline_code)
     assert bench.account.charged() == []
 
 
@@ -124,7 +124,7 @@ def test_a_price_that_cannot_be_billed_leaves_nothing_at_the_provider(
 
     assert view.status == "rejected"
     assert view.failure is not None
-    assert (view.failure["code"], view.failure["path"]) == (code, path)
+    assert (view.failure.code, view.failure.path) == (code, path)
     assert account.v1.invoices.list().data == []
 
 
@@ -138,7 +138,7 @@ def test_currencies_that_do_not_agree_are_refused_by_name(bench: Bench) -> None:
     view = bench.settle(invoice_id).view
 
     assert view.failure is not None
-    assert view.failure["code"] == "currencies_mixed"
+    assert view.failure.code == "currencies_mixed"
     assert bench.account.v1.invoices.list().data == []
 
 
@@ -149,7 +149,7 @@ def test_a_total_other_than_expected_deletes_the_draft(bench: Bench) -> None:
 
     assert view.status == "rejected"
     assert view.failure is not None
-    assert (view.failure["code"], view.failure["path"]) == ("total_differs", "expectedTotalMinor")
+    assert (view.failure.code, view.failure.path) == ("total_differs", "expectedTotalMinor")
     assert bench.account.v1.invoices.list().data == []
 
 
@@ -157,7 +157,7 @@ def test_an_unknown_tax_rate_is_refused_by_the_callers_name_for_it(bench: Bench)
     view = bench.settle(bench.request(bench.add_tenant(), tax_rate_id="txr_unknown")).view
 
     assert view.failure is not None
-    assert (view.failure["path"], view.failure["providerCode"]) == (
+    assert (view.failure.path, view.failure.provider_code) == (
         "taxRateId",
         "resource_missing",
     )
@@ -201,7 +201,7 @@ def test_refused_credentials_reject_before_anything_exists(bench: Bench) -> None
 
     assert view.status == "rejected"
     assert view.failure is not None
-    assert (view.failure["code"], view.failure["path"]) == (
+    assert (view.failure.code, view.failure.path) == (
         "provider_credentials_refused",
         "connection",
     )

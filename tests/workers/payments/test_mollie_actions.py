@@ -162,7 +162,7 @@ def test_refunds_go_back_in_parts_until_nothing_is_left(mollie: MollieBench) -> 
 
     for amount in (500, 500, None):
         refund_id = mollie.ask_for(invoice_id, commands.RequestRefund, amount_minor=amount)
-        assert mollie.refund(invoice_id, refund_id)["status"] == "pending"
+        assert mollie.refund(invoice_id, refund_id).status == "pending"
     with pytest.raises(NotPossible, match="all of it has gone back"):
         mollie.ask_for(invoice_id, commands.RequestRefund)
 
@@ -184,7 +184,7 @@ def test_a_refund_whose_answer_was_lost_is_made_once(mollie: MollieBench, gap_mi
     mollie.clock.added += timedelta(minutes=gap_min)
     mollie.account.admin.set_clock(advance_s=gap_min * 60)
 
-    assert mollie.refund(invoice_id, refund_id)["amountMinor"] == 700
+    assert mollie.refund(invoice_id, refund_id).amount_minor == 700
     payment = mollie.account.get(mollie.invoice(invoice_id).view.provider_object_id or "")
     assert payment.amount_refunded == {"currency": "EUR", "value": "7.00"}
 
@@ -195,4 +195,4 @@ def test_a_refund_that_the_provider_refuses_lifts_its_reservation(mollie: Mollie
     mollie.account.admin.refund(view.provider_object_id or "")
     refund_id = mollie.ask_for(invoice_id, commands.RequestRefund, amount_minor=700)
 
-    assert mollie.refund(invoice_id, refund_id)["status"] == "failed"
+    assert mollie.refund(invoice_id, refund_id).status == "failed"

@@ -13,7 +13,7 @@ from tests.workers.mollie_harness import PUBLIC_URL, MollieBench, values
 
 def failure(view: InvoiceView) -> tuple[str | None, str | None]:
     assert view.failure is not None
-    return view.failure["code"], view.failure["path"]
+    return view.failure.code, view.failure.path
 
 
 def test_a_request_opens_a_checkout_and_every_step_is_on_record(mollie: MollieBench) -> None:
@@ -199,7 +199,7 @@ def test_a_mandate_is_charged_at_once_without_a_page(
     assert view.next_action is None
     if status == "failed":
         assert view.failure is not None
-        assert view.failure["code"] == view.failure["declineCode"] == "insufficient_funds"
+        assert view.failure.code == view.failure.decline_code == "insufficient_funds"
 
 
 def test_a_second_run_calls_nobody(mollie: MollieBench) -> None:

@@ -86,7 +86,7 @@ def test_a_customer_that_is_gone_is_refused_by_name(bench: Bench) -> None:
     refused = opened(bench, tenant_id).view
     assert refused.status == "rejected"
     assert refused.failure is not None
-    assert (refused.failure["code"], refused.failure["path"]) == ("customer_deleted", "tenantUuid")
+    assert (refused.failure.code, refused.failure.path) == ("customer_deleted", "tenantUuid")
 
 
 def test_a_method_that_was_taken_away_again_is_refused(bench: Bench) -> None:
@@ -103,7 +103,7 @@ def test_credentials_that_the_provider_refuses_end_it_before_anything_exists(ben
     bench.account.admin.refuse_keys(bench.account.key)
     refused = do(bench, setup_id).view
     assert refused.failure is not None
-    assert (refused.failure["code"], refused.failure["path"]) == (
+    assert (refused.failure.code, refused.failure.path) == (
         "provider_credentials_refused",
         "connection",
     )
@@ -115,7 +115,7 @@ def test_a_place_to_go_that_the_provider_does_not_take_is_named(bench: Bench) ->
     bench.gateway = Refusing(bench.gateway)
     refused = do(bench, setup_id).view
     assert refused.failure is not None
-    assert (refused.status, refused.failure["path"]) == ("rejected", "redirectUrl")
+    assert (refused.status, refused.failure.path) == ("rejected", "redirectUrl")
 
 
 class Refusing:

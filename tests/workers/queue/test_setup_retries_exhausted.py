@@ -82,7 +82,7 @@ def test_each_step_gives_up_on_its_own_row_and_goes_on_when_it_is_sent_again(
 
     gave_up = known(bench, setup_id).view.gave_up
     assert gave_up is not None
-    assert (gave_up["step"], gave_up["attempts"]) == (step, 1)
+    assert (gave_up.step, gave_up.attempts) == (step, 1)
     follow(bench, setup_id)
     assert given_up(bench) == [f"{row}:{setup_id}"]
     assert work(impatient) == 0

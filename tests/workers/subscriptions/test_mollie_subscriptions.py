@@ -178,8 +178,8 @@ def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
 
     view = recurring.view(recurring.stream(invoice))
     assert view.gave_up is not None
-    assert (view.status, view.gave_up["step"]) == ("incomplete", "start")
-    assert said in view.gave_up["lastError"]
+    assert (view.status, view.gave_up.step) == ("incomplete", "start")
+    assert said in view.gave_up.last_error
     assert recurring.there() == []
 
 
@@ -340,8 +340,8 @@ def test_what_mollie_cannot_change_is_refused_and_says_why(
     after = recurring.change(view.id, *lines, at_period_end=when == "periodEnd")
 
     assert after.failure is not None
-    assert after.failure["code"] == code
-    assert (after.asked, after.items) == (None, view.items)
+    assert after.failure.code == code
+    assert (after.pending_request, after.items) == (None, view.items)
     assert recurring.there()[0]["amount"]["value"] == "19.99"
 
 

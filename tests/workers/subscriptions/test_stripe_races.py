@@ -82,7 +82,7 @@ def test_a_decline_is_told_although_webhooks_say_void_first(bench: Bench, verb: 
     assert told is not None
     assert told.status == "failed"
     assert told.failure is not None
-    assert told.failure["code"] == "card_declined"
+    assert told.failure.code == "card_declined"
     assert bench.invoice(invoice_id).view.status == "void"
     assert bench.account.charged() == []
     for invoice in bench.account.v1.invoices.list().data:

@@ -77,7 +77,7 @@ def test_one_time_prices_are_refused_before_anything_is_made(bench: Bench) -> No
     view = bench.settle(invoice_id).view
     assert view.status == "rejected"
     assert view.failure is not None
-    assert view.failure["path"] == "lineItems.0.price"
+    assert view.failure.path == "lineItems.0.price"
     assert bench.account.v1.subscriptions.list({"status": "all"}).data == []
 
 
@@ -97,7 +97,7 @@ def test_it_is_ended_with_its_period_or_now(bench: Bench) -> None:
     ending = ask(bench, invoice_id, commands.CancelSubscription, at_period_end=True).view
     assert (ending.status, ending.cancel_at) == ("active", ending.period_end)
     ended = ask(bench, invoice_id, commands.CancelSubscription, at_period_end=False).view
-    assert (ended.status, ended.asked, ended.recurring_minor) == ("canceled", None, 0)
+    assert (ended.status, ended.pending_request, ended.recurring_minor) == ("canceled", None, 0)
 
 
 def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
@@ -112,7 +112,7 @@ def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
     waiting = ask(
         bench, invoice_id, commands.ChangeSubscription, at_period_end=True, lines=lines
     ).view
-    assert (waiting.monthly_minor, waiting.asked) == (2999, None)
+    assert (waiting.monthly_minor, waiting.pending_request) == (2999, None)
     assert waiting.scheduled is not None
     assert waiting.scheduled["lines"] == lines
 
@@ -123,9 +123,9 @@ def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
     after = ask(
         bench, invoice_id, commands.ChangeSubscription, at_period_end=False, lines=lines
     ).view
-    assert (after.status, after.asked, after.monthly_minor) == ("active", None, 1999)
+    assert (after.status, after.pending_request, after.monthly_minor) == ("active", None, 1999)
     assert after.failure is not None
-    assert after.failure["path"] == "lineItems.0"
+    assert after.failure.path == "lineItems.0"
 
 
 def test_renewals_are_taken_in_once_each_with_their_tenant(bench: Bench) -> None:

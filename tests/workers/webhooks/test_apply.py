@@ -154,7 +154,7 @@ def test_a_failed_attempt_of_the_customer_is_asked_about(bench: Bench) -> None:
     after = bench.invoice(invoice_id).view
     assert after.status == "failed"
     assert after.failure is not None
-    assert after.failure["code"] == "payment_intent_authentication_failure"
+    assert after.failure.code == "payment_intent_authentication_failure"
 
 
 def test_another_apps_invoice_is_not_believed(bench: Bench) -> None:

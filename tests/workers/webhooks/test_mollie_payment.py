@@ -64,8 +64,8 @@ def test_a_refused_card_is_said_with_mollies_codes(mollie: MollieBench) -> None:
     failure = heard(mollie, view).failure
 
     assert failure is not None
-    assert failure["code"] == failure["declineCode"] == "insufficient_funds"
-    assert failure["message"] == "Your bank account has insufficient funds"
+    assert failure.code == failure.decline_code == "insufficient_funds"
+    assert failure.message == "Your bank account has insufficient funds"
 
 
 def test_news_that_come_again_change_nothing(mollie: MollieBench) -> None:

@@ -212,7 +212,7 @@ def test_refused_credentials_end_a_request_that_nothing_was_made_for(mollie: Mol
 
     assert view.status == "rejected"
     assert view.failure is not None
-    assert view.failure["code"] == "provider_credentials_refused"
+    assert view.failure.code == "provider_credentials_refused"
 
 
 def test_credentials_that_are_refused_later_wait_for_somebody_to_act(mollie: MollieBench) -> None:
