@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from cli.common import print_findings
-from cli.migrate import pending_migrations
+from cli.migrations import pending_migrations
 from domain.apps.app import token_secret_context
 from domain.apps.connection import secret_context
 from eventlog.database.checks import (

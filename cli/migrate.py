@@ -1,21 +1,9 @@
 import typer
 
-import eventlog
-import projections
 from cli.common import database_url, fail
+from cli.migrations import apply_migrations
 from eventlog.database.checks import connection_problem
-from eventlog.database.migrate import migrate, pending
 from eventlog.errors import MigrationError
-
-
-def apply_migrations(database_url: str) -> list[str]:
-    """Apply pending migrations; returns their names."""
-    return migrate(database_url, eventlog.MIGRATIONS, projections.MIGRATIONS)
-
-
-def pending_migrations(database_url: str) -> list[str]:
-    """Return the names of the migrations that the database lacks."""
-    return pending(database_url, eventlog.MIGRATIONS, projections.MIGRATIONS)
 
 
 def migrate_command() -> None:

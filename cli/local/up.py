@@ -15,7 +15,7 @@ from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import InstanceLock, wait_until
 from cli.local.redis import EmbeddedRedis
 from cli.local.supervisor import ChildFailedError, Supervisor, stop_leftovers
-from cli.migrate import apply_migrations
+from cli.migrations import apply_migrations
 from eventlog.database.checks import connection_problem
 from eventlog.errors import MigrationError
 

@@ -21,6 +21,7 @@ import psycopg
 import pytest
 
 from cli.local.files import saved_settings
+from tests.support.processes import ending_with_tests
 from tests.support.stripe_account import Account
 from tests.support.system import Caller, Json, System, eventually
 
@@ -52,7 +53,7 @@ class Import:
         command = ["import", "stripe", "--app", demo["app_slug"], "--since", since, "--json"]
         command += ["--connection", demo["stripe_connection"]]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cli", *command],
+            ending_with_tests([sys.executable, "-m", "cli", *command]),
             env={**os.environ, "BILLHOOK_DATA_DIR": str(system.data_dir)},
             stdout=subprocess.PIPE,
             text=True,

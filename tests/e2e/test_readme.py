@@ -16,9 +16,10 @@ import pytest
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import wait_until
 from cli.local.supervisor import stop_leftovers
-from tests.support.processes import children_of
+from tests.support.processes import children_of, ending_with_tests
 
 ROOT = Path(__file__).parents[2]
+BASH = shutil.which("bash") or "/bin/bash"
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 MAKE_BLOCKS = [block.strip() for block in BLOCKS if block.startswith("make ")]
@@ -63,7 +64,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def running(environment: dict[str, str]) -> Iterator[Running]:
     """The block `make run`, up to its ready line; Ctrl-C at the end."""
     process = subprocess.Popen(
-        ["bash", "-euc", MAKE_BLOCKS[0]],
+        ending_with_tests([BASH, "-euc", MAKE_BLOCKS[0]]),
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -115,7 +116,7 @@ def test_make_run_brings_the_system_up_and_says_what_to_try_next(running: Runnin
 
 def test_the_requests_of_readme_do_what_it_says(running: Running) -> None:
     asked = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", REQUESTS],
+        ending_with_tests([BASH, "-euo", "pipefail", "-c", REQUESTS]),
         cwd=ROOT,
         env=running.environment,
         capture_output=True,

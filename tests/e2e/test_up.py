@@ -17,7 +17,7 @@ import pytest
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import wait_until
 from cli.local.supervisor import stop_leftovers
-from tests.support.processes import children_of
+from tests.support.processes import children_of, ending_with_tests
 
 
 @dataclass
@@ -77,7 +77,7 @@ def environment(data_dir: Path) -> dict[str, str]:
 
 def billhook(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
+        ending_with_tests([sys.executable, "-m", "cli", *arguments]),
         env=environment(data_dir),
         capture_output=True,
         text=True,
@@ -90,7 +90,7 @@ def start(data_dir: Path, *, port: int = 0, sandbox_port: int = 0) -> Up:
     ports = ["--port", str(port), "--sandbox-port", str(sandbox_port)]
     with errors.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "up", "--json", *ports],
+            ending_with_tests([sys.executable, "-m", "cli", "up", "--json", *ports]),
             env=environment(data_dir),
             stdout=subprocess.PIPE,
             stderr=stderr,

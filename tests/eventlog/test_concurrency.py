@@ -8,6 +8,7 @@ from eventlog.database.verify_chain import verify
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
+from tests.support.processes import ending_with_tests
 
 _PROCESSES = 3
 _THREADS = 8
@@ -49,7 +50,8 @@ def test_a_reader_that_follows_positions_misses_nothing(database: str, log: Log)
     for thread in threads:
         thread.start()
     writers = [
-        subprocess.Popen([sys.executable, "-c", _WRITER, database]) for _ in range(_PROCESSES)
+        subprocess.Popen(ending_with_tests([sys.executable, "-c", _WRITER, database]))
+        for _ in range(_PROCESSES)
     ]
     codes = [writer.wait(timeout=120) for writer in writers]
     for thread in threads:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.service.harness import MASTER_KEY, Service, Shop
+from tests.support.processes import ending_with_tests
 
 Start = Callable[..., "Process"]
 
@@ -38,7 +39,7 @@ class Process:
         }
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "service"],
+                ending_with_tests([sys.executable, "-m", "service"]),
                 env={**os.environ, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from tests.support.processes import ending_with_tests
 from tests.support.sandbox_dashboard import Dashboard
 from tests.support.wait_until import DEADLINE_S
 
@@ -75,7 +76,9 @@ class SandboxProcess:
             **{f"BILLHOOK_SANDBOX_{name.upper()}": value for name, value in self._settings.items()},
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox"], env=environment, stdout=subprocess.DEVNULL
+            ending_with_tests([sys.executable, "-m", "sandbox"]),
+            env=environment,
+            stdout=subprocess.DEVNULL,
         )
         self.url = self._wait_until_ready(self._process)
         self._port = httpx.URL(self.url).port or 0

@@ -16,7 +16,7 @@ from uuid import uuid4
 import httpx
 import psutil
 
-from tests.support.processes import children_of
+from tests.support.processes import children_of, ending_with_tests
 from tests.support.stripe_account import Account
 from tests.support.wait_until import DEADLINE_S
 
@@ -73,7 +73,7 @@ class System:
         self._out.write_bytes(b"")
         with self._out.open("wb") as out:
             self._up = subprocess.Popen(
-                [sys.executable, "-m", "cli", "up", "--json", *options],
+                ending_with_tests([sys.executable, "-m", "cli", "up", "--json", *options]),
                 env=kept | recording | {"BILLHOOK_RESEND_AFTER_S": "5"} | self._settings,
                 stdout=out,
                 stderr=out,

@@ -21,6 +21,7 @@ from eventlog.follow.positions import FollowerState, follower_states
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
+from tests.support.processes import ending_with_tests
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.wait_until import until, until_async
 
@@ -162,7 +163,8 @@ def test_one_of_many_leads_and_another_takes_over(database: str, log: Log) -> No
 def test_a_leader_that_dies_or_falls_silent_is_replaced_within_five_seconds(
     database: str, log: Log, sent: signal.Signals
 ) -> None:
-    command = [sys.executable, "-m", "tests.eventlog.follow.follower_process", database, "rows"]
+    program = [sys.executable, "-m", "tests.eventlog.follow.follower_process", database, "rows"]
+    command = ending_with_tests(program)
 
     async def scenario() -> None:
         with subprocess.Popen(command) as leader:  # noqa: ASYNC220 - does not wait for it

@@ -32,13 +32,14 @@ from tests.projections.harness import (
     timeline_positions,
 )
 from tests.projections.random_events import AT
+from tests.support.processes import ending_with_tests
 from tests.support.wait_until import until, until_async
 
 
 def start(database: str, *arguments: str) -> subprocess.Popen[str]:
     """`python -m projections` as an operator starts it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "projections", *arguments],
+        ending_with_tests([sys.executable, "-m", "projections", *arguments]),
         env={"PATH": os.environ["PATH"], "BILLHOOK_DATABASE_URL": database},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
