@@ -193,6 +193,7 @@ def _webhooks(shared: _Shared, refused: RefusedDeliveries) -> WebhooksContext:
             recording.log,
             recording.codec,
             recording.metrics,
+            is_ours=InvoiceQueries(shared.pool).knows_provider_object,
             per_minute=settings.hints_per_minute,
         ),
         now=shared.now,

@@ -54,6 +54,25 @@ class PaymentHintFetched(PaymentHintEvent):
     reason: str | None
 
 
+def is_waiting_after(newest: PaymentHintEvent) -> bool:
+    """Report whether a hint waits for a fetch, from the newest event of its stream alone."""
+    return isinstance(newest, PaymentHintReceived | PaymentHintRepeated)
+
+
+def repeated_after(
+    newest: PaymentHintEvent, command: ReceivePaymentHint, *, occurred_at: datetime
+) -> PaymentHintRepeated:
+    """Build the event of one more hint, from the newest event of its stream alone."""
+    fields: dict[str, Any] = {
+        "originator_id": newest.originator_id,
+        "originator_version": newest.originator_version + 1,
+        "timestamp": max(occurred_at, newest.timestamp),
+        "actor": command.actor,
+        "app_id": command.app_id,
+    }
+    return PaymentHintRepeated(**fields)
+
+
 class PaymentHint(AggregateRoot):
     """All hints at one payment. `waiting`: for a fetch to begin; `fetching`: for it to end."""
 

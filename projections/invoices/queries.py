@@ -64,6 +64,9 @@ _TIMELINE: Final = SQL(
     " WHERE invoice.app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
     " ORDER BY entry.position"
 )
+_KNOWN_WORD: Final = SQL(
+    "SELECT 1 FROM read.invoice_words WHERE app_id = %(app_id)s AND word = %(word)s LIMIT 1"
+)
 BY_PROVIDER_ID: Final = SQL(
     "SELECT view::text AS view, position FROM read.invoices"
     " WHERE app_id = %(app_id)s AND provider_object_id = %(provider_object_id)s"
@@ -126,6 +129,12 @@ class InvoiceQueries:
         asked = {"app_id": app_id, "provider_object_id": provider_object_id}
         found = await self._pool.fetch(BY_PROVIDER_ID, asked)
         return InvoiceRow(from_json(found[0]["view"]), found[0]["position"]) if found else None
+
+    async def knows_provider_object(self, app_id: UUID, provider_object_id: str) -> bool:
+        """Report whether an id is, or once was, that of an invoice of the app; one index probe."""
+        words = terms_of(provider_object_id)
+        parameters = {"app_id": app_id, "word": words[0] if words else ""}
+        return bool(await self._pool.fetch(_KNOWN_WORD, parameters))
 
     async def _email_terms(self, asked: InvoiceFilter) -> set[str]:
         """Return the terms searched for that some tenant's e-mail has."""

@@ -125,6 +125,10 @@ class WebhookRefused(Refusal):
         self.reason = reason
 
 
+class HintsOverLimit(Refusal):
+    """Unsigned deliveries come faster than payments can be fetched: the sender repeats them."""
+
+
 class AccessUnverified(Refusal):
     """Keys have not been verified for too long: no stale yes."""
 
@@ -179,6 +183,7 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
     domain_errors.Contradiction: _Row(
         HTTPStatus.BAD_REQUEST, "[E4000]", "It has been decided otherwise before"
     ),
+    HintsOverLimit: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5032]", "Too many deliveries", 60),
     AccessUnverified: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
     ReadModelBehind: _Row(
         HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "minPosition: is not reached yet", 1

@@ -1,10 +1,12 @@
-"""Mollie's classic webhooks: unsigned hints, taken in from anybody, believed from nobody."""
+"""Record Mollie's classic webhooks: unsigned hints that a payment changed; the truth is fetched."""
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Final, NoReturn, cast
 from urllib.parse import parse_qs
+from uuid import UUID
 
 import structlog
 from limits import RateLimitItemPerMinute
@@ -13,18 +15,25 @@ from limits.aio.strategies import FixedWindowRateLimiter
 
 from domain.core import ids
 from domain.core.commands import Mode, ReceivePaymentHint
-from domain.inbox.payment_hint import PaymentHint
+from domain.inbox.payment_hint import (
+    PaymentHint,
+    PaymentHintEvent,
+    is_waiting_after,
+    repeated_after,
+)
 from eventlog.codec import Codec
 from eventlog.errors import Conflict
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from projections.access.queries import ConnectionRow
+from service.http.errors import HintsOverLimit
 from service.operations.metrics import Metrics
 from service.webhooks.mollie import PAYMENT_ID
 
 _log = structlog.get_logger("billhook.service")
 
 _TRIES: Final = 5
+_LOG_EVERY_S: Final = 60.0
 
 
 def hinted_at(raw: bytes) -> str | None:
@@ -38,23 +47,67 @@ def hinted_at(raw: bytes) -> str | None:
 
 
 class Hints:
-    """Records hints. `per_minute`: so many that ask for a fetch are admitted per connection.
+    """Records hints; nothing is acknowledged that is not kept.
 
-    By this process: each admits as many. What is over is dropped and counted; what it told of is
-    found without it, later.
+    `per_minute`: at most so many hints at payments that are not ours are admitted per connection
+    and process. Beyond that only hints at our own payments are recorded, and the answer is
+    HintsOverLimit whatever the id, so that it tells nothing; Mollie repeats for 26 hours.
     """
 
-    def __init__(self, log: Log, codec: Codec, metrics: Metrics, *, per_minute: int) -> None:
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        metrics: Metrics,
+        *,
+        is_ours: Callable[[UUID, str], Awaitable[bool]],
+        per_minute: int,
+    ) -> None:
         self._log = log
         self._codec = codec
         self._metrics = metrics
+        self._is_ours = is_ours
         self._item = RateLimitItemPerMinute(per_minute)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._rejected: Counter[str] = Counter()
+        self._logged_at_s = -_LOG_EVERY_S
 
     async def take(
         self, connection: ConnectionRow, payment_id: str, *, occurred_at: datetime
     ) -> None:
-        """Remember that something may be new about a payment, unless that waits to be seen to."""
+        """Record that something may be new about a payment, unless a hint at it waits already.
+
+        Raises HintsOverLimit, LogUnavailable.
+        """
+        key = str(connection.connection_id)
+        is_over = not await self._limiter.test(self._item, key)
+        is_ours = is_over and await self._is_ours(connection.app_id, payment_id)
+        if is_over and not is_ours:
+            self._reject(connection)
+        if await self._record(connection, payment_id, occurred_at=occurred_at):
+            self._count("stored")
+            if not is_ours and not await self._is_ours(connection.app_id, payment_id):
+                await self._limiter.hit(self._item, key)
+        else:
+            self._count("coalesced")
+        if is_over:
+            raise HintsOverLimit
+
+    def _reject(self, connection: ConnectionRow) -> NoReturn:
+        """Refuse a hint over the limit; log a count per connection once a minute."""
+        self._count("over_limit")
+        self._rejected[connection.name] += 1
+        now_s = time.monotonic()
+        if now_s - self._logged_at_s >= _LOG_EVERY_S:
+            _log.warning("hints.over_limit", rejected=dict(self._rejected))
+            self._logged_at_s = now_s
+            self._rejected.clear()
+        raise HintsOverLimit
+
+    async def _record(
+        self, connection: ConnectionRow, payment_id: str, *, occurred_at: datetime
+    ) -> bool:
+        """Record a hint; return False where one waits already."""
         mode = cast("Mode", connection.mode)
         stream = ids.for_payment_hint(connection.connection_id, mode, payment_id)
         command = ReceivePaymentHint(
@@ -67,48 +120,40 @@ class Hints:
             actor=f"webhook:{payment_id}",
         )
         for _ in range(_TRIES):
-            hint = _hinted(
-                self._rebuild(await self._log.stream_async(stream)),
-                command,
-                occurred_at=occurred_at,
-            )
-            if not hint.pending_events:
-                self._count("coalesced")
-                return
-            if not await self._limiter.test(self._item, str(connection.connection_id)):
-                self._count("capped")
-                _log.warning("hints.capped", connection=str(connection.connection_id))
-                return
-            if await self._stored(hint):
-                await self._limiter.hit(self._item, str(connection.connection_id))
-                self._count("stored")
-                return
-        self._count("coalesced")  # others kept hinting, and being seen to
+            newest = await self._log.stream_async(stream, newest_first=True, limit=1)
+            event = _next_event(self._decoded(newest), command, occurred_at=occurred_at)
+            if event is None:
+                return False
+            if await self._appended(event):
+                return True
+        return False  # others keep recording hints at it, and fetching it
 
-    async def _stored(self, hint: PaymentHint) -> bool:
-        events = [self._codec.encode(fact) for fact in hint.collect_events()]
+    async def _appended(self, event: PaymentHintEvent) -> bool:
         started_s = time.monotonic()
         try:
-            await self._log.append_async(events)
+            await self._log.append_async([self._codec.encode(event)])
         except Conflict:
             return False
         self._metrics.record_append(events=1, seconds=time.monotonic() - started_s)
         return True
 
-    def _rebuild(self, stream: Sequence[RecordedEvent]) -> PaymentHint | None:
-        root: Any = None
-        for recorded in stream:
-            root = self._codec.decode(recorded).mutate(root)  # type: ignore[attr-defined]
-        return cast("PaymentHint | None", root)
+    def _decoded(self, newest: Sequence[RecordedEvent]) -> PaymentHintEvent | None:
+        if not newest:
+            return None
+        event = self._codec.decode(newest[0].stored())
+        return event if isinstance(event, PaymentHintEvent) else None
 
     def _count(self, result: str) -> None:
         self._metrics.record_delivery("mollie", result)
 
 
-def _hinted(
-    known: PaymentHint | None, command: ReceivePaymentHint, *, occurred_at: datetime
-) -> PaymentHint:
-    if known is None:
-        return PaymentHint.receive(command, occurred_at=occurred_at)
-    known.repeat(actor=command.actor, occurred_at=occurred_at)
-    return known
+def _next_event(
+    newest: PaymentHintEvent | None, command: ReceivePaymentHint, *, occurred_at: datetime
+) -> PaymentHintEvent | None:
+    """Decide what one more hint adds to its stream: nothing while an earlier one waits."""
+    if newest is None:
+        (received,) = PaymentHint.receive(command, occurred_at=occurred_at).collect_events()
+        return cast("PaymentHintEvent", received)
+    if is_waiting_after(newest):
+        return None
+    return repeated_after(newest, command, occurred_at=occurred_at)

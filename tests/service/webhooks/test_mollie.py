@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +12,12 @@ import httpx
 import pytest
 
 from domain.core import ids
+from domain.core.commands import ImportInvoice
+from domain.gateway.objects import RefundsAndDisputes
 from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived, PaymentHintRepeated
 from domain.inbox.provider_event import ProviderEventReceived
 from service.webhooks.hints import hinted_at
+from tests.service.fake_worker import provider_invoice
 from tests.service.harness import Service, Shop
 
 SECRET = "hook_secret_1"
@@ -36,6 +41,25 @@ class MollieShop(Shop):
 
     def hints(self, payment: str = "tr_1") -> list[Any]:
         return self.service.events(ids.for_payment_hint(self.connection_id, "test", payment))
+
+    def import_payment(self, payment: str) -> str:
+        """Record an invoice whose payment has this id; return the id."""
+        command = ImportInvoice(
+            app_id=self.app_id,
+            tenant_id=None,
+            provider="mollie",
+            connection=self.connection,
+            connection_id=self.connection_id,
+            mode="test",
+            origin="import",
+            actor="operator",
+        )
+        seen = replace(provider_invoice("open"), id=payment, object_type="payment")
+        self.billing.import_invoice(
+            command, seen, RefundsAndDisputes(), occurred_at=datetime.now(UTC)
+        )
+        self.service.folded("invoices")
+        return payment
 
     def tell(
         self, event: dict[str, Any], *, secret: str = SECRET, prefix: str = "sha256="
@@ -151,17 +175,34 @@ def test_nobody_learns_which_connections_there_are(service: Service, mollie: Mol
         assert {name.lower() for name in answer.headers} == {n.lower() for n in known.headers}
 
 
-def test_hints_beyond_the_cap_are_dropped_and_counted(database: str) -> None:
+def test_a_hint_over_the_limit_is_answered_503_and_not_lost(database: str) -> None:
     with Service(database, hints_per_minute=3) as service:
         mollie, other = MollieShop(service), MollieShop(service)
 
         answers = [mollie.hint(f"id=tr_{number}") for number in range(5)]
         other.hint()
 
-        assert {answer.status_code for answer in answers} == {200}
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 503, 503]
+        assert answers[-1].headers["retry-after"] == "60"
         assert [len(mollie.hints(f"tr_{number}")) for number in range(5)] == [1, 1, 1, 0, 0]
         assert len(other.hints()) == 1
-        assert count(service, "capped") == 2
+        assert count(service, "over_limit") == 2
+
+
+def test_hints_at_our_own_payments_are_recorded_whatever_the_limit(database: str) -> None:
+    with Service(database, hints_per_minute=1) as service:
+        mollie = MollieShop(service)
+        ours = [mollie.import_payment(f"tr_ours{number}") for number in range(3)]
+
+        assert [mollie.hint(f"id={payment}").status_code for payment in ours] == [200] * 3
+        assert mollie.hint("id=tr_foreign1").status_code == 200
+
+        again = mollie.import_payment("tr_ours4")
+        answers = [mollie.hint(f"id={payment}") for payment in ("tr_foreign2", again)]
+
+        assert [answer.status_code for answer in answers] == [503, 503]
+        assert answers[0].text == answers[1].text
+        assert [len(mollie.hints(payment)) for payment in ("tr_foreign2", again)] == [0, 1]
 
 
 @pytest.mark.parametrize("prefix", ["sha256=", ""])
