@@ -1,4 +1,4 @@
-"""One method per command: load, let the aggregate decide, save; again where others were faster."""
+"""The application: one method per command, which loads, changes and saves aggregates."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from domain.tenants.tenant import Tenant
 
 
 def _as_it_is(_: AggregateRoot) -> None:
-    """Check nothing."""
+    """Accept any state."""
 
 
 class Billing(Store):
-    """Everything that can be asked of the domain."""
+    """The commands of the domain."""
 
     name = "billhook"
 
     # Apps, their keys and connections.
 
     def create_app(self, command: commands.CreateApp, *, occurred_at: datetime) -> App:
-        """Make an app; the same id twice is silent."""
+        """Create an app; the same id twice has no effect."""
         return self.make(App, command.app_id, lambda: App.create(command, occurred_at=occurred_at))
 
     def change_app(self, command: commands.ChangeApp, *, occurred_at: datetime) -> App:
@@ -44,7 +44,7 @@ class Billing(Store):
         )
 
     def enable_tokens(self, command: commands.EnableTokens, *, occurred_at: datetime) -> App:
-        """Let an app's tokens be signed."""
+        """Set up an app's token signing."""
         return self.change(
             App, command.app_id, lambda app: app.enable_tokens(command, occurred_at=occurred_at)
         )
@@ -56,7 +56,7 @@ class Billing(Store):
         occurred_at: datetime,
         idempotency_record: CreateIdempotencyRecord | None = None,
     ) -> App:
-        """Give an app a key."""
+        """Create an API key."""
         return self.change(
             App,
             command.app_id,
@@ -71,7 +71,7 @@ class Billing(Store):
         occurred_at: datetime,
         idempotency_record: CreateIdempotencyRecord | None = None,
     ) -> App:
-        """Give an app a key in the place of one that ends soon."""
+        """Replace an API key by a new one."""
         return self.change(
             App,
             command.app_id,
@@ -80,7 +80,7 @@ class Billing(Store):
         )
 
     def revoke_key(self, command: commands.RevokeKey, *, occurred_at: datetime) -> App:
-        """Take a key out of use."""
+        """Revoke an API key."""
         return self.change(
             App, command.app_id, lambda app: app.revoke_key(command, occurred_at=occurred_at)
         )
@@ -88,7 +88,7 @@ class Billing(Store):
     def set_connection(
         self, command: commands.SetConnection, *, new_connection_id: UUID, occurred_at: datetime
     ) -> Connection:
-        """Make or replace a connection; `new_connection_id` (random) counts only for a new one."""
+        """Create or replace a connection; `new_connection_id` (random) serves a new one."""
         self.get(App, command.app_id)
         connection_id = ids.for_connection(command.app_id, command.name)
 
@@ -107,7 +107,7 @@ class Billing(Store):
     def delete_connection(
         self, command: commands.DeleteConnection, *, occurred_at: datetime
     ) -> Connection:
-        """Take a connection out of use."""
+        """Delete a connection."""
         return self.change(
             Connection,
             ids.for_connection(command.app_id, command.name),
@@ -117,7 +117,7 @@ class Billing(Store):
     def set_tenant(
         self, command: commands.SetTenant, *, occurred_at: datetime, bodies: Bodies = ()
     ) -> Tenant:
-        """Make a tenant or replace what is known of it. Raises CustomerTaken."""
+        """Create a tenant or replace its data. Raises CustomerTaken."""
         before: dict[str, str] = {}
 
         def change(known: Tenant) -> None:
@@ -136,7 +136,7 @@ class Billing(Store):
     def link_customer(
         self, tenant: Tenant, connection: str, customer_id: str, *, occurred_at: datetime
     ) -> Tenant:
-        """Remember the customer that a tenant was made at the provider; the first one stays."""
+        """Link the provider's customer to a tenant; the first one linked stays."""
         command = commands.SetTenant(
             app_id=tenant.app_id,
             tenant_id=tenant.tenant_id,
@@ -152,12 +152,12 @@ class Billing(Store):
         )
 
     def tenant_of_customer(self, app_id: UUID, connection: str, customer_id: str) -> UUID | None:
-        """Tell which tenant a provider's customer is; None while it is nobody's."""
+        """Return the tenant of a provider's customer; None for an unclaimed customer."""
         claim = self.find(CustomerClaim, ids.for_customer(app_id, connection, customer_id))
         return None if claim is None else claim.tenant_id
 
     def set_price(self, command: commands.SetPrice, *, occurred_at: datetime) -> Price:
-        """Make a price or replace it."""
+        """Create or replace a price."""
         return self.create_or_change(
             Price,
             ids.for_price(command.app_id, command.price_id),
@@ -166,7 +166,7 @@ class Billing(Store):
         )
 
     def set_tax_rate(self, command: commands.SetTaxRate, *, occurred_at: datetime) -> TaxRate:
-        """Make a tax rate or replace it."""
+        """Create or replace a tax rate."""
         return self.create_or_change(
             TaxRate,
             ids.for_tax_rate(command.app_id, command.tax_rate_id),
@@ -189,7 +189,7 @@ class Billing(Store):
         bodies: Bodies = (),
         provider_type: str | None = None,
     ) -> Effect:
-        """Let an invoice take in what its provider says."""
+        """Apply a provider's snapshot to an invoice."""
         effect = Effect.STALE
 
         def decide(known: Invoice) -> None:
@@ -214,7 +214,7 @@ class Billing(Store):
         occurred_at: datetime,
         idempotency_record: CreateIdempotencyRecord | None = None,
     ) -> Invoice:
-        """Ask something of an invoice that exists. Raises NotPossible."""
+        """Request an action on an invoice. Raises NotPossible."""
         return self.change(
             Invoice,
             command.invoice_id,
@@ -233,9 +233,9 @@ class Billing(Store):
         body: str | None = None,
         check: Callable[[Invoice], None] = _as_it_is,
     ) -> Invoice:
-        """Take in an invoice that the provider made by itself, or what is new about it.
+        """Import an invoice that the provider created, or update an imported one.
 
-        `check` may raise where what is known by now has overtaken what was seen.
+        `check` may raise where the recorded state is newer than the snapshot.
         """
         source = "import" if command.origin == "import" else "webhook"
 
@@ -270,9 +270,9 @@ class Billing(Store):
         body: str | None = None,
         check: Callable[[Subscription], None] = _as_it_is,
     ) -> Subscription:
-        """Take in a subscription that the provider has, or what is new about it.
+        """Import a subscription of the provider, or update an imported one.
 
-        `check` may raise where what is known by now has overtaken what was seen.
+        `check` may raise where the recorded state is newer than the snapshot.
         """
 
         def apply_event(known: Subscription) -> None:
@@ -294,7 +294,7 @@ class Billing(Store):
         check: Callable[[AnyAggregate], None],
         bodies: Bodies,
     ) -> AnyAggregate:
-        """Begin the stream of what a provider made, or tell it what is new, unless overtaken."""
+        """Create the aggregate of a provider's object, or update it if `check` accepts it."""
 
         def make() -> AnyAggregate:
             made = begin()
@@ -314,7 +314,7 @@ class Billing(Store):
         occurred_at: datetime,
         idempotency_record: CreateIdempotencyRecord | None = None,
     ) -> Subscription:
-        """Ask something of a subscription. Raises NotPossible."""
+        """Request an action on a subscription. Raises NotPossible."""
         return self.change(
             Subscription,
             command.subscription_id,
@@ -325,7 +325,7 @@ class Billing(Store):
     def acquire_pending_items_lock(
         self, invoice: Invoice, customer: str, *, occurred_at: datetime
     ) -> bool:
-        """Let an invoice be the only one that gathers a customer's items; False: another is."""
+        """Acquire the lock on a customer's pending items; False where another invoice holds it."""
         view, taken = invoice.view, False
 
         def acquire(lock: PendingItemsLock) -> None:
@@ -349,7 +349,7 @@ class Billing(Store):
     def release_pending_items_lock(
         self, invoice: Invoice, customer: str, *, occurred_at: datetime
     ) -> None:
-        """Let the next one gather."""
+        """Release the lock on a customer's pending items."""
         lock_id = ids.for_pending_items_lock(invoice.view.connection_id, customer)
         if self.find(PendingItemsLock, lock_id) is not None:
             self.change(

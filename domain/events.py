@@ -1,4 +1,4 @@
-"""Every event class we have, imported so that its topic is known to whoever reads the log."""
+"""Registry of all event classes: importing this module registers every topic."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ AGGREGATES = (
 
 
 def topics_of(root: type[DomainEvent]) -> tuple[str, ...]:
-    """Return the topics of all events below a root, sorted."""
+    """Return the topics of all subclasses of an event class, sorted."""
     found: set[str] = set()
     pending = [root]
     while pending:

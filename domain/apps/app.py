@@ -66,7 +66,7 @@ NAMES: Final = frozenset(known.name for known in fields(AppSettings))
 
 
 class AppEvent(DomainEvent):
-    """The root of an app's facts."""
+    """Base class of an app's events."""
 
 
 class AppCreated(AppEvent, Aggregate.Created):
@@ -248,7 +248,7 @@ class App(AggregateRoot):
         )
 
     def apply_event(self, event: AppEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         match event:
             case AppCreated():
                 self.name, self.slug = event.name, event.slug

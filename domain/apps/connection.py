@@ -29,7 +29,7 @@ def secret_mark(secret: str) -> str:
 
 
 class ConnectionEvent(DomainEvent):
-    """The root of a connection's facts."""
+    """Base class of a connection's events."""
 
 
 class ConnectionCreated(ConnectionEvent, Aggregate.Created):
@@ -86,7 +86,7 @@ class Connection(AggregateRoot):
     deleted: bool
 
     def __init__(self) -> None:
-        """Take nothing but this: the first fact says the rest."""
+        """Take no arguments: the library would otherwise require the annotated fields."""
         self.deleted = False
 
     @classmethod
@@ -161,7 +161,7 @@ class Connection(AggregateRoot):
             )
 
     def apply_event(self, event: ConnectionEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         match event:
             case ConnectionCreated():
                 self.app_id, self.connection_id = event.app_id, event.connection_id

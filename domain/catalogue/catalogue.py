@@ -14,11 +14,11 @@ from domain.core.commands import SetPrice, SetTaxRate
 
 
 class CatalogueEvent(DomainEvent):
-    """The root of the catalogue's facts."""
+    """Base class of the catalogue's events."""
 
 
 class PriceEvent(CatalogueEvent):
-    """The root of a price's facts."""
+    """Base class of a price's events."""
 
 
 class PriceCreated(PriceEvent, Aggregate.Created):
@@ -48,7 +48,7 @@ class PriceChanged(PriceEvent):
 
 
 class TaxRateEvent(CatalogueEvent):
-    """The root of a tax rate's facts."""
+    """Base class of a tax rate's events."""
 
 
 class TaxRateCreated(TaxRateEvent, Aggregate.Created):
@@ -89,7 +89,7 @@ class Price(AggregateRoot):
     interval_count: int
 
     def __init__(self) -> None:
-        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+        """Take no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def create(cls, command: SetPrice, *, occurred_at: datetime) -> Price:
@@ -118,7 +118,7 @@ class Price(AggregateRoot):
             )
 
     def apply_event(self, event: PriceCreated | PriceChanged) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         self.app_id, self.price_id, self.name = event.app_id, event.price_id, event.name
         self.currency, self.amount_minor = event.currency, event.amount_minor
         self.interval, self.interval_count = event.interval, event.interval_count
@@ -138,7 +138,7 @@ class TaxRate(AggregateRoot):
     inclusive: bool
 
     def __init__(self) -> None:
-        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+        """Take no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def create(cls, command: SetTaxRate, *, occurred_at: datetime) -> TaxRate:
@@ -167,7 +167,7 @@ class TaxRate(AggregateRoot):
             )
 
     def apply_event(self, event: TaxRateCreated | TaxRateChanged) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         self.app_id, self.tax_rate_id = event.app_id, event.tax_rate_id
         self.name, self.rate_ppm, self.inclusive = event.name, event.rate_ppm, event.inclusive
 

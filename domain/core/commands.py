@@ -1,4 +1,4 @@
-"""What callers and operators can ask for. Imperative, frozen, already validated."""
+"""Commands of callers and operators: frozen and already validated."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ KeyKind = Literal["read", "write", "admin"]
 
 @dataclass(frozen=True, kw_only=True)
 class RequestInvoice:
-    """Ask for an invoice (seed 002).
+    """Request an invoice (seed 002).
 
     `lines`: 1..250 of {name, quantity, price, amount_minor, currency}; price or amount is None.
     A draft's lines may leave the currency to the provider. `customer`: the provider's, where the
-    request names one instead of a tenant. `on_the_spot`: it is charged now or refused, so a method
-    must be there, and what the caller is shown is the payment itself.
+    request names one instead of a tenant. `charge_immediately`: charge now or refuse; a payment
+    method must exist, and the caller is shown the payment itself.
     """
 
     invoice_id: UUID
@@ -52,7 +52,7 @@ class RequestInvoice:
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceCommand:
-    """What commands about an existing invoice share; `request_id` names the asking itself."""
+    """Shared fields of commands on an existing invoice; `request_id` identifies the request."""
 
     invoice_id: UUID
     request_id: UUID
@@ -62,29 +62,29 @@ class InvoiceCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestRetry(InvoiceCommand):
-    """Ask for another attempt to charge; without a method, with what is charged by default."""
+    """Request another attempt to charge, by default with the customer's default method."""
 
     payment_method: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestVoid(InvoiceCommand):
-    """Ask to take an invoice back; a draft is deleted."""
+    """Request to void an invoice; a draft is deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestFinalize(InvoiceCommand):
-    """Ask to number a draft."""
+    """Request to finalize a draft."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestUncollectible(InvoiceCommand):
-    """Ask to write an invoice off."""
+    """Request to mark an invoice uncollectible."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestRefund(InvoiceCommand):
-    """Ask for money back; `request_id` is the refund's id.
+    """Request a refund; `request_id` is the refund's id.
 
     `amount_minor` None: all that is left. `reason`: duplicate, fraudulent, requested_by_customer.
     """
@@ -96,7 +96,7 @@ class RequestRefund(InvoiceCommand):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportInvoice:
-    """Take in an invoice that the provider made by itself."""
+    """Import an invoice that the provider created."""
 
     app_id: UUID
     tenant_id: UUID | None
@@ -110,7 +110,7 @@ class ImportInvoice:
 
 @dataclass(frozen=True, kw_only=True)
 class StartSubscription:
-    """Take in a subscription that the provider made; `invoice_id`: the request it came from."""
+    """Import a subscription that the provider created; `invoice_id`: the request it came from."""
 
     app_id: UUID
     tenant_id: UUID | None
@@ -126,7 +126,7 @@ class StartSubscription:
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionCommand:
-    """What commands about an existing subscription share; `request_id` names the asking itself."""
+    """Shared fields of commands on a subscription; `request_id` identifies the request."""
 
     subscription_id: UUID
     request_id: UUID
@@ -137,19 +137,19 @@ class SubscriptionCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class CancelSubscription(SubscriptionCommand):
-    """Ask to end it."""
+    """Request to cancel a subscription."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeSubscription(SubscriptionCommand):
-    """Ask for other items; `lines`: 1..20 of {price, quantity}."""
+    """Request other items; `lines`: 1..20 of {price, quantity}."""
 
     lines: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestSetup:
-    """Ask for a page where a tenant's customer leaves a payment method.
+    """Request a page where a tenant's customer leaves a payment method.
 
     `redirect_url`: where the customer goes from there.
     """
@@ -221,7 +221,7 @@ class CreateKey:
 
 @dataclass(frozen=True, kw_only=True)
 class RevokeKey:
-    """Take a key out of use."""
+    """Revoke an API key."""
 
     app_id: UUID
     key_id: UUID
@@ -241,7 +241,7 @@ class RotateKey:
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteConnection:
-    """Take a connection out of use for what will be asked."""
+    """Delete a connection; requests made before go on."""
 
     app_id: UUID
     name: str
@@ -250,7 +250,7 @@ class DeleteConnection:
 
 @dataclass(frozen=True, kw_only=True)
 class SetTenant:
-    """Make a tenant or replace what is known of it.
+    """Create a tenant or replace its data.
 
     `person` is the hash of the body with name, e-mail, country and VAT id.
     `customers` maps a connection's name to the provider's customer id.
@@ -309,7 +309,7 @@ class SetConnection:
 
 @dataclass(frozen=True, kw_only=True)
 class ReceiveProviderEvent:
-    """Remember a verified webhook delivery; `body` is the SHA-256 of the stored payload."""
+    """Record a verified webhook delivery; `body` is the SHA-256 of the stored payload."""
 
     event_id: UUID
     app_id: UUID
@@ -329,7 +329,7 @@ class ReceiveProviderEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivePaymentHint:
-    """Remember that something may be new about a payment; nothing of it is proved."""
+    """Record an unverified hint that a payment may have changed."""
 
     app_id: UUID
     connection_id: UUID

@@ -1,4 +1,4 @@
-"""What the domain refuses. Facts are attributes; no error here knows HTTP.
+"""Errors of the domain. Details are attributes; HTTP is unknown here.
 
 DomainError
 ├── UnknownCurrency
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 
 class DomainError(Exception):
-    """The root of all refusals; keyword facts become attributes."""
+    """Base class of the domain's errors; `facts` holds the details by name."""
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
@@ -34,15 +34,15 @@ class NotFound(DomainError):
 
 
 class Contradiction(DomainError):
-    """`what` was asked of something that has already decided otherwise."""
+    """The request contradicts an earlier one about `what`."""
 
 
 class CustomerTaken(Contradiction):
-    """`customer_id` of `connection` is another tenant already."""
+    """`customer_id` of `connection` belongs to another tenant already."""
 
 
 class NotPossible(Contradiction):
-    """`action` can't be asked of an invoice for `reason`; `path` names the field, if one is."""
+    """`action` is not possible for `reason`; `path` names the field that caused it, if any."""
 
     def __init__(self, *, action: str, reason: str, path: str | None = None) -> None:
         super().__init__(action=action, reason=reason, path=path)
@@ -50,4 +50,4 @@ class NotPossible(Contradiction):
 
 
 class StaleWrite(DomainError):
-    """Others kept changing `id`; three tries did not get through."""
+    """Three tries to write `id` conflicted with other writers."""

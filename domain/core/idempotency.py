@@ -1,4 +1,4 @@
-"""Receipts: what a POST did that made nothing with a stream of its own."""
+"""Idempotency records: results of POST requests that create no aggregate of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.core.aggregate import AggregateRoot, DomainEvent
 
 @dataclass(frozen=True, kw_only=True)
 class CreateIdempotencyRecord:
-    """Keep what was answered under an idempotency key; `result` holds no secret."""
+    """Record the result under an idempotency key; `result` holds no secret."""
 
     record_id: UUID
     app_id: UUID
@@ -24,11 +24,11 @@ class CreateIdempotencyRecord:
 
 
 class IdempotencyRecordEvent(DomainEvent):
-    """The root of a receipt's facts."""
+    """Base class of a receipt's events."""
 
 
 class IdempotencyRecordCreated(IdempotencyRecordEvent, Aggregate.Created):
-    """A request was done, in the same append; the store refuses to do it twice."""
+    """A request was carried out in the same append; the store refuses a second one."""
 
     TOPIC: ClassVar[str] = "idempotency_record.created"
     app_id: UUID
@@ -37,7 +37,7 @@ class IdempotencyRecordCreated(IdempotencyRecordEvent, Aggregate.Created):
 
 
 class IdempotencyRecord(AggregateRoot):
-    """What a request led to."""
+    """The result of a request."""
 
     TOPIC: ClassVar[str] = "idempotency_record"
     Event = IdempotencyRecordEvent
@@ -48,13 +48,13 @@ class IdempotencyRecord(AggregateRoot):
     result: dict[str, Any]
 
     def __init__(self) -> None:
-        """Take nothing: the one fact says it all (the library would ask for annotated fields)."""
+        """Take no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def create(
         cls, command: CreateIdempotencyRecord, *, occurred_at: datetime
     ) -> IdempotencyRecord:
-        """Write a receipt; its id names the request (`ids.for_post`)."""
+        """Create a record; its id is derived from the request (`ids.for_post`)."""
         return cls._create(
             IdempotencyRecordCreated,
             id=command.record_id,
@@ -66,7 +66,7 @@ class IdempotencyRecord(AggregateRoot):
         )
 
     def apply_event(self, event: IdempotencyRecordEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         match event:
             case IdempotencyRecordCreated():
                 self.app_id, self.request_hash = event.app_id, event.request_hash

@@ -1,4 +1,4 @@
-"""Load, let an aggregate decide, save; again where others were faster: in one place for all."""
+"""The one write path: load an aggregate, decide, save; decide again after a conflicting write."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _TRIES = 3
 
 
 class Store(Application[UUID]):
-    """Aggregates against the log that `env` names.
+    """Loads and saves the aggregates of the log that `env` names.
 
-    `env`: eventsourcing's settings; `PERSISTENCE_MODULE` names the recorder. `bodies` are what
-    the recorder stores beside events, in the same transaction.
+    `env`: eventsourcing's settings; `PERSISTENCE_MODULE` names the recorder. The recorder
+    stores `bodies` in the same transaction as the events.
     """
 
     def get(self, kind: type[AnyAggregate], aggregate_id: UUID) -> AnyAggregate:
-        """Load an aggregate; raises NotFound."""
+        """Load an aggregate. Raises NotFound."""
         found = self.find(kind, aggregate_id)
         if found is None:
             raise NotFound(kind=kind.__name__.lower(), id=aggregate_id)
         return found
 
     def find(self, kind: type[AnyAggregate], aggregate_id: UUID) -> AnyAggregate | None:
-        """Load an aggregate; None where there is none of that kind."""
+        """Load an aggregate; None where none of that kind exists."""
         found = self._stored(aggregate_id)
         return found if isinstance(found, kind) else None
 
@@ -52,9 +52,9 @@ class Store(Application[UUID]):
         bodies: Bodies = (),
         also_save: Callable[[], Sequence[AggregateRoot]] = tuple,
     ) -> AnyAggregate:
-        """Load, decide, save; a write that others overtook is decided again, three times.
+        """Load, decide and save; after a conflicting write decide again, up to three times.
 
-        `beside` makes what is saved with it, in the same append or not at all.
+        `also_save` creates the aggregates to save in the same append. Raises NotFound, StaleWrite.
         """
         for _ in range(_TRIES):
             aggregate = self.get(kind, aggregate_id)
@@ -66,7 +66,7 @@ class Store(Application[UUID]):
     def make(
         self, kind: type[AnyAggregate], aggregate_id: UUID, create: Callable[[], AnyAggregate]
     ) -> AnyAggregate:
-        """Make an aggregate; one that is there already is left as it is."""
+        """Create an aggregate; an existing one is left unchanged."""
         return self.create_or_change(kind, aggregate_id, create, lambda _: None)
 
     def create_or_change(
@@ -79,7 +79,7 @@ class Store(Application[UUID]):
         bodies: Bodies = (),
         also_save: Callable[[], Sequence[AggregateRoot]] = tuple,
     ) -> AnyAggregate:
-        """Make an aggregate or change the one that is there, as `change` does."""
+        """Create an aggregate, or change the existing one as `change` does."""
         for _ in range(_TRIES):
             if self._stored(aggregate_id) is not None:
                 return self.change(kind, aggregate_id, decide, bodies=bodies, also_save=also_save)

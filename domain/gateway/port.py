@@ -1,10 +1,10 @@
-"""The port to a payment provider: the verbs we use, on the words of `domain.gateway`.
+"""The port to a payment provider, on the types of `domain.gateway.objects`.
 
 ProviderGateway          what every provider can do
 ├── SetupGateway         customers leave payment methods there (both)
 ├── InvoicingGateway     it has invoices, with drafts, lines and subscriptions of its own (Stripe)
 └── CheckoutGateway      it has payments, each of which stands for an invoice (Mollie)
-    └── RecurringGateway   it repeats payments by itself
+    └── SubscriptionGateway   it repeats payments of a mandate by itself
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from domain.core.commands import ReceivePaymentHint
 
 
 class PaymentHintEvent(DomainEvent):
-    """The root of a hint's facts."""
+    """Base class of a hint's events."""
 
 
 class PaymentHintReceived(PaymentHintEvent, Aggregate.Created):
@@ -136,7 +136,7 @@ class PaymentHint(AggregateRoot):
             )
 
     def apply_event(self, event: PaymentHintEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         match event:
             case PaymentHintReceived():
                 self.received = event

@@ -13,7 +13,7 @@ from domain.core.commands import ReceiveProviderEvent
 
 
 class DeliveryEvent(DomainEvent):
-    """The root of a provider event's facts."""
+    """Base class of a provider event's events."""
 
 
 class ProviderEventReceived(DeliveryEvent, Aggregate.Created):
@@ -127,7 +127,7 @@ class ProviderEvent(AggregateRoot):
         )
 
     def apply_event(self, event: DeliveryEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         match event:
             case ProviderEventReceived():
                 self.received = event

@@ -1,4 +1,4 @@
-"""The facts of an invoice. A released event is never edited: add a field with an upcaster.
+"""The events of an invoice. A released event is never edited: add a field with an upcaster.
 
 Amounts are integers in the currency's minor unit; `as_of` and other provider times are Unix
 seconds by the provider's clock; `body` is the SHA-256 of the provider's object in the body store.
@@ -15,7 +15,7 @@ from domain.core.aggregate import DomainEvent
 
 
 class InvoiceEvent(DomainEvent):
-    """The root of an invoice's facts."""
+    """Base class of an invoice's events."""
 
 
 class InvoiceRequested(InvoiceEvent, Aggregate.Created):
@@ -205,7 +205,7 @@ class SubscriptionCreated(InvoiceEvent):
 
 
 class PaymentEvent(InvoiceEvent):
-    """What the facts about a payment share. `payment_id`: the provider's payment object."""
+    """Shared fields of payment events. `payment_id`: the provider's payment object."""
 
     payment_id: str | None
     source: str

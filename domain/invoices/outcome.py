@@ -1,4 +1,4 @@
-"""When a request has its answer: the first fact that a waiting caller can be told."""
+"""Find the outcome of a request: the first event that answers a waiting caller."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REFUND_TOPICS: Final = tuple(fact.TOPIC for fact in _REFUNDED)
 
 
 def is_outcome(event: e.InvoiceEvent) -> bool:
-    """Tell whether a fact ends the wait; an issued invoice does where nothing is to be charged."""
+    """Return whether an event is an outcome; an issued invoice is one where nothing is charged."""
     if isinstance(event, e.InvoiceIssued):
         return not event.charging
     return isinstance(event, _ALWAYS)
@@ -45,7 +45,7 @@ def is_outcome(event: e.InvoiceEvent) -> bool:
 def first_outcome(events: Iterable[e.InvoiceEvent]) -> InvoiceView | None:
     """Fold a stream up to and including its first outcome; None while there is none.
 
-    The same prefix for ever, so that a replay renders the same answer without storing one.
+    The prefix never changes, so that a replay renders the same answer without storing one.
     """
     view: InvoiceView | None = None
     for event in events:
@@ -56,9 +56,9 @@ def first_outcome(events: Iterable[e.InvoiceEvent]) -> InvoiceView | None:
 
 
 def outcome_of(events: Iterable[e.InvoiceEvent], request_id: UUID) -> InvoiceView | None:
-    """Fold up to and including what came of one asking; None while nothing did.
+    """Fold a stream up to and including the outcome of one requested action; None before it.
 
-    As `first_outcome` the same prefix for ever, for what was asked of an invoice that existed.
+    As with `first_outcome`, the prefix never changes.
     """
     view: InvoiceView | None = None
     asked: e.InvoiceEvent | None = None
@@ -72,7 +72,7 @@ def outcome_of(events: Iterable[e.InvoiceEvent], request_id: UUID) -> InvoiceVie
 
 
 def ends_request(event: e.InvoiceEvent) -> bool:
-    """Tell whether a fact ends what was asked of an invoice, a refund aside."""
+    """Return whether an event ends a requested action other than a refund."""
     return is_outcome(event) or isinstance(event, e.RequestRefused)
 
 

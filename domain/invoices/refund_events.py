@@ -1,4 +1,4 @@
-"""The facts of an invoice about money that went back: refunds and disputes.
+"""The events of an invoice about money that went back: refunds and disputes.
 
 As for all of an invoice's facts: amounts in minor units, provider times in Unix seconds, a released
 event is never edited.
@@ -61,7 +61,7 @@ class RefundFailed(InvoiceEvent):
 
 
 class DisputeEvent(InvoiceEvent):
-    """What the facts about a dispute (a chargeback) share."""
+    """Shared fields of dispute (chargeback) events."""
 
     dispute_id: str
     amount_minor: int

@@ -1,4 +1,4 @@
-"""The facts of a setup of a payment method. A released event is never edited: add a field.
+"""The events of a setup of a payment method. A released event is never edited: add a field.
 
 Provider times are Unix seconds by the provider's clock.
 """
@@ -14,7 +14,7 @@ from domain.core.aggregate import DomainEvent
 
 
 class MethodSetupEvent(DomainEvent):
-    """The root of a setup's facts."""
+    """Base class of a setup's events."""
 
 
 class SetupRequested(MethodSetupEvent, Aggregate.Created):

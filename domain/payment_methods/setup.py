@@ -64,7 +64,7 @@ class MethodSetup(AggregateRoot):
     view: MethodSetupView
 
     def __init__(self) -> None:
-        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+        """Take no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def request(cls, command: RequestSetup, *, occurred_at: datetime) -> MethodSetup:
@@ -97,12 +97,12 @@ class MethodSetup(AggregateRoot):
         return self.view.steps[step]
 
     def step_age(self, step: str, *, occurred_at: datetime) -> timedelta:
-        """Tell how long ago a step was first tried; nothing if it never was."""
+        """Return the time since a step's first call; zero for a step that was never started."""
         record = self.view.steps.get(step)
         return timedelta(0) if record is None else occurred_at - record.started_at
 
     def record_completed(self, method: ProviderMethod, *, occurred_at: datetime) -> None:
-        """Remember that the method is charged by default; twice is silent."""
+        """Remember that the method is charged by default; a repetition has no effect."""
         if self.view.status == SUBMITTED:
             self.record_event(
                 s.SetupCompleted,
@@ -123,7 +123,7 @@ class MethodSetup(AggregateRoot):
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
-        """Refuse for good what is under way; twice is silent."""
+        """Refuse for good what is under way; a repetition has no effect."""
         if self.step is not None:
             self.record_event(
                 s.SetupRejected,
@@ -148,7 +148,7 @@ class MethodSetup(AggregateRoot):
             )
 
     def resend(self, *, actor: str, occurred_at: datetime) -> None:
-        """Send the step that gave up again; none did: nothing."""
+        """Resend the step that gave up; no effect where none did."""
         if self.view.gave_up is not None:
             self.record_event(
                 s.SetupResent,
@@ -157,7 +157,7 @@ class MethodSetup(AggregateRoot):
                 step=str(self.view.gave_up.step),
             )
 
-    # The provider's word, whatever its source.
+    # Updates from the provider.
 
     def record_session(
         self, session: SetupSession, *, source: str, actor: str, occurred_at: datetime
@@ -219,7 +219,7 @@ class MethodSetup(AggregateRoot):
         return Effect.CHANGED
 
     def apply_event(self, event: s.MethodSetupEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         if isinstance(event, s.SetupRequested):
             self.view = _begin(event)
             return

@@ -1,4 +1,4 @@
-"""The facts of a subscription. A released event is never edited: add a field with a default.
+"""The events of a subscription. A released event is never edited: add a field with a default.
 
 Amounts are integers in the currency's minor unit; provider times are Unix seconds by the provider's
 clock; `body` is the SHA-256 of the provider's object in the body store.
@@ -15,7 +15,7 @@ from domain.core.aggregate import DomainEvent
 
 
 class SubscriptionEvent(DomainEvent):
-    """The root of a subscription's facts."""
+    """Base class of a subscription's events."""
 
 
 class SubscriptionStarted(SubscriptionEvent, Aggregate.Created):

@@ -1,4 +1,7 @@
-"""How a subscription begins where a first payment has to be made before the provider makes it."""
+"""Start, change and end subscriptions that charge a mandate (Mollie).
+
+A first payment creates the mandate; the provider's subscription is created after it is paid.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def start_pending(
     *,
     occurred_at: datetime,
 ) -> Subscription:
-    """Remember one that begins once `payment` is paid; its id follows from the payment's."""
+    """Record a subscription that starts once `payment` is paid; the payment's id yields its own."""
     terms = terms_of(charge)
     awaited = ProviderSubscription(
         id="",
@@ -64,7 +67,7 @@ def record_terms(
     actor: str,
     occurred_at: datetime,
 ) -> None:
-    """Remember what is charged each period, from now or from `starts_at` on."""
+    """Record the amount charged each period, from now or from `starts_at` on."""
     upcoming = known.view.next_terms or {}
     agreed = known.view.terms if starts_at is None else upcoming.get("terms")
     if terms != agreed or (starts_at is not None and starts_at != upcoming.get("starts_at")):
@@ -80,7 +83,7 @@ def record_terms(
 def link(
     known: Subscription, made: ProviderSubscription, *, mandate: str | None, occurred_at: datetime
 ) -> None:
-    """Remember what the provider made; the first one stays, and what ended meanwhile stays so."""
+    """Record the provider's subscription; only the first one is linked."""
     if not known.view.provider_subscription_id:
         known.record_event(
             s.SubscriptionLinked,
@@ -101,7 +104,7 @@ def record_mollie_state(
     occurred_at: datetime,
     body: str | None = None,
 ) -> None:
-    """Take in what the provider says, with what it does not know: items, and an agreed end."""
+    """Record the provider's state, completed by the agreed items and end."""
     known.record_provider_state(
         with_agreed_terms(known, seen),
         source=source,
@@ -112,11 +115,11 @@ def record_mollie_state(
 
 
 def with_agreed_terms(known: Subscription, seen: ProviderSubscription) -> ProviderSubscription:
-    """Say in the provider's place what is subscribed to, and until when."""
+    """Return the provider's state with the agreed items and end."""
     view = known.view
     over = seen.state in ("canceled", "expired")
     if seen.period_end in (None, view.word.get("period_end")):
-        # Of a period we know more than is told: where it began, and both once it is over.
+        # The provider reports the end of a period only while it runs, and never its start.
         known_period = view.word.get("period_start"), view.word.get("period_end")
         seen = replace(seen, period_start=known_period[0], period_end=known_period[1])
     if over:
@@ -125,7 +128,7 @@ def with_agreed_terms(known: Subscription, seen: ProviderSubscription) -> Provid
 
 
 def _ended(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscription:
-    """Say when it is over: nothing more is charged, but what is paid for lasts until its end."""
+    """Return an ended state: nothing more is charged, but the paid period lasts until its end."""
     ends_at, known = view.ends_at, view.word
     if view.status in ENDED:
         return replace(
@@ -142,7 +145,7 @@ def _ended(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscr
 
 
 def _with_items(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscription:
-    """Say what it is for: what is agreed from the next period on is charged from then on."""
+    """Return the state with its items; terms agreed for the next period apply from then on."""
     upcoming = view.next_terms
     if upcoming is None or not agree(seen, upcoming["terms"]):
         return with_items(seen, view.terms)
@@ -152,7 +155,7 @@ def _with_items(view: SubscriptionView, seen: ProviderSubscription) -> ProviderS
 
 
 def schedule_end(known: Subscription, *, ends_at: int, occurred_at: datetime) -> None:
-    """Remember until when what is paid for lasts; it may only come earlier."""
+    """Record the end of the paid period; it may only move earlier."""
     if known.view.ends_at is None or ends_at < known.view.ends_at:
         known.record_event(
             s.SubscriptionEndScheduled,
@@ -164,13 +167,13 @@ def schedule_end(known: Subscription, *, ends_at: int, occurred_at: datetime) ->
 
 
 def mark_not_started(known: Subscription, *, actor: str, occurred_at: datetime) -> None:
-    """Say that it never begins; one that has begun, or ended, is left alone."""
+    """Record that the subscription never starts; no effect on one that has started or ended."""
     if not known.view.provider_subscription_id:
         _end(known, s.SubscriptionExpired, actor=actor, occurred_at=occurred_at)
 
 
 def mark_missing(known: Subscription, *, actor: str, occurred_at: datetime) -> None:
-    """Say that the provider has it no more; one that has ended is left alone."""
+    """Record that the provider no longer has the subscription; no effect on an ended one."""
     _end(known, s.SubscriptionCanceled, actor=actor, occurred_at=occurred_at)
 
 
@@ -191,7 +194,7 @@ def _end(
 
 
 def give_up_start(known: Subscription, *, why: str, attempts: int, occurred_at: datetime) -> None:
-    """Say that it can't begin as things stand: an operator must look; twice is silent."""
+    """Record that the start failed and needs an operator; a repetition has no effect."""
     if known.view.gave_up is None and not known.view.provider_subscription_id:
         known.record_event(
             s.SubscriptionStepGaveUp,
@@ -204,7 +207,7 @@ def give_up_start(known: Subscription, *, why: str, attempts: int, occurred_at: 
 
 
 def restart_step(known: Subscription, plan: dict[str, str], *, occurred_at: datetime) -> None:
-    """Remember what will be sent, before its call; what is sent otherwise has a key of its own."""
+    """Record the call's parameters before the call; other parameters get a new key."""
     before = known.view.steps.get(START_STEP)
     attempt = 1 if before is None else before.attempt + 1
     if before is not None and before.plan == plan:

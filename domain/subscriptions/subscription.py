@@ -50,7 +50,7 @@ class Subscription(AggregateRoot):
     view: SubscriptionView
 
     def __init__(self) -> None:
-        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+        """Take no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def start(
@@ -90,7 +90,7 @@ class Subscription(AggregateRoot):
         )
 
     def apply_event(self, event: s.SubscriptionEvent) -> None:
-        """Let the one fold assign; runs again on every replay."""
+        """Fold an event into the view; runs again on every replay."""
         self.view = fold(getattr(self, "view", None), event)
 
     # What is asked.
@@ -130,7 +130,7 @@ class Subscription(AggregateRoot):
         return self.view.pending_request
 
     def start_step(self, *, occurred_at: datetime) -> StepRecord:
-        """Remember the step that carries out what is asked, before its first call."""
+        """Record the step of the requested action before its first call."""
         pending = self.pending_request
         step, attempt = pending.action, pending.attempt
         known = self.view.steps.get(step)
@@ -147,12 +147,12 @@ class Subscription(AggregateRoot):
         return self.view.steps[step]
 
     def step_age(self, step: str, *, occurred_at: datetime) -> timedelta:
-        """Tell how long ago a step was first tried; nothing if it never was."""
+        """Return the time since a step's first call; zero for a step that was never started."""
         record = self.view.steps.get(step)
         return timedelta(0) if record is None else occurred_at - record.started_at
 
     def finish_request(self, *, occurred_at: datetime) -> None:
-        """Say that what is asked stands at the provider; twice is silent."""
+        """Say that what is asked stands at the provider; a repetition has no effect."""
         pending = self.view.pending_request
         if pending is None:
             return
@@ -187,7 +187,7 @@ class Subscription(AggregateRoot):
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
-        """Say that the provider refuses what is asked; twice is silent."""
+        """Say that the provider refuses what is asked; a repetition has no effect."""
         pending = self.view.pending_request
         if pending is not None:
             self.record_event(
@@ -203,7 +203,7 @@ class Subscription(AggregateRoot):
             )
 
     def give_up(self, step: str, *, attempts: int, last_error: str, occurred_at: datetime) -> None:
-        """Stop trying until an operator sends the step again."""
+        """Stop retrying the step until an operator resends it."""
         if self.view.pending_request is not None and self.view.gave_up is None:
             self.record_event(
                 s.SubscriptionStepGaveUp,
@@ -215,7 +215,7 @@ class Subscription(AggregateRoot):
             )
 
     def resend(self, *, actor: str, occurred_at: datetime) -> None:
-        """Send the step that gave up again; none did: nothing."""
+        """Resend the step that gave up; no effect where none did."""
         if self.view.gave_up is not None:
             step = self.view.gave_up.step
             self.record_event(
@@ -223,13 +223,13 @@ class Subscription(AggregateRoot):
             )
 
     def assign(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
-        """Give it to a tenant; one that has a tenant stays its."""
+        """Assign it to a tenant; one that has a tenant keeps it."""
         if self.view.tenant_id is None:
             self.record_event(
                 s.SubscriptionAssigned, occurred_at=occurred_at, actor=actor, tenant_id=tenant_id
             )
 
-    # The provider's word, whatever its source.
+    # Updates from the provider.
 
     def record_provider_state(
         self,

@@ -101,7 +101,7 @@ class SubscriptionView:
 
 
 def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> SubscriptionView:
-    """Take one fact in. The view is changed in place and returned; the first fact makes it."""
+    """Apply one event. The view is changed in place and returned; the first event creates it."""
     if view is None:
         return _begin(event)
     view.updated_at = event.timestamp

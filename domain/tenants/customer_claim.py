@@ -20,7 +20,7 @@ from domain.core.errors import CustomerTaken
 
 
 class CustomerClaimEvent(DomainEvent):
-    """The root of a claim's facts."""
+    """Base class of a claim's events."""
 
 
 class CustomerClaimed(CustomerClaimEvent, Aggregate.Created):
@@ -60,7 +60,7 @@ class CustomerClaim(AggregateRoot):
     tenant_id: UUID | None
 
     def __init__(self) -> None:
-        """Take nothing: the first fact says it all (the library would ask for annotated fields)."""
+        """Take no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def create(
@@ -95,7 +95,7 @@ class CustomerClaim(AggregateRoot):
             )
 
     def apply_event(self, event: CustomerClaimEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         match event:
             case CustomerClaimed():
                 self.app_id, self.connection = event.app_id, event.connection

@@ -1,8 +1,8 @@
-"""A customer's slot: who may gather the customer's pending items now.
+"""A lease on a provider customer's pending items, for the invoice that includes them.
 
-Two drafts that gather at once would race for the same items. An event takes the slot and says until
-when, so that no lock is held during the provider's call and a dead holder is waited for no longer
-than that.
+Two drafts that include pending items at once would race for the same ones. The lease is an event
+with an expiry, so that no database lock is held during the provider's call and a dead holder
+blocks others only until the expiry.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
 
 LOCK_LIFETIME: Final = timedelta(minutes=5)
-# Who begins a call must still hold the slot when the call ends.
+# The holder of the lock must still hold it when its call ends.
 _LONGEST_CALL: Final = timedelta(minutes=2)
 
 
 class PendingItemsLockEvent(DomainEvent):
-    """The root of a slot's facts."""
+    """Base class of a slot's events."""
 
 
 class PendingItemsLockCreated(PendingItemsLockEvent, Aggregate.Created):
-    """A customer's items are gathered for the first time."""
+    """The lock of a customer exists; nobody holds it yet."""
 
     TOPIC: ClassVar[str] = "pending_items_lock.created"
     app_id: UUID
@@ -35,7 +35,7 @@ class PendingItemsLockCreated(PendingItemsLockEvent, Aggregate.Created):
 
 
 class PendingItemsLockAcquired(PendingItemsLockEvent):
-    """An invoice gathers until `expires_at` (Unix seconds by our clock), or until it is done."""
+    """An invoice holds the lock until `expires_at` (Unix seconds by our clock) or its release."""
 
     TOPIC: ClassVar[str] = "pending_items_lock.acquired"
     invoice_id: UUID
@@ -43,14 +43,14 @@ class PendingItemsLockAcquired(PendingItemsLockEvent):
 
 
 class PendingItemsLockReleased(PendingItemsLockEvent):
-    """The invoice has what it gathered."""
+    """The invoice has released the lock."""
 
     TOPIC: ClassVar[str] = "pending_items_lock.released"
     invoice_id: UUID
 
 
 class PendingItemsLock(AggregateRoot):
-    """One per connection and customer. `holder` is the invoice that gathers, None when free."""
+    """One lock per connection and customer; `holder`: an invoice, None when free."""
 
     TOPIC: ClassVar[str] = "pending_items_lock"
     Event = PendingItemsLockEvent
@@ -67,7 +67,7 @@ class PendingItemsLock(AggregateRoot):
     def create(
         cls, *, app_id: UUID, connection_id: UUID, customer: str, occurred_at: datetime
     ) -> PendingItemsLock:
-        """Make a free slot."""
+        """Create a free lock."""
         return cls._create(
             PendingItemsLockCreated,
             id=ids.for_pending_items_lock(connection_id, customer),
@@ -79,7 +79,7 @@ class PendingItemsLock(AggregateRoot):
         )
 
     def acquire(self, invoice_id: UUID, *, occurred_at: datetime) -> bool:
-        """Take the slot, or keep it; tells whether the invoice holds it for long enough now."""
+        """Acquire or extend the lock; returns whether the invoice holds it for long enough."""
         now_s = int(occurred_at.timestamp())
         if self.holder not in (None, invoice_id) and now_s < self.expires_at:
             return False
@@ -95,7 +95,7 @@ class PendingItemsLock(AggregateRoot):
         return True
 
     def release(self, invoice_id: UUID, *, occurred_at: datetime) -> None:
-        """Free the slot; silent where another holds it or nobody does."""
+        """Release the lock; no effect where the invoice does not hold it."""
         if self.holder == invoice_id:
             self.record_event(
                 PendingItemsLockReleased,
@@ -105,7 +105,7 @@ class PendingItemsLock(AggregateRoot):
             )
 
     def apply_event(self, event: PendingItemsLockEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         match event:
             case PendingItemsLockAcquired():
                 self.holder, self.expires_at = event.invoice_id, event.expires_at

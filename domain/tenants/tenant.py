@@ -14,7 +14,7 @@ from domain.core.commands import SetTenant
 
 
 class TenantEvent(DomainEvent):
-    """The root of a tenant's facts."""
+    """Base class of a tenant's events."""
 
 
 class TenantCreated(TenantEvent, Aggregate.Created):
@@ -129,7 +129,7 @@ class Tenant(AggregateRoot):
             )
 
     def apply_event(self, event: TenantEvent) -> None:
-        """Assign what the fact says; runs again on every replay."""
+        """Assign the fields of an event; runs again on every replay."""
         match event:
             case TenantCreated() | TenantChanged():
                 self.app_id, self.tenant_id = event.app_id, event.tenant_id
