@@ -1,1 +1,1 @@
-"""What we do because something happened."""
+"""Processes that react to events: relay, webhook application, jobs, schedule."""

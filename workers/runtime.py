@@ -1,4 +1,4 @@
-"""The composition root of a worker process: everything is put together here, once."""
+"""Build what a worker process shares between its jobs (the composition root)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """What jobs share."""
+    """Everything that jobs share in one process."""
 
     log: Log
     billing: Billing
@@ -44,13 +44,13 @@ class Runtime:
 
 
 def open_billing(log: Log, *, name: str = _LOG_NAME) -> Billing:
-    """Put the domain on a log of this process."""
+    """Open the domain's application on a log of this process."""
     persistence.register(name, log)
     return Billing(env={"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": name})
 
 
 def open_vault(settings: Settings) -> Vault:
-    """Take the master keys; the first one seals."""
+    """Open the vault with the master keys; the first one encrypts."""
     return Vault(_master_keys(settings))
 
 
@@ -59,13 +59,13 @@ def _master_keys(settings: Settings) -> list[str]:
 
 
 def open_callback_urls(settings: Settings) -> CallbackUrls:
-    """Say where we are, to a provider that is where Mollie is."""
+    """Build the URLs that Mollie calls or sends customers to."""
     links = SignedLinks(_master_keys(settings), public_url=settings.public_url)
     return CallbackUrls(links, public_url=settings.public_url, api_base=settings.mollie_api_base)
 
 
 def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateways:
-    """Make the way to the providers, at the pace that all processes keep together."""
+    """Create the gateways, with the rate limits that all processes share."""
     return Gateways(
         billing,
         vault,
@@ -83,7 +83,7 @@ def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateway
 
 @contextmanager
 def open_runtime(settings: Settings) -> Iterator[Runtime]:
-    """Open log and work table, and close them in the end."""
+    """Open log, work table and lookups, and close them on exit."""
     log = Log.open(settings.database_url, application_name="billhook worker")
     work = WorkTable(settings.database_url, max_size=max(4, settings.threads // 2))
     work.open()

@@ -1,4 +1,4 @@
-"""The scheduler: what has to be done now and then, by one process at a time."""
+"""The scheduler: periodic tasks, run by one process at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OVERDUE = timedelta(minutes=5)
 
 @dataclass
 class Task:
-    """Something to do each `every`, in a thread of its own; its outcome is logged by its name."""
+    """A task that runs every `every` in a thread; its result is logged under its name."""
 
     name: str
     every: timedelta
@@ -32,7 +32,7 @@ class Task:
 
 
 def tasks(settings: Settings, work: WorkTable) -> list[Task]:
-    """List what is scheduled."""
+    """Return all periodic tasks."""
     life = timedelta(days=settings.body_life_days)
     return [
         Task("watch_work", timedelta(minutes=1), lambda: watch_work(work)),
@@ -50,7 +50,7 @@ def tasks(settings: Settings, work: WorkTable) -> list[Task]:
 
 
 def watch_work(work: WorkTable) -> int:
-    """Warn of jobs that have been open for long: a provider or a worker is in trouble."""
+    """Log a warning for each overdue job: its provider or the workers are failing."""
     overdue = work.overdue(older_than=_OVERDUE)
     for job in overdue:
         _log.warning("work.overdue", job=job.key, tries=job.tries, sends=job.sends)
@@ -58,7 +58,7 @@ def watch_work(work: WorkTable) -> int:
 
 
 async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
-    """Lead, or stand by to, until `stop`."""
+    """Run the tasks while leader, until `stop` is set."""
     work = WorkTable(settings.database_url, max_size=1)
     work.open()
     planned = tasks(settings, work)
@@ -75,7 +75,7 @@ async def run_schedule(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def run_due(planned: list[Task]) -> None:
-    """Run what is due; one that fails is said and comes again at its next time."""
+    """Run the due tasks; a failed task is logged and runs again at its next time."""
     now_s = asyncio.get_running_loop().time()
     for task in planned:
         if task.due_at_s <= now_s:

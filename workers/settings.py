@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What every worker process needs."""
+    """Settings of every worker process."""
 
     model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore")
 

@@ -1,4 +1,4 @@
-"""Where an import of a history is: kept after each page, so that a killed one goes on there."""
+"""Import an account's history page by page, resumable from a stored checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Import what a Stripe account has had, by the same commands as its webhooks."""
+"""Import a Stripe account's history, by the same commands as webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carry out what was asked of an invoice that exists: retry, void, finalise, write off.
+"""Perform a requested action on an existing invoice: retry, void, finalise, write off.
 
 As everywhere: the step and its key are recorded before its first call, and the job may die between
 any two lines. A refusal is asked about before it is believed: what was refused may have been done

@@ -1,4 +1,4 @@
-"""Settle an invoice: open it at the provider, fill it, check it, finalise it, charge it.
+"""Charge an invoice: create the draft, add and check its lines, finalise it, pay it.
 
 Each step's key is recorded before its first call and each id before the next call, so the job may
 die between any two lines, run twice, or run a day late: it goes on where the log says it is. A key

@@ -1,4 +1,4 @@
-"""Open an invoice at the provider, fill it and check it.
+"""Create a draft invoice at the provider, add its lines and check them.
 
 Nothing here moves money, and a refusal leaves nothing behind.
 """

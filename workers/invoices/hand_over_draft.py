@@ -1,4 +1,4 @@
-"""Leave a draft at the provider: one that it finalises and charges by itself, or one that gathers.
+"""Hand a draft over to the provider, which finalises it, or fills it with pending items.
 
 Nothing here moves money. As everywhere, the job may die between any two lines and goes on where the
 log says it is.

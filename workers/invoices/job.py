@@ -1,4 +1,4 @@
-"""What the steps of settling an invoice share."""
+"""Dependencies and recording functions that the jobs on invoices share."""
 
 from __future__ import annotations
 

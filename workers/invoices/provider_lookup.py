@@ -1,6 +1,6 @@
-"""Answer what the service wants to know this moment: one question, one call, no second try.
+"""Answer a provider lookup of the service: one lookup, one call, no retry.
 
-Whoever asks waits for seconds only, and asks again if it still matters.
+The caller waits for seconds only and repeats the lookup if it still needs it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from domain.gateway.port import ProviderGateway
 from eventlog.security.vault import Vault
 from projections.work.provider_lookup import ProviderLookup, lookup_context
 
-_log = structlog.get_logger("billhook.asks")
+_log = structlog.get_logger("billhook.lookups")
 
 Answer = dict[str, Any]
 
 
 class LookupTable(Protocol):
-    """Where asks lie."""
+    """The table of lookups."""
 
     def take(self, lookup_id: UUID) -> ProviderLookup | None:
-        """Read what is asked; None where nobody waits any more."""
+        """Return a lookup; None if it was answered or has expired."""
 
     def answer(self, lookup_id: UUID, *, sealed: str) -> None:
-        """Leave the answer."""
+        """Store the encrypted answer."""
 
 
 def answer_lookup(
@@ -40,7 +40,7 @@ def answer_lookup(
     vault: Vault,
     gateway_of: Callable[[UUID, str], ProviderGateway],
 ) -> None:
-    """Find out what is asked and leave it, sealed; a refusal is an answer, too."""
+    """Look the value up and store it encrypted; a provider's rejection is an answer too."""
     lookup = table.take(lookup_id)
     if lookup is None:
         return
@@ -50,7 +50,7 @@ def answer_lookup(
     except NotFound:
         answer = {"refused": "misconfigured"}
     except GatewayError as error:
-        _log.warning("ask.refused", kind=lookup.kind, error=str(error))
+        _log.warning("lookup.rejected", kind=lookup.kind, error=str(error))
         answer = {"refused": _reason(error)}
     # Its own id inside, so that an answer that is moved to another ask is not believed.
     text = orjson.dumps(answer | {"ask": str(lookup.id)}).decode()

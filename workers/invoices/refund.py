@@ -1,4 +1,4 @@
-"""Give money back: one refund, once, whatever dies meanwhile.
+"""Refund an invoice exactly once, also after a crash.
 
 The amount is reserved when it is asked for. Past the life of the key, what the provider already
 gave back for this refund is looked up by our reference before anything is asked again.

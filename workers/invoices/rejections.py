@@ -1,4 +1,4 @@
-"""Why an invoice is refused before anything chargeable exists."""
+"""Rejections of an invoice before anything chargeable exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start a subscription and take in what its first invoice came to.
+"""Create a subscription at the provider and record the outcome of its first invoice.
 
 The provider charges the first invoice as it starts the subscription. One that is declined is ended
 before the refusal is recorded: a new request would otherwise leave two that can both be paid. Why

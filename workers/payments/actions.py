@@ -1,4 +1,4 @@
-"""Carry out what is asked of an invoice for which a payment stands: retry, void.
+"""Perform a requested action on an invoice that has payments: retry, void.
 
 A retry is another payment for the same invoice. It is made before the one before it is canceled, so
 that a refusal leaves the customer something to pay; whichever is paid first counts.

@@ -1,4 +1,4 @@
-"""Settle an invoice where the provider has payments: make one, and say where it is paid.
+"""Create the payment that stands for an invoice, and record its checkout URL.
 
 The step and its key are recorded before its call, and the payment with its answer, so the job may
 die between any two lines. What an earlier run may have made is looked up before anything is made:

@@ -1,4 +1,4 @@
-"""What is to be asked of a provider that has payments, worked out before anything is created.
+"""Plan a payment: price, customer and URLs, computed before anything is created.
 
 A plan is kept with its step, so that every repeat sends the same bytes, whatever has become of the
 catalogue or the connection since.

@@ -1,4 +1,4 @@
-"""Give back what was paid for an invoice a second time, where the connection says so."""
+"""Refund a second payment of an invoice, if the connection is configured to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def refund_overpayment(invoice_id: UUID, payment_id: str, deps: CheckoutDeps) ->
             )
         except GatewayRejected as error:
             # It stays listed as overpaid; somebody has to look.
-            _log.warning("overpaid.refund_refused", invoice=str(invoice_id), code=error.code)
+            _log.warning("overpayment.refund_rejected", invoice=str(invoice_id), code=error.code)
             return
         back = RefundsAndDisputes(refunds=(*back.refunds, made), disputes=back.disputes)
     occurred_at = deps.now()

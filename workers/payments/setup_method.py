@@ -1,4 +1,4 @@
-"""Set up a payment method: open the page where it is left, then have it charged by default.
+"""Set up a payment method: open the provider's page, then make the method the default.
 
 Each step's key is recorded before its first call, so the job may die between any two lines, run
 twice, or run a day late. Past the life of a key, what it may have opened is looked up first.

@@ -1,4 +1,4 @@
-"""Ask a provider for its events where its webhooks can't come: on a developer's machine.
+"""Poll a provider's events where webhooks can't arrive: on a developer's machine.
 
 What is found goes the way of what is delivered: into the inbox, once, and from there to be applied.
 """
@@ -131,7 +131,7 @@ async def keep_polling(
             try:
                 stored = await asyncio.to_thread(poller.poll)
             except (GatewayError, LogUnavailable, WorkUnavailable) as error:
-                _log.warning("polling.trouble", error=f"{type(error).__name__}: {error}")
+                _log.warning("polling.unavailable", error=f"{type(error).__name__}: {error}")
             else:
                 if stored:
                     _log.info("polling.found", events=stored)

@@ -1,4 +1,4 @@
-"""Ask Mollie for its payments where its webhooks can't come: on a developer's machine.
+"""Poll Mollie's payments where webhooks can't arrive: on a developer's machine.
 
 Mollie keeps no list of events. What differs from the last look, or is new, is hinted at: from there
 on it goes the way of a webhook.

@@ -1,4 +1,4 @@
-"""Hand a tenant what its customers at the providers owe and nobody has yet.
+"""Assign a tenant the unassigned invoices and subscriptions of its provider customers.
 
 What is taken in before the customer was the tenant's stands before the tenant's own event in the
 log, so that the read model knows it once it has come that far; what is taken in later finds the

@@ -1,4 +1,4 @@
-"""Whose invoice a provider's object is: what its metadata claims, and whether that is believed."""
+"""Check which app, connection and aggregate a provider's object belongs to."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
 
 
 class AppScope(Protocol):
-    """Whose word it is said to be."""
+    """The app and mode that an object was received for."""
 
     @property
     def app_id(self) -> UUID:
-        """Give the app."""
+        """Return the app's id."""
 
     @property
     def mode(self) -> str:
-        """Tell whether its money is live or test."""
+        """Return `live` or `test`."""
 
 
 def app_mismatch(
     entry: AppScope, snapshot: ProviderInvoice | ProviderSubscription | SetupSession
 ) -> str | None:
-    """Say why an object is not this connection's.
+    """Return why an object does not belong to this app and mode; None if it does.
 
     Two apps may share one account at the provider; test and live money never meet.
     """
@@ -47,17 +47,17 @@ def app_mismatch(
 
 
 class ConnectionScope(AppScope, Protocol):
-    """Whose word it is said to be, and through which connection it came."""
+    """The app, mode and connection that an object was received through."""
 
     @property
     def connection_id(self) -> UUID:
-        """Give the connection."""
+        """Return the connection's id."""
 
 
 def invoice_mismatch(
     entry: ConnectionScope, snapshot: ProviderInvoice, invoice: Invoice | None
 ) -> str | None:
-    """Say why metadata that names one of our invoices is not believed."""
+    """Return why the object's metadata may not name this invoice; None if it may."""
     elsewhere = app_mismatch(entry, snapshot)
     if elsewhere is not None:
         return elsewhere
@@ -72,7 +72,7 @@ def invoice_mismatch(
 def setup_mismatch(
     entry: ConnectionScope, snapshot: SetupSession, setup: MethodSetup | None
 ) -> str | None:
-    """Say why metadata that names one of our setups is not believed."""
+    """Return why the object's metadata may not name this setup; None if it may."""
     elsewhere = app_mismatch(entry, snapshot)
     if elsewhere is not None:
         return elsewhere

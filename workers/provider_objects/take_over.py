@@ -1,7 +1,7 @@
-"""Take in what the provider made by itself: renewals, its dashboard's invoices, subscriptions.
+"""Import objects made at the provider: renewals, dashboard invoices, subscriptions.
 
-Webhooks and the import of a history come through here alike. Who pays is told by the customer; one
-that is nobody's leaves it unassigned until a tenant turns out to be it.
+Webhooks and history imports both use this module. The customer determines the tenant; without one
+the object stays unassigned until a tenant is linked to that customer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class RefundSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportDeps:
-    """What taking in works with."""
+    """Dependencies of an import."""
 
     billing: Billing
     gateway: RefundSource

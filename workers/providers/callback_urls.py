@@ -1,4 +1,4 @@
-"""Where customers come back to and where news go, as a provider is told."""
+"""Return and webhook URLs that are passed to providers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eventlog.security.signed_links import RETURN, SignedLinks
 
 
 class CallbackUrls:
-    """Our addresses, seen from a provider at `api_base`."""
+    """Our URLs as a provider at `api_base` reaches them."""
 
     def __init__(self, links: SignedLinks, *, public_url: str, api_base: str) -> None:
         self._links = links
@@ -22,9 +22,9 @@ class CallbackUrls:
         return self._links.url(invoice_id, purpose=RETURN)
 
     def webhook_url(self, provider: str, connection_id: UUID) -> str | None:
-        """Say where news go; None where the provider can't reach us: it would refuse the address.
+        """Return the webhook URL; None if the provider can't reach it: it would refuse the URL.
 
-        A stand-in on this machine can.
+        A sandbox on this machine can.
         """
         if not self._reachable:
             return None
@@ -32,7 +32,7 @@ class CallbackUrls:
 
 
 def is_local(url: str) -> bool:
-    """Tell whether only this machine gets there."""
+    """Tell whether a URL is reachable from this machine only."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""From a connection's name to the gateway that speaks with its provider."""
+"""Open the gateway of a connection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StripeRates:
 
 
 class Gateways:
-    """Makes one gateway per credentials and keeps it, so that its sessions are reused."""
+    """Caches one gateway per credentials, so that HTTP sessions are reused."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Gateways:
         raise GatewayMisconfigured(f"no gateway speaks with {connection.provider!r}")
 
     def rate_limit_for(self, connection: Connection) -> Callable[[str], None] | None:
-        """Give what waits for a connection's turn before a call; None where nobody waits."""
+        """Return the function that waits for the rate limit before a call; None: no limit."""
         rates, per_second = self._rates, self._stripe_rates
         account = str(connection.connection_id)
         if rates is not None and connection.provider == "mollie":

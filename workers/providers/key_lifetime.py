@@ -1,4 +1,4 @@
-"""How long a provider surely remembers the key of a call."""
+"""Minimum time that a provider remembers an idempotency key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Providers' rates, kept by all processes on one Redis together: who calls asks for a turn first.
+"""Rate limits of provider calls, shared by all processes through Redis.
 
 A moving window per name, by the callers' clocks: processes whose clocks are a tenth of a second
 apart may be a tenth over. Then, and while Redis is away, the provider's own 429 rules.
@@ -34,7 +34,7 @@ _SKIP_S: Final = 1.0
 
 
 class ProviderRateLimits:
-    """Hands out turns. `patience_s`: how long a job's first turn is waited for in the thread."""
+    """Waits for rate limits. `patience_s`: how long a job's first call may wait in its thread."""
 
     def __init__(self, redis_url: str, *, patience_s: float) -> None:
         storage = RedisStorage(
@@ -52,7 +52,7 @@ class ProviderRateLimits:
         self._quiet_until_s = 0.0
 
     def start_job(self) -> None:
-        """Say that this thread begins a job: its first call may be sent away soon."""
+        """Mark the start of a job in this thread: its first call may be postponed soon."""
         self._run.begun = False
 
     def acquire(self, per_second: Mapping[str, int]) -> None:
@@ -86,11 +86,11 @@ class ProviderRateLimits:
             time.sleep(wait_s)
 
     def _skip_limits(self, error: StorageError) -> None:
-        """Let calls go on unasked for a moment, and say so once in a while."""
+        """Skip the limits for a moment, and log that at most once a minute."""
         now_s = time.monotonic()
         with self._lock:
             self._skip_until_s = now_s + _SKIP_S
             if now_s < self._quiet_until_s:
                 return
             self._quiet_until_s = now_s + _QUIET_S
-        _log.warning("rates.redis_away", error=type(error.storage_error).__name__)
+        _log.warning("rates.redis_unavailable", error=type(error.storage_error).__name__)

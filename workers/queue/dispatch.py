@@ -1,4 +1,4 @@
-"""Work table → queue: sends what is due, fairly by app, and again what stays open."""
+"""Dispatcher: send due rows of the work table to Redis, round robin over apps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AFTER_TROUBLE_S: Final = 0.5
 
 
 class Dispatcher:
-    """Several may run beside each other: a row is marked as sent before it is."""
+    """Sends due rows. Several may run concurrently: a row is marked as sent first."""
 
     def __init__(
         self, work: WorkTable, bell: WorkNotifier, broker: RedisBroker, *, in_flight_per_app: int
@@ -32,17 +32,17 @@ class Dispatcher:
         self._in_flight_per_app = in_flight_per_app
 
     def run(self, stop: threading.Event) -> None:
-        """Send until `stop`; what goes wrong is said and tried again."""
+        """Send until `stop` is set; failures are logged and retried."""
         while not stop.is_set():
             try:
                 if self.send_due() < _BATCH:
                     self._bell.wait(self._nap_s())
             except (RedisError, WorkUnavailable) as error:
-                _log.warning("dispatch.trouble", error=type(error).__name__)
+                _log.warning("dispatch.unavailable", error=type(error).__name__)
                 stop.wait(_AFTER_TROUBLE_S)
 
     def send_due(self) -> int:
-        """Send one batch; returns how many. Marks are taken back where the queue is away."""
+        """Send one batch and return its size; without Redis, unmark the rows not sent."""
         jobs = self._work.take_due(limit=_BATCH, cap=self._in_flight_per_app)
         sent: set[int] = set()
         try:

@@ -1,4 +1,4 @@
-"""The relay: a follower that turns events into rows of the work table, and what sends them."""
+"""The relay: follow the log, write rows of the work table, and dispatch them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ NAME: Final = "relay"
 
 
 def relay_follower(dsn: str) -> Follower:
-    """Make the follower; rows and position move together, so that no request is lost or doubled."""
+    """Create the follower. Rows and position commit together: no job is lost or doubled."""
     codec = Codec()
 
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         changes = []
         for recorded in batch:
             event = codec.decode(recorded)
-            assert isinstance(event, DomainEvent), "the relay follows facts"  # noqa: S101 - TOPICS names facts only
+            assert isinstance(event, DomainEvent), "the relay follows domain events"  # noqa: S101 - TOPICS names domain events only
             changes += changes_for(event)
         await apply_changes(cursor, changes)
 
@@ -38,7 +38,7 @@ def relay_follower(dsn: str) -> Follower:
 
 
 async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
-    """Follow the log and dispatch, until `stop`."""
+    """Follow the log and dispatch until `stop` is set."""
     dsn = settings.database_url
     resend_after = timedelta(seconds=settings.resend_after_s)
     work, bell = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkNotifier(dsn)

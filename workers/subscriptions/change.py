@@ -1,4 +1,4 @@
-"""Carry out what was asked of a subscription: end it, or change what it is for.
+"""Perform a requested cancellation or change of a subscription.
 
 Each of these may be asked of the provider again without harm: what stands already is left alone.
 What is recorded is fetched afterwards: the answer to a repeated key may be a day old.
@@ -22,7 +22,7 @@ from workers.invoices.rejections import RequestRejected
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionDeps:
-    """What the job works with."""
+    """Dependencies of the job."""
 
     billing: Billing
     gateway: InvoicingGateway

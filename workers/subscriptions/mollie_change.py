@@ -1,4 +1,4 @@
-"""Carry out what was asked of a subscription where the provider repeats payments alone (Mollie).
+"""Perform a requested cancellation or change of a mandate subscription (Mollie).
 
 It knows no end of a period: from now on nothing more is charged, and the subscription lasts here
 until the end of what is paid for. A change counts from the next payment on.

@@ -1,4 +1,4 @@
-"""What the jobs about subscriptions share where the provider keeps a sum and a mandate (Mollie)."""
+"""Functions that the jobs on mandate subscriptions share (Mollie)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DAYS: Final = ZoneInfo("Europe/Amsterdam")
 
 @dataclass(frozen=True, kw_only=True)
 class MandateSubscriptionDeps:
-    """What the jobs work with."""
+    """Dependencies of the jobs."""
 
     billing: Billing
     gateway: SubscriptionGateway

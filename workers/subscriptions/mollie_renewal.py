@@ -1,4 +1,4 @@
-"""Take in what a subscription charged by itself, and how it stands then (Mollie).
+"""Import a subscription's renewal payments and its current state (Mollie).
 
 Nothing is told of a subscription but its payments, each under an id that nobody knows yet: which
 subscription of ours one is of, the provider's subscription says.
@@ -44,7 +44,7 @@ from workers.subscriptions.mollie_common import (
 
 
 class ObjectNotOwned(Exception):
-    """What the provider has is not of this connection."""
+    """The provider's object does not belong to this connection."""
 
 
 @dataclass(frozen=True)

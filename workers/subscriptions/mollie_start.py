@@ -1,4 +1,4 @@
-"""Have the provider charge a mandate each period, once the first payment of it was made (Mollie).
+"""Start a subscription at the provider after its first payment (Mollie).
 
 A bank may take days to confirm a mandate: it is waited for, longer than the provider tries to tell
 us anything. What an earlier run may have made is looked up first, whenever there was one; where two
@@ -52,7 +52,7 @@ Plan = dict[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class StartSubscriptionDeps(MandateSubscriptionDeps):
-    """What beginning works with. `addresses`: where news of renewals go."""
+    """Dependencies of the start. `callback_urls`: for the webhooks of renewals."""
 
     callback_urls: CallbackUrls
 

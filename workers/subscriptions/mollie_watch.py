@@ -1,4 +1,4 @@
-"""Look after a subscription when its next payment is due (Mollie).
+"""Check a subscription's state when its next payment is due (Mollie).
 
 Nothing is told of a subscription that was suspended, canceled or has run out, and news of a payment
 may get lost. So one row of the work table stays open for each that lives, and is due when something

@@ -1,7 +1,7 @@
-"""Apply webhooks: follow what was received, decide, append. What needs a call becomes work.
+"""Apply webhooks: follow received provider events, decide, append; fetches become jobs.
 
-Appends are conditional on versions, so a batch that is handled again after a crash finds its
-entries applied and leaves them alone.
+Appends are conditional on versions, so a batch that is handled again after a crash skips the
+events that it has applied already.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import structlog
 
-from domain.core.aggregate import AggregateRoot, DomainEvent
+from domain.core.aggregate import DomainEvent
 from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
 from domain.inbox.provider_event import (
@@ -26,6 +26,7 @@ from domain.inbox.provider_event import (
 from domain.invoices.invoice import Invoice
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.subscription import Subscription
+from eventlog.async_store import AsyncStore, pending_events
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.errors import Conflict
@@ -41,7 +42,6 @@ _TRIES: Final = 5
 
 _log = structlog.get_logger("billhook.apply")
 
-AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 Subject = Invoice | Subscription | MethodSetup
 _KINDS: Final[dict[type[Subject], str]] = {
     Invoice: "invoice",
@@ -51,15 +51,16 @@ _KINDS: Final[dict[type[Subject], str]] = {
 
 
 class Applier:
-    """Decides what each received event does, a batch at a time."""
+    """Applies received provider events, a batch at a time."""
 
     def __init__(self, log: Log, *, now: Callable[[], datetime]) -> None:
         self._log = log
+        self._store = AsyncStore(log)
         self._codec = Codec()
         self._now = now
 
     async def handle(self, _cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
-        """Apply a batch; what is about one thing in its order, things beside each other."""
+        """Apply a batch: events of one aggregate in order, aggregates concurrently."""
         parsed_events = await self._read(await self._due(batch))
         groups: dict[UUID, list[ParsedEvent]] = defaultdict(list)
         for parsed in parsed_events:
@@ -70,11 +71,11 @@ class Applier:
         )
 
     async def _due(self, batch: Sequence[RecordedEvent]) -> list[ProviderEventReceived]:
-        """Give what was received, now or before the replay that somebody asks for."""
+        """Return the received events: new ones, and those whose replay was requested."""
         events = [self._codec.decode(recorded) for recorded in batch]
         asked = {e.originator_id for e in events if isinstance(e, ProviderEventReplayRequested)}
         if asked:
-            streams = await self._log.streams_async(asked)
+            streams = await self._store.streams(asked)
             events += [self._codec.decode(stream[0]) for stream in streams.values()]
         return [event for event in events if isinstance(event, ProviderEventReceived)]
 
@@ -86,7 +87,7 @@ class Applier:
     async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[RecordedEvent]]:
         wanted = set(groups)
         wanted.update(parsed.entry.originator_id for group in groups.values() for parsed in group)
-        return await self._log.streams_async(wanted)
+        return await self._store.streams(wanted)
 
     async def _apply_group(
         self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
@@ -96,9 +97,7 @@ class Applier:
             if not events:
                 return
             try:
-                await self._log.append_async(
-                    [self._codec.encode(event) for event in events], bodies
-                )
+                await self._store.append(events, bodies)
             except Conflict:
                 known = await self._load({key: group})
             else:
@@ -110,25 +109,27 @@ class Applier:
     ) -> tuple[list[DomainEvent], list[Body]]:
         stream = known.get(key, [])
         subject = (
-            self._rebuild(Invoice, stream)
-            or self._rebuild(Subscription, stream)
-            or self._rebuild(MethodSetup, stream)
+            self._store.rebuild(Invoice, stream)
+            or self._store.rebuild(Subscription, stream)
+            or self._store.rebuild(MethodSetup, stream)
         )
         entries = {
-            parsed.entry.originator_id: self._rebuild(
+            parsed.entry.originator_id: self._store.rebuild(
                 ProviderEvent, known.get(parsed.entry.originator_id, [])
             )
             for parsed in group
         }
-        facts: list[DomainEvent] = []
+        events_to_append: list[DomainEvent] = []
         bodies: list[Body] = []
         for parsed in group:
             entry = entries[parsed.entry.originator_id]
             if entry is None or not entry.due:
                 continue
             bodies += self._apply(parsed, entry, subject)
-            facts += [fact for root in (subject, entry) if root for fact in _pending(root)]
-        return facts, bodies
+            events_to_append += [
+                event for root in (subject, entry) if root for event in pending_events(root)
+            ]
+        return events_to_append, bodies
 
     def _apply(
         self, parsed: ParsedEvent, entry: ProviderEvent, subject: Subject | None
@@ -142,7 +143,7 @@ class Applier:
             entry.record_applied([], occurred_at=occurred_at, actor=actor)
             return []
         if parsed.snapshot is None or subject is None:
-            # What the provider made by itself is taken in with all that belongs to it.
+            # An object made at the provider is imported together with its related objects.
             entry.park(NEEDS_FETCH, retry=True, occurred_at=occurred_at, actor=actor)
             return []
         body = _body_of(parsed.snapshot, subject)
@@ -153,17 +154,9 @@ class Applier:
             entry.record_applied([effect_of(subject, effect)], occurred_at=occurred_at, actor=actor)
         return [body] if body is not None and effect is Effect.CHANGED else []
 
-    def _rebuild(
-        self, kind: type[AnyAggregate], stream: Sequence[RecordedEvent]
-    ) -> AnyAggregate | None:
-        root: Any = None
-        for recorded in stream:
-            root = self._codec.decode(recorded).mutate(root)  # type: ignore[attr-defined]
-        return root if isinstance(root, kind) else None
-
 
 def _body_of(snapshot: Snapshot, subject: Subject) -> Body | None:
-    """Give what is kept of the provider's object; of a page nothing is."""
+    """Return the stored body of the provider's object; setup sessions have none."""
     if isinstance(snapshot, SetupSession) or isinstance(subject, MethodSetup):
         return None
     return Body.of(snapshot.raw, subject.view.body_owner)
@@ -172,7 +165,7 @@ def _body_of(snapshot: Snapshot, subject: Subject) -> Body | None:
 def _record_snapshot(
     subject: Subject, parsed: ParsedEvent, body: Body | None, *, occurred_at: datetime, actor: str
 ) -> Effect:
-    """Let what an event is about take the event in."""
+    """Record a snapshot on the aggregate that it describes."""
     sha256 = None if body is None else body.sha256.hex()
     match subject, parsed.snapshot:
         case Invoice(), ProviderInvoice() as seen:
@@ -196,7 +189,7 @@ def _record_snapshot(
 
 
 def _mismatch(parsed: ParsedEvent, subject: Subject | None) -> str | None:
-    """Say why an event is not believed, if it claims to be about something of ours."""
+    """Return why the event's object does not match our aggregate; None where it does."""
     if isinstance(parsed.snapshot, ProviderInvoice) and parsed.entry.invoice_id is not None:
         invoice = subject if isinstance(subject, Invoice) else None
         return invoice_mismatch(parsed.entry, parsed.snapshot, invoice)
@@ -209,16 +202,12 @@ def _mismatch(parsed: ParsedEvent, subject: Subject | None) -> str | None:
 
 
 def effect_of(subject: Subject, effect: Effect) -> dict[str, str]:
-    """Write an effect down as ProviderEventApplied carries it."""
+    """Render an effect as ProviderEventApplied stores it."""
     return {_KINDS[type(subject)]: str(subject.id), "effect": str(effect)}
 
 
-def _pending(root: AggregateRoot) -> list[DomainEvent]:
-    return [event for event in root.collect_events() if isinstance(event, DomainEvent)]
-
-
 def apply_follower(dsn: str, log: Log, *, now: Callable[[], datetime]) -> Follower:
-    """Make the follower that applies what webhooks brought."""
+    """Create the follower that applies received provider events."""
     applier = Applier(log, now=now)
     topics = (ProviderEventReceived.TOPIC, ProviderEventReplayRequested.TOPIC)
     return Follower(dsn, NAME, applier.handle, topics=topics)

@@ -1,4 +1,4 @@
-"""Apply a webhook that can't be judged by itself: ask the provider how things stand now."""
+"""Apply a provider event whose payload is not enough: fetch the object and record it."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 
 
 class Bodies(Protocol):
-    """Where payloads are kept."""
+    """Storage of payloads."""
 
     def body(self, sha256: bytes) -> bytes | None:
-        """Read one; None where it was erased."""
+        """Return a body; None if it was erased."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FetchDeps:
-    """What the job works with."""
+    """Dependencies of the job."""
 
     billing: Billing
     bodies: Bodies
@@ -60,7 +60,7 @@ class FetchDeps:
 
 
 class _ConcurrentChange(Exception):
-    """While an answer was on its way, another one of the same second was taken in."""
+    """Another state of the same second was recorded during the fetch."""
 
     def __init__(self, stream: UUID) -> None:
         super().__init__(stream)
@@ -68,11 +68,11 @@ class _ConcurrentChange(Exception):
 
 
 class _Mismatch(Exception):
-    """What was fetched is not what the event claims to be about."""
+    """The fetched object does not match the one that the event names."""
 
 
 def fetch_and_apply(provider_event_id: UUID, deps: FetchDeps) -> None:
-    """Fetch what the event is about, take that in, and close the inbox's entry.
+    """Fetch the event's object, record its state, and mark the event as applied.
 
     Raises GatewayUnavailable to come back.
     """
@@ -88,7 +88,7 @@ def fetch_and_apply(provider_event_id: UUID, deps: FetchDeps) -> None:
     except GatewayRejected as error:
         if not error.missing:
             raise
-        _park(entry, "the provider has it no more", deps, actor=actor)
+        _park(entry, "the provider no longer has the object", deps, actor=actor)
         return
     occurred_at = deps.now()
     deps.billing.change(
@@ -99,7 +99,7 @@ def fetch_and_apply(provider_event_id: UUID, deps: FetchDeps) -> None:
 
 
 def _apply_with_retries(received: ProviderEventReceived, deps: FetchDeps, *, actor: str) -> Effects:
-    """Fetch again where others were faster within the same second."""
+    """Fetch and record; fetch again after a concurrent change of the same second."""
     expected = received.invoice_id
     for _ in range(_TRIES):
         before = None if expected is None else deps.billing.find(Invoice, expected)
@@ -109,7 +109,7 @@ def _apply_with_retries(received: ProviderEventReceived, deps: FetchDeps, *, act
         except _ConcurrentChange as changed:
             expected = changed.stream
     raise GatewayUnavailable(
-        "others keep changing what it is about", retry_after_s=_WAIT_FOR_STEP_S, counted=False
+        "its object keeps changing concurrently", retry_after_s=_WAIT_FOR_STEP_S, counted=False
     )
 
 
@@ -129,7 +129,7 @@ def _fetch_and_record(
         return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
     at_provider = _invoice_at_provider(received, deps, gateway)
     if at_provider is None:
-        raise _Mismatch("it is about no invoice")
+        raise _Mismatch("its object belongs to no invoice")
     before = _version(Invoice, account.id_of(at_provider), deps)
     answer = gateway.fetch_invoice(at_provider)
     named = invoice_named_by(answer)
@@ -154,7 +154,7 @@ def _version(kind: type[AggregateRoot], stream: UUID, deps: FetchDeps) -> int:
 def _raise_if_changed(
     version: int, contested: Callable[[AnyAggregate], bool], known: AnyAggregate
 ) -> None:
-    """Let an answer count only if nothing of its second was taken in while it was on its way."""
+    """Raise _ConcurrentChange if an ambiguous state was recorded during the fetch."""
     if known.version != version and contested(known):
         raise _ConcurrentChange(UUID(str(known.id)))
 
@@ -178,7 +178,7 @@ def _account(received: ProviderEventReceived, *, actor: str) -> ProviderAccount:
 def _invoice_at_provider(
     received: ProviderEventReceived, deps: FetchDeps, gateway: InvoicingGateway
 ) -> str | None:
-    """Name the provider's invoice: the event's object is it, says it, or its payment does."""
+    """Return the invoice's id: the event's object, its `invoice` field, or its payment's."""
     if received.object_type == "invoice":
         return received.object_id
     about = _object(received, deps.bodies)
@@ -205,7 +205,7 @@ def _record(
     *,
     version: int | None,
 ) -> Effect:
-    """Let the invoice take in how it stands, and what went back on it, in one append."""
+    """Record the invoice's state, refunds and disputes in one append."""
     actor, occurred_at = f"webhook:{received.provider_event_id}", deps.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
     effects: list[Effect] = []

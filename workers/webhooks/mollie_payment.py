@@ -1,7 +1,7 @@
-"""Hear of a payment: fetch it with our own key, and let the invoice that it is for take it in.
+"""Apply a Mollie payment: fetch it with our own key and record it on its invoice.
 
-A hint (unsigned, anybody's) and a signed event come to the same: neither is believed, and both may
-tell of one change.
+Unsigned hints and signed events are handled alike: neither is trusted, and both may report the
+same change.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _ROUNDS: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class MolliePaymentDeps:
-    """What the jobs work with."""
+    """Dependencies of the jobs."""
 
     billing: Billing
     gateway_of: Callable[[UUID, str], SubscriptionGateway]
@@ -56,14 +56,14 @@ class MolliePaymentDeps:
 
 @dataclass(frozen=True, kw_only=True)
 class AppliedPayment:
-    """What a payment's news did; `reason` says why they did nothing."""
+    """The effects of a payment; `reason` says why there are none."""
 
     effects: list[dict[str, str]] = field(default_factory=list)
     reason: str | None = None
 
 
 def apply_payment_hint(hint_id: UUID, deps: MolliePaymentDeps) -> None:
-    """Fetch what was hinted at, until no hint waits. Raises GatewayUnavailable to come back."""
+    """Fetch the payment until no hint waits. Raises GatewayUnavailable to be retried."""
     actor = f"webhook:{deps.billing.get(PaymentHint, hint_id).received.payment_id}"
     for _ in range(_ROUNDS):
         hint = _claim_hint(hint_id, deps, actor=actor)
@@ -95,7 +95,7 @@ def _record_fetched(
 
 
 def apply_payment_event(provider_event_id: UUID, deps: MolliePaymentDeps) -> None:
-    """Fetch what a signed event is about, and close the inbox's entry.
+    """Fetch a signed event's payment, record it, and mark the event as applied.
 
     Raises GatewayUnavailable to come back.
     """
@@ -122,7 +122,7 @@ def apply_payment(
     *,
     actor: str,
 ) -> AppliedPayment:
-    """Fetch a payment and take it in. Raises GatewayUnavailable while a step is at work on it."""
+    """Fetch and record a payment. Raises GatewayUnavailable while a step is in progress."""
     gateway = deps.gateway_of(source.app_id, source.connection)
     try:
         seen, back = gateway.fetch_payment(payment_id)
@@ -160,7 +160,7 @@ def _apply_setup(
     *,
     actor: str,
 ) -> AppliedPayment:
-    """Take in what became of a page where a payment method is left."""
+    """Record the state of a payment-method setup."""
     setup_id = setup_named_by({"metadata": session.metadata})
     setup = None if setup_id is None else deps.billing.find(MethodSetup, setup_id)
     mismatch = setup_mismatch(source, session, setup)

@@ -1,4 +1,4 @@
-"""What a received event says, read from its payload before anything is decided."""
+"""Parse received provider events into snapshots, before anything is decided."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ParsedEvent:
 
 
 def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEvent:
-    """Read a payload; one that can't be read is parked with the reason, never skipped."""
+    """Parse a payload; an unreadable one carries its error and is parked, never skipped."""
     subject = subject_of(entry)
     if entry.provider == "mollie":
         return ParsedEvent(entry, subject, needs_fetch=entry.object_type == "payment")
@@ -64,7 +64,7 @@ def _read(entry: ProviderEventReceived, payload: dict[str, Any]) -> ParsedEvent:
 
 
 def _read_setup(entry: ProviderEventReceived, payload: dict[str, Any]) -> ParsedEvent:
-    """Read what became of a page; one that is none of ours says nothing to us."""
+    """Parse a Checkout session; one without our setup's id is ignored."""
     about = payload["data"]["object"]
     setup_id = setup_named_by(about)
     if setup_id is None:

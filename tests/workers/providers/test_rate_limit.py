@@ -107,7 +107,7 @@ def test_without_redis_calls_go_on_and_it_is_said_once() -> None:
             for _ in range(50):
                 rates.acquire({"a": 1})
     assert [(line["event"], line["log_level"]) for line in logs] == [
-        ("rates.redis_away", "warning")
+        ("rates.redis_unavailable", "warning")
     ]
 
 

@@ -1,4 +1,4 @@
-"""How we call Mollie: the SDK's client with our own settings, and its answers looked at first.
+"""Call Mollie through the SDK's client with our settings, and check its answers first.
 
 The SDK is on its way out; what would change with another one is this file, and the way in which
 `mollie.py` names its resources (docs/decisions/0030-mollies-sdk.md).

@@ -1,4 +1,4 @@
-"""What a Mollie account has had: read in lists, newest first, nothing written."""
+"""Read a Mollie account's history from lists, newest first; nothing is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mollie's JSON in our words. A payment stands for an invoice."""
+"""Read Mollie's JSON into the port's objects. A payment stands for an invoice."""
 
 from __future__ import annotations
 

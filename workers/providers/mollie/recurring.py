@@ -1,4 +1,4 @@
-"""What Mollie charges by itself: mandates, subscriptions and their payments, in our words.
+"""Mandates, subscriptions and their payments at Mollie.
 
 Mollie keeps a sum and an interval; what they are for, we keep.
 """

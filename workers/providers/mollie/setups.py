@@ -1,4 +1,4 @@
-"""Pages at Mollie where a customer leaves a mandate: first payments of nothing."""
+"""Set up mandates at Mollie with zero-amount first payments."""
 
 from __future__ import annotations
 

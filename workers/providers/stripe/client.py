@@ -1,4 +1,4 @@
-"""How we call Stripe: the SDK's client with our own settings, and its answers in our hands.
+"""Call Stripe through the SDK's client with our settings, and read its raw answers.
 
 The version of Stripe's API is pinned here and nowhere else.
 """
@@ -33,7 +33,7 @@ AwaitRateLimit = Callable[[str], None]
 
 
 class Answer(Protocol):
-    """What the SDK returns, whatever its type: it remembers the bytes it was read from."""
+    """Any object of the SDK; it keeps the response that it was read from."""
 
     @property
     def last_response(self) -> Any:  # noqa: ANN401 - the SDK does not export its type
@@ -131,7 +131,7 @@ def _unreadable(status: int) -> GatewayUnavailable:
 
 
 def call_stripe(call: Callable[[], Answer]) -> Answer:
-    """Call, and say in the port's three words what went wrong."""
+    """Call Stripe; raise the port's errors instead of the SDK's."""
     try:
         return call()
     except stripe.StripeError as error:
@@ -139,13 +139,13 @@ def call_stripe(call: Callable[[], Answer]) -> Answer:
 
 
 def json_of(answer: Answer) -> dict[str, Any]:
-    """Read the bytes that Stripe sent, not the SDK's idea of them."""
+    """Parse the bytes that Stripe sent, not the SDK's objects."""
     parsed: dict[str, Any] = orjson.loads(answer.last_response.body)
     return parsed
 
 
 def answered_at(answer: Answer) -> int:
-    """Tell when Stripe answered, by its own clock: Unix seconds."""
+    """Return the time of an answer by Stripe's clock: Unix seconds."""
     headers: Mapping[str, str] = answer.last_response.headers
     try:
         return int(parsedate_to_datetime(headers["Date"]).timestamp())

@@ -1,4 +1,4 @@
-"""Stripe's refusals in the port's three words. Only what is surely final becomes a rejection."""
+"""Translate Stripe's errors to the port's. Only a certainly final error is a rejection."""
 
 from __future__ import annotations
 

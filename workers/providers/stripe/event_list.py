@@ -1,4 +1,4 @@
-"""Stripe's own list of events: what its webhooks would have told, for who has no public URL."""
+"""List Stripe's events, for installations that webhooks can't reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types of Stripe's events that we ask for, and which of them say too little by themselves."""
+"""Stripe's event types: those applied from their payload, and those that need a fetch."""
 
 from __future__ import annotations
 

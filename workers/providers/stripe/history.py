@@ -1,4 +1,4 @@
-"""What a Stripe account has had: read in lists, as few calls as there are pages, nothing written.
+"""Read a Stripe account's history from lists, with one call per page; nothing is written.
 
 An invoice's list is joined with that of its time's payments; what went back is read once. So an
 account of ten thousand invoices takes some hundred calls.

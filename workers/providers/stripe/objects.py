@@ -1,4 +1,4 @@
-"""Stripe's JSON in our words, whether it came as an answer or in a webhook.
+"""Read Stripe's JSON, from API answers and webhooks, into the port's objects.
 
 Reads the shapes of the API version that we pin; a field that webhooks leave out (`payments`) is
 read where it is there.

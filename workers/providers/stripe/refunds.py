@@ -1,4 +1,4 @@
-"""What is done with an invoice after it was issued: void, write off, give money back."""
+"""Calls on issued invoices: void, write off, refund."""
 
 from __future__ import annotations
 

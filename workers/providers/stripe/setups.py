@@ -1,4 +1,4 @@
-"""Stripe's Checkout sessions in setup mode in our words, from an answer or a webhook."""
+"""Set up payment methods through Stripe's Checkout sessions in setup mode."""
 
 from __future__ import annotations
 

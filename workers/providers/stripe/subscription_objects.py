@@ -1,4 +1,4 @@
-"""Stripe's subscriptions in our words, whether they came as an answer or in a webhook."""
+"""Read Stripe's subscriptions, from API answers and webhooks, into the port's objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhook endpoints at Stripe: what we have told, where, and in which version."""
+"""Manage webhook endpoints at Stripe."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""Load and save aggregates on the event loop: the asynchronous counterpart of `domain.core.store`.
+
+The only place outside the recorder that collects an aggregate's events, encodes and appends them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from domain.core.aggregate import AggregateRoot, DomainEvent
+from eventlog.bodies import Body
+from eventlog.codec import Codec
+from eventlog.log import Log
+from eventlog.reading import RecordedEvent
+
+AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
+
+
+class AsyncStore:
+    """Aggregates of one log. Appends raise Conflict, LogUnavailable."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._codec = Codec()
+
+    async def create(self, aggregate: AggregateRoot, bodies: Sequence[Body] = ()) -> int:
+        """Append a new aggregate's events; return the position of the last one."""
+        return (await self.append(pending_events(aggregate), bodies))[-1]
+
+    async def append(
+        self, events: Iterable[DomainEvent], bodies: Sequence[Body] = ()
+    ) -> Sequence[int]:
+        """Append events, of one aggregate or several, in one transaction; return positions."""
+        return await self._log.append_async([self._codec.encode(event) for event in events], bodies)
+
+    async def streams(self, ids: Iterable[UUID]) -> dict[UUID, list[RecordedEvent]]:
+        """Read the streams of several aggregates in one query."""
+        return await self._log.streams_async(set(ids))
+
+    def rebuild(
+        self, kind: type[AnyAggregate], stream: Iterable[RecordedEvent]
+    ) -> AnyAggregate | None:
+        """Fold a stream to its aggregate; None for an empty stream or another kind."""
+        aggregate: Any = None
+        for recorded in stream:
+            aggregate = self._codec.decode(recorded).mutate(aggregate)  # type: ignore[attr-defined]
+        return aggregate if isinstance(aggregate, kind) else None
+
+
+def pending_events(aggregate: AggregateRoot) -> list[DomainEvent]:
+    """Take an aggregate's unsaved events off it, in order."""
+    return [event for event in aggregate.collect_events() if isinstance(event, DomainEvent)]
