@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from domain.core import metadata as metadata_keys
 from eventlog.security.safe_json import Unreadable, read_object
 from service.http.validation import Token
 
@@ -79,7 +80,7 @@ def claimed_invoice(about: dict[str, Any]) -> UUID | None:
     first = about.get("billing_reason") == "subscription_create"
     inherited = details.get("metadata") if isinstance(details, dict) and first else None
     for metadata in (own, inherited):
-        claimed = metadata.get("billhook_invoice") if isinstance(metadata, dict) else None
+        claimed = metadata.get(metadata_keys.INVOICE) if isinstance(metadata, dict) else None
         if isinstance(claimed, str) and (found := _uuid(claimed)) is not None:
             return found
     return None

@@ -12,6 +12,7 @@ import orjson
 
 from domain.billing import Billing
 from domain.core import ids
+from domain.core import metadata as metadata_keys
 from domain.gateway.objects import GatewayRejected, ProviderCustomer
 from domain.gateway.port import ProviderGateway
 from domain.invoices.view import InvoiceView
@@ -89,7 +90,10 @@ class TenantCustomers:
             lambda known: known.start_customer(connection, occurred_at=occurred_at),
         )
         key, contact_body = started.starting[connection]
-        metadata = {"billhook_app": str(tenant.app_id), "billhook_tenant": str(tenant.tenant_id)}
+        metadata = {
+            metadata_keys.APP: str(tenant.app_id),
+            metadata_keys.TENANT: str(tenant.tenant_id),
+        }
         customer_id = self._made_before(started.started_at[connection], metadata)
         if customer_id is None:
             customer_id = self.gateway.create_customer(

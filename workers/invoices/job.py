@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from domain.billing import Billing
+from domain.core import metadata as metadata_keys
 from domain.core.commands import Mode, Provider, StartSubscription
 from domain.core.effects import WORKER
 from domain.gateway.objects import ProviderInvoice
@@ -129,7 +130,7 @@ def record_rejection(
 
 def billhook_metadata(view: InvoiceView) -> dict[str, str]:
     """Write down whose invoice it is, as everything at the provider says it."""
-    return {"billhook_app": str(view.app_id), "billhook_invoice": str(view.id)}
+    return {metadata_keys.APP: str(view.app_id), metadata_keys.INVOICE: str(view.id)}
 
 
 def record_draft(invoice: Invoice, answer: ProviderInvoice, deps: InvoicingDeps) -> Invoice:

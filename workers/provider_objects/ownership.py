@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 from uuid import UUID
 
+from domain.core.metadata import APP, INVOICE
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
 from domain.invoices.invoice import Invoice
 from domain.payment_methods.setup import MethodSetup
-from workers.providers.stripe.objects import APP, INVOICE
 
 
 def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.billing import Billing
 from domain.core import ids
+from domain.core import metadata as metadata_keys
 from domain.core.commands import ImportInvoice, Mode, Provider, StartSubscription
 from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
@@ -156,7 +157,7 @@ def _asked_for(
 ) -> Invoice | None:
     """Find the request that a subscription came from, if its metadata names one of this app."""
     try:
-        named = UUID(seen.metadata["billhook_invoice"])
+        named = UUID(seen.metadata[metadata_keys.INVOICE])
     except (KeyError, ValueError):
         return None
     invoice = deps.billing.find(Invoice, named)

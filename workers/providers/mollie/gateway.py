@@ -13,6 +13,7 @@ from mollie.api.objects.customer import Customer
 from mollie.api.objects.payment import Payment
 
 from domain.catalogue.pricing import Charge, ChargeLine
+from domain.core import metadata as metadata_keys
 from domain.core.commands import Mode
 from domain.core.money import mollie_step_minor, percentage, to_mollie
 from domain.gateway.objects import (
@@ -97,7 +98,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
         owner = Customer({"id": named(customer)}, line)
         found = _since(owner.payments.list(limit=PAGE), created_after)
         made = [self._read(line, item) for item in found]
-        return [made for made in made if made.metadata.get(objects.INVOICE) == reference]
+        return [made for made in made if made.metadata.get(metadata_keys.INVOICE) == reference]
 
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
         """Fetch a payment. Mollie docs: get payment."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from domain.core import metadata as metadata_keys
 from domain.core.errors import DomainError
 from domain.core.money import from_major
 from domain.gateway.objects import (
@@ -25,8 +26,6 @@ from eventlog.security.safe_json import without_secrets
 
 Json = Mapping[str, Any]
 
-REFUND: Final = "billhook_refund"
-INVOICE: Final = "billhook_invoice"
 # With these a payment brings along all that went back on it.
 WITH_MONEY_BACK: Final = "refunds,chargebacks"
 
@@ -152,7 +151,7 @@ def to_refund(data: Json) -> ProviderRefund:
         state=state,
         amount_minor=minor(data["amount"]),
         refunded_at=unix(data["createdAt"]) or 0,
-        reference=metadata_of(data).get(REFUND),
+        reference=metadata_of(data).get(metadata_keys.REFUND),
         code=f"refund_{data['status']}" if state == "failed" else None,
     )
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from domain.core.commands import Mode
+from domain.core.metadata import INVOICE
 from eventlog.security.safe_json import read_object
 from workers.providers.stripe.client import (
     AwaitRateLimit,
@@ -18,7 +19,7 @@ from workers.providers.stripe.client import (
     pages,
 )
 from workers.providers.stripe.event_types import EVENT_TYPES
-from workers.providers.stripe.objects import INVOICE, metadata_of
+from workers.providers.stripe.objects import metadata_of
 
 _PAGE: Final = 100
 

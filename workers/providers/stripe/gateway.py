@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from domain.core import metadata as metadata_keys
 from domain.core.commands import Mode
 from domain.gateway.objects import (
     GatewayRejected,
@@ -188,7 +189,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
             found += [
                 objects.to_invoice(data, as_of=answered_at(answer))
                 for data in page["data"]
-                if (data.get("metadata") or {}).get(objects.INVOICE) == reference
+                if (data.get("metadata") or {}).get(metadata_keys.INVOICE) == reference
             ]
             if not page["has_more"]:
                 return found
@@ -234,7 +235,7 @@ def _create_params(draft: InvoiceDraft) -> dict[str, Any]:
 def _line_params(line: LineDraft, currency: str) -> dict[str, Any]:
     params: dict[str, Any] = {
         "quantity": line.quantity,
-        "metadata": {objects.LINE: line.reference},
+        "metadata": {metadata_keys.LINE: line.reference},
     }
     if line.price is not None:
         params["pricing"] = {"price": line.price}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final, cast
 
+from domain.core import metadata as metadata_keys
 from domain.core.commands import Mode
 from domain.gateway.objects import (
     Interval,
@@ -173,9 +174,9 @@ class StripeHistory:
         """List refunds and disputes, and the credit notes that say which refunds are ours."""
         book = RefundIndex()
         references = {
-            refund_id: note["metadata"][objects.REFUND]
+            refund_id: note["metadata"][metadata_keys.REFUND]
             for note in self._all("credit_notes", span=span)
-            if objects.REFUND in (note.get("metadata") or {})
+            if metadata_keys.REFUND in (note.get("metadata") or {})
             for refund_id in objects.refund_ids_of(note)
         }
         for data in self._all("refunds", span=span):

@@ -11,6 +11,7 @@ from typing import Any, Final, cast, get_args
 
 import orjson
 
+from domain.core import metadata as metadata_keys
 from domain.gateway.objects import (
     DisputeState,
     InvoiceReason,
@@ -28,12 +29,6 @@ from domain.gateway.objects import (
 from eventlog.security.safe_json import without_secrets
 
 Json = Mapping[str, Any]
-
-APP: Final = "billhook_app"
-INVOICE: Final = "billhook_invoice"
-TENANT: Final = "billhook_tenant"
-LINE: Final = "billhook_line"
-REFUND: Final = "billhook_refund"
 
 METHOD_ID_PREFIXES: Final = ("pm_", "card_", "src_", "ba_")
 # Four levels are Stripe's limit, and this is four.
@@ -128,7 +123,7 @@ def metadata_of(invoice: Json) -> dict[str, str]:
     """
     inherited = _subscription_details(invoice).get("metadata") or {}
     first = invoice.get("billing_reason") == "subscription_create"
-    names = (APP, INVOICE) if first else (APP,)
+    names = (metadata_keys.APP, metadata_keys.INVOICE) if first else (metadata_keys.APP,)
     ours = {name: inherited[name] for name in names if name in inherited}
     return ours | dict(invoice.get("metadata") or {})
 
@@ -198,7 +193,7 @@ _REFUND_STATES: Final[dict[str, RefundState]] = {
 
 def to_refund(refund: Json, *, reference: str | None = None) -> ProviderRefund:
     """Read a refund; one made through a credit note has its `reference` there."""
-    own = (refund.get("metadata") or {}).get(REFUND)
+    own = (refund.get("metadata") or {}).get(metadata_keys.REFUND)
     return ProviderRefund(
         id=text_of(refund["id"]),
         state=_REFUND_STATES.get(refund["status"], "pending"),
@@ -250,7 +245,7 @@ def to_line(line: Json) -> ProviderLine:
         price=id_of(details.get("price")),
         total_minor=whole(line["amount"]),
         currency=line["currency"],
-        reference=(line.get("metadata") or {}).get(LINE),
+        reference=(line.get("metadata") or {}).get(metadata_keys.LINE),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import stripe
 
+from domain.core import metadata as metadata_keys
 from domain.gateway.objects import (
     ProviderDispute,
     ProviderInvoice,
@@ -98,9 +99,9 @@ class IssuedInvoiceCalls:
         params: Any = {"invoice": invoice_id, "limit": _PAGE}
         notes = pages(self._client.v1.credit_notes, params)
         return {
-            refund_id: note["metadata"][objects.REFUND]
+            refund_id: note["metadata"][metadata_keys.REFUND]
             for note in notes
-            if objects.REFUND in (note.get("metadata") or {})
+            if metadata_keys.REFUND in (note.get("metadata") or {})
             for refund_id in objects.refund_ids_of(note)
         }
 

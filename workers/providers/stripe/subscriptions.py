@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import stripe
 
+from domain.core import metadata as metadata_keys
 from domain.gateway.objects import GatewayRejected, ProviderSubscription, SubscriptionDraft
 from workers.providers.stripe import objects
 from workers.providers.stripe.client import Answer, answered_at, call_stripe, json_of, pages
@@ -48,7 +49,7 @@ class SubscriptionCalls:
         return [
             self.fetch_subscription(data["id"])
             for data in pages(self._client.v1.subscriptions, params)
-            if (data.get("metadata") or {}).get(objects.INVOICE) == reference
+            if (data.get("metadata") or {}).get(metadata_keys.INVOICE) == reference
         ]
 
     def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:

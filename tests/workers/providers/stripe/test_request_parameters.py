@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 import pytest
 
+from domain.core.metadata import INVOICE
 from domain.gateway.objects import (
     InvoiceDraft,
     LineDraft,
@@ -21,7 +22,6 @@ from tests.support.canned_server import Canned, serve_canned
 from tests.support.stripe_types import UnknownField, require_param
 from workers.providers.stripe.client import endpoint_of
 from workers.providers.stripe.gateway import StripeGateway
-from workers.providers.stripe.objects import INVOICE
 
 DRAFT = InvoiceDraft(
     customer="cus_1",
