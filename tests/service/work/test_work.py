@@ -233,5 +233,5 @@ def test_the_operator_is_told_why_not(shop: Shop, run: Run) -> None:
     assert "it did not give up" in refused.stderr
     unknown = run("resend", "invoice:none", "--app", app)
     assert unknown.exit_code == 1
-    assert "no work" in unknown.stderr
+    assert "no unfinished work" in unknown.stderr
     assert run("list", "--app", "nobody").exit_code == 1
