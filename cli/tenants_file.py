@@ -18,7 +18,7 @@ from domain.tenants.customer_claim import CustomerClaim
 from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from service.http.errors import BadRequest
-from service.http.validation import validated
+from service.http.validation import validate
 from service.tenants.endpoints import TenantBody
 
 ID: Final = "tenant_uuid"
@@ -117,7 +117,7 @@ def _row(cells: Mapping[str | None, str | list[str] | None], *, line: int) -> Ro
         ]
     }
     try:
-        body = validated(TenantBody, fields)
+        body = validate(TenantBody, fields)
     except BadRequest as error:
         errors += [_in_columns(fault.message, fault.path, customers) for fault in error.faults]
     if errors:

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from service.auth.access_cache import AccessCache
 from service.compose import open_context
 from service.http.cors import Cors
-from service.http.errors import KNOWN, problem_of
+from service.http.errors import HANDLED_ERRORS, problem_of
 from service.http.limits import Limits
-from service.http.responses import refusal
+from service.http.responses import error_response
 from service.operations.metrics import Metrics
-from service.operations.request_log import Edge
+from service.operations.request_log import RequestLog
 from service.recording.waits import Waits
 from service.routes import ROUTES
 from service.settings import Settings
@@ -41,10 +41,10 @@ def create_app(settings: Settings) -> Starlette:
         routes=ROUTES,
         middleware=[
             Middleware(Cors, origins=access),
-            Middleware(Edge, metrics=metrics),
+            Middleware(RequestLog, metrics=metrics),
             Middleware(Limits, settings=settings),
         ],
-        exception_handlers=dict.fromkeys((HTTPException, *KNOWN), _refuse),
+        exception_handlers=dict.fromkeys((HTTPException, *HANDLED_ERRORS), _refuse),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -53,4 +53,4 @@ def create_app(settings: Settings) -> Starlette:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    return refusal(problem_of(error), request.scope)
+    return error_response(problem_of(error), request.scope)

@@ -32,7 +32,7 @@ from projections.work.queries import WorkQueries
 from service.apps.context import AppsContext
 from service.auth.access_cache import AccessCache, stopped
 from service.auth.context import AuthContext
-from service.auth.rate_limit import Rates
+from service.auth.rate_limit import RateLimiter
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.context import CatalogueContext
 from service.context import Context
@@ -44,7 +44,7 @@ from service.operations.metrics import Metrics
 from service.operations.readiness import Readiness
 from service.payment_methods.context import PaymentMethodsContext
 from service.recording.context import RecordingContext
-from service.recording.provider_lookup import Asks
+from service.recording.provider_lookup import ProviderLookups
 from service.recording.streams import Streams
 from service.recording.waits import Waits
 from service.reports.context import ReportsContext
@@ -54,7 +54,7 @@ from service.tenants.context import TenantsContext
 from service.tenants.registry import KnownTenants
 from service.webhooks.context import WebhooksContext
 from service.webhooks.hints import Hints
-from service.webhooks.rejection_log import RefusedDeliveries
+from service.webhooks.rejection_log import RejectionLog
 from service.work.context import WorkContext
 
 
@@ -69,7 +69,7 @@ class _Shared:
     readiness: Readiness
     known_tenants: KnownTenants
     links: Links
-    asks: Asks
+    provider_lookups: ProviderLookups
     now: Callable[[], datetime]
 
 
@@ -95,13 +95,13 @@ async def open_context(
         ),
         known_tenants=KnownTenants(recording.log),
         links=Links(settings.master_key_list(), public_url=settings.public_url),
-        asks=await _asks(settings, stack, waits=waits),
+        provider_lookups=await _lookups(settings, stack, waits=waits),
         now=_now,
     )
-    return _context(shared, refused=await _refused(dsn, stack))
+    return _context(shared, rejections=await _rejections(dsn, stack))
 
 
-def _context(shared: _Shared, *, refused: RefusedDeliveries) -> Context:
+def _context(shared: _Shared, *, rejections: RejectionLog) -> Context:
     settings, now = shared.settings, shared.now
     auth, recording, pool = shared.auth, shared.recording, shared.pool
     catalogue = Catalogue(CatalogueQueries(pool), recording.streams)
@@ -144,7 +144,7 @@ def _context(shared: _Shared, *, refused: RefusedDeliveries) -> Context:
             changes=ChangeQueries(pool),
             now=now,
         ),
-        webhooks=_webhooks(shared, refused),
+        webhooks=_webhooks(shared, rejections),
         work=WorkContext(
             settings=settings, recording=recording, queries=WorkQueries(pool), now=now
         ),
@@ -160,7 +160,7 @@ def _invoices(shared: _Shared) -> InvoicesContext:
         known_tenants=shared.known_tenants,
         readiness=shared.readiness,
         queries=shared.recording.read_model,
-        documents=Documents(shared.asks),
+        documents=Documents(shared.provider_lookups),
         links=shared.links,
         now=shared.now,
     )
@@ -179,7 +179,7 @@ def _subscriptions(shared: _Shared) -> SubscriptionsContext:
     )
 
 
-def _webhooks(shared: _Shared, refused: RefusedDeliveries) -> WebhooksContext:
+def _webhooks(shared: _Shared, rejections: RejectionLog) -> WebhooksContext:
     settings, recording = shared.settings, shared.recording
     return WebhooksContext(
         settings=settings,
@@ -188,7 +188,7 @@ def _webhooks(shared: _Shared, refused: RefusedDeliveries) -> WebhooksContext:
         recording=recording,
         readiness=shared.readiness,
         deliveries=DeliveryQueries(shared.pool),
-        refused=refused,
+        rejections=rejections,
         hints=Hints(
             recording.log,
             recording.codec,
@@ -208,7 +208,7 @@ def _dialects(shared: _Shared) -> DialectsContext:
         known_tenants=shared.known_tenants,
         readiness=shared.readiness,
         invoices=shared.recording.read_model,
-        asks=shared.asks,
+        provider_lookups=shared.provider_lookups,
         links=shared.links,
         now=shared.now,
     )
@@ -223,7 +223,7 @@ async def _auth(settings: Settings, stack: AsyncExitStack, pool: ReadPool) -> Au
     return AuthContext(
         access=access,
         access_rows=rows,
-        rates=Rates(per_minute=settings.rate_limit_per_minute),
+        rates=RateLimiter(per_minute=settings.rate_limit_per_minute),
         open_secret=_secret_opener(settings),
         seal_secret=_secret_sealer(settings),
         now=_now,
@@ -264,22 +264,22 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _asks(settings: Settings, stack: AsyncExitStack, *, waits: Waits) -> Asks:
+async def _lookups(settings: Settings, stack: AsyncExitStack, *, waits: Waits) -> ProviderLookups:
     channel = ProviderLookupClient(settings.database_url.get_secret_value())
     await channel.open()
     stack.push_async_callback(channel.close)
     vault = Vault(settings.master_key_list())
-    return Asks(channel, vault=vault, waits=waits, timeout_s=settings.ask_timeout_s)
+    return ProviderLookups(channel, vault=vault, waits=waits, timeout_s=settings.lookup_timeout_s)
 
 
-async def _refused(dsn: str, stack: AsyncExitStack) -> RefusedDeliveries:
+async def _rejections(dsn: str, stack: AsyncExitStack) -> RejectionLog:
     book = RejectedDeliveries(dsn)
     await book.open()
     stack.push_async_callback(book.close)
-    refused = RefusedDeliveries(book)
-    writing = supervise(refused.keep_writing(), name="rejected deliveries")
-    stack.push_async_callback(refused.close, writing)
-    return refused
+    rejections = RejectionLog(book)
+    writing = supervise(rejections.keep_writing(), name="rejected deliveries")
+    stack.push_async_callback(rejections.close, writing)
+    return rejections
 
 
 def _secret_opener(settings: Settings) -> Callable[[str, str], str]:

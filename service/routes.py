@@ -16,7 +16,7 @@ from service.apps.connection_endpoints import (
 from service.catalogue.endpoints import get_price, get_tax_rate, put_price, put_tax_rate
 from service.dialects.admin_invoices import get_admin_invoice, list_admin_invoices
 from service.dialects.stripe_charge import create_stripe_invoice, create_tenant_stripe_invoice
-from service.dialects.stripe_draft import create_admin_invoice, gather_invoice
+from service.dialects.stripe_draft import create_admin_invoice, create_pending_items_draft
 from service.docs.endpoints import docs, docs_viewer, openapi
 from service.http.cors import answer_preflight
 from service.invoices.action_endpoints import (
@@ -134,7 +134,7 @@ ROUTES: Final = [
     ),
     _route("/admin/api/invoices", POST=create_admin_invoice, GET=list_admin_invoices),
     _route("/admin/api/invoices/{id}", GET=get_admin_invoice),
-    _route("/stripe/invoices", POST=gather_invoice),
+    _route("/stripe/invoices", POST=create_pending_items_draft),
     _route("/api/v1/tenants/{tenantId}/stripe-invoices", POST=create_tenant_stripe_invoice),
     _route(_APP + "/invoices/{invoiceUuid}/document", GET=get_document),
     _route(_APP + "/prices/{priceId}", PUT=put_price, GET=get_price),

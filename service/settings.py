@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     """The same for the dialects whose callers were promised the charged invoice at once."""
     wait_max_s: float = Field(60, ge=0)
     min_position_wait_s: float = Field(5, ge=0)
-    ask_timeout_s: float = Field(5, gt=0, le=30)
+    lookup_timeout_s: float = Field(5, gt=0, le=30)
     """How long a provider's answer to a read is waited for."""
     body_limit_bytes: int = Field(256 * KIB, ge=1)
     json_depth_limit: int = Field(10, ge=1, le=100)

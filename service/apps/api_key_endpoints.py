@@ -17,10 +17,10 @@ from service.apps.context import AppsContext, context_of
 from service.auth.authenticate import authenticate_admin
 from service.http import envelope
 from service.http.caller import Caller
-from service.http.errors import BadRequest, Fault, Missing
+from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.requests import path_uuid, read_json
 from service.http.responses import document
-from service.http.validation import Name, Strictly, validated
+from service.http.validation import Name, RequestModel, validate
 from service.recording.idempotency import Done, do_once
 from service.recording.read_your_writes import wait_for_access
 
@@ -28,14 +28,14 @@ KIND: Final = "apiKeys"
 _DAY_S: Final = 24 * 3600
 
 
-class NewKeyBody(Strictly):
+class NewKeyBody(RequestModel):
     """What key is wanted."""
 
     kind: KeyKind
     name: Name | None = None
 
 
-class RotationBody(Strictly):
+class RotationBody(RequestModel):
     """For how long the old key opens the app beside the new one."""
 
     overlap_seconds: int = Field(_DAY_S, ge=0, le=30 * _DAY_S)
@@ -54,7 +54,7 @@ async def create_key(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     given = await read_json(request, context.settings)
-    body = validated(NewKeyBody, given)
+    body = validate(NewKeyBody, given)
     made = _Made(context, caller, kind=body.kind, name=body.name)
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
@@ -71,7 +71,7 @@ async def rotate_key(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request)
     given = await read_json(request, context.settings, default={})
-    body = validated(RotationBody, given)
+    body = validate(RotationBody, given)
     old = await _find(context, caller, path_uuid(request, "keyUuid"))
     made = _Made(context, caller, kind=cast("KeyKind", old.kind), name=old.name)
     ends_at = made.occurred_at + timedelta(seconds=body.overlap_seconds)
@@ -92,7 +92,7 @@ async def rotate_key(request: Request) -> Response:
         done = await do_once(request, caller, given, _item(made.row), write)
     except Contradiction:
         message = "keyUuid: was revoked, or has been rotated already"
-        raise BadRequest(Fault(message=message, path="keyUuid")) from None
+        raise BadRequest(FieldError(message=message, path="keyUuid")) from None
     return await _shown(context, caller, done, made.key)
 
 
@@ -142,7 +142,7 @@ class _Made:
 async def _find(context: AppsContext, caller: Caller, key_id: UUID) -> KeyDetails:
     row = await context.auth.access_rows.key(caller.app.app_id, key_id)
     if row is None:
-        raise Missing
+        raise NotFound
     return row
 
 

@@ -17,18 +17,18 @@ from service.auth.authenticate import authenticate_admin
 from service.auth.jwks import Jwks
 from service.http import envelope
 from service.http.caller import Caller
-from service.http.errors import BadRequest, Fault
+from service.http.errors import BadRequest, FieldError
 from service.http.requests import read_json
 from service.http.responses import POSITION, document
 from service.http.validation import (
     Currency,
     LongText,
     Name,
-    Strictly,
+    RequestModel,
+    SchemaKeywords,
     Token,
-    Words,
-    fault,
-    validated,
+    invalid,
+    validate,
 )
 from service.recording.read_your_writes import wait_for_access
 
@@ -54,13 +54,13 @@ def _time_zones() -> frozenset[str]:
 
 def _time_zone(name: str) -> str:
     if name not in _time_zones():
-        raise fault("is no time zone of the IANA's list")
+        raise invalid("is no time zone of the IANA's list")
     return name
 
 
 def _unregistered(claim: str) -> str:
     if claim in _REGISTERED:
-        raise fault("is a claim with a meaning of its own")
+        raise invalid("is a claim with a meaning of its own")
     return claim
 
 
@@ -70,14 +70,14 @@ Claim = Annotated[Name, AfterValidator(_unregistered)]
 
 def _each_once(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
-        raise fault("names something twice")
+        raise invalid("names something twice")
     return values
 
 
-_ONCE: Final = (AfterValidator(_each_once), Words({"uniqueItems": True}))
+_ONCE: Final = (AfterValidator(_each_once), SchemaKeywords({"uniqueItems": True}))
 
 
-class InvoiceDefaults(Strictly):
+class InvoiceDefaults(RequestModel):
     """What an invoice has where a request leaves it out."""
 
     description: LongText | None = None
@@ -85,7 +85,7 @@ class InvoiceDefaults(Strictly):
     currency: Currency | None = None
 
 
-class TokenClaims(Strictly):
+class TokenClaims(RequestModel):
     """Which claims name the app (null: none does), the tenant and the user."""
 
     app: Claim | None = None
@@ -95,11 +95,11 @@ class TokenClaims(Strictly):
     @model_validator(mode="after")
     def _different(self) -> Self:
         if len({self.app, self.tenant, self.user}) < len(type(self).model_fields):
-            raise fault("must name three different claims")
+            raise invalid("must name three different claims")
         return self
 
 
-class TokenSettings(Strictly):
+class TokenSettings(RequestModel):
     """Whose tokens are taken. The secret goes in and never comes out."""
 
     issuer: Name = _UNSET
@@ -110,7 +110,7 @@ class TokenSettings(Strictly):
     jwks: Jwks = _UNSET
 
 
-class AppChanges(Strictly):
+class AppChanges(RequestModel):
     """What is to change of an app."""
 
     name: Name = _UNSET
@@ -142,7 +142,7 @@ async def patch_app(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate_admin(request, even_disabled=True)
     given = await read_json(request, context.settings)
-    changes = validated(AppChanges, given)
+    changes = validate(AppChanges, given)
     await _require_connections(context, caller, changes)
     occurred_at = context.now()
 
@@ -164,7 +164,7 @@ async def _require_connections(context: AppsContext, caller: Caller, changes: Ap
         found = await context.auth.access.connection_named(caller.app.app_id, name)
         if found is None or found.provider != provider or mode not in ("", found.mode):
             path = f"defaultConnections.{slot}"
-            faults.append(Fault(message=f"{path}: the app has no such connection", path=path))
+            faults.append(FieldError(message=f"{path}: the app has no such connection", path=path))
     if faults:
         raise BadRequest(*faults)
 

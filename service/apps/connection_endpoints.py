@@ -18,16 +18,16 @@ from service.apps.provider_keys import CONNECTION_NAME, mode_of
 from service.auth.authenticate import authenticate_admin
 from service.http import envelope
 from service.http.caller import Caller
-from service.http.errors import BadRequest, Fault, Missing
+from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.requests import read_json
 from service.http.responses import document
-from service.http.validation import Strictly, Token, Url, validated
+from service.http.validation import RequestModel, Token, Url, validate
 from service.recording.read_your_writes import wait_for_access
 
 KIND: Final = "paymentConnections"
 
 
-class ConnectionBody(Strictly):
+class ConnectionBody(RequestModel):
     """A provider's credentials. Secrets that are left out stay as they are."""
 
     provider: Provider
@@ -63,7 +63,7 @@ async def put_connection(request: Request) -> Response:
     caller = await authenticate_admin(request)
     name = request.path_params["name"]
     given = await read_json(request, context.settings)
-    body = validated(ConnectionBody, given)
+    body = validate(ConnectionBody, given)
     if not CONNECTION_NAME.fullmatch(name):
         raise _refused("name", "must be 1 to 64 letters, digits, dots, hyphens or underscores")
     stream = ids.for_connection(caller.app.app_id, name)
@@ -171,7 +171,7 @@ def _mode(body: ConnectionBody, known: Connection | None) -> Mode:
 
 
 def _refused(path: str, message: str) -> BadRequest:
-    return BadRequest(Fault(message=f"{path}: {message}", path=path))
+    return BadRequest(FieldError(message=f"{path}: {message}", path=path))
 
 
 async def _set_defaults(
@@ -198,10 +198,10 @@ async def _set_defaults(
 
 async def _shown(context: AppsContext, caller: Caller, name: str) -> envelope.Json:
     if not CONNECTION_NAME.fullmatch(name):
-        raise Missing
+        raise NotFound
     row = await context.auth.access_rows.connection_by_name(caller.app.app_id, name)
     if row is None:
-        raise Missing
+        raise NotFound
     return envelope.single(KIND, await _item(context, row, await _defaults(context, caller)))
 
 

@@ -11,7 +11,7 @@ from service.apps.connection_endpoints import ConnectionBody
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION, IDEMPOTENCY_KEY, REPLAYED
 from service.openapi.declare import JSON, Body, Content, Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 
 TAG: Final = "The app, its keys and connections"
 _APP: Final = "/api/v1/apps/{appUuid}"
@@ -47,7 +47,7 @@ _OF_APP: Final = (
         tag=TAG,
         summary="Show the app",
         security=_ADMIN,
-        answers={S.OK: _SHOWN_APP, **refused(_APP, *CALLING)},
+        answers={S.OK: _SHOWN_APP, **error_answers(_APP, *CALLING)},
     ),
     Operation(
         method="PATCH",
@@ -58,7 +58,7 @@ _OF_APP: Final = (
         description="What is left out stays. A disabled app can still be enabled by this.",
         security=_ADMIN,
         body=json_body(AppChanges, some=examples.APP_CHANGES),
-        answers={S.OK: _SHOWN_APP, **refused(_APP, *WRITING, _LAGGING)},
+        answers={S.OK: _SHOWN_APP, **error_answers(_APP, *WRITING, _LAGGING)},
     ),
 )
 
@@ -72,7 +72,7 @@ _OF_KEYS: Final = (
         security=_ADMIN,
         headers=(IDEMPOTENCY_KEY,),
         body=json_body(NewKeyBody, for_writing=examples.KEY_BODY),
-        answers={S.OK: _NEW_KEY, **refused(_KEYS, *WRITING, "key_reused", _LAGGING)},
+        answers={S.OK: _NEW_KEY, **error_answers(_KEYS, *WRITING, "key_reused", _LAGGING)},
     ),
     Operation(
         method="GET",
@@ -83,7 +83,7 @@ _OF_KEYS: Final = (
         security=_ADMIN,
         answers={
             S.OK: json_answer("All of them.", apps_openapi_schemas.ApiKeys, one=examples.KEYS),
-            **refused(_KEYS, *CALLING),
+            **error_answers(_KEYS, *CALLING),
         },
     ),
     Operation(
@@ -100,7 +100,7 @@ _OF_KEYS: Final = (
                 headers=(ALWAYS_POSITION,),
                 revoked=examples.ONE_KEY,
             ),
-            **refused(_KEY, *CALLING, _LAGGING),
+            **error_answers(_KEY, *CALLING, _LAGGING),
         },
     ),
     Operation(
@@ -120,7 +120,7 @@ _OF_KEYS: Final = (
             },
             required=False,
         ),
-        answers={S.OK: _NEW_KEY, **refused(_KEY, *WRITING, "key_reused", _LAGGING)},
+        answers={S.OK: _NEW_KEY, **error_answers(_KEY, *WRITING, "key_reused", _LAGGING)},
     ),
 )
 
@@ -136,7 +136,7 @@ _OF_CONNECTIONS: Final = (
             S.OK: json_answer(
                 "All of them.", apps_openapi_schemas.Connections, one=examples.CONNECTIONS
             ),
-            **refused(_CONNECTIONS, *CALLING),
+            **error_answers(_CONNECTIONS, *CALLING),
         },
     ),
     Operation(
@@ -149,7 +149,7 @@ _OF_CONNECTIONS: Final = (
         "is read from the key.",
         security=_ADMIN,
         body=json_body(ConnectionBody, stripe=examples.CONNECTION_BODY),
-        answers={S.OK: _CHANGED_CONNECTION, **refused(_CONNECTION, *WRITING, _LAGGING)},
+        answers={S.OK: _CHANGED_CONNECTION, **error_answers(_CONNECTION, *WRITING, _LAGGING)},
     ),
     Operation(
         method="GET",
@@ -162,7 +162,7 @@ _OF_CONNECTIONS: Final = (
             S.OK: json_answer(
                 "The connection.", apps_openapi_schemas.OneConnection, stripe=examples.CONNECTIONS
             ),
-            **refused(_CONNECTION, *CALLING),
+            **error_answers(_CONNECTION, *CALLING),
         },
     ),
     Operation(
@@ -173,7 +173,7 @@ _OF_CONNECTIONS: Final = (
         summary="Take a connection out of use",
         description="What was asked through it goes on.",
         security=_ADMIN,
-        answers={S.OK: _CHANGED_CONNECTION, **refused(_CONNECTION, *CALLING, _LAGGING)},
+        answers={S.OK: _CHANGED_CONNECTION, **error_answers(_CONNECTION, *CALLING, _LAGGING)},
     ),
 )
 

@@ -11,13 +11,13 @@ from service.openapi.common_schemas import (
     Mode,
     Moment,
     Provider,
-    Shown,
+    ResponseModel,
 )
 
 One = Literal[1]
 
 
-class ShownDefaults(Shown):
+class ShownDefaults(ResponseModel):
     """What an invoice has where a request leaves it out."""
 
     description: str | None
@@ -25,7 +25,7 @@ class ShownDefaults(Shown):
     currency: str | None
 
 
-class ShownClaims(Shown):
+class ShownClaims(ResponseModel):
     """Which claims name the app (null: none does), the tenant and the user."""
 
     app: str | None
@@ -33,13 +33,13 @@ class ShownClaims(Shown):
     user: str
 
 
-class ShownKeys(Shown):
+class ShownKeys(ResponseModel):
     """A JWKS document."""
 
     keys: list[JsonObject]
 
 
-class ShownTokens(Shown):
+class ShownTokens(ResponseModel):
     """Whose tokens are taken."""
 
     issuer: str | None
@@ -50,7 +50,7 @@ class ShownTokens(Shown):
     jwks: ShownKeys
 
 
-class App(Shown):
+class App(ResponseModel):
     """One of your systems."""
 
     id: UUID
@@ -72,7 +72,7 @@ class App(Shown):
     updated_at: Moment
 
 
-class Apps(Shown):
+class Apps(ResponseModel):
     """The app."""
 
     kind: Literal["apps"]
@@ -81,7 +81,7 @@ class Apps(Shown):
     items: Annotated[list[App], Field(min_length=1, max_length=1)]
 
 
-class ApiKey(Shown):
+class ApiKey(ResponseModel):
     """A key, without what opens anything."""
 
     id: UUID
@@ -102,7 +102,7 @@ class NewApiKey(ApiKey):
     """The key itself, this once; null in a replay."""
 
 
-class ApiKeys(Shown):
+class ApiKeys(ResponseModel):
     """All keys of the app."""
 
     kind: Literal["apiKeys"]
@@ -111,7 +111,7 @@ class ApiKeys(Shown):
     items: list[ApiKey]
 
 
-class OneApiKey(Shown):
+class OneApiKey(ResponseModel):
     """One key."""
 
     kind: Literal["apiKeys"]
@@ -120,7 +120,7 @@ class OneApiKey(Shown):
     items: Annotated[list[ApiKey], Field(min_length=1, max_length=1)]
 
 
-class NewApiKeys(Shown):
+class NewApiKeys(ResponseModel):
     """The new key."""
 
     kind: Literal["apiKeys"]
@@ -129,7 +129,7 @@ class NewApiKeys(Shown):
     items: Annotated[list[NewApiKey], Field(min_length=1, max_length=1)]
 
 
-class Connection(Shown):
+class Connection(ResponseModel):
     """An app's credentials at a provider, without the credentials."""
 
     id: UUID
@@ -149,7 +149,7 @@ class Connection(Shown):
     """As in `defaultConnections` of the app."""
 
 
-class Connections(Shown):
+class Connections(ResponseModel):
     """All connections of the app."""
 
     kind: Literal["paymentConnections"]
@@ -158,7 +158,7 @@ class Connections(Shown):
     items: list[Connection]
 
 
-class OneConnection(Shown):
+class OneConnection(ResponseModel):
     """One connection."""
 
     kind: Literal["paymentConnections"]

@@ -11,7 +11,7 @@ from projections.access.queries import AppRow, KeyRow
 from service.auth.context import AuthContext, context_of
 from service.auth.tokens import bearer_token, caller_of_token
 from service.http.caller import ADMIN, Caller
-from service.http.errors import AppDisabled, Missing, Unauthorized, WrongKeyType
+from service.http.errors import AppDisabled, NotFound, Unauthorized, WrongKeyType
 from service.http.requests import path_uuid
 
 __all__ = ["Caller", "authenticate", "authenticate_admin", "authenticate_lone_key"]
@@ -25,7 +25,7 @@ async def authenticate(request: Request, *, tokens: bool = False) -> Caller:
 
     The app is the path's, or X-CLIENT-ID's where the path names none. Where `tokens` are taken,
     the endpoint has to ask `caller.must_own` about whatever its path does not tie to a tenant.
-    Raises Unauthorized, WrongKeyType, AppDisabled, Missing, RateLimited, AccessUnverified.
+    Raises Unauthorized, WrongKeyType, AppDisabled, NotFound, RateLimited, AccessUnverified.
     """
     context = context_of(request)
     named = path_uuid(request, "appUuid") if "appUuid" in request.path_params else None
@@ -63,7 +63,7 @@ async def authenticate_admin(request: Request, *, even_disabled: bool = False) -
 async def authenticate_lone_key(request: Request, name: str) -> Caller:
     """Find who calls by a write key alone (seed 004); `name` must be the slug of the key's app.
 
-    Raises Unauthorized, WrongKeyType, AppDisabled, Missing, RateLimited, AccessUnverified.
+    Raises Unauthorized, WrongKeyType, AppDisabled, NotFound, RateLimited, AccessUnverified.
     """
     context = context_of(request)
     key = await _key(request, context, "x-api-key", app_id=None)
@@ -71,7 +71,7 @@ async def authenticate_lone_key(request: Request, name: str) -> Caller:
         raise WrongKeyType
     caller = await _by_key(request, context, key)
     if not hmac.compare_digest(caller.app.slug.encode(), name.encode(errors="replace")):
-        raise Missing
+        raise NotFound
     return caller
 
 

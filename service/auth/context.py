@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from projections.access.queries import AccessQueries
 from service.auth.access_cache import AccessCache
-from service.auth.rate_limit import Rates
+from service.auth.rate_limit import RateLimiter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class AuthContext:
     access: AccessCache
     access_rows: AccessQueries
     """The uncached rows of the access projection."""
-    rates: Rates
+    rates: RateLimiter
     open_secret: Callable[[str, str], str]
     """Decrypts a secret sealed for a context; caches what it decrypted."""
     seal_secret: Callable[[str, str], str]

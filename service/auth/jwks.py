@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.exceptions import PyJWTError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from service.http.validation import Strictly, Token, fault
+from service.http.validation import RequestModel, Token, invalid
 
 # Whoever has one of these can sign; they have no place here, and must not be stored.
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -35,21 +35,21 @@ class Jwk(BaseModel):
     @classmethod
     def _public(cls, given: Any) -> Any:  # noqa: ANN401 - any JSON
         if isinstance(given, dict) and _PRIVATE & given.keys():
-            raise fault("is not public: it has a private part")
+            raise invalid("is not public: it has a private part")
         return given
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if self.alg not in (None, _FAMILIES[self.kty]):
-            raise fault(f"{self.kty} keys are for {_FAMILIES[self.kty]}")
+            raise invalid(f"{self.kty} keys are for {_FAMILIES[self.kty]}")
         try:
             key = jwt.PyJWK(self.stored()).key
         except (PyJWTError, ValueError, TypeError):
-            raise fault("is no public key") from None
+            raise invalid("is no public key") from None
         if isinstance(key, RSAPublicKey) and key.key_size not in _RSA_BITS:
-            raise fault("must have 2048 to 8192 bits")
+            raise invalid("must have 2048 to 8192 bits")
         if not isinstance(key, RSAPublicKey | EllipticCurvePublicKey):
-            raise fault("is no public key")
+            raise invalid("is no public key")
         return self
 
     def stored(self) -> dict[str, str]:
@@ -58,7 +58,7 @@ class Jwk(BaseModel):
         return known | {"alg": _FAMILIES[self.kty]}
 
 
-class Jwks(Strictly):
+class Jwks(RequestModel):
     """All keys that sign the app's tokens; they replace those that did."""
 
     keys: Annotated[list[Jwk], Field(max_length=20)]
@@ -67,5 +67,5 @@ class Jwks(Strictly):
     @classmethod
     def _told_apart(cls, keys: list[Jwk]) -> list[Jwk]:
         if len({key.kid for key in keys}) < len(keys):
-            raise fault("has a kid twice")
+            raise invalid("has a kid twice")
         return keys

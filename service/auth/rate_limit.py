@@ -13,7 +13,7 @@ from service.http.errors import RateLimited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class RateLimitStatus:
     """What a caller has left in this minute."""
 
     limit: int
@@ -36,7 +36,7 @@ class Allowance:
             raise RateLimited(self.reset_s)
 
 
-class Rates:
+class RateLimiter:
     """Counts requests per caller and minute, in this process: each process allows as many.
 
     The queue's Redis is the workers' own, so that the API goes on answering without it.
@@ -46,11 +46,11 @@ class Rates:
         self._item = RateLimitItemPerMinute(per_minute)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
-    async def count(self, caller: str) -> Allowance:
+    async def count(self, caller: str) -> RateLimitStatus:
         """Count one request of a caller."""
         admitted = await self._limiter.hit(self._item, caller)
         window = await self._limiter.get_window_stats(self._item, caller)
-        return Allowance(
+        return RateLimitStatus(
             limit=self._item.amount,
             remaining=max(window.remaining, 0),
             reset_s=max(math.ceil(window.reset_time - time.time()), 1),

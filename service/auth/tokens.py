@@ -181,7 +181,7 @@ def _caller(app: AppRow, claims: Claims) -> Caller:
     )
 
 
-def minted(
+def sign_token(
     context: AuthContext,
     app: AppRow,
     *,

@@ -12,8 +12,8 @@ from domain.core import commands, ids, money
 from domain.gateway.objects import Interval
 from projections.catalogue.queries import CatalogueQueries, PriceRow, TaxRateRow
 from service.http.envelope import Json, moment
-from service.http.errors import Missing
-from service.http.validation import Currency, Name, Strictly, fault
+from service.http.errors import NotFound
+from service.http.validation import Currency, Name, RequestModel, invalid
 from service.recording.streams import Streams
 
 _ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -22,7 +22,7 @@ _MOST: Final = {"day": 365, "week": 52, "month": 12, "year": 1}
 _PPM_PER_PERCENT_DECIMALS: Final = 4
 
 
-class PriceBody(Strictly):
+class PriceBody(RequestModel):
     """What a unit costs: once, or again after each `intervalCount` intervals."""
 
     name: Name | None = None
@@ -34,11 +34,11 @@ class PriceBody(Strictly):
     @model_validator(mode="after")
     def _billable(self) -> Self:
         if not money.chargeable_minor(self.amount_minor, self.currency):
-            raise fault(f"amountMinor must end in 0 in {self.currency}")
+            raise invalid(f"amountMinor must end in 0 in {self.currency}")
         if self.interval is None and self.interval_count is not None:
-            raise fault("intervalCount counts intervals: give interval, too")
+            raise invalid("intervalCount counts intervals: give interval, too")
         if self.interval is not None and (self.interval_count or 1) > _MOST[self.interval]:
-            raise fault("intervalCount: an interval is one year at most")
+            raise invalid("intervalCount: an interval is one year at most")
         return self
 
     def command(self, app_id: UUID, price_id: str, *, actor: str) -> commands.SetPrice:
@@ -55,7 +55,7 @@ class PriceBody(Strictly):
         )
 
 
-class TaxRateBody(Strictly):
+class TaxRateBody(RequestModel):
     """How much tax: `percentage` with up to four decimals, contained in amounts or added."""
 
     name: Name | None = None
@@ -66,7 +66,7 @@ class TaxRateBody(Strictly):
     @classmethod
     def _exact(cls, percentage: float) -> float:
         if _scaled(percentage) != int(_scaled(percentage)):
-            raise fault("must have four decimals at most")
+            raise invalid("must have four decimals at most")
         return percentage
 
     def command(self, app_id: UUID, tax_rate_id: str, *, actor: str) -> commands.SetTaxRate:
@@ -89,23 +89,23 @@ class Catalogue:
         self._streams = streams
 
     async def price(self, app_id: UUID, price_id: str) -> PriceRow:
-        """Find a price as of now. Raises Missing."""
+        """Find a price as of now. Raises NotFound."""
         if not is_id(price_id):
-            raise Missing
+            raise NotFound
         known = await self._queries.price(app_id, price_id)
         return known or await self._folded_price(ids.for_price(app_id, price_id))
 
     async def tax_rate(self, app_id: UUID, tax_rate_id: str) -> TaxRateRow:
-        """Find a tax rate as of now. Raises Missing."""
+        """Find a tax rate as of now. Raises NotFound."""
         if not is_id(tax_rate_id):
-            raise Missing
+            raise NotFound
         known = await self._queries.tax_rate(app_id, tax_rate_id)
         return known or await self._folded_tax_rate(ids.for_tax_rate(app_id, tax_rate_id))
 
     async def _folded_price(self, stream: UUID) -> PriceRow:
         found = await self._streams.root(stream, Price)
         if found is None:
-            raise Missing
+            raise NotFound
         price, position = found
         return PriceRow(
             price_id=price.price_id,
@@ -122,7 +122,7 @@ class Catalogue:
     async def _folded_tax_rate(self, stream: UUID) -> TaxRateRow:
         found = await self._streams.root(stream, TaxRate)
         if found is None:
-            raise Missing
+            raise NotFound
         tax_rate, position = found
         return TaxRateRow(
             tax_rate_id=tax_rate.tax_rate_id,

@@ -14,10 +14,10 @@ from service.catalogue.catalogue import (
 )
 from service.catalogue.context import context_of
 from service.http import envelope
-from service.http.errors import BadRequest, Fault
+from service.http.errors import BadRequest, FieldError
 from service.http.requests import read_json
 from service.http.responses import POSITION, document
-from service.http.validation import validated
+from service.http.validation import validate
 
 
 async def put_price(request: Request) -> Response:
@@ -26,7 +26,7 @@ async def put_price(request: Request) -> Response:
     caller = await authenticate(request)
     price_id = _new_id(request, "priceId")
     given = await read_json(request, context.settings)
-    command = validated(PriceBody, given).command(caller.app.app_id, price_id, actor=caller.actor)
+    command = validate(PriceBody, given).command(caller.app.app_id, price_id, actor=caller.actor)
     await asyncio.to_thread(context.recording.billing.set_price, command, occurred_at=context.now())
     return _shown_price(await context.catalogue.price(caller.app.app_id, price_id))
 
@@ -44,7 +44,7 @@ async def put_tax_rate(request: Request) -> Response:
     caller = await authenticate(request)
     tax_rate_id = _new_id(request, "taxRateId")
     given = await read_json(request, context.settings)
-    command = validated(TaxRateBody, given).command(
+    command = validate(TaxRateBody, given).command(
         caller.app.app_id, tax_rate_id, actor=caller.actor
     )
     await asyncio.to_thread(
@@ -65,7 +65,7 @@ def _new_id(request: Request, name: str) -> str:
     given: str = request.path_params[name]
     if not is_id(given):
         message = f"{name}: must be 1 to 255 visible ASCII characters"
-        raise BadRequest(Fault(message=message, path=name))
+        raise BadRequest(FieldError(message=message, path=name))
     return given
 
 

@@ -7,7 +7,7 @@ from service.catalogue.openapi_schemas import Prices, TaxRates
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION
 from service.openapi.declare import Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 
 TAG: Final = "Catalogue"
 _PRICE: Final = "/api/v1/apps/{appUuid}/prices/{priceId}"
@@ -30,7 +30,7 @@ OPERATIONS: Final = (
         description=_ABOUT,
         security=openapi_common.OF_APP,
         body=json_body(PriceBody, monthly=examples.PRICE_BODY),
-        answers={S.OK: _SHOWN_PRICE, **refused(_PRICE, *WRITING)},
+        answers={S.OK: _SHOWN_PRICE, **error_answers(_PRICE, *WRITING)},
     ),
     Operation(
         method="GET",
@@ -39,7 +39,7 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Show a price",
         security=openapi_common.OF_APP,
-        answers={S.OK: _SHOWN_PRICE, **refused(_PRICE, *CALLING)},
+        answers={S.OK: _SHOWN_PRICE, **error_answers(_PRICE, *CALLING)},
     ),
     Operation(
         method="PUT",
@@ -50,7 +50,7 @@ OPERATIONS: Final = (
         description=_ABOUT,
         security=openapi_common.OF_APP,
         body=json_body(TaxRateBody, added=examples.TAX_RATE_BODY),
-        answers={S.OK: _SHOWN_TAX_RATE, **refused(_TAX_RATE, *WRITING)},
+        answers={S.OK: _SHOWN_TAX_RATE, **error_answers(_TAX_RATE, *WRITING)},
     ),
     Operation(
         method="GET",
@@ -59,6 +59,6 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Show a tax rate",
         security=openapi_common.OF_APP,
-        answers={S.OK: _SHOWN_TAX_RATE, **refused(_TAX_RATE, *CALLING)},
+        answers={S.OK: _SHOWN_TAX_RATE, **error_answers(_TAX_RATE, *CALLING)},
     ),
 )

@@ -9,13 +9,13 @@ from service.openapi.common_schemas import (
     Minor,
     Moment,
     Position,
-    Shown,
+    ResponseModel,
 )
 
 One = Literal[1]
 
 
-class Price(Shown):
+class Price(ResponseModel):
     """What a unit costs."""
 
     price_id: str
@@ -30,7 +30,7 @@ class Price(Shown):
     position: Position
 
 
-class Prices(Shown):
+class Prices(ResponseModel):
     """One price."""
 
     kind: Literal["prices"]
@@ -39,7 +39,7 @@ class Prices(Shown):
     items: Annotated[list[Price], Field(min_length=1, max_length=1)]
 
 
-class TaxRate(Shown):
+class TaxRate(ResponseModel):
     """How much tax."""
 
     tax_rate_id: str
@@ -52,7 +52,7 @@ class TaxRate(Shown):
     position: Position
 
 
-class TaxRates(Shown):
+class TaxRates(ResponseModel):
     """One tax rate."""
 
     kind: Literal["taxRates"]

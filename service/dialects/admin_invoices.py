@@ -13,13 +13,13 @@ from service.dialects import admin_invoice_render
 from service.dialects.context import DialectsContext, context_of
 from service.http.caller import Caller
 from service.http.envelope import Json
-from service.http.errors import Missing
+from service.http.errors import NotFound
 from service.http.queries import ReadQuery, read_query
 from service.http.responses import LAG_MS, document
 from service.http.validation import is_safe
 from service.invoices.connection_choice import choose_connection
 from service.recording.read_your_writes import find_invoice, wait_until_folded
-from service.tenants.names import Names, names_of
+from service.tenants.customer_names import CustomerNames, customer_names
 
 
 class AdminListQuery(ReadQuery):
@@ -56,7 +56,7 @@ async def list_admin_invoices(request: Request) -> Response:
     )
     count = await context.invoices.count_at_provider(caller.app.app_id, connection)
     views = [row.view for row in found.rows]
-    shown = _shown(context, views, await names_of(context.recording, views))
+    shown = _shown(context, views, await customer_names(context.recording, views))
     return document(admin_invoice_render.page(shown, count=count), {LAG_MS: str(lag_ms)})
 
 
@@ -69,9 +69,9 @@ async def get_admin_invoice(request: Request) -> Response:
     connection = await _connection(context, caller)
     view = await _find(context, caller, request.path_params["id"])
     if view.connection != connection or not exists_at_provider(view):
-        raise Missing
+        raise NotFound
     lag_ms = await context.readiness.lag_ms("invoices")
-    (shown,) = _shown(context, [view], await names_of(context.recording, [view]))
+    (shown,) = _shown(context, [view], await customer_names(context.recording, [view]))
     return document(shown, {LAG_MS: str(lag_ms)})
 
 
@@ -82,7 +82,7 @@ async def _connection(context: DialectsContext, caller: Caller) -> str:
 
 
 async def _find(context: DialectsContext, caller: Caller, named: str) -> InvoiceView:
-    """Find an invoice by our id or the provider's. Raises Missing."""
+    """Find an invoice by our id or the provider's. Raises NotFound."""
     try:
         invoice_id = UUID(named)
     except ValueError:
@@ -94,17 +94,19 @@ async def _find(context: DialectsContext, caller: Caller, named: str) -> Invoice
 async def _find_at_provider(context: DialectsContext, app_id: UUID, named: str) -> InvoiceView:
     """Find by the provider's id; a read model that is behind is waited for once."""
     if not is_safe(named):
-        raise Missing
+        raise NotFound
     row = await context.invoices.by_provider_id(app_id, named)
     if row is None:
         await wait_until_folded(context.recording, await context.recording.log.head_async())
         row = await context.invoices.by_provider_id(app_id, named)
     if row is None:
-        raise Missing
+        raise NotFound
     return row.view
 
 
-def _shown(context: DialectsContext, views: Sequence[InvoiceView], names: Names) -> list[Json]:
+def _shown(
+    context: DialectsContext, views: Sequence[InvoiceView], names: CustomerNames
+) -> list[Json]:
     return [
         admin_invoice_render.invoice(
             view, name=names.of(view), pdf=context.links.document_url(view)

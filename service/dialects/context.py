@@ -10,7 +10,7 @@ from service.auth.access_cache import AccessCache
 from service.invoices.documents import Links
 from service.operations.readiness import Readiness
 from service.recording.context import RecordingContext
-from service.recording.provider_lookup import Asks
+from service.recording.provider_lookup import ProviderLookups
 from service.settings import Settings
 from service.tenants.registry import KnownTenants
 
@@ -25,7 +25,7 @@ class DialectsContext:
     known_tenants: KnownTenants
     readiness: Readiness
     invoices: InvoiceQueries
-    asks: Asks
+    provider_lookups: ProviderLookups
     links: Links
     now: Callable[[], datetime]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from service.http.errors import Fault, Problem
+from service.http.errors import FieldError, Problem
 
 
 def renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
@@ -11,7 +11,7 @@ def renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
     return replace(problem, faults=tuple(_renamed(fault, names) for fault in problem.faults))
 
 
-def _renamed(fault: Fault, names: Mapping[str, str]) -> Fault:
+def _renamed(fault: FieldError, names: Mapping[str, str]) -> FieldError:
     if fault.path is None:
         return fault
     name = names.get(fault.path)

@@ -7,7 +7,7 @@ from service.dialects import openapi_schemas as examples
 from service.dialects import openapi_schemas as shapes
 from service.dialects.admin_invoices import AdminListQuery, AdminReadQuery
 from service.dialects.stripe_charge import StripeInvoiceBody
-from service.dialects.stripe_draft import GatherBody, GatherQuery
+from service.dialects.stripe_draft import PendingItemsBody, PendingItemsQuery
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,
@@ -18,7 +18,7 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.common_schemas import Shown
+from service.openapi.common_schemas import ResponseModel
 from service.openapi.declare import (
     JSON,
     Answer,
@@ -28,7 +28,7 @@ from service.openapi.declare import (
     json_answer,
     json_body,
 )
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 
 CHARGES: Final = "Charges on the spot"
 DRAFTS: Final = "Drafts at Stripe"
@@ -47,7 +47,7 @@ _ABOUT_CHARGES: Final = (
 )
 
 
-def _pending(model: type[Shown], example: object) -> Answer:
+def _pending(model: type[ResponseModel], example: object) -> Answer:
     return json_answer(
         "Recorded; the outcome is not known yet. Look at `Location`.",
         model,
@@ -73,7 +73,7 @@ def _charge(
         answers={
             S.CREATED: done,
             S.ACCEPTED: pending,
-            **refused(path, *WRITING, "declined", "key_reused", "forbidden"),
+            **error_answers(path, *WRITING, "declined", "key_reused", "forbidden"),
         },
     )
 
@@ -121,7 +121,7 @@ OPERATIONS: Final = (
         answers={
             S.OK: _DRAFTED,
             S.ACCEPTED: _DRAFT_PENDING,
-            **refused(_ADMIN, *WRITING, "declined", "key_reused"),
+            **error_answers(_ADMIN, *WRITING, "declined", "key_reused"),
         },
     ),
     Operation(
@@ -140,7 +140,7 @@ OPERATIONS: Final = (
                 headers=(LAG_MS,),
                 one={"invoices": [examples.ADMIN_INVOICE], "count": 1},
             ),
-            **refused(_ADMIN, *CALLING, "read_model_behind"),
+            **error_answers(_ADMIN, *CALLING, "read_model_behind"),
         },
     ),
     Operation(
@@ -156,7 +156,7 @@ OPERATIONS: Final = (
             S.OK: json_answer(
                 "The invoice.", shapes.AdminInvoice, headers=(LAG_MS,), paid=examples.ADMIN_INVOICE
             ),
-            **refused(_ONE, *CALLING, "read_model_behind"),
+            **error_answers(_ONE, *CALLING, "read_model_behind"),
         },
     ),
     Operation(
@@ -167,7 +167,7 @@ OPERATIONS: Final = (
         summary="Leave a draft that gathers a customer's pending items (seed 004)",
         description="One at a time for each customer; without pending items it is empty.",
         security=(openapi_common.CONNECTION_KEY,),
-        query=GatherQuery,
+        query=PendingItemsQuery,
         query_words={
             "name": "The slug of the key's app.",
             "connection_name": "The payment connection.",
@@ -175,14 +175,14 @@ OPERATIONS: Final = (
         headers=_ASKING,
         body=Body(
             content={
-                shapes.FORM: Content(model=GatherBody, examples={"form": examples.GATHER}),
-                JSON: Content(model=GatherBody, examples={"json": examples.GATHER}),
+                shapes.FORM: Content(model=PendingItemsBody, examples={"form": examples.GATHER}),
+                JSON: Content(model=PendingItemsBody, examples={"json": examples.GATHER}),
             }
         ),
         answers={
             S.OK: _DRAFTED,
             S.ACCEPTED: _DRAFT_PENDING,
-            **refused(_GATHER, *WRITING, "declined", "key_reused"),
+            **error_answers(_GATHER, *WRITING, "declined", "key_reused"),
         },
     ),
 )

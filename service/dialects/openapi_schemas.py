@@ -5,8 +5,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field, RootModel
 
 from service.dialects.stripe_draft import DraftBody
-from service.http.validation import Strictly
-from service.openapi.common_schemas import JsonObject, Moment, Open, Shown, left_out
+from service.http.validation import RequestModel
+from service.openapi.common_schemas import (
+    JsonObject,
+    Moment,
+    ProviderModel,
+    ResponseModel,
+    optional_field,
+)
 from service.openapi.declare import Json
 
 OLDER_INVOICE: Final[Json] = {
@@ -164,7 +170,7 @@ CHARGE_FOR_TENANT_PENDING: Final = _succeeded(
 # What the four other dialects answer with.
 
 
-class PaymentIntent(Open):
+class PaymentIntent(ProviderModel):
     """Stripe's PaymentIntent, with the older `invoice`. `id` is null where nothing was charged."""
 
     id: str | None
@@ -174,7 +180,7 @@ class PaymentIntent(Open):
     currency: str | None
     status: str
     invoice: str | None
-    client_secret: str | None = left_out()
+    client_secret: str | None = optional_field()
     """Fetched for this answer; never stored."""
 
 
@@ -184,7 +190,7 @@ class KindOfIntent(PaymentIntent):
     kind: Literal["stripePaymentIntent"]
 
 
-class PendingIntent(Shown):
+class PendingIntent(ResponseModel):
     """A payment that is not known yet."""
 
     id: None
@@ -197,19 +203,19 @@ class KindOfPendingIntent(PendingIntent):
     kind: Literal["stripePaymentIntent"]
 
 
-class Intents(Shown):
+class Intents(ResponseModel):
     """The PaymentIntent under the name that seed 001 gives it."""
 
     payment_intents: PaymentIntent
 
 
-class PendingIntents(Shown):
+class PendingIntents(ResponseModel):
     """A payment that is not known yet, under that name."""
 
     payment_intents: PendingIntent
 
 
-class _Succeeded(Shown):
+class _Succeeded(ResponseModel):
     success: Literal[True]
     message: str
     error: None
@@ -239,7 +245,7 @@ class ChargeForTenantPending(_Succeeded):
     data: PendingIntents
 
 
-class WrappedDraft(Strictly):
+class WrappedDraft(RequestModel):
     """The body, wrapped."""
 
     data: DraftBody
@@ -253,7 +259,7 @@ def _every_field_there(schema: dict[str, Any]) -> None:
     schema["required"] = list(OLDER_INVOICE)
 
 
-class StripeInvoice(Open):
+class StripeInvoice(ProviderModel):
     """Stripe's invoice, with every field that its older versions had."""
 
     model_config = ConfigDict(json_schema_extra=_every_field_there)
@@ -279,7 +285,7 @@ class StripeInvoice(Open):
     total: int
 
 
-class PendingInvoice(Shown):
+class PendingInvoice(ResponseModel):
     """The invoice is not there yet."""
 
     id: None
@@ -287,14 +293,14 @@ class PendingInvoice(Shown):
     status: Literal["requested"]
 
 
-class AdminUser(Shown):
+class AdminUser(ResponseModel):
     """Who pays: your user, else the tenant, else the customer."""
 
     id: Annotated[str | None, Field(alias="_id")]
     name: str | None
 
 
-class AdminInvoice(Shown):
+class AdminInvoice(ResponseModel):
     """An invoice that Stripe has."""
 
     id: Annotated[str, Field(alias="_id")]
@@ -309,7 +315,7 @@ class AdminInvoice(Shown):
     updated_at: Moment
 
 
-class AdminInvoices(Shown):
+class AdminInvoices(ResponseModel):
     """A page of the invoices that Stripe has, newest first."""
 
     invoices: list[AdminInvoice]

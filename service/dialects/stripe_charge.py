@@ -19,19 +19,19 @@ from service.dialects.context import DialectsContext, context_of
 from service.dialects.stripe_charge_render import payment_intent
 from service.http.caller import Caller
 from service.http.envelope import Json, Rendered
-from service.http.errors import Fault, Forbidden, Problem, Refusal
+from service.http.errors import ApiError, FieldError, Forbidden, Problem
 from service.http.requests import idempotency_key, path_uuid, read_json, wait_s
-from service.http.responses import answer, refusal
-from service.http.validation import Name, Strictly, Text, Token, Uuid, fault, validated
+from service.http.responses import answer, error_response
+from service.http.validation import Name, RequestModel, Text, Token, Uuid, invalid, validate
 from service.invoices.connection_choice import choose_connection
-from service.recording.record import Told, ask_for_invoice, request_hash
-from service.recording.response_headers import told_headers
+from service.recording.record import Told, record_invoice_request, request_hash
+from service.recording.response_headers import invoice_headers
 
 Footer = Annotated[Text, StringConstraints(max_length=256)]
 
 
-class StripeInvoiceBody(Strictly):
-    """What a caller asks for. The context's `tenant_id` is the path's."""
+class StripeInvoiceBody(RequestModel):
+    """What a caller provider_lookups for. The context's `tenant_id` is the path's."""
 
     price: Token
     tax_rate: Token
@@ -46,7 +46,7 @@ class StripeInvoiceBody(Strictly):
     @classmethod
     def _same_tenant(cls, tenant_id: Uuid | None, info: ValidationInfo) -> Uuid | None:
         if tenant_id is not None and tenant_id != (info.context or {})["tenant_id"]:
-            raise fault("must equal the tenant in the path")
+            raise invalid("must equal the tenant in the path")
         return tenant_id
 
     def lines(self) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ async def _create(request: Request, caller: Caller, dialect: _Dialect) -> Respon
     key = idempotency_key(request)
     given = await read_json(request, settings)
     _require_plain(caller, given)
-    body = validated(StripeInvoiceBody, given, context={"tenant_id": tenant_id})
+    body = validate(StripeInvoiceBody, given, context={"tenant_id": tenant_id})
     _require_reach(caller, body)
     await context.known_tenants.require(caller.app.app_id, tenant_id)
     connection = await choose_connection(
@@ -104,7 +104,7 @@ async def _create(request: Request, caller: Caller, dialect: _Dialect) -> Respon
         hashed=request_hash(request, given),
     )
     seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
-    told = await ask_for_invoice(context.recording, command, wait_s=seconds)
+    told = await record_invoice_request(context.recording, command, wait_s=seconds)
     return await _present(request, told, dialect)
 
 
@@ -120,7 +120,7 @@ def _require_plain(caller: Caller, given: object) -> None:
     sent = [field for field in _NEVER_BY_TOKEN if field in given]
     if sent:
         message = "can't be sent with a token"
-        raise Forbidden(*(Fault(message=f"{field}: {message}", path=field) for field in sent))
+        raise Forbidden(*(FieldError(message=f"{field}: {message}", path=field) for field in sent))
 
 
 def _require_reach(caller: Caller, body: StripeInvoiceBody) -> None:
@@ -134,7 +134,9 @@ def _require_reach(caller: Caller, body: StripeInvoiceBody) -> None:
         "taxRate": body.tax_rate not in settings.client_tax_rates
         and "is not on the app's client list",
     }
-    found = [Fault(message=f"{path}: {said}", path=path) for path, said in faults.items() if said]
+    found = [
+        FieldError(message=f"{path}: {said}", path=path) for path, said in faults.items() if said
+    ]
     if found:
         raise Forbidden(*found)
 
@@ -174,12 +176,12 @@ def _to_command(
 
 async def _present(request: Request, told: Told, dialect: _Dialect) -> Response:
     """Answer with the payment, with why there is none, or that it is not known yet."""
-    context, view, headers = context_of(request), told.folded.view, told_headers(told)
+    context, view, headers = context_of(request), told.folded.view, invoice_headers(told)
     if told.pending:
         return answer(dialect.render_pending(), headers)
     problem = dialect.refusal_of(view)
     if problem is not None:
-        return refusal(problem, request.scope, headers)
+        return error_response(problem, request.scope, headers)
     intent = payment_intent(view, await context.recording.streams.json_body(view.body))
     if intent["id"] is not None:
         intent |= {"client_secret": await _client_secret(context, view, str(intent["id"]))}
@@ -196,8 +198,8 @@ async def _client_secret(
     """
     args = {"connection": view.connection, "payment_id": payment_id}
     try:
-        found = await context.asks.ask(view.app_id, "client_secret", args)
-    except (Refusal, ReadModelUnavailable) as error:
+        found = await context.provider_lookups.ask(view.app_id, "client_secret", args)
+    except (ApiError, ReadModelUnavailable) as error:
         _log.warning("client_secret.not_fetched", error=type(error).__name__)
         return None
     secret: str | None = found.get("client_secret")

@@ -19,25 +19,25 @@ from service.dialects.context import context_of
 from service.dialects.stripe_charge import invoice_id_of
 from service.http.caller import Caller
 from service.http.envelope import Json, Rendered
-from service.http.errors import BadRequest, Fault, Missing, Problem
+from service.http.errors import BadRequest, FieldError, NotFound, Problem
 from service.http.queries import read_query
 from service.http.requests import idempotency_key, read_body, read_json, wait_s
-from service.http.responses import answer, refusal
-from service.http.validation import Name, Strictly, Token, validated
+from service.http.responses import answer, error_response
+from service.http.validation import Name, RequestModel, Token, validate
 from service.invoices.connection_choice import choose_connection, require_stripe
-from service.recording.record import Told, ask_for_invoice, request_hash
-from service.recording.response_headers import told_headers
+from service.recording.record import Told, record_invoice_request, request_hash
+from service.recording.response_headers import invoice_headers
 from service.settings import Settings
 
 
-class DraftItem(Strictly):
+class DraftItem(RequestModel):
     """A line: a name and its amount in minor units of the currency that the provider chooses."""
 
     name: Name
     amount: int = Field(ge=1, le=money.MAX_AMOUNT_MINOR)
 
 
-class DraftBody(Strictly):
+class DraftBody(RequestModel):
     """What seed 003's caller asks for."""
 
     items: list[DraftItem] = Field(min_length=1, max_length=250)
@@ -58,13 +58,13 @@ class DraftBody(Strictly):
         ]
 
 
-class GatherBody(Strictly):
+class PendingItemsBody(RequestModel):
     """What seed 004's caller asks for: the customer whose pending items are gathered."""
 
     customer: Token
 
 
-class GatherQuery(Strictly):
+class PendingItemsQuery(RequestModel):
     """Where seed 004's caller asks: its app's slug, and the connection."""
 
     name: Name
@@ -96,7 +96,7 @@ async def create_admin_invoice(request: Request) -> Response:
     caller = await authenticate_admin(request)
     key = idempotency_key(request)
     given = await read_json(request, context.settings)
-    body = validated(DraftBody, unwrapped(given))
+    body = validate(DraftBody, unwrapped(given))
     connection = await choose_connection(context.access, caller.app, "stripe", name=None, test=None)
     defaults = caller.app.settings.invoice_defaults
     command = await _to_command(
@@ -116,17 +116,17 @@ async def create_admin_invoice(request: Request) -> Response:
     return await _asked(request, command, cast("_Dialect", admin_invoice_render))
 
 
-async def gather_invoice(request: Request) -> Response:
+async def create_pending_items_draft(request: Request) -> Response:
     """Leave a draft with what waits for a customer's next invoice (seed 004)."""
     context = context_of(request)
-    query = read_query(GatherQuery, request.query_params)
+    query = read_query(PendingItemsQuery, request.query_params)
     caller = await authenticate_lone_key(request, query.name)
     key = idempotency_key(request)
     given = await _form_or_json(request, context.settings)
-    body = validated(GatherBody, given)
+    body = validate(PendingItemsBody, given)
     connection = await context.access.connection_named(caller.app.app_id, query.connection_name)
     if connection is None:
-        raise Missing
+        raise NotFound
     require_stripe(connection, path="connection_name")
     command = await _to_command(
         request,
@@ -194,13 +194,13 @@ async def _asked(request: Request, command: RequestInvoice, dialect: _Dialect) -
     context = context_of(request)
     settings = context.settings
     seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
-    told: Told = await ask_for_invoice(context.recording, command, wait_s=seconds)
-    view, headers = told.folded.view, told_headers(told)
+    told: Told = await record_invoice_request(context.recording, command, wait_s=seconds)
+    view, headers = told.folded.view, invoice_headers(told)
     if told.pending:
         return answer(dialect.render_pending(), headers)
     problem = dialect.refusal_of(view)
     if problem is not None:
-        return refusal(problem, request.scope, headers)
+        return error_response(problem, request.scope, headers)
     stored = await context.recording.streams.json_body(view.body)
     return answer(dialect.render_outcome(stored or {}), headers)
 
@@ -214,8 +214,8 @@ async def _form_or_json(request: Request, settings: Settings) -> object:
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
-        raise BadRequest(Fault(message="the body is no form")) from None
+        raise BadRequest(FieldError(message="the body is no form")) from None
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise BadRequest(Fault(message="the body names a field twice"))
+        raise BadRequest(FieldError(message="the body names a field twice"))
     return fields

@@ -3,7 +3,7 @@ from typing import Final
 from uuid import UUID
 
 from projections.access.queries import AppRow
-from service.http.errors import Missing
+from service.http.errors import NotFound
 
 ADMIN: Final = "admin"
 TOKEN: Final = "token"  # noqa: S105 - a kind of caller
@@ -33,6 +33,6 @@ class Caller:
         return app_id == self.app.app_id and not (self.is_token and self.tenant_id != tenant_id)
 
     def must_own(self, tenant_id: UUID | None) -> None:
-        """Raise Missing where a token is for another tenant: then it does not exist."""
+        """Raise NotFound where a token is for another tenant: then it does not exist."""
         if self.is_token and self.tenant_id != tenant_id:
-            raise Missing
+            raise NotFound

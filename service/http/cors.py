@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from projections.access.queries import AppRow
 from projections.engine.errors import ReadModelUnavailable
 from service.http.caller import Caller
-from service.http.errors import Refusal
+from service.http.errors import ApiError
 
 _EXPOSED: Final = "Location, X-Request-Id, Retry-After"
 # No key's headers: a key in a page is everybody's.
@@ -97,6 +97,6 @@ async def _allowed(scope: Scope, origin: str, origins: AllowedOrigins) -> bool:
         if "appUuid" not in scope.get("path_params", {}):
             return await origins.allows_origin(origin)
         app = await origins.app_guessed(UUID(scope["path_params"]["appUuid"]))
-    except (ValueError, Refusal, ReadModelUnavailable):
+    except (ValueError, ApiError, ReadModelUnavailable):
         return False
     return app is not None and origin in app.settings.allowed_origins

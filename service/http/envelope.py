@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from service.http.errors import Fault, Problem
+from service.http.errors import FieldError, Problem
 
 Json = dict[str, Any]
 
@@ -65,7 +65,7 @@ def written_moment(text: str | None) -> str | None:
     return None if text is None else moment(datetime.fromisoformat(text))
 
 
-def _entry(fault: Fault, *, code: str) -> Json:
+def _entry(fault: FieldError, *, code: str) -> Json:
     facts = asdict(fault)
     optional = {
         "path": facts["path"],

@@ -1,12 +1,12 @@
 """What the service refuses, and the one table from error to status and code.
 
-Refusal
+ApiError
 ├── BadRequest            faults, each with its field's path
 ├── Unauthorized          no key, an unknown one, or another app's
 ├── WrongKeyType
 ├── AppDisabled
 ├── Forbidden             a token may not do this
-├── Missing               it does not exist, or not for this caller
+├── NotFound               it does not exist, or not for this caller
 ├── TooLarge
 ├── TooSlow               the body did not arrive in time
 ├── TooManyHeaders
@@ -14,9 +14,9 @@ Refusal
 ├── TimedOut              there was no answer in time
 ├── UnsupportedMedia
 ├── KeyReused             an idempotency key came with another request
-├── WebhookRefused        a delivery that does not prove who sent it
+├── WebhookRejected        a delivery that does not prove who sent it
 ├── AccessUnverified      keys cannot be checked now
-├── ProviderSilent        a provider, or the worker that asks it, did not answer in time
+├── ProviderTimeout        a provider, or the worker that asks it, did not answer in time
 ├── ProviderUnavailable   a provider can't be asked now, or does not accept what we ask with
 └── ReadModelBehind       what the caller has seen is not folded yet
 """
@@ -34,7 +34,7 @@ from projections.engine.errors import BadCursor, ReadModelUnavailable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class FieldError:
     """One thing wrong with a request; codes are the provider's."""
 
     message: str
@@ -49,55 +49,55 @@ class Problem:
 
     status: int
     code: str
-    faults: Sequence[Fault]
+    faults: Sequence[FieldError]
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """The root; `faults` replace the table's own message."""
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: FieldError) -> None:
         self.faults = faults
         super().__init__(", ".join(fault.path or fault.message for fault in faults))
 
 
-class BadRequest(Refusal):
+class BadRequest(ApiError):
     """The request says what it must not, or says it wrongly."""
 
 
-class Unauthorized(Refusal):
+class Unauthorized(ApiError):
     """No key that opens this."""
 
 
-class WrongKeyType(Refusal):
+class WrongKeyType(ApiError):
     """The key is not of the kind that the method needs, or that the header says."""
 
 
-class AppDisabled(Refusal):
+class AppDisabled(ApiError):
     """The app may not do anything for now."""
 
 
-class Forbidden(Refusal):
+class Forbidden(ApiError):
     """The caller may not ask for this."""
 
 
-class Missing(Refusal):
+class NotFound(ApiError):
     """It does not exist for this caller."""
 
 
-class TooLarge(Refusal):
+class TooLarge(ApiError):
     """The body is longer than the limit."""
 
 
-class TooSlow(Refusal):
+class TooSlow(ApiError):
     """The body did not arrive in time."""
 
 
-class TooManyHeaders(Refusal):
+class TooManyHeaders(ApiError):
     """The request's line and headers are longer than the limit."""
 
 
-class RateLimited(Refusal):
+class RateLimited(ApiError):
     """The caller has called too often; again in `retry_after_s`."""
 
     def __init__(self, retry_after_s: int) -> None:
@@ -105,43 +105,43 @@ class RateLimited(Refusal):
         self.retry_after_s = retry_after_s
 
 
-class TimedOut(Refusal):
+class TimedOut(ApiError):
     """The answer was not begun in time."""
 
 
-class UnsupportedMedia(Refusal):
+class UnsupportedMedia(ApiError):
     """The body is of a type that is not read here."""
 
 
-class KeyReused(Refusal):
+class KeyReused(ApiError):
     """The idempotency key belongs to another request."""
 
 
-class WebhookRefused(Refusal):
+class WebhookRejected(ApiError):
     """A delivery could not be verified or read; `reason` is for the counters."""
 
-    def __init__(self, reason: str, *faults: Fault) -> None:
+    def __init__(self, reason: str, *faults: FieldError) -> None:
         super().__init__(*faults)
         self.reason = reason
 
 
-class HintsOverLimit(Refusal):
+class HintsOverLimit(ApiError):
     """Unsigned deliveries come faster than payments can be fetched: the sender repeats them."""
 
 
-class AccessUnverified(Refusal):
+class AccessUnverified(ApiError):
     """Keys have not been verified for too long: no stale yes."""
 
 
-class ProviderSilent(Refusal):
+class ProviderTimeout(ApiError):
     """What only the provider knows did not come in time."""
 
 
-class ProviderUnavailable(Refusal):
+class ProviderUnavailable(ApiError):
     """What only the provider knows is not to be had now."""
 
 
-class ReadModelBehind(Refusal):
+class ReadModelBehind(ApiError):
     """The read model did not reach the position in time."""
 
 
@@ -156,12 +156,12 @@ class _Row:
 _TABLE: Final[Mapping[type[Exception], _Row]] = {
     BadRequest: _Row(HTTPStatus.BAD_REQUEST, "[E4000]", "Bad Request / validation error"),
     BadCursor: _Row(HTTPStatus.BAD_REQUEST, "[E4000]", "cursor: is none of this list's"),
-    WebhookRefused: _Row(HTTPStatus.BAD_REQUEST, "[E4000]", "The delivery can't be verified"),
+    WebhookRejected: _Row(HTTPStatus.BAD_REQUEST, "[E4000]", "The delivery can't be verified"),
     Unauthorized: _Row(HTTPStatus.UNAUTHORIZED, "[E4010]", "Unauthorized Token or API key"),
     WrongKeyType: _Row(HTTPStatus.UNAUTHORIZED, "[E4011]", "Unauthorized API key type"),
     AppDisabled: _Row(HTTPStatus.FORBIDDEN, "[E4030]", "App Is Disabled"),
     Forbidden: _Row(HTTPStatus.FORBIDDEN, "[E4031]", "Forbidden"),
-    Missing: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
+    NotFound: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
     domain_errors.NotFound: _Row(HTTPStatus.NOT_FOUND, "[E4040]", "Not Found"),
     TooLarge: _Row(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "[E4130]", "Payload Too Large"),
     TooSlow: _Row(HTTPStatus.REQUEST_TIMEOUT, "[E4080]", "The body did not arrive in time"),
@@ -188,7 +188,7 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
     ReadModelBehind: _Row(
         HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "minPosition: is not reached yet", 1
     ),
-    ProviderSilent: _Row(
+    ProviderTimeout: _Row(
         HTTPStatus.GATEWAY_TIMEOUT, "[E5040]", "The provider did not answer in time", 1
     ),
     ProviderUnavailable: _Row(
@@ -214,7 +214,7 @@ DONE: Final[Mapping[str, str]] = {
 }
 _UNEXPECTED: Final = _Row(HTTPStatus.INTERNAL_SERVER_ERROR, "[E0000]", "Internal Server Error")
 
-KNOWN: Final = tuple(_TABLE)
+HANDLED_ERRORS: Final = tuple(_TABLE)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -224,22 +224,22 @@ def problem_of(error: Exception) -> Problem:
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), _UNEXPECTED)
     retry_after_s = getattr(error, "retry_after_s", row.retry_after_s)
     headers = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
-    faults: Sequence[Fault] = error.faults if isinstance(error, Refusal) else ()
+    faults: Sequence[FieldError] = error.faults if isinstance(error, ApiError) else ()
     if isinstance(error, domain_errors.NotPossible):
         faults = (_not_possible(error),)
     return Problem(
         status=row.status,
         code=row.code,
-        faults=faults or (Fault(message=row.message),),
+        faults=faults or (FieldError(message=row.message),),
         headers=headers,
     )
 
 
-def _not_possible(error: domain_errors.NotPossible) -> Fault:
+def _not_possible(error: domain_errors.NotPossible) -> FieldError:
     """Say why something can't be asked of it."""
     path = error.path or "status"
     message = f"{path}: can't be {DONE.get(error.action, error.action)}: {error.reason}"
-    return Fault(message=message, path=path)
+    return FieldError(message=message, path=path)
 
 
 def _router_problem(error: HTTPException) -> Problem:
@@ -247,6 +247,6 @@ def _router_problem(error: HTTPException) -> Problem:
     return Problem(
         status=error.status_code,
         code=f"[E{error.status_code}0]",
-        faults=(Fault(message=HTTPStatus(error.status_code).phrase),),
+        faults=(FieldError(message=HTTPStatus(error.status_code).phrase),),
         headers=error.headers or {},
     )

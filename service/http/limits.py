@@ -7,15 +7,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.errors import (
+    ApiError,
     BadRequest,
-    Fault,
-    Refusal,
+    FieldError,
     TimedOut,
     TooManyHeaders,
     TooSlow,
     problem_of,
 )
-from service.http.responses import refusal
+from service.http.responses import error_response
 from service.settings import Settings
 
 _SEPARATORS: Final = len(": \r\n")
@@ -92,9 +92,9 @@ def require_shape(given: object, *, deepest: int, most_fields: int) -> None:
         level = [inner for item in level for inner in _within(item)]
         fields += len(level)
     if fields > most_fields:
-        raise BadRequest(Fault(message=f"the body has more than {most_fields} fields"))
+        raise BadRequest(FieldError(message=f"the body has more than {most_fields} fields"))
     if level:
-        raise BadRequest(Fault(message=f"the body is nested deeper than {deepest} levels"))
+        raise BadRequest(FieldError(message=f"the body is nested deeper than {deepest} levels"))
 
 
 def _within(node: object) -> list[object]:
@@ -115,5 +115,5 @@ def _say_what_is_left(scope: Scope, message: Message) -> None:
         MutableHeaders(scope=message).update(allowance.headers)
 
 
-async def _refuse(error: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    await refusal(problem_of(error), scope)(scope, receive, send)
+async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    await error_response(problem_of(error), scope)(scope, receive, send)

@@ -23,8 +23,8 @@ from projections.invoices.list_sql import DEEPEST_ROW, InvoiceFilter
 from projections.invoices.search_terms import MOST_TERMS, terms_of
 from projections.subscriptions.queries import SubscriptionFilter
 from projections.work.queries import STATES as WORK_STATES
-from service.http.errors import BadRequest, Fault
-from service.http.validation import Currency, Name, Token, Uuid, Words, fault, validated
+from service.http.errors import BadRequest, FieldError
+from service.http.validation import Currency, Name, SchemaKeywords, Token, Uuid, invalid, validate
 
 Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
@@ -34,7 +34,7 @@ _MANY: Final = frozenset({"status", "state"})
 def _written_out(text: object) -> object:
     """Refuse numbers, which pydantic would take for Unix times, and days without a time zone."""
     if isinstance(text, str) and not _MOMENT.fullmatch(text):
-        raise fault("must be a time with its zone, like 2026-01-31T00:00:00Z")
+        raise invalid("must be a time with its zone, like 2026-01-31T00:00:00Z")
     return text
 
 
@@ -43,7 +43,7 @@ def _split_into(known: Sequence[str]) -> BeforeValidator:
 
     def one(word: str) -> str:
         if word not in known:
-            raise fault(f"must be one of {', '.join(known)}")
+            raise invalid(f"must be one of {', '.join(known)}")
         return word
 
     def split(given: object) -> object:
@@ -57,7 +57,7 @@ def _split_into(known: Sequence[str]) -> BeforeValidator:
 def _plain_bool(text: object) -> object:
     """Read what is written as JSON has it, and nothing that is only like it."""
     if isinstance(text, str) and text not in ("true", "false"):
-        raise fault("must be true or false")
+        raise invalid("must be true or false")
     return text
 
 
@@ -70,22 +70,22 @@ def _split_work(given: object) -> object:
 
 def _work_state(text: str) -> str:
     if text not in WORK_STATES:
-        raise fault(f"must be one of {', '.join(WORK_STATES)}")
+        raise invalid(f"must be one of {', '.join(WORK_STATES)}")
     return text
 
 
-def _few_words(asked: str) -> str:
+def _search_words(asked: str) -> str:
     if not 1 <= len(terms_of(asked)) <= MOST_TERMS:
-        raise fault(f"must be 1 to {MOST_TERMS} words")
+        raise invalid(f"must be 1 to {MOST_TERMS} words")
     return asked
 
 
 _FEW_WORDS: Final = rf"^\s*\S+(\s+\S+){{0,{MOST_TERMS - 1}}}\s*$"
-Search = Annotated[Name, AfterValidator(_few_words), Words({"pattern": _FEW_WORDS})]
-_AnyWork = Annotated[str, Words({"enum": list(WORK_STATES)})]
-_AnyStatus = Annotated[str, Words({"enum": list(status.ALL)})]
+Search = Annotated[Name, AfterValidator(_search_words), SchemaKeywords({"pattern": _FEW_WORDS})]
+_AnyWork = Annotated[str, SchemaKeywords({"enum": list(WORK_STATES)})]
+_AnyStatus = Annotated[str, SchemaKeywords({"enum": list(status.ALL)})]
 _AnyStatuses = Annotated[list[_AnyStatus], _split_into(status.ALL)]
-_AnySubscriptionStatus = Annotated[str, Words({"enum": list(STATUSES)})]
+_AnySubscriptionStatus = Annotated[str, SchemaKeywords({"enum": list(STATUSES)})]
 _AnySubscriptionStatuses = Annotated[list[_AnySubscriptionStatus], _split_into(STATUSES)]
 Flag = Annotated[bool, BeforeValidator(_plain_bool)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
@@ -177,15 +177,16 @@ def read_query(kind: type[Query], params: QueryParams) -> Query:
         values = params.getlist(name)
         given[name] = values if name in _MANY else values[-1]
         if len(values) > 1 and name not in _MANY:
-            raise BadRequest(Fault(message=f"{name[:200]}: is given twice", path=name[:200]))
-    return validated(kind, given)
+            raise BadRequest(FieldError(message=f"{name[:200]}: is given twice", path=name[:200]))
+    return validate(kind, given)
 
 
 def read_list_query(params: QueryParams, *, paged: bool) -> ListQuery:
     """Read what a list is asked with; `paged`: its pages may be counted. Raises BadRequest."""
     query = read_query(ListQuery, params)
     faults = [
-        Fault(message=f"{path}: {why}", path=path) for path, why in _clashes(query, paged=paged)
+        FieldError(message=f"{path}: {why}", path=path)
+        for path, why in _clashes(query, paged=paged)
     ]
     if faults:
         raise BadRequest(*faults)

@@ -8,7 +8,7 @@ import orjson
 from starlette.requests import Request
 
 from domain.core.commands import Provider
-from service.http.errors import BadRequest, Fault, Missing, TooLarge, UnsupportedMedia
+from service.http.errors import BadRequest, FieldError, NotFound, TooLarge, UnsupportedMedia
 from service.http.limits import require_shape
 from service.settings import Settings
 
@@ -47,17 +47,19 @@ async def read_json(request: Request, settings: Settings, *, default: object = N
     try:
         given = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise BadRequest(Fault(message=f"the body is no JSON at character {error.pos}")) from None
+        raise BadRequest(
+            FieldError(message=f"the body is no JSON at character {error.pos}")
+        ) from None
     require_shape(given, deepest=settings.json_depth_limit, most_fields=settings.json_fields_limit)
     return given
 
 
 def path_uuid(request: Request, name: str) -> UUID:
-    """Read an id from the path; what is no id names nothing. Raises Missing."""
+    """Read an id from the path; what is no id names nothing. Raises NotFound."""
     try:
         return UUID(request.path_params[name])
     except ValueError:
-        raise Missing from None
+        raise NotFound from None
 
 
 def path_provider(request: Request) -> Provider:
@@ -66,7 +68,7 @@ def path_provider(request: Request) -> Provider:
     if named not in _PROVIDERS:
         known = ", ".join(_PROVIDERS)
         raise BadRequest(
-            Fault(message=f"paymentProvider: must be one of {known}", path="paymentProvider")
+            FieldError(message=f"paymentProvider: must be one of {known}", path="paymentProvider")
         )
     return cast("Provider", named)
 
@@ -78,7 +80,7 @@ def idempotency_key(request: Request) -> str | None:
         return None
     if len(given) > 1 or not _IDEMPOTENCY_KEY.fullmatch(given[0]):
         message = "Idempotency-Key: must be 1 to 255 visible ASCII characters, once"
-        raise BadRequest(Fault(message=message, path="Idempotency-Key"))
+        raise BadRequest(FieldError(message=message, path="Idempotency-Key"))
     return given[0]
 
 

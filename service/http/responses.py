@@ -32,7 +32,9 @@ def document(shown: envelope.Json, headers: Mapping[str, str] | None = None) -> 
     return answer(envelope.Rendered(status=200, document=shown), headers)
 
 
-def refusal(problem: Problem, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
+def error_response(
+    problem: Problem, scope: Scope, headers: Mapping[str, str] | None = None
+) -> Response:
     """Send what is wrong, in the dialect of the path."""
     rendered = renderer_of(scope["path"])(problem, request_id=scope.get(REQUEST_ID, ""))
     return answer(rendered, {**problem.headers, **(headers or {})})

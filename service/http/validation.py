@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError
 from domain.core import money
 from domain.core.errors import UnknownCurrency
 from eventlog.security.safe_json import UNSAFE, cleaned
-from service.http.errors import BadRequest, Fault
+from service.http.errors import BadRequest, FieldError
 
 _LONGEST_PATH: Final = 200
 
@@ -47,7 +47,7 @@ _PLAIN_MESSAGES: Final = {
 }
 
 
-class Strictly(BaseModel):
+class RequestModel(BaseModel):
     """A request's shape: camelCase, no unknown field, no value of another type."""
 
     model_config = ConfigDict(
@@ -60,7 +60,7 @@ class Strictly(BaseModel):
 
 
 @dataclass(frozen=True, eq=False)
-class Words:
+class SchemaKeywords:
     """What JSON Schema says beside the type, where pydantic can't tell it from a validator."""
 
     words: Mapping[str, Any]
@@ -72,14 +72,14 @@ class Words:
         return {**handler(core_schema), **self.words}
 
 
-def fault(message: str) -> PydanticCustomError:
+def invalid(message: str) -> PydanticCustomError:
     """Make what a validator raises; `message` goes on after the field's path."""
     return PydanticCustomError("refused", "{reason}", {"reason": message})
 
 
 def _safe(text: str) -> str:
     if not is_safe(text):
-        raise fault("must not contain control characters")
+        raise invalid("must not contain control characters")
     return text
 
 
@@ -87,11 +87,11 @@ def _currency(text: str) -> str:
     try:
         money.exponent(text.lower())
     except UnknownCurrency:
-        raise fault("is no currency that we bill in") from None
+        raise invalid("is no currency that we bill in") from None
     return text.lower()
 
 
-_SAFE: Final = Words({"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"})
+_SAFE: Final = SchemaKeywords({"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"})
 _EMAIL: Final = r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+$"
 _URL: Final = r"^https?://[^\s/?#\x00-\x1f\x7f-\x9f]+(?:[/?#][^\s\x00-\x1f\x7f-\x9f]*)?$"
 
@@ -99,20 +99,22 @@ Text = Annotated[str, AfterValidator(_safe), _SAFE]
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 LongText = Annotated[Text, StringConstraints(max_length=1000)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
-Url = Annotated[Text, StringConstraints(max_length=2048, pattern=_URL), Words({"pattern": _URL})]
-Email = Annotated[Name, StringConstraints(pattern=_EMAIL), Words({"pattern": _EMAIL})]
+Url = Annotated[
+    Text, StringConstraints(max_length=2048, pattern=_URL), SchemaKeywords({"pattern": _URL})
+]
+Email = Annotated[Name, StringConstraints(pattern=_EMAIL), SchemaKeywords({"pattern": _EMAIL})]
 Currency = Annotated[
     str,
     StringConstraints(min_length=3, max_length=3),
     AfterValidator(_currency),
-    Words({"pattern": "^[A-Za-z]{3}$"}),
+    SchemaKeywords({"pattern": "^[A-Za-z]{3}$"}),
 ]
 Uuid = Annotated[UUID, Strict(False)]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validated(
+def validate(
     kind: type[Model], given: object, *, context: Mapping[str, object] | None = None
 ) -> Model:
     """Read what a caller gave as `kind`; raises BadRequest with all faults at once."""
@@ -122,19 +124,19 @@ def validated(
         raise BadRequest(*_faults(error)) from None
 
 
-def _faults(error: ValidationError) -> list[Fault]:
+def _faults(error: ValidationError) -> list[FieldError]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     faults = [_fault(detail) for detail in found[:_MOST_FAULTS]]
     if len(found) > _MOST_FAULTS:
-        faults.append(Fault(message=f"and {len(found) - _MOST_FAULTS} more faults"))
+        faults.append(FieldError(message=f"and {len(found) - _MOST_FAULTS} more faults"))
     return faults
 
 
-def _fault(detail: ErrorDetails) -> Fault:
+def _fault(detail: ErrorDetails) -> FieldError:
     parts: tuple[Any, ...] = tuple(part for part in detail["loc"] if part != "[key]")
     path = field_path(parts)
     message = _PLAIN_MESSAGES.get(detail["type"]) or _words(detail["msg"])
-    return Fault(message=f"{path}: {message}" if path else message, path=path or None)
+    return FieldError(message=f"{path}: {message}" if path else message, path=path or None)
 
 
 def _words(message: str) -> str:

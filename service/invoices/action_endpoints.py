@@ -6,8 +6,8 @@ from starlette.responses import Response
 from service.auth.authenticate import authenticate
 from service.http import envelope
 from service.http.requests import path_uuid, read_json, wait_s
-from service.http.responses import answer, refusal
-from service.http.validation import validated
+from service.http.responses import answer, error_response
+from service.http.validation import validate
 from service.invoices import action_render
 from service.invoices.actions import (
     FINALIZE,
@@ -20,7 +20,7 @@ from service.invoices.actions import (
     request_invoice_action,
 )
 from service.invoices.context import InvoicesContext, context_of
-from service.recording.response_headers import told_headers
+from service.recording.response_headers import invoice_headers
 
 
 async def retry_invoice(request: Request) -> Response:
@@ -54,7 +54,7 @@ async def _asked(request: Request, action: Action) -> Response:
     caller = await authenticate(request)
     invoice_id = path_uuid(request, "invoiceUuid")
     given = await read_json(request, settings, default={})
-    body = validated(action.body, given)
+    body = validate(action.body, given)
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
     answered = await request_invoice_action(
         request, caller, invoice_id, action, body, given=given, wait_s=seconds
@@ -62,7 +62,7 @@ async def _asked(request: Request, action: Action) -> Response:
     if answered.fact is not None:
         problem = action_render.refusal_of(action.name, answered.told.folded.view, answered.fact)
         if problem is not None:
-            return refusal(problem, request.scope, told_headers(answered.told))
+            return error_response(problem, request.scope, invoice_headers(answered.told))
     return await _present(context, action, answered)
 
 
@@ -79,4 +79,4 @@ async def _present(context: InvoicesContext, action: Action, answered: Answered)
     )
     status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
     rendered = envelope.Rendered(status=status, document=envelope.single("invoices", shown))
-    return answer(rendered, told_headers(told))
+    return answer(rendered, invoice_headers(told))

@@ -10,7 +10,7 @@ from domain.invoices.outcome import PAYMENT_DECLINED
 from domain.invoices.refund_events import RefundFailed
 from domain.invoices.view import InvoiceView
 from service.http import envelope
-from service.http.errors import DONE, Fault, Problem
+from service.http.errors import DONE, FieldError, Problem
 from service.invoices import render as invoices_render
 
 # How an invoice may stand once what was asked came true. A draft that is taken back is deleted; one
@@ -36,7 +36,7 @@ def refusal_of(action: str, view: InvoiceView, fact: InvoiceEvent) -> Problem | 
     if isinstance(fact, RequestRefused):
         return _refused(fact)
     if isinstance(fact, RefundFailed):
-        return _bad(Fault(message=fact.message, provider_code=fact.code))
+        return _bad(FieldError(message=fact.message, provider_code=fact.code))
     if action == "retry" and isinstance(fact, CheckoutOpened):
         return None  # another payment waits for the customer, where the provider has no invoices
     if action == "retry" and view.status == status.FAILED:
@@ -44,7 +44,7 @@ def refusal_of(action: str, view: InvoiceView, fact: InvoiceEvent) -> Problem | 
     if view.status in _CAME_TRUE[action]:
         return None
     message = f"status: the invoice is {view.status} by now, so it was not {DONE[action]}"
-    return _bad(Fault(message=message, path="status"))
+    return _bad(FieldError(message=message, path="status"))
 
 
 def item(
@@ -66,11 +66,11 @@ def item(
 
 def _refused(fact: RequestRefused) -> Problem:
     code = fact.provider_code or fact.code
-    fault = Fault(message=fact.message, path=fact.path, provider_code=code)
+    fault = FieldError(message=fact.message, path=fact.path, provider_code=code)
     if fact.code == PAYMENT_DECLINED:
         return Problem(status=HTTPStatus.PAYMENT_REQUIRED, code="[E4020]", faults=(fault,))
     return _bad(fault)
 
 
-def _bad(fault: Fault) -> Problem:
+def _bad(fault: FieldError) -> Problem:
     return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))

@@ -13,11 +13,11 @@ from domain.core.idempotency import CreateIdempotencyRecord
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.outcome import REFUND_TOPICS, REQUEST_TOPICS
 from service.http.caller import Caller
-from service.http.errors import Missing
+from service.http.errors import NotFound
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.schemas import ActionBody, RefundBody, RetryBody
 from service.recording.idempotency import do_once
-from service.recording.record import Told, end_of_asking, request_hash
+from service.recording.record import Told, end_of_request, request_hash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +62,12 @@ async def request_invoice_action(
 ) -> Answered:
     """Record what is asked of a caller's invoice, and wait for what comes of it.
 
-    Raises Missing, KeyReused, NotPossible, LogUnavailable.
+    Raises NotFound, KeyReused, NotPossible, LogUnavailable.
     """
     context = context_of(request)
     owner = await context.recording.streams.owner(invoice_id)
     if owner is None or owner[0] != caller.app.app_id:
-        raise Missing
+        raise NotFound
     request_id = uuid4()
     more: dict[str, Any] = body.model_dump()
     command = action.command(
@@ -106,12 +106,12 @@ async def _answered(
 ) -> Answered:
     """Give the end of an asking, the same for ever, or how the invoice stands without one."""
     find = partial(context.recording.streams.end_in, request_id=request_id)
-    ended = await end_of_asking(context.recording, invoice_id, action.topics, find, wait_s=wait_s)
+    ended = await end_of_request(context.recording, invoice_id, action.topics, find, wait_s=wait_s)
     if ended is not None:
         return Answered(
             Told(ended.folded, pending=False, replayed=replayed), request_id, ended.fact
         )
     now = await context.recording.streams.invoice(invoice_id)
     if now is None:
-        raise Missing
+        raise NotFound
     return Answered(Told(now, pending=True, replayed=replayed), request_id, None)

@@ -5,7 +5,7 @@ from typing import Final
 from domain.core.commands import Mode, Provider
 from projections.access.queries import AppRow, ConnectionRow
 from service.auth.access_cache import AccessCache
-from service.http.errors import BadRequest, Fault
+from service.http.errors import BadRequest, FieldError
 
 _WHY_NOT_MOLLIE: Final = (
     "it has one of mollie, but this interface hands out Stripe's own objects, and Mollie has"
@@ -20,7 +20,7 @@ def require_stripe(connection: ConnectionRow, *, path: str) -> None:
             f"{path}: {connection.name} is a connection of {connection.provider}, which has"
             " payments and no drafts: this interface leaves Stripe's"
         )
-        raise BadRequest(Fault(message=message, path=path))
+        raise BadRequest(FieldError(message=message, path=path))
 
 
 async def choose_connection(
@@ -47,7 +47,7 @@ async def choose_connection(
         message = f"{field}: the app has no default {mode or ''} connection of {provider}"
         if provider == "stripe" and "mollie" in app.default_connections:
             message = f"{message}; {_WHY_NOT_MOLLIE}"
-    raise BadRequest(Fault(message=message.replace("  ", " "), path=field))
+    raise BadRequest(FieldError(message=message.replace("  ", " "), path=field))
 
 
 def default_names(app: AppRow, provider: Provider, *, mode: Mode | None) -> list[str]:

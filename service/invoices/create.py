@@ -10,13 +10,13 @@ from projections.access.queries import ConnectionRow
 from service.auth.authenticate import Caller, authenticate
 from service.http.requests import idempotency_key, path_provider, path_uuid, read_json, wait_s
 from service.http.responses import answer
-from service.http.validation import validated
+from service.http.validation import validate
 from service.invoices import render as invoices_render
 from service.invoices.connection_choice import choose_connection
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.schemas import InvoiceRequestBody, require_subscribable
-from service.recording.record import Told, ask_for_invoice, request_hash
-from service.recording.response_headers import told_headers
+from service.recording.record import Told, record_invoice_request, request_hash
+from service.recording.response_headers import invoice_headers
 
 DIALECT = "002"
 
@@ -28,7 +28,7 @@ async def create_invoice(request: Request) -> Response:
     tenant_id, provider = path_uuid(request, "tenantUuid"), path_provider(request)
     key = idempotency_key(request)
     given = await read_json(request, context.settings)
-    body = validated(InvoiceRequestBody, given, context={"tenant_id": tenant_id})
+    body = validate(InvoiceRequestBody, given, context={"tenant_id": tenant_id})
     require_subscribable(body)
     await context.known_tenants.require(caller.app.app_id, tenant_id)
     connection = await choose_connection(
@@ -40,7 +40,7 @@ async def create_invoice(request: Request) -> Response:
     seconds = wait_s(
         request, default_s=context.settings.wait_default_s, most_s=context.settings.wait_max_s
     )
-    told = await ask_for_invoice(context.recording, command, wait_s=seconds)
+    told = await record_invoice_request(context.recording, command, wait_s=seconds)
     return await present(context, told)
 
 
@@ -85,7 +85,7 @@ def _invoice_id(app_id: UUID, key: str | None) -> UUID:
 
 async def present(context: InvoicesContext, told: Told) -> Response:
     """Answer with the outcome, or that it is not known yet and where it will be."""
-    view, position, headers = told.folded.view, told.folded.position, told_headers(told)
+    view, position, headers = told.folded.view, told.folded.position, invoice_headers(told)
     if told.pending:
         return answer(invoices_render.render_pending(view, position=position), headers)
     response = await context.recording.streams.json_body(view.body)

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, Response
 
 from domain.payment_methods.setup import MethodSetup
 from service.auth.authenticate import authenticate
-from service.http.errors import Missing
+from service.http.errors import NotFound
 from service.http.requests import path_uuid
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.documents import DOCUMENT, RETURN
@@ -60,10 +60,10 @@ async def _return_page(context: InvoicesContext, named: UUID) -> str:
 
 
 async def _found(context: InvoicesContext, invoice_id: UUID) -> Folded:
-    """Find the invoice of a link. Raises Missing."""
+    """Find the invoice of a link. Raises NotFound."""
     found = await context.recording.streams.invoice(invoice_id)
     if found is None:
-        raise Missing
+        raise NotFound
     return found
 
 

@@ -10,8 +10,8 @@ from domain.invoices import status
 from domain.invoices.view import InvoiceView
 from eventlog.errors import VaultError
 from eventlog.security.signed_links import DOCUMENT, RETURN, SignedLinks
-from service.http.errors import Missing
-from service.recording.provider_lookup import Asks
+from service.http.errors import NotFound
+from service.recording.provider_lookup import ProviderLookups
 
 __all__ = ["DOCUMENT", "RETURN", "Links", "has_document"]
 
@@ -34,11 +34,11 @@ class Links:
         return self._signed.url(invoice_id, purpose=RETURN)
 
     def invoice_id(self, token: str, *, purpose: str) -> UUID:
-        """Tell which invoice a token is for. Raises Missing."""
+        """Tell which invoice a token is for. Raises NotFound."""
         try:
             return self._signed.read(token, purpose=purpose)
         except VaultError:
-            raise Missing from None
+            raise NotFound from None
 
 
 def has_document(view: InvoiceView) -> bool:
@@ -58,19 +58,21 @@ class Documents:
     A link is public to whoever has it: without this, reloading it would spend the app's calls.
     """
 
-    def __init__(self, asks: Asks, *, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._asks = asks
+    def __init__(
+        self, lookups: ProviderLookups, *, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._lookups = lookups
         self._clock_s = clock_s
         self._asked: dict[UUID, tuple[float, asyncio.Task[str | None]]] = {}
 
     async def url(self, view: InvoiceView) -> str:
-        """Give the provider's link. Raises Missing, and what `Asks.ask` raises."""
+        """Give the provider's link. Raises NotFound, and what `ProviderLookups.ask` raises."""
         if not has_document(view):
-            raise Missing
+            raise NotFound
         # Shielded: one who goes away takes nothing from the others.
         url = await asyncio.shield(self._ask_once(view))
         if url is None:
-            raise Missing
+            raise NotFound
         return url
 
     def _ask_once(self, view: InvoiceView) -> asyncio.Task[str | None]:
@@ -87,7 +89,7 @@ class Documents:
     async def _ask(self, view: InvoiceView) -> str | None:
         assert view.provider_object_id is not None, "a document is the provider's object"  # noqa: S101 - STYLE: assert what must hold
         args = {"connection": view.connection, "object_id": view.provider_object_id}
-        answer = await self._asks.ask(view.app_id, "document", args)
+        answer = await self._lookups.ask(view.app_id, "document", args)
         url: str | None = answer["url"]
         return url
 

@@ -21,7 +21,7 @@ from service.openapi.common import (
     RETRY_AFTER,
 )
 from service.openapi.declare import JSON, Answer, Content, Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 
 TAG: Final = "Invoices"
 _APP: Final = "/api/v1/apps/{appUuid}"
@@ -44,7 +44,7 @@ def _listed(path: str) -> dict[int, Answer]:
             ),
         },
     )
-    return {S.OK: page, **refused(path, *CALLING, "read_model_behind")}
+    return {S.OK: page, **error_answers(path, *CALLING, "read_model_behind")}
 
 
 _CREATE: Final = Operation(
@@ -77,7 +77,7 @@ _CREATE: Final = Operation(
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
             requested=invoices_openapi_examples.REQUESTED,
         ),
-        **refused(_PROVIDER, *WRITING, "declined", "key_reused"),
+        **error_answers(_PROVIDER, *WRITING, "declined", "key_reused"),
     },
 )
 
@@ -113,7 +113,7 @@ _GET: Final = Operation(
         S.OK: json_answer(
             "The invoice.", SingleInvoices, headers=(LAG_MS,), paid=invoices_openapi_examples.SINGLE
         ),
-        **refused(_APP, *CALLING, "read_model_behind"),
+        **error_answers(_APP, *CALLING, "read_model_behind"),
     },
 )
 
@@ -132,7 +132,7 @@ _TIMELINE: Final = Operation(
             headers=(LAG_MS,),
             a_payment=invoices_openapi_examples.TIMELINE,
         ),
-        **refused(_APP, *CALLING, "read_model_behind"),
+        **error_answers(_APP, *CALLING, "read_model_behind"),
     },
 )
 

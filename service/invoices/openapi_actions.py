@@ -16,9 +16,9 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.common_schemas import Shown
+from service.openapi.common_schemas import ResponseModel
 from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
-from service.openapi.error_responses import WRITING, refused
+from service.openapi.error_responses import WRITING, error_answers
 
 _INVOICE: Final = "/api/v1/apps/{appUuid}/invoices/{invoiceUuid}"
 _ABOUT: Final = (
@@ -38,7 +38,7 @@ def _action(
     pending: Json,
     body: type[BaseModel] = ActionBody,
     example: Json | None = None,
-    model: type[Shown] = AskedInvoices,
+    model: type[ResponseModel] = AskedInvoices,
     declines: bool = False,
 ) -> Operation:
     return Operation(
@@ -67,7 +67,7 @@ def _action(
                 headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
                 asked=pending,
             ),
-            **refused(_INVOICE, *WRITING, "key_reused", *(["declined"] if declines else [])),
+            **error_answers(_INVOICE, *WRITING, "key_reused", *(["declined"] if declines else [])),
         },
     )
 

@@ -4,7 +4,7 @@ from typing import Final
 from service.openapi import common as openapi_common
 from service.openapi.common import ADDRESS
 from service.openapi.declare import Answer, Content, Operation
-from service.openapi.error_responses import ANY, ASKING, CALLING, refused
+from service.openapi.error_responses import ANY, ASKING, CALLING, error_answers
 
 TAG: Final = "Documents"
 _OF_INVOICE: Final = "/api/v1/apps/{appUuid}/invoices/{invoiceUuid}/document"
@@ -24,7 +24,7 @@ OPERATIONS: Final = (
         summary="Lead to the provider's document",
         description="The provider's own links expire, so a fresh one is asked for each time.",
         security=openapi_common.OF_TENANT,
-        answers={S.FOUND: _ELSEWHERE, **refused(_OF_INVOICE, *CALLING, *ASKING)},
+        answers={S.FOUND: _ELSEWHERE, **error_answers(_OF_INVOICE, *CALLING, *ASKING)},
     ),
     Operation(
         method="GET",
@@ -33,7 +33,7 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Lead whoever has the link to the provider's document",
         description="An invoice's `documentUrl`: for customers, who have no key.",
-        answers={S.FOUND: _ELSEWHERE, **refused(_BY_LINK, *ANY, *ASKING, "missing")},
+        answers={S.FOUND: _ELSEWHERE, **error_answers(_BY_LINK, *ANY, *ASKING, "missing")},
     ),
     Operation(
         method="GET",
@@ -41,6 +41,6 @@ OPERATIONS: Final = (
         id="showReturn",
         tag=TAG,
         summary="Show a customer who comes back from paying how the payment stands",
-        answers={S.OK: _PAGE, **refused(_RETURN, *ANY, "missing")},
+        answers={S.OK: _PAGE, **error_answers(_RETURN, *ANY, "missing")},
     ),
 )

@@ -12,13 +12,13 @@ from service.openapi.common_schemas import (
     Moment,
     Position,
     Provider,
-    Shown,
+    ResponseModel,
     Status,
-    left_out,
+    optional_field,
 )
 
 
-class AskedLine(Shown):
+class AskedLine(ResponseModel):
     """A line as it was asked for."""
 
     name: str | None
@@ -35,14 +35,14 @@ class Line(AskedLine):
     total_minor: Minor | None
 
 
-class NextAction(Shown):
+class NextAction(ResponseModel):
     """What the customer has to do, and where."""
 
     type: str
     url: str | None
 
 
-class Failure(Shown):
+class Failure(ResponseModel):
     """Why it was not paid."""
 
     code: str | None
@@ -50,18 +50,18 @@ class Failure(Shown):
     message: str | None
 
 
-class Payment(Shown):
+class Payment(ResponseModel):
     """An attempt to pay."""
 
     id: str | None
     at: Moment
     status: Status
-    amount_minor: Minor = left_out()
-    method: str | None = left_out()
-    failure: Failure = left_out()
+    amount_minor: Minor = optional_field()
+    method: str | None = optional_field()
+    failure: Failure = optional_field()
 
 
-class Refund(Shown):
+class Refund(ResponseModel):
     """Money that goes back."""
 
     id: str | None
@@ -79,7 +79,7 @@ class Refund(Shown):
     message: str | None
 
 
-class Dispute(Shown):
+class Dispute(ResponseModel):
     """Money that the customer's bank took back, for now or for good."""
 
     id: str
@@ -88,7 +88,7 @@ class Dispute(Shown):
     at: Moment
 
 
-class Invoice(Shown):
+class Invoice(ResponseModel):
     """What a tenant owes, whatever the provider calls it."""
 
     id: UUID
@@ -154,7 +154,7 @@ class RefundedInvoice(AskedInvoice):
     refunds: list[Refund]
 
 
-class AskedInvoices(Shown):
+class AskedInvoices(ResponseModel):
     """The invoice that was asked for."""
 
     kind: Literal["invoices"]
@@ -163,7 +163,7 @@ class AskedInvoices(Shown):
     items: Annotated[list[AskedInvoice], Field(min_length=1, max_length=1)]
 
 
-class RefundedInvoices(Shown):
+class RefundedInvoices(ResponseModel):
     """The invoice of which something is given back."""
 
     kind: Literal["invoices"]
@@ -172,7 +172,7 @@ class RefundedInvoices(Shown):
     items: Annotated[list[RefundedInvoice], Field(min_length=1, max_length=1)]
 
 
-class SingleInvoices(Shown):
+class SingleInvoices(ResponseModel):
     """One invoice."""
 
     kind: Literal["invoices"]
@@ -181,7 +181,7 @@ class SingleInvoices(Shown):
     items: Annotated[list[SingleInvoice], Field(min_length=1, max_length=1)]
 
 
-class InvoicePage(Shown):
+class InvoicePage(ResponseModel):
     """A page of a list."""
 
     kind: Literal["invoices"]
@@ -194,7 +194,7 @@ class InvoicePage(Shown):
     """Pass it as `cursor` for the next page; null on the last."""
 
 
-class TimelineEvent(Shown):
+class TimelineEvent(ResponseModel):
     """Something that happened."""
 
     position: Position
@@ -205,7 +205,7 @@ class TimelineEvent(Shown):
     data: JsonObject
 
 
-class Timeline(Shown):
+class Timeline(ResponseModel):
     """What happened, in the order of the log."""
 
     kind: Literal["events"]

@@ -9,7 +9,7 @@ from domain.core.failures import Failure
 from domain.invoices import status
 from domain.invoices.view import Dispute, InvoiceView, Payment, Refund
 from service.http.envelope import Json, Rendered, moment, render_problem, single
-from service.http.errors import Fault, Problem
+from service.http.errors import FieldError, Problem
 
 
 def render_outcome(
@@ -164,14 +164,14 @@ def refusal_of(view: InvoiceView) -> Problem | None:
     known = view.failure or Failure(code="", message="")
     message = known.message or "The provider refused."
     if view.status == status.FAILED:
-        declined = Fault(
+        declined = FieldError(
             message=message,
             provider_code=known.code or None,
             decline_code=known.decline_code,
         )
         return Problem(status=HTTPStatus.PAYMENT_REQUIRED, code="[E4020]", faults=(declined,))
     if view.status == status.REJECTED:
-        refused = Fault(
+        refused = FieldError(
             message=message,
             path=known.path,
             provider_code=known.provider_code or known.code or None,

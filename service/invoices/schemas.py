@@ -14,18 +14,18 @@ from pydantic import (
 
 from domain.core import money
 from domain.core.errors import InvalidAmount
-from service.http.errors import BadRequest, Fault
+from service.http.errors import BadRequest, FieldError
 from service.http.validation import (
     Currency,
     LongText,
     Name,
-    Strictly,
+    RequestModel,
+    SchemaKeywords,
     Text,
     Token,
     Url,
     Uuid,
-    Words,
-    fault,
+    invalid,
 )
 
 MOST_LINES: Final = 20
@@ -33,7 +33,7 @@ MOST_LINES: Final = 20
 _RESERVED: Final = "billhook_"
 
 
-_KEY: Final = Words({"pattern": "^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f]*$"})
+_KEY: Final = SchemaKeywords({"pattern": "^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f]*$"})
 
 
 def _usable(key: str) -> str:
@@ -42,9 +42,9 @@ def _usable(key: str) -> str:
     And square brackets, of which Stripe's form encoding makes other parameters.
     """
     if key.startswith(_RESERVED):
-        raise fault(f"keys that begin with {_RESERVED} are reserved")
+        raise invalid(f"keys that begin with {_RESERVED} are reserved")
     if "[" in key or "]" in key:
-        raise fault("keys must not contain square brackets")
+        raise invalid("keys must not contain square brackets")
     return key
 
 
@@ -56,11 +56,11 @@ MetadataValue = Annotated[Text, StringConstraints(max_length=500)]
 Metadata = Annotated[
     dict[MetadataKey, MetadataValue],
     Field(max_length=40),
-    Words({"additionalProperties": False}),
+    SchemaKeywords({"additionalProperties": False}),
 ]
 
 
-class LineItem(Strictly):
+class LineItem(RequestModel):
     """A line: quantity times a catalogue price, or times an amount in a currency."""
 
     name: Name | None = None
@@ -73,10 +73,10 @@ class LineItem(Strictly):
     def _price_or_amount(self) -> Self:
         priced = self.price is not None
         if {self.amount_minor is None, self.currency is None} != {priced}:
-            raise fault("give either price, or amountMinor with currency")
+            raise invalid("give either price, or amountMinor with currency")
         amount, currency = self.amount_minor, self.currency
         if amount is not None and currency and not money.chargeable_minor(amount, currency):
-            raise fault(f"amountMinor must end in 0 in {currency}")
+            raise invalid(f"amountMinor must end in 0 in {currency}")
         return self
 
     def fact(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class LineItem(Strictly):
         return self.model_dump(by_alias=False)
 
 
-class InvoiceRequestBody(Strictly):
+class InvoiceRequestBody(RequestModel):
     """What a caller asks for. The context's `tenant_id` is the path's."""
 
     tenant_uuid: Uuid
@@ -105,19 +105,19 @@ class InvoiceRequestBody(Strictly):
     @classmethod
     def _same_tenant(cls, tenant_id: Uuid, info: ValidationInfo) -> Uuid:
         if tenant_id != (info.context or {})["tenant_id"]:
-            raise fault("must equal the tenant in the path")
+            raise invalid("must equal the tenant in the path")
         return tenant_id
 
     @field_validator("line_items")
     @classmethod
     def _one_sum(cls, lines: list[LineItem]) -> list[LineItem]:
         if len({line.currency for line in lines if line.currency}) > 1:
-            raise fault("all lines must have one currency")
+            raise invalid("all lines must have one currency")
         try:
             total = sum(money.line_total(line.amount_minor or 0, line.quantity) for line in lines)
             money.line_total(total, 1)
         except InvalidAmount:
-            raise fault("the sum is too large") from None
+            raise invalid("the sum is too large") from None
         return lines
 
 
@@ -126,7 +126,8 @@ def require_subscribable(body: InvoiceRequestBody) -> None:
     if body.type != "subscription":
         return
     faults = [
-        Fault(message=f"{path}: {why}", path=path) for path, why in _unsubscribable(body.line_items)
+        FieldError(message=f"{path}: {why}", path=path)
+        for path, why in _unsubscribable(body.line_items)
     ]
     if faults:
         raise BadRequest(*faults)
@@ -148,7 +149,7 @@ def _unsubscribable(lines: list[LineItem]) -> Iterator[tuple[str, str]]:
 # The bodies of what is asked of an invoice that exists; all of them may be left out.
 
 
-class ActionBody(Strictly):
+class ActionBody(RequestModel):
     """Nothing is said beside which invoice is meant."""
 
 

@@ -10,12 +10,12 @@ from service.http.errors import (
     AccessUnverified,
     AppDisabled,
     BadRequest,
-    Fault,
+    FieldError,
     Forbidden,
     KeyReused,
-    Missing,
+    NotFound,
     Problem,
-    ProviderSilent,
+    ProviderTimeout,
     ProviderUnavailable,
     RateLimited,
     ReadModelBehind,
@@ -25,12 +25,12 @@ from service.http.errors import (
     TooSlow,
     Unauthorized,
     UnsupportedMedia,
-    WebhookRefused,
+    WebhookRejected,
     WrongKeyType,
     problem_of,
 )
 from service.openapi.common import RETRY_AFTER
-from service.openapi.common_schemas import Errors, PlainError, Shown, SuccessError
+from service.openapi.common_schemas import Errors, PlainError, ResponseModel, SuccessError
 from service.openapi.declare import Answer, Json, json_answer
 
 _TEXTS: Final[Mapping[int, str]] = {
@@ -50,17 +50,17 @@ _TEXTS: Final[Mapping[int, str]] = {
     S.GATEWAY_TIMEOUT: "The provider did not answer in time.",
 }
 
-_BAD: Final = BadRequest(Fault(message="limit: must be less than 101", path="limit"))
+_BAD: Final = BadRequest(FieldError(message="limit: must be less than 101", path="limit"))
 _ERRORS: Final[Mapping[str, Problem]] = {
     "bad_request": problem_of(_BAD),
-    "unverified_delivery": problem_of(WebhookRefused("unsigned")),
+    "unverified_delivery": problem_of(WebhookRejected("unsigned")),
     "unauthorized": problem_of(Unauthorized()),
     "wrong_key_type": problem_of(WrongKeyType()),
     "declined": Problem(
         status=S.PAYMENT_REQUIRED,
         code="[E4020]",
         faults=[
-            Fault(
+            FieldError(
                 message="Your card has insufficient funds.",
                 provider_code="card_declined",
                 decline_code="insufficient_funds",
@@ -69,7 +69,7 @@ _ERRORS: Final[Mapping[str, Problem]] = {
     ),
     "app_disabled": problem_of(AppDisabled()),
     "forbidden": problem_of(Forbidden()),
-    "missing": problem_of(Missing()),
+    "missing": problem_of(NotFound()),
     "too_slow": problem_of(TooSlow()),
     "too_large": problem_of(TooLarge()),
     "unsupported_media": problem_of(UnsupportedMedia()),
@@ -81,7 +81,7 @@ _ERRORS: Final[Mapping[str, Problem]] = {
     "read_model_behind": problem_of(ReadModelBehind()),
     "timed_out": problem_of(TimedOut()),
     "provider_unavailable": problem_of(ProviderUnavailable()),
-    "provider_silent": problem_of(ProviderSilent()),
+    "provider_silent": problem_of(ProviderTimeout()),
 }
 
 ANY: Final = ("too_many_headers", "unexpected", "access_unverified", "timed_out")
@@ -104,7 +104,7 @@ class _Dialect:
     """How a dialect's refusals are called here, and what they look like."""
 
     name: str
-    model: type[Shown]
+    model: type[ResponseModel]
 
 
 _CANONICAL: Final = _Dialect("Refused", Errors)
@@ -116,7 +116,7 @@ _DIALECTS: Final = (
 )
 
 
-def refused(path: str, *errors: str) -> dict[int, Answer]:
+def error_answers(path: str, *errors: str) -> dict[int, Answer]:
     """Declare what a path refuses, by the names above, in the dialect of the path."""
     dialect = next((known for prefix, known in _DIALECTS if path.startswith(prefix)), _CANONICAL)
     statuses = {status for status, _ in _rendered(path, errors)}

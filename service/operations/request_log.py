@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.http.errors import problem_of
-from service.http.responses import REQUEST_ID, refusal
+from service.http.responses import REQUEST_ID, error_response
 from service.operations.metrics import Metrics
 
 _log = structlog.get_logger("billhook.service")
@@ -23,7 +23,7 @@ _SLOW_S: Final = 1.0
 _GONE: Final = 499  # as nginx logs a caller that did not wait for the answer
 
 
-class Edge:
+class RequestLog:
     """Names each request, evens out its path, counts and logs it, and answers 500 for a bug."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -45,7 +45,7 @@ class Edge:
             except Exception as error:  # noqa: BLE001 - the edge of the process
                 _log.exception("unexpected")
                 if not exchange.status:
-                    await refusal(problem_of(error), scope)(scope, receive, exchange.send)
+                    await error_response(problem_of(error), scope)(scope, receive, exchange.send)
             finally:
                 exchange.finish(self._metrics)
 

@@ -10,12 +10,12 @@ from domain.core.commands import Mode, RequestSetup
 from service.auth.authenticate import authenticate
 from service.http.envelope import Rendered
 from service.http.requests import idempotency_key, path_uuid, read_json, wait_s
-from service.http.responses import POSITION, answer, document, refusal
-from service.http.validation import validated
+from service.http.responses import POSITION, answer, document, error_response
+from service.http.validation import validate
 from service.invoices.connection_choice import choose_connection
 from service.payment_methods import render as payment_methods_render
 from service.payment_methods.context import context_of
-from service.payment_methods.setups import SetupBody, ToldSetup, ask_for_setup, find_setup
+from service.payment_methods.setups import SetupBody, ToldSetup, find_setup, record_setup_request
 from service.recording.record import request_hash
 
 
@@ -27,7 +27,7 @@ async def create_setup(request: Request) -> Response:
     app_id, tenant_id = caller.app.app_id, path_uuid(request, "tenantUuid")
     key = idempotency_key(request)
     given = await read_json(request, settings)
-    body = validated(SetupBody, given)
+    body = validate(SetupBody, given)
     await context.known_tenants.require(app_id, tenant_id)
     connection = await choose_connection(
         context.access, caller.app, body.provider, name=body.connection, test=body.test
@@ -46,7 +46,7 @@ async def create_setup(request: Request) -> Response:
         actor=caller.actor,
     )
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
-    return _present(request, await ask_for_setup(context, command, wait_s=seconds))
+    return _present(request, await record_setup_request(context, command, wait_s=seconds))
 
 
 async def get_setup(request: Request) -> Response:
@@ -63,7 +63,7 @@ def _present(request: Request, told: ToldSetup) -> Response:
     view, headers = told.setup.view, _headers(told)
     problem = payment_methods_render.refusal_of(view)
     if problem is not None:
-        return refusal(problem, request.scope, headers)
+        return error_response(problem, request.scope, headers)
     status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
     shown = payment_methods_render.single(view, position=told.setup.position)
     return answer(Rendered(status=status, document=shown), headers)

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.payment_methods.setup import STATUSES
-from service.http.validation import Words
+from service.http.validation import SchemaKeywords
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,
@@ -17,15 +17,15 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.common_schemas import Mode, Moment, Position, Provider, Shown, example
+from service.openapi.common_schemas import Mode, Moment, Position, Provider, ResponseModel, example
 from service.openapi.declare import Json, Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 from service.openapi.examples import TENANT, one
 from service.payment_methods.setups import SetupBody
 from service.tenants.openapi import TAG
 
 
-class SetupMethod(Shown):
+class SetupMethod(ResponseModel):
     """The payment method that was left."""
 
     id: str
@@ -34,7 +34,7 @@ class SetupMethod(Shown):
     last4: Annotated[str | None, Field(alias="last4")]
 
 
-class SetupFailure(Shown):
+class SetupFailure(ResponseModel):
     """Why the provider refuses."""
 
     code: str | None
@@ -42,7 +42,7 @@ class SetupFailure(Shown):
     message: str | None
 
 
-class MethodSetup(Shown):
+class MethodSetup(ResponseModel):
     """A page where a tenant leaves a payment method."""
 
     id: UUID
@@ -50,7 +50,7 @@ class MethodSetup(Shown):
     provider: Provider
     connection: str
     mode: Mode
-    status: Annotated[str, Words({"enum": list(STATUSES)})]
+    status: Annotated[str, SchemaKeywords({"enum": list(STATUSES)})]
     """`open`: the page waits. `submitted`: a method was left there. `completed`: it is what is
     charged where a request names none."""
     url: str | None
@@ -67,7 +67,7 @@ class MethodSetup(Shown):
     position: Position
 
 
-class SingleSetup(Shown):
+class SingleSetup(ResponseModel):
     """One setup; where its customer goes also stands at the top."""
 
     kind: Literal["paymentMethodSetups"]
@@ -143,7 +143,7 @@ OPERATIONS: Final = (
                 headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
                 asked=_shown(_ASKED),
             ),
-            **refused(_SETUP, *WRITING, "key_reused"),
+            **error_answers(_SETUP, *WRITING, "key_reused"),
         },
     ),
     Operation(
@@ -161,7 +161,7 @@ OPERATIONS: Final = (
                 open=_shown(_OPEN),
                 completed=_shown(_COMPLETED),
             ),
-            **refused(_SETUP, *CALLING),
+            **error_answers(_SETUP, *CALLING),
         },
     ),
 )

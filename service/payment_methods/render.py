@@ -6,7 +6,7 @@ from typing import Final
 from domain.core.failures import Failure
 from domain.payment_methods.setup import REJECTED, MethodSetupView
 from service.http import envelope
-from service.http.errors import Fault, Problem
+from service.http.errors import FieldError, Problem
 
 KIND: Final = "paymentMethodSetups"
 
@@ -21,7 +21,7 @@ def refusal_of(view: MethodSetupView) -> Problem | None:
     if view.status != REJECTED:
         return None
     known = view.failure or Failure(code="", message="")
-    fault = Fault(
+    fault = FieldError(
         message=known.message or "The provider refused.",
         path=known.path,
         provider_code=known.provider_code or known.code or None,

@@ -11,8 +11,8 @@ from domain.payment_methods.setup import REQUESTED, MethodSetup, MethodSetupView
 from eventlog.errors import Conflict
 from eventlog.reading import RecordedEvent
 from service.http.caller import Caller
-from service.http.errors import KeyReused, Missing
-from service.http.validation import Name, Strictly, Url
+from service.http.errors import KeyReused, NotFound
+from service.http.validation import Name, RequestModel, Url
 from service.payment_methods.context import PaymentMethodsContext
 from service.recording.record import wait_for_end
 
@@ -28,7 +28,7 @@ _OUTCOMES: Final = tuple(
 )
 
 
-class SetupBody(Strictly):
+class SetupBody(RequestModel):
     """Where a tenant is to leave a payment method, and where its customer goes from there."""
 
     provider: Provider
@@ -54,7 +54,7 @@ class ToldSetup:
     replayed: bool
 
 
-async def ask_for_setup(
+async def record_setup_request(
     context: PaymentMethodsContext, command: RequestSetup, *, wait_s: float
 ) -> ToldSetup:
     """Record the request, wait until its page is there. Raises KeyReused, LogUnavailable.
@@ -87,17 +87,17 @@ async def find_setup(
 ) -> FoldedSetup:
     """Fold a tenant's setup up to now.
 
-    What is another's is read no further than what does not exist. Raises Missing.
+    What is another's is read no further than what does not exist. Raises NotFound.
     """
     begun = await context.recording.log.stream_async(setup_id, limit=1)
     first = context.recording.streams.decoded(begun[0]) if begun else None
     if not isinstance(first, s.SetupRequested):
-        raise Missing
+        raise NotFound
     if first.tenant_id != tenant_id or not caller.owns(first.app_id, first.tenant_id):
-        raise Missing
+        raise NotFound
     found = await context.recording.streams.root(setup_id, MethodSetup)
     if found is None:
-        raise Missing
+        raise NotFound
     return FoldedSetup(found[0].view, found[1])
 
 

@@ -9,7 +9,7 @@ import orjson
 from eventlog.errors import VaultError
 from eventlog.security.vault import Vault
 from projections.work.provider_lookup import ProviderLookup, ProviderLookupClient, lookup_context
-from service.http.errors import Missing, ProviderSilent, ProviderUnavailable
+from service.http.errors import NotFound, ProviderTimeout, ProviderUnavailable
 from service.recording.waits import Waits
 
 Kind = Literal["document", "client_secret"]
@@ -18,7 +18,7 @@ Kind = Literal["document", "client_secret"]
 """
 
 
-class Asks:
+class ProviderLookups:
     """Asks one thing at a time; answers are never stored in clear, nor logged."""
 
     def __init__(
@@ -39,8 +39,8 @@ class Asks:
     ) -> dict[str, Any]:
         """Give the answer of an app's provider.
 
-        Raises ProviderSilent (in time there was none), ProviderUnavailable (it can't or won't
-        answer now), Missing (the provider has no such object), ReadModelUnavailable.
+        Raises ProviderTimeout (in time there was none), ProviderUnavailable (it can't or won't
+        answer now), NotFound (the provider has no such object), ReadModelUnavailable.
         """
         wait_s = self._timeout_s if timeout_s is None else timeout_s
         ask = ProviderLookup(id=uuid4(), app=app_id, kind=kind, args=dict(args))
@@ -48,13 +48,13 @@ class Asks:
             async with self._waits.wait(wait_s):
                 sealed = await self._channel.ask(ask, timeout_s=wait_s)
         except TimeoutError:
-            raise ProviderSilent from None
+            raise ProviderTimeout from None
         answer = self._opened(sealed, ask)
         if "found" in answer:
             found: dict[str, Any] = answer["found"]
             return found
         if answer["refused"] == "missing":
-            raise Missing
+            raise NotFound
         raise ProviderUnavailable
 
     def _opened(self, sealed: str, ask: ProviderLookup) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.http.caller import Caller
-from service.http.errors import Missing, ReadModelBehind
+from service.http.errors import NotFound, ReadModelBehind
 from service.http.responses import POSITION
 from service.recording.context import RecordingContext
 from service.recording.streams import Folded
@@ -24,7 +24,7 @@ async def wait_until_folded(
 async def find_invoice(
     context: RecordingContext, caller: Caller, invoice_id: UUID, *, min_position: int
 ) -> Folded:
-    """Find an invoice, from its stream where the read model is behind. Raises Missing."""
+    """Find an invoice, from its stream where the read model is behind. Raises NotFound."""
     # Asked before the row is read: a position that comes after it says nothing of the row.
     if await is_folded(context, min_position):
         row = await context.read_model.get_invoice(caller.app.app_id, invoice_id)
@@ -39,14 +39,14 @@ async def fold_invoice(
     """Fold an invoice from its stream, up to now or as it was known at a moment.
 
     What is another's is read no further than what does not exist, so that time tells nothing.
-    Raises Missing, also before it was asked for.
+    Raises NotFound, also before it was asked for.
     """
     owner = await context.streams.owner(invoice_id)
     if owner is None or not caller.owns(owner[0], owner[1] or caller.tenant_id):
-        raise Missing
+        raise NotFound
     folded = await context.streams.invoice(invoice_id, as_of=as_of)
     if folded is None or not caller.owns(folded.view.app_id, folded.view.tenant_id):
-        raise Missing
+        raise NotFound
     return folded
 
 

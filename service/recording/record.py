@@ -44,7 +44,7 @@ def request_hash(request: Request, body: object) -> str:
     return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
 
-async def ask_for_invoice(
+async def record_invoice_request(
     context: RecordingContext, command: RequestInvoice, *, wait_s: float
 ) -> Told:
     """Record the request, wait for its outcome. Raises KeyReused, LogUnavailable.
@@ -94,7 +94,7 @@ async def _outcome(context: RecordingContext, requested: Folded, *, wait_s: floa
     )
 
 
-async def end_of_asking(
+async def end_of_request(
     context: RecordingContext,
     stream: UUID,
     topics: Collection[str],

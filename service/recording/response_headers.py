@@ -4,14 +4,14 @@ from service.http.responses import POSITION
 from service.recording.record import Told
 
 
-def told_headers(told: Told) -> dict[str, str]:
+def invoice_headers(told: Told) -> dict[str, str]:
     """Say where the invoice is, up to which position it was read, and when to look again."""
     view, position = told.folded.view, told.folded.position
     path = f"/api/v1/apps/{view.app_id}/invoices/{view.id}"
-    return asked_headers(path, position, replayed=told.replayed, pending=told.pending)
+    return response_headers(path, position, replayed=told.replayed, pending=told.pending)
 
 
-def asked_headers(path: str, position: int, *, replayed: bool, pending: bool) -> dict[str, str]:
+def response_headers(path: str, position: int, *, replayed: bool, pending: bool) -> dict[str, str]:
     """Say where to look for what was asked for, and whether that is needed."""
     headers = {POSITION: str(position), "location": f"{path}?minPosition={position}"}
     if replayed:

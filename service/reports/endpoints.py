@@ -10,7 +10,7 @@ from starlette.responses import Response
 from projections.reports.queries import PeriodSums, RevenueRow
 from service.auth.authenticate import authenticate
 from service.http.envelope import Json, moment
-from service.http.errors import BadRequest, Fault
+from service.http.errors import BadRequest, FieldError
 from service.http.queries import read_query
 from service.http.responses import LAG_MS, document
 from service.invoices.csv_export import csv_file
@@ -31,7 +31,7 @@ from service.reports.periods import (
 _RATE_DIGITS: Final = 4
 
 
-def shown(turnover: PeriodSums) -> Json:
+def period_item(turnover: PeriodSums) -> Json:
     """Show a period's sums; the failure rate is null where no attempt ended."""
     rate = turnover.failure_rate
     return {
@@ -52,7 +52,7 @@ MOST_BUCKETS: Final = 400
 # How many are shown where nobody says since when.
 _USUAL: Final[dict[Interval, int]] = {"day": 30, "week": 12, "month": 12}
 _BUCKET: Final = ("period", "start", "end")
-COLUMNS: Final = ("mode", "currency", *_BUCKET, *shown(PeriodSums()))
+COLUMNS: Final = ("mode", "currency", *_BUCKET, *period_item(PeriodSums()))
 
 
 class RevenueQuery(ReportQuery):
@@ -104,7 +104,7 @@ def _days(query: RevenueQuery, this_day: date) -> tuple[date, date]:
 
 
 def _fault(path: str, why: str) -> BadRequest:
-    return BadRequest(Fault(message=f"{path}: {why}", path=path))
+    return BadRequest(FieldError(message=f"{path}: {why}", path=path))
 
 
 def _item(row: RevenueRow, buckets: Sequence[Bucket]) -> Json:
@@ -116,11 +116,11 @@ def _item(row: RevenueRow, buckets: Sequence[Bucket]) -> Json:
                 "period": bucket.period,
                 "start": moment(bucket.begin),
                 "end": moment(bucket.end),
-                **shown(turnover),
+                **period_item(turnover),
             }
             for bucket, turnover in zip(buckets, row.buckets, strict=True)
         ],
-        "totals": shown(PeriodSums.total(row.buckets)),
+        "totals": period_item(PeriodSums.total(row.buckets)),
     }
 
 

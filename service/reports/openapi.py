@@ -8,16 +8,16 @@ from pydantic import Field
 
 from service.openapi import common as openapi_common
 from service.openapi.common import LAG_MS
-from service.openapi.common_schemas import JsonObject, Minor, Mode, Moment, Position, Shown
+from service.openapi.common_schemas import JsonObject, Minor, Mode, Moment, Position, ResponseModel
 from service.openapi.declare import JSON, Answer, Content, Operation, json_answer
-from service.openapi.error_responses import CALLING, refused
+from service.openapi.error_responses import CALLING, error_answers
 from service.reports import openapi_examples as examples
 from service.reports.endpoints import RevenueQuery
 from service.reports.event_feed import EventsQuery
 from service.reports.periods import ReportQuery
 
 
-class Change(Shown):
+class Change(ResponseModel):
     """Something that happened to an invoice or a tenant."""
 
     position: Position
@@ -30,7 +30,7 @@ class Change(Shown):
     data: JsonObject
 
 
-class Changes(Shown):
+class Changes(ResponseModel):
     """What happened, in the order of the log."""
 
     kind: Literal["events"]
@@ -40,7 +40,7 @@ class Changes(Shown):
     """Pass it as `after` to go on."""
 
 
-class Turnover(Shown):
+class Turnover(ResponseModel):
     """What came in and went back in a period. Each amount counts when it came or went."""
 
     collected_minor: Minor
@@ -74,7 +74,7 @@ class Sums(Turnover):
     """How many these are; trials are none of them."""
 
 
-class Summary(Shown):
+class Summary(ResponseModel):
     """Sums by mode and currency; never over either."""
 
     kind: Literal["summary"]
@@ -98,7 +98,7 @@ class Bucket(Turnover):
     """No more in it."""
 
 
-class Revenue(Shown):
+class Revenue(ResponseModel):
     """What came in and went back in one currency and mode."""
 
     mode: Mode
@@ -108,7 +108,7 @@ class Revenue(Shown):
     totals: Turnover
 
 
-class RevenueReport(Shown):
+class RevenueReport(ResponseModel):
     """Sums by mode and currency; never over either. All have the same buckets."""
 
     kind: Literal["revenue"]
@@ -151,7 +151,7 @@ OPERATIONS: Final = (
                 headers=(LAG_MS,),
                 a_payment=examples.CHANGES,
             ),
-            **refused(_EVENTS, *CALLING, "read_model_behind"),
+            **error_answers(_EVENTS, *CALLING, "read_model_behind"),
         },
     ),
     Operation(
@@ -170,7 +170,7 @@ OPERATIONS: Final = (
                 headers=(LAG_MS,),
                 january=examples.SUMMARY,
             ),
-            **refused(_SUMMARY, *CALLING, "read_model_behind"),
+            **error_answers(_SUMMARY, *CALLING, "read_model_behind"),
         },
     ),
     Operation(
@@ -204,7 +204,7 @@ OPERATIONS: Final = (
                     ),
                 },
             ),
-            **refused(_REVENUE, *CALLING, "read_model_behind"),
+            **error_answers(_REVENUE, *CALLING, "read_model_behind"),
         },
     ),
 )

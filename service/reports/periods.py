@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from projections.reports.queries import ReportFilter
 from service.apps.app_endpoints import TimeZone
 from service.http.queries import ReadQuery
-from service.http.validation import Currency, Name, fault
+from service.http.validation import Currency, Name, invalid
 
 Interval = Literal["day", "week", "month"]
 
@@ -30,7 +30,7 @@ _LAST_DAY: Final = date(9998, 12, 31)
 def _written_out(text: object) -> object:
     """Refuse numbers, which pydantic would take for Unix times."""
     if isinstance(text, str) and not _DAY.fullmatch(text):
-        raise fault("must be a day, like 2026-01-31")
+        raise invalid("must be a day, like 2026-01-31")
     return text
 
 

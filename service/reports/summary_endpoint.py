@@ -7,12 +7,12 @@ from starlette.responses import Response
 from projections.reports.queries import SummaryRow
 from service.auth.authenticate import authenticate
 from service.http.envelope import Json, moment
-from service.http.errors import BadRequest, Fault
+from service.http.errors import BadRequest, FieldError
 from service.http.queries import read_query
 from service.http.responses import LAG_MS, document
 from service.recording.read_your_writes import wait_until_folded
 from service.reports.context import context_of
-from service.reports.endpoints import shown
+from service.reports.endpoints import period_item
 from service.reports.periods import ReportQuery, begin_of
 
 _PROJECTIONS: Final = ("invoices", "subscriptions")
@@ -24,7 +24,7 @@ async def get_summary(request: Request) -> Response:
     caller = await authenticate(request)
     query = read_query(ReportQuery, request.query_params)
     if query.from_ is not None and query.to is not None and query.to < query.from_:
-        raise BadRequest(Fault(message="to: must not be before from", path="to"))
+        raise BadRequest(FieldError(message="to: must not be before from", path="to"))
     for projection in _PROJECTIONS:
         await wait_until_folded(context.recording, query.min_position, projection=projection)
     zone = query.timezone or caller.app.settings.time_zone
@@ -54,7 +54,7 @@ def _item(row: SummaryRow) -> Json:
     return {
         "mode": row.mode,
         "currency": row.currency,
-        **shown(row),
+        **period_item(row),
         "outstandingMinor": row.outstanding_minor,
         "outstandingCount": row.outstanding_count,
         "overdueMinor": row.overdue_minor,

@@ -20,11 +20,11 @@ from domain.subscriptions.events import (
 from domain.subscriptions.view import SubscriptionView, fold
 from eventlog.reading import RecordedEvent
 from service.http.caller import Caller
-from service.http.errors import Missing
+from service.http.errors import NotFound
 from service.http.validation import is_safe
 from service.recording.idempotency import do_once
 from service.recording.read_your_writes import is_folded
-from service.recording.record import end_of_asking, request_hash
+from service.recording.record import end_of_request, request_hash
 from service.recording.streams import Streams
 from service.subscriptions.context import SubscriptionsContext, context_of
 
@@ -52,7 +52,7 @@ class EndedRequest:
 async def find_subscription(
     context: SubscriptionsContext, caller: Caller, name: str, *, min_position: int = 0
 ) -> FoldedSubscription:
-    """Find a caller's subscription by our id or the provider's. Raises Missing.
+    """Find a caller's subscription by our id or the provider's. Raises NotFound.
 
     From its stream where the read model is behind.
     """
@@ -70,7 +70,7 @@ async def find_subscription(
         found = await _fold(context, caller, stream)
         if found is not None:
             return found
-    raise Missing
+    raise NotFound
 
 
 def folded_in(
@@ -127,12 +127,12 @@ async def _streams_of(context: SubscriptionsContext, caller: Caller, name: str) 
 
 
 def _uuid_of(name: str) -> UUID | None:
-    """Read our id; None where it is the provider's. Raises Missing for what is neither."""
+    """Read our id; None where it is the provider's. Raises NotFound for what is neither."""
     try:
         return UUID(name)
     except ValueError:
         if not is_safe(name) or len(name) > _LONGEST_ID:
-            raise Missing from None
+            raise NotFound from None
         return None
 
 
@@ -179,7 +179,7 @@ async def request_subscription_action(
     result = {"subscriptionId": str(subscription_id), "requestId": str(request_id)}
     done = await do_once(request, caller, given, result, write)
     find = partial(end_in, context.recording.streams, request_id=UUID(done.result["requestId"]))
-    ended = await end_of_asking(
+    ended = await end_of_request(
         context.recording, subscription_id, ENDING_TOPICS, find, wait_s=wait_s
     )
     if ended is None:

@@ -10,7 +10,7 @@ from domain.core.commands import CancelSubscription, ChangeSubscription, Subscri
 from service.auth.authenticate import authenticate
 from service.http import envelope
 from service.http.caller import Caller
-from service.http.errors import BadRequest, Fault
+from service.http.errors import BadRequest, FieldError
 from service.http.queries import (
     ReadQuery,
     SubscriptionListQuery,
@@ -19,12 +19,12 @@ from service.http.queries import (
     to_subscription_filter,
 )
 from service.http.requests import path_uuid, read_json, wait_s
-from service.http.responses import LAG_MS, answer, document, refusal
-from service.http.validation import validated
+from service.http.responses import LAG_MS, answer, document, error_response
+from service.http.validation import validate
 from service.invoices.connection_choice import default_mode
 from service.invoices.read import timeline_items
 from service.recording.read_your_writes import wait_until_folded
-from service.recording.response_headers import asked_headers
+from service.recording.response_headers import response_headers
 from service.subscriptions import render as subscriptions_render
 from service.subscriptions.actions import (
     PROJECTION,
@@ -98,7 +98,9 @@ async def change_subscription(request: Request) -> Response:
 async def _list(request: Request, caller: Caller, fixed: Mapping[str, object]) -> Response:
     context = context_of(request)
     query = read_query(SubscriptionListQuery, request.query_params)
-    faults = [Fault(message=f"{path}: {why}", path=path) for path, why in clashes_of_tenants(query)]
+    faults = [
+        FieldError(message=f"{path}: {why}", path=path) for path, why in clashes_of_tenants(query)
+    ]
     if faults:
         raise BadRequest(*faults)
     await wait_until_folded(context.recording, query.min_position, projection=PROJECTION)
@@ -127,7 +129,7 @@ async def _asked(
     settings = context.settings
     caller = await authenticate(request)
     given = await read_json(request, settings, default=default)
-    body = validated(kind, given)
+    body = validate(kind, given)
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
     found = await find_subscription(context, caller, request.path_params["subscriptionId"])
     answered = await request_subscription_action(
@@ -140,9 +142,11 @@ def _present(request: Request, answered: Answered) -> Response:
     """Answer with the subscription: as it was when this came true, or (202) as it is until then."""
     view, position = answered.folded.view, answered.folded.position
     path = f"/api/v1/apps/{view.app_id}/subscriptions/{view.id}"
-    headers = asked_headers(path, position, replayed=answered.replayed, pending=answered.pending)
+    headers = response_headers(path, position, replayed=answered.replayed, pending=answered.pending)
     if answered.refused is not None:
-        return refusal(subscriptions_render.refusal_of(answered.refused), request.scope, headers)
+        return error_response(
+            subscriptions_render.refusal_of(answered.refused), request.scope, headers
+        )
     shown = subscriptions_render.item(view, position=position)
     status = HTTPStatus.ACCEPTED if answered.pending else HTTPStatus.OK
     single = envelope.single(subscriptions_render.KIND, shown)

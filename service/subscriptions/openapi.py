@@ -8,7 +8,7 @@ from pydantic import Field
 
 from domain.subscriptions.view import STATUSES
 from service.http.queries import ReadQuery, SubscriptionListQuery
-from service.http.validation import Words
+from service.http.validation import SchemaKeywords
 from service.invoices.openapi_schemas import Timeline
 from service.openapi import common as openapi_common
 from service.openapi.common import (
@@ -20,16 +20,24 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.common_schemas import Minor, Mode, Moment, Position, Provider, Shown, example
+from service.openapi.common_schemas import (
+    Minor,
+    Mode,
+    Moment,
+    Position,
+    Provider,
+    ResponseModel,
+    example,
+)
 from service.openapi.declare import JSON, Answer, Body, Content, Json, Operation, json_answer
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 from service.openapi.examples import INVOICE, TENANT, one
 from service.subscriptions.schemas import CancelBody, ChangeBody
 
-SubscriptionStatus = Annotated[str, Words({"enum": list(STATUSES)})]
+SubscriptionStatus = Annotated[str, SchemaKeywords({"enum": list(STATUSES)})]
 
 
-class SubscribedLine(Shown):
+class SubscribedLine(ResponseModel):
     """What is subscribed to; `amountMinor` is for one unit and one period."""
 
     name: str | None
@@ -41,21 +49,21 @@ class SubscribedLine(Shown):
     interval_count: int
 
 
-class ScheduledLine(Shown):
+class ScheduledLine(ResponseModel):
     """What will be subscribed to."""
 
     price: str
     quantity: int
 
 
-class ScheduledChange(Shown):
+class ScheduledChange(ResponseModel):
     """What was asked for the next period."""
 
     line_items: list[ScheduledLine]
     at: Moment | None
 
 
-class Refused(Shown):
+class Refused(ResponseModel):
     """Why what was asked last did not come true."""
 
     code: str
@@ -64,7 +72,7 @@ class Refused(Shown):
     provider_code: str | None
 
 
-class Subscription(Shown):
+class Subscription(ResponseModel):
     """What is billed to a tenant again and again."""
 
     id: UUID
@@ -99,7 +107,7 @@ class Subscription(Shown):
     position: Position
 
 
-class SingleSubscriptions(Shown):
+class SingleSubscriptions(ResponseModel):
     """One subscription."""
 
     kind: Literal["subscriptions"]
@@ -108,7 +116,7 @@ class SingleSubscriptions(Shown):
     items: Annotated[list[Subscription], Field(min_length=1, max_length=1)]
 
 
-class SubscriptionPage(Shown):
+class SubscriptionPage(ResponseModel):
     """A page of a list."""
 
     kind: Literal["subscriptions"]
@@ -239,7 +247,7 @@ _LISTS: Final = tuple(
                 headers=(LAG_MS,),
                 a_page=PAGE,
             ),
-            **refused(path, *CALLING, "read_model_behind"),
+            **error_answers(path, *CALLING, "read_model_behind"),
         },
     )
     for path, name, summary in (
@@ -260,7 +268,7 @@ _GET: Final = Operation(
         S.OK: json_answer(
             "The subscription.", SingleSubscriptions, headers=(LAG_MS,), active=ACTIVE
         ),
-        **refused(_APP, *CALLING, "read_model_behind"),
+        **error_answers(_APP, *CALLING, "read_model_behind"),
     },
 )
 
@@ -274,7 +282,7 @@ _TIMELINE: Final = Operation(
     query=ReadQuery,
     answers={
         S.OK: json_answer("The timeline.", Timeline, headers=(LAG_MS,), a_beginning=TIMELINE),
-        **refused(_APP, *CALLING, "read_model_behind"),
+        **error_answers(_APP, *CALLING, "read_model_behind"),
     },
 )
 
@@ -291,7 +299,7 @@ def _action(path: str, name: str, summary: str, *, about: str, body: Body, done:
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
             asked=ACTIVE,
         ),
-        **refused(_SUBSCRIPTION, *WRITING, "key_reused"),
+        **error_answers(_SUBSCRIPTION, *WRITING, "key_reused"),
     }
     return Operation(
         method="POST",

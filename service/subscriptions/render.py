@@ -8,7 +8,7 @@ from domain.core.failures import Failure
 from domain.subscriptions.events import SubscriptionRequestRefused
 from domain.subscriptions.view import SubscriptionView
 from service.http.envelope import Json, moment, written_moment
-from service.http.errors import Fault, Problem
+from service.http.errors import FieldError, Problem
 
 KIND = "subscriptions"
 
@@ -49,7 +49,7 @@ def item(view: SubscriptionView, *, position: int) -> Json:
 def refusal_of(fact: SubscriptionRequestRefused) -> Problem:
     """Say why what was asked did not come true."""
     code = fact.provider_code or fact.code
-    fault = Fault(message=fact.message, path=fact.path, provider_code=code)
+    fault = FieldError(message=fact.message, path=fact.path, provider_code=code)
     return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))
 
 

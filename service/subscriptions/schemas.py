@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from domain.core import money
-from service.http.validation import Strictly, Token, Words, fault
+from service.http.validation import RequestModel, SchemaKeywords, Token, invalid
 from service.invoices.schemas import MOST_LINES
 
 
-class SubscriptionLine(Strictly):
+class SubscriptionLine(RequestModel):
     """What is subscribed to: so many of a catalogue price."""
 
     price: Token
@@ -18,23 +18,23 @@ class SubscriptionLine(Strictly):
 
 def _each_price_once(lines: list[SubscriptionLine]) -> list[SubscriptionLine]:
     if len({line.price for line in lines}) < len(lines):
-        raise fault("name a price twice; give it once, with its quantity")
+        raise invalid("name a price twice; give it once, with its quantity")
     return lines
 
 
-class CancelBody(Strictly):
+class CancelBody(RequestModel):
     """End it now, or with the period that is paid for."""
 
     at_period_end: bool = False
 
 
-class ChangeBody(Strictly):
+class ChangeBody(RequestModel):
     """Subscribe to this in the place of what there is, now or from the next period on."""
 
     line_items: Annotated[
         list[SubscriptionLine],
         Field(min_length=1, max_length=MOST_LINES),
         AfterValidator(_each_price_once),
-        Words({"uniqueItems": True}),
+        SchemaKeywords({"uniqueItems": True}),
     ]
     when: Literal["now", "periodEnd"]

@@ -12,12 +12,12 @@ from domain.apps.app import token_secret_context
 from domain.core.commands import EnableTokens
 from projections.access.queries import AppRow
 from service.auth.authenticate import authenticate
-from service.auth.tokens import LONGEST_LIFE_S, minted
+from service.auth.tokens import LONGEST_LIFE_S, sign_token
 from service.http import envelope
 from service.http.caller import Caller
 from service.http.requests import path_uuid, read_json
 from service.http.responses import document
-from service.http.validation import Name, Strictly, validated
+from service.http.validation import Name, RequestModel, validate
 from service.recording.read_your_writes import wait_for_access
 from service.tenants.context import TenantsContext, context_of
 
@@ -25,7 +25,7 @@ KIND: Final = "accessTokens"
 _SECRET_BYTES: Final = 48
 
 
-class TokenBody(Strictly):
+class TokenBody(RequestModel):
     """For which user of the tenant, and for how long."""
 
     user_id: Name | None = None
@@ -38,11 +38,11 @@ async def create_access_token(request: Request) -> Response:
     caller = await authenticate(request)
     tenant_id = path_uuid(request, "tenantUuid")
     given = await read_json(request, context.settings, default={})
-    body = validated(TokenBody, given)
+    body = validate(TokenBody, given)
     await context.known_tenants.require(caller.app.app_id, tenant_id)
     app = await _able_to_sign(context, caller)
     expires_at = context.now().replace(microsecond=0) + timedelta(seconds=body.expires_in_seconds)
-    token = minted(
+    token = sign_token(
         context.auth, app, tenant_id=tenant_id, user_id=body.user_id, expires_at=expires_at
     )
     shown = {

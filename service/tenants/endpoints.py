@@ -15,21 +15,21 @@ from eventlog.bodies import Body
 from service.auth.access_cache import AccessCache
 from service.auth.authenticate import authenticate
 from service.http import envelope
-from service.http.errors import BadRequest, Fault, Missing
+from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.requests import path_uuid, read_json
 from service.http.responses import POSITION, document
-from service.http.validation import Email, Name, Strictly, Token, fault, validated
+from service.http.validation import Email, Name, RequestModel, Token, invalid, validate
 from service.tenants.context import TenantsContext, context_of
 
 
-class ProviderCustomer(Strictly):
+class ProviderCustomer(RequestModel):
     """A customer that the tenant already is, by connection's name."""
 
     connection: Name
     customer_id: Token
 
 
-class TenantBody(Strictly):
+class TenantBody(RequestModel):
     """What is known of a tenant; what is left out is not known any more."""
 
     name: Name | None = None
@@ -42,7 +42,7 @@ class TenantBody(Strictly):
     @classmethod
     def _one_each(cls, customers: list[ProviderCustomer]) -> list[ProviderCustomer]:
         if len({customer.connection for customer in customers}) < len(customers):
-            raise fault("names a connection twice")
+            raise invalid("names a connection twice")
         return customers
 
     def contact_body(self) -> bytes:
@@ -62,7 +62,7 @@ async def put_tenant(request: Request) -> Response:
     caller = await authenticate(request)
     app_id, tenant_id = caller.app.app_id, path_uuid(request, "tenantUuid")
     given = await read_json(request, context.settings)
-    body = validated(TenantBody, given)
+    body = validate(TenantBody, given)
     await _require_connections(context.auth.access, app_id, body.provider_customers)
     contact_body = Body.of(body.contact_body(), ids.for_tenant(app_id, tenant_id))
     command = SetTenant(
@@ -97,22 +97,22 @@ async def _require_connections(
     for index, customer in enumerate(customers):
         if await access.connection_named(app_id, customer.connection) is None:
             path = f"providerCustomers.{index}.connection"
-            faults.append(Fault(message=f"{path}: the app has no such connection", path=path))
+            faults.append(FieldError(message=f"{path}: the app has no such connection", path=path))
     if faults:
         raise BadRequest(*faults)
 
 
-def _taken(body: TenantBody, error: CustomerTaken) -> Fault:
+def _taken(body: TenantBody, error: CustomerTaken) -> FieldError:
     """Name the customer that is another tenant already."""
     named = [customer.connection for customer in body.provider_customers]
     path = f"providerCustomers.{named.index(str(error.facts['connection']))}.customerId"
-    return Fault(message=f"{path}: is another tenant's customer", path=path)
+    return FieldError(message=f"{path}: is another tenant's customer", path=path)
 
 
 async def _shown(context: TenantsContext, app_id: UUID, tenant_id: UUID) -> Response:
     found = await context.recording.streams.tenant(app_id, tenant_id)
     if found is None:
-        raise Missing
+        raise NotFound
     tenant, position = found
     contact_body = await context.recording.streams.json_body(tenant.contact_body)
     shown = envelope.single("tenants", _item(tenant, contact_body or {}, position=position))

@@ -5,7 +5,7 @@ from service.apps import openapi as apps_openapi
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION
 from service.openapi.declare import JSON, Body, Content, Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 from service.tenants import openapi_examples as examples
 from service.tenants.access_token_endpoints import TokenBody
 from service.tenants.endpoints import TenantBody
@@ -32,7 +32,7 @@ OPERATIONS: Final = (
         "others are named.",
         security=openapi_common.OF_APP,
         body=json_body(TenantBody, a_company=examples.TENANT_BODY, nothing_known={}),
-        answers={S.OK: _KNOWN, **refused(_TENANT, *WRITING)},
+        answers={S.OK: _KNOWN, **error_answers(_TENANT, *WRITING)},
     ),
     Operation(
         method="GET",
@@ -41,7 +41,7 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Show what is known of a tenant",
         security=openapi_common.OF_TENANT,
-        answers={S.OK: _KNOWN, **refused(_TENANT, *CALLING)},
+        answers={S.OK: _KNOWN, **error_answers(_TENANT, *CALLING)},
     ),
     Operation(
         method="POST",
@@ -63,7 +63,7 @@ OPERATIONS: Final = (
         ),
         answers={
             S.OK: json_answer("The token.", AccessTokens, signed=examples.TOKENS),
-            **refused(_TOKENS, *WRITING, "read_model_behind"),
+            **error_answers(_TOKENS, *WRITING, "read_model_behind"),
         },
     ),
 )

@@ -8,20 +8,20 @@ from pydantic import Field
 from service.openapi.common_schemas import (
     Moment,
     Position,
-    Shown,
+    ResponseModel,
 )
 
 One = Literal[1]
 
 
-class TenantCustomer(Shown):
+class TenantCustomer(ResponseModel):
     """A customer at a provider that the tenant is."""
 
     connection: str
     customer_id: str
 
 
-class Tenant(Shown):
+class Tenant(ResponseModel):
     """Who is billed."""
 
     tenant_uuid: UUID
@@ -35,7 +35,7 @@ class Tenant(Shown):
     position: Position
 
 
-class Tenants(Shown):
+class Tenants(ResponseModel):
     """One tenant, in the envelope that all documents have."""
 
     kind: Literal["tenants"]
@@ -44,7 +44,7 @@ class Tenants(Shown):
     items: Annotated[list[Tenant], Field(min_length=1, max_length=1)]
 
 
-class AccessToken(Shown):
+class AccessToken(ResponseModel):
     """A token for one tenant."""
 
     token: str
@@ -54,7 +54,7 @@ class AccessToken(Shown):
     expires_at: Moment
 
 
-class AccessTokens(Shown):
+class AccessTokens(ResponseModel):
     """The new token."""
 
     kind: Literal["accessTokens"]

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from domain.core import ids
 from eventlog.log import Log
-from service.http.errors import Missing
+from service.http.errors import NotFound
 
 _MOST: Final = 100_000
 
@@ -16,12 +16,12 @@ class KnownTenants:
         self._known: set[tuple[UUID, UUID]] = set()
 
     async def require(self, app_id: UUID, tenant_id: UUID) -> None:
-        """Raise Missing where the app has no such tenant."""
+        """Raise NotFound where the app has no such tenant."""
         pair = app_id, tenant_id
         if pair in self._known:
             return
         if not await self._log.exists_async(ids.for_tenant(app_id, tenant_id)):
-            raise Missing
+            raise NotFound
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known.add(pair)

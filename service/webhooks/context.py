@@ -11,7 +11,7 @@ from service.operations.readiness import Readiness
 from service.recording.context import RecordingContext
 from service.settings import Settings
 from service.webhooks.hints import Hints
-from service.webhooks.rejection_log import RefusedDeliveries
+from service.webhooks.rejection_log import RejectionLog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class WebhooksContext:
     recording: RecordingContext
     readiness: Readiness
     deliveries: DeliveryQueries
-    refused: RefusedDeliveries
+    rejections: RejectionLog
     hints: Hints
     now: Callable[[], datetime]
 

@@ -19,7 +19,7 @@ from projections.inbox.queries import FAILED, STATES, DeliveryFilter, DeliveryPa
 from projections.inbox.rejected import RejectedDelivery
 from service.http.envelope import Json, moment
 from service.http.queries import Moment, ReadQuery
-from service.http.validation import Name, Strictly, Token, Uuid, Words, fault
+from service.http.validation import Name, RequestModel, SchemaKeywords, Token, Uuid, invalid
 from service.recording.streams import Streams
 
 KIND: Final = "webhookDeliveries"
@@ -170,11 +170,11 @@ def _split(given: object) -> object:
 
 def _state(text: str) -> str:
     if text not in STATES:
-        raise fault(f"must be one of {', '.join(STATES)}")
+        raise invalid(f"must be one of {', '.join(STATES)}")
     return text
 
 
-_AnyState = Annotated[str, Words({"enum": list(STATES)})]
+_AnyState = Annotated[str, SchemaKeywords({"enum": list(STATES)})]
 
 
 class DeliveryQuery(ReadQuery):
@@ -191,7 +191,7 @@ class DeliveryQuery(ReadQuery):
     cursor: Annotated[Token, Field(max_length=2000)] | None = None
 
 
-class ReplayBody(Strictly):
+class ReplayBody(RequestModel):
     """Nothing is said beside which delivery is meant."""
 
 

@@ -7,11 +7,11 @@ from starlette.responses import Response
 from service.auth.authenticate import authenticate
 from service.http.caller import Caller
 from service.http.envelope import Json, Rendered, single
-from service.http.errors import BadRequest, Fault, Missing
+from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.queries import ReadQuery, read_query
 from service.http.requests import path_uuid, read_json, wait_s
 from service.http.responses import LAG_MS, POSITION, answer, document
-from service.http.validation import validated
+from service.http.validation import validate
 from service.recording.read_your_writes import wait_until_folded
 from service.webhooks.context import WebhooksContext, context_of
 from service.webhooks.deliveries import (
@@ -53,7 +53,7 @@ async def replay_delivery(request: Request) -> Response:
     caller = await authenticate(request)
     delivery_id = path_uuid(request, "deliveryUuid")
     given = await read_json(request, context.settings, default={})
-    validated(ReplayBody, given)
+    validate(ReplayBody, given)
     await _require_proved(context, caller, delivery_id)
     seconds = wait_s(
         request,
@@ -69,7 +69,7 @@ async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) 
     if entry is None:
         refused = await context.deliveries.refused(app_id, delivery_id)
         if refused is None:
-            raise Missing
+            raise NotFound
         return {**refused_item(refused), "history": [], "payload": None}
     shown = item(entry.view, position=entry.position)
     payload = await context.recording.streams.json_body(entry.view.body)
@@ -77,7 +77,7 @@ async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) 
 
 
 async def _require_proved(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> None:
-    """Raise Missing, or BadRequest for what was refused and so is not there to be applied."""
+    """Raise NotFound, or BadRequest for what was refused and so is not there to be applied."""
     app_id = caller.app.app_id
     if (
         await find_entry(context.recording.log, context.recording.streams, app_id, delivery_id)
@@ -85,9 +85,9 @@ async def _require_proved(context: WebhooksContext, caller: Caller, delivery_id:
     ):
         return
     if await context.deliveries.refused(app_id, delivery_id) is None:
-        raise Missing
+        raise NotFound
     message = "deliveryUuid: was refused; let the provider send it again"
-    raise BadRequest(Fault(message=message, path="deliveryUuid"))
+    raise BadRequest(FieldError(message=message, path="deliveryUuid"))
 
 
 def _told(told: Replayed) -> Response:

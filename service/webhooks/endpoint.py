@@ -4,14 +4,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.access.queries import ConnectionRow
-from service.http.errors import Missing, TooLarge
+from service.http.errors import NotFound, TooLarge
 from service.http.requests import path_uuid, read_body
 from service.http.responses import POSITION, document
 from service.webhooks.context import context_of
 from service.webhooks.hints import hinted_at
 from service.webhooks.inbox import store_mollie_event, store_stripe_event
 from service.webhooks.mollie_signature import HEADER as MOLLIE_SIGNATURE
-from service.webhooks.rejections import noted_if_refused
+from service.webhooks.rejections import record_rejection
 
 _TAKEN = {"received": True}
 
@@ -22,7 +22,7 @@ async def receive_webhook(request: Request) -> Response:
         return await _receive_hint(request)
     context = context_of(request)
     connection = await _connection(request)
-    with noted_if_refused(request, connection) as seen:
+    with record_rejection(request, connection) as seen:
         seen.raw = await read_body(request, limit_bytes=context.settings.webhook_body_limit_bytes)
         position = await _store(request, connection, seen.raw)
     headers = {} if position is None else {POSITION: str(position)}
@@ -44,7 +44,7 @@ async def _receive_hint(request: Request) -> Response:
     try:
         raw = await read_body(request, limit_bytes=context.settings.webhook_body_limit_bytes)
         connection = await _found(request)
-    except (Missing, TooLarge):
+    except (NotFound, TooLarge):
         raw, connection = b"", None
     payment_id = hinted_at(raw)
     if connection is None or payment_id is None:
@@ -55,10 +55,10 @@ async def _receive_hint(request: Request) -> Response:
 
 
 async def _connection(request: Request) -> ConnectionRow:
-    """Find the connection that the URL names. Raises Missing, the same for whatever is wrong."""
+    """Find the connection that the URL names. Raises NotFound, the same for whatever is wrong."""
     found = await _found(request)
     if not found.sealed_webhook_secrets:
-        raise Missing
+        raise NotFound
     return found
 
 
@@ -67,5 +67,5 @@ async def _found(request: Request) -> ConnectionRow:
     found = await context_of(request).access.connection(connection_id)
     named = request.path_params["provider"]
     if found is None or found.deleted or found.provider != named:
-        raise Missing
+        raise NotFound
     return found

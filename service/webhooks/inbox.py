@@ -11,7 +11,7 @@ from eventlog.bodies import Body
 from eventlog.errors import Conflict
 from eventlog.security.safe_json import Unreadable
 from projections.access.queries import ConnectionRow
-from service.http.errors import Fault, WebhookRefused
+from service.http.errors import FieldError, WebhookRejected
 from service.webhooks import mollie_signature
 from service.webhooks.context import WebhooksContext
 from service.webhooks.mollie import MollieEvent
@@ -25,7 +25,7 @@ async def store_stripe_event(
 ) -> int | None:
     """Store a delivery once its sender is proved; gives its position, None if it is known.
 
-    Raises WebhookRefused. Counts what is taken in.
+    Raises WebhookRejected. Counts what is taken in.
     """
     event = _proved(context, connection, raw, header=header)
     return await _stored(context, connection, event)
@@ -34,19 +34,19 @@ async def store_stripe_event(
 async def store_mollie_event(
     context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
 ) -> int | None:
-    """Store a signed delivery, as `store_stripe_event` does. Raises WebhookRefused."""
+    """Store a signed delivery, as `store_stripe_event` does. Raises WebhookRejected."""
     scope = secret_context(connection.app_id, connection.name)
     secrets = [context.open_secret(s, scope) for s in connection.sealed_webhook_secrets]
     verdict = mollie_signature.verify(raw, header=header, secrets=secrets)
     if verdict is not Verdict.VALID:
-        raise WebhookRefused(verdict)
+        raise WebhookRejected(verdict)
     try:
         event = read_mollie_event(raw)
     except Unreadable:
-        raise WebhookRefused("unreadable") from None
+        raise WebhookRejected("unreadable") from None
     if event.mode not in (None, connection.mode):
         message = f"mode: the connection is of {connection.mode} mode"
-        raise WebhookRefused("wrong_mode", Fault(message=message, path="mode"))
+        raise WebhookRejected("wrong_mode", FieldError(message=message, path="mode"))
     return await _stored(context, connection, event)
 
 
@@ -54,7 +54,7 @@ def _proved(
     context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
 ) -> StripeEvent:
     if not header:
-        raise WebhookRefused("unsigned")
+        raise WebhookRejected("unsigned")
     scope = secret_context(connection.app_id, connection.name)
     verdict = verify(
         raw,
@@ -64,14 +64,14 @@ def _proved(
         tolerance_s=context.settings.signature_tolerance_s,
     )
     if verdict is not Verdict.VALID:
-        raise WebhookRefused(verdict)
+        raise WebhookRejected(verdict)
     try:
         event = read_event(raw)
     except Unreadable:
-        raise WebhookRefused("unreadable") from None
+        raise WebhookRejected("unreadable") from None
     if event.livemode != (connection.mode == "live"):
         message = f"livemode: the connection is of {connection.mode} mode"
-        raise WebhookRefused("wrong_mode", Fault(message=message, path="livemode"))
+        raise WebhookRejected("wrong_mode", FieldError(message=message, path="livemode"))
     return event
 
 

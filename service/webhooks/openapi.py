@@ -9,7 +9,7 @@ from pydantic import Field
 
 from projections.inbox.queries import STATES
 from service.http.queries import ReadQuery
-from service.http.validation import Words
+from service.http.validation import SchemaKeywords
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,
@@ -26,20 +26,20 @@ from service.openapi.common_schemas import (
     Moment,
     Position,
     Provider,
-    Shown,
+    ResponseModel,
     example,
 )
 from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 from service.openapi.examples import INVOICE, one
 from service.webhooks.deliveries import DeliveryQuery, ReplayBody
 from service.webhooks.openapi_inbox import STRIPE_EVENT
 
 Count = Annotated[int, Field(ge=0)]
-State = Annotated[str, Words({"enum": list(STATES)})]
+State = Annotated[str, SchemaKeywords({"enum": list(STATES)})]
 
 
-class Effect(Shown):
+class Effect(ResponseModel):
     """What it did to an invoice or a subscription, whose id is ours."""
 
     invoice_id: UUID | None
@@ -49,7 +49,7 @@ class Effect(Shown):
     way says more), `fetch` or `unexpected`."""
 
 
-class RefusedDetails(Shown):
+class RefusedDetails(ResponseModel):
     """What there is of a delivery that was refused. None of it is proved."""
 
     size_bytes: Count | None
@@ -61,7 +61,7 @@ class RefusedDetails(Shown):
     """From what kind of network it came; behind a proxy, the proxy's."""
 
 
-class Delivery(Shown):
+class Delivery(ResponseModel):
     """A provider event that was delivered, however often; or a delivery that was refused."""
 
     id: UUID
@@ -93,7 +93,7 @@ class Delivery(Shown):
     position: Position | None
 
 
-class DeliveryPage(Shown):
+class DeliveryPage(ResponseModel):
     """A page of the list."""
 
     kind: Literal["webhookDeliveries"]
@@ -105,7 +105,7 @@ class DeliveryPage(Shown):
     next_cursor: str | None
 
 
-class DeliveryEvent(Shown):
+class DeliveryEvent(ResponseModel):
     """Something that happened to a delivery."""
 
     position: Position
@@ -126,7 +126,7 @@ class DeliveryDetails(Delivery):
     """What was delivered, without secrets; null where it is erased, and of what was refused."""
 
 
-class SingleDeliveries(Shown):
+class SingleDeliveries(ResponseModel):
     """One delivery, with all that is known of it."""
 
     kind: Literal["webhookDeliveries"]
@@ -135,7 +135,7 @@ class SingleDeliveries(Shown):
     items: Annotated[list[DeliveryDetails], Field(min_length=1, max_length=1)]
 
 
-class ReplayedDeliveries(Shown):
+class ReplayedDeliveries(ResponseModel):
     """One delivery, as it is after a replay."""
 
     kind: Literal["webhookDeliveries"]
@@ -257,7 +257,7 @@ OPERATIONS: Final = (
         },
         answers={
             S.OK: json_answer("A page of the list.", DeliveryPage, headers=(LAG_MS,), a_page=PAGE),
-            **refused(_LIST, *CALLING, "read_model_behind"),
+            **error_answers(_LIST, *CALLING, "read_model_behind"),
         },
     ),
     Operation(
@@ -270,7 +270,7 @@ OPERATIONS: Final = (
         query=ReadQuery,
         answers={
             S.OK: json_answer("The delivery.", SingleDeliveries, applied=SINGLE),
-            **refused(_ONE, *CALLING),
+            **error_answers(_ONE, *CALLING),
         },
     ),
     Operation(
@@ -300,7 +300,7 @@ OPERATIONS: Final = (
                 headers=(ALWAYS_POSITION, _PLACE, REPLAYED, RETRY_AFTER),
                 asked_for=ASKED,
             ),
-            **refused(_REPLAY, *WRITING, "key_reused"),
+            **error_answers(_REPLAY, *WRITING, "key_reused"),
         },
     ),
 )

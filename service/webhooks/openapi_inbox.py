@@ -6,7 +6,7 @@ from typing import Final
 from service.openapi.common import POSITION, STRIPE_SIGNATURE
 from service.openapi.common_schemas import Received
 from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
-from service.openapi.error_responses import ANY, refused
+from service.openapi.error_responses import ANY, error_answers
 
 TAG: Final = "Webhooks"
 _INBOX: Final = "/webhooks/{provider}/{connectionId}"
@@ -67,7 +67,9 @@ OPERATIONS: Final = (
         ),
         answers={
             S.OK: json_answer("Stored.", Received, headers=(POSITION,), stored={"received": True}),
-            **refused(_INBOX, *ANY, "unverified_delivery", "missing", "too_slow", "too_large"),
+            **error_answers(
+                _INBOX, *ANY, "unverified_delivery", "missing", "too_slow", "too_large"
+            ),
         },
     ),
 )

@@ -22,7 +22,7 @@ _PAUSE_S: Final = 0.5
 _MOST_WAITING: Final = 10 * KEPT
 
 
-class RefusedDeliveries:
+class RejectionLog:
     """Keeps what was refused until it is written down; what is too much is dropped."""
 
     def __init__(self, book: RejectedDeliveries, *, pause_s: float = _PAUSE_S) -> None:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from eventlog.security.safe_json import cleaned
 from projections.access.queries import ConnectionRow
 from projections.inbox.rejected import RejectedDelivery
-from service.http.errors import TooLarge, TooSlow, WebhookRefused
+from service.http.errors import TooLarge, TooSlow, WebhookRejected
 from service.webhooks.context import context_of
 
 _LONGEST_HEADER: Final = 200
@@ -28,15 +28,15 @@ class Seen:
 
 
 @contextmanager
-def noted_if_refused(request: Request, connection: ConnectionRow) -> Iterator[Seen]:
+def record_rejection(request: Request, connection: ConnectionRow) -> Iterator[Seen]:
     """Count and note a delivery that the block refuses. Raises what the block raises."""
     context, seen = context_of(request), Seen()
     try:
         yield seen
-    except (WebhookRefused, TooLarge, TooSlow) as error:
+    except (WebhookRejected, TooLarge, TooSlow) as error:
         reason = _reason(error)
         context.recording.metrics.record_delivery(connection.provider, reason)
-        context.refused.note(
+        context.rejections.note(
             RejectedDelivery(
                 id=uuid4(),
                 app_id=connection.app_id,
@@ -56,8 +56,8 @@ def noted_if_refused(request: Request, connection: ConnectionRow) -> Iterator[Se
         raise
 
 
-def _reason(error: WebhookRefused | TooLarge | TooSlow) -> str:
-    if isinstance(error, WebhookRefused):
+def _reason(error: WebhookRejected | TooLarge | TooSlow) -> str:
+    if isinstance(error, WebhookRejected):
         return error.reason
     return "too_large" if isinstance(error, TooLarge) else "too_slow"
 

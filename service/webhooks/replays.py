@@ -12,7 +12,7 @@ from domain.inbox.delivery_view import ENDING_TOPICS, has_ended
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReplayRequested
 from eventlog.errors import LogUnavailable
 from service.http.caller import Caller
-from service.http.errors import Missing
+from service.http.errors import NotFound
 from service.recording.idempotency import do_once
 from service.webhooks.context import WebhooksContext, context_of
 from service.webhooks.deliveries import Entry, facts_in, folded
@@ -95,5 +95,5 @@ async def _since(
         asked = False
     entry = folded(happened[:end])
     if entry is None:
-        raise Missing
+        raise NotFound
     return entry, not asked

@@ -4,11 +4,11 @@ from starlette.responses import Response
 from domain.core.idempotency import CreateIdempotencyRecord
 from service.auth.authenticate import authenticate
 from service.http.envelope import single
-from service.http.errors import Missing
+from service.http.errors import NotFound
 from service.http.queries import WorkQuery, read_query
 from service.http.requests import read_json
 from service.http.responses import POSITION, document
-from service.http.validation import validated
+from service.http.validation import validate
 from service.invoices.schemas import ActionBody
 from service.recording.idempotency import do_once
 from service.work import work
@@ -30,13 +30,13 @@ async def resend_work(request: Request) -> Response:
     context = context_of(request)
     caller = await authenticate(request)
     given = await read_json(request, context.settings, default={})
-    validated(ActionBody, given)
+    validate(ActionBody, given)
     row = await context.queries.get_work(caller.app.app_id, request.path_params["workId"])
     occurred_at = context.now()
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
         if row is None:
-            raise Missing
+            raise NotFound
         work.resend(
             context.recording.billing,
             row,

@@ -10,13 +10,13 @@ from service.http.queries import WorkQuery
 from service.invoices.schemas import ActionBody
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION, IDEMPOTENCY_KEY, REPLAYED
-from service.openapi.common_schemas import Moment, Shown
+from service.openapi.common_schemas import Moment, ResponseModel
 from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
-from service.openapi.error_responses import CALLING, WRITING, refused
+from service.openapi.error_responses import CALLING, WRITING, error_answers
 from service.openapi.examples import INVOICE, one
 
 
-class Work(Shown):
+class Work(ResponseModel):
     """What was asked for and is not done."""
 
     id: str
@@ -41,7 +41,7 @@ class Work(Shown):
     gave_up_at: Moment | None
 
 
-class WorkPage(Shown):
+class WorkPage(ResponseModel):
     """A page of a list."""
 
     kind: Literal["work"]
@@ -54,7 +54,7 @@ class WorkPage(Shown):
     """Pass it as `cursor` for the next page; null on the last."""
 
 
-class SingleWork(Shown):
+class SingleWork(ResponseModel):
     """One piece of work."""
 
     kind: Literal["work"]
@@ -106,7 +106,7 @@ OPERATIONS: Final = (
                 WorkPage,
                 gave_up=one("work", _GAVE_UP) | {"totalItemsIsExact": True, "nextCursor": None},
             ),
-            **refused(_WORK, *CALLING, "read_model_behind"),
+            **error_answers(_WORK, *CALLING, "read_model_behind"),
         },
     ),
     Operation(
@@ -129,7 +129,7 @@ OPERATIONS: Final = (
                 headers=(ALWAYS_POSITION, REPLAYED),
                 open=one("work", _GAVE_UP | _AGAIN),
             ),
-            **refused(_WORK, *WRITING, "key_reused", "read_model_behind"),
+            **error_answers(_WORK, *WRITING, "key_reused", "read_model_behind"),
         },
     ),
 )

@@ -18,7 +18,7 @@ from eventlog.codec import Codec
 from projections.engine.view_codec import from_json, to_json
 from service.http import envelope
 from service.http.errors import BadRequest
-from service.http.validation import is_safe, validated
+from service.http.validation import is_safe, validate
 from service.invoices import render as invoices_render
 from service.invoices.schemas import InvoiceRequestBody
 from tests.service.harness import Service, Shop, stripe_event
@@ -76,7 +76,7 @@ wild_bodies = st.builds(
 
 def accepted(body: Any) -> InvoiceRequestBody:
     try:
-        return validated(InvoiceRequestBody, body, context={"tenant_id": TENANT})
+        return validate(InvoiceRequestBody, body, context={"tenant_id": TENANT})
     except BadRequest as refused:
         document = envelope.render_problem(_problem(refused)).document
         assert orjson.dumps(document)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from service.http.error_rendering import renderer_of
-from service.http.errors import Missing, Unauthorized, WrongKeyType, problem_of
+from service.http.errors import NotFound, Unauthorized, WrongKeyType, problem_of
 from service.routes import ROUTES
 from tests.service.apps.test_api_keys import admin, item
 from tests.service.harness import Service, Shop, stripe_event
@@ -287,7 +287,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def matrix(service_database: str) -> Iterator[Service]:
-    with Service(service_database, ask_timeout_s=0.05) as service:
+    with Service(service_database, lookup_timeout_s=0.05) as service:
         yield service
 
 
@@ -310,20 +310,20 @@ def expected(row: Row, caller: str, whose: str) -> type[Exception] | None:
         knows = caller in ("read", "write") and not row.path.startswith("/admin")
         return WrongKeyType if knows else Unauthorized
     if whose in ("other app", "unknown"):
-        return None if row.makes else Missing
-    return Missing if whose == "other tenant" and caller == "token" else None
+        return None if row.makes else NotFound
+    return NotFound if whose == "other tenant" and caller == "token" else None
 
 
 def expected_of_strangers(row: Row, caller: str) -> type[Exception] | None:
     """Say what a caller of another app is told, who is one of its own app where no path says."""
     if row.path.startswith("/admin") and caller == "their admin":
-        return Missing if "{invoice}" in row.path else None
+        return NotFound if "{invoice}" in row.path else None
     if row.path.startswith("/stripe") and caller in ("their lone", "their write"):
-        return Missing
+        return NotFound
     if row.path.startswith("/stripe") and caller == "their read":
         return WrongKeyType
     if row.path.startswith("/v1") and caller == "their token":
-        return Missing
+        return NotFound
     return Unauthorized
 
 

@@ -142,7 +142,7 @@ def test_a_document_that_the_provider_does_not_have_is_404(
 
 
 def test_without_a_worker_the_caller_is_told_in_time_to_come_again(service_database: str) -> None:
-    with Service(service_database, ask_timeout_s=0.2) as service:
+    with Service(service_database, lookup_timeout_s=0.2) as service:
         shop = Shop(service)
         response = shop.get(f"{shop.url}/invoices/{made(shop)['id']}/document")
     assert (response.status_code, errors(response)[0]["code"]) == (504, "[E5040]")

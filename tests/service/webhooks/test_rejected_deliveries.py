@@ -12,7 +12,7 @@ import pytest
 from eventlog.database.connect import connect
 from projections.engine.errors import ReadModelUnavailable
 from projections.inbox.rejected import KEPT, RejectedDeliveries, RejectedDelivery
-from service.webhooks.rejection_log import RefusedDeliveries
+from service.webhooks.rejection_log import RejectionLog
 from tests.service.harness import Service, Shop, errors, sign, stripe_event
 from tests.service.webhooks.test_deliveries import got, listed, replay
 
@@ -153,7 +153,7 @@ def test_of_a_flood_no_more_is_written_than_is_kept_and_others_are_not_drowned()
 
     async def scenario() -> None:
         book = Book()
-        refused = RefusedDeliveries(book)
+        refused = RejectionLog(book)
         for number in range(KEPT * 3):
             refused.note(a_refused(flooded, number))
         refused.note(a_refused(quiet))
@@ -169,7 +169,7 @@ def test_of_a_flood_no_more_is_written_than_is_kept_and_others_are_not_drowned()
 def test_floods_on_many_connections_take_bounded_memory() -> None:
     async def scenario() -> None:
         book = Book()
-        refused = RefusedDeliveries(book)
+        refused = RejectionLog(book)
         for _ in range(15):
             connection_id = uuid4()
             for number in range(KEPT):
@@ -183,7 +183,7 @@ def test_floods_on_many_connections_take_bounded_memory() -> None:
 def test_what_the_database_did_not_take_is_written_when_it_is_back() -> None:
     async def scenario() -> None:
         book = Book()
-        refused = RefusedDeliveries(book)
+        refused = RejectionLog(book)
         connection_id = uuid4()
         first, second = a_refused(connection_id, 1), a_refused(connection_id, 2)
         book.away = True

@@ -16,8 +16,9 @@ from projections.work.provider_lookup import (
     ProviderLookupQueue,
     delete_expired_lookups,
 )
-from service.http.errors import Missing, ProviderSilent, ProviderUnavailable
-from service.recording.provider_lookup import Asks
+from service.http import errors
+from service.http.errors import ProviderTimeout, ProviderUnavailable
+from service.recording.provider_lookup import ProviderLookups
 from service.recording.waits import Waits
 from tests.support.provider_lookup_worker import answering
 from tests.workers.stripe_harness import Bench
@@ -27,10 +28,10 @@ CONNECTION = {"connection": Bench.connection}
 
 
 @asynccontextmanager
-async def asking(database: str, *, timeout_s: float = 5) -> AsyncIterator[Asks]:
+async def asking(database: str, *, timeout_s: float = 5) -> AsyncIterator[ProviderLookups]:
     channel = ProviderLookupClient(database)
     await channel.open()
-    yield Asks(channel, vault=VAULT, waits=Waits(), timeout_s=timeout_s)
+    yield ProviderLookups(channel, vault=VAULT, waits=Waits(), timeout_s=timeout_s)
     await channel.close()
 
 
@@ -121,7 +122,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
 def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(database: str) -> None:
     async def scenario() -> None:
         async with asking(database) as asks:
-            with pytest.raises(ProviderSilent):
+            with pytest.raises(ProviderTimeout):
                 await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
 
     asyncio.run(scenario())
@@ -138,7 +139,7 @@ def test_what_nobody_waits_for_any_more_is_not_asked_of_the_provider(database: s
 
     async def scenario() -> None:
         async with asking(database) as asks:
-            with pytest.raises(ProviderSilent):
+            with pytest.raises(ProviderTimeout):
                 await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
 
     asyncio.run(scenario())
@@ -184,7 +185,7 @@ def test_a_provider_that_can_not_be_asked_is_said_at_once(database: str, error: 
 def test_what_the_provider_does_not_have_is_missing(database: str, bench: Bench) -> None:
     async def scenario() -> None:
         async with asking(database) as asks:
-            with pytest.raises(Missing):
+            with pytest.raises(errors.NotFound):
                 await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
 
     with answering(database, bench.gateway, vault=VAULT):

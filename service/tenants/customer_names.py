@@ -13,7 +13,7 @@ from service.recording.context import RecordingContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class Names:
+class CustomerNames:
     """Names of customers by the hash of the invoice's body, of tenants by their ids."""
 
     customers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Names:
         return self.tenants.get(view.tenant_id)
 
 
-async def names_of(context: RecordingContext, views: Sequence[InvoiceView]) -> Names:
+async def customer_names(context: RecordingContext, views: Sequence[InvoiceView]) -> CustomerNames:
     """Read the names that a page of invoices shows, all at once."""
     invoices = await _bodies(context, (view.body for view in views))
     customers = {
@@ -36,7 +36,7 @@ async def names_of(context: RecordingContext, views: Sequence[InvoiceView]) -> N
         if invoice.get("customer_name")
     }
     nameless = [view for view in views if (view.body or "") not in customers]
-    return Names(customers=customers, tenants=await _tenants(context, nameless))
+    return CustomerNames(customers=customers, tenants=await _tenants(context, nameless))
 
 
 async def _tenants(context: RecordingContext, views: Iterable[InvoiceView]) -> dict[UUID, str]:
