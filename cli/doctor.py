@@ -2,6 +2,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit
@@ -13,11 +14,12 @@ from domain.apps.connection import secret_context
 from eventlog.database.checks import (
     clock_skew_s,
     connection_problem,
-    follower_states,
     session_problem,
     version_problem,
 )
 from eventlog.errors import MigrationError, ObsoleteDatabase, VaultError
+from eventlog.follow.positions import FollowerState
+from eventlog.log import Log
 from eventlog.security.vault import Vault
 from projections.access.queries import sealed_connections, sealed_token_secrets
 
@@ -131,7 +133,7 @@ def _migrations(url: str) -> Iterator[Finding]:
         yield Finding(f"{len(pending)} migrations are pending", "run: billhook migrate")
         return
     yield Finding("all migrations are applied")
-    for state in follower_states(url):
+    for state in _follower_states(url):
         if state.error:
             yield Finding(
                 f"{state.name} is stopped by an error: {state.error}",
@@ -143,6 +145,11 @@ def _migrations(url: str) -> Iterator[Finding]:
                 f"{state.name} is {state.lag_events} events behind",
                 "check that its process runs" if slow else None,
             )
+
+
+def _follower_states(url: str) -> list[FollowerState]:
+    with closing(Log.open(url, application_name="billhook doctor")) as log:
+        return log.follower_states()
 
 
 def _redis(environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -3,14 +3,11 @@
 import re
 import secrets
 import time
-from contextlib import closing
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from eventlog.database.connect import connect
-from eventlog.follow.positions import FollowerState
-from eventlog.log import Log
 
 OLDEST_MAJOR_VERSION = 15  # UNIQUE NULLS NOT DISTINCT came with it
 _APPLICATION = "billhook doctor"
@@ -69,12 +66,6 @@ def clock_skew_s(dsn: str) -> float:
         theirs = _one(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")
         answered_at = time.time()
     return float(str(theirs)) - (asked_at + answered_at) / 2
-
-
-def follower_states(dsn: str) -> list[FollowerState]:
-    """Give each follower's place; empty before the first has begun."""
-    with closing(Log.open(dsn, application_name=_APPLICATION)) as log:
-        return log.follower_states()
 
 
 def _one(connection: psycopg.Connection[TupleRow], query: str, *values: object) -> object:

@@ -20,7 +20,6 @@ from eventlog.follow.leader import (
 from eventlog.follow.listen import Listener
 from eventlog.follow.positions import (
     SteppedDown,
-    describe,
     failed_attempts,
     forget_failure,
     is_skipped,
@@ -29,6 +28,7 @@ from eventlog.follow.positions import (
     stored_position,
 )
 from eventlog.process.backoff import backoff_s
+from eventlog.process.describe_error import describe
 from eventlog.reading import RecordedEvent, read_on
 
 _log = logging.getLogger(__name__)

@@ -1,15 +1,14 @@
 """Where followers stand, as they store it and as operators read it."""
 
-import traceback
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from domain.core import ids
 from eventlog.follow.leader import Connection
+from eventlog.process.describe_error import describe
 
 _Cursor = psycopg.AsyncCursor[TupleRow]
 
@@ -129,14 +128,3 @@ async def is_skipped(connection: Connection, name: str, position: int) -> bool:
         [ids.for_skipped_event(name, position)],
     )
     return await cursor.fetchone() is not None
-
-
-def describe(error: Exception) -> str:
-    """Name the error and its place; not its message, which may quote what it could not handle."""
-    sqlstate = f" ({error.sqlstate})" if isinstance(error, psycopg.Error) else ""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return f"{type(error).__name__}{sqlstate}"
-    file = Path(frames[-1].filename)
-    place = f"{file.parent.name}/{file.name}:{frames[-1].lineno}"
-    return f"{type(error).__name__}{sqlstate} at {place}, in {frames[-1].name}"

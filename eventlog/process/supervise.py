@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from eventlog.follow.positions import describe
+from eventlog.process.describe_error import describe
 
 _log: Final = logging.getLogger(__name__)
 

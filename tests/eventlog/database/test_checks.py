@@ -3,10 +3,10 @@ import psycopg
 from eventlog.database.checks import (
     clock_skew_s,
     connection_problem,
-    follower_states,
     session_problem,
     version_problem,
 )
+from eventlog.log import Log
 from tests.support.pooler import transaction_pooler
 
 
@@ -36,7 +36,7 @@ def test_a_broken_url_never_shows_its_password_either() -> None:
     assert "s3cret" not in problem
 
 
-def test_a_follower_tells_how_far_behind_it_is_and_what_stops_it(database: str) -> None:
+def test_a_follower_state_has_its_lag_and_the_error_that_stops_it(database: str, log: Log) -> None:
     with psycopg.connect(database) as connection:
         connection.execute(
             "INSERT INTO eventlog.followers VALUES ('apply', 0, now()), ('relay', 0, now())",
@@ -45,5 +45,5 @@ def test_a_follower_tells_how_far_behind_it_is_and_what_stops_it(database: str) 
             "INSERT INTO eventlog.follower_failures"
             " VALUES ('relay', 1, 'KeyError: x', 3, now(), now())",
         )
-    states = [(state.name, state.lag_events, state.error) for state in follower_states(database)]
+    states = [(state.name, state.lag_events, state.error) for state in log.follower_states()]
     assert states == [("apply", 0, None), ("relay", 0, "KeyError: x")]

@@ -1,0 +1,17 @@
+"""Describe an exception in a line that quotes nothing of what it could not handle."""
+
+import traceback
+from pathlib import Path
+
+import psycopg
+
+
+def describe(error: Exception) -> str:
+    """Name the error and its place; not its message, which may quote what it could not handle."""
+    sqlstate = f" ({error.sqlstate})" if isinstance(error, psycopg.Error) else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return f"{type(error).__name__}{sqlstate}"
+    file = Path(frames[-1].filename)
+    place = f"{file.parent.name}/{file.name}:{frames[-1].lineno}"
+    return f"{type(error).__name__}{sqlstate} at {place}, in {frames[-1].name}"
