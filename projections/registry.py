@@ -51,7 +51,7 @@ _ALL: Final = (
         tenant_emails.NAME,
         tenant_emails.TOPICS,
         tenant_emails.handler,
-        (tenant_emails.EMAIL_WORDS,),
+        (tenant_emails.EMAIL_TERMS,),
     ),
     Projection(
         invoices_projector.NAME,

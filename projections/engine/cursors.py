@@ -31,9 +31,9 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
 
 
-def write(place: PageKey, *, list_name: str) -> str:
+def write(key: PageKey, *, list_name: str) -> str:
     """Write a cursor."""
-    packed = orjson.dumps([list_name, place.value, place.id])
+    packed = orjson.dumps([list_name, key.value, key.id])
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
@@ -44,14 +44,14 @@ def read(cursor: str, *, list_name: str) -> PageKey:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         name, value, row_id = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        place = PageKey(value=value, id=UUID(row_id))
+        key = PageKey(value=value, id=UUID(row_id))
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
         raise BadCursor("broken") from error
     if name != list_name:
         raise BadCursor("of another list")
     if type(value) is not int or not -_BIGINT <= value < _BIGINT:
         raise BadCursor("broken")
-    return place
+    return key
 
 
 def to_microseconds(moment: datetime) -> int:

@@ -12,7 +12,7 @@ from projections.engine.errors import GenerationsDiffer, RebuildError
 from projections.engine.runner import (
     Connection,
     Generation,
-    Running,
+    RunningFollower,
     filled_generations,
     follower_of,
 )
@@ -83,7 +83,7 @@ _BEHIND: Final = (
 )
 
 
-class TakeOver:
+class Cutover:
     """The last part of a rebuild: catch up, compare, switch."""
 
     def __init__(
@@ -99,7 +99,7 @@ class TakeOver:
         connection = await connect_async(self._dsn, application_name="billhook take over")
         async with connection:
             new, old = await self._generations(connection)
-            following = Running(follower_of(self._dsn, new))
+            following = RunningFollower(follower_of(self._dsn, new))
             try:
                 await self._catch_up(connection, new, following)
                 differing = await self._compare(connection, old=old, new=new)
@@ -119,7 +119,9 @@ class TakeOver:
         active = next(one for one in known.values() if one.state == "active")
         return known[self._number], active
 
-    async def _catch_up(self, connection: Connection, new: Generation, following: Running) -> None:
+    async def _catch_up(
+        self, connection: Connection, new: Generation, following: RunningFollower
+    ) -> None:
         """Wait until readers would not see less. Raises RebuildError if that will not be."""
         while not following.task.done():
             await asyncio.wait([following.task], timeout=_POLL_S)

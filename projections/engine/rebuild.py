@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL
 
 from eventlog.database.connect import connect
-from projections.engine.cutover import TakeOver
+from projections.engine.cutover import Cutover
 from projections.engine.errors import RebuildRunning
 from projections.registry import Projection, find
 
@@ -57,7 +57,7 @@ def rebuild(
     with _alone(dsn, name) as connection, _new_generation(connection, name) as number:
         events = _fill(dsn, connection, projection, number)
         filling_s = time.monotonic() - started_s
-        taking_over = TakeOver(dsn, projection, number, accept_changes=accept_changes)
+        taking_over = Cutover(dsn, projection, number, accept_changes=accept_changes)
         differing = asyncio.run(taking_over.run(keep_old_for_s=keep_old_for_s))
     return Rebuilt(name, number, events, time.monotonic() - started_s, filling_s, differing)
 

@@ -73,7 +73,7 @@ _log = structlog.get_logger("billhook.projections")
 _LOOK_EVERY_S: Final = 1.0
 
 
-class Running:
+class RunningFollower:
     """A follower at work in a task of its own."""
 
     def __init__(self, follower: Follower) -> None:
@@ -91,7 +91,7 @@ class Projections:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningFollower] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises what a follower fails with, other than a lost connection."""
@@ -128,16 +128,16 @@ class Projections:
         for name, generation in wanted.items():
             if name not in self._running:
                 _log.info("following", generation=name, state=generation.state)
-                self._running[name] = Running(follower_of(self._dsn, generation))
+                self._running[name] = RunningFollower(follower_of(self._dsn, generation))
             elif self._running[name].task.done():
                 await self._running.pop(name).end()
         for generation in generations:
             if generation.may_be_dropped:
                 await _drop(connection, generation)
-        await connection.execute("SELECT read.forget_strays()")
+        await connection.execute("SELECT read.delete_stray_followers()")
 
 
-async def _end(name: str, running: Running) -> None:
+async def _end(name: str, running: RunningFollower) -> None:
     """Stop following a generation that is over, whatever state its tables are in by now."""
     try:
         await running.end()

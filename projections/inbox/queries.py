@@ -79,7 +79,7 @@ SELECT id, app_id, connection, provider, mode, NULL AS provider_event_id, NULL A
     NULL::int AS times_applied, NULL::int AS times_parked, NULL::int AS times_replayed,
     NULL::bigint AS position, connection_id, size_bytes, body_sha256, content_type,
     user_agent, remote
-FROM inbox.refused
+FROM inbox.rejected_deliveries
 """
 )
 _FOUND: Final = SQL(
@@ -117,7 +117,7 @@ def page_query(asked: DeliveryFilter) -> tuple[Composed, Parameters] | None:
     return query, asdict(asked) | place | {"rows": asked.limit + 1, "state": list(asked.state)}
 
 
-def place_of(asked: DeliveryFilter, *, received_at: datetime, delivery_id: UUID) -> str:
+def cursor_after(asked: DeliveryFilter, *, received_at: datetime, delivery_id: UUID) -> str:
     """Write the cursor that goes on after a row."""
     place = PageKey(cursors.to_microseconds(received_at), delivery_id)
     return cursors.write(place, list_name=asked.list_name)
@@ -129,7 +129,7 @@ def _sources(asked: DeliveryFilter) -> Iterator[tuple[SQL, SQL, list[Composable]
         yield PROVED, SQL("read.deliveries"), [*shared, *_of_state(asked)]
     about_events = any(getattr(asked, name) is not None for name in _ONLY_OF_PROVED)
     if not about_events and (not asked.state or FAILED in asked.state):
-        yield REFUSED, SQL("inbox.refused"), shared
+        yield REFUSED, SQL("inbox.rejected_deliveries"), shared
 
 
 def _conditions(asked: DeliveryFilter) -> Iterator[Composable]:
@@ -200,7 +200,9 @@ class DeliveryQueries:
         if len(rows) > asked.limit:
             del rows[asked.limit :]
             last = rows[-1]
-            next_cursor = place_of(asked, received_at=last["received_at"], delivery_id=last["id"])
+            next_cursor = cursor_after(
+                asked, received_at=last["received_at"], delivery_id=last["id"]
+            )
         return DeliveryPage(
             rows=[_row(row) for row in rows],
             total=min(total, COUNTED_EXACTLY),

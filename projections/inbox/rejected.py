@@ -1,6 +1,6 @@
-"""Deliveries that were refused, kept for operators: the newest of each connection.
+"""Rejected webhook deliveries, kept for operators: the newest of each connection.
 
-No part of the log: anybody may have sent them. What was sent is not kept, only its hash and size.
+They are not events, because anybody may have sent them. Of the content only hash and size are kept.
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,17 @@ from projections.engine.errors import ReadModelUnavailable
 KEPT: Final = 1_000
 _CONNECT_WITHIN_S: Final = 5.0
 
-# One process at a time: then no two trim the same rows, and what is kept is counted right.
-_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('billhook refused deliveries', 0))"
+# One process at a time, so that no two trim the same rows and the number kept is exact.
+_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('billhook rejected deliveries', 0))"
 _ADD: Final[LiteralString] = """
-    INSERT INTO inbox.refused
-    SELECT * FROM jsonb_populate_recordset(NULL::inbox.refused, %s) ON CONFLICT DO NOTHING
+    INSERT INTO inbox.rejected_deliveries
+    SELECT * FROM jsonb_populate_recordset(NULL::inbox.rejected_deliveries, %s)
+    ON CONFLICT DO NOTHING
 """
 _TRIM: Final[LiteralString] = """
-    DELETE FROM inbox.refused AS old USING unnest(%s::uuid[]) AS grown (id)
+    DELETE FROM inbox.rejected_deliveries AS old USING unnest(%s::uuid[]) AS grown (id)
     WHERE old.connection_id = grown.id AND (old.received_at, old.id) <= (
-        SELECT known.received_at, known.id FROM inbox.refused AS known
+        SELECT known.received_at, known.id FROM inbox.rejected_deliveries AS known
         WHERE known.connection_id = grown.id
         ORDER BY known.received_at DESC, known.id DESC OFFSET %s LIMIT 1
     )
@@ -38,11 +39,11 @@ _TRIM: Final[LiteralString] = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedDelivery:
-    """A delivery that was not believed or could not be read; `reason` says why, in a word.
+    """A delivery that failed verification or could not be parsed, with the code of the reason.
 
-    `size_bytes`: of a body that was too long, what was announced, if anything. `remote`: loopback,
-    private or public, of whoever was connected to us. Nobody proved who they are: `content_type`
-    and `user_agent` are what they said.
+    `size_bytes`: for a body over the limit the announced Content-Length, if any. `remote`:
+    loopback, private or public, by the peer's address. `content_type` and `user_agent` are
+    unverified headers.
     """
 
     id: UUID
@@ -61,27 +62,29 @@ class RejectedDelivery:
 
 
 class RejectedDeliveries:
-    """Writes refused deliveries down; connects when there is something to write."""
+    """Stores rejected deliveries; connects at the first write."""
 
     def __init__(self, dsn: str) -> None:
-        """Connect nothing yet; use `open`."""
-        self._pool = pool(dsn, application_name="billhook refused", min_size=0, max_size=1)
+        """Use `open` before the first call."""
+        self._pool = pool(
+            dsn, application_name="billhook rejected deliveries", min_size=0, max_size=1
+        )
 
     async def open(self) -> None:
-        """Let a session be opened when it is needed."""
+        """Allow a session to be opened on demand."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the session."""
         await self._pool.close()
 
-    async def keep(self, refused: Sequence[RejectedDelivery]) -> None:
-        """Add them, and forget the oldest beyond what is kept. Twice is the same as once.
+    async def add(self, rejected: Sequence[RejectedDelivery]) -> None:
+        """Add deliveries and delete the oldest beyond KEPT. Repeating a call changes nothing.
 
         Raises ReadModelUnavailable.
         """
-        rows = Jsonb([asdict(one) for one in refused], dumps=orjson.dumps)
-        grown = list({one.connection_id for one in refused})
+        rows = Jsonb([asdict(one) for one in rejected], dumps=orjson.dumps)
+        grown = list({one.connection_id for one in rejected})
         try:
             async with (
                 self._pool.connection(timeout=_CONNECT_WITHIN_S) as connection,

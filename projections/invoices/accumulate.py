@@ -15,10 +15,10 @@ from projections.invoices import search_terms
 from projections.reports import invoice_sums
 from projections.reports.invoice_sums import Amount, Change, Part
 
-WORDS: Final = Table(
-    "invoice_words",
-    key=("invoice_id", "word"),
-    columns=("app_id", "word", "invoice_id", "position"),
+SEARCH_TERMS: Final = Table(
+    "invoice_search_terms",
+    key=("invoice_id", "term"),
+    columns=("app_id", "term", "invoice_id", "position"),
 )
 COUNTS: Final = Table(
     "invoice_counts",
@@ -28,7 +28,7 @@ COUNTS: Final = Table(
 
 
 @dataclass(slots=True)
-class Folded:
+class InvoiceAccumulator:
     """An invoice, and how far its stream has been folded.
 
     `words` (with the position that brought each), `changes` and `counted` (by how much, at which
@@ -61,12 +61,12 @@ class Folded:
                 event.originator_id, folded=self.version, offered=event.originator_version
             )
         view = self.view
-        sources = None if view is None else search_terms.sources_of(view)
+        sources = None if view is None else search_terms.term_sources(view)
         stood = view is not None and exists_at_provider(view)
         self.view = view = fold(view, event)
         self.version = event.originator_version
         self.position = position
-        for word in search_terms.news(sources, search_terms.sources_of(view)):
+        for word in search_terms.new_terms(sources, search_terms.term_sources(view)):
             self.words.setdefault(word, position)
         if exists_at_provider(view) != stood:
             self.counted.append((-1 if stood else 1, position))
@@ -85,12 +85,12 @@ def exists_at_provider(view: InvoiceView) -> bool:
     return not (view.status == status.CANCELED and view.provider_object_type == "invoice")
 
 
-def word_rows(invoices: Iterable[Folded]) -> list[Row]:
+def search_term_rows(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
     """Return the rows of new words, in the order of WORDS.columns."""
     return [
         {
             "app_id": invoice.view.app_id,
-            "word": word,
+            "term": word,
             "invoice_id": invoice.view.id,
             "position": position,
         }
@@ -100,7 +100,7 @@ def word_rows(invoices: Iterable[Folded]) -> list[Row]:
     ]
 
 
-class Books(NamedTuple):
+class SumKey(NamedTuple):
     """Whose sums, and of what money."""
 
     app_id: UUID
@@ -109,17 +109,17 @@ class Books(NamedTuple):
     connection: str
 
 
-class Tallies:
+class SumDeltas:
     """What several invoices change in counts and sums, added up."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[UUID, str], list[int]] = {}
-        self._quarters: dict[tuple[Books, Part], list[int]] = {}
+        self._quarters: dict[tuple[SumKey, Part], list[int]] = {}
 
     def __len__(self) -> int:
         return len(self._quarters) + len(self._counts)
 
-    def take(self, invoice: Folded) -> None:
+    def take(self, invoice: InvoiceAccumulator) -> None:
         """Take in what one invoice's events changed."""
         view = invoice.view
         if view is None:
@@ -128,7 +128,7 @@ class Tallies:
             count = self._counts.setdefault((view.app_id, view.connection), [0, 0])
             count[:] = count[0] + step, max(count[1], position)
         for change in invoice.changes:
-            key = Books(view.app_id, view.mode, view.provider, view.connection), change.part
+            key = SumKey(view.app_id, view.mode, view.provider, view.connection), change.part
             tally = self._quarters.setdefault(key, [0, 0, 0])
             tally[:] = (
                 tally[0] + change.amount_minor,
@@ -157,7 +157,7 @@ class Tallies:
 
     def total_rows(self) -> list[Row]:
         """Return what to add to TOTALS: the quarters' changes by kind."""
-        totals: dict[tuple[Books, str, str], list[int]] = {}
+        totals: dict[tuple[SumKey, str, str], list[int]] = {}
         for (books, part), (amount_minor, items, position) in self._quarters.items():
             total = totals.setdefault((books, part.currency, part.kind), [0, 0, 0])
             total[:] = total[0] + amount_minor, total[1] + items, max(total[2], position)
@@ -167,7 +167,7 @@ class Tallies:
         ]
 
 
-def _sum_row(books: Books, currency: str, kind: str, *, sums: Sequence[int]) -> dict[str, object]:
+def _sum_row(books: SumKey, currency: str, kind: str, *, sums: Sequence[int]) -> dict[str, object]:
     """Write a row of a sum. Amounts are text: JSON's integers are bounded."""
     amount_minor, items, position = sums
     return {

@@ -19,7 +19,12 @@ from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Row, copy
-from projections.invoices.accumulate import WORDS, Folded, Tallies, word_rows
+from projections.invoices.accumulate import (
+    SEARCH_TERMS,
+    InvoiceAccumulator,
+    SumDeltas,
+    search_term_rows,
+)
 from projections.invoices.projector import (
     INVOICES,
     TIMELINE,
@@ -50,33 +55,33 @@ class _Chunk:
     invoices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
     words: list[Row] = field(default_factory=list)
-    tallies: Tallies = field(default_factory=Tallies)
+    deltas: SumDeltas = field(default_factory=SumDeltas)
 
-    def take(self, invoice: Folded) -> None:
+    def take(self, invoice: InvoiceAccumulator) -> None:
         self.invoices.extend(rows_of([invoice]))
-        self.words.extend(word_rows([invoice]))
-        self.tallies.take(invoice)
+        self.words.extend(search_term_rows([invoice]))
+        self.deltas.take(invoice)
         self.write_if_full()
 
     def write_if_full(self) -> None:
         if len(self.timeline) >= _CHUNK_ROWS:
             self.write_rows()
-        if len(self.tallies) >= _MOST_TALLIES:
+        if len(self.deltas) >= _MOST_TALLIES:
             self.write_tallies()
 
     def write_rows(self) -> None:
         for table, rows in (
             (INVOICES, self.invoices),
             (TIMELINE, self.timeline),
-            (WORDS, self.words),
+            (SEARCH_TERMS, self.words),
         ):
             copy(self.writer, table, rows, schema=self.schema)
             rows.clear()
 
     def write_tallies(self) -> None:
-        for query, parameters in additions(self.tallies, schema=self.schema):
+        for query, parameters in additions(self.deltas, schema=self.schema):
             self.writer.execute(query, parameters)
-        self.tallies.clear()
+        self.deltas.clear()
 
 
 def fill(dsn: str, schema: str, up_to_position: int) -> None:
@@ -99,7 +104,7 @@ def _fill_invoices(
     codec = Codec()
     events = _read(reader, _BY_STREAM, up_to_position, topics=INVOICE_TOPICS)
     for _, stream in groupby(events, key=attrgetter("originator_id")):
-        invoice = Folded()
+        invoice = InvoiceAccumulator()
         for recorded in stream:
             event = cast("InvoiceEvent", codec.decode(recorded))  # its topic says so
             invoice.take(event, position=recorded.position)

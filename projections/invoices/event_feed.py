@@ -37,7 +37,7 @@ class AppChanges:
 CHANGES: Final = SQL(
     """
 WITH page AS (
-    SELECT position, kind, subject_id, type, at AS occurred_at, by AS actor, data FROM read.timeline
+    SELECT position, kind, subject_id, type, occurred_at, actor, data FROM read.timeline
     WHERE app_id = %(app_id)s AND position > %(after)s
     ORDER BY position FETCH FIRST %(limit)s ROWS WITH TIES
 )

@@ -80,12 +80,12 @@ _BOUNDS: Final = {
     "amount_max": SQL("coalesce(total_minor, 0) <= %(amount_max)s"),
 }
 _BY_WORD: Final = SQL(
-    "EXISTS (SELECT FROM read.invoice_words AS known WHERE known.app_id = %(app_id)s"
-    " AND known.invoice_id = invoice.invoice_id AND known.word >= {first} AND known.word < {after})"
+    "EXISTS (SELECT FROM read.invoice_search_terms AS known WHERE known.app_id = %(app_id)s"
+    " AND known.invoice_id = invoice.invoice_id AND known.term >= {first} AND known.term < {after})"
 )
 _BY_EMAIL: Final = SQL(
-    "tenant_id IN (SELECT known.tenant_id FROM read.email_words AS known"
-    " WHERE known.app_id = %(app_id)s AND known.word >= {first} AND known.word < {after})"
+    "tenant_id IN (SELECT known.tenant_id FROM read.tenant_email_terms AS known"
+    " WHERE known.app_id = %(app_id)s AND known.term >= {first} AND known.term < {after})"
 )
 # What has no total yet is listed as 0.
 _ORDERED_BY: Final = {
@@ -159,7 +159,7 @@ def rows_query(
     }
 
 
-def place_of(asked: InvoiceFilter, *, key: datetime | int, invoice_id: UUID) -> str:
+def cursor_after(asked: InvoiceFilter, *, key: datetime | int, invoice_id: UUID) -> str:
     """Write the cursor that goes on after a row."""
     value = cursors.to_microseconds(key) if isinstance(key, datetime) else key
     return cursors.write(PageKey(value, invoice_id), list_name=asked.list_name)
@@ -175,7 +175,7 @@ def _ways(asked: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]
     Ways apart, not one with OR: each then has an index of its own.
     """
     conditions = [*_conditions(asked)]
-    terms = search_terms.terms_of(asked.q or "")
+    terms = search_terms.query_terms(asked.q or "")
     kinds = [(_BY_WORD, _BY_EMAIL) if term in emails else (_BY_WORD,) for term in terms]
     for way in product(*kinds):
         searched = [
@@ -187,8 +187,8 @@ def _ways(asked: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]
 
 def _bounds_of_terms(asked: InvoiceFilter) -> Parameters:
     found: Parameters = {}
-    for number, term in enumerate(search_terms.terms_of(asked.q or "")):
-        found[f"first_{number}"], found[f"after_{number}"] = search_terms.bounds_of(term)
+    for number, term in enumerate(search_terms.query_terms(asked.q or "")):
+        found[f"first_{number}"], found[f"after_{number}"] = search_terms.prefix_range(term)
     return found
 
 

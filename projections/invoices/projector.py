@@ -30,13 +30,13 @@ from projections.engine.tables import Row, Table, adding, insert, insert_new, up
 from projections.engine.view_codec import from_json, to_json
 from projections.invoices.accumulate import (
     COUNTS,
-    WORDS,
-    Folded,
-    Tallies,
+    SEARCH_TERMS,
+    InvoiceAccumulator,
+    SumDeltas,
     exists_at_provider,
-    word_rows,
+    search_term_rows,
 )
-from projections.invoices.timeline import TENANT_TOPICS, Kind, effects_of, facts_of, is_hidden
+from projections.invoices.timeline import TENANT_TOPICS, Kind, effects_of, event_data, is_hidden
 from projections.reports.invoice_sums import QUARTERS, SUMMED, TOTALS
 
 NAME: Final = "invoices"
@@ -77,11 +77,11 @@ INVOICES: Final = Table(
 TIMELINE: Final = Table(
     "timeline",
     key=("subject_id", "position"),
-    columns=("subject_id", "position", "app_id", "kind", "type", "at", "by", "data"),
+    columns=("subject_id", "position", "app_id", "kind", "type", "occurred_at", "actor", "data"),
 )
 _INVOICE_TOPICS: Final = frozenset(INVOICE_TOPICS)
 Subject = tuple[Kind, UUID]
-TABLES: Final = (INVOICES, TIMELINE, WORDS, COUNTS, QUARTERS, TOTALS)
+TABLES: Final = (INVOICES, TIMELINE, SEARCH_TERMS, COUNTS, QUARTERS, TOTALS)
 
 
 def handler(schema: str) -> Handle:
@@ -97,7 +97,7 @@ def handler(schema: str) -> Handle:
         for position, event in events:
             match event:
                 case InvoiceEvent():
-                    invoice = folded.setdefault(event.originator_id, Folded())
+                    invoice = folded.setdefault(event.originator_id, InvoiceAccumulator())
                     invoice.take(event, position=position)
                     timeline.extend(entry_of(event, app_id=invoice.app_id, position=position))
                 case SubscriptionEvent():
@@ -113,36 +113,36 @@ def handler(schema: str) -> Handle:
                     raise AssertionError(f"{type(event).__name__} was not asked for")
         await upsert(cursor, INVOICES, rows_of(folded.values()), schema=schema)
         await insert(cursor, TIMELINE, timeline, schema=schema)
-        await insert_new(cursor, WORDS, word_rows(folded.values()), schema=schema)
+        await insert_new(cursor, SEARCH_TERMS, search_term_rows(folded.values()), schema=schema)
         await _add_up(cursor, folded.values(), schema=schema)
 
     return handle
 
 
-async def _add_up(cursor: Cursor, invoices: Iterable[Folded], *, schema: str) -> None:
-    tallies = Tallies()
+async def _add_up(cursor: Cursor, invoices: Iterable[InvoiceAccumulator], *, schema: str) -> None:
+    deltas = SumDeltas()
     for invoice in invoices:
-        tallies.take(invoice)
-    for query, parameters in additions(tallies, schema=schema):
+        deltas.take(invoice)
+    for query, parameters in additions(deltas, schema=schema):
         await cursor.execute(query, parameters)
 
 
-def additions(tallies: Tallies, *, schema: str) -> list[tuple[Composed, list[Jsonb]]]:
+def additions(deltas: SumDeltas, *, schema: str) -> list[tuple[Composed, list[Jsonb]]]:
     """Return the statements that add tallies to the counts and sums."""
     tables = [
-        (COUNTS, tallies.count_rows(), ("at_provider",)),
-        (QUARTERS, tallies.quarter_rows(), SUMMED),
-        (TOTALS, tallies.total_rows(), SUMMED),
+        (COUNTS, deltas.count_rows(), ("at_provider",)),
+        (QUARTERS, deltas.quarter_rows(), SUMMED),
+        (TOTALS, deltas.total_rows(), SUMMED),
     ]
     return [adding(table, rows, summed=s, schema=schema) for table, rows, s in tables if rows]
 
 
-def rows_of(invoices: Iterable[Folded]) -> list[Row]:
+def rows_of(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
     """Return the rows of invoices, in the order of INVOICES.columns."""
     return [_row(invoice, invoice.view) for invoice in invoices if invoice.view is not None]
 
 
-def _row(invoice: Folded, view: InvoiceView) -> Row:
+def _row(invoice: InvoiceAccumulator, view: InvoiceView) -> Row:
     return {
         "invoice_id": view.id,
         "app_id": view.app_id,
@@ -173,14 +173,14 @@ def entry_of(event: InvoiceEvent | SubscriptionEvent, *, app_id: UUID, position:
     if is_hidden(event):
         return []
     subject = _kind_of(event), event.originator_id
-    return [_entry(event, subject, position, app_id=app_id, data=facts_of(event))]
+    return [_entry(event, subject, position, app_id=app_id, data=event_data(event))]
 
 
 def tenant_entry_of(event: TenantEvent, *, position: int) -> list[Row]:
     """Return a tenant's row on the timeline; who is behind it stays in the body."""
     if not isinstance(event, TenantCreated | TenantChanged | ProviderCustomerLinked):
         return []
-    data = facts_of(event)
+    data = event_data(event)
     subject: Subject = "tenant", event.tenant_id
     return [_entry(event, subject, position, app_id=event.app_id, data=data)]
 
@@ -222,8 +222,8 @@ def _entry(
         "app_id": app_id,
         "kind": kind,
         "type": event.TOPIC,
-        "at": event.timestamp,
-        "by": event.actor,
+        "occurred_at": event.timestamp,
+        "actor": event.actor,
         "data": orjson.dumps(data),
     }
 
@@ -258,7 +258,9 @@ async def _apps_of(cursor: Cursor, subjects: Collection[UUID], *, schema: str) -
     return dict(await cursor.fetchall())
 
 
-async def _load(cursor: Cursor, invoice_ids: Sequence[UUID], *, schema: str) -> dict[UUID, Folded]:
+async def _load(
+    cursor: Cursor, invoice_ids: Sequence[UUID], *, schema: str
+) -> dict[UUID, InvoiceAccumulator]:
     if not invoice_ids:
         return {}
     query = SQL(
@@ -267,6 +269,6 @@ async def _load(cursor: Cursor, invoice_ids: Sequence[UUID], *, schema: str) -> 
     ).format(invoices=INVOICES.within(schema))
     await cursor.execute(query, [list(invoice_ids)])
     return {
-        invoice_id: Folded.loaded(from_json(view), version=version, position=position)
+        invoice_id: InvoiceAccumulator.loaded(from_json(view), version=version, position=position)
         for invoice_id, version, position, view in await cursor.fetchall()
     }

@@ -16,11 +16,11 @@ from projections.engine.view_codec import from_json
 from projections.invoices.list_sql import (
     COUNTED_EXACTLY,
     InvoiceFilter,
+    cursor_after,
     page_query,
-    place_of,
     rows_query,
 )
-from projections.invoices.search_terms import bounds_of, terms_of
+from projections.invoices.search_terms import prefix_range, query_terms
 
 __all__ = ["InvoiceFilter", "InvoicePage", "InvoiceQueries", "InvoiceRow", "TimelineEntry"]
 
@@ -59,7 +59,7 @@ _GET: Final = SQL(
     " WHERE app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
 )
 _TIMELINE: Final = SQL(
-    "SELECT entry.position, entry.type, entry.at AS occurred_at, entry.by AS actor, entry.data"
+    "SELECT entry.position, entry.type, entry.occurred_at, entry.actor, entry.data"
     " FROM read.timeline AS entry JOIN read.invoices AS invoice ON invoice_id = subject_id"
     " WHERE invoice.app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
     " ORDER BY entry.position"
@@ -77,8 +77,8 @@ _AT_PROVIDER: Final = SQL(
 )
 _EMAIL_TERMS: Final = SQL(
     "SELECT term.first FROM unnest(%(first)s::text[], %(after)s::text[]) AS term (first, after)"
-    " WHERE EXISTS (SELECT FROM read.email_words AS known WHERE known.app_id = %(app_id)s"
-    " AND known.word >= term.first AND known.word < term.after)"
+    " WHERE EXISTS (SELECT FROM read.tenant_email_terms AS known WHERE known.app_id = %(app_id)s"
+    " AND known.term >= term.first AND known.term < term.after)"
 )
 _POSITION: Final = SQL("SELECT position FROM read.positions WHERE projection = %s")
 
@@ -138,10 +138,10 @@ class InvoiceQueries:
 
     async def _email_terms(self, asked: InvoiceFilter) -> set[str]:
         """Return the terms searched for that some tenant's e-mail has."""
-        terms = terms_of(asked.q or "")
+        terms = query_terms(asked.q or "")
         if not terms:
             return set()
-        firsts, afters = zip(*map(bounds_of, terms), strict=True)
+        firsts, afters = zip(*map(prefix_range, terms), strict=True)
         parameters = {"app_id": asked.app_id, "first": list(firsts), "after": list(afters)}
         return {row["first"] for row in await self._pool.fetch(_EMAIL_TERMS, parameters)}
 
@@ -172,5 +172,5 @@ def _page(found: list[DictRow], asked: InvoiceFilter) -> tuple[list[InvoiceRow],
     next_cursor = None
     if len(found) > asked.limit:
         del found[asked.limit :]
-        next_cursor = place_of(asked, key=found[-1]["key"], invoice_id=found[-1]["invoice_id"])
+        next_cursor = cursor_after(asked, key=found[-1]["key"], invoice_id=found[-1]["invoice_id"])
     return [InvoiceRow(from_json(row["view"]), row["position"]) for row in found], next_cursor

@@ -16,20 +16,20 @@ _AFTER_ALL: Final = "\U0010ffff"  # behind every character in the order of the c
 Sources = tuple[str | None, str | None, str | None, tuple[str, ...]]
 
 
-def sources_of(view: InvoiceView) -> Sources:
+def term_sources(view: InvoiceView) -> Sources:
     """Return what an invoice is found by: number, customer, provider's id, values of metadata."""
     return view.number, view.customer, view.provider_object_id, tuple(view.metadata.values())
 
 
-def words_of(sources: Sources) -> dict[str, None]:
+def index_terms(sources: Sources) -> dict[str, None]:
     """Return the words in a fixed order. An id is one word; other texts have pieces, too."""
     number, customer, provider_object_id, values = sources
     found = {word: None for text in (customer, provider_object_id) if text for word in _split(text)}
-    found |= pieces_of(text for text in (number, *values) if text)
+    found |= split_terms(text for text in (number, *values) if text)
     return dict.fromkeys(list(found)[:_MOST])
 
 
-def pieces_of(texts: Iterable[str]) -> dict[str, None]:
+def split_terms(texts: Iterable[str]) -> dict[str, None]:
     """Return what stands between blanks, and its runs of letters and digits."""
     found: dict[str, None] = {}
     for text in texts:
@@ -39,22 +39,22 @@ def pieces_of(texts: Iterable[str]) -> dict[str, None]:
     return found
 
 
-def terms_of(asked: str) -> tuple[str, ...]:
+def query_terms(asked: str) -> tuple[str, ...]:
     """Split what is searched for into the beginnings of words, all of which must be found."""
     return tuple(dict.fromkeys(_split(asked)))
 
 
-def bounds_of(term: str) -> tuple[str, str]:
+def prefix_range(term: str) -> tuple[str, str]:
     """Return the first word that begins with a term, and what is behind the last."""
     return term, term + _AFTER_ALL
 
 
-def news(before: Sources | None, after: Sources) -> Collection[str]:
+def new_terms(before: Sources | None, after: Sources) -> Collection[str]:
     """Return the words that were not there before."""
     if before == after:
         return ()
-    known = {} if before is None else words_of(before)
-    return [word for word in words_of(after) if word not in known]
+    known = {} if before is None else index_terms(before)
+    return [word for word in index_terms(after) if word not in known]
 
 
 def _split(text: str) -> list[str]:

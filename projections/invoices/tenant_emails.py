@@ -16,15 +16,15 @@ from eventlog.codec import Codec
 from eventlog.follow.follower import Cursor, Handle
 from eventlog.reading import RecordedEvent
 from projections.engine.tables import Row, Table, insert
-from projections.invoices.search_terms import pieces_of
+from projections.invoices.search_terms import split_terms
 
 NAME: Final = "emails"
 TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC)
 
-EMAIL_WORDS: Final = Table(
-    "email_words",
-    key=("app_id", "tenant_id", "word"),
-    columns=("app_id", "tenant_id", "word", "position"),
+EMAIL_TERMS: Final = Table(
+    "tenant_email_terms",
+    key=("app_id", "tenant_id", "term"),
+    columns=("app_id", "tenant_id", "term", "position"),
 )
 
 _BODIES: Final = "SELECT sha256, bytes FROM eventlog.bodies WHERE sha256 = ANY(%s)"
@@ -36,7 +36,7 @@ def handler(schema: str) -> Handle:
     forget = SQL(
         "DELETE FROM {table} WHERE (app_id, tenant_id) IN"
         " (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))"
-    ).format(table=EMAIL_WORDS.within(schema))
+    ).format(table=EMAIL_TERMS.within(schema))
 
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         newest: dict[tuple[UUID, UUID], tuple[int, str | None]] = {}
@@ -45,7 +45,7 @@ def handler(schema: str) -> Handle:
             newest[event.app_id, event.tenant_id] = recorded.position, event.contact_body
         emails = await _emails(cursor, [person for _, person in newest.values() if person])
         await cursor.execute(forget, [list(column) for column in zip(*newest, strict=True)])
-        await insert(cursor, EMAIL_WORDS, _rows(newest, emails), schema=schema)
+        await insert(cursor, EMAIL_TERMS, _rows(newest, emails), schema=schema)
 
     return handle
 
@@ -54,9 +54,9 @@ def _rows(
     newest: Mapping[tuple[UUID, UUID], tuple[int, str | None]], emails: Mapping[str, str]
 ) -> list[Row]:
     return [
-        {"app_id": app_id, "tenant_id": tenant_id, "word": word, "position": position}
+        {"app_id": app_id, "tenant_id": tenant_id, "term": term, "position": position}
         for (app_id, tenant_id), (position, person) in newest.items()
-        for word in pieces_of([emails.get(person or "", "")])
+        for term in split_terms([emails.get(person or "", "")])
     ]
 
 

@@ -68,7 +68,7 @@ def is_hidden(event: e.InvoiceEvent | SubscriptionEvent) -> bool:
     return event.source == "webhook"
 
 
-def facts_of(event: e.InvoiceEvent | SubscriptionEvent | TenantEvent) -> dict[str, object]:
+def event_data(event: e.InvoiceEvent | SubscriptionEvent | TenantEvent) -> dict[str, object]:
     """Return an event's facts in camelCase."""
     return {
         camel(name): _fact(name, value)

@@ -1,12 +1,12 @@
--- What readers ask: views, each of which points to the tables of one generation.
+-- The views that readers query. Each selects from a table of the projection's active generation.
 CREATE SCHEMA read;
 
--- A generation is a schema of its own (read_invoices_g1), filled by a follower of its own
--- (invoices_g1), so that a new one can be filled beside the one that answers.
+-- A generation is a schema (read_invoices_g1) that a follower of its own (invoices_g1) fills, so
+-- that a new generation can be filled while the active one serves readers.
 --
 -- building: being filled, not followed yet. following: catching up. active: the views point to it.
--- retiring: still followed until `retire_at`, then dropped. Its number is never given again, so that
--- a follower that is stopped late finds nothing to write to.
+-- retiring: still followed until `retire_at`, then dropped. A number is never reused, so that a
+-- follower that is stopped late has no table to write to.
 CREATE TABLE read.generations (
     projection text        NOT NULL,
     number     int         NOT NULL CHECK (number > 0),
@@ -24,8 +24,8 @@ CREATE TABLE read.generations (
 CREATE UNIQUE INDEX generations_active_key ON read.generations (projection)
     WHERE state = 'active';
 
--- Enters the next generation of a projection and makes its tables, without their indexes.
--- Each projection brings read.make_<projection>(schema) and read.index_<projection>(schema).
+-- Create the next generation of a projection with its tables, without their indexes.
+-- Each projection defines read.make_<projection>(schema) and read.index_<projection>(schema).
 CREATE FUNCTION read.new_generation(projection text) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     made int;
@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 
--- Makes the indexes of a filled generation.
+-- Create the indexes of a filled generation.
 CREATE FUNCTION read.index_generation(projection text, number int) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -50,8 +50,8 @@ BEGIN
 END
 $$;
 
--- Lets the views point to a generation. CREATE OR REPLACE keeps the views' identity, so that
--- readers in mid-query are not disturbed; it asks that new columns are added at a table's end.
+-- Point the views to a generation. CREATE OR REPLACE keeps the views' identity, so that running
+-- queries are not disturbed; it requires that new columns are added at the end of a table.
 CREATE FUNCTION read.point_views(projection text, number int) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -69,16 +69,16 @@ BEGIN
 END
 $$;
 
--- How far what readers see has come.
+-- The log position up to which each projection's active generation is filled.
 CREATE VIEW read.positions AS
     SELECT known.projection, coalesce(follower.position, 0) AS position
     FROM read.generations AS known
     LEFT JOIN eventlog.followers AS follower ON follower.name = known.follower
     WHERE known.state = 'active';
 
--- Tells waiting readers, in the very transaction that makes the rows visible, so that no handler
--- can forget to.
-CREATE FUNCTION read.tell_position() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Notify waiting readers in the transaction that makes the rows visible: a trigger, so that no
+-- handler can omit it.
+CREATE FUNCTION read.notify_position() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_notify('billhook_positions', known.projection || ' ' || NEW.position)
         FROM read.generations AS known
@@ -87,13 +87,13 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER followers_tell_position
+CREATE TRIGGER followers_notify_position
     AFTER UPDATE OF position ON eventlog.followers
-    FOR EACH ROW EXECUTE FUNCTION read.tell_position();
+    FOR EACH ROW EXECUTE FUNCTION read.notify_position();
 
--- Lets a generation answer in the place of the active one, which goes on being followed for
--- `keep`. False, and nothing is done, while the new one is behind: a reader who has seen a position
--- must never find less than that. Both stand still meanwhile, which is as long as this takes.
+-- Make a generation the active one; the former one is followed for `keep` more. Returns false and
+-- changes nothing while the new one is behind: a reader who has seen a position must never see an
+-- older one. Both followers are locked for the duration of this call.
 CREATE FUNCTION read.switch_generation(projection text, number int, keep interval)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -126,7 +126,7 @@ BEGIN
 END
 $$;
 
--- Forgets a generation that does not answer: its rows and its place in the log.
+-- Drop a generation that is not active: its schema and its follower's position.
 CREATE FUNCTION read.drop_generation(projection text, number int) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -141,9 +141,9 @@ BEGIN
 END
 $$;
 
--- Forgets the places of followers whose generation is gone: one that is stopped late enters itself
--- anew.
-CREATE FUNCTION read.forget_strays() RETURNS void LANGUAGE sql AS $$
+-- Delete the positions of followers whose generation was dropped: a follower that is stopped late
+-- inserts its row again.
+CREATE FUNCTION read.delete_stray_followers() RETURNS void LANGUAGE sql AS $$
     DELETE FROM eventlog.followers AS follower
     WHERE follower.name ~ '^[a-z]+_g[0-9]+$'
       AND NOT EXISTS (
@@ -206,17 +206,7 @@ BEGIN
         CREATE INDEX ON %1$I.api_keys (key_sha256);
         ALTER TABLE %1$I.connections ADD PRIMARY KEY (connection_id);
         CREATE UNIQUE INDEX ON %1$I.connections (app_id, name);
-        $$,
-        schema
-    );
-    PERFORM read.index_access_settings(schema);
-END
-$body$;
-
-CREATE FUNCTION read.index_access_settings(schema text) RETURNS void LANGUAGE plpgsql AS $body$
-BEGIN
-    EXECUTE format(
-        $$
+        -- By which a token and a browser's origin find their app.
         CREATE INDEX ON %1$I.apps ((settings->>'token_issuer'), (settings->>'token_audience'));
         CREATE INDEX ON %1$I.apps USING gin ((settings->'allowed_origins') jsonb_path_ops);
         $$,
@@ -225,7 +215,7 @@ BEGIN
 END
 $body$;
 
--- Invoices with their timeline, the words they are found by, counts and sums.
+-- Invoices with their timeline, search terms, counts and sums.
 CREATE FUNCTION read.make_invoices(schema text) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
     EXECUTE format(
@@ -254,21 +244,21 @@ BEGIN
             view               jsonb       NOT NULL
         );
         CREATE TABLE %1$I.timeline (
-            subject_id uuid        NOT NULL,
-            position   bigint      NOT NULL,
-            app_id     uuid,
-            kind       text        NOT NULL,
-            type       text        NOT NULL,
-            at         timestamptz NOT NULL,
-            by         text        NOT NULL,
-            data       jsonb       NOT NULL
+            subject_id  uuid        NOT NULL,
+            position    bigint      NOT NULL,
+            app_id      uuid,
+            kind        text        NOT NULL,
+            type        text        NOT NULL,
+            occurred_at timestamptz NOT NULL,
+            actor       text        NOT NULL,
+            data        jsonb       NOT NULL
         );
-        -- In the order of characters' numbers, so that the words with one beginning are neighbours.
-        CREATE TABLE %1$I.invoice_words (
-            app_id     uuid               NOT NULL,
-            word       text COLLATE "C"   NOT NULL,
-            invoice_id uuid               NOT NULL,
-            position   bigint             NOT NULL
+        -- COLLATE "C" orders by code point, so that the terms with a common prefix are adjacent.
+        CREATE TABLE %1$I.invoice_search_terms (
+            app_id     uuid             NOT NULL,
+            term       text COLLATE "C" NOT NULL,
+            invoice_id uuid             NOT NULL,
+            position   bigint           NOT NULL
         );
         CREATE TABLE %1$I.invoice_counts (
             app_id      uuid   NOT NULL,
@@ -277,8 +267,8 @@ BEGIN
             position    bigint NOT NULL,
             PRIMARY KEY (app_id, connection)
         );
-        -- `quarter` numbers the quarters of an hour since 1970 (UTC). Sums have no bound, so that
-        -- no amount a provider may send stops the fold.
+        -- `quarter` counts quarters of an hour since 1970 (UTC). Sums are numeric, so that no amount
+        -- that a provider sends overflows and stops the projection.
         CREATE TABLE %1$I.invoice_quarters (
             app_id       uuid    NOT NULL,
             mode         text    NOT NULL,
@@ -316,10 +306,10 @@ BEGIN
         $$
         ALTER TABLE %1$I.invoices ADD PRIMARY KEY (invoice_id);
         ALTER TABLE %1$I.timeline ADD PRIMARY KEY (subject_id, position);
-        ALTER TABLE %1$I.invoice_words ADD PRIMARY KEY (invoice_id, word);
+        ALTER TABLE %1$I.invoice_search_terms ADD PRIMARY KEY (invoice_id, term);
 
         -- An index for each filter of a list, in the list's order: newest first, ties by id. Where
-        -- an app has a million invoices and a rare currency, the page must not read the others.
+        -- an app has a million invoices and few in one currency, a page must not scan the others.
         CREATE INDEX ON %1$I.invoices (app_id, created_at, invoice_id);
         CREATE INDEX ON %1$I.invoices (app_id, tenant_id, created_at, invoice_id);
         CREATE INDEX ON %1$I.invoices (app_id, created_at, invoice_id)
@@ -337,7 +327,7 @@ BEGIN
         CREATE INDEX ON %1$I.invoices (app_id, subscription_id, created_at, invoice_id)
             WHERE subscription_id IS NOT NULL;
         CREATE INDEX ON %1$I.invoices (app_id, paid_at) WHERE paid_at IS NOT NULL;
-        -- What has no total yet is listed as 0.
+        -- An invoice without a total is listed as 0.
         CREATE INDEX ON %1$I.invoices (app_id, coalesce(total_minor, 0), invoice_id);
         CREATE INDEX ON %1$I.invoices (app_id, currency, coalesce(total_minor, 0), invoice_id);
         CREATE INDEX ON %1$I.invoices (app_id, connection, created_at, invoice_id)
@@ -346,7 +336,7 @@ BEGIN
             WHERE provider_object_id IS NOT NULL;
 
         CREATE INDEX ON %1$I.timeline (app_id, position);
-        CREATE INDEX ON %1$I.invoice_words (app_id, word, invoice_id);
+        CREATE INDEX ON %1$I.invoice_search_terms (app_id, term, invoice_id);
         CREATE INDEX ON %1$I.invoice_quarters
             (app_id, mode, currency, provider, connection, quarter)
             WHERE kind = 'outstanding' AND items <> 0;
@@ -356,20 +346,20 @@ BEGIN
 END
 $body$;
 
--- Who is billed. `person` is the hash of the body with name, e-mail, country and VAT id, which can
+-- Tenants. `contact_body` is the hash of the body with name, e-mail, country and VAT id, which can
 -- be erased; `customers` maps a connection's name to the provider's customer id.
 CREATE FUNCTION read.make_tenants(schema text) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
     EXECUTE format(
         $$
         CREATE TABLE %1$I.tenants (
-            app_id     uuid        NOT NULL,
-            tenant_id  uuid        NOT NULL,
-            person     text,
-            customers  jsonb       NOT NULL,
-            created_at timestamptz NOT NULL,
-            updated_at timestamptz NOT NULL,
-            position   bigint      NOT NULL
+            app_id       uuid        NOT NULL,
+            tenant_id    uuid        NOT NULL,
+            contact_body text,
+            customers    jsonb       NOT NULL,
+            created_at   timestamptz NOT NULL,
+            updated_at   timestamptz NOT NULL,
+            position     bigint      NOT NULL
         );
         $$,
         schema
@@ -383,15 +373,15 @@ BEGIN
 END
 $body$;
 
--- The words of tenants' e-mails, by which their invoices are found.
+-- Search terms of tenants' e-mail addresses, by which their invoices are found.
 CREATE FUNCTION read.make_emails(schema text) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
     EXECUTE format(
         $$
-        CREATE TABLE %1$I.email_words (
+        CREATE TABLE %1$I.tenant_email_terms (
             app_id    uuid             NOT NULL,
             tenant_id uuid             NOT NULL,
-            word      text COLLATE "C" NOT NULL,
+            term      text COLLATE "C" NOT NULL,
             position  bigint           NOT NULL
         );
         $$,
@@ -404,16 +394,16 @@ CREATE FUNCTION read.index_emails(schema text) RETURNS void LANGUAGE plpgsql AS 
 BEGIN
     EXECUTE format(
         $$
-        ALTER TABLE %1$I.email_words ADD PRIMARY KEY (app_id, tenant_id, word);
-        CREATE INDEX ON %1$I.email_words (app_id, word, tenant_id);
+        ALTER TABLE %1$I.tenant_email_terms ADD PRIMARY KEY (app_id, tenant_id, term);
+        CREATE INDEX ON %1$I.tenant_email_terms (app_id, term, tenant_id);
         $$,
         schema
     );
 END
 $body$;
 
--- What an app sells and how it is taxed. `id` is the stream that tells of it, `version` how far its
--- row is folded: a reader sees by it whether the log knows more.
+-- Prices and tax rates. `id` is the stream's id, `version` the version of the last event in the row:
+-- a reader compares it with the log to see whether the row is current.
 CREATE FUNCTION read.make_catalogue(schema text) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
     EXECUTE format(
@@ -464,7 +454,7 @@ BEGIN
 END
 $body$;
 
--- What became of each provider event: the inbox, as operators read it.
+-- Provider events with their state: the inbox of webhook deliveries.
 CREATE FUNCTION read.make_deliveries(schema text) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
     EXECUTE format(
@@ -517,7 +507,7 @@ BEGIN
 END
 $body$;
 
--- Subscriptions as they are listed, and what comes in from them month after month.
+-- Subscriptions, and the sums of their recurring revenue.
 CREATE FUNCTION read.make_subscriptions(schema text) RETURNS void LANGUAGE plpgsql AS $body$
 BEGIN
     EXECUTE format(
@@ -538,8 +528,8 @@ BEGIN
             position                 bigint      NOT NULL,
             view                     jsonb       NOT NULL
         );
-        -- Added to, and so with its key from the first. Sums have no bound, so that no amount a
-        -- provider may send stops the fold.
+        -- Updated while it is filled, and so with its key from the start. Sums are numeric, so that
+        -- no amount that a provider sends overflows and stops the projection.
         CREATE TABLE %1$I.subscription_sums (
             app_id          uuid    NOT NULL,
             mode            text    NOT NULL,
@@ -599,8 +589,8 @@ BEGIN
 END
 $$;
 
--- What has been asked for and is not done yet. Rows follow from the log: the relay opens and closes
--- them together with its position. The queue holds only what was sent lately and may be lost.
+-- Jobs that are not finished. Rows follow from the log: the relay inserts and deletes them in the
+-- transaction of its position. The queue holds only what was sent recently and may be lost.
 CREATE SCHEMA work;
 
 CREATE TABLE work.jobs (
@@ -623,10 +613,10 @@ CREATE INDEX jobs_due ON work.jobs (due_at, id);
 CREATE INDEX jobs_in_flight ON work.jobs (app, sent_at) WHERE sent_at IS NOT NULL;
 CREATE INDEX jobs_given_up ON work.jobs (app, gave_up_at, id) WHERE gave_up_at IS NOT NULL;
 
--- What a reader wants to know of a provider this moment: asked by the service, answered by a worker.
--- An ask is no fact and outlives nobody's patience: `answer` is sealed and goes with the row when it
--- is read, or when nobody waits for it any more. Unlogged, so that it is in no backup either.
-CREATE UNLOGGED TABLE work.asks (
+-- Live lookups at a provider: inserted by the service, answered by a worker. They are not events:
+-- `answer` is sealed, and the row is deleted when it is read or has expired. Unlogged, so that no
+-- backup holds an answer.
+CREATE UNLOGGED TABLE work.provider_lookups (
     id         uuid        PRIMARY KEY,
     app        uuid        NOT NULL,
     kind       text        NOT NULL,
@@ -635,22 +625,22 @@ CREATE UNLOGGED TABLE work.asks (
     answer     text
 );
 
-CREATE INDEX asks_expired ON work.asks (expires_at);
+CREATE INDEX provider_lookups_expired ON work.provider_lookups (expires_at);
 
--- How far something outside of the log has been read: a provider's events, a history that is being
--- imported. Lost, it is read again from the beginning, and changes nothing a second time.
-CREATE TABLE work.places (
+-- How far a source outside of the log has been read: a provider's event list, an import of an
+-- account's history. Without its row a source is read from the start again, which changes nothing.
+CREATE TABLE work.checkpoints (
     name       text        PRIMARY KEY,
-    place      jsonb       NOT NULL,
+    checkpoint jsonb       NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Deliveries that were refused: anybody may have sent them, so they are no part of the log. Written
--- by the service in batches, the newest 1,000 of each connection kept; nothing that was sent is
--- here but its hash, its size and who it said it was from.
+-- Rejected webhook deliveries. Anybody may have sent them, so they are not events. The service
+-- writes them in batches and keeps the newest 1,000 of each connection: of the content only its hash,
+-- its size and what the sender claimed to be.
 CREATE SCHEMA inbox;
 
-CREATE TABLE inbox.refused (
+CREATE TABLE inbox.rejected_deliveries (
     id            uuid        PRIMARY KEY,
     app_id        uuid        NOT NULL,
     connection_id uuid        NOT NULL,
@@ -666,6 +656,6 @@ CREATE TABLE inbox.refused (
     remote        text        NOT NULL
 );
 
-CREATE INDEX refused_of_app ON inbox.refused (app_id, received_at, id);
-CREATE INDEX refused_of_name ON inbox.refused (app_id, connection, received_at, id);
-CREATE INDEX refused_of_connection ON inbox.refused (connection_id, received_at, id);
+CREATE INDEX rejected_deliveries_of_app ON inbox.rejected_deliveries (app_id, received_at, id);
+CREATE INDEX rejected_deliveries_of_name ON inbox.rejected_deliveries (app_id, connection, received_at, id);
+CREATE INDEX rejected_deliveries_of_connection ON inbox.rejected_deliveries (connection_id, received_at, id);

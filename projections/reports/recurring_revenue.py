@@ -17,7 +17,7 @@ RECURRING: Final = Table(
 )
 
 
-class Books(NamedTuple):
+class SumKey(NamedTuple):
     """Whose sum, and of what money."""
 
     app_id: UUID
@@ -34,7 +34,7 @@ class Amount(NamedTuple):
     active: int
 
 
-Shares = dict[Books, Amount]
+Shares = dict[SumKey, Amount]
 _NOTHING: Final = Amount(0, 0)
 
 
@@ -42,15 +42,15 @@ def share_of(view: SubscriptionView | None) -> Shares:
     """Return what a subscription contributes to the sums."""
     if view is None or view.currency is None or view.status not in EARNING:
         return {}
-    books = Books(view.app_id, view.mode, view.currency, view.provider, view.connection)
+    books = SumKey(view.app_id, view.mode, view.currency, view.provider, view.connection)
     return {books: Amount(view.recurring_minor, 1)}
 
 
-class Tallies:
+class SumDeltas:
     """What several subscriptions change in the sums, added up."""
 
     def __init__(self) -> None:
-        self._sums: dict[Books, tuple[Amount, int]] = {}
+        self._sums: dict[SumKey, tuple[Amount, int]] = {}
 
     def take(self, before: Shares, after: Shares, *, position: int) -> None:
         """Take in what the event at a position changed."""

@@ -19,7 +19,7 @@ from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
 from projections.engine.tables import Row, Table, adding, upsert
 from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
-from projections.reports.recurring_revenue import RECURRING, SUMMED, Shares, Tallies, share_of
+from projections.reports.recurring_revenue import RECURRING, SUMMED, Shares, SumDeltas, share_of
 
 NAME: Final = "subscriptions"
 TOPICS: Final = SUBSCRIPTION_TOPICS
@@ -73,15 +73,15 @@ def handler(schema: str) -> Handle:
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Load the concerned rows, fold in memory, write: a statement a table."""
         folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
-        tallies = Tallies()
+        deltas = SumDeltas()
         for recorded in batch:
             event = cast("SubscriptionEvent", codec.decode(recorded))  # its topic says so
             subscription = folded.setdefault(event.originator_id, _Folded())
             before = share_of(subscription.view)
             after = subscription.take(event, position=recorded.position)
-            tallies.take(before, after, position=recorded.position)
+            deltas.take(before, after, position=recorded.position)
         await upsert(cursor, SUBSCRIPTIONS, _rows(folded.values()), schema=schema)
-        if sums := tallies.rows():
+        if sums := deltas.rows():
             query, parameters = adding(RECURRING, sums, summed=SUMMED, schema=schema)
             await cursor.execute(query, parameters)
 

@@ -94,7 +94,7 @@ def page_query(asked: SubscriptionFilter) -> tuple[Composed, Parameters]:
     return query, asdict(asked) | place | {"rows": asked.limit + 1, "status": list(asked.status)}
 
 
-def place_of(asked: SubscriptionFilter, *, created_at: datetime, subscription_id: UUID) -> str:
+def cursor_after(asked: SubscriptionFilter, *, created_at: datetime, subscription_id: UUID) -> str:
     """Write the cursor that goes on after a row."""
     place = PageKey(cursors.to_microseconds(created_at), subscription_id)
     return cursors.write(place, list_name=asked.list_name)
@@ -157,7 +157,7 @@ SUBSCRIPTION_BY_PROVIDER_ID: Final = SQL(
 )
 # Whose it is stands with each entry: the row is another projection's, which may be behind.
 _TIMELINE: Final = SQL(
-    "SELECT position, type, at AS occurred_at, by AS actor, data FROM read.timeline"
+    "SELECT position, type, occurred_at, actor, data FROM read.timeline"
     " WHERE subject_id = %(subscription_id)s AND app_id = %(app_id)s ORDER BY position"
 )
 
@@ -177,7 +177,7 @@ class SubscriptionQueries:
         if len(rows) > asked.limit:
             del rows[asked.limit :]
             last = rows[-1]
-            next_cursor = place_of(
+            next_cursor = cursor_after(
                 asked, created_at=last["created_at"], subscription_id=last["subscription_id"]
             )
         return SubscriptionPage(

@@ -24,7 +24,7 @@ TENANTS: Final = Table(
     columns=(
         "app_id",
         "tenant_id",
-        "person",
+        "contact_body",
         "customers",
         "created_at",
         "updated_at",
@@ -58,7 +58,7 @@ def _take(tenants: Rows, event: object, *, position: int) -> None:
             tenants[event.app_id, event.tenant_id] = {
                 "app_id": event.app_id,
                 "tenant_id": event.tenant_id,
-                "person": event.contact_body,
+                "contact_body": event.contact_body,
                 "customers": dict(event.customers),
                 "created_at": event.timestamp,
                 "updated_at": event.timestamp,
@@ -66,7 +66,7 @@ def _take(tenants: Rows, event: object, *, position: int) -> None:
             }
         case TenantChanged():
             tenant = tenants[event.app_id, event.tenant_id]
-            tenant |= {"person": event.contact_body, "customers": dict(event.customers)}
+            tenant |= {"contact_body": event.contact_body, "customers": dict(event.customers)}
             tenant |= {"updated_at": event.timestamp, "position": position}
         case ProviderCustomerLinked():
             tenant = tenants[event.app_id, event.tenant_id]

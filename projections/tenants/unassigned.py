@@ -1,19 +1,14 @@
-"""What a provider's customer owes and no tenant has, for the job that hands it to its tenant."""
+"""Invoices and subscriptions of a provider's customer that have no tenant yet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, LiteralString
 from uuid import UUID
 
-import psycopg
-from psycopg.rows import TupleRow, class_row
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg.rows import class_row
 
-from eventlog.database.connect import conninfo
-from projections.work.table import WorkUnavailable
+from projections.work.sessions import SessionPool
 
 _REACHED: Final[LiteralString] = """
     SELECT bool_and(position >= %s) FROM read.positions
@@ -36,54 +31,39 @@ _FIND: Final[LiteralString] = """
 
 @dataclass(frozen=True, kw_only=True)
 class Unassigned:
-    """Ids of what is no tenant's yet, oldest first."""
+    """Ids without a tenant, oldest first."""
 
     invoices: list[UUID]
     subscriptions: list[UUID]
 
 
 class UnassignedQueries:
-    """Questions of a job; each is its own transaction and may raise WorkUnavailable."""
+    """Queries of a job; each is a transaction and may raise WorkUnavailable."""
 
     def __init__(self, dsn: str, *, max_size: int = 2) -> None:
-        """Connect nothing yet; use `open`."""
-        self._pool = ConnectionPool(
-            conninfo(dsn, application_name="billhook unassigned"),
-            kwargs={"autocommit": True},
-            check=ConnectionPool.check_connection,
-            min_size=0,
-            max_size=max_size,
-            open=False,
-        )
+        """Use `open` before the first call."""
+        self._sessions = SessionPool(dsn, application_name="billhook unassigned", max_size=max_size)
 
     def open(self) -> None:
-        """Let sessions be opened when they are needed."""
-        self._pool.open()
+        """Allow sessions to be opened on demand."""
+        self._sessions.open()
 
     def close(self) -> None:
         """Close the sessions."""
-        self._pool.close()
+        self._sessions.close()
 
     def reached(self, position: int) -> bool:
-        """Tell whether what was recorded up to a position can be found."""
-        with self._session() as connection:
+        """Return whether the read model contains the events up to a position."""
+        with self._sessions.session() as connection:
             row = connection.execute(_REACHED, [position]).fetchone()
         return row is not None and bool(row[0])
 
     def find(self, app_id: UUID, connection: str, customer: str) -> Unassigned:
-        """Find what a connection's customer has and no tenant."""
-        asked = {"app": app_id, "connection": connection, "customer": customer}
-        with self._session() as session:
+        """Find the invoices and subscriptions of a connection's customer without a tenant."""
+        parameters = {"app": app_id, "connection": connection, "customer": customer}
+        with self._sessions.session() as session:
             cursor = session.cursor(row_factory=class_row(Unassigned))
-            cursor.execute(_FIND, asked)
+            cursor.execute(_FIND, parameters)
             found = cursor.fetchone()
         assert found is not None, "a SELECT without FROM has one row"  # noqa: S101 - STYLE: assert what must hold
         return found
-
-    @contextmanager
-    def _session(self) -> Iterator[psycopg.Connection[TupleRow]]:
-        try:
-            with self._pool.connection() as connection:
-                yield connection
-        except (psycopg.Error, PoolTimeout) as error:
-            raise WorkUnavailable(type(error).__name__) from error

@@ -13,7 +13,7 @@ _EXPIRE: Final[LiteralString] = """
         SELECT sha256, tenant FROM eventlog.bodies AS old
         WHERE created_at < clock_timestamp() - %s
           AND NOT EXISTS (
-              SELECT FROM read.tenants WHERE tenants.person = encode(old.sha256, 'hex')
+              SELECT FROM read.tenants WHERE tenants.contact_body = encode(old.sha256, 'hex')
           )
         LIMIT %s
     ) AS expired

@@ -1,13 +1,12 @@
-"""The work table: what the log asks for and is not done yet.
+"""The work table: jobs that events require and that are not finished.
 
-The relay opens and closes rows together with its position; a dispatcher sends what is due to the
-queue, and again what stays open. So the queue may lose everything at any time.
+The relay inserts and deletes rows in the transaction of its position; a dispatcher sends due rows
+to the queue, and sends again what stays open. So the queue may lose everything at any time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, LiteralString
@@ -17,21 +16,17 @@ import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
-from psycopg_pool import ConnectionPool, PoolTimeout
 
-from eventlog.database.connect import connect, conninfo
+from eventlog.database.connect import connect
+from projections.work.sessions import SessionPool, WorkUnavailable
 
 CHANNEL: Final = "billhook_work"
 RESEND_AFTER: Final = timedelta(seconds=30)
 
 
-class WorkUnavailable(Exception):
-    """The database did not answer; nothing was changed, or it may be asked again."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class OpenJob:
-    """A job is asked for; a key that is open already becomes due again."""
+    """Insert a job; one with the same key becomes due again."""
 
     key: str
     app: UUID
@@ -43,14 +38,14 @@ class OpenJob:
 
 @dataclass(frozen=True)
 class CloseJob:
-    """What was asked for under this key is done, or no longer wanted."""
+    """Delete a job that is finished or no longer required."""
 
     key: str
 
 
 @dataclass(frozen=True)
 class GiveUpJob:
-    """A job used up its tries: its row stays, and waits for an operator."""
+    """Mark a job whose retries are exhausted; its row waits for an operator."""
 
     key: str
     reason: str
@@ -58,7 +53,7 @@ class GiveUpJob:
 
 @dataclass(frozen=True)
 class ResendJob:
-    """An operator wants a job that gave up tried again, with all its tries."""
+    """Retry a job that gave up, with all its tries, as an operator requested."""
 
     key: str
 
@@ -68,7 +63,7 @@ JobChange = OpenJob | CloseJob | GiveUpJob | ResendJob
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A row as a worker needs it. `sends` tells a message from an older one about the same row."""
+    """A row as a worker reads it. `sends` distinguishes a message from an older one of the row."""
 
     id: int
     key: str
@@ -98,7 +93,7 @@ _RESEND: Final = """
 
 
 async def apply_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[JobChange]) -> None:
-    """Make the changes in the order asked, on the relay's own transaction.
+    """Apply the changes in order, in the relay's transaction.
 
     A row that a batch opens and closes is never written.
     """
@@ -166,53 +161,41 @@ NEXT_DUE: Final[LiteralString] = """
 
 
 class WorkTable:
-    """The rows as dispatchers and workers use them; every call is its own transaction."""
+    """Work rows for dispatchers and workers; each call is a transaction of its own."""
 
     def __init__(
         self, dsn: str, *, max_size: int = 4, resend_after: timedelta = RESEND_AFTER
     ) -> None:
         """Take how long a sent row may stay open before it is sent again."""
         self._resend_after = resend_after
-        self._pool = ConnectionPool(
-            conninfo(dsn, application_name="billhook work"),
-            kwargs={"autocommit": True},
-            # After a restart of the database a dead session would cost a job its resending pause.
-            check=ConnectionPool.check_connection,
-            min_size=1,
-            max_size=max_size,
-            open=False,
+        self._sessions = SessionPool(
+            dsn, application_name="billhook work", min_size=1, max_size=max_size
         )
-
-    @contextmanager
-    def _session(self) -> Iterator[psycopg.Connection[TupleRow]]:
-        try:
-            with self._pool.connection() as connection:
-                yield connection
-        except (psycopg.Error, PoolTimeout) as error:
-            raise WorkUnavailable(type(error).__name__) from error
 
     def open(self) -> None:
         """Open the sessions; until then nothing is connected."""
-        self._pool.open()
+        self._sessions.open()
 
     def close(self) -> None:
         """Close the sessions."""
-        self._pool.close()
+        self._sessions.close()
 
     def take_due(self, *, limit: int, cap: int) -> list[Job]:
         """Mark what is due as sent and return it, fairly by app, at most `cap` an app in flight."""
-        with self._session() as connection:
+        with self._sessions.session() as connection:
             cursor = connection.cursor(row_factory=class_row(Job))
             cursor.execute(_TAKE_DUE, {"limit": limit, "cap": cap, "resend": self._resend_after})
             return cursor.fetchall()
 
     def unsend(self, job_ids: Iterable[int]) -> None:
-        """Take back the mark of what could not be sent, so that it is due at once."""
-        self._execute("UPDATE work.jobs SET sent_at = NULL WHERE id = ANY(%s)", [list(job_ids)])
+        """Clear the sent mark of jobs that could not be sent, so that they are due at once."""
+        self._sessions.execute(
+            "UPDATE work.jobs SET sent_at = NULL WHERE id = ANY(%s)", [list(job_ids)]
+        )
 
     def claim(self, job_id: int, *, sends: int) -> Job | None:
-        """Start on a job; None where it is done or a newer message speaks for it."""
-        with self._session() as connection:
+        """Claim a job; None when it is finished or a newer message was sent for it."""
+        with self._sessions.session() as connection:
             cursor = connection.cursor(row_factory=class_row(Job))
             cursor.execute(
                 """UPDATE work.jobs SET sent_at = clock_timestamp()
@@ -223,16 +206,16 @@ class WorkTable:
             return cursor.fetchone()
 
     def touch(self, job_id: int) -> None:
-        """Say that a job is still being worked on, so that it is not sent again meanwhile."""
-        self._execute(
+        """Renew the sent mark of a running job, so that it is not sent again meanwhile."""
+        self._sessions.execute(
             """UPDATE work.jobs SET sent_at = clock_timestamp()
                WHERE id = %s AND sent_at IS NOT NULL""",
             [job_id],
         )
 
     def postpone(self, job_id: int, *, delay_s: float, counted: bool, error: str) -> None:
-        """Put a job off; `counted` says whether a try was used up."""
-        self._execute(
+        """Reschedule a job; `counted`: whether this used up a try."""
+        self._sessions.execute(
             """UPDATE work.jobs SET sent_at = NULL, tries = tries + %s, last_error = %s,
                    due_at = clock_timestamp() + make_interval(secs => %s)
                WHERE id = %s""",
@@ -240,18 +223,18 @@ class WorkTable:
         )
 
     def finish(self, job: Job) -> None:
-        """Close a row whose job found nothing left to do, unless it was asked for again since."""
-        self._execute(
+        """Delete the row of a job with nothing left to do, unless it became due again since."""
+        self._sessions.execute(
             "DELETE FROM work.jobs WHERE id = %s AND sends = %s AND sent_at IS NOT NULL",
             [job.id, job.sends],
         )
 
     def overdue(self, *, older_than: timedelta, limit: int = 100) -> list[Job]:
-        """List what has been open for longer than that, oldest first.
+        """List jobs that have been open for longer than that, oldest first.
 
-        What waits for its time without having been tried in vain is not late.
+        A job that is scheduled for later and has not failed yet is not overdue.
         """
-        with self._session() as connection:
+        with self._sessions.session() as connection:
             cursor = connection.cursor(row_factory=class_row(Job))
             cursor.execute(
                 """SELECT id, key, app, queue, actor, args, sends, tries FROM work.jobs
@@ -263,14 +246,10 @@ class WorkTable:
             return cursor.fetchall()
 
     def next_due_s(self) -> float | None:
-        """Return in how many seconds the next row is due (below 0: it was), None without rows."""
-        with self._session() as connection:
+        """Return the seconds until the next row is due (negative: overdue), None without rows."""
+        with self._sessions.session() as connection:
             row = connection.execute(NEXT_DUE, [self._resend_after]).fetchone()
         return None if row is None else row[0]
-
-    def _execute(self, query: LiteralString, parameters: Sequence[Any]) -> None:
-        with self._session() as connection:
-            connection.execute(query, parameters)
 
 
 class WorkNotifier:
@@ -284,7 +263,7 @@ class WorkNotifier:
         """Return when a row was opened, or after the time-out."""
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = connect(self._dsn, application_name="billhook work bell")
+                self._connection = connect(self._dsn, application_name="billhook work listener")
                 self._connection.execute(f"LISTEN {CHANNEL}")
                 return
             for _ in self._connection.notifies(timeout=timeout_s, stop_after=1):

@@ -20,7 +20,7 @@ from domain.core import money
 from domain.invoices import status
 from domain.subscriptions.view import STATUSES
 from projections.invoices.list_sql import DEEPEST_ROW, InvoiceFilter
-from projections.invoices.search_terms import MOST_TERMS, terms_of
+from projections.invoices.search_terms import MOST_TERMS, query_terms
 from projections.subscriptions.queries import SubscriptionFilter
 from projections.work.queries import STATES as WORK_STATES
 from service.http.errors import BadRequest, FieldError
@@ -75,7 +75,7 @@ def _work_state(text: str) -> str:
 
 
 def _search_words(asked: str) -> str:
-    if not 1 <= len(terms_of(asked)) <= MOST_TERMS:
+    if not 1 <= len(query_terms(asked)) <= MOST_TERMS:
         raise invalid(f"must be 1 to {MOST_TERMS} words")
     return asked
 

@@ -46,7 +46,7 @@ class ProviderLookups:
         ask = ProviderLookup(id=uuid4(), app=app_id, kind=kind, args=dict(args))
         try:
             async with self._waits.wait(wait_s):
-                sealed = await self._channel.ask(ask, timeout_s=wait_s)
+                sealed = await self._channel.request(ask, timeout_s=wait_s)
         except TimeoutError:
             raise ProviderTimeout from None
         answer = self._opened(sealed, ask)

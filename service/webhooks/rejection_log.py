@@ -53,7 +53,7 @@ class RejectionLog:
         if not batch:
             return
         try:
-            await self._book.keep(batch)
+            await self._book.add(batch)
         except ReadModelUnavailable as error:
             _log.warning("refused_deliveries.not_written", count=len(batch), error=str(error))
             newer, self._waiting = self._waiting, taken

@@ -27,7 +27,7 @@ class Answering:
         while not self.stop.is_set():
             for job in self.work.take_due(limit=10, cap=10):
                 answer_lookup(
-                    UUID(job.args["ask_id"]),
+                    UUID(job.args["lookup_id"]),
                     table=self.table,
                     vault=self.vault,
                     gateway_of=self.gateway_of,

@@ -143,7 +143,7 @@ class ImportRun(ABC):
     def keep(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         """Remember how far it is."""
         if not self.dry_run:
-            self.places.keep(self.name, checkpoint.to_json())
+            self.places.save(self.name, checkpoint.to_json())
         return checkpoint
 
     def import_pages(

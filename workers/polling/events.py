@@ -25,7 +25,7 @@ from eventlog.bodies import Body
 from eventlog.errors import LogUnavailable
 from eventlog.follow.leader import Leadership
 from projections.work.checkpoints import Checkpoints
-from projections.work.table import WorkUnavailable
+from projections.work.sessions import WorkUnavailable
 from workers.providers.stripe.event_list import ListedEvent
 
 EVERY_S: Final = 2.0
@@ -66,7 +66,7 @@ class EventPoller:
         place = self.places.find(self.name)
         if place is None:
             newest_s = self.events.newest_s()
-            self.places.keep(self.name, {"seen_s": newest_s})
+            self.places.save(self.name, {"seen_s": newest_s})
         else:
             newest_s = int(place["seen_s"])
         found = self.events.since(newest_s - _LOOK_BACK_S)
@@ -74,7 +74,7 @@ class EventPoller:
         self._known = {event.id: event.created_s for event in found}
         latest_s = max(self._known.values(), default=newest_s)
         if latest_s > newest_s:
-            self.places.keep(self.name, {"seen_s": latest_s})
+            self.places.save(self.name, {"seen_s": latest_s})
         return stored
 
     def _receive(self, event: ListedEvent) -> bool:

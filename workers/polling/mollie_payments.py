@@ -53,7 +53,7 @@ class PaymentPoller:
         for payment in news:
             self._hint(payment)
         if place is None or news:
-            self.places.keep(self.name, {"marks": marks})
+            self.places.save(self.name, {"marks": marks})
         return len(news)
 
     def _hint(self, payment_id: str) -> None:

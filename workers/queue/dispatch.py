@@ -9,7 +9,8 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
-from projections.work.table import Job, WorkNotifier, WorkTable, WorkUnavailable
+from projections.work.sessions import WorkUnavailable
+from projections.work.table import Job, WorkNotifier, WorkTable
 from workers.queue.broker import enqueue
 
 _log = structlog.get_logger("billhook.dispatch")

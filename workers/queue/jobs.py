@@ -212,7 +212,7 @@ APPLY_PAYMENT_HINT: Final[JobType[MolliePaymentDeps]] = JobType(
 
 def _answer_lookup(job: Job, runtime: Runtime) -> None:
     answer_lookup(
-        _id(job, "ask_id"),
+        _id(job, "lookup_id"),
         table=runtime.lookups,
         vault=runtime.vault,
         gateway_of=runtime.gateways.of,

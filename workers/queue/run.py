@@ -14,7 +14,8 @@ from domain.gateway.objects import GatewayError, GatewayMisconfigured, GatewayUn
 from eventlog.errors import LogUnavailable
 from eventlog.process.backoff import backoff_s
 from eventlog.process.heartbeat import beat_until
-from projections.work.table import Job, WorkUnavailable
+from projections.work.sessions import WorkUnavailable
+from projections.work.table import Job
 from workers.provider_objects.assign_to_tenant import ReadModelBehind
 from workers.queue.broker import open_broker
 from workers.queue.jobs import JOB_TYPES

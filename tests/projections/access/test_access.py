@@ -25,7 +25,7 @@ from tests.support.wait_until import until_async
 
 KEY, CONNECTION, TENANT = UUID(int=11), UUID(int=12), UUID(int=13)
 SHA256 = "5e" * 32
-_TENANT = SQL("SELECT person, customers FROM read.tenants WHERE app_id = %s AND tenant_id = %s")
+_TENANT = SQL("SELECT contact_body, customers FROM read.tenants WHERE app_id = %s AND tenant_id = %s")
 
 
 def app(app_id: UUID = APP) -> App:
@@ -183,7 +183,7 @@ def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> No
             tenant.change(told("bb", third="cus_3"), occurred_at=AT)
             await settle(books, tenant)
             (found,) = await books.pool.fetch(_TENANT, [APP, TENANT])
-            assert found["person"] == "bb"
+            assert found["contact_body"] == "bb"
             assert found["customers"] == {"main": "cus_1", "second": "cus_2", "third": "cus_3"}
             assert await books.pool.fetch(_TENANT, [UUID(int=99), TENANT]) == []
 

@@ -192,7 +192,7 @@ def test_whatever_the_log_says_filling_and_following_agree(
         'UPDATE read.invoices SET view = view || \'{"status": "void"}\' WHERE position = 4',
         "DELETE FROM read.invoices WHERE position = 4",
         "DELETE FROM read.timeline WHERE position = 3",
-        "UPDATE read.timeline SET by = 'someone' WHERE position = 3",
+        "UPDATE read.timeline SET actor = 'someone' WHERE position = 3",
     ],
 )
 def test_rows_that_differ_are_told_and_only_accepted_on_demand(database: str, damage: str) -> None:

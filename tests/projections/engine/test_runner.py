@@ -14,7 +14,7 @@ from eventlog.database.connect import connect
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.reading import RecordedEvent
 from projections.engine import health
-from projections.engine.runner import Running
+from projections.engine.runner import RunningFollower
 from projections.invoices import projector as invoices_projector
 from projections.registry import PROJECTIONS
 from tests.projections.harness import (
@@ -69,7 +69,7 @@ def test_a_batch_cut_off_before_its_commit_is_folded_once(database: str) -> None
             follower = Follower(
                 database, "invoices_g1", dying, topics=invoices_projector.TOPICS, batch=30
             )
-            running = Running(follower)
+            running = RunningFollower(follower)
             assert await books.invoices.wait_for("invoices", position, 10)
             await running.end()
             assert dying.deaths_left == 0

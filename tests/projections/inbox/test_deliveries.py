@@ -89,7 +89,7 @@ async def listed(books: Reading, **asked: Any) -> list[Any]:
 async def keep(database: str, *kept: RejectedDelivery) -> None:
     book = RejectedDeliveries(database)
     await book.open()
-    await book.keep(kept)
+    await book.add(kept)
     await book.close()
 
 
@@ -236,7 +236,7 @@ def test_the_newest_thousand_of_each_connection_are_kept(database: str) -> None:
     asyncio.run(scenario())
     with connect(database, application_name="test") as connection:
         found = connection.execute(
-            "SELECT connection, count(*), min(received_at) FROM inbox.refused"
+            "SELECT connection, count(*), min(received_at) FROM inbox.rejected_deliveries"
             " GROUP BY connection ORDER BY connection"
         ).fetchall()
     assert found == [("main", KEPT, AT + timedelta(seconds=5)), ("quiet", 1, AT)]

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from projections.inbox.queries import DeliveryFilter, page_query, place_of
+from projections.inbox.queries import DeliveryFilter, cursor_after, page_query
 from tests.projections.harness import APP
 from tests.projections.invoices.test_large_lists import explained, nodes, read_at_most
 from tests.projections.random_events import AT
@@ -30,7 +30,7 @@ FROM generate_series(1, %(rows)s) AS n, LATERAL (
 ) AS known
 """
 _FILL_REFUSED = """
-INSERT INTO inbox.refused
+INSERT INTO inbox.rejected_deliveries
 SELECT md5(n::text)::uuid,
     CASE WHEN n %% 2 = 0 THEN %(app)s ELSE md5((n %% 10)::text)::uuid END,
     lpad(to_hex(n %% 10), 32, '0')::uuid, 'main', 'stripe', 'test',

@@ -16,7 +16,7 @@ from projections.engine.view_codec import to_json
 from projections.invoices.event_feed import CHANGES
 from projections.invoices.list_sql import page_query
 from projections.invoices.queries import BY_PROVIDER_ID, InvoiceFilter
-from projections.invoices.search_terms import terms_of
+from projections.invoices.search_terms import query_terms
 from projections.reports.queries import (
     REVENUE,
     SUMMARY,
@@ -57,17 +57,17 @@ SELECT md5(n::text)::uuid,
 FROM generate_series(1, %(rows)s) AS n
 """
 _FILL_WORDS = """
-INSERT INTO read.invoice_words (app_id, word, invoice_id, position)
+INSERT INTO read.invoice_search_terms (app_id, term, invoice_id, position)
 SELECT app_id, word, invoice_id, position FROM read.invoices,
     unnest(ARRAY[provider_object_id, customer, 'a-' || position, 'a', position::text]) AS word
 """
 _FILL_EMAILS = """
-INSERT INTO read.email_words (app_id, tenant_id, word, position)
+INSERT INTO read.tenant_email_terms (app_id, tenant_id, term, position)
 SELECT %(app)s, lpad(to_hex(n), 32, '0')::uuid, 'in' || n || '@shop.example', n
 FROM generate_series(0, 499) AS n
 """
 _FILL_TIMELINE = """
-INSERT INTO read.timeline (subject_id, position, app_id, kind, type, at, by, data)
+INSERT INTO read.timeline (subject_id, position, app_id, kind, type, occurred_at, actor, data)
 SELECT invoice_id, position, app_id, 'invoice', 'invoice.requested', created_at, 'worker', '{}'
 FROM read.invoices
 """
@@ -193,7 +193,7 @@ def test_what_is_common_is_counted_up_to_the_cap_and_no_further(
 
 def emails(asked: dict[str, Any]) -> set[str]:
     """The terms that tenants' e-mails in these books have."""
-    return {term for term in terms_of(asked.get("q", "")) if term in ("in", "in16@shop.example")}
+    return {term for term in query_terms(asked.get("q", "")) if term in ("in", "in16@shop.example")}
 
 
 def test_the_next_page_is_read_from_its_place_on(full: str) -> None:

@@ -19,7 +19,7 @@ from eventlog.reading import RecordedEvent
 from projections.engine.errors import VersionGap
 from projections.invoices import projector as invoices_projector
 from projections.invoices.accumulate import exists_at_provider
-from projections.invoices.search_terms import sources_of, words_of
+from projections.invoices.search_terms import index_terms, term_sources
 from projections.invoices.timeline import is_hidden
 from projections.reports.invoice_sums import Amount, Part, parts_of, refusal_in
 from tests.projections.harness import confirm, folds, issue, pay, projecting, requested, rows
@@ -84,9 +84,11 @@ def assert_words_are_those_of_the_views(database: str, views: dict[UUID, Invoice
             "SELECT app_id, connection, at_provider FROM read.invoice_counts"
         )
         assert {(a, c): n for a, c, n in found if n} == {k: n for k, n in counts.items() if n}
-        words = connection.execute("SELECT invoice_id, word FROM read.invoice_words").fetchall()
+        words = connection.execute(
+            "SELECT invoice_id, term FROM read.invoice_search_terms"
+        ).fetchall()
     for invoice_id, view in views.items():
-        assert {(invoice_id, word) for word in words_of(sources_of(view))} <= set(words)
+        assert {(invoice_id, word) for word in index_terms(term_sources(view))} <= set(words)
 
 
 def assert_sums_are_those_of_the_events(database: str, events: Iterable[object]) -> None:

@@ -3,12 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.invoices.search_terms import (
-    bounds_of,
-    news,
-    pieces_of,
-    sources_of,
-    terms_of,
-    words_of,
+    index_terms,
+    new_terms,
+    prefix_range,
+    query_terms,
+    split_terms,
+    term_sources,
 )
 from tests.projections.harness import issue, requested
 
@@ -16,7 +16,7 @@ from tests.projections.harness import issue, requested
 def test_an_invoice_is_found_by_number_customer_provider_id_and_values_of_metadata() -> None:
     invoice = requested(metadata={"order": "Nr. 4711/B", "note": "Großauftrag ÄRGER"})
     issue(invoice, number="INV-0042", customer="cus_X1", provider_object_id="in_1AbC")
-    assert set(words_of(sources_of(invoice.view))) == {
+    assert set(index_terms(term_sources(invoice.view))) == {
         "cus_x1", "in_1abc", "inv-0042", "inv", "0042",
         "nr.", "nr", "4711/b", "4711", "b", "grossauftrag", "ärger",
     }  # fmt: skip
@@ -34,27 +34,27 @@ def test_an_invoice_is_found_by_number_customer_provider_id_and_values_of_metada
     ],
 )
 def test_what_is_searched_for_is_written_as_words_are(asked: str, terms: tuple[str, ...]) -> None:
-    assert terms_of(asked) == terms
+    assert query_terms(asked) == terms
 
 
 @given(text=st.text(max_size=200), length=st.integers(1, 100))
 def test_every_beginning_of_every_word_leads_to_it(text: str, length: int) -> None:
-    for word in pieces_of([text]):
-        for term in terms_of(word[:length]):
-            first, after = bounds_of(term)
+    for word in split_terms([text]):
+        for term in query_terms(word[:length]):
+            first, after = prefix_range(term)
             if word.startswith(term):
                 assert first.encode() <= word.encode() < after.encode()
 
 
 def test_an_invoice_has_a_bounded_number_of_words() -> None:
     metadata = {str(n): " ".join(f"{n}x{m}" for m in range(60)) for n in range(40)}
-    assert len(words_of(sources_of(requested(metadata=metadata).view))) == 400
+    assert len(index_terms(term_sources(requested(metadata=metadata).view))) == 400
 
 
 def test_only_new_words_are_written() -> None:
     invoice = requested(metadata={"order": "4711"})
-    before = sources_of(invoice.view)
-    assert news(None, before) == ["4711"]
-    assert news(before, before) == ()
+    before = term_sources(invoice.view)
+    assert new_terms(None, before) == ["4711"]
+    assert new_terms(before, before) == ()
     issue(invoice, number="4711", customer="cus_1", provider_object_id="in_1")
-    assert news(before, sources_of(invoice.view)) == ["cus_1", "in_1"]
+    assert new_terms(before, term_sources(invoice.view)) == ["cus_1", "in_1"]

@@ -19,7 +19,7 @@ from eventlog.reading import RecordedEvent
 from projections.engine.errors import BadCursor, VersionGap
 from projections.engine.rebuild import rebuild
 from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
-from projections.reports.recurring_revenue import Books
+from projections.reports.recurring_revenue import SumKey
 from projections.subscriptions import projector as subscriptions_projector
 from projections.subscriptions.queries import SubscriptionFilter, SubscriptionQueries
 from tests.projections.harness import Reading, append, applied, projecting
@@ -46,24 +46,24 @@ def folds(events: Iterable[object]) -> dict[UUID, SubscriptionView]:
     return found
 
 
-def naive_sums(views: Iterable[SubscriptionView]) -> dict[Books, tuple[int, int]]:
+def naive_sums(views: Iterable[SubscriptionView]) -> dict[SumKey, tuple[int, int]]:
     """What comes in each month, added up over all subscriptions."""
-    sums: dict[Books, tuple[int, int]] = {}
+    sums: dict[SumKey, tuple[int, int]] = {}
     for view in views:
         if view.status in ("active", "past_due") and view.currency is not None:
-            key = Books(view.app_id, view.mode, view.currency, view.provider, view.connection)
+            key = SumKey(view.app_id, view.mode, view.currency, view.provider, view.connection)
             minor, count = sums.get(key, (0, 0))
             sums[key] = minor + view.monthly_minor, count + 1
     return sums
 
 
-def kept_sums(database: str) -> dict[Books, tuple[int, int]]:
+def kept_sums(database: str) -> dict[SumKey, tuple[int, int]]:
     with connect(database, application_name="test") as connection:
         found = connection.execute(
             "SELECT app_id, mode, currency, provider, connection, recurring_minor, active"
             " FROM read.subscription_sums WHERE recurring_minor <> 0 OR active <> 0"
         )
-        return {Books(*key): (int(minor), active) for *key, minor, active in found}
+        return {SumKey(*key): (int(minor), active) for *key, minor, active in found}
 
 
 def kept_views(database: str) -> dict[UUID, SubscriptionView]:
@@ -287,7 +287,7 @@ def test_a_timeline_shows_what_happened_but_what_webhooks_only_confirmed(databas
 def test_what_comes_in_each_month_follows_every_change(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            key = Books(APP, "test", "eur", "stripe", "main")
+            key = SumKey(APP, "test", "eur", "stripe", "main")
             word = told(state="trialing", trial_end=1_769_904_000)
             subscription, other = started(word=word), started()
             await folded(books, subscription, other)

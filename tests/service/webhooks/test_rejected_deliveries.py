@@ -97,7 +97,8 @@ def test_nothing_that_proves_anything_is_kept_of_what_was_refused(
     (item,) = refused_items(shop, 1)
     with connect(service.context.recording.log.dsn, application_name="test") as connection:
         rows = connection.execute(
-            "SELECT to_jsonb(kept)::text FROM inbox.refused AS kept WHERE id = %s", [item["id"]]
+            "SELECT to_jsonb(kept)::text FROM inbox.rejected_deliveries AS kept WHERE id = %s",
+            [item["id"]],
         ).fetchall()
     kept = rows[0][0]
     for secret in ("body-of-a-stranger", header, header[-64:], "t0p", "c=1", "whsec"):

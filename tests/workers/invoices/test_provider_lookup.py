@@ -37,7 +37,7 @@ async def asking(database: str, *, timeout_s: float = 5) -> AsyncIterator[Provid
 
 def rows(database: str) -> list[tuple[object, ...]]:
     with psycopg.connect(database) as connection:
-        return connection.execute("SELECT * FROM work.asks").fetchall()
+        return connection.execute("SELECT * FROM work.provider_lookups").fetchall()
 
 
 def jobs_left(database: str) -> int:
@@ -75,9 +75,9 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
     seen: list[str] = []
 
     class Seeing(ProviderLookupQueue):
-        def answer(self, ask_id: UUID, *, sealed: str) -> None:
+        def answer(self, lookup_id: UUID, *, sealed: str) -> None:
             seen.append(sealed)
-            super().answer(ask_id, sealed=sealed)
+            super().answer(lookup_id, sealed=sealed)
 
     async def scenario() -> dict[str, str]:
         async with asking(database) as asks:
@@ -128,7 +128,7 @@ def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(datab
     asyncio.run(scenario())
     assert len(rows(database)) == 1
     with psycopg.connect(database) as connection:
-        connection.execute("UPDATE work.asks SET expires_at = now()")
+        connection.execute("UPDATE work.provider_lookups SET expires_at = now()")
     assert delete_expired_lookups(database) == 1
     assert rows(database) == []
 
@@ -144,13 +144,13 @@ def test_what_nobody_waits_for_any_more_is_not_asked_of_the_provider(database: s
 
     asyncio.run(scenario())
     (row,) = rows(database)
-    ask_id = row[0]
-    assert isinstance(ask_id, UUID)
-    assert table.take(ask_id) is not None
+    lookup_id = row[0]
+    assert isinstance(lookup_id, UUID)
+    assert table.take(lookup_id) is not None
     with psycopg.connect(database) as connection:
-        connection.execute("UPDATE work.asks SET expires_at = now()")
-    assert table.take(ask_id) is None
-    table.answer(ask_id, sealed="late")
+        connection.execute("UPDATE work.provider_lookups SET expires_at = now()")
+    assert table.take(lookup_id) is None
+    table.answer(lookup_id, sealed="late")
     assert rows(database)[0][-1] is None
     table.close()
 
@@ -209,7 +209,7 @@ def test_a_database_that_is_away_is_said(database: str) -> None:
         await channel.close()
         ask = ProviderLookup(id=uuid4(), app=uuid4(), kind="document", args={})
         with pytest.raises(ReadModelUnavailable):
-            await channel.ask(ask, timeout_s=1)
+            await channel.request(ask, timeout_s=1)
 
     asyncio.run(scenario())
 
