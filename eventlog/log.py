@@ -1,4 +1,4 @@
-"""The event log as a process sees it."""
+"""Append to the event log and read it, from threads and from tasks."""
 
 import asyncio
 import threading
@@ -29,11 +29,11 @@ _LARGE_BODY = 64 * 1024  # compressing more would hold up the loop for a millise
 
 
 class Log:
-    """Append to the log and read it; one per process, for any number of threads and tasks.
+    """Appends to the log and reads it; one per process, for any number of threads and tasks.
 
-    Every method has an asynchronous twin, `append_async` to `append`, for the loop that the log
-    lives on. The plain ones block their thread and must not be called on that loop.
-    Opening does not connect: a database that is away is met at the first use, as LogUnavailable.
+    Methods named `…_async` run on the log's event loop. The others block their thread and must not
+    be called on that loop. Opening does not connect: without a database the first call raises
+    LogUnavailable.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Log:
         limits: CommitLimits = DEFAULT_LIMITS,
         thread: threading.Thread | None = None,
     ) -> Self:
-        """Open on the running loop; `thread` is the one that `close` ends with the loop."""
+        """Open on the running loop; `close` stops the loop and joins `thread`, if given."""
         loop = asyncio.get_running_loop()
         log = cls(dsn, loop=loop, application_name=application_name, limits=limits, thread=thread)
         await log._readers.open(wait=False)
@@ -78,7 +78,7 @@ class Log:
         application_name: str = "billhook log",
         limits: CommitLimits = DEFAULT_LIMITS,
     ) -> Self:
-        """Open on a loop of its own, in a thread of its own."""
+        """Open on a new loop in a new thread."""
         loop = uvloop.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="event log", daemon=True)
         thread.start()
@@ -90,7 +90,7 @@ class Log:
     async def append_async(
         self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()
     ) -> list[int]:
-        """Record all events, with their bodies, or nothing; give their positions.
+        """Record all events with their bodies, or none; return their positions.
 
         Raises Conflict, LogUnavailable, LogClosed, and eventsourcing's DataError.
         """
@@ -125,7 +125,7 @@ class Log:
         return await self._read(lambda connection: reading.read_streams(connection, streams))
 
     async def exists_async(self, stream: UUID) -> bool:
-        """Tell whether the stream has an event."""
+        """Return whether the stream has an event."""
         return await self._read(lambda connection: reading.stream_exists(connection, stream))
 
     async def read_async(
@@ -148,27 +148,23 @@ class Log:
         )
 
     async def head_async(self) -> int:
-        """Give the newest position; 0 while the log is empty."""
+        """Return the newest position; 0 while the log is empty."""
         return await self._read(reading.read_head)
 
     async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
-        """Give bodies by their hash; those that were erased are missing. Raises BodyDamaged."""
+        """Return bodies by hash; erased ones are missing. Raises BodyDamaged."""
         return await self._read(lambda connection: reading.read_bodies(connection, sha256s))
 
     async def body_async(self, sha256: bytes) -> bytes | None:
-        """Give one body, None when it was erased. Raises BodyDamaged."""
+        """Return one body, None when it was erased. Raises BodyDamaged."""
         return (await self.bodies_async([sha256])).get(sha256)
 
     async def erase_bodies_async(self, tenant: UUID) -> int:
-        """Forget a tenant's bodies; give their number. The events and their hashes stay."""
+        """Delete a tenant's bodies; return their number. The events and their hashes stay."""
         return await self._read(lambda connection: reading.delete_bodies(connection, tenant))
 
-    async def follower_states_async(self) -> list[FollowerState]:
-        """Read how every follower fares, for readiness and metrics."""
-        return await self._read(follower_states)
-
     async def close_async(self) -> None:
-        """Write what is queued, then hang up. Closing twice changes nothing."""
+        """Write queued appends, then close the connections. Closing twice changes nothing."""
         if self._bridge.close():
             await self._commits.close()
             await self._readers.close()
@@ -200,14 +196,6 @@ class Log:
             )
         )
 
-    def streams(self, streams: Collection[UUID]) -> dict[UUID, list[RecordedEvent]]:
-        """See `streams_async`."""
-        return self._bridge.wait(self.streams_async(streams))
-
-    def exists(self, stream: UUID) -> bool:
-        """See `exists_async`."""
-        return self._bridge.wait(self.exists_async(stream))
-
     def read(
         self,
         after_position: int,
@@ -226,24 +214,16 @@ class Log:
         """See `head_async`."""
         return self._bridge.wait(self.head_async())
 
-    def bodies(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
-        """See `bodies_async`."""
-        return self._bridge.wait(self.bodies_async(sha256s))
-
     def body(self, sha256: bytes) -> bytes | None:
         """See `body_async`."""
         return self._bridge.wait(self.body_async(sha256))
 
-    def erase_bodies(self, tenant: UUID) -> int:
-        """See `erase_bodies_async`."""
-        return self._bridge.wait(self.erase_bodies_async(tenant))
-
     def follower_states(self) -> list[FollowerState]:
-        """See `follower_states_async`."""
-        return self._bridge.wait(self.follower_states_async())
+        """Return the state of every follower."""
+        return self._bridge.wait(self._read(follower_states))
 
     def close(self) -> None:
-        """See `close_async`; a log that was opened with `open` ends its thread."""
+        """See `close_async`; a log opened with `open` also ends its thread."""
         if self._bridge.is_closed:
             return
         asyncio.run_coroutine_threadsafe(self.close_async(), self._loop).result()
@@ -254,7 +234,7 @@ class Log:
 
     @property
     def dsn(self) -> str:
-        """Where the log is; holds a password, so never show it."""
+        """The database's DSN; contains a password, so never show it."""
         return self._dsn
 
     async def _open_append_session(self) -> AppendSession:
@@ -264,8 +244,8 @@ class Log:
             answer_timeout_s=self._limits.answer_timeout_s,
         )
 
-    async def _read(self, question: Callable[[Connection], Awaitable[T]]) -> T:
-        """Ask on a pooled session; a lost connection is replaced until the deadline is over."""
+    async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run a query on a pooled session; replace a lost connection until the deadline."""
         deadline_s = time.monotonic() + self._limits.deadline_s
         while True:
             if self._bridge.is_closed:
@@ -273,7 +253,7 @@ class Log:
             left_s = max(deadline_s - time.monotonic(), 0.001)
             try:
                 async with self._readers.connection(timeout=min(left_s, _POOL_WAIT_S)) as session:
-                    return await question(session)
+                    return await query(session)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if time.monotonic() >= deadline_s:
                     raise LogUnavailable(type(error).__name__) from None

@@ -1,4 +1,4 @@
-"""What a list of deliveries can be asked for, as SQL."""
+"""Queries for webhook deliveries: accepted ones of the read model and rejected ones in one list."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -7,18 +7,17 @@ from typing import Final
 from uuid import UUID
 
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composable, Composed, Placeholder
+from psycopg.sql import SQL, Composable, Composed
 
 from domain.inbox import delivery_view
 from domain.inbox.delivery_view import DeliveryView
-from projections.engine import cursors
-from projections.engine.cursors import PageKey
+from projections.engine import keyset
+from projections.engine.keyset import COUNTED_EXACTLY, Page, Parameters
 from projections.engine.pool import ReadPool
 from projections.inbox.rejected import RejectedDelivery
 
 FAILED: Final = "failed"
 STATES: Final = (*delivery_view.STATES, FAILED)
-COUNTED_EXACTLY: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,9 @@ class DeliveryFilter:
     @property
     def list_name(self) -> str:
         """Name the list that this is a page of."""
-        asked = asdict(self)
-        for paging in ("limit", "cursor"):
-            del asked[paging]
-        asked["state"] = sorted(set(self.state))
-        return cursors.fingerprint("deliveries", asked)
+        return keyset.list_name("deliveries", self)
 
 
-Parameters = dict[str, object]
 _ONLY_OF_PROVED: Final = ("type", "invoice_id", "provider_event_id")
 _EQUAL: Final = ("app_id", "connection", *_ONLY_OF_PROVED)
 _BOUNDS: Final = {
@@ -102,7 +96,14 @@ def page_query(asked: DeliveryFilter) -> tuple[Composed, Parameters] | None:
 
     None where no delivery can be in the list. Raises BadCursor.
     """
-    after, place = _after(asked)
+    after, page_key = keyset.after_cursor(
+        asked.cursor,
+        name=asked.list_name,
+        key=SQL("received_at"),
+        row_id="id",
+        descending=True,
+        is_time=True,
+    )
     found, counted = [], []
     for columns, table, conditions in _sources(asked):
         condition = SQL(" AND ").join(conditions)
@@ -114,50 +115,22 @@ def page_query(asked: DeliveryFilter) -> tuple[Composed, Parameters] | None:
         return None
     together = SQL(" UNION ALL ")
     query = _PAGE.format(found=together.join(found), counted=together.join(counted))
-    return query, asdict(asked) | place | {"rows": asked.limit + 1, "state": list(asked.state)}
-
-
-def cursor_after(asked: DeliveryFilter, *, received_at: datetime, delivery_id: UUID) -> str:
-    """Write the cursor that goes on after a row."""
-    place = PageKey(cursors.to_microseconds(received_at), delivery_id)
-    return cursors.write(place, list_name=asked.list_name)
+    return query, asdict(asked) | page_key | {"rows": asked.limit + 1, "state": list(asked.state)}
 
 
 def _sources(asked: DeliveryFilter) -> Iterator[tuple[SQL, SQL, list[Composable]]]:
     shared = list(_conditions(asked))
     if asked.state != (FAILED,):
-        yield PROVED, SQL("read.deliveries"), [*shared, *_of_state(asked)]
+        yield PROVED, SQL("read.deliveries"), [*shared, *keyset.any_of("state", asked.state)]
     about_events = any(getattr(asked, name) is not None for name in _ONLY_OF_PROVED)
     if not about_events and (not asked.state or FAILED in asked.state):
         yield REFUSED, SQL("inbox.rejected_deliveries"), shared
 
 
 def _conditions(asked: DeliveryFilter) -> Iterator[Composable]:
-    for name in _EQUAL:
-        if getattr(asked, name) is not None:
-            yield SQL("{} = {}").format(SQL(name), Placeholder(name))
-    for name, condition in _BOUNDS.items():
-        if getattr(asked, name) is not None:
-            yield condition
+    yield from keyset.equal_conditions(asked, _EQUAL)
+    yield from keyset.bound_conditions(asked, _BOUNDS)
 
-
-def _of_state(asked: DeliveryFilter) -> Iterator[Composable]:
-    if len(asked.state) == 1:
-        yield SQL("state = (%(state)s::text[])[1]")
-    elif asked.state:
-        yield SQL("state = ANY(%(state)s::text[])")
-
-
-def _after(asked: DeliveryFilter) -> tuple[Composable, Parameters]:
-    if asked.cursor is None:
-        return SQL("true"), {}
-    place = cursors.read(asked.cursor, list_name=asked.list_name)
-    after = cursors.from_microseconds(place.value)
-    condition = SQL("(received_at, id) < (%(after)s, %(after_id)s)")
-    return condition, {"after": after, "after_id": place.id}
-
-
-# What readers may ask about deliveries.
 
 _VIEW: Final = tuple(known.name for known in fields(DeliveryView))
 _REFUSED: Final = tuple(known.name for known in fields(RejectedDelivery))
@@ -172,14 +145,7 @@ class DeliveryRow:
     position: int
 
 
-@dataclass(frozen=True)
-class DeliveryPage:
-    """A page of a list; `total` is 10,000 where there are more and it is not exact."""
-
-    rows: list[DeliveryRow | RejectedDelivery]
-    total: int
-    total_is_exact: bool
-    next_cursor: str | None
+DeliveryPage = Page[DeliveryRow | RejectedDelivery]
 
 
 class DeliveryQueries:
@@ -193,21 +159,14 @@ class DeliveryQueries:
         query = page_query(asked)
         if query is None:
             return DeliveryPage([], total=0, total_is_exact=True, next_cursor=None)
-        found = await self._pool.fetch(*query)
-        total = found[0]["total"]
-        rows = [row for row in found if row["id"] is not None]
-        next_cursor = None
-        if len(rows) > asked.limit:
-            del rows[asked.limit :]
-            last = rows[-1]
-            next_cursor = cursor_after(
-                asked, received_at=last["received_at"], delivery_id=last["id"]
-            )
-        return DeliveryPage(
-            rows=[_row(row) for row in rows],
-            total=min(total, COUNTED_EXACTLY),
-            total_is_exact=total <= COUNTED_EXACTLY,
-            next_cursor=next_cursor,
+        return keyset.page_of(
+            await self._pool.fetch(*query),
+            row_id="id",
+            limit=asked.limit,
+            row=_row,
+            next_cursor=lambda last: keyset.cursor_after(
+                last["received_at"], last["id"], name=asked.list_name
+            ),
         )
 
     async def refused(self, app_id: UUID, delivery_id: UUID) -> RejectedDelivery | None:

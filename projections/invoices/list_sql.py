@@ -9,14 +9,13 @@ from uuid import UUID
 
 from psycopg.sql import SQL, Composable, Composed, Placeholder
 
-from projections.engine import cursors
-from projections.engine.cursors import PageKey
+from projections.engine import keyset
 from projections.engine.errors import BadCursor
+from projections.engine.keyset import COUNTED_EXACTLY, Parameters
 from projections.invoices import search_terms
 
 Sort = Literal["-createdAt", "createdAt", "-totalMinor", "totalMinor"]
 
-COUNTED_EXACTLY: Final = 10_000
 DEEPEST_ROW: Final = 1_000_000
 
 
@@ -60,11 +59,7 @@ class InvoiceFilter:
     @property
     def list_name(self) -> str:
         """Name the list that this is a page of."""
-        asked = asdict(self)
-        for paging in ("limit", "cursor", "page"):
-            del asked[paging]
-        asked["status"] = sorted(set(self.status))
-        return cursors.fingerprint(asked)
+        return keyset.list_name("invoices", self)
 
 
 _EQUAL: Final = (
@@ -118,7 +113,6 @@ ORDER BY page.key {direction}, page.invoice_id {direction}
 """
 )
 
-Parameters = dict[str, object]
 Query = tuple[Composed, Parameters]
 
 
@@ -145,24 +139,25 @@ def rows_query(
     """Write the statement that answers with a page (and one row more). Raises BadCursor."""
     key = _ORDERED_BY[asked.sort.removeprefix("-")]
     direction = _direction(asked)
-    after, place = _after(asked, key=key)
+    after, page_key = keyset.after_cursor(
+        asked.cursor,
+        name=asked.list_name,
+        key=key,
+        row_id="invoice_id",
+        descending=asked.sort.startswith("-"),
+        is_time=asked.sort.endswith("createdAt"),
+    )
     found = [
         _FOUND.format(key=key, filter=way, after=after, direction=direction)
         for way in _ways(asked, emails)
     ]
     query = _ROWS.format(found=SQL(" UNION ").join(found), direction=direction)
-    return query, asdict(asked) | place | _bounds_of_terms(asked) | {
+    return query, asdict(asked) | page_key | _bounds_of_terms(asked) | {
         "status": list(asked.status),
         "rows": asked.limit + 1,
         "skipped": _skipped(asked),
         "through": _skipped(asked) + asked.limit + 1,
     }
-
-
-def cursor_after(asked: InvoiceFilter, *, key: datetime | int, invoice_id: UUID) -> str:
-    """Write the cursor that goes on after a row."""
-    value = cursors.to_microseconds(key) if isinstance(key, datetime) else key
-    return cursors.write(PageKey(value, invoice_id), list_name=asked.list_name)
 
 
 def _direction(asked: InvoiceFilter) -> SQL:
@@ -193,32 +188,13 @@ def _bounds_of_terms(asked: InvoiceFilter) -> Parameters:
 
 
 def _conditions(asked: InvoiceFilter) -> Iterator[Composable]:
-    for name in _EQUAL:
-        if getattr(asked, name) is not None:
-            yield SQL("{} = {}").format(SQL(name), Placeholder(name))
-    if len(asked.status) == 1:
-        yield SQL("status = (%(status)s::text[])[1]")
-    elif asked.status:
-        yield SQL("status = ANY(%(status)s::text[])")
+    yield from keyset.equal_conditions(asked, _EQUAL)
+    yield from keyset.any_of("status", asked.status)
     if asked.unassigned:
         yield SQL("tenant_id IS NULL")
     if asked.at_provider:
         yield SQL("at_provider")
-    for name, condition in _BOUNDS.items():
-        if getattr(asked, name) is not None:
-            yield condition
-
-
-def _after(asked: InvoiceFilter, *, key: Composable) -> tuple[Composable, Parameters]:
-    if asked.cursor is None:
-        return SQL("true"), {}
-    place = cursors.read(asked.cursor, list_name=asked.list_name)
-    by_time = asked.sort.endswith("createdAt")
-    value = cursors.from_microseconds(place.value) if by_time else place.value
-    condition = SQL("({key}, invoice_id) {side} (%(after)s, %(after_id)s)").format(
-        key=key, side=SQL("<" if asked.sort.startswith("-") else ">")
-    )
-    return condition, {"after": value, "after_id": place.id}
+    yield from keyset.bound_conditions(asked, _BOUNDS)
 
 
 def _skipped(asked: InvoiceFilter) -> int:

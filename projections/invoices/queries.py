@@ -10,16 +10,12 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL
 
 from domain.invoices.view import InvoiceView
+from projections.engine import keyset
 from projections.engine.errors import UnknownProjection
+from projections.engine.keyset import Page
 from projections.engine.pool import ReadPool
 from projections.engine.view_codec import from_json
-from projections.invoices.list_sql import (
-    COUNTED_EXACTLY,
-    InvoiceFilter,
-    cursor_after,
-    page_query,
-    rows_query,
-)
+from projections.invoices.list_sql import InvoiceFilter, page_query, rows_query
 from projections.invoices.search_terms import prefix_range, query_terms
 
 __all__ = ["InvoiceFilter", "InvoicePage", "InvoiceQueries", "InvoiceRow", "TimelineEntry"]
@@ -33,14 +29,7 @@ class InvoiceRow:
     position: int
 
 
-@dataclass(frozen=True)
-class InvoicePage:
-    """A page of a list; `total` is 10,000 where there are more and it is not exact."""
-
-    rows: list[InvoiceRow]
-    total: int
-    total_is_exact: bool
-    next_cursor: str | None
+InvoicePage = Page[InvoiceRow]
 
 
 @dataclass(frozen=True)
@@ -92,14 +81,12 @@ class InvoiceQueries:
     async def list_invoices(self, asked: InvoiceFilter) -> InvoicePage:
         """Return a page of an app's invoices, with their total. Raises BadCursor."""
         query, parameters = page_query(asked, emails=await self._email_terms(asked))
-        found = await self._pool.fetch(query, parameters)
-        total = min(found[0]["total"], COUNTED_EXACTLY)
-        rows, next_cursor = _page([row for row in found if row["invoice_id"] is not None], asked)
-        return InvoicePage(
-            rows=rows,
-            total=total,
-            total_is_exact=found[0]["total"] <= COUNTED_EXACTLY,
-            next_cursor=next_cursor,
+        return keyset.page_of(
+            await self._pool.fetch(query, parameters),
+            row_id="invoice_id",
+            limit=asked.limit,
+            row=_row,
+            next_cursor=lambda last: _cursor(last, name=asked.list_name),
         )
 
     async def stream_invoices(
@@ -109,12 +96,16 @@ class InvoiceQueries:
 
         What is added meanwhile in front of what was read is not in it; no row is there twice.
         """
-        emails = await self._email_terms(asked)
+        emails, name = await self._email_terms(asked), asked.list_name
         asked = replace(asked, limit=chunk, page=None)
         while True:
             query, parameters = rows_query(asked, emails=emails)
-            rows, next_cursor = _page(await self._pool.fetch(query, parameters), asked)
-            yield rows
+            rows, next_cursor = keyset.cut(
+                await self._pool.fetch(query, parameters),
+                limit=asked.limit,
+                next_cursor=lambda last: _cursor(last, name=name),
+            )
+            yield [_row(row) for row in rows]
             if next_cursor is None:
                 return
             asked = replace(asked, cursor=next_cursor)
@@ -128,7 +119,7 @@ class InvoiceQueries:
         """Return the app's invoice that the provider knows by an id (`in_…`)."""
         asked = {"app_id": app_id, "provider_object_id": provider_object_id}
         found = await self._pool.fetch(BY_PROVIDER_ID, asked)
-        return InvoiceRow(from_json(found[0]["view"]), found[0]["position"]) if found else None
+        return _row(found[0]) if found else None
 
     async def knows_provider_object(self, app_id: UUID, provider_object_id: str) -> bool:
         """Report whether an id is, or once was, that of an invoice of the app; one index probe."""
@@ -148,7 +139,7 @@ class InvoiceQueries:
     async def get_invoice(self, app_id: UUID, invoice_id: UUID) -> InvoiceRow | None:
         """Return one invoice of an app."""
         found = await self._pool.fetch(_GET, {"app_id": app_id, "invoice_id": invoice_id})
-        return InvoiceRow(from_json(found[0]["view"]), found[0]["position"]) if found else None
+        return _row(found[0]) if found else None
 
     async def timeline(self, app_id: UUID, invoice_id: UUID) -> list[TimelineEntry]:
         """Return all that happened to an invoice, in the order of the log."""
@@ -167,10 +158,9 @@ class InvoiceQueries:
         return await self._pool.notifier.wait(projection, position, timeout_s=timeout_s)
 
 
-def _page(found: list[DictRow], asked: InvoiceFilter) -> tuple[list[InvoiceRow], str | None]:
-    """Cut the row that only tells that there are more; return the cursor that leads there."""
-    next_cursor = None
-    if len(found) > asked.limit:
-        del found[asked.limit :]
-        next_cursor = cursor_after(asked, key=found[-1]["key"], invoice_id=found[-1]["invoice_id"])
-    return [InvoiceRow(from_json(row["view"]), row["position"]) for row in found], next_cursor
+def _row(row: DictRow) -> InvoiceRow:
+    return InvoiceRow(from_json(row["view"]), row["position"])
+
+
+def _cursor(last: DictRow, *, name: str) -> str:
+    return keyset.cursor_after(last["key"], last["invoice_id"], name=name)

@@ -1,4 +1,4 @@
-"""What a list of subscriptions can be asked for, as SQL."""
+"""Queries for subscriptions: a filtered list, one subscription, its timeline."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -7,18 +7,16 @@ from typing import Final, Literal
 from uuid import UUID
 
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Composable, Composed, Placeholder
+from psycopg.sql import SQL, Composable, Composed
 
 from domain.subscriptions.view import SubscriptionView
-from projections.engine import cursors
-from projections.engine.cursors import PageKey
+from projections.engine import keyset
+from projections.engine.keyset import COUNTED_EXACTLY, Page, Parameters
 from projections.engine.pool import ReadPool
 from projections.engine.view_codec import SUBSCRIPTIONS as VIEWS
 from projections.invoices.queries import TimelineEntry
 
 Sort = Literal["-createdAt", "createdAt"]
-
-COUNTED_EXACTLY: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -47,14 +45,9 @@ class SubscriptionFilter:
     @property
     def list_name(self) -> str:
         """Name the list that this is a page of."""
-        asked = asdict(self)
-        for paging in ("limit", "cursor"):
-            del asked[paging]
-        asked["status"] = sorted(set(self.status))
-        return cursors.fingerprint("subscriptions", asked)
+        return keyset.list_name("subscriptions", self)
 
 
-Parameters = dict[str, object]
 _EQUAL: Final = (
     "app_id", "tenant_id", "provider", "mode", "user_id", "customer", "connection",
 )  # fmt: skip
@@ -80,52 +73,31 @@ ORDER BY page.created_at {direction}, page.subscription_id {direction}
 
 
 def page_query(asked: SubscriptionFilter) -> tuple[Composed, Parameters]:
-    """Write the one statement that answers with a page (and one row more) and the total.
-
-    Raises BadCursor.
-    """
-    after, place = _after(asked)
+    """Write the statement for a page, one row more, and the total. Raises BadCursor."""
+    descending = asked.sort.startswith("-")
+    after, page_key = keyset.after_cursor(
+        asked.cursor,
+        name=asked.list_name,
+        key=SQL("created_at"),
+        row_id="subscription_id",
+        descending=descending,
+        is_time=True,
+    )
     query = _PAGE.format(
         filter=SQL(" AND ").join(_conditions(asked)),
         after=after,
-        direction=SQL("DESC" if asked.sort.startswith("-") else "ASC"),
+        direction=SQL("DESC" if descending else "ASC"),
         most=SQL(str(COUNTED_EXACTLY + 1)),
     )
-    return query, asdict(asked) | place | {"rows": asked.limit + 1, "status": list(asked.status)}
-
-
-def cursor_after(asked: SubscriptionFilter, *, created_at: datetime, subscription_id: UUID) -> str:
-    """Write the cursor that goes on after a row."""
-    place = PageKey(cursors.to_microseconds(created_at), subscription_id)
-    return cursors.write(place, list_name=asked.list_name)
+    return query, asdict(asked) | page_key | {"rows": asked.limit + 1, "status": list(asked.status)}
 
 
 def _conditions(asked: SubscriptionFilter) -> Iterator[Composable]:
-    for name in _EQUAL:
-        if getattr(asked, name) is not None:
-            yield SQL("{} = {}").format(SQL(name), Placeholder(name))
-    if len(asked.status) == 1:
-        yield SQL("status = (%(status)s::text[])[1]")
-    elif asked.status:
-        yield SQL("status = ANY(%(status)s::text[])")
+    yield from keyset.equal_conditions(asked, _EQUAL)
+    yield from keyset.any_of("status", asked.status)
     if asked.unassigned:
         yield SQL("tenant_id IS NULL")
-    for name, condition in _BOUNDS.items():
-        if getattr(asked, name) is not None:
-            yield condition
-
-
-def _after(asked: SubscriptionFilter) -> tuple[Composable, Parameters]:
-    if asked.cursor is None:
-        return SQL("true"), {}
-    place = cursors.read(asked.cursor, list_name=asked.list_name)
-    condition = SQL("(created_at, subscription_id) {side} (%(after)s, %(after_id)s)").format(
-        side=SQL("<" if asked.sort.startswith("-") else ">")
-    )
-    return condition, {"after": cursors.from_microseconds(place.value), "after_id": place.id}
-
-
-# What readers may ask about subscriptions.
+    yield from keyset.bound_conditions(asked, _BOUNDS)
 
 
 @dataclass(frozen=True)
@@ -136,14 +108,7 @@ class SubscriptionRow:
     position: int
 
 
-@dataclass(frozen=True)
-class SubscriptionPage:
-    """A page of a list; `total` is 10,000 where there are more and it is not exact."""
-
-    rows: list[SubscriptionRow]
-    total: int
-    total_is_exact: bool
-    next_cursor: str | None
+SubscriptionPage = Page[SubscriptionRow]
 
 
 _GET: Final = SQL(
@@ -170,21 +135,14 @@ class SubscriptionQueries:
 
     async def list_subscriptions(self, asked: SubscriptionFilter) -> SubscriptionPage:
         """Return a page of an app's subscriptions, with their total. Raises BadCursor."""
-        found = await self._pool.fetch(*page_query(asked))
-        total = found[0]["total"]
-        rows = [row for row in found if row["subscription_id"] is not None]
-        next_cursor = None
-        if len(rows) > asked.limit:
-            del rows[asked.limit :]
-            last = rows[-1]
-            next_cursor = cursor_after(
-                asked, created_at=last["created_at"], subscription_id=last["subscription_id"]
-            )
-        return SubscriptionPage(
-            rows=[_row(row) for row in rows],
-            total=min(total, COUNTED_EXACTLY),
-            total_is_exact=total <= COUNTED_EXACTLY,
-            next_cursor=next_cursor,
+        return keyset.page_of(
+            await self._pool.fetch(*page_query(asked)),
+            row_id="subscription_id",
+            limit=asked.limit,
+            row=_row,
+            next_cursor=lambda last: keyset.cursor_after(
+                last["created_at"], last["subscription_id"], name=asked.list_name
+            ),
         )
 
     async def get_subscription(self, app_id: UUID, subscription_id: UUID) -> SubscriptionRow | None:

@@ -8,15 +8,14 @@ from uuid import UUID
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed
 
-from projections.engine import cursors
-from projections.engine.cursors import PageKey
+from projections.engine import cursors, keyset
+from projections.engine.keyset import COUNTED_EXACTLY, Page
 from projections.engine.pool import ReadPool
 
 OPEN: Final = "open"
 GAVE_UP: Final = "gave_up"
 State = Literal["open", "gave_up"]
 STATES: Final = get_args(State)
-COUNTED_EXACTLY: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class WorkFilter:
     @property
     def list_name(self) -> str:
         """Name the list that this is a page of."""
-        return cursors.fingerprint("work", self.app_id, self.state)
+        return keyset.list_name("work", self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +56,7 @@ class WorkRow:
         return self.key.partition(":")[0]
 
 
-@dataclass(frozen=True)
-class WorkPage:
-    """A page of a list; `total` is 10,000 where there is more and it is not exact."""
-
-    rows: list[WorkRow]
-    total: int
-    total_is_exact: bool
-    next_cursor: str | None
+WorkPage = Page[WorkRow]
 
 
 # What gave up has its index. Other lists read by number: the table holds what is not done and is
@@ -120,18 +112,12 @@ class WorkQueries:
     async def list_work(self, asked: WorkFilter) -> WorkPage:
         """Return a page of an app's work. Raises BadCursor."""
         query, parameters = page_query(asked)
-        found = await self._pool.fetch(query, parameters)
-        total = found[0]["total"]
-        rows = [_row(row) for row in found if row["id"] is not None]
-        next_cursor = None
-        if len(rows) > asked.limit:
-            del rows[asked.limit :]
-            next_cursor = cursors.write(_place(asked, rows[-1]), list_name=asked.list_name)
-        return WorkPage(
-            rows=rows,
-            total=min(total, COUNTED_EXACTLY),
-            total_is_exact=total <= COUNTED_EXACTLY,
-            next_cursor=next_cursor,
+        return keyset.page_of(
+            await self._pool.fetch(query, parameters),
+            row_id="id",
+            limit=asked.limit,
+            row=_row,
+            next_cursor=lambda last: _cursor(last, asked),
         )
 
     async def get_work(self, app_id: UUID, key: str) -> WorkRow | None:
@@ -152,10 +138,10 @@ def page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:
     parameters |= {"rows": asked.limit + 1, "most": COUNTED_EXACTLY + 1}
     after = SQL("true")
     if asked.cursor is not None:
-        place = cursors.read(asked.cursor, list_name=asked.list_name)
-        parameters |= {"after": place.value, "after_id": place.id.int}
+        page_key = cursors.read(asked.cursor, list_name=asked.list_name)
+        parameters |= {"after": page_key.value, "after_id": page_key.id.int}
         if given_up:
-            parameters["after"] = cursors.from_microseconds(place.value)
+            parameters["after"] = cursors.from_microseconds(page_key.value)
         after = _AFTER[asked.state]
     query = _PAGE.format(
         filter=_CONDITIONS[asked.state],
@@ -166,11 +152,10 @@ def page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:
     return query, parameters
 
 
-def _place(asked: WorkFilter, row: WorkRow) -> PageKey:
-    """Say where a list goes on. A row's number stands in the place of an id."""
-    if asked.state == GAVE_UP and row.gave_up_at is not None:
-        return PageKey(cursors.to_microseconds(row.gave_up_at), UUID(int=row.id))
-    return PageKey(row.id, UUID(int=row.id))
+def _cursor(last: DictRow, asked: WorkFilter) -> str:
+    """Write the cursor after a row; its number takes the place of a UUID."""
+    key = last["gave_up_at"] if asked.state == GAVE_UP else last["id"]
+    return keyset.cursor_after(key, UUID(int=last["id"]), name=asked.list_name)
 
 
 def _row(row: DictRow) -> WorkRow:

@@ -14,6 +14,7 @@ from eventlog.bodies import Body
 from eventlog.database.verify_chain import verify
 from eventlog.errors import BodyDamaged, Conflict, LogClosed
 from eventlog.log import Log
+from eventlog.reading import RecordedEvent
 from tests.eventlog.stored_events import stored
 
 _STREAMS = [uuid4() for _ in range(4)]
@@ -49,7 +50,7 @@ def test_a_version_cannot_be_left_out(log: Log) -> None:
     stream = uuid4()
     with pytest.raises(Conflict):
         log.append([stored(stream, 1), stored(stream, 3)])
-    assert not log.exists(stream)
+    assert log.stream(stream) == []
 
 
 def test_a_stream_can_be_read_in_part(log: Log) -> None:
@@ -64,10 +65,18 @@ def test_a_stream_can_be_read_in_part(log: Log) -> None:
     assert versions(newest_first=True, limit=2) == [5, 4]
 
 
-def test_many_streams_are_read_together(log: Log) -> None:
+def test_many_streams_are_read_together(log: Log, database: str) -> None:
     streams = [uuid4() for _ in range(3)]
     log.append([stored(streams[0], 1), stored(streams[1], 1), stored(streams[0], 2)])
-    found = log.streams(streams)
+
+    async def read() -> dict[UUID, list[RecordedEvent]]:
+        reader = await Log.open_async(database)
+        try:
+            return await reader.streams_async(streams)
+        finally:
+            await reader.close_async()
+
+    found = asyncio.run(read())
     assert {stream: len(events) for stream, events in found.items()} == {
         streams[0]: 2,
         streams[1]: 1,
@@ -151,15 +160,24 @@ def test_a_database_without_tables_is_an_error_that_says_so(empty_database: str)
     log.close()
 
 
-def test_erasing_a_tenant_leaves_the_same_bytes_of_another(log: Log, database: str) -> None:
+def test_erasing_a_tenant_leaves_the_same_bytes_of_another(database: str) -> None:
     one, other = uuid4(), uuid4()
     shared = [Body.of(b"same", tenant) for tenant in (one, other, one, None, None)]
     own = Body.of(b"own", one)
-    log.append([stored()], [*shared, own])
-    assert log.erase_bodies(one) == 2
-    assert log.bodies([shared[0].sha256, own.sha256]) == {shared[0].sha256: b"same"}
-    assert log.erase_bodies(other) == 1
-    assert log.body(shared[0].sha256) == b"same"  # nobody's copy
+
+    async def scenario() -> None:
+        log = await Log.open_async(database)
+        try:
+            await log.append_async([stored()], [*shared, own])
+            assert await log.erase_bodies_async(one) == 2
+            found = await log.bodies_async([shared[0].sha256, own.sha256])
+            assert found == {shared[0].sha256: b"same"}
+            assert await log.erase_bodies_async(other) == 1
+            assert await log.body_async(shared[0].sha256) == b"same"  # the copy without a tenant
+        finally:
+            await log.close_async()
+
+    asyncio.run(scenario())
     assert verify(database).is_sound
 
 

@@ -25,7 +25,9 @@ from tests.support.wait_until import until_async
 
 KEY, CONNECTION, TENANT = UUID(int=11), UUID(int=12), UUID(int=13)
 SHA256 = "5e" * 32
-_TENANT = SQL("SELECT contact_body, customers FROM read.tenants WHERE app_id = %s AND tenant_id = %s")
+_TENANT = SQL(
+    "SELECT contact_body, customers FROM read.tenants WHERE app_id = %s AND tenant_id = %s"
+)
 
 
 def app(app_id: UUID = APP) -> App:

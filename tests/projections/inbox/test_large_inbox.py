@@ -8,7 +8,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from projections.inbox.queries import DeliveryFilter, cursor_after, page_query
+from projections.engine.keyset import cursor_after
+from projections.inbox.queries import DeliveryFilter, page_query
 from tests.projections.harness import APP
 from tests.projections.invoices.test_large_lists import explained, nodes, read_at_most
 from tests.projections.random_events import AT
@@ -99,7 +100,7 @@ def test_what_is_common_is_counted_up_to_the_cap_and_no_further(
 
 def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
     asked = DeliveryFilter(APP, state=("applied",))
-    cursor = place_of(asked, received_at=AT + timedelta(seconds=50_000), delivery_id=INVOICE)
+    cursor = cursor_after(AT + timedelta(seconds=50_000), INVOICE, name=asked.list_name)
     plan = plan_of(full, state=("applied",), cursor=cursor)
     limits = [node for node in nodes(plan) if node["Node Type"] == "Limit"]
     assert sorted(read_at_most(limit) for limit in limits)[:-1] == [21, 21]
