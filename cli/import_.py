@@ -20,7 +20,7 @@ from cli.tenants_file import BadFile, Imported, RejectedRow, TenantsImport, read
 from domain.apps.connection import Connection, ConnectionCreated
 from domain.core import ids
 from eventlog.errors import LogUnavailable
-from projections.work.table import WorkUnavailable
+from projections.work.sessions import WorkUnavailable
 
 if TYPE_CHECKING:
     from workers.history.import_run import ImportCheckpoint
