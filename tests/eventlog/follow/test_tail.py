@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from eventlog.follow.tail import NewEvent, Tail
+from eventlog.follow.tail import EventHeader, Tail
 from eventlog.log import Log
 from tests.eventlog.stored_events import stored
 from tests.support.tcp_proxy import TcpProxy
@@ -101,9 +101,9 @@ def test_subscribers_hear_everything_in_order_and_do_not_disturb_each_other(
     database: str, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(tail: Tail) -> None:
-        heard: list[NewEvent] = []
+        heard: list[EventHeader] = []
 
-        def broken(_: NewEvent) -> None:
+        def broken(_: EventHeader) -> None:
             raise ValueError
 
         tail.subscribe(broken)

@@ -36,7 +36,7 @@ def keep(dsn: str) -> None:
     checkpoints = Checkpoints(dsn)
     checkpoints.open()
     try:
-        checkpoints.keep("import", {"window": 1})
+        checkpoints.save("import", {"window": 1})
     finally:
         checkpoints.close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.database.connect import connect
-from eventlog.follow.tail import NewEvent
+from eventlog.follow.tail import EventHeader
 from tests.service.harness import Service, Shop, errors, now, stripe_event
 
 Act = Callable[[ProviderEvent], None]
@@ -41,7 +41,7 @@ def answering(service: Service, *acts: Act) -> Iterator[None]:
     """Let these things come of each replay that is asked for, as a worker would."""
     tasks = []
 
-    def hear(heard: NewEvent) -> None:
+    def hear(heard: EventHeader) -> None:
         if heard.topic == "provider_event.replay_requested":
             tasks.append(asyncio.ensure_future(asyncio.to_thread(act_on, heard.originator_id)))
 
