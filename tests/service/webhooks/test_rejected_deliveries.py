@@ -143,7 +143,7 @@ class Book(RejectedDeliveries):
         self.away = False
         self.kept: list[RejectedDelivery] = []
 
-    async def keep(self, refused: Any) -> None:
+    async def add(self, refused: Any) -> None:
         if self.away:
             raise ReadModelUnavailable("away")
         self.kept += refused
