@@ -54,7 +54,7 @@ _TIMELINE: Final = SQL(
     " ORDER BY entry.position"
 )
 _KNOWN_WORD: Final = SQL(
-    "SELECT 1 FROM read.invoice_words WHERE app_id = %(app_id)s AND word = %(word)s LIMIT 1"
+    "SELECT 1 FROM read.invoice_search_terms WHERE app_id = %(app_id)s AND term = %(word)s LIMIT 1"
 )
 BY_PROVIDER_ID: Final = SQL(
     "SELECT view::text AS view, position FROM read.invoices"
@@ -123,7 +123,7 @@ class InvoiceQueries:
 
     async def knows_provider_object(self, app_id: UUID, provider_object_id: str) -> bool:
         """Report whether an id is, or once was, that of an invoice of the app; one index probe."""
-        words = terms_of(provider_object_id)
+        words = query_terms(provider_object_id)
         parameters = {"app_id": app_id, "word": words[0] if words else ""}
         return bool(await self._pool.fetch(_KNOWN_WORD, parameters))
 
