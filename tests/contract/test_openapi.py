@@ -12,7 +12,7 @@ from schemathesis.generation import GenerationMode
 from service.openapi_document import document
 from tests.contract.openapi_system import World
 from tests.support.sandbox import SandboxAdmin
-from tests.support.system import DEMO_STRIPE_KEY, System
+from tests.support.system import DEMO_STRIPE_KEY, Json, System
 
 REQUESTS = 10_000
 SUCCESSES = 20
@@ -50,7 +50,7 @@ pushed = settings(
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    impatience = {"wait_default_s": 1, "wait_charged_s": 1, "min_position_wait_s": 0.5}
+    impatience: Json = {"wait_default_s": 1, "wait_charged_s": 1, "min_position_wait_s": 0.5}
     with System(tmp_path_factory.mktemp("openapi"), **impatience) as system:
         world = World(system)
         # Some thousand deliveries would say again what the provider's answers have said.

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.immediate_charge_calls import Charging
-from tests.contract.response_matching import differences, rows_of
+from tests.contract.response_matching import Json, differences, rows_of
 from tests.support.stripe_account import Account
 from tests.support.system import Caller, eventually
 
@@ -174,7 +174,7 @@ def test_where_nothing_is_to_be_charged_there_is_still_a_payment_to_look_at(
         ({"taxRate": "txr_unknown"}, "taxRate: No such tax"),
     ],
 )
-def test_a_wrong_field_is_named(charging: Charging, more: dict[str, object], said: str) -> None:
+def test_a_wrong_field_is_named(charging: Charging, more: Json, said: str) -> None:
     answer = charging.post(**more)
 
     assert answer.status_code == 400

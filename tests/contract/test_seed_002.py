@@ -28,7 +28,7 @@ def test_the_printed_payload_is_answered_with_the_printed_envelope(
     caller: Caller, account: Account, tenant_id: str
 ) -> None:
     line = printed_in("002_payload.json")["lineItems"][0] | {"price": account.price}
-    body = {
+    body: Json = {
         "tenantUuid": tenant_id,
         "lineItems": [line],
         "taxRateId": account.tax_rate,

@@ -29,14 +29,12 @@ class Admin:
 
     def add_customer(self, **more: Any) -> tuple[str, str]:
         """A customer as the document prints one; returns it and its card."""
-        customer = self.account.v1.customers.create(
-            {
-                "name": PRINTED["customer_name"],
-                "email": PRINTED["customer_email"],
-                "address": PRINTED["customer_address"],
-                **more,
-            }
-        ).id
+        printed: Any = {
+            "name": PRINTED["customer_name"],
+            "email": PRINTED["customer_email"],
+            "address": PRINTED["customer_address"],
+        }
+        customer = self.account.v1.customers.create(printed | more).id
         card = self.account.v1.payment_methods.attach("pm_card_visa", {"customer": customer}).id
         return customer, card
 
@@ -111,7 +109,7 @@ def test_what_stripe_makes_of_the_draft_is_listed_and_shown_alone(admin: Admin) 
     shown = eventually(lambda: with_status(admin.get(f"/{made['id']}"), "paid"))
 
     assert differences("003_one.json", shown) == []
-    assert set(shown) == set(printed_in("003_one.json"))
+    assert set(shown or {}) == set(printed_in("003_one.json"))
     assert (shown["invoiceId"], shown["amount"]) == (made["id"], 3300)
     assert shown["user"] == {"_id": customer, "name": "John Doe"}
     listed = admin.get(page=1, limit=5)

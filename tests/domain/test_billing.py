@@ -23,17 +23,10 @@ from domain.core.errors import Contradiction, NotFound, StaleWrite
 from domain.invoices.invoice import Invoice
 from domain.tenants.tenant import Tenant, TenantCreated
 from tests.domain.core.conflicting_store import ContendedRecorder, contended_billing
-from tests.domain.event_examples import (
-    APP_ID,
-    CONNECTION_ID,
-    EXAMPLES,
-    INVOICE_ID,
-    KEY_ID,
-    TENANT_ID,
-    TOTAL,
-)
+from tests.domain.event_examples import EXAMPLES, KEY_ID, TOTAL
 from tests.domain.given import START, moment
 from tests.domain.invoices.provider_updates import paid_answer, request_command, snapshot
+from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, INVOICE_ID, TENANT_ID
 
 CREATE = CreateApp(app_id=APP_ID, name="Shop", slug="shop", actor="cli")
 NOW = moment(60)

@@ -119,7 +119,7 @@ def test_an_append_that_the_database_refuses_fails_alone(database: str) -> None:
             return_exceptions=True,
         )
         await log.close_async()
-        return results
+        return list(results)
 
     first, bad, last = asyncio.run(scenario())
     assert (first, last) == ([1], [2])

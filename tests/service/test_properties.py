@@ -17,7 +17,7 @@ from domain.invoices.outcome import first_outcome
 from eventlog.codec import Codec
 from projections.engine.view_codec import from_json, to_json
 from service.http import envelope
-from service.http.errors import BadRequest
+from service.http.errors import BadRequest, Problem
 from service.http.validation import is_safe, validate
 from service.invoices import render as invoices_render
 from service.invoices.schemas import InvoiceRequestBody
@@ -85,7 +85,7 @@ def accepted(body: Any) -> InvoiceRequestBody:
 
 
 def _problem(refused: BadRequest) -> Any:
-    return invoices_render.Problem(status=400, code="[E4000]", faults=refused.faults)
+    return Problem(status=400, code="[E4000]", faults=refused.faults)
 
 
 @settings(max_examples=200)

@@ -8,7 +8,7 @@ from itertools import count
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 import eventlog
@@ -32,7 +32,7 @@ class Server:
         self._spare: defaultdict[tuple[str, ...], deque[Future[str]]] = defaultdict(deque)
 
     def dsn(self, dbname: str) -> str:
-        return make_conninfo(**{**conninfo_to_dict(self._admin_dsn), "dbname": dbname})
+        return make_conninfo(self._admin_dsn, dbname=dbname)
 
     def empty_database(self) -> str:
         """Make a database without any table; its name."""

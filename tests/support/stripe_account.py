@@ -47,7 +47,7 @@ class Account:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self._http.close()  # type: ignore[no-untyped-call]
         self.admin.close()
 
     def add_price(self, amount: int, **more: Any) -> str:

@@ -105,14 +105,14 @@ class System:
     def child(self, *words: str) -> psutil.Process:
         """Find the process whose command line has all the words."""
 
-        def look() -> psutil.Process | None:
-            for process in children_of(self.data_dir):
-                command = " ".join(process.cmdline())
-                if all(word in command for word in words):
-                    return process
-            return None
+        def look() -> list[psutil.Process]:
+            return [
+                process
+                for process in children_of(self.data_dir)
+                if all(word in " ".join(process.cmdline()) for word in words)
+            ]
 
-        return eventually(look)
+        return eventually(look)[0]
 
     def account(self) -> Account:
         """The demo's Stripe account, as its owner sees it."""

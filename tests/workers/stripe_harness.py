@@ -182,7 +182,7 @@ class Bench:
     async def _apply(self, received: Sequence[RecordedEvent]) -> None:
         log = await Log.open_async(self.log.dsn)
         applier = Applier(log, now=self.clock)
-        await applier.handle(None, received)  # type: ignore[arg-type] - it writes no rows
+        await applier.handle(None, received)  # type: ignore[arg-type]  # no rows
         await log.close_async()
 
     def ask(self, received: RecordedEvent) -> None:
@@ -193,7 +193,7 @@ class Bench:
             gateway_of=lambda *_: self.gateway,
             now=self.clock,
         )
-        fetch_and_apply(received.originator_id, deps)
+        fetch_and_apply(UUID(str(received.originator_id)), deps)
 
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Invoice:
         refund_invoice(invoice_id, refund_id, self.deps())
@@ -222,7 +222,7 @@ class Bench:
         )
 
     def entry(self, received: RecordedEvent) -> ProviderEvent:
-        return self.billing.get(ProviderEvent, received.originator_id)
+        return self.billing.get(ProviderEvent, UUID(str(received.originator_id)))
 
     def invoice(self, invoice_id: UUID) -> Invoice:
         return self.billing.get(Invoice, invoice_id)

@@ -101,7 +101,12 @@ def test_a_task_that_fails_leaves_the_others_their_turn() -> None:
 
 def test_a_task_is_not_run_again_before_its_time() -> None:
     runs: list[int] = []
-    task = Task("often", timedelta(hours=1), lambda: runs.append(1) or len(runs))
+
+    def run() -> int:
+        runs.append(1)
+        return len(runs)
+
+    task = Task("often", timedelta(hours=1), run)
 
     async def twice() -> None:
         await run_due([task])

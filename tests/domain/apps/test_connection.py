@@ -15,8 +15,9 @@ from domain.apps.connection import (
 from domain.core import ids
 from domain.core.commands import DeleteConnection, SetConnection
 from domain.core.errors import Contradiction
-from tests.domain.event_examples import APP_ID, CONNECTION_ID, EXAMPLES, TENANT_ID
+from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Given, happened, moment
+from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, TENANT_ID
 
 CREATED = happened(ConnectionCreated)
 NOW = moment(60)

@@ -14,8 +14,9 @@ from domain.catalogue.catalogue import (
 )
 from domain.core import ids
 from domain.core.commands import SetPrice, SetTaxRate
-from tests.domain.event_examples import APP_ID, EXAMPLES
+from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Decided, Given, happened, moment
+from tests.domain.subscriptions.event_examples import APP_ID
 
 NOW = moment(60)
 PRICE = happened(PriceCreated)

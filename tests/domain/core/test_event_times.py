@@ -16,9 +16,10 @@ from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices import events as e
 from domain.invoices.invoice import Invoice
 from domain.tenants.tenant import Tenant, TenantCreated
-from tests.domain.event_examples import APP_ID, EXAMPLES
+from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Given, happened, moment
 from tests.domain.invoices.provider_updates import answered, attempt, delivered, snapshot
+from tests.domain.subscriptions.event_examples import APP_ID
 
 _CLOCKS = st.lists(st.integers(-90_000, 90_000), min_size=1, max_size=6)
 

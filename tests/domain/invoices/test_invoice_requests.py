@@ -9,7 +9,7 @@ from domain.core.steps import GaveUp, StepRecord
 from domain.invoices import events as e
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
-from tests.domain.event_examples import ASKED_LINE, EXAMPLES, INVOICE_ID
+from tests.domain.event_examples import ASKED_LINE, EXAMPLES
 from tests.domain.given import START, Given, Happened, happened, moment
 from tests.domain.invoices.provider_updates import (
     answered,
@@ -17,6 +17,7 @@ from tests.domain.invoices.provider_updates import (
     request_command,
     snapshot,
 )
+from tests.domain.subscriptions.event_examples import INVOICE_ID
 
 REQUESTED = happened(e.InvoiceRequested)
 CREATED = happened(e.ProviderInvoiceCreated)

@@ -13,8 +13,8 @@ from domain.tenants.pending_items_lock import (
     PendingItemsLockCreated,
     PendingItemsLockReleased,
 )
-from tests.domain.event_examples import INVOICE_ID
 from tests.domain.given import Given, Happened, happened, moment
+from tests.domain.subscriptions.event_examples import INVOICE_ID
 
 OTHER_ID = uuid4()
 MADE = happened(PendingItemsLockCreated)

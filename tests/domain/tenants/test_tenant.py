@@ -11,8 +11,9 @@ from domain.tenants.tenant import (
     TenantChanged,
     TenantCreated,
 )
-from tests.domain.event_examples import APP_ID, EXAMPLES, TENANT_ID
+from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import AGGREGATE_ID, START, Decided, Given, happened, moment
+from tests.domain.subscriptions.event_examples import APP_ID, TENANT_ID
 
 CREATED = happened(TenantCreated)
 UNLINKED = happened(TenantCreated, customers={})

@@ -71,7 +71,7 @@ def test_what_was_recorded_is_not_changed(log: Log, database: str, change: str) 
         psycopg.connect(database) as connection,
         pytest.raises(psycopg.errors.RestrictViolation, match="append-only"),
     ):
-        connection.execute(change)  # type: ignore[arg-type]
+        connection.execute(change)
     assert log.head() == 1
 
 

@@ -29,7 +29,7 @@ def test_the_server_reads_arrays_as_they_were_meant(
     database: str, values: tuple[list[object], ...]
 ) -> None:
     arrays = [
-        array(items)  # type: ignore[arg-type]
+        array(items)
         for array, items in zip(
             (Int4Array, Int8Array, UuidArray, TextArray, ByteaArray), values, strict=True
         )

@@ -16,7 +16,7 @@ def tamper(database: str, change: str) -> None:
     """Do what a person with the database's password can do."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("ALTER TABLE eventlog.events DISABLE TRIGGER events_are_append_only")
-        connection.execute(SQL(change + " WHERE " + _VICTIM))  # type: ignore[arg-type]
+        connection.execute(SQL(change + " WHERE " + _VICTIM))
 
 
 @pytest.fixture

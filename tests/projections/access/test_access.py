@@ -123,7 +123,7 @@ def test_an_apps_changes_keep_what_they_do_not_name(database: str, after_each: A
                 {"default_connections": {"mollie": "second"}},
             ):
                 await after_each(books, shop)
-                shop.change(commands.ChangeApp(app_id=APP, actor="op", **change), occurred_at=AT)  # type: ignore[arg-type]
+                shop.change(commands.ChangeApp(app_id=APP, actor="op", **change), occurred_at=AT)
             await settle(books, shop)
             defaults = {"stripe": "main", "mollie": "second"}
             found = await AccessQueries(books.pool).app(APP)

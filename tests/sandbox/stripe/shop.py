@@ -83,4 +83,4 @@ class Shop:
 
     def event_types(self) -> list[str]:
         """All events' types, oldest first."""
-        return [event.type for event in self.stripe.events.list({"limit": 100}).data][::-1]
+        return [str(event.type) for event in self.stripe.events.list({"limit": 100}).data][::-1]

@@ -70,7 +70,10 @@ def test_what_is_left_out_of_a_replacement_stays_but_the_redirect(shop: Shop) ->
 def test_webhook_secrets_are_added_and_dropped_without_the_others_or_the_key(shop: Shop) -> None:
     marks = {secret: secret_mark(secret) for secret in (HOOK, "whsec_2", "whsec_3")}
     put(shop, webhookSecrets=[HOOK, "whsec_2"])
-    changes = {"addWebhookSecrets": ["whsec_3"], "dropWebhookSecrets": [marks[HOOK]]}
+    changes: dict[str, Any] = {
+        "addWebhookSecrets": ["whsec_3"],
+        "dropWebhookSecrets": [marks[HOOK]],
+    }
     changed = put(shop, secretKey=None, **changes)
     assert item(changed)["webhookSecretMarks"] == [marks["whsec_3"], marks["whsec_2"]]
     assert "whsec_" not in changed.text
@@ -151,7 +154,7 @@ def test_another_apps_connection_does_not_exist(shop: Shop, other_shop: Shop, me
 def test_whether_overpayments_go_back_is_set_and_stays_until_it_is_set_otherwise(
     shop: Shop,
 ) -> None:
-    def refunds(**body: object) -> object:
+    def refunds(**body: Any) -> object:
         return item(put(shop, **body))["refundOverpayments"]
 
     assert refunds() is False

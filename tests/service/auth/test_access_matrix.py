@@ -210,7 +210,7 @@ class World:
         """Name what each has; what is an app's own is no tenant's."""
         ours, theirs = self.ours, self.theirs
         invoices = [(ours, ours.tenant_id), (ours, self.second), (theirs, theirs.tenant_id)]
-        named = {
+        named: dict[str, list[object]] = {
             "tenant": [ours.tenant_id, self.second, theirs.tenant_id],
             "invoice": [self._invoice(shop, tenant) for shop, tenant in invoices],
             "setup": [self._setup(shop, tenant) for shop, tenant in invoices],

@@ -280,5 +280,5 @@ def test_a_charge_by_token_is_on_session_and_its_users(tokens: Tokens) -> None:
     assert charge(tokens)[0] == 202
     reading = service.context.recording.log.read_async(before, 10, ["invoice.requested"])
     (recorded,) = service.call(reading)
-    asked = service.context.recording.streams.decoded(recorded)
+    asked: Any = service.context.recording.streams.decoded(recorded)
     assert (asked.off_session, asked.user_id, asked.actor) == (False, "user-1", "token:user-1")

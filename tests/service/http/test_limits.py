@@ -11,7 +11,7 @@ from service.http.errors import BadRequest
 from service.http.limits import require_shape
 from tests.service.harness import Service, Shop, errors
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "rate_limit_per_minute": 5,
     "body_limit_bytes": 2000,
     "header_limit_bytes": 1024,

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -182,7 +183,7 @@ def test_an_invoice_can_be_read_at_once_though_no_projection_runs(
 ) -> None:
     with Service(database) as service:
         shop = Shop(service)
-    patience = {"min_position_wait_s": 0.05, "access_max_age_s": 60}
+    patience: dict[str, Any] = {"min_position_wait_s": 0.05, "access_max_age_s": 60}
     with Service(database, projections=False, **patience) as behind:
         shop.service = behind
         behind.call(behind.context.auth.access.look())

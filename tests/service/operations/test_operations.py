@@ -18,7 +18,7 @@ def follower(name: str, **more: Any) -> FollowerState:
 
 
 class Verified(AccessCache):
-    is_verified = True  # type: ignore[assignment]
+    is_verified = True
 
     def __init__(self) -> None:
         pass

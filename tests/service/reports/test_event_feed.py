@@ -115,12 +115,12 @@ def test_many_who_wait_are_woken_by_one_change(service: Service) -> None:
     shop = Shop(service)
     service.folded("invoices")
     position = read(shop)["position"]
-    asked = ("GET", f"{shop.url}/events", {"headers": shop.headers("read")})
-    asked[2]["params"] = {"after": position, "wait": 30}  # type: ignore[assignment]
+    url, headers = f"{shop.url}/events", shop.headers("read")
+    params = {"after": position, "wait": 30}
 
     async def all_at_once() -> list[httpx.Response]:
         waiting = asyncio.gather(
-            *(service._client.request(asked[0], asked[1], **asked[2]) for _ in range(30))  # noqa: SLF001 - many on one loop
+            *(service._client.get(url, params=params, headers=headers) for _ in range(30))  # noqa: SLF001 - many on one loop
         )
         bell = service.context.reports.changes._pool.notifier  # noqa: SLF001 - who waits now
         await until(lambda: len(bell._app_waiters) == 30)  # noqa: SLF001 - the same

@@ -95,7 +95,7 @@ def test_a_subscription_is_shown_by_our_id_and_the_providers(shop: Shop) -> None
 def test_a_subscription_can_be_read_by_either_id_though_no_projection_runs(database: str) -> None:
     with Service(database) as service:
         shop = Shop(service)
-    patience = {"min_position_wait_s": 0.05, "access_max_age_s": 60}
+    patience: dict[str, Any] = {"min_position_wait_s": 0.05, "access_max_age_s": 60}
     with Service(database, projections=False, **patience) as behind:
         shop.service = behind
         behind.call(behind.context.auth.access.look())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -69,7 +70,7 @@ def test_revoked_keys_are_refused(sandbox: SandboxProcess, shop: Shop) -> None:
 @pytest.mark.parametrize(
     "operation", OPERATIONS, ids=[f"{item.method} {item.path}" for item in OPERATIONS]
 )
-def test_every_operation_refuses_unknown_parameters(shop: Shop, operation: object) -> None:
+def test_every_operation_refuses_unknown_parameters(shop: Shop, operation: Any) -> None:
     method, path = operation.method, operation.path.replace("{", "x").replace("}", "")
     query = "" if method == "POST" else "?bogus=1"
     answer = raw(shop, method, path + query, data="bogus=1" if method == "POST" else "")

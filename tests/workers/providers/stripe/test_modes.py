@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_an_object_of_the_other_mode_is_parked_and_says_so(bench: Bench) -> None
     received = bench.receive(event)
     bench.apply(received)
 
-    parked = bench.log.stream(received.originator_id)[-1]
+    parked = bench.log.stream(UUID(str(received.originator_id)))[-1]
     assert parked.topic == "provider_event.parked"
     assert b"wrong mode" in parked.state
     assert bench.topics(invoice_id) == before
