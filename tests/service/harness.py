@@ -96,7 +96,7 @@ class Service:
     def folded(self, projection: str) -> None:
         """Wait until a projection has all that is recorded."""
         head = self.head()
-        assert self.call(self.context.recording.read_model.wait_for(projection, head, 10))
+        assert self.call(self.context.recording.read_model.wait_for(projection, head, 60))
         if projection == "access":
             self.call(self.context.auth.access.look())
 

@@ -74,7 +74,7 @@ def _after(subscription: Subscription) -> ProviderSubscription:
         return seen
     items = [
         replace(seen.items[0], id=f"si_{number}", price=line["price"], quantity=line["quantity"])
-        for number, line in enumerate(pending.lines)
+        for number, line in enumerate(pending.lines or [])
     ]
     return replace(seen, items=tuple(items))
 

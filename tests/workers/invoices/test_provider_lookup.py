@@ -71,7 +71,7 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
     database: str, bench: Bench
 ) -> None:
     invoice = bench.settle(bench.request(bench.add_tenant()))
-    payment_id = invoice.view.payments[0].id
+    payment_id = str(invoice.view.payments[0].id)
     seen: list[str] = []
 
     class Seeing(ProviderLookupQueue):
