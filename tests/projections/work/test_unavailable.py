@@ -6,7 +6,8 @@ from psycopg.conninfo import make_conninfo
 
 from projections.work.checkpoints import Checkpoints
 from projections.work.provider_lookup import ProviderLookupQueue
-from projections.work.table import WorkTable, WorkUnavailable
+from projections.work.sessions import WorkUnavailable
+from projections.work.table import WorkTable
 
 
 def read_only(dsn: str) -> str:
