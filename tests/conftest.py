@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.network",
     "tests.support.postgres",
     "tests.support.redis",
+    "tests.support.shared_system",
 ]
 
 _SANDBOX = Path(__file__).parent / "sandbox"

@@ -17,8 +17,8 @@ SLOW_MS = 300
 
 @pytest.fixture(scope="module")
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system that these tests may damage."""
-    with System(tmp_path_factory.mktemp("mortal")) as running:
+    """A system with two API processes that these tests may damage."""
+    with System(tmp_path_factory.mktemp("mortal"), processes=2) as running:
         yield running
 
 

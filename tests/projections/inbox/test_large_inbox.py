@@ -15,6 +15,8 @@ from tests.projections.invoices.test_large_lists import explained, nodes, read_a
 from tests.projections.random_events import AT
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.extended
+
 ROWS = 100_000
 INVOICE = UUID(int=16)
 _FILL = """

@@ -28,6 +28,8 @@ from tests.projections.harness import APP, issue, reading, requested
 from tests.projections.random_events import AT
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.extended
+
 ROWS = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH = timedelta(days=30)

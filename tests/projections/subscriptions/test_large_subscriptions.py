@@ -19,6 +19,8 @@ from tests.projections.random_events import AT
 from tests.projections.subscriptions.random_events import APP, started
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.extended
+
 ROWS = 50_000
 TENANT = UUID(int=17)
 _FILL = """

@@ -12,6 +12,8 @@ from tests.projections.harness import APP
 from tests.projections.invoices.test_large_lists import explained, nodes, read_at_most
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.extended
+
 _FILL = """
 INSERT INTO work.jobs (key, app, queue, actor, args, gave_up_at)
 SELECT 'invoice:' || md5(n::text)::uuid,

@@ -10,8 +10,11 @@ from tests.support.system import Caller, System
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One system with two API processes for the tests that leave it as it was."""
-    with System(tmp_path_factory.mktemp("system"), processes=2) as running:
+    """One system for all tests of a session that leave it as it was: each start takes seconds.
+
+    It has one API process, so that what one request changed, the next one meets.
+    """
+    with System(tmp_path_factory.mktemp("system")) as running:
         yield running
 
 
