@@ -72,9 +72,12 @@ def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
         int: _amounts,
         bool: st.booleans(),
         UUID: st.uuids(),
-        list: st.lists(st.integers(-1, 9), max_size=4),
         dict: st.dictionaries(texts, texts, max_size=3),
     }
+    if get_origin(kind) is list:
+        (item,) = get_args(kind)
+        items = st.integers(-1, 9) if item is int else by_kind[get_origin(item) or item]
+        return st.lists(items, max_size=4)
     return by_kind[get_origin(kind) or kind]
 
 
