@@ -15,7 +15,7 @@ from domain.gateway.objects import RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from projections.work.checkpoints import Checkpoints
-from workers.provider_objects.take_over import ImportDeps, ProviderAccount
+from workers.provider_objects.take_over import FetchedRefunds, ImportDeps, ProviderAccount
 from workers.providers.retry import Page, Span
 
 PHASES: Final = ("tax_rates", "prices", "customers", "subscriptions", "invoices")
@@ -77,17 +77,6 @@ _STALE_TRIES: Final = 3
 
 NEW, CHANGED, KNOWN = "new", "changed", "known"
 OURS, ELSEWHERE, SKIPPED, UNASSIGNED = "ours", "elsewhere", "skipped", "unassigned"
-
-
-@dataclass(frozen=True, kw_only=True)
-class FetchedRefunds:
-    """What went back on one invoice, known beforehand."""
-
-    back: RefundsAndDisputes
-
-    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
-        """Give it."""
-        return self.back
 
 
 @dataclass(kw_only=True)
@@ -169,7 +158,7 @@ class ImportRun(ABC):
 
     def deps(self, back: RefundsAndDisputes) -> ImportDeps:
         """Lay out what taking in one invoice works with."""
-        return ImportDeps(billing=self.billing, gateway=FetchedRefunds(back=back), now=self.now)
+        return ImportDeps(billing=self.billing, gateway=FetchedRefunds(back), now=self.now)
 
     def outcome(self, take: Callable[[], Invoice | Subscription]) -> str:
         """Take one in, again where a webhook was faster; tell whether that was news."""

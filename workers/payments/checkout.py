@@ -11,15 +11,19 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from domain.apps.connection import Connection
+from domain.catalogue.pricing import Charge
 from domain.core import ids
 from domain.core.steps import StepRecord
 from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, ProviderInvoice
 from domain.gateway.port import CheckoutGateway
+from domain.invoices.first_payment import pending_subscription_id
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_payment_created
 from domain.invoices.view import InvoiceView
+from domain.subscriptions.mandate_subscription import start_pending
+from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
-from workers.invoices.job import InvoiceDeps, start_step
+from workers.invoices.job import InvoiceDeps, start_step, subscription_command
 from workers.invoices.rejections import RequestRejected
 from workers.payments.plan import (
     Plan,
@@ -33,7 +37,6 @@ from workers.payments.plan import (
 )
 from workers.providers.callback_urls import CallbackUrls
 from workers.providers.key_lifetime import CLOCK_SKEW
-from workers.subscriptions.mollie_common import pending_subscription
 
 CREATE = "create"
 
@@ -156,8 +159,18 @@ def record_payment(
             known, seen, occurred_at=occurred_at, body=body.sha256.hex()
         ),
         bodies=[body],
-        also_save=lambda: pending_subscription(invoice.view, seen, charge, deps),
+        also_save=lambda: _pending_subscription(invoice.view, seen, charge, deps),
     )
+
+
+def _pending_subscription(
+    view: InvoiceView, made: ProviderInvoice, charge: Charge, deps: InvoiceDeps
+) -> list[Subscription]:
+    """Create the subscription that a first payment starts; empty if it exists or is not wanted."""
+    stream = pending_subscription_id(view, made.id)
+    if view.type != "subscription" or deps.billing.find(Subscription, stream) is not None:
+        return []
+    return [start_pending(subscription_command(view), made, charge, occurred_at=deps.now())]
 
 
 def _credentials_refused(view: InvoiceView) -> RequestRejected:

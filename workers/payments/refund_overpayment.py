@@ -9,7 +9,12 @@ import structlog
 from domain.apps.connection import Connection
 from domain.core import ids
 from domain.core.effects import WORKER
-from domain.gateway.objects import GatewayRejected, RefundDraft, RefundsAndDisputes
+from domain.gateway.objects import (
+    GatewayRejected,
+    ProviderRefund,
+    RefundDraft,
+    RefundsAndDisputes,
+)
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_overpayment_returned, returned_minor
 from workers.invoices.job import billhook_metadata, start_step
@@ -19,9 +24,10 @@ _log = structlog.get_logger("billhook.jobs")
 
 
 def refund_overpayment(invoice_id: UUID, payment_id: str, deps: CheckoutDeps) -> None:
-    """Refund a payment that nobody expected, once; raises GatewayUnavailable to come back.
+    """Refund a payment that paid an invoice again, once; raises GatewayUnavailable for a retry.
 
-    What has gone back already, by whomever, is asked first: so a lost answer makes no second one.
+    Earlier refunds of the payment, whoever made them, are fetched first, so that a lost answer
+    causes no second refund.
     """
     invoice = deps.billing.get(Invoice, invoice_id)
     view = invoice.view
@@ -29,27 +35,12 @@ def refund_overpayment(invoice_id: UUID, payment_id: str, deps: CheckoutDeps) ->
     if not connection.refund_overpayments or payment_id not in view.paid_elsewhere:
         return
     back = deps.gateway.fetch_refunds_and_disputes(payment_id)
-    left = view.paid_elsewhere[payment_id] - returned_minor(back)
-    if left > 0:
-        step = f"return:{payment_id}"
-        invoice = start_step(invoice, step, deps)
-        deps.heartbeat()
+    left_minor = view.paid_elsewhere[payment_id] - returned_minor(back)
+    if left_minor > 0:
         try:
-            made = deps.gateway.refund(
-                RefundDraft(
-                    invoice_id=payment_id,
-                    payment_id=payment_id,
-                    amount_minor=left,
-                    currency=view.currency or "",
-                    reason="duplicate",
-                    credit_note=False,
-                    reference=step,
-                    metadata=billhook_metadata(view),
-                ),
-                key=invoice.view.steps[step].key,
-            )
+            made = _refund(invoice, payment_id, left_minor, deps)
         except GatewayRejected as error:
-            # It stays listed as overpaid; somebody has to look.
+            # The invoice stays listed as overpaid for an operator.
             _log.warning("overpayment.refund_rejected", invoice=str(invoice_id), code=error.code)
             return
         back = RefundsAndDisputes(refunds=(*back.refunds, made), disputes=back.disputes)
@@ -61,3 +52,23 @@ def refund_overpayment(invoice_id: UUID, payment_id: str, deps: CheckoutDeps) ->
             known, payment_id, back, source="answer", actor=WORKER, occurred_at=occurred_at
         ),
     )
+
+
+def _refund(
+    invoice: Invoice, payment_id: str, amount_minor: int, deps: CheckoutDeps
+) -> ProviderRefund:
+    """Refund an amount of a payment as a recorded step. Raises GatewayRejected."""
+    step = f"return:{payment_id}"
+    invoice = start_step(invoice, step, deps)
+    deps.heartbeat()
+    draft = RefundDraft(
+        invoice_id=payment_id,
+        payment_id=payment_id,
+        amount_minor=amount_minor,
+        currency=invoice.view.currency or "",
+        reason="duplicate",
+        credit_note=False,
+        reference=step,
+        metadata=billhook_metadata(invoice.view),
+    )
+    return deps.gateway.refund(draft, key=invoice.view.steps[step].key)

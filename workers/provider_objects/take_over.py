@@ -40,10 +40,21 @@ class ProviderAccount:
 
 
 class RefundSource(Protocol):
-    """Who knows what went back: a gateway asks, an import has read it before."""
+    """Source of refunds and disputes: a gateway, or FetchedRefunds."""
 
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch all refunds and disputes of an invoice's payments."""
+
+
+@dataclass(frozen=True)
+class FetchedRefunds:
+    """Refunds and disputes of one invoice that were fetched before."""
+
+    back: RefundsAndDisputes
+
+    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
+        """Return them without a call."""
+        return self.back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +74,9 @@ def import_invoice(
     money_back: bool,
     check: Callable[[Invoice], None] = lambda _: None,
 ) -> Invoice:
-    """Take in an invoice; with what went back on it where it is new, or `money_back` asks so.
+    """Record an invoice's state; its refunds and disputes too if it is new or `money_back` is set.
 
-    `check` may raise where what is known by now has overtaken what was seen.
+    `check` may raise if the invoice has changed since `seen` was fetched.
     """
     back = RefundsAndDisputes()
     if money_back or (seen.state == "paid" and _is_new(seen, account, deps)):
@@ -74,18 +85,8 @@ def import_invoice(
     body = Body.of(
         seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
     )
-    command = ImportInvoice(
-        app_id=account.app_id,
-        tenant_id=tenant_id,
-        provider=account.provider,
-        connection=account.connection,
-        connection_id=account.connection_id,
-        mode=account.mode,
-        origin=_origin(seen, account),
-        actor=account.actor,
-    )
     taken = deps.billing.import_invoice(
-        command,
+        _import_command(seen, account, tenant_id),
         seen,
         back,
         occurred_at=deps.now(),
@@ -96,6 +97,21 @@ def import_invoice(
     if taken.view.tenant_id is None:
         _assign(Invoice, taken, taken.view.customer, account, deps)
     return taken
+
+
+def _import_command(
+    seen: ProviderInvoice, account: ProviderAccount, tenant_id: UUID | None
+) -> ImportInvoice:
+    return ImportInvoice(
+        app_id=account.app_id,
+        tenant_id=tenant_id,
+        provider=account.provider,
+        connection=account.connection,
+        connection_id=account.connection_id,
+        mode=account.mode,
+        origin=_origin(seen, account),
+        actor=account.actor,
+    )
 
 
 def _is_new(seen: ProviderInvoice, account: ProviderAccount, deps: ImportDeps) -> bool:

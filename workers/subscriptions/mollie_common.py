@@ -10,17 +10,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.billing import Billing
-from domain.catalogue.pricing import Charge
 from domain.core.effects import WORKER
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription
+from domain.gateway.objects import ProviderSubscription
 from domain.gateway.port import SubscriptionGateway
-from domain.invoices.first_payment import pending_subscription_id
 from domain.invoices.invoice import Invoice
-from domain.invoices.view import InvoiceView
-from domain.subscriptions.mandate_subscription import link, record_mollie_state, start_pending
+from domain.subscriptions.mandate_subscription import link, record_mollie_state
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
-from workers.invoices.job import InvoiceDeps, subscription_command
 
 # That Mollie's days are those of its own city is assumed (docs/mollie.md).
 _DAYS: Final = ZoneInfo("Europe/Amsterdam")
@@ -43,16 +39,6 @@ def provider_date(moment: datetime) -> date:
 def midnight(day: date) -> int:
     """Write a day down as a provider's time."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-
-
-def pending_subscription(
-    view: InvoiceView, made: ProviderInvoice, charge: Charge, deps: InvoiceDeps
-) -> list[Subscription]:
-    """Begin the stream of the subscription that a payment is to begin, unless it has begun."""
-    stream = pending_subscription_id(view, made.id)
-    if view.type != "subscription" or deps.billing.find(Subscription, stream) is not None:
-        return []
-    return [start_pending(subscription_command(view), made, charge, occurred_at=deps.now())]
 
 
 def record_started(

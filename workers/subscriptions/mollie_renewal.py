@@ -7,7 +7,7 @@ subscription of ours one is of, the provider's subscription says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,7 @@ from domain.subscriptions.view import SubscriptionView
 from workers.payments.plan import provider_lines
 from workers.provider_objects.ownership import app_mismatch
 from workers.provider_objects.take_over import (
+    FetchedRefunds,
     ImportDeps,
     ProviderAccount,
     import_invoice,
@@ -45,17 +46,6 @@ from workers.subscriptions.mollie_common import (
 
 class ObjectNotOwned(Exception):
     """The provider's object does not belong to this connection."""
-
-
-@dataclass(frozen=True)
-class FetchedRefunds:
-    """What went back on a payment, fetched together with it."""
-
-    back: RefundsAndDisputes
-
-    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
-        """Give it."""
-        return self.back
 
 
 def apply_renewal(

@@ -213,28 +213,24 @@ def _record(
     def decide(known: Invoice) -> None:
         if known.version != version and is_ambiguous(known.view, answer):
             raise _ConcurrentChange(UUID(str(known.id)))
-        effects.clear()
-        effects.append(
-            known.record_provider_state(
-                answer,
-                source="answer",
-                actor=actor,
-                occurred_at=occurred_at,
-                body=body.sha256.hex(),
-                provider_type=received.type,
-            )
+        state = known.record_provider_state(
+            answer,
+            source="answer",
+            actor=actor,
+            occurred_at=occurred_at,
+            body=body.sha256.hex(),
+            provider_type=received.type,
         )
-        effects.append(
-            known.record_refunds_and_disputes(
-                back, source="webhook", actor=actor, occurred_at=occurred_at
-            )
+        returned = known.record_refunds_and_disputes(
+            back, source="webhook", actor=actor, occurred_at=occurred_at
         )
+        effects[:] = [state, returned]  # decided anew after a concurrent write
 
     deps.billing.change(Invoice, UUID(str(invoice.id)), decide, bodies=[body])
     if effects[0] is Effect.DEFERRED:
-        # The step's own answer may be older than this one: asked again once it has ended.
+        # The step's own answer may be older than this state: fetch again once the step has ended.
         raise GatewayUnavailable(
-            "a step is at work on the invoice", retry_after_s=_WAIT_FOR_STEP_S, counted=False
+            "a step of the invoice is running", retry_after_s=_WAIT_FOR_STEP_S, counted=False
         )
     return Effect.CHANGED if Effect.CHANGED in effects else effects[0]
 

@@ -148,7 +148,7 @@ def apply_payment(
     effect = _record(cast("Invoice", invoice), seen, back, deps, actor=actor, kind=kind)
     if effect in (Effect.DEFERRED, Effect.FETCH):
         raise GatewayUnavailable(
-            "a step is at work on the invoice", retry_after_s=_WAIT_FOR_STEP_S, counted=False
+            "a step of the invoice is running", retry_after_s=_WAIT_FOR_STEP_S, counted=False
         )
     return AppliedPayment(effects=[{"invoice": str(named), "effect": str(effect)}])
 
