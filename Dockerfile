@@ -4,7 +4,7 @@ WORKDIR /src
 RUN python -m venv /opt/billhook
 # First what changes rarely: the libraries stay cached while only our code changes.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN mkdir domain eventlog projections workers service \
+RUN mkdir domain eventlog projections workers service cli \
     && /opt/billhook/bin/pip install --no-cache-dir -c constraints.txt . \
     && /opt/billhook/bin/pip uninstall --yes billhook
 COPY . .

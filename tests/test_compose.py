@@ -53,3 +53,13 @@ def test_what_has_no_port_touches_the_file_that_its_check_looks_at() -> None:
 def test_the_image_does_not_run_as_root() -> None:
     last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
     assert "\nUSER billhook\n" in last_stage
+
+
+def test_a_process_can_write_nothing_and_gain_no_privilege() -> None:
+    for name in OURS:
+        service = COMPOSE["services"][name]
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["mem_limit"]
+        assert service["pids_limit"]

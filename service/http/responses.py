@@ -13,6 +13,11 @@ from service.http.errors import Problem
 
 POSITION: Final = "x-billhook-position"
 LAG_MS: Final = "x-billhook-lag-ms"
+# Answers hold a tenant's data: no cache keeps them, and no browser takes them for a page.
+PRIVATE: Final[Mapping[str, str]] = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
 # Where a request's id stands in its ASGI scope.
 REQUEST_ID: Final = "billhook.request_id"
 
@@ -22,7 +27,7 @@ def answer(rendered: envelope.Rendered, headers: Mapping[str, str] | None = None
     return Response(
         orjson.dumps(rendered.document),
         status_code=int(rendered.status),
-        headers=dict(headers or {}),
+        headers={**PRIVATE, **(headers or {})},
         media_type="application/json",
     )
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ import orjson
 from starlette.responses import Response, StreamingResponse
 
 from projections.invoices.queries import InvoiceRow
+from service.http.responses import PRIVATE
 from service.invoices import render as invoices_render
 from service.invoices.documents import Links
 
@@ -21,8 +23,9 @@ COLUMNS: Final = (
     "failureDeclineCode", "failureMessage", "createdAt", "updatedAt", "paidAt", "position",
 )  # fmt: skip
 _CSV: Final = "text/csv; header=present"
-# Spreadsheets run what begins so.
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets run a cell that begins so, the full-width forms included. Where a semicolon
+# separates cells, one begins behind each.
+_FORMULA: Final = re.compile(r"(^|;)(?=\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 
 Cell = str | int | float | None
 
@@ -59,7 +62,7 @@ def csv_file(
 
 
 def _as_file(name: str, headers: Mapping[str, str]) -> dict[str, str]:
-    return {"content-disposition": f'attachment; filename="{name}.csv"', **headers}
+    return {**PRIVATE, "content-disposition": f'attachment; filename="{name}.csv"', **headers}
 
 
 def _cells(row: InvoiceRow, *, links: Links) -> list[Cell]:
@@ -72,14 +75,12 @@ def _cells(row: InvoiceRow, *, links: Links) -> list[Cell]:
         "failureDeclineCode": failure.get("declineCode"),
         "failureMessage": failure.get("message"),
     }
-    return [_harmless(known[name]) for name in COLUMNS]
+    return [harmless(known[name]) for name in COLUMNS]
 
 
-def _harmless(value: Cell) -> Cell:
+def harmless(value: Cell) -> Cell:
     """Put an apostrophe before text that a spreadsheet would run."""
-    if isinstance(value, str) and value.startswith(_FORMULAS):
-        return f"'{value}"
-    return value
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def _written(rows: Sequence[Sequence[Cell]]) -> bytes:

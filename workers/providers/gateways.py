@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
 from domain.apps.connection import Connection, secret_context
@@ -19,6 +20,9 @@ from eventlog.security.vault import Vault
 from workers.providers.mollie.gateway import MollieGateway
 from workers.providers.rate_limit import ProviderRateLimits
 from workers.providers.stripe.gateway import StripeGateway
+
+_MOST_GATEWAYS: Final = 256
+"""Gateways that a process keeps: each holds HTTP sessions, one per thread."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,7 @@ class Gateways:
         self._rates = rates
         self._stripe_rates = stripe_rates
         self._mollie_calls_per_s = mollie_calls_per_s
-        self._made: dict[str, StripeGateway | MollieGateway] = {}
+        self._made: OrderedDict[str, StripeGateway | MollieGateway] = OrderedDict()
         self._lock = threading.Lock()
 
     def invoicing(self, app_id: UUID, name: str) -> InvoicingGateway:
@@ -81,6 +85,9 @@ class Gateways:
             if known is None:
                 known = self._make(connection)
                 self._made[connection.sealed_key] = known
+                if len(self._made) > _MOST_GATEWAYS:
+                    self._made.popitem(last=False)
+            self._made.move_to_end(connection.sealed_key)
             return known
 
     def _make(self, connection: Connection) -> StripeGateway | MollieGateway:

@@ -8,7 +8,7 @@ from starlette.responses import StreamingResponse
 from eventlog.security.vault import Vault
 from projections.engine.errors import ReadModelUnavailable
 from projections.invoices.queries import InvoiceRow
-from service.invoices.csv_export import csv_answer
+from service.invoices.csv_export import csv_answer, harmless
 from service.invoices.documents import Links
 from tests.projections.harness import requested
 
@@ -56,3 +56,21 @@ def test_what_fails_before_the_first_line_is_refused_and_later_breaks_off() -> N
     for fails_after in (0, 3):
         with pytest.raises(ReadModelUnavailable):
             asyncio.run(answered(Books(fails_after=fails_after)))
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("\uff0b1", "'\uff0b1"),
+        ("\uff0d1", "'\uff0d1"),
+        ("\uff20sum", "'\uff20sum"),
+        (" =1", "' =1"),
+        ("a;=1", "a;'=1"),
+        ("a; @x;b", "a;' @x;b"),
+        ("a-b;c", "a-b;c"),
+    ],
+)
+def test_text_that_a_spreadsheet_would_run_is_written_as_text(text: str, written: str) -> None:
+    assert harmless(text) == written
