@@ -211,11 +211,11 @@ def test_a_refund_in_the_dashboard_is_seen_until_it_is_done(mollie: MollieBench)
         view.provider_object_id or "", amount={"currency": "EUR", "value": "5.00"}
     )
 
-    assert [entry["status"] for entry in heard(mollie, view).refunds] == ["pending"]
+    assert [refund.status for refund in heard(mollie, view).refunds] == ["pending"]
     mollie.account.admin.set_clock(advance_s=2 * 86_400)
     after = heard(mollie, view)
 
-    assert [entry["status"] for entry in after.refunds] == ["succeeded"]
+    assert [refund.status for refund in after.refunds] == ["succeeded"]
     assert (after.status, after.amount_refunded_minor) == ("paid", 500)
 
 

@@ -1,6 +1,6 @@
-"""What we rely on in Stripe's API, held against the installed SDK: an upgrade that moves it fails.
+"""Compare the fields and event types that we use with the installed SDK of Stripe.
 
-`stripe_fields.txt` names each field that we read, with its type in the version that we pin.
+An upgrade of the SDK that moves one fails. `stripe_fields.txt` names each field that we read, with its type in the version that we pin.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import stripe
 
+import workers.providers.stripe
 import workers.webhooks.fetch_and_apply
 import workers.webhooks.parse
 from tests.support.stripe_types import (
@@ -19,18 +20,17 @@ from tests.support.stripe_types import (
     event_types,
     type_of_field,
 )
-from workers import providers
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import EVENT_TYPES
 
 FIELDS = Path(__file__).with_name("stripe_fields.txt")
-PROVIDERS = Path(providers.__path__[0])
+GATEWAY = Path(workers.providers.stripe.__path__[0])
 # These read no objects of Stripe's API by name, or through the SDK's types, which mypy checks.
-READ_OTHERWISE = {"stripe_calls.py", "stripe_errors.py", "stripe_demo.py", "stripe_endpoints.py"}
+READ_OTHERWISE = {"client.py", "errors.py", "demo.py", "webhook_endpoints.py"}
 READERS = [
     Path(workers.webhooks.parse.__file__),
     Path(workers.webhooks.fetch_and_apply.__file__),
-    *(path for path in sorted(PROVIDERS.glob("stripe*.py")) if path.name not in READ_OTHERWISE),
+    *(path for path in sorted(GATEWAY.glob("*.py")) if path.name not in READ_OTHERWISE),
 ]
 
 
@@ -40,7 +40,7 @@ def declared() -> dict[str, str]:
 
 
 def names_read(source: str) -> Iterator[str]:
-    """Give the names that code looks up in a mapping: `x["name"]` and `x.get("name")`."""
+    """Yield the names that code looks up in a mapping: `x["name"]` and `x.get("name")`."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Subscript(value=ast.Name(id="params")):
@@ -59,7 +59,7 @@ def test_the_version_is_written_in_one_place() -> None:
     root = Path(__file__).parents[4]
     ours = [path for top in ("domain", "service", "workers") for path in (root / top).rglob("*.py")]
     naming = [path.name for path in ours if API_VERSION in path.read_text()]
-    assert naming == ["stripe_calls.py"]
+    assert naming == ["client.py"]
 
 
 @pytest.mark.parametrize("path", declared())

@@ -1,4 +1,4 @@
-"""What Stripe's SDK would tell besides: nothing to Stripe, to the disk, or to a log."""
+"""Check that Stripe's SDK sends no telemetry and writes neither files nor logs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ CALLS = """
 import logging, sys
 import workers.__main__
 from eventlog.process.log_setup import configure_logging
-from domain.gateway import GatewayError
-from workers.providers.stripe import StripeGateway
+from workers.providers.stripe.gateway import StripeGateway
 configure_logging("json", level="debug")
 gateway = StripeGateway(sys.argv[1], api_base=sys.argv[2], mode="test")
 for _ in range(3):
@@ -25,7 +24,7 @@ gateway.create_customer({}, contact={"name": "Ada Lovelace"}, key="billhook:1")
 """
 
 
-def test_nothing_is_told_besides_the_calls(tmp_path: Path) -> None:
+def test_the_sdk_sends_no_telemetry_and_writes_nothing(tmp_path: Path) -> None:
     answer = {"id": "pi_1", "object": "payment_intent", "client_secret": SECRET}
     with serve_canned() as canned:
         canned.answer(200, json.dumps(answer).encode(), {"Request-Id": "req_1"})
