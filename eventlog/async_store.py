@@ -5,8 +5,9 @@ The only place outside the recorder that collects an aggregate's events, encodes
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
@@ -18,12 +19,27 @@ from eventlog.reading import RecordedEvent
 AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 
 
-class AsyncStore:
-    """Aggregates of one log. Appends raise Conflict, LogUnavailable."""
+class AppendMetric(Protocol):
+    """Measure a durable append: its number of events, and its duration."""
 
-    def __init__(self, log: Log) -> None:
+    def __call__(self, *, events: int, seconds: float) -> None:
+        """Record the append."""
+
+
+def _unmeasured(*, events: int, seconds: float) -> None:
+    """Record nothing."""
+
+
+class AsyncStore:
+    """Aggregates of one log. Appends raise Conflict, LogUnavailable.
+
+    `on_append` is called after each append that succeeded.
+    """
+
+    def __init__(self, log: Log, *, on_append: AppendMetric = _unmeasured) -> None:
         self._log = log
         self._codec = Codec()
+        self._on_append = on_append
 
     async def create(self, aggregate: AggregateRoot, bodies: Sequence[Body] = ()) -> int:
         """Append a new aggregate's events; return the position of the last one."""
@@ -33,7 +49,16 @@ class AsyncStore:
         self, events: Iterable[DomainEvent], bodies: Sequence[Body] = ()
     ) -> Sequence[int]:
         """Append events, of one aggregate or several, in one transaction; return positions."""
-        return await self._log.append_async([self._codec.encode(event) for event in events], bodies)
+        stored = [self._codec.encode(event) for event in events]
+        started_s = time.monotonic()
+        positions = await self._log.append_async(stored, bodies)
+        self._on_append(events=len(stored), seconds=time.monotonic() - started_s)
+        return positions
+
+    async def newest_event(self, stream: UUID) -> DomainEvent | None:
+        """Read a stream's newest event; None if the stream is empty."""
+        found = await self._log.stream_async(stream, newest_first=True, limit=1)
+        return cast("DomainEvent", self._codec.decode(found[0].stored())) if found else None
 
     async def streams(self, ids: Iterable[UUID]) -> dict[UUID, list[RecordedEvent]]:
         """Read the streams of several aggregates in one query."""

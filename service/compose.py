@@ -11,6 +11,7 @@ import eventlog
 import projections
 from domain.billing import Billing
 from eventlog import persistence
+from eventlog.async_store import AsyncStore
 from eventlog.codec import Codec
 from eventlog.database.migrate import pending
 from eventlog.follow.tail import Tail
@@ -190,8 +191,7 @@ def _webhooks(shared: _Shared, rejections: RejectionLog) -> WebhooksContext:
         deliveries=DeliveryQueries(shared.pool),
         rejections=rejections,
         hints=Hints(
-            recording.log,
-            recording.codec,
+            recording.store,
             recording.metrics,
             is_ours=InvoiceQueries(shared.pool).knows_provider_object,
             per_minute=settings.hints_per_minute,
@@ -244,13 +244,12 @@ async def _recording(
     stack.push_async_callback(log.close_async)
     tail = await Tail(dsn).open()
     stack.push_async_callback(tail.close)
-    codec = Codec()
     return RecordingContext(
         settings=settings,
         log=log,
-        codec=codec,
+        store=AsyncStore(log, on_append=metrics.record_append),
         tail=tail,
-        streams=Streams(log, codec),
+        streams=Streams(log, Codec()),
         billing=_billing(log, stack),
         waits=waits,
         metrics=metrics,

@@ -62,10 +62,9 @@ async def record_setup_request(
     The store refuses a second request of the same id: then the first one's outcome is told.
     """
     setup = MethodSetup.request(command, occurred_at=context.now())
-    events = [context.recording.codec.encode(event) for event in setup.collect_events()]
     replayed = False
     try:
-        (position,) = await context.recording.log.append_async(events)
+        position = await context.recording.store.create(setup)
         requested, outcome = FoldedSetup(setup.view, position), None
     except Conflict:
         recorded, replayed = await context.recording.log.stream_async(command.setup_id), True

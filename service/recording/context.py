@@ -6,7 +6,7 @@ from typing import cast
 from starlette.requests import Request
 
 from domain.billing import Billing
-from eventlog.codec import Codec
+from eventlog.async_store import AsyncStore
 from eventlog.follow.tail import Tail
 from eventlog.log import Log
 from projections.invoices.queries import InvoiceQueries
@@ -23,7 +23,7 @@ class RecordingContext:
 
     settings: Settings
     log: Log
-    codec: Codec
+    store: AsyncStore
     tail: Tail
     streams: Streams
     billing: Billing

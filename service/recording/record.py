@@ -52,13 +52,10 @@ async def record_invoice_request(
     The store refuses a second request of the same id: then the first one's outcome is told.
     """
     invoice = Invoice.request(command, occurred_at=context.now())
-    events = [context.codec.encode(event) for event in invoice.collect_events()]
-    started_s = time.monotonic()
     try:
-        (position,) = await context.log.append_async(events)
+        position = await context.store.create(invoice)
     except Conflict:
         return await _replay(context, command, wait_s=wait_s)
-    context.metrics.record_append(events=1, seconds=time.monotonic() - started_s)
     requested = Folded(invoice.view, position)
     outcome = await _outcome(context, requested, wait_s=wait_s)
     return Told(outcome or requested, pending=outcome is None, replayed=False)

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final, NoReturn, cast
 from urllib.parse import parse_qs
@@ -14,6 +14,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from domain.core import ids
+from domain.core.aggregate import DomainEvent
 from domain.core.commands import Mode, ReceivePaymentHint
 from domain.inbox.payment_hint import (
     PaymentHint,
@@ -21,10 +22,8 @@ from domain.inbox.payment_hint import (
     is_waiting_after,
     repeated_after,
 )
-from eventlog.codec import Codec
+from eventlog.async_store import AsyncStore, pending_events
 from eventlog.errors import Conflict
-from eventlog.log import Log
-from eventlog.reading import RecordedEvent
 from projections.access.queries import ConnectionRow
 from service.http.errors import HintsOverLimit
 from service.operations.metrics import Metrics
@@ -56,15 +55,13 @@ class Hints:
 
     def __init__(
         self,
-        log: Log,
-        codec: Codec,
+        store: AsyncStore,
         metrics: Metrics,
         *,
         is_ours: Callable[[UUID, str], Awaitable[bool]],
         per_minute: int,
     ) -> None:
-        self._log = log
-        self._codec = codec
+        self._store = store
         self._metrics = metrics
         self._is_ours = is_ours
         self._item = RateLimitItemPerMinute(per_minute)
@@ -120,8 +117,8 @@ class Hints:
             actor=f"webhook:{payment_id}",
         )
         for _ in range(_TRIES):
-            newest = await self._log.stream_async(stream, newest_first=True, limit=1)
-            event = _next_event(self._decoded(newest), command, occurred_at=occurred_at)
+            newest = await self._store.newest_event(stream)
+            event = _next_event(newest, command, occurred_at=occurred_at)
             if event is None:
                 return False
             if await self._appended(event):
@@ -129,30 +126,22 @@ class Hints:
         return False  # others keep recording hints at it, and fetching it
 
     async def _appended(self, event: PaymentHintEvent) -> bool:
-        started_s = time.monotonic()
         try:
-            await self._log.append_async([self._codec.encode(event)])
+            await self._store.append([event])
         except Conflict:
             return False
-        self._metrics.record_append(events=1, seconds=time.monotonic() - started_s)
         return True
-
-    def _decoded(self, newest: Sequence[RecordedEvent]) -> PaymentHintEvent | None:
-        if not newest:
-            return None
-        event = self._codec.decode(newest[0].stored())
-        return event if isinstance(event, PaymentHintEvent) else None
 
     def _count(self, result: str) -> None:
         self._metrics.record_delivery("mollie", result)
 
 
 def _next_event(
-    newest: PaymentHintEvent | None, command: ReceivePaymentHint, *, occurred_at: datetime
+    newest: DomainEvent | None, command: ReceivePaymentHint, *, occurred_at: datetime
 ) -> PaymentHintEvent | None:
     """Decide what one more hint adds to its stream: nothing while an earlier one waits."""
-    if newest is None:
-        (received,) = PaymentHint.receive(command, occurred_at=occurred_at).collect_events()
+    if not isinstance(newest, PaymentHintEvent):
+        (received,) = pending_events(PaymentHint.receive(command, occurred_at=occurred_at))
         return cast("PaymentHintEvent", received)
     if is_waiting_after(newest):
         return None

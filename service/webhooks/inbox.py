@@ -1,6 +1,5 @@
 """Deliveries from providers: proved, read, stored once."""
 
-import time
 from typing import cast
 
 from domain.apps.connection import secret_context
@@ -97,13 +96,10 @@ async def _stored(
         actor=f"webhook:{event.id}",
     )
     received = ProviderEvent.receive(command, occurred_at=context.now())
-    events = [context.recording.codec.encode(fact) for fact in received.collect_events()]
-    started_s = time.monotonic()
     try:
-        (position,) = await context.recording.log.append_async(events, [body])
+        position = await context.recording.store.create(received, [body])
     except Conflict:
         context.recording.metrics.record_delivery(connection.provider, "known")
         return None
-    context.recording.metrics.record_append(events=1, seconds=time.monotonic() - started_s)
     context.recording.metrics.record_delivery(connection.provider, "stored")
     return position

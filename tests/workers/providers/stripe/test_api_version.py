@@ -1,6 +1,7 @@
 """Compare the fields and event types that we use with the installed SDK of Stripe.
 
-An upgrade of the SDK that moves one fails. `stripe_fields.txt` names each field that we read, with its type in the version that we pin.
+An upgrade of the SDK that moves one fails. `stripe_fields.txt` names each field that we read,
+with its type in the version that we pin.
 """
 
 from __future__ import annotations
