@@ -16,7 +16,7 @@ import uvloop
 
 # Read by dramatiq when it is imported: how many messages a consumer takes at once.
 os.environ.setdefault("dramatiq_queue_prefetch", "100")
-# Read by Stripe's SDK when it is imported: it would print bodies, with people's data and secrets.
+# Read by Stripe's SDK when it is imported: the SDK would log bodies with personal data and secrets.
 os.environ.pop("STRIPE_LOG", None)
 
 from domain import events as _topics  # noqa: F401 - importing registers every topic

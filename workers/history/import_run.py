@@ -19,14 +19,14 @@ from workers.provider_objects.take_over import FetchedRefunds, ImportDeps, Provi
 from workers.providers.retry import Page, Span
 
 PHASES: Final = ("tax_rates", "prices", "customers", "subscriptions", "invoices")
-# A payment is begun when its invoice is finalised, hours or days after that was made.
+# A payment is created when its invoice is finalised, hours or days after the invoice was created.
 PAYMENTS_LAG_S: Final = 4 * 86400
 WINDOW_S: Final = 30 * 86400
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportCheckpoint:
-    """What is being read: `after` the last thing taken in; invoices by windows, oldest first.
+    """Position of an import: the phase, the last imported id (`after`) and the window of time.
 
     `since` and `until` are Unix seconds by the provider's clock. `counts`: by phase, then outcome.
     """
@@ -40,37 +40,34 @@ class ImportCheckpoint:
     finished: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Write it down."""
+        """Return the checkpoint as JSON."""
         return asdict(self)
 
     def counted(self, outcomes: list[str], *, after: str | None) -> ImportCheckpoint:
-        """Go on to the next page, with what came of this one."""
+        """Count a page's outcomes and move to the next page."""
         mine = dict(self.counts.get(self.phase, {}))
         for outcome in outcomes:
             mine[outcome] = mine.get(outcome, 0) + 1
         return replace(self, counts={**self.counts, self.phase: mine}, after=after)
 
     def at_phase(self, phase: str) -> ImportCheckpoint:
-        """Begin a phase."""
+        """Return the checkpoint at the start of a phase."""
         return replace(self, phase=phase, after=None, window=0)
 
     def windows(self) -> Iterator[tuple[int, Span]]:
-        """Give the windows that are left, numbered, this one first."""
+        """Yield the remaining windows with their numbers, starting with the current one."""
         number = self.window
         while (start := self.since + number * WINDOW_S) < self.until:
             yield number, Span(start=start, end=min(start + WINDOW_S, self.until))
             number += 1
 
     def after_window(self, number: int) -> ImportCheckpoint:
-        """Begin the next window."""
+        """Return the checkpoint at the start of the next window."""
         return replace(self, window=number + 1, after=None)
 
 
-# Import what an account has had, page by page, so that a run that was killed goes on.
-#
-# Whatever is read twice, by a kill or a second run, changes nothing: ids follow from the
-# provider's,
-# and a word that says what is known leaves no event. Nothing is written at the provider.
+# Objects that are read twice, after a kill or by a second run, change nothing: ids are derived
+# from the provider's ids, and a known state records no event. Nothing is written at the provider.
 
 T = TypeVar("T")
 _STALE_TRIES: Final = 3
@@ -81,9 +78,9 @@ OURS, ELSEWHERE, SKIPPED, UNASSIGNED = "ours", "elsewhere", "skipped", "unassign
 
 @dataclass(kw_only=True)
 class ImportRun(ABC):
-    """One connection's import. `report` is told of each page; `dry_run` records nothing.
+    """Import of one connection. `report` is called after each page; `dry_run` records nothing.
 
-    Every method may raise the gateway's errors, LogUnavailable and WorkUnavailable: run it again.
+    Every method may raise the gateway's errors, LogUnavailable and WorkUnavailable; repeat it then.
     """
 
     phases: ClassVar[tuple[str, ...]]
@@ -99,19 +96,19 @@ class ImportRun(ABC):
 
     @abstractmethod
     def now_s(self) -> int:
-        """Tell the time by the provider's clock: Unix seconds."""
+        """Return the time by the provider's clock in Unix seconds."""
 
     @abstractmethod
     def phase(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
-        """Take in what a phase is about, from a place on."""
+        """Import the objects of a phase, starting at the checkpoint."""
 
     @property
     def name(self) -> str:
-        """Name the place that is kept."""
+        """Return the name under which the checkpoint is stored."""
         return f"import:{self.account.connection_id}"
 
     def run(self, since: int) -> ImportCheckpoint:
-        """Import from a second on, or go on where that was left."""
+        """Import from `since` (Unix seconds), or continue at the stored checkpoint."""
         self.started, self.since_s = self.now(), since
         checkpoint = self._resume(since)
         for phase in self.phases[self.phases.index(checkpoint.phase) :]:
@@ -130,7 +127,7 @@ class ImportRun(ABC):
         return ImportCheckpoint(since=since, until=self.now_s() + 1, phase=self.phases[0])
 
     def keep(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
-        """Remember how far it is."""
+        """Store the checkpoint, except in a dry run."""
         if not self.dry_run:
             self.places.save(self.name, checkpoint.to_json())
         return checkpoint
@@ -143,9 +140,9 @@ class ImportRun(ABC):
         *,
         share: Callable[[Page[T]], float] = lambda _: 0.0,
     ) -> ImportCheckpoint:
-        """Take pages in, each by several threads; the place moves on once all of one stands.
+        """Import pages with several threads; the checkpoint moves once a page is complete.
 
-        After the last one the caller moves it on, in one go.
+        After the last page the caller moves the checkpoint to the next window or phase.
         """
         while True:
             page = fetch(checkpoint.after)
@@ -157,11 +154,11 @@ class ImportRun(ABC):
             self.keep(checkpoint)
 
     def deps(self, back: RefundsAndDisputes) -> ImportDeps:
-        """Lay out what taking in one invoice works with."""
+        """Build the dependencies of the import of one invoice."""
         return ImportDeps(billing=self.billing, gateway=FetchedRefunds(back), now=self.now)
 
     def outcome(self, take: Callable[[], Invoice | Subscription]) -> str:
-        """Take one in, again where a webhook was faster; tell whether that was news."""
+        """Import one object, again after a concurrent webhook; return new, changed or known."""
         for tries in range(1, _STALE_TRIES + 1):
             try:
                 taken = take()

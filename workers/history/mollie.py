@@ -32,24 +32,24 @@ from workers.providers.mollie.recurring import SUBSCRIPTION
 from workers.providers.retry import Page
 from workers.subscriptions.mollie_renewal import as_invoice
 
-# Nobody paid these, nor will: what was begun elsewhere and came to nothing is no history of money.
+# Payments that failed elsewhere moved no money and are not imported.
 _NOTHING: Final = ("open", "canceled", "expired")
 
 
 @dataclass(kw_only=True)
 class MollieImport(ImportRun):
-    """Mollie's: customers, subscriptions, then payments with what went back on them."""
+    """Import of a Mollie account: customers, subscriptions, payments with their refunds."""
 
     phases: ClassVar[tuple[str, ...]] = ("customers", "subscriptions", "invoices")
     history: MollieHistory
     _of_subscriptions: dict[str, SubscriptionView | None] = field(default_factory=dict)
 
     def now_s(self) -> int:
-        """Tell the time by Mollie's clock."""
+        """Return the time by Mollie's clock."""
         return self.history.now_s()
 
     def phase(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
-        """Take in what a phase is about."""
+        """Import the objects of a phase."""
         match checkpoint.phase:
             case "customers":
                 return self.import_pages(checkpoint, self.history.customers, self._check_customer)
@@ -60,13 +60,13 @@ class MollieImport(ImportRun):
         return self.import_pages(checkpoint, self._payments, self._import_payment)
 
     def _payments(self, after: str | None) -> Page[PastPayment]:
-        """Read a page of payments; behind the first that is too old there is nothing to read."""
+        """Read a page of payments; stop at the first that is older than the import's start."""
         page = self.history.payments(after)
         oldest = page.items[-1].invoice.created_at if page.items else None
         return replace(page, last=None) if (oldest or self.since_s) < self.since_s else page
 
     def _check_customer(self, customer: str) -> str:
-        """Tell whether a customer is a tenant's; who is nobody's has its payments unassigned."""
+        """Check that a tenant has the customer; payments of others stay unassigned."""
         account = self.account
         owner = self.billing.tenant_of_customer(account.app_id, account.connection, customer)
         return UNASSIGNED if owner is None else KNOWN
@@ -86,7 +86,7 @@ class MollieImport(ImportRun):
         )
 
     def _ours(self, seen: ProviderSubscription) -> Subscription | None:
-        """Find the subscription that was asked for here, if it is one."""
+        """Find the subscription if it was requested here."""
         try:
             known = self.billing.find(Subscription, UUID(seen.metadata[SUBSCRIPTION]))
         except (KeyError, ValueError):
@@ -99,7 +99,7 @@ class MollieImport(ImportRun):
         if app_mismatch(self.account, seen) is not None:
             return ELSEWHERE
         if seen.subscription_id is None and invoice_named_by(seen) is not None:
-            return OURS  # it was asked for here, and its own stream tells of it
+            return OURS  # requested here: its own stream records it
         known = self.billing.find(Invoice, self.account.id_of(seen.id))
         before = (seen.created_at or 0) < self.since_s
         if known is None and (before or self._came_to_nothing(seen)):
@@ -117,7 +117,7 @@ class MollieImport(ImportRun):
         return seen.state in _NOTHING and waits
 
     def _subscription_of(self, seen: ProviderInvoice) -> SubscriptionView | None:
-        """Find what a payment was for; what its subscription says is asked once."""
+        """Find a payment's subscription; each subscription is fetched once."""
         named = seen.subscription_id
         if named is None:
             return None

@@ -39,7 +39,7 @@ from workers.providers.stripe.history import (
 
 @dataclass(kw_only=True)
 class StripeImport(ImportRun):
-    """Stripe's: catalogue and subscriptions as a whole, invoices by windows of time."""
+    """Import of a Stripe account: catalogue and subscriptions whole, invoices by windows."""
 
     phases: ClassVar[tuple[str, ...]] = PHASES
     history: StripeHistory
@@ -47,13 +47,13 @@ class StripeImport(ImportRun):
     _payments: dict[str, PastPayment] = field(default_factory=dict)
 
     def now_s(self) -> int:
-        """Tell the time by Stripe's clock."""
+        """Return the time by Stripe's clock."""
         return self.history.now_s()
 
-    # What is listed as a whole.
+    # Objects that are listed as a whole.
 
     def phase(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
-        """Take in what a phase is about."""
+        """Import the objects of a phase."""
         match checkpoint.phase:
             case "tax_rates":
                 return self.import_pages(checkpoint, self.history.tax_rates, self._import_tax_rate)
@@ -105,7 +105,7 @@ class StripeImport(ImportRun):
         return NEW
 
     def _check_customer(self, customer: str) -> str:
-        """Tell whether a customer is a tenant's; who is nobody's has its invoices unassigned."""
+        """Check that a tenant has the customer; invoices of others stay unassigned."""
         account = self.account
         owner = self.billing.tenant_of_customer(account.app_id, account.connection, customer)
         return UNASSIGNED if owner is None else KNOWN
@@ -122,7 +122,7 @@ class StripeImport(ImportRun):
             lambda: import_subscription(seen, self.account, self.deps(RefundsAndDisputes()))
         )
 
-    # Invoices, with their payments and what went back on them.
+    # Invoices, with their payments, refunds and disputes.
 
     def _invoices(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         span = Span(start=checkpoint.since, end=checkpoint.until)
@@ -144,7 +144,7 @@ class StripeImport(ImportRun):
         if app_mismatch(self.account, seen) is not None:
             return ELSEWHERE
         if invoice_named_by(seen) is not None:
-            return OURS  # it was asked for here, and its own stream tells of it
+            return OURS  # requested here: its own stream records it
         if self.dry_run:
             known = self.billing.find(Invoice, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
@@ -159,7 +159,7 @@ class StripeImport(ImportRun):
 
 
 def _share(page: Page[PastInvoice], *, window: Span, span: Span) -> float:
-    """Tell how much of the time is done: up to the window, and in it from its end down."""
+    """Return the imported share of the time; a window is read from its end down."""
     if page.last is None:
         reached = window.end
     else:

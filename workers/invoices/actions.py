@@ -26,7 +26,7 @@ from workers.invoices.rejections import RequestRejected, failed_payment, unpaid
 
 
 def perform_action(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Do what is asked; raises GatewayUnavailable to come back."""
+    """Perform the requested action; raises GatewayUnavailable for a retry."""
     pending = invoice.view.pending_request
     assert pending is not None, "called for a pending request"  # noqa: S101 - STYLE: assert what must hold
     after = _ACTIONS[pending.action](invoice, deps)
@@ -37,7 +37,7 @@ def perform_action(invoice: Invoice, deps: InvoicingDeps) -> None:
 def _start_action_step(
     invoice: Invoice, deps: InvoicingDeps, *, plan: dict[str, str] | None = None
 ) -> Invoice:
-    """Start the step that carries out what is asked; on later tries the first one's stands."""
+    """Start the action's step; later tries keep the first try's step."""
     pending = invoice.pending_request
     return start_step(invoice, pending.step, deps, attempt=pending.attempt, plan=plan)
 
@@ -49,7 +49,7 @@ def _started_step(invoice: Invoice) -> StepRecord | None:
 
 
 def _retry(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
-    """Charge again under a key of its own; what has happened since is looked up first."""
+    """Charge again under a new key, after looking up the invoice's current state."""
     at_provider = object_id(invoice.view)
     step = _started_step(invoice)
     if step is None or deps.key_expired(invoice, "pay"):
@@ -72,20 +72,20 @@ def _retry(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
 
 
 def _take_attempt(invoice: Invoice, answer: ProviderInvoice, deps: InvoicingDeps) -> Invoice:
-    """Remember what an attempt came to; what is written off stays so until it is paid."""
+    """Record an attempt's outcome; a written-off invoice stays so until it is paid."""
     if answer.state == "uncollectible":
         return record_rejection(invoice, answer, deps, unpaid(answer.payment))
     return record_answer(invoice, answer, deps, source="answer", attempted=True)
 
 
 def _retry_refused(invoice: Invoice, deps: InvoicingDeps, error: GatewayRejected) -> Invoice:
-    """Tell a declined attempt, which is an outcome, from one that was never made."""
+    """Distinguish a declined attempt, which is an outcome, from one that was never made."""
     answer = deps.gateway.fetch_invoice(object_id(invoice.view))
     made = _charge_of(answer) != invoice.view.steps["pay"].plan["charge"]
     if _payable(answer) and not error.declined and not made:
         return record_rejection(invoice, answer, deps, RequestRejected.from_gateway(error))
     if answer.state == "uncollectible":
-        # It stays written off, whatever became of the attempt.
+        # The invoice stays written off, whatever the attempt's outcome.
         return record_rejection(invoice, answer, deps, RequestRejected.of_payment(error))
     if answer.state == "open" and not made and not _waits_for_customer(answer):
         answer = replace(answer, payment=failed_payment(answer, error))
@@ -93,7 +93,7 @@ def _retry_refused(invoice: Invoice, deps: InvoicingDeps, error: GatewayRejected
 
 
 def _charge_of(answer: ProviderInvoice) -> str:
-    """Name the last attempt."""
+    """Return the id of the last attempt."""
     return "" if answer.payment is None else answer.payment.charge or ""
 
 
@@ -107,7 +107,7 @@ def _waits_for_customer(answer: ProviderInvoice) -> bool:
 
 
 def _void(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
-    """Void it; what is still a draft is deleted."""
+    """Void the invoice; delete it if it is still a draft."""
     at_provider = object_id(invoice.view)
     invoice = _start_action_step(invoice, deps)
     deps.heartbeat()
@@ -128,7 +128,7 @@ def _void(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
 
 
 def _finalize(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
-    """Number the draft; whether the provider then charges it by itself is the draft's word."""
+    """Finalise the draft; its own setting determines whether the provider then charges it."""
     return _change_state(
         invoice,
         deps,
@@ -153,7 +153,7 @@ def _change_state(
     *,
     unchanged: tuple[str, ...],
 ) -> Invoice:
-    """Make a call that moves the invoice on; a second one is refused but harmless."""
+    """Change the invoice's state at the provider; a repeat is rejected without effect."""
     at_provider = object_id(invoice.view)
     invoice = _start_action_step(invoice, deps)
     deps.heartbeat()

@@ -25,7 +25,7 @@ from workers.invoices.subscribe import subscribe
 
 
 def charge_invoice(invoice_id: UUID, deps: InvoicingDeps) -> None:
-    """Take the invoice as far as its provider lets it; raises GatewayUnavailable to come back."""
+    """Perform the remaining steps of the charge; raises GatewayUnavailable for a retry."""
     invoice = deps.billing.get(Invoice, invoice_id)
     if not invoice.view.in_progress:
         return
@@ -93,7 +93,7 @@ def _untried(answer: ProviderInvoice) -> bool:
 
 
 def _charge(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice:
-    """Move the money. A refusal is asked about: only the payment says what the customer can do."""
+    """Pay the invoice. After a rejection its payment is fetched, which states the next action."""
     at_provider = object_id(invoice.view)
     try:
         return deps.gateway.pay_invoice(
@@ -111,7 +111,7 @@ def _charge(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice:
 
 
 def _discard(invoice_id: UUID, deps: InvoicingDeps, rejection: RequestRejected) -> None:
-    """Leave nothing at the provider, then record why. The reason is kept first: we may die here.
+    """Delete the draft, then record the rejection. The reason is stored first, in case we crash.
 
     A draft that gathered is not deleted: its items are the customer's.
     """

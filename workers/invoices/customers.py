@@ -1,4 +1,4 @@
-"""The tenant's customer at the provider, made once per tenant and connection."""
+"""Find or create a tenant's customer at the provider, once per tenant and connection."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from workers.providers.key_lifetime import CLOCK_SKEW, KEY_LIFETIME
 
 
 class Bodies(Protocol):
-    """Where personal data is kept."""
+    """Storage of personal data."""
 
     def body(self, sha256: bytes) -> bytes | None:
         """Return a body's bytes; None once it was erased."""
 
 
 def credentials_rejected(connection: str) -> RequestRejected:
-    """Say that the provider takes nothing from this connection."""
+    """Return the rejection for credentials that the provider refuses."""
     return RequestRejected(
         code="provider_credentials_refused",
         message=f"The provider refuses the credentials of connection {connection!r}.",
@@ -48,15 +48,15 @@ class TenantCustomers:
     key_lifetime: timedelta = KEY_LIFETIME
 
     def id_of(self, view: InvoiceView) -> str:
-        """Name the customer that pays this invoice; it is made where there is none."""
+        """Return the id of the invoice's customer; create the customer if the tenant has none."""
         return view.customer or self._tenants_customer(view)
 
     def customer_of(self, view: InvoiceView) -> ProviderCustomer:
-        """Fetch the customer that pays this invoice; one that is gone is refused by name."""
+        """Fetch the invoice's customer; a deleted one that was named is rejected."""
         return self._fetch(self.id_of(view))
 
     def of_tenant(self, app_id: UUID, tenant_id: UUID, *, connection: str) -> ProviderCustomer:
-        """Fetch the customer that a tenant is; it is made where there is none."""
+        """Fetch a tenant's customer; create it if there is none."""
         tenant = self.billing.get(Tenant, ids.for_tenant(app_id, tenant_id))
         return self._fetch(tenant.customers.get(connection) or self._make(tenant, connection))
 
@@ -79,7 +79,7 @@ class TenantCustomers:
         tenant = self.billing.get(Tenant, ids.for_tenant(view.app_id, view.tenant_id))
         known = tenant.customers.get(view.connection)
         if known is None and view.request.charge_immediately and not view.request.payment_method:
-            raise missing_payment_method()  # a customer that is made now would have none
+            raise missing_payment_method()  # a customer created now would have none
         return known or self._make(tenant, view.connection)
 
     def _make(self, tenant: Tenant, connection: str) -> str:
@@ -103,7 +103,7 @@ class TenantCustomers:
         return linked.customers[connection]
 
     def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
-        """Look for what an earlier try made, once its key may be forgotten."""
+        """Look up the customer of an earlier try, once the provider may have forgotten its key."""
         if self.now() - started_at < self.key_lifetime:
             return None
         since = int((started_at - CLOCK_SKEW).timestamp())

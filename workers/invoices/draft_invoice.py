@@ -1,6 +1,6 @@
 """Create a draft invoice at the provider, add its lines and check them.
 
-Nothing here moves money, and a refusal leaves nothing behind.
+Nothing here moves money, and a rejection leaves no object at the provider.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workers.providers.key_lifetime import CLOCK_SKEW
 
 
 def draft_invoice(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
-    """Go on until the draft stands complete and step `then` may start; raises Refused."""
+    """Complete the draft, so that step `then` may start. Raises RequestRejected."""
     try:
         if "create" not in invoice.view.steps:
             plan = _plan(invoice.view, deps)
@@ -38,7 +38,7 @@ def draft_invoice(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoic
 
 
 def find_customer(view: InvoiceView, deps: InvoicingDeps) -> ProviderCustomer:
-    """Fetch who pays; credentials that the provider refuses end the request. Raises Refused."""
+    """Fetch the customer; refused credentials end the request. Raises RequestRejected."""
     try:
         return deps.customers.customer_of(view)
     except GatewayMisconfigured as error:
@@ -46,9 +46,9 @@ def find_customer(view: InvoiceView, deps: InvoicingDeps) -> ProviderCustomer:
 
 
 def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
-    """Look up what the request leaves open, once: customer, currency, who pays with what.
+    """Look up what the request omits, once: customer, currency and payment method.
 
-    The currency of a draft's amounts is the provider's to say.
+    The provider determines the currency of a draft's amounts.
     """
     customer = find_customer(view, deps)
     method = view.request.payment_method or customer.default_method or ""
@@ -59,7 +59,7 @@ def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
 
 
 def _currency(view: InvoiceView, deps: InvoicingDeps) -> str:
-    """Find the one currency of all lines; the catalogue is asked once per price."""
+    """Return the one currency of all lines; each price is fetched once."""
     found: dict[str, str] = {}
     for index, line in enumerate(view.request.lines):
         path = f"lineItems.{index}"
@@ -105,7 +105,7 @@ def _price_currency(price_id: str, index: int, deps: InvoicingDeps) -> str:
 
 
 def create(invoice: Invoice, deps: InvoicingDeps, *, then: str) -> Invoice:
-    """Open the draft and remember it, together with the step that comes next."""
+    """Create the draft and record it, together with the start of the next step."""
     view, step = invoice.view, invoice.view.steps["create"]
     deps.heartbeat()
     made = _made_before(invoice, deps) or deps.gateway.create_invoice(
@@ -175,7 +175,7 @@ def _line_drafts(view: InvoiceView) -> list[LineDraft]:
 
 
 def _check_lines(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Compare what stands at the provider with what was asked; nobody is charged for a slip."""
+    """Compare the draft's lines with the requested ones before anything is charged."""
     deps.heartbeat()
     view = invoice.view
     lines = deps.gateway.list_lines(object_id(view))

@@ -19,7 +19,7 @@ _WAIT_FOR_SLOT_S: Final = 0.25
 
 
 def hand_over_draft(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Fill a draft and only then let the provider advance it (seed 003); raises Refused.
+    """Fill a draft, then let the provider advance it (seed 003). Raises RequestRejected.
 
     Were it advanced from the start, death before its lines would have the provider finalise an
     empty invoice as paid.
@@ -36,7 +36,7 @@ def hand_over_draft(invoice: Invoice, deps: InvoicingDeps) -> None:
 
 
 def draft_with_pending_items(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Open a draft that takes the customer's pending items in (seed 004); raises Refused."""
+    """Create a draft with the customer's pending items (seed 004). Raises RequestRejected."""
     try:
         if "create" not in invoice.view.steps:
             customer = find_customer(invoice.view, deps).id
@@ -55,7 +55,7 @@ def draft_with_pending_items(invoice: Invoice, deps: InvoicingDeps) -> None:
 def status_after_rejection(
     at_provider: str, deps: InvoicingDeps, error: GatewayRejected
 ) -> ProviderInvoice:
-    """Tell a second finalisation, which is refused but harmless, from a real refusal."""
+    """Distinguish a repeated finalisation, rejected without effect, from a real rejection."""
     if error.missing:
         raise RequestRejected.from_gateway(error) from error
     answer = deps.gateway.fetch_invoice(at_provider)
@@ -65,7 +65,7 @@ def status_after_rejection(
 
 
 def _acquire_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Be the only one that gathers this customer's items, or come back soon."""
+    """Acquire the lock on the customer's pending items; raises GatewayUnavailable if it is held."""
     customer = invoice.view.steps["create"].plan["customer"]
     if not deps.billing.acquire_pending_items_lock(invoice, customer, occurred_at=deps.now()):
         raise GatewayUnavailable(
@@ -81,7 +81,7 @@ def _release_lock(invoice: Invoice, deps: InvoicingDeps) -> None:
 
 
 def _record_draft_state(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Fetch what stands there now and remember it."""
+    """Fetch and record the draft's current state."""
     at_provider = object_id(invoice.view)
     try:
         answer = deps.gateway.fetch_draft(at_provider)

@@ -23,10 +23,10 @@ from workers.providers.key_lifetime import KEY_LIFETIME
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceDeps:
-    """What a job works with, whoever the provider is.
+    """Dependencies of a job on an invoice at any provider.
 
-    `alive` is called between steps: it is still being worked on. `key_life`: how long the provider
-    surely remembers the key of a call.
+    `heartbeat` is called between steps. `key_lifetime`: minimum time that the provider remembers
+    the key of a call.
     """
 
     billing: Billing
@@ -37,11 +37,11 @@ class InvoiceDeps:
     key_lifetime: timedelta = KEY_LIFETIME
 
     def key_expired(self, invoice: Invoice, step: str) -> bool:
-        """Tell whether the provider may have forgotten a step's key, so that we must look first."""
+        """Check whether the provider may have forgotten a step's key."""
         return invoice.step_age(step, occurred_at=self.now()) >= self.key_lifetime
 
     def record_deleted(self, invoice: Invoice) -> Invoice:
-        """Remember that the provider has the draft no more."""
+        """Record that the provider no longer has the draft."""
         occurred_at = self.now()
         return self.billing.change(
             Invoice,
@@ -52,7 +52,7 @@ class InvoiceDeps:
 
 @dataclass(frozen=True, kw_only=True)
 class InvoicingDeps(InvoiceDeps):
-    """What a job works with where the provider has invoices."""
+    """Dependencies of a job on an invoice whose provider has invoices."""
 
     gateway: InvoicingGateway
 
@@ -65,7 +65,7 @@ def start_step(
     attempt: int = 1,
     plan: dict[str, str] | None = None,
 ) -> Invoice:
-    """Remember a step, its key and what it was planned with, before its first call."""
+    """Record a step, its key and its plan before its first call."""
     occurred_at = deps.now()
     return deps.billing.change(
         Invoice,
@@ -83,9 +83,9 @@ def record_answer(
     charging: bool = False,
     attempted: bool = False,
 ) -> Invoice:
-    """Remember an answer and, in the same append, that charging starts if it does.
+    """Record an answer and, in the same append, the start of the charge if it follows.
 
-    `attempted`: it is what our own attempt to charge came to.
+    `attempted`: the answer is the outcome of our own attempt to charge.
     """
     occurred_at = deps.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
@@ -109,7 +109,7 @@ def record_answer(
 def record_rejection(
     invoice: Invoice, answer: ProviderInvoice, deps: InvoiceDeps, rejection: RequestRejected
 ) -> Invoice:
-    """Remember how things stand and, unless that ends what is asked, that it was refused."""
+    """Record the state and, unless it completes the action, the rejection."""
     occurred_at = deps.now()
     body = Body.of(answer.raw, invoice.view.body_owner)
 
@@ -129,12 +129,12 @@ def record_rejection(
 
 
 def billhook_metadata(view: InvoiceView) -> dict[str, str]:
-    """Write down whose invoice it is, as everything at the provider says it."""
+    """Build the metadata that links every provider object to its invoice."""
     return {metadata_keys.APP: str(view.app_id), metadata_keys.INVOICE: str(view.id)}
 
 
 def record_draft(invoice: Invoice, answer: ProviderInvoice, deps: InvoicingDeps) -> Invoice:
-    """Remember a draft that stands complete, or what the provider has made of it meanwhile."""
+    """Record a complete draft, or its later state at the provider."""
     if answer.state != "draft":
         return record_answer(invoice, answer, deps, source="answer")
     occurred_at = deps.now()
@@ -148,13 +148,13 @@ def record_draft(invoice: Invoice, answer: ProviderInvoice, deps: InvoicingDeps)
 
 
 def object_id(view: InvoiceView) -> str:
-    """Name the provider's object; steps after the first have one."""
+    """Return the id of the provider's object, which every step after the first has."""
     assert view.provider_object_id is not None, "no provider object before its creation"  # noqa: S101 - STYLE: assert what must hold
     return view.provider_object_id
 
 
 def subscription_command(view: InvoiceView) -> StartSubscription:
-    """Write down the start of the subscription that an invoice asked for."""
+    """Build the command that starts the subscription of an invoice."""
     return StartSubscription(
         app_id=view.app_id,
         tenant_id=view.tenant_id,

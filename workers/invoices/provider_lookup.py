@@ -52,7 +52,7 @@ def answer_lookup(
     except GatewayError as error:
         _log.warning("lookup.rejected", kind=lookup.kind, error=str(error))
         answer = {"refused": _reason(error)}
-    # Its own id inside, so that an answer that is moved to another ask is not believed.
+    # It contains its own id, so that an answer moved to another lookup is rejected.
     text = orjson.dumps(answer | {"ask": str(lookup.id)}).decode()
     table.answer(lookup.id, sealed=vault.seal(text, context=lookup_context(lookup.app)))
 
@@ -72,7 +72,7 @@ _KINDS: Final[Mapping[str, Callable[[ProviderGateway, Mapping[str, str]], Answer
 
 
 def _reason(error: GatewayError) -> str:
-    """Say in one word what stood in the way; the provider's own words stay in our log."""
+    """Return the reason as a code; the provider's message is only logged."""
     match error:
         case GatewayRejected(missing=True):
             return "missing"

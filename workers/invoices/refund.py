@@ -20,7 +20,7 @@ from workers.invoices.job import InvoiceDeps, billhook_metadata, object_id, star
 
 
 def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None:
-    """Give back what is reserved under this id; raises GatewayUnavailable to come back."""
+    """Refund the amount reserved under this id; raises GatewayUnavailable for a retry."""
     invoice = deps.billing.get(Invoice, invoice_id)
     asked = find_refund(invoice.view, refund_id, None)
     if asked is None or asked.status != "requested":
@@ -59,7 +59,7 @@ def _draft(view: InvoiceView, asked: Refund, deps: InvoiceDeps) -> RefundDraft:
 
 
 def _paid_object(view: InvoiceView) -> str:
-    """Name what was paid: of several payments for one invoice, the one that settled it."""
+    """Return the id of the paid object: of several payments, the one that settled the invoice."""
     return view.paid_by_object or object_id(view)
 
 
@@ -69,7 +69,7 @@ def _paid_with(view: InvoiceView) -> str | None:
 
 
 def _look_up_payment(view: InvoiceView, deps: InvoiceDeps) -> str:
-    """Ask which payment it was: a webhook may have told that it is paid, but not with what."""
+    """Look up the payment: a webhook may have reported the invoice paid without its payment."""
     payment = deps.gateway.fetch_invoice(_paid_object(view)).payment
     if payment is None or payment.state != "succeeded":
         message = "It was paid outside of the provider, which has nothing to give back."

@@ -31,7 +31,7 @@ class RequestRejected(Exception):
 
     @classmethod
     def from_gateway(cls, error: GatewayRejected, *, path: str | None = None) -> RequestRejected:
-        """Take over a provider's refusal, naming the caller's field where it can be told."""
+        """Convert a provider's rejection; `path` names the caller's field if it is known."""
         return cls(
             code="provider_rejected",
             message=error.message,
@@ -41,12 +41,12 @@ class RequestRejected(Exception):
 
     @classmethod
     def of_payment(cls, error: GatewayRejected) -> RequestRejected:
-        """Take over that the payer's side refused, where the invoice does not show it itself."""
+        """Convert a payment declined by the payer's side that the invoice itself does not show."""
         return cls(code=PAYMENT_DECLINED, message=error.message, provider_code=error.code)
 
     @classmethod
     def from_plan(cls, plan: dict[str, str]) -> RequestRejected:
-        """Take up a refusal that was recorded before its draft was deleted."""
+        """Read a rejection that was recorded before its draft was deleted."""
         return cls(
             code=plan["code"],
             message=plan["message"],
@@ -55,13 +55,13 @@ class RequestRejected(Exception):
         )
 
     def to_plan(self) -> dict[str, str]:
-        """Write the refusal down for a step's record."""
+        """Return the rejection as the plan of a step."""
         optional = {"path": self.path, "provider_code": self.provider_code}
         known = {name: value for name, value in optional.items() if value is not None}
         return {"code": self.code, "message": self.message, **known}
 
     def record(self, invoice: Invoice, *, occurred_at: datetime) -> None:
-        """Let the invoice remember it."""
+        """Record the rejection on the invoice."""
         invoice.reject(
             code=self.code,
             message=self.message,
@@ -72,7 +72,7 @@ class RequestRejected(Exception):
 
 
 def failed_payment(answer: ProviderInvoice, error: GatewayRejected) -> ProviderPayment:
-    """Write a refusal down as the payment that it left refused."""
+    """Build the failed payment that a rejection stands for."""
     return ProviderPayment(
         id=answer.payment.id if answer.payment else "",
         state="failed",
@@ -84,7 +84,7 @@ def failed_payment(answer: ProviderInvoice, error: GatewayRejected) -> ProviderP
 
 
 def unpaid(payment: ProviderPayment | None) -> RequestRejected:
-    """Say why an attempt has not paid an invoice that its own status says nothing of."""
+    """Return the rejection of an attempt that left the invoice's status unchanged."""
     if payment is not None and payment.state == "failed":
         return RequestRejected(
             code=PAYMENT_DECLINED,
@@ -98,7 +98,7 @@ def unpaid(payment: ProviderPayment | None) -> RequestRejected:
 
 
 def missing_payment_method() -> RequestRejected:
-    """Say that nobody could be charged."""
+    """Return the rejection for a customer without a payment method."""
     return RequestRejected(
         code="payment_method_missing",
         message="The customer has no payment method that could be charged.",
@@ -129,7 +129,7 @@ _OF_TAX = frozenset({"vatRate", "vatAmount"})
 
 
 def _field_of(param: str | None) -> str | None:
-    """Name our field for the provider's parameter.
+    """Return our field's path for the provider's parameter.
 
     `lines[0][pricing][price]` and `lines.0.unitPrice` are lineItems.0.
     """
@@ -145,7 +145,7 @@ def _field_of(param: str | None) -> str | None:
 
 
 def lines_mismatch(wanted: Sequence[LineDraft], found: Sequence[ProviderLine]) -> str | None:
-    """Say how the provider's lines differ from those wanted; None where they agree."""
+    """Describe how the provider's lines differ from the requested ones; None if they agree."""
     by_reference = {line.reference: line for line in found}
     if len(found) != len(wanted) or len(by_reference) != len(found):
         return f"The provider has {len(found)} lines where {len(wanted)} were asked for."

@@ -38,7 +38,7 @@ from workers.invoices.rejections import RequestRejected, missing_payment_method
 
 
 def subscribe(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Go on until the first invoice's outcome stands; raises Refused, or to come back."""
+    """Perform the remaining steps up to the first invoice's outcome. Raises RequestRejected."""
     if invoice.view.provider_object_id is None:
         invoice = _start(invoice, deps)
     if UNSUBSCRIBE_STEP in invoice.view.steps:
@@ -48,7 +48,7 @@ def subscribe(invoice: Invoice, deps: InvoicingDeps) -> None:
     if _declined(answer):
         _end(start_step(invoice, UNSUBSCRIBE_STEP, deps, plan=_decline_details(answer)), deps)
         return
-    # First, since nobody comes back for it once the invoice's outcome stands.
+    # First, since no job retries it once the invoice's outcome is recorded.
     _record_subscription(invoice, deps)
     after = record_answer(invoice, answer, deps, source="answer", attempted=True)
     if after.view.in_progress:
@@ -56,7 +56,7 @@ def subscribe(invoice: Invoice, deps: InvoicingDeps) -> None:
 
 
 def _start(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
-    """Have the provider start it, and remember it together with its first invoice."""
+    """Create the subscription at the provider and record it with its first invoice."""
     try:
         if "subscribe" not in invoice.view.steps:
             invoice = start_step(invoice, "subscribe", deps, plan=_plan(invoice.view, deps))
@@ -75,7 +75,7 @@ def _start(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
 
 
 def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
-    """Look up who pays and with what, and refuse what no subscription can be made of."""
+    """Look up customer and payment method; reject lines that no subscription can have."""
     customer = find_customer(view, deps)
     method = view.request.payment_method or customer.default_method or ""
     if view.request.charge_immediately and not method:
@@ -156,7 +156,7 @@ def _made_before(invoice: Invoice, deps: InvoicingDeps) -> ProviderSubscription 
 def _new_subscription(
     view: InvoiceView, made: ProviderSubscription, deps: InvoicingDeps
 ) -> list[Subscription]:
-    """Make the subscription's own stream, unless a webhook was faster."""
+    """Create the subscription's stream unless a webhook already has."""
     if deps.billing.find(Subscription, _id_of(view, made.id)) is not None:
         return []
     return [Subscription.start(subscription_command(view), made, occurred_at=deps.now())]
@@ -167,7 +167,7 @@ def _id_of(view: InvoiceView, subscription_id: str) -> UUID:
 
 
 def _record_subscription(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Fetch how the subscription stands: the answer that made it may be a day old by now."""
+    """Fetch and record the subscription: the answer that created it may be a day old."""
     view = invoice.view
     assert view.subscription_id is not None, "recorded with its first invoice"  # noqa: S101 - STYLE: assert what must hold
     seen = deps.gateway.fetch_subscription(view.subscription_id)
@@ -202,7 +202,7 @@ def _decline_details(answer: ProviderInvoice) -> dict[str, str]:
 
 
 def _end(invoice: Invoice, deps: InvoicingDeps) -> None:
-    """Leave nothing that could be paid, then record why it was declined and how it ended."""
+    """End the subscription at the provider, then record why it was declined and how it ended."""
     view, step = invoice.view, invoice.view.steps[UNSUBSCRIBE_STEP]
     assert view.subscription_id is not None, "recorded with its first invoice"  # noqa: S101 - STYLE: assert what must hold
     deps.heartbeat()

@@ -28,7 +28,7 @@ _OF_METHOD = ("method", "mandate")
 
 
 def charge_or_perform_action(invoice_id: UUID, deps: CheckoutDeps) -> None:
-    """Make the invoice's payment, or do what is asked of it; raises GatewayUnavailable."""
+    """Create the invoice's payment, or perform the requested action; raises GatewayUnavailable."""
     invoice = deps.billing.get(Invoice, invoice_id)
     if invoice.view.pending_request is None:
         create_invoice_payment(invoice_id, deps)
@@ -45,7 +45,7 @@ def _perform_action(invoice: Invoice, deps: CheckoutDeps) -> None:
 
 
 def _retry(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
-    """Make another payment; what became of the last one is looked up first."""
+    """Create another payment, after looking up the state of the last one."""
     pending, at_provider = invoice.pending_request, object_id(invoice.view)
     begun = invoice.view.steps.get(pending.step)
     is_repeat = begun is not None and begun.attempt >= pending.attempt
@@ -64,7 +64,7 @@ def _retry(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
 
 
 def _plan(invoice: Invoice, method: str | None) -> Plan:
-    """Ask for the same money again, by another method if one is named. Raises Refused."""
+    """Plan a payment of the same amount, perhaps by another method. Raises RequestRejected."""
     first = invoice.view.steps.get(CREATE)
     if first is None:
         raise RequestRejected(
@@ -80,7 +80,7 @@ def _under_way(payment: ProviderInvoice) -> bool:
 
 
 def _void(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
-    """Cancel the payment; a refused one has nothing left to cancel, and is void."""
+    """Cancel the payment; a failed one needs no cancellation and is void."""
     pending, at_provider = invoice.pending_request, object_id(invoice.view)
     invoice = start_step(invoice, pending.step, deps, attempt=pending.attempt)
     deps.heartbeat()
@@ -99,7 +99,7 @@ def _void(invoice: Invoice, deps: CheckoutDeps) -> Invoice:
 
 
 def _not_cancelable() -> RequestRejected:
-    """Say it in our own word: Mollie's code for it is the one for anything that it refuses."""
+    """Return a rejection with a code of ours: Mollie has one code for all."""
     return RequestRejected(
         code="not_cancelable",
         message="Mollie cancels no open payment by this method; it expires if nobody pays it.",
@@ -107,13 +107,13 @@ def _not_cancelable() -> RequestRejected:
 
 
 def cancel_if_possible(payments: Iterable[str], deps: CheckoutDeps) -> None:
-    """Cancel what nobody has paid; what can't be canceled is left, and expires."""
+    """Cancel an open payment; one that cannot be canceled expires by itself."""
     for payment in payments:
         with suppress(GatewayRejected):
             deps.gateway.cancel_payment(payment)
 
 
 def cancel_other_payments(invoice_id: UUID, deps: CheckoutDeps) -> None:
-    """Cancel the other payments for an invoice that one of them has settled."""
+    """Cancel the other payments of an invoice after one of them was paid."""
     view = deps.billing.get(Invoice, invoice_id).view
     cancel_if_possible([known for known in view.objects if known != view.paid_by_object], deps)

@@ -43,14 +43,14 @@ CREATE = "create"
 
 @dataclass(frozen=True, kw_only=True)
 class CheckoutDeps(InvoiceDeps):
-    """What a job works with where the provider has payments."""
+    """Dependencies of a job on an invoice whose provider has payments."""
 
     gateway: CheckoutGateway
     callback_urls: CallbackUrls
 
 
 def create_invoice_payment(invoice_id: UUID, deps: CheckoutDeps) -> None:
-    """Make the payment that stands for the invoice; raises GatewayUnavailable to come back."""
+    """Create the payment that stands for the invoice; raises GatewayUnavailable for a retry."""
     invoice = deps.billing.get(Invoice, invoice_id)
     if not invoice.view.in_progress:
         return
@@ -65,7 +65,7 @@ def create_invoice_payment(invoice_id: UUID, deps: CheckoutDeps) -> None:
 
 
 def reject(invoice_id: UUID, rejection: RequestRejected, deps: CheckoutDeps) -> None:
-    """Remember why nothing was made."""
+    """Record why no payment was created."""
     occurred_at = deps.now()
     deps.billing.change(
         Invoice, invoice_id, lambda known: rejection.record(known, occurred_at=occurred_at)
@@ -73,7 +73,7 @@ def reject(invoice_id: UUID, rejection: RequestRejected, deps: CheckoutDeps) -> 
 
 
 def _plan(view: InvoiceView, deps: CheckoutDeps) -> Plan:
-    """Work everything out; only then is a customer made, if the tenant has none."""
+    """Plan the payment; a missing customer is created only after all checks."""
     check_metadata_size(view)
     charge = price_lines(view, deps.billing)
     connection = deps.billing.get(Connection, ids.for_connection(view.app_id, view.connection))
@@ -100,9 +100,9 @@ def _customer(view: InvoiceView, deps: CheckoutDeps) -> str:
 def find_or_create_payment(
     invoice: Invoice, step: str, deps: CheckoutDeps, *, is_repeat: bool
 ) -> tuple[Invoice, ProviderInvoice]:
-    """Make what a step was planned with, or find what an earlier run of it made. Raises Refused.
+    """Create a step's payment, or find that of an earlier run. Raises RequestRejected.
 
-    `again`: it may not be the first run.
+    `is_repeat`: an earlier run may have created the payment.
     """
     deps.heartbeat()
     found = _made_before(invoice, step, deps) if is_repeat else []
@@ -110,7 +110,7 @@ def find_or_create_payment(
     if made is not None:
         return invoice, made
     if found:
-        # Under the old key the payment that is over would be answered again.
+        # Under the old key the provider would return the canceled or expired payment again.
         record = invoice.view.steps[step]
         invoice = start_step(invoice, step, deps, attempt=record.attempt + 1, plan=record.plan)
     return invoice, _make(invoice, invoice.view.steps[step], deps, is_repeat=is_repeat)
@@ -123,14 +123,14 @@ def _make(
         return deps.gateway.create_payment(payment_draft(invoice.view, step.plan), key=step.key)
     except GatewayMisconfigured as error:
         if is_repeat:
-            raise  # what an earlier run made may be there, behind the credentials
+            raise  # an earlier run may have created a payment that these credentials cannot fetch
         raise _credentials_refused(invoice.view) from error
     except GatewayRejected as error:
         raise RequestRejected.from_gateway(error) from error
 
 
 def _made_before(invoice: Invoice, step: str, deps: CheckoutDeps) -> list[ProviderInvoice]:
-    """Look up what a step made that we do not know of, the newest first."""
+    """Look up a step's payments that are not recorded yet, newest first."""
     record = invoice.view.steps[step]
     found = deps.gateway.find_payments(
         customer=record.plan["customer"],
@@ -141,14 +141,14 @@ def _made_before(invoice: Invoice, step: str, deps: CheckoutDeps) -> list[Provid
 
 
 def _is_over(payment: ProviderInvoice) -> bool:
-    """Tell a payment that nobody can pay any more, nor has; a refused charge is an answer."""
+    """Check whether a payment is canceled or expired; a failed charge is an outcome."""
     return payment.state in ("canceled", "expired")
 
 
 def record_payment(
     invoice: Invoice, made: ProviderInvoice, step: str, deps: CheckoutDeps
 ) -> Invoice:
-    """Remember what a step made, and how it stands."""
+    """Record a step's payment and its state."""
     charge, occurred_at = read_charge(invoice.view.steps[step].plan), deps.now()
     seen = replace(made, tax_minor=charge.tax_minor, lines=provider_lines(charge))
     body = Body.of(made.raw, invoice.view.body_owner)

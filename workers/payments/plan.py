@@ -33,7 +33,7 @@ _LONGEST_DESCRIPTION: Final = 255
 
 
 def price_lines(view: InvoiceView, billing: Billing) -> Charge:
-    """Price the lines by the app's catalogue, and check what the caller expects. Raises Refused."""
+    """Price the lines by the app's catalogue; check the expected total. Raises RequestRejected."""
     try:
         charge = charge_for(
             [asdict(line) for line in view.request.lines],
@@ -42,7 +42,7 @@ def price_lines(view: InvoiceView, billing: Billing) -> Charge:
             recurring=view.type == "subscription",
         )
         if view.type == "subscription":
-            terms_of(charge)  # what can't be charged each period is not begun
+            terms_of(charge)  # reject now what cannot be charged each period
     except NotChargeable as rejection:
         raise RequestRejected(
             code=rejection.code, message=rejection.message, path=rejection.path
@@ -75,7 +75,7 @@ def _tax(view: InvoiceView, billing: Billing) -> TaxRate | None:
 
 
 def check_metadata_size(view: InvoiceView) -> None:
-    """Refuse metadata that the provider would not keep. Raises Refused."""
+    """Reject metadata that is too large for the provider. Raises RequestRejected."""
     size = len(json.dumps(view.metadata | billhook_metadata(view)).encode())
     if size > _MOST_METADATA_BYTES:
         message = (
@@ -92,7 +92,7 @@ def payment_plan(
     redirect_url: str,
     webhook_url: str | None,
 ) -> Plan:
-    """Write down what will be sent."""
+    """Return the fields that will be sent."""
     plan = {
         "charge": orjson.dumps(asdict(charge)).decode(),
         "customer": customer,
@@ -104,7 +104,7 @@ def payment_plan(
 
 
 def payment_method_fields(named: str | None) -> Plan:
-    """Read a method, or the mandate that is charged without anybody at a page."""
+    """Return the field for a payment method, or for the mandate to charge."""
     if named is None:
         return {}
     if named.startswith(_MANDATE):
@@ -113,13 +113,13 @@ def payment_method_fields(named: str | None) -> Plan:
 
 
 def _description(view: InvoiceView, charge: Charge) -> str:
-    """Say what it is for, as the customer reads it on a bank statement."""
+    """Return the text that the customer reads on a bank statement."""
     text = view.description or ", ".join(line.name for line in charge.lines)
     return text[:_LONGEST_DESCRIPTION]
 
 
 def read_charge(plan: Plan) -> Charge:
-    """Read what was worked out."""
+    """Read the charge from a plan."""
     said: dict[str, Any] = orjson.loads(plan["charge"])
     lines, interval = said["lines"], said["interval"]
     read = {
@@ -130,7 +130,7 @@ def read_charge(plan: Plan) -> Charge:
 
 
 def payment_draft(view: InvoiceView, plan: Plan) -> PaymentDraft:
-    """Read what is to be sent."""
+    """Build the payment to create from its plan."""
     mandate = plan.get("mandate")
     return PaymentDraft(
         charge=read_charge(plan),
@@ -146,7 +146,7 @@ def payment_draft(view: InvoiceView, plan: Plan) -> PaymentDraft:
 
 
 def provider_lines(charge: Charge) -> tuple[ProviderLine, ...]:
-    """Give the lines as if the provider had told them; exclusive tax stands beside them."""
+    """Convert the charge's lines to the form of provider lines; exclusive tax is not in them."""
     return tuple(
         ProviderLine(
             id=str(index),
@@ -162,7 +162,7 @@ def provider_lines(charge: Charge) -> tuple[ProviderLine, ...]:
 
 
 def redirect_url_for(view: InvoiceView, connections_own: str | None, ours: str) -> str:
-    """Choose where the customer comes back to: as asked, else the connection's page, else ours."""
+    """Return the requested return URL, else the connection's, else that of our own page."""
     asked: str | None = view.request.redirect_url
     if asked is not None:
         return asked
@@ -170,5 +170,5 @@ def redirect_url_for(view: InvoiceView, connections_own: str | None, ours: str) 
 
 
 def insert_invoice_id(template: str, invoice_id: UUID) -> str:
-    """Put the invoice's id in its place."""
+    """Replace `{invoiceId}` in a URL by the invoice's id."""
     return template.replace("{invoiceId}", str(invoice_id))

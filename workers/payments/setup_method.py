@@ -33,15 +33,15 @@ from workers.providers.key_lifetime import KEY_LIFETIME
 from workers.providers.stripe.setups import SETUP
 
 _STATES_THAT_COUNT: Final = ("complete", "open")
-# What the provider calls the place where the customer goes.
+# The provider's name for its page.
 _OUR_URLS: Final = frozenset({"success_url", "cancel_url", "redirectUrl"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetupDeps:
-    """What the job works with. `alive` is called between steps: it is still being worked on.
+    """Dependencies of the job. `heartbeat` is called between steps.
 
-    `webhook_url`: where news of the page go, for a provider that has to be told.
+    `webhook_url`: receives changes of the page, for a provider that takes it per page.
     """
 
     billing: Billing
@@ -55,7 +55,7 @@ class SetupDeps:
     def start(
         self, setup: MethodSetup, step: str, *, plan: dict[str, str], attempt: int = 1
     ) -> StepRecord:
-        """Remember a step before its first call; the first one's record stands."""
+        """Record a step before its first call; a repeat keeps the first record."""
         occurred_at = self.now()
         after = self.billing.change(
             MethodSetup,
@@ -67,7 +67,7 @@ class SetupDeps:
         return after.view.steps[step]
 
     def record_rejection(self, setup: MethodSetup, rejection: RequestRejected) -> None:
-        """Remember that the provider refuses for good."""
+        """Record the provider's final rejection."""
         occurred_at = self.now()
         self.billing.change(
             MethodSetup,
@@ -83,7 +83,7 @@ class SetupDeps:
 
 
 def set_up_method(setup_id: UUID, deps: SetupDeps) -> None:
-    """Do the step that is due, if one is; raises GatewayUnavailable to come back."""
+    """Perform the step that is due, if any; raises GatewayUnavailable for a retry."""
     setup = deps.billing.get(MethodSetup, setup_id)
     try:
         match setup.step:
@@ -119,7 +119,7 @@ def _open(setup: MethodSetup, deps: SetupDeps) -> None:
 
 
 def _customer_of(view: MethodSetupView, deps: SetupDeps) -> ProviderCustomer:
-    """Fetch who leaves a method; credentials that the provider refuses end the setup."""
+    """Fetch the tenant's customer; refused credentials end the setup."""
     try:
         return deps.customers.of_tenant(view.app_id, view.tenant_id, connection=view.connection)
     except GatewayMisconfigured as error:
@@ -127,7 +127,7 @@ def _customer_of(view: MethodSetupView, deps: SetupDeps) -> ProviderCustomer:
 
 
 def _opened_before(setup: MethodSetup, begun: StepRecord, deps: SetupDeps) -> SetupSession | None:
-    """Look for a page that an earlier try opened, and that is not over."""
+    """Look up an open page that an earlier try created."""
     found = deps.gateway.find_setups(customer=begun.plan["customer"], reference=str(setup.id))
     living = [session for session in found if session.state in _STATES_THAT_COUNT]
     return min(living, key=lambda session: _STATES_THAT_COUNT.index(session.state), default=None)
@@ -145,7 +145,7 @@ def _record(setup: MethodSetup, session: SetupSession, deps: SetupDeps) -> None:
 
 
 def _make_default(setup: MethodSetup, deps: SetupDeps) -> None:
-    """Have what was left charged by default, unless another was chosen after an earlier try."""
+    """Make the method the default, unless another was chosen after an earlier try."""
     view = setup.view
     assert view.session_id is not None, "what was left was left on a page"  # noqa: S101 - STYLE: assert what must hold
     assert view.customer is not None, "a page has a customer"  # noqa: S101 - as above

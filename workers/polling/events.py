@@ -1,6 +1,6 @@
 """Poll a provider's events where webhooks can't arrive: on a developer's machine.
 
-What is found goes the way of what is delivered: into the inbox, once, and from there to be applied.
+Found events are stored in the inbox once and applied like delivered ones.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from projections.work.sessions import WorkUnavailable
 from workers.providers.stripe.event_list import ListedEvent
 
 EVERY_S: Final = 2.0
-# Events of one moment do not all show at once: what is this young is looked at again.
+# Events of one moment do not all show at once: events younger than this are read again.
 _LOOK_BACK_S: Final = 60
 
 _log = structlog.get_logger("billhook.polling")
 
 
 class Events(Protocol):
-    """What is asked of the provider. Raises the gateway's errors."""
+    """List of a provider's events. Raises the gateway's errors."""
 
     def newest_s(self) -> int:
-        """Tell when the newest event was, else what time it is there."""
+        """Return the newest event's time, or the provider's time if there is none."""
 
     def since(self, created_s: int) -> list[ListedEvent]:
-        """Give the events from a second on, oldest first."""
+        """Yield the events from a second on, oldest first."""
 
 
 @dataclass(kw_only=True)
 class EventPoller:
-    """Reads one connection's events from where it last was."""
+    """Poll one connection's events, from the stored checkpoint on."""
 
     connection: Connection
     events: Events
@@ -58,11 +58,11 @@ class EventPoller:
 
     @property
     def name(self) -> str:
-        """Name the place that is kept, and who leads."""
+        """Return the name of the checkpoint and of the leader lock."""
         return f"events:{self.connection.connection_id}"
 
     def poll(self) -> int:
-        """Take in what is new; gives how much that was. The first time nothing older counts."""
+        """Store new events and return their number. The first poll only sets the checkpoint."""
         place = self.places.find(self.name)
         if place is None:
             newest_s = self.events.newest_s()
@@ -78,7 +78,7 @@ class EventPoller:
         return stored
 
     def _receive(self, event: ListedEvent) -> bool:
-        """Put an event into the inbox; one that is there already stays as it is."""
+        """Store an event in the inbox; a known event stays unchanged."""
         connection, body = self.connection, Body.of(event.body, None)
         command = ReceiveProviderEvent(
             event_id=ids.for_provider_event(connection.connection_id, connection.mode, event.id),
@@ -111,20 +111,20 @@ def _uuid(text: str | None) -> UUID | None:
 
 
 class Poller(Protocol):
-    """Who asks a provider what is new."""
+    """Source of new events of one connection."""
 
     @property
     def name(self) -> str:
-        """Name who leads."""
+        """Return the name of the leader lock."""
 
     def poll(self) -> int:
-        """Take in what is new; gives how much that was."""
+        """Store new events and return their number."""
 
 
 async def keep_polling(
     poller: Poller, dsn: str, stop: asyncio.Event, *, every_s: float = EVERY_S
 ) -> None:
-    """Poll until `stop`, one process at a time; trouble is said and tried again."""
+    """Poll until `stop`, one process at a time; errors are logged and the poll is repeated."""
 
     async def lead() -> None:
         while True:

@@ -1,7 +1,7 @@
 """Poll Mollie's payments where webhooks can't arrive: on a developer's machine.
 
-Mollie keeps no list of events. What differs from the last look, or is new, is hinted at: from there
-on it goes the way of a webhook.
+Mollie has no list of events. A payment that is new or differs from the last poll is recorded as
+a payment hint, as a webhook would be.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _BY: Final = "reconciliation"
 
 
 class PaymentSource(Protocol):
-    """What is asked of the provider. Raises the gateway's errors."""
+    """List of the provider's newest payments. Raises the gateway's errors."""
 
     def marks(self) -> dict[str, str]:
-        """Tell of the newest payments, by their ids, what can change about one."""
+        """Return the newest payments' changeable fields, by payment id."""
 
 
 @dataclass(kw_only=True)
 class PaymentPoller:
-    """Looks at one connection's newest payments, and hints at those that changed."""
+    """Poll one connection's newest payments and record hints at changed ones."""
 
     connection: Connection
     payments: PaymentSource
@@ -41,11 +41,11 @@ class PaymentPoller:
 
     @property
     def name(self) -> str:
-        """Name the place that is kept, and who leads."""
+        """Return the name of the checkpoint and of the leader lock."""
         return f"payments:{self.connection.connection_id}"
 
     def poll(self) -> int:
-        """Hint at what is new; gives how many that were. The first time nothing older counts."""
+        """Record hints and return their number. The first poll only sets the checkpoint."""
         marks = self.payments.marks()
         place = self.places.find(self.name)
         known: dict[str, Any] = marks if place is None else place["marks"]

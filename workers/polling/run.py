@@ -38,7 +38,7 @@ async def run_poll(
 
 @contextmanager
 def _open_poller(settings: Settings, app_id: UUID, name: str) -> Iterator[Poller]:
-    """Open log and checkpoints, and close them in the end."""
+    """Open log and checkpoints, and close them on exit."""
     log = Log.open(settings.database_url, application_name="billhook poll")
     checkpoints = Checkpoints(settings.database_url)
     checkpoints.open()
@@ -55,7 +55,7 @@ def _open_poller(settings: Settings, app_id: UUID, name: str) -> Iterator[Poller
 def _poller(
     settings: Settings, connection: Connection, *, billing: Billing, checkpoints: Checkpoints
 ) -> Poller:
-    """Make the provider's poller. Raises OperatorError for a connection in live mode."""
+    """Create the provider's poller. Raises OperatorError for a connection in live mode."""
     if connection.mode != "test":
         raise OperatorError("only a provider's test mode is polled: live money needs webhooks")
     vault = open_vault(settings)

@@ -1,8 +1,8 @@
 """Assign a tenant the unassigned invoices and subscriptions of its provider customers.
 
-What is taken in before the customer was the tenant's stands before the tenant's own event in the
-log, so that the read model knows it once it has come that far; what is taken in later finds the
-tenant by itself (`importing` looks a second time).
+Objects imported before the customer was linked precede the tenant's event in the log, so the read
+model has them once it has reached that event; objects imported later find the tenant at import
+(`take_over` looks it up twice).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _ALIVE_EVERY: Final = 50
 
 
 class ReadModelBehind(Exception):
-    """What must be known is not in the read model yet: come back soon; no try is used up."""
+    """The read model is behind the tenant's event; the retry uses up no counted try."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AssignDeps:
-    """What the job works with. `alive` is called now and then: it is still being worked on."""
+    """Dependencies of the job. `heartbeat` is called between objects."""
 
     billing: Billing
     newest_position: Callable[[UUID], int]
@@ -39,7 +39,7 @@ class AssignDeps:
 
 
 def assign_to_tenant(tenant_stream: UUID, deps: AssignDeps) -> int:
-    """Assign all that a tenant's customers have; gives how many. Raises ReadModelBehind."""
+    """Assign the objects of a tenant's customers; return their number. Raises ReadModelBehind."""
     if not deps.unassigned.reached(deps.newest_position(tenant_stream)):
         raise ReadModelBehind
     tenant = deps.billing.get(Tenant, tenant_stream)
@@ -47,7 +47,7 @@ def assign_to_tenant(tenant_stream: UUID, deps: AssignDeps) -> int:
     for connection, customer in tenant.customers.items():
         owner = deps.billing.tenant_of_customer(tenant.app_id, connection, customer)
         if owner != tenant.tenant_id:
-            continue  # another's by now, whose own job looks for it
+            continue  # linked to another tenant by now, whose own job assigns them
         found = deps.unassigned.find(tenant.app_id, connection, customer)
         given += _give(Invoice, found.invoices, tenant.tenant_id, deps)
         given += _give(Subscription, found.subscriptions, tenant.tenant_id, deps)

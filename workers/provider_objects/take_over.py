@@ -24,7 +24,7 @@ from eventlog.bodies import Body
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderAccount:
-    """Where it comes from: one connection of an app. `importing`: from before our time."""
+    """One connection of an app. `importing`: its objects come from a history import."""
 
     app_id: UUID
     provider: Provider
@@ -35,7 +35,7 @@ class ProviderAccount:
     importing: bool = False
 
     def id_of(self, object_id: str) -> UUID:
-        """Name the stream of what the provider made."""
+        """Return the id of the aggregate for a provider's object."""
         return ids.for_provider_object(self.app_id, self.connection_id, self.mode, object_id)
 
 
@@ -133,7 +133,7 @@ def import_subscription(
     *,
     check: Callable[[Subscription], None] = lambda _: None,
 ) -> Subscription:
-    """Take in a subscription, or what is new about it. `check`: as for `import_invoice`."""
+    """Record a subscription's state. `check`: as for `import_invoice`."""
     asked_for = _asked_for(seen, account, deps)
     tenant_id = (
         _tenant(seen.customer, account, deps) if asked_for is None else asked_for.view.tenant_id
@@ -195,7 +195,7 @@ def _assign(
     account: ProviderAccount,
     deps: ImportDeps,
 ) -> None:
-    """Look once more: the customer may have become a tenant's while this was taken in."""
+    """Look the tenant up again: the customer may have been linked during the import."""
     tenant_id = _tenant(customer, account, deps)
     if tenant_id is not None:
         occurred_at = deps.now()

@@ -1,1 +1,1 @@
-"""The gateways: the only place that knows the providers' SDKs."""
+"""Gateways to the providers; only this package imports their SDKs."""

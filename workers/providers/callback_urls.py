@@ -18,7 +18,7 @@ class CallbackUrls:
         self._reachable = not is_local(public_url) or is_local(api_base)
 
     def return_url(self, invoice_id: UUID) -> str:
-        """Link to our page that shows how the payment stands."""
+        """Return the URL of our page that shows the payment's status."""
         return self._links.url(invoice_id, purpose=RETURN)
 
     def webhook_url(self, provider: str, connection_id: UUID) -> str | None:
@@ -32,7 +32,7 @@ class CallbackUrls:
 
 
 def is_local(url: str) -> bool:
-    """Tell whether a URL is reachable from this machine only."""
+    """Check whether a URL is reachable from this machine only."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -59,21 +59,21 @@ class Gateways:
         self._lock = threading.Lock()
 
     def invoicing(self, app_id: UUID, name: str) -> InvoicingGateway:
-        """Open a connection to a provider that has invoices; raises as `of`, or if it is none."""
+        """Return the gateway of a provider that has invoices. Raises as `of`."""
         gateway = self._open(app_id, name)
         if not isinstance(gateway, StripeGateway):
             raise GatewayMisconfigured(f"connection {name!r} is to a provider without invoices")
         return gateway
 
     def checkout(self, app_id: UUID, name: str) -> MollieGateway:
-        """Open a connection to a provider that has payments; raises so too."""
+        """Return the gateway of a provider that has payments. Raises as `of`."""
         gateway = self._open(app_id, name)
         if not isinstance(gateway, MollieGateway):
             raise GatewayMisconfigured(f"connection {name!r} is to a provider that has invoices")
         return gateway
 
     def of(self, app_id: UUID, name: str) -> ProviderGateway:
-        """Open a connection for a job. Raises GatewayMisconfigured where its key can't be read."""
+        """Return a connection's gateway. Raises GatewayMisconfigured if its key can't be read."""
         return self._open(app_id, name)
 
     def _open(self, app_id: UUID, name: str) -> StripeGateway | MollieGateway:
@@ -128,7 +128,7 @@ class Gateways:
 
 
 def open_key(connection: Connection, vault: Vault) -> str:
-    """Unseal a connection's key; raises GatewayMisconfigured where it can't be read."""
+    """Decrypt a connection's key; raises GatewayMisconfigured if it can't be read."""
     context = secret_context(connection.app_id, connection.name)
     try:
         return vault.open(connection.sealed_key, context=context)

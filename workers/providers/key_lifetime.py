@@ -11,5 +11,5 @@ KEY_LIFETIME: Final = timedelta(hours=23)
 # Mollie forgets keys after an hour.
 MOLLIE_KEY_LIFETIME: Final = timedelta(minutes=50)
 
-# How much earlier than by our clock a lookup begins.
+# Lookups start this much earlier than by our clock.
 CLOCK_SKEW: Final = timedelta(hours=1)

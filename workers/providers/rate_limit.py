@@ -25,9 +25,9 @@ _log = structlog.get_logger("billhook.rates")
 _PREFIX: Final = "billhook:rates"
 _REDIS_TIMEOUT_S: Final = 0.25
 _SHORTEST_WAIT_S: Final = 0.005
-# Callers that are sent away together come back spread over as long again.
+# Callers that are postponed together retry spread over as long again.
 _COMEBACK_S: Final = 1.0
-# A job that has used turns waits longer: sent away, it would use them all again.
+# A job that has made calls waits longer: if postponed, it would repeat them all.
 _ONCE_BEGUN_S: Final = 6.0
 _QUIET_S: Final = 60.0
 _SKIP_S: Final = 1.0

@@ -17,7 +17,7 @@ _LONGEST_PAUSE_S: Final = 60.0
 
 
 class RetryingCaller:
-    """Calls a provider, again while it is unavailable; a rate limit uses up no try."""
+    """Call a provider, and retry while it is unavailable; a rate limit uses up no try."""
 
     def __init__(self, *, tries: int = 8, sleep: Callable[[float], None] = time.sleep) -> None:
         """Take the number of counted tries and the function that sleeps."""

@@ -11,8 +11,8 @@ from dramatiq.brokers.redis import RedisBroker
 from projections.work.table import Job
 from workers.queue.jobs import QUEUES
 
-# Other workers take over a killed worker's messages after 10 s without its heartbeat. The chance of
-# maintenance (in a million commands) is raised so that the take-over happens within seconds.
+# Other workers requeue a killed worker's messages after 10 s without its heartbeat. The chance of
+# maintenance (in a million commands) is raised so that the requeue happens within seconds.
 _HEARTBEAT_TIMEOUT_MS: Final = 10_000
 _MAINTENANCE_CHANCE: Final = 10_000
 

@@ -1,7 +1,7 @@
 """Perform a requested cancellation or change of a subscription.
 
-Each of these may be asked of the provider again without harm: what stands already is left alone.
-What is recorded is fetched afterwards: the answer to a repeated key may be a day old.
+Each call may be repeated without harm: what is in place already is left unchanged.
+The recorded state is fetched afterwards: the answer to a repeated key may be a day old.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class SubscriptionDeps:
 
 
 def change_subscription(subscription_id: UUID, deps: SubscriptionDeps) -> None:
-    """Do what is asked; nothing where nothing is."""
+    """Perform the pending request, if there is one."""
     known = deps.billing.get(Subscription, subscription_id)
     if known.view.pending_request is None:
         return
@@ -67,7 +67,7 @@ def _record(
     rejection: RequestRejected | None,
     deps: SubscriptionDeps,
 ) -> None:
-    """Remember how it stands and that what was asked is done, or refused, in one append."""
+    """Record the state and the outcome of the request in one append."""
     occurred_at = deps.now()
     body = Body.of(seen.raw, known.view.body_owner)
 

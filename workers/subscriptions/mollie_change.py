@@ -1,10 +1,10 @@
 """Perform a requested cancellation or change of a mandate subscription (Mollie).
 
-It knows no end of a period: from now on nothing more is charged, and the subscription lasts here
-until the end of what is paid for. A change counts from the next payment on.
+Mollie has no end of a period: nothing more is charged from now on, and the subscription lasts here
+until the end of the paid period. A change applies from the next payment on.
 
-What is agreed is recorded before its call: whoever fetches the subscription right after it must
-understand what is there. Each call may be made again without harm.
+The new terms are recorded before their call: a job that fetches the subscription right after it
+must know them. Each call may be repeated without harm.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NOTHING_BETWEEN: Final = (
 
 
 def change_mandate_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> None:
-    """Do what is asked; nothing where nothing is."""
+    """Perform the pending request, if there is one."""
     known = deps.billing.get(Subscription, subscription_id)
     if known.view.pending_request is None:
         return
@@ -91,7 +91,7 @@ def _change(known: Subscription, deps: MandateSubscriptionDeps) -> None:
 
 
 def _terms(view: SubscriptionView, pending: PendingRequest, billing: Billing) -> dict[str, Any]:
-    """Work out what will be charged, with the tax that was agreed on. Raises Refused."""
+    """Compute the new terms, with the agreed tax. Raises RequestRejected."""
     if not pending.at_period_end:
         raise RequestRejected(code="change_now_impossible", message=_NOTHING_BETWEEN, path="when")
     if view.ends_at is not None or view.period_end is None:
@@ -121,7 +121,7 @@ def _record(
     rejection: RequestRejected | None,
     deps: MandateSubscriptionDeps,
 ) -> None:
-    """Remember how it stands and that what was asked is done, or refused, in one append."""
+    """Record the state and the outcome of the request in one append."""
     occurred_at, body = deps.now(), Body.of(seen.raw, known.view.body_owner)
     pending = known.pending_request
     at_once = pending.action == "cancel" and not pending.at_period_end

@@ -18,7 +18,7 @@ from domain.subscriptions.mandate_subscription import link, record_mollie_state
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 
-# That Mollie's days are those of its own city is assumed (docs/mollie.md).
+# Assumed: Mollie's dates are those of Amsterdam (docs/mollie.md).
 _DAYS: Final = ZoneInfo("Europe/Amsterdam")
 
 
@@ -32,12 +32,12 @@ class MandateSubscriptionDeps:
 
 
 def provider_date(moment: datetime) -> date:
-    """Tell a moment's day at the provider."""
+    """Return the date of a moment in the provider's time zone."""
     return moment.astimezone(_DAYS).date()
 
 
 def midnight(day: date) -> int:
-    """Write a day down as a provider's time."""
+    """Return a date's start in Unix seconds."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
@@ -48,10 +48,10 @@ def record_started(
     mandate: str | None,
     deps: MandateSubscriptionDeps,
 ) -> None:
-    """Remember what the provider made, for its invoice too; whoever tells of it, and twice."""
+    """Record a created subscription, on its invoice too; repeats change nothing."""
     occurred_at, body = deps.now(), Body.of(made.raw, known.view.body_owner)
     invoice_id = known.view.invoice_id
-    assert invoice_id is not None, "it began with the invoice that asked for it"  # noqa: S101 - STYLE: assert what must hold
+    assert invoice_id is not None, "it was requested with its invoice"  # noqa: S101 - STYLE: assert what must hold
 
     def linked() -> list[Subscription]:
         one = deps.billing.get(Subscription, known.view.id)
@@ -78,7 +78,7 @@ def record_started(
 def record_state(
     known: Subscription, seen: ProviderSubscription, *, actor: str, deps: MandateSubscriptionDeps
 ) -> Subscription:
-    """Remember how it stands at the provider."""
+    """Record the subscription's state at the provider."""
     occurred_at, body = deps.now(), Body.of(seen.raw, known.view.body_owner)
     return deps.billing.change(
         Subscription,

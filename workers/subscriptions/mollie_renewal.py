@@ -1,7 +1,7 @@
 """Import a subscription's renewal payments and its current state (Mollie).
 
-Nothing is told of a subscription but its payments, each under an id that nobody knows yet: which
-subscription of ours one is of, the provider's subscription says.
+Webhooks report only a subscription's payments, each under a new id; which subscription of ours a
+payment belongs to is read from the provider's subscription.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def apply_renewal(
     account: ProviderAccount,
     deps: MandateSubscriptionDeps,
 ) -> Invoice:
-    """Take in a payment of a subscription, as it stands, with the subscription as it stands.
+    """Record a renewal payment and the current state of its subscription.
 
-    One whose subscription is gone was paid all the same. Raises NotBelieved.
+    A payment of a deleted subscription is recorded alone. Raises ObjectNotOwned.
     """
     assert seen.subscription_id is not None, "a subscription made it"  # noqa: S101 - STYLE: assert what must hold
     try:
@@ -74,7 +74,7 @@ def import_payment(
     account: ProviderAccount,
     deps: MandateSubscriptionDeps,
 ) -> Invoice:
-    """Take in a payment that the provider made by itself. Raises NotBelieved."""
+    """Import a payment that the provider created by itself. Raises ObjectNotOwned."""
     mismatch = app_mismatch(account, seen)
     if mismatch is not None:
         raise ObjectNotOwned(mismatch)
@@ -85,9 +85,9 @@ def import_payment(
 def apply_subscription(
     subscription_id: str, customer: str, account: ProviderAccount, deps: MandateSubscriptionDeps
 ) -> Subscription:
-    """Fetch a subscription and take it in: one of ours, or one that somebody made there.
+    """Fetch and record a subscription that was requested here or created at the provider.
 
-    Raises NotBelieved.
+    Raises ObjectNotOwned.
     """
     seen = deps.gateway.fetch_mandate_subscription(subscription_id, customer=customer)
     mismatch = app_mismatch(account, seen)
@@ -99,7 +99,7 @@ def apply_subscription(
     if ours is None:
         return _import(seen, account, deps)
     if not ours.view.provider_subscription_id:
-        # Its first news were faster than the answer that made it.
+        # Its first webhook arrived before the answer that created it.
         step = ours.view.steps.get(START_STEP)
         mandate = None if step is None else step.plan["mandate"]
         record_started(ours, seen, mandate=mandate, deps=deps)
@@ -110,7 +110,7 @@ def apply_subscription(
 def _named_by(
     seen: ProviderSubscription, account: ProviderAccount, deps: MandateSubscriptionDeps
 ) -> Subscription | None:
-    """Find the stream that its metadata names, if that is this connection's, and of this one."""
+    """Find the subscription that the metadata names, if it belongs to this connection."""
     try:
         named = UUID(seen.metadata[SUBSCRIPTION])
     except (KeyError, ValueError):
@@ -131,7 +131,7 @@ def _import(
 
 
 def as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> ProviderInvoice:
-    """Say what a payment was for, and for which period, as far as that is known."""
+    """Add a payment's lines and period, as far as they are known."""
     if seen.subscription_id is None:
         return replace(seen, lines=_whole(seen))
     began = provider_date(datetime.fromtimestamp(seen.created_at or seen.as_of, UTC))
@@ -149,7 +149,7 @@ def as_invoice(seen: ProviderInvoice, view: SubscriptionView | None) -> Provider
 
 
 def _terms_for(seen: ProviderInvoice, view: SubscriptionView) -> Iterator[Mapping[str, Any]]:
-    """Give what was agreed on and comes to this sum."""
+    """Find the agreed terms with this total."""
     upcoming = (view.next_terms or {}).get("terms")
     for terms in (view.terms, upcoming):
         if terms is None:
@@ -165,7 +165,7 @@ def _every(view: SubscriptionView | None) -> tuple[str, int] | None:
 
 
 def _whole(seen: ProviderInvoice) -> tuple[ProviderLine, ...]:
-    """Give the sum as a line: what it is for, the provider does not know either."""
+    """Return the total as one line, since the provider has no lines either."""
     line = ProviderLine(
         id="0",
         description=seen.description,

@@ -1,8 +1,8 @@
 """Start a subscription at the provider after its first payment (Mollie).
 
-A bank may take days to confirm a mandate: it is waited for, longer than the provider tries to tell
-us anything. What an earlier run may have made is looked up first, whenever there was one; where two
-run at once, the key and a description of its own leave one subscription.
+A bank may take days to confirm a mandate: the job waits for it, longer than the provider repeats
+webhooks. A repeat looks up the subscription of an earlier run first; if two runs are concurrent,
+the key and a unique description leave one subscription.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from workers.subscriptions.mollie_common import (
     record_started,
 )
 
-# Mollie tries to tell us of a payment for 26 hours; banks may take longer.
+# Mollie repeats a payment's webhook for 26 hours; banks may take longer.
 MANDATE_TIMEOUT: Final = timedelta(hours=72)
 RECHECK_S: Final = 3600.0
 _LONGEST_NAMES: Final = 200
@@ -58,11 +58,11 @@ class StartSubscriptionDeps(MandateSubscriptionDeps):
 
 
 class _NotStartable(Exception):
-    """It can't begin as things stand: somebody must look, and can send it again."""
+    """The subscription can't start; an operator must act and may send the job again."""
 
 
 def start_subscription(subscription_id: UUID, deps: StartSubscriptionDeps) -> None:
-    """Begin it, if it is due; raises GatewayUnavailable to come back."""
+    """Start the subscription if it is due; raises GatewayUnavailable for a retry."""
     known = deps.billing.get(Subscription, subscription_id)
     if known.view.provider_subscription_id:
         return
@@ -76,13 +76,13 @@ def start_subscription(subscription_id: UUID, deps: StartSubscriptionDeps) -> No
             subscription_id,
             lambda one: give_up_start(one, why=why, attempts=1, occurred_at=occurred_at),
         )
-        # The row stays, so that it can be sent again.
+        # The row stays, so that an operator can send it again.
         raise GatewayUnavailable(why, retry_after_s=RECHECK_S, counted=False) from reason
     record_started(known, made, mandate=mandate, deps=deps)
 
 
 def mark_subscription_not_started(subscription_id: UUID, deps: MandateSubscriptionDeps) -> None:
-    """Say that it never begins: its first payment came to nothing."""
+    """Record that the subscription does not start, since its first payment failed."""
     occurred_at = deps.now()
     deps.billing.change(
         Subscription,
@@ -94,7 +94,7 @@ def mark_subscription_not_started(subscription_id: UUID, deps: MandateSubscripti
 def _find_or_create(
     known: Subscription, invoice: InvoiceView, deps: StartSubscriptionDeps
 ) -> tuple[ProviderSubscription, str | None]:
-    """Find what was made, or make it."""
+    """Find the subscription of an earlier run, or create it."""
     before = known.view.steps.get(START_STEP)
     customer = known.view.customer or ""
     description = _description(known.view)
@@ -125,7 +125,7 @@ def _find_or_create(
 def _step(
     known: Subscription, before: StepRecord | None, plan: Plan, deps: StartSubscriptionDeps
 ) -> StepRecord:
-    """Remember what will be sent; under one key the same goes out each time."""
+    """Record the step's plan; every repeat under its key sends the same."""
     if before is not None and before.plan == plan:
         return before
     occurred_at = deps.now()
@@ -138,7 +138,7 @@ def _step(
 
 
 def _plan(view: SubscriptionView, invoice: InvoiceView, deps: StartSubscriptionDeps) -> Plan:
-    """Choose the mandate, and the day of the next charge: the first period is paid for."""
+    """Choose the mandate and the date of the next charge, after the paid first period."""
     paid_at = invoice.paid_at or deps.now()
     payment = invoice.paid_by_object or invoice.provider_object_id or ""
     mandate = deps.gateway.find_mandate(payment, customer=view.customer or "")
@@ -163,6 +163,6 @@ def _valid(mandate: ProviderMandate | None, *, waited: timedelta) -> str:
 
 
 def _description(view: SubscriptionView) -> str:
-    """Name it for the customer, and like no other one."""
+    """Return a description for the customer that no other subscription has."""
     names = ", ".join(str(item["name"]) for item in view.items)
     return f"{names[:_LONGEST_NAMES]} {view.id}"

@@ -1,8 +1,8 @@
 """Check a subscription's state when its next payment is due (Mollie).
 
-Nothing is told of a subscription that was suspended, canceled or has run out, and news of a payment
-may get lost. So one row of the work table stays open for each that lives, and is due when something
-should have happened.
+No webhook reports a subscription that was suspended, canceled or completed, and one of a payment
+may get lost. So one row of the work table stays open for each live subscription, and is due when a
+payment should have been made.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workers.provider_objects.take_over import ProviderAccount
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps, record_state
 from workers.subscriptions.mollie_renewal import apply_renewal
 
-# A payment is made some time on its day, and its own news come first.
+# A payment is made some time on its day, and its own webhook comes first.
 AFTER_DUE: Final = timedelta(hours=26)
 RECHECK_AFTER: Final = timedelta(hours=6)
 _LOOK_BACK: Final = timedelta(days=10)
@@ -32,7 +32,7 @@ _SETTLED: Final = frozenset({PAID, FAILED})
 
 
 def check_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> None:
-    """Look, if it is time to; raises GatewayUnavailable to come back when it is time again."""
+    """Check the subscription if it is due; raises GatewayUnavailable for the next check."""
     known = deps.billing.get(Subscription, subscription_id)
     if known.view.status in ENDED:
         return
@@ -51,7 +51,7 @@ def check_subscription(subscription_id: UUID, deps: MandateSubscriptionDeps) -> 
 
 
 def _due(view: SubscriptionView, *, now: datetime) -> datetime:
-    """Tell when something should have happened."""
+    """Return the time of the next check."""
     ends_at = from_unix(view.ends_at)
     if ends_at is not None:
         return ends_at
@@ -59,7 +59,7 @@ def _due(view: SubscriptionView, *, now: datetime) -> datetime:
 
 
 def _refresh(known: Subscription, deps: MandateSubscriptionDeps) -> Subscription:
-    """Take in how it stands, and payments that nobody told us of."""
+    """Record the current state and missed payments."""
     view = known.view
     account = account_of(view, actor=_BY)
     at_provider, customer = view.provider_subscription_id, view.customer or ""
@@ -92,7 +92,7 @@ def _is_settled(
 
 
 def account_of(view: SubscriptionView, *, actor: str) -> ProviderAccount:
-    """Name the connection that a subscription is of."""
+    """Return the provider account of a subscription."""
     return ProviderAccount(
         app_id=view.app_id,
         provider=cast("Provider", view.provider),

@@ -116,7 +116,7 @@ def _apply_with_retries(received: ProviderEventReceived, deps: FetchDeps, *, act
 def _fetch_and_record(
     received: ProviderEventReceived, deps: FetchDeps, *, actor: str, version: int | None
 ) -> Effects:
-    """Fetch and record. `version`: how far our invoice was before. Raises _Overtaken."""
+    """Fetch and record. `version`: that of our invoice before. Raises _ConcurrentChange."""
     gateway = deps.gateway_of(received.app_id, received.connection)
     account = _account(received, actor=actor)
     importing = ImportDeps(billing=deps.billing, gateway=gateway, now=deps.now)

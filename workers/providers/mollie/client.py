@@ -1,7 +1,7 @@
 """Call Mollie through the SDK's client with our settings, and check its answers first.
 
-The SDK is on its way out; what would change with another one is this file, and the way in which
-`mollie.py` names its resources (docs/decisions/0030-mollies-sdk.md).
+The SDK is in maintenance only; another one would change this file, and the way in which
+`gateway.py` names its resources (docs/decisions/0030-mollies-sdk.md).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ AwaitRateLimit = Callable[[str], None]
 
 
 class MollieClient(Client):
-    """The SDK's client. Each call waits for its turn and sends no retries of the SDK's own.
+    """The SDK's client. Each call first waits for the rate limit; the SDK's own retries are off.
 
-    Not to be shared by threads: its session is not, and `answered_at` is of the last answer.
+    Threads must not share one: its session is not thread-safe, `answered_at` is of the last answer.
     """
 
     # The SDK would send the machine's name and kernel in each request's headers.
@@ -69,9 +69,9 @@ class MollieClient(Client):
         params: Json | None = None,
         idempotency_key: str = "",
     ) -> requests.Response:
-        """Send one request; raises errors of the port, so that the SDK's own never come up.
+        """Send one request; raises errors of the port instead of the SDK's.
 
-        Of those some say less than the answer did, and an error without detail is a KeyError.
+        Some of the SDK's errors omit the answer's code, and an error without detail is a KeyError.
         """
         if self._turn is not None:
             self._turn(endpoint_of(http_method, path, base=self.api_endpoint))
@@ -85,7 +85,7 @@ class MollieClient(Client):
         return response
 
     def _check_response(self, response: requests.Response) -> None:
-        """Refuse what is not Mollie's JSON, is an error, or is of the other mode."""
+        """Reject an answer that is not JSON, is an error, or is of the other mode."""
         status = response.status_code
         if status == HTTPStatus.NO_CONTENT:
             return
@@ -109,7 +109,7 @@ class MollieClient(Client):
 
 
 class MollieClients:
-    """One line per thread, for one connection."""
+    """One SDK client per thread, for one connection."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class MollieClients:
         await_rate_limit: AwaitRateLimit | None = None,
         read_timeout_s: int = READ_TIMEOUT_S,
     ) -> None:
-        """Take what all lines share. Raises GatewayMisconfigured.
+        """Store what all clients share. Raises GatewayMisconfigured.
 
         `mode`: a key of the other mode is refused, and so are answers with objects of the other.
         """
@@ -141,7 +141,7 @@ class MollieClients:
         )
 
     def for_thread(self) -> MollieClient:
-        """Give this thread's line."""
+        """Return this thread's client."""
         known: MollieClient | None = getattr(self._local, "line", None)
         if known is None:
             known = self._local.line = self._open()
@@ -149,21 +149,21 @@ class MollieClients:
 
 
 def endpoint_of(method: str, path: str, *, base: str) -> str:
-    """Name the endpoint that a rate is kept for: `post /v2/payments/*/refunds`."""
+    """Return the endpoint that a rate limit applies to: `post /v2/payments/*/refunds`."""
     inner = path.removeprefix(f"{base}/v2/").partition("?")[0]
     named = ["*" if _AN_ID.fullmatch(part) else part for part in inner.strip("/").split("/")]
     return f"{method.lower()} /v2/{'/'.join(named)}"
 
 
 def named(object_id: str) -> str:
-    """Give an id that may stand in a path; what is none of Mollie's names nothing there."""
+    """Check that an id is one of Mollie's before it is put into a path."""
     if _NAMED.fullmatch(object_id) is None:
         raise GatewayRejected("No such object at Mollie.", code="not_found", missing=True)
     return object_id
 
 
 def pages(first: Any) -> Iterator[Json]:  # noqa: ANN401 - any of the SDK's lists
-    """Give what is in a list, newest first as Mollie has it, fetching pages as they are wanted."""
+    """Yield a list's items, newest first, fetching its pages one by one."""
     page = first
     while page is not None:
         for item in page:
@@ -178,7 +178,7 @@ def _objects_of(parsed: Json) -> Iterator[Json]:
 
 
 def _answered_at(response: requests.Response) -> int:
-    """Tell when Mollie answered, by its own clock: Unix seconds."""
+    """Return the time of an answer by Mollie's clock: Unix seconds."""
     try:
         return int(parsedate_to_datetime(response.headers["Date"]).timestamp())
     except (KeyError, ValueError) as error:

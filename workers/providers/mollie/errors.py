@@ -22,9 +22,9 @@ _MISSING: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
 def raise_port_error(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Never:
-    """Raise what a refusal means; what is not known to be final has an unknown outcome.
+    """Raise the port's error; an error that is not known to be final has an unknown outcome.
 
-    A conflict is none: the same key may be in flight, and its answer is still to come.
+    A conflict is not final: a call with the same key may be in progress.
     """
     detail, named = body.get("detail"), body.get("field")
     if status in _UNACCEPTED:
@@ -45,6 +45,6 @@ def raise_port_error(status: int, body: Mapping[str, Any], headers: Mapping[str,
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After in seconds, bounded; a date says nothing to us."""
+    """Read Retry-After in seconds, bounded; a date is ignored."""
     wish = headers.get("Retry-After", "")
     return min(float(wish), _MAX_RETRY_AFTER_S) if wish.replace(".", "", 1).isdigit() else None

@@ -42,7 +42,7 @@ LONGEST_DESCRIPTION: Final = 255
 
 
 class MollieGateway(SubscriptionCalls, SetupCalls):
-    """One Mollie account in one mode. Each call first waits for its `turn`."""
+    """One Mollie account in one mode. Each call first waits for the rate limit."""
 
     def __init__(
         self,
@@ -64,20 +64,20 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
     # Customers.
 
     def find_customer(self, customer_id: str) -> ProviderCustomer:
-        """Fetch a customer; one that was deleted is missing. Mollie docs: get customer."""
+        """Fetch a customer; a deleted one is reported as missing. Mollie docs: get customer."""
         found = self._line.customers.get(named(customer_id))
         return ProviderCustomer(id=str(found["id"]), currency=None, default_method=None)
 
     def create_customer(
         self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
     ) -> str:
-        """Make a customer; Mollie keeps no address of it. Mollie docs: create customer."""
+        """Create a customer; Mollie stores no address. Mollie docs: create customer."""
         known = {name: contact[name] for name in ("name", "email") if contact.get(name)}
         made = self._line.customers.create({**known, "metadata": metadata}, idempotency_key=key)
         return str(made["id"])
 
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
-        """Look through the newest customers. Mollie docs: list customers."""
+        """Find customers among the newest ones. Mollie docs: list customers."""
         found = _since(self._line.customers.list(limit=PAGE), created_after)
         wanted = metadata.items()
         made = [item["id"] for item in found if wanted <= (item.get("metadata") or {}).items()]
@@ -86,14 +86,14 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
     # Payments.
 
     def create_payment(self, draft: PaymentDraft, *, key: str) -> ProviderInvoice:
-        """Make a payment. Mollie docs: create payment."""
+        """Create a payment. Mollie docs: create payment."""
         line = self._line
         return self._read(line, line.payments.create(_params(draft), idempotency_key=key))
 
     def find_payments(
         self, *, customer: str, reference: str, created_after: int
     ) -> list[ProviderInvoice]:
-        """Look through a customer's newest payments. Mollie docs: list customer payments."""
+        """Find payments among a customer's newest ones. Mollie docs: list customer payments."""
         line = self._line
         owner = Customer({"id": named(customer)}, line)
         found = _since(owner.payments.list(limit=PAGE), created_after)
@@ -106,20 +106,20 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
         return self._read(line, line.payments.get(named(invoice_id)))
 
     def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, RefundsAndDisputes]:
-        """Fetch a payment, and in the same answer what went back on it. Mollie docs: embed."""
+        """Fetch a payment with its refunds and chargebacks in one answer. Mollie docs: embed."""
         line = self._line
         found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
         return self._read(line, found), objects.to_money_back(found)
 
     def cancel_payment(self, payment_id: str) -> ProviderInvoice:
-        """Cancel a payment; Mollie refuses where the method does not allow it."""
+        """Cancel a payment; Mollie rejects this if the method does not allow it."""
         line = self._line
         return self._read(line, line.payments.delete(named(payment_id)))
 
-    # Money back.
+    # Refunds and chargebacks.
 
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
-        """Give money back. Mollie docs: create payment refund."""
+        """Refund a payment. Mollie docs: create payment refund."""
         line = self._line
         payment = Payment({"id": named(draft.invoice_id)}, line)
         params: Json = {
@@ -135,14 +135,14 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
         """Fetch a payment's refunds and chargebacks."""
         return self.fetch_payment(invoice_id)[1]
 
-    # What people look at.
+    # Pages for people.
 
     def find_document_url(self, invoice_id: str) -> str | None:
-        """Link to the payment in Mollie's dashboard: the only page about it that lasts."""
+        """Return the payment's URL in Mollie's dashboard, the only one that does not expire."""
         return self.fetch_invoice(invoice_id).dashboard_url
 
     def find_client_secret(self, payment_id: str) -> str | None:  # noqa: ARG002 - the port's verb
-        """Say that there is none: customers pay on Mollie's own page."""
+        """Return None: customers pay on Mollie's own page."""
         return None
 
     @property
@@ -154,7 +154,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
 
 
 def _since(listed: Any, created_after: int) -> Iterator[Json]:  # noqa: ANN401 - any of the SDK's lists
-    """Give what was made since then; lists are sorted, the newest first."""
+    """Yield the objects created since then; lists are sorted newest first."""
     for item in pages(listed):
         if (objects.unix(item["createdAt"]) or 0) < created_after:
             return
@@ -183,9 +183,9 @@ def _params(draft: PaymentDraft) -> Json:
 
 
 def _line_params(line: ChargeLine, charge: Charge) -> Json:
-    """Write a line down; Mollie multiplies a price that contains the tax.
+    """Build the parameters of a line; Mollie multiplies a price that contains the tax.
 
-    Where the tax makes that uneven, the line is one piece with its number in its name.
+    If the product would differ, the line has quantity 1 and the quantity in its name.
     """
     step_minor = mollie_step_minor(charge.currency)
     even = line.gross_minor % (line.quantity * step_minor) == 0

@@ -20,7 +20,7 @@ from workers.providers.mollie.client import (
 from workers.providers.mollie.recurring import to_subscription
 from workers.providers.retry import Page, T
 
-# The times of a payment: the newest tells when it came to be as it is.
+# The times of a payment: the newest is that of its last change.
 _TIMES: Final = (
     "createdAt",
     "authorizedAt",
@@ -33,7 +33,7 @@ _TIMES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class PastPayment:
-    """A payment, and whether some of it went back. `id`: what the next page comes after."""
+    """A payment. `id`: the next page starts after it."""
 
     invoice: ProviderInvoice
     went_back: bool
@@ -55,7 +55,7 @@ class MollieHistory:
         )
 
     def now_s(self) -> int:
-        """Tell the time by Mollie's clock."""
+        """Return the time by Mollie's clock."""
         line = self._clients.for_thread()
         line.methods.list()
         return line.answered_at
@@ -76,26 +76,26 @@ class MollieHistory:
         return _page(line.payments, after, _past)
 
     def marks(self) -> dict[str, str]:
-        """Tell of the newest payments what changes when something happens to one."""
+        """Return the newest payments' changeable fields, by payment id."""
         line = self._clients.for_thread()
         listed = [dict(item) for item in line.payments.list(limit=PAGE)]
         return {str(item["id"]): _mark(item) for item in listed}
 
     def money_back(self, payment_id: str) -> RefundsAndDisputes:
-        """Read what went back on a payment."""
+        """Read a payment's refunds and chargebacks."""
         line = self._clients.for_thread()
         found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
         return objects.to_money_back(found)
 
     def subscription(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
-        """Read a subscription that a payment names."""
+        """Fetch the subscription that a payment names."""
         line = self._clients.for_thread()
         owner = line.customers.get(named(customer))
         return _subscription(line, owner.subscriptions.get(named(subscription_id)))
 
 
 def _page(resource: Any, after: str | None, read: Callable[[Json], T]) -> Page[T]:  # noqa: ANN401 - any of the SDK's resources
-    """Read the page that comes after a thing: Mollie's begin with the thing that is named."""
+    """Read the page after an object: Mollie's pages start with the named object itself."""
     more = {} if after is None else {"from": after}
     listed = [dict(item) for item in resource.list(limit=PAGE, **more)]
     for_thread = [item for item in listed if item["id"] != after]
@@ -109,7 +109,7 @@ def _subscription(line: MollieClient, item: Json) -> ProviderSubscription:
 
 def _past(item: Json) -> PastPayment:
     times = [objects.unix(item.get(name)) for name in _TIMES]
-    # As of when it last changed: read again, it says no news.
+    # As of its last change, so that reading it again records nothing.
     invoice = objects.to_invoice(item, as_of=max(time for time in times if time is not None))
     back = (item.get("amountRefunded"), item.get("amountChargedBack"))
     links = item.get("_links") or {}
@@ -119,7 +119,7 @@ def _past(item: Json) -> PastPayment:
 
 
 def _mark(item: Json) -> str:
-    """Say how a payment stands; refunds that are only under way show by their link."""
+    """Return a payment's changeable fields; pending refunds show only by their link."""
     amounts = (item.get("amountRefunded"), item.get("amountChargedBack"))
     moved = [str(0 if amount is None else amount["value"]) for amount in amounts]
     links = sorted(set(item.get("_links") or {}) & {"refunds", "chargebacks"})

@@ -1,6 +1,6 @@
 """Mandates, subscriptions and their payments at Mollie.
 
-Mollie keeps a sum and an interval; what they are for, we keep.
+Mollie stores an amount and an interval; the lines they stand for are stored here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SUBSCRIPTION: Final = "billhook_subscription"
 
 _OVER: Final = ("canceled", "expired")
 _STATES: Final[dict[str, SubscriptionState]] = {
-    # It waits for a mandate, of which the first one had to be valid: another is awaited.
+    # The first mandate had to be valid: a pending one means that another is awaited.
     "pending": "paused",
     "active": "active",
     "suspended": "unpaid",
@@ -52,12 +52,12 @@ _MANDATES: Final[dict[str, MandateState]] = {
 
 
 class SubscriptionCalls:
-    """The verbs of RecurringGateway, over a connection's lines."""
+    """Methods of SubscriptionGateway, over a connection's clients."""
 
     _clients: MollieClients
 
     def find_mandate(self, payment_id: str, *, customer: str) -> ProviderMandate | None:
-        """Look for the payment's own mandate among the customer's. Mollie docs: list mandates."""
+        """Find the payment's mandate among the customer's. Mollie docs: list mandates."""
         line = self._clients.for_thread()
         own = line.payments.get(named(payment_id)).get("mandateId")
         listed = pages(_customer(customer, line).mandates.list(limit=PAGE))
@@ -70,7 +70,7 @@ class SubscriptionCalls:
     def create_mandate_subscription(
         self, draft: MandateSubscriptionDraft, *, key: str
     ) -> ProviderSubscription:
-        """Make a subscription. Mollie docs: create subscription."""
+        """Create a subscription. Mollie docs: create subscription."""
         line = self._clients.for_thread()
         params = _sum(draft.charge) | {
             "startDate": draft.starts_on,
@@ -86,7 +86,7 @@ class SubscriptionCalls:
     def find_mandate_subscription(
         self, *, customer: str, description: str
     ) -> ProviderSubscription | None:
-        """Look through a customer's subscriptions. Mollie docs: list customer subscriptions."""
+        """Find a subscription among a customer's. Mollie docs: list customer subscriptions."""
         line = self._clients.for_thread()
         listed = pages(_customer(customer, line).subscriptions.list(limit=PAGE))
         found = (item for item in listed if item.get("description") == description)
@@ -103,13 +103,13 @@ class SubscriptionCalls:
     def change_mandate_subscription(
         self, subscription_id: str, *, customer: str, charge: Charge
     ) -> ProviderSubscription:
-        """Have another sum charged from the next payment on. Mollie docs: update subscription."""
+        """Change the amount from the next payment on. Mollie docs: update subscription."""
         line = self._clients.for_thread()
         subscriptions = _customer(customer, line).subscriptions
         return _read(line, subscriptions.update(named(subscription_id), _sum(charge)))
 
     def cancel_mandate_subscription(self, subscription_id: str, *, customer: str) -> None:
-        """Cancel a subscription; one that is over already is refused, and so asked about."""
+        """Cancel a subscription; one that has ended is rejected, and fetched instead."""
         line = self._clients.for_thread()
         try:
             _customer(customer, line).subscriptions.delete(named(subscription_id))
@@ -136,7 +136,7 @@ def _customer(customer_id: str, line: MollieClient) -> Customer:
 
 
 def _since(listed: Iterator[Json], created_after: int) -> Iterator[Json]:
-    """Give what was made since then; lists are sorted, the newest first."""
+    """Yield the objects created since then; lists are sorted newest first."""
     for item in listed:
         if (objects.unix(item["createdAt"]) or 0) < created_after:
             return
@@ -144,7 +144,7 @@ def _since(listed: Iterator[Json], created_after: int) -> Iterator[Json]:
 
 
 def _sum(charge: Charge) -> dict[str, Any]:
-    """Write down what is charged each time, and how often. Raises GatewayRejected."""
+    """Build the parameters for amount and interval. Raises GatewayRejected."""
     written = None if charge.interval is None else calendar.to_mollie(*charge.interval)
     if written is None:
         raise GatewayRejected("Mollie knows no such interval.", code="interval_unsupported")
@@ -220,7 +220,7 @@ def _to_subscription(data: Mapping[str, Any], *, as_of: int) -> ProviderSubscrip
 
 
 def _customer_of(data: Mapping[str, Any]) -> str | None:
-    """Read whose it is: older answers say it in a link alone."""
+    """Read the customer's id; older answers have it only in a link."""
     said = data.get("customerId")
     if isinstance(said, str):
         return said

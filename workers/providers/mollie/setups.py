@@ -11,7 +11,7 @@ from workers.providers.mollie import objects
 from workers.providers.mollie.client import PAGE, Json, MollieClients, named, pages
 from workers.providers.stripe.setups import SETUP
 
-# Mollie docs, first payments: what can be authorized without money moving.
+# Mollie docs, first payments: methods that allow a zero-amount payment.
 _WITHOUT_MONEY: Final = ["creditcard", "paypal"]
 _NOTHING: Final = {"currency": "EUR", "value": "0.00"}
 _DESCRIPTION: Final = "To be charged from now on"
@@ -19,12 +19,12 @@ _STATES: Final[dict[str, SessionState]] = {"open": "open", "pending": "open", "p
 
 
 class SetupCalls:
-    """The verbs about leaving a payment method, over a connection's lines."""
+    """Methods of payment-method setups, over a connection's clients."""
 
     _clients: MollieClients
 
     def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
-        """Make a first payment of nothing. Mollie docs: create payment, sequenceType first."""
+        """Create a zero-amount first payment. Mollie docs: create payment, sequenceType first."""
         params: dict[str, Any] = {
             "amount": _NOTHING,
             "description": _DESCRIPTION,
@@ -41,7 +41,7 @@ class SetupCalls:
         )
 
     def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
-        """Look through a customer's newest payments. Mollie docs: list customer payments."""
+        """Find setups among a customer's newest payments. Mollie docs: list customer payments."""
         line = self._clients.for_thread()
         owner = Customer({"id": named(customer)}, line)
         listed = [dict(item) for item in owner.payments.list(limit=PAGE)]
@@ -49,7 +49,7 @@ class SetupCalls:
         return [to_session(one) for one in for_thread]
 
     def fetch_setup(self, session_id: str) -> SetupSession:
-        """Fetch a first payment, with the mandate that it left once that is valid."""
+        """Fetch a first payment, with its mandate once that is valid."""
         line = self._clients.for_thread()
         found = dict(line.payments.get(named(session_id)))
         owner = Customer({"id": named(str(found["customerId"]))}, line)
@@ -63,7 +63,7 @@ class SetupCalls:
 
 
 def to_session(data: Json, *, mandate: Json | None = None) -> SetupSession:
-    """Read a first payment of nothing as the page that it is."""
+    """Read a zero-amount first payment as a setup's page."""
     checkout = (data.get("_links") or {}).get("checkout") or {}
     return SetupSession(
         id=str(data["id"]),

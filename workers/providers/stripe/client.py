@@ -1,6 +1,6 @@
 """Call Stripe through the SDK's client with our settings, and read its raw answers.
 
-The version of Stripe's API is pinned here and nowhere else.
+Only this module names the version of Stripe's API.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def open_client(
     await_rate_limit: AwaitRateLimit | None = None,
     read_timeout_s: float = READ_TIMEOUT_S,
 ) -> stripe.StripeClient:
-    """Make a client whose version, time-outs, retries and pace are ours.
+    """Create a client with our API version, time-outs, retries and rate limit.
 
     `mode`: a key of the other mode is refused, and so are answers with objects of the other.
     Raises GatewayMisconfigured.
@@ -56,7 +56,7 @@ def open_client(
     named = _KEY_MODE.match(api_key)
     if mode and named and named[1] != mode:
         raise GatewayMisconfigured(f"the key is of {named[1]} mode, the connection of {mode} mode")
-    stripe.enable_telemetry = False  # it writes an id below the home folder and sends it
+    stripe.enable_telemetry = False  # telemetry writes an id below the home folder and sends it
     return stripe.StripeClient(
         api_key,
         base_addresses={"api": api_base.rstrip("/")},
@@ -69,14 +69,14 @@ def open_client(
 
 
 def endpoint_of(method: str, url: str) -> str:
-    """Name the endpoint that a rate is kept for: `post /v1/invoices/*/pay`."""
+    """Return the endpoint that a rate limit applies to: `post /v1/invoices/*/pay`."""
     segments = urlsplit(url).path.strip("/").split("/")
     named = ["*" if _AN_ID.search(segment) else segment for segment in segments[1:]]
     return f"{method.lower()} /{'/'.join([*segments[:1], *named])}"
 
 
 class _HttpClient(stripe.RequestsClient):
-    """The SDK's HTTP client; each try waits for its turn, each answer is looked at first."""
+    """The SDK's HTTP client; each try first waits for the rate limit, each answer is checked."""
 
     def __init__(
         self, *, mode: Mode | None, await_rate_limit: AwaitRateLimit | None, read_timeout_s: float
@@ -92,13 +92,13 @@ class _HttpClient(stripe.RequestsClient):
         headers: Mapping[str, str] | None,
         post_data: Any = None,  # noqa: ANN401 - as the SDK has it
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        """Send one request; raises what the SDK's own does, and errors of the port."""
+        """Send one request; raises the errors of the SDK's client and of the port."""
         if self._turn is not None:
             self._turn(endpoint_of(method, url))
         try:
             content, status, answered = super().request(method, url, headers, post_data)
         except stripe.APIConnectionError as error:
-            # A second full wait in the thread would outlast the work table's patience.
+            # A second full wait in the thread would exceed the work table's time-out.
             if isinstance(error.__cause__, requests.ReadTimeout):
                 error.should_retry = False
             raise
@@ -106,7 +106,7 @@ class _HttpClient(stripe.RequestsClient):
         return content, status, answered
 
     def _check_response(self, content: bytes, status: int) -> None:
-        """Refuse what is not Stripe's JSON, or is of the other mode."""
+        """Reject an answer that is not JSON or is of the other mode."""
         try:
             parsed = orjson.loads(content)
         except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""What a demo needs at Stripe, made through Stripe's own API, so that it is the same everywhere."""
+"""Create the demo's objects through Stripe's own API, so that they are the same everywhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CARDS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class StripeDemo:
-    """Ids of what was made; `payment_methods` by what they do."""
+    """Ids of the created objects; `payment_methods` by their behaviour."""
 
     customer: str
     payment_methods: dict[str, str]
@@ -34,13 +34,13 @@ class StripeDemo:
 
 
 class StripeDemoMaker:
-    """Makes the demo's objects; twice makes them twice, which harms nobody."""
+    """Create the demo's objects; a second call creates them again."""
 
     def __init__(self, api_key: str, *, api_base: str) -> None:
         self._v1 = open_client(api_key, api_base=api_base).v1
 
     def make(self) -> StripeDemo:
-        """Make a customer with cards, two prices and a tax rate."""
+        """Create a customer with cards, two prices and a tax rate."""
         customer = self._v1.customers.create({"name": "Demo Customer", "email": "demo@example.com"})
         methods = {name: self._attach(card, customer.id) for name, card in _CARDS.items()}
         self._v1.customers.update(

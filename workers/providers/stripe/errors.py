@@ -9,7 +9,7 @@ import stripe
 
 from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 
-# Nothing was done, and another's call is in the way: the same key is tried again soon.
+# Nothing was done because another call is in progress: the same key is retried soon.
 _LOCKED_RETRY_S: Final = {"lock_timeout": 0.5, "idempotency_key_in_use": 1.0}
 _RATE_LIMITED_S: Final = 1.0
 _MAX_RETRY_AFTER_S: Final = 900.0

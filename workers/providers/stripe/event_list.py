@@ -26,7 +26,7 @@ _PAGE: Final = 100
 
 @dataclass(frozen=True, kw_only=True)
 class ListedEvent:
-    """An event as the inbox keeps it. `claims`: what its metadata says is our invoice.
+    """An event as the inbox stores it. `claims`: the invoice's id in its metadata.
 
     `created_s`: Unix seconds by Stripe's clock. `body`: its bytes with secrets cut.
     """
@@ -56,13 +56,13 @@ class StripeEventList:
         ).v1.events
 
     def newest_s(self) -> int:
-        """Tell when the newest event was; where there is none, what time it is at Stripe."""
+        """Return the newest event's time, or Stripe's time if there is none."""
         answer = call_stripe(lambda: self._events.list({"limit": 1}))
         found = json_of(answer)["data"]
         return int(found[0]["created"]) if found else answered_at(answer)
 
     def since(self, created_s: int) -> list[ListedEvent]:
-        """Give the events of the types that we ask for from a second on, oldest first."""
+        """Yield the events of our types from a second on, oldest first."""
         listed = pages(self._events, {"created": {"gte": created_s}, "limit": _PAGE})
         return [_found(event) for event in reversed(listed) if event["type"] in EVENT_TYPES]
 

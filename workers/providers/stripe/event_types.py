@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# Their objects are invoices, and say all that is needed to be applied.
+# Their objects are invoices and complete, so that they are applied from the payload.
 APPLIED_TYPES: Final = (
     "invoice.created",
     "invoice.updated",
@@ -19,10 +19,10 @@ APPLIED_TYPES: Final = (
     "invoice.overpaid",
 )
 
-# Their objects are pages on which a payment method is left.
+# Their objects are Checkout sessions of payment-method setups.
 SETUP_TYPES: Final = ("checkout.session.completed", "checkout.session.expired")
 
-# Their objects name a payment or a credit note; what they mean for an invoice is asked about.
+# Their objects name a payment or a credit note; the invoice is fetched.
 FETCH_TYPES: Final = (
     "payment_intent.processing",
     "invoice_payment.paid",
@@ -38,7 +38,7 @@ FETCH_TYPES: Final = (
     "charge.dispute.closed",
 )
 
-# Kept in the inbox, for what is built on them: who pays, and subscriptions.
+# Stored in the inbox for customers and subscriptions.
 STORED_TYPES: Final = (
     "customer.updated",
     "customer.deleted",
@@ -52,7 +52,7 @@ STORED_TYPES: Final = (
     "customer.subscription.trial_will_end",
 )
 
-# What a webhook endpoint is registered for.
+# The types that a webhook endpoint is registered for.
 EVENT_TYPES: Final = (*APPLIED_TYPES, *SETUP_TYPES, *FETCH_TYPES, *STORED_TYPES)
 
 # They carry an invoice that does not exist yet.
