@@ -8,7 +8,7 @@ import typer
 from cli.common import BY, AsJson, Operator, fail, now, operating, table
 from cli.keys import add_key
 from domain.apps.app import AppChanged, AppCreated, AppSettingsChanged
-from domain.core.commands import CreateApp, KeyKind
+from domain.apps.commands import CreateApp, KeyKind
 
 apps = typer.Typer(no_args_is_help=True, help="Manage apps: the systems whose tenants are billed.")
 

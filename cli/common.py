@@ -20,7 +20,7 @@ from domain.billing import Billing
 from domain.core import ids
 from domain.core.aggregate import DomainEvent
 from domain.core.errors import DomainError
-from domain.gateway.objects import GatewayError
+from domain.gateway.errors import GatewayError
 from eventlog import persistence
 from eventlog.codec import Codec
 from eventlog.errors import LogUnavailable, VaultError

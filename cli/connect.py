@@ -11,7 +11,7 @@ from cli.common import fail, operating, vault, worker_settings
 from cli.connections import Secrets, mode_from_key, read_secrets, set_defaults, store
 from cli.webhooks import webhook_registration
 from domain.apps.connection import Connection
-from domain.core.commands import Provider
+from domain.core.providers import Provider
 from service.apps.provider_keys import CONNECTION_NAME
 
 connect = typer.Typer(no_args_is_help=True, help="Connect an app to a provider.")

@@ -10,9 +10,10 @@ import typer
 from cli.common import BY, AppId, AsJson, Operator, fail, now, operating, table, vault
 from cli.webhooks import check, register_webhook, webhook_secrets
 from domain.apps.app import App
+from domain.apps.commands import ChangeApp, SetConnection
 from domain.apps.connection import Connection, ConnectionCreated, secret_context
 from domain.core import ids
-from domain.core.commands import ChangeApp, Mode, Provider, SetConnection
+from domain.core.providers import Mode, Provider
 from service.apps.provider_keys import CONNECTION_NAME, mode_of
 
 connections = typer.Typer(

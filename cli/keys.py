@@ -9,7 +9,7 @@ import typer
 from cli.common import BY, AppId, AsJson, Operator, now, operating, table
 from domain.apps.api_keys import KEY_BYTES, NewKey, new_key
 from domain.apps.app import ApiKeyCreated, ApiKeyReplaced, ApiKeyRevoked
-from domain.core.commands import CreateKey, KeyKind, RevokeKey
+from domain.apps.commands import CreateKey, KeyKind, RevokeKey
 
 keys = typer.Typer(no_args_is_help=True, help="Manage an app's API keys.")
 

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.commands import SetTenant
 from domain.core.errors import CustomerTaken
+from domain.tenants.commands import SetTenant
 from domain.tenants.customer_claim import CustomerClaim
 from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body

@@ -7,16 +7,31 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.apps.app import App
+from domain.apps.commands import (
+    ChangeApp,
+    CreateApp,
+    CreateKey,
+    DeleteConnection,
+    EnableTokens,
+    RevokeKey,
+    RotateKey,
+    SetConnection,
+)
 from domain.apps.connection import Connection
 from domain.catalogue.catalogue import Price, TaxRate
-from domain.core import commands, ids
+from domain.catalogue.commands import SetPrice, SetTaxRate
+from domain.core import ids
 from domain.core.aggregate import AggregateRoot
 from domain.core.effects import Effect
 from domain.core.idempotency import CreateIdempotencyRecord, IdempotencyRecord
 from domain.core.store import AnyAggregate, Bodies, Store
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
+from domain.invoices.commands import ImportInvoice, InvoiceCommand
 from domain.invoices.invoice import Invoice
+from domain.subscriptions.commands import StartSubscription, SubscriptionCommand
 from domain.subscriptions.subscription import Subscription
+from domain.tenants.commands import SetTenant
 from domain.tenants.customer_claim import CustomerClaim, claims_for
 from domain.tenants.pending_items_lock import PendingItemsLock
 from domain.tenants.tenant import Tenant
@@ -33,17 +48,17 @@ class Billing(Store):
 
     # Apps, their keys and connections.
 
-    def create_app(self, command: commands.CreateApp, *, occurred_at: datetime) -> App:
+    def create_app(self, command: CreateApp, *, occurred_at: datetime) -> App:
         """Create an app; the same id twice has no effect."""
         return self.make(App, command.app_id, lambda: App.create(command, occurred_at=occurred_at))
 
-    def change_app(self, command: commands.ChangeApp, *, occurred_at: datetime) -> App:
+    def change_app(self, command: ChangeApp, *, occurred_at: datetime) -> App:
         """Change an app's settings."""
         return self.change(
             App, command.app_id, lambda app: app.change(command, occurred_at=occurred_at)
         )
 
-    def enable_tokens(self, command: commands.EnableTokens, *, occurred_at: datetime) -> App:
+    def enable_tokens(self, command: EnableTokens, *, occurred_at: datetime) -> App:
         """Set up an app's token signing."""
         return self.change(
             App, command.app_id, lambda app: app.enable_tokens(command, occurred_at=occurred_at)
@@ -51,7 +66,7 @@ class Billing(Store):
 
     def create_key(
         self,
-        command: commands.CreateKey,
+        command: CreateKey,
         *,
         occurred_at: datetime,
         idempotency_record: CreateIdempotencyRecord | None = None,
@@ -66,7 +81,7 @@ class Billing(Store):
 
     def rotate_key(
         self,
-        command: commands.RotateKey,
+        command: RotateKey,
         *,
         occurred_at: datetime,
         idempotency_record: CreateIdempotencyRecord | None = None,
@@ -79,14 +94,14 @@ class Billing(Store):
             also_save=lambda: _receipts(idempotency_record, occurred_at=occurred_at),
         )
 
-    def revoke_key(self, command: commands.RevokeKey, *, occurred_at: datetime) -> App:
+    def revoke_key(self, command: RevokeKey, *, occurred_at: datetime) -> App:
         """Revoke an API key."""
         return self.change(
             App, command.app_id, lambda app: app.revoke_key(command, occurred_at=occurred_at)
         )
 
     def set_connection(
-        self, command: commands.SetConnection, *, new_connection_id: UUID, occurred_at: datetime
+        self, command: SetConnection, *, new_connection_id: UUID, occurred_at: datetime
     ) -> Connection:
         """Create or replace a connection; `new_connection_id` (random) serves a new one."""
         self.get(App, command.app_id)
@@ -104,9 +119,7 @@ class Billing(Store):
             lambda known: known.change(command, occurred_at=occurred_at),
         )
 
-    def delete_connection(
-        self, command: commands.DeleteConnection, *, occurred_at: datetime
-    ) -> Connection:
+    def delete_connection(self, command: DeleteConnection, *, occurred_at: datetime) -> Connection:
         """Delete a connection."""
         return self.change(
             Connection,
@@ -115,7 +128,7 @@ class Billing(Store):
         )
 
     def set_tenant(
-        self, command: commands.SetTenant, *, occurred_at: datetime, bodies: Bodies = ()
+        self, command: SetTenant, *, occurred_at: datetime, bodies: Bodies = ()
     ) -> Tenant:
         """Create a tenant or replace its data. Raises CustomerTaken."""
         before: dict[str, str] = {}
@@ -137,7 +150,7 @@ class Billing(Store):
         self, tenant: Tenant, connection: str, customer_id: str, *, occurred_at: datetime
     ) -> Tenant:
         """Link the provider's customer to a tenant; the first one linked stays."""
-        command = commands.SetTenant(
+        command = SetTenant(
             app_id=tenant.app_id,
             tenant_id=tenant.tenant_id,
             contact_body=None,
@@ -156,7 +169,7 @@ class Billing(Store):
         claim = self.find(CustomerClaim, ids.for_customer(app_id, connection, customer_id))
         return None if claim is None else claim.tenant_id
 
-    def set_price(self, command: commands.SetPrice, *, occurred_at: datetime) -> Price:
+    def set_price(self, command: SetPrice, *, occurred_at: datetime) -> Price:
         """Create or replace a price."""
         return self.create_or_change(
             Price,
@@ -165,7 +178,7 @@ class Billing(Store):
             lambda known: known.change(command, occurred_at=occurred_at),
         )
 
-    def set_tax_rate(self, command: commands.SetTaxRate, *, occurred_at: datetime) -> TaxRate:
+    def set_tax_rate(self, command: SetTaxRate, *, occurred_at: datetime) -> TaxRate:
         """Create or replace a tax rate."""
         return self.create_or_change(
             TaxRate,
@@ -209,7 +222,7 @@ class Billing(Store):
 
     def request_invoice_action(
         self,
-        command: commands.InvoiceCommand,
+        command: InvoiceCommand,
         *,
         occurred_at: datetime,
         idempotency_record: CreateIdempotencyRecord | None = None,
@@ -224,7 +237,7 @@ class Billing(Store):
 
     def import_invoice(
         self,
-        command: commands.ImportInvoice,
+        command: ImportInvoice,
         seen: ProviderInvoice,
         back: RefundsAndDisputes,
         *,
@@ -261,7 +274,7 @@ class Billing(Store):
 
     def import_subscription(
         self,
-        command: commands.StartSubscription,
+        command: StartSubscription,
         seen: ProviderSubscription,
         *,
         source: str,
@@ -309,7 +322,7 @@ class Billing(Store):
 
     def request_subscription_action(
         self,
-        command: commands.SubscriptionCommand,
+        command: SubscriptionCommand,
         *,
         occurred_at: datetime,
         idempotency_record: CreateIdempotencyRecord | None = None,
@@ -359,7 +372,7 @@ class Billing(Store):
             )
 
     def _claims(
-        self, command: commands.SetTenant, before: Mapping[str, str], *, occurred_at: datetime
+        self, command: SetTenant, before: Mapping[str, str], *, occurred_at: datetime
     ) -> list[CustomerClaim]:
         return claims_for(
             command,

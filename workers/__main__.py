@@ -20,7 +20,7 @@ os.environ.setdefault("dramatiq_queue_prefetch", "100")
 os.environ.pop("STRIPE_LOG", None)
 
 from domain import events as _topics  # noqa: F401 - importing registers every topic
-from domain.gateway.objects import GatewayMisconfigured
+from domain.gateway.errors import GatewayMisconfigured
 from eventlog.log import Log
 from eventlog.process.heartbeat import beat
 from eventlog.process.log_setup import configure_logging

@@ -18,10 +18,12 @@ from pydantic import SecretStr
 
 from domain.apps.api_keys import KEY_BYTES, new_key
 from domain.apps.app import App
+from domain.apps.commands import ChangeApp, CreateApp, CreateKey, KeyKind, SetConnection
 from domain.apps.connection import Connection, secret_context
 from domain.billing import Billing
-from domain.core import commands, ids
-from domain.core.commands import KeyKind
+from domain.catalogue.commands import SetPrice, SetTaxRate
+from domain.core import ids
+from domain.tenants.commands import SetTenant
 from eventlog.log import Log
 from eventlog.security.vault import Vault
 from workers.providers.stripe.demo import (
@@ -100,12 +102,12 @@ def _make(deps: _Deps) -> dict[str, Any]:
     occurred_at = utc_now()
     billing = deps.billing
     billing.create_app(
-        commands.CreateApp(app_id=app_id, name="Demo", slug="demo", actor=_BY),
+        CreateApp(app_id=app_id, name="Demo", slug="demo", actor=_BY),
         occurred_at=occurred_at,
     )
     _set_connection(deps, app_id, webhook_secrets=[])
     billing.change_app(
-        commands.ChangeApp(
+        ChangeApp(
             app_id=app_id,
             default_connections={"stripe": _CONNECTION, "stripe:test": _CONNECTION},
             actor=_BY,
@@ -113,7 +115,7 @@ def _make(deps: _Deps) -> dict[str, Any]:
         occurred_at=occurred_at,
     )
     billing.set_tenant(
-        commands.SetTenant(
+        SetTenant(
             app_id=app_id,
             tenant_id=tenant_id,
             contact_body=None,
@@ -139,7 +141,7 @@ def _set_up_mollie(deps: _Deps, app_id: UUID, known: dict[str, Any]) -> None:
     billing, occurred_at = deps.billing, utc_now()
     for kind, price_id in known["prices"].items():
         billing.set_price(
-            commands.SetPrice(
+            SetPrice(
                 app_id=app_id,
                 price_id=price_id,
                 name="Pro Plan",
@@ -152,7 +154,7 @@ def _set_up_mollie(deps: _Deps, app_id: UUID, known: dict[str, Any]) -> None:
             occurred_at=occurred_at,
         )
     billing.set_tax_rate(
-        commands.SetTaxRate(
+        SetTaxRate(
             app_id=app_id,
             tax_rate_id=known["tax_rates"]["standard"],
             name="VAT",
@@ -172,7 +174,7 @@ def _connect_mollie(deps: _Deps, app_id: UUID) -> None:
     known = deps.billing.find(Connection, ids.for_connection(app_id, _MOLLIE))
     if known is not None and deps.vault.open(known.sealed_key, context=context) == api_key:
         return
-    command = commands.SetConnection(
+    command = SetConnection(
         app_id=app_id,
         name=_MOLLIE,
         provider="mollie",
@@ -183,7 +185,7 @@ def _connect_mollie(deps: _Deps, app_id: UUID) -> None:
     )
     occurred_at = utc_now()
     deps.billing.set_connection(command, new_connection_id=uuid4(), occurred_at=occurred_at)
-    defaults = commands.ChangeApp(app_id=app_id, default_connections={"mollie": _MOLLIE}, actor=_BY)
+    defaults = ChangeApp(app_id=app_id, default_connections={"mollie": _MOLLIE}, actor=_BY)
     deps.billing.change_app(defaults, occurred_at=occurred_at)
 
 
@@ -199,7 +201,7 @@ def _stripe_ids(made: StripeDemo) -> dict[str, Any]:
 def _add_key(billing: Billing, app_id: UUID, kind: str) -> str:
     key = new_key(cast("KeyKind", kind), secrets.token_bytes(KEY_BYTES))
     billing.create_key(
-        commands.CreateKey(
+        CreateKey(
             app_id=app_id,
             key_id=uuid4(),
             kind=cast("KeyKind", kind),
@@ -217,7 +219,7 @@ def _set_connection(deps: _Deps, app_id: UUID, *, webhook_secrets: list[str]) ->
     api_key = deps.settings.demo_stripe_key.get_secret_value()
     context = secret_context(app_id, _CONNECTION)
     deps.billing.set_connection(
-        commands.SetConnection(
+        SetConnection(
             app_id=app_id,
             name=_CONNECTION,
             provider="stripe",

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Final
 
-from domain.core.commands import KeyKind
+from domain.apps.commands import KeyKind
 
 KEY_BYTES: Final = 32
 _SHOWN: Final = 6

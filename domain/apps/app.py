@@ -10,15 +10,8 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from domain.apps.commands import ChangeApp, CreateApp, CreateKey, EnableTokens, RevokeKey, RotateKey
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.commands import (
-    ChangeApp,
-    CreateApp,
-    CreateKey,
-    EnableTokens,
-    RevokeKey,
-    RotateKey,
-)
 from domain.core.errors import Contradiction, NotFound
 
 TENANT_CLAIM: Final = "tenant"

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from domain.apps.commands import DeleteConnection, SetConnection
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.commands import DeleteConnection, SetConnection
 from domain.core.errors import Contradiction, NotFound
 
 WEBHOOK_SECRETS: Final = 10  # at most: each is tried for each delivery

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from domain.catalogue.commands import SetPrice, SetTaxRate
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.commands import SetPrice, SetTaxRate
 
 
 class CatalogueEvent(DomainEvent):

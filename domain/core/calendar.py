@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, cast
+from typing import Final, Literal, cast
 
-from domain.gateway.objects import Interval
+Interval = Literal["day", "week", "month", "year"]
 
 # Mollie docs, create subscription: an interval is a year at most.
 _AT_MOST: Final[dict[Interval, int]] = {"day": 365, "week": 52, "month": 12, "year": 1}

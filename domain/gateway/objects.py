@@ -1,12 +1,4 @@
-"""What we say to a payment provider and hear from it, in our own words; the verbs are the port's.
-
-Errors, and what they oblige the caller to do:
-
-GatewayError
-├── GatewayUnavailable    outcome unknown or not now: try again under the same key
-├── GatewayRejected       final: record it
-└── GatewayMisconfigured  an operator must act (credentials, permissions)
-"""
+"""Invoices, payments, refunds and customers at a payment provider, as the gateways return them."""
 
 from __future__ import annotations
 
@@ -22,59 +14,7 @@ InvoiceState = Literal[
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
 InvoiceReason = Literal["manual", "first", "renewal", "change"]
-SubscriptionState = Literal[
-    "incomplete", "trialing", "active", "past_due", "unpaid", "paused", "canceled", "expired"
-]
 MandateState = Literal["pending", "valid", "invalid"]
-Interval = Literal["day", "week", "month", "year"]
-
-
-class GatewayError(Exception):
-    """The root of what a provider call can end in, other than an answer."""
-
-
-class GatewayUnavailable(GatewayError):
-    """No definite answer: time-out, lost connection, 5xx, rate limit.
-
-    `retry_after_s` is the provider's wish. `counted` is False where nothing was tried (a rate
-    limit), so that waiting does not use up tries.
-    """
-
-    def __init__(
-        self, message: str, *, retry_after_s: float | None = None, counted: bool = True
-    ) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-        self.counted = counted
-
-
-class GatewayRejected(GatewayError):
-    """The provider refused for good.
-
-    `declined`: the payer's side refused the money; `missing`: what was named does not exist.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str,
-        decline_code: str | None = None,
-        param: str | None = None,
-        declined: bool = False,
-        missing: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.decline_code = decline_code
-        self.param = param
-        self.declined = declined
-        self.missing = missing
-
-
-class GatewayMisconfigured(GatewayError):
-    """The provider does not accept our credentials or settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,70 +115,6 @@ class ProviderInvoice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubscriptionItem:
-    """What is subscribed to. `amount_minor` is for one unit and one period."""
-
-    id: str
-    price: str
-    name: str | None
-    quantity: int
-    amount_minor: int
-    currency: str
-    interval: Interval
-    interval_count: int
-    inclusive_tax_ppm: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProviderSubscription:
-    """A provider's subscription at one moment, as ProviderInvoice is an invoice.
-
-    `cancel_at`: when it will end, if it will. `latest_invoice`: the provider's id of its newest.
-    `discounts_incomplete`: it has discounts that this word does not spell out, as in webhooks.
-    """
-
-    id: str
-    state: SubscriptionState
-    as_of: int
-    livemode: bool
-    customer: str | None
-    currency: str | None
-    items: tuple[SubscriptionItem, ...]
-    started_at: int
-    period_start: int | None
-    period_end: int | None
-    trial_end: int | None
-    cancel_at: int | None
-    canceled_at: int | None
-    ended_at: int | None
-    percent_off_ppm: int = 0
-    amount_off_minor: int = 0
-    discounts_incomplete: bool = False
-    latest_invoice: str | None = None
-    description: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
-    raw: bytes = b""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubscriptionDraft:
-    """What the provider needs to start a subscription. `items`: (price, quantity).
-
-    `charge` False: there is nothing to charge with, so the first invoice is left open.
-    """
-
-    customer: str
-    items: tuple[tuple[str, int], ...]
-    tax_rate_id: str | None
-    payment_method: str | None
-    charge: bool
-    off_session: bool
-    footer: str | None
-    description: str | None
-    metadata: dict[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class LineDraft:
     """A line to send: by `price`, or `amount_minor` each in the invoice's currency."""
 
@@ -296,22 +172,6 @@ class ProviderMandate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MandateSubscriptionDraft:
-    """What the provider needs to charge `charge` each interval from `starts_on` (a date) on.
-
-    `description`: the customer has no other living subscription of the same.
-    """
-
-    customer: str
-    mandate: str
-    charge: Charge
-    starts_on: str
-    description: str
-    webhook_url: str | None
-    metadata: dict[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class RefundDraft:
     """Money to give back on a paid invoice. `reference` is ours; it travels in the metadata.
 
@@ -360,48 +220,3 @@ class RefundsAndDisputes:
 
     refunds: tuple[ProviderRefund, ...] = ()
     disputes: tuple[ProviderDispute, ...] = ()
-
-
-# What we say and hear of pages on which a customer leaves a payment method, in our own words.
-
-SessionState = Literal["open", "complete", "expired"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetupDraft:
-    """What the provider needs to open a page; the same draft always, so that keys agree.
-
-    `webhook_url`: where news of it go, for a provider that is told with each page.
-    """
-
-    customer: str
-    return_url: str
-    metadata: dict[str, str]
-    webhook_url: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProviderMethod:
-    """A payment method as people know it; `brand` and `last4` where it has such."""
-
-    id: str
-    type: str
-    brand: str | None = None
-    last4: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetupSession:
-    """A page at one moment. `url` is there while it is open, `method` once one was left and asked.
-
-    Whoever has `url` can leave a method for this customer: it goes into no log.
-    """
-
-    id: str
-    state: SessionState
-    customer: str
-    expires_at: int
-    livemode: bool
-    url: str = field(default="", repr=False)
-    method: ProviderMethod | None = None
-    metadata: dict[str, str] = field(default_factory=dict)

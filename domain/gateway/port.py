@@ -16,7 +16,6 @@ from domain.catalogue.pricing import Charge
 from domain.gateway.objects import (
     InvoiceDraft,
     LineDraft,
-    MandateSubscriptionDraft,
     PaymentDraft,
     ProviderCustomer,
     ProviderInvoice,
@@ -24,11 +23,13 @@ from domain.gateway.objects import (
     ProviderMandate,
     ProviderPrice,
     ProviderRefund,
-    ProviderSubscription,
     RefundDraft,
     RefundsAndDisputes,
-    SetupDraft,
-    SetupSession,
+)
+from domain.gateway.setups import SetupDraft, SetupSession
+from domain.gateway.subscriptions import (
+    MandateSubscriptionDraft,
+    ProviderSubscription,
     SubscriptionDraft,
 )
 

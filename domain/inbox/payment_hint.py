@@ -14,7 +14,7 @@ from eventsourcing.domain import Aggregate
 
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.commands import ReceivePaymentHint
+from domain.inbox.commands import ReceivePaymentHint
 
 
 class PaymentHintEvent(DomainEvent):

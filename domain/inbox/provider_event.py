@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.commands import ReceiveProviderEvent
+from domain.inbox.commands import ReceiveProviderEvent
 
 
 class DeliveryEvent(DomainEvent):

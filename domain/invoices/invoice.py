@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
-from domain.core import commands, ids
+from domain.core import ids
 from domain.core.aggregate import AggregateRoot
 from domain.core.effects import WORKER, Effect
 from domain.core.metadata import without_ours
 from domain.core.steps import StepRecord, step_age, step_key
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices import events as e
 from domain.invoices import first_payment, refunds, status
 from domain.invoices import refund_events as m
+from domain.invoices.commands import ImportInvoice, InvoiceCommand, RequestInvoice
 from domain.invoices.fold import fold
 from domain.invoices.provider_update import decide, is_running
 from domain.invoices.requests import decide_request
@@ -38,7 +40,7 @@ class Invoice(AggregateRoot):
         """Take no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
-    def request(cls, command: commands.RequestInvoice, *, occurred_at: datetime) -> Invoice:
+    def request(cls, command: RequestInvoice, *, occurred_at: datetime) -> Invoice:
         """Request an invoice; the caller has validated the command."""
         fields = {name: value for name, value in vars(command).items() if name != "invoice_id"}
         return cls._create(
@@ -47,7 +49,7 @@ class Invoice(AggregateRoot):
 
     @classmethod
     def take_over(
-        cls, command: commands.ImportInvoice, seen: ProviderInvoice, *, occurred_at: datetime
+        cls, command: ImportInvoice, seen: ProviderInvoice, *, occurred_at: datetime
     ) -> Invoice:
         """Import an invoice that the provider created; its id is derived from the provider's."""
         return cls._create(
@@ -220,7 +222,7 @@ class Invoice(AggregateRoot):
         assert self.view.pending_request is not None, "no request is pending"  # noqa: S101 - guards every caller
         return self.view.pending_request
 
-    def request_action(self, command: commands.InvoiceCommand, *, occurred_at: datetime) -> None:
+    def request_action(self, command: InvoiceCommand, *, occurred_at: datetime) -> None:
         """Record a requested action. Raises NotPossible where the status forbids it."""
         event = decide_request(self.view, command)
         self.record_events([event], actor=command.actor, occurred_at=occurred_at)

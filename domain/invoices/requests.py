@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from domain.core import commands
 from domain.core.aggregate import NewEvent
 from domain.core.errors import NotPossible
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
 from domain.invoices import status
+from domain.invoices.commands import (
+    InvoiceCommand,
+    RequestFinalize,
+    RequestRefund,
+    RequestRetry,
+    RequestUncollectible,
+    RequestVoid,
+)
 from domain.invoices.provider_update import is_running
 from domain.invoices.refunds import refundable_minor
 from domain.invoices.view import InvoiceView
@@ -23,17 +30,13 @@ class _Action(NamedTuple):
 
 _OPEN_STATUSES: Final = frozenset({status.OPEN, status.FAILED, status.REQUIRES_ACTION})
 
-_ACTIONS: Final[dict[type[commands.InvoiceCommand], _Action]] = {
-    commands.RequestRetry: _Action(
-        "retry", e.RetryRequested, _OPEN_STATUSES | {status.UNCOLLECTIBLE}
-    ),
-    commands.RequestVoid: _Action(
+_ACTIONS: Final[dict[type[InvoiceCommand], _Action]] = {
+    RequestRetry: _Action("retry", e.RetryRequested, _OPEN_STATUSES | {status.UNCOLLECTIBLE}),
+    RequestVoid: _Action(
         "void", e.VoidRequested, _OPEN_STATUSES | {status.DRAFT, status.UNCOLLECTIBLE}
     ),
-    commands.RequestFinalize: _Action("finalize", e.FinalizeRequested, frozenset({status.DRAFT})),
-    commands.RequestUncollectible: _Action(
-        "uncollectible", e.UncollectibleRequested, _OPEN_STATUSES
-    ),
+    RequestFinalize: _Action("finalize", e.FinalizeRequested, frozenset({status.DRAFT})),
+    RequestUncollectible: _Action("uncollectible", e.UncollectibleRequested, _OPEN_STATUSES),
 }
 
 _NOT_OF_PAYMENTS: Final = {
@@ -42,9 +45,9 @@ _NOT_OF_PAYMENTS: Final = {
 }
 
 
-def decide_request(view: InvoiceView, command: commands.InvoiceCommand) -> NewEvent:
+def decide_request(view: InvoiceView, command: InvoiceCommand) -> NewEvent:
     """Decide the event of a requested action. Raises NotPossible where the status forbids it."""
-    if isinstance(command, commands.RequestRefund):
+    if isinstance(command, RequestRefund):
         return _decide_refund(view, command)
     action = _ACTIONS[type(command)]
     if view.provider_object_type == "payment" and action.name in _NOT_OF_PAYMENTS:
@@ -59,12 +62,12 @@ def decide_request(view: InvoiceView, command: commands.InvoiceCommand) -> NewEv
         "request_hash": command.request_hash,
         "request_id": command.request_id,
     }
-    if isinstance(command, commands.RequestRetry):
+    if isinstance(command, RequestRetry):
         fields["payment_method"] = command.payment_method
     return NewEvent(action.kind, fields)
 
 
-def _decide_refund(view: InvoiceView, command: commands.RequestRefund) -> NewEvent:
+def _decide_refund(view: InvoiceView, command: RequestRefund) -> NewEvent:
     """Reserve the amount, so that two refunds at once can't exceed the amount paid."""
     left = refundable_minor(view)
     amount = left if command.amount_minor is None else command.amount_minor

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from domain.core.aggregate import AggregateRoot
 from domain.core.calendar import from_unix
-from domain.core.commands import RequestSetup
 from domain.core.effects import WORKER, Effect
 from domain.core.failures import Failure
 from domain.core.steps import GaveUp, StepRecord
-from domain.gateway.objects import ProviderMethod, SetupSession
+from domain.gateway.setups import ProviderMethod, SetupSession
 from domain.payment_methods import events as s
+from domain.payment_methods.commands import RequestSetup
 
 REQUESTED: Final = "requested"
 OPEN: Final = "open"

@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from domain.catalogue.pricing import Charge
-from domain.core import commands, ids
+from domain.core import ids
 from domain.core.effects import WORKER
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription
+from domain.gateway.objects import ProviderInvoice
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions import events as s
+from domain.subscriptions.commands import StartSubscription
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import agree, items_of, terms_of, with_items
 from domain.subscriptions.view import ENDED, SubscriptionView
@@ -22,7 +24,7 @@ START_STEP: Final = "start"
 
 
 def start_pending(
-    command: commands.StartSubscription,
+    command: StartSubscription,
     payment: ProviderInvoice,
     charge: Charge,
     *,

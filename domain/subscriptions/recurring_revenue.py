@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from domain.core import money
-from domain.gateway.objects import ProviderSubscription, SubscriptionItem
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionItem
 
 _MILLION: Final = 1_000_000
 _MONTHS: Final = {

@@ -7,14 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from domain.core import commands, ids
+from domain.core import ids
 from domain.core.aggregate import AggregateRoot
 from domain.core.effects import WORKER, Effect
 from domain.core.errors import NotPossible
 from domain.core.metadata import without_ours
 from domain.core.steps import StepRecord
-from domain.gateway.objects import ProviderSubscription, SubscriptionState
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
 from domain.subscriptions import events as s
+from domain.subscriptions.commands import (
+    CancelSubscription,
+    ChangeSubscription,
+    StartSubscription,
+    SubscriptionCommand,
+)
 from domain.subscriptions.recurring_revenue import monthly_minor
 from domain.subscriptions.view import ENDED, INCOMPLETE, PendingRequest, SubscriptionView, fold
 
@@ -55,7 +61,7 @@ class Subscription(AggregateRoot):
     @classmethod
     def start(
         cls,
-        command: commands.StartSubscription,
+        command: StartSubscription,
         made: ProviderSubscription,
         *,
         occurred_at: datetime,
@@ -95,11 +101,9 @@ class Subscription(AggregateRoot):
 
     # What is asked.
 
-    def request_action(
-        self, command: commands.SubscriptionCommand, *, occurred_at: datetime
-    ) -> None:
+    def request_action(self, command: SubscriptionCommand, *, occurred_at: datetime) -> None:
         """Remember what is asked; raises NotPossible where the state forbids it."""
-        cancels = isinstance(command, commands.CancelSubscription)
+        cancels = isinstance(command, CancelSubscription)
         action = "cancel" if cancels else "change"
         if self.view.status in ENDED:
             raise NotPossible(action=action, reason=f"it is {self.view.status}")
@@ -113,7 +117,7 @@ class Subscription(AggregateRoot):
             "request_hash": command.request_hash,
             "at_period_end": command.at_period_end,
         }
-        if isinstance(command, commands.ChangeSubscription):
+        if isinstance(command, ChangeSubscription):
             facts |= {"lines": command.lines}
             self.record_event(
                 s.SubscriptionChangeRequested, occurred_at=occurred_at, actor=command.actor, **facts

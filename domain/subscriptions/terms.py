@@ -11,7 +11,8 @@ from typing import Any, Final, cast
 
 from domain.catalogue.pricing import Charge, ChargeLine, NotChargeable, TaxTerms
 from domain.core import calendar
-from domain.gateway.objects import Interval, ProviderSubscription, SubscriptionItem
+from domain.core.calendar import Interval
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionItem
 
 Terms = Mapping[str, Any]
 _NO_TAX: Final = 0

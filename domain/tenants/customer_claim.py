@@ -15,8 +15,8 @@ from eventsourcing.domain import Aggregate
 
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.commands import SetTenant
 from domain.core.errors import CustomerTaken
+from domain.tenants.commands import SetTenant
 
 
 class CustomerClaimEvent(DomainEvent):

@@ -10,7 +10,7 @@ from eventsourcing.domain import Aggregate
 
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.core.commands import SetTenant
+from domain.tenants.commands import SetTenant
 
 
 class TenantEvent(DomainEvent):

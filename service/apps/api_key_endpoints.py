@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.apps.api_keys import KEY_BYTES, NewKey, new_key
-from domain.core.commands import CreateKey, KeyKind, RevokeKey, RotateKey
+from domain.apps.commands import CreateKey, KeyKind, RevokeKey, RotateKey
 from domain.core.errors import Contradiction
 from domain.core.idempotency import CreateIdempotencyRecord
 from projections.access.queries import KeyDetails

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.apps.app import App, AppSettings, token_secret_context
-from domain.core.commands import ChangeApp
+from domain.apps.commands import ChangeApp
 from service.apps.context import AppsContext, context_of
 from service.auth.authenticate import authenticate_admin
 from service.auth.jwks import Jwks

@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.apps.app import App
+from domain.apps.commands import ChangeApp, DeleteConnection, SetConnection
 from domain.apps.connection import WEBHOOK_SECRETS, Connection, secret_context, secret_mark
 from domain.core import ids
-from domain.core.commands import ChangeApp, DeleteConnection, Mode, Provider, SetConnection
+from domain.core.providers import Mode, Provider
 from eventlog.errors import VaultError
 from projections.access.queries import ConnectionRow
 from service.apps.context import AppsContext, context_of

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.core.commands import KeyKind
+from domain.apps.commands import KeyKind
 from service.openapi.common_schemas import (
     JsonObject,
     Mode,

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from domain.core.commands import Mode, Provider
+from domain.core.providers import Mode, Provider
 
 CONNECTION_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS: Final[dict[Provider, re.Pattern[str]]] = {

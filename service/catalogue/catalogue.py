@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import Field, field_validator, model_validator
 
 from domain.catalogue.catalogue import Price, TaxRate
-from domain.core import commands, ids, money
-from domain.gateway.objects import Interval
+from domain.catalogue.commands import SetPrice, SetTaxRate
+from domain.core import ids, money
+from domain.core.calendar import Interval
 from projections.catalogue.queries import CatalogueQueries, PriceRow, TaxRateRow
 from service.http.envelope import Json, moment
 from service.http.errors import NotFound
@@ -41,9 +42,9 @@ class PriceBody(RequestModel):
             raise invalid("intervalCount: an interval is one year at most")
         return self
 
-    def command(self, app_id: UUID, price_id: str, *, actor: str) -> commands.SetPrice:
+    def command(self, app_id: UUID, price_id: str, *, actor: str) -> SetPrice:
         """Give what is asked for."""
-        return commands.SetPrice(
+        return SetPrice(
             app_id=app_id,
             price_id=price_id,
             name=self.name,
@@ -69,9 +70,9 @@ class TaxRateBody(RequestModel):
             raise invalid("must have four decimals at most")
         return percentage
 
-    def command(self, app_id: UUID, tax_rate_id: str, *, actor: str) -> commands.SetTaxRate:
+    def command(self, app_id: UUID, tax_rate_id: str, *, actor: str) -> SetTaxRate:
         """Give what is asked for."""
-        return commands.SetTaxRate(
+        return SetTaxRate(
             app_id=app_id,
             tax_rate_id=tax_rate_id,
             name=self.name,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.gateway.objects import Interval
+from domain.core.calendar import Interval
 from service.openapi.common_schemas import (
     Minor,
     Moment,

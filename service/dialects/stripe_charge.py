@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.core import ids, money
-from domain.core.commands import Mode, RequestInvoice
+from domain.core.providers import Mode
+from domain.invoices.commands import RequestInvoice
 from domain.invoices.view import InvoiceView
 from projections.access.queries import ConnectionRow
 from projections.engine.errors import ReadModelUnavailable

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.core import money
-from domain.core.commands import Mode, RequestInvoice
+from domain.core.providers import Mode
+from domain.invoices.commands import RequestInvoice
 from domain.invoices.view import InvoiceView
 from projections.access.queries import ConnectionRow
 from service.auth.authenticate import authenticate_admin, authenticate_lone_key

@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 from starlette.requests import Request
 
-from domain.core.commands import Provider
+from domain.core.providers import Provider
 from service.http.errors import BadRequest, FieldError, NotFound, TooLarge, UnsupportedMedia
 from service.http.limits import require_shape
 from service.settings import Settings

@@ -8,8 +8,15 @@ from uuid import UUID, uuid4
 
 from starlette.requests import Request
 
-from domain.core import commands
 from domain.core.idempotency import CreateIdempotencyRecord
+from domain.invoices.commands import (
+    InvoiceCommand,
+    RequestFinalize,
+    RequestRefund,
+    RequestRetry,
+    RequestUncollectible,
+    RequestVoid,
+)
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.outcome import REFUND_TOPICS, REQUEST_TOPICS
 from service.http.caller import Caller
@@ -26,19 +33,15 @@ class Action:
 
     name: str
     body: type[ActionBody]
-    command: type[commands.InvoiceCommand]
+    command: type[InvoiceCommand]
     topics: Collection[str] = REQUEST_TOPICS
 
 
-RETRY: Final = Action(name="retry", body=RetryBody, command=commands.RequestRetry)
-VOID: Final = Action(name="void", body=ActionBody, command=commands.RequestVoid)
-FINALIZE: Final = Action(name="finalize", body=ActionBody, command=commands.RequestFinalize)
-UNCOLLECTIBLE: Final = Action(
-    name="uncollectible", body=ActionBody, command=commands.RequestUncollectible
-)
-REFUND: Final = Action(
-    name="refund", body=RefundBody, command=commands.RequestRefund, topics=REFUND_TOPICS
-)
+RETRY: Final = Action(name="retry", body=RetryBody, command=RequestRetry)
+VOID: Final = Action(name="void", body=ActionBody, command=RequestVoid)
+FINALIZE: Final = Action(name="finalize", body=ActionBody, command=RequestFinalize)
+UNCOLLECTIBLE: Final = Action(name="uncollectible", body=ActionBody, command=RequestUncollectible)
+REFUND: Final = Action(name="refund", body=RefundBody, command=RequestRefund, topics=REFUND_TOPICS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.core.commands import Mode, Provider
+from domain.core.providers import Mode, Provider
 from projections.access.queries import AppRow, ConnectionRow
 from service.auth.access_cache import AccessCache
 from service.http.errors import BadRequest, FieldError

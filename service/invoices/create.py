@@ -5,7 +5,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.core import ids
-from domain.core.commands import Mode, Provider, RequestInvoice
+from domain.core.providers import Mode, Provider
+from domain.invoices.commands import RequestInvoice
 from projections.access.queries import ConnectionRow
 from service.auth.authenticate import Caller, authenticate
 from service.http.requests import idempotency_key, path_provider, path_uuid, read_json, wait_s

@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.core import ids
-from domain.core.commands import Mode, RequestSetup
+from domain.core.providers import Mode
+from domain.payment_methods.commands import RequestSetup
 from service.auth.authenticate import authenticate
 from service.http.envelope import Rendered
 from service.http.requests import idempotency_key, path_uuid, read_json, wait_s

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import UUID
 
-from domain.core.commands import Provider, RequestSetup
+from domain.core.providers import Provider
 from domain.payment_methods import events as s
+from domain.payment_methods.commands import RequestSetup
 from domain.payment_methods.setup import REQUESTED, MethodSetup, MethodSetupView
 from eventlog.errors import Conflict
 from eventlog.reading import RecordedEvent

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 from starlette.requests import Request
 
-from domain.core.commands import RequestInvoice
+from domain.invoices.commands import RequestInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import WAKING_TOPICS
 from eventlog.errors import Conflict, LogUnavailable

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 from starlette.requests import Request
 
 from domain.core import ids
-from domain.core.commands import SubscriptionCommand
 from domain.core.idempotency import CreateIdempotencyRecord
+from domain.subscriptions.commands import SubscriptionCommand
 from domain.subscriptions.events import (
     SubscriptionEvent,
     SubscriptionRequestDone,

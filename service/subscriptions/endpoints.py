@@ -6,7 +6,11 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain.core.commands import CancelSubscription, ChangeSubscription, SubscriptionCommand
+from domain.subscriptions.commands import (
+    CancelSubscription,
+    ChangeSubscription,
+    SubscriptionCommand,
+)
 from service.auth.authenticate import authenticate
 from service.http import envelope
 from service.http.caller import Caller

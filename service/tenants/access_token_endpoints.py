@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.apps.app import token_secret_context
-from domain.core.commands import EnableTokens
+from domain.apps.commands import EnableTokens
 from projections.access.queries import AppRow
 from service.auth.authenticate import authenticate
 from service.auth.tokens import LONGEST_LIFE_S, sign_token

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.core import ids
-from domain.core.commands import SetTenant
 from domain.core.errors import CustomerTaken
+from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from service.auth.access_cache import AccessCache

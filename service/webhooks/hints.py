@@ -15,7 +15,8 @@ from limits.aio.strategies import FixedWindowRateLimiter
 
 from domain.core import ids
 from domain.core.aggregate import DomainEvent
-from domain.core.commands import Mode, ReceivePaymentHint
+from domain.core.providers import Mode
+from domain.inbox.commands import ReceivePaymentHint
 from domain.inbox.payment_hint import (
     PaymentHint,
     PaymentHintEvent,

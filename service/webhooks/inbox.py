@@ -4,7 +4,8 @@ from typing import cast
 
 from domain.apps.connection import secret_context
 from domain.core import ids
-from domain.core.commands import Mode, Provider, ReceiveProviderEvent
+from domain.core.providers import Mode, Provider
+from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.bodies import Body
 from eventlog.errors import Conflict

@@ -8,9 +8,10 @@ from typing import Final
 from uuid import uuid4
 
 from domain.apps.api_keys import KEY_BYTES, new_key
+from domain.apps.commands import ChangeApp, CreateApp, CreateKey, SetConnection
 from domain.apps.connection import secret_context
 from domain.billing import Billing
-from domain.core import commands
+from domain.tenants.commands import SetTenant
 from eventlog.log import Log
 from eventlog.persistence import register
 from eventlog.security.vault import Vault
@@ -40,15 +41,15 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
     webhook_secret = f"whsec_{secrets.token_urlsafe(24)}"
     vault, context = Vault([master_key]), secret_context(app_id, _CONNECTION)
     occurred_at = datetime.now(UTC)
-    app = commands.CreateApp(app_id=app_id, name="Shop", slug="shop", actor=_BY)
-    tenant = commands.SetTenant(
+    app = CreateApp(app_id=app_id, name="Shop", slug="shop", actor=_BY)
+    tenant = SetTenant(
         app_id=app_id,
         tenant_id=tenant_id,
         contact_body=None,
         customers={_CONNECTION: "cus_1"},
         actor=_BY,
     )
-    connection = commands.SetConnection(
+    connection = SetConnection(
         app_id=app_id,
         name=_CONNECTION,
         provider="stripe",
@@ -57,7 +58,7 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
         sealed_webhook_secrets=[vault.seal(webhook_secret, context=context)],
         actor=_BY,
     )
-    write_key = commands.CreateKey(
+    write_key = CreateKey(
         app_id=app_id,
         key_id=uuid4(),
         kind="write",
@@ -65,9 +66,7 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
         prefix=key.prefix,
         actor=_BY,
     )
-    defaults = commands.ChangeApp(
-        app_id=app_id, default_connections={"stripe": _CONNECTION}, actor=_BY
-    )
+    defaults = ChangeApp(app_id=app_id, default_connections={"stripe": _CONNECTION}, actor=_BY)
     with billing_on(dsn) as billing:
         billing.create_app(app, occurred_at=occurred_at)
         billing.set_tenant(tenant, occurred_at=occurred_at)

@@ -27,8 +27,9 @@ from starlette.types import Lifespan
 from domain.billing import Billing
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot
-from domain.core.commands import ReceiveProviderEvent, RequestInvoice
+from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import ProviderEvent
+from domain.invoices.commands import RequestInvoice
 from domain.invoices.invoice import Invoice
 from eventlog.codec import Codec
 from eventlog.log import Log

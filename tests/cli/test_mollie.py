@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 from cli.apps import apps
 from cli.connect import connect
 from cli.import_ import imports
+from domain.apps.commands import SetConnection
 from domain.apps.connection import Connection
-from domain.core.commands import SetConnection
 from domain.core.ids import for_connection, for_provider_object
 from domain.invoices.invoice import Invoice
 from tests.service.harness import MASTER_KEY, Service

@@ -9,7 +9,7 @@ import httpx
 
 from cli.local.files import saved_settings
 from domain.billing import Billing
-from domain.core.commands import RequestInvoice
+from domain.invoices.commands import RequestInvoice
 from domain.invoices.invoice import Invoice
 from eventlog import persistence
 from eventlog.log import Log

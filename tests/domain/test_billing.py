@@ -7,20 +7,14 @@ from uuid import UUID
 import pytest
 
 from domain.apps.app import App
+from domain.apps.commands import ChangeApp, CreateApp, CreateKey, RevokeKey, SetConnection
 from domain.apps.connection import Connection, ConnectionCreated
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.commands import (
-    ChangeApp,
-    CreateApp,
-    CreateKey,
-    RevokeKey,
-    SetConnection,
-    SetTenant,
-)
 from domain.core.effects import Effect
 from domain.core.errors import Contradiction, NotFound, StaleWrite
 from domain.invoices.invoice import Invoice
+from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant, TenantCreated
 from tests.domain.core.conflicting_store import ContendedRecorder, contended_billing
 from tests.domain.event_examples import EXAMPLES, KEY_ID, TOTAL

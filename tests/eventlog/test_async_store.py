@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.core.commands import ReceivePaymentHint
+from domain.inbox.commands import ReceivePaymentHint
 from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived
 from eventlog.async_store import AsyncStore
 from eventlog.errors import Conflict

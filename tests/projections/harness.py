@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from domain.core import commands
 from domain.core.aggregate import AggregateRoot
 from domain.events import INVOICE_TOPICS
+from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices import events as e
+from domain.invoices.commands import RequestInvoice
 from domain.invoices.fold import fold
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
@@ -46,7 +47,7 @@ def requested(
         "actor": "key:1",
     }
     return Invoice.request(
-        commands.RequestInvoice(
+        RequestInvoice(
             invoice_id=uuid4(), app_id=app_id, tenant_id=tenant_id or uuid4(), **asked | facts
         ),
         occurred_at=occurred_at,
@@ -156,7 +157,7 @@ def paid_invoices(count: int, *, app_id: UUID = APP, occurred_at: datetime = AT)
 def applied(effects: list[dict[str, str]], *, occurred_at: datetime = AT) -> ProviderEvent:
     """A webhook that was received, and what it did."""
     event = ProviderEvent.receive(
-        commands.ReceiveProviderEvent(
+        ReceiveProviderEvent(
             event_id=uuid4(),
             app_id=APP,
             connection_id=UUID(int=7),

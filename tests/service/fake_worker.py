@@ -20,9 +20,8 @@ from domain.gateway.objects import (
     ProviderRefund,
     RefundsAndDisputes,
     RefundState,
-    SessionState,
-    SetupSession,
 )
+from domain.gateway.setups import SessionState, SetupSession
 from domain.invoices import events as e
 from domain.invoices.invoice import Invoice
 from domain.invoices.refund_events import RefundRequested

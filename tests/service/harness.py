@@ -18,9 +18,12 @@ import uvloop
 from starlette.applications import Starlette
 
 from domain.apps.api_keys import KEY_BYTES, new_key
+from domain.apps.commands import ChangeApp, CreateApp, CreateKey, SetConnection
 from domain.apps.connection import secret_context
-from domain.core import commands, ids
+from domain.core import ids
+from domain.core.providers import Mode, Provider
 from domain.invoices.invoice import Invoice
+from domain.tenants.commands import SetTenant
 from eventlog.security.vault import Vault
 from projections.engine.runner import Projections
 from service.app import create_app
@@ -138,15 +141,15 @@ class Shop:
     connection_id: UUID = field(default_factory=uuid4)
     connection: str = "stripe-1"
     webhook_secrets: tuple[str, ...] = ("whsec_first", "whsec_second")
-    mode: commands.Mode = "test"
-    provider: commands.Provider = "stripe"
+    mode: Mode = "test"
+    provider: Provider = "stripe"
     keys: dict[str, str] = field(default_factory=dict, repr=False)
     key_ids: dict[str, UUID] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # The tenant first: `access` passes at once only what ends in an event of its own.
         self.set_tenant(self.tenant_id)
-        create = commands.CreateApp(app_id=self.app_id, name="Shop", slug="shop", actor="operator")
+        create = CreateApp(app_id=self.app_id, name="Shop", slug="shop", actor="operator")
         self.billing.create_app(create, occurred_at=now())
         for kind in ("read", "write", "admin"):
             self.add_key(kind)
@@ -156,7 +159,7 @@ class Shop:
 
     def set_tenant(self, tenant_id: UUID) -> None:
         self.billing.set_tenant(
-            commands.SetTenant(
+            SetTenant(
                 app_id=self.app_id,
                 tenant_id=tenant_id,
                 contact_body=None,
@@ -176,7 +179,7 @@ class Shop:
         key = new_key(kind, uuid4().bytes + uuid4().bytes[: KEY_BYTES - 16])
         key_id = uuid4()
         self.billing.create_key(
-            commands.CreateKey(
+            CreateKey(
                 app_id=self.app_id,
                 key_id=key_id,
                 kind=kind,
@@ -189,11 +192,11 @@ class Shop:
         self.keys[kind], self.key_ids[kind] = key.text, key_id
 
     def set_connection(
-        self, name: str, *, connection_id: UUID | None = None, mode: commands.Mode | None = None
+        self, name: str, *, connection_id: UUID | None = None, mode: Mode | None = None
     ) -> None:
         context, vault = secret_context(self.app_id, name), Vault([MASTER_KEY])
         self.billing.set_connection(
-            commands.SetConnection(
+            SetConnection(
                 app_id=self.app_id,
                 name=name,
                 provider=self.provider,
@@ -209,7 +212,7 @@ class Shop:
         )
 
     def change(self, **changes: Any) -> None:
-        command = commands.ChangeApp(app_id=self.app_id, actor="operator", **changes)
+        command = ChangeApp(app_id=self.app_id, actor="operator", **changes)
         self.billing.change_app(command, occurred_at=now())
 
     @property

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from domain.core.commands import RequestInvoice
+from domain.invoices.commands import RequestInvoice
 from domain.invoices.fold import fold
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome

@@ -8,13 +8,18 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
+from domain.apps.commands import CreateApp, SetConnection
 from domain.billing import Billing
-from domain.core import commands, ids
+from domain.catalogue.commands import SetPrice, SetTaxRate
+from domain.core import ids
+from domain.inbox.commands import ReceivePaymentHint, ReceiveProviderEvent
 from domain.inbox.payment_hint import PaymentHint
 from domain.inbox.provider_event import ProviderEvent
+from domain.invoices.commands import InvoiceCommand, RequestInvoice, RequestRetry, RequestVoid
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import Refund
+from domain.tenants.commands import SetTenant
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.log import Log
@@ -78,10 +83,10 @@ class MollieBench:
     def set_up(self) -> None:
         """Make the app, fill its catalogue, and connect."""
         occurred_at = self.clock()
-        app = commands.CreateApp(app_id=self.app_id, name="Shop", slug=self.app_id.hex, actor="t")
+        app = CreateApp(app_id=self.app_id, name="Shop", slug=self.app_id.hex, actor="t")
         self.billing.create_app(app, occurred_at=occurred_at)
         for price_id, terms in PRICES.items():
-            command = commands.SetPrice(
+            command = SetPrice(
                 **{"interval": None, "interval_count": 1, **terms},
                 app_id=self.app_id,
                 price_id=price_id,
@@ -89,7 +94,7 @@ class MollieBench:
             )
             self.billing.set_price(command, occurred_at=occurred_at)
         for rate_id, (rate_ppm, inclusive) in TAXES.items():
-            rate = commands.SetTaxRate(
+            rate = SetTaxRate(
                 app_id=self.app_id,
                 tax_rate_id=rate_id,
                 name="VAT",
@@ -101,7 +106,7 @@ class MollieBench:
         self.connect()
 
     def connect(self, **more: Any) -> None:
-        command = commands.SetConnection(
+        command = SetConnection(
             app_id=self.app_id,
             name=self.connection,
             provider="mollie",
@@ -117,7 +122,7 @@ class MollieBench:
 
     def add_tenant(self, customer: str | None = None) -> UUID:
         tenant_id = uuid4()
-        command = commands.SetTenant(
+        command = SetTenant(
             app_id=self.app_id,
             tenant_id=tenant_id,
             contact_body=None,
@@ -131,7 +136,7 @@ class MollieBench:
         """Ask for an invoice of these lines, else for the plan; of a tenant of its own."""
         empty = {"name": None, "quantity": 1, "price": None, "amount_minor": None, "currency": None}
         tenant_id = more.pop("tenant_id", None) or self.add_tenant()
-        command = commands.RequestInvoice(
+        command = RequestInvoice(
             invoice_id=uuid4(),
             app_id=self.app_id,
             tenant_id=tenant_id,
@@ -175,7 +180,7 @@ class MollieBench:
         """Ask for an invoice and settle it."""
         return self.settle(self.request(*lines, **more))
 
-    def ask_for(self, invoice_id: UUID, kind: type[commands.InvoiceCommand], **more: Any) -> UUID:
+    def ask_for(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
         """Ask something of an invoice; gives the asking's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
@@ -184,12 +189,12 @@ class MollieBench:
 
     def retry(self, invoice_id: UUID, method: str | None = None) -> Invoice:
         """Ask for another payment, and make it."""
-        self.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
+        self.ask_for(invoice_id, RequestRetry, payment_method=method)
         return self.settle(invoice_id)
 
     def void(self, invoice_id: UUID) -> Invoice:
         """Ask for it to be taken back, and do that."""
-        self.ask_for(invoice_id, commands.RequestVoid)
+        self.ask_for(invoice_id, RequestVoid)
         return self.settle(invoice_id)
 
     def pay(self, payment_id: str | None, status: str = "paid", **more: Any) -> None:
@@ -200,7 +205,7 @@ class MollieBench:
     def hint(self, payment_id: str | None) -> UUID:
         """Store a hint as the webhook endpoint does; gives the hint's id."""
         assert payment_id is not None
-        command = commands.ReceivePaymentHint(
+        command = ReceivePaymentHint(
             app_id=self.app_id,
             connection_id=self.connection_id,
             connection=self.connection,
@@ -235,7 +240,7 @@ class MollieBench:
     def event(self, kind: str, payment_id: str | None, *, event_id: str) -> ProviderEvent:
         """Store a signed event as the webhook endpoint does, and fetch what it is about."""
         body = Body.of(b"{}", None)
-        command = commands.ReceiveProviderEvent(
+        command = ReceiveProviderEvent(
             event_id=ids.for_provider_event(self.connection_id, "test", event_id),
             app_id=self.app_id,
             connection_id=self.connection_id,

@@ -11,11 +11,14 @@ from uuid import UUID, uuid4
 import orjson
 
 from domain.billing import Billing
-from domain.core import commands, ids
+from domain.core import ids
+from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import ProviderEvent
+from domain.invoices.commands import InvoiceCommand, RequestInvoice
 from domain.invoices.events import InvoiceEvent
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
+from domain.tenants.commands import SetTenant
 from eventlog.bodies import Body
 from eventlog.codec import Codec
 from eventlog.log import Log
@@ -60,7 +63,7 @@ class Bench:
         tenant_id = uuid4()
         customers = {self.connection: self.account.add_customer(card)} if linked else {}
         self.billing.set_tenant(
-            commands.SetTenant(
+            SetTenant(
                 app_id=self.app_id,
                 tenant_id=tenant_id,
                 contact_body=None,
@@ -74,7 +77,7 @@ class Bench:
     def request(self, tenant_id: UUID, *lines: dict[str, Any], **more: Any) -> UUID:
         default = {"name": "Pro Plan", "quantity": 1, "price": self.account.price}
         empty = {"name": None, "price": None, "amount_minor": None, "currency": None}
-        command = commands.RequestInvoice(
+        command = RequestInvoice(
             invoice_id=more.pop("invoice_id", uuid4()),
             app_id=self.app_id,
             tenant_id=tenant_id,
@@ -96,7 +99,7 @@ class Bench:
     def request_draft(self, flow: str, customer: str, *lines: dict[str, Any]) -> UUID:
         """Ask for a draft of lines without a currency, or for one that gathers."""
         empty = {"quantity": 1, "price": None, "currency": None}
-        command = commands.RequestInvoice(
+        command = RequestInvoice(
             invoice_id=uuid4(),
             app_id=self.app_id,
             tenant_id=None,
@@ -116,7 +119,7 @@ class Bench:
         self.billing.save(invoice)
         return invoice.id
 
-    def ask_for(self, invoice_id: UUID, kind: type[commands.InvoiceCommand], **more: Any) -> UUID:
+    def ask_for(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
         """Ask something of an invoice; gives the asking's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
@@ -170,7 +173,7 @@ class Bench:
             "actor": "connection:test",
         }
         received = ProviderEvent.receive(
-            commands.ReceiveProviderEvent(**facts | changes), occurred_at=self.clock()
+            ReceiveProviderEvent(**facts | changes), occurred_at=self.clock()
         )
         self.billing.save(received, bodies=[body])
         return self.log.stream(received.id)[0]

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from domain.core import commands
+from domain.tenants.commands import SetTenant
 from eventlog.bodies import Body
 from projections.engine.pool import open_pool
 from projections.engine.runner import Projections
@@ -26,7 +26,7 @@ LIFE = timedelta(days=400)
 def keep(bench: Bench, data: bytes, *, as_person: bool) -> Body:
     body = Body.of(data, uuid4())
     tenant_id: UUID = body.tenant or uuid4()
-    command = commands.SetTenant(
+    command = SetTenant(
         app_id=bench.app_id,
         tenant_id=tenant_id,
         contact_body=body.sha256.hex() if as_person else None,

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from domain.apps.connection import Connection
 from domain.billing import Billing
-from domain.core.commands import Mode, Provider
+from domain.core.providers import Mode, Provider
 from eventlog.security.vault import Vault
 from projections.work.checkpoints import Checkpoints
 from workers.history.import_run import ImportCheckpoint, ImportRun

@@ -6,12 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 from uuid import UUID
 
-from domain.gateway.objects import (
-    GatewayRejected,
-    ProviderInvoice,
-    ProviderSubscription,
-    RefundsAndDisputes,
-)
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView

@@ -7,9 +7,10 @@ from functools import partial
 from typing import ClassVar
 
 from domain.catalogue.catalogue import Price, TaxRate
+from domain.catalogue.commands import SetPrice, SetTaxRate
 from domain.core import ids, money
-from domain.core.commands import SetPrice, SetTaxRate
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from workers.history.import_run import (

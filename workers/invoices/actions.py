@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from domain.core.steps import StepRecord
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from workers.invoices.job import (

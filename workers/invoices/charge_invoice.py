@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
 from workers.invoices.actions import perform_action
 from workers.invoices.draft_invoice import draft_invoice

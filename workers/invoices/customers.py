@@ -13,7 +13,8 @@ import orjson
 from domain.billing import Billing
 from domain.core import ids
 from domain.core import metadata as metadata_keys
-from domain.gateway.objects import GatewayRejected, ProviderCustomer
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.objects import ProviderCustomer
 from domain.gateway.port import ProviderGateway
 from domain.invoices.view import InvoiceView
 from domain.tenants.tenant import Tenant

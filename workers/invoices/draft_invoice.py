@@ -6,14 +6,8 @@ Nothing here moves money, and a rejection leaves no object at the provider.
 from __future__ import annotations
 
 from domain.core.money import chargeable_minor
-from domain.gateway.objects import (
-    GatewayMisconfigured,
-    GatewayRejected,
-    InvoiceDraft,
-    LineDraft,
-    ProviderCustomer,
-    ProviderInvoice,
-)
+from domain.gateway.errors import GatewayMisconfigured, GatewayRejected
+from domain.gateway.objects import InvoiceDraft, LineDraft, ProviderCustomer, ProviderInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
 from workers.invoices.customers import credentials_rejected

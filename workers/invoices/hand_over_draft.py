@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
 from workers.invoices.draft_invoice import create, draft_invoice, find_customer
 from workers.invoices.job import InvoicingDeps, object_id, record_draft, start_step

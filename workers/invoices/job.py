@@ -9,12 +9,13 @@ from typing import cast
 
 from domain.billing import Billing
 from domain.core import metadata as metadata_keys
-from domain.core.commands import Mode, Provider, StartSubscription
 from domain.core.effects import WORKER
+from domain.core.providers import Mode, Provider
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.port import InvoicingGateway, ProviderGateway
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
+from domain.subscriptions.commands import StartSubscription
 from eventlog.bodies import Body
 from workers.invoices.customers import TenantCustomers
 from workers.invoices.rejections import RequestRejected

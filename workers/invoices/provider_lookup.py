@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from domain.core.errors import NotFound
-from domain.gateway.objects import GatewayError, GatewayMisconfigured, GatewayRejected
+from domain.gateway.errors import GatewayError, GatewayMisconfigured, GatewayRejected
 from domain.gateway.port import ProviderGateway
 from eventlog.security.vault import Vault
 from projections.work.provider_lookup import ProviderLookup, lookup_context

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from domain.core import metadata
 from domain.core.effects import WORKER
-from domain.gateway.objects import GatewayRejected, ProviderRefund, RefundDraft, RefundsAndDisputes
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.objects import ProviderRefund, RefundDraft, RefundsAndDisputes
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.refunds import find_refund

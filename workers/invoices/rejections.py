@@ -6,13 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.core.money import line_total
-from domain.gateway.objects import (
-    GatewayRejected,
-    LineDraft,
-    ProviderInvoice,
-    ProviderLine,
-    ProviderPayment,
-)
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.objects import LineDraft, ProviderInvoice, ProviderLine, ProviderPayment
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import PAYMENT_DECLINED
 

@@ -12,14 +12,9 @@ from uuid import UUID
 
 from domain.core import ids
 from domain.core.effects import WORKER
-from domain.gateway.objects import (
-    GatewayRejected,
-    GatewayUnavailable,
-    ProviderInvoice,
-    ProviderPayment,
-    ProviderSubscription,
-    SubscriptionDraft,
-)
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice, ProviderPayment
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionDraft
 from domain.invoices.invoice import Invoice
 from domain.invoices.steps import UNSUBSCRIBE_STEP
 from domain.invoices.view import InvoiceView

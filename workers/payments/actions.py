@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
 from workers.invoices.job import object_id, record_answer, record_rejection, start_step
 from workers.invoices.rejections import RequestRejected

@@ -14,7 +14,8 @@ from domain.apps.connection import Connection
 from domain.catalogue.pricing import Charge
 from domain.core import ids
 from domain.core.steps import StepRecord
-from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, ProviderInvoice
+from domain.gateway.errors import GatewayMisconfigured, GatewayRejected
+from domain.gateway.objects import ProviderInvoice
 from domain.gateway.port import CheckoutGateway
 from domain.invoices.first_payment import pending_subscription_id
 from domain.invoices.invoice import Invoice

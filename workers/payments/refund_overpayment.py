@@ -9,12 +9,8 @@ import structlog
 from domain.apps.connection import Connection
 from domain.core import ids
 from domain.core.effects import WORKER
-from domain.gateway.objects import (
-    GatewayRejected,
-    ProviderRefund,
-    RefundDraft,
-    RefundsAndDisputes,
-)
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.objects import ProviderRefund, RefundDraft, RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_overpayment_returned, returned_minor
 from workers.invoices.job import billhook_metadata, start_step

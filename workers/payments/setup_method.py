@@ -16,16 +16,10 @@ from domain.billing import Billing
 from domain.core.effects import WORKER
 from domain.core.metadata import APP
 from domain.core.steps import StepRecord
-from domain.gateway.objects import (
-    GatewayMisconfigured,
-    GatewayRejected,
-    GatewayUnavailable,
-    ProviderCustomer,
-    ProviderMethod,
-    SetupDraft,
-    SetupSession,
-)
+from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderCustomer
 from domain.gateway.port import SetupGateway
+from domain.gateway.setups import ProviderMethod, SetupDraft, SetupSession
 from domain.payment_methods.setup import DEFAULTING, OPENING, MethodSetup, MethodSetupView
 from workers.invoices.customers import TenantCustomers, credentials_rejected
 from workers.invoices.rejections import RequestRejected

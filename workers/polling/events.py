@@ -18,8 +18,9 @@ from eventsourcing.persistence import IntegrityError
 from domain.apps.connection import Connection
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.commands import Mode, Provider, ReceiveProviderEvent
-from domain.gateway.objects import GatewayError
+from domain.core.providers import Mode, Provider
+from domain.gateway.errors import GatewayError
+from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.bodies import Body
 from eventlog.errors import LogUnavailable

@@ -14,7 +14,8 @@ from typing import Any, Final, Protocol, cast
 from domain.apps.connection import Connection
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.commands import Mode, Provider, ReceivePaymentHint
+from domain.core.providers import Mode, Provider
+from domain.inbox.commands import ReceivePaymentHint
 from domain.inbox.payment_hint import PaymentHint
 from projections.work.checkpoints import Checkpoints
 

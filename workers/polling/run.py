@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.apps.connection import Connection
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.commands import Mode
+from domain.core.providers import Mode
 from eventlog import persistence
 from eventlog.log import Log
 from projections.work.checkpoints import Checkpoints

@@ -6,7 +6,9 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.core.metadata import APP, INVOICE
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
+from domain.gateway.objects import ProviderInvoice
+from domain.gateway.setups import SetupSession
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.payment_methods.setup import MethodSetup
 

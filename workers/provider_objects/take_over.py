@@ -15,9 +15,12 @@ from uuid import UUID
 from domain.billing import Billing
 from domain.core import ids
 from domain.core import metadata as metadata_keys
-from domain.core.commands import ImportInvoice, Mode, Provider, StartSubscription
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
+from domain.core.providers import Mode, Provider
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
+from domain.invoices.commands import ImportInvoice
 from domain.invoices.invoice import Invoice
+from domain.subscriptions.commands import StartSubscription
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 

@@ -1,4 +1,4 @@
-from domain.core.commands import Mode, Provider
+from domain.core.providers import Mode, Provider
 from workers.providers.mollie.history import MollieHistory
 from workers.providers.stripe.webhook_endpoints import StripeEndpoints
 from workers.settings import Settings

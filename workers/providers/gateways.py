@@ -12,8 +12,8 @@ from uuid import UUID
 from domain.apps.connection import Connection, secret_context
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.commands import Mode
-from domain.gateway.objects import GatewayMisconfigured
+from domain.core.providers import Mode
+from domain.gateway.errors import GatewayMisconfigured
 from domain.gateway.port import InvoicingGateway, ProviderGateway
 from eventlog.errors import VaultError
 from eventlog.security.vault import Vault

@@ -18,7 +18,7 @@ from limits.errors import StorageError
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 
 _log = structlog.get_logger("billhook.rates")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from eventlog.process.backoff import backoff_s
 
 T = TypeVar("T")

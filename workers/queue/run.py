@@ -10,7 +10,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 
 from domain.core.errors import StaleWrite
-from domain.gateway.objects import GatewayError, GatewayMisconfigured, GatewayUnavailable
+from domain.gateway.errors import GatewayError, GatewayMisconfigured, GatewayUnavailable
 from eventlog.errors import LogUnavailable
 from eventlog.process.backoff import backoff_s
 from eventlog.process.heartbeat import beat_until

@@ -13,8 +13,9 @@ from uuid import UUID
 
 from domain.billing import Billing
 from domain.core.effects import WORKER
-from domain.gateway.objects import GatewayRejected, ProviderSubscription
+from domain.gateway.errors import GatewayRejected
 from domain.gateway.port import InvoicingGateway
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from workers.invoices.rejections import RequestRejected

@@ -17,7 +17,8 @@ from domain.catalogue.catalogue import Price
 from domain.catalogue.pricing import NotChargeable, charge_for
 from domain.core import ids
 from domain.core.effects import WORKER
-from domain.gateway.objects import GatewayRejected, ProviderSubscription
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions.mandate_subscription import (
     record_mollie_state,
     record_terms,

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from domain.billing import Billing
 from domain.core.effects import WORKER
-from domain.gateway.objects import ProviderSubscription
 from domain.gateway.port import SubscriptionGateway
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.mandate_subscription import link, record_mollie_state
 from domain.subscriptions.subscription import Subscription

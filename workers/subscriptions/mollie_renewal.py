@@ -13,13 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from domain.core import calendar
-from domain.gateway.objects import (
-    GatewayRejected,
-    ProviderInvoice,
-    ProviderLine,
-    ProviderSubscription,
-    RefundsAndDisputes,
-)
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.objects import ProviderInvoice, ProviderLine, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.mandate_subscription import START_STEP
 from domain.subscriptions.subscription import Subscription

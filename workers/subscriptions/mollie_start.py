@@ -15,13 +15,9 @@ from uuid import UUID
 from domain.core import calendar
 from domain.core.effects import WORKER
 from domain.core.steps import StepRecord
-from domain.gateway.objects import (
-    GatewayRejected,
-    GatewayUnavailable,
-    MandateSubscriptionDraft,
-    ProviderMandate,
-    ProviderSubscription,
-)
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderMandate
+from domain.gateway.subscriptions import MandateSubscriptionDraft, ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.mandate_subscription import (

@@ -12,8 +12,9 @@ from typing import Final, cast
 from uuid import UUID
 
 from domain.core.calendar import from_unix
-from domain.core.commands import Mode, Provider
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable, ProviderInvoice
+from domain.core.providers import Mode, Provider
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.status import FAILED, PAID
 from domain.subscriptions.mandate_subscription import mark_missing

@@ -17,7 +17,9 @@ import structlog
 
 from domain.core.aggregate import DomainEvent
 from domain.core.effects import Effect
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
+from domain.gateway.objects import ProviderInvoice
+from domain.gateway.setups import SetupSession
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.inbox.provider_event import (
     ProviderEvent,
     ProviderEventReceived,

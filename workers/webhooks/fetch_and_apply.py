@@ -13,14 +13,10 @@ import orjson
 
 from domain.billing import Billing
 from domain.core.aggregate import AggregateRoot
-from domain.core.commands import Mode, Provider
 from domain.core.effects import Effect
-from domain.gateway.objects import (
-    GatewayRejected,
-    GatewayUnavailable,
-    ProviderInvoice,
-    RefundsAndDisputes,
-)
+from domain.core.providers import Mode, Provider
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.port import InvoicingGateway
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice

@@ -13,16 +13,12 @@ from typing import Final, cast
 from uuid import UUID
 
 from domain.billing import Billing
-from domain.core.commands import Mode, Provider
 from domain.core.effects import Effect
-from domain.gateway.objects import (
-    GatewayRejected,
-    GatewayUnavailable,
-    ProviderInvoice,
-    RefundsAndDisputes,
-    SetupSession,
-)
+from domain.core.providers import Mode, Provider
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.port import SubscriptionGateway
+from domain.gateway.setups import SetupSession
 from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice

@@ -9,7 +9,9 @@ from uuid import UUID
 import orjson
 
 from domain.core import ids
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, SetupSession
+from domain.gateway.objects import ProviderInvoice
+from domain.gateway.setups import SetupSession
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.inbox.provider_event import ProviderEventReceived
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import FETCH_TYPES, PREVIEW_TYPES, SETUP_TYPES

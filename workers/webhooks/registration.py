@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from domain.apps.connection import Connection, secret_context, secret_mark
 from domain.billing import Billing
-from domain.core.commands import Mode
-from domain.gateway.objects import GatewayError, GatewayMisconfigured, GatewayRejected
+from domain.core.providers import Mode
+from domain.gateway.errors import GatewayError, GatewayMisconfigured, GatewayRejected
 from domain.inbox.provider_event import ProviderEventReceived
 from eventlog.codec import Codec
 from eventlog.log import Log

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.apps.api_keys import KEY_BYTES, digest, new_key
-from domain.core.commands import KeyKind
+from domain.apps.commands import KeyKind
 
 _KINDS: tuple[KeyKind, ...] = ("read", "write", "admin")
 _RANDOMNESS = st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES)

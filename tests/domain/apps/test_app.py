@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.apps.app import ApiKeyCreated, ApiKeyRevoked, App, AppChanged, AppCreated
-from domain.core.commands import ChangeApp, CreateApp, CreateKey, RevokeKey
+from domain.apps.commands import ChangeApp, CreateApp, CreateKey, RevokeKey
 from domain.core.errors import NotFound
 from tests.domain.event_examples import EXAMPLES, KEY_ID
 from tests.domain.given import START, Decided, Given, happened, moment

@@ -14,7 +14,7 @@ from domain.apps.app import (
     AppSettings,
     AppSettingsChanged,
 )
-from domain.core.commands import ChangeApp, CreateKey, EnableTokens, RotateKey
+from domain.apps.commands import ChangeApp, CreateKey, EnableTokens, RotateKey
 from domain.core.errors import Contradiction, NotFound
 from domain.core.idempotency import (
     CreateIdempotencyRecord,

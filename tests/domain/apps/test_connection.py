@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from domain.apps.commands import DeleteConnection, SetConnection
 from domain.apps.connection import (
     Connection,
     ConnectionChanged,
@@ -13,7 +14,6 @@ from domain.apps.connection import (
     secret_context,
 )
 from domain.core import ids
-from domain.core.commands import DeleteConnection, SetConnection
 from domain.core.errors import Contradiction
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Given, happened, moment

@@ -12,8 +12,8 @@ from domain.catalogue.catalogue import (
     TaxRateChanged,
     TaxRateCreated,
 )
+from domain.catalogue.commands import SetPrice, SetTaxRate
 from domain.core import ids
-from domain.core.commands import SetPrice, SetTaxRate
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Decided, Given, happened, moment
 from tests.domain.subscriptions.event_examples import APP_ID

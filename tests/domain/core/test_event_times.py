@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.apps.app import App, AppCreated
+from domain.apps.commands import ChangeApp, SetConnection
 from domain.apps.connection import Connection, ConnectionCreated
-from domain.core.commands import ChangeApp, SetConnection
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices import events as e
 from domain.invoices.invoice import Invoice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from domain.core import commands
+from domain.inbox.commands import ReceivePaymentHint
 from domain.inbox.payment_hint import (
     PaymentHint,
     PaymentHintFetched,
@@ -19,7 +19,7 @@ BY = "webhook:tr_1"
 
 
 def hinted() -> PaymentHint:
-    command = commands.ReceivePaymentHint(
+    command = ReceivePaymentHint(
         app_id=UUID(int=1),
         connection_id=UUID(int=2),
         connection="mollie-1",

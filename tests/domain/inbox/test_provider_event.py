@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.core.commands import ReceiveProviderEvent
+from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import (
     ProviderEvent,
     ProviderEventApplied,

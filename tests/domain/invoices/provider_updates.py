@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from domain.core.commands import RequestInvoice
 from domain.core.effects import Effect
 from domain.gateway.objects import (
     InvoiceState,
@@ -16,6 +15,7 @@ from domain.gateway.objects import (
     ProviderLine,
     ProviderPayment,
 )
+from domain.invoices.commands import RequestInvoice
 from domain.invoices.events import InvoiceRequested
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import EXAMPLES, HOSTED_URL, TOTAL

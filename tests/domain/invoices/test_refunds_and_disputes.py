@@ -9,7 +9,6 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from domain.core import commands
 from domain.core.effects import Effect
 from domain.core.errors import NotPossible
 from domain.gateway.objects import (
@@ -21,6 +20,7 @@ from domain.gateway.objects import (
 )
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
+from domain.invoices.commands import RequestRefund
 from domain.invoices.invoice import Invoice
 from domain.invoices.steps import REFUND_STEP
 from tests.domain.event_examples import TOTAL
@@ -44,7 +44,7 @@ def paid() -> Given[Invoice]:
 def ask(
     given: Given[Invoice], amount: int | None, refund_id: UUID = OURS
 ) -> Decided[Invoice, None]:
-    command = commands.RequestRefund(
+    command = RequestRefund(
         invoice_id=INVOICE_ID,
         request_id=refund_id,
         request_hash="4a5h",

@@ -5,11 +5,17 @@ from uuid import UUID
 
 import pytest
 
-from domain.core import commands
 from domain.core.effects import Effect
 from domain.core.errors import NotPossible
 from domain.invoices import events as e
 from domain.invoices import status
+from domain.invoices.commands import (
+    InvoiceCommand,
+    RequestFinalize,
+    RequestRetry,
+    RequestUncollectible,
+    RequestVoid,
+)
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import outcome_of
 from tests.domain.given import Decided, Given, Happened, happened, moment
@@ -51,21 +57,21 @@ STATES = {
     "void": VOID,
     "rejected": REJECTED,
 }
-RETRY, VOIDING = commands.RequestRetry, commands.RequestVoid
-FINALIZE, WRITE_OFF = commands.RequestFinalize, commands.RequestUncollectible
+RETRY, VOIDING = RequestRetry, RequestVoid
+FINALIZE, WRITE_OFF = RequestFinalize, RequestUncollectible
 ALLOWED = {
     RETRY: {"open", "failed", "requires_action", "uncollectible"},
     VOIDING: {"draft", "open", "failed", "requires_action", "uncollectible"},
     FINALIZE: {"draft"},
     WRITE_OFF: {"open", "failed", "requires_action"},
 }
-FACTS: dict[type[commands.InvoiceCommand], type[e.InvoiceEvent]] = {
+FACTS: dict[type[InvoiceCommand], type[e.InvoiceEvent]] = {
     RETRY: e.RetryRequested,
     VOIDING: e.VoidRequested,
     FINALIZE: e.FinalizeRequested,
     WRITE_OFF: e.UncollectibleRequested,
 }
-Asking = type[commands.InvoiceCommand]
+Asking = type[InvoiceCommand]
 
 
 def ask(given: Given[Invoice], kind: Asking, **more: Any) -> Decided[Invoice, None]:

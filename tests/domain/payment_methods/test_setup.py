@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from domain.core.commands import RequestSetup
 from domain.core.effects import Effect
-from domain.gateway.objects import ProviderMethod, SetupSession
+from domain.gateway.setups import ProviderMethod, SetupSession
 from domain.payment_methods import events as s
 from domain.payment_methods import setup as m
+from domain.payment_methods.commands import RequestSetup
 from domain.payment_methods.setup import MethodSetup
 from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
 from tests.domain.payment_methods.event_examples import EXPIRES_AT, URL

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from domain.core.effects import Effect
-from domain.gateway.objects import ProviderSubscription, SubscriptionItem, SubscriptionState
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionItem, SubscriptionState
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import moment
 from tests.domain.subscriptions.event_examples import PERIOD

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core.effects import Effect
-from domain.gateway.objects import ProviderSubscription, SubscriptionState
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
 from domain.subscriptions import events as s
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import Given, Happened, happened

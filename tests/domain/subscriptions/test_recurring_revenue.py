@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core import money
-from domain.gateway.objects import Interval, SubscriptionItem
+from domain.core.calendar import Interval
+from domain.gateway.subscriptions import SubscriptionItem
 from domain.subscriptions.recurring_revenue import monthly_minor
 from tests.domain.subscriptions.provider_updates import MONTHLY, standing
 

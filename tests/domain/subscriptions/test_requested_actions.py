@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.core import commands
 from domain.core.errors import NotPossible
 from domain.subscriptions import events as s
+from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
 from tests.domain.subscriptions.event_examples import PERIOD, REQUEST_ID, TENANT_ID
@@ -31,7 +31,7 @@ def known(*facts: Happened) -> Given[Subscription]:
 
 
 def cancel(*, at_period_end: bool = False) -> Any:
-    command = commands.CancelSubscription(
+    command = CancelSubscription(
         subscription_id=AGGREGATE_ID,
         request_id=uuid4(),
         at_period_end=at_period_end,
@@ -42,7 +42,7 @@ def cancel(*, at_period_end: bool = False) -> Any:
 
 
 def change(*, at_period_end: bool = False) -> Any:
-    command = commands.ChangeSubscription(
+    command = ChangeSubscription(
         subscription_id=AGGREGATE_ID,
         request_id=uuid4(),
         at_period_end=at_period_end,

@@ -7,8 +7,8 @@ import pytest
 
 from domain.billing import Billing
 from domain.core import ids
-from domain.core.commands import SetTenant
 from domain.core.errors import CustomerTaken, StaleWrite
+from domain.tenants.commands import SetTenant
 from domain.tenants.customer_claim import (
     CustomerClaim,
     CustomerClaimed,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain.core import ids
-from domain.core.commands import SetTenant
+from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import (
     ProviderCustomerLinked,
     ProviderCustomerStarted,

@@ -10,9 +10,18 @@ from psycopg.sql import SQL
 
 import eventlog
 from domain.apps.app import App
+from domain.apps.commands import (
+    ChangeApp,
+    CreateApp,
+    CreateKey,
+    DeleteConnection,
+    RevokeKey,
+    RotateKey,
+    SetConnection,
+)
 from domain.apps.connection import Connection
-from domain.core import commands
 from domain.core.aggregate import AggregateRoot
+from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
 from eventlog.database.connect import connect
 from eventlog.database.migrate import Migrations, migrate
@@ -32,16 +41,16 @@ _TENANT = SQL(
 
 def app(app_id: UUID = APP) -> App:
     return App.create(
-        commands.CreateApp(app_id=app_id, name="Shop", slug="shop", actor="op"), occurred_at=AT
+        CreateApp(app_id=app_id, name="Shop", slug="shop", actor="op"), occurred_at=AT
     )
 
 
-def key(**facts: Any) -> commands.CreateKey:
+def key(**facts: Any) -> CreateKey:
     given: dict[str, Any] = {"app_id": APP, "key_id": KEY, "kind": "write", "key_sha256": SHA256}
-    return commands.CreateKey(**given | facts, prefix="bh_write_abc", actor="op")
+    return CreateKey(**given | facts, prefix="bh_write_abc", actor="op")
 
 
-def connection(**facts: Any) -> commands.SetConnection:
+def connection(**facts: Any) -> SetConnection:
     given: dict[str, Any] = {
         "app_id": APP,
         "name": "main",
@@ -51,7 +60,7 @@ def connection(**facts: Any) -> commands.SetConnection:
         "sealed_webhook_secrets": ["sealed-2"],
         "actor": "op",
     }
-    return commands.SetConnection(**given | facts)
+    return SetConnection(**given | facts)
 
 
 # Whether the events come in one batch or each in its own must not matter.
@@ -87,7 +96,7 @@ def test_a_key_opens_its_app_until_it_is_revoked(database: str, after_each: Appe
             shop.add_key(key(key_id=uuid4(), key_sha256="77" * 32, kind="read"), occurred_at=AT)
             await settle(books, shop)
             assert await access.key_by_hash(SHA256) == KeyRow(APP, KEY, "write", revoked=False)
-            shop.revoke_key(commands.RevokeKey(app_id=APP, key_id=KEY, actor="op"), occurred_at=AT)
+            shop.revoke_key(RevokeKey(app_id=APP, key_id=KEY, actor="op"), occurred_at=AT)
             await settle(books, shop)
             assert await access.key_by_hash(SHA256) == KeyRow(APP, KEY, "write", revoked=True)
             other = await access.key_by_hash("77" * 32)
@@ -103,7 +112,7 @@ def test_a_key_that_is_made_and_revoked_in_one_batch_is_revoked(database: str) -
         async with projecting(database) as books:
             shop = app()
             shop.add_key(key(), occurred_at=AT)
-            shop.revoke_key(commands.RevokeKey(app_id=APP, key_id=KEY, actor="op"), occurred_at=AT)
+            shop.revoke_key(RevokeKey(app_id=APP, key_id=KEY, actor="op"), occurred_at=AT)
             await settle(books, shop)
             found = await AccessQueries(books.pool).key_by_hash(SHA256)
             assert found == KeyRow(APP, KEY, "write", revoked=True)
@@ -123,7 +132,7 @@ def test_an_apps_changes_keep_what_they_do_not_name(database: str, after_each: A
                 {"default_connections": {"mollie": "second"}},
             ):
                 await after_each(books, shop)
-                shop.change(commands.ChangeApp(app_id=APP, actor="op", **change), occurred_at=AT)
+                shop.change(ChangeApp(app_id=APP, actor="op", **change), occurred_at=AT)
             await settle(books, shop)
             defaults = {"stripe": "main", "mollie": "second"}
             found = await AccessQueries(books.pool).app(APP)
@@ -167,8 +176,8 @@ def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> No
     async def scenario() -> None:
         async with projecting(database) as books:
 
-            def told(contact_body: str | None, **customers: str) -> commands.SetTenant:
-                return commands.SetTenant(
+            def told(contact_body: str | None, **customers: str) -> SetTenant:
+                return SetTenant(
                     app_id=APP,
                     tenant_id=TENANT,
                     contact_body=contact_body,
@@ -202,7 +211,7 @@ def test_a_replaced_key_has_an_end_and_a_successor(database: str, after_each: Ap
             await after_each(books, shop)
             new_key = key(key_id=uuid4(), key_sha256="77" * 32)
             ends_at = AT.replace(microsecond=0) + timedelta(hours=1)
-            rotation = commands.RotateKey(
+            rotation = RotateKey(
                 app_id=APP,
                 key_id=KEY,
                 new_key=new_key,
@@ -236,9 +245,7 @@ def test_an_app_is_found_by_its_tokens_and_its_origins(database: str, after_each
                 {"time_zone": "Asia/Tokyo"},
             ):
                 await after_each(books, shop)
-                shop.change(
-                    commands.ChangeApp(app_id=APP, actor="op", settings=settings), occurred_at=AT
-                )
+                shop.change(ChangeApp(app_id=APP, actor="op", settings=settings), occurred_at=AT)
             await settle(books, shop)
             found = await access.app(APP)
             assert found is not None
@@ -247,7 +254,7 @@ def test_an_app_is_found_by_its_tokens_and_its_origins(database: str, after_each
             assert await access.apps_of_tokens("us", "else") == []
             assert await access.allows_origin("https://tea.example")
             assert not await access.allows_origin("https://tea")
-            shop.change(commands.ChangeApp(app_id=APP, actor="op", enabled=False), occurred_at=AT)
+            shop.change(ChangeApp(app_id=APP, actor="op", enabled=False), occurred_at=AT)
             await settle(books, shop)
             assert not await access.allows_origin("https://tea.example")
 
@@ -263,9 +270,7 @@ def test_a_connection_out_of_use_is_found_by_its_id_alone(
             access = AccessQueries(books.pool)
             main = Connection.create(connection(), connection_id=CONNECTION, occurred_at=AT)
             await after_each(books, main)
-            main.delete(
-                commands.DeleteConnection(app_id=APP, name="main", actor="op"), occurred_at=AT
-            )
+            main.delete(DeleteConnection(app_id=APP, name="main", actor="op"), occurred_at=AT)
             await settle(books, main)
             found = await access.connection_by_id(CONNECTION)
             assert found is not None
@@ -310,7 +315,7 @@ def test_freshness_reaches_a_head_seen_earlier_also_past_others_events(database:
                 books.log,
                 app(),
                 Tenant.create(
-                    commands.SetTenant(
+                    SetTenant(
                         app_id=APP, tenant_id=TENANT, contact_body=None, customers={}, actor="op"
                     ),
                     occurred_at=AT,
@@ -341,7 +346,7 @@ def test_freshness_tells_whether_access_changed_behind_a_position(database: str)
         async with projecting(database) as books:
             access = AccessQueries(books.pool)
             tenant = Tenant.create(
-                commands.SetTenant(
+                SetTenant(
                     app_id=APP, tenant_id=TENANT, contact_body=None, customers={}, actor="op"
                 ),
                 occurred_at=AT,

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.catalogue.catalogue import Price, TaxRate
-from domain.core import commands
+from domain.catalogue.commands import SetPrice, SetTaxRate
 from projections.catalogue.queries import CatalogueQueries
 from tests.projections.harness import APP, append, projecting, reading
 from tests.projections.random_events import AT
@@ -12,7 +12,7 @@ from tests.projections.random_events import AT
 LATER = AT + timedelta(hours=1)
 
 
-def set_price(**changes: Any) -> commands.SetPrice:
+def set_price(**changes: Any) -> SetPrice:
     terms: dict[str, Any] = {
         "app_id": APP,
         "price_id": "price_pro",
@@ -22,10 +22,10 @@ def set_price(**changes: Any) -> commands.SetPrice:
         "interval": "month",
         "interval_count": 1,
     }
-    return commands.SetPrice(**terms | changes, actor="key:1")
+    return SetPrice(**terms | changes, actor="key:1")
 
 
-def set_tax_rate(**changes: Any) -> commands.SetTaxRate:
+def set_tax_rate(**changes: Any) -> SetTaxRate:
     terms: dict[str, Any] = {
         "app_id": APP,
         "tax_rate_id": "txr_standard",
@@ -33,7 +33,7 @@ def set_tax_rate(**changes: Any) -> commands.SetTaxRate:
         "rate_ppm": 190_000,
         "inclusive": False,
     }
-    return commands.SetTaxRate(**terms | changes, actor="key:1")
+    return SetTaxRate(**terms | changes, actor="key:1")
 
 
 def test_a_price_reads_as_it_was_last_set_whether_folded_at_once_or_one_by_one(

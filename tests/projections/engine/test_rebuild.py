@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from domain.apps.app import App
-from domain.core.commands import CreateApp
+from domain.apps.commands import CreateApp
 from domain.invoices.invoice import Invoice
 from eventlog.database.connect import connect
 from eventlog.reading import RecordedEvent

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from eventsourcing.persistence import StoredEvent
 
 from domain.apps.app import App
-from domain.core.commands import CreateApp
+from domain.apps.commands import CreateApp
 from eventlog.codec import Codec
 from eventlog.database.connect import connect
 from eventlog.follow.follower import Cursor, Follower

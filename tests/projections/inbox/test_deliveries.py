@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.core import commands
+from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import ProviderEvent
 from eventlog.database.connect import connect
 from projections.engine.errors import BadCursor
@@ -37,9 +37,7 @@ def received(*, occurred_at: datetime = AT, **facts: Any) -> ProviderEvent:
         "body": "ef" * 32,
         "actor": "webhook:evt_1",
     }
-    return ProviderEvent.receive(
-        commands.ReceiveProviderEvent(**said | facts), occurred_at=occurred_at
-    )
+    return ProviderEvent.receive(ReceiveProviderEvent(**said | facts), occurred_at=occurred_at)
 
 
 def refused(*, occurred_at: datetime = AT, **facts: Any) -> RejectedDelivery:

@@ -1,7 +1,7 @@
 import asyncio
 from uuid import UUID
 
-from domain.core.commands import SetTenant
+from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
 from projections.invoices.event_feed import ChangeQueries
 from tests.projections.harness import (

@@ -5,7 +5,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from domain.core.commands import SetTenant
+from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from eventlog.codec import Codec

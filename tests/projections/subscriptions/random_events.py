@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 
-from domain.core import commands
 from domain.events import topics_of
-from domain.gateway.objects import ProviderSubscription, SubscriptionItem
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionItem
 from domain.subscriptions import events as s
+from domain.subscriptions.commands import StartSubscription
 from domain.subscriptions.subscription import Subscription
 from eventlog.codec import Codec
 from eventlog.reading import RecordedEvent
@@ -106,7 +106,7 @@ def started(
         "actor": "webhook:evt_1",
     }
     seen = word or told()
-    command = commands.StartSubscription(app_id=app_id, **asked | facts)
+    command = StartSubscription(app_id=app_id, **asked | facts)
     subscription = Subscription.start(command, seen, occurred_at=AT)
     tell(subscription, seen)
     return subscription

@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.core import commands
+from domain.apps.commands import RevokeKey
 from tests.service.harness import Service, Shop, errors, now
 
 UNAUTHORIZED = (401, "[E4010]", "Unauthorized Token or API key")
@@ -89,7 +89,7 @@ def test_a_revoked_key_opens_nothing_and_another_still_does(service: Service, sh
     old_key, old_id = shop.keys["write"], shop.key_ids["write"]
     assert shop.post().status_code == 200
     shop.add_key("write")
-    revoke = commands.RevokeKey(app_id=shop.app_id, key_id=old_id, actor="operator")
+    revoke = RevokeKey(app_id=shop.app_id, key_id=old_id, actor="operator")
     shop.billing.revoke_key(revoke, occurred_at=now())
     service.folded("access")
     headers = shop.headers() | {"x-api-key": old_key}

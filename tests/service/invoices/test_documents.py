@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from eventlog.security.signed_links import Signer
 from eventlog.security.vault import Vault
 from service.invoices.documents import DOCUMENT, RETURN

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.core.commands import ImportInvoice
 from domain.gateway.objects import RefundsAndDisputes
+from domain.invoices.commands import ImportInvoice
 from tests.service.fake_worker import provider_invoice, settle
 from tests.service.harness import Service, Shop, errors, paths
 

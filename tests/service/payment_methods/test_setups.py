@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from domain.gateway.objects import ProviderMethod
+from domain.gateway.setups import ProviderMethod
 from domain.payment_methods.events import SetupRequested
 from domain.payment_methods.setup import MethodSetup
 from tests.service.fake_worker import CHECKOUT_URL, setup_session

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from domain.core.commands import StartSubscription
-from domain.gateway.objects import ProviderSubscription
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions import events as s
+from domain.subscriptions.commands import StartSubscription
 from domain.subscriptions.subscription import Subscription
 from service.context import Context
 from tests.projections.subscriptions.random_events import told

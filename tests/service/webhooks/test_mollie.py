@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from domain.core import ids
-from domain.core.commands import ImportInvoice
 from domain.gateway.objects import RefundsAndDisputes
 from domain.inbox.payment_hint import PaymentHint, PaymentHintReceived, PaymentHintRepeated
 from domain.inbox.provider_event import ProviderEventReceived
+from domain.invoices.commands import ImportInvoice
 from service.webhooks.hints import hinted_at
 from tests.service.fake_worker import provider_invoice
 from tests.service.harness import Service, Shop

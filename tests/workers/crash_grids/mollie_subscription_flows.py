@@ -9,8 +9,12 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.core import commands
 from domain.invoices.invoice import Invoice
+from domain.subscriptions.commands import (
+    CancelSubscription,
+    ChangeSubscription,
+    SubscriptionCommand,
+)
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.crash_grids.crash_points import APPEND, Death, Died
 from tests.workers.mollie_harness import MollieBench
@@ -165,7 +169,7 @@ def _renewed(recurring: Recurring) -> Case:
 
 
 def _to_change(
-    kind: type[commands.SubscriptionCommand], *, at_period_end: bool, **more: Any
+    kind: type[SubscriptionCommand], *, at_period_end: bool, **more: Any
 ) -> Callable[[Recurring], Case]:
     def prepare(recurring: Recurring) -> Case:
         invoice = _running(recurring)
@@ -216,20 +220,20 @@ FLOWS: Final = (
     ),
     Flow(
         "cancel now",
-        _to_change(commands.CancelSubscription, at_period_end=False),
+        _to_change(CancelSubscription, at_period_end=False),
         _CANCELED,
         [APPEND, f"delete {_ONE}", f"get {_ONE}", APPEND],
     ),
     Flow(
         "cancel with the period",
-        _to_change(commands.CancelSubscription, at_period_end=True),
+        _to_change(CancelSubscription, at_period_end=True),
         Ending("paid", "active", (2419,), there=("canceled",), linked=True),
         [APPEND, f"delete {_ONE}", f"get {_ONE}", APPEND],
     ),
     Flow(
         "change with the period",
         _to_change(
-            commands.ChangeSubscription,
+            ChangeSubscription,
             at_period_end=True,
             lines=[{"price": "monthly", "quantity": 3}],
         ),

@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from domain.core import commands, ids
+from domain.core import ids
+from domain.invoices.commands import (
+    InvoiceCommand,
+    RequestFinalize,
+    RequestRefund,
+    RequestRetry,
+    RequestUncollectible,
+    RequestVoid,
+)
 from domain.tenants.tenant import Tenant
 from tests.support.stripe_account import CARDS, Account
 from tests.workers.stripe_harness import Bench
@@ -117,15 +125,13 @@ def _retry(card: str | None) -> Callable[[Bench], Job]:
         if card is not None:
             attach: Any = {"customer": job.customer}
             method = bench.account.v1.payment_methods.attach(CARDS[card], attach).id
-        bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method=method)
+        bench.ask_for(job.invoice_id, RequestRetry, payment_method=method)
         return job
 
     return prepare
 
 
-def _asked(
-    kind: type[commands.InvoiceCommand], before: Callable[[Bench], Job]
-) -> Callable[[Bench], Job]:
+def _asked(kind: type[InvoiceCommand], before: Callable[[Bench], Job]) -> Callable[[Bench], Job]:
     def prepare(bench: Bench) -> Job:
         job = before(bench)
         bench.ask_for(job.invoice_id, kind)
@@ -147,7 +153,7 @@ def _refund(*, credit_note: bool) -> Callable[[Bench], Job]:
     def prepare(bench: Bench) -> Job:
         job = _charged(bench, "succeeds")
         refund_id = bench.ask_for(
-            job.invoice_id, commands.RequestRefund, amount_minor=700, credit_note=credit_note
+            job.invoice_id, RequestRefund, amount_minor=700, credit_note=credit_note
         )
         return Job(job.invoice_id, job.customer, refund_id)
 
@@ -179,9 +185,9 @@ _AD_HOC: Final = End("paid", 3300, (("charge", 3300),), 1)
 _DECLINED_ONCE: Final = End("failed", 1999, attempts=1)
 _REFUNDED: Final = End("paid", 1999, (*_CHARGED, ("refund", 700)), 1, refunded_minor=700)
 
-_VOID: Final = commands.RequestVoid
-_FINALIZE: Final = commands.RequestFinalize
-_WRITE_OFF: Final = commands.RequestUncollectible
+_VOID: Final = RequestVoid
+_FINALIZE: Final = RequestFinalize
+_WRITE_OFF: Final = RequestUncollectible
 
 FLOWS: Final = (
     Flow("charge by price", _charge(), _TAXED),

@@ -9,10 +9,15 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.core import commands, ids
-from domain.gateway.objects import GatewayUnavailable
+from domain.core import ids
+from domain.gateway.errors import GatewayUnavailable
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.invoice import Invoice
+from domain.subscriptions.commands import (
+    CancelSubscription,
+    ChangeSubscription,
+    SubscriptionCommand,
+)
 from domain.tenants.tenant import Tenant
 from tests.workers.crash_grids.crash_points import STRIPE_GAPS, death_points
 from tests.workers.crash_grids.environment import Kill, Stand
@@ -203,7 +208,7 @@ def _started(bench: Bench) -> Job:
 
 
 def _ask(
-    kind: type[commands.SubscriptionCommand], *, at_period_end: bool, amount: int | None = None
+    kind: type[SubscriptionCommand], *, at_period_end: bool, amount: int | None = None
 ) -> Callable[[Bench], Job]:
     def prepare(bench: Bench) -> Job:
         job = _started(bench)
@@ -246,8 +251,8 @@ _PAID: Final = Ending("paid", "active", (4838,), ("active",))
 _GONE: Final = Ending("void", "incomplete_expired", (), ("incomplete_expired",))
 _OUT_OF_TIME: Final = replace(_GONE, invoice="expired")
 _WAITS: Final = Ending("requires_action", "incomplete", (), ("incomplete",), payable=1)
-_CANCEL: Final = commands.CancelSubscription
-_CHANGE: Final = commands.ChangeSubscription
+_CANCEL: Final = CancelSubscription
+_CHANGE: Final = ChangeSubscription
 
 SUBSCRIPTION_FLOWS: Final = (
     SubscriptionFlow("subscribe, paid", _start("succeeds"), _PAID, [*_BEGIN, *_RECORD, "append"]),

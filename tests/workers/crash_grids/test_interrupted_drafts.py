@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from tests.workers.crash_grids.environment import die_inside
 from tests.workers.crash_grids.stripe_invoice_flows import LINES, Job
 from tests.workers.crash_grids.stripe_invoice_steps import STEPS

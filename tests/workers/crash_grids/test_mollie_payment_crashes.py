@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.core import commands
+from domain.invoices.commands import RequestRefund, RequestRetry, RequestVoid
 from domain.invoices.view import InvoiceView
 from tests.workers.crash_grids.crash_points import APPEND, MOLLIE_GAPS, Death, death_points
 from tests.workers.crash_grids.mollie_subscription_flows import arm, die_at, disarm
@@ -56,13 +56,13 @@ def standing(mollie: MollieBench, method: str) -> UUID:
 
 def retry(mollie: MollieBench) -> tuple[UUID, Run]:
     invoice_id = standing(mollie, "banktransfer")
-    mollie.ask_for(invoice_id, commands.RequestRetry, payment_method="banktransfer")
+    mollie.ask_for(invoice_id, RequestRetry, payment_method="banktransfer")
     return invoice_id, lambda: mollie.settle(invoice_id)
 
 
 def void(mollie: MollieBench) -> tuple[UUID, Run]:
     invoice_id = standing(mollie, "banktransfer")
-    mollie.ask_for(invoice_id, commands.RequestVoid)
+    mollie.ask_for(invoice_id, RequestVoid)
     return invoice_id, lambda: mollie.settle(invoice_id)
 
 
@@ -77,7 +77,7 @@ def hear(mollie: MollieBench) -> tuple[UUID, Run]:
 def refund(mollie: MollieBench) -> tuple[UUID, Run]:
     invoice_id, run = hear(mollie)
     run()
-    refund_id = mollie.ask_for(invoice_id, commands.RequestRefund, amount_minor=700)
+    refund_id = mollie.ask_for(invoice_id, RequestRefund, amount_minor=700)
     return invoice_id, lambda: mollie.refund(invoice_id, refund_id)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from domain.gateway.objects import GatewayRejected, ProviderInvoice, RefundsAndDisputes
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from eventlog.reading import RecordedEvent
 from tests.workers.crash_grids.stripe_invoice_flows import Job
 from tests.workers.stripe_harness import Bench

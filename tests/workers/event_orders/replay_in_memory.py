@@ -13,12 +13,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Literal, Self, cast
 
-from domain.gateway.objects import (
-    GatewayRejected,
-    GatewayUnavailable,
-    ProviderInvoice,
-    RefundsAndDisputes,
-)
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.invoices.view import Dispute, InvoiceView, Refund
 from eventlog import persistence
 from eventlog.follow.follower import Cursor

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
-from domain.core import commands, ids
+from domain.core import ids
+from domain.invoices.commands import RequestRefund, RequestRetry, RequestUncollectible, RequestVoid
 from domain.tenants.tenant import Tenant
 from tests.support.sandbox import SandboxAdmin
 from tests.support.stripe_account import CARDS
@@ -99,7 +100,7 @@ class Teller:
     def refund(self, job: Job, amount: int, *, credit_note: bool = True) -> Job:
         """Ask for a refund; its job is still to be done."""
         asked = self.bench.ask_for(
-            job.invoice_id, commands.RequestRefund, amount_minor=amount, credit_note=credit_note
+            job.invoice_id, RequestRefund, amount_minor=amount, credit_note=credit_note
         )
         return Job(job.invoice_id, job.customer, asked)
 
@@ -162,19 +163,19 @@ def _retry_pays(t: Teller) -> None:
     job = t.charged("declined")
     attach: Any = {"customer": job.customer}
     method = t.bench.account.v1.payment_methods.attach(CARDS["succeeds"], attach).id
-    t.bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method=method)
+    t.bench.ask_for(job.invoice_id, RequestRetry, payment_method=method)
     t.begin(job)
 
 
 def _retry_declined(t: Teller) -> None:
     job = t.charged("declined")
-    t.bench.ask_for(job.invoice_id, commands.RequestRetry)
+    t.bench.ask_for(job.invoice_id, RequestRetry)
     t.begin(job)
 
 
 def _retry_refused_while_the_customer_pays_by_debit(t: Teller) -> None:
     job = t.charged("declined")
-    t.bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method="pm_unknown")
+    t.bench.ask_for(job.invoice_id, RequestRetry, payment_method="pm_unknown")
     t.begin(job)
     t.then(t.admin.pay_on_page, t.occurred_at, PAYS)
 
@@ -235,7 +236,7 @@ def _voided(t: Teller) -> None:
 
 def _voided_by_us(t: Teller) -> None:
     job = t.charged("declined")
-    t.bench.ask_for(job.invoice_id, commands.RequestVoid)
+    t.bench.ask_for(job.invoice_id, RequestVoid)
     t.begin(job)
 
 
@@ -247,7 +248,7 @@ def _written_off_then_paid(t: Teller) -> None:
 
 def _written_off_by_us_then_void(t: Teller) -> None:
     job = t.charged("declined")
-    t.bench.ask_for(job.invoice_id, commands.RequestUncollectible)
+    t.bench.ask_for(job.invoice_id, RequestUncollectible)
     t.begin(job)
     t.then(t.admin.void, t.occurred_at)
 

@@ -12,10 +12,16 @@ from datetime import timedelta
 from typing import Any, Final, cast
 from uuid import UUID, uuid4
 
-from domain.core import commands, ids
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
+from domain.core import ids
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
+from domain.subscriptions.commands import (
+    CancelSubscription,
+    ChangeSubscription,
+    SubscriptionCommand,
+)
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.tenant import Tenant
 from tests.support.sandbox import SandboxAdmin
@@ -217,7 +223,7 @@ class Narrator:
         """Start one before the story begins."""
         self.ask_to_start().run(self.bench)
 
-    def ask(self, kind: type[commands.SubscriptionCommand], **more: Any) -> Job:
+    def ask(self, kind: type[SubscriptionCommand], **more: Any) -> Job:
         """Ask something of it; its job is still to be done."""
         known = UUID(str(self.bench.subscription(self.life.invoice_id).id))
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
@@ -336,26 +342,26 @@ def _never_recovered(n: Narrator) -> None:
 
 def _ended_with_its_period(n: Narrator) -> None:
     n.start()
-    n.begin(n.ask(commands.CancelSubscription, at_period_end=True))
+    n.begin(n.ask(CancelSubscription, at_period_end=True))
     n.later(32 * DAY)
 
 
 def _ended_now(n: Narrator) -> None:
     n.start()
-    n.begin(n.ask(commands.CancelSubscription, at_period_end=False))
+    n.begin(n.ask(CancelSubscription, at_period_end=False))
 
 
 def _changed(n: Narrator) -> None:
     n.start()
     lines = [{"price": n.price(2999), "quantity": 2}]
-    n.begin(n.ask(commands.ChangeSubscription, at_period_end=False, lines=lines))
+    n.begin(n.ask(ChangeSubscription, at_period_end=False, lines=lines))
     n.renew()
 
 
 def _changed_with_its_period(n: Narrator) -> None:
     n.start()
     lines = [{"price": n.price(2999), "quantity": 2}]
-    n.begin(n.ask(commands.ChangeSubscription, at_period_end=True, lines=lines))
+    n.begin(n.ask(ChangeSubscription, at_period_end=True, lines=lines))
     n.renew()
 
 

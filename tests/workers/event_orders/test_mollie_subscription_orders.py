@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.errors import StaleWrite
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from domain.invoices.invoice import Invoice
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from domain.invoices.events import InvoiceImported
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.subscription import Subscription

@@ -12,12 +12,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.catalogue.catalogue import Price, TaxRate
-from domain.core import commands, ids
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable
+from domain.catalogue.commands import SetPrice
+from domain.core import ids
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.invoices.events import InvoiceImported, PaymentFailed
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.events import SubscriptionStarted
 from domain.subscriptions.subscription import Subscription
+from domain.tenants.commands import SetTenant
 from eventlog.codec import Codec
 from projections.work.checkpoints import Checkpoints
 from tests.workers.stripe_harness import Bench
@@ -178,7 +180,7 @@ def test_subscriptions_prices_and_tax_rates_come_too(bench: Bench, start: Start)
 
 
 def test_a_price_that_is_known_is_left_as_it_is(bench: Bench, start: Start) -> None:
-    own = commands.SetPrice(
+    own = SetPrice(
         app_id=bench.app_id,
         price_id=bench.account.price,
         name="Ours",
@@ -236,7 +238,7 @@ def test_tenants_are_known_by_their_customers_and_others_stay_unassigned(
     known, unknown = bench.account.add_customer(), bench.account.add_customer()
     tenant_id = uuid4()
     bench.billing.set_tenant(
-        commands.SetTenant(
+        SetTenant(
             app_id=bench.app_id,
             tenant_id=tenant_id,
             contact_body=None,

@@ -7,8 +7,15 @@ from uuid import UUID
 
 import pytest
 
-from domain.core import commands
 from domain.core.errors import NotPossible
+from domain.invoices.commands import (
+    InvoiceCommand,
+    RequestFinalize,
+    RequestRefund,
+    RequestRetry,
+    RequestUncollectible,
+    RequestVoid,
+)
 from domain.invoices.outcome import outcome_of
 from tests.support.stripe_account import CARDS
 from tests.workers.stripe_harness import Bench
@@ -30,7 +37,7 @@ def test_a_retry_with_another_method_pays_what_was_declined(bench: Bench) -> Non
     invoice_id = charged_invoice(bench, "declined")
     method = other_card(bench, invoice_id, "succeeds")
 
-    bench.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
+    bench.ask_for(invoice_id, RequestRetry, payment_method=method)
     view = bench.settle(invoice_id).view
 
     assert (view.status, view.attempt, view.pending_request) == ("paid", 2, None)
@@ -41,7 +48,7 @@ def test_a_retry_that_is_declined_alike_is_an_outcome_of_its_own(bench: Bench) -
     invoice_id = charged_invoice(bench, "declined")
     before = bench.topics(invoice_id).count("invoice.payment_failed")
 
-    asked = bench.ask_for(invoice_id, commands.RequestRetry)
+    asked = bench.ask_for(invoice_id, RequestRetry)
     view = bench.settle(invoice_id).view
 
     assert (view.status, view.in_progress) == ("failed", False)
@@ -54,7 +61,7 @@ def test_a_retry_that_is_declined_alike_is_an_outcome_of_its_own(bench: Bench) -
 def test_a_retry_with_an_unknown_method_is_refused_and_changes_nothing(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
 
-    bench.ask_for(invoice_id, commands.RequestRetry, payment_method="pm_unknown")
+    bench.ask_for(invoice_id, RequestRetry, payment_method="pm_unknown")
     view = bench.settle(invoice_id).view
 
     assert (view.status, view.in_progress, view.pending_request) == ("failed", False, None)
@@ -67,7 +74,7 @@ def test_a_retry_of_what_was_paid_on_the_page_charges_nothing_more(bench: Bench)
     at_provider = bench.invoice(invoice_id).view.provider_object_id or ""
     bench.account.admin.pay_on_page(at_provider)
 
-    bench.ask_for(invoice_id, commands.RequestRetry)
+    bench.ask_for(invoice_id, RequestRetry)
     view = bench.settle(invoice_id).view
 
     assert (view.status, bench.account.charged()) == ("paid", [1999])
@@ -76,7 +83,7 @@ def test_a_retry_of_what_was_paid_on_the_page_charges_nothing_more(bench: Bench)
 @pytest.mark.parametrize("card", ["declined", "needs_authentication", None])
 def test_what_is_not_paid_can_be_voided(bench: Bench, card: str | None) -> None:
     invoice_id = charged_invoice(bench, card)
-    bench.ask_for(invoice_id, commands.RequestVoid)
+    bench.ask_for(invoice_id, RequestVoid)
     view = bench.settle(invoice_id).view
     assert (view.status, view.next_action, view.in_progress) == ("void", None, False)
 
@@ -86,14 +93,14 @@ def test_voiding_a_draft_deletes_it(bench: Bench) -> None:
     line = {"name": "Item", "amount_minor": 500}
     invoice_id = bench.request_draft("draft", customer, line)
     bench.settle(invoice_id)
-    bench.ask_for(invoice_id, commands.RequestVoid)
+    bench.ask_for(invoice_id, RequestVoid)
     assert bench.settle(invoice_id).view.status == "canceled"
     assert bench.account.v1.invoices.list().data == []
 
 
 def test_a_void_that_was_overtaken_by_a_payment_tells_of_the_payment(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, commands.RequestVoid)
+    bench.ask_for(invoice_id, RequestVoid)
     bench.account.admin.pay_on_page(bench.invoice(invoice_id).view.provider_object_id or "")
     assert bench.settle(invoice_id).view.status == "paid"
 
@@ -102,7 +109,7 @@ def test_a_draft_is_finalised_and_left_open(bench: Bench) -> None:
     customer = bench.account.add_customer()
     invoice_id = bench.request_draft("include_pending_items", customer)
     bench.settle(invoice_id)
-    bench.ask_for(invoice_id, commands.RequestFinalize)
+    bench.ask_for(invoice_id, RequestFinalize)
     view = bench.settle(invoice_id).view
     # Nothing was pending, so that nothing is owed.
     assert (view.status, view.total_minor, view.in_progress) == ("paid", 0, False)
@@ -110,20 +117,20 @@ def test_a_draft_is_finalised_and_left_open(bench: Bench) -> None:
 
 def test_what_is_written_off_can_still_be_paid(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, commands.RequestUncollectible)
+    bench.ask_for(invoice_id, RequestUncollectible)
     assert bench.settle(invoice_id).view.status == "uncollectible"
 
     method = other_card(bench, invoice_id, "succeeds")
-    bench.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
+    bench.ask_for(invoice_id, RequestRetry, payment_method=method)
     assert bench.settle(invoice_id).view.status == "paid"
 
 
 def test_a_retry_of_what_is_written_off_may_be_declined(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, commands.RequestUncollectible)
+    bench.ask_for(invoice_id, RequestUncollectible)
     bench.settle(invoice_id)
 
-    bench.ask_for(invoice_id, commands.RequestRetry)
+    bench.ask_for(invoice_id, RequestRetry)
     view = bench.settle(invoice_id).view
 
     assert (view.status, view.in_progress) == ("uncollectible", False)
@@ -135,7 +142,7 @@ def test_a_debit_of_what_is_written_off_ends_the_asking_while_it_is_under_way(
     bench: Bench,
 ) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, commands.RequestUncollectible)
+    bench.ask_for(invoice_id, RequestUncollectible)
     bench.settle(invoice_id)
     debit: Any = {"type": "sepa_debit", "sepa_debit": {"iban": "DE89370400440532013000"}}
     debit["billing_details"] = {"name": "Ada", "email": "ada@example.com"}
@@ -144,7 +151,7 @@ def test_a_debit_of_what_is_written_off_ends_the_asking_while_it_is_under_way(
     bench.account.v1.payment_methods.attach(method, {"customer": customer or ""})
 
     for _ in range(2):  # asked again while the first one is under way, nothing is charged twice
-        bench.ask_for(invoice_id, commands.RequestRetry, payment_method=method)
+        bench.ask_for(invoice_id, RequestRetry, payment_method=method)
         view = bench.settle(invoice_id).view
         assert (view.status, view.in_progress) == ("uncollectible", False)
         refused = vars(bench.invoice_events(invoice_id)[-1])
@@ -159,9 +166,7 @@ def test_what_was_paid_by_a_payment_that_no_webhook_named_can_go_back_plainly(
     bench.apply(*[bench.receive(event) for event in bench.events("invoice.paid")])
     assert bench.invoice(invoice_id).view.payments[0].id is None
 
-    refund_id = bench.ask_for(
-        invoice_id, commands.RequestRefund, amount_minor=700, credit_note=False
-    )
+    refund_id = bench.ask_for(invoice_id, RequestRefund, amount_minor=700, credit_note=False)
     bench.refund(invoice_id, refund_id)
 
     assert bench.invoice(invoice_id).view.amount_refunded_minor == 700
@@ -172,7 +177,7 @@ def test_what_was_paid_outside_of_the_provider_cannot_go_back_through_it(bench: 
     bench.account.admin.pay_out_of_band(bench.invoice(invoice_id).view.provider_object_id or "")
     bench.apply(*[bench.receive(event) for event in bench.events("invoice.paid")])
 
-    refund_id = bench.ask_for(invoice_id, commands.RequestRefund, credit_note=False)
+    refund_id = bench.ask_for(invoice_id, RequestRefund, credit_note=False)
     bench.refund(invoice_id, refund_id)
 
     (refund,) = bench.invoice(invoice_id).view.refunds
@@ -184,26 +189,26 @@ def test_refunds_go_back_in_parts_up_to_what_was_paid(bench: Bench, credit_note:
     invoice_id = charged_invoice(bench)
     for amount in (500, 700, None):
         refund_id = bench.ask_for(
-            invoice_id, commands.RequestRefund, amount_minor=amount, credit_note=credit_note
+            invoice_id, RequestRefund, amount_minor=amount, credit_note=credit_note
         )
         bench.refund(invoice_id, refund_id)
     view = bench.invoice(invoice_id).view
     assert (view.status, view.amount_refunded_minor) == ("paid", 1999)
     assert [refund.status for refund in view.refunds] == ["succeeded"] * 3
     with pytest.raises(NotPossible, match="gone back"):
-        bench.ask_for(invoice_id, commands.RequestRefund, amount_minor=1)
+        bench.ask_for(invoice_id, RequestRefund, amount_minor=1)
 
 
 def test_two_refunds_at_once_cannot_exceed_what_was_paid(bench: Bench) -> None:
     invoice_id = charged_invoice(bench)
-    bench.ask_for(invoice_id, commands.RequestRefund, amount_minor=1500)
+    bench.ask_for(invoice_id, RequestRefund, amount_minor=1500)
     with pytest.raises(NotPossible, match="only 499"):
-        bench.ask_for(invoice_id, commands.RequestRefund, amount_minor=500)
+        bench.ask_for(invoice_id, RequestRefund, amount_minor=500)
 
 
 def test_refunds_by_the_dashboard_and_ours_are_told_apart_and_counted_once(bench: Bench) -> None:
     invoice_id = charged_invoice(bench)
-    refund_id = bench.ask_for(invoice_id, commands.RequestRefund, amount_minor=500)
+    refund_id = bench.ask_for(invoice_id, RequestRefund, amount_minor=500)
     at_provider = bench.invoice(invoice_id).view.provider_object_id or ""
     bench.account.admin.refund(at_provider, amount=300)
     bench.refund(invoice_id, refund_id)
@@ -240,18 +245,18 @@ def test_disputes_are_shown_as_the_bank_decides(bench: Bench, end: str, disputed
 
 def test_what_is_being_done_refuses_another_asking(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, commands.RequestVoid)
+    bench.ask_for(invoice_id, RequestVoid)
     with pytest.raises(NotPossible, match="something else"):
-        bench.ask_for(invoice_id, commands.RequestRetry)
+        bench.ask_for(invoice_id, RequestRetry)
 
 
 @pytest.mark.parametrize(
     "kind",
-    [commands.RequestVoid, commands.RequestRetry, commands.RequestFinalize],
+    [RequestVoid, RequestRetry, RequestFinalize],
     ids=lambda kind: kind.__name__,
 )
 def test_a_paid_invoice_refuses_what_can_not_be_asked_of_it(
-    bench: Bench, kind: type[commands.InvoiceCommand]
+    bench: Bench, kind: type[InvoiceCommand]
 ) -> None:
     invoice_id = charged_invoice(bench)
     with pytest.raises(NotPossible, match="it is paid"):

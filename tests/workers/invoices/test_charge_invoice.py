@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from tests.workers.stripe_harness import Bench
 
 

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from domain.core import commands, ids
+from domain.core import ids
+from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from tests.workers.stripe_harness import Bench
@@ -16,7 +17,7 @@ def add_person(bench: Bench, **contact_body: str) -> UUID:
     """A tenant that no provider knows yet."""
     tenant_id = uuid4()
     body = Body.of(orjson.dumps(contact_body), tenant_id)
-    command = commands.SetTenant(
+    command = SetTenant(
         app_id=bench.app_id,
         tenant_id=tenant_id,
         contact_body=body.sha256.hex(),

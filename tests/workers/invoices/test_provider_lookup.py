@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from domain.core.errors import NotFound
-from domain.gateway.objects import GatewayMisconfigured, GatewayUnavailable
+from domain.gateway.errors import GatewayMisconfigured, GatewayUnavailable
 from eventlog.security.vault import Vault
 from projections.engine.errors import ReadModelUnavailable
 from projections.work.provider_lookup import (

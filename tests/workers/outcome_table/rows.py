@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from domain.core import commands, ids
+from domain.core import ids
+from domain.invoices.commands import (
+    InvoiceCommand,
+    RequestFinalize,
+    RequestRefund,
+    RequestRetry,
+    RequestUncollectible,
+    RequestVoid,
+)
 from domain.tenants.tenant import Tenant
 from tests.support.stripe_account import CARDS
 from tests.workers.crash_grids.stripe_invoice_flows import LINES, Job
@@ -117,14 +125,14 @@ def gather_for_nobody(bench: Bench) -> Job:
     return Job(bench.request_draft("include_pending_items", "cus_unknown"), None)
 
 
-def asked(kind: type[commands.InvoiceCommand], before: Prepare, **more: Any) -> Prepare:
+def asked(kind: type[InvoiceCommand], before: Prepare, **more: Any) -> Prepare:
     """Ask something of an invoice that has had its outcome."""
 
     def prepare(bench: Bench) -> Job:
         job = before(bench)
         job.run(bench)
         request_id = bench.ask_for(job.invoice_id, kind, **more)
-        refunds = kind is commands.RequestRefund
+        refunds = kind is RequestRefund
         return Job(job.invoice_id, job.customer, request_id if refunds else None)
 
     return prepare
@@ -140,7 +148,7 @@ def retry(card: str | None, *, before: str | None = "declined") -> Prepare:
         if card in CARDS:
             attach: Any = {"customer": job.customer}
             method = bench.account.v1.payment_methods.attach(CARDS[card], attach).id
-        bench.ask_for(job.invoice_id, commands.RequestRetry, payment_method=method)
+        bench.ask_for(job.invoice_id, RequestRetry, payment_method=method)
         return job
 
     return prepare
@@ -148,12 +156,10 @@ def retry(card: str | None, *, before: str | None = "declined") -> Prepare:
 
 def refund(*, credit_note: bool, reserved: str = "succeeds") -> Prepare:
     """Ask for a part of what was paid."""
-    return asked(
-        commands.RequestRefund, charge(reserved), amount_minor=700, credit_note=credit_note
-    )
+    return asked(RequestRefund, charge(reserved), amount_minor=700, credit_note=credit_note)
 
 
-def paid_on_the_page_first(kind: type[commands.InvoiceCommand]) -> Prepare:
+def paid_on_the_page_first(kind: type[InvoiceCommand]) -> Prepare:
     """Ask for something that a payment on the page overtakes."""
 
     def prepare(bench: Bench) -> Job:
@@ -209,12 +215,12 @@ def _rows() -> list[Row]:
         Row(ON_THE_SPOT, "wrong currency", euro_debit_of_dollars),
         Row(GATHER, "succeeds", gather),
         Row(GATHER, "unknown customer", gather_for_nobody),
-        Row(FINALIZE, "succeeds", asked(commands.RequestFinalize, gather)),
-        Row(VOID, "succeeds", asked(commands.RequestVoid, _DECLINED)),
-        Row(VOID, "of a draft", asked(commands.RequestVoid, gather)),
-        Row(VOID, "paid meanwhile", paid_on_the_page_first(commands.RequestVoid)),
-        Row(WRITE_OFF, "succeeds", asked(commands.RequestUncollectible, _DECLINED)),
-        Row(WRITE_OFF, "paid meanwhile", paid_on_the_page_first(commands.RequestUncollectible)),
+        Row(FINALIZE, "succeeds", asked(RequestFinalize, gather)),
+        Row(VOID, "succeeds", asked(RequestVoid, _DECLINED)),
+        Row(VOID, "of a draft", asked(RequestVoid, gather)),
+        Row(VOID, "paid meanwhile", paid_on_the_page_first(RequestVoid)),
+        Row(WRITE_OFF, "succeeds", asked(RequestUncollectible, _DECLINED)),
+        Row(WRITE_OFF, "paid meanwhile", paid_on_the_page_first(RequestUncollectible)),
         Row(NOTED, "succeeds", refund(credit_note=True)),
         Row(PLAIN, "succeeds", refund(credit_note=False)),
     ]
@@ -224,9 +230,9 @@ def _rows() -> list[Row]:
         DRAFT: draft(),
         GATHER: gather,
         RETRY: retry("succeeds"),
-        VOID: asked(commands.RequestVoid, _DECLINED),
-        FINALIZE: asked(commands.RequestFinalize, gather),
-        WRITE_OFF: asked(commands.RequestUncollectible, _DECLINED),
+        VOID: asked(RequestVoid, _DECLINED),
+        FINALIZE: asked(RequestFinalize, gather),
+        WRITE_OFF: asked(RequestUncollectible, _DECLINED),
         NOTED: refund(credit_note=True),
         PLAIN: refund(credit_note=False),
     }

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import orjson
 
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from domain.invoices.outcome import first_outcome, outcome_of
 from domain.invoices.view import InvoiceView
 from service.dialects import (

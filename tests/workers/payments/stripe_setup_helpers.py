@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.core import commands, ids
+from domain.core import ids
+from domain.payment_methods.commands import RequestSetup
 from domain.payment_methods.setup import MethodSetup
 from tests.workers.stripe_harness import Bench
 from workers.invoices.customers import TenantCustomers
@@ -15,7 +16,7 @@ RETURN_URL = "https://shop.example.org/saved"
 
 
 def ask_for_setup(bench: Bench, tenant_id: UUID) -> UUID:
-    command = commands.RequestSetup(
+    command = RequestSetup(
         setup_id=uuid4(),
         app_id=bench.app_id,
         tenant_id=tenant_id,

@@ -7,9 +7,16 @@ from uuid import UUID
 
 import pytest
 
-from domain.core import commands
 from domain.core.errors import NotPossible
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
+from domain.invoices.commands import (
+    InvoiceCommand,
+    RequestFinalize,
+    RequestRefund,
+    RequestRetry,
+    RequestUncollectible,
+    RequestVoid,
+)
 from domain.invoices.events import RequestRefused
 from tests.workers.mollie_harness import MollieBench
 
@@ -68,7 +75,7 @@ def test_a_payment_that_cannot_be_canceled_still_counts_if_it_is_paid_first(
 
 def test_a_retry_of_what_was_paid_meanwhile_makes_nothing(mollie: MollieBench) -> None:
     view = mollie.settled().view
-    mollie.ask_for(view.id, commands.RequestRetry)
+    mollie.ask_for(view.id, RequestRetry)
     mollie.pay(view.provider_object_id)
 
     after = mollie.settle(view.id).view
@@ -90,7 +97,7 @@ def test_a_retry_that_the_provider_refuses_leaves_the_open_payment(mollie: Molli
 
 def test_a_retry_whose_answer_was_lost_makes_one_payment(mollie: MollieBench) -> None:
     view = mollie.settled(payment_method=CANCELABLE).view
-    mollie.ask_for(view.id, commands.RequestRetry)
+    mollie.ask_for(view.id, RequestRetry)
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
 
     with pytest.raises(GatewayUnavailable):
@@ -130,7 +137,7 @@ def test_a_refused_payment_has_nothing_to_cancel_and_is_void(mollie: MollieBench
 
 def test_what_was_paid_meanwhile_is_paid_and_not_void(mollie: MollieBench) -> None:
     view = mollie.settled().view
-    mollie.ask_for(view.id, commands.RequestVoid)
+    mollie.ask_for(view.id, RequestVoid)
     mollie.pay(view.provider_object_id)
 
     assert mollie.settle(view.id).view.status == "paid"
@@ -138,11 +145,11 @@ def test_what_was_paid_meanwhile_is_paid_and_not_void(mollie: MollieBench) -> No
 
 @pytest.mark.parametrize(
     "asked",
-    [commands.RequestFinalize, commands.RequestUncollectible],
+    [RequestFinalize, RequestUncollectible],
     ids=["finalize", "write off"],
 )
 def test_what_payments_cannot_is_refused_with_the_reason(
-    mollie: MollieBench, asked: type[commands.InvoiceCommand]
+    mollie: MollieBench, asked: type[InvoiceCommand]
 ) -> None:
     view = mollie.settled().view
 
@@ -161,10 +168,10 @@ def test_refunds_go_back_in_parts_until_nothing_is_left(mollie: MollieBench) -> 
     invoice_id = paid(mollie)
 
     for amount in (500, 500, None):
-        refund_id = mollie.ask_for(invoice_id, commands.RequestRefund, amount_minor=amount)
+        refund_id = mollie.ask_for(invoice_id, RequestRefund, amount_minor=amount)
         assert mollie.refund(invoice_id, refund_id).status == "pending"
     with pytest.raises(NotPossible, match="all of it has gone back"):
-        mollie.ask_for(invoice_id, commands.RequestRefund)
+        mollie.ask_for(invoice_id, RequestRefund)
 
     sums = [sent["amount"]["value"] for sent in mollie.sent("/refunds")]
     assert sums == ["5.00", "5.00", "9.99"]
@@ -176,7 +183,7 @@ def test_refunds_go_back_in_parts_until_nothing_is_left(mollie: MollieBench) -> 
 @pytest.mark.parametrize("gap_min", [0, 62, 1500])
 def test_a_refund_whose_answer_was_lost_is_made_once(mollie: MollieBench, gap_min: int) -> None:
     invoice_id = paid(mollie)
-    refund_id = mollie.ask_for(invoice_id, commands.RequestRefund, amount_minor=700)
+    refund_id = mollie.ask_for(invoice_id, RequestRefund, amount_minor=700)
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments/*", method="POST")
 
     with pytest.raises(GatewayUnavailable):
@@ -193,6 +200,6 @@ def test_a_refund_that_the_provider_refuses_lifts_its_reservation(mollie: Mollie
     invoice_id = paid(mollie)
     view = mollie.invoice(invoice_id).view
     mollie.account.admin.refund(view.provider_object_id or "")
-    refund_id = mollie.ask_for(invoice_id, commands.RequestRefund, amount_minor=700)
+    refund_id = mollie.ask_for(invoice_id, RequestRefund, amount_minor=700)
 
     assert mollie.refund(invoice_id, refund_id).status == "failed"

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.core import commands
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
+from domain.payment_methods.commands import RequestSetup
 from domain.payment_methods.setup import MethodSetup, MethodSetupView
 from tests.workers.crash_grids.crash_points import APPEND, MOLLIE_GAPS, Death, Died, death_points
 from tests.workers.crash_grids.mollie_subscription_flows import arm, disarm
@@ -22,7 +22,7 @@ RETURN_URL = "https://shop.example.org/saved"
 
 
 def ask(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
-    command = commands.RequestSetup(
+    command = RequestSetup(
         setup_id=uuid4(),
         app_id=mollie.app_id,
         tenant_id=tenant_id or mollie.add_tenant(),

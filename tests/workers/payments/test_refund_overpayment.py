@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from domain.invoices import events as e
 from domain.invoices import events as p
 from domain.invoices.view import InvoiceView

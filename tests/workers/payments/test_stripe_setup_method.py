@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.gateway.objects import GatewayRejected, GatewayUnavailable, SetupSession
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.setups import SetupSession
 from domain.payment_methods import events as s
 from domain.payment_methods.setup import MethodSetup
 from eventlog.reading import RecordedEvent

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.apps.commands import CreateApp, SetConnection
 from domain.apps.connection import Connection
-from domain.core import commands, ids
+from domain.core import ids
 from domain.inbox.provider_event import ProviderEventReceived
 from eventlog.reading import RecordedEvent
 from projections.work.checkpoints import Checkpoints
@@ -27,9 +28,9 @@ def places(bench: Bench) -> Iterator[Checkpoints]:
 
 @pytest.fixture
 def connection(bench: Bench) -> Connection:
-    create = commands.CreateApp(app_id=bench.app_id, name="Tea", slug="tea", actor="t")
+    create = CreateApp(app_id=bench.app_id, name="Tea", slug="tea", actor="t")
     bench.billing.create_app(create, occurred_at=bench.clock())
-    command = commands.SetConnection(
+    command = SetConnection(
         app_id=bench.app_id,
         name=bench.connection,
         provider="stripe",

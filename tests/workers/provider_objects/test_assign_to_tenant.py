@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.billing import Billing
-from domain.core import commands, ids
+from domain.core import ids
 from domain.core.aggregate import DomainEvent
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
+from domain.tenants.commands import SetTenant
 from domain.tenants.tenant import Tenant
 from eventlog.codec import Codec
 from projections.engine.runner import Projections
@@ -101,7 +102,7 @@ def apply_event(
 def claim(bench: Bench, customer: str) -> UUID:
     tenant_id = uuid4()
     bench.billing.set_tenant(
-        commands.SetTenant(
+        SetTenant(
             app_id=bench.app_id,
             tenant_id=tenant_id,
             contact_body=None,
@@ -182,7 +183,7 @@ def test_a_tenant_that_gets_its_customer_while_something_is_taken_in_has_it(
 def test_a_customer_that_is_anothers_by_now_is_left_to_that_ones_job(bench: Bench) -> None:
     things = apply_event(bench, customer := bench.account.add_customer())
     first = claim(bench, customer)
-    moved = commands.SetTenant(
+    moved = SetTenant(
         app_id=bench.app_id,
         tenant_id=first,
         contact_body=None,

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from structlog.testing import capture_logs
 
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from tests.support.stripe_account import Account
 from workers.providers.rate_limit import ProviderRateLimits
 from workers.providers.stripe.client import endpoint_of

@@ -10,8 +10,9 @@ import pytest
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
+from domain.apps.commands import CreateApp, SetConnection
 from domain.apps.connection import Connection, secret_context
-from domain.core import commands, ids
+from domain.core import ids
 from tests.support.sandbox import wait_for
 from tests.workers.stripe_harness import Bench
 from workers.providers.rate_limit import ProviderRateLimits
@@ -40,9 +41,9 @@ def runtime(bench: Bench, redis_url: str) -> Iterator[Runtime]:
 
 def connect(bench: Bench, runtime: Runtime) -> None:
     context = secret_context(bench.app_id, bench.connection)
-    create = commands.CreateApp(app_id=bench.app_id, name="Tea", slug="tea", actor="t")
+    create = CreateApp(app_id=bench.app_id, name="Tea", slug="tea", actor="t")
     bench.billing.create_app(create, occurred_at=bench.clock())
-    command = commands.SetConnection(
+    command = SetConnection(
         app_id=bench.app_id,
         name=bench.connection,
         provider="stripe",

@@ -8,10 +8,15 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from domain.core import commands, ids
-from domain.gateway.objects import GatewayUnavailable
+from domain.core import ids
+from domain.gateway.errors import GatewayUnavailable
 from domain.invoices.first_payment import pending_subscription_id
 from domain.invoices.invoice import Invoice
+from domain.subscriptions.commands import (
+    CancelSubscription,
+    ChangeSubscription,
+    SubscriptionCommand,
+)
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.mollie_harness import MollieBench
@@ -87,17 +92,17 @@ class Recurring:
         return self.bench.billing.get(Subscription, stream).view
 
     def cancel(self, stream: UUID, *, at_period_end: bool) -> SubscriptionView:
-        self._ask(stream, commands.CancelSubscription, at_period_end=at_period_end)
+        self._ask(stream, CancelSubscription, at_period_end=at_period_end)
         return self.view(stream)
 
     def change(
         self, stream: UUID, *lines: tuple[str, int], at_period_end: bool = True
     ) -> SubscriptionView:
         named = [{"price": price, "quantity": quantity} for price, quantity in lines]
-        self._ask(stream, commands.ChangeSubscription, at_period_end=at_period_end, lines=named)
+        self._ask(stream, ChangeSubscription, at_period_end=at_period_end, lines=named)
         return self.view(stream)
 
-    def _ask(self, stream: UUID, kind: type[commands.SubscriptionCommand], **more: Any) -> None:
+    def _ask(self, stream: UUID, kind: type[SubscriptionCommand], **more: Any) -> None:
         command = kind(
             subscription_id=stream,
             request_id=uuid4(),

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain.core.errors import NotPossible
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
 from workers.subscriptions.mollie_start import mark_subscription_not_started

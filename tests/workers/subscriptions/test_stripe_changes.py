@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from domain.core import commands
+from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.stripe_harness import Bench
 from tests.workers.subscriptions.test_stripe_subscriptions import ask, monthly, subscribed
@@ -13,12 +13,12 @@ from tests.workers.subscriptions.test_stripe_subscriptions import ask, monthly, 
 
 def change(bench: Bench, invoice_id: UUID, price: str, *, at_period_end: bool) -> SubscriptionView:
     lines = [{"price": price, "quantity": 1}]
-    kind: Any = commands.ChangeSubscription
+    kind: Any = ChangeSubscription
     return ask(bench, invoice_id, kind, at_period_end=at_period_end, lines=lines).view
 
 
 def cancel(bench: Bench, invoice_id: UUID, *, at_period_end: bool) -> SubscriptionView:
-    return ask(bench, invoice_id, commands.CancelSubscription, at_period_end=at_period_end).view
+    return ask(bench, invoice_id, CancelSubscription, at_period_end=at_period_end).view
 
 
 def renewals(bench: Bench, invoice_id: UUID, *, months: int) -> list[int]:

@@ -7,7 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.core import commands
+from domain.subscriptions.commands import (
+    CancelSubscription,
+    ChangeSubscription,
+    SubscriptionCommand,
+)
 from domain.subscriptions.subscription import Subscription
 from eventlog.reading import RecordedEvent
 from tests.workers.stripe_harness import Bench
@@ -24,7 +28,7 @@ def subscribed(bench: Bench, card: str | None = "succeeds", **more: Any) -> UUID
 
 
 def ask(
-    bench: Bench, invoice_id: UUID, kind: type[commands.SubscriptionCommand], **more: Any
+    bench: Bench, invoice_id: UUID, kind: type[SubscriptionCommand], **more: Any
 ) -> Subscription:
     known = bench.subscription(invoice_id)
     facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
@@ -94,9 +98,9 @@ def test_the_total_is_checked_before_anything_is_made(bench: Bench, expected: in
 
 def test_it_is_ended_with_its_period_or_now(bench: Bench) -> None:
     invoice_id = subscribed(bench)
-    ending = ask(bench, invoice_id, commands.CancelSubscription, at_period_end=True).view
+    ending = ask(bench, invoice_id, CancelSubscription, at_period_end=True).view
     assert (ending.status, ending.cancel_at) == ("active", ending.period_end)
-    ended = ask(bench, invoice_id, commands.CancelSubscription, at_period_end=False).view
+    ended = ask(bench, invoice_id, CancelSubscription, at_period_end=False).view
     assert (ended.status, ended.pending_request, ended.recurring_minor) == ("canceled", None, 0)
 
 
@@ -104,14 +108,10 @@ def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     dearer, dearest = monthly(bench, 2999), monthly(bench, 4999)
     lines = [{"price": dearer, "quantity": 1}]
-    changed = ask(
-        bench, invoice_id, commands.ChangeSubscription, at_period_end=False, lines=lines
-    ).view
+    changed = ask(bench, invoice_id, ChangeSubscription, at_period_end=False, lines=lines).view
     assert (changed.monthly_minor, changed.scheduled) == (2999, None)
     lines = [{"price": dearest, "quantity": 2}]
-    waiting = ask(
-        bench, invoice_id, commands.ChangeSubscription, at_period_end=True, lines=lines
-    ).view
+    waiting = ask(bench, invoice_id, ChangeSubscription, at_period_end=True, lines=lines).view
     assert (waiting.monthly_minor, waiting.pending_request) == (2999, None)
     assert waiting.scheduled is not None
     assert waiting.scheduled["lines"] == lines
@@ -120,9 +120,7 @@ def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
 def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     lines = [{"price": "price_unknown", "quantity": 1}]
-    after = ask(
-        bench, invoice_id, commands.ChangeSubscription, at_period_end=False, lines=lines
-    ).view
+    after = ask(bench, invoice_id, ChangeSubscription, at_period_end=False, lines=lines).view
     assert (after.status, after.pending_request, after.monthly_minor) == ("active", None, 1999)
     assert after.failure is not None
     assert after.failure.path == "lineItems.0"

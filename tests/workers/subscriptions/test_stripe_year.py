@@ -17,10 +17,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.core import commands, ids
+from domain.core import ids
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import InvoiceView
+from domain.subscriptions.commands import (
+    CancelSubscription,
+    ChangeSubscription,
+    SubscriptionCommand,
+)
 from domain.subscriptions.view import SubscriptionView
 from eventlog import persistence
 from eventlog.log import Log
@@ -91,7 +96,7 @@ class Year:
         method = v1.payment_methods.attach(CARDS[card], {"customer": self.customer}).id
         v1.subscriptions.update(self.at_provider, {"default_payment_method": method})
 
-    def ask(self, kind: type[commands.SubscriptionCommand], **more: Any) -> None:
+    def ask(self, kind: type[SubscriptionCommand], **more: Any) -> None:
         """Ask something of it, and have that done."""
         known = self.bench.subscription(self.invoice_id).id
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
@@ -162,11 +167,11 @@ def live(year: Year) -> None:
         year.go_to(month, 16)
     dearer = bench.account.add_price(2999, recurring={"interval": "month"})
     lines = [{"price": dearer, "quantity": 1}]
-    year.ask(commands.ChangeSubscription, at_period_end=False, lines=lines)
+    year.ask(ChangeSubscription, at_period_end=False, lines=lines)
     year.report("changed")
     for month in (7, 8, 9, 10, 11, 12):
         year.go_to(month, 16)
-    year.ask(commands.CancelSubscription, at_period_end=True)
+    year.ask(CancelSubscription, at_period_end=True)
     year.report("ending")
     year.go_to(13, 16)
     year.report("ended")

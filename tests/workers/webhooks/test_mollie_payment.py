@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.gateway.objects import GatewayUnavailable
+from domain.gateway.errors import GatewayUnavailable
 from domain.inbox.payment_hint import PaymentHint
 from domain.invoices.view import InvoiceView
 from eventlog.codec import Codec

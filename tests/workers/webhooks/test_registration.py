@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.apps.commands import CreateApp, SetConnection
 from domain.apps.connection import Connection, secret_context, secret_mark
-from domain.core import commands, ids
-from domain.gateway.objects import GatewayMisconfigured
+from domain.core import ids
+from domain.gateway.errors import GatewayMisconfigured
 from eventlog.security.vault import Vault
 from tests.workers.stripe_harness import Bench
 from workers.errors import OperatorError
@@ -28,7 +29,7 @@ VAULT = Vault(["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="])
 def registration(bench: Bench) -> Callable[..., WebhookRegistration]:
     """Make the registration of a connection of the bench's app, which is made on first use."""
     bench.billing.create_app(
-        commands.CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{bench.app_id}", actor="t"),
+        CreateApp(app_id=bench.app_id, name="Tea", slug=f"a{bench.app_id}", actor="t"),
         occurred_at=bench.clock(),
     )
 
@@ -48,7 +49,7 @@ def registration(bench: Bench) -> Callable[..., WebhookRegistration]:
 
 def set_connection(bench: Bench, name: str, *, key: str) -> None:
     context = secret_context(bench.app_id, name)
-    command = commands.SetConnection(
+    command = SetConnection(
         app_id=bench.app_id,
         name=name,
         provider="stripe",

@@ -18,8 +18,8 @@ import requests
 from mollie.api.client import Client
 from mollie.api.error import RequestError
 
-from domain.core.commands import Mode
-from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from domain.core.providers import Mode
+from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 from workers.providers.mollie.errors import raise_port_error
 
 CONNECT_TIMEOUT_S: Final = 3

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, Never
 
-from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 from eventlog.security.safe_json import cleaned
 
 _RATE_LIMITED_S: Final = 1.0

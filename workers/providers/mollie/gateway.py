@@ -14,8 +14,8 @@ from mollie.api.objects.payment import Payment
 
 from domain.catalogue.pricing import Charge, ChargeLine
 from domain.core import metadata as metadata_keys
-from domain.core.commands import Mode
 from domain.core.money import mollie_step_minor, percentage, to_mollie
+from domain.core.providers import Mode
 from domain.gateway.objects import (
     PaymentDraft,
     ProviderCustomer,

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from domain.core.commands import Mode
-from domain.gateway.objects import ProviderInvoice, ProviderSubscription, RefundsAndDisputes
+from domain.core.providers import Mode
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import (
     PAGE,

@@ -11,8 +11,8 @@ import orjson
 from domain.core import metadata as metadata_keys
 from domain.core.errors import DomainError
 from domain.core.money import from_major
+from domain.gateway.errors import GatewayUnavailable
 from domain.gateway.objects import (
-    GatewayUnavailable,
     InvoiceState,
     PaymentState,
     ProviderDispute,

@@ -18,13 +18,10 @@ from domain.catalogue.pricing import Charge
 from domain.core import calendar
 from domain.core.errors import DomainError
 from domain.core.money import to_mollie
-from domain.gateway.objects import (
-    GatewayRejected,
-    GatewayUnavailable,
-    MandateState,
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.objects import MandateState, ProviderInvoice, ProviderMandate
+from domain.gateway.subscriptions import (
     MandateSubscriptionDraft,
-    ProviderInvoice,
-    ProviderMandate,
     ProviderSubscription,
     SubscriptionItem,
     SubscriptionState,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mollie.api.objects.customer import Customer
 
-from domain.gateway.objects import ProviderMethod, SessionState, SetupDraft, SetupSession
+from domain.gateway.setups import ProviderMethod, SessionState, SetupDraft, SetupSession
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import PAGE, Json, MollieClients, named, pages
 from workers.providers.stripe.setups import SETUP

@@ -17,8 +17,8 @@ import orjson
 import requests
 import stripe
 
-from domain.core.commands import Mode
-from domain.gateway.objects import GatewayMisconfigured, GatewayUnavailable
+from domain.core.providers import Mode
+from domain.gateway.errors import GatewayMisconfigured, GatewayUnavailable
 from workers.providers.stripe.errors import raise_port_error
 
 API_VERSION: Final = "2026-10-28.endive"

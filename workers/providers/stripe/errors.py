@@ -7,7 +7,7 @@ from typing import Final, Never
 
 import stripe
 
-from domain.gateway.objects import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 
 # Nothing was done because another call is in progress: the same key is retried soon.
 _LOCKED_RETRY_S: Final = {"lock_timeout": 0.5, "idempotency_key_in_use": 1.0}

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import orjson
 
-from domain.core.commands import Mode
 from domain.core.metadata import INVOICE
+from domain.core.providers import Mode
 from eventlog.security.safe_json import read_object
 from workers.providers.stripe.client import (
     AwaitRateLimit,

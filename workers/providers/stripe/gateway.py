@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from domain.core import metadata as metadata_keys
-from domain.core.commands import Mode
+from domain.core.providers import Mode
+from domain.gateway.errors import GatewayRejected
 from domain.gateway.objects import (
-    GatewayRejected,
     InvoiceDraft,
     LineDraft,
     ProviderCustomer,

@@ -13,16 +13,16 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from domain.core import metadata as metadata_keys
-from domain.core.commands import Mode
+from domain.core.calendar import Interval
+from domain.core.providers import Mode
 from domain.gateway.objects import (
-    Interval,
     ProviderDispute,
     ProviderInvoice,
     ProviderPayment,
     ProviderRefund,
-    ProviderSubscription,
     RefundsAndDisputes,
 )
+from domain.gateway.subscriptions import ProviderSubscription
 from eventlog.security.safe_json import cleaned, without_secrets
 from workers.providers.retry import Page, RetryingCaller, Span
 from workers.providers.stripe import objects

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import stripe
 
-from domain.gateway.objects import ProviderMethod, SessionState, SetupDraft, SetupSession
+from domain.gateway.setups import ProviderMethod, SessionState, SetupDraft, SetupSession
 from workers.providers.stripe.client import call_stripe, json_of, pages
 from workers.providers.stripe.objects import id_of, text_of, whole
 

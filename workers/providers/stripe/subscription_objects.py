@@ -8,12 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from domain.gateway.objects import (
-    Interval,
-    ProviderSubscription,
-    SubscriptionItem,
-    SubscriptionState,
-)
+from domain.core.calendar import Interval
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionItem, SubscriptionState
 from eventlog.security.safe_json import without_secrets
 from workers.providers.stripe.objects import Json, id_of, text_of, whole
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 import stripe
 
 from domain.core import metadata as metadata_keys
-from domain.gateway.objects import GatewayRejected, ProviderSubscription, SubscriptionDraft
+from domain.gateway.errors import GatewayRejected
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionDraft
 from workers.providers.stripe import objects
 from workers.providers.stripe.client import Answer, answered_at, call_stripe, json_of, pages
 from workers.providers.stripe.subscription_objects import WITH_COUPONS, to_subscription

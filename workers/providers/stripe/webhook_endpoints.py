@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import stripe
 
-from domain.core.commands import Mode
+from domain.core.providers import Mode
 from workers.providers.retry import RetryingCaller
 from workers.providers.stripe.client import API_VERSION, call_stripe, json_of, open_client
 from workers.providers.stripe.event_types import EVENT_TYPES

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.gateway.objects import GatewayMisconfigured
+from domain.gateway.errors import GatewayMisconfigured
 from tests.workers.stripe_harness import Bench
 from workers.providers.stripe.gateway import StripeGateway
 

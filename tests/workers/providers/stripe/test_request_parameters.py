@@ -11,13 +11,9 @@ import orjson
 import pytest
 
 from domain.core.metadata import INVOICE
-from domain.gateway.objects import (
-    InvoiceDraft,
-    LineDraft,
-    RefundDraft,
-    SetupDraft,
-    SubscriptionDraft,
-)
+from domain.gateway.objects import InvoiceDraft, LineDraft, RefundDraft
+from domain.gateway.setups import SetupDraft
+from domain.gateway.subscriptions import SubscriptionDraft
 from tests.support.canned_server import Canned, serve_canned
 from tests.support.stripe_types import UnknownField, require_param
 from workers.providers.stripe.client import endpoint_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain.gateway.objects import (
+from domain.gateway.errors import (
     GatewayError,
     GatewayMisconfigured,
     GatewayRejected,

@@ -1,0 +1,57 @@
+"""Errors of provider calls, by the action that they require of the caller.
+
+GatewayError
+├── GatewayUnavailable    outcome unknown or not now: retry under the same key
+├── GatewayRejected       final: record it
+└── GatewayMisconfigured  an operator must act (credentials, permissions)
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """The root of what a provider call can end in, other than an answer."""
+
+
+class GatewayUnavailable(GatewayError):
+    """No definite answer: time-out, lost connection, 5xx, rate limit.
+
+    `retry_after_s` is the provider's wish. `counted` is False where nothing was tried (a rate
+    limit), so that waiting does not use up tries.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, counted: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.counted = counted
+
+
+class GatewayRejected(GatewayError):
+    """The provider refused for good.
+
+    `declined`: the payer's side refused the money; `missing`: what was named does not exist.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        decline_code: str | None = None,
+        param: str | None = None,
+        declined: bool = False,
+        missing: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.decline_code = decline_code
+        self.param = param
+        self.declined = declined
+        self.missing = missing
+
+
+class GatewayMisconfigured(GatewayError):
+    """The provider does not accept our credentials or settings."""

@@ -1,0 +1,93 @@
+"""Subscriptions at a payment provider: state, items and drafts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from domain.catalogue.pricing import Charge
+from domain.core.calendar import Interval
+
+SubscriptionState = Literal[
+    "incomplete", "trialing", "active", "past_due", "unpaid", "paused", "canceled", "expired"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionItem:
+    """What is subscribed to. `amount_minor` is for one unit and one period."""
+
+    id: str
+    price: str
+    name: str | None
+    quantity: int
+    amount_minor: int
+    currency: str
+    interval: Interval
+    interval_count: int
+    inclusive_tax_ppm: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSubscription:
+    """A provider's subscription at one moment, as ProviderInvoice is an invoice.
+
+    `cancel_at`: when it will end, if it will. `latest_invoice`: the provider's id of its newest.
+    `discounts_incomplete`: it has discounts that this word does not spell out, as in webhooks.
+    """
+
+    id: str
+    state: SubscriptionState
+    as_of: int
+    livemode: bool
+    customer: str | None
+    currency: str | None
+    items: tuple[SubscriptionItem, ...]
+    started_at: int
+    period_start: int | None
+    period_end: int | None
+    trial_end: int | None
+    cancel_at: int | None
+    canceled_at: int | None
+    ended_at: int | None
+    percent_off_ppm: int = 0
+    amount_off_minor: int = 0
+    discounts_incomplete: bool = False
+    latest_invoice: str | None = None
+    description: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionDraft:
+    """What the provider needs to start a subscription. `items`: (price, quantity).
+
+    `charge` False: there is nothing to charge with, so the first invoice is left open.
+    """
+
+    customer: str
+    items: tuple[tuple[str, int], ...]
+    tax_rate_id: str | None
+    payment_method: str | None
+    charge: bool
+    off_session: bool
+    footer: str | None
+    description: str | None
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MandateSubscriptionDraft:
+    """What the provider needs to charge `charge` each interval from `starts_on` (a date) on.
+
+    `description`: the customer has no other living subscription of the same.
+    """
+
+    customer: str
+    mandate: str
+    charge: Charge
+    starts_on: str
+    description: str
+    webhook_url: str | None
+    metadata: dict[str, str]
