@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel
+
 from service.http.errors import FieldError, Problem
 
 Json = dict[str, Any]
@@ -12,10 +14,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """An answer: a status and a JSON document."""
+    """An answer: a status and a JSON document, built by hand or a response model."""
 
     status: int
-    document: Json
+    document: Json | BaseModel
 
 
 def render_problem(problem: Problem) -> Rendered:

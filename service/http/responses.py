@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import orjson
+from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -25,14 +26,23 @@ REQUEST_ID: Final = "billhook.request_id"
 def answer(rendered: envelope.Rendered, headers: Mapping[str, str] | None = None) -> Response:
     """Send a JSON document."""
     return Response(
-        orjson.dumps(rendered.document),
+        serialized(rendered.document),
         status_code=int(rendered.status),
         headers={**PRIVATE, **(headers or {})},
         media_type="application/json",
     )
 
 
-def document(shown: envelope.Json, headers: Mapping[str, str] | None = None) -> Response:
+def serialized(shown: envelope.Json | BaseModel) -> bytes:
+    """Serialize a document; of a response model, the fields that its constructor was given."""
+    if isinstance(shown, BaseModel):
+        return shown.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    return orjson.dumps(shown)
+
+
+def document(
+    shown: envelope.Json | BaseModel, headers: Mapping[str, str] | None = None
+) -> Response:
     """Send a JSON document with status 200."""
     return answer(envelope.Rendered(status=200, document=shown), headers)
 

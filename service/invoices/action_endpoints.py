@@ -70,7 +70,7 @@ async def _present(context: InvoicesContext, action: Action, answered: Answered)
     """Answer with the invoice: as it was when this came true, or (202) as it is until then."""
     told = answered.told
     view = told.folded.view
-    shown = action_render.item(
+    shown = action_render.document(
         view,
         position=told.folded.position,
         document_url=context.links.document_url(view),
@@ -78,5 +78,5 @@ async def _present(context: InvoicesContext, action: Action, answered: Answered)
         refund_id=answered.request_id if action is REFUND else None,
     )
     status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
-    rendered = envelope.Rendered(status=status, document=envelope.single("invoices", shown))
+    rendered = envelope.Rendered(status=status, document=shown)
     return answer(rendered, invoice_headers(told))

@@ -12,6 +12,13 @@ from domain.invoices.view import InvoiceView
 from service.http import envelope
 from service.http.errors import DONE, FieldError, Problem
 from service.invoices import render as invoices_render
+from service.invoices.response_schemas import (
+    AskedInvoice,
+    AskedInvoices,
+    RefundedInvoice,
+    RefundedInvoices,
+)
+from service.openapi.common_schemas import one_item
 
 # How an invoice may stand once what was asked came true. A draft that is taken back is deleted; one
 # that is finalised may be charged at once. Of a refund its own facts tell.
@@ -47,21 +54,23 @@ def refusal_of(action: str, view: InvoiceView, fact: InvoiceEvent) -> Problem | 
     return _bad(FieldError(message=message, path="status"))
 
 
-def item(
+def document(
     view: InvoiceView,
     *,
     position: int,
     document_url: str | None,
     provider_response: envelope.Json | None,
     refund_id: UUID | None,
-) -> envelope.Json:
-    """Show the invoice; where a refund was asked for, which of its refunds that is."""
-    shown = invoices_render.item(view, position=position, document_url=document_url)
-    shown["providerResponse"] = provider_response
-    if refund_id is not None:
-        refunds = [invoices_render.refund(entry) for entry in view.refunds]
-        shown |= {"refundId": str(refund_id), "refunds": refunds}
-    return shown
+) -> AskedInvoices | RefundedInvoices:
+    """Build the answer with the invoice; with `refund_id`, the requested one of its refunds."""
+    fields = invoices_render.fields(view, position=position, document_url=document_url)
+    fields["provider_response"] = provider_response
+    kind = invoices_render.KIND
+    if refund_id is None:
+        return one_item(AskedInvoices, kind=kind, item=AskedInvoice(**fields))
+    refunds = [invoices_render.refund(entry) for entry in view.refunds]
+    shown = RefundedInvoice(**fields, refund_id=refund_id, refunds=refunds)
+    return one_item(RefundedInvoices, kind=kind, item=shown)
 
 
 def _refused(fact: RequestRefused) -> Problem:

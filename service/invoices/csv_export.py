@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "attempt", "providerObjectType", "providerObjectId", "documentUrl", "failureCode",
     "failureDeclineCode", "failureMessage", "createdAt", "updatedAt", "paidAt", "position",
 )  # fmt: skip
+_NOT_IN_CSV: Final = {"line_items", "next_action"}
 _CSV: Final = "text/csv; header=present"
 # Spreadsheets run a cell that begins so, the full-width forms included. Where a semicolon
 # separates cells, one begins behind each.
@@ -67,7 +68,8 @@ def _as_file(name: str, headers: Mapping[str, str]) -> dict[str, str]:
 
 def _cells(row: InvoiceRow, *, links: Links) -> list[Cell]:
     url = links.document_url(row.view)
-    item = invoices_render.item(row.view, position=row.position, document_url=url)
+    shown = invoices_render.item(row.view, position=row.position, document_url=url)
+    item = shown.model_dump(mode="json", by_alias=True, exclude=_NOT_IN_CSV)
     failure = item["failure"] or {}
     known = item | {
         "metadata": orjson.dumps(item["metadata"]).decode(),

@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from projections.invoices.queries import InvoiceFilter
 from service.auth.authenticate import Caller, authenticate
-from service.http import envelope
 from service.http.queries import read_list_query, to_filter
 from service.http.requests import path_provider, path_uuid
 from service.http.responses import LAG_MS, document
@@ -14,6 +13,7 @@ from service.invoices import render as invoices_render
 from service.invoices.connection_choice import default_mode
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.csv_export import csv_answer
+from service.invoices.response_schemas import InvoicePage
 from service.recording.read_your_writes import wait_until_folded
 
 
@@ -63,18 +63,21 @@ async def _list(
     return document(await _page(context, asked), headers)
 
 
-async def _page(context: InvoicesContext, asked: InvoiceFilter) -> envelope.Json:
+async def _page(context: InvoicesContext, asked: InvoiceFilter) -> InvoicePage:
     found = await context.queries.list_invoices(asked)
-    return envelope.page(
-        [
-            invoices_render.item(
-                row.view,
-                position=row.position,
-                document_url=context.links.document_url(row.view),
-            )
-            for row in found.rows
-        ],
-        total=found.total,
-        total_is_exact=found.total_is_exact,
+    items = [
+        invoices_render.item(
+            row.view,
+            position=row.position,
+            document_url=context.links.document_url(row.view),
+        )
+        for row in found.rows
+    ]
+    return InvoicePage(
+        kind=invoices_render.KIND,
+        items_length=len(items),
+        items=items,
+        total_items=found.total,
+        total_items_is_exact=found.total_is_exact,
         next_cursor=found.next_cursor,
     )

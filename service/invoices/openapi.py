@@ -3,7 +3,7 @@ from typing import Final
 
 from service.http.queries import GetQuery, ListQuery, ReadQuery
 from service.invoices import openapi_examples as invoices_openapi_examples
-from service.invoices.openapi_schemas import (
+from service.invoices.response_schemas import (
     AskedInvoices,
     InvoicePage,
     SingleInvoices,

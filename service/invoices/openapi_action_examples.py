@@ -3,7 +3,7 @@
 from typing import Final
 
 from service.invoices.openapi_examples import PAID
-from service.invoices.openapi_schemas import Refund
+from service.invoices.response_schemas import Refund
 from service.openapi.common_schemas import example
 from service.openapi.declare import Json
 from service.openapi.examples import one

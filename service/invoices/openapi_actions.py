@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from service.invoices import openapi_action_examples as examples
 from service.invoices.openapi import TAG
-from service.invoices.openapi_schemas import AskedInvoices, RefundedInvoices
+from service.invoices.response_schemas import AskedInvoices, RefundedInvoices
 from service.invoices.schemas import ActionBody, RefundBody, RetryBody
 from service.openapi import common as openapi_common
 from service.openapi.common import (

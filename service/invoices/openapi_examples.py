@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from service.invoices.openapi_schemas import (
+from service.invoices.response_schemas import (
     AskedInvoice,
     AskedLine,
     Invoice,

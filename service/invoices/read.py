@@ -1,33 +1,13 @@
-from collections.abc import Sequence
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projections.invoices.queries import TimelineEntry
 from service.auth.authenticate import authenticate
-from service.http import envelope
-from service.http.envelope import Json, moment
 from service.http.queries import GetQuery, ReadQuery, read_query
 from service.http.requests import path_uuid
 from service.http.responses import LAG_MS, document
 from service.invoices import render as invoices_render
 from service.invoices.context import context_of
 from service.recording.read_your_writes import find_invoice, fold_invoice, wait_until_folded
-
-
-def timeline_items(entries: Sequence[TimelineEntry]) -> Json:
-    """Show a timeline's entries in the order of the log."""
-    return {"kind": "events", "items": [_item(entry) for entry in entries]}
-
-
-def _item(entry: TimelineEntry) -> Json:
-    return {
-        "position": entry.position,
-        "type": entry.type,
-        "at": moment(entry.occurred_at),
-        "by": entry.actor,
-        "data": entry.data,
-    }
 
 
 async def get_invoice(request: Request) -> Response:
@@ -43,14 +23,14 @@ async def get_invoice(request: Request) -> Response:
     else:
         found = await fold_invoice(context.recording, caller, invoice_id, as_of=query.as_of)
     response = await context.recording.streams.json_body(found.view.body)
-    shown = invoices_render.item(
+    shown = invoices_render.single(
         found.view,
         position=found.position,
         document_url=context.links.document_url(found.view),
+        provider_response=response,
     )
-    shown |= invoices_render.details(found.view, provider_response=response)
     lag_ms = await context.readiness.lag_ms("invoices")
-    return document(envelope.single("invoices", shown), {LAG_MS: str(lag_ms)})
+    return document(shown, {LAG_MS: str(lag_ms)})
 
 
 async def get_invoice_events(request: Request) -> Response:
@@ -63,4 +43,4 @@ async def get_invoice_events(request: Request) -> Response:
     await find_invoice(context.recording, caller, invoice_id, min_position=0)
     entries = await context.queries.timeline(caller.app.app_id, invoice_id)
     lag_ms = await context.readiness.lag_ms("invoices")
-    return document(timeline_items(entries), {LAG_MS: str(lag_ms)})
+    return document(invoices_render.timeline(entries), {LAG_MS: str(lag_ms)})

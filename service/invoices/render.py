@@ -1,15 +1,26 @@
-"""The canonical dialect (seed 002): pure functions from what we know to what callers read."""
+"""Build the answers about invoices of the canonical API (seed 002) from the invoice's view."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import dataclasses
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from domain.core.failures import Failure
 from domain.invoices import status
 from domain.invoices.view import Dispute, InvoiceView, Payment, Refund
-from service.http.envelope import Json, Rendered, moment, render_problem, single
+from projections.invoices.queries import TimelineEntry
+from service.http.envelope import Json, Rendered, render_problem
 from service.http.errors import FieldError, Problem
+from service.invoices import response_schemas as schemas
+from service.openapi.common_schemas import one_item
+
+KIND: Final = "invoices"
+# Fields of schemas.Invoice that the view has under the same name.
+_SAME_IN_VIEW: Final = tuple(
+    known.name
+    for known in dataclasses.fields(InvoiceView)
+    if known.name in schemas.Invoice.model_fields and known.name != "failure"
+)
 
 
 def render_outcome(
@@ -19,144 +30,132 @@ def render_outcome(
     refusal = refusal_of(view)
     if refusal is not None:
         return render_problem(refusal)
-    shown = item(view, position=position, document_url=document_url)
-    shown |= {"providerResponse": provider_response}
-    return Rendered(status=HTTPStatus.OK, document=single("invoices", shown))
+    shown = schemas.AskedInvoice(
+        **fields(view, position=position, document_url=document_url),
+        provider_response=provider_response,
+    )
+    return Rendered(status=HTTPStatus.OK, document=_envelope(shown))
 
 
 def render_pending(view: InvoiceView, *, position: int) -> Rendered:
     """Answer a POST whose outcome is not known yet; `view` is the request as recorded."""
-    shown = item(view, position=position, document_url=None) | {"providerResponse": None}
-    return Rendered(status=HTTPStatus.ACCEPTED, document=single("invoices", shown))
+    shown = schemas.AskedInvoice(
+        **fields(view, position=position, document_url=None), provider_response=None
+    )
+    return Rendered(status=HTTPStatus.ACCEPTED, document=_envelope(shown))
 
 
-def item(view: InvoiceView, *, position: int, document_url: str | None) -> Json:
-    """Show an invoice; `document_url` is our own link to it."""
+def item(view: InvoiceView, *, position: int, document_url: str | None) -> schemas.Invoice:
+    """Build an invoice as lists have it; `document_url` is our own link to it."""
+    return schemas.Invoice(**fields(view, position=position, document_url=document_url))
+
+
+def single(
+    view: InvoiceView, *, position: int, document_url: str | None, provider_response: Json | None
+) -> schemas.SingleInvoices:
+    """Build the answer of one invoice with its lines, payments, refunds and disputes."""
+    shown = schemas.SingleInvoice(
+        **fields(view, position=position, document_url=document_url),
+        provider_response=provider_response,
+        lines=[_line(line) for line in view.lines],
+        payments=[payment(entry) for entry in view.payments],
+        refunds=[refund(entry) for entry in view.refunds],
+        disputes=[dispute(entry) for entry in view.disputes],
+    )
+    return one_item(schemas.SingleInvoices, kind=KIND, item=shown)
+
+
+def timeline(entries: Sequence[TimelineEntry]) -> schemas.Timeline:
+    """Build a timeline; entries are in the order of the log."""
+    items = [
+        schemas.TimelineEvent(
+            position=entry.position,
+            type=entry.type,
+            at=entry.occurred_at,
+            by=entry.actor,
+            data=entry.data,
+        )
+        for entry in entries
+    ]
+    return schemas.Timeline(kind="events", items=items)
+
+
+def fields(view: InvoiceView, *, position: int, document_url: str | None) -> dict[str, Any]:
+    """Return the fields of schemas.Invoice, which its subclasses share."""
     return {
-        "id": str(view.id),
-        "tenantUuid": None if view.tenant_id is None else str(view.tenant_id),
-        "userId": view.user_id,
-        "provider": view.provider,
-        "connection": view.connection,
-        "mode": view.mode,
-        "status": view.status,
-        "type": view.type,
-        "origin": view.origin,
-        "number": view.number,
-        **_amounts(view),
-        "lineItems": _requested_lines(view),
-        "customer": view.customer,
-        "subscriptionId": view.subscription_id,
-        "periodStart": moment(view.period_start),
-        "periodEnd": moment(view.period_end),
-        "dueAt": moment(view.due_at),
-        "description": view.description,
-        "footer": view.footer,
-        "metadata": view.metadata,
-        "attempt": view.attempt,
-        "providerObjectType": view.provider_object_type,
-        "providerObjectId": view.provider_object_id,
-        "nextAction": view.next_action,
-        "documentUrl": document_url,
-        "failure": _failure(view),
-        "createdAt": moment(view.created_at),
-        "updatedAt": moment(view.updated_at),
-        "paidAt": moment(view.paid_at),
+        **{name: getattr(view, name) for name in _SAME_IN_VIEW},
+        "tenant_uuid": view.tenant_id,
+        "line_items": _requested_lines(view),
+        "document_url": document_url,
+        "failure": None if view.failure is None else failure(view.failure),
         "position": position,
     }
 
 
-def details(view: InvoiceView, *, provider_response: Json | None) -> Json:
-    """Show what only a single invoice's answer has."""
-    return {
-        "lines": [_line(line) for line in view.lines],
-        "payments": [payment(entry) for entry in view.payments],
-        "refunds": [refund(entry) for entry in view.refunds],
-        "disputes": [dispute(entry) for entry in view.disputes],
-        "providerResponse": provider_response,
-    }
-
-
-def payment(known: Payment) -> Json:
-    """Show a payment: what its status does not have is left out."""
-    shown: Json = {"id": known.id, "at": moment(known.updated_at), "status": known.status}
+def payment(known: Payment) -> schemas.Payment:
+    """Build a payment: fields that its status does not have are left out."""
+    optional: dict[str, Any] = {}
     if known.amount_minor is not None:
-        shown["amountMinor"] = known.amount_minor
+        optional["amount_minor"] = known.amount_minor
     if known.status == status.PAID:
-        shown["method"] = known.method
+        optional["method"] = known.method
     if known.failure is not None:
-        shown["failure"] = failure(known.failure)
-    return shown
+        optional["failure"] = failure(known.failure)
+    return schemas.Payment(id=known.id, at=known.updated_at, status=known.status, **optional)
 
 
-def refund(known: Refund) -> Json:
-    """Show a refund."""
-    return {
-        "id": known.id,
-        "status": known.status,
-        "amountMinor": known.amount_minor,
-        "reason": known.reason,
-        "creditNote": known.credit_note,
-        "at": moment(known.updated_at),
-        "providerRefundId": known.provider_refund_id,
-        "refundedAt": moment(known.refunded_at),
-        "code": known.code,
-        "message": known.message,
-    }
+def refund(known: Refund) -> schemas.Refund:
+    """Build a refund."""
+    return schemas.Refund(
+        id=known.id,
+        status=known.status,
+        amount_minor=known.amount_minor,
+        reason=known.reason,
+        credit_note=known.credit_note,
+        at=known.updated_at,
+        provider_refund_id=known.provider_refund_id,
+        refunded_at=known.refunded_at,
+        code=known.code,
+        message=known.message,
+    )
 
 
-def dispute(known: Dispute) -> Json:
-    """Show a dispute."""
-    return {
-        "id": known.id,
-        "status": known.status,
-        "amountMinor": known.amount_minor,
-        "at": moment(known.disputed_at),
-    }
+def dispute(known: Dispute) -> schemas.Dispute:
+    """Build a dispute."""
+    return schemas.Dispute(
+        id=known.id,
+        status=known.status,
+        amount_minor=known.amount_minor,
+        at=known.disputed_at,
+    )
 
 
-def _amounts(view: InvoiceView) -> Json:
-    return {
-        "currency": view.currency,
-        "totalMinor": view.total_minor,
-        "amountPaidMinor": view.amount_paid_minor,
-        "amountRefundedMinor": view.amount_refunded_minor,
-        "amountDisputedMinor": view.amount_disputed_minor,
-        "amountOverpaidMinor": view.amount_overpaid_minor,
-        "disputeStatus": view.dispute_status,
-        "taxMinor": view.tax_minor,
-    }
+def failure(known: Failure) -> schemas.Failure:
+    """Build the reason why an attempt to charge, or a request, was refused."""
+    return schemas.Failure(code=known.code, decline_code=known.decline_code, message=known.message)
 
 
-def _requested_lines(view: InvoiceView) -> list[Json]:
+def _requested_lines(view: InvoiceView) -> list[schemas.AskedLine]:
     if view.origin == "request":
-        return [_asked_line(asdict(line)) for line in view.request.lines]
-    return [_asked_line(line) for line in view.lines]
+        return [
+            schemas.AskedLine(**_line_fields(dataclasses.asdict(line)))
+            for line in view.request.lines
+        ]
+    return [schemas.AskedLine(**_line_fields(line)) for line in view.lines]
 
 
-def _asked_line(line: Mapping[str, Any]) -> Json:
-    return {
-        "name": line.get("name"),
-        "quantity": line.get("quantity"),
-        "price": line.get("price"),
-        "amountMinor": line.get("amount_minor"),
-        "currency": line.get("currency"),
-    }
+def _line(line: Mapping[str, Any]) -> schemas.Line:
+    return schemas.Line(
+        id=line.get("id"), **_line_fields(line), total_minor=line.get("total_minor")
+    )
 
 
-def _line(line: Mapping[str, Any]) -> Json:
-    return {"id": line.get("id"), **_asked_line(line), "totalMinor": line.get("total_minor")}
+def _line_fields(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: line.get(name) for name in schemas.AskedLine.model_fields}
 
 
-def failure(known: Failure) -> Json:
-    """Show why an attempt to charge, or a request, was refused."""
-    return {"code": known.code, "declineCode": known.decline_code, "message": known.message}
-
-
-def _failure(view: InvoiceView) -> Json | None:
-    if view.failure is None:
-        return None
-    return failure(view.failure)
+def _envelope(shown: schemas.AskedInvoice) -> schemas.AskedInvoices:
+    return one_item(schemas.AskedInvoices, kind=KIND, item=shown)
 
 
 def refusal_of(view: InvoiceView) -> Problem | None:

@@ -1,19 +1,38 @@
-"""What answers look like. They are rendered by hand; the contract tests hold them to this."""
+"""Base class and field types of response models: rendered as answers and documented as schemas."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation
 from pydantic.alias_generators import to_camel
 
 from domain.invoices import status
+from service.http.envelope import moment
 from service.http.validation import SchemaKeywords
 
 
 class ResponseModel(BaseModel):
-    """A document or a part of one: camelCase, every field there unless it says otherwise."""
+    """A document or a part of one: camelCase, every field present unless it is an optional one.
+
+    Built with Python names; a field that the constructor was not given is left out of the JSON.
+    """
 
     model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, use_attribute_docstrings=True
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
+Model = TypeVar("Model", bound=ResponseModel)
+
+
+def one_item(model: type[Model], *, kind: str, item: ResponseModel) -> Model:
+    """Build the envelope of a single item."""
+    return model.model_validate(
+        {"kind": kind, "total_items": 1, "items_length": 1, "items": [item]}
     )
 
 
@@ -33,12 +52,13 @@ def example(model: type[ResponseModel], **values: object) -> dict[str, Any]:
 Status = Annotated[str, SchemaKeywords({"enum": list(status.ALL)})]
 Provider = Literal["stripe", "mollie"]
 Mode = Literal["live", "test"]
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, PlainSerializer(moment, return_type=str, when_used="json")]
 Minor = Annotated[
     int, SchemaKeywords({"description": "In the currency's minor unit: 1999 is 19.99 EUR."})
 ]
 Position = Annotated[int, Field(ge=0)]
-JsonObject = dict[str, Any]
+# Not validated: an unexpected field of a provider's document must not fail the answer.
+JsonObject = Annotated[dict[str, Any], SkipValidation]
 
 
 class ProviderModel(ResponseModel):

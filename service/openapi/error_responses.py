@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from http import HTTPStatus as S
 from typing import Final
 
+import orjson
+
 from service.http.error_rendering import renderer_of
 from service.http.errors import (
     AccessUnverified,
@@ -29,6 +31,7 @@ from service.http.errors import (
     WrongKeyType,
     problem_of,
 )
+from service.http.responses import serialized
 from service.openapi.common import RETRY_AFTER
 from service.openapi.common_schemas import Errors, PlainError, ResponseModel, SuccessError
 from service.openapi.declare import Answer, Json, json_answer
@@ -145,4 +148,4 @@ def _rendered(path: str, errors: list[str] | tuple[str, ...]) -> Iterator[tuple[
     render = renderer_of(path)
     for name in errors:
         rendered = render(_ERRORS[name], request_id="6f1c0e5a4d3b4c2f9a8b7c6d5e4f3a2b")
-        yield int(rendered.status), rendered.document
+        yield int(rendered.status), orjson.loads(serialized(rendered.document))

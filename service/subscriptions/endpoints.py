@@ -25,8 +25,8 @@ from service.http.queries import (
 from service.http.requests import path_uuid, read_json, wait_s
 from service.http.responses import LAG_MS, answer, document, error_response
 from service.http.validation import validate
+from service.invoices import render as invoices_render
 from service.invoices.connection_choice import default_mode
-from service.invoices.read import timeline_items
 from service.recording.read_your_writes import wait_until_folded
 from service.recording.response_headers import response_headers
 from service.subscriptions import render as subscriptions_render
@@ -77,7 +77,7 @@ async def get_subscription_events(request: Request) -> Response:
     found = await find_subscription(context, caller, request.path_params["subscriptionId"])
     entries = await context.queries.timeline(caller.app.app_id, found.view.id)
     lag_ms = await context.readiness.lag_ms("invoices")
-    return document(timeline_items(entries), {LAG_MS: str(lag_ms)})
+    return document(invoices_render.timeline(entries), {LAG_MS: str(lag_ms)})
 
 
 async def cancel_subscription(request: Request) -> Response:

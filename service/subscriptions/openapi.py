@@ -9,7 +9,7 @@ from pydantic import Field
 from domain.subscriptions.view import STATUSES
 from service.http.queries import ReadQuery, SubscriptionListQuery
 from service.http.validation import SchemaKeywords
-from service.invoices.openapi_schemas import Timeline
+from service.invoices.response_schemas import Timeline
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,

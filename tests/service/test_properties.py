@@ -18,6 +18,7 @@ from eventlog.codec import Codec
 from projections.engine.view_codec import from_json, to_json
 from service.http import envelope
 from service.http.errors import BadRequest, Problem
+from service.http.responses import serialized
 from service.http.validation import is_safe, validate
 from service.invoices import render as invoices_render
 from service.invoices.schemas import InvoiceRequestBody
@@ -119,7 +120,7 @@ def test_any_accepted_body_can_be_recorded_folded_and_shown(body: Any) -> None:
     view = fold(None, again)
     assert first_outcome([again]) is None
     assert from_json(to_json(view)) == view
-    shown = orjson.loads(orjson.dumps(invoices_render.item(view, position=1, document_url=None)))
+    shown = orjson.loads(serialized(invoices_render.item(view, position=1, document_url=None)))
     assert shown["metadata"] == body.get("metadata", {})
     assert is_safe("".join(_strings(shown)))
 

@@ -27,6 +27,7 @@ from service.dialects import (
 from service.dialects.stripe_charge_render import payment_intent
 from service.http import envelope, plain_errors, success_envelope
 from service.http.errors import Problem
+from service.http.responses import serialized
 from service.invoices import action_render
 from service.invoices import render as invoices_render
 from tests.support.postgres import Server
@@ -130,7 +131,7 @@ def _answers(bench: Bench, row: Row, job: Job) -> str:
     )
     if refused := invoices_render.refusal_of(view):
         return f"002 {_refused(refused, envelope.render_problem(refused))}"
-    item = rendered.document["items"][0]
+    item = orjson.loads(serialized(rendered.document))["items"][0]
     action = (item["nextAction"] or {}).get("type", "-")
     return f"002 {rendered.status} {item['status']} {item['totalMinor']} next {action}"
 
@@ -174,13 +175,14 @@ def _of_action(bench: Bench, action: str, job: Job) -> str:
     refused = action_render.refusal_of(action, view, fact)
     if refused is not None:
         return _refused(refused, envelope.render_problem(refused))
-    item = action_render.item(
+    shown = action_render.document(
         view,
         position=1,
         document_url=None,
         provider_response=None,
         refund_id=job.refund_id,
     )
+    item = orjson.loads(serialized(shown))["items"][0]
     refunds = [f"refund {one['status']} {one['amountMinor']}" for one in item.get("refunds", ())]
     action_next = (item["nextAction"] or {}).get("type", "-")
     return " ".join([f"200 {item['status']} {item['totalMinor']} next {action_next}", *refunds])
