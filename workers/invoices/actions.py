@@ -1,8 +1,8 @@
 """Perform a requested action on an existing invoice: retry, void, finalise, write off.
 
-As everywhere: the step and its key are recorded before its first call, and the job may die between
-any two lines. A refusal is asked about before it is believed: what was refused may have been done
-already, or may no longer be wanted.
+The step and its key are recorded before its first call, so the job may crash between
+any two lines. After a rejection the invoice is fetched: the rejected change may have been made
+before, or may no longer be needed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Charge an invoice: create the draft, add and check its lines, finalise it, pay it.
 
 Each step's key is recorded before its first call and each id before the next call, so the job may
-die between any two lines, run twice, or run a day late: it goes on where the log says it is. A key
-older than the provider's memory is not trusted; what it may have made is looked up first.
+crash between any two lines, run twice, or run a day late: it resumes from the log. A key
+that the provider may have forgotten is not reused; its possible object is looked up first.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _charge(invoice: Invoice, deps: InvoicingDeps) -> ProviderInvoice:
 def _discard(invoice_id: UUID, deps: InvoicingDeps, rejection: RequestRejected) -> None:
     """Delete the draft, then record the rejection. The reason is stored first, in case we crash.
 
-    A draft that gathered is not deleted: its items are the customer's.
+    A draft with pending items is not deleted: the items belong to the customer.
     """
     invoice = deps.billing.get(Invoice, invoice_id)
     gathers = invoice.view.request.flow == "include_pending_items"

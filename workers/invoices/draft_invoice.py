@@ -140,7 +140,7 @@ def _add_lines(invoice: Invoice, deps: InvoicingDeps) -> None:
     view, step = invoice.view, invoice.view.steps["lines"]
     wanted = _line_drafts(view)
     if deps.key_expired(invoice, "lines"):
-        # Under an expired key the same lines would be added, and charged, a second time.
+        # Under an expired key the same lines would be added and charged a second time.
         present = {line.reference for line in deps.gateway.list_lines(object_id(view))}
         wanted = [line for line in wanted if line.reference not in present]
         if wanted:

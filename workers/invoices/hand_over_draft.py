@@ -1,7 +1,7 @@
 """Hand a draft over to the provider, which finalises it, or fills it with pending items.
 
-Nothing here moves money. As everywhere, the job may die between any two lines and goes on where the
-log says it is.
+Nothing here moves money. The job may crash between any two lines and resumes from the
+log.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WAIT_FOR_SLOT_S: Final = 0.25
 def hand_over_draft(invoice: Invoice, deps: InvoicingDeps) -> None:
     """Fill a draft, then let the provider advance it (seed 003). Raises RequestRejected.
 
-    Were it advanced from the start, death before its lines would have the provider finalise an
+    If it advanced from the start, a crash before its lines would let the provider finalise an
     empty invoice as paid.
     """
     if "advance" not in invoice.view.steps:

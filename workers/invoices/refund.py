@@ -1,7 +1,7 @@
 """Refund an invoice exactly once, also after a crash.
 
-The amount is reserved when it is asked for. Past the life of the key, what the provider already
-gave back for this refund is looked up by our reference before anything is asked again.
+The amount is reserved with the request. After the key's lifetime, refunds that the provider
+has for our reference are looked up before the call is repeated.
 """
 
 from __future__ import annotations

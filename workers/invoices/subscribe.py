@@ -1,8 +1,8 @@
 """Create a subscription at the provider and record the outcome of its first invoice.
 
-The provider charges the first invoice as it starts the subscription. One that is declined is ended
-before the refusal is recorded: a new request would otherwise leave two that can both be paid. Why
-it was declined is kept first, since we may die in between.
+The provider charges the first invoice as it starts the subscription. If that is declined, the
+subscription is ended before the rejection is recorded: else a new request would leave two that can
+both be paid. The reason is recorded first, in case of a crash in between.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Perform a requested action on an invoice that has payments: retry, void.
 
-A retry is another payment for the same invoice. It is made before the one before it is canceled, so
-that a refusal leaves the customer something to pay; whichever is paid first counts.
+A retry is another payment for the same invoice. It is created before the last one is canceled, so
+that a rejection leaves the customer a payment; the first one that is paid counts.
 """
 
 from __future__ import annotations

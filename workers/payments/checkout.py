@@ -1,8 +1,8 @@
 """Create the payment that stands for an invoice, and record its checkout URL.
 
 The step and its key are recorded before its call, and the payment with its answer, so the job may
-die between any two lines. What an earlier run may have made is looked up before anything is made:
-keys are forgotten within the hour, and a payment that nobody saw may have expired meanwhile.
+crash between any two lines. A payment of an earlier run is looked up before one is created:
+Mollie forgets keys within the hour, and an unrecorded payment may have expired meanwhile.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plan a payment: price, customer and URLs, computed before anything is created.
 
-A plan is kept with its step, so that every repeat sends the same bytes, whatever has become of the
-catalogue or the connection since.
+A plan is stored with its step, so that every repeat sends the same bytes, even after changes of the
+catalogue or the connection.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Set up a payment method: open the provider's page, then make the method the default.
 
-Each step's key is recorded before its first call, so the job may die between any two lines, run
-twice, or run a day late. Past the life of a key, what it may have opened is looked up first.
+Each step's key is recorded before its first call, so the job may crash between any two lines, run
+twice, or run a day late. After the key's lifetime, a page opened with it is looked up first.
 """
 
 from __future__ import annotations

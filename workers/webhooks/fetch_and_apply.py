@@ -70,7 +70,7 @@ class _Mismatch(Exception):
 def fetch_and_apply(provider_event_id: UUID, deps: FetchDeps) -> None:
     """Fetch the event's object, record its state, and mark the event as applied.
 
-    Raises GatewayUnavailable to come back.
+    Raises GatewayUnavailable for a retry.
     """
     entry = deps.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:

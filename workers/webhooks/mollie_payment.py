@@ -93,7 +93,7 @@ def _record_fetched(
 def apply_payment_event(provider_event_id: UUID, deps: MolliePaymentDeps) -> None:
     """Fetch a signed event's payment, record it, and mark the event as applied.
 
-    Raises GatewayUnavailable to come back.
+    Raises GatewayUnavailable for a retry.
     """
     entry = deps.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:
@@ -127,7 +127,7 @@ def apply_payment(
             raise
         return AppliedPayment(reason="the provider has no such payment")
     if seen.subscription_id is not None:
-        # It carries its subscription's metadata, and with it the invoice that began that.
+        # It has its subscription's metadata, and so the id of the invoice that started that.
         renewals = MandateSubscriptionDeps(billing=deps.billing, gateway=gateway, now=deps.now)
         return _apply_renewal(source, seen, back, renewals, actor=actor)
     named = invoice_named_by(seen)

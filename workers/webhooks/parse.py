@@ -24,10 +24,10 @@ Snapshot = ProviderInvoice | ProviderSubscription | SetupSession
 
 @dataclass(frozen=True)
 class ParsedEvent:
-    """A received event together with what it says, if it speaks of what we keep.
+    """A received event with its snapshot, if its object has one.
 
-    `subject`: the stream that it is about. `asks`: it says too little, so that the provider must
-    be asked. `trouble`: it says nothing.
+    `subject`: the aggregate's id. `needs_fetch`: the payload is incomplete, so the object must be
+    fetched. `error`: the payload is unreadable.
     """
 
     entry: ProviderEventReceived
@@ -60,7 +60,7 @@ def _read(entry: ProviderEventReceived, payload: dict[str, Any]) -> ParsedEvent:
         return _read_setup(entry, payload)
     subject = subject_of(entry)
     if payload.get("api_version", API_VERSION) != API_VERSION:
-        # Listed events are in the account's own version, whose shapes we do not read.
+        # Listed events have the account's own API version, which is not parsed.
         return ParsedEvent(entry, subject, needs_fetch=True)
     return ParsedEvent(entry, subject, _snapshot(entry, payload))
 
@@ -84,9 +84,9 @@ def _snapshot(
 
 
 def subject_of(entry: ProviderEventReceived) -> UUID:
-    """Name the stream of what an event is about; what the provider made is named after its id.
+    """Return the id of the aggregate of an event's object; ours, else derived.
 
-    An event about something that we keep no stream of is its own.
+    An event about another kind of object is its own aggregate.
     """
     if entry.object_type == "invoice" and entry.invoice_id is not None:
         return entry.invoice_id

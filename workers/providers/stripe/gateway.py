@@ -39,7 +39,7 @@ _WITH_PRICES: Final = ["data.pricing.price_details.price"]
 
 
 class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
-    """One Stripe account in one mode. Each call first waits for its `turn`."""
+    """One Stripe account in one mode. Each call first waits for the rate limit."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
     def create_customer(
         self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
     ) -> str:
-        """Make a customer. Stripe docs: create a customer."""
+        """Create a customer. Stripe docs: create a customer."""
         params: Any = {"metadata": metadata, **contact}
         answer = call_stripe(
             lambda: self._client.v1.customers.create(params, {"idempotency_key": key})
@@ -69,7 +69,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         return str(json_of(answer)["id"])
 
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
-        """Look through the newest customers. Stripe docs: list all customers."""
+        """Find customers among the newest ones. Stripe docs: list all customers."""
         since: Any = {"created": {"gte": created_after}, "limit": _PAGE}
         made = pages(self._client.v1.customers, since)
         wanted = metadata.items()
@@ -86,7 +86,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         )
 
     def create_invoice(self, draft: InvoiceDraft, *, key: str) -> ProviderInvoice:
-        """Open a draft. Stripe docs: create an invoice."""
+        """Create a draft. Stripe docs: create an invoice."""
         params: Any = _create_params(draft)
         return self._invoice(
             lambda: self._client.v1.invoices.create(params, {"idempotency_key": key})
@@ -117,7 +117,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         return call_stripe(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
 
     def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
-        """Number the draft. Stripe docs: finalize an invoice."""
+        """Finalise the draft. Stripe docs: finalize an invoice."""
         params: Any = {"expand": objects.WITH_PAYMENT}
         if hold:
             params["auto_advance"] = False
@@ -130,7 +130,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
     def pay_invoice(
         self, invoice_id: str, *, off_session: bool, key: str, payment_method: str | None = None
     ) -> ProviderInvoice:
-        """Charge it. Stripe docs: pay an invoice."""
+        """Charge the invoice. Stripe docs: pay an invoice."""
         params: Any = {"off_session": off_session, "expand": objects.WITH_PAYMENT}
         if payment_method is not None:
             params["payment_method"] = payment_method
@@ -155,7 +155,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         return intent.get("client_secret")
 
     def advance_draft(self, invoice_id: str, *, key: str) -> None:
-        """Have Stripe finalise and charge it. Stripe docs: update an invoice."""
+        """Let Stripe finalise and charge the draft. Stripe docs: update an invoice."""
         call_stripe(
             lambda: self._client.v1.invoices.update(
                 invoice_id, {"auto_advance": True}, {"idempotency_key": key}
@@ -165,7 +165,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
     def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
         """Fetch an invoice; the prices of its lines come with the lines' own list.
 
-        They lie too deep to be expanded in the invoice.
+        They are nested too deep to be expanded in the invoice.
         """
         answer = call_stripe(
             lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
@@ -180,7 +180,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
     def find_invoices(
         self, *, customer: str, reference: str, created_after: int
     ) -> list[ProviderInvoice]:
-        """Look through the customer's invoices; Stripe's search lags, its lists do not."""
+        """Find invoices in the customer's list; Stripe's search lags, its lists do not."""
         params: Any = {"customer": customer, "created": {"gte": created_after}, "limit": _PAGE}
         found: list[ProviderInvoice] = []
         while True:
@@ -196,7 +196,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
             params["starting_after"] = page["data"][-1]["id"]
 
     def delete_draft(self, invoice_id: str) -> None:
-        """Delete a draft; one that is gone already is what we want."""
+        """Delete a draft; one that is already deleted is no error."""
         try:
             call_stripe(lambda: self._client.v1.invoices.delete(invoice_id))
         except GatewayRejected as error:

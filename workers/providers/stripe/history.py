@@ -1,6 +1,6 @@
 """Read a Stripe account's history from lists, with one call per page; nothing is written.
 
-An invoice's list is joined with that of its time's payments; what went back is read once. So an
+The list of invoices is joined with that of the same time's payments; refunds are read once. So an
 account of ten thousand invoices takes some hundred calls.
 """
 
@@ -43,7 +43,7 @@ Listed = tuple[list[dict[str, Any]], str | None]
 
 @dataclass(frozen=True, kw_only=True)
 class PastPrice:
-    """A price with one amount; `interval` None: paid once."""
+    """A price with one amount. `interval`: None for a one-time price."""
 
     id: str
     name: str | None
@@ -65,7 +65,7 @@ class PastTaxRate:
 
 @dataclass(frozen=True, kw_only=True)
 class PastPayment:
-    """A payment, and when it was last tried."""
+    """A payment, and the time of its last attempt."""
 
     payment: ProviderPayment
     occurred_at: int
@@ -73,7 +73,7 @@ class PastPayment:
 
 @dataclass(frozen=True, kw_only=True)
 class PastInvoice:
-    """An invoice without its payments, and what names these.
+    """An invoice without its payments, and the ids of these.
 
     `default`: the payment that counts. `payments`: payments and charges. `more`: not all are named.
     """
@@ -84,7 +84,7 @@ class PastInvoice:
     more: bool
 
     def paid_with(self, known: PastPayment | None) -> ProviderInvoice:
-        """Give the invoice with its payment, as of when the newest of all that happened."""
+        """Return the invoice with its payment, as of the newest time of both."""
         if known is None:
             return self.invoice
         as_of = max(self.invoice.as_of, known.occurred_at)
@@ -93,13 +93,13 @@ class PastInvoice:
 
 @dataclass(kw_only=True)
 class RefundIndex:
-    """What went back, by the payment or charge that it went back on."""
+    """Index of refunds and disputes by their payment or charge."""
 
     refunds: dict[str, list[ProviderRefund]] = field(default_factory=lambda: defaultdict(list))
     disputes: dict[str, list[ProviderDispute]] = field(default_factory=lambda: defaultdict(list))
 
     def of(self, payments: tuple[str, ...]) -> RefundsAndDisputes:
-        """Give what went back on an invoice's payments."""
+        """Return the refunds and disputes of an invoice's payments."""
         return RefundsAndDisputes(
             refunds=tuple(one for name in payments for one in self.refunds.get(name, ())),
             disputes=tuple(one for name in payments for one in self.disputes.get(name, ())),
@@ -124,7 +124,7 @@ class StripeHistory:
         self._patience = patience or RetryingCaller()
 
     def now_s(self) -> int:
-        """Tell what time it is at Stripe."""
+        """Return the time by Stripe's clock."""
         return answered_at(self._get("customers", {"limit": 1}))
 
     def tax_rates(self, after: str | None) -> Page[PastTaxRate]:
@@ -133,7 +133,7 @@ class StripeHistory:
         return Page(items=[_tax_rate(without_secrets(data)) for data in found], last=last)
 
     def prices(self, after: str | None) -> Page[PastPrice]:
-        """List those prices that have one amount. Stripe docs: list all prices."""
+        """List the prices with one amount. Stripe docs: list all prices."""
         found, last = self._page("prices", after, expand=["data.product"])
         priced = [_price(without_secrets(data)) for data in found]
         return Page(items=[price for price in priced if price is not None], last=last)
@@ -144,7 +144,7 @@ class StripeHistory:
         return Page(items=[data["id"] for data in found], last=last)
 
     def subscriptions(self, after: str | None) -> Page[ProviderSubscription]:
-        """List subscriptions, those that ended too. Stripe docs: list subscriptions."""
+        """List subscriptions, ended ones too. Stripe docs: list subscriptions."""
         asked: dict[str, Any] = {
             "status": "all",
             "limit": PAGE,
@@ -156,22 +156,22 @@ class StripeHistory:
         return Page(items=items, last=last)
 
     def invoices(self, span: Span, after: str | None) -> Page[PastInvoice]:
-        """List the invoices that were made in a time. Stripe docs: list all invoices."""
+        """List the invoices created in a time range. Stripe docs: list all invoices."""
         found, last = self._page("invoices", after, span=span, expand=["data.payments"])
         return Page(items=[_invoice(data) for data in found], last=last)
 
     def payments(self, span: Span) -> dict[str, PastPayment]:
-        """List the payments that were begun in a time. Stripe docs: list all PaymentIntents."""
+        """List the payments created in a time range. Stripe docs: list all PaymentIntents."""
         listed = self._all("payment_intents", span=span, expand=["data.latest_charge"])
         return {data["id"]: _payment(data) for data in listed}
 
     def payment(self, payment_id: str) -> PastPayment:
-        """Fetch one payment that was begun at another time than its invoice."""
+        """Fetch one payment that was created at another time than its invoice."""
         answer = self._get(f"payment_intents/{payment_id}", {"expand": ["latest_charge"]})
         return _payment(json_of(answer))
 
     def money_back(self, span: Span) -> RefundIndex:
-        """List refunds and disputes, and the credit notes that say which refunds are ours."""
+        """List refunds and disputes, and credit notes to identify our refunds."""
         book = RefundIndex()
         references = {
             refund_id: note["metadata"][metadata_keys.REFUND]
@@ -206,7 +206,7 @@ class StripeHistory:
         span: Span | None = None,
         expand: list[str] | None = None,
     ) -> Listed:
-        """Fetch a page; gives its items, and whom the next comes after."""
+        """Fetch a page; return its items, and the id that the next page starts after."""
         asked: dict[str, Any] = {"limit": PAGE} | _beyond(after)
         if span is not None:
             asked["created"] = {"gte": span.start, "lt": span.end}
@@ -215,7 +215,7 @@ class StripeHistory:
         return _read(self._get(what, asked))
 
     def _get(self, what: str, asked: dict[str, Any]) -> _Raw:
-        """Ask for bytes: the SDK's objects of a page take it longer than all else together."""
+        """Fetch raw bytes: building the SDK's objects takes longer than all else together."""
 
         def call() -> _Raw:
             return _Raw(self._client.raw_request("get", f"/v1/{what}", **asked))
@@ -225,7 +225,7 @@ class StripeHistory:
 
 @dataclass(frozen=True)
 class _Raw:
-    """An answer that was not made into the SDK's objects."""
+    """An answer that was not converted to the SDK's objects."""
 
     last_response: Any
 
@@ -284,7 +284,7 @@ def _invoice(data: dict[str, Any]) -> PastInvoice:
 
 
 def _newest_time(invoice: Json) -> int:
-    """Tell when the newest thing happened that an invoice says of itself."""
+    """Return the newest time in an invoice's own fields."""
     times = [invoice["created"], *invoice["status_transitions"].values()]
     return max(objects.whole(time) for time in times if time is not None)
 
@@ -300,6 +300,6 @@ def _payment(intent: Json) -> PastPayment:
 
 
 def _paid_by(back: Json) -> str:
-    """Name the payment that money went back on; old ones have a charge alone."""
+    """Return the payment of a refund or dispute; old ones have only a charge."""
     named = objects.id_of(back.get("payment_intent")) or objects.id_of(back.get("charge"))
     return named or ""

@@ -22,12 +22,12 @@ Json = dict[str, Any]
 
 
 class IssuedInvoiceCalls:
-    """The verbs of a gateway that change an issued invoice, and what went back on it."""
+    """Methods of a gateway that change an issued invoice or fetch its refunds and disputes."""
 
     _client: stripe.StripeClient
 
     def void_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
-        """Take it back. Stripe docs: void an invoice."""
+        """Void the invoice. Stripe docs: void an invoice."""
         answer = call_stripe(
             lambda: self._client.v1.invoices.void_invoice(
                 invoice_id, {"expand": objects.WITH_PAYMENT}, {"idempotency_key": key}
@@ -36,7 +36,7 @@ class IssuedInvoiceCalls:
         return objects.to_invoice(json_of(answer), as_of=answered_at(answer))
 
     def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
-        """Write it off. Stripe docs: mark an invoice as uncollectible."""
+        """Write the invoice off. Stripe docs: mark an invoice as uncollectible."""
         answer = call_stripe(
             lambda: self._client.v1.invoices.mark_uncollectible(
                 invoice_id, {"expand": objects.WITH_PAYMENT}, {"idempotency_key": key}
@@ -45,7 +45,7 @@ class IssuedInvoiceCalls:
         return objects.to_invoice(json_of(answer), as_of=answered_at(answer))
 
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
-        """Give money back, with a credit note or plainly. Stripe docs: create a credit note."""
+        """Refund a payment, with or without a credit note. Stripe docs: create a credit note."""
         if not draft.credit_note:
             params: Any = _refund_params(draft)
             made = call_stripe(
@@ -63,7 +63,7 @@ class IssuedInvoiceCalls:
         return objects.to_refund(json_of(found), reference=draft.reference)
 
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
-        """Fetch refunds and disputes by payment; credit notes say which refunds are ours.
+        """Fetch refunds and disputes by payment; credit notes identify our refunds.
 
         The notes come last: each of those refunds has its note by then, and none is taken for
         somebody else's.
@@ -84,7 +84,7 @@ class IssuedInvoiceCalls:
         )
 
     def find_invoice_of(self, payment_id: str) -> str | None:
-        """Look up whose payment it is. Stripe docs: list invoice payments."""
+        """Find a payment's invoice. Stripe docs: list invoice payments."""
         params: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_id}}
         found = json_of(call_stripe(lambda: self._client.v1.invoice_payments.list(params)))["data"]
         return str(found[0]["invoice"]) if found else None
@@ -115,7 +115,7 @@ def _refund_params(draft: RefundDraft) -> Json:
     return params | ({} if draft.reason is None else {"reason": draft.reason})
 
 
-# A credit note's reasons are other words; what has none there stays in our log alone.
+# Credit notes have other reasons; a reason without a counterpart is kept only in our log.
 _NOTE_REASONS: Final = {"duplicate": "duplicate", "fraudulent": "fraudulent"}
 
 

@@ -30,7 +30,7 @@ def setup_named_by(session: Json) -> UUID | None:
 
 
 def to_session(session: Json) -> SetupSession:
-    """Read a session. Raises ValueError, KeyError or TypeError for what we do not understand."""
+    """Read a session. Raises ValueError, KeyError or TypeError if it is malformed."""
     state = session["status"]
     if state not in _STATES or session["mode"] != SETUP_MODE:
         raise ValueError(f"no session of setup mode that we know: {state}")
@@ -59,20 +59,20 @@ def _method_of(intent: Any) -> ProviderMethod | None:  # noqa: ANN401 - an id, o
     )
 
 
-# Payment methods at Stripe: a page where one is left, and which is charged by default.
+# Payment methods at Stripe: the page that collects one, and the customer's default.
 
-# Where nobody chose a currency, Checkout has to be told what may be left: a card fits them all.
+# Without a currency, Checkout requires the types to collect; cards fit every currency.
 _METHODS: Final = ["card"]
 _WITH_METHOD: Final[Any] = {"expand": ["setup_intent.payment_method"]}
 
 
 class SetupCalls:
-    """The verbs of a gateway that concern leaving a payment method."""
+    """Methods of a gateway for payment-method setups."""
 
     _client: stripe.StripeClient
 
     def open_setup(self, draft: SetupDraft, *, key: str) -> SetupSession:
-        """Open a page, for a day. Stripe docs: create a Checkout Session."""
+        """Create a page that expires after a day. Stripe docs: create a Checkout Session."""
         params: Any = {
             "mode": SETUP_MODE,
             "customer": draft.customer,
@@ -88,7 +88,7 @@ class SetupCalls:
         )
 
     def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
-        """Look through the customer's sessions. Stripe docs: list all Checkout Sessions."""
+        """Find setups in the customer's list of sessions. Stripe docs: list all Checkout Sessions."""
         params = {"customer": customer, "limit": 100}
         return [
             to_session(session)
@@ -97,12 +97,12 @@ class SetupCalls:
         ]
 
     def fetch_setup(self, session_id: str) -> SetupSession:
-        """Fetch a page with what was left. Stripe docs: retrieve a Checkout Session."""
+        """Fetch a page with its payment method. Stripe docs: retrieve a Checkout Session."""
         sessions = self._client.v1.checkout.sessions
         return to_session(json_of(call_stripe(lambda: sessions.retrieve(session_id, _WITH_METHOD))))
 
     def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
-        """Charge it where an invoice names none. Stripe docs: update a customer."""
+        """Make the method the customer's default. Stripe docs: update a customer."""
         params: Any = {"invoice_settings": {"default_payment_method": method}}
         call_stripe(
             lambda: self._client.v1.customers.update(customer_id, params, {"idempotency_key": key})

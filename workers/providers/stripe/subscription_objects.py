@@ -37,7 +37,7 @@ _INTERVALS: Final[dict[str, Interval]] = {
 def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
     """Read a subscription as it was at `as_of` (Unix seconds by Stripe's clock).
 
-    Raises ValueError, KeyError or TypeError for what is no subscription that we understand. Its
+    Raises ValueError, KeyError or TypeError for a malformed subscription. Its
     periods are its items'; one whose collection is paused is shown as paused.
     """
     data = without_secrets(dict(data))
@@ -90,7 +90,7 @@ def _to_item(item: Json, subscription: Json) -> SubscriptionItem:
 
 
 def _inclusive_ppm(rates: Iterable[Json]) -> int:
-    """Add up what of a price is tax, in millionths of the net price."""
+    """Sum the inclusive tax of a price, in millionths of the net price."""
     return sum(_ppm(rate["percentage"]) for rate in rates if rate["inclusive"])
 
 
@@ -99,7 +99,7 @@ def _ppm(percentage: float | str) -> int:
 
 
 def _discounts(subscription: Json) -> tuple[int, int]:
-    """Give what is off in millionths, and in minor units an invoice, where coupons are expanded."""
+    """Return the discount in millionths and in minor units per invoice, if coupons are expanded."""
     kept, amount_off = Decimal(1), 0
     for discount in subscription.get("discounts") or ():
         coupon: Any = discount["source"]["coupon"] if isinstance(discount, dict) else None

@@ -20,14 +20,14 @@ Items = Sequence[tuple[str, int]]
 
 
 class SubscriptionCalls:
-    """The verbs of a gateway that concern subscriptions."""
+    """Methods of a gateway for subscriptions."""
 
     _client: stripe.StripeClient
 
     def create_subscription(self, draft: SubscriptionDraft, *, key: str) -> ProviderSubscription:
-        """Start one, though its first invoice may not be paid. Stripe docs: create a subscription.
+        """Create one, even if its first invoice is not paid. Stripe docs: create a subscription.
 
-        One that fails as a whole when it is not paid at once could never be authenticated.
+        If creation failed without immediate payment, the customer could never authenticate it.
         """
         params: Any = _create_params(draft)
         return _read(
@@ -45,7 +45,7 @@ class SubscriptionCalls:
         return objects.whole(json_of(answer)["total"])
 
     def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
-        """Look through the customer's, ended ones too; Stripe's search lags, its lists do not."""
+        """Find subscriptions in the customer's list; Stripe's search lags, its lists don't."""
         params: Json = {"customer": customer, "status": "all", "limit": 100}
         return [
             self.fetch_subscription(data["id"])
@@ -54,13 +54,13 @@ class SubscriptionCalls:
         ]
 
     def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
-        """Fetch it with its discounts. Stripe docs: retrieve a subscription."""
+        """Fetch a subscription with its discounts. Stripe docs: retrieve a subscription."""
         return _read(
             call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id, _EXPANDED))
         )
 
     def end_subscription(self, subscription_id: str, *, key: str) -> ProviderSubscription:
-        """End it now, without a last invoice. Stripe docs: cancel a subscription."""
+        """End a subscription now, without a last invoice. Stripe docs: cancel a subscription."""
         params: Any = {"invoice_now": False, "prorate": False, **_EXPANDED}
         try:
             return _read(
@@ -77,9 +77,9 @@ class SubscriptionCalls:
             return found
 
     def end_with_period(self, subscription_id: str, *, key: str) -> ProviderSubscription:
-        """Let it end with its period. Stripe docs: update a subscription.
+        """End a subscription with its period. Stripe docs: update a subscription.
 
-        A change that waits is called off: Stripe lets none end whose schedule says how it goes on.
+        A scheduled change is released first: Stripe rejects this for one with a schedule.
         """
         self._release(subscription_id, key=key)
         params: Any = {"cancel_at_period_end": True, **_EXPANDED}
@@ -88,8 +88,8 @@ class SubscriptionCalls:
     def change_plan(self, subscription_id: str, items: Items, *, key: str) -> ProviderSubscription:
         """Change items now, prorated on the next invoice. Stripe docs: update a subscription.
 
-        What is there already is left alone: a repeat would name items that the first call made. A
-        change that waits is called off: it would undo this one.
+        A change in place is not repeated: it would name items that the first call created. A
+        scheduled change is released: it would undo this one.
         """
         self._release(subscription_id, key=key)
         known = self.fetch_subscription(subscription_id)
@@ -135,7 +135,7 @@ class SubscriptionCalls:
         return self.fetch_subscription(subscription_id)
 
     def _schedule_of(self, subscription_id: str, *, key: str) -> Json:
-        """Take the schedule that it has, else make one."""
+        """Return the subscription's schedule; create one if there is none."""
         schedules = self._client.v1.subscription_schedules
         found = json_of(
             call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id))
@@ -147,7 +147,7 @@ class SubscriptionCalls:
         return json_of(call_stripe(lambda: schedules.create(params, {"idempotency_key": key})))
 
     def _release(self, subscription_id: str, *, key: str) -> None:
-        """Call off what waits for the next period, if something does."""
+        """Release the schedule of the next period's change, if there is one."""
         found = json_of(
             call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id))
         )
@@ -196,14 +196,14 @@ def _create_params(draft: SubscriptionDraft) -> Json:
 
 
 def _present_phase(schedule: Json) -> Json:
-    """Find the phase that runs; earlier ones stay in a schedule's list."""
+    """Find the current phase; earlier ones stay in a schedule's list."""
     phases: list[Json] = schedule["phases"]
     begun = (schedule.get("current_phase") or phases[0])["start_date"]
     return next(phase for phase in phases if phase["start_date"] == begun)
 
 
 def _kept(of: Json) -> Json:
-    """Name the taxes and discounts of a phase or an item: an update drops what it leaves out."""
+    """Return the taxes and discounts of a phase or an item: an update drops those it omits."""
     kept: Json = {
         name: [objects.id_of(rate) for rate in of[name]]
         for name in ("default_tax_rates", "tax_rates")
@@ -215,7 +215,7 @@ def _kept(of: Json) -> Json:
 
 
 def _discount(entry: Json) -> Json:
-    """Name a discount as the request does, by what it is: one there already, or a coupon."""
+    """Return a discount in the form of a request: an existing discount, or a coupon."""
     kinds = ("discount", "promotion_code", "coupon")
     kind = next(kind for kind in kinds if entry.get(kind) is not None)
     return {kind: objects.id_of(entry[kind])}
@@ -227,7 +227,7 @@ def _same(known: ProviderSubscription, items: Items) -> bool:
 
 
 def _replaced(known: ProviderSubscription, items: Items) -> list[Json]:
-    """Give existing items the new prices, in order; add or delete where their numbers differ."""
+    """Set the new prices on existing items in order; add or delete the difference."""
     wanted: list[Json] = [{"price": price, "quantity": quantity} for price, quantity in items]
     for index, item in enumerate(known.items):
         if index < len(wanted):

@@ -14,13 +14,13 @@ from workers.providers.stripe.client import API_VERSION, call_stripe, json_of, o
 from workers.providers.stripe.event_types import EVENT_TYPES
 
 _PAGE: Final = 100
-# The name in an endpoint's metadata under which we tell its secret from others.
+# The key in an endpoint's metadata that identifies its secret.
 MARK: Final = "billhook_secret"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """An endpoint as Stripe has it. `mark` tells its secret from others, if we made it."""
+    """An endpoint at Stripe. `mark` identifies its secret, if we created it."""
 
     id: str
     url: str
@@ -31,7 +31,7 @@ class Endpoint:
 
     @property
     def missing(self) -> frozenset[str]:
-        """Name the types of ours that it is not told."""
+        """Return our event types for which the endpoint is not registered."""
         return frozenset() if "*" in self.types else frozenset(EVENT_TYPES) - self.types
 
 
@@ -42,13 +42,13 @@ class StripeEndpoints:
         self._v1 = open_client(api_key, api_base=api_base, mode=mode).v1
 
     def try_key(self) -> None:
-        """Ask for something that every flow needs; raises where the key does not open it."""
+        """Make a read that every flow needs; raises if the key lacks the permission."""
         call_stripe(lambda: self._v1.customers.list({"limit": 1}))
 
     def cause_event(self) -> str:
-        """Make a customer and delete it at once, so that something is told; returns its id.
+        """Create and delete a customer, which causes events; return its id.
 
-        What it is answered with says of which mode the key really is.
+        The answer shows the key's actual mode.
         """
         params: stripe.params.CustomerCreateParams = {
             "description": "Billhook: does the webhook come?"
@@ -69,7 +69,7 @@ class StripeEndpoints:
             params["starting_after"] = page["data"][-1]["id"]
 
     def create(self, url: str) -> tuple[str, str]:
-        """Make an endpoint in our version; returns its id and its secret, shown this once."""
+        """Create an endpoint with our API version; return its id and secret, shown only once."""
         made = call_stripe(
             lambda: self._v1.webhook_endpoints.create(
                 {
@@ -84,13 +84,13 @@ class StripeEndpoints:
         return body["id"], body["secret"]
 
     def mark(self, endpoint_id: str, mark: str) -> None:
-        """Note which secret it signs with."""
+        """Store the mark of the endpoint's secret in its metadata."""
         call_stripe(
             lambda: self._v1.webhook_endpoints.update(endpoint_id, {"metadata": {MARK: mark}})
         )
 
     def refresh(self, endpoint_id: str) -> None:
-        """Have it told all that we want to know, and switched on."""
+        """Register the endpoint for all our event types and enable it."""
         call_stripe(
             lambda: self._v1.webhook_endpoints.update(
                 endpoint_id, {"enabled_events": list(EVENT_TYPES), "disabled": False}
@@ -98,7 +98,7 @@ class StripeEndpoints:
         )
 
     def delete(self, endpoint_id: str) -> None:
-        """Delete it, with what it was still to be told."""
+        """Delete the endpoint and its pending deliveries."""
         call_stripe(lambda: self._v1.webhook_endpoints.delete(endpoint_id))
 
 
