@@ -69,7 +69,7 @@ def test_old_provider_bodies_go_and_tenants_stay_known(bench: Bench, database: s
     assert bench.log.body(fresh.sha256) == b"said lately"
 
 
-def test_what_is_scheduled_runs_and_says_what_it_did(database: str) -> None:
+def test_a_scheduled_task_runs_and_its_result_is_logged(database: str) -> None:
     work = WorkTable(database, max_size=1)
     work.open()
     settings = Settings(database_url=database, master_keys="unused")

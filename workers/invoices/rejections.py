@@ -143,7 +143,7 @@ def lines_mismatch(wanted: Sequence[LineDraft], found: Sequence[ProviderLine]) -
     """Describe how the provider's lines differ from the requested ones; None if they agree."""
     by_reference = {line.reference: line for line in found}
     if len(found) != len(wanted) or len(by_reference) != len(found):
-        return f"The provider has {len(found)} lines where {len(wanted)} were asked for."
+        return f"The provider has {len(found)} lines; {len(wanted)} were requested."
     for line in wanted:
         there = by_reference.get(line.reference)
         if there is None:

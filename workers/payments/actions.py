@@ -70,7 +70,7 @@ def _plan(invoice: Invoice, method: str | None) -> Plan:
     if first is None:
         raise RequestRejected(
             code="not_asked_for_here",
-            message="Its payment was not asked for here, so that nothing is known to ask again.",
+            message="Its payment was not requested here, so that it cannot be repeated.",
         )
     kept = {name: value for name, value in first.plan.items() if name not in _OF_METHOD}
     return first.plan if method is None else kept | payment_method_fields(method)

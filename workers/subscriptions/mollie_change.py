@@ -99,7 +99,7 @@ def _terms(view: SubscriptionView, pending: PendingRequest, billing: Billing) ->
         message = "Nothing more is charged for it, so that there is nothing to change."
         raise RequestRejected(code="ending", message=message)
     if view.terms is None:
-        message = "It was not begun here, so that its tax is not known: change it at Mollie."
+        message = "It was not started here, so that its tax is unknown: change it at Mollie."
         raise RequestRejected(code="terms_unknown", message=message)
     lines = [line | {"name": None} for line in pending.lines or ()]
     names = {line["price"] for line in lines}

@@ -134,7 +134,7 @@ def apply_payment(
     if SETUP in seen.metadata:
         return _apply_setup(source, gateway.fetch_setup(payment_id), deps, actor=actor)
     if named is None:
-        reason = app_mismatch(source, seen) or "it is about nothing that was asked for here"
+        reason = app_mismatch(source, seen) or "it belongs to no object that was requested here"
         return AppliedPayment(reason=reason)
     invoice = deps.billing.find(Invoice, named)
     mismatch = invoice_mismatch(source, seen, invoice)

@@ -87,7 +87,7 @@ class Altered:
         return getattr(self._gateway, name)
 
 
-def test_a_draft_whose_lines_are_not_as_asked_is_taken_back(bench: Bench) -> None:
+def test_a_draft_with_other_lines_than_requested_is_deleted(bench: Bench) -> None:
     customer = bench.account.add_customer()
     real = bench.gateway
     bench.gateway = Altered(

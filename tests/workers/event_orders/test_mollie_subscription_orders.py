@@ -70,7 +70,7 @@ def story(recurring: Recurring) -> Invoice:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_any_order_of_both_kinds_of_news_ends_in_the_same_rows(
+def test_hints_and_events_in_any_order_end_in_the_same_rows(
     recurring: Recurring, seed: int
 ) -> None:
     invoice = story(recurring)
@@ -96,7 +96,7 @@ def test_any_order_of_both_kinds_of_news_ends_in_the_same_rows(
     assert shown["subscription"][1:3] == shown["periods"][-1]
 
 
-def test_two_paid_webhooks_at_once_begin_one_subscription(recurring: Recurring) -> None:
+def test_two_concurrent_paid_webhooks_start_one_subscription(recurring: Recurring) -> None:
     invoice = recurring.ask()
     payment = invoice.view.provider_object_id or ""
     recurring.bench.pay(payment, method="creditcard")
@@ -119,7 +119,7 @@ def test_two_paid_webhooks_at_once_begin_one_subscription(recurring: Recurring) 
     assert topics.count("invoice.subscription_created") == 1
 
 
-def test_a_renewal_that_is_heard_of_before_our_own_answer_links_the_subscription(
+def test_a_renewal_reported_before_our_own_answer_links_the_subscription(
     recurring: Recurring,
 ) -> None:
     invoice = recurring.ask("daily")

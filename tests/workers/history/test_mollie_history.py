@@ -125,7 +125,7 @@ def test_it_only_reads_at_the_provider(mollie: MollieBench, start: Start) -> Non
     assert {entry["method"] for entry in mollie.account.admin.requests()} == {"GET"}
 
 
-def test_what_was_asked_for_here_is_left_to_its_own_streams(
+def test_objects_requested_here_are_left_to_their_own_streams(
     mollie: MollieBench, start: Start
 ) -> None:
     recurring = Recurring(mollie)

@@ -219,7 +219,7 @@ def test_times_are_the_providers_also_of_an_attempt_that_was_refused(
         assert int(view.issued_at.timestamp()) == there.status_transitions.finalized_at
 
 
-def test_a_dispute_and_a_draft_are_taken_in(bench: Bench, start: Start) -> None:
+def test_a_dispute_and_a_draft_are_imported(bench: Bench, start: Start) -> None:
     customer = bench.account.add_customer()
     paid = bench.account.admin.make_invoice(customer, amount=700)["id"]
     bench.account.admin.dispute(paid)
@@ -255,7 +255,7 @@ def test_tenants_are_known_by_their_customers_and_others_stay_unassigned(
     assert done.counts["customers"] == {"known": 1, "unassigned": 1}
 
 
-def test_what_was_asked_for_here_and_what_is_another_apps_is_left_alone(
+def test_objects_requested_here_or_of_another_app_are_not_imported(
     bench: Bench, start: Start
 ) -> None:
     bench.settle(bench.request(bench.add_tenant()))
@@ -290,7 +290,7 @@ def away(*, counted: bool, times: int) -> Callable[[], str]:
     return call
 
 
-def test_a_provider_that_is_away_is_asked_again_after_its_wish() -> None:
+def test_an_unavailable_provider_is_called_again_after_its_retry_time() -> None:
     pauses: list[float] = []
     patience = RetryingCaller(tries=3, sleep=pauses.append)
     assert patience(away(counted=True, times=2)) == "answer"
@@ -300,7 +300,7 @@ def test_a_provider_that_is_away_is_asked_again_after_its_wish() -> None:
         patience(away(counted=True, times=3))
 
 
-def test_what_is_final_is_not_asked_again() -> None:
+def test_a_final_error_is_not_retried() -> None:
     def refused() -> str:
         raise GatewayRejected("no", code="no")
 

@@ -33,7 +33,7 @@ def other_card(bench: Bench, invoice_id: UUID, card: str) -> str:
     return bench.account.v1.payment_methods.attach(CARDS[card], {"customer": customer}).id
 
 
-def test_a_retry_with_another_method_pays_what_was_declined(bench: Bench) -> None:
+def test_a_retry_with_another_method_pays_a_declined_invoice(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
     method = other_card(bench, invoice_id, "succeeds")
 
@@ -69,7 +69,7 @@ def test_a_retry_with_an_unknown_method_is_refused_and_changes_nothing(bench: Be
     assert (refused.TOPIC, vars(refused)["path"]) == ("invoice.request_refused", "paymentMethod")
 
 
-def test_a_retry_of_what_was_paid_on_the_page_charges_nothing_more(bench: Bench) -> None:
+def test_a_retry_of_an_invoice_paid_on_the_page_charges_nothing_more(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
     at_provider = bench.invoice(invoice_id).view.provider_object_id or ""
     bench.account.admin.pay_on_page(at_provider)
@@ -81,7 +81,7 @@ def test_a_retry_of_what_was_paid_on_the_page_charges_nothing_more(bench: Bench)
 
 
 @pytest.mark.parametrize("card", ["declined", "needs_authentication", None])
-def test_what_is_not_paid_can_be_voided(bench: Bench, card: str | None) -> None:
+def test_an_unpaid_invoice_can_be_voided(bench: Bench, card: str | None) -> None:
     invoice_id = charged_invoice(bench, card)
     bench.ask_for(invoice_id, RequestVoid)
     view = bench.settle(invoice_id).view
@@ -115,7 +115,7 @@ def test_a_draft_is_finalised_and_left_open(bench: Bench) -> None:
     assert (view.status, view.total_minor, view.in_progress) == ("paid", 0, False)
 
 
-def test_what_is_written_off_can_still_be_paid(bench: Bench) -> None:
+def test_a_written_off_invoice_can_still_be_paid(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
     bench.ask_for(invoice_id, RequestUncollectible)
     assert bench.settle(invoice_id).view.status == "uncollectible"
@@ -125,7 +125,7 @@ def test_what_is_written_off_can_still_be_paid(bench: Bench) -> None:
     assert bench.settle(invoice_id).view.status == "paid"
 
 
-def test_a_retry_of_what_is_written_off_may_be_declined(bench: Bench) -> None:
+def test_a_retry_of_a_written_off_invoice_may_be_declined(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
     bench.ask_for(invoice_id, RequestUncollectible)
     bench.settle(invoice_id)
@@ -138,7 +138,7 @@ def test_a_retry_of_what_is_written_off_may_be_declined(bench: Bench) -> None:
     assert (refused.TOPIC, vars(refused)["code"]) == ("invoice.request_refused", "payment_declined")
 
 
-def test_a_debit_of_what_is_written_off_ends_the_asking_while_it_is_under_way(
+def test_a_debit_of_a_written_off_invoice_ends_the_request_while_it_is_processing(
     bench: Bench,
 ) -> None:
     invoice_id = charged_invoice(bench, "declined")
@@ -158,7 +158,7 @@ def test_a_debit_of_what_is_written_off_ends_the_asking_while_it_is_under_way(
         assert refused["code"] == "payment_unfinished"
 
 
-def test_what_was_paid_by_a_payment_that_no_webhook_named_can_go_back_plainly(
+def test_a_payment_that_no_webhook_named_can_be_refunded_without_a_credit_note(
     bench: Bench,
 ) -> None:
     invoice_id = charged_invoice(bench, None)
@@ -172,7 +172,7 @@ def test_what_was_paid_by_a_payment_that_no_webhook_named_can_go_back_plainly(
     assert bench.invoice(invoice_id).view.amount_refunded_minor == 700
 
 
-def test_what_was_paid_outside_of_the_provider_cannot_go_back_through_it(bench: Bench) -> None:
+def test_a_payment_outside_of_the_provider_cannot_be_refunded_through_it(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, None)
     bench.account.admin.pay_out_of_band(bench.invoice(invoice_id).view.provider_object_id or "")
     bench.apply(*[bench.receive(event) for event in bench.events("invoice.paid")])
@@ -185,7 +185,7 @@ def test_what_was_paid_outside_of_the_provider_cannot_go_back_through_it(bench: 
 
 
 @pytest.mark.parametrize("credit_note", [True, False], ids=["credit note", "plain"])
-def test_refunds_go_back_in_parts_up_to_what_was_paid(bench: Bench, credit_note: bool) -> None:  # noqa: FBT001 - a case
+def test_partial_refunds_up_to_the_paid_amount(bench: Bench, credit_note: bool) -> None:  # noqa: FBT001 - a case
     invoice_id = charged_invoice(bench)
     for amount in (500, 700, None):
         refund_id = bench.ask_for(
@@ -199,14 +199,14 @@ def test_refunds_go_back_in_parts_up_to_what_was_paid(bench: Bench, credit_note:
         bench.ask_for(invoice_id, RequestRefund, amount_minor=1)
 
 
-def test_two_refunds_at_once_cannot_exceed_what_was_paid(bench: Bench) -> None:
+def test_two_concurrent_refunds_cannot_exceed_the_paid_amount(bench: Bench) -> None:
     invoice_id = charged_invoice(bench)
     bench.ask_for(invoice_id, RequestRefund, amount_minor=1500)
     with pytest.raises(NotPossible, match="only 499"):
         bench.ask_for(invoice_id, RequestRefund, amount_minor=500)
 
 
-def test_refunds_by_the_dashboard_and_ours_are_told_apart_and_counted_once(bench: Bench) -> None:
+def test_dashboard_refunds_and_ours_are_distinguished_and_counted_once(bench: Bench) -> None:
     invoice_id = charged_invoice(bench)
     refund_id = bench.ask_for(invoice_id, RequestRefund, amount_minor=500)
     at_provider = bench.invoice(invoice_id).view.provider_object_id or ""
@@ -243,7 +243,7 @@ def test_disputes_are_shown_as_the_bank_decides(bench: Bench, end: str, disputed
     assert (view.status, view.dispute_status, view.amount_disputed_minor) == ("paid", end, disputed)
 
 
-def test_what_is_being_done_refuses_another_asking(bench: Bench) -> None:
+def test_a_pending_request_rejects_another_request(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
     bench.ask_for(invoice_id, RequestVoid)
     with pytest.raises(NotPossible, match="something else"):
@@ -255,7 +255,7 @@ def test_what_is_being_done_refuses_another_asking(bench: Bench) -> None:
     [RequestVoid, RequestRetry, RequestFinalize],
     ids=lambda kind: kind.__name__,
 )
-def test_a_paid_invoice_refuses_what_can_not_be_asked_of_it(
+def test_a_paid_invoice_rejects_impossible_actions(
     bench: Bench, kind: type[InvoiceCommand]
 ) -> None:
     invoice_id = charged_invoice(bench)

@@ -45,7 +45,7 @@ def test_ad_hoc_lines_carry_the_callers_names_and_amounts(bench: Bench) -> None:
     ]
 
 
-def test_a_second_run_calls_nobody(bench: Bench) -> None:
+def test_a_second_run_makes_no_calls(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant())
     bench.settle(invoice_id)
     bench.account.admin.forget_requests()
@@ -62,7 +62,7 @@ def test_a_second_run_calls_nobody(bench: Bench) -> None:
         ("insufficient_funds", "card_declined", "insufficient_funds"),
     ],
 )
-def test_a_refused_card_is_said_with_its_codes_and_charges_nothing(
+def test_a_declined_card_is_recorded_with_its_codes_and_charges_nothing(
     bench: Bench, card: str, code: str, decline_code: str
 ) -> None:
     view = bench.settle(bench.request(bench.add_tenant(card))).view
@@ -73,7 +73,7 @@ def test_a_refused_card_is_said_with_its_codes_and_charges_nothing(
     assert bench.account.charged() == []
 
 
-def test_a_card_that_needs_its_owner_says_where_to_confirm(bench: Bench) -> None:
+def test_a_card_that_needs_authentication_has_a_confirmation_url(bench: Bench) -> None:
     view = bench.settle(bench.request(bench.add_tenant("needs_authentication"))).view
 
     assert view.status == "requires_action"

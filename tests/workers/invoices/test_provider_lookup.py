@@ -47,7 +47,7 @@ def jobs_left(database: str) -> int:
         return int(row[0])
 
 
-def test_a_document_is_asked_of_the_provider_anew_and_leaves_nothing_behind(
+def test_a_document_is_fetched_from_the_provider_each_time_and_not_stored(
     database: str, bench: Bench
 ) -> None:
     invoice = bench.settle(bench.request(bench.add_tenant()))
@@ -133,7 +133,7 @@ def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(datab
     assert rows(database) == []
 
 
-def test_what_nobody_waits_for_any_more_is_not_asked_of_the_provider(database: str) -> None:
+def test_an_expired_lookup_is_not_sent_to_the_provider(database: str) -> None:
     table = ProviderLookupQueue(database)
     table.open()
 
@@ -171,7 +171,7 @@ class Failing:
         NotFound(kind="connection", id="gone"),
     ],
 )
-def test_a_provider_that_can_not_be_asked_is_said_at_once(database: str, error: Exception) -> None:
+def test_an_unavailable_provider_is_reported_at_once(database: str, error: Exception) -> None:
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderUnavailable):
@@ -182,7 +182,7 @@ def test_a_provider_that_can_not_be_asked_is_said_at_once(database: str, error: 
     assert rows(database) == []
 
 
-def test_what_the_provider_does_not_have_is_missing(database: str, bench: Bench) -> None:
+def test_an_object_that_the_provider_does_not_have_is_missing(database: str, bench: Bench) -> None:
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(errors.NotFound):
@@ -202,7 +202,7 @@ def test_an_answer_under_other_keys_is_no_answer(database: str, bench: Bench) ->
         asyncio.run(scenario())
 
 
-def test_a_database_that_is_away_is_said(database: str) -> None:
+def test_an_unavailable_database_is_reported(database: str) -> None:
     async def scenario() -> None:
         channel = ProviderLookupClient(database)
         await channel.open()
@@ -214,7 +214,7 @@ def test_a_database_that_is_away_is_said(database: str) -> None:
     asyncio.run(scenario())
 
 
-def test_lost_sessions_are_replaced_and_nobody_notices(database: str) -> None:
+def test_lost_sessions_are_replaced_without_an_error(database: str) -> None:
     class Echo:
         def find_client_secret(self, payment_id: str) -> str:
             return payment_id

@@ -36,5 +36,5 @@ def test_the_table_has_a_line_for_each_row_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_what_comes_of_a_request_is_as_the_table_says(stand: Stand, row: Row) -> None:
+def test_the_outcome_of_a_request_matches_the_table(stand: Stand, row: Row) -> None:
     assert play(stand, row) == EXPECTED[row.name]

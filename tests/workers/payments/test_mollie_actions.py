@@ -73,7 +73,7 @@ def test_a_payment_that_cannot_be_canceled_still_counts_if_it_is_paid_first(
     assert (view.amount_paid_minor, view.amount_overpaid_minor) == (1999, 1999)
 
 
-def test_a_retry_of_what_was_paid_meanwhile_makes_nothing(mollie: MollieBench) -> None:
+def test_a_retry_of_an_invoice_paid_meanwhile_creates_nothing(mollie: MollieBench) -> None:
     view = mollie.settled().view
     mollie.ask_for(view.id, RequestRetry)
     mollie.pay(view.provider_object_id)
@@ -116,7 +116,9 @@ def test_a_void_cancels_the_payment(mollie: MollieBench) -> None:
     assert (after.status, states(mollie)) == ("canceled", ["canceled"])
 
 
-def test_what_cannot_be_canceled_is_not_void_and_says_so(mollie: MollieBench) -> None:
+def test_an_uncancelable_payment_is_not_void_and_the_reason_is_recorded(
+    mollie: MollieBench,
+) -> None:
     view = mollie.settled(payment_method="ideal").view
 
     after = mollie.void(view.id).view
@@ -135,7 +137,7 @@ def test_a_refused_payment_has_nothing_to_cancel_and_is_void(mollie: MollieBench
     assert mollie.void(view.id).view.status == "void"
 
 
-def test_what_was_paid_meanwhile_is_paid_and_not_void(mollie: MollieBench) -> None:
+def test_a_void_of_an_invoice_paid_meanwhile_leaves_it_paid(mollie: MollieBench) -> None:
     view = mollie.settled().view
     mollie.ask_for(view.id, RequestVoid)
     mollie.pay(view.provider_object_id)
@@ -148,7 +150,7 @@ def test_what_was_paid_meanwhile_is_paid_and_not_void(mollie: MollieBench) -> No
     [RequestFinalize, RequestUncollectible],
     ids=["finalize", "write off"],
 )
-def test_what_payments_cannot_is_refused_with_the_reason(
+def test_actions_impossible_for_payments_are_rejected_with_the_reason(
     mollie: MollieBench, asked: type[InvoiceCommand]
 ) -> None:
     view = mollie.settled().view

@@ -99,7 +99,7 @@ _EUR: dict[str, Any] = {"amount_minor": 100, "currency": "eur"}
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_charged_is_refused_by_name_before_anything_is_created(
+def test_an_unchargeable_line_is_rejected_by_name_before_anything_is_created(
     mollie: MollieBench, lines: list[dict[str, Any]], more: dict[str, Any], code: str, path: str
 ) -> None:
     view = mollie.settled(*lines, **more).view
@@ -118,7 +118,7 @@ def test_what_cannot_be_charged_is_refused_by_name_before_anything_is_created(
     ],
     ids=["method", "redirect", "mandate"],
 )
-def test_what_the_provider_refuses_names_the_callers_field(
+def test_a_rejection_by_the_provider_names_the_callers_field(
     mollie: MollieBench, more: dict[str, Any], path: str
 ) -> None:
     view = mollie.settled(**more).view
@@ -134,7 +134,7 @@ def test_a_customer_that_is_gone_is_refused_by_name(mollie: MollieBench) -> None
     assert failure(view) == ("provider_rejected", "tenantUuid")
 
 
-def test_the_customer_comes_back_where_the_request_says(mollie: MollieBench) -> None:
+def test_the_customer_returns_to_the_requests_url(mollie: MollieBench) -> None:
     mollie.connect(redirect_url="https://shop.example/orders/{invoiceId}")
 
     mollie.settled(redirect_url="https://shop.example/thanks")
@@ -142,7 +142,9 @@ def test_the_customer_comes_back_where_the_request_says(mollie: MollieBench) -> 
     assert mollie.payments()[0]["redirectUrl"] == "https://shop.example/thanks"
 
 
-def test_else_where_the_connection_says_with_the_invoices_id(mollie: MollieBench) -> None:
+def test_the_customer_otherwise_returns_to_the_connections_url_with_the_invoices_id(
+    mollie: MollieBench,
+) -> None:
     mollie.connect(redirect_url="https://shop.example/orders/{invoiceId}")
 
     view = mollie.settled().view
@@ -158,7 +160,7 @@ def test_else_on_our_own_page(mollie: MollieBench) -> None:
     assert mollie.links.read(url.rpartition("/")[2], purpose=RETURN) == view.id
 
 
-def test_news_are_told_to_the_connections_own_address(mollie: MollieBench) -> None:
+def test_webhooks_are_sent_to_the_connections_own_url(mollie: MollieBench) -> None:
     mollie.settled()
 
     assert mollie.payments()[0]["webhookUrl"] == (
@@ -202,7 +204,7 @@ def test_a_mandate_is_charged_at_once_without_a_page(
         assert view.failure.code == view.failure.decline_code == "insufficient_funds"
 
 
-def test_a_second_run_calls_nobody(mollie: MollieBench) -> None:
+def test_a_second_run_makes_no_calls(mollie: MollieBench) -> None:
     invoice_id = mollie.settled().id
     mollie.account.admin.forget_requests()
 

@@ -60,7 +60,7 @@ def view_of(mollie: MollieBench, setup_id: UUID) -> MethodSetupView:
     return mollie.billing.get(MethodSetup, setup_id).view
 
 
-def test_what_is_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieBench) -> None:
+def test_a_method_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieBench) -> None:
     tenant_id = mollie.add_tenant()
     setup_id = ask(mollie, tenant_id)
     opened = do(mollie, setup_id)
@@ -108,7 +108,7 @@ def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
     assert do(mollie, setup_id).status == "completed"
 
 
-def test_a_page_of_another_connection_is_not_believed(mollie: MollieBench) -> None:
+def test_a_page_of_another_connection_is_rejected(mollie: MollieBench) -> None:
     setup_id = ask(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()

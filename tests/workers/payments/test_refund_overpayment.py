@@ -55,7 +55,7 @@ def test_a_second_paid_one_is_listed_as_overpaid_and_kept(mollie: MollieBench) -
     assert mollie.sent("/refunds") == []
 
 
-def test_it_goes_back_where_the_connection_says_so(mollie: MollieBench) -> None:
+def test_an_overpayment_is_refunded_if_the_connection_is_configured_to(mollie: MollieBench) -> None:
     mollie.connect(refund_overpayments=True)
     view = paid_twice(mollie)
     unexpected = next(
@@ -99,7 +99,7 @@ def test_a_refund_in_the_dashboard_counts_as_given_back(mollie: MollieBench) -> 
     assert (after.amount_overpaid_minor, after.amount_refunded_minor) == (1000, 0)
 
 
-def test_what_is_paid_after_the_end_is_overpaid(mollie: MollieBench) -> None:
+def test_a_payment_after_the_final_state_is_an_overpayment(mollie: MollieBench) -> None:
     first = mollie.settled(payment_method="ideal").view
     mollie.retry(first.id, "banktransfer")
     mollie.void(first.id)

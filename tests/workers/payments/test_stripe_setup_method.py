@@ -55,7 +55,7 @@ def test_a_card_that_was_left_pays_the_next_invoice(bench: Bench) -> None:
     assert bench.account.charged() == [1999]
 
 
-def test_the_page_leads_back_and_says_whose_it_is(bench: Bench) -> None:
+def test_the_page_has_a_return_url_and_the_owners_ids(bench: Bench) -> None:
     setup = opened(bench, bench.add_tenant())
     page = bench.account.v1.checkout.sessions.retrieve(str(setup.view.session_id))
     ours = {"billhook_app": str(bench.app_id), "billhook_setup": str(setup.id)}
@@ -110,7 +110,7 @@ def test_credentials_that_the_provider_refuses_end_it_before_anything_exists(ben
     )
 
 
-def test_a_place_to_go_that_the_provider_does_not_take_is_named(bench: Bench) -> None:
+def test_a_return_url_that_the_provider_rejects_is_named(bench: Bench) -> None:
     """Stripe wants https there in live mode; the sandbox takes anything."""
     setup_id = ask_for_setup(bench, bench.add_tenant())
     bench.gateway = Refusing(bench.gateway)
@@ -132,7 +132,7 @@ class Refusing:
         raise GatewayRejected("Not a valid URL", code="url_invalid", param="success_url")
 
 
-def test_what_the_provider_does_not_answer_is_asked_again(bench: Bench) -> None:
+def test_a_call_without_an_answer_is_repeated(bench: Bench) -> None:
     """An answer that was lost has opened a page: the same key finds it."""
     setup_id = ask_for_setup(bench, bench.add_tenant())
     bench.account.admin.add_fault(
@@ -194,7 +194,7 @@ def last_of(bench: Bench, received: RecordedEvent) -> RecordedEvent:
     return bench.log.stream(UUID(str(received.originator_id)))[-1]
 
 
-def test_what_comes_twice_or_late_changes_nothing(bench: Bench) -> None:
+def test_repeated_and_late_events_change_nothing(bench: Bench) -> None:
     setup = opened(bench, bench.add_tenant())
     leave(bench, setup)
     (event,) = told_of(bench, setup.view.id)
@@ -239,7 +239,7 @@ OTHER = str(uuid4())
     ],
     ids=["another app's", "unknown", "another customer's", "another connection's", "no setup"],
 )
-def test_what_is_not_believed_is_parked_with_its_reason(
+def test_a_mismatched_event_is_parked_with_its_reason(
     bench: Bench, changes: dict[str, Any], reason: str
 ) -> None:
     setup = opened(bench, bench.add_tenant())
@@ -259,9 +259,7 @@ def test_what_is_not_believed_is_parked_with_its_reason(
 
 
 @pytest.mark.parametrize("metadata", [{}, {"billhook_setup": "none of ours"}], ids=str)
-def test_a_page_of_somebody_elses_is_no_matter_of_ours(
-    bench: Bench, metadata: dict[str, str]
-) -> None:
+def test_a_page_created_elsewhere_is_ignored(bench: Bench, metadata: dict[str, str]) -> None:
     setup = opened(bench, bench.add_tenant())
     leave(bench, setup)
     (event,) = told_of(bench, setup.view.id)
@@ -303,7 +301,7 @@ def test_each_fact_opens_and_closes_its_rows(
     assert [(type(change), change.key) for change in changes_for(event)] == expected
 
 
-def test_the_address_of_a_page_is_in_no_ones_words_of_it() -> None:
+def test_the_url_of_a_page_is_in_no_representation_of_it() -> None:
     """What is printed goes into logs; who has the address can leave a card for this customer."""
     page = SetupSession(
         id="cs_1",

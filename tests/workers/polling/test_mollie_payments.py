@@ -45,7 +45,7 @@ def see_to(mollie: MollieBench) -> list[str]:
     return seen
 
 
-def test_what_stands_there_when_it_begins_is_no_news(
+def test_existing_payments_are_not_reported_by_the_first_poll(
     mollie: MollieBench, poller: PaymentPoller
 ) -> None:
     mollie.account.pay()
@@ -53,7 +53,7 @@ def test_what_stands_there_when_it_begins_is_no_news(
     assert [poller.poll(), poller.poll()] == [0, 0]
 
 
-def test_each_change_of_a_payment_is_heard_of_once(
+def test_each_change_of_a_payment_is_reported_once(
     mollie: MollieBench, poller: PaymentPoller
 ) -> None:
     poller.poll()

@@ -79,7 +79,7 @@ def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
     assert bench.invoice(invoice_id).view.status == "paid"
 
 
-def test_what_was_taken_in_is_not_taken_in_again_by_anybody(
+def test_a_stored_event_is_not_stored_again(
     bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
     poller = start(bench, connection, places)
@@ -97,7 +97,7 @@ def test_what_was_taken_in_is_not_taken_in_again_by_anybody(
     assert ids.for_provider_event(bench.connection_id, "test", by_webhook["id"]) in named
 
 
-def test_what_happened_while_nobody_asked_is_found_afterwards(
+def test_events_between_two_polls_are_found(
     bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
     start(bench, connection, places).poll()
@@ -107,7 +107,7 @@ def test_what_happened_while_nobody_asked_is_found_afterwards(
     assert start(bench, connection, places).poll() > 0
 
 
-def test_what_is_older_than_the_first_look_is_left_alone(
+def test_events_before_the_first_poll_are_ignored(
     bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
     bench.settle(bench.request(bench.add_tenant()))
@@ -133,7 +133,7 @@ def test_secrets_are_cut_and_the_claim_is_kept(
         assert b"_secret_" not in (bench.log.body(bytes.fromhex(entry.body)) or b"")
 
 
-def test_an_event_of_another_version_is_not_read_but_asked_about(bench: Bench) -> None:
+def test_the_object_of_an_event_of_another_version_is_fetched(bench: Bench) -> None:
     invoice_id = waiting_invoice(bench)
     bench.account.admin.confirm(bench.invoice(invoice_id).view.provider_object_id or "")
     (paid,) = [event for event in bench.provider_events() if event["type"] == "invoice.paid"]

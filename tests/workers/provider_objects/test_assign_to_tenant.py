@@ -126,7 +126,7 @@ def stream_of(bench: Bench, tenant_id: UUID) -> UUID:
     return ids.for_tenant(bench.app_id, tenant_id)
 
 
-def test_what_came_in_before_becomes_the_tenants_and_once(bench: Bench) -> None:
+def test_objects_imported_before_are_assigned_to_the_tenant_once(bench: Bench) -> None:
     customer, other = bench.account.add_customer(), bench.account.add_customer()
     things, others = apply_event(bench, customer), apply_event(bench, other)
     tenant_id = claim(bench, customer)
@@ -151,12 +151,12 @@ def test_the_job_waits_for_the_read_model_and_uses_up_no_try(bench: Bench) -> No
     assert tenants(bench, *things) == [tenant_id, tenant_id]
 
 
-def test_what_comes_in_afterwards_has_its_tenant_at_once(bench: Bench) -> None:
+def test_objects_imported_afterwards_have_their_tenant_at_once(bench: Bench) -> None:
     tenant_id = claim(bench, customer := bench.account.add_customer())
     assert tenants(bench, *apply_event(bench, customer)) == [tenant_id, tenant_id]
 
 
-def test_a_tenant_that_gets_its_customer_while_something_is_taken_in_has_it(
+def test_a_tenant_linked_during_an_import_gets_the_object(
     bench: Bench,
 ) -> None:
     customer = bench.account.add_customer()

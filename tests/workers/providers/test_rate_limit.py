@@ -93,13 +93,13 @@ def test_each_name_has_a_rate_of_its_own_and_a_rate_of_0_is_none(redis_url: str)
         rates.acquire({"all": 0, "a": 1})
 
 
-def test_a_job_that_has_begun_waits_for_its_next_turn(redis_url: str) -> None:
+def test_a_job_after_its_first_call_waits_for_the_limit(redis_url: str) -> None:
     rates = ProviderRateLimits(redis_url, patience_s=0)
     for _ in range(2):
         rates.acquire({"a": 1})
 
 
-def test_without_redis_calls_go_on_and_it_is_said_once() -> None:
+def test_without_redis_calls_continue_and_one_warning_is_logged() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         rates = ProviderRateLimits(f"redis://127.0.0.1:{nobody.getsockname()[1]}/0", patience_s=1)

@@ -21,7 +21,7 @@ def recurring(mollie: MollieBench) -> Recurring:
     return Recurring(mollie)
 
 
-def test_a_request_opens_a_first_payment_and_begins_the_subscriptions_stream(
+def test_a_request_creates_a_first_payment_and_the_subscriptions_stream(
     recurring: Recurring,
 ) -> None:
     invoice = recurring.ask(tax_rate_id="added", lines=[{"price": "monthly", "quantity": 2}])
@@ -64,7 +64,7 @@ def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
 
 
 @pytest.mark.parametrize("outcome", ["failed", "expired", "canceled"])
-def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_began(
+def test_a_failed_first_payment_ends_the_subscription_before_its_start(
     recurring: Recurring, outcome: str
 ) -> None:
     invoice = recurring.ask()
@@ -78,7 +78,7 @@ def test_a_first_payment_that_comes_to_nothing_ends_the_subscription_before_it_b
     assert recurring.there() == []
 
 
-def test_another_first_payment_begins_a_subscription_of_its_own(recurring: Recurring) -> None:
+def test_another_first_payment_starts_its_own_subscription(recurring: Recurring) -> None:
     invoice = recurring.ask()
     recurring.pay(invoice, "failed")
     before = recurring.stream(invoice)
@@ -92,7 +92,7 @@ def test_another_first_payment_begins_a_subscription_of_its_own(recurring: Recur
     assert len(recurring.there()) == 1
 
 
-def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
+def test_the_first_paid_payment_counts_even_if_another_replaced_it(
     recurring: Recurring,
 ) -> None:
     recurring.bench.account.admin.set_settings(cancelable=False)
@@ -115,7 +115,7 @@ def test_the_first_payment_that_is_paid_counts_though_another_took_its_place(
     assert len(recurring.there()) == 1
 
 
-def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> None:
+def test_voiding_the_invoice_ends_a_subscription_that_has_not_started(recurring: Recurring) -> None:
     recurring.bench.account.admin.set_settings(cancelable=True)
     invoice = recurring.ask()
 
@@ -124,7 +124,7 @@ def test_voiding_the_invoice_ends_what_has_not_begun(recurring: Recurring) -> No
     assert recurring.mark_not_started(invoice).status == "incomplete_expired"
 
 
-def test_two_words_of_the_payment_make_one_subscription(recurring: Recurring) -> None:
+def test_two_events_of_the_payment_create_one_subscription(recurring: Recurring) -> None:
     invoice = recurring.ask()
     recurring.pay(invoice)
     recurring.hear(invoice.view.provider_object_id or "")
@@ -183,7 +183,7 @@ def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
     assert recurring.there() == []
 
 
-def test_what_waited_longer_than_its_interval_is_charged_from_today(recurring: Recurring) -> None:
+def test_a_start_delayed_beyond_its_interval_is_charged_from_today(recurring: Recurring) -> None:
     recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
     invoice = recurring.ask("daily")
     recurring.pay(invoice, method="ideal")
@@ -196,7 +196,7 @@ def test_what_waited_longer_than_its_interval_is_charged_from_today(recurring: R
     assert there["startDate"] >= recurring.bench.clock().date().isoformat()
 
 
-def test_renewals_are_taken_in_with_their_lines_and_period(recurring: Recurring) -> None:
+def test_renewals_are_imported_with_their_lines_and_period(recurring: Recurring) -> None:
     view = recurring.begun(tax_rate_id="added")
     recurring.pass_time(MONTH)
     (payment,) = recurring.renewals(view)
@@ -219,7 +219,9 @@ def test_renewals_are_taken_in_with_their_lines_and_period(recurring: Recurring)
     assert invoice.tenant_id == view.tenant_id
 
 
-def test_renewals_without_metadata_are_told_by_their_subscription(recurring: Recurring) -> None:
+def test_renewals_without_metadata_are_identified_by_their_subscription(
+    recurring: Recurring,
+) -> None:
     recurring.bench.account.admin.set_settings(copy_metadata=False)
     view = recurring.begun()
     recurring.pass_time(MONTH)
@@ -247,7 +249,7 @@ def test_failed_renewals_suspend_in_the_end(recurring: Recurring) -> None:
     assert len(recurring.renewals(view)) == 3
 
 
-def test_nobody_tells_of_a_subscription_so_it_is_looked_after(recurring: Recurring) -> None:
+def test_subscriptions_are_checked_since_no_webhook_reports_them(recurring: Recurring) -> None:
     view = recurring.begun()
     waits = recurring.watch(view.id)
     assert waits is not None
@@ -332,7 +334,7 @@ def test_a_change_counts_from_the_next_payment_on(recurring: Recurring) -> None:
         ([("dollars_monthly", 1)], "periodEnd", "currency_differs"),
     ],
 )
-def test_what_mollie_cannot_change_is_refused_and_says_why(
+def test_changes_that_mollie_lacks_are_rejected_with_the_reason(
     recurring: Recurring, lines: list[tuple[str, int]], when: str, code: str
 ) -> None:
     view = recurring.begun()
@@ -345,14 +347,14 @@ def test_what_mollie_cannot_change_is_refused_and_says_why(
     assert recurring.there()[0]["amount"]["value"] == "19.99"
 
 
-def test_what_has_not_begun_is_asked_nothing(recurring: Recurring) -> None:
+def test_no_call_is_made_for_a_subscription_that_has_not_started(recurring: Recurring) -> None:
     invoice = recurring.ask()
 
     with pytest.raises(NotPossible):
         recurring.cancel(recurring.stream(invoice), at_period_end=False)
 
 
-def test_a_sum_that_somebody_changed_at_mollie_is_shown_as_it_is(recurring: Recurring) -> None:
+def test_an_amount_changed_at_mollie_is_shown(recurring: Recurring) -> None:
     view = recurring.begun()
     owner = recurring.bench.account.client.customers.get(str(view.customer))
     amount = {"currency": "EUR", "value": "5.00"}
@@ -367,7 +369,7 @@ def test_a_sum_that_somebody_changed_at_mollie_is_shown_as_it_is(recurring: Recu
     assert recurring.imported(payment["id"]).view.total_minor == 500
 
 
-def test_subscriptions_of_the_dashboard_are_taken_in_with_their_payments(
+def test_dashboard_subscriptions_are_imported_with_their_payments(
     recurring: Recurring,
 ) -> None:
     account = recurring.bench.account

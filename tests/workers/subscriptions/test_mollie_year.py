@@ -169,7 +169,7 @@ def test_each_payment_was_charged_once(year: Year) -> None:
     assert [entry["payment"] for entry in charged] == paid
 
 
-def test_what_went_back_stands_on_the_payments_that_it_was_of(year: Year) -> None:
+def test_refunds_are_recorded_on_their_payments(year: Year) -> None:
     rows = year.rows()
     assert {row.amount_refunded_minor: index for index, row in enumerate(rows)}[500] == 6
     assert {row.amount_disputed_minor: index for index, row in enumerate(rows)}[GROSS] == 2
@@ -199,7 +199,7 @@ def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
     assert sum(bucket.refunded_minor for bucket in buckets) == sum(back)
 
 
-def test_what_comes_in_each_month_follows_the_subscription(year: Year) -> None:
+def test_the_monthly_revenue_follows_the_subscription(year: Year) -> None:
     assert {moment: said.recurring_minor for moment, said in year.said.items()} == {
         "begun": 1999,
         "renewal failed": 1999,

@@ -53,7 +53,7 @@ def test_a_change_that_waits_is_called_off_by_a_change_now(bench: Bench) -> None
     assert renewals(bench, invoice_id, months=2)[1:] == [1999, 1999]
 
 
-def test_a_change_waits_again_after_one_took_place(bench: Bench) -> None:
+def test_another_change_can_be_scheduled_after_one_was_applied(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     change(bench, invoice_id, monthly(bench, 2999), at_period_end=True)
     assert renewals(bench, invoice_id, months=1) == [1999, 2999]
@@ -65,7 +65,7 @@ def test_a_change_waits_again_after_one_took_place(bench: Bench) -> None:
     assert renewals(bench, invoice_id, months=2) == [1999, 2999, 4999, 4999]
 
 
-def test_another_change_takes_the_place_of_one_that_waits(bench: Bench) -> None:
+def test_another_change_replaces_a_scheduled_one(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     change(bench, invoice_id, monthly(bench, 2999), at_period_end=True)
     again = change(bench, invoice_id, monthly(bench, 4999), at_period_end=True)

@@ -57,7 +57,9 @@ def hear(bench: Bench) -> list[RecordedEvent]:
 
 
 @pytest.mark.parametrize("verb", ["create_subscription", "fetch_invoice", "fetch_subscription"])
-def test_a_first_invoice_told_before_our_answer_is_ours_alone(bench: Bench, verb: str) -> None:
+def test_a_first_invoice_reported_before_our_answer_is_recorded_once(
+    bench: Bench, verb: str
+) -> None:
     bench.gateway = Meanwhile(bench.gateway, verb, lambda: hear(bench))
     invoice_id = subscribed(bench)
     view = bench.invoice(invoice_id).view
@@ -75,7 +77,7 @@ def test_a_first_invoice_told_before_our_answer_is_ours_alone(bench: Bench, verb
 
 
 @pytest.mark.parametrize("verb", ["end_subscription", "fetch_subscription"])
-def test_a_decline_is_told_although_webhooks_say_void_first(bench: Bench, verb: str) -> None:
+def test_a_decline_is_recorded_even_if_webhooks_report_void_first(bench: Bench, verb: str) -> None:
     bench.gateway = Meanwhile(bench.gateway, verb, lambda: hear_what_can_be(bench))
     invoice_id = subscribed(bench, "declined")
     told = first_outcome(bench.invoice_events(invoice_id))
@@ -96,7 +98,7 @@ def hear_what_can_be(bench: Bench) -> list[RecordedEvent]:
     return received
 
 
-def test_a_late_answer_does_not_undo_a_newer_word_of_the_same_second(bench: Bench) -> None:
+def test_a_late_answer_does_not_undo_a_newer_state_of_the_same_second(bench: Bench) -> None:
     bench.account.admin.set_clock(frozen=True)
     invoice_id = subscribed(bench)
     hear(bench)
@@ -117,7 +119,7 @@ def test_a_late_answer_does_not_undo_a_newer_word_of_the_same_second(bench: Benc
     assert bench.subscription(invoice_id).view.status == "active"
 
 
-def test_what_another_app_subscribed_to_is_not_taken_in(bench: Bench) -> None:
+def test_a_subscription_of_another_app_is_not_imported(bench: Bench) -> None:
     subscribed(bench)
     other = Bench(bench.log, bench.billing, bench.account)
     told = other.events(*_KINDS)
@@ -139,7 +141,7 @@ def test_what_another_app_subscribed_to_is_not_taken_in(bench: Bench) -> None:
         assert other.billing.find(Subscription, found) is None
 
 
-def test_a_renewal_is_not_taken_for_what_was_asked_for(bench: Bench) -> None:
+def test_a_renewal_is_not_mistaken_for_the_requested_invoice(bench: Bench) -> None:
     invoice_id = subscribed(bench, metadata={"order": "7"})
     first = bench.topics(invoice_id)
     bench.account.admin.set_clock(advance_s=32 * 86400)

@@ -126,7 +126,7 @@ def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
     assert after.failure.path == "lineItems.0"
 
 
-def test_renewals_are_taken_in_once_each_with_their_tenant(bench: Bench) -> None:
+def test_renewals_are_imported_once_each_with_their_tenant(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     heard: dict[str, RecordedEvent] = {}
     for _ in range(3):  # the provider keeps its events for 30 days

@@ -248,7 +248,7 @@ def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
     assert by_month[12] == 0
 
 
-def test_what_comes_in_each_month_is_net_of_tax_and_follows_plan_and_end(year: Year) -> None:
+def test_the_monthly_revenue_is_net_of_tax_and_follows_plan_and_end(year: Year) -> None:
     assert {moment: said.recurring_minor for moment, said in year.said.items()} == {
         "begun": 1999,
         "renewal failed": 1999,

@@ -140,7 +140,7 @@ def test_after_the_customer_confirmed_the_webhook_makes_it_paid(bench: Bench) ->
     assert (after.status, after.amount_paid_minor, after.next_action) == ("paid", 1999, None)
 
 
-def test_a_failed_attempt_of_the_customer_is_asked_about(bench: Bench) -> None:
+def test_the_invoice_of_a_customers_failed_attempt_is_fetched(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant("needs_authentication"))
     view = bench.settle(invoice_id).view
     assert view.provider_object_id is not None
@@ -157,7 +157,7 @@ def test_a_failed_attempt_of_the_customer_is_asked_about(bench: Bench) -> None:
     assert after.failure.code == "payment_intent_authentication_failure"
 
 
-def test_another_apps_invoice_is_not_believed(bench: Bench) -> None:
+def test_another_apps_invoice_is_rejected(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant(card=None))
     bench.settle(invoice_id)
     event = by_type(bench.provider_events(), "invoice.finalized")
@@ -183,7 +183,7 @@ def test_another_apps_invoice_is_not_believed(bench: Bench) -> None:
         {"status_transitions": {}},
     ],
 )
-def test_a_payload_that_cannot_be_read_is_parked_and_stops_nobody(
+def test_an_unreadable_payload_is_parked_and_blocks_nothing(
     bench: Bench, broken: dict[str, Any]
 ) -> None:
     _, events = paid_flow(bench)
@@ -199,7 +199,7 @@ def test_a_payload_that_cannot_be_read_is_parked_and_stops_nobody(
     assert bench.entry(received).applied
 
 
-def test_an_invoice_that_nobody_asked_for_is_taken_in_unassigned(bench: Bench) -> None:
+def test_an_invoice_created_at_the_provider_is_imported_unassigned(bench: Bench) -> None:
     customer = bench.account.add_customer()
     made = bench.account.v1.invoices.create({"customer": customer, "description": "By hand"})
 

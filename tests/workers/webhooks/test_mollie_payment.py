@@ -28,7 +28,7 @@ def heard(mollie: MollieBench, view: InvoiceView) -> InvoiceView:
         ("pending", "processing"),
     ],
 )
-def test_what_the_customer_does_is_what_becomes_of_the_invoice(
+def test_the_customers_action_determines_the_invoices_state(
     mollie: MollieBench, outcome: str, status: str
 ) -> None:
     view = mollie.settled(payment_method="card").view
@@ -57,7 +57,7 @@ def test_a_debit_under_way_may_fail_in_the_end(mollie: MollieBench) -> None:
     assert heard(mollie, view).status == "failed"
 
 
-def test_a_refused_card_is_said_with_mollies_codes(mollie: MollieBench) -> None:
+def test_a_declined_card_is_recorded_with_mollies_codes(mollie: MollieBench) -> None:
     view = mollie.settled(payment_method="card").view
     mollie.pay(view.provider_object_id, "failed", reason="insufficient_funds")
 
@@ -68,7 +68,7 @@ def test_a_refused_card_is_said_with_mollies_codes(mollie: MollieBench) -> None:
     assert failure.message == "Your bank account has insufficient funds"
 
 
-def test_news_that_come_again_change_nothing(mollie: MollieBench) -> None:
+def test_repeated_webhooks_change_nothing(mollie: MollieBench) -> None:
     view = mollie.settled().view
     mollie.pay(view.provider_object_id)
     heard(mollie, view)
@@ -141,7 +141,7 @@ def test_a_change_that_is_hinted_at_while_the_payment_is_fetched_is_seen(
     assert mollie.invoice(view.id).view.status == "paid"
 
 
-def test_a_payment_that_does_not_exist_is_nobodys(mollie: MollieBench) -> None:
+def test_a_missing_payment_belongs_to_no_invoice(mollie: MollieBench) -> None:
     hint = mollie.hear("tr_invented")
 
     assert reason(mollie, hint) == "the provider has no such payment"
@@ -152,7 +152,7 @@ def test_a_payment_that_names_nothing_of_ours_is_kept_for_later(mollie: MollieBe
 
     hint = mollie.hear(payment.id)
 
-    assert reason(mollie, hint) == "it is about nothing that was asked for here"
+    assert reason(mollie, hint) == "it belongs to no object that was requested here"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_payment_that_names_nothing_of_ours_is_kept_for_later(mollie: MollieBe
     ],
     ids=["another app", "no invoice"],
 )
-def test_metadata_is_not_believed_blindly(
+def test_metadata_is_checked_against_the_connection(
     mollie: MollieBench, named: dict[str, str], why: str
 ) -> None:
     payment = mollie.account.pay(metadata=named)
@@ -187,7 +187,7 @@ def reason(mollie: MollieBench, hint: PaymentHint) -> object:
     return Codec().decode(last).reason  # type: ignore[attr-defined]
 
 
-def test_news_about_an_invoice_whose_step_is_running_come_back(mollie: MollieBench) -> None:
+def test_a_webhook_during_a_running_step_is_retried(mollie: MollieBench) -> None:
     invoice_id = mollie.request()
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
     with pytest.raises(GatewayUnavailable):

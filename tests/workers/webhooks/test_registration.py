@@ -157,7 +157,7 @@ def test_each_connection_has_an_endpoint_and_a_secret_of_its_own(
     assert wrong(registration("main")) == wrong(registration("second")) == []
 
 
-def test_a_secret_is_kept_before_the_endpoint_it_replaces_goes(
+def test_a_secret_is_stored_before_the_replaced_endpoint_is_deleted(
     bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
     first = registration().register(BASE, renew=False)
@@ -185,7 +185,7 @@ def test_a_secret_is_kept_before_the_endpoint_it_replaces_goes(
     ],
     ids=["disabled", "types", "secret", "url"],
 )
-def test_the_check_says_what_is_wrong_with_the_endpoint(
+def test_the_check_reports_each_fault_of_the_endpoint(
     bench: Bench, registration: Callable[..., WebhookRegistration], change: Any, words: str
 ) -> None:
     made = registration().register(BASE, renew=False)
@@ -194,7 +194,7 @@ def test_the_check_says_what_is_wrong_with_the_endpoint(
     assert words in found
 
 
-def test_the_check_says_that_the_version_is_another(
+def test_the_check_reports_another_version(
     bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
     made = registration().register(BASE, renew=False)

@@ -49,7 +49,7 @@ def state(bench: Bench, invoice_id: UUID) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("card", ["succeeds", "declined", "needs_authentication"])
-def test_what_was_applied_is_applied_again_and_changes_nothing(bench: Bench, card: str) -> None:
+def test_a_replay_of_an_applied_event_changes_nothing(bench: Bench, card: str) -> None:
     invoice_id = bench.request(bench.add_tenant(card))
     bench.settle(invoice_id)
     received = [bench.receive(event) for event in bench.provider_events()]
@@ -82,7 +82,7 @@ def test_a_replay_is_applied_once_however_often_it_is_handled(bench: Bench) -> N
     assert topics.count("provider_event.applied") == 2
 
 
-def test_what_is_replayed_before_it_was_applied_is_applied_once(bench: Bench) -> None:
+def test_an_event_replayed_before_it_was_applied_is_applied_once(bench: Bench) -> None:
     _, events = paid_flow(bench)
     received = bench.receive(by_type(events, "invoice.paid"))
     bench.apply(received, replay(bench, received))
@@ -161,7 +161,7 @@ def park(bench: Bench, received: RecordedEvent, reason: str) -> None:
     )
 
 
-def test_the_applier_follows_what_is_asked_for(bench: Bench) -> None:
+def test_the_applier_follows_requested_replays(bench: Bench) -> None:
     _, events = paid_flow(bench)
     received = bench.receive(by_type(events, "invoice.paid"))
     bench.apply(received)

@@ -61,7 +61,7 @@ def _method_of(intent: Any) -> ProviderMethod | None:  # noqa: ANN401 - an id, o
 
 # Payment methods at Stripe: the page that collects one, and the customer's default.
 
-# Without a currency, Checkout requires the types to collect; cards fit every currency.
+# Without a currency, Checkout requires the types to collect; cards fit all currencies.
 _METHODS: Final = ["card"]
 _WITH_METHOD: Final[Any] = {"expand": ["setup_intent.payment_method"]}
 
@@ -88,7 +88,7 @@ class SetupCalls:
         )
 
     def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
-        """Find setups in the customer's list of sessions. Stripe docs: list all Checkout Sessions."""
+        """Find setups among the customer's. Stripe docs: list all Checkout Sessions."""
         params = {"customer": customer, "limit": 100}
         return [
             to_session(session)

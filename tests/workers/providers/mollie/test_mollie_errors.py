@@ -77,7 +77,7 @@ def gateway(canned: Canned, **more: Any) -> MollieGateway:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_answer_is_called_what_it_obliges_us_to(canned: Canned, case: Case) -> None:
+def test_each_answer_raises_its_port_error(canned: Canned, case: Case) -> None:
     body = case.body if isinstance(case.body, bytes) else json.dumps(case.body).encode()
     canned.answer(case.status, body, dict(case.headers))
 
@@ -115,14 +115,14 @@ def test_a_key_that_does_not_fit_is_refused_before_any_call_and_not_shown(key: s
     assert not key or key not in str(refused.value)
 
 
-def test_nobody_there_is_an_unknown_outcome() -> None:
+def test_a_refused_connection_is_an_unknown_outcome() -> None:
     nobody = MollieGateway(KEY, api_base="http://127.0.0.1:1")
 
     with pytest.raises(GatewayUnavailable):
         nobody.fetch_invoice("tr_1")
 
 
-def test_the_machines_name_is_not_told(canned: Canned) -> None:
+def test_the_machines_name_is_not_sent(canned: Canned) -> None:
     canned.answer(404, json.dumps(error(404)).encode())
 
     with pytest.raises(GatewayRejected):
@@ -134,7 +134,7 @@ def test_the_machines_name_is_not_told(canned: Canned) -> None:
 
 
 @pytest.mark.parametrize("named", ["tr_1/../../customers", "tr_1?x=1", "", "TR"])
-def test_what_is_no_id_is_asked_of_nobody(canned: Canned, named: str) -> None:
+def test_a_malformed_id_causes_no_call(canned: Canned, named: str) -> None:
     with pytest.raises(GatewayRejected) as refused:
         gateway(canned).fetch_invoice(named)
 
@@ -165,7 +165,7 @@ def test_endpoints_are_named_without_ids() -> None:
 
 
 @pytest.mark.parametrize("kind", ["lose_answer", "refuse_before"])
-def test_a_lost_answer_is_asked_for_again_and_makes_one_payment(
+def test_a_call_with_a_lost_answer_is_repeated_and_creates_one_payment(
     mollie: MollieBench, kind: str
 ) -> None:
     invoice_id = mollie.request()
@@ -215,7 +215,7 @@ def test_refused_credentials_end_a_request_that_nothing_was_made_for(mollie: Mol
     assert view.failure.code == "provider_credentials_refused"
 
 
-def test_credentials_that_are_refused_later_wait_for_somebody_to_act(mollie: MollieBench) -> None:
+def test_credentials_that_are_refused_later_wait_for_an_operator(mollie: MollieBench) -> None:
     invoice_id = mollie.request()
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
     with pytest.raises(GatewayUnavailable):

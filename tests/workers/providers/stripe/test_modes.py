@@ -17,7 +17,7 @@ def test_a_key_of_the_other_mode_makes_no_gateway(bench: Bench) -> None:
         StripeGateway(bench.account.key, api_base=bench.account.url, mode="live")
 
 
-def test_an_object_of_the_other_mode_is_parked_and_says_so(bench: Bench) -> None:
+def test_an_object_of_the_other_mode_is_parked_with_the_reason(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant())
     bench.settle(invoice_id)
     before = bench.topics(invoice_id)

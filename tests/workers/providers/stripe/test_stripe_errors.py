@@ -110,7 +110,7 @@ def canned() -> Iterator[Canned]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_each_answer_has_its_word(canned: Canned, case: Case, method: str) -> None:
+def test_each_answer_raises_its_port_error(canned: Canned, case: Case, method: str) -> None:
     body = case.body if isinstance(case.body, bytes) else json.dumps(case.body).encode()
     canned.answer(case.status, body, dict(case.headers))
     gateway = StripeGateway(KEY, api_base=canned.url, mode="test")
@@ -132,7 +132,7 @@ def test_each_answer_has_its_word(canned: Canned, case: Case, method: str) -> No
     assert len(canned.seen) == 1
 
 
-def test_an_answer_without_its_time_is_not_believed(canned: Canned) -> None:
+def test_an_answer_without_its_time_is_rejected(canned: Canned) -> None:
     canned.answer(200, b"{}", dated=False)
     client = open_client(KEY, api_base=canned.url)
     answer = call_stripe(lambda: client.v1.prices.retrieve("price_1"))
@@ -168,7 +168,7 @@ def test_a_lost_call_is_tried_once_more_under_its_key(
     assert [customer.id for customer in account.v1.customers.list().data] == [made]
 
 
-def test_what_takes_too_long_is_not_waited_for_twice(account: Account) -> None:
+def test_a_timed_out_call_is_not_repeated_in_the_thread(account: Account) -> None:
     account.admin.set_latency(300)
     account.admin.forget_requests()
     client = open_client(account.key, api_base=account.url, read_timeout_s=0.1)
