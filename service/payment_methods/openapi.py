@@ -1,13 +1,8 @@
 """Setups of payment methods as the canonical API shows them."""
 
 from http import HTTPStatus as S
-from typing import Annotated, Final, Literal
-from uuid import UUID
+from typing import Final
 
-from pydantic import Field
-
-from domain.payment_methods.setup import STATUSES
-from service.http.validation import SchemaKeywords
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,
@@ -17,65 +12,13 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.common_schemas import Mode, Moment, Position, Provider, ResponseModel, example
+from service.openapi.common_schemas import example
 from service.openapi.declare import Json, Operation, json_answer, json_body
 from service.openapi.error_responses import CALLING, WRITING, error_answers
 from service.openapi.examples import TENANT, one
+from service.payment_methods.schemas import MethodSetup, SingleSetup
 from service.payment_methods.setups import SetupBody
 from service.tenants.openapi import TAG
-
-
-class SetupMethod(ResponseModel):
-    """The payment method that was left."""
-
-    id: str
-    type: str
-    brand: str | None
-    last4: Annotated[str | None, Field(alias="last4")]
-
-
-class SetupFailure(ResponseModel):
-    """Why the provider refuses."""
-
-    code: str | None
-    provider_code: str | None
-    message: str | None
-
-
-class MethodSetup(ResponseModel):
-    """A page where a tenant leaves a payment method."""
-
-    id: UUID
-    tenant_uuid: UUID
-    provider: Provider
-    connection: str
-    mode: Mode
-    status: Annotated[str, SchemaKeywords({"enum": list(STATUSES)})]
-    """`open`: the page waits. `submitted`: a method was left there. `completed`: it is what is
-    charged where a request names none."""
-    url: str | None
-    """Whoever has it can leave a method for this tenant, and do nothing else."""
-    expires_at: Moment | None
-    redirect_url: str
-    """Where the customer goes from the page."""
-    customer: str | None
-    """The tenant, as the provider knows it."""
-    payment_method: SetupMethod | None
-    failure: SetupFailure | None
-    created_at: Moment
-    updated_at: Moment
-    position: Position
-
-
-class SingleSetup(ResponseModel):
-    """One setup; where its customer goes also stands at the top."""
-
-    kind: Literal["paymentMethodSetups"]
-    total_items: Literal[1]
-    items_length: Literal[1]
-    items: Annotated[list[MethodSetup], Field(min_length=1, max_length=1)]
-    url: str | None
-
 
 _SETUP: Final = "/api/v1/apps/{appUuid}/tenants/{tenantUuid}/payment-methods/setup"
 _PAGE: Final = "https://checkout.stripe.com/c/pay/cs_test_a1b2"

@@ -5,15 +5,21 @@ from typing import Final
 
 from domain.core.failures import Failure
 from domain.payment_methods.setup import REJECTED, MethodSetupView
-from service.http import envelope
 from service.http.errors import FieldError, Problem
+from service.payment_methods.schemas import MethodSetup, SetupFailure, SingleSetup
 
 KIND: Final = "paymentMethodSetups"
 
 
-def single(view: MethodSetupView, *, position: int) -> envelope.Json:
-    """Show a setup; where its customer goes also stands at the top."""
-    return envelope.single(KIND, _item(view, position=position)) | {"url": view.url}
+def single(view: MethodSetupView, *, position: int) -> SingleSetup:
+    """Build the answer of one setup; the URL of the provider's page is at the top level too."""
+    return SingleSetup(
+        kind=KIND,
+        total_items=1,
+        items_length=1,
+        items=[_item(view, position=position)],
+        url=view.url,
+    )
 
 
 def refusal_of(view: MethodSetupView) -> Problem | None:
@@ -29,28 +35,28 @@ def refusal_of(view: MethodSetupView) -> Problem | None:
     return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))
 
 
-def _item(view: MethodSetupView, *, position: int) -> envelope.Json:
-    return {
-        "id": str(view.id),
-        "tenantUuid": str(view.tenant_id),
-        "provider": view.provider,
-        "connection": view.connection,
-        "mode": view.mode,
-        "status": view.status,
-        "url": view.url,
-        "expiresAt": envelope.moment(view.expires_at),
-        "redirectUrl": view.redirect_url,
-        "customer": view.customer,
-        "paymentMethod": view.method,
-        "failure": _failure(view),
-        "createdAt": envelope.moment(view.created_at),
-        "updatedAt": envelope.moment(view.updated_at),
-        "position": position,
-    }
+def _item(view: MethodSetupView, *, position: int) -> MethodSetup:
+    return MethodSetup(
+        id=view.id,
+        tenant_uuid=view.tenant_id,
+        provider=view.provider,
+        connection=view.connection,
+        mode=view.mode,
+        status=view.status,
+        url=view.url,
+        expires_at=view.expires_at,
+        redirect_url=view.redirect_url,
+        customer=view.customer,
+        payment_method=view.method,
+        failure=_failure(view),
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+        position=position,
+    )
 
 
-def _failure(view: MethodSetupView) -> envelope.Json | None:
+def _failure(view: MethodSetupView) -> SetupFailure | None:
     if view.failure is None:
         return None
     known = view.failure
-    return {"code": known.code, "providerCode": known.provider_code, "message": known.message}
+    return SetupFailure(code=known.code, provider_code=known.provider_code, message=known.message)
