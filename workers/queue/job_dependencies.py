@@ -30,7 +30,7 @@ _PAYMENT_PROVIDERS: Final = frozenset({"mollie"})
 
 
 def uses_payments(provider: str) -> bool:
-    """Tell whether a provider has payments that stand for invoices, and no invoices."""
+    """Check whether a provider has payments that stand for invoices, and no invoices."""
     return provider in _PAYMENT_PROVIDERS
 
 

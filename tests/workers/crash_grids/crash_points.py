@@ -1,4 +1,4 @@
-"""Death between any two steps of a job: calls to the provider, one by one, and appends."""
+"""Crash points of a job: before and after each call to the provider and each append."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs about subscriptions at Mollie that are killed, and how each must end."""
+"""Flows of Mollie subscriptions for the crash tests, with their expected end states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flows whose jobs are killed: what is there before, what is asked, how it must end."""
+"""Flows of Stripe invoices for the crash tests: setup, request and expected end state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flows around subscriptions whose jobs are killed, and how each must end."""
+"""Flows of Stripe subscriptions for the crash tests, with their expected end states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may happen to a draft between the death of its job and the next run."""
+"""Change a draft between the crash of its job and the next run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to one invoice: each event, how things stood then, what calls answered."""
+"""Record an invoice's events, the state at each of them, and the answers of calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recorded story told again in memory: in any order, doubled, with answers that come late.
+"""Replay a recorded scenario in memory: in any order, doubled, with late answers.
 
 The applier and the jobs are the real ones; the log is in memory, the provider answers from the
 recording.

@@ -1,4 +1,4 @@
-"""Whatever the order in which news of a subscription at Mollie come, the same rows come of it.
+"""Check that webhooks of a Mollie subscription in any order result in the same rows.
 
 By hints and signed events, doubled and mixed, beside each other; before our own answers, and after.
 """

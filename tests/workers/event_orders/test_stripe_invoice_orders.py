@@ -1,4 +1,4 @@
-"""Whatever the order in which a story's events arrive, the same row comes of it.
+"""Check that an invoice's events in any order result in the same row.
 
 Each story happens once in the sandbox, with its seconds apart or all in one. Then it is told again
 in memory: our own answers among the webhooks, some doubled, some told by two events, each fetch

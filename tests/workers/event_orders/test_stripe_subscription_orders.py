@@ -1,4 +1,4 @@
-"""Whatever the order in which a subscription's events arrive, the same rows come of it.
+"""Check that a subscription's events in any order result in the same rows.
 
 Its own and those of all its invoices. Each story happens once in the sandbox, then it is told again
 in memory: our own answers among the webhooks, some doubled, some told by two events, each fetch
