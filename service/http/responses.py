@@ -36,7 +36,7 @@ def answer(rendered: envelope.Rendered, headers: Mapping[str, str] | None = None
 def serialized(shown: envelope.Json | BaseModel) -> bytes:
     """Serialize a document; of a response model, the fields that its constructor was given."""
     if isinstance(shown, BaseModel):
-        return shown.model_dump_json(by_alias=True, exclude_unset=True).encode()
+        return shown.model_dump_json(by_alias=True, exclude_unset=True, warnings=False).encode()
     return orjson.dumps(shown)
 
 

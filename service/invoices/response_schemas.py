@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, SkipValidation
 
 from service.openapi.common_schemas import (
     JsonObject,
@@ -22,7 +22,7 @@ class AskedLine(ResponseModel):
     """A line as it was asked for."""
 
     name: str | None
-    quantity: int | None
+    quantity: Annotated[int | None, SkipValidation]  # as Stripe has it
     price: str | None
     amount_minor: Minor | None
     currency: str | None
