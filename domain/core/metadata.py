@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-_PREFIX: Final = "billhook_"
+PREFIX: Final = "billhook_"
 
 APP: Final = "billhook_app"
 TENANT: Final = "billhook_tenant"
@@ -22,4 +22,4 @@ ENDPOINT_MARK: Final = "billhook_secret"
 
 def without_ours(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return the caller's metadata without our keys."""
-    return {name: value for name, value in metadata.items() if not name.startswith(_PREFIX)}
+    return {name: value for name, value in metadata.items() if not name.startswith(PREFIX)}

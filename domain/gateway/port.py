@@ -103,7 +103,7 @@ class InvoicingGateway(SetupGateway, Protocol):
     def finalize_invoice(self, invoice_id: str, *, key: str, hold: bool = True) -> ProviderInvoice:
         """Number the draft; charges nothing, though credit may settle it.
 
-        `hold`: the provider must not charge it by itself afterwards; else the draft's word counts.
+        `hold`: the provider must not charge it by itself afterwards.
         """
 
     def pay_invoice(
@@ -112,16 +112,16 @@ class InvoicingGateway(SetupGateway, Protocol):
         """Charge it now: the only call that takes money. `payment_method` None: its default."""
 
     def void_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
-        """Take an issued invoice back for good."""
+        """Void an issued invoice."""
 
     def write_off_invoice(self, invoice_id: str, *, key: str) -> ProviderInvoice:
         """Mark an invoice as uncollectible."""
 
     def find_invoice_of(self, payment_id: str) -> str | None:
-        """Tell which invoice a payment is for; None where it is for none."""
+        """Return the invoice that a payment belongs to; None where there is none."""
 
     def advance_draft(self, invoice_id: str, *, key: str) -> None:
-        """Let the provider finalise and charge the draft by itself; twice is harmless."""
+        """Have the provider finalise and charge the draft; a repetition has no effect."""
 
     def fetch_draft(self, invoice_id: str) -> ProviderInvoice:
         """Fetch an invoice as `fetch_invoice`, and in `raw` its lines' prices in full."""
@@ -140,7 +140,7 @@ class InvoicingGateway(SetupGateway, Protocol):
         """Start one; its first invoice is charged at once, and may be refused or need the payer."""
 
     def preview_total(self, draft: SubscriptionDraft) -> int:
-        """Tell what its first invoice would amount to; makes nothing."""
+        """Return the total of its first invoice without creating anything."""
 
     def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
         """Look up what was started for our invoice `reference`, when a key may have expired."""
@@ -152,21 +152,21 @@ class InvoicingGateway(SetupGateway, Protocol):
         """End it now; one that has ended is no error."""
 
     def end_with_period(self, subscription_id: str, *, key: str) -> ProviderSubscription:
-        """Let it end with its period."""
+        """Cancel it at the end of its period."""
 
     def change_plan(
         self, subscription_id: str, items: Sequence[tuple[str, int]], *, key: str
     ) -> ProviderSubscription:
-        """Put (price, quantity) in the place of its items now, prorated on its next invoice."""
+        """Replace its items by (price, quantity) now, prorated on its next invoice."""
 
     def schedule_plan(
         self, subscription_id: str, items: Sequence[tuple[str, int]], *, key: str
     ) -> ProviderSubscription:
-        """Let (price, quantity) take the place of its items with the next period."""
+        """Replace its items by (price, quantity) from the next period on."""
 
 
 class CheckoutGateway(ProviderGateway, Protocol):
-    """A provider that has payments; what they are for, it is told."""
+    """A provider with payments, each of which stands for an invoice of ours."""
 
     def create_payment(self, draft: PaymentDraft, *, key: str) -> ProviderInvoice:
         """Make a payment: open until its customer pays it, or charged by a mandate at once."""
@@ -184,7 +184,7 @@ class CheckoutGateway(ProviderGateway, Protocol):
 
 
 class SubscriptionGateway(CheckoutGateway, SetupGateway, Protocol):
-    """A provider that charges a mandate again and again; what for, it is told once."""
+    """A provider that charges a mandate periodically."""
 
     def find_mandate(self, payment_id: str, *, customer: str) -> ProviderMandate | None:
         """Fetch the mandate that a first payment left, or another that is valid; None: none."""
@@ -197,7 +197,7 @@ class SubscriptionGateway(CheckoutGateway, SetupGateway, Protocol):
     def find_mandate_subscription(
         self, *, customer: str, description: str
     ) -> ProviderSubscription | None:
-        """Look up what was begun under a description, when a key may have expired."""
+        """Look up a subscription by its description, when a key may have expired."""
 
     def fetch_mandate_subscription(
         self, subscription_id: str, *, customer: str
@@ -207,10 +207,10 @@ class SubscriptionGateway(CheckoutGateway, SetupGateway, Protocol):
     def change_mandate_subscription(
         self, subscription_id: str, *, customer: str, charge: Charge
     ) -> ProviderSubscription:
-        """Have another sum charged from the next payment on; twice is harmless."""
+        """Change the amount from the next payment on; a repetition has no effect."""
 
     def cancel_mandate_subscription(self, subscription_id: str, *, customer: str) -> None:
-        """Have nothing charged any more; one that has ended is no error."""
+        """Cancel it; one that has ended is no error."""
 
     def list_renewals(
         self, subscription_id: str, *, customer: str, created_after: int

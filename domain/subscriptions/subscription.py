@@ -1,10 +1,9 @@
-"""Subscriptions: what is billed again and again, and the decisions about it."""
+"""The subscription aggregate: periodic billing of a customer, and the decisions about it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 from uuid import UUID
 
 from domain.core import ids
@@ -13,7 +12,7 @@ from domain.core.effects import WORKER, Effect
 from domain.core.errors import NotPossible
 from domain.core.metadata import without_ours
 from domain.core.steps import StepRecord
-from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
+from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions import events as s
 from domain.subscriptions.commands import (
     CancelSubscription,
@@ -21,33 +20,12 @@ from domain.subscriptions.commands import (
     StartSubscription,
     SubscriptionCommand,
 )
-from domain.subscriptions.recurring_revenue import monthly_minor
-from domain.subscriptions.view import ENDED, INCOMPLETE, PendingRequest, SubscriptionView, fold
-
-_EVENTS: Final[dict[SubscriptionState, type[s.SubscriptionStateEvent]]] = {
-    "incomplete": s.SubscriptionIncomplete,
-    "trialing": s.SubscriptionTrialing,
-    "active": s.SubscriptionActivated,
-    "past_due": s.SubscriptionPastDue,
-    "unpaid": s.SubscriptionUnpaid,
-    "paused": s.SubscriptionPaused,
-    "canceled": s.SubscriptionCanceled,
-    "expired": s.SubscriptionExpired,
-}
-_STATUS: Final[dict[SubscriptionState, str]] = {
-    "incomplete": INCOMPLETE,
-    "trialing": "trialing",
-    "active": "active",
-    "past_due": "past_due",
-    "unpaid": "unpaid",
-    "paused": "paused",
-    "canceled": "canceled",
-    "expired": "incomplete_expired",
-}
+from domain.subscriptions.state_fields import EVENTS, STATUS, plan_of, state_fields
+from domain.subscriptions.view import ENDED, PendingRequest, SubscriptionView, fold
 
 
 class Subscription(AggregateRoot):
-    """What a provider bills a customer for, period after period."""
+    """A subscription of a customer at a provider, billed each period."""
 
     TOPIC: ClassVar[str] = "subscription"
     Event = s.SubscriptionEvent
@@ -67,9 +45,9 @@ class Subscription(AggregateRoot):
         occurred_at: datetime,
         stream: UUID | None = None,
     ) -> Subscription:
-        """Remember one that the provider made; its id follows from the provider's.
+        """Record a subscription that the provider created; its id is derived from the provider's.
 
-        `stream`: its id where the provider has made none yet.
+        `stream`: the id to use where the provider has created none yet.
         """
         return cls._create(
             s.SubscriptionStarted,
@@ -99,10 +77,10 @@ class Subscription(AggregateRoot):
         """Fold an event into the view; runs again on every replay."""
         self.view = fold(getattr(self, "view", None), event)
 
-    # What is asked.
+    # Requested actions.
 
     def request_action(self, command: SubscriptionCommand, *, occurred_at: datetime) -> None:
-        """Remember what is asked; raises NotPossible where the state forbids it."""
+        """Record a requested action. Raises NotPossible where the state forbids it."""
         cancels = isinstance(command, CancelSubscription)
         action = "cancel" if cancels else "change"
         if self.view.status in ENDED:
@@ -156,7 +134,7 @@ class Subscription(AggregateRoot):
         return timedelta(0) if record is None else occurred_at - record.started_at
 
     def finish_request(self, *, occurred_at: datetime) -> None:
-        """Say that what is asked stands at the provider; a repetition has no effect."""
+        """Record that the provider carried out the request; a repetition has no effect."""
         pending = self.view.pending_request
         if pending is None:
             return
@@ -178,7 +156,7 @@ class Subscription(AggregateRoot):
         )
 
     def _has(self, lines: list[dict[str, Any]]) -> bool:
-        """Tell whether it is for these items already: what was asked late came by itself."""
+        """Return whether the subscription already has these items."""
         has = sorted((item["price"], item["quantity"]) for item in self.view.items)
         return has == sorted((line["price"], line["quantity"]) for line in lines)
 
@@ -191,7 +169,7 @@ class Subscription(AggregateRoot):
         path: str | None = None,
         provider_code: str | None = None,
     ) -> None:
-        """Say that the provider refuses what is asked; a repetition has no effect."""
+        """Record that the provider refused the request; a repetition has no effect."""
         pending = self.view.pending_request
         if pending is not None:
             self.record_event(
@@ -244,22 +222,22 @@ class Subscription(AggregateRoot):
         occurred_at: datetime,
         body: str | None = None,
     ) -> Effect:
-        """Take in what the provider says. Ended is ended; otherwise its time counts.
+        """Apply a provider's snapshot; an ended subscription stays ended, else the newer one wins.
 
-        Times have one second: an equal one that says something else is asked about, and what was
-        fetched wins. So is a word that leaves its discounts unsaid.
+        Times have a resolution of one second: a webhook of the same second with another state, or
+        with incomplete discounts, requires a fetch, and the fetched snapshot wins.
         """
         asked = source != "webhook"
         ended = self.view.status in ENDED
-        over = _STATUS[seen.state] in ENDED
+        over = STATUS[seen.state] in ENDED
         if ended and not over:
             return Effect.STALE
         if seen.as_of < self.view.as_of and not (over and not ended):
             return Effect.STALE
         if seen.discounts_incomplete and not asked:
             return Effect.FETCH
-        facts = _facts_of(seen)
-        if _STATUS[seen.state] == self.view.status and facts == self.view.word:
+        facts = state_fields(seen)
+        if STATUS[seen.state] == self.view.status and facts == self.view.word:
             self._confirm(seen, source=source, actor=actor, occurred_at=occurred_at)
             return Effect.CONFIRMED
         if self.view.word and seen.as_of == self.view.as_of and not asked:
@@ -277,18 +255,18 @@ class Subscription(AggregateRoot):
         return Effect.CHANGED
 
     def is_ambiguous(self, seen: ProviderSubscription) -> bool:
-        """Tell whether a word of the same second says otherwise than what is known."""
+        """Return whether a snapshot of the same second differs from the recorded state."""
         if not self.view.word or seen.as_of != self.view.as_of:
             return False
-        return _STATUS[seen.state] != self.view.status or _facts_of(seen) != self.view.word
+        return STATUS[seen.state] != self.view.status or state_fields(seen) != self.view.word
 
     def _confirm(
         self, seen: ProviderSubscription, *, source: str, actor: str, occurred_at: datetime
     ) -> None:
-        """Remember when it was last so.
+        """Record the time of a snapshot that changes nothing.
 
-        Of a webhook also within the second: an answer that is on its way may have seen it otherwise
-        and must not count. An import that is run again leaves no trace where nothing is new.
+        A webhook is recorded within the same second too, so that a pending answer with an older
+        state does not count. A repeated import records nothing.
         """
         again = source == "webhook" and seen.as_of == self.view.as_of
         if again or (seen.as_of > self.view.as_of and source != "import"):
@@ -303,36 +281,12 @@ class Subscription(AggregateRoot):
     def _fact_for(
         self, seen: ProviderSubscription, facts: dict[str, Any]
     ) -> type[s.SubscriptionStateEvent]:
-        """Name what the word amounts to; each fact carries the whole state."""
-        if not self.view.word or _STATUS[seen.state] != self.view.status:
-            return _EVENTS[seen.state]
+        """Return the event class of a changed state; each event holds the whole state."""
+        if not self.view.word or STATUS[seen.state] != self.view.status:
+            return EVENTS[seen.state]
         known = self.view.word
-        if _plan(facts) != _plan(known):
+        if plan_of(facts) != plan_of(known):
             return s.SubscriptionPlanChanged
         if facts["period_end"] != known["period_end"]:
             return s.SubscriptionRenewed
         return s.SubscriptionEndChanged
-
-
-def _plan(facts: dict[str, Any]) -> tuple[Any, ...]:
-    return facts["items"], facts["monthly_minor"], facts["currency"]
-
-
-def _facts_of(seen: ProviderSubscription) -> dict[str, Any]:
-    """Write a word down as events carry it."""
-    shown = (
-        "id", "price", "name", "quantity", "amount_minor", "currency", "interval",
-        "interval_count",
-    )  # fmt: skip
-    items = [asdict(item) for item in seen.items]
-    return {
-        "currency": seen.currency,
-        "items": [{name: item[name] for name in shown} for item in items],
-        "monthly_minor": monthly_minor(seen),
-        "period_start": seen.period_start,
-        "period_end": seen.period_end,
-        "trial_end": seen.trial_end,
-        "cancel_at": seen.cancel_at,
-        "canceled_at": seen.canceled_at,
-        "ended_at": seen.ended_at,
-    }

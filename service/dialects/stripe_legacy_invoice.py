@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from domain.core.metadata import without_ours
 from service.http.envelope import Json
 
 # Dropped from drafts without a successor, or absent where Stripe has nothing to say.
@@ -164,9 +165,8 @@ def _plain_decimal(amount: int, quantity: int) -> str:
 
 
 def _callers_own(found: Json) -> Json:
-    """Give the metadata without the keys by which we find our way back."""
-    metadata: Json = found.get("metadata") or {}
-    return {key: value for key, value in metadata.items() if not key.startswith("billhook_")}
+    """Return the metadata without our own keys."""
+    return without_ours(found.get("metadata") or {})
 
 
 def _id(value: Any) -> str | None:  # noqa: ANN401 - Stripe sends an id, or the object if expanded

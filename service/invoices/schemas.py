@@ -14,6 +14,7 @@ from pydantic import (
 
 from domain.core import money
 from domain.core.errors import InvalidAmount
+from domain.core.metadata import PREFIX
 from service.http.errors import BadRequest, FieldError
 from service.http.validation import (
     Currency,
@@ -30,7 +31,6 @@ from service.http.validation import (
 
 MOST_LINES: Final = 20
 """Stripe docs: a subscription has up to 20 items."""
-_RESERVED: Final = "billhook_"
 
 
 _KEY: Final = SchemaKeywords({"pattern": "^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f]*$"})
@@ -41,8 +41,8 @@ def _usable(key: str) -> str:
 
     And square brackets, of which Stripe's form encoding makes other parameters.
     """
-    if key.startswith(_RESERVED):
-        raise invalid(f"keys that begin with {_RESERVED} are reserved")
+    if key.startswith(PREFIX):
+        raise invalid(f"keys that begin with {PREFIX} are reserved")
     if "[" in key or "]" in key:
         raise invalid("keys must not contain square brackets")
     return key

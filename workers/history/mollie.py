@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 from uuid import UUID
 
+from domain.core.metadata import SUBSCRIPTION
 from domain.gateway.errors import GatewayRejected
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
@@ -25,7 +26,6 @@ from workers.history.import_run import (
 from workers.provider_objects.ownership import app_mismatch, invoice_named_by
 from workers.provider_objects.take_over import import_invoice, import_subscription
 from workers.providers.mollie.history import MollieHistory, PastPayment
-from workers.providers.mollie.recurring import SUBSCRIPTION
 from workers.providers.retry import Page
 from workers.subscriptions.mollie_renewal import as_invoice
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from domain.billing import Billing
 from domain.core.effects import WORKER
-from domain.core.metadata import APP
+from domain.core.metadata import APP, SETUP
 from domain.core.steps import StepRecord
 from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderCustomer
@@ -24,7 +24,6 @@ from domain.payment_methods.setup import DEFAULTING, OPENING, MethodSetup, Metho
 from workers.invoices.customers import TenantCustomers, credentials_rejected
 from workers.invoices.rejections import RequestRejected
 from workers.providers.key_lifetime import KEY_LIFETIME
-from workers.providers.stripe.setups import SETUP
 
 _STATES_THAT_COUNT: Final = ("complete", "open")
 # The provider's name for its page.

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.core import calendar
+from domain.core.metadata import SUBSCRIPTION
 from domain.gateway.errors import GatewayRejected
 from domain.gateway.objects import ProviderInvoice, ProviderLine, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
@@ -30,7 +31,6 @@ from workers.provider_objects.take_over import (
     import_invoice,
     import_subscription,
 )
-from workers.providers.mollie.recurring import SUBSCRIPTION
 from workers.subscriptions.mollie_common import (
     MandateSubscriptionDeps,
     midnight,

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.core import calendar
 from domain.core.effects import WORKER
+from domain.core.metadata import SUBSCRIPTION
 from domain.core.steps import StepRecord
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderMandate
@@ -31,7 +32,6 @@ from domain.subscriptions.terms import charge_of, interval_of
 from domain.subscriptions.view import SubscriptionView
 from workers.invoices.job import billhook_metadata
 from workers.providers.callback_urls import CallbackUrls
-from workers.providers.mollie.recurring import SUBSCRIPTION
 from workers.subscriptions.mollie_common import (
     MandateSubscriptionDeps,
     provider_date,

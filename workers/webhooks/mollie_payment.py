@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.billing import Billing
 from domain.core.effects import Effect
+from domain.core.metadata import SETUP
 from domain.core.providers import Mode, Provider
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
@@ -32,7 +33,7 @@ from workers.provider_objects.ownership import (
     setup_mismatch,
 )
 from workers.provider_objects.take_over import ProviderAccount
-from workers.providers.stripe.setups import SETUP, setup_named_by
+from workers.providers.stripe.setups import setup_named_by
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 from workers.subscriptions.mollie_renewal import ObjectNotOwned, apply_renewal
 

@@ -30,8 +30,6 @@ from eventlog.security.safe_json import without_secrets
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import PAGE, Json, MollieClient, MollieClients, named, pages
 
-SUBSCRIPTION: Final = "billhook_subscription"
-
 _OVER: Final = ("canceled", "expired")
 _STATES: Final[dict[str, SubscriptionState]] = {
     # The first mandate had to be valid: a pending one means that another is awaited.

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from mollie.api.objects.customer import Customer
 
+from domain.core.metadata import SETUP
 from domain.gateway.setups import ProviderMethod, SessionState, SetupDraft, SetupSession
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import PAGE, Json, MollieClients, named, pages
-from workers.providers.stripe.setups import SETUP
 
 # Mollie docs, first payments: methods that allow a zero-amount payment.
 _WITHOUT_MONEY: Final = ["creditcard", "paypal"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.apps.connection import secret_mark
+from domain.core.metadata import ENDPOINT_MARK
 from workers.providers.stripe.client import API_VERSION, open_client
 from workers.providers.stripe.event_types import EVENT_TYPES
-from workers.providers.stripe.webhook_endpoints import MARK
 
 DEMO_CURRENCY: Final = "eur"
 DEMO_PRICE_MINOR: Final = 1999
@@ -88,6 +88,6 @@ class StripeDemoMaker:
         }
         made = self._v1.webhook_endpoints.create(params)
         assert made.secret is not None, "Stripe shows the secret on creation"  # noqa: S101 - documented by Stripe
-        mark = {MARK: secret_mark(made.secret)}
+        mark = {ENDPOINT_MARK: secret_mark(made.secret)}
         self._v1.webhook_endpoints.update(made.id, {"metadata": mark})
         return made.secret

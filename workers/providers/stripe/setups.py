@@ -8,13 +8,13 @@ from uuid import UUID
 
 import stripe
 
+from domain.core.metadata import SETUP
 from domain.gateway.setups import ProviderMethod, SessionState, SetupDraft, SetupSession
 from workers.providers.stripe.client import call_stripe, json_of, pages
 from workers.providers.stripe.objects import id_of, text_of, whole
 
 Json = Mapping[str, Any]
 
-SETUP: Final = "billhook_setup"
 SETUP_MODE: Final = "setup"
 
 _STATES: Final = frozenset(get_args(SessionState))

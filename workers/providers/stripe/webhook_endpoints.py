@@ -8,14 +8,13 @@ from typing import Any, Final
 
 import stripe
 
+from domain.core.metadata import ENDPOINT_MARK
 from domain.core.providers import Mode
 from workers.providers.retry import RetryingCaller
 from workers.providers.stripe.client import API_VERSION, call_stripe, json_of, open_client
 from workers.providers.stripe.event_types import EVENT_TYPES
 
 _PAGE: Final = 100
-# The key in an endpoint's metadata that identifies its secret.
-MARK: Final = "billhook_secret"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,9 @@ class StripeEndpoints:
     def mark(self, endpoint_id: str, mark: str) -> None:
         """Store the mark of the endpoint's secret in its metadata."""
         call_stripe(
-            lambda: self._v1.webhook_endpoints.update(endpoint_id, {"metadata": {MARK: mark}})
+            lambda: self._v1.webhook_endpoints.update(
+                endpoint_id, {"metadata": {ENDPOINT_MARK: mark}}
+            )
         )
 
     def refresh(self, endpoint_id: str) -> None:
@@ -109,5 +110,5 @@ def _endpoint(found: dict[str, Any]) -> Endpoint:
         enabled=found["status"] == "enabled",
         version=found["api_version"],
         types=frozenset(found["enabled_events"]),
-        mark=found["metadata"].get(MARK),
+        mark=found["metadata"].get(ENDPOINT_MARK),
     )

@@ -1,0 +1,59 @@
+"""Translate a provider's subscription into the status and fields of our events."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
+from domain.subscriptions import events as s
+from domain.subscriptions.recurring_revenue import monthly_minor
+from domain.subscriptions.view import INCOMPLETE
+
+EVENTS: Final[dict[SubscriptionState, type[s.SubscriptionStateEvent]]] = {
+    "incomplete": s.SubscriptionIncomplete,
+    "trialing": s.SubscriptionTrialing,
+    "active": s.SubscriptionActivated,
+    "past_due": s.SubscriptionPastDue,
+    "unpaid": s.SubscriptionUnpaid,
+    "paused": s.SubscriptionPaused,
+    "canceled": s.SubscriptionCanceled,
+    "expired": s.SubscriptionExpired,
+}
+
+
+STATUS: Final[dict[SubscriptionState, str]] = {
+    "incomplete": INCOMPLETE,
+    "trialing": "trialing",
+    "active": "active",
+    "past_due": "past_due",
+    "unpaid": "unpaid",
+    "paused": "paused",
+    "canceled": "canceled",
+    "expired": "incomplete_expired",
+}
+
+
+def plan_of(fields: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the fields that change with the plan."""
+    return fields["items"], fields["monthly_minor"], fields["currency"]
+
+
+def state_fields(seen: ProviderSubscription) -> dict[str, Any]:
+    """Return the fields of a SubscriptionStateEvent for a provider's state."""
+    shown = (
+        "id", "price", "name", "quantity", "amount_minor", "currency", "interval",
+        "interval_count",
+    )  # fmt: skip
+    items = [asdict(item) for item in seen.items]
+    return {
+        "currency": seen.currency,
+        "items": [{name: item[name] for name in shown} for item in items],
+        "monthly_minor": monthly_minor(seen),
+        "period_start": seen.period_start,
+        "period_end": seen.period_end,
+        "trial_end": seen.trial_end,
+        "cancel_at": seen.cancel_at,
+        "canceled_at": seen.canceled_at,
+        "ended_at": seen.ended_at,
+    }
