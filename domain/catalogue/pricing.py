@@ -1,7 +1,7 @@
-"""What a request amounts to by an app's own catalogue, for providers that keep none (Mollie).
+"""Compute charges from an app's own catalogue, for providers without one (Mollie).
 
-Every sum is exact before anything is asked of the provider: what it would refuse, or charge
-otherwise than expected, is refused here and names the caller's field.
+Every sum is exact before the provider is called: a charge that the provider would refuse, or
+compute differently, is refused here with the path of the caller's field.
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ class NotChargeable(DomainError):
 
 
 class PriceTerms(Protocol):
-    """What a catalogue says of a price."""
+    """Terms of a price in a catalogue."""
 
     @property
     def name(self) -> str | None:
-        """What it is called."""
+        """Name shown on the line."""
 
     @property
     def currency(self) -> str:
-        """Its currency."""
+        """Lower-case ISO code."""
 
     @property
     def amount_minor(self) -> int:
-        """What a unit costs."""
+        """Amount of one unit."""
 
     @property
     def interval(self) -> str | None:
-        """None: it is asked once."""
+        """None: a one-time price."""
 
     @property
     def interval_count(self) -> int:
-        """Every so many intervals."""
+        """Number of intervals between charges."""
 
 
 class TaxTerms(Protocol):
-    """What a catalogue says of a tax rate."""
+    """Terms of a tax rate in a catalogue."""
 
     @property
     def rate_ppm(self) -> int:
-        """Millionths."""
+        """Rate in millionths."""
 
     @property
     def inclusive(self) -> bool:
-        """Whether amounts contain it."""
+        """Amounts contain the tax."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +86,12 @@ class Charge:
 
     @property
     def total_minor(self) -> int:
-        """What the customer pays."""
+        """Return the amount that the customer pays."""
         return sum(line.gross_minor for line in self.lines)
 
     @property
     def tax_minor(self) -> int:
-        """How much of it is tax."""
+        """Return the tax contained in the total."""
         return sum(line.tax_minor for line in self.lines)
 
 
@@ -111,7 +111,7 @@ def charge_for(
     tax: TaxTerms | None,
     recurring: bool = False,
 ) -> Charge:
-    """Add it all up. `lines` as InvoiceRequested has them. Raises NotChargeable."""
+    """Compute a charge; `lines` as in InvoiceRequested. Raises NotChargeable."""
     units = [_unit(line, index, prices, recurring=recurring) for index, line in enumerate(lines)]
     _require_one(units, [unit.currency for unit in units], "currencies_mixed", "currency")
     intervals = [str(unit.interval) for unit in units]

@@ -1,4 +1,4 @@
-"""How often something is charged: steps on the calendar, and how Mollie writes them."""
+"""Charge intervals: date arithmetic and Mollie's notation; conversion of provider times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def after(day: date, interval: str, count: int) -> date:
 
 
 def to_mollie(interval: str, count: int) -> str | None:
-    """Write an interval the way Mollie does; None for one that it does not know."""
+    """Write an interval in Mollie's notation; None for an unsupported one."""
     step = cast("Interval", interval)
     if not 1 <= count <= _AT_MOST.get(step, 0):
         return None
@@ -36,7 +36,7 @@ def to_mollie(interval: str, count: int) -> str | None:
 
 
 def from_mollie(written: str) -> tuple[Interval, int]:
-    """Read an interval of Mollie's. Raises ValueError for what is none."""
+    """Parse an interval in Mollie's notation. Raises ValueError."""
     read = _WRITTEN.fullmatch(written)
     if read is None:
         raise ValueError(written)
@@ -44,7 +44,7 @@ def from_mollie(written: str) -> tuple[Interval, int]:
 
 
 def equal(one: tuple[str, int], other: tuple[str, int]) -> bool:
-    """Tell whether two intervals are the same: a year is twelve months."""
+    """Return whether two intervals are equal: a year is twelve months."""
     return _plain(*one) == _plain(*other)
 
 
@@ -56,7 +56,7 @@ def _plain(interval: str, count: int) -> tuple[str, int]:
 
 
 def from_unix(seconds: int | None) -> datetime | None:
-    """Read a provider's time; one that no calendar has is none, since a fold never raises."""
+    """Convert a provider's time; None if it is out of range, because a fold never raises."""
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):

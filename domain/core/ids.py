@@ -1,4 +1,4 @@
-"""Ids that follow from what makes a thing unique, so that the store itself refuses a double."""
+"""Ids derived from unique keys, so that the store refuses a second stream for the same key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _derive(kind: str, *parts: object) -> UUID:
 
 
 def for_post(app_id: UUID, token_tenant_id: UUID | None, idempotency_key: str) -> UUID:
-    """Name what a POST under this idempotency key makes, whichever endpoint received it.
+    """Return the id of the aggregate that a POST with this idempotency key creates.
 
     One space per app, or per tenant where a tenant's token called. The endpoint is left out on
     purpose: a key reused on another endpoint meets the first one's stream and is refused.
@@ -23,55 +23,55 @@ def for_post(app_id: UUID, token_tenant_id: UUID | None, idempotency_key: str) -
 
 
 def for_tenant(app_id: UUID, tenant_id: UUID) -> UUID:
-    """Name an app's record of a tenant; two apps may bill the same tenant UUID apart."""
+    """Return the id of a tenant of an app; two apps may bill the same tenant UUID apart."""
     return _derive("tenant", app_id, tenant_id)
 
 
 def for_price(app_id: UUID, price_id: str) -> UUID:
-    """Name a price of an app's catalogue."""
+    """Return the id of a price of an app's catalogue."""
     return _derive("price", app_id, price_id)
 
 
 def for_tax_rate(app_id: UUID, tax_rate_id: str) -> UUID:
-    """Name a tax rate of an app's catalogue."""
+    """Return the id of a tax rate of an app's catalogue."""
     return _derive("tax_rate", app_id, tax_rate_id)
 
 
 def for_connection(app_id: UUID, name: str) -> UUID:
-    """Name the connection that an app calls `name`."""
+    """Return the id of an app's connection by its name."""
     return _derive("connection", app_id, name)
 
 
 def for_customer(app_id: UUID, connection: str, customer_id: str) -> UUID:
-    """Name the claim to a provider's customer, which can be one tenant only."""
+    """Return the id of the claim on a provider's customer, held by one tenant at most."""
     return _derive("customer", app_id, connection, customer_id)
 
 
 def for_pending_items_lock(connection_id: UUID, customer: str) -> UUID:
-    """Name the slot in which a provider's customer has its pending items gathered."""
+    """Return the id of the lock on a customer's pending items."""
     return _derive("pending_items_lock", connection_id, customer)
 
 
 def for_provider_object(app_id: UUID, connection_id: UUID, mode: str, object_id: str) -> UUID:
-    """Name the invoice that a provider made by itself."""
+    """Return the id of an invoice that the provider created."""
     return _derive("provider_object", app_id, connection_id, mode, object_id)
 
 
 def for_pending_subscription(app_id: UUID, connection_id: UUID, mode: str, payment_id: str) -> UUID:
-    """Name the subscription that a first payment is to begin: the provider has none yet."""
+    """Return the id of a subscription that starts with a first payment."""
     return _derive("begun_subscription", app_id, connection_id, mode, payment_id)
 
 
 def for_provider_event(connection_id: UUID, mode: str, event_id: str) -> UUID:
-    """Name one provider event, however often it is delivered."""
+    """Return the id of a provider event, equal for every delivery."""
     return _derive("provider_event", connection_id, mode, event_id)
 
 
 def for_payment_hint(connection_id: UUID, mode: str, payment_id: str) -> UUID:
-    """Name all hints at one payment."""
+    """Return the id of the hints about one payment."""
     return _derive("payment_hint", connection_id, mode, payment_id)
 
 
 def for_skipped_event(follower: str, position: int) -> UUID:
-    """Name the record that a follower skips the event at a position."""
+    """Return the id of the record that a follower skips an event."""
     return _derive("skipped_event", follower, position)

@@ -21,7 +21,7 @@ _TWO_DECIMALS = frozenset(
     zmw""".split()
 )
 
-# Mollie docs, multicurrency: what it takes no decimals of, whatever other providers do.
+# Mollie docs, multicurrency: currencies that Mollie accepts without decimals.
 _WHOLE_AT_MOLLIE = frozenset({"isk", "jpy"})
 
 MAX_AMOUNT_MINOR = 99_999_999
@@ -44,7 +44,7 @@ def exponent(currency: str) -> int:
 
 
 def to_major(amount_minor: int, currency: str) -> str:
-    """Write an amount the way people read it, for example 1999 eur as `19.99`."""
+    """Write an amount in major units, for example 1999 eur as `19.99`."""
     return str(Decimal(amount_minor).scaleb(-exponent(currency)))
 
 
@@ -71,18 +71,18 @@ def line_total(amount_minor: int, quantity: int) -> int:
 
 
 def chargeable_minor(amount_minor: int, currency: str) -> bool:
-    """Tell whether providers accept the amount: three-decimal currencies must end in 0."""
+    """Return whether providers accept the amount: three-decimal currencies must end in 0."""
     return exponent(currency) != 3 or amount_minor % 10 == 0  # noqa: PLR2004 - decimals
 
 
 def mollie_step_minor(currency: str) -> int:
-    """Return the smallest amount that Mollie knows in a currency: 100 where it has no decimals."""
+    """Return the smallest amount at Mollie in a currency: 100 where Mollie accepts no decimals."""
     whole = currency in _WHOLE_AT_MOLLIE
     return int(10 ** exponent(currency)) if whole else 1
 
 
 def to_mollie(amount_minor: int, currency: str) -> str:
-    """Write an amount with exactly the decimals that Mollie wants. Raises InvalidAmount."""
+    """Write an amount with the decimals that Mollie requires. Raises InvalidAmount."""
     step_minor = mollie_step_minor(currency)
     if amount_minor % step_minor:
         raise InvalidAmount(amount=str(amount_minor), currency=currency)

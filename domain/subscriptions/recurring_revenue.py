@@ -1,4 +1,4 @@
-"""What a subscription brings in a month."""
+"""Monthly recurring revenue of a subscription."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _MONTHS: Final = {
 
 
 def monthly_minor(subscription: ProviderSubscription) -> int:
-    """Return it in minor units, net of tax and discounts, rounded once, half up.
+    """Return the monthly revenue in minor units, net of tax and discounts, rounded once, half up.
 
-    A year has 52 weeks or 365 days. An amount off is taken from what comes in one period.
+    A year has 52 weeks or 365 days. A fixed discount applies once per period.
     """
     gross = sum((_monthly(item) for item in subscription.items), Fraction(0))
     kept = gross * (1 - Fraction(subscription.percent_off_ppm, _MILLION))

@@ -1,6 +1,6 @@
-"""What a subscription is charged for each period, where the provider keeps the sum alone (Mollie).
+"""Terms of a subscription: its charge each period, where the provider keeps only the sum (Mollie).
 
-Written down as events carry it: {currency, interval, interval_count, rate_ppm, inclusive, lines}.
+Stored in events as {currency, interval, interval_count, rate_ppm, inclusive, lines}.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _NO_TAX: Final = 0
 
 @dataclass(frozen=True)
 class AgreedTax:
-    """The tax that was agreed on, whatever the catalogue says of it today."""
+    """The agreed tax, independent of later changes of the catalogue."""
 
     rate_ppm: int
     inclusive: bool
 
 
 def terms_of(charge: Charge) -> dict[str, Any]:
-    """Write down what recurs of a charge. Raises NotChargeable for what Mollie can't repeat."""
+    """Return the terms of a recurring charge. Raises NotChargeable if Mollie can't repeat it."""
     if charge.interval is None or calendar.to_mollie(*charge.interval) is None:
         message = "Mollie charges each day, week or month, or so many of them up to a year."
         raise NotChargeable(code="interval_unsupported", message=message, path="lineItems.0.price")
@@ -46,7 +46,7 @@ def terms_of(charge: Charge) -> dict[str, Any]:
 
 
 def charge_of(terms: Terms) -> Charge:
-    """Read what is charged each period."""
+    """Return the charge of each period."""
     return Charge(
         currency=terms["currency"],
         lines=tuple(ChargeLine(**line) for line in terms["lines"]),
@@ -57,18 +57,18 @@ def charge_of(terms: Terms) -> Charge:
 
 
 def interval_of(terms: Terms) -> tuple[str, int]:
-    """Tell how often it is charged."""
+    """Return the interval and its count."""
     return terms["interval"], terms["interval_count"]
 
 
 def tax_of(terms: Terms) -> TaxTerms | None:
-    """Give the tax that was agreed on; None: it is untaxed."""
+    """Return the agreed tax; None: untaxed."""
     rate_ppm = terms["rate_ppm"]
     return None if rate_ppm is None else AgreedTax(rate_ppm, terms["inclusive"])
 
 
 def items_of(terms: Terms) -> tuple[SubscriptionItem, ...]:
-    """Give the items as a provider that keeps them would."""
+    """Return the terms as subscription items."""
     interval, count = interval_of(terms)
     inclusive = terms["inclusive"] and terms["rate_ppm"] is not None
     return tuple(
@@ -88,7 +88,7 @@ def items_of(terms: Terms) -> tuple[SubscriptionItem, ...]:
 
 
 def agree(seen: ProviderSubscription, terms: Terms) -> bool:
-    """Tell whether what the provider charges is what was agreed on: somebody may have changed it.
+    """Return whether the provider charges the agreed terms; they can be changed there.
 
     `seen`: with one item, which is the provider's sum.
     """
@@ -100,7 +100,7 @@ def agree(seen: ProviderSubscription, terms: Terms) -> bool:
 
 
 def with_items(seen: ProviderSubscription, terms: Terms | None) -> ProviderSubscription:
-    """Put the items that were agreed on in the place of the provider's sum, if they come to it."""
+    """Replace the provider's sum by the agreed items, if they add up to it."""
     if terms is None or not agree(seen, terms):
         return seen
     return replace(seen, items=items_of(terms))
