@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from eventsourcing.persistence import DataError, PersistenceError
 
 from domain.core.aggregate import DomainEvent
 from domain.core.effects import Effect
@@ -31,7 +32,7 @@ from domain.subscriptions.subscription import Subscription
 from eventlog.async_store import AsyncStore, pending_events
 from eventlog.bodies import Body
 from eventlog.codec import Codec
-from eventlog.errors import Conflict
+from eventlog.errors import Conflict, LogClosed
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
@@ -82,9 +83,18 @@ class Applier:
         return [event for event in events if isinstance(event, ProviderEventReceived)]
 
     async def _read(self, entries: Iterable[ProviderEventReceived]) -> list[ParsedEvent]:
+        """Parse the payloads; one that raises is parked."""
         entries = list(entries)
         bodies = await self._log.bodies_async({bytes.fromhex(entry.body) for entry in entries})
-        return [parse_event(entry, bodies.get(bytes.fromhex(entry.body))) for entry in entries]
+        parsed_events = []
+        for entry in entries:
+            try:
+                parsed = parse_event(entry, bodies.get(bytes.fromhex(entry.body)))
+            except Exception as error:  # noqa: BLE001 - whatever a payload holds concerns it alone
+                await self._park(entry, error)
+            else:
+                parsed_events.append(parsed)
+        return parsed_events
 
     async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[RecordedEvent]]:
         wanted = set(groups)
@@ -94,17 +104,55 @@ class Applier:
     async def _apply_group(
         self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
     ) -> None:
-        for _ in range(_TRIES):
+        """Apply an aggregate's events together; after an exception one by one, and park its cause.
+
+        An exception that left here would stop the webhooks of every app.
+        """
+        try:
+            await self._apply_together(key, group, known)
+        except Exception as error:
+            if _is_outage(error):
+                raise
+            if len(group) == 1:
+                await self._park(group[0].entry, error)
+                return
+            for parsed in group:
+                await self._apply_group(key, [parsed], await self._load({key: [parsed]}))
+
+    async def _apply_together(
+        self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
+    ) -> None:
+        for left in reversed(range(_TRIES)):
             events, bodies = self._decide(key, group, known)
             if not events:
                 return
             try:
                 await self._store.append(events, bodies)
             except Conflict:
+                if not left:
+                    raise
                 known = await self._load({key: group})
             else:
                 return
-        raise RuntimeError(f"others kept changing {key}")
+
+    async def _park(self, received: ProviderEventReceived, error: Exception) -> None:
+        """Record a dead letter with the exception's type; its message may quote the payload."""
+        event_id, reason = received.originator_id, f"failed: {type(error).__name__}"
+        for left in reversed(range(_TRIES)):
+            streams = await self._store.streams([event_id])
+            entry = self._store.rebuild(ProviderEvent, streams[event_id])
+            if entry is None or not entry.due:
+                return
+            actor = f"webhook:{received.provider_event_id}"
+            entry.park(reason, retry=False, occurred_at=self._now(), actor=actor)
+            try:
+                await self._store.append(pending_events(entry))
+            except Conflict:
+                if not left:
+                    raise
+            else:
+                _log.error("apply.event_failed", event=str(event_id), reason=reason)
+                return
 
     def _decide(
         self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
@@ -155,6 +203,11 @@ class Applier:
         else:
             entry.record_applied([effect_of(subject, effect)], occurred_at=occurred_at, actor=actor)
         return [body] if body is not None and effect is Effect.CHANGED else []
+
+
+def _is_outage(error: Exception) -> bool:
+    """Report whether the log failed, and not one event."""
+    return isinstance(error, PersistenceError | LogClosed) and not isinstance(error, DataError)
 
 
 def _body_of(snapshot: Snapshot, subject: Subject) -> Body | None:

@@ -221,3 +221,62 @@ def test_an_invoice_that_claims_to_be_ours_and_is_not_is_parked(bench: Bench) ->
     bench.apply(received)
 
     assert b"unknown invoice" in bench.log.stream(UUID(str(received.originator_id)))[-1].state
+
+
+ODD_VALUES: list[tuple[tuple[str | int, ...], Any]] = [
+    (("number",), ["no", "text"]),
+    (("customer",), {"_type_": "boom", "_data_": "x"}),
+    (("currency",), "x" * 9000),
+    (("due_date",), "soon"),
+    (("due_date",), 10**18),
+    (("hosted_invoice_url",), {"_type_": "boom", "_data_": "x"}),
+    (("lines", "data"), "none"),
+    (("lines", "data", 0, "metadata"), ["billhook_line"]),
+    (("lines", "data", 0, "metadata", "billhook_line"), [1]),
+    (("status_transitions", "finalized_at"), [1]),
+    (("status_transitions", "paid_at"), 1.5),
+    (("total",), None),
+    (("amount_paid",), "much"),
+]
+
+
+def with_value(event: dict[str, Any], path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+    """Copy an event, with another value at a path of its object, and with an id of its own."""
+    odd = copy.deepcopy(event)
+    odd["id"] = f"evt_{uuid4().hex}"
+    *parents, last = path
+    at: Any = odd["data"]["object"]
+    for key in parents:
+        at = at[key]
+    at[last] = value
+    return odd
+
+
+def test_an_odd_value_in_a_signed_event_stops_no_other_event(bench: Bench) -> None:
+    invoice_id, events = paid_flow(bench)
+    genuine = by_type(events, "invoice.paid")
+    odd = [bench.receive(with_value(genuine, path, value)) for path, value in ODD_VALUES]
+    received = bench.receive(genuine)
+
+    bench.apply(*odd, received)
+
+    assert bench.entry(received).applied
+    assert bench.invoice(invoice_id).view.status == "paid"
+    for entry, (path, value) in zip(odd, ODD_VALUES, strict=True):
+        settled = bench.entry(entry)
+        assert not settled.due, (path, value)
+
+
+def test_an_event_whose_effect_cannot_be_stored_is_a_dead_letter_with_the_errors_type(
+    bench: Bench,
+) -> None:
+    _, events = paid_flow(bench)
+    received = bench.receive(
+        with_value(by_type(events, "invoice.paid"), ("lines", "data"), {"secret": 1})
+    )
+
+    bench.apply(received)
+
+    last = bench.log.stream(UUID(str(received.originator_id)))[-1]
+    assert last.topic == "provider_event.parked"
+    assert b"secret" not in last.state
