@@ -1,4 +1,4 @@
-"""README's shell blocks, run as they stand."""
+"""The shell blocks of README and docs/tour.md, run as they stand."""
 
 import os
 import re
@@ -21,7 +21,8 @@ from tests.support.processes import children_of, ending_with_tests
 ROOT = Path(__file__).parents[2]
 BASH = shutil.which("bash") or "/bin/bash"
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+TOUR = (ROOT / "docs" / "tour.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README + TOUR, re.MULTILINE | re.DOTALL)
 MAKE_BLOCKS = [block.strip() for block in BLOCKS if block.startswith("make ")]
 REQUESTS = "\n".join(block for block in BLOCKS if not block.startswith("make "))
 
@@ -114,7 +115,7 @@ def test_make_run_brings_the_system_up_and_says_what_to_try_next(running: Runnin
     assert any(line.startswith("Billhook is ready at http") for line in running.said), running.said
 
 
-def test_the_requests_of_readme_do_what_it_says(running: Running) -> None:
+def test_the_requests_of_readme_and_tour_return_the_documented_results(running: Running) -> None:
     asked = subprocess.run(
         ending_with_tests([BASH, "-euo", "pipefail", "-c", REQUESTS]),
         cwd=ROOT,

@@ -1,7 +1,7 @@
 """Call Mollie through the SDK's client with our settings, and check its answers first.
 
 The SDK is in maintenance only; another one would change this file, and the way in which
-`gateway.py` names its resources (docs/decisions/0030-mollies-sdk.md).
+`gateway.py` names its resources (docs/decisions/0030-mollie-sdk.md).
 """
 
 from __future__ import annotations
