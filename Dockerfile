@@ -2,7 +2,7 @@
 FROM python:3.11-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/billhook
-# First what changes rarely: the libraries stay cached while only our code changes.
+# Install the dependencies first, so that their layer stays cached while only our code changes.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir domain eventlog projections workers service cli \
     && /opt/billhook/bin/pip install --no-cache-dir -c constraints.txt . \
@@ -22,5 +22,5 @@ ENV PATH=/opt/billhook/bin:$PATH \
 WORKDIR /opt/billhook
 USER billhook
 EXPOSE 8080
-# Every process is this image with another command: see docker-compose.yml.
+# Every process runs from this image with its own command: see docker-compose.yml.
 CMD ["python", "-m", "service"]

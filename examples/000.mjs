@@ -1,4 +1,4 @@
-// POST /v1/tenants/:tenantId/stripe-invoices, as its document prints it.
+// POST /v1/tenants/:tenantId/stripe-invoices, as in its document.
 // Start the system with `make run`, then `make examples`, or
 //   eval "$(.venv/bin/billhook demo env)" && node examples/000.mjs
 const demo = process.env;

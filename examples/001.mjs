@@ -1,4 +1,4 @@
-// POST /api/v1/tenants/:tenantId/stripe-invoices, as its document prints it.
+// POST /api/v1/tenants/:tenantId/stripe-invoices, as in its document.
 // Start the system with `make run`, then `make examples`, or
 //   eval "$(.venv/bin/billhook demo env)" && node examples/001.mjs
 const demo = process.env;

@@ -1,5 +1,5 @@
-// POST /api/v1/apps/:appUuid/tenants/:tenantUuid/payment-providers/:paymentProvider/invoices, as its
-// document prints it, for a one-time price at Stripe.
+// POST /api/v1/apps/:appUuid/tenants/:tenantUuid/payment-providers/:paymentProvider/invoices, as in its
+// document, for a one-time price at Stripe.
 // Start the system with `make run`, then `make examples`, or
 //   eval "$(.venv/bin/billhook demo env)" && node examples/002.mjs
 const demo = process.env;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# POST and GET /admin/api/invoices, with the payload that their document prints.
+# POST and GET /admin/api/invoices, with the payload of their document.
 # Start the system with `make run`, then `make examples`, or
 #   eval "$(.venv/bin/billhook demo env)" && sh examples/003.sh
 set -eu

@@ -1,5 +1,5 @@
 #!/bin/sh
-# POST /stripe/invoices, by the curl that its document prints.
+# POST /stripe/invoices, with the curl command of its document.
 # Start the system with `make run`, then `make examples`, or
 #   eval "$(.venv/bin/billhook demo env)" && sh examples/004.sh
 set -eu

@@ -39,14 +39,16 @@ def anchors_of(page: Path) -> set[str]:
 
 
 def test_paths_and_links_are_found_in_text() -> None:
-    text = "`domain/core/ids.py` /v1/tests/x [a](b.md#c) [d](https://e.f)\n```\nsh examples/run\n```"
-    assert named_paths(text) == {"domain/core/ids.py", "examples/run"}
+    text = "`domain/core/ids.py` /v1/tests/x [a](b.md#c) [d](https://e.f)\n```\nsh docs/run\n```"
+    assert named_paths(text) == {"domain/core/ids.py", "docs/run"}
     assert linked_files(text) == {("b.md", "c")}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_path_that_a_page_names_exists(name: str) -> None:
-    missing = {path for path in named_paths((ROOT / name).read_text()) if not (ROOT / path).exists()}
+    missing = {
+        path for path in named_paths((ROOT / name).read_text()) if not (ROOT / path).exists()
+    }
     assert missing == set()
 
 

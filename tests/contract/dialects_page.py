@@ -13,9 +13,9 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "dialects.md"
 _HEAD: Final = """\
 # The five dialects
 
-Callers of five published interfaces can come here as they are: they change the base URL and their
-keys. This page lists each field that the five documents print, and where it comes from. It is
-written by `make dialects` from the table that the contract tests read.
+Programs written for five published interfaces work with Billhook after a change of base URL and keys.
+This page lists each field of the five documents and its source. `make dialects` generates it from the
+table that the contract tests read.
 
 | dialect | request | keys |
 | --- | --- | --- |
@@ -29,18 +29,18 @@ invoices` | `x-api-key`, `x-api-key-type`, `x-client-id` |
 `Api-Key` |
 | 004 | `POST /stripe/invoices?name=…&connection_name=…` | `x-api-key` |
 
-Where the documents leave something open:
+Where the documents are silent:
 
-- 000 and 001 charge on the spot: without a payment method anywhere they are refused before anything
-  is created. 402, 413, 415 and 422 are answered as 400, and 404 as 403, as their documents list.
-- 003 leaves a draft that Stripe finalises and charges by itself within the hour; its webhook brings
-  the result. 004 leaves a draft with the customer's pending items, one request at a time per
-  customer; without any it is empty.
-- 003 and 004 print Stripe's invoice as it was in 2023. What Stripe has moved since is put back in
-  its old place; what Stripe sends today stays beside it. Errors of both are
+- 000 and 001 charge immediately: without any payment method they are rejected before anything is
+  created. 402, 413, 415 and 422 are answered as 400, and 404 as 403, as their documents list.
+- 003 creates a draft that Stripe finalises and charges by itself within the hour; its webhook reports
+  the result. 004 creates a draft with the customer's pending items, one request at a time per
+  customer; without pending items it is empty.
+- 003 and 004 return Stripe's invoice in its format of 2023. Fields that Stripe has moved since are
+  also returned in their old place. Errors of both are
   `{"error": {"code", "message", "requestId"}}`.
-- When the result is not there in time (30 s, or `Prefer: wait=N`), the answer is 202 with
-  `Location`, and the work goes on.
+- If the result takes longer than the wait (30 s, or `Prefer: wait=N`), the answer is 202 with
+  `Location`, and the work continues.
 - Every POST takes an `Idempotency-Key`.
 """
 
@@ -54,7 +54,7 @@ def page() -> str:
 def _section(part: Part) -> str:
     dialect = part.file.partition("_")[0]
     heading = [f"## {dialect} {part.title}", ""]
-    table = ["| field | printed | comes from |", "| --- | --- | --- |"]
+    table = ["| field | example | source |", "| --- | --- | --- |"]
     return "\n".join([*heading, *table, *map(_line, part.rows()), ""])
 
 

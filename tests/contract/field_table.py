@@ -76,25 +76,25 @@ _CALLER: Final = "sent by the caller"
 _PRICE: Final = "Stripe's price of the line"
 _LINE: Final = "Stripe's invoice line, field of the same name"
 
-_ASKED_ON_THE_SPOT: Final = {
+_IMMEDIATE_CHARGE_REQUEST: Final = {
     "price": f"{_CALLER}: a price's id at Stripe, one-time or (`subscription`) recurring",
     "taxRate": f"{_CALLER}: the id of a tax rate at Stripe",
     "mode": f"{_CALLER}: `payment`, or `subscription` for one whose first invoice is charged",
     "quantity": f"{_CALLER}: 1 to 1,000,000",
     "tenantId": f"{_CALLER}, or left out: the tenant of the path",
     "userId": f"{_CALLER}, or left out: kept with the invoice",
-    "test": f"{_CALLER}, or left out: picks the app's test or live connection",
+    "test": f"{_CALLER}, or left out: selects the app's test or live connection",
     "footer": f"{_CALLER}, or left out: printed on the invoice, at most 256 characters",
 }
 _REFUSED: Final = {
     "success": "`false`",
-    "error": "the code in brackets, then what is wrong with which field",
+    "error": "the code in brackets, then the field and its fault",
     "message": SAME,
     "data": SAME,
 }
 _ENVELOPE: Final = {
     "success": "`true`",
-    "message": "what was done, in words",
+    "message": "the result as text",
     "error": SAME,
 }
 
@@ -103,11 +103,11 @@ _ADMIN_INVOICE: Final = {
     "invoiceId": "Stripe's id of the invoice",
     "user._id": "`userId` of the request, else the tenant, else Stripe's customer",
     "user.name": "the customer's name at Stripe, else the tenant's",
-    "status": "Stripe's own word for where the invoice is",
+    "status": "Stripe's status of the invoice",
     "amount": "the total in the currency's minor unit",
     "invoicePdf": "our own link to Stripe's document, which needs no key; null for a draft",
-    "createdAt": "when the invoice was asked for",
-    "updatedAt": "when anything was last recorded of it",
+    "createdAt": "when the invoice was requested",
+    "updatedAt": "when its last event was recorded",
 }
 
 # What both older invoices derive from where Stripe keeps it now.
@@ -124,7 +124,7 @@ _DERIVED: Final = {
     "application_fee_amount": "null: since moved to the PaymentIntent",
     "transfer_data": "null: since moved to the PaymentIntent",
     "rendering_options": "null: replaced by `rendering`",
-    "metadata": "=what the caller set; the keys by which we find our way back are left out",
+    "metadata": "=the caller's metadata, without our own keys",
 }
 _ALIKE: Final = dict.fromkeys(
     (
@@ -165,12 +165,12 @@ _GATHERED_LINE: Final = {
         "amount_excluding_tax": "=the line's `subtotal`",
         "invoice_item": "`parent.invoice_item_details.invoice_item`",
         "metadata": "=as the invoice's",
-        "plan": "=null: plans are gone",
+        "plan": "=null: replaced by prices",
         "proration": "=`parent.invoice_item_details.proration`",
         "proration_details.credited_items": "=`parent.invoice_item_details.proration_details`",
         "subscription": "=`parent.invoice_item_details.subscription`",
         "tax_amounts": "=the line's `taxes`, in the older shape",
-        "tax_rates": "=empty: Stripe tells them in `taxes` alone",
+        "tax_rates": "=empty: Stripe has them in `taxes` only",
         "type": "=`invoiceitem`, or `subscription` where a subscription made the line",
         "unit_amount_excluding_tax": "=`subtotal` divided by `quantity`",
         **{
@@ -195,32 +195,32 @@ _GATHERED_AMOUNTS: Final = dict.fromkeys(
 )  # fmt: skip
 
 PARTS: Final = (
-    Part(file="000_payload.json", title="asks", notes=_ASKED_ON_THE_SPOT),
+    Part(file="000_payload.json", title="request", notes=_IMMEDIATE_CHARGE_REQUEST),
     Part(
         file="000_created.json",
-        title="answers 201",
+        title="response 201",
         notes={
             **_ENVELOPE,
-            "data.kind": "=the same in every answer; beside it stands every field of the"
+            "data.kind": "=the same in every answer; beside it is every field of the"
             " PaymentIntent of the invoice's default payment, with `client_secret` fetched for this"
             " answer, and `invoice`",
         },
     ),
-    Part(file="000_refused.json", title="refuses", notes=_REFUSED),
-    Part(file="001_payload.json", title="asks", notes=_ASKED_ON_THE_SPOT),
+    Part(file="000_refused.json", title="error", notes=_REFUSED),
+    Part(file="001_payload.json", title="request", notes=_IMMEDIATE_CHARGE_REQUEST),
     Part(
         file="001_created.json",
-        title="answers 201",
+        title="response 201",
         notes={
             **_ENVELOPE,
             "data.paymentIntents": "the PaymentIntent of the invoice's default payment, with"
             " `client_secret` fetched for this answer, and `invoice`",
         },
     ),
-    Part(file="001_refused.json", title="refuses", notes=_REFUSED),
+    Part(file="001_refused.json", title="error", notes=_REFUSED),
     Part(
         file="002_payload.json",
-        title="asks",
+        title="request",
         notes={
             "tenantUuid": f"{_CALLER}: the tenant of the path",
             "lineItems[].name": f"{_CALLER}, or left out: printed on the invoice",
@@ -228,49 +228,49 @@ PARTS: Final = (
             " `currency`",
             "taxRateId": f"{_CALLER}, or left out: a tax rate's id",
             "type": f"{_CALLER}: `payment`, or `subscription` (Stripe), whose first invoice is"
-            " answered",
+            " returned",
         },
     ),
     Part(
         file="002_created.json",
-        title="answers 200",
+        title="response 200",
         notes={
             "kind": SAME,
             "totalItems": SAME,
             "itemsLength": SAME,
-            "items[].status": "where the invoice is, in our words for every provider",
+            "items[].status": "the status, the same for every provider",
             "items[].providerObjectType": "`invoice` at Stripe",
             "items[].providerObjectId": "the provider's id of it",
-            "items[].nextAction.url": "where the customer goes on; null where nothing is to do",
+            "items[].nextAction.url": "the page where the customer continues, or null",
             "items[].documentUrl": "our own link to the provider's document, which needs no key",
             **{
-                f"items[].providerResponse.{name}": "the provider's own object, secrets cut"
+                f"items[].providerResponse.{name}": "the provider's own object, without secrets"
                 for name in ("id", "status", "method", "customerId", "sequenceType")
             },
         },
     ),
     Part(
         file="003_list.json",
-        title="answers a list",
+        title="response: list",
         notes={
             **{f"invoices[].{path}": note for path, note in _ADMIN_INVOICE.items()},
-            "count": "how many invoices Stripe has by this connection, exactly",
+            "count": "the exact number of invoices at Stripe through this connection",
         },
     ),
-    Part(file="003_one.json", title="answers one", notes=_ADMIN_INVOICE),
+    Part(file="003_one.json", title="response: one", notes=_ADMIN_INVOICE),
     Part(
         file="003_payload.json",
-        title="asks",
+        title="request",
         notes={
             "items[].name": f"{_CALLER}: printed on the invoice",
             "items[].amount": f"{_CALLER}: minor units of the currency that Stripe chooses",
             "customer": f"{_CALLER}: Stripe's customer",
-            "paymentMethod": f"{_CALLER}, or left out: what Stripe will charge",
+            "paymentMethod": f"{_CALLER}, or left out: the method that Stripe charges",
         },
     ),
     Part(
         file="003_created.json",
-        title="answers 200",
+        title="response 200",
         other=STRIPES,
         notes={
             **_ALIKE,
@@ -289,7 +289,7 @@ PARTS: Final = (
     ),
     Part(
         file="004_payload.json",
-        title="asks",
+        title="request",
         notes={
             "name": f"{_CALLER} in the query: the app's slug",
             "connection_name": f"{_CALLER} in the query: the connection",
@@ -298,7 +298,7 @@ PARTS: Final = (
     ),
     Part(
         file="004_created.json",
-        title="answers 200",
+        title="response 200",
         other=STRIPES,
         notes={
             **_ALIKE,
