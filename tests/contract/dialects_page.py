@@ -13,9 +13,9 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "dialects.md"
 _HEAD: Final = """\
 # The five dialects
 
-Programs written for five published interfaces work with Billhook after a change of base URL and keys.
-This page lists each field of the five documents and its source. `make dialects` generates it from the
-table that the contract tests read.
+Programs written for five published interfaces work with Billhook after a change of base URL and
+keys. This page lists each field of the five documents and its source. `make dialects` generates it
+from the table that the contract tests read.
 
 | dialect | request | keys |
 | --- | --- | --- |
@@ -33,9 +33,9 @@ Where the documents are silent:
 
 - 000 and 001 charge immediately: without any payment method they are rejected before anything is
   created. 402, 413, 415 and 422 are answered as 400, and 404 as 403, as their documents list.
-- 003 creates a draft that Stripe finalises and charges by itself within the hour; its webhook reports
-  the result. 004 creates a draft with the customer's pending items, one request at a time per
-  customer; without pending items it is empty.
+- 003 creates a draft that Stripe finalises and charges by itself within the hour; its webhook
+  reports the result. 004 creates a draft with the customer's pending items, one request at a time
+  per customer; without pending items it is empty.
 - 003 and 004 return Stripe's invoice in its format of 2023. Fields that Stripe has moved since are
   also returned in their old place. Errors of both are
   `{"error": {"code", "message", "requestId"}}`.
