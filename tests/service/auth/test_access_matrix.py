@@ -14,6 +14,7 @@ import pytest
 
 from service.http.error_rendering import renderer_of
 from service.http.errors import NotFound, Unauthorized, WrongKeyType, problem_of
+from service.http.responses import PRIVATE
 from service.routes import ROUTES
 from tests.service.apps.test_api_keys import admin, item
 from tests.service.harness import Service, Shop, stripe_event
@@ -332,7 +333,7 @@ def told(response: httpx.Response, row: Row, refusal: type[Exception]) -> bool:
     request_id = response.headers["x-request-id"]
     problem = problem_of(refusal())
     rendered = renderer_of(row.path.partition("?")[0])(problem, request_id=request_id)
-    known = {"content-length", "content-type", "x-request-id", "vary"}
+    known = {"content-length", "content-type", "x-request-id", "vary", *PRIVATE}
     more = {name for name in response.headers if not name.startswith("ratelimit-")} - known
     return (response.status_code, response.json(), more) == (
         rendered.status,
