@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
+from cli.main import COMMANDS
 from projections.settings import Settings as ProjectionsSettings
 from service.settings import Settings as ServiceSettings
 from workers.settings import Settings as WorkersSettings
@@ -80,3 +81,8 @@ def test_every_documented_setting_is_read_somewhere() -> None:
     code = "\n".join(source.read_text() for source in sources)
     named = set(re.findall(r"BILLHOOK_[A-Z_]+", page)) - fields
     assert {name for name in named if name not in code} == set()
+
+
+def test_every_command_is_documented() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    assert {name for name in COMMANDS if f"| `billhook {name}" not in page} == set()
