@@ -51,7 +51,15 @@ def kill_redis(system: System) -> None:
 
 
 def kill_api(system: System) -> None:
-    system.child("-m", "service").kill()
+    """Kill the API's parent process; its worker processes end with it, before they are replaced.
+
+    Until they have ended they still answer, so that the API looks as if it were back already.
+    """
+    parent = system.child("-m", "service")
+    workers = parent.children(recursive=True)
+    parent.kill()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert alive == []
 
 
 def kill_everything(system: System) -> None:
