@@ -126,7 +126,7 @@ async def read_head(connection: Connection) -> int:
 
 
 async def stream_exists(connection: Connection, stream: UUID) -> bool:
-    """Tell whether the stream has an event."""
+    """Return whether the stream has an event."""
     cursor = await connection.execute(
         "SELECT 1 FROM eventlog.events WHERE originator_id = %s LIMIT 1", [stream]
     )

@@ -125,7 +125,7 @@ def demo_environment(options: UpOptions, *, sandbox_url: str) -> dict[str, str]:
 
 
 def answers_ok(port: int, path: str, *, headers: Mapping[str, str] | None = None) -> bool:
-    """Tell whether a GET on a local port returns 200."""
+    """Return whether a GET on a local port returns 200."""
     with closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
         try:
             connection.request("GET", path, headers=dict(headers or {}))
@@ -135,7 +135,7 @@ def answers_ok(port: int, path: str, *, headers: Mapping[str, str] | None = None
 
 
 def knows_demo(port: int, demo_file: Path) -> bool:
-    """Tell whether the API accepts the demo's key: its read model has the demo's events."""
+    """Return whether the API accepts the demo's key: its read model has the demo's events."""
     demo = json.loads(demo_file.read_text())
     headers = {
         "x-api-key": demo["read_key"],

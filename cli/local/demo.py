@@ -264,6 +264,6 @@ def _connections(deps: _Deps, app_id: UUID) -> dict[str, Connection]:
 
 
 def _reachable(deps: _Deps, url: str) -> bool:
-    """Tell whether webhooks can arrive: Stripe itself cannot call a loopback address."""
+    """Return whether webhooks can arrive: Stripe itself cannot call a loopback address."""
     local = {urlsplit(deps.settings.stripe_api_base).hostname, urlsplit(url).hostname}
     return local <= _LOOPBACK or not (local & _LOOPBACK)

@@ -26,7 +26,7 @@ class ProviderTarget:
 
     @property
     def is_sandbox(self) -> bool:
-        """Tell whether the sandbox replaces the provider."""
+        """Return whether the sandbox replaces the provider."""
         return self.api_base is None and self.key is None
 
     def check(self) -> None:
@@ -64,17 +64,17 @@ class UpOptions:
 
     @property
     def polls_stripe(self) -> bool:
-        """Tell whether Stripe's events must be polled: its webhooks cannot reach this machine."""
+        """Return whether Stripe's events must be polled: its webhooks cannot reach this machine."""
         return self.stripe.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
 
     @property
     def polls_mollie(self) -> bool:
-        """Tell whether Mollie's payments must be polled, for the same reason."""
+        """Return whether Mollie's payments must be polled, for the same reason."""
         return self.mollie.key is not None and not self.environment.get("BILLHOOK_PUBLIC_URL")
 
     @property
     def needs_sandbox(self) -> bool:
-        """Tell whether the sandbox replaces any provider."""
+        """Return whether the sandbox replaces any provider."""
         return self.stripe.is_sandbox or self.mollie.is_sandbox
 
 

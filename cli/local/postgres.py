@@ -121,11 +121,11 @@ class EmbeddedPostgres:
         )
 
     def is_running(self) -> bool:
-        """Tell whether the started server runs."""
+        """Return whether the started server runs."""
         return self._process is not None and self._process.poll() is None
 
     def is_ready(self) -> bool:
-        """Tell whether the server accepts connections, by the status in its pid file."""
+        """Return whether the server accepts connections, by the status in its pid file."""
         status = self._status_lines()
         return (
             self._process is not None

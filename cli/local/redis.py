@@ -67,11 +67,11 @@ class EmbeddedRedis:
         self._pid_file.write_text(str(self._process.pid))
 
     def is_running(self) -> bool:
-        """Tell whether the started server runs."""
+        """Return whether the started server runs."""
         return self._process is not None and self._process.poll() is None
 
     def is_ready(self) -> bool:
-        """Tell whether the server responds to PING."""
+        """Return whether the server responds to PING."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)
             try:

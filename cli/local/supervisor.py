@@ -67,11 +67,11 @@ class ChildProcess:
         self._process = spawn(self._command, log=self._log, env=self._env)
 
     def is_running(self) -> bool:
-        """Tell whether the process runs (its own children do not count)."""
+        """Return whether the process runs (its own children do not count)."""
         return self._process is not None and self._process.poll() is None
 
     def is_ready(self) -> bool:
-        """Tell whether the process runs and its readiness check succeeds."""
+        """Return whether the process runs and its readiness check succeeds."""
         return self.is_running() and (self._ready is None or self._ready())
 
     def request_stop(self) -> None:

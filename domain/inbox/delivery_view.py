@@ -89,7 +89,7 @@ def fold(view: DeliveryView | None, event: DeliveryEvent) -> DeliveryView:
 
 
 def has_ended(event: DeliveryEvent) -> bool:
-    """Tell whether nothing more will be done until somebody asks for a replay."""
+    """Return whether nothing more will be done until somebody asks for a replay."""
     return isinstance(event, ProviderEventApplied) or (
         isinstance(event, ProviderEventParked) and not event.retry
     )

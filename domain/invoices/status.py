@@ -43,5 +43,5 @@ _MOVES: Final[dict[str, frozenset[str]]] = {
 
 
 def may_become(current: str, then: str) -> bool:
-    """Tell whether an invoice may go from one status to another."""
+    """Return whether an invoice may go from one status to another."""
     return then in _MOVES[current]

@@ -24,7 +24,7 @@ class Bridge:
 
     @property
     def is_closed(self) -> bool:
-        """Tell whether it takes no more work."""
+        """Return whether it takes no more work."""
         return self._closed
 
     def wait(self, work: Coroutine[object, object, T]) -> T:

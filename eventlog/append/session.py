@@ -52,7 +52,7 @@ class Append:
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether the caller has its answer, or has gone."""
+        """Return whether the caller has its answer, or has gone."""
         return self.done.done()
 
     def succeed(self, positions: list[int]) -> None:
@@ -96,7 +96,7 @@ class AppendSession:
 
     @property
     def is_broken(self) -> bool:
-        """Tell whether the connection is lost."""
+        """Return whether the connection is lost."""
         return self._connection.closed
 
     async def append(self, batch: Sequence[Append]) -> list[Outcome]:

@@ -95,7 +95,7 @@ class Follower:
 
     @property
     def is_leading(self) -> bool:
-        """Tell whether this one leads."""
+        """Return whether this one leads."""
         return self._place is not None
 
     @property

@@ -109,7 +109,7 @@ class Leadership:
 
     @property
     def is_leading(self) -> bool:
-        """Tell whether the lock is ours."""
+        """Return whether the lock is ours."""
         return self._leading
 
     async def run(self, work: Callable[[], Awaitable[None]], *, stop: asyncio.Event) -> None:

@@ -52,7 +52,7 @@ class FollowerState:
 
     @property
     def is_failing(self) -> bool:
-        """Tell whether it stands before an event that its handler raises on."""
+        """Return whether it stands before an event that its handler raises on."""
         return self.failed_position is not None
 
 

@@ -100,7 +100,7 @@ class Tail:
 
     @property
     def is_connected(self) -> bool:
-        """Tell whether it hears now."""
+        """Return whether it hears now."""
         return self._connected
 
     async def ready(self) -> None:

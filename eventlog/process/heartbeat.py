@@ -15,7 +15,7 @@ SILENT_S = 15.0
 
 
 def is_alive(file: Path) -> bool:
-    """Tell whether the process behind the file has said so lately."""
+    """Return whether the process behind the file has said so lately."""
     try:
         return time.time() - file.stat().st_mtime < SILENT_S
     except FileNotFoundError:

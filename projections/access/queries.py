@@ -146,7 +146,7 @@ class AccessQueries:
         return [_app(row) for row in found]
 
     async def allows_origin(self, origin: str) -> bool:
-        """Tell whether any app lets a page of this origin call."""
+        """Return whether any app lets a page of this origin call."""
         return bool(await self._pool.fetch(_ORIGIN, [origin]))
 
     async def keys(self, app_id: UUID) -> list[KeyDetails]:

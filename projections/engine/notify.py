@@ -58,7 +58,7 @@ class ReadModelNotifier:
         self._listening: asyncio.Future[object] | None = None
 
     async def wait(self, projection: str, position: int, *, timeout_s: float) -> bool:
-        """Tell whether the projection reached the position before the time was over."""
+        """Return whether the projection reached the position before the time was over."""
         if self._reached.get(projection, -1) >= position:
             return True
         if self._stop.is_set():
@@ -68,7 +68,7 @@ class ReadModelNotifier:
         return await _reached(waiter, self._waiters, timeout_s=timeout_s)
 
     async def wait_for_app(self, app_id: UUID, after_position: int, *, timeout_s: float) -> bool:
-        """Tell whether readers saw something of an app behind a position before time was over."""
+        """Return whether readers saw something of an app behind a position before time was over."""
         if self._stop.is_set():
             return False
         self._listen_from_now_on()

@@ -79,7 +79,7 @@ class InvoiceAccumulator:
 
 
 def exists_at_provider(view: InvoiceView) -> bool:
-    """Tell whether the provider has the invoice; a draft that was deleted is there no more."""
+    """Return whether the provider has the invoice; a draft that was deleted is there no more."""
     if view.provider_object_id is None or view.status == status.REJECTED:
         return False
     return not (view.status == status.CANCELED and view.provider_object_type == "invoice")

@@ -68,5 +68,5 @@ class ChangeQueries:
         return AppChanges(changes, last)
 
     async def wait_for_some(self, app_id: UUID, position: int, *, timeout_s: float) -> bool:
-        """Tell whether anything happened behind a position before the time was over."""
+        """Return whether anything happened behind a position before the time was over."""
         return await self._pool.notifier.wait_for_app(app_id, position, timeout_s=timeout_s)

@@ -154,7 +154,7 @@ class InvoiceQueries:
         return int(found[0]["position"])
 
     async def wait_for(self, projection: str, position: int, timeout_s: float) -> bool:
-        """Tell whether a projection reached a position before the time was over."""
+        """Return whether a projection reached a position before the time was over."""
         return await self._pool.notifier.wait(projection, position, timeout_s=timeout_s)
 
 

@@ -58,7 +58,7 @@ TENANT_TOPICS: Final = (TenantCreated.TOPIC, TenantChanged.TOPIC, ProviderCustom
 
 
 def is_hidden(event: e.InvoiceEvent | SubscriptionEvent) -> bool:
-    """Tell whether something else on the timeline says it.
+    """Return whether something else on the timeline says it.
 
     What a webhook confirmed is said by the provider event's own entry, which always comes; what
     was confirmed otherwise has none.

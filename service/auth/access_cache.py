@@ -36,7 +36,7 @@ class Access(Protocol):
         """Find the apps whose tokens these may be."""
 
     async def allows_origin(self, origin: str, /) -> bool:
-        """Tell whether any app lets pages of an origin call."""
+        """Return whether any app lets pages of an origin call."""
 
     async def connection_by_name(self, app_id: UUID, name: str, /) -> ConnectionRow | None:
         """Find an app's connection."""
@@ -95,7 +95,7 @@ class AccessCache:
         return found or ()
 
     async def allows_origin(self, origin: str) -> bool:
-        """Tell whether any app lets pages of an origin call."""
+        """Return whether any app lets pages of an origin call."""
         asked = self._access.allows_origin
         return bool(await self._guess(("origin", origin), lambda: asked(origin)))
 
@@ -113,7 +113,7 @@ class AccessCache:
 
     @property
     def is_verified(self) -> bool:
-        """Tell whether questions are answered now."""
+        """Return whether questions are answered now."""
         verified_at_s = self._verified_at_s
         return verified_at_s is not None and (self._clock_s() - verified_at_s <= self._max_age_s)
 

@@ -96,7 +96,7 @@ def _is_name(said: object) -> bool:
 
 
 def _names(app: AppRow, said: Claims) -> bool:
-    """Tell whether the claim that names the app, if the app has one, names this one."""
+    """Return whether the claim that names the app, if the app has one, names this one."""
     claim = app.settings.token_claims["app"]
     return claim is None or said.get(claim) in (str(app.app_id), app.slug)
 
@@ -114,7 +114,7 @@ def _claims(context: AuthContext, app: AppRow, token: str, header: Claims) -> Cl
 
 
 def _ends_soon(expires_at_s: object, now_s: float) -> bool:
-    """Tell whether a token ends in time; the library takes a number in a string, too."""
+    """Return whether a token ends in time; the library takes a number in a string, too."""
     return isinstance(expires_at_s, int | float) and expires_at_s <= now_s + LONGEST_LIFE_S
 
 

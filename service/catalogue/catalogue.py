@@ -137,7 +137,7 @@ class Catalogue:
 
 
 def is_id(text: str) -> bool:
-    """Tell whether a price or a tax rate may be called so."""
+    """Return whether a price or a tax rate may be called so."""
     return _ID.fullmatch(text) is not None
 
 

@@ -25,11 +25,11 @@ class Caller:
 
     @property
     def is_token(self) -> bool:
-        """Tell whether it is a tenant that calls, and not the app."""
+        """Return whether it is a tenant that calls, and not the app."""
         return self.kind == TOKEN
 
     def owns(self, app_id: UUID, tenant_id: UUID | None) -> bool:
-        """Tell whether something of an app and a tenant exists for this caller."""
+        """Return whether something of an app and a tenant exists for this caller."""
         return app_id == self.app.app_id and not (self.is_token and self.tenant_id != tenant_id)
 
     def must_own(self, tenant_id: UUID | None) -> None:

@@ -87,7 +87,7 @@ def _browsers(scope: Scope) -> Sequence[str]:
 
 
 async def _allowed(scope: Scope, origin: str, origins: AllowedOrigins) -> bool:
-    """Tell whether pages of an origin may read the answer; where nobody can tell now, they not."""
+    """Return whether pages of an origin may read the answer; False while that is not known."""
     caller: Caller | None = scope.get("state", {}).get("caller")
     if not origin or len(origin) > _LONGEST_ORIGIN or not origin.isascii():
         return False

@@ -28,7 +28,7 @@ _LONGEST_PATH: Final = 200
 
 
 def is_safe(text: str) -> bool:
-    """Tell whether a string may be stored as it is."""
+    """Return whether a string may be stored as it is."""
     return UNSAFE.search(text) is None
 
 

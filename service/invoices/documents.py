@@ -42,7 +42,7 @@ class Links:
 
 
 def has_document(view: InvoiceView) -> bool:
-    """Tell whether the provider shows the invoice to people: drafts it does not."""
+    """Return whether the provider shows the invoice to people: drafts it does not."""
     return view.provider_object_id is not None and view.status not in _NO_DOCUMENT
 
 

@@ -176,7 +176,7 @@ def metrics_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _is_left_behind(folder: Path) -> bool:
-    """Tell whether nobody holds the folder's lock, which the kernel frees with its process."""
+    """Return whether nobody holds the folder's lock, which the kernel frees with its process."""
     try:
         if time.time() - folder.stat().st_mtime < _OLD_ENOUGH_S:
             return False

@@ -89,7 +89,7 @@ class _Exchange:
 
 
 def _is_routine(path: str, status: int, *, seconds: float) -> bool:
-    """Tell whether all is well with what machines ask, deliver, or leave to be done later.
+    """Return whether all is well with what machines ask, deliver, or leave to be done later.
 
     The log of events has each such delivery and request, with who sent it.
     """

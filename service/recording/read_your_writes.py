@@ -53,7 +53,7 @@ async def fold_invoice(
 async def is_folded(
     context: RecordingContext, position: int, *, projection: str = "invoices"
 ) -> bool:
-    """Tell whether the read model has reached a position."""
+    """Return whether the read model has reached a position."""
     return position == 0 or await context.read_model.position(projection) >= position
 
 

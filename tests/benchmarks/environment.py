@@ -40,7 +40,7 @@ class Child:
         return sum(time.user + time.system for time in times)
 
     def is_running(self) -> bool:
-        """Tell whether it lives."""
+        """Return whether it lives."""
         return self._process.poll() is None
 
     def stop(self) -> None:

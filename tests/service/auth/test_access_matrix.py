@@ -329,7 +329,7 @@ def expected_of_strangers(row: Row, caller: str) -> type[Exception] | None:
 
 
 def told(response: httpx.Response, row: Row, refusal: type[Exception]) -> bool:
-    """Tell whether an answer is exactly this refusal, with nothing more in it."""
+    """Return whether an answer is exactly this refusal, with nothing more in it."""
     request_id = response.headers["x-request-id"]
     problem = problem_of(refusal())
     rendered = renderer_of(row.path.partition("?")[0])(problem, request_id=request_id)

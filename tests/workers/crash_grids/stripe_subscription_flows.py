@@ -164,7 +164,7 @@ def look(bench: Bench, job: Job) -> Ending:
 
 
 def _waits(bench: Bench, subscription: str) -> bool:
-    """Tell whether the provider's schedule has another phase to come."""
+    """Return whether the provider's schedule has another phase to come."""
     named = bench.account.v1.subscriptions.retrieve(subscription).schedule
     if named is None:
         return False
@@ -352,7 +352,7 @@ def checked_rows(
 
 
 def is_right(flow: SubscriptionFlow, point: int, gap: str, after: Ending, told: Ending) -> bool:
-    """Tell whether a row ended as it must.
+    """Return whether a row ended as it must.
 
     What happens by itself once a job has ended is not that job's to know: that is told.
     """
