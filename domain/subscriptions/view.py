@@ -181,7 +181,7 @@ def _take_word(view: SubscriptionView, event: s.SubscriptionStateEvent) -> None:
 
 
 def _is_for(event: s.SubscriptionStateEvent, terms: dict[str, Any]) -> bool:
-    """Return whether a provider state names the items of these terms, which may not be there yet."""
+    """Return whether a state names the items of these terms; the provider may lag behind them."""
     return _prices(event.items) == _prices(terms.get("lines") or ())
 
 
