@@ -144,6 +144,7 @@ async def patch_app(request: Request) -> Response:
     given = await read_json(request, context.settings)
     changes = validate(AppChanges, given)
     await _require_connections(context, caller, changes)
+    await _require_own_issuer(context, caller, changes)
     occurred_at = context.now()
 
     def decide(app: App) -> None:
@@ -167,6 +168,27 @@ async def _require_connections(context: AppsContext, caller: Caller, changes: Ap
             faults.append(FieldError(message=f"{path}: the app has no such connection", path=path))
     if faults:
         raise BadRequest(*faults)
+
+
+async def _require_own_issuer(context: AppsContext, caller: Caller, changes: AppChanges) -> None:
+    """Raise BadRequest for an issuer and audience of another app, unless a claim names the app.
+
+    Two such apps could not be told apart by their tokens. The message does not say that there is
+    another app.
+    """
+    tokens, known = changes.tokens, caller.app.settings
+    if tokens is None:
+        return
+    claim = known.token_claims["app"] if tokens.claims is None else tokens.claims.app
+    issuer = tokens.issuer or known.token_issuer
+    audience = tokens.audience or known.token_audience
+    if claim is not None or issuer is None or audience is None:
+        return
+    holders = await context.auth.access.apps_of_tokens(issuer, audience)
+    if any(app.app_id != caller.app.app_id for app in holders):
+        path = "tokens.audience"
+        message = f"{path}: choose an audience that this issuer uses for this app alone, or set "
+        raise BadRequest(FieldError(message=f"{message}tokens.claims.app", path=path))
 
 
 def _command(

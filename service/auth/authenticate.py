@@ -36,7 +36,7 @@ async def authenticate(request: Request, *, tokens: bool = False) -> Caller:
     token = bearer_token(request)
     if token is None or not tokens:
         raise Unauthorized
-    caller = await caller_of_token(request, token, app_id=named)
+    caller = await caller_of_token(request, token, app_id=named, client_id=_client_id(request))
     caller = await _admitted(request, context, caller, counted_as=f"token:{caller.tenant_id}")
     for name in _TENANT_PARAMETERS:
         if name in request.path_params:

@@ -44,11 +44,14 @@ def bearer_token(request: Request) -> str | None:
     return None
 
 
-async def caller_of_token(request: Request, token: str, *, app_id: UUID | None) -> Caller:
-    """Find whose token it is and check it. Raises Unauthorized, the same for whatever is wrong.
+async def caller_of_token(
+    request: Request, token: str, *, app_id: UUID | None, client_id: UUID | None
+) -> Caller:
+    """Find the app and tenant of a token and verify it. Every failure raises the same Unauthorized.
 
-    The app is the one that the token says it is for, never the one that a path names: a path
-    would be looked up also for those whose business the app is not.
+    The app is found by the token's claims, never by the path: a path would be looked up also for
+    callers that have no access to the app. `client_id` (X-Client-Id) decides only among apps
+    whose own keys verified the token: anybody may register a public key of somebody else.
     """
     context = context_of(request)
     header, said = _read(token)
@@ -64,7 +67,9 @@ async def caller_of_token(request: Request, token: str, *, app_id: UUID | None) 
         for app in candidates
         if (claims := _claims(context, app, token, header)) is not None
     ]
-    if len(found) != 1:  # two apps with the same keys, and nothing says which of them is meant
+    if len(found) > 1:  # apps with the same keys, issuer and audience
+        found = [(app, claims) for app, claims in found if app.app_id == client_id]
+    if len(found) != 1:
         raise Unauthorized
     ((app, claims),) = found
     return _caller(app, claims)

@@ -1,6 +1,7 @@
 """The app itself: shown and changed by its admin key; the tokens that it signs."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import jwt
@@ -185,6 +186,25 @@ def test_a_token_of_an_uploaded_key_is_taken_as_the_app_has_settled(shop: Shop) 
     assert status() == 401  # it would live for too long
     claims["exp"] = int(shop.service.context.recording.now().timestamp()) + 86_000
     assert status() == 200
+
+
+def test_an_issuer_and_audience_of_another_app_need_a_claim_that_names_the_app(
+    shop: Shop, other_shop: Shop
+) -> None:
+    issuer = f"https://login.example/{uuid4()}"
+    assert patch(shop, tokens={"issuer": issuer, "audience": "billing"}).status_code == 200
+    assert patch(shop, tokens={"issuer": issuer, "audience": "billing"}).status_code == 200
+    refused = patch(other_shop, tokens={"issuer": issuer, "audience": "billing"})
+    assert refused.status_code == 400
+    (error,) = errors(refused)
+    assert error["path"] == "tokens.audience"
+    assert str(shop.app_id) not in refused.text
+    assert patch(other_shop, tokens={"issuer": issuer}).status_code == 200
+    assert patch(other_shop, tokens={"audience": "billing"}).status_code == 400
+    claims = {"app": "azp", "tenant": "tid"}
+    shared = {"issuer": issuer, "audience": "billing", "claims": claims}
+    assert patch(other_shop, tokens=shared).status_code == 200
+    assert patch(other_shop, tokens={"claims": {"app": None}}).status_code == 400
 
 
 def mint(shop: Shop, body: Any = None, kind: str = "write") -> httpx.Response:

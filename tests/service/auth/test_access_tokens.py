@@ -202,6 +202,37 @@ def test_an_app_claim_tells_apps_of_one_issuer_apart(service: Service) -> None:
     assert one.status(one.signed(**shared)) == 401
 
 
+def test_an_app_with_another_apps_public_keys_does_not_lock_its_callers_out(
+    service: Service,
+) -> None:
+    one, other = Tokens(service), Shop(service)
+    (known,) = [service.call(service.context.auth.access.app(one.shop.app_id))]
+    copied = known.settings
+    other.change(
+        settings={
+            "token_issuer": copied.token_issuer,
+            "token_audience": copied.token_audience,
+            "token_claims": copied.token_claims,
+            "token_keys": copied.token_keys,
+        }
+    )
+    service.folded("access")
+    token = one.signed("RS256", one.rsa, "r1")
+
+    def status(client_id: object) -> int:
+        return service.request(
+            "POST",
+            f"/v1/tenants/{one.shop.tenant_id}/stripe-invoices",
+            headers={"authorization": f"Bearer {token}", "x-client-id": str(client_id)},
+            json={},
+        ).status_code
+
+    assert status(one.shop.app_id) == 400  # admitted; the body is empty
+    assert status(uuid4()) == 401
+    assert status("") == 401
+    assert one.status(token) == 200  # the path names the app
+
+
 def test_a_replaced_secret_is_taken_until_its_end(service: Service) -> None:
     tokens = Tokens(service)
     context = token_secret_context(tokens.shop.app_id)
