@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from cli.common import DEFAULT_DATA_DIR, DataDir, fail
-from cli.local.options import ProviderTarget, UpOptions
+from cli.local.options import MOLLIE, STRIPE, UpOptions, keys_by_variable
 
 Port = Annotated[
     int, typer.Option(envvar="BILLHOOK_PORT", min=0, max=65535, help="Port of the API; 0: any.")
@@ -28,17 +30,17 @@ StripeApiBase = Annotated[
     str | None,
     typer.Option(envvar="BILLHOOK_STRIPE_API_BASE", help="URL of another stand-in for Stripe."),
 ]
-StripeKey = Annotated[
-    str | None,
-    typer.Option(envvar="BILLHOOK_DEMO_STRIPE_KEY", help="Stripe test key for the demo."),
-]
 MollieApiBase = Annotated[
     str | None,
     typer.Option(envvar="BILLHOOK_MOLLIE_API_BASE", help="URL of another stand-in for Mollie."),
 ]
-MollieKey = Annotated[
-    str | None,
-    typer.Option(envvar="BILLHOOK_DEMO_MOLLIE_KEY", help="Mollie test key for the demo."),
+KeysFromStdin = Annotated[
+    bool,
+    typer.Option(
+        "--keys-from-stdin",
+        help="Read provider test keys from standard input, one a line. Else they are read from "
+        "BILLHOOK_DEMO_STRIPE_KEY and BILLHOOK_DEMO_MOLLIE_KEY.",
+    ),
 ]
 
 
@@ -50,31 +52,34 @@ def up(
     processes: Processes = 1,
     as_json: AsJson = False,
     stripe_api_base: StripeApiBase = None,
-    stripe_key: StripeKey = None,
     mollie_api_base: MollieApiBase = None,
-    mollie_key: MollieKey = None,
+    keys_from_stdin: KeysFromStdin = False,
 ) -> None:
     """Run the whole system here, on its own PostgreSQL and Redis, with a sandbox."""
+    keys = _keys(from_stdin=keys_from_stdin)
     options = UpOptions(
         data_dir=data_dir,
         port=port,
         sandbox_port=sandbox_port,
         processes=processes,
         as_json=as_json,
-        stripe=_stripe(stripe_api_base, stripe_key),
-        mollie=_mollie(mollie_api_base, mollie_key),
+        stripe=replace(STRIPE, api_base=stripe_api_base, key=keys.get(STRIPE.key_variable)),
+        mollie=replace(MOLLIE, api_base=mollie_api_base, key=keys.get(MOLLIE.key_variable)),
         environment=os.environ,
     )
     _run(options)
 
 
-def _stripe(api_base: str | None, key: str | None) -> ProviderTarget:
-    prefixes = ("sk_test_", "rk_test_")
-    return ProviderTarget(option="stripe", test_prefixes=prefixes, api_base=api_base, key=key)
-
-
-def _mollie(api_base: str | None, key: str | None) -> ProviderTarget:
-    return ProviderTarget(option="mollie", test_prefixes=("test_",), api_base=api_base, key=key)
+def _keys(*, from_stdin: bool) -> dict[str, str]:
+    """Read the providers' test keys by variable; arguments would be visible to every user."""
+    if from_stdin:
+        lines = [line.strip() for line in sys.stdin.read().splitlines()]
+        try:
+            return keys_by_variable([line for line in lines if line])
+        except ValueError as error:
+            fail(f"--keys-from-stdin: {error}")
+    variables = (STRIPE.key_variable, MOLLIE.key_variable)
+    return {name: os.environ[name] for name in variables if os.environ.get(name)}
 
 
 def _run(options: UpOptions) -> None:

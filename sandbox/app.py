@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 
+from sandbox.common.admin_guard import AdminGuard
 from sandbox.common.recorder import Recorder
 from sandbox.common.store import Store
 from sandbox.common.timekeeper import Timekeeper
@@ -88,5 +90,6 @@ def build(options: Options) -> Starlette:
             *PaymentPages(mollie).routes(),
             Mount("/v2", MollieApi(mollie)),
         ],
+        middleware=[Middleware(AdminGuard)],
         lifespan=lifespan,
     )

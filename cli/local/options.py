@@ -1,7 +1,8 @@
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cli.local.process import EmbeddedError
 
@@ -20,6 +21,7 @@ class ProviderTarget:
     """
 
     option: str
+    key_variable: str
     test_prefixes: tuple[str, ...]
     api_base: str | None = None
     key: str | None = None
@@ -34,12 +36,37 @@ class ProviderTarget:
         if self.is_sandbox:
             return
         if self.key is None:
-            raise UpError(f"--{self.option}-api-base needs --{self.option}-key too")
+            raise UpError(f"--{self.option}-api-base needs {self.key_variable} too")
         if not self.key.startswith(self.test_prefixes):
             raise UpError(
-                f"--{self.option}-key must be a test key ({' or '.join(self.test_prefixes)}…): "
+                f"{self.key_variable} must be a test key ({' or '.join(self.test_prefixes)}…): "
                 "the demo makes charges",
             )
+
+
+STRIPE: Final = ProviderTarget(
+    option="stripe",
+    key_variable="BILLHOOK_DEMO_STRIPE_KEY",
+    test_prefixes=("sk_test_", "rk_test_"),
+)
+MOLLIE: Final = ProviderTarget(
+    option="mollie", key_variable="BILLHOOK_DEMO_MOLLIE_KEY", test_prefixes=("test_",)
+)
+
+
+def keys_by_variable(keys: Iterable[str]) -> dict[str, str]:
+    """Assign test keys to the variable of their provider by their prefix.
+
+    Raises ValueError, without the key, for a key of no provider and for two of one.
+    """
+    found: dict[str, str] = {}
+    for number, key in enumerate(keys, start=1):
+        target = next((t for t in (STRIPE, MOLLIE) if key.startswith(t.test_prefixes)), None)
+        if target is None:
+            raise ValueError(f"line {number} is no test key of Stripe or Mollie")
+        if found.setdefault(target.key_variable, key) != key:
+            raise ValueError(f"line {number} is a second key of {target.option}")
+    return found
 
 
 @dataclass(frozen=True)

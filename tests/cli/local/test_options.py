@@ -4,11 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 from cryptography.fernet import Fernet
+from typer.testing import CliRunner
 
 from cli.local.children import demo_environment, system_environment
 from cli.local.files import delete_settings, master_keys, save_settings, saved_settings
-from cli.local.options import ProviderTarget, UpError, UpOptions, free_port
+from cli.local.options import (
+    MOLLIE,
+    STRIPE,
+    UpError,
+    UpOptions,
+    free_port,
+    keys_by_variable,
+)
+from cli.up import up
 
 
 def options(
@@ -25,13 +35,8 @@ def options(
         sandbox_port=sandbox_port,
         processes=1,
         as_json=False,
-        stripe=ProviderTarget(
-            option="stripe",
-            test_prefixes=("sk_test_", "rk_test_"),
-            api_base=stripe_api_base,
-            key=stripe_key,
-        ),
-        mollie=ProviderTarget(option="mollie", test_prefixes=("test_",)),
+        stripe=replace(STRIPE, api_base=stripe_api_base, key=stripe_key),
+        mollie=MOLLIE,
         environment=environment or {},
     )
 
@@ -48,7 +53,7 @@ def settings_of(chosen: UpOptions) -> dict[str, str]:
 
 
 def test_a_live_key_is_refused_and_not_repeated() -> None:
-    with pytest.raises(UpError, match="--stripe-key must be a test key") as refused:
+    with pytest.raises(UpError, match="BILLHOOK_DEMO_STRIPE_KEY must be a test key") as refused:
         options(stripe_key="sk_live_secret").check()
     assert "secret" not in str(refused.value)
 
@@ -73,8 +78,31 @@ def test_mollie_is_polled_likewise() -> None:
 
 
 def test_another_stand_in_needs_a_key() -> None:
-    with pytest.raises(UpError, match="--stripe-api-base needs --stripe-key"):
+    with pytest.raises(UpError, match="--stripe-api-base needs BILLHOOK_DEMO_STRIPE_KEY"):
         options(stripe_api_base="http://127.0.0.1:1").check()
+
+
+def test_keys_from_standard_input_belong_to_the_provider_of_their_prefix() -> None:
+    assert keys_by_variable(["test_abcdef", "rk_test_1"]) == {
+        "BILLHOOK_DEMO_MOLLIE_KEY": "test_abcdef",
+        "BILLHOOK_DEMO_STRIPE_KEY": "rk_test_1",
+    }
+    assert keys_by_variable([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (["sk_live_secret"], "line 1 is no test key"),
+        (["sk_test_1", "sk_test_secret"], "line 2 is a second key of stripe"),
+    ],
+)
+def test_other_lines_on_standard_input_are_refused_and_not_repeated(
+    keys: list[str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message) as refused:
+        keys_by_variable(keys)
+    assert "secret" not in str(refused.value)
 
 
 def test_api_and_sandbox_can_not_share_a_port() -> None:
@@ -133,3 +161,14 @@ def test_settings_are_kept_privately_until_forgotten(tmp_path: Path) -> None:
     assert (tmp_path / "settings.env").stat().st_mode & 0o777 == 0o600
     delete_settings(tmp_path)
     assert saved_settings(tmp_path) == {}
+
+
+def test_a_live_key_on_standard_input_starts_nothing(tmp_path: Path) -> None:
+    command = typer.Typer()
+    command.command()(up)
+    arguments = ["--keys-from-stdin", "--data-dir", str(tmp_path / "data")]
+    ended = CliRunner().invoke(command, arguments, input="sk_live_secret\n")
+    assert ended.exit_code == 1
+    assert "line 1 is no test key" in ended.output
+    assert "secret" not in ended.output
+    assert not (tmp_path / "data").exists()
