@@ -49,6 +49,9 @@ COMMANDS: Final = {
         "cli.work", "work", "List unfinished work and dead letters, and send them again."
     ),
     "log": Command("cli.log", "log", "Verify the event log, and skip an event."),
+    "clusters": Command(
+        "cli.clusters", "clusters", "List and remove the databases that root's data folders had."
+    ),
     "import": Command("cli.import_", "imports", "Import tenants, and a provider's history."),
     "connect": Command("cli.connect", "connect", "Connect an app to a provider."),
 }

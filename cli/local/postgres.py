@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import psutil
 
+from cli.local.clusters import FOLDER, ROOT_HOME, instance_mark, record_data_folder
 from cli.local.process import (
     EmbeddedError,
     Identity,
@@ -71,7 +72,7 @@ class EmbeddedPostgres:
         data_dir: Path,
         *,
         options: Mapping[str, str] | None = None,
-        root_home: Path = Path("/var/lib/billhook"),
+        root_home: Path = ROOT_HOME,
     ) -> None:
         self._folder = data_dir.resolve() / "postgres"
         self._log = data_dir.resolve() / "logs" / "postgres.log"
@@ -200,8 +201,10 @@ class EmbeddedPostgres:
         with prepared_home(self._root_home):
             user = system_user(self._root_home)
             binaries = copy_installation(installation(), home=self._root_home) / "bin"
-            clusters = readable_folder(self._root_home / "clusters")
-            home = private_folder(clusters / self._instance_key(), owner=user)
+            clusters = readable_folder(self._root_home / FOLDER)
+            mark = self._instance_mark()
+            home = private_folder(clusters / self._instance_key(mark), owner=user)
+            record_data_folder(home, data_folder=self._folder.parent, mark=mark)
             return _Layout(
                 binaries=binaries,
                 cluster=home / "cluster",
@@ -209,14 +212,17 @@ class EmbeddedPostgres:
                 identity=user,
             )
 
-    def _instance_key(self) -> str:
-        """Derive the cluster's name from the data folder's path and a random mark in the folder."""
-        mark = self._folder / "instance"
+    def _instance_mark(self) -> str:
+        """Return the data folder's random mark, created on first use."""
+        mark = instance_mark(self._folder.parent)
         if not mark.exists():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             mark.write_text(secrets.token_hex(8))
-        named = f"{self._folder}\n{mark.read_text()}"
-        return hashlib.sha256(named.encode()).hexdigest()[:16]
+        return mark.read_text()
+
+    def _instance_key(self, mark: str) -> str:
+        """Derive the cluster's name from the data folder's path and mark."""
+        return hashlib.sha256(f"{self._folder}\n{mark}".encode()).hexdigest()[:16]
 
     def _create_cluster(self, layout: _Layout) -> None:
         """Create an empty cluster atomically."""

@@ -1,0 +1,88 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cli.local.clusters import (
+    FOLDER,
+    KeptCluster,
+    instance_mark,
+    kept_clusters,
+    record_data_folder,
+    remove_cluster,
+)
+from cli.local.postgres import EmbeddedPostgres
+from cli.local.process import EmbeddedError
+from tests.support.temporary_postgres import FAST_AND_LOSABLE
+
+
+def kept(root_home: Path, data_folder: Path, *, key: str, mark: str) -> Path:
+    """Create the files of a cluster and of its data folder."""
+    home = root_home / FOLDER / key
+    (home / "cluster").mkdir(parents=True)
+    (home / "cluster" / "data").write_bytes(b"x" * 1000)
+    record_data_folder(home, data_folder=data_folder, mark=mark)
+    instance_mark(data_folder).parent.mkdir(parents=True)
+    instance_mark(data_folder).write_text(mark)
+    return home
+
+
+def states(root_home: Path) -> dict[str, str]:
+    return {one.key: one.state for one in kept_clusters(root_home)}
+
+
+def test_a_cluster_is_orphaned_once_its_data_folder_is_gone_or_another(tmp_path: Path) -> None:
+    for key in ("a", "b", "c"):
+        kept(tmp_path, tmp_path / "data" / key, key=key, mark=f"mark-{key}")
+    assert states(tmp_path) == {"a": "kept", "b": "kept", "c": "kept"}
+    shutil.rmtree(tmp_path / "data" / "b")
+    instance_mark(tmp_path / "data" / "c").write_text("another")
+    assert states(tmp_path) == {"a": "kept", "b": "orphaned", "c": "orphaned"}
+    (found, *_) = kept_clusters(tmp_path)
+    assert found.data_folder == tmp_path / "data" / "a"
+    assert found.size_bytes >= 1000
+
+
+def test_a_cluster_without_a_record_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / FOLDER / "old").mkdir(parents=True)
+    assert kept_clusters(tmp_path) == [
+        KeptCluster(key="old", data_folder=None, state="unknown", size_bytes=0)
+    ]
+
+
+def test_a_machine_without_clusters_has_an_empty_list(tmp_path: Path) -> None:
+    assert kept_clusters(tmp_path / "absent") == []
+
+
+@pytest.mark.parametrize("key", ["z", "", "..", "../elsewhere", "/"])
+def test_only_a_listed_cluster_is_removed(tmp_path: Path, key: str) -> None:
+    home = kept(tmp_path, tmp_path / "data", key="a", mark="m")
+    with pytest.raises(EmbeddedError, match="there is no cluster"):
+        remove_cluster(key, root_home=tmp_path)
+    assert home.exists()
+    assert remove_cluster("a", root_home=tmp_path).key == "a"
+    assert not home.exists()
+
+
+def test_the_cluster_of_a_running_server_is_not_removed(tmp_path: Path) -> None:
+    """As root the cluster is in root's home; as another user in the data folder, and not listed."""
+    data_folder = tmp_path / "data"
+    server = EmbeddedPostgres(data_folder, options=FAST_AND_LOSABLE)
+
+    def listed() -> list[KeptCluster]:
+        return [one for one in kept_clusters() if one.data_folder == data_folder]
+
+    try:
+        server.start()
+        for one in listed():
+            with pytest.raises(EmbeddedError, match="is running"):
+                remove_cluster(one.key)
+        assert [one.state for one in listed()] == (["running"] if os.geteuid() == 0 else [])
+        server.stop()
+        shutil.rmtree(data_folder)
+        for one in listed():
+            assert remove_cluster(one.key).state == "orphaned"
+        assert listed() == []
+    finally:
+        server.remove()
