@@ -14,8 +14,6 @@ from uuid import UUID
 
 import uvloop
 
-# Read by dramatiq when it is imported: how many messages a consumer takes at once.
-os.environ.setdefault("dramatiq_queue_prefetch", "100")
 # Read by Stripe's SDK when it is imported: the SDK would log bodies with personal data and secrets.
 os.environ.pop("STRIPE_LOG", None)
 

@@ -2,30 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import dramatiq
-from dramatiq.brokers.redis import RedisBroker
+import redis
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.errors import ConnectionClosed
 
 from projections.work.table import Job
 from workers.queue.jobs import QUEUES
 
-# Other workers requeue a killed worker's messages after 10 s without its heartbeat. The chance of
-# maintenance (in a million commands) is raised so that the requeue happens within seconds.
+# Other workers requeue a killed worker's messages after 10 s without its heartbeat. A consumer
+# that blocks sends few commands, so each of them does the maintenance that finds dead workers.
 _HEARTBEAT_TIMEOUT_MS: Final = 10_000
-_MAINTENANCE_CHANCE: Final = 10_000
+_ALWAYS: Final = 1_000_000
 
 
-def open_broker(redis_url: str) -> RedisBroker:
+class _BlockingConsumer(_RedisConsumer):
+    """A consumer that blocks in Redis while its queue is empty; dramatiq's own one polls it."""
+
+    def __init__(
+        self, broker: RedisBroker, queue_name: str, prefetch: int, timeout_ms: int
+    ) -> None:
+        # Without a time-out the library's consumer does not sleep after an empty fetch.
+        super().__init__(broker, queue_name, prefetch, 0)  # type: ignore[no-untyped-call]
+        self._key = f"{broker.namespace}:{queue_name}"
+        self._timeout_s = timeout_ms / 1000
+        self._acknowledged = threading.Event()
+
+    def __next__(self) -> dramatiq.MessageProxy | None:
+        """Return the next message; None after a wait, so that the thread can be stopped."""
+        message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+        if message is None:
+            self._wait()
+        return message
+
+    def ack(self, message: dramatiq.MessageProxy) -> None:
+        """Acknowledge a message, and let a consumer whose prefetch was used up fetch again."""
+        super().ack(message)  # type: ignore[no-untyped-call]
+        self._acknowledged.set()
+
+    def nack(self, message: dramatiq.MessageProxy) -> None:
+        """Reject a message; as `ack`."""
+        super().nack(message)  # type: ignore[no-untyped-call]
+        self._acknowledged.set()
+
+    def _wait(self) -> None:
+        if self.outstanding_message_count >= self.prefetch:
+            self._acknowledged.wait(self._timeout_s)
+            self._acknowledged.clear()
+            return
+        try:
+            # Moves the first message to where it is: nothing changes, and the call blocks until
+            # there is one. The library's script then fetches it. BLMOVE is of Redis 6.2.
+            self.broker.client.blmove(self._key, self._key, self._timeout_s, "LEFT", "LEFT")
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+
+
+class BlockingRedisBroker(RedisBroker):
+    """dramatiq's Redis broker with consumers that block, and without queues for delayed messages.
+
+    The work table keeps what is due later; a consumer of delayed messages would be idle for ever.
+    """
+
+    @property
+    def consumer_class(self) -> type[_BlockingConsumer]:
+        """Return the class that `consume` creates."""
+        return _BlockingConsumer
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Declare a queue; nothing happens if it is declared already."""
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues.add(queue_name)
+            self.emit_after("declare_queue", queue_name)
+
+
+def open_broker(redis_url: str, *, queues: Collection[str] = QUEUES) -> BlockingRedisBroker:
     """Open a broker without middleware: the work table keeps retries, time-outs and results."""
-    broker = RedisBroker(  # type: ignore[no-untyped-call]
+    broker = BlockingRedisBroker(  # type: ignore[no-untyped-call]
         url=redis_url,
         middleware=[],
         heartbeat_timeout=_HEARTBEAT_TIMEOUT_MS,
-        maintenance_chance=_MAINTENANCE_CHANCE,
+        maintenance_chance=_ALWAYS,
     )
-    for queue in QUEUES:
+    for queue in queues:
         broker.declare_queue(queue)
     return broker
 

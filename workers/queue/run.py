@@ -29,7 +29,8 @@ _log = structlog.get_logger("billhook.jobs")
 _FIRST_BACKOFF_S: Final = 0.5
 _LONGEST_BACKOFF_S: Final = 900.0
 _MISCONFIGURED_BACKOFF_S: Final = 60.0
-_IDLE_PICKUP_MS: Final = 20
+# Time after which an idle thread looks whether it should stop. A message ends the wait at once.
+_IDLE_WAKE_MS: Final = 1000
 
 
 class JobRunner:
@@ -101,8 +102,10 @@ def run_workers(settings: Settings, stop: threading.Event) -> None:
     with open_runtime(settings) as runtime:
         declare_actors(broker, JobRunner(runtime))
         worker = dramatiq.Worker(
-            broker, worker_threads=settings.threads, worker_timeout=_IDLE_PICKUP_MS
+            broker, worker_threads=settings.threads, worker_timeout=_IDLE_WAKE_MS
         )
+        # Messages beyond this process's threads stay in Redis for the threads of others.
+        worker.queue_prefetch = settings.threads
         worker.start()
         beat_until(stop, settings.heartbeat_file)
         worker.stop()
