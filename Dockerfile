@@ -1,16 +1,16 @@
 # syntax=docker/dockerfile:1
-FROM python:3.11-slim AS build
+FROM python:3.13-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/billhook
 # Install the dependencies first, so that their layer stays cached while only our code changes.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN mkdir domain eventlog projections workers service cli \
-    && /opt/billhook/bin/pip install --no-cache-dir -c constraints.txt . \
-    && /opt/billhook/bin/pip uninstall --yes billhook
+# Every file must have a hash of the lock file; setuptools is in it to build our own package.
+COPY deploy/requirements.lock ./
+RUN /opt/billhook/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
-RUN /opt/billhook/bin/pip install --no-cache-dir --no-deps .
+RUN /opt/billhook/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
+    && /opt/billhook/bin/pip uninstall --yes setuptools
 
-FROM python:3.11-slim
+FROM python:3.13-slim-trixie
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin billhook
 COPY --from=build /opt/billhook /opt/billhook
 ENV PATH=/opt/billhook/bin:$PATH \

@@ -9,7 +9,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run examples dialects test test-extended test-all check fmt bench contract constraints clean
+.PHONY: help install run examples dialects test test-extended test-all check fmt bench contract constraints lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,14 @@ constraints: ## Write constraints.txt anew, with the newest versions; keep its l
 	{ grep -E '^#|;' constraints.txt; awk -F '==' 'NR == FNR { marked[$$1]; next } !($$1 in marked)' \
 		build/with-markers.txt build/frozen.txt; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
+
+lock: ## Write deploy/requirements.lock anew: the versions of constraints.txt with hashes, for the image
+	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet 'uv>=0.9'
+	echo 'setuptools>=75' > build/build-system.in
+	sed -n '/^#/p; /^#/!q' deploy/requirements.lock > build/requirements.lock
+	build/lock/bin/uv pip compile --quiet pyproject.toml build/build-system.in --generate-hashes --universal \
+		--python-version 3.11 -c constraints.txt --no-header --no-annotate >> build/requirements.lock
+	mv build/requirements.lock deploy/requirements.lock
 
 clean: ## Remove .venv and caches; the data in .billhook stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,8 +1,11 @@
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -48,6 +51,57 @@ def test_what_has_no_port_touches_the_file_that_its_check_looks_at() -> None:
         *command, file = service["healthcheck"]["test"][1:]
         assert command == ["python", "-m", "eventlog.process.heartbeat"]
         assert service["environment"]["BILLHOOK_HEARTBEAT_FILE"] == file
+
+
+def locked() -> list[Requirement]:
+    """Read the lock file; each requirement must have hashes."""
+    text = (ROOT / "deploy" / "requirements.lock").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    found = []
+    for entry in re.split(r"\n(?=\S)", "\n".join(lines)):
+        requirement, *hashes = [part.strip() for part in entry.split("\\\n")]
+        assert hashes, requirement
+        assert [one for one in hashes if not re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one)] == []
+        found.append(Requirement(requirement))
+    return found
+
+
+def test_the_image_installs_locked_files_alone() -> None:
+    installs = re.findall(r"pip install (.*)", (ROOT / "Dockerfile").read_text())
+    assert len(installs) == 2
+    assert "--require-hashes -r requirements.lock" in installs[0]
+    assert "--no-deps --no-build-isolation" in installs[1]
+
+
+def test_the_lock_file_has_the_tested_version_of_each_dependency() -> None:
+    lock = {(canonicalize_name(one.name), str(one.specifier)) for one in locked()}
+    names = {name for name, _ in lock}
+    tested = set()
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            tested.add(
+                (canonicalize_name(Requirement(line).name), str(Requirement(line).specifier))
+            )
+    untested = {name for name, _ in lock - tested}
+    assert untested <= {"setuptools", "colorama"}  # to build our package; on Windows alone
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {canonicalize_name(Requirement(one).name) for one in project["dependencies"]}
+    assert needed - names == set()
+
+
+def test_the_image_has_every_package_but_the_sandbox() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = {name.rstrip("*") for name in config["packages"]["find"]["include"]}
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    assert allowed[0] == "*"
+    assert {name for name in packages if f"!{name}" not in allowed} == {"sandbox"}
+    assert "!deploy/requirements.lock" in allowed
+
+
+def test_base_images_are_named_by_a_minor_version() -> None:
+    images = [COMPOSE["services"][name]["image"] for name in ("postgres", "redis")]
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert [image for image in images + bases if not re.match(r"\w+:\d+\.\d+", image)] == []
 
 
 def test_the_image_does_not_run_as_root() -> None:
