@@ -21,8 +21,10 @@ from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.requests import path_uuid, read_json
 from service.http.responses import document
 from service.http.validation import Name, RequestModel, validate
-from service.recording.idempotency import Done, do_once
+from service.recording.idempotency import record_once
 from service.recording.read_your_writes import wait_for_access
+from service.recording.record import Recorded
+from service.recording.response_headers import REPLAYED
 
 KIND: Final = "apiKeys"
 _DAY_S: Final = 24 * 3600
@@ -62,8 +64,8 @@ async def create_key(request: Request) -> Response:
             made.command, occurred_at=made.occurred_at, idempotency_record=idempotency_record
         )
 
-    done = await do_once(request, caller, given, _item(made.row), write)
-    return await _shown(context, caller, done, made.key)
+    recorded = await record_once(request, caller, given, _item(made.row), write)
+    return await _shown(context, caller, recorded, made.key)
 
 
 async def rotate_key(request: Request) -> Response:
@@ -89,11 +91,11 @@ async def rotate_key(request: Request) -> Response:
         )
 
     try:
-        done = await do_once(request, caller, given, _item(made.row), write)
+        recorded = await record_once(request, caller, given, _item(made.row), write)
     except Contradiction:
         message = "keyUuid: was revoked, or has been rotated already"
         raise BadRequest(FieldError(message=message, path="keyUuid")) from None
-    return await _shown(context, caller, done, made.key)
+    return await _shown(context, caller, recorded, made.key)
 
 
 async def revoke_key(request: Request) -> Response:
@@ -146,11 +148,13 @@ async def _find(context: AppsContext, caller: Caller, key_id: UUID) -> KeyDetail
     return row
 
 
-async def _shown(context: AppsContext, caller: Caller, done: Done, key: NewKey) -> Response:
+async def _shown(
+    context: AppsContext, caller: Caller, recorded: Recorded[envelope.Json], key: NewKey
+) -> Response:
     headers = await wait_for_access(context.recording, caller.app.app_id)
-    if done.replayed:
-        headers["idempotent-replayed"] = "true"
-    shown = {**done.result, "key": None if done.replayed else key.text}
+    if recorded.replayed:
+        headers[REPLAYED] = "true"
+    shown = {**recorded.result, "key": None if recorded.replayed else key.text}
     return document(envelope.single(KIND, shown), headers)
 
 

@@ -86,13 +86,12 @@ async def _find(context: DialectsContext, caller: Caller, named: str) -> Invoice
     try:
         invoice_id = UUID(named)
     except ValueError:
-        return await _find_at_provider(context, caller.app.app_id, named)
-    found = await find_invoice(context.recording, caller, invoice_id, min_position=0)
-    return found.view
+        invoice_id = await _id_of(context, caller.app.app_id, named)
+    return (await find_invoice(context.recording, caller, invoice_id)).view
 
 
-async def _find_at_provider(context: DialectsContext, app_id: UUID, named: str) -> InvoiceView:
-    """Find by the provider's id; a read model that is behind is waited for once."""
+async def _id_of(context: DialectsContext, app_id: UUID, named: str) -> UUID:
+    """Find our id by the provider's, once more after the read model has caught up."""
     if not is_safe(named):
         raise NotFound
     row = await context.invoices.by_provider_id(app_id, named)
@@ -101,7 +100,7 @@ async def _find_at_provider(context: DialectsContext, app_id: UUID, named: str) 
         row = await context.invoices.by_provider_id(app_id, named)
     if row is None:
         raise NotFound
-    return row.view
+    return row.view.id
 
 
 def _shown(

@@ -25,7 +25,7 @@ from service.http.requests import idempotency_key, path_uuid, read_json, wait_s
 from service.http.responses import answer, error_response
 from service.http.validation import Name, RequestModel, Text, Token, Uuid, invalid, validate
 from service.invoices.connection_choice import choose_connection
-from service.recording.record import Told, record_invoice_request, request_hash
+from service.recording.record import RecordedInvoice, record_invoice_request, request_hash
 from service.recording.response_headers import invoice_headers
 
 Footer = Annotated[Text, StringConstraints(max_length=256)]
@@ -105,8 +105,8 @@ async def _create(request: Request, caller: Caller, dialect: _Dialect) -> Respon
         hashed=request_hash(request, given),
     )
     seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
-    told = await record_invoice_request(context.recording, command, wait_s=seconds)
-    return await _present(request, told, dialect)
+    recorded = await record_invoice_request(context.recording, command, wait_s=seconds)
+    return await _present(request, recorded, dialect)
 
 
 def invoice_id_of(caller: Caller, key: str | None) -> UUID:
@@ -175,10 +175,10 @@ def _to_command(
     )
 
 
-async def _present(request: Request, told: Told, dialect: _Dialect) -> Response:
+async def _present(request: Request, recorded: RecordedInvoice, dialect: _Dialect) -> Response:
     """Answer with the payment, with why there is none, or that it is not known yet."""
-    context, view, headers = context_of(request), told.folded.view, invoice_headers(told)
-    if told.pending:
+    context, view, headers = context_of(request), recorded.result.view, invoice_headers(recorded)
+    if recorded.pending:
         return answer(dialect.render_pending(), headers)
     problem = dialect.refusal_of(view)
     if problem is not None:

@@ -26,7 +26,7 @@ from service.http.requests import idempotency_key, read_body, read_json, wait_s
 from service.http.responses import answer, error_response
 from service.http.validation import Name, RequestModel, Token, validate
 from service.invoices.connection_choice import choose_connection, require_stripe
-from service.recording.record import Told, record_invoice_request, request_hash
+from service.recording.record import record_invoice_request, request_hash
 from service.recording.response_headers import invoice_headers
 from service.settings import Settings
 
@@ -195,9 +195,9 @@ async def _asked(request: Request, command: RequestInvoice, dialect: _Dialect) -
     context = context_of(request)
     settings = context.settings
     seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
-    told: Told = await record_invoice_request(context.recording, command, wait_s=seconds)
-    view, headers = told.folded.view, invoice_headers(told)
-    if told.pending:
+    recorded = await record_invoice_request(context.recording, command, wait_s=seconds)
+    view, headers = recorded.result.view, invoice_headers(recorded)
+    if recorded.pending:
         return answer(dialect.render_pending(), headers)
     problem = dialect.refusal_of(view)
     if problem is not None:

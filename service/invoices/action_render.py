@@ -1,11 +1,11 @@
-"""What the canonical dialect answers to what was asked of an invoice that exists."""
+"""Build the responses to actions on invoices."""
 
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
 from domain.invoices import status
-from domain.invoices.events import CheckoutOpened, InvoiceEvent, RequestRefused
+from domain.invoices.events import CheckoutOpened, RequestRefused
 from domain.invoices.outcome import PAYMENT_DECLINED
 from domain.invoices.refund_events import RefundFailed
 from domain.invoices.view import InvoiceView
@@ -19,10 +19,11 @@ from service.invoices.response_schemas import (
     RefundedInvoices,
 )
 from service.openapi.common_schemas import one_item
+from service.recording.streams import FoldedInvoice
 
-# How an invoice may stand once what was asked came true. A draft that is taken back is deleted; one
-# that is finalised may be charged at once. Of a refund its own facts tell.
-_CAME_TRUE: Final = {
+# Statuses of an invoice after each action succeeded. Voiding a draft deletes it (canceled); a
+# finalised one may be charged at once. A refund succeeds or fails by its own events.
+_SUCCEEDED: Final = {
     "retry": {status.PAID, status.PROCESSING, status.REQUIRES_ACTION},
     "void": {status.VOID, status.CANCELED},
     "finalize": {
@@ -38,17 +39,18 @@ _CAME_TRUE: Final = {
 }
 
 
-def refusal_of(action: str, view: InvoiceView, fact: InvoiceEvent) -> Problem | None:
-    """Say why what was asked did not come true; None where it did."""
-    if isinstance(fact, RequestRefused):
-        return _refused(fact)
-    if isinstance(fact, RefundFailed):
-        return _bad(FieldError(message=fact.message, provider_code=fact.code))
-    if action == "retry" and isinstance(fact, CheckoutOpened):
+def refusal_of(action: str, outcome: FoldedInvoice) -> Problem | None:
+    """Return why an action failed; None if it succeeded."""
+    view, event = outcome.view, outcome.event
+    if isinstance(event, RequestRefused):
+        return _refused(event)
+    if isinstance(event, RefundFailed):
+        return _bad(FieldError(message=event.message, provider_code=event.code))
+    if action == "retry" and isinstance(event, CheckoutOpened):
         return None  # another payment waits for the customer, where the provider has no invoices
     if action == "retry" and view.status == status.FAILED:
         return invoices_render.refusal_of(view)
-    if view.status in _CAME_TRUE[action]:
+    if view.status in _SUCCEEDED[action]:
         return None
     message = f"status: the invoice is {view.status} by now, so it was not {DONE[action]}"
     return _bad(FieldError(message=message, path="status"))
@@ -73,10 +75,10 @@ def document(
     return one_item(RefundedInvoices, kind=kind, item=shown)
 
 
-def _refused(fact: RequestRefused) -> Problem:
-    code = fact.provider_code or fact.code
-    fault = FieldError(message=fact.message, path=fact.path, provider_code=code)
-    if fact.code == PAYMENT_DECLINED:
+def _refused(event: RequestRefused) -> Problem:
+    code = event.provider_code or event.code
+    fault = FieldError(message=event.message, path=event.path, provider_code=code)
+    if event.code == PAYMENT_DECLINED:
         return Problem(status=HTTPStatus.PAYMENT_REQUIRED, code="[E4020]", faults=(fault,))
     return _bad(fault)
 

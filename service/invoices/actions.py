@@ -1,9 +1,9 @@
-"""What is asked of an invoice that exists: recorded once per idempotency key, then waited for."""
+"""Record actions on an existing invoice and wait for their outcomes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from starlette.requests import Request
@@ -17,19 +17,18 @@ from domain.invoices.commands import (
     RequestUncollectible,
     RequestVoid,
 )
-from domain.invoices.events import InvoiceEvent
 from domain.invoices.outcome import REFUND_TOPICS, REQUEST_TOPICS
 from service.http.caller import Caller
 from service.http.errors import NotFound
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.schemas import ActionBody, RefundBody, RetryBody
-from service.recording.idempotency import do_once
-from service.recording.record import Told, end_of_request, request_hash
+from service.recording.idempotency import record_once
+from service.recording.record import Recorded, RecordedInvoice, find_outcome, request_hash
 
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """What can be asked: its command's fields are those of the body. `topics` may end it."""
+    """An action on an invoice. The command has the body's fields; `topics` can be its outcome."""
 
     name: str
     body: type[ActionBody]
@@ -44,15 +43,6 @@ UNCOLLECTIBLE: Final = Action(name="uncollectible", body=ActionBody, command=Req
 REFUND: Final = Action(name="refund", body=RefundBody, command=RequestRefund, topics=REFUND_TOPICS)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What can be told of an asking: `fact` ended it, None while it is pending."""
-
-    told: Told
-    request_id: UUID
-    fact: InvoiceEvent | None
-
-
 async def request_invoice_action(
     request: Request,
     caller: Caller,
@@ -62,8 +52,8 @@ async def request_invoice_action(
     *,
     given: object,
     wait_s: float,
-) -> Answered:
-    """Record what is asked of a caller's invoice, and wait for what comes of it.
+) -> RecordedInvoice:
+    """Record an action on a caller's invoice, and wait for its outcome.
 
     Raises NotFound, KeyReused, NotPossible, LogUnavailable.
     """
@@ -71,14 +61,12 @@ async def request_invoice_action(
     owner = await context.recording.streams.owner(invoice_id)
     if owner is None or owner[0] != caller.app.app_id:
         raise NotFound
-    request_id = uuid4()
-    more: dict[str, Any] = body.model_dump()
     command = action.command(
         invoice_id=invoice_id,
-        request_id=request_id,
+        request_id=uuid4(),
         request_hash=request_hash(request, given),
         actor=caller.actor,
-        **more,
+        **body.model_dump(),
     )
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
@@ -86,35 +74,21 @@ async def request_invoice_action(
             command, occurred_at=context.now(), idempotency_record=idempotency_record
         )
 
-    result = {"invoiceId": str(invoice_id), "requestId": str(request_id)}
-    done = await do_once(request, caller, given, result, write)
-    return await _answered(
-        context,
-        invoice_id,
-        UUID(done.result["requestId"]),
-        action,
-        replayed=done.replayed,
-        wait_s=wait_s,
-    )
+    result = {"invoiceId": str(invoice_id), "requestId": str(command.request_id)}
+    recorded = await record_once(request, caller, given, result, write)
+    request_id = UUID(recorded.result["requestId"])
+    found = await _find_outcome(context, invoice_id, request_id, action, wait_s=wait_s)
+    return replace(found, replayed=recorded.replayed)
 
 
-async def _answered(
-    context: InvoicesContext,
-    invoice_id: UUID,
-    request_id: UUID,
-    action: Action,
-    *,
-    replayed: bool,
-    wait_s: float,
-) -> Answered:
-    """Give the end of an asking, the same for ever, or how the invoice stands without one."""
-    find = partial(context.recording.streams.end_in, request_id=request_id)
-    ended = await end_of_request(context.recording, invoice_id, action.topics, find, wait_s=wait_s)
-    if ended is not None:
-        return Answered(
-            Told(ended.folded, pending=False, replayed=replayed), request_id, ended.fact
-        )
-    now = await context.recording.streams.invoice(invoice_id)
-    if now is None:
+async def _find_outcome(
+    context: InvoicesContext, invoice_id: UUID, request_id: UUID, action: Action, *, wait_s: float
+) -> RecordedInvoice:
+    """Return the invoice as of the action's outcome, or as of now while there is none."""
+    find = partial(context.recording.streams.outcome_of, request_id=request_id)
+    found = await find_outcome(context.recording, invoice_id, action.topics, find, wait_s=wait_s)
+    pending = found is None
+    folded = found or await context.recording.streams.invoice(invoice_id)
+    if folded is None:
         raise NotFound
-    return Answered(Told(now, pending=True, replayed=replayed), request_id, None)
+    return Recorded(result=folded, pending=pending, replayed=False, request_id=request_id)

@@ -16,14 +16,14 @@ from service.invoices import render as invoices_render
 from service.invoices.connection_choice import choose_connection
 from service.invoices.context import InvoicesContext, context_of
 from service.invoices.schemas import InvoiceRequestBody, require_subscribable
-from service.recording.record import Told, record_invoice_request, request_hash
+from service.recording.record import RecordedInvoice, record_invoice_request, request_hash
 from service.recording.response_headers import invoice_headers
 
 DIALECT = "002"
 
 
 async def create_invoice(request: Request) -> Response:
-    """Ask for an invoice (seed 002)."""
+    """Request an invoice (seed 002)."""
     context = context_of(request)
     caller = await authenticate(request)
     tenant_id, provider = path_uuid(request, "tenantUuid"), path_provider(request)
@@ -41,8 +41,8 @@ async def create_invoice(request: Request) -> Response:
     seconds = wait_s(
         request, default_s=context.settings.wait_default_s, most_s=context.settings.wait_max_s
     )
-    told = await record_invoice_request(context.recording, command, wait_s=seconds)
-    return await present(context, told)
+    recorded = await record_invoice_request(context.recording, command, wait_s=seconds)
+    return await _present(context, recorded)
 
 
 def to_command(
@@ -54,7 +54,7 @@ def to_command(
     key: str | None,
     hashed: str,
 ) -> RequestInvoice:
-    """Put together what is asked; the key, if any, names the invoice."""
+    """Build the command; the invoice's id is derived from the idempotency key, if there is one."""
     defaults = caller.app.settings.invoice_defaults
     return RequestInvoice(
         invoice_id=_invoice_id(caller.app.app_id, key),
@@ -84,10 +84,11 @@ def _invoice_id(app_id: UUID, key: str | None) -> UUID:
     return uuid4() if key is None else ids.for_post(app_id, None, key)
 
 
-async def present(context: InvoicesContext, told: Told) -> Response:
-    """Answer with the outcome, or that it is not known yet and where it will be."""
-    view, position, headers = told.folded.view, told.folded.position, invoice_headers(told)
-    if told.pending:
+async def _present(context: InvoicesContext, recorded: RecordedInvoice) -> Response:
+    """Return the invoice with its outcome, or (202) the recorded request while it is pending."""
+    view, position = recorded.result.view, recorded.result.position
+    headers = invoice_headers(recorded)
+    if recorded.pending:
         return answer(invoices_render.render_pending(view, position=position), headers)
     response = await context.recording.streams.json_body(view.body)
     rendered = invoices_render.render_outcome(

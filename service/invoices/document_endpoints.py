@@ -17,7 +17,7 @@ from service.invoices.return_page import (
     setup_return_page,
 )
 from service.recording.read_your_writes import fold_invoice
-from service.recording.streams import Folded
+from service.recording.streams import FoldedInvoice
 
 # Whoever has the URL has the invoice: it goes into no cache, no search engine, no other's log.
 _PRIVATE: Final = {
@@ -59,7 +59,7 @@ async def _return_page(context: InvoicesContext, named: UUID) -> str:
     return return_page(view, document_url=context.links.document_url(view))
 
 
-async def _found(context: InvoicesContext, invoice_id: UUID) -> Folded:
+async def _found(context: InvoicesContext, invoice_id: UUID) -> FoldedInvoice:
     """Find the invoice of a link. Raises NotFound."""
     found = await context.recording.streams.invoice(invoice_id)
     if found is None:

@@ -11,15 +11,13 @@ from service.recording.read_your_writes import find_invoice, fold_invoice, wait_
 
 
 async def get_invoice(request: Request) -> Response:
-    """Show one invoice with all that is known of it, or (`asOf`) was known at a moment."""
+    """Return one invoice with all its details, as of now or as of `asOf`."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
     query = read_query(GetQuery, request.query_params)
     invoice_id = path_uuid(request, "invoiceUuid")
     if query.as_of is None:
-        found = await find_invoice(
-            context.recording, caller, invoice_id, min_position=query.min_position
-        )
+        found = await find_invoice(context.recording, caller, invoice_id)
     else:
         found = await fold_invoice(context.recording, caller, invoice_id, as_of=query.as_of)
     response = await context.recording.streams.json_body(found.view.body)
@@ -34,13 +32,13 @@ async def get_invoice(request: Request) -> Response:
 
 
 async def get_invoice_events(request: Request) -> Response:
-    """Show what happened to an invoice, in order."""
+    """Return the timeline of an invoice."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
     query = read_query(ReadQuery, request.query_params)
     invoice_id = path_uuid(request, "invoiceUuid")
     await wait_until_folded(context.recording, query.min_position)
-    await find_invoice(context.recording, caller, invoice_id, min_position=0)
+    await find_invoice(context.recording, caller, invoice_id)
     entries = await context.queries.timeline(caller.app.app_id, invoice_id)
     lag_ms = await context.readiness.lag_ms("invoices")
     return document(invoices_render.timeline(entries), {LAG_MS: str(lag_ms)})

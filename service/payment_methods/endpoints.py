@@ -16,8 +16,14 @@ from service.http.validation import validate
 from service.invoices.connection_choice import choose_connection
 from service.payment_methods import render as payment_methods_render
 from service.payment_methods.context import context_of
-from service.payment_methods.setups import SetupBody, ToldSetup, find_setup, record_setup_request
+from service.payment_methods.setups import (
+    RecordedSetup,
+    SetupBody,
+    find_setup,
+    record_setup_request,
+)
 from service.recording.record import request_hash
+from service.recording.response_headers import response_headers
 
 
 async def create_setup(request: Request) -> Response:
@@ -59,28 +65,17 @@ async def get_setup(request: Request) -> Response:
     return document(shown, {POSITION: str(found.position)})
 
 
-def _present(request: Request, told: ToldSetup) -> Response:
-    """Answer with the page, or that it is not known yet and where it will be."""
-    view, headers = told.setup.view, _headers(told)
+def _present(request: Request, recorded: RecordedSetup) -> Response:
+    """Return the setup with its page, or (202) the recorded request while it is pending."""
+    view, position = recorded.result.view, recorded.result.position
+    path = _path(view.app_id, view.tenant_id, view.id)
+    headers = response_headers(recorded, path, position=position, with_min_position=False)
     problem = payment_methods_render.refusal_of(view)
     if problem is not None:
         return error_response(problem, request.scope, headers)
-    status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
-    shown = payment_methods_render.single(view, position=told.setup.position)
+    status = HTTPStatus.ACCEPTED if recorded.pending else HTTPStatus.OK
+    shown = payment_methods_render.single(view, position=position)
     return answer(Rendered(status=status, document=shown), headers)
-
-
-def _headers(told: ToldSetup) -> dict[str, str]:
-    view = told.setup.view
-    headers = {
-        POSITION: str(told.setup.position),
-        "location": _path(view.app_id, view.tenant_id, view.id),
-    }
-    if told.replayed:
-        headers["idempotent-replayed"] = "true"
-    if told.pending:
-        headers["retry-after"] = "1"
-    return headers
 
 
 def _path(app_id: UUID, tenant_id: UUID, setup_id: UUID) -> str:

@@ -1,7 +1,6 @@
-"""Setups of payment methods: asked for once per idempotency key, then waited for; read back."""
+"""Record setups of payment methods, wait for their pages, and find them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -15,11 +14,12 @@ from service.http.caller import Caller
 from service.http.errors import KeyReused, NotFound
 from service.http.validation import Name, RequestModel, Url
 from service.payment_methods.context import PaymentMethodsContext
-from service.recording.record import wait_for_end
+from service.recording.record import Recorded, wait_for_outcome
+from service.recording.streams import Folded
 
 _OUTCOMES: Final = tuple(
-    fact.TOPIC
-    for fact in (
+    event.TOPIC
+    for event in (
         s.SetupOpened,
         s.SetupSubmitted,
         s.SetupCompleted,
@@ -30,7 +30,7 @@ _OUTCOMES: Final = tuple(
 
 
 class SetupBody(RequestModel):
-    """Where a tenant is to leave a payment method, and where its customer goes from there."""
+    """Body of a setup: the provider that opens the page, and the URL to return to from it."""
 
     provider: Provider
     redirect_url: Url | None = None
@@ -38,40 +38,30 @@ class SetupBody(RequestModel):
     test: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FoldedSetup:
-    """A setup, and the position up to which it is folded."""
-
-    view: MethodSetupView
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class ToldSetup:
-    """What can be told: the outcome, or (`pending`) the request alone."""
-
-    setup: FoldedSetup
-    pending: bool
-    replayed: bool
+FoldedSetup = Folded[MethodSetupView]
+RecordedSetup = Recorded[FoldedSetup]
 
 
 async def record_setup_request(
     context: PaymentMethodsContext, command: RequestSetup, *, wait_s: float
-) -> ToldSetup:
-    """Record the request, wait until its page is there. Raises KeyReused, LogUnavailable.
+) -> RecordedSetup:
+    """Record a setup request and wait for its page. Raises KeyReused, LogUnavailable.
 
-    The store refuses a second request of the same id: then the first one's outcome is told.
+    The store rejects a second request with the same id; the result is then the first one's.
     """
     setup = MethodSetup.request(command, occurred_at=context.now())
     replayed = False
     try:
         position = await context.recording.store.create(setup)
-        requested, outcome = FoldedSetup(setup.view, position), None
+        requested, outcome = Folded(setup.view, position), None
     except Conflict:
         recorded, replayed = await context.recording.log.stream_async(command.setup_id), True
-        requested, outcome = _asked_before(context, recorded, command), _outcome(context, recorded)
+        requested, outcome = (
+            _earlier_request(context, recorded, command),
+            _outcome(context, recorded),
+        )
     if outcome is None:
-        outcome = await wait_for_end(
+        outcome = await wait_for_outcome(
             context.recording,
             command.setup_id,
             _OUTCOMES,
@@ -79,18 +69,19 @@ async def record_setup_request(
             after=requested.position,
             wait_s=wait_s,
         )
-    return ToldSetup(outcome or requested, pending=outcome is None, replayed=replayed)
+    return Recorded(result=outcome or requested, pending=outcome is None, replayed=replayed)
 
 
 async def find_setup(
     context: PaymentMethodsContext, caller: Caller, tenant_id: UUID, setup_id: UUID
 ) -> FoldedSetup:
-    """Fold a tenant's setup up to now.
+    """Fold a tenant's setup up to now. Raises NotFound.
 
-    What is another's is read no further than what does not exist. Raises NotFound.
+    Of another tenant's setup only the first event is read, so that the duration of the response
+    does not reveal that it exists.
     """
-    begun = await context.recording.log.stream_async(setup_id, limit=1)
-    first = context.recording.streams.decoded(begun[0]) if begun else None
+    recorded = await context.recording.log.stream_async(setup_id, limit=1)
+    first = context.recording.streams.decoded(recorded[0]) if recorded else None
     if not isinstance(first, s.SetupRequested):
         raise NotFound
     if first.tenant_id != tenant_id or not caller.owns(first.app_id, first.tenant_id):
@@ -98,27 +89,27 @@ async def find_setup(
     found = await context.recording.streams.root(setup_id, MethodSetup)
     if found is None:
         raise NotFound
-    return FoldedSetup(found[0].view, found[1])
+    return Folded(found[0].view, found[1])
 
 
-def _asked_before(
+def _earlier_request(
     context: PaymentMethodsContext, recorded: Sequence[RecordedEvent], command: RequestSetup
 ) -> FoldedSetup:
     first = context.recording.streams.decoded(recorded[0])
     if getattr(first, "request_hash", None) != command.request_hash:
         raise KeyReused
-    return FoldedSetup(_mutated(first, None).view, recorded[0].position)
+    return Folded(_mutated(first, None).view, recorded[0].position)
 
 
 def _outcome(
     context: PaymentMethodsContext, recorded: Sequence[RecordedEvent]
 ) -> FoldedSetup | None:
-    """Fold up to what first came of it, the same prefix for ever; None while nothing did."""
+    """Fold a setup up to its first outcome; None while it has none."""
     setup: MethodSetup | None = None
     for entry in recorded:
         setup = _mutated(context.recording.streams.decoded(entry), setup)
         if setup.view.status != REQUESTED:
-            return FoldedSetup(setup.view, entry.position)
+            return Folded(setup.view, entry.position)
     return None
 
 

@@ -1,8 +1,7 @@
-"""Idempotency keys of what has no stream of its own: the answer is kept in a receipt."""
+"""Idempotency keys of requests that create no stream: their results are stored in a record."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from starlette.requests import Request
 
@@ -14,32 +13,25 @@ from service.http.envelope import Json
 from service.http.errors import KeyReused
 from service.http.requests import idempotency_key
 from service.recording.context import RecordingContext, context_of
-from service.recording.record import request_hash
+from service.recording.record import Recorded, request_hash
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a request led to; `replayed`: it was done before."""
-
-    result: Json
-    replayed: bool
-
-
-async def do_once(
+async def record_once(
     request: Request,
     caller: Caller,
     given: object,
     result: Json,
     write: Callable[[CreateIdempotencyRecord | None], object],
-) -> Done:
-    """Write once per idempotency key, with `result` as what is answered ever after.
+) -> Recorded[Json]:
+    """Call `write` once per idempotency key; every replay returns the first request's `result`.
 
-    `write` blocks; it saves the receipt in the same append. Raises KeyReused, and what it raises.
+    `write` blocks, and saves the idempotency record in the same append.
+    Raises KeyReused, and the errors of `write`.
     """
     context, key = context_of(request), idempotency_key(request)
     if key is None:
         await asyncio.to_thread(write, None)
-        return Done(result, replayed=False)
+        return Recorded(result=result, replayed=False)
     idempotency_record = CreateIdempotencyRecord(
         record_id=ids.for_post(caller.app.app_id, caller.tenant_id, key),
         app_id=caller.app.app_id,
@@ -47,27 +39,28 @@ async def do_once(
         result=result,
         actor=caller.actor,
     )
-    known = await _known(context, idempotency_record)
-    if known is not None:
-        return known
+    earlier = await _find_earlier(context, idempotency_record)
+    if earlier is not None:
+        return earlier
     try:
         await asyncio.to_thread(write, idempotency_record)
     except (StaleWrite, Contradiction):
-        # The same request may have been faster, on another machine: then its result counts.
-        known = await _known(context, idempotency_record)
-        if known is None:
+        # The same request may have been recorded first, through another process.
+        earlier = await _find_earlier(context, idempotency_record)
+        if earlier is None:
             raise
-        return known
-    return Done(result, replayed=False)
+        return earlier
+    return Recorded(result=result, replayed=False)
 
 
-async def _known(
+async def _find_earlier(
     context: RecordingContext, idempotency_record: CreateIdempotencyRecord
-) -> Done | None:
+) -> Recorded[Json] | None:
     recorded = await context.log.stream_async(idempotency_record.record_id, limit=1)
     if not recorded:
         return None
     first = context.streams.decoded(recorded[0])
     if getattr(first, "request_hash", None) != idempotency_record.request_hash:
         raise KeyReused
-    return Done(first.result if isinstance(first, IdempotencyRecordCreated) else {}, replayed=True)
+    result = first.result if isinstance(first, IdempotencyRecordCreated) else {}
+    return Recorded(result=result, replayed=True)

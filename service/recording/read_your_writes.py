@@ -1,4 +1,4 @@
-"""Reads that must not be older than what the caller has already seen."""
+"""Reads that include the caller's own writes."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,13 +7,13 @@ from service.http.caller import Caller
 from service.http.errors import NotFound, ReadModelBehind
 from service.http.responses import POSITION
 from service.recording.context import RecordingContext
-from service.recording.streams import Folded
+from service.recording.streams import Folded, FoldedInvoice
 
 
 async def wait_until_folded(
     context: RecordingContext, position: int, *, projection: str = "invoices"
 ) -> None:
-    """Wait until the read model has reached a position. Raises ReadModelBehind."""
+    """Wait until a projection has reached a position. Raises ReadModelBehind."""
     if position == 0:
         return
     wait_s = context.settings.min_position_wait_s
@@ -22,24 +22,30 @@ async def wait_until_folded(
 
 
 async def find_invoice(
-    context: RecordingContext, caller: Caller, invoice_id: UUID, *, min_position: int
-) -> Folded:
-    """Find an invoice, from its stream where the read model is behind. Raises NotFound."""
-    # Asked before the row is read: a position that comes after it says nothing of the row.
-    if await is_folded(context, min_position):
-        row = await context.read_model.get_invoice(caller.app.app_id, invoice_id)
-        if row is not None and caller.owns(row.view.app_id, row.view.tenant_id):
-            return Folded(row.view, row.position)
+    context: RecordingContext, caller: Caller, invoice_id: UUID
+) -> FoldedInvoice:
+    """Find a caller's invoice, never behind the log. Raises NotFound.
+
+    The row of the read model is used if it has the stream's newest event; otherwise the stream is
+    folded.
+    """
+    row = await context.read_model.get_invoice(caller.app.app_id, invoice_id)
+    if (
+        row is not None
+        and caller.owns(row.view.app_id, row.view.tenant_id)
+        and await is_newest(context, invoice_id, row.position)
+    ):
+        return Folded(row.view, row.position)
     return await fold_invoice(context, caller, invoice_id)
 
 
 async def fold_invoice(
     context: RecordingContext, caller: Caller, invoice_id: UUID, *, as_of: datetime | None = None
-) -> Folded:
-    """Fold an invoice from its stream, up to now or as it was known at a moment.
+) -> FoldedInvoice:
+    """Fold a caller's invoice from its stream, up to now or up to `as_of`.
 
-    What is another's is read no further than what does not exist, so that time tells nothing.
-    Raises NotFound, also before it was asked for.
+    Of another caller's invoice only the first event is read, so that the duration of the response
+    does not reveal that it exists. Raises NotFound, also if it did not exist at `as_of`.
     """
     owner = await context.streams.owner(invoice_id)
     if owner is None or not caller.owns(owner[0], owner[1] or caller.tenant_id):
@@ -50,26 +56,21 @@ async def fold_invoice(
     return folded
 
 
-async def is_folded(
-    context: RecordingContext, position: int, *, projection: str = "invoices"
-) -> bool:
-    """Return whether the read model has reached a position."""
-    return position == 0 or await context.read_model.position(projection) >= position
+async def is_newest(context: RecordingContext, stream: UUID, position: int) -> bool:
+    """Return whether a stream has no event after a position: one probe of the log's index.
 
-
-# After a write to who may do what: answered once every reader of it can know.
+    Call it after the row was read: events recorded in between count.
+    """
+    return await context.streams.newest(stream) <= position
 
 
 async def wait_for_access(context: RecordingContext, *streams: UUID) -> dict[str, str]:
-    """Wait until `access` has passed the newest event of these streams; gives the headers.
+    """Wait until `access` has passed the newest event of these streams; return the headers.
 
-    From then on, every process knows it within the time that its cache lives.
-    Raises ReadModelBehind: what was written is written, and the same request says so again.
+    Every process then applies a change of keys or connections within the lifetime of its cache.
+    Raises ReadModelBehind. The change is recorded even then; repeating the request is safe.
     """
-    position = 0
-    for stream in streams:
-        for newest in await context.log.stream_async(stream, newest_first=True, limit=1):
-            position = max(position, newest.position)
+    position = max([await context.streams.newest(stream) for stream in streams])
     wait_s = context.settings.min_position_wait_s
     if not await context.read_model.wait_for("access", position, wait_s):
         raise ReadModelBehind

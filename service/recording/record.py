@@ -1,4 +1,4 @@
-"""What every write that asks for an invoice does: record it, then wait for what comes of it."""
+"""Record requests and wait for their outcomes."""
 
 import asyncio
 import hashlib
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 import orjson
@@ -19,22 +19,32 @@ from eventlog.errors import Conflict, LogUnavailable
 from eventlog.reading import RecordedEvent
 from service.http.errors import KeyReused
 from service.recording.context import RecordingContext
-from service.recording.streams import Folded
+from service.recording.streams import Folded, FoldedInvoice
 
 Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What can be told: the outcome, or (`pending`) the request alone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded(Generic[Result]):
+    """A recorded request and its result.
 
-    folded: Folded
-    pending: bool
+    `result`: the outcome, or, while `pending`, the state without one.
+    `replayed`: an earlier request with the same idempotency key was recorded, not this one.
+    `request_id`: of a requested action.
+    """
+
+    result: Result
     replayed: bool
+    pending: bool = False
+    request_id: UUID | None = None
+
+
+RecordedInvoice = Recorded[FoldedInvoice]
 
 
 def request_hash(request: Request, body: object) -> str:
-    """Name a request by method, path, query and body as received, whatever its key order."""
+    """Return the SHA-256 of a request's method, path, query and body; key order does not matter."""
     parts = [
         request.method.encode(),
         request.scope["path"].encode(),
@@ -46,10 +56,10 @@ def request_hash(request: Request, body: object) -> str:
 
 async def record_invoice_request(
     context: RecordingContext, command: RequestInvoice, *, wait_s: float
-) -> Told:
-    """Record the request, wait for its outcome. Raises KeyReused, LogUnavailable.
+) -> RecordedInvoice:
+    """Record an invoice request and wait for its outcome. Raises KeyReused, LogUnavailable.
 
-    The store refuses a second request of the same id: then the first one's outcome is told.
+    The store rejects a second request with the same id; the result is then the first one's.
     """
     invoice = Invoice.request(command, occurred_at=context.now())
     try:
@@ -58,40 +68,44 @@ async def record_invoice_request(
         return await _replay(context, command, wait_s=wait_s)
     requested = Folded(invoice.view, position)
     outcome = await _outcome(context, requested, wait_s=wait_s)
-    return Told(outcome or requested, pending=outcome is None, replayed=False)
+    return Recorded(result=outcome or requested, pending=outcome is None, replayed=False)
 
 
-async def _replay(context: RecordingContext, command: RequestInvoice, *, wait_s: float) -> Told:
+async def _replay(
+    context: RecordingContext, command: RequestInvoice, *, wait_s: float
+) -> RecordedInvoice:
     recorded = await context.log.stream_async(command.invoice_id)
     requested = _same_request(context, recorded, command)
-    outcome = context.streams.outcome_in(recorded)
+    outcome = context.streams.first_outcome(recorded)
     if outcome is None:
         outcome = await _outcome(context, requested, wait_s=wait_s)
-    return Told(outcome or requested, pending=outcome is None, replayed=True)
+    return Recorded(result=outcome or requested, pending=outcome is None, replayed=True)
 
 
 def _same_request(
     context: RecordingContext, recorded: list[RecordedEvent], command: RequestInvoice
-) -> Folded:
+) -> FoldedInvoice:
     first = context.streams.decoded(recorded[0])
     if getattr(first, "request_hash", None) != command.request_hash:
         raise KeyReused
     return context.streams.requested(recorded)
 
 
-async def _outcome(context: RecordingContext, requested: Folded, *, wait_s: float) -> Folded | None:
-    """Wait for the first outcome behind the request."""
-    return await wait_for_end(
+async def _outcome(
+    context: RecordingContext, requested: FoldedInvoice, *, wait_s: float
+) -> FoldedInvoice | None:
+    """Wait for the first outcome after the request."""
+    return await wait_for_outcome(
         context,
         requested.view.id,
         WAKING_TOPICS,
-        context.streams.outcome_in,
+        context.streams.first_outcome,
         after=requested.position,
         wait_s=wait_s,
     )
 
 
-async def end_of_request(
+async def find_outcome(
     context: RecordingContext,
     stream: UUID,
     topics: Collection[str],
@@ -99,16 +113,19 @@ async def end_of_request(
     *,
     wait_s: float,
 ) -> Found | None:
-    """Give the end of what was asked of a stream that exists, the same for ever; wait for it."""
+    """Return the outcome of an action on an existing stream; wait for it while it is pending.
+
+    A recorded outcome never changes, so every replay returns the same one.
+    """
     recorded = await context.log.stream_async(stream)
     found = find(recorded)
     if found is not None:
         return found
     after = recorded[-1].position
-    return await wait_for_end(context, stream, topics, find, after=after, wait_s=wait_s)
+    return await wait_for_outcome(context, stream, topics, find, after=after, wait_s=wait_s)
 
 
-async def wait_for_end(
+async def wait_for_outcome(
     context: RecordingContext,
     stream: UUID,
     topics: Collection[str],
@@ -117,19 +134,20 @@ async def wait_for_end(
     after: int,
     wait_s: float,
 ) -> Found | None:
-    """Wait until `find` finds in a stream what ends something; the log's tail wakes us.
+    """Wait until `find` finds an outcome in a stream; None if it does not in time.
 
-    `topics` behind the position `after` are worth a look. None where it was not there in time.
+    The stream is read again after each event of `topics` behind the position `after`, which the
+    log's tail announces.
     """
     if wait_s <= 0:
         return None
     started_s = time.monotonic()
     found: Found | None = None
-    # What was asked for is recorded: a database that is away makes a 202 and no failure.
+    # The request is recorded: an unavailable database results in a 202, not in an error.
     with suppress(TimeoutError, LogUnavailable):
         found = await _found_in_time(context, stream, topics, find, after=after, wait_s=wait_s)
-    ended = "outcome" if found is not None else "timeout"
-    context.metrics.waits_s.labels(ended).observe(time.monotonic() - started_s)
+    result = "outcome" if found is not None else "timeout"
+    context.metrics.waits_s.labels(result).observe(time.monotonic() - started_s)
     return found
 
 
@@ -144,9 +162,9 @@ async def _found_in_time(
 ) -> Found | None:
     deadline_s = asyncio.get_running_loop().time() + wait_s
     async with context.waits.wait(wait_s):
-        while heard := await context.tail.wait_for(stream, topics, after, deadline_s):
+        while position := await context.tail.wait_for(stream, topics, after, deadline_s):
             found = find(await context.log.stream_async(stream))
             if found is not None:
                 return found
-            after = heard
+            after = position
     return None

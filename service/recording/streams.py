@@ -1,9 +1,9 @@
-"""Streams of the log, folded where the read model is not asked."""
+"""Read single streams of the log and fold them, without the read model."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 from uuid import UUID
 
 import orjson
@@ -26,93 +26,99 @@ AnyAggregate = TypeVar("AnyAggregate", bound=AggregateRoot)
 _REST_OF_A_MILLISECOND: Final = timedelta(microseconds=999)
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """An invoice, and the position up to which it is folded."""
+View = TypeVar("View")
 
-    view: InvoiceView
+
+@dataclass(frozen=True, slots=True)
+class Folded(Generic[View]):
+    """A view folded up to the event at `position`.
+
+    `event` is that event; None for a row of the read model.
+    """
+
+    view: View
     position: int
+    event: DomainEvent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What came of something asked of an invoice: folded up to `fact`, which ended it."""
-
-    folded: Folded
-    fact: InvoiceEvent
+FoldedInvoice = Folded[InvoiceView]
 
 
 class Streams:
-    """Reads one stream at a time."""
+    """Read and fold one stream at a time."""
 
     def __init__(self, log: Log, codec: Codec) -> None:
         self._log = log
         self._codec = codec
 
-    async def invoice(self, invoice_id: UUID, *, as_of: datetime | None = None) -> Folded | None:
-        """Fold an invoice up to now, or to a moment; None where there is (or was) none.
+    async def invoice(
+        self, invoice_id: UUID, *, as_of: datetime | None = None
+    ) -> FoldedInvoice | None:
+        """Fold an invoice up to now or to `as_of`; None if it did not exist then.
 
-        Times are shown with milliseconds, so a moment without more means all of its millisecond.
+        Responses have times in milliseconds, so an `as_of` in whole milliseconds includes all
+        events of that millisecond.
         """
         if as_of is not None and as_of.microsecond % 1000 == 0:
             as_of += _REST_OF_A_MILLISECOND
         recorded = await self._log.stream_async(invoice_id)
-        view: InvoiceView | None = None
-        position = 0
+        found: FoldedInvoice | None = None
         for entry, event in zip(recorded, self.invoice_events(recorded), strict=False):
             # A stream's times never run backwards.
             if as_of is not None and event.timestamp > as_of:
                 break
-            view, position = fold(view, event), entry.position
-        return None if view is None else Folded(view, position)
+            view = fold(None if found is None else found.view, event)
+            found = Folded(view, entry.position, event)
+        return found
 
     async def owner(self, invoice_id: UUID) -> tuple[UUID, UUID | None] | None:
-        """Tell for which app and tenant an invoice was begun, from its first event alone."""
-        begun = await self._log.stream_async(invoice_id, limit=1)
-        for event in self.invoice_events(begun):
+        """Return the app and tenant of an invoice's first event; read no other event."""
+        first = await self._log.stream_async(invoice_id, limit=1)
+        for event in self.invoice_events(first):
             if isinstance(event, InvoiceRequested | InvoiceImported):
                 return event.app_id, event.tenant_id
         return None
 
     async def newest(self, stream: UUID) -> int:
-        """Tell the position of a stream's newest event; 0 where it has none."""
+        """Return the position of a stream's newest event; 0 if the stream is empty."""
         found = await self._log.stream_async(stream, newest_first=True, limit=1)
         return found[0].position if found else 0
 
-    def requested(self, recorded: Sequence[RecordedEvent]) -> Folded:
-        """Fold the request alone, the first event of the stream."""
-        view = fold(None, next(self.invoice_events(recorded)))
-        return Folded(view, recorded[0].position)
+    def requested(self, recorded: Sequence[RecordedEvent]) -> FoldedInvoice:
+        """Fold the first event of an invoice's stream: its request."""
+        event = next(self.invoice_events(recorded))
+        return Folded(fold(None, event), recorded[0].position, event)
 
-    def outcome_in(self, recorded: Sequence[RecordedEvent]) -> Folded | None:
-        """Fold up to the first outcome; None while there is none."""
-        ended = self._end_in(recorded, first_outcome)
-        return None if ended is None else ended.folded
+    def first_outcome(self, recorded: Sequence[RecordedEvent]) -> FoldedInvoice | None:
+        """Fold an invoice up to its first outcome; None if it has no outcome yet."""
+        return self._fold_until(recorded, first_outcome)
 
-    def end_in(self, recorded: Sequence[RecordedEvent], request_id: UUID) -> Ended | None:
-        """Fold up to what came of one asking; None while nothing did."""
-        return self._end_in(recorded, lambda events: outcome_of(events, request_id))
+    def outcome_of(
+        self, recorded: Sequence[RecordedEvent], request_id: UUID
+    ) -> FoldedInvoice | None:
+        """Fold an invoice up to the event that ended a requested action; None while pending."""
+        return self._fold_until(recorded, lambda events: outcome_of(events, request_id))
 
-    def _end_in(
+    def _fold_until(
         self,
         recorded: Sequence[RecordedEvent],
         find: Callable[[Iterable[InvoiceEvent]], InvoiceView | None],
-    ) -> Ended | None:
-        passed: list[tuple[int, InvoiceEvent]] = []
+    ) -> FoldedInvoice | None:
+        consumed: list[tuple[int, InvoiceEvent]] = []
 
-        def noted() -> Iterator[InvoiceEvent]:
+        def events() -> Iterator[InvoiceEvent]:
             for entry, event in zip(recorded, self.invoice_events(recorded), strict=False):
-                passed.append((entry.position, event))
+                consumed.append((entry.position, event))
                 yield event
 
-        view = find(noted())
+        view = find(events())
         if view is None:
             return None
-        position, fact = passed[-1]
-        return Ended(Folded(view, position), fact)
+        position, last = consumed[-1]
+        return Folded(view, position, last)
 
     def invoice_events(self, recorded: Iterable[RecordedEvent]) -> Iterator[InvoiceEvent]:
-        """Decode one by one; a stream that is no invoice's has none."""
+        """Decode the events of an invoice one by one; other aggregates' streams yield none."""
         for entry in recorded:
             event = self.decoded(entry)
             if not isinstance(event, InvoiceEvent):
@@ -120,17 +126,17 @@ class Streams:
             yield event
 
     def decoded(self, entry: RecordedEvent) -> DomainEvent:
-        """Give back the event."""
+        """Decode a recorded event."""
         return cast("DomainEvent", self._codec.decode(entry.stored()))
 
     async def tenant(self, app_id: UUID, tenant_id: UUID) -> tuple[Tenant, int] | None:
-        """Fold a tenant; gives its last position, too."""
+        """Fold a tenant; return it with the position of its newest event."""
         recorded = await self._log.stream_async(ids.for_tenant(app_id, tenant_id))
         tenant = self.tenant_in(recorded)
         return None if tenant is None else (tenant, recorded[-1].position)
 
     def tenant_in(self, recorded: Iterable[RecordedEvent]) -> Tenant | None:
-        """Fold a tenant's stream; None where it is no tenant's."""
+        """Fold a tenant's stream; None for the stream of another aggregate."""
         tenant: Tenant | None = None
         for entry in recorded:
             event = self.decoded(entry)
@@ -139,7 +145,7 @@ class Streams:
         return tenant
 
     async def root(self, stream: UUID, kind: type[AnyAggregate]) -> tuple[AnyAggregate, int] | None:
-        """Fold an aggregate of that kind; gives its last position, too."""
+        """Fold an aggregate of a type; return it with the position of its newest event."""
         recorded = await self._log.stream_async(stream)
         root: object = None
         for entry in recorded:
@@ -147,7 +153,7 @@ class Streams:
         return (root, recorded[-1].position) if isinstance(root, kind) else None
 
     async def json_body(self, sha256_hex: str | None) -> Json | None:
-        """Give the JSON object kept under a hash, secrets cut; None where it was erased."""
+        """Return the JSON object stored under a hash, without secrets; None if erased."""
         raw = None if sha256_hex is None else await self._log.body_async(bytes.fromhex(sha256_hex))
         if raw is None:
             return None

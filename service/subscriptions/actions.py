@@ -1,7 +1,6 @@
-"""Subscriptions that a caller may see, and what came of what was asked of one."""
+"""Find a caller's subscriptions, record actions on them and wait for their outcomes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
@@ -22,50 +21,40 @@ from eventlog.reading import RecordedEvent
 from service.http.caller import Caller
 from service.http.errors import NotFound
 from service.http.validation import is_safe
-from service.recording.idempotency import do_once
-from service.recording.read_your_writes import is_folded
-from service.recording.record import end_of_request, request_hash
-from service.recording.streams import Streams
+from service.recording.idempotency import record_once
+from service.recording.read_your_writes import is_newest
+from service.recording.record import Recorded, find_outcome, request_hash
+from service.recording.streams import Folded, Streams
 from service.subscriptions.context import SubscriptionsContext, context_of
 
 PROJECTION: Final = "subscriptions"
-ENDING_TOPICS: Final = (SubscriptionRequestDone.TOPIC, SubscriptionRequestRefused.TOPIC)
+OUTCOME_TOPICS: Final = (SubscriptionRequestDone.TOPIC, SubscriptionRequestRefused.TOPIC)
 _LONGEST_ID: Final = 255
 
 
-@dataclass(frozen=True, slots=True)
-class FoldedSubscription:
-    """A subscription, and the position up to which it is folded."""
-
-    view: SubscriptionView
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class EndedRequest:
-    """What came of something asked of a subscription: folded up to `fact`, which ended it."""
-
-    folded: FoldedSubscription
-    fact: SubscriptionRequestDone | SubscriptionRequestRefused
+FoldedSubscription = Folded[SubscriptionView]
+RecordedSubscription = Recorded[FoldedSubscription]
 
 
 async def find_subscription(
-    context: SubscriptionsContext, caller: Caller, name: str, *, min_position: int = 0
+    context: SubscriptionsContext, caller: Caller, name: str
 ) -> FoldedSubscription:
-    """Find a caller's subscription by our id or the provider's. Raises NotFound.
+    """Find a caller's subscription by our id or the provider's, never behind the log.
 
-    From its stream where the read model is behind.
+    The row of the read model is used if it has the stream's newest event; otherwise the stream is
+    folded. Raises NotFound.
     """
-    subscription_id = _uuid_of(name)
-    # Asked before the row is read: a position that comes after it says nothing of the row.
-    if await is_folded(context.recording, min_position, projection=PROJECTION):
-        app_id, rows = caller.app.app_id, context.queries
-        if subscription_id is None:
-            row = await rows.by_provider_id(app_id, name)
-        else:
-            row = await rows.get_subscription(app_id, subscription_id)
-        if row is not None and caller.owns(row.view.app_id, row.view.tenant_id):
-            return FoldedSubscription(row.view, row.position)
+    app_id, subscription_id = caller.app.app_id, _uuid_of(name)
+    if subscription_id is None:
+        row = await context.queries.by_provider_id(app_id, name)
+    else:
+        row = await context.queries.get_subscription(app_id, subscription_id)
+    if (
+        row is not None
+        and caller.owns(row.view.app_id, row.view.tenant_id)
+        and await is_newest(context.recording, row.view.id, row.position)
+    ):
+        return Folded(row.view, row.position)
     for stream in await _streams_of(context, caller, name):
         found = await _fold(context, caller, stream)
         if found is not None:
@@ -73,49 +62,52 @@ async def find_subscription(
     raise NotFound
 
 
-def folded_in(
-    streams: Streams, recorded: Iterable[RecordedEvent]
-) -> Iterator[tuple[FoldedSubscription, SubscriptionEvent]]:
-    """Fold a stream event by event; one that is no subscription's has none."""
+def fold_each(streams: Streams, recorded: Iterable[RecordedEvent]) -> Iterator[FoldedSubscription]:
+    """Fold a subscription event by event; the stream of another aggregate yields nothing."""
     view: SubscriptionView | None = None
     for entry in recorded:
         event = streams.decoded(entry)
         if not isinstance(event, SubscriptionEvent):
             return
         view = fold(view, event)
-        yield FoldedSubscription(view, entry.position), event
+        yield Folded(view, entry.position, event)
 
 
-def end_in(
+def outcome_of(
     streams: Streams, recorded: Sequence[RecordedEvent], request_id: UUID
-) -> EndedRequest | None:
-    """Fold up to what came of one asking; None while nothing did."""
-    for folded, event in folded_in(streams, recorded):
-        match event:
-            case SubscriptionRequestDone() | SubscriptionRequestRefused():
-                if event.request_id == request_id:
-                    return EndedRequest(folded, event)
+) -> FoldedSubscription | None:
+    """Fold a subscription up to the event that ended a requested action; None while pending."""
+    for folded in fold_each(streams, recorded):
+        match folded.event:
+            case SubscriptionRequestDone(request_id=ended) if ended == request_id:
+                return folded
+            case SubscriptionRequestRefused(request_id=ended) if ended == request_id:
+                return folded
     return None
 
 
 async def _fold(
     context: SubscriptionsContext, caller: Caller, stream: UUID
 ) -> FoldedSubscription | None:
-    """Fold a stream of the caller's; what is another's is read no further than its beginning."""
-    begun = await context.recording.log.stream_async(stream, limit=1)
-    first = context.recording.streams.decoded(begun[0]) if begun else None
+    """Fold a subscription; None if it belongs to another caller.
+
+    Of another caller's subscription only the first event is read, so that the duration of the
+    response does not reveal that it exists.
+    """
+    recorded = await context.recording.log.stream_async(stream, limit=1)
+    first = context.recording.streams.decoded(recorded[0]) if recorded else None
     if not isinstance(first, SubscriptionStarted):
         return None
-    # Who it is assigned to, later events say.
+    # A later event may assign it to a tenant.
     if not caller.owns(first.app_id, first.tenant_id or caller.tenant_id):
         return None
     recorded = await context.recording.log.stream_async(stream)
-    *_, (folded, _) = folded_in(context.recording.streams, recorded)
+    *_, folded = fold_each(context.recording.streams, recorded)
     return folded if caller.owns(folded.view.app_id, folded.view.tenant_id) else None
 
 
 async def _streams_of(context: SubscriptionsContext, caller: Caller, name: str) -> list[UUID]:
-    """Name the streams that may be meant: the provider's id is one of some connection."""
+    """Return the streams that an id can mean: a provider's id can belong to any connection."""
     subscription_id = _uuid_of(name)
     if subscription_id is not None:
         return [subscription_id]
@@ -127,26 +119,13 @@ async def _streams_of(context: SubscriptionsContext, caller: Caller, name: str) 
 
 
 def _uuid_of(name: str) -> UUID | None:
-    """Read our id; None where it is the provider's. Raises NotFound for what is neither."""
+    """Parse our id; None for a provider's id. Raises NotFound if it can be neither."""
     try:
         return UUID(name)
     except ValueError:
         if not is_safe(name) or len(name) > _LONGEST_ID:
             raise NotFound from None
         return None
-
-
-# What is asked of a subscription: recorded once per idempotency key, then waited for.
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What can be told of an asking: how it stood when that ended, or stands now (`pending`)."""
-
-    folded: FoldedSubscription
-    pending: bool
-    replayed: bool
-    refused: SubscriptionRequestRefused | None
 
 
 async def request_subscription_action(
@@ -157,34 +136,35 @@ async def request_subscription_action(
     *,
     given: object,
     wait_s: float,
-) -> Answered:
-    """Record what is asked of a caller's subscription, and wait for what comes of it.
+) -> RecordedSubscription:
+    """Record an action on a caller's subscription, and wait for its outcome.
 
-    `command` takes what all commands share. Raises KeyReused, NotPossible, LogUnavailable.
+    `command` takes the fields that all commands share.
+    Raises KeyReused, NotPossible, LogUnavailable.
     """
     context = context_of(request)
-    request_id = uuid4()
-    asked = command(
+    action = command(
         subscription_id=subscription_id,
-        request_id=request_id,
+        request_id=uuid4(),
         request_hash=request_hash(request, given),
         actor=caller.actor,
     )
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
         context.recording.billing.request_subscription_action(
-            asked, occurred_at=context.now(), idempotency_record=idempotency_record
+            action, occurred_at=context.now(), idempotency_record=idempotency_record
         )
 
-    result = {"subscriptionId": str(subscription_id), "requestId": str(request_id)}
-    done = await do_once(request, caller, given, result, write)
-    find = partial(end_in, context.recording.streams, request_id=UUID(done.result["requestId"]))
-    ended = await end_of_request(
-        context.recording, subscription_id, ENDING_TOPICS, find, wait_s=wait_s
+    result = {"subscriptionId": str(subscription_id), "requestId": str(action.request_id)}
+    recorded = await record_once(request, caller, given, result, write)
+    request_id = UUID(recorded.result["requestId"])
+    find = partial(outcome_of, context.recording.streams, request_id=request_id)
+    outcome = await find_outcome(
+        context.recording, subscription_id, OUTCOME_TOPICS, find, wait_s=wait_s
     )
-    if ended is None:
-        position = await context.recording.streams.newest(subscription_id)
-        now = await find_subscription(context, caller, str(subscription_id), min_position=position)
-        return Answered(now, pending=True, replayed=done.replayed, refused=None)
-    refused = ended.fact if isinstance(ended.fact, SubscriptionRequestRefused) else None
-    return Answered(ended.folded, pending=False, replayed=done.replayed, refused=refused)
+    return Recorded(
+        result=outcome or await find_subscription(context, caller, str(subscription_id)),
+        pending=outcome is None,
+        replayed=recorded.replayed,
+        request_id=request_id,
+    )

@@ -11,6 +11,7 @@ from domain.subscriptions.commands import (
     ChangeSubscription,
     SubscriptionCommand,
 )
+from domain.subscriptions.events import SubscriptionRequestRefused
 from service.auth.authenticate import authenticate
 from service.http import envelope
 from service.http.caller import Caller
@@ -32,7 +33,7 @@ from service.recording.response_headers import response_headers
 from service.subscriptions import render as subscriptions_render
 from service.subscriptions.actions import (
     PROJECTION,
-    Answered,
+    RecordedSubscription,
     find_subscription,
     request_subscription_action,
 )
@@ -60,9 +61,9 @@ async def get_subscription(request: Request) -> Response:
     """Show one subscription, by our id or the provider's."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
-    query = read_query(ReadQuery, request.query_params)
+    read_query(ReadQuery, request.query_params)  # never behind the log: no position is ahead
     name = request.path_params["subscriptionId"]
-    found = await find_subscription(context, caller, name, min_position=query.min_position)
+    found = await find_subscription(context, caller, name)
     shown = subscriptions_render.item(found.view, position=found.position)
     lag_ms = await context.readiness.lag_ms(PROJECTION)
     return document(envelope.single(subscriptions_render.KIND, shown), {LAG_MS: str(lag_ms)})
@@ -86,7 +87,7 @@ async def cancel_subscription(request: Request) -> Response:
     def command(body: CancelBody) -> Callable[..., SubscriptionCommand]:
         return partial(CancelSubscription, at_period_end=body.at_period_end)
 
-    return await _asked(request, CancelBody, command, default={})
+    return await _request(request, CancelBody, command, default={})
 
 
 async def change_subscription(request: Request) -> Response:
@@ -96,7 +97,7 @@ async def change_subscription(request: Request) -> Response:
         lines = [line.model_dump() for line in body.line_items]
         return partial(ChangeSubscription, at_period_end=body.when == "periodEnd", lines=lines)
 
-    return await _asked(request, ChangeBody, command)
+    return await _request(request, ChangeBody, command)
 
 
 async def _list(request: Request, caller: Caller, fixed: Mapping[str, object]) -> Response:
@@ -122,7 +123,7 @@ async def _list(request: Request, caller: Caller, fixed: Mapping[str, object]) -
     return document(page, {LAG_MS: str(lag_ms)})
 
 
-async def _asked(
+async def _request(
     request: Request,
     kind: type[AnyBody],
     command: Callable[[AnyBody], Callable[..., SubscriptionCommand]],
@@ -136,22 +137,21 @@ async def _asked(
     body = validate(kind, given)
     seconds = wait_s(request, default_s=settings.wait_default_s, most_s=settings.wait_max_s)
     found = await find_subscription(context, caller, request.path_params["subscriptionId"])
-    answered = await request_subscription_action(
+    recorded = await request_subscription_action(
         request, caller, found.view.id, command(body), given=given, wait_s=seconds
     )
-    return _present(request, answered)
+    return _present(request, recorded)
 
 
-def _present(request: Request, answered: Answered) -> Response:
-    """Answer with the subscription: as it was when this came true, or (202) as it is until then."""
-    view, position = answered.folded.view, answered.folded.position
+def _present(request: Request, recorded: RecordedSubscription) -> Response:
+    """Return the subscription as of the outcome (200), or as of now while pending (202)."""
+    view, position = recorded.result.view, recorded.result.position
     path = f"/api/v1/apps/{view.app_id}/subscriptions/{view.id}"
-    headers = response_headers(path, position, replayed=answered.replayed, pending=answered.pending)
-    if answered.refused is not None:
-        return error_response(
-            subscriptions_render.refusal_of(answered.refused), request.scope, headers
-        )
+    headers = response_headers(recorded, path, position=position, with_min_position=True)
+    if not recorded.pending and isinstance(recorded.result.event, SubscriptionRequestRefused):
+        problem = subscriptions_render.refusal_of(recorded.result.event)
+        return error_response(problem, request.scope, headers)
     shown = subscriptions_render.item(view, position=position)
-    status = HTTPStatus.ACCEPTED if answered.pending else HTTPStatus.OK
+    status = HTTPStatus.ACCEPTED if recorded.pending else HTTPStatus.OK
     single = envelope.single(subscriptions_render.KIND, shown)
     return answer(envelope.Rendered(status=status, document=single), headers)

@@ -10,13 +10,16 @@ from service.http.envelope import Json, Rendered, single
 from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.queries import ReadQuery, read_query
 from service.http.requests import path_uuid, read_json, wait_s
-from service.http.responses import LAG_MS, POSITION, answer, document
+from service.http.responses import LAG_MS, answer, document
 from service.http.validation import validate
 from service.recording.read_your_writes import wait_until_folded
+from service.recording.record import Recorded
+from service.recording.response_headers import response_headers
 from service.webhooks.context import WebhooksContext, context_of
 from service.webhooks.deliveries import (
     KIND,
     DeliveryQuery,
+    Entry,
     ReplayBody,
     find_entry,
     history,
@@ -25,11 +28,11 @@ from service.webhooks.deliveries import (
     refused_item,
     to_filter,
 )
-from service.webhooks.replays import Replayed, replay
+from service.webhooks.replays import request_replay
 
 
 async def list_deliveries(request: Request) -> Response:
-    """List what providers have sent to an app, newest first."""
+    """List the deliveries of an app, newest first."""
     context = context_of(request)
     caller = await authenticate(request)
     query = read_query(DeliveryQuery, request.query_params)
@@ -40,7 +43,7 @@ async def list_deliveries(request: Request) -> Response:
 
 
 async def get_delivery(request: Request) -> Response:
-    """Show a delivery with all that happened to it, and its payload while that is kept."""
+    """Return a delivery with its history, and its payload until that is erased."""
     caller = await authenticate(request)
     read_query(ReadQuery, request.query_params)  # the log itself is read: no position is ahead
     delivery_id = path_uuid(request, "deliveryUuid")
@@ -48,19 +51,20 @@ async def get_delivery(request: Request) -> Response:
 
 
 async def replay_delivery(request: Request) -> Response:
-    """Apply a delivery again, and tell what came of it."""
+    """Replay a delivery and return the result."""
     context = context_of(request)
     caller = await authenticate(request)
     delivery_id = path_uuid(request, "deliveryUuid")
     given = await read_json(request, context.settings, default={})
     validate(ReplayBody, given)
-    await _require_proved(context, caller, delivery_id)
+    await _require_verified(context, caller, delivery_id)
     seconds = wait_s(
         request,
         default_s=context.settings.wait_default_s,
         most_s=context.settings.wait_max_s,
     )
-    return _told(await replay(request, caller, delivery_id, given=given, wait_s=seconds))
+    recorded = await request_replay(request, caller, delivery_id, given=given, wait_s=seconds)
+    return _present(recorded)
 
 
 async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> Json:
@@ -76,8 +80,8 @@ async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) 
     return {**shown, "history": history(entry.happened), "payload": payload}
 
 
-async def _require_proved(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> None:
-    """Raise NotFound, or BadRequest for what was refused and so is not there to be applied."""
+async def _require_verified(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> None:
+    """Raise NotFound, or BadRequest for a rejected delivery, which was never verified."""
     app_id = caller.app.app_id
     if (
         await find_entry(context.recording.log, context.recording.streams, app_id, delivery_id)
@@ -90,14 +94,10 @@ async def _require_proved(context: WebhooksContext, caller: Caller, delivery_id:
     raise BadRequest(FieldError(message=message, path="deliveryUuid"))
 
 
-def _told(told: Replayed) -> Response:
-    view, position = told.entry.view, told.entry.position
-    path = f"/api/v1/apps/{view.app_id}/webhook-deliveries/{view.id}?minPosition={position}"
-    headers = {POSITION: str(position), "location": path}
-    if told.known:
-        headers["idempotent-replayed"] = "true"
-    if told.pending:
-        headers["retry-after"] = "1"
-    status = HTTPStatus.ACCEPTED if told.pending else HTTPStatus.OK
+def _present(recorded: Recorded[Entry]) -> Response:
+    view, position = recorded.result.view, recorded.result.position
+    path = f"/api/v1/apps/{view.app_id}/webhook-deliveries/{view.id}"
+    headers = response_headers(recorded, path, position=position, with_min_position=True)
+    status = HTTPStatus.ACCEPTED if recorded.pending else HTTPStatus.OK
     shown = single(KIND, item(view, position=position))
     return answer(Rendered(status=status, document=shown), headers)

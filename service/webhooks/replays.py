@@ -1,7 +1,6 @@
-"""Applying a delivery again: asked for once per idempotency key, then waited for."""
+"""Record replays of a delivery and wait for their outcomes."""
 
 import asyncio
-from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from starlette.requests import Request
@@ -13,35 +12,24 @@ from domain.inbox.provider_event import ProviderEvent, ProviderEventReplayReques
 from eventlog.errors import LogUnavailable
 from service.http.caller import Caller
 from service.http.errors import NotFound
-from service.recording.idempotency import do_once
+from service.recording.idempotency import record_once
+from service.recording.record import Recorded
 from service.webhooks.context import WebhooksContext, context_of
 from service.webhooks.deliveries import Entry, facts_in, folded
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What can be told of a replay: what came of it, or (`pending`) that it was asked for."""
-
-    entry: Entry
-    pending: bool
-    known: bool
-    """The same request was done before."""
-
-
-async def replay(
+async def request_replay(
     request: Request, caller: Caller, delivery_id: UUID, *, given: object, wait_s: float
-) -> Replayed:
-    """Ask that a delivery is applied again, and wait for what comes of it. Raises KeyReused."""
+) -> Recorded[Entry]:
+    """Record a replay of a delivery, and wait for its outcome. Raises KeyReused."""
     context = context_of(request)
     request_id, occurred_at = uuid4(), context.now()
 
     def write(idempotency_record: CreateIdempotencyRecord | None) -> None:
-        def receipts() -> list[AggregateRoot]:
-            return (
-                []
-                if idempotency_record is None
-                else [IdempotencyRecord.create(idempotency_record, occurred_at=occurred_at)]
-            )
+        def also_save() -> list[AggregateRoot]:
+            if idempotency_record is None:
+                return []
+            return [IdempotencyRecord.create(idempotency_record, occurred_at=occurred_at)]
 
         context.recording.billing.change(
             ProviderEvent,
@@ -49,51 +37,54 @@ async def replay(
             lambda known: known.request_replay(
                 request_id, occurred_at=occurred_at, actor=caller.actor
             ),
-            also_save=receipts,
+            also_save=also_save,
         )
 
     result = {"deliveryId": str(delivery_id), "requestId": str(request_id)}
-    done = await do_once(request, caller, given, result, write)
-    asked = UUID(done.result["requestId"])
-    entry, pending = await _wait(context, delivery_id, asked, wait_s=wait_s)
-    return Replayed(entry, pending=pending, known=done.replayed)
+    recorded = await record_once(request, caller, given, result, write)
+    recorded_id = UUID(recorded.result["requestId"])
+    entry, pending = await _wait(context, delivery_id, recorded_id, wait_s=wait_s)
+    return Recorded(result=entry, pending=pending, replayed=recorded.replayed)
 
 
 async def _wait(
     context: WebhooksContext, delivery_id: UUID, request_id: UUID, *, wait_s: float
 ) -> tuple[Entry, bool]:
-    """Wait for the end of what was asked for; gives the entry, and whether it is still pending."""
+    """Wait for the outcome of a replay; return the entry, and whether the replay is pending."""
     deadline_s = asyncio.get_running_loop().time() + wait_s
-    entry, pending = await _since(context, delivery_id, request_id)
+    entry, pending = await _fold_until_outcome(context, delivery_id, request_id)
     try:
         async with context.recording.waits.wait(wait_s):
             while pending and await context.recording.tail.wait_for(
                 delivery_id, ENDING_TOPICS, entry.position, deadline_s
             ):
-                entry, pending = await _since(context, delivery_id, request_id)
+                entry, pending = await _fold_until_outcome(context, delivery_id, request_id)
     except (TimeoutError, LogUnavailable):
-        # It is asked for and recorded, so this is a 202 and no failure.
+        # The replay is recorded: this is a 202, not an error.
         return entry, True
     return entry, pending
 
 
-async def _since(
+async def _fold_until_outcome(
     context: WebhooksContext, delivery_id: UUID, request_id: UUID
 ) -> tuple[Entry, bool]:
-    """Fold an entry up to what came of an asking: the same for ever, once there is an end."""
+    """Fold an entry up to the outcome of a replay, or up to now; return it and `pending`.
+
+    A recorded outcome never changes, so every later call returns the same entry.
+    """
     happened = facts_in(
         context.recording.streams, await context.recording.log.stream_async(delivery_id)
     )
-    asked, end = False, len(happened)
+    requested, end = False, len(happened)
     for number, (_, event) in enumerate(happened):
         if isinstance(event, ProviderEventReplayRequested):
-            asked = asked or event.request_id == request_id
-        elif asked and has_ended(event):
+            requested = requested or event.request_id == request_id
+        elif requested and has_ended(event):
             end = number + 1
             break
     else:
-        asked = False
+        requested = False
     entry = folded(happened[:end])
     if entry is None:
         raise NotFound
-    return entry, not asked
+    return entry, not requested

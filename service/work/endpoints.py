@@ -10,7 +10,8 @@ from service.http.requests import read_json
 from service.http.responses import POSITION, document
 from service.http.validation import validate
 from service.invoices.schemas import ActionBody
-from service.recording.idempotency import do_once
+from service.recording.idempotency import record_once
+from service.recording.response_headers import REPLAYED
 from service.work import work
 from service.work.context import context_of
 from service.work.work import to_filter
@@ -47,7 +48,9 @@ async def resend_work(request: Request) -> Response:
 
     # A repetition finds its receipt, also when the work is done and its row is gone.
     shown = {} if row is None else work.sent_again(row, occurred_at=occurred_at)
-    done = await do_once(request, caller, given, shown, write)
-    headers = {"idempotent-replayed": "true"} if done.replayed else {}
-    headers[POSITION] = str(await context.recording.streams.newest(work.subject_of(done.result)))
-    return document(single(work.KIND, done.result), headers)
+    recorded = await record_once(request, caller, given, shown, write)
+    headers = {REPLAYED: "true"} if recorded.replayed else {}
+    headers[POSITION] = str(
+        await context.recording.streams.newest(work.subject_of(recorded.result))
+    )
+    return document(single(work.KIND, recorded.result), headers)
