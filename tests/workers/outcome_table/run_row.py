@@ -30,6 +30,7 @@ from service.http.errors import Problem
 from service.http.responses import serialized
 from service.invoices import action_render
 from service.invoices import render as invoices_render
+from service.recording.streams import Folded
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.support.temporary_postgres import temporary_postgres
@@ -172,7 +173,7 @@ def _of_action(bench: Bench, action: str, job: Job) -> str:
         for count, event in enumerate(events, 1)
         if count > events.index(asking[-1]) + 1 and outcome_of(events[:count], request_id)
     )
-    refused = action_render.refusal_of(action, view, fact)
+    refused = action_render.refusal_of(action, Folded(view, 1, fact))
     if refused is not None:
         return _refused(refused, envelope.render_problem(refused))
     shown = action_render.document(
