@@ -33,7 +33,7 @@ Since = Annotated[
     datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) to import.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print progress as JSON, one line a page.")]
-_OUTCOMES = ("new", "changed", "known", "unassigned", "ours", "elsewhere", "skipped")
+_OUTCOMES = ("new", "changed", "known", "unassigned", "ours", "elsewhere", "skipped", "unreadable")
 Report = Callable[["ImportCheckpoint", float], None]
 
 

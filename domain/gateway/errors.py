@@ -2,6 +2,7 @@
 
 GatewayError
 ├── GatewayUnavailable    outcome unknown or not now: retry under the same key
+│   └── ProviderObjectUnreadable   an object has a field of another type, size or range
 ├── GatewayRejected       final: record it
 └── GatewayMisconfigured  an operator must act (credentials, permissions)
 """
@@ -26,6 +27,19 @@ class GatewayUnavailable(GatewayError):
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.counted = counted
+
+
+class ProviderObjectUnreadable(GatewayUnavailable):
+    """An object of the provider has a field of another type, size or range than ours accept.
+
+    `path` names the field, as in `invoice.lines.data.0.amount`; its value is not part of it. After
+    a call the outcome is unknown until the attempts are exhausted; a webhook or a listed object is
+    parked or skipped.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"unreadable: {path}")
+        self.path = path
 
 
 class GatewayRejected(GatewayError):

@@ -7,13 +7,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, Final, TypeVar
+
+import structlog
 
 from domain.billing import Billing
 from domain.core.errors import StaleWrite
+from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import RefundsAndDisputes
 from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
+from eventlog.errors import EventNotStorable
 from projections.work.checkpoints import Checkpoints
 from workers.provider_objects.take_over import FetchedRefunds, ImportDeps, ProviderAccount
 from workers.providers.retry import Page, Span
@@ -72,8 +77,11 @@ class ImportCheckpoint:
 T = TypeVar("T")
 _STALE_TRIES: Final = 3
 
+_log = structlog.get_logger("billhook.import")
+
 NEW, CHANGED, KNOWN = "new", "changed", "known"
 OURS, ELSEWHERE, SKIPPED, UNASSIGNED = "ours", "elsewhere", "skipped", "unassigned"
+UNREADABLE: Final = "unreadable"
 
 
 @dataclass(kw_only=True)
@@ -146,7 +154,8 @@ class ImportRun(ABC):
         """
         while True:
             page = fetch(checkpoint.after)
-            outcomes = list(self.pool.map(take, page.items))
+            outcomes = list(self.pool.map(partial(_import_readable, take), page.items))
+            outcomes += [UNREADABLE] * page.unreadable
             checkpoint = checkpoint.counted(outcomes, after=page.last)
             self.report(checkpoint, share(page))
             if page.last is None:
@@ -170,3 +179,12 @@ class ImportRun(ABC):
         if taken.created_on >= self.started:
             return NEW
         return CHANGED if taken.modified_on >= self.started else KNOWN
+
+
+def _import_readable(take: Callable[[T], str], item: T) -> str:
+    """Import one object; one that cannot be read or stored stops no import."""
+    try:
+        return take(item)
+    except (ProviderObjectUnreadable, EventNotStorable) as error:
+        _log.warning("import.unreadable", reason=str(error))
+        return UNREADABLE

@@ -164,6 +164,7 @@ def _share(page: Page[PastInvoice], *, window: Span, span: Span) -> float:
     if page.last is None:
         reached = window.end
     else:
-        oldest = page.items[-1].invoice.created_at or window.start
+        newest_first = [past.invoice.created_at or window.start for past in page.items]
+        oldest = newest_first[-1] if newest_first else window.end
         reached = window.start + (window.end - oldest)
     return (reached - span.start) / (span.end - span.start)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from domain.gateway.errors import GatewayUnavailable
+import structlog
+
+from domain.gateway.errors import GatewayUnavailable, ProviderObjectUnreadable
 from eventlog.process.backoff import backoff_s
 
 T = TypeVar("T")
+U = TypeVar("U")
+
+_log = structlog.get_logger("billhook.history")
 
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
@@ -25,11 +30,16 @@ class RetryingCaller:
         self._sleep = sleep
 
     def __call__(self, call: Callable[[], T]) -> T:
-        """Return the call's result; raise the last try's error, and a final error at once."""
+        """Return the call's result; raise the last try's error.
+
+        A final error and an unreadable object are raised at once.
+        """
         used = 0
         while True:
             try:
                 return call()
+            except ProviderObjectUnreadable:
+                raise
             except GatewayUnavailable as error:
                 used += error.counted
                 if used >= self._tries:
@@ -43,10 +53,31 @@ class RetryingCaller:
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Generic[T]):
-    """A page of a list, newest first. `last`: the id that the next page starts after, or None."""
+    """A page of a list, newest first. `last`: the id that the next page starts after, or None.
+
+    `unreadable`: number of the page's objects that no reader accepts; they are not in `items`.
+    """
 
     items: list[T]
     last: str | None
+    unreadable: int = 0
+
+
+def read_readable(found: Iterable[U], read: Callable[[U], T]) -> Iterator[T]:
+    """Read listed objects; log the unreadable ones and leave them out."""
+    for data in found:
+        try:
+            item = read(data)
+        except ProviderObjectUnreadable as error:
+            _log.warning("history.unreadable", path=error.path)
+        else:
+            yield item
+
+
+def read_page(found: Sequence[U], read: Callable[[U], T], *, last: str | None) -> Page[T]:
+    """Read the objects of a page; log and count the unreadable ones."""
+    items = list(read_readable(found, read))
+    return Page(items=items, last=last, unreadable=len(found) - len(items))
 
 
 @dataclass(frozen=True, kw_only=True)

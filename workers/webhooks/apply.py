@@ -151,7 +151,7 @@ class Applier:
                 if not left:
                     raise
             else:
-                _log.error("apply.event_failed", event=str(event_id), reason=reason)
+                _log.error("apply.event_failed", provider_event=str(event_id), reason=reason)
                 return
 
     def _decide(

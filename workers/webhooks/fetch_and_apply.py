@@ -15,7 +15,7 @@ from domain.billing import Billing
 from domain.core.aggregate import AggregateRoot
 from domain.core.effects import Effect
 from domain.core.providers import Mode, Provider
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable, ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.port import InvoicingGateway
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
@@ -30,6 +30,8 @@ from workers.provider_objects.take_over import (
     import_invoice,
     import_subscription,
 )
+from workers.providers.bounded_fields import read_as
+from workers.providers.stripe.schemas import StripePaidFor
 
 MONEY_BACK: Final = ("charge", "refund", "credit_note", "dispute")
 _WAIT_FOR_STEP_S: Final = 2.0
@@ -78,8 +80,8 @@ def fetch_and_apply(provider_event_id: UUID, deps: FetchDeps) -> None:
     actor = f"webhook:{entry.received.provider_event_id}"
     try:
         effects = _apply_with_retries(entry.received, deps, actor=actor)
-    except _Mismatch as mismatch:
-        _park(entry, str(mismatch), deps, actor=actor)
+    except (_Mismatch, ProviderObjectUnreadable) as error:
+        _park(entry, str(error), deps, actor=actor)
         return
     except GatewayRejected as error:
         if not error.missing:
@@ -177,13 +179,12 @@ def _invoice_at_provider(
     """Return the invoice's id: the event's object, its `invoice` field, or its payment's."""
     if received.object_type == "invoice":
         return received.object_id
-    about = _object(received, deps.bodies)
-    named = about.get("invoice")
-    if isinstance(named, str):
-        return named
+    about = read_as(StripePaidFor, _object(received, deps.bodies), kind=received.object_type)
+    if about.invoice is not None:
+        return about.invoice
     intent = received.object_type == "payment_intent"
-    payment = received.object_id if intent else about.get("payment_intent")
-    return gateway.find_invoice_of(payment) if isinstance(payment, str) else None
+    payment = received.object_id if intent else about.payment_intent
+    return None if payment is None else gateway.find_invoice_of(payment)
 
 
 def _object(received: ProviderEventReceived, bodies: Bodies) -> Mapping[str, Any]:

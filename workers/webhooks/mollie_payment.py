@@ -16,7 +16,7 @@ from domain.billing import Billing
 from domain.core.effects import Effect
 from domain.core.metadata import SETUP
 from domain.core.providers import Mode, Provider
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import GatewayRejected, GatewayUnavailable, ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.port import SubscriptionGateway
 from domain.gateway.setups import SetupSession
@@ -120,6 +120,19 @@ def apply_payment(
     actor: str,
 ) -> AppliedPayment:
     """Fetch and record a payment. Raises GatewayUnavailable while a step is in progress."""
+    try:
+        return _fetch_and_record(source, payment_id, deps, actor=actor)
+    except ProviderObjectUnreadable as error:
+        return AppliedPayment(reason=str(error))
+
+
+def _fetch_and_record(
+    source: PaymentHintReceived | ProviderEventReceived,
+    payment_id: str,
+    deps: MolliePaymentDeps,
+    *,
+    actor: str,
+) -> AppliedPayment:
     gateway = deps.gateway_of(source.app_id, source.connection)
     try:
         seen, back = gateway.fetch_payment(payment_id)

@@ -9,13 +9,16 @@ from uuid import UUID
 import orjson
 
 from domain.core import ids
+from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.setups import SetupSession
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.inbox.provider_event import ProviderEventReceived
+from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import FETCH_TYPES, PREVIEW_TYPES, SETUP_TYPES
 from workers.providers.stripe.objects import to_invoice
+from workers.providers.stripe.schemas import StripeEvent
 from workers.providers.stripe.setups import setup_named_by, to_session
 from workers.providers.stripe.subscription_objects import to_subscription
 
@@ -51,8 +54,15 @@ def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEve
         return ParsedEvent(entry, subject, error="its payload was erased")
     try:
         return _read(entry, orjson.loads(stored))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return ParsedEvent(entry, subject, error=f"unreadable: {type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - a payload's content concerns its event alone
+        return ParsedEvent(entry, subject, error=_reason_of(error))
+
+
+def _reason_of(error: Exception) -> str:
+    """Return a reason that has none of the payload's values, which a message may quote."""
+    if isinstance(error, ProviderObjectUnreadable):
+        return str(error)
+    return f"unreadable: {type(error).__name__}"
 
 
 def _read(entry: ProviderEventReceived, payload: dict[str, Any]) -> ParsedEvent:
@@ -77,7 +87,8 @@ def _read_setup(entry: ProviderEventReceived, payload: dict[str, Any]) -> Parsed
 def _snapshot(
     entry: ProviderEventReceived, payload: dict[str, Any]
 ) -> ProviderInvoice | ProviderSubscription:
-    about, as_of = payload["data"]["object"], payload["created"]
+    as_of = read_as(StripeEvent, payload, kind="event").created
+    about = payload["data"]["object"]
     if entry.object_type == "subscription":
         return to_subscription(about, as_of=as_of)
     return to_invoice(about, as_of=as_of, event_type=entry.type)

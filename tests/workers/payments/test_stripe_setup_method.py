@@ -235,7 +235,7 @@ OTHER = str(uuid4())
         ({"metadata": {"billhook_setup": OTHER}}, "unknown setup of a payment method"),
         ({"customer": "cus_other"}, "belongs elsewhere: its setup has another customer"),
         ({"connection_id": uuid4()}, "belongs elsewhere: its setup has another app or connection"),
-        ({"mode": "payment"}, "unreadable: ValueError"),
+        ({"mode": "payment"}, "unreadable: session.mode"),
     ],
     ids=["another app's", "unknown", "another customer's", "another connection's", "no setup"],
 )

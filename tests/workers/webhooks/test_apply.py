@@ -180,7 +180,7 @@ def test_another_apps_invoice_is_rejected(bench: Bench) -> None:
         {"amount_paid": 19.99},
         {"total": 2**63},
         {"lines": None, "total_taxes": 7},
-        {"status_transitions": {}},
+        {"status_transitions": {"paid_at": "soon"}},
     ],
 )
 def test_an_unreadable_payload_is_parked_and_blocks_nothing(

@@ -66,7 +66,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
     def find_customer(self, customer_id: str) -> ProviderCustomer:
         """Fetch a customer; a deleted one is reported as missing. Mollie docs: get customer."""
         found = self._line.customers.get(named(customer_id))
-        return ProviderCustomer(id=str(found["id"]), currency=None, default_method=None)
+        return ProviderCustomer(id=objects.object_id(found), currency=None, default_method=None)
 
     def create_customer(
         self, metadata: dict[str, str], *, contact: dict[str, Any], key: str
@@ -74,13 +74,17 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
         """Create a customer; Mollie stores no address. Mollie docs: create customer."""
         known = {name: contact[name] for name in ("name", "email") if contact.get(name)}
         made = self._line.customers.create({**known, "metadata": metadata}, idempotency_key=key)
-        return str(made["id"])
+        return objects.object_id(made)
 
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
         """Find customers among the newest ones. Mollie docs: list customers."""
         found = _since(self._line.customers.list(limit=PAGE), created_after)
         wanted = metadata.items()
-        made = [item["id"] for item in found if wanted <= (item.get("metadata") or {}).items()]
+        made = [
+            objects.object_id(item)
+            for item in found
+            if wanted <= (item.get("metadata") or {}).items()
+        ]
         return made[::-1]
 
     # Payments.
@@ -156,7 +160,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
 def _since(listed: Any, created_after: int) -> Iterator[Json]:  # noqa: ANN401 - any of the SDK's lists
     """Yield the objects created since then; lists are sorted newest first."""
     for item in pages(listed):
-        if (objects.unix(item["createdAt"]) or 0) < created_after:
+        if objects.created_at_of(item) < created_after:
             return
         yield item
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.core.providers import Mode
+from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
+from workers.providers.bounded_fields import read_as
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import (
     PAGE,
@@ -19,17 +21,20 @@ from workers.providers.mollie.client import (
     named,
 )
 from workers.providers.mollie.recurring import to_subscription
-from workers.providers.retry import Page, T
+from workers.providers.mollie.schemas import MollieMark, MollieTimes
+from workers.providers.retry import Page, T, read_page, read_readable
 
 # The times of a payment: the newest is that of its last change.
 _TIMES: Final = (
-    "createdAt",
-    "authorizedAt",
-    "paidAt",
-    "canceledAt",
-    "expiredAt",
-    "failedAt",
+    "created_at",
+    "authorized_at",
+    "paid_at",
+    "canceled_at",
+    "expired_at",
+    "failed_at",
 )
+_BACK: Final = ("refunds", "chargebacks")
+_UNREADABLE: Final = "unreadable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,7 @@ class MollieHistory:
     def customers(self, after: str | None) -> Page[str]:
         """Read a page of customers' ids. Mollie docs: list customers."""
         line = self._clients.for_thread()
-        return _page(line.customers, after, lambda item: str(item["id"]))
+        return _page(line.customers, after, objects.object_id)
 
     def subscriptions(self, after: str | None) -> Page[ProviderSubscription]:
         """Read a page of subscriptions. Mollie docs: list all subscriptions."""
@@ -80,7 +85,7 @@ class MollieHistory:
         """Return the newest payments' changeable fields, by payment id."""
         line = self._clients.for_thread()
         listed = [dict(item) for item in line.payments.list(limit=PAGE)]
-        return {str(item["id"]): _mark(item) for item in listed}
+        return dict(read_readable(listed, lambda item: (objects.object_id(item), _mark(item))))
 
     def money_back(self, payment_id: str) -> RefundsAndDisputes:
         """Read a payment's refunds and chargebacks."""
@@ -101,7 +106,7 @@ def _page(resource: Any, after: str | None, read: Callable[[Json], T]) -> Page[T
     listed = [dict(item) for item in resource.list(limit=PAGE, **more)]
     for_thread = [item for item in listed if item["id"] != after]
     last = str(listed[-1]["id"]) if len(listed) == PAGE else None
-    return Page(items=[read(item) for item in for_thread], last=last)
+    return read_page(for_thread, read, last=last)
 
 
 def _subscription(line: MollieClient, item: Json) -> ProviderSubscription:
@@ -109,19 +114,22 @@ def _subscription(line: MollieClient, item: Json) -> ProviderSubscription:
 
 
 def _past(item: Json) -> PastPayment:
-    times = [objects.unix(item.get(name)) for name in _TIMES]
+    read = read_as(MollieTimes, dict(item), kind="payment")
+    times = [getattr(read, name) for name in _TIMES]
     # As of its last change, so that reading it again records nothing.
     invoice = objects.to_invoice(item, as_of=max(time for time in times if time is not None))
-    back = (item.get("amountRefunded"), item.get("amountChargedBack"))
-    links = item.get("_links") or {}
-    named_back = any(name in links for name in ("refunds", "chargebacks"))
-    moved = any(amount is not None and objects.minor(amount) > 0 for amount in back)
+    named_back = any(name in (read.links or {}) for name in _BACK)
+    amounts = (read.amount_refunded, read.amount_charged_back)
+    moved = any(amount is not None and amount.minor > 0 for amount in amounts)
     return PastPayment(invoice=invoice, went_back=moved or named_back)
 
 
 def _mark(item: Json) -> str:
     """Return a payment's changeable fields; pending refunds show only by their link."""
-    amounts = (item.get("amountRefunded"), item.get("amountChargedBack"))
-    moved = [str(0 if amount is None else amount["value"]) for amount in amounts]
-    links = sorted(set(item.get("_links") or {}) & {"refunds", "chargebacks"})
-    return "/".join([str(item["status"]), *moved, *links])
+    try:
+        read = read_as(MollieMark, dict(item), kind="payment")
+    except ProviderObjectUnreadable:
+        return _UNREADABLE
+    amounts = (read.amount_refunded, read.amount_charged_back)
+    moved = [str(0 if amount is None else amount.value) for amount in amounts]
+    return "/".join([read.status, *moved, *sorted(set(read.links or {}) & set(_BACK))])

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
 from domain.core import metadata as metadata_keys
-from domain.core.errors import DomainError
-from domain.core.money import from_major
-from domain.gateway.errors import GatewayUnavailable
 from domain.gateway.objects import (
     InvoiceState,
     PaymentState,
@@ -23,13 +19,25 @@ from domain.gateway.objects import (
     RefundState,
 )
 from eventlog.security.safe_json import without_secrets
+from workers.providers.bounded_fields import read_as
+from workers.providers.mollie.schemas import (
+    AnyMetadata,
+    MollieChargeback,
+    MollieIdentified,
+    MollieObject,
+    MolliePayment,
+    MolliePaymentStatus,
+    MolliePaymentWithMoneyBack,
+    MollieRefund,
+    MollieTime,
+)
 
 Json = Mapping[str, Any]
 
 # With these a payment brings along all that went back on it.
 WITH_MONEY_BACK: Final = "refunds,chargebacks"
 
-_STATES: Final[dict[str, tuple[InvoiceState, PaymentState]]] = {
+_STATES: Final[dict[MolliePaymentStatus, tuple[InvoiceState, PaymentState]]] = {
     "open": ("open", "open"),
     "pending": ("open", "processing"),
     "authorized": ("open", "processing"),
@@ -51,126 +59,132 @@ _REFUND_STATES: Final[dict[str, RefundState]] = {
 def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
     """Read a payment as it was at `as_of` (Unix seconds by Mollie's clock).
 
-    Raises GatewayUnavailable for what is no payment that we understand: nothing is half believed.
+    Raises ProviderObjectUnreadable.
     """
-    try:
-        return _to_invoice(without_secrets(dict(data)), as_of=as_of)
-    except (KeyError, TypeError, ValueError, DomainError) as error:
-        raise GatewayUnavailable(
-            f"no payment that we understand: {type(error).__name__}"
-        ) from error
-
-
-def _to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
-    state, _ = _STATES[data["status"]]
-    total = minor(data["amount"])
+    data = without_secrets(dict(data))
+    read = read_as(MolliePayment, data, kind="payment")
+    state, _ = _STATES[read.status]
+    total = read.amount.minor
     return ProviderInvoice(
-        id=str(data["id"]),
+        id=read.id,
         state=state,
         as_of=as_of,
-        livemode=data["mode"] == "live",
-        currency=data["amount"]["currency"].lower(),
-        customer=data.get("customerId"),
+        livemode=read.mode == "live",
+        currency=read.amount.code,
+        customer=read.customer_id,
         number=None,
         total_minor=total,
-        tax_minor=sum(minor(line["vatAmount"]) for line in _taxed(data)),
+        tax_minor=sum(line.vat_amount.minor for line in read.lines or () if line.vat_amount),
         amount_paid_minor=total if state == "paid" else 0,
         # A failure is final: what says less of the same payment is older, whenever it was asked.
-        attempt_count=int(data["status"] == "failed"),
-        hosted_url=_link(data, "checkout"),
+        attempt_count=int(read.status == "failed"),
+        hosted_url=_link(read, "checkout"),
         due_at=None,
         period_start=None,
         period_end=None,
-        paid_at=unix(data.get("paidAt")),
+        paid_at=read.paid_at,
         object_type="payment",
-        created_at=unix(data["createdAt"]),
-        issued_at=unix(data["createdAt"]),
-        subscription_id=data.get("subscriptionId"),
-        reason="manual" if data.get("subscriptionId") is None else "renewal",
-        description=data.get("description"),
-        dashboard_url=_link(data, "dashboard"),
-        metadata=metadata_of(data),
-        payment=_to_payment(data, total),
+        created_at=read.created_at,
+        issued_at=read.created_at,
+        subscription_id=read.subscription_id,
+        reason="manual" if read.subscription_id is None else "renewal",
+        description=read.description,
+        dashboard_url=_link(read, "dashboard"),
+        metadata=read.metadata,
+        payment=_to_payment(read, total),
         raw=orjson.dumps({name: value for name, value in data.items() if name != "_embedded"}),
     )
 
 
-def _taxed(data: Json) -> list[Json]:
-    return [line for line in data.get("lines") or () if line.get("vatAmount")]
-
-
-def _to_payment(data: Json, total: int) -> ProviderPayment:
+def _to_payment(payment: MolliePayment, total: int) -> ProviderPayment:
     """Read how it was paid or why not: cards and banks have codes of their own."""
-    _, state = _STATES[data["status"]]
-    details, reason = data.get("details") or {}, data.get("statusReason") or {}
-    failed = state == "failed"
-    own_code = details.get("failureReason") or details.get("bankReasonCode")
-    words = details.get("failureMessage") or details.get("bankReason") or reason.get("message")
+    _, state = _STATES[payment.status]
+    code, own_code, message = _failure_of(payment) if state == "failed" else (None, None, None)
     return ProviderPayment(
-        id=str(data["id"]),
+        id=payment.id,
         state=state,
         amount_minor=total,
-        method=data.get("method"),
-        code=(reason.get("code") or own_code or "payment_failed") if failed else None,
-        decline_code=own_code if failed else None,
-        message=words if failed else None,
+        method=payment.method,
+        code=code,
+        decline_code=own_code,
+        message=message,
+    )
+
+
+def _failure_of(payment: MolliePayment) -> tuple[str, str | None, str | None]:
+    """Return the code, the code of the card network or bank, and the message."""
+    reason, details = payment.status_reason, payment.details
+    own_code = details and (details.failure_reason or details.bank_reason_code)
+    message = details and (details.failure_message or details.bank_reason)
+    code = reason and reason.code
+    return (
+        code or own_code or "payment_failed",
+        own_code or None,
+        message or (reason and reason.message) or None,
     )
 
 
 def metadata_of(data: Json) -> dict[str, str]:
-    """Read its metadata, which may be any JSON; ours is an object of strings."""
-    found = data.get("metadata")
-    if not isinstance(found, dict):
-        return {}
-    return {name: value for name, value in found.items() if isinstance(value, str)}
+    """Read metadata, which may be any JSON at Mollie; ours is an object of strings."""
+    return read_as(_Metadata, {"metadata": data.get("metadata")}, kind="object").metadata
 
 
-def _link(data: Json, name: str) -> str | None:
-    found = (data.get("_links") or {}).get(name) or {}
-    href = found.get("href")
-    return href if isinstance(href, str) else None
+class _Metadata(MollieObject):
+    metadata: AnyMetadata
+
+
+def _link(payment: MolliePayment, name: Literal["checkout", "dashboard"]) -> str | None:
+    link = None if payment.links is None else getattr(payment.links, name)
+    return None if link is None else link.href
 
 
 def to_money_back(data: Json) -> RefundsAndDisputes:
-    """Read what a payment brought along of refunds and chargebacks."""
-    embedded = data.get("_embedded") or {}
-    try:
-        return RefundsAndDisputes(
-            refunds=tuple(to_refund(item) for item in embedded.get("refunds") or ()),
-            disputes=tuple(_to_dispute(item) for item in embedded.get("chargebacks") or ()),
-        )
-    except (KeyError, TypeError, ValueError, DomainError) as error:
-        raise GatewayUnavailable(f"no refund that we understand: {type(error).__name__}") from error
+    """Read the refunds and chargebacks that are embedded in a payment."""
+    embedded = read_as(MolliePaymentWithMoneyBack, dict(data), kind="payment").embedded
+    if embedded is None:
+        return RefundsAndDisputes()
+    return RefundsAndDisputes(
+        refunds=tuple(_refund(refund) for refund in embedded.refunds or ()),
+        disputes=tuple(_dispute(chargeback) for chargeback in embedded.chargebacks or ()),
+    )
 
 
 def to_refund(data: Json) -> ProviderRefund:
     """Read a refund; our reference travels in its metadata."""
-    state = _REFUND_STATES[data["status"]]
+    return _refund(read_as(MollieRefund, dict(data), kind="refund"))
+
+
+def _refund(refund: MollieRefund) -> ProviderRefund:
+    state = _REFUND_STATES[refund.status]
     return ProviderRefund(
-        id=str(data["id"]),
+        id=refund.id,
         state=state,
-        amount_minor=minor(data["amount"]),
-        refunded_at=unix(data["createdAt"]) or 0,
-        reference=metadata_of(data).get(metadata_keys.REFUND),
-        code=f"refund_{data['status']}" if state == "failed" else None,
+        amount_minor=refund.amount.minor,
+        refunded_at=refund.created_at,
+        reference=refund.metadata.get(metadata_keys.REFUND),
+        code=f"refund_{refund.status}" if state == "failed" else None,
     )
 
 
-def _to_dispute(data: Json) -> ProviderDispute:
+def _dispute(chargeback: MollieChargeback) -> ProviderDispute:
     """Read a chargeback: the money is gone at once, and comes back if it is reversed."""
     return ProviderDispute(
-        id=str(data["id"]),
-        state="lost" if data.get("reversedAt") is None else "won",
-        amount_minor=minor(data["amount"]),
-        disputed_at=unix(data["createdAt"]) or 0,
+        id=chargeback.id,
+        state="lost" if chargeback.reversed_at is None else "won",
+        amount_minor=chargeback.amount.minor,
+        disputed_at=chargeback.created_at,
     )
 
 
-def minor(amount: Json) -> int:
-    """Read an amount. Raises ValueError for what is none."""
-    return from_major(str(amount["value"]), str(amount["currency"]).lower())
+def object_id(data: Json) -> str:
+    """Read any object's id. Raises ProviderObjectUnreadable."""
+    return read_as(MollieIdentified, dict(data), kind="object").id
 
 
-def unix(time: str | None) -> int | None:
-    """Read one of Mollie's times as Unix seconds."""
-    return None if time is None else int(datetime.fromisoformat(time).timestamp())
+class _CreatedAt(MollieObject):
+    created_at: MollieTime
+
+
+def created_at_of(data: Json) -> int:
+    """Read the time of creation as Unix seconds."""
+    return read_as(_CreatedAt, dict(data), kind="object").created_at

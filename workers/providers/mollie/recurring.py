@@ -16,19 +16,22 @@ from mollie.api.resources import SubscriptionPayments
 
 from domain.catalogue.pricing import Charge
 from domain.core import calendar
-from domain.core.errors import DomainError
+from domain.core.calendar import Interval
 from domain.core.money import to_mollie
-from domain.gateway.errors import GatewayRejected, GatewayUnavailable
-from domain.gateway.objects import MandateState, ProviderInvoice, ProviderMandate
+from domain.gateway.errors import GatewayRejected, ProviderObjectUnreadable
+from domain.gateway.objects import ProviderInvoice, ProviderMandate
 from domain.gateway.subscriptions import (
     MandateSubscriptionDraft,
     ProviderSubscription,
     SubscriptionItem,
     SubscriptionState,
 )
+from eventlog.field_types import KEY_LENGTH
 from eventlog.security.safe_json import without_secrets
+from workers.providers.bounded_fields import read_as
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import PAGE, Json, MollieClient, MollieClients, named, pages
+from workers.providers.mollie.schemas import MollieMandate, MollieSubscription
 
 _OVER: Final = ("canceled", "expired")
 _STATES: Final[dict[str, SubscriptionState]] = {
@@ -38,11 +41,6 @@ _STATES: Final[dict[str, SubscriptionState]] = {
     "suspended": "unpaid",
     "canceled": "canceled",
     "completed": "canceled",
-}
-_MANDATES: Final[dict[str, MandateState]] = {
-    "pending": "pending",
-    "valid": "valid",
-    "invalid": "invalid",
 }
 
 
@@ -133,7 +131,7 @@ def _customer(customer_id: str, line: MollieClient) -> Customer:
 def _since(listed: Iterator[Json], created_after: int) -> Iterator[Json]:
     """Yield the objects created since then; lists are sorted newest first."""
     for item in listed:
-        if (objects.unix(item["createdAt"]) or 0) < created_after:
+        if objects.created_at_of(item) < created_after:
             return
         yield item
 
@@ -151,10 +149,8 @@ def _sum(charge: Charge) -> dict[str, Any]:
 
 
 def _to_mandate(data: Mapping[str, Any]) -> ProviderMandate:
-    state = _MANDATES.get(data["status"])
-    if state is None:
-        raise GatewayUnavailable(f"no mandate that we understand: {data['status']}")
-    return ProviderMandate(id=str(data["id"]), state=state, method=data.get("method"))
+    read = read_as(MollieMandate, dict(data), kind="mandate")
+    return ProviderMandate(id=read.id, state=read.status, method=read.method)
 
 
 def _read(line: MollieClient, data: Json) -> ProviderSubscription:
@@ -164,63 +160,81 @@ def _read(line: MollieClient, data: Json) -> ProviderSubscription:
 def to_subscription(data: Mapping[str, Any], *, as_of: int) -> ProviderSubscription:
     """Read a subscription as it was at `as_of` (Unix seconds by Mollie's clock).
 
-    Its one item is the sum. Raises GatewayUnavailable for what we do not understand.
+    Its one item is the sum. Raises ProviderObjectUnreadable.
     """
-    try:
-        return _to_subscription(without_secrets(dict(data)), as_of=as_of)
-    except (KeyError, TypeError, ValueError, DomainError) as error:
-        raise GatewayUnavailable(
-            f"no subscription that we understand: {type(error).__name__}"
-        ) from error
-
-
-def _to_subscription(data: Mapping[str, Any], *, as_of: int) -> ProviderSubscription:
-    currency = data["amount"]["currency"].lower()
-    interval, count = calendar.from_mollie(data["interval"])
-    next_day = data.get("nextPaymentDate")
-    upcoming = None if next_day is None else date.fromisoformat(next_day)
-    canceled_at = objects.unix(data.get("canceledAt"))
+    data = without_secrets(dict(data))
+    read = read_as(MollieSubscription, data, kind="subscription")
+    interval, count = _interval_of(read)
+    period_start, period_end = _period_of(read, interval, count)
     return ProviderSubscription(
-        id=str(data["id"]),
-        state=_STATES[data["status"]],
+        id=read.id,
+        state=_STATES[read.status],
         as_of=as_of,
-        livemode=data["mode"] == "live",
-        customer=_customer_of(data),
-        currency=currency,
+        livemode=read.mode == "live",
+        customer=_customer_of(read),
+        currency=read.amount.code,
         items=(
             SubscriptionItem(
-                id=str(data["id"]),
+                id=read.id,
                 price="",
-                name=data.get("description"),
+                name=read.description,
                 quantity=1,
-                amount_minor=objects.minor(data["amount"]),
-                currency=currency,
+                amount_minor=read.amount.minor,
+                currency=read.amount.code,
                 interval=interval,
                 interval_count=count,
             ),
         ),
-        started_at=objects.unix(data["createdAt"]) or as_of,
-        period_start=None
-        if upcoming is None
-        else _midnight(calendar.after(upcoming, interval, -count)),
-        period_end=None if upcoming is None else _midnight(upcoming),
+        started_at=read.created_at,
+        period_start=period_start,
+        period_end=period_end,
         trial_end=None,
         cancel_at=None,
-        canceled_at=canceled_at,
-        ended_at=canceled_at,
-        description=data.get("description"),
-        metadata=objects.metadata_of(data),
-        raw=orjson.dumps(dict(data)),
+        canceled_at=read.canceled_at,
+        ended_at=read.canceled_at,
+        description=read.description,
+        metadata=read.metadata,
+        raw=orjson.dumps(data),
     )
 
 
-def _customer_of(data: Mapping[str, Any]) -> str | None:
+def _interval_of(subscription: MollieSubscription) -> tuple[Interval, int]:
+    try:
+        interval, count = calendar.from_mollie(subscription.interval)
+    except ValueError:
+        raise ProviderObjectUnreadable("subscription.interval") from None
+    if count < 1:
+        raise ProviderObjectUnreadable("subscription.interval")
+    return interval, count
+
+
+def _period_of(
+    subscription: MollieSubscription, interval: Interval, count: int
+) -> tuple[int | None, int | None]:
+    """Return the ends of the period before the next payment, in Unix seconds."""
+    if subscription.next_payment_date is None:
+        return None, None
+    try:
+        upcoming = date.fromisoformat(subscription.next_payment_date)
+        start, end = _midnight(calendar.after(upcoming, interval, -count)), _midnight(upcoming)
+    except (ValueError, OverflowError):
+        raise ProviderObjectUnreadable("subscription.nextPaymentDate") from None
+    if start < 0:
+        raise ProviderObjectUnreadable("subscription.nextPaymentDate")
+    return start, end
+
+
+def _customer_of(subscription: MollieSubscription) -> str | None:
     """Read the customer's id; older answers have it only in a link."""
-    said = data.get("customerId")
-    if isinstance(said, str):
-        return said
-    link = ((data.get("_links") or {}).get("customer") or {}).get("href")
-    return link.rstrip("/").rpartition("/")[2] if isinstance(link, str) else None
+    if subscription.customer_id is not None:
+        return subscription.customer_id
+    link = None if subscription.links is None else subscription.links.customer
+    if link is None or link.href is None:
+        return None
+    customer = link.href.rstrip("/").rpartition("/")[2]
+    if len(customer) > KEY_LENGTH:
+        raise ProviderObjectUnreadable("subscription._links.customer")
+    return customer or None
 
 
 def _midnight(day: date) -> int:

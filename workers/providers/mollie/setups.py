@@ -7,9 +7,12 @@ from typing import Any, Final
 from mollie.api.objects.customer import Customer
 
 from domain.core.metadata import SETUP
+from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.setups import ProviderMethod, SessionState, SetupDraft, SetupSession
+from workers.providers.bounded_fields import read_as
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import PAGE, Json, MollieClients, named, pages
+from workers.providers.mollie.schemas import MollieMandate, MolliePayment
 
 # Mollie docs, first payments: methods that allow a zero-amount payment.
 _WITHOUT_MONEY: Final = ["creditcard", "paypal"]
@@ -64,25 +67,30 @@ class SetupCalls:
 
 def to_session(data: Json, *, mandate: Json | None = None) -> SetupSession:
     """Read a zero-amount first payment as a setup's page."""
-    checkout = (data.get("_links") or {}).get("checkout") or {}
+    read = read_as(MolliePayment, dict(data), kind="payment")
+    if read.customer_id is None:
+        raise ProviderObjectUnreadable("payment.customerId")
+    checkout = None if read.links is None else read.links.checkout
     return SetupSession(
-        id=str(data["id"]),
-        state=_STATES.get(data["status"], "expired"),
-        customer=str(data["customerId"]),
-        expires_at=objects.unix(data.get("expiresAt")) or objects.unix(data["createdAt"]) or 0,
-        livemode=data["mode"] == "live",
-        url=str(checkout.get("href") or ""),
+        id=read.id,
+        state=_STATES.get(read.status, "expired"),
+        customer=read.customer_id,
+        expires_at=read.expires_at or read.created_at,
+        livemode=read.mode == "live",
+        url=(None if checkout is None else checkout.href) or "",
         method=None if mandate is None else _method_of(mandate),
-        metadata=objects.metadata_of(data),
+        metadata=read.metadata,
     )
 
 
 def _method_of(mandate: Json) -> ProviderMethod:
-    details = mandate.get("details") or {}
-    number = details.get("cardNumber")
+    read = read_as(MollieMandate, dict(mandate), kind="mandate")
+    if read.method is None:
+        raise ProviderObjectUnreadable("mandate.method")
+    number = None if read.details is None else read.details.card_number
     return ProviderMethod(
-        id=str(mandate["id"]),
-        type="card" if mandate["method"] == "creditcard" else str(mandate["method"]),
-        brand=details.get("cardLabel"),
-        last4=None if number is None else str(number)[-4:],
+        id=read.id,
+        type="card" if read.method == "creditcard" else read.method,
+        brand=None if read.details is None else read.details.card_label,
+        last4=None if number is None else number[-4:],
     )

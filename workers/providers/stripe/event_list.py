@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from domain.core.metadata import INVOICE
 from domain.core.providers import Mode
+from domain.gateway.errors import ProviderObjectUnreadable
 from eventlog.security.safe_json import read_object
+from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.client import (
     AwaitRateLimit,
     answered_at,
@@ -20,8 +23,10 @@ from workers.providers.stripe.client import (
 )
 from workers.providers.stripe.event_types import EVENT_TYPES
 from workers.providers.stripe.objects import metadata_of
+from workers.providers.stripe.schemas import StripeEvent
 
 _PAGE: Final = 100
+_log = structlog.get_logger("billhook.polling")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +69,31 @@ class StripeEventList:
     def since(self, created_s: int) -> list[ListedEvent]:
         """Yield the events of our types from a second on, oldest first."""
         listed = pages(self._events, {"created": {"gte": created_s}, "limit": _PAGE})
-        return [_found(event) for event in reversed(listed) if event["type"] in EVENT_TYPES]
+        found = [_found(event) for event in reversed(listed) if event["type"] in EVENT_TYPES]
+        return [event for event in found if event is not None]
 
 
-def _found(event: dict[str, Any]) -> ListedEvent:
+def _found(event: dict[str, Any]) -> ListedEvent | None:
+    """Read an event; None if it is unreadable, as the webhook endpoint refuses it too."""
     parsed, body = read_object(orjson.dumps(event))
-    about = parsed["data"]["object"]
+    try:
+        read = read_as(StripeEvent, parsed, kind="event")
+    except ProviderObjectUnreadable as error:
+        _log.warning("events.unreadable", path=error.path)
+        return None
     return ListedEvent(
-        id=parsed["id"],
-        type=parsed["type"],
-        created_s=parsed["created"],
-        object_type=about["object"],
-        object_id=about["id"],
-        claims=metadata_of(about).get(INVOICE),
+        id=read.id,
+        type=read.type,
+        created_s=read.created,
+        object_type=read.data.object.object,
+        object_id=read.data.object.id or "",
+        claims=_claim(parsed["data"]["object"]),
         body=body,
     )
+
+
+def _claim(about: dict[str, Any]) -> str | None:
+    try:
+        return metadata_of(about).get(INVOICE)
+    except ProviderObjectUnreadable:
+        return None

@@ -20,6 +20,7 @@ from domain.gateway.objects import (
     ProviderLine,
     ProviderPrice,
 )
+from workers.providers.bounded_fields import read_as
 from workers.providers.stripe import objects
 from workers.providers.stripe.client import (
     Answer,
@@ -31,6 +32,7 @@ from workers.providers.stripe.client import (
     pages,
 )
 from workers.providers.stripe.refunds import IssuedInvoiceCalls
+from workers.providers.stripe.schemas import StripeClientSecret, StripeDocumentLinks
 from workers.providers.stripe.setups import SetupCalls
 from workers.providers.stripe.subscriptions import SubscriptionCalls
 
@@ -66,7 +68,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         answer = call_stripe(
             lambda: self._client.v1.customers.create(params, {"idempotency_key": key})
         )
-        return str(json_of(answer)["id"])
+        return objects.object_id(json_of(answer))
 
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
         """Find customers among the newest ones. Stripe docs: list all customers."""
@@ -74,7 +76,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         made = pages(self._client.v1.customers, since)
         wanted = metadata.items()
         return [
-            customer["id"]
+            objects.object_id(customer)
             for customer in reversed(made)
             if wanted <= (customer.get("metadata") or {}).items()
         ]
@@ -147,12 +149,13 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
     def find_document_url(self, invoice_id: str) -> str | None:
         """Fetch a fresh link to the PDF, else to the hosted page; Stripe's links expire."""
         invoice = json_of(call_stripe(lambda: self._client.v1.invoices.retrieve(invoice_id)))
-        return invoice.get("invoice_pdf") or invoice.get("hosted_invoice_url")
+        links = read_as(StripeDocumentLinks, invoice, kind="invoice")
+        return links.invoice_pdf or links.hosted_invoice_url
 
     def find_client_secret(self, payment_id: str) -> str | None:
         """Fetch a PaymentIntent's secret. Stripe docs: retrieve a PaymentIntent."""
         intent = json_of(call_stripe(lambda: self._client.v1.payment_intents.retrieve(payment_id)))
-        return intent.get("client_secret")
+        return read_as(StripeClientSecret, intent, kind="payment_intent").client_secret
 
     def advance_draft(self, invoice_id: str, *, key: str) -> None:
         """Let Stripe finalise and charge the draft. Stripe docs: update an invoice."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from functools import partial
 from typing import Any, Final, cast
 
-from domain.core import metadata as metadata_keys
 from domain.core.calendar import Interval
 from domain.core.providers import Mode
 from domain.gateway.objects import (
@@ -23,15 +22,24 @@ from domain.gateway.objects import (
     RefundsAndDisputes,
 )
 from domain.gateway.subscriptions import ProviderSubscription
-from eventlog.security.safe_json import cleaned, without_secrets
-from workers.providers.retry import Page, RetryingCaller, Span
-from workers.providers.stripe import objects
+from eventlog.security.safe_json import without_secrets
+from workers.providers.bounded_fields import read_as
+from workers.providers.retry import Page, RetryingCaller, Span, read_page, read_readable
+from workers.providers.stripe import objects, refund_objects
 from workers.providers.stripe.client import (
     AwaitRateLimit,
     answered_at,
     call_stripe,
     json_of,
     open_client,
+)
+from workers.providers.stripe.history_schemas import (
+    ListedIntent,
+    ListedPayments,
+    ListedPrice,
+    ListedTaxRate,
+    ListedTimes,
+    PaidBy,
 )
 from workers.providers.stripe.subscription_objects import to_subscription
 
@@ -130,18 +138,19 @@ class StripeHistory:
     def tax_rates(self, after: str | None) -> Page[PastTaxRate]:
         """List tax rates. Stripe docs: list all tax rates."""
         found, last = self._page("tax_rates", after)
-        return Page(items=[_tax_rate(without_secrets(data)) for data in found], last=last)
+        return read_page(found, lambda data: _tax_rate(without_secrets(data)), last=last)
 
     def prices(self, after: str | None) -> Page[PastPrice]:
         """List the prices with one amount. Stripe docs: list all prices."""
         found, last = self._page("prices", after, expand=["data.product"])
-        priced = [_price(without_secrets(data)) for data in found]
-        return Page(items=[price for price in priced if price is not None], last=last)
+        page = read_page(found, lambda data: _price(without_secrets(data)), last=last)
+        priced = [price for price in page.items if price is not None]
+        return Page(items=priced, last=last, unreadable=page.unreadable)
 
     def customers(self, after: str | None) -> Page[str]:
         """List customers' ids. Stripe docs: list all customers."""
         found, last = self._page("customers", after)
-        return Page(items=[data["id"] for data in found], last=last)
+        return read_page(found, objects.object_id, last=last)
 
     def subscriptions(self, after: str | None) -> Page[ProviderSubscription]:
         """List subscriptions, ended ones too. Stripe docs: list subscriptions."""
@@ -152,18 +161,19 @@ class StripeHistory:
         }
         answer = self._get("subscriptions", asked | _beyond(after))
         found, last = _read(answer)
-        items = [to_subscription(data, as_of=answered_at(answer)) for data in found]
-        return Page(items=items, last=last)
+        as_of = answered_at(answer)
+        return read_page(found, lambda data: to_subscription(data, as_of=as_of), last=last)
 
     def invoices(self, span: Span, after: str | None) -> Page[PastInvoice]:
         """List the invoices created in a time range. Stripe docs: list all invoices."""
         found, last = self._page("invoices", after, span=span, expand=["data.payments"])
-        return Page(items=[_invoice(data) for data in found], last=last)
+        return read_page(found, _invoice, last=last)
 
     def payments(self, span: Span) -> dict[str, PastPayment]:
         """List the payments created in a time range. Stripe docs: list all PaymentIntents."""
         listed = self._all("payment_intents", span=span, expand=["data.latest_charge"])
-        return {data["id"]: _payment(data) for data in listed}
+        found = read_readable(listed, lambda data: (objects.object_id(data), _payment(data)))
+        return dict(found)
 
     def payment(self, payment_id: str) -> PastPayment:
         """Fetch one payment that was created at another time than its invoice."""
@@ -173,19 +183,16 @@ class StripeHistory:
     def money_back(self, span: Span) -> RefundIndex:
         """List refunds and disputes, and credit notes to identify our refunds."""
         book = RefundIndex()
-        references = {
-            refund_id: note["metadata"][metadata_keys.REFUND]
-            for note in self._all("credit_notes", span=span)
-            if metadata_keys.REFUND in (note.get("metadata") or {})
-            for refund_id in objects.refund_ids_of(note)
-        }
-        for data in self._all("refunds", span=span):
-            refund = objects.to_refund(data, reference=references.get(data["id"]))
-            book.refunds[_paid_by(data)].append(refund)
-        for data in self._all("disputes", span=span):
-            dispute = objects.to_dispute(data)
+        notes = self._all("credit_notes", span=span)
+        references: dict[str, str] = {}
+        for named in read_readable(notes, lambda note: refund_objects.references_in([note])):
+            references |= named
+        refunds = self._all("refunds", span=span)
+        for paid_by, refund in read_readable(refunds, partial(_refund, references)):
+            book.refunds[paid_by].append(refund)
+        for paid_by, dispute in read_readable(self._all("disputes", span=span), _dispute):
             if dispute is not None:
-                book.disputes[_paid_by(data)].append(dispute)
+                book.disputes[paid_by].append(dispute)
         return book
 
     def _all(
@@ -240,66 +247,68 @@ def _read(answer: _Raw) -> Listed:
 
 
 def _tax_rate(data: Json) -> PastTaxRate:
+    read = read_as(ListedTaxRate, data, kind="tax_rate")
     return PastTaxRate(
-        id=data["id"],
-        name=data["display_name"],
-        rate_ppm=int(Decimal(str(data["percentage"])) * _PPM_OF_PERCENT),
-        inclusive=data["inclusive"],
+        id=read.id,
+        name=read.display_name,
+        rate_ppm=int((read.percentage or 0) * _PPM_OF_PERCENT),
+        inclusive=read.inclusive,
     )
 
 
 def _price(data: Json) -> PastPrice | None:
     """Read a price; None for one whose amount depends on how much was used or bought."""
-    recurring = data["recurring"] or {}
-    amount_minor = data["unit_amount"]
-    if amount_minor is None or recurring.get("usage_type") == "metered":
+    read = read_as(ListedPrice, data, kind="price")
+    recurring = read.recurring
+    if read.unit_amount is None or (recurring and recurring.usage_type == "metered"):
         return None
-    product = data["product"]
     return PastPrice(
-        id=data["id"],
-        name=data["nickname"] or (product.get("name") if isinstance(product, dict) else None),
-        currency=data["currency"],
-        amount_minor=objects.whole(amount_minor),
-        interval=cast("Interval | None", recurring.get("interval")),
-        interval_count=recurring.get("interval_count") or 1,
+        id=read.id,
+        name=read.nickname or (None if read.product is None else read.product.name),
+        currency=read.currency,
+        amount_minor=read.unit_amount,
+        interval=None if recurring is None else recurring.interval,
+        interval_count=(recurring.interval_count if recurring else None) or 1,
     )
 
 
 def _invoice(data: dict[str, Any]) -> PastInvoice:
-    payments = data.pop("payments")
-    entries = payments["data"]
-    named = {
-        entry["id"]: objects.id_of(entry["payment"].get("payment_intent"))
-        or objects.id_of(entry["payment"].get("charge"))
-        for entry in entries
-    }
-    chosen = next((entry for entry in entries if entry["is_default"]), None)
-    default = None if chosen is None else chosen["payment"].get("payment_intent")
+    payments = read_as(ListedPayments, data.pop("payments"), kind="invoice.payments")
+    paid_by = [entry.payment for entry in payments.data]
+    named = [one.payment_intent or one.charge for one in paid_by]
+    chosen = next((entry.payment for entry in payments.data if entry.is_default), None)
     return PastInvoice(
         invoice=objects.to_invoice(data, as_of=_newest_time(data)),
-        default=objects.id_of(default),
-        payments=tuple(name for name in named.values() if name is not None),
-        more=payments["has_more"],
+        default=None if chosen is None else chosen.payment_intent,
+        payments=tuple(name for name in named if name is not None),
+        more=payments.has_more,
     )
 
 
 def _newest_time(invoice: Json) -> int:
     """Return the newest time in an invoice's own fields."""
-    times = [invoice["created"], *invoice["status_transitions"].values()]
-    return max(objects.whole(time) for time in times if time is not None)
+    read = read_as(ListedTimes, invoice, kind="invoice")
+    times = [read.created, *read.status_transitions.values()]
+    return max(time for time in times if time is not None)
 
 
 def _payment(intent: Json) -> PastPayment:
-    charge = intent["latest_charge"]
-    tried = charge if isinstance(charge, dict) else intent
-    payment = objects.to_payment(intent)
-    said = payment.message if payment.message is None else cleaned(payment.message)
-    return PastPayment(
-        payment=replace(payment, message=said), occurred_at=objects.whole(tried["created"])
-    )
+    read = read_as(ListedIntent, intent, kind="payment_intent")
+    tried = read.latest_charge or read
+    return PastPayment(payment=objects.to_payment(intent), occurred_at=tried.created)
+
+
+def _refund(references: Mapping[str, str], data: Json) -> tuple[str, ProviderRefund]:
+    """Read a refund with its payment; a credit note may have its reference."""
+    reference = references.get(objects.object_id(data))
+    return _paid_by(data), refund_objects.to_refund(data, reference=reference)
+
+
+def _dispute(data: Json) -> tuple[str, ProviderDispute | None]:
+    return _paid_by(data), refund_objects.to_dispute(data)
 
 
 def _paid_by(back: Json) -> str:
     """Return the payment of a refund or dispute; old ones have only a charge."""
-    named = objects.id_of(back.get("payment_intent")) or objects.id_of(back.get("charge"))
-    return named or ""
+    read = read_as(PaidBy, back, kind="refund")
+    return read.payment_intent or read.charge or ""

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import stripe
 
-from domain.core import metadata as metadata_keys
 from domain.gateway.objects import (
     ProviderDispute,
     ProviderInvoice,
@@ -14,7 +13,7 @@ from domain.gateway.objects import (
     RefundDraft,
     RefundsAndDisputes,
 )
-from workers.providers.stripe import objects
+from workers.providers.stripe import objects, refund_objects
 from workers.providers.stripe.client import answered_at, call_stripe, json_of, pages
 
 _PAGE: Final = 100
@@ -51,16 +50,16 @@ class IssuedInvoiceCalls:
             made = call_stripe(
                 lambda: self._client.v1.refunds.create(params, {"idempotency_key": key})
             )
-            return objects.to_refund(json_of(made))
+            return refund_objects.to_refund(json_of(made))
         noted: Any = _credit_note_params(draft)
         note = json_of(
             call_stripe(
                 lambda: self._client.v1.credit_notes.create(noted, {"idempotency_key": key})
             )
         )
-        refund_id = objects.refund_ids_of(note)[0]
+        refund_id = refund_objects.refund_ids_of(note)[0]
         found = call_stripe(lambda: self._client.v1.refunds.retrieve(refund_id))
-        return objects.to_refund(json_of(found), reference=draft.reference)
+        return refund_objects.to_refund(json_of(found), reference=draft.reference)
 
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch refunds and disputes by payment; credit notes identify our refunds.
@@ -73,12 +72,13 @@ class IssuedInvoiceCalls:
         for payment_id in self._payments_of(invoice_id):
             by_payment: Any = {"payment_intent": payment_id, "limit": _PAGE}
             refunds += pages(self._client.v1.refunds, by_payment)
-            found = map(objects.to_dispute, pages(self._client.v1.disputes, by_payment))
+            found = map(refund_objects.to_dispute, pages(self._client.v1.disputes, by_payment))
             disputes += [dispute for dispute in found if dispute is not None]
         noted = self._references_of_notes(invoice_id)
         return RefundsAndDisputes(
             refunds=tuple(
-                objects.to_refund(data, reference=noted.get(data["id"])) for data in refunds
+                refund_objects.to_refund(data, reference=noted.get(objects.object_id(data)))
+                for data in refunds
             ),
             disputes=tuple(disputes),
         )
@@ -87,23 +87,18 @@ class IssuedInvoiceCalls:
         """Find a payment's invoice. Stripe docs: list invoice payments."""
         params: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_id}}
         found = json_of(call_stripe(lambda: self._client.v1.invoice_payments.list(params)))["data"]
-        return str(found[0]["invoice"]) if found else None
+        return objects.id_of(found[0]["invoice"]) if found else None
 
     def _payments_of(self, invoice_id: str) -> list[str]:
         params: Any = {"invoice": invoice_id, "limit": _PAGE}
         entries = pages(self._client.v1.invoice_payments, params)
-        intents = [entry["payment"].get("payment_intent") for entry in entries]
+        intents = [objects.id_of(entry["payment"].get("payment_intent")) for entry in entries]
         return [intent for intent in intents if intent is not None]
 
     def _references_of_notes(self, invoice_id: str) -> dict[str, str]:
         params: Any = {"invoice": invoice_id, "limit": _PAGE}
         notes = pages(self._client.v1.credit_notes, params)
-        return {
-            refund_id: note["metadata"][metadata_keys.REFUND]
-            for note in notes
-            if metadata_keys.REFUND in (note.get("metadata") or {})
-            for refund_id in objects.refund_ids_of(note)
-        }
+        return refund_objects.references_in(notes)
 
 
 def _refund_params(draft: RefundDraft) -> Json:

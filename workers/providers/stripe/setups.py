@@ -3,60 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast, get_args
+from typing import Any, Final
 from uuid import UUID
 
 import stripe
 
 from domain.core.metadata import SETUP
-from domain.gateway.setups import ProviderMethod, SessionState, SetupDraft, SetupSession
+from domain.gateway.setups import ProviderMethod, SetupDraft, SetupSession
+from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.client import call_stripe, json_of, pages
-from workers.providers.stripe.objects import id_of, text_of, whole
+from workers.providers.stripe.schemas import StripeMethod, StripeMethodDetails, StripeSession
 
 Json = Mapping[str, Any]
 
 SETUP_MODE: Final = "setup"
 
-_STATES: Final = frozenset(get_args(SessionState))
-
 
 def setup_named_by(session: Json) -> UUID | None:
     """Read our setup's id from a session's metadata, if it is one."""
-    named = (session.get("metadata") or {}).get(SETUP)
+    metadata = session.get("metadata")
+    named = metadata.get(SETUP) if isinstance(metadata, dict) else None
     try:
-        return None if named is None else UUID(named)
+        return UUID(named) if isinstance(named, str) else None
     except ValueError:
         return None
 
 
 def to_session(session: Json) -> SetupSession:
-    """Read a session. Raises ValueError, KeyError or TypeError if it is malformed."""
-    state = session["status"]
-    if state not in _STATES or session["mode"] != SETUP_MODE:
-        raise ValueError(f"no session of setup mode that we know: {state}")
+    """Read a session. Raises ProviderObjectUnreadable."""
+    read = read_as(StripeSession, session, kind="session")
+    intent = read.setup_intent
     return SetupSession(
-        id=text_of(session["id"]),
-        state=cast("SessionState", state),
-        customer=text_of(id_of(session["customer"])),
-        expires_at=whole(session["expires_at"]),
-        livemode=session["livemode"],
-        url=session.get("url") or "",
-        method=_method_of(session.get("setup_intent")),
-        metadata=dict(session.get("metadata") or {}),
+        id=read.id,
+        state=read.status,
+        customer=read.customer,
+        expires_at=read.expires_at,
+        livemode=read.livemode,
+        url=read.url or "",
+        method=None if intent is None else _method_of(intent.payment_method),
+        metadata=read.metadata,
     )
 
 
-def _method_of(intent: Any) -> ProviderMethod | None:  # noqa: ANN401 - an id, or the object if expanded
-    method = intent.get("payment_method") if isinstance(intent, dict) else None
-    if not isinstance(method, dict):
+def _method_of(method: Json | None) -> ProviderMethod | None:
+    if method is None:
         return None
-    details = method.get(method["type"]) or {}
-    return ProviderMethod(
-        id=text_of(method["id"]),
-        type=text_of(method["type"]),
-        brand=details.get("brand"),
-        last4=details.get("last4"),
-    )
+    read = read_as(StripeMethod, method, kind="payment_method")
+    details = method.get(read.type)
+    shown = read_as(StripeMethodDetails, details or {}, kind="payment_method.details")
+    return ProviderMethod(id=read.id, type=read.type, brand=shown.brand, last4=shown.last4)
 
 
 # Payment methods at Stripe: the page that collects one, and the customer's default.

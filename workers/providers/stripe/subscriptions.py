@@ -42,13 +42,13 @@ class SubscriptionCalls:
         details = {name: made[name] for name in ("items", "default_tax_rates") if name in made}
         params: Any = {"customer": draft.customer, "subscription_details": details}
         answer = call_stripe(lambda: self._client.v1.invoices.create_preview(params))
-        return objects.whole(json_of(answer)["total"])
+        return objects.amount_of(json_of(answer)["total"])
 
     def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
         """Find subscriptions in the customer's list; Stripe's search lags, its lists don't."""
         params: Json = {"customer": customer, "status": "all", "limit": 100}
         return [
-            self.fetch_subscription(data["id"])
+            self.fetch_subscription(objects.object_id(data))
             for data in pages(self._client.v1.subscriptions, params)
             if (data.get("metadata") or {}).get(metadata_keys.INVOICE) == reference
         ]

@@ -34,6 +34,8 @@ READERS = [
     *(path for path in sorted(GATEWAY.glob("*.py")) if path.name not in READ_OTHERWISE),
 ]
 
+MODELS = [path for path in READERS if path.stem.endswith("schemas")]
+
 
 def declared() -> dict[str, str]:
     lines = FIELDS.read_text().splitlines()
@@ -44,12 +46,22 @@ def names_read(source: str) -> Iterator[str]:
     """Yield the names that code looks up in a mapping: `x["name"]` and `x.get("name")`."""
     for node in ast.walk(ast.parse(source)):
         match node:
-            case ast.Subscript(value=ast.Name(id="params")):
-                pass  # what we send
+            case ast.Subscript(value=ast.Name(id="params" | "Literal")):
+                pass  # what we send, and values
             case ast.Subscript(slice=ast.Constant(value=str(name)), ctx=ast.Load()):
                 yield name
             case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
                 yield name
+
+
+def names_modelled(source: str) -> Iterator[str]:
+    """Yield the names of the fields of the models of provider objects."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            for line in node.body:
+                match line:
+                    case ast.AnnAssign(target=ast.Name(id=name)):
+                        yield name
 
 
 def test_the_sdk_speaks_the_version_that_we_pin() -> None:
@@ -70,6 +82,7 @@ def test_a_field_that_we_read_is_as_it_was(path: str) -> None:
 
 def test_every_field_that_we_read_is_declared_and_no_other() -> None:
     read = {name for path in READERS for name in names_read(path.read_text())}
+    read |= {name for path in MODELS for name in names_modelled(path.read_text())}
     segments = {segment for path in declared() for segment in path.split(".")[1:]}
     assert read - segments == set(), "add the field to stripe_fields.txt, with its type"
     assert {path.rpartition(".")[2] for path in declared()} - read == set(), "no longer read"

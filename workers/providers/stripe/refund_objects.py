@@ -1,0 +1,69 @@
+"""Read Stripe's refunds, credit notes and disputes into the port's objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from domain.core import metadata as metadata_keys
+from domain.gateway.objects import DisputeState, ProviderDispute, ProviderRefund, RefundState
+from workers.providers.bounded_fields import read_as
+from workers.providers.stripe.objects import Json
+from workers.providers.stripe.schemas import StripeCreditNote, StripeDispute, StripeRefund
+
+_REFUND_STATES: Final[dict[str, RefundState]] = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "canceled": "failed",
+}
+
+
+def to_refund(refund: Json, *, reference: str | None = None) -> ProviderRefund:
+    """Read a refund; one made through a credit note has its `reference` there."""
+    read = read_as(StripeRefund, refund, kind="refund")
+    return ProviderRefund(
+        id=read.id,
+        state=_REFUND_STATES.get(read.status or "", "pending"),
+        amount_minor=read.amount,
+        refunded_at=read.created,
+        reference=reference or read.metadata.get(metadata_keys.REFUND),
+        code=read.failure_reason,
+    )
+
+
+def refund_ids_of(credit_note: Json) -> list[str]:
+    """Return the ids of the refunds that a credit note made."""
+    read = read_as(StripeCreditNote, credit_note, kind="credit_note")
+    return [entry.refund for entry in read.refunds or () if entry.refund is not None]
+
+
+def references_in(credit_notes: Iterable[Json]) -> dict[str, str]:
+    """Map the refunds of credit notes to our references, which are in the notes' metadata."""
+    found: dict[str, str] = {}
+    for note in credit_notes:
+        read = read_as(StripeCreditNote, note, kind="credit_note")
+        if metadata_keys.REFUND in read.metadata:
+            found |= dict.fromkeys(refund_ids_of(note), read.metadata[metadata_keys.REFUND])
+    return found
+
+
+# What is not here is an inquiry, or was prevented: no money has moved. An appeal follows a loss.
+_DISPUTE_STATES: Final[dict[str, DisputeState]] = {
+    "needs_response": "open",
+    "under_review": "open",
+    "lost": "lost",
+    "appeal_needs_response": "lost",
+    "appeal_under_review": "lost",
+    "won": "won",
+}
+
+
+def to_dispute(dispute: Json) -> ProviderDispute | None:
+    """Read a dispute; None while no money is disputed."""
+    read = read_as(StripeDispute, dispute, kind="dispute")
+    state = _DISPUTE_STATES.get(read.status)
+    if state is None:
+        return None
+    return ProviderDispute(
+        id=read.id, state=state, amount_minor=read.amount, disputed_at=read.created
+    )

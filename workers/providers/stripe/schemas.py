@@ -1,0 +1,272 @@
+"""Models of Stripe's objects: the fields that we use, with their types and bounds.
+
+The shapes are those of the API version that we pin. A field with a default may be absent, as some
+are in webhooks; objects that are expanded in an answer are ids in a webhook.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from domain.gateway.setups import SessionState
+from workers.providers.bounded_fields import (
+    EXPANDED,
+    Amount,
+    Count,
+    Currency,
+    Metadata,
+    ProviderObject,
+    Text,
+    Time,
+    Token,
+    TokenOrObject,
+    Url,
+)
+
+
+class StripePaymentError(ProviderObject):
+    """The last error of a PaymentIntent."""
+
+    code: Token | None = None
+    decline_code: Token | None = None
+    message: Text | None = None
+    payment_method: TokenOrObject | None = None
+
+
+class StripePaymentIntent(ProviderObject):
+    """A PaymentIntent."""
+
+    id: Token
+    status: Token
+    amount: Amount
+    payment_method: TokenOrObject | None = None
+    latest_charge: TokenOrObject | None = None
+    last_payment_error: StripePaymentError | None = None
+
+
+class _PriceDetails(ProviderObject):
+    price: TokenOrObject | None = None
+
+
+class _Pricing(ProviderObject):
+    price_details: _PriceDetails | None = None
+
+
+class StripeLine(ProviderObject):
+    """An invoice's line."""
+
+    id: Token
+    description: Text | None = None
+    quantity: Count | None = None
+    amount: Amount
+    currency: Currency
+    pricing: _Pricing | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class _Lines(ProviderObject):
+    data: list[StripeLine]
+    has_more: bool = False
+
+
+class _Tax(ProviderObject):
+    amount: Amount
+
+
+class _StatusTransitions(ProviderObject):
+    paid_at: Time | None = None
+    finalized_at: Time | None = None
+
+
+class _SubscriptionDetails(ProviderObject):
+    subscription: TokenOrObject | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class _Parent(ProviderObject):
+    subscription_details: _SubscriptionDetails | None = None
+
+
+class StripeClaims(ProviderObject):
+    """The metadata of an object, and of the subscription that it came from."""
+
+    parent: _Parent | None = None
+    billing_reason: Token | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class StripeEventObject(ProviderObject):
+    """The object of an event; an upcoming invoice has no id."""
+
+    object: Token
+    id: Token | None = None
+
+
+class _EventData(ProviderObject):
+    object: StripeEventObject
+
+
+class StripeEvent(ProviderObject):
+    """An event of the list of events."""
+
+    id: Token
+    type: Token
+    created: Time
+    data: _EventData
+
+
+class _PaidBy(ProviderObject):
+    payment_intent: Annotated[StripePaymentIntent | None, EXPANDED] = None
+
+
+class _InvoicePayment(ProviderObject):
+    is_default: bool
+    payment: _PaidBy
+
+
+class _InvoicePayments(ProviderObject):
+    data: list[_InvoicePayment]
+
+
+class StripeInvoice(StripeClaims):
+    """An invoice; `payments` is present if it was expanded."""
+
+    id: Token
+    status: Literal["draft", "open", "paid", "void", "uncollectible"] | None = None
+    deleted: bool | None = None
+    livemode: bool
+    currency: Currency
+    customer: TokenOrObject | None = None
+    number: Token | None = None
+    total: Amount
+    total_taxes: list[_Tax] | None = None
+    amount_paid: Amount
+    amount_overpaid: Amount | None = None
+    attempt_count: Count
+    hosted_invoice_url: Url | None = None
+    due_date: Time | None = None
+    period_start: Time | None = None
+    period_end: Time | None = None
+    created: Time | None = None
+    status_transitions: _StatusTransitions
+    description: Text | None = None
+    footer: Text | None = None
+    lines: _Lines | None = None
+    payments: _InvoicePayments | None = None
+
+
+class StripeRefund(ProviderObject):
+    """A refund."""
+
+    id: Token
+    status: Token | None = None
+    amount: Amount
+    created: Time
+    failure_reason: Token | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class _CreditNoteRefund(ProviderObject):
+    refund: TokenOrObject | None = None
+
+
+class StripeCreditNote(ProviderObject):
+    """A credit note with the refunds that it made."""
+
+    refunds: list[_CreditNoteRefund] | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class StripeDispute(ProviderObject):
+    """A dispute."""
+
+    id: Token
+    status: Token
+    amount: Amount
+    created: Time
+
+
+class StripePrice(ProviderObject):
+    """A catalogue price."""
+
+    id: Token
+    currency: Currency
+    unit_amount: Amount | None = None
+    type: Token
+    active: bool
+
+
+class StripeIdentified(ProviderObject):
+    """Any object, for its id alone."""
+
+    id: Token
+
+
+class StripeDocumentLinks(ProviderObject):
+    """The links of an invoice to its PDF and its page."""
+
+    invoice_pdf: Url | None = None
+    hosted_invoice_url: Url | None = None
+
+
+class StripeClientSecret(ProviderObject):
+    """The secret of a PaymentIntent."""
+
+    client_secret: Token | None = None
+
+
+class _InvoiceSettings(ProviderObject):
+    default_payment_method: TokenOrObject | None = None
+
+
+class StripeCustomer(ProviderObject):
+    """A customer."""
+
+    id: Token
+    deleted: bool | None = None
+    currency: Currency | None = None
+    invoice_settings: _InvoiceSettings | None = None
+    default_source: TokenOrObject | None = None
+
+
+class StripePaidFor(ProviderObject):
+    """The invoice or payment that a refund, charge, credit note or dispute belongs to."""
+
+    invoice: TokenOrObject | None = None
+    payment_intent: TokenOrObject | None = None
+
+
+class StripeMethodDetails(ProviderObject):
+    """The details of a payment method, below the name of its type."""
+
+    brand: Token | None = None
+    last4: Token | None = None
+
+
+class StripeMethod(ProviderObject):
+    """A payment method."""
+
+    id: Token
+    type: Token
+
+
+class StripeSetupIntent(ProviderObject):
+    """A SetupIntent with its payment method, unread."""
+
+    payment_method: Annotated[dict[str, Any] | None, EXPANDED] = None
+
+
+class StripeSession(ProviderObject):
+    """A Checkout session in setup mode."""
+
+    id: Token
+    status: SessionState
+    mode: Literal["setup"]
+    customer: TokenOrObject
+    expires_at: Time
+    livemode: bool
+    url: Url | None = None
+    setup_intent: Annotated[StripeSetupIntent | None, EXPANDED] = None
+    metadata: Metadata = Field(default_factory=dict)

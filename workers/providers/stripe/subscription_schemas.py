@@ -1,0 +1,107 @@
+"""Models of Stripe's subscriptions: the fields that we use, with their types and bounds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from domain.core.calendar import Interval
+from workers.providers.bounded_fields import (
+    EXPANDED,
+    Amount,
+    Count,
+    Currency,
+    IntervalCount,
+    Metadata,
+    Percentage,
+    ProviderObject,
+    Text,
+    Time,
+    Token,
+    TokenOrObject,
+)
+
+StripeSubscriptionStatus = Literal[
+    "incomplete",
+    "incomplete_expired",
+    "trialing",
+    "active",
+    "past_due",
+    "unpaid",
+    "paused",
+    "canceled",
+]
+
+
+class _Recurring(ProviderObject):
+    interval: Interval
+    interval_count: IntervalCount
+
+
+class _SubscriptionPrice(ProviderObject):
+    id: Token
+    nickname: Text | None = None
+    unit_amount: Amount | None = None
+    currency: Currency
+    recurring: _Recurring
+
+
+class StripeTaxRate(ProviderObject):
+    """A tax rate of a subscription or an item."""
+
+    percentage: Percentage | None = None
+    inclusive: bool
+
+
+class StripeSubscriptionItem(ProviderObject):
+    """A subscription's item."""
+
+    id: Token
+    price: _SubscriptionPrice
+    quantity: Count | None = None
+    current_period_start: Time
+    current_period_end: Time
+    tax_rates: list[StripeTaxRate] | None = None
+
+
+class _Items(ProviderObject):
+    data: list[StripeSubscriptionItem]
+
+
+class _Coupon(ProviderObject):
+    percent_off: Percentage | None = None
+    amount_off: Amount | None = None
+
+
+class _DiscountSource(ProviderObject):
+    coupon: Annotated[_Coupon | None, EXPANDED] = None
+
+
+class StripeDiscount(ProviderObject):
+    """An expanded discount."""
+
+    source: _DiscountSource
+
+
+class StripeSubscription(ProviderObject):
+    """A subscription; a discount that is not expanded is None."""
+
+    id: Token
+    status: StripeSubscriptionStatus
+    livemode: bool
+    customer: TokenOrObject | None = None
+    currency: Currency | None = None
+    items: _Items
+    created: Time
+    trial_end: Time | None = None
+    cancel_at_period_end: bool
+    cancel_at: Time | None = None
+    canceled_at: Time | None = None
+    ended_at: Time | None = None
+    pause_collection: dict[str, Any] | None = None
+    default_tax_rates: list[StripeTaxRate] | None = None
+    discounts: list[Annotated[StripeDiscount | None, EXPANDED]] | None = None
+    latest_invoice: TokenOrObject | None = None
+    description: Text | None = None
+    metadata: Metadata = Field(default_factory=dict)
