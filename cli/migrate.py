@@ -1,21 +1,36 @@
+from typing import Annotated
+
 import typer
 
 from cli.common import database_url, fail
 from cli.migrations import apply_migrations
 from eventlog.database.checks import connection_problem
-from eventlog.errors import MigrationError
+from eventlog.errors import LogUnavailable, MigrationError
+from projections.runtime_role import grant_runtime_role
+
+RuntimeRole = Annotated[
+    str | None,
+    typer.Option(
+        envvar="BILLHOOK_RUNTIME_ROLE",
+        help="Database role of the other processes: gets the rights that they need, no more.",
+    ),
+]
 
 
-def migrate_command() -> None:
+def migrate_command(*, runtime_role: RuntimeRole = None) -> None:
     """Apply pending migrations to the database of BILLHOOK_DATABASE_URL; safe to repeat."""
     url = database_url()
     if problem := connection_problem(url):
         fail(problem)
     try:
         applied = apply_migrations(url)
-    except MigrationError as error:
+        if runtime_role is not None:
+            grant_runtime_role(url, runtime_role)
+    except (MigrationError, LogUnavailable) as error:
         fail(str(error))
     for name in applied:
         typer.echo(f"migrated: {name}")
     if not applied:
         typer.echo("nothing to migrate")
+    if runtime_role is not None:
+        typer.echo(f"granted to {runtime_role}")

@@ -1,7 +1,9 @@
 import importlib.util
+import os
 import re
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import yaml
 from packaging.requirements import Requirement
@@ -26,10 +28,34 @@ def test_every_command_is_a_module_that_exists() -> None:
 
 
 def test_secrets_are_demanded_not_defaulted() -> None:
+    assert re.findall(r"\$\{POSTGRES_PASSWORD(..)", TEXT) == [":?"] * 2
+    assert re.findall(r"\$\{BILLHOOK_RUNTIME_PASSWORD(..)", TEXT) == [":?"] * 2
+    assert re.findall(r"\$\{BILLHOOK_MASTER_KEYS(..)", TEXT) == [":?"]
+
+
+def test_only_processes_that_open_secrets_have_the_master_keys() -> None:
+    services = COMPOSE["services"]
+    have = {
+        name for name in services if "BILLHOOK_MASTER_KEYS" in services[name].get("environment", {})
+    }
+    assert have == {"api", "worker"}
+
+
+def test_only_the_migration_connects_as_the_owner_of_the_tables() -> None:
     for name in OURS:
-        environment = COMPOSE["services"][name]["environment"]
-        assert environment["BILLHOOK_MASTER_KEYS"].startswith("${BILLHOOK_MASTER_KEYS:?")
-    assert re.findall(r"\$\{POSTGRES_PASSWORD(..)", TEXT) == [":?", ":?"]
+        service = COMPOSE["services"][name]
+        user = urlsplit(service["environment"]["BILLHOOK_DATABASE_URL"].partition("$")[0]).netloc
+        assert user == ("billhook:" if name == "migrate" else "billhook_runtime:")
+    migrate = COMPOSE["services"]["migrate"]["command"]
+    assert migrate[-2:] == ["--runtime-role", "billhook_runtime"]
+    (script,) = [
+        volume.partition(":")[0]
+        for volume in COMPOSE["services"]["postgres"]["volumes"]
+        if "initdb.d" in volume
+    ]
+    text = (ROOT / script).read_text()
+    assert "CREATE ROLE billhook_runtime LOGIN" in text
+    assert os.access(ROOT / script, os.X_OK)
 
 
 def test_processes_wait_for_the_migration_and_it_for_the_database() -> None:

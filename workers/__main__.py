@@ -46,9 +46,6 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     settings = Settings()
     configure_logging(settings.log_format)
-    if chosen.role == "run":
-        serve_jobs(settings)
-        return 0
     asynchronous: dict[str, Role] = {
         "relay": relay.run_relay,
         "apply": run_apply,
@@ -57,7 +54,10 @@ def main(arguments: list[str]) -> int:
     if chosen.role == "poll":
         asynchronous["poll"] = partial(run_poll, app_id=chosen.app, connection=chosen.connection)
     try:
-        uvloop.run(until_signal(settings, asynchronous[chosen.role]))
+        if chosen.role == "run":
+            serve_jobs(settings)
+        else:
+            uvloop.run(until_signal(settings, asynchronous[chosen.role]))
     except (OperatorError, GatewayMisconfigured) as error:
         sys.stderr.write(f"{error}\n")
         return 1

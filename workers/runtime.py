@@ -15,6 +15,7 @@ from eventlog.security.vault import Vault
 from projections.tenants.unassigned import UnassignedQueries
 from projections.work.provider_lookup import ProviderLookupQueue
 from projections.work.table import WorkTable
+from workers.errors import OperatorError
 from workers.providers.callback_urls import CallbackUrls
 from workers.providers.gateways import Gateways, StripeRates
 from workers.providers.rate_limit import ProviderRateLimits
@@ -55,6 +56,8 @@ def open_vault(settings: Settings) -> Vault:
 
 
 def _master_keys(settings: Settings) -> list[str]:
+    if settings.master_keys is None:
+        raise OperatorError("BILLHOOK_MASTER_KEYS is not set: this process opens stored secrets")
     return settings.master_keys.get_secret_value().replace(" ", "").split(",")
 
 

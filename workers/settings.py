@@ -16,7 +16,8 @@ class Settings(BaseSettings):
 
     database_url: str
     redis_url: str = "redis://127.0.0.1:6379/0"
-    master_keys: SecretStr
+    # Only `run` and `poll` use them: relay, apply and scheduler never see a secret.
+    master_keys: SecretStr | None = None
     stripe_api_base: str = "https://api.stripe.com"
     # Stripe's own limits; 0 is none.
     stripe_live_calls_per_s: int = Field(default=100, ge=0)

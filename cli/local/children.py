@@ -3,7 +3,7 @@
 import http.client
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +17,10 @@ _SANDBOX_MOLLIE_KEY = "test_billhook_demo"
 _STRIPE_RATES = ("BILLHOOK_STRIPE_TEST_CALLS_PER_S", "BILLHOOK_STRIPE_ENDPOINT_CALLS_PER_S")
 _MOLLIE_RATE = "BILLHOOK_MOLLIE_CALLS_PER_S"
 WORKERS = ("relay", "apply", "run", "schedule")
+# The roles that decrypt stored secrets; the others do not get the master keys.
+_OPEN_SECRETS = ("run",)
+_MASTER_KEYS = ("BILLHOOK_MASTER_KEYS",)
+_OUR_SECRETS = (*_MASTER_KEYS, "BILLHOOK_DATABASE_URL", "BILLHOOK_REDIS_URL")
 
 
 class Children:
@@ -37,12 +41,22 @@ class Children:
             "BILLHOOK_SANDBOX_STATE": str(self._data_dir / "sandbox.sqlite"),
             "BILLHOOK_SANDBOX_READY_FILE": str(ready_file),
         }
-        return self._child("sandbox", "-m", "sandbox", ready=self._sandbox_listens, own=own)
+        return self._child(
+            "sandbox", "-m", "sandbox", ready=self._sandbox_listens, own=own, without=_OUR_SECRETS
+        )
 
     def workers(self) -> list[ChildProcess]:
         """Run the projections and each of the workers' roles."""
-        workers = [self._child(f"workers-{role}", "-m", "workers", role) for role in WORKERS]
-        return [self._child("projections", "-m", "projections"), *workers]
+        projections = self._child("projections", "-m", "projections", without=_MASTER_KEYS)
+        workers = [
+            self._child(
+                f"workers-{role}",
+                *("-m", "workers", role),
+                without=() if role in _OPEN_SECRETS else _MASTER_KEYS,
+            )
+            for role in WORKERS
+        ]
+        return [projections, *workers]
 
     def api(self, *, port: int) -> ChildProcess:
         """Run the API; ready when database, migrations and read models are."""
@@ -63,11 +77,13 @@ class Children:
         *arguments: str,
         ready: Callable[[], bool] | None = None,
         own: Mapping[str, str] | None = None,
+        without: Sequence[str] = (),
     ) -> ChildProcess:
+        shared = {name: it for name, it in self._environment.items() if name not in without}
         return ChildProcess(
             name,
             command=[sys.executable, *arguments],
-            env={**self._environment, **(own or {})},
+            env={**shared, **(own or {})},
             log=self._data_dir / "logs" / f"{name}.log",
             owner=self._data_dir,
             ready=ready,

@@ -165,24 +165,27 @@ class EmbeddedPostgres:
         """The server's pid while it runs."""
         return self._process.pid if self._process is not None else None
 
-    def dsn(self, dbname: str) -> str:
+    def dsn(self, dbname: str, *, user: str = SUPERUSER) -> str:
         """Return the URL of a database, for libpq and psycopg."""
         sockets = quote(str(self._layout().sockets), safe="")
-        return f"postgresql://{SUPERUSER}@/{quote(dbname)}?host={sockets}"
+        return f"postgresql://{user}@/{quote(dbname)}?host={sockets}"
 
     def create_database(self, dbname: str) -> None:
         """Create the database unless it exists; the server must be running."""
+        self._create("createdb", dbname)
+
+    def create_user(self, user: str) -> None:
+        """Create a login without any right unless it exists; the server must be running."""
+        self._create("createuser", user)
+
+    def _create(self, program: str, name: str) -> None:
         layout = self._layout()
+        options = ("--host", str(layout.sockets), "--username", SUPERUSER, "--no-password")
         try:
-            run_once(
-                [
-                    *(str(layout.binaries / "createdb"), "--host", str(layout.sockets)),
-                    *("--username", SUPERUSER, "--no-password", dbname),
-                ],
-            )
+            run_once([str(layout.binaries / program), *options, name])
         except subprocess.CalledProcessError as error:
             if "already exists" not in error.stderr:
-                raise EmbeddedError(f"no database {dbname}: {error.stderr.strip()}") from error
+                raise EmbeddedError(f"{program} {name} failed: {error.stderr.strip()}") from error
 
     def _layout(self) -> _Layout:
         if self._found is None:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from cli.local.children import Children, demo_environment, knows_demo, system_environment
@@ -17,9 +18,11 @@ from cli.local.redis import EmbeddedRedis
 from cli.local.supervisor import ChildFailedError, Supervisor, stop_leftovers
 from cli.migrations import apply_migrations
 from eventlog.database.checks import connection_problem
-from eventlog.errors import MigrationError
+from eventlog.errors import LogUnavailable, MigrationError
+from projections.runtime_role import grant_runtime_role
 
 _DATABASE = "billhook"
+_RUNTIME_ROLE = "billhook_runtime"
 _DEMO_TIMEOUT_S = 120
 _READ_MODEL_TIMEOUT_S = 30
 
@@ -45,7 +48,7 @@ def run(options: UpOptions) -> None:
         supervisor.run()
     except _StoppedError:
         pass
-    except (ChildFailedError, MigrationError) as error:
+    except (ChildFailedError, MigrationError, LogUnavailable) as error:
         raise UpError(str(error)) from error
     finally:
         _print("stopping")
@@ -60,6 +63,22 @@ def _stop_on_signals(stop: threading.Event) -> None:
         numbers.append(signal.SIGHUP)
     for number in numbers:
         signal.signal(number, lambda *_: stop.set())
+
+
+@dataclass(frozen=True)
+class _Databases:
+    """URLs of the database: as its owner for commands, as the runtime role for the processes.
+
+    Both are the same for a database of the operator's own.
+    """
+
+    owner: str
+    runtime: str
+
+    @property
+    def is_embedded(self) -> bool:
+        """Return whether the database is on the embedded server, which has the runtime role."""
+        return self.owner != self.runtime
 
 
 class _Start:
@@ -77,17 +96,21 @@ class _Start:
         port = free_port(self._options.port, option="--port")
         sandbox_port = free_port(self._options.sandbox_port, option="--sandbox-port")
         sandbox_url = f"http://{HOST}:{sandbox_port}"
+        databases = self._databases()
         settings = system_environment(
             self._options,
-            database_url=self._database_url(),
+            database_url=databases.owner,
             redis_url=self._redis_url(),
             master_keys=self._master_keys(),
             port=port,
             sandbox_url=sandbox_url,
         )
-        for name in apply_migrations(settings["BILLHOOK_DATABASE_URL"]):
+        for name in apply_migrations(databases.owner):
             _print(f"migrated: {name}")
-        children = Children(self._data_dir, {**self._options.environment, **settings})
+        if databases.is_embedded:
+            grant_runtime_role(databases.owner, _RUNTIME_ROLE)
+        running = {**settings, "BILLHOOK_DATABASE_URL": databases.runtime}
+        children = Children(self._data_dir, {**self._options.environment, **running})
         if self._options.needs_sandbox:
             self._raise_if_stopping()
             self._supervisor.start(children.sandbox(port=sandbox_port))
@@ -112,18 +135,21 @@ class _Start:
             poller = children.poller(provider, app_id=known["app_id"], connection=connection)
             self._supervisor.start(poller)
 
-    def _database_url(self) -> str:
+    def _databases(self) -> _Databases:
         if given := self._options.environment.get("BILLHOOK_DATABASE_URL"):
             if problem := connection_problem(given):
                 raise UpError(f"{problem}; check BILLHOOK_DATABASE_URL")
-            return given
+            return _Databases(owner=given, runtime=given)
         _print("starting the embedded PostgreSQL")
         server = EmbeddedPostgres(self._data_dir)
         server.start()
         self._supervisor.start(server)
         self._raise_if_stopping()
         server.create_database(_DATABASE)
-        return server.dsn(_DATABASE)
+        server.create_user(_RUNTIME_ROLE)
+        return _Databases(
+            owner=server.dsn(_DATABASE), runtime=server.dsn(_DATABASE, user=_RUNTIME_ROLE)
+        )
 
     def _redis_url(self) -> str:
         if given := self._options.environment.get("BILLHOOK_REDIS_URL"):

@@ -70,7 +70,9 @@ CREATE FUNCTION eventlog.append(
     body_owner int[], body_sha256 bytea[], body_tenant uuid[], body_bytes bytea[],
     OUT positions bigint[], OUT refused int[], OUT refused_id uuid[], OUT refused_version bigint[]
 ) LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog
+-- A role that may execute this function needs no right to write to the tables.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 -- A plan that was made while the table was empty must still be right a million events later.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -164,3 +166,4 @@ BEGIN
     END IF;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION eventlog.append FROM PUBLIC;

@@ -10,7 +10,6 @@ from typing import Final
 import psycopg
 import structlog
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL
 
 from eventlog.database.connect import connect
 from projections.engine.cutover import Cutover
@@ -105,8 +104,6 @@ def _fill(dsn: str, connection: Connection, projection: Projection, number: int)
         projection.fill(dsn, f"read_{name}_g{number}", head)
     connection.execute(f"SET maintenance_work_mem = '{_SORT_MEMORY}'")
     connection.execute("SELECT read.index_generation(%s, %s)", [name, number])
-    for table in projection.tables:
-        connection.execute(SQL("ANALYZE {}").format(table.within(f"read_{name}_g{number}")))
     with connection.transaction():
         connection.execute(
             "INSERT INTO eventlog.followers SELECT follower, %s, clock_timestamp()"

@@ -24,29 +24,79 @@ CREATE TABLE read.generations (
 CREATE UNIQUE INDEX generations_active_key ON read.generations (projection)
     WHERE state = 'active';
 
+-- Roles of the running processes, beside the owner of the tables: `billhook migrate --runtime-role`.
+CREATE TABLE read.runtime_roles (name text PRIMARY KEY);
+
+-- Refuse a name that could be more than a part of an identifier: it is put into statements.
+CREATE FUNCTION read.check_projection(projection text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF projection !~ '^[a-z]+$' THEN
+        RAISE EXCEPTION 'no projection has such a name' USING ERRCODE = 'invalid_name';
+    END IF;
+END
+$$;
+
+-- Let the roles of the running processes read and write a generation's tables, and read its views.
+CREATE FUNCTION read.grant_generation(projection text, number int) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    role text;
+    relation name;
+    generation text := format('read_%s_g%s', projection, number);
+BEGIN
+    FOR role IN SELECT name FROM read.runtime_roles LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', generation, role);
+        EXECUTE format(
+            'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I',
+            generation, role
+        );
+        FOR relation IN
+            SELECT viewname FROM pg_views JOIN pg_tables ON tablename = viewname
+            WHERE pg_views.schemaname = 'read' AND pg_tables.schemaname = generation
+        LOOP
+            EXECUTE format('GRANT SELECT ON read.%I TO %I', relation, role);
+        END LOOP;
+    END LOOP;
+END
+$$;
+
 -- Create the next generation of a projection with its tables, without their indexes.
 -- Each projection defines read.make_<projection>(schema) and read.index_<projection>(schema).
-CREATE FUNCTION read.new_generation(projection text) RETURNS int LANGUAGE plpgsql AS $$
+-- The functions that change a generation's definition run with the owner's rights, and can be
+-- executed by the owner and the runtime roles alone.
+CREATE FUNCTION read.new_generation(projection text) RETURNS int LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     made int;
 BEGIN
+    PERFORM read.check_projection(projection);
     SELECT coalesce(max(known.number), 0) + 1 INTO made
         FROM read.generations AS known WHERE known.projection = new_generation.projection;
     INSERT INTO read.generations (projection, number, state)
         VALUES (new_generation.projection, made, 'building');
     EXECUTE format('CREATE SCHEMA read_%s_g%s', projection, made);
     EXECUTE format('SELECT read.make_%s(%L)', projection, format('read_%s_g%s', projection, made));
+    PERFORM read.grant_generation(projection, made);
     RETURN made;
 END
 $$;
 
--- Create the indexes of a filled generation.
+-- Create the indexes and the statistics of a filled generation.
 CREATE FUNCTION read.index_generation(projection text, number int) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation name;
 BEGIN
+    PERFORM read.check_projection(projection);
     EXECUTE format(
         'SELECT read.index_%s(%L)', projection, format('read_%s_g%s', projection, number)
     );
+    FOR relation IN
+        SELECT tablename FROM pg_tables
+        WHERE schemaname = format('read_%s_g%s', projection, number) ORDER BY tablename
+    LOOP
+        EXECUTE format('ANALYZE read_%s_g%s.%I', projection, number, relation);
+    END LOOP;
 END
 $$;
 
@@ -66,6 +116,7 @@ BEGIN
             relation, projection, number, relation
         );
     END LOOP;
+    PERFORM read.grant_generation(projection, number);
 END
 $$;
 
@@ -95,11 +146,12 @@ CREATE TRIGGER followers_notify_position
 -- changes nothing while the new one is behind: a reader who has seen a position must never see an
 -- older one. Both followers are locked for the duration of this call.
 CREATE FUNCTION read.switch_generation(projection text, number int, keep interval)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     reached bigint;
     asked bigint;
 BEGIN
+    PERFORM read.check_projection(projection);
     PERFORM 1 FROM eventlog.followers AS follower
         JOIN read.generations AS known ON known.follower = follower.name
         WHERE known.projection = switch_generation.projection
@@ -128,8 +180,9 @@ $$;
 
 -- Drop a generation that is not active: its schema and its follower's position.
 CREATE FUNCTION read.drop_generation(projection text, number int) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM read.check_projection(projection);
     UPDATE read.generations AS known SET state = 'dropped', retire_at = NULL
         WHERE known.projection = drop_generation.projection
           AND known.number = drop_generation.number AND known.state NOT IN ('active', 'dropped');
@@ -140,6 +193,9 @@ BEGIN
     EXECUTE format('DROP SCHEMA read_%s_g%s CASCADE', projection, number);
 END
 $$;
+
+REVOKE EXECUTE ON FUNCTION read.new_generation, read.index_generation, read.point_views,
+    read.switch_generation, read.drop_generation, read.grant_generation FROM PUBLIC;
 
 -- Delete the positions of followers whose generation was dropped: a follower that is stopped late
 -- inserts its row again.
