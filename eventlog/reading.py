@@ -143,6 +143,29 @@ async def read_bodies(connection: Connection, sha256s: Collection[bytes]) -> dic
     return {sha256: unpack(packed, sha256=sha256) async for sha256, packed in cursor}
 
 
+async def read_packed_bodies(
+    connection: Connection, sha256s: Collection[bytes]
+) -> dict[bytes, bytes]:
+    """Return the bytes as stored, by hash, of the bodies that exist; `unpack` reads them."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        "SELECT DISTINCT ON (sha256) sha256, bytes FROM eventlog.bodies WHERE sha256 = ANY(%s)",
+        [list(sha256s)],
+    )
+    return {sha256: packed async for sha256, packed in cursor}
+
+
+async def read_body_sizes(connection: Connection, sha256s: Collection[bytes]) -> dict[bytes, int]:
+    """Return the number of bytes as stored, by hash, of the bodies that exist."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        "SELECT DISTINCT ON (sha256) sha256, octet_length(bytes)"
+        " FROM eventlog.bodies WHERE sha256 = ANY(%s)",
+        [list(sha256s)],
+    )
+    return {sha256: size async for sha256, size in cursor}
+
+
 async def delete_bodies(connection: Connection, tenant: UUID) -> int:
     """Forget a tenant's bodies; give their number."""
     cursor = await connection.execute("DELETE FROM eventlog.bodies WHERE tenant = %s", [tenant])

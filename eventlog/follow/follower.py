@@ -53,6 +53,8 @@ class _Place:
     stored: int
     seen: int
     head: int
+    limit: int = 1
+    """Most events of the next batch."""
     careful_until: int = 0
     """Up to here events go one by one: one of them failed."""
     failures: int = 0
@@ -66,6 +68,8 @@ class Follower:
     Rows that `handle` writes with the cursor and the position are committed together: exactly
     once. What else it does may be done again after a crash: at least once. An event that it
     raises on stops the follower there, is reported, and is tried again for ever, never skipped.
+    Batches start at one event and double up to `batch`: a process that was killed by what a batch
+    needs, and restarted, gets further each time, in the end event by event.
     Run it in as many processes as you like: one leads. `handle` may take `handle_timeout_s`, and
     must leave the loop free meanwhile.
     """
@@ -147,7 +151,7 @@ class Follower:
                 await _wait_for_more(listener, place)
 
     async def _step(self, connection: Connection, place: _Place, *, stop: asyncio.Event) -> None:
-        limit = 1 if place.seen < place.careful_until else self._batch
+        limit = 1 if place.seen < place.careful_until else place.limit
         place.read_at_s = asyncio.get_running_loop().time()
         place.head, events = await read_on(
             connection, place.seen, limit=limit, window=_WINDOW, topics=self._topics
@@ -219,6 +223,7 @@ class Follower:
                 await forget_failure(cursor, self._name)
         place.stored = place.seen = through
         place.failures = 0
+        place.limit = min(2 * place.limit, self._batch)
 
     async def _store_what_was_passed(self, connection: Connection, place: _Place) -> None:
         """Store a position past events of other topics once a second, not at each of them."""

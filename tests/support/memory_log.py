@@ -77,3 +77,15 @@ class MemoryLog:
     async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
         """Give bodies by their hash."""
         return {sha256: self._bodies[sha256] for sha256 in sha256s if sha256 in self._bodies}
+
+    async def body_sizes_async(self, sha256s: Collection[bytes]) -> dict[bytes, int]:
+        """Return the sizes of bodies as stored."""
+        return {hash_: len(packed) for hash_, packed in self._packed(sha256s)}
+
+    async def packed_bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return bodies as stored."""
+        return dict(self._packed(sha256s))
+
+    def _packed(self, sha256s: Collection[bytes]) -> list[tuple[bytes, bytes]]:
+        known = [hash_ for hash_ in sha256s if hash_ in self._bodies]
+        return [(hash_, Body.of(self._bodies[hash_], None).packed) for hash_ in known]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -37,7 +37,8 @@ from eventlog.follow.follower import Cursor, Follower
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, setup_mismatch
-from workers.webhooks.parse import ParsedEvent, Snapshot, parse_event
+from workers.webhooks.parse import ParsedEvent, Snapshot
+from workers.webhooks.payload_batches import parsed_in_parts
 
 NAME: Final = "apply"
 NEEDS_FETCH: Final = "the provider must be asked"
@@ -63,8 +64,12 @@ class Applier:
         self._now = now
 
     async def handle(self, _cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
-        """Apply a batch: events of one aggregate in order, aggregates concurrently."""
-        parsed_events = await self._read(await self._due(batch))
+        """Apply a batch in parts of bounded size, in order. Raises only if the log fails."""
+        async for part in parsed_in_parts(self._log, await self._due(batch)):
+            await self._apply_part(part)
+
+    async def _apply_part(self, parsed_events: Sequence[ParsedEvent]) -> None:
+        """Apply a part: events of one aggregate in order, aggregates concurrently."""
         groups: dict[UUID, list[ParsedEvent]] = defaultdict(list)
         for parsed in parsed_events:
             groups[parsed.subject].append(parsed)
@@ -81,20 +86,6 @@ class Applier:
             streams = await self._store.streams(asked)
             events += [self._codec.decode(stream[0]) for stream in streams.values()]
         return [event for event in events if isinstance(event, ProviderEventReceived)]
-
-    async def _read(self, entries: Iterable[ProviderEventReceived]) -> list[ParsedEvent]:
-        """Parse the payloads; one that raises is parked."""
-        entries = list(entries)
-        bodies = await self._log.bodies_async({bytes.fromhex(entry.body) for entry in entries})
-        parsed_events = []
-        for entry in entries:
-            try:
-                parsed = parse_event(entry, bodies.get(bytes.fromhex(entry.body)))
-            except Exception as error:  # noqa: BLE001 - whatever a payload holds concerns it alone
-                await self._park(entry, error)
-            else:
-                parsed_events.append(parsed)
-        return parsed_events
 
     async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[RecordedEvent]]:
         wanted = set(groups)

@@ -109,6 +109,23 @@ def test_rows_and_position_arrive_together_and_nothing_is_left_out(database: str
     assert seen(database) == list(range(1, 27))
 
 
+def test_batches_grow_from_one_event_after_each_start(database: str, log: Log) -> None:
+    """A process killed by a batch's size or content gets further with each restart."""
+    log.append([stored() for _ in range(20)])
+
+    async def scenario() -> None:
+        rows = Rows()
+        async with Running(Follower(database, "rows", rows, batch=5)):
+            await until(lambda: len(rows.handled) == 20)
+        assert [len(batch) for batch in rows.batches[:4]] == [1, 2, 4, 5]
+        log.append([stored() for _ in range(3)])
+        async with Running(Follower(database, "rows", rows, batch=5)):
+            await until(lambda: len(rows.handled) == 23)
+        assert [len(batch) for batch in rows.batches[-2:]] == [1, 2]
+
+    run(scenario)
+
+
 def test_it_hears_of_an_event_long_before_it_would_poll(database: str, log: Log) -> None:
     async def scenario() -> None:
         rows = Rows()
