@@ -53,6 +53,7 @@ from service.settings import Settings
 from service.subscriptions.context import SubscriptionsContext
 from service.tenants.context import TenantsContext
 from service.tenants.registry import KnownTenants
+from service.webhooks.budgets import DeliveryBudgets
 from service.webhooks.context import WebhooksContext
 from service.webhooks.hints import Hints
 from service.webhooks.rejection_log import RejectionLog
@@ -195,6 +196,11 @@ def _webhooks(shared: _Shared, rejections: RejectionLog) -> WebhooksContext:
             recording.metrics,
             is_ours=InvoiceQueries(shared.pool).knows_provider_object,
             per_minute=settings.hints_per_minute,
+        ),
+        budgets=DeliveryBudgets(
+            recording.metrics,
+            per_minute=settings.webhooks_per_minute,
+            bytes_per_day=settings.webhook_bytes_per_day,
         ),
         now=shared.now,
     )

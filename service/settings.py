@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     signature_tolerance_s: int = 300
     hints_per_minute: int = Field(600, ge=1)
     """Unsigned webhooks of one connection that each process of the API has looked into."""
+    webhooks_per_minute: int = Field(60_000, ge=1)
+    """Signed webhooks of one connection that each process of the API admits."""
+    webhook_bytes_per_day: int = Field(4 * KIB * KIB * KIB, ge=1)
+    """Bytes of signed webhooks of one connection that each process of the API admits."""
     rate_limit_per_minute: int = Field(60_000, ge=1)
     """Requests of one key, or one tenant's tokens, that each process of the API admits."""
     access_max_age_s: float = 5.0

@@ -129,6 +129,14 @@ class HintsOverLimit(ApiError):
     """Unsigned deliveries come faster than payments can be fetched: the sender repeats them."""
 
 
+class DeliveriesOverRate(ApiError):
+    """A connection has delivered more webhooks in a minute than are admitted."""
+
+
+class DeliveriesOverBytes(ApiError):
+    """A connection has delivered more bytes in a day than are admitted."""
+
+
 class AccessUnverified(ApiError):
     """Keys have not been verified for too long: no stale yes."""
 
@@ -184,6 +192,10 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
         HTTPStatus.BAD_REQUEST, "[E4000]", "It has been decided otherwise before"
     ),
     HintsOverLimit: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5032]", "Too many deliveries", 60),
+    DeliveriesOverRate: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5032]", "Too many deliveries", 60),
+    DeliveriesOverBytes: _Row(
+        HTTPStatus.SERVICE_UNAVAILABLE, "[E5032]", "Too many deliveries", 3600
+    ),
     AccessUnverified: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
     ReadModelBehind: _Row(
         HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "minPosition: is not reached yet", 1

@@ -10,6 +10,7 @@ from service.auth.access_cache import AccessCache
 from service.operations.readiness import Readiness
 from service.recording.context import RecordingContext
 from service.settings import Settings
+from service.webhooks.budgets import DeliveryBudgets
 from service.webhooks.hints import Hints
 from service.webhooks.rejection_log import RejectionLog
 
@@ -26,6 +27,7 @@ class WebhooksContext:
     deliveries: DeliveryQueries
     rejections: RejectionLog
     hints: Hints
+    budgets: DeliveryBudgets
     now: Callable[[], datetime]
 
 

@@ -25,16 +25,17 @@ async def store_stripe_event(
 ) -> int | None:
     """Store a delivery once its sender is proved; gives its position, None if it is known.
 
-    Raises WebhookRejected. Counts what is taken in.
+    Raises WebhookRejected, DeliveriesOverRate and DeliveriesOverBytes. Counts stored deliveries.
     """
     event = _proved(context, connection, raw, header=header)
+    await context.budgets.admit(connection, size_bytes=len(raw))
     return await _stored(context, connection, event)
 
 
 async def store_mollie_event(
     context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
 ) -> int | None:
-    """Store a signed delivery, as `store_stripe_event` does. Raises WebhookRejected."""
+    """Store a signed delivery, as `store_stripe_event` does."""
     scope = secret_context(connection.app_id, connection.name)
     secrets = [context.open_secret(s, scope) for s in connection.sealed_webhook_secrets]
     verdict = mollie_signature.verify(raw, header=header, secrets=secrets)
@@ -47,6 +48,7 @@ async def store_mollie_event(
     if event.mode not in (None, connection.mode):
         message = f"mode: the connection is of {connection.mode} mode"
         raise WebhookRejected("wrong_mode", FieldError(message=message, path="mode"))
+    await context.budgets.admit(connection, size_bytes=len(raw))
     return await _stored(context, connection, event)
 
 

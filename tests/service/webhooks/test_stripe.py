@@ -67,6 +67,37 @@ def test_twenty_deliveries_of_one_event_at_once_are_stored_once(
     assert service.head() == before + 1
 
 
+def test_deliveries_over_the_rate_are_answered_503_(
+    database: str,
+) -> None:
+    with Service(database, webhooks_per_minute=2) as service:
+        shop, other = Shop(service), Shop(service)
+        events = [stripe_event() for _ in range(3)]
+
+        forged = shop.deliver(stripe_event(), secret="whsec_guessed")
+        answers = [shop.deliver(event) for event in events]
+
+        assert forged.status_code == 400
+        assert [answer.status_code for answer in answers] == [200, 200, 503]
+        assert answers[-1].headers["retry-after"] == "60"
+        assert [len(shop.received(event["id"])) for event in events] == [1, 1, 0]
+        assert other.deliver(events[2]).status_code == 200
+        assert count(service, "over_budget") == 1
+
+
+def test_deliveries_over_the_days_bytes_are_answered_503(database: str) -> None:
+    event = stripe_event()
+    size = len(json.dumps(event).encode())
+    with Service(database, webhook_bytes_per_day=2 * size) as service:
+        shop = Shop(service)
+        answers = [shop.deliver(event | {"id": f"evt_{number}"}) for number in range(3)]
+
+        assert [answer.status_code for answer in answers] == [200, 200, 503]
+        assert answers[-1].headers["retry-after"] == "3600"
+        assert len(shop.received("evt_2")) == 0
+        assert count(service, "over_budget") == 1
+
+
 def test_one_event_id_at_two_connections_is_two_events(service: Service, shop: Shop) -> None:
     event, other = stripe_event(), Shop(service)
     assert shop.deliver(event).status_code == other.deliver(event).status_code == 200
