@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
 
 from domain.billing import Billing
 from eventlog import persistence
@@ -14,14 +16,18 @@ from eventlog.security.signed_links import SignedLinks
 from eventlog.security.vault import Vault
 from projections.tenants.unassigned import UnassignedQueries
 from projections.work.provider_lookup import ProviderLookupQueue
+from projections.work.slots import JOBS, LOOKUPS, BreakerLimits, WorkerSlots
 from projections.work.table import WorkTable
 from workers.errors import OperatorError
 from workers.providers.callback_urls import CallbackUrls
 from workers.providers.gateways import Gateways, StripeRates
+from workers.providers.job_slots import JobSlots
 from workers.providers.rate_limit import ProviderRateLimits
 from workers.settings import Settings
 
 _LOG_NAME = "workers"
+# A thread needs a session for milliseconds, between calls that take much longer.
+_SESSIONS: Final = 8
 
 
 def utc_now() -> datetime:
@@ -36,6 +42,7 @@ class Runtime:
     log: Log
     billing: Billing
     work: WorkTable
+    slots: JobSlots
     lookups: ProviderLookupQueue
     unassigned: UnassignedQueries
     vault: Vault
@@ -67,11 +74,18 @@ def open_callback_urls(settings: Settings) -> CallbackUrls:
     return CallbackUrls(links, public_url=settings.public_url, api_base=settings.mollie_api_base)
 
 
-def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateways:
+def open_gateways(
+    settings: Settings,
+    billing: Billing,
+    vault: Vault,
+    *,
+    before_calls: Callable[[UUID, str], None] | None = None,
+) -> Gateways:
     """Create the gateways, with the rate limits that all processes share."""
     return Gateways(
         billing,
         vault,
+        before_calls=before_calls,
         stripe_api_base=settings.stripe_api_base,
         mollie_api_base=settings.mollie_api_base,
         mollie_calls_per_s=settings.mollie_calls_per_s,
@@ -84,12 +98,28 @@ def open_gateways(settings: Settings, billing: Billing, vault: Vault) -> Gateway
     )
 
 
+def _worker_slots(settings: Settings) -> WorkerSlots:
+    return WorkerSlots(
+        settings.database_url,
+        worker=uuid4(),
+        threads={JOBS: settings.threads, LOOKUPS: settings.lookup_threads},
+        breaker=BreakerLimits(
+            most_timeouts=settings.breaker_timeouts,
+            probe_after=timedelta(seconds=settings.breaker_probe_s),
+        ),
+        max_size=_SESSIONS,
+    )
+
+
 @contextmanager
 def open_runtime(settings: Settings) -> Iterator[Runtime]:
     """Open log, work table and lookups, and close them on exit."""
     log = Log.open(settings.database_url, application_name="billhook worker")
-    work = WorkTable(settings.database_url, max_size=max(4, settings.threads // 2))
+    work = WorkTable(settings.database_url, max_size=_SESSIONS)
     work.open()
+    threads = _worker_slots(settings)
+    threads.open()
+    slots = JobSlots(threads)
     lookups = ProviderLookupQueue(settings.database_url)
     lookups.open()
     unassigned = UnassignedQueries(settings.database_url)
@@ -100,16 +130,18 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             log=log,
             billing=billing,
             work=work,
+            slots=slots,
             lookups=lookups,
             unassigned=unassigned,
             vault=vault,
-            gateways=open_gateways(settings, billing, vault),
+            gateways=open_gateways(settings, billing, vault, before_calls=slots.before_calls),
             callback_urls=open_callback_urls(settings),
             max_tries=settings.max_tries,
         )
     finally:
         unassigned.close()
         lookups.close()
+        threads.close()
         work.close()
         persistence.register(_LOG_NAME, None)
         log.close()

@@ -28,8 +28,10 @@ class Settings(BaseSettings):
     mollie_calls_per_s: int = Field(default=25, ge=0)
     provider_patience_s: float = Field(default=2.0, ge=0, le=10)
     log_format: Literal["json", "console"] = "json"
-    threads: int = Field(default=16, ge=1, le=256)
-    in_flight_per_app: int = Field(default=64, ge=1)
+    threads: int = Field(default=32, ge=1, le=256)
+    lookup_threads: int = Field(default=8, ge=1, le=64)
+    breaker_timeouts: int = Field(default=5, ge=1)
+    breaker_probe_s: float = Field(default=10.0, gt=0)
     resend_after_s: float = Field(default=30.0, gt=0)
     body_life_days: int = Field(default=400, ge=30)
     heartbeat_file: Path | None = None

@@ -8,6 +8,7 @@ import asyncio
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 BEAT_S = 2.0
@@ -34,11 +35,12 @@ async def beat(file: Path | None, *, stop: asyncio.Event) -> None:
             continue
 
 
-def beat_until(stop: threading.Event, file: Path | None) -> None:
-    """Do the same in a thread, and return when `stop` is set."""
+def beat_until(stop: threading.Event, file: Path | None, *, also: Callable[[], None]) -> None:
+    """Do the same in a thread, call `also` at each beat, and return when `stop` is set."""
     while not stop.is_set():
         if file is not None:
             file.touch()
+        also()
         stop.wait(BEAT_S)
 
 

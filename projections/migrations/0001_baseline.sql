@@ -649,6 +649,8 @@ $$;
 -- transaction of its position. The queue holds only what was sent recently and may be lost.
 CREATE SCHEMA work;
 
+-- `lane`: provider lookups, for which a caller waits, have threads of their own. `connection`: the
+-- name of the connection that the job calls, as soon as it is known.
 CREATE TABLE work.jobs (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key        text        NOT NULL UNIQUE,
@@ -662,12 +664,190 @@ CREATE TABLE work.jobs (
     sends      integer     NOT NULL DEFAULT 0,
     tries      integer     NOT NULL DEFAULT 0,
     last_error text,
-    gave_up_at timestamptz
+    gave_up_at timestamptz,
+    connection text,
+    lane       text        NOT NULL GENERATED ALWAYS AS (
+        CASE queue WHEN 'provider_lookups' THEN 'lookups' ELSE 'jobs' END
+    ) STORED
 );
 
 CREATE INDEX jobs_due ON work.jobs (due_at, id);
 CREATE INDEX jobs_in_flight ON work.jobs (app, sent_at) WHERE sent_at IS NOT NULL;
 CREATE INDEX jobs_given_up ON work.jobs (app, gave_up_at, id) WHERE gave_up_at IS NOT NULL;
+
+-- Worker processes and their threads; a process that was not seen for 15 s has none. Unlogged: a
+-- process registers again every few seconds.
+CREATE UNLOGGED TABLE work.workers (
+    id      uuid        NOT NULL,
+    lane    text        NOT NULL,
+    threads integer     NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (id, lane)
+);
+
+-- One row per thread that runs a job. A job's row in work.jobs may be gone before its thread is
+-- free: the relay deletes it with the event that ends it.
+CREATE UNLOGGED TABLE work.running (
+    worker     uuid    NOT NULL,
+    job        bigint  NOT NULL,
+    sends      integer NOT NULL,
+    lane       text    NOT NULL,
+    app        uuid    NOT NULL,
+    connection text,
+    is_probe   boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (worker, job, sends)
+);
+
+-- Circuit breakers of connections that did not answer lately; the first answer deletes the row.
+-- `opened_at`: since when jobs are held back. `probe_at`: when the next one may call, as a probe.
+CREATE TABLE work.breakers (
+    app        uuid        NOT NULL,
+    connection text        NOT NULL,
+    timeouts   integer     NOT NULL,
+    opened_at  timestamptz,
+    probe_at   timestamptz,
+    PRIMARY KEY (app, connection)
+);
+
+CREATE VIEW work.live_workers AS
+    SELECT * FROM work.workers WHERE seen_at > clock_timestamp() - interval '15 seconds';
+
+CREATE VIEW work.live_running AS
+    SELECT running.* FROM work.running
+    JOIN work.live_workers ON live_workers.id = running.worker
+        AND live_workers.lane = running.lane;
+
+-- Whether a thread may run one more job of an app and a connection (null: not known yet):
+-- 'yes', 'probe' (yes, as the one probe of an open breaker), 'full' or 'open' (breaker). An app may
+-- have at most as many threads as remain free, a connection half as many: the first one that hangs
+-- takes a third of all threads, the next one a third of what is left, and so on.
+-- Callers hold the lock of work.lock_claims().
+CREATE FUNCTION work.admits(p_lane text, p_app uuid, p_connection text, p_threads integer)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    free bigint;
+    of_app bigint;
+    of_connection bigint;
+    probes bigint;
+    breaker work.breakers;
+BEGIN
+    SELECT count(*) FILTER (WHERE app = p_app),
+           count(*) FILTER (WHERE app = p_app AND connection = p_connection),
+           count(*)
+        INTO of_app, of_connection, free
+        FROM work.live_running WHERE lane = p_lane;
+    SELECT greatest(coalesce(sum(threads), 0), p_threads) - free INTO free
+        FROM work.live_workers WHERE lane = p_lane;
+    IF p_connection IS NOT NULL THEN
+        SELECT * INTO breaker FROM work.breakers
+            WHERE app = p_app AND connection = p_connection AND opened_at IS NOT NULL;
+        IF FOUND THEN
+            -- Of all lanes: a lookup may be the probe as well.
+            SELECT count(*) INTO probes FROM work.live_running
+                WHERE app = p_app AND connection = p_connection AND is_probe;
+            IF breaker.probe_at > clock_timestamp() OR probes > 0 THEN
+                RETURN 'open';
+            END IF;
+            RETURN CASE WHEN free > 0 THEN 'probe' ELSE 'full' END;
+        END IF;
+        IF 2 * of_connection >= free THEN
+            RETURN 'full';
+        END IF;
+    END IF;
+    RETURN CASE WHEN of_app >= free THEN 'full' ELSE 'yes' END;
+END $$;
+
+-- Serialise claims: each must see the ones before it. Held until the transaction ends.
+CREATE FUNCTION work.lock_claims() RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock(hashtextextended('billhook work claims', 0))
+$$;
+
+-- Claim a job that was sent, or put it back uncounted, so that it is sent again when a thread is
+-- free. A lookup of an open breaker is claimed, as an `outage`: its caller gets an answer at once.
+CREATE FUNCTION work.claim(p_job bigint, p_sends integer, p_worker uuid, p_threads integer)
+RETURNS TABLE (id bigint, key text, app uuid, queue text, actor text, args jsonb, sends integer,
+    tries integer, connection text, is_outage boolean) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    claimed work.jobs;
+    verdict text;
+BEGIN
+    PERFORM work.lock_claims();
+    SELECT * INTO claimed FROM work.jobs
+        WHERE id = p_job AND sends = p_sends AND sent_at IS NOT NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    verdict := work.admits(claimed.lane, claimed.app, claimed.connection, p_threads);
+    IF verdict = 'full' OR (verdict = 'open' AND claimed.lane <> 'lookups') THEN
+        UPDATE work.jobs SET sent_at = NULL WHERE id = p_job;
+        NOTIFY billhook_work;
+        RETURN;
+    END IF;
+    INSERT INTO work.running (worker, job, sends, lane, app, connection, is_probe)
+        VALUES (p_worker, p_job, p_sends, claimed.lane, claimed.app, claimed.connection,
+            verdict = 'probe')
+        ON CONFLICT (worker, job, sends) DO UPDATE SET is_probe = excluded.is_probe;
+    UPDATE work.jobs SET sent_at = clock_timestamp() WHERE id = p_job;
+    RETURN QUERY SELECT claimed.id, claimed.key, claimed.app, claimed.queue, claimed.actor,
+        claimed.args, claimed.sends, claimed.tries, claimed.connection, verdict = 'open';
+END $$;
+
+-- Note which connection a running job is about to call; the verdict of work.admits.
+CREATE FUNCTION work.bind_connection(
+    p_worker uuid, p_job bigint, p_sends integer, p_connection text, p_threads integer
+) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    bound work.running;
+    verdict text;
+BEGIN
+    PERFORM work.lock_claims();
+    UPDATE work.jobs SET connection = p_connection WHERE id = p_job;
+    -- Without its own row, which is counted already.
+    DELETE FROM work.running WHERE worker = p_worker AND job = p_job AND sends = p_sends
+        RETURNING * INTO bound;
+    IF NOT FOUND THEN
+        RETURN 'full';
+    END IF;
+    verdict := work.admits(bound.lane, bound.app, p_connection, p_threads);
+    IF verdict IN ('yes', 'probe') THEN
+        bound.connection := p_connection;
+        bound.is_probe := verdict = 'probe';
+    END IF;
+    INSERT INTO work.running SELECT bound.*;
+    RETURN verdict;
+END $$;
+
+-- Free a thread and wake the dispatcher if something may wait for it. `p_answered`: whether the
+-- connection answered the job's last call, null without a call. After `p_most_timeouts` jobs in a
+-- row without an answer the breaker opens; each later one postpones the next probe.
+CREATE FUNCTION work.release(
+    p_worker uuid, p_job bigint, p_sends integer, p_answered boolean, p_most_timeouts integer,
+    p_probe_after interval
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    freed work.running;
+BEGIN
+    DELETE FROM work.running WHERE worker = p_worker AND job = p_job AND sends = p_sends
+        RETURNING * INTO freed;
+    IF freed.connection IS NOT NULL AND NOT p_answered THEN
+        INSERT INTO work.breakers AS breaker (app, connection, timeouts, opened_at, probe_at)
+            SELECT freed.app, freed.connection, 1, opened, opened + p_probe_after
+            FROM (SELECT CASE WHEN p_most_timeouts <= 1 THEN clock_timestamp() END) AS one (opened)
+            ON CONFLICT (app, connection) DO UPDATE SET
+                timeouts = breaker.timeouts + 1,
+                opened_at = CASE WHEN breaker.timeouts + 1 >= p_most_timeouts
+                    THEN coalesce(breaker.opened_at, clock_timestamp()) END,
+                probe_at = CASE WHEN breaker.timeouts + 1 >= p_most_timeouts
+                    THEN clock_timestamp() + p_probe_after END;
+    ELSIF freed.connection IS NOT NULL AND p_answered THEN
+        DELETE FROM work.breakers WHERE app = freed.app AND connection = freed.connection;
+    END IF;
+    IF EXISTS (SELECT FROM work.jobs WHERE due_at <= now() AND sent_at IS NULL
+            AND gave_up_at IS NULL) THEN
+        NOTIFY billhook_work;
+    END IF;
+END $$;
 
 -- Live lookups at a provider: inserted by the service, answered by a worker. They are not events:
 -- `answer` is sealed, and the row is deleted when it is read or has expired. Unlogged, so that no

@@ -40,8 +40,9 @@ _REQUEST: Final[LiteralString] = """
             clock_timestamp() + make_interval(secs => %(life_s)s)
         ) ON CONFLICT DO NOTHING
     ), opened AS (
-        INSERT INTO work.jobs (key, app, queue, actor, args)
-        VALUES (%(key)s, %(app)s, %(queue)s, %(actor)s, %(job)s) ON CONFLICT DO NOTHING
+        INSERT INTO work.jobs (key, app, queue, actor, args, connection)
+        VALUES (%(key)s, %(app)s, %(queue)s, %(actor)s, %(job)s, %(connection)s)
+        ON CONFLICT DO NOTHING
     )
     SELECT pg_notify('billhook_work', '')
 """
@@ -125,6 +126,7 @@ class ProviderLookupClient:
             "queue": QUEUE,
             "actor": ACTOR,
             "job": Jsonb({"lookup_id": str(lookup.id)}),
+            "connection": lookup.args.get("connection"),
         }
         while True:
             try:

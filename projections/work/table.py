@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
@@ -18,21 +18,28 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from eventlog.database.connect import connect
+from projections.work.scheduling import NEXT_DUE, TAKE_DUE
 from projections.work.sessions import SessionPool, WorkUnavailable
 
 CHANNEL: Final = "billhook_work"
 RESEND_AFTER: Final = timedelta(seconds=30)
+# A sent row is picked up within milliseconds, unless Redis or its worker lost it.
+_IN_TRANSIT: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenJob:
-    """Insert a job; one with the same key becomes due again."""
+    """Insert a job; one with the same key becomes due again.
+
+    `connection`: the name of the connection that it calls, None where the event does not have it.
+    """
 
     key: str
     app: UUID
     queue: str
     actor: str
     args: dict[str, str]
+    connection: str | None = None
     delay_s: float = 0.0
 
 
@@ -63,7 +70,11 @@ JobChange = OpenJob | CloseJob | GiveUpJob | ResendJob
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A row as a worker reads it. `sends` distinguishes a message from an older one of the row."""
+    """A row as a worker reads it. `sends` distinguishes a message from an older one of the row.
+
+    `connection` as in OpenJob. `is_outage`: the connection's circuit breaker is open, so that it
+    must not be called; true for lookups only.
+    """
 
     id: int
     key: str
@@ -73,14 +84,17 @@ class Job:
     args: dict[str, Any]
     sends: int
     tries: int
+    connection: str | None = None
+    is_outage: bool = False
 
 
 _OPEN: Final = """
-    INSERT INTO work.jobs (key, app, queue, actor, args, due_at)
-    VALUES (%s, %s, %s, %s, %s, clock_timestamp() + make_interval(secs => %s))
+    INSERT INTO work.jobs (key, app, queue, actor, args, connection, due_at)
+    VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp() + make_interval(secs => %s))
     ON CONFLICT (key) DO UPDATE
         SET due_at = excluded.due_at, args = excluded.args, sent_at = NULL, tries = 0,
-            last_error = NULL, gave_up_at = NULL
+            last_error = NULL, gave_up_at = NULL,
+            connection = coalesce(excluded.connection, jobs.connection)
 """
 _GIVE_UP: Final = """
     UPDATE work.jobs SET gave_up_at = clock_timestamp(), sent_at = NULL, last_error = %s
@@ -119,45 +133,8 @@ async def apply_changes(cursor: AsyncCursor[TupleRow], changes: Sequence[JobChan
 
 
 def _row(job: OpenJob) -> tuple[object, ...]:
-    return (job.key, job.app, job.queue, job.actor, Jsonb(job.args), job.delay_s)
-
-
-# Round robin: each app's oldest row first, then each app's second, and so on; an app that has
-# `cap` rows in flight waits. SKIP LOCKED lets several dispatchers work beside each other.
-_TAKE_DUE: Final[LiteralString] = """
-    WITH flying AS (
-        SELECT app, count(*) AS rows FROM work.jobs
-        WHERE sent_at > clock_timestamp() - %(resend)s GROUP BY app
-    ), due AS (
-        SELECT jobs.id, jobs.due_at,
-               row_number() OVER (PARTITION BY jobs.app ORDER BY jobs.due_at, jobs.id)
-                   + coalesce(flying.rows, 0) AS turn
-        FROM work.jobs LEFT JOIN flying USING (app)
-        WHERE jobs.due_at <= clock_timestamp() AND jobs.gave_up_at IS NULL
-          AND (jobs.sent_at IS NULL OR jobs.sent_at <= clock_timestamp() - %(resend)s)
-    ), chosen AS (
-        SELECT jobs.id FROM work.jobs JOIN due USING (id)
-        WHERE due.turn <= %(cap)s AND jobs.gave_up_at IS NULL
-          AND (jobs.sent_at IS NULL OR jobs.sent_at <= clock_timestamp() - %(resend)s)
-        ORDER BY due.turn, due.due_at, jobs.id
-        LIMIT %(limit)s
-        FOR UPDATE OF jobs SKIP LOCKED
-    )
-    UPDATE work.jobs SET sent_at = clock_timestamp(), sends = sends + 1
-    FROM chosen WHERE jobs.id = chosen.id
-    RETURNING jobs.id, key, app, queue, actor, args, sends, tries
-"""
-
-
-# Each half by its index: rows may wait for months, and are many then.
-NEXT_DUE: Final[LiteralString] = """
-    SELECT extract(epoch FROM least(
-        (SELECT due_at FROM work.jobs
-         WHERE sent_at IS NULL AND gave_up_at IS NULL ORDER BY due_at LIMIT 1),
-        (SELECT min(greatest(due_at, sent_at + %s)) FROM work.jobs
-         WHERE sent_at IS NOT NULL AND gave_up_at IS NULL)
-    ) - clock_timestamp())::float8
-"""
+    args = Jsonb(job.args)
+    return (job.key, job.app, job.queue, job.actor, args, job.connection, job.delay_s)
 
 
 class WorkTable:
@@ -180,11 +157,19 @@ class WorkTable:
         """Close the sessions."""
         self._sessions.close()
 
-    def take_due(self, *, limit: int, cap: int) -> list[Job]:
-        """Mark what is due as sent and return it, fairly by app, at most `cap` an app in flight."""
+    def take_due(self, *, limit: int) -> list[Job]:
+        """Mark due rows as sent and return them: fairly by app, and no more than threads are free.
+
+        Without a registered worker, one row at a time is sent.
+        """
+        parameters = {
+            "limit": limit,
+            "resend": self._resend_after,
+            "in_transit": min(_IN_TRANSIT, self._resend_after),
+        }
         with self._sessions.session() as connection:
             cursor = connection.cursor(row_factory=class_row(Job))
-            cursor.execute(_TAKE_DUE, {"limit": limit, "cap": cap, "resend": self._resend_after})
+            cursor.execute(TAKE_DUE, parameters)
             return cursor.fetchall()
 
     def unsend(self, job_ids: Iterable[int]) -> None:
@@ -192,18 +177,6 @@ class WorkTable:
         self._sessions.execute(
             "UPDATE work.jobs SET sent_at = NULL WHERE id = ANY(%s)", [list(job_ids)]
         )
-
-    def claim(self, job_id: int, *, sends: int) -> Job | None:
-        """Claim a job; None when it is finished or a newer message was sent for it."""
-        with self._sessions.session() as connection:
-            cursor = connection.cursor(row_factory=class_row(Job))
-            cursor.execute(
-                """UPDATE work.jobs SET sent_at = clock_timestamp()
-                   WHERE id = %s AND sends = %s AND sent_at IS NOT NULL
-                   RETURNING id, key, app, queue, actor, args, sends, tries""",
-                [job_id, sends],
-            )
-            return cursor.fetchone()
 
     def touch(self, job_id: int) -> None:
         """Renew the sent mark of a running job, so that it is not sent again meanwhile."""
@@ -246,21 +219,21 @@ class WorkTable:
             return cursor.fetchall()
 
     def next_due_s(self) -> float | None:
-        """Return the seconds until the next row is due (negative: overdue), None without rows."""
+        """Return the seconds until the next row becomes due; None without one."""
         with self._sessions.session() as connection:
-            row = connection.execute(NEXT_DUE, [self._resend_after]).fetchone()
+            row = connection.execute(NEXT_DUE, {"resend": self._resend_after}).fetchone()
         return None if row is None else row[0]
 
 
 class WorkNotifier:
-    """Wakes a dispatcher when rows were opened."""
+    """Wakes a dispatcher when rows were opened or threads became free."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: psycopg.Connection[TupleRow] | None = None
 
     def wait(self, timeout_s: float) -> None:
-        """Return when a row was opened, or after the time-out."""
+        """Return when a row was opened or a thread became free, or after the time-out."""
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = connect(self._dsn, application_name="billhook work listener")

@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 from domain.gateway.port import ProviderGateway
 from eventlog.security.vault import Vault
 from projections.work.provider_lookup import ProviderLookupQueue
-from projections.work.table import WorkNotifier, WorkTable
+from projections.work.slots import LOOKUPS, BreakerLimits, WorkerSlots
+from projections.work.table import Job, WorkNotifier, WorkTable
 from workers.invoices.provider_lookup import answer_lookup
 
 
@@ -20,20 +22,31 @@ class Answering:
         self.vault = vault
         self.work, self.bell = WorkTable(database), WorkNotifier(database)
         self.table = ProviderLookupQueue(database)
+        self.slots = WorkerSlots(
+            database,
+            worker=uuid4(),
+            threads={LOOKUPS: 30},
+            breaker=BreakerLimits(most_timeouts=5, probe_after=timedelta(seconds=10)),
+        )
         self.stop = threading.Event()
         self.asked: list[tuple[UUID, str]] = []
 
     def run(self) -> None:
         while not self.stop.is_set():
-            for job in self.work.take_due(limit=10, cap=10):
-                answer_lookup(
-                    UUID(job.args["lookup_id"]),
-                    table=self.table,
-                    vault=self.vault,
-                    gateway_of=self.gateway_of,
-                )
-                self.work.finish(job)
+            self.slots.heartbeat([])
+            while due := self.work.take_due(limit=10):
+                for job in due:
+                    self.answer(job)
             self.bell.wait(0.2)
+
+    def answer(self, job: Job) -> None:
+        answer_lookup(
+            UUID(job.args["lookup_id"]),
+            table=self.table,
+            vault=self.vault,
+            gateway_of=self.gateway_of,
+        )
+        self.work.finish(job)
 
     def gateway_of(self, app_id: UUID, name: str) -> ProviderGateway:
         self.asked.append((app_id, name))
@@ -44,6 +57,7 @@ class Answering:
 def answering(database: str, gateway: ProviderGateway, *, vault: Vault) -> Iterator[Answering]:
     worker = Answering(database, gateway, vault=vault)
     worker.work.open()
+    worker.slots.open()
     worker.table.open()
     thread = threading.Thread(target=worker.run)
     thread.start()
@@ -52,4 +66,5 @@ def answering(database: str, gateway: ProviderGateway, *, vault: Vault) -> Itera
     thread.join()
     worker.table.close()
     worker.bell.close()
+    worker.slots.close()
     worker.work.close()

@@ -82,7 +82,7 @@ class Bench:
             app_id=self.app_id,
             tenant_id=tenant_id,
             provider="stripe",
-            connection=self.connection,
+            connection=more.pop("connection", self.connection),
             connection_id=self.connection_id,
             mode="test",
             dialect="002",

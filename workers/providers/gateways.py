@@ -47,7 +47,9 @@ class Gateways:
         rates: ProviderRateLimits | None = None,
         stripe_rates: StripeRates | None = None,
         mollie_calls_per_s: int = 0,
+        before_calls: Callable[[UUID, str], None] | None = None,
     ) -> None:
+        """Take where and how fast to call; `before_calls` gets each app and connection in use."""
         self._billing = billing
         self._vault = vault
         self._stripe_api_base = stripe_api_base.rstrip("/")
@@ -55,6 +57,7 @@ class Gateways:
         self._rates = rates
         self._stripe_rates = stripe_rates
         self._mollie_calls_per_s = mollie_calls_per_s
+        self._before_calls = before_calls
         self._made: OrderedDict[str, StripeGateway | MollieGateway] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -77,6 +80,8 @@ class Gateways:
         return self._open(app_id, name)
 
     def _open(self, app_id: UUID, name: str) -> StripeGateway | MollieGateway:
+        if self._before_calls is not None:
+            self._before_calls(app_id, name)
         if self._rates is not None:
             self._rates.start_job()
         connection = self._billing.get(Connection, ids.for_connection(app_id, name))

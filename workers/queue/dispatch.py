@@ -24,27 +24,26 @@ _AFTER_TROUBLE_S: Final = 0.5
 class Dispatcher:
     """Sends due rows. Several may run concurrently: a row is marked as sent first."""
 
-    def __init__(
-        self, work: WorkTable, bell: WorkNotifier, broker: RedisBroker, *, in_flight_per_app: int
-    ) -> None:
+    def __init__(self, work: WorkTable, bell: WorkNotifier, broker: RedisBroker) -> None:
         self._work = work
         self._bell = bell
         self._broker = broker
-        self._in_flight_per_app = in_flight_per_app
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set; failures are logged and retried."""
         while not stop.is_set():
             try:
+                # Before sending: a row that becomes due in between is then not overlooked.
+                nap_s = self._nap_s()
                 if self.send_due() < _BATCH:
-                    self._bell.wait(self._nap_s())
+                    self._bell.wait(nap_s)
             except (RedisError, WorkUnavailable) as error:
                 _log.warning("dispatch.unavailable", error=type(error).__name__)
                 stop.wait(_AFTER_TROUBLE_S)
 
     def send_due(self) -> int:
         """Send one batch and return its size; without Redis, unmark the rows not sent."""
-        jobs = self._work.take_due(limit=_BATCH, cap=self._in_flight_per_app)
+        jobs = self._work.take_due(limit=_BATCH)
         sent: set[int] = set()
         try:
             for job in jobs:

@@ -67,9 +67,21 @@ class JobType(Generic[Deps]):
     dependencies: Callable[[Runtime, Job], Deps]
     on_exhausted: Callable[[ExhaustedJob, Billing], None] | None
 
-    def open(self, *, key: str, app_id: UUID, args: dict[str, str]) -> OpenJob:
-        """Return the change that opens a row of the work table for this job."""
-        return OpenJob(key=key, app=app_id, queue=self.queue, actor=self.name, args=args)
+    def open(
+        self, *, key: str, app_id: UUID, args: dict[str, str], connection: str | None = None
+    ) -> OpenJob:
+        """Return the change that opens a row of the work table for this job.
+
+        `connection`: the name of the connection that the job calls, if the event has it.
+        """
+        return OpenJob(
+            key=key,
+            app=app_id,
+            queue=self.queue,
+            actor=self.name,
+            args=args,
+            connection=connection,
+        )
 
     def execute(self, job: Job, runtime: Runtime) -> None:
         """Build the dependencies and run the job."""

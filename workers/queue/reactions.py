@@ -39,8 +39,14 @@ InvoiceRequest = (
 
 
 def _open_invoice(event: InvoiceRequest) -> Changes:
-    key, args = _invoice_key(event), {"invoice_id": str(event.originator_id)}
-    return [jobs.CHARGE_INVOICE.open(key=key, app_id=_app_of(event), args=args)]
+    return [
+        jobs.CHARGE_INVOICE.open(
+            key=_invoice_key(event),
+            app_id=_app_of(event),
+            args={"invoice_id": str(event.originator_id)},
+            connection=event.connection if isinstance(event, e.InvoiceRequested) else None,
+        )
+    ]
 
 
 def _close_invoice(event: e.InvoiceEvent) -> Changes:
@@ -206,7 +212,8 @@ def _resend_setup(event: p.SetupResent) -> Changes:
 
 def _setup_job(key: str, event: p.SetupRequested | p.SetupSubmitted) -> OpenJob:
     args = {"setup_id": str(event.originator_id)}
-    return jobs.SET_UP_METHOD.open(key=key, app_id=event.app_id, args=args)
+    connection = event.connection if isinstance(event, p.SetupRequested) else None
+    return jobs.SET_UP_METHOD.open(key=key, app_id=event.app_id, args=args, connection=connection)
 
 
 def _setup_key(event: p.SetupGaveUp | p.SetupResent) -> str:
@@ -237,8 +244,14 @@ def _close_provider_event(event: ProviderEventParked | ProviderEventApplied) -> 
 
 
 def _apply_hint(event: h.PaymentHintReceived | h.PaymentHintRepeated) -> Changes:
-    key, args = f"payment_hint:{event.originator_id}", {"hint_id": str(event.originator_id)}
-    return [jobs.APPLY_PAYMENT_HINT.open(key=key, app_id=event.app_id, args=args)]
+    return [
+        jobs.APPLY_PAYMENT_HINT.open(
+            key=f"payment_hint:{event.originator_id}",
+            app_id=event.app_id,
+            args={"hint_id": str(event.originator_id)},
+            connection=event.connection if isinstance(event, h.PaymentHintReceived) else None,
+        )
+    ]
 
 
 def _close_hint(event: h.PaymentHintFetched) -> Changes:

@@ -43,12 +43,7 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     resend_after = timedelta(seconds=settings.resend_after_s)
     work, bell = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkNotifier(dsn)
     work.open()
-    dispatcher = Dispatcher(
-        work,
-        bell,
-        open_broker(settings.redis_url),
-        in_flight_per_app=settings.in_flight_per_app,
-    )
+    dispatcher = Dispatcher(work, bell, open_broker(settings.redis_url))
     ended = threading.Event()
     dispatching = supervise(
         asyncio.to_thread(dispatcher.run, ended), name="dispatcher", is_expected=ended.is_set

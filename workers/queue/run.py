@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Final
 
 import dramatiq
@@ -13,12 +14,15 @@ from domain.core.errors import StaleWrite
 from domain.gateway.errors import GatewayError, GatewayMisconfigured, GatewayUnavailable
 from eventlog.errors import LogUnavailable
 from eventlog.process.backoff import backoff_s
-from eventlog.process.heartbeat import beat_until
+from eventlog.process.heartbeat import BEAT_S, beat_until
 from projections.work.sessions import WorkUnavailable
+from projections.work.slots import JOBS, LOOKUPS
 from projections.work.table import Job
 from workers.provider_objects.assign_to_tenant import ReadModelBehind
+from workers.providers.job_slots import ConnectionBusy, JobSlots
 from workers.queue.broker import open_broker
-from workers.queue.jobs import JOB_TYPES
+from workers.queue.jobs import JOB_TYPES, QUEUES
+from workers.queue.jobs import LOOKUPS as LOOKUP_QUEUE
 from workers.queue.retries_exhausted import ExhaustedJob
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings
@@ -36,15 +40,17 @@ _IDLE_WAKE_MS: Final = 1000
 class JobRunner:
     """Runs rows of the work table with one process's runtime."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, lane: str = JOBS) -> None:
+        """Take the lane whose threads run the jobs."""
         self._runtime = runtime
+        self._lane = lane
 
     def run(self, job_id: int, sends: int) -> None:
         """Run one job. No exception escapes: a failed job is postponed with its error."""
         try:
-            job = self._runtime.work.claim(job_id, sends=sends)
-            if job is not None:
-                self._run_claimed(job)
+            with self._runtime.slots.claimed(job_id, sends=sends, lane=self._lane) as job:
+                if job is not None:
+                    self._run_claimed(job)
         except (WorkUnavailable, LogUnavailable) as error:
             # The row stays open and is sent again.
             _log.warning("job.database_unavailable", job=job_id, error=type(error).__name__)
@@ -57,6 +63,8 @@ class JobRunner:
                 self._postpone(job, error)
             except (WorkUnavailable, LogUnavailable):
                 raise
+            except ConnectionBusy:
+                self._runtime.work.unsend([job.id])
             except (StaleWrite, ReadModelBehind) as error:
                 self._runtime.work.postpone(
                     job.id, delay_s=_FIRST_BACKOFF_S, counted=False, error=type(error).__name__
@@ -89,24 +97,59 @@ class JobRunner:
 
 
 def declare_actors(broker: RedisBroker, runner: JobRunner) -> None:
-    """Declare one dramatiq actor per job type."""
+    """Declare one dramatiq actor per job type of the broker's queues."""
     for job_type in JOB_TYPES.values():
-        dramatiq.actor(broker=broker, actor_name=job_type.name, queue_name=job_type.queue)(
-            runner.run
-        )
+        if job_type.queue in broker.get_declared_queues():
+            dramatiq.actor(broker=broker, actor_name=job_type.name, queue_name=job_type.queue)(
+                runner.run
+            )
 
 
 def run_workers(settings: Settings, stop: threading.Event) -> None:
-    """Run jobs until `stop` is set; jobs in progress are finished first."""
-    broker = open_broker(settings.redis_url)
+    """Run jobs until `stop` is set; jobs in progress are finished first.
+
+    Lookups, for which a caller waits, have threads and messages in flight of their own.
+    """
+    others = [queue for queue in QUEUES if queue != LOOKUP_QUEUE]
     with open_runtime(settings) as runtime:
-        declare_actors(broker, JobRunner(runtime))
-        worker = dramatiq.Worker(
-            broker, worker_threads=settings.threads, worker_timeout=_IDLE_WAKE_MS
-        )
-        # Messages beyond this process's threads stay in Redis for the threads of others.
-        worker.queue_prefetch = settings.threads
-        worker.start()
-        beat_until(stop, settings.heartbeat_file)
-        worker.stop()
-        broker.close()
+        workers = [
+            _start(settings, runtime, JOBS, queues=others, threads=settings.threads),
+            _start(
+                settings, runtime, LOOKUPS, queues=[LOOKUP_QUEUE], threads=settings.lookup_threads
+            ),
+        ]
+        beat = partial(_renew, runtime.slots)
+        beat_until(stop, settings.heartbeat_file, also=beat)
+        stopping = [threading.Thread(target=_stop, args=[worker]) for worker in workers]
+        for thread in stopping:
+            thread.start()
+        # Jobs in progress keep their threads until they are done.
+        while any(thread.is_alive() for thread in stopping):
+            beat()
+            for thread in stopping:
+                thread.join(BEAT_S)
+        runtime.slots.unregister()
+
+
+def _start(
+    settings: Settings, runtime: Runtime, lane: str, *, queues: list[str], threads: int
+) -> dramatiq.Worker:
+    broker = open_broker(settings.redis_url, queues=queues)
+    declare_actors(broker, JobRunner(runtime, lane=lane))
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=_IDLE_WAKE_MS)
+    # Messages beyond this process's threads stay in Redis for the threads of others.
+    worker.queue_prefetch = threads
+    worker.start()
+    return worker
+
+
+def _stop(worker: dramatiq.Worker) -> None:
+    worker.stop()
+    worker.broker.close()
+
+
+def _renew(slots: JobSlots) -> None:
+    try:
+        slots.heartbeat()
+    except WorkUnavailable as error:
+        _log.warning("slots.unavailable", error=str(error))

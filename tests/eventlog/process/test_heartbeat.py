@@ -33,9 +33,11 @@ def test_a_thread_beats_until_it_is_stopped(tmp_path: Path) -> None:
             self.set()
             return True
 
-    beat_until(StopsAfterOneBeat(), tmp_path / "alive")
+    beats: list[int] = []
+    beat_until(StopsAfterOneBeat(), tmp_path / "alive", also=lambda: beats.append(1))
 
     assert is_alive(tmp_path / "alive")
+    assert beats == [1]
 
 
 def test_no_file_and_an_old_file_are_no_life(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from psycopg.sql import SQL
 
 from projections.work.queries import WorkFilter, page_query
-from projections.work.table import NEXT_DUE, RESEND_AFTER
+from projections.work.scheduling import NEXT_DUE
+from projections.work.table import RESEND_AFTER
 from tests.projections.harness import APP
 from tests.projections.invoices.test_large_lists import explained, nodes, read_at_most
 from tests.support.postgres import Server
@@ -50,5 +51,5 @@ def test_a_page_of_what_is_open_ends_where_the_page_does(piled: str) -> None:
 
 
 def test_what_is_due_next_is_found_without_reading_what_waits(piled: str) -> None:
-    plan = explained(piled, SQL(NEXT_DUE), [RESEND_AFTER])
+    plan = explained(piled, SQL(NEXT_DUE), {"resend": RESEND_AFTER})
     assert read_at_most(plan) <= 10

@@ -19,7 +19,7 @@ def take_due(dsn: str) -> None:
     work = WorkTable(dsn)
     work.open()
     try:
-        work.take_due(limit=1, cap=1)
+        work.take_due(limit=1)
     finally:
         work.close()
 

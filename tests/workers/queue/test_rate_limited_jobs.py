@@ -74,7 +74,7 @@ def test_our_own_rate_limit_puts_a_job_off_and_counts_no_try(
             " VALUES ('invoice', %s, 'requests', 'charge_invoice', %s, now())",
             [bench.app_id, Jsonb({"invoice_id": str(invoice_id)})],
         )
-        (job,) = runtime.work.take_due(limit=1, cap=1)
+        (job,) = runtime.work.take_due(limit=1)
         use_up(bench, redis_url)
 
         JobRunner(runtime).run(job.id, job.sends)
@@ -89,7 +89,7 @@ def test_our_own_rate_limit_puts_a_job_off_and_counts_no_try(
         jobs = JobRunner(runtime)
 
         def work_on() -> bool:
-            for due in runtime.work.take_due(limit=1, cap=1):
+            for due in runtime.work.take_due(limit=1):
                 jobs.run(due.id, due.sends)
             return not bench.invoice(invoice_id).view.in_progress
 

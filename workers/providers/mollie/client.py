@@ -20,6 +20,7 @@ from mollie.api.error import RequestError
 
 from domain.core.providers import Mode
 from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from workers.providers import call_results
 from workers.providers.mollie.errors import raise_port_error
 
 CONNECT_TIMEOUT_S: Final = 3
@@ -78,7 +79,9 @@ class MollieClient(Client):
         try:
             response = super().perform_http_call(http_method, path, data, params, idempotency_key)
         except RequestError as error:
+            call_results.record(answered=False)
             raise GatewayUnavailable("no answer from Mollie") from error
+        call_results.record(answered=True)
         self._check_response(response)
         # The SDK would write a warning with our key in it to the root logger.
         response.headers.pop("Idempotent-Replayed", None)

@@ -19,6 +19,7 @@ import stripe
 
 from domain.core.providers import Mode
 from domain.gateway.errors import GatewayMisconfigured, GatewayUnavailable
+from workers.providers import call_results
 from workers.providers.stripe.errors import raise_port_error
 
 API_VERSION: Final = "2026-10-28.endive"
@@ -98,10 +99,12 @@ class _HttpClient(stripe.RequestsClient):
         try:
             content, status, answered = super().request(method, url, headers, post_data)
         except stripe.APIConnectionError as error:
+            call_results.record(answered=False)
             # A second full wait in the thread would exceed the work table's time-out.
             if isinstance(error.__cause__, requests.ReadTimeout):
                 error.should_retry = False
             raise
+        call_results.record(answered=True)
         self._check_response(content, status)
         return content, status, answered
 
