@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from eventlog.follow.positions import FollowerState
 from eventlog.log import Log
 from eventlog.security.vault import Vault
 from projections.access.queries import sealed_connections, sealed_token_secrets
+from projections.work.breakers import open_breakers
 
 _OLDEST_PYTHON = (3, 11)
 _LARGEST_SKEW_S = 1.0
@@ -145,6 +147,20 @@ def _migrations(url: str) -> Iterator[Finding]:
                 f"{state.name} is {state.lag_events} events behind",
                 "check that its process runs" if slow else None,
             )
+    yield from _breakers(url)
+
+
+def _breakers(url: str) -> Iterator[Finding]:
+    found = open_breakers(url)
+    if not found:
+        yield Finding("no connection's circuit breaker is open")
+    for breaker in found:
+        opened_at = breaker.opened_at.astimezone(UTC).isoformat(timespec="seconds")
+        yield Finding(
+            f"connection {breaker.connection} of app {breaker.app} is called by probes only: "
+            f"{breaker.timeouts} time-outs in a row, circuit breaker open since {opened_at}",
+            "check the provider's status page and the network; the first answer closes the breaker",
+        )
 
 
 def _follower_states(url: str) -> list[FollowerState]:

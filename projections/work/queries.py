@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Composed
 from projections.engine import cursors, keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Page
 from projections.engine.pool import ReadPool
+from projections.work.breakers import OpenBreaker, fetch_open_breakers
 
 OPEN: Final = "open"
 GAVE_UP: Final = "gave_up"
@@ -129,6 +130,10 @@ class WorkQueries:
         """Return how much waits for an operator, in all apps."""
         found = await self._pool.fetch(_COUNT)
         return int(found[0]["rows"])
+
+    async def open_breakers(self) -> list[OpenBreaker]:
+        """List the connections that are not called but by probes, in all apps."""
+        return await fetch_open_breakers(self._pool)
 
 
 def page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.engine.errors import ReadModelUnavailable
+from projections.work.breakers import OpenBreaker
 from projections.work.queries import WorkQueries
 from service.http.envelope import Rendered
 from service.http.responses import answer, document
@@ -33,16 +35,16 @@ async def metrics(request: Request) -> Response:
     """Give the counts of all processes of this service, in Prometheus's text format."""
     context = context_of(request)
     followers = await context.readiness.followers_or_none()
-    gave_up = await _count_given_up(context.work)
-    text = context.metrics.exposition(followers, gave_up=gave_up)
+    gave_up, breakers = await _work_state(context.work)
+    text = context.metrics.exposition(followers, gave_up=gave_up, breakers=breakers)
     return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-async def _count_given_up(queries: WorkQueries) -> int | None:
-    """Count what waits for an operator; None where the database does not answer."""
+async def _work_state(queries: WorkQueries) -> tuple[int | None, Sequence[OpenBreaker]]:
+    """Count what waits for an operator, and list open breakers; None where they are unknown."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            return await queries.count_given_up()
+            return await queries.count_given_up(), await queries.open_breakers()
     except (ReadModelUnavailable, TimeoutError) as error:
         _log.warning("work_unknown", error=type(error).__name__)
-        return None
+        return None, ()

@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from projections.engine.health import FollowerState
+from projections.work.breakers import OpenBreaker
 
 _FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _EVENTS = (1, 2, 3, 5, 10, 20)
@@ -94,13 +95,17 @@ class Metrics:
         self.appended.inc(events)
 
     def exposition(
-        self, followers: Iterable[FollowerState], *, gave_up: int | None = None
+        self,
+        followers: Iterable[FollowerState],
+        *,
+        gave_up: int | None = None,
+        breakers: Iterable[OpenBreaker] = (),
     ) -> bytes:
         """Write all of it in Prometheus's text format, with how things stand now.
 
         `gave_up`: how much work waits for an operator; None where that is not known.
         """
-        return self._own() + generate_latest(_now(followers, gave_up=gave_up))
+        return self._own() + generate_latest(_now(followers, gave_up=gave_up, breakers=breakers))
 
     def _own(self) -> bytes:
         if self._folder is None:
@@ -142,13 +147,34 @@ class _GaveUp(Collector):
         return [GaugeMetricFamily("billhook_work_gave_up", text, value=self._count)]
 
 
+class _Breakers(Collector):
+    """A gauge of what the database knows, as above."""
+
+    def __init__(self, breakers: Iterable[OpenBreaker]) -> None:
+        self._breakers = list(breakers)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Give the time-outs of each open breaker."""
+        open_ones = GaugeMetricFamily(
+            "billhook_connection_breaker_open",
+            "Time-outs in a row of a connection that is called by probes only.",
+            labels=["app", "connection"],
+        )
+        for breaker in self._breakers:
+            open_ones.add_metric([str(breaker.app), breaker.connection], breaker.timeouts)
+        return [open_ones]
+
+
 def _gauge(name: str, text: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"billhook_follower_{name}", text, labels=["follower"])
 
 
-def _now(states: Iterable[FollowerState], *, gave_up: int | None) -> CollectorRegistry:
+def _now(
+    states: Iterable[FollowerState], *, gave_up: int | None, breakers: Iterable[OpenBreaker]
+) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_Followers(states))
+    registry.register(_Breakers(breakers))
     if gave_up is not None:
         registry.register(_GaveUp(gave_up))
     return registry

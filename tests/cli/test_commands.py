@@ -145,3 +145,13 @@ def test_doctor_is_content_with_a_whole_system(database: str, redis_url: str) ->
     assert "WRONG" not in result.output, result.output
     assert result.exit_code == 0
     assert "each connection has its own session" in result.output
+    assert "no connection's circuit breaker is open" in result.output
+
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute(
+            "INSERT INTO work.breakers VALUES (gen_random_uuid(), 'silent', 7, now(), now())"
+        )
+    result = billhook("doctor", env=environment)
+    assert result.exit_code == 1
+    assert "connection silent of app" in result.output
+    assert "7 time-outs in a row" in result.output

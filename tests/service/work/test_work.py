@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -211,6 +212,22 @@ def test_what_gave_up_is_counted_and_readiness_does_not_mind(service: Service, s
     resend(shop, f"invoice:{invoice_id}")
     relay(service.database, shop.invoice_events(invoice_id)[-1:])
     assert counted() == before
+
+
+def test_an_open_circuit_breaker_is_a_metric_and_readiness_does_not_mind(
+    service: Service, shop: Shop
+) -> None:
+    labels = f'{{app="{shop.app_id}",connection="silent"}}'
+    line = f"billhook_connection_breaker_open{labels} 7.0"
+    assert line not in service.request("GET", "/metrics").text
+    with psycopg.connect(service.database, autocommit=True) as session:
+        session.execute(
+            "INSERT INTO work.breakers VALUES (%s, 'silent', 7, now(), now())", [shop.app_id]
+        )
+    assert line in service.request("GET", "/metrics").text
+    assert service.request("GET", "/readyz").json()["ready"] is True
+    with psycopg.connect(service.database, autocommit=True) as session:
+        session.execute("DELETE FROM work.breakers")
 
 
 def test_the_operator_lists_and_sends_again(shop: Shop, run: Run) -> None:
