@@ -117,7 +117,7 @@ def charge_for(
     intervals = [str(unit.interval) for unit in units]
     _require_one(units, intervals, "intervals_mixed", "interval")
     currency = units[0].currency
-    step_minor = money.mollie_step_minor(currency)
+    step_minor = money.step_minor("mollie", currency)
     charged = [
         _line(line, unit, tax, step_minor=step_minor)
         for line, unit in zip(lines, units, strict=True)
@@ -179,8 +179,8 @@ def _ad_hoc_unit(line: Mapping[str, Any], path: str, *, recurring: bool) -> _Uni
 def _line(
     line: Mapping[str, Any], unit: _Unit, tax: TaxTerms | None, *, step_minor: int
 ) -> ChargeLine:
-    if unit.amount_minor % step_minor:
-        message = f"Mollie knows no decimals in {unit.currency}: amounts must end in 00."
+    if (fault := money.step_fault(unit.amount_minor, "mollie", unit.currency)) is not None:
+        message = f"Amounts {fault} at Mollie."
         raise NotChargeable(code="amount_invalid", message=message, path=unit.path)
     amount = money.line_total(unit.amount_minor, line["quantity"])
     tax_minor, gross = 0, amount

@@ -6,21 +6,24 @@ import re
 from decimal import Decimal
 
 from domain.core.errors import InvalidAmount, UnknownCurrency
+from domain.core.providers import Provider
 
-# Stripe docs: currencies; ISO 4217. Currencies that are not listed have two decimals.
-_ZERO_DECIMALS = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split()
-)
+# Decimals of amounts in Stripe's API; ISO 4217 where they agree. UGX and ISK have no decimals in
+# ISO 4217 but two here, as at Stripe: their amounts must end in 00.
+_ZERO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
 _THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
 _TWO_DECIMALS = frozenset(
     """aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad
     cdf chf cny cop crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl hrk
     htg huf idr ils inr isk jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur
     mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr
-    sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah usd uyu uzs wst xcd xcg yer zar
-    zmw""".split()
+    sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah ugx usd uyu uzs wst xcd xcg yer
+    zar zmw""".split()
 )
 
+# Stripe docs, supported currencies, special cases: charges and refunds in whole units alone. HUF
+# and TWD are charged with decimals; only their payouts are in whole units.
+_WHOLE_AT_STRIPE = frozenset({"isk", "ugx"})
 # Mollie docs, multicurrency: currencies that Mollie accepts without decimals.
 _WHOLE_AT_MOLLIE = frozenset({"isk", "jpy"})
 
@@ -70,24 +73,34 @@ def line_total(amount_minor: int, quantity: int) -> int:
     return total
 
 
-def chargeable_minor(amount_minor: int, currency: str) -> bool:
-    """Return whether providers accept the amount: three-decimal currencies must end in 0."""
-    return exponent(currency) != 3 or amount_minor % 10 == 0  # noqa: PLR2004 - decimals
+def step_minor(provider: Provider, currency: str) -> int:
+    """Return the amount of which a provider's charges and refunds must be multiples.
+
+    100 for a currency with two decimals that the provider accepts in whole units alone, 10 for
+    one with three decimals, else 1.
+    """
+    whole = _WHOLE_AT_MOLLIE if provider == "mollie" else _WHOLE_AT_STRIPE
+    decimals = exponent(currency)
+    if currency in whole:
+        return int(10**decimals)
+    return 10 if decimals == 3 else 1  # noqa: PLR2004 - decimals
 
 
-def mollie_step_minor(currency: str) -> int:
-    """Return the smallest amount at Mollie in a currency: 100 where Mollie accepts no decimals."""
-    whole = currency in _WHOLE_AT_MOLLIE
-    return int(10 ** exponent(currency)) if whole else 1
+def step_fault(amount_minor: int, provider: Provider, currency: str) -> str | None:
+    """Return the rule that an amount breaks at a provider; None if it can be charged or refunded.
+
+    For example `must end in 00 in isk`.
+    """
+    step = step_minor(provider, currency)
+    return f"must end in {str(step)[1:]} in {currency}" if amount_minor % step else None
 
 
 def to_mollie(amount_minor: int, currency: str) -> str:
     """Write an amount with the decimals that Mollie requires. Raises InvalidAmount."""
-    step_minor = mollie_step_minor(currency)
-    if amount_minor % step_minor:
+    if step_fault(amount_minor, "mollie", currency) is not None:
         raise InvalidAmount(amount=str(amount_minor), currency=currency)
     written = to_major(amount_minor, currency)
-    return written if step_minor == 1 else written.partition(".")[0]
+    return written.partition(".")[0] if currency in _WHOLE_AT_MOLLIE else written
 
 
 def tax_on(net_minor: int, rate_ppm: int, *, step_minor: int = 1) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from domain.core.aggregate import NewEvent
 from domain.core.errors import NotPossible
+from domain.core.money import step_fault
+from domain.core.providers import Provider
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
 from domain.invoices import status
@@ -78,6 +80,9 @@ def _decide_refund(view: InvoiceView, command: RequestRefund) -> NewEvent:
     if amount > left:
         reason = f"only {left} can still be given back"
         raise NotPossible(action="refund", reason=reason, path="amountMinor")
+    provider = cast("Provider", view.provider)
+    if (fault := step_fault(amount, provider, view.currency or "eur")) is not None:
+        raise NotPossible(action="refund", reason=f"its amount {fault}", path="amountMinor")
     return NewEvent(
         m.RefundRequested,
         {

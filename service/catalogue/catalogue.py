@@ -34,8 +34,9 @@ class PriceBody(RequestModel):
 
     @model_validator(mode="after")
     def _billable(self) -> Self:
-        if not money.chargeable_minor(self.amount_minor, self.currency):
-            raise invalid(f"amountMinor must end in 0 in {self.currency}")
+        # The catalogue is charged through Mollie; Stripe has prices of its own.
+        if (fault := money.step_fault(self.amount_minor, "mollie", self.currency)) is not None:
+            raise invalid(f"amountMinor {fault}")
         if self.interval is None and self.interval_count is not None:
             raise invalid("intervalCount counts intervals: give interval, too")
         if self.interval is not None and (self.interval_count or 1) > _MOST[self.interval]:

@@ -29,7 +29,9 @@ async def create_invoice(request: Request) -> Response:
     tenant_id, provider = path_uuid(request, "tenantUuid"), path_provider(request)
     key = idempotency_key(request)
     given = await read_json(request, context.settings)
-    body = validate(InvoiceRequestBody, given, context={"tenant_id": tenant_id})
+    body = validate(
+        InvoiceRequestBody, given, context={"tenant_id": tenant_id, "provider": provider}
+    )
     require_subscribable(body)
     await context.known_tenants.require(caller.app.app_id, tenant_id)
     connection = await choose_connection(

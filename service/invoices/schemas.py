@@ -70,13 +70,15 @@ class LineItem(RequestModel):
     currency: Currency | None = None
 
     @model_validator(mode="after")
-    def _price_or_amount(self) -> Self:
+    def _price_or_amount(self, info: ValidationInfo) -> Self:
         priced = self.price is not None
         if {self.amount_minor is None, self.currency is None} != {priced}:
             raise invalid("give either price, or amountMinor with currency")
         amount, currency = self.amount_minor, self.currency
-        if amount is not None and currency and not money.chargeable_minor(amount, currency):
-            raise invalid(f"amountMinor must end in 0 in {currency}")
+        if amount is not None and currency:
+            provider = (info.context or {}).get("provider", "stripe")
+            if (fault := money.step_fault(amount, provider, currency)) is not None:
+                raise invalid(f"amountMinor {fault} at {provider.capitalize()}")
         return self
 
     def fact(self) -> dict[str, Any]:
@@ -85,7 +87,7 @@ class LineItem(RequestModel):
 
 
 class InvoiceRequestBody(RequestModel):
-    """What a caller asks for. The context's `tenant_id` is the path's."""
+    """A requested invoice. The context has the path's `tenant_id` and `provider`."""
 
     tenant_uuid: Uuid
     line_items: list[LineItem] = Field(min_length=1, max_length=250)

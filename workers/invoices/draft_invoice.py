@@ -5,7 +5,7 @@ Nothing here moves money, and a rejection leaves no object at the provider.
 
 from __future__ import annotations
 
-from domain.core.money import chargeable_minor
+from domain.core.money import step_fault
 from domain.gateway.errors import GatewayMisconfigured, GatewayRejected
 from domain.gateway.objects import InvoiceDraft, LineDraft, ProviderCustomer, ProviderInvoice
 from domain.invoices.invoice import Invoice
@@ -59,10 +59,11 @@ def _currency(view: InvoiceView, deps: InvoicingDeps) -> str:
         path = f"lineItems.{index}"
         if line.price is None:
             found.setdefault(line.currency or "", f"{path}.currency")
-            if not chargeable_minor(line.amount_minor or 0, line.currency or ""):
+            fault = step_fault(line.amount_minor or 0, "stripe", line.currency or "")
+            if fault is not None:
                 raise RequestRejected(
                     code="amount_invalid",
-                    message="Amounts in this currency must end in 0.",
+                    message=f"Amounts {fault} at Stripe.",
                     path=f"{path}.amountMinor",
                 )
     prices = {line.price: index for index, line in enumerate(view.request.lines)}

@@ -45,7 +45,7 @@ currencies = st.sampled_from(["eur", "usd", "jpy", "isk", "huf"])
 @st.composite
 def charges(draw: st.DrawFn) -> Charge:
     currency = draw(currencies)
-    step = money.mollie_step_minor(currency)
+    step = money.step_minor("mollie", currency)
     lines = [
         line(
             quantity=draw(st.integers(1, 10_000)),
@@ -68,7 +68,7 @@ def charges(draw: st.DrawFn) -> Charge:
 
 @given(charges())
 def test_each_lines_tax_is_what_mollie_expects_to_the_unit(charge: Charge) -> None:
-    step = money.mollie_step_minor(charge.currency)
+    step = money.step_minor("mollie", charge.currency)
     for item in charge.lines:
         rate = Decimal(charge.rate_ppm or 0) / 10_000
         exact = Decimal(item.gross_minor) / step * rate / (100 + rate)
@@ -116,7 +116,7 @@ def test_a_rate_is_written_exactly(rate_ppm: int) -> None:
 
 @given(st.integers(0, 10**12), currencies)
 def test_an_amount_is_read_as_it_was_written(steps: int, currency: str) -> None:
-    amount = steps * money.mollie_step_minor(currency)
+    amount = steps * money.step_minor("mollie", currency)
 
     assert money.from_major(money.to_mollie(amount, currency), currency) == amount
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from domain.core import money
 from domain.core.errors import InvalidAmount, UnknownCurrency
+from domain.core.providers import Provider
 
 _CURRENCIES = st.sampled_from(["eur", "usd", "gbp", "jpy", "krw", "vnd", "bhd", "kwd", "tnd"])
 _SUMS = st.integers(-money.MAX_SUM_MINOR, money.MAX_SUM_MINOR)
@@ -120,11 +121,31 @@ def test_the_greatest_sums_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount_minor", "currency", "accepted"),
-    [(1990, "bhd", True), (1999, "bhd", False), (0, "kwd", True), (1999, "eur", True),
-     (1999, "jpy", True)],
+    ("provider", "currency", "step_minor"),
+    [
+        ("stripe", "eur", 1), ("mollie", "eur", 1),
+        ("stripe", "jpy", 1), ("mollie", "jpy", 1),
+        ("stripe", "isk", 100), ("mollie", "isk", 100),
+        ("stripe", "ugx", 100),
+        ("stripe", "huf", 1), ("mollie", "huf", 1),
+        ("stripe", "twd", 1), ("mollie", "twd", 1),
+        ("stripe", "bhd", 10), ("stripe", "kwd", 10),
+    ],
 )  # fmt: skip
-def test_three_decimals_are_charged_in_tens(
-    amount_minor: int, currency: str, *, accepted: bool
+def test_amounts_are_multiples_of_the_providers_step(
+    provider: Provider, currency: str, step_minor: int
 ) -> None:
-    assert money.chargeable_minor(amount_minor, currency) is accepted
+    assert money.step_minor(provider, currency) == step_minor
+    assert money.step_fault(12 * step_minor, provider, currency) is None
+    assert money.step_fault(0, provider, currency) is None
+    for amount in (1, step_minor + 1, 5 * step_minor - 1):
+        assert (money.step_fault(amount, provider, currency) is None) is (step_minor == 1)
+
+
+def test_the_rule_names_the_currency_and_the_zeros() -> None:
+    assert money.step_fault(50_050, "mollie", "isk") == "must end in 00 in isk"
+    assert money.step_fault(1999, "stripe", "bhd") == "must end in 0 in bhd"
+
+
+def test_ugx_has_two_decimals_as_in_stripes_api() -> None:
+    assert money.to_major(500, "ugx") == "5.00"

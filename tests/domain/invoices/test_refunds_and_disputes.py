@@ -122,6 +122,30 @@ def test_what_was_never_paid_cannot_be_given_back() -> None:
         ask(unpaid, 1)
 
 
+@pytest.mark.parametrize(
+    ("provider", "currency", "amount", "rule"),
+    [
+        ("mollie", "isk", 150, "must end in 00 in isk"),
+        ("stripe", "isk", 1, "must end in 00 in isk"),
+        ("stripe", "ugx", 550, "must end in 00 in ugx"),
+        ("stripe", "bhd", 501, "must end in 0 in bhd"),
+    ],
+)
+def test_a_refund_has_an_amount_that_its_provider_can_give_back(
+    provider: str, currency: str, amount: int, rule: str
+) -> None:
+    given = Given(
+        Invoice,
+        happened(e.InvoiceRequested, provider=provider),
+        happened(e.InvoiceIssued, currency=currency),
+        happened(e.PaymentSucceeded, amount_minor=TOTAL // 100 * 100),
+    )
+    with pytest.raises(NotPossible, match=rule) as refused:
+        ask(given, amount)
+    assert refused.value.path == "amountMinor"
+    ask(given, 500).then(happened(m.RefundRequested, amount_minor=500))
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "after it had succeeded"])
 def test_a_refund_that_fails_lifts_its_reservation(late: bool) -> None:  # noqa: FBT001 - a case
     given = ask(paid(), TOTAL).given

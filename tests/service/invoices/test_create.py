@@ -75,6 +75,30 @@ def test_a_refusal_of_the_provider_is_400_that_names_the_field(shop: Shop) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("provider", "currency", "amount", "rule"),
+    [
+        ("stripe", "isk", 50_050, "must end in 00 in isk at Stripe"),
+        ("mollie", "isk", 50_050, "must end in 00 in isk at Mollie"),
+        ("stripe", "UGX", 5, "must end in 00 in ugx at Stripe"),
+        ("stripe", "bhd", 1999, "must end in 0 in bhd at Stripe"),
+    ],
+)
+def test_an_amount_that_the_provider_can_not_charge_is_400_and_nothing_is_recorded(
+    shop: Shop, service: Service, *, provider: str, currency: str, amount: int, rule: str
+) -> None:
+    url = shop.invoices_url.replace("/stripe/", f"/{provider}/")
+    line = free_line(amount) | {"currency": currency}
+    body = shop.body(lineItems=[line])
+    head = service.call(service.context.recording.log.head_async())
+    response = service.request("POST", url, json=body, headers=shop.headers())
+    assert response.status_code == 400
+    (error,) = errors(response)
+    assert error["path"] == "lineItems.0"
+    assert rule in error["message"]
+    assert service.call(service.context.recording.log.head_async()) == head
+
+
 @pytest.mark.parametrize("outcome", ["requires_action", "open"])
 def test_what_the_customer_must_do_is_200_with_where(shop: Shop, outcome: str) -> None:
     response = shop.post(outcome)

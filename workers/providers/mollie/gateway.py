@@ -14,7 +14,7 @@ from mollie.api.objects.payment import Payment
 
 from domain.catalogue.pricing import Charge, ChargeLine
 from domain.core import metadata as metadata_keys
-from domain.core.money import mollie_step_minor, percentage, to_mollie
+from domain.core.money import percentage, step_minor, to_mollie
 from domain.core.providers import Mode
 from domain.gateway.objects import (
     PaymentDraft,
@@ -191,8 +191,8 @@ def _line_params(line: ChargeLine, charge: Charge) -> Json:
 
     If the product would differ, the line has quantity 1 and the quantity in its name.
     """
-    step_minor = mollie_step_minor(charge.currency)
-    even = line.gross_minor % (line.quantity * step_minor) == 0
+    step = step_minor("mollie", charge.currency)
+    even = line.gross_minor % (line.quantity * step) == 0
     quantity = line.quantity if even else 1
     params: Json = {
         "description": line.name if even else f"{line.quantity} x {line.name}",
