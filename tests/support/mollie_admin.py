@@ -45,6 +45,14 @@ class MollieAdmin(AdminClient):
         """Decides what becomes of a payment (method, reason), as at its checkout page."""
         return self._call("POST", f"/payments/{payment}/outcome", {"status": status, **more})
 
+    def capture(self, payment: str, **fields: object) -> Json:
+        """Captures from the dashboard (amount, description); without amount: all that is left."""
+        return self._call("POST", f"/payments/{payment}/capture", fields)
+
+    def release_authorization(self, payment: str) -> Json:
+        """Releases what was not captured of an authorized payment."""
+        return self._call("POST", f"/payments/{payment}/release")
+
     def refund(self, payment: str, **fields: object) -> Json:
         """Refunds from the dashboard (amount, description); without amount: what is left."""
         return self._call("POST", f"/payments/{payment}/refund", fields)

@@ -22,6 +22,8 @@ The account is the one of ``?key=test_…`` or of the Authorization header. All 
     GET    /webhooks/deliveries          each with its state and attempts
     POST   /webhooks/{id}/rotate         rotates a webhook's secret and returns it
     POST   /payments/{id}/outcome        {"status", "method", "reason"}: as on the checkout page
+    POST   /payments/{id}/capture        {"amount", "description"}: from the dashboard
+    POST   /payments/{id}/release        releases the rest of an authorization
     POST   /payments/{id}/refund         {"amount", "description"}: from the dashboard
     POST   /payments/{id}/chargeback     {"amount", "code", "description"}: creates a chargeback
     POST   /chargebacks/{id}/reverse     reverses a chargeback

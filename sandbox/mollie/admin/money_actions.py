@@ -8,6 +8,7 @@ from sandbox.common.store import Json
 from sandbox.mollie.core.call import Call
 from sandbox.mollie.core.params import Params, read
 from sandbox.mollie.core.views import view
+from sandbox.mollie.payments import captures
 from sandbox.mollie.payments.status import move
 from sandbox.mollie.refunds import chargebacks, refunds
 from sandbox.mollie.webhooks import webhooks
@@ -37,6 +38,15 @@ def _refund(call: Call, payment_id: str, given: Json) -> Json:
     return view(call, refunds.start_refund(call, payment, params))
 
 
+def _capture(call: Call, payment_id: str, given: Json) -> Json:
+    params = read(captures.CreateCapture, given, query=False)
+    return view(call, captures.start_capture(call, call.load("payment", payment_id), params))
+
+
+def _release(call: Call, payment_id: str, _: Json) -> Json:
+    return view(call, captures.release_rest(call, call.load("payment", payment_id)))
+
+
 def _chargeback(call: Call, payment_id: str, given: Json) -> Json:
     params = read(chargebacks.ChargebackRequest, given, query=False)
     return view(call, chargebacks.create_chargeback(call, call.load("payment", payment_id), params))
@@ -52,6 +62,8 @@ def _rotate(call: Call, webhook_id: str, _: Json) -> Json:
 
 ACTS: Mapping[str, Act] = {
     "/payments/{id}/outcome": _outcome,
+    "/payments/{id}/capture": _capture,
+    "/payments/{id}/release": _release,
     "/payments/{id}/refund": _refund,
     "/payments/{id}/chargeback": _chargeback,
     "/chargebacks/{id}/reverse": _reverse,

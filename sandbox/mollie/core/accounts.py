@@ -56,6 +56,7 @@ class Settings(StrictModel):
     stop_after_ten: like Mollie's test mode, cancels a subscription after ten payments. Off by
     default, so that tests can run a year of renewals.
     cancelable: whether open payments can be canceled; None: depends on the method.
+    capture_delay_s, capture_outcome: time that a capture stays pending, and its result.
     """
 
     next_outcomes: list[Outcome] = Field(default_factory=list)
@@ -69,6 +70,8 @@ class Settings(StrictModel):
     stop_after_ten: bool = False
     copy_metadata: bool = True
     cancelable: bool | None = None
+    capture_delay_s: int = Field(default=0, ge=0)
+    capture_outcome: Literal["succeeded", "failed"] = "succeeded"
     refund_outcome: Literal["refunded", "failed"] = "refunded"
     refund_queue_s: int = Field(default=0, ge=0)
     refund_pending_s: int = Field(default=2 * 3600, ge=0)

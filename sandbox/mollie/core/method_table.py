@@ -23,7 +23,9 @@ class Method:
     """One method. Limits are in minor units and apply to each of its currencies unconverted.
 
     ``opens``: the kind of mandate that a first payment creates; None: none.
-    ``authorizes``: authorized first and captured later.
+    ``authorizes``: authorized first and captured later, whatever the payment's ``captureMode``.
+    ``hold_s``: time within which an authorization is captured; None: the method has none.
+    ``parts``: captured in parts; a capture of another method releases the rest.
     ``cancelable``: the merchant may cancel while it is open.
     """
 
@@ -35,6 +37,8 @@ class Method:
     opens: str | None = None
     recurring: bool = False
     authorizes: bool = False
+    hold_s: int | None = None
+    parts: bool = False
     cancelable: bool = False
     online: bool = True
 
@@ -46,6 +50,7 @@ METHODS: Mapping[str, Method] = {
         currencies=CARD_CURRENCIES,
         maximum=1_000_000,
         expires_s=30 * MINUTE_S,
+        hold_s=7 * DAY_S,
         opens="creditcard",
         recurring=True,
     ),
@@ -74,9 +79,18 @@ METHODS: Mapping[str, Method] = {
         maximum=1_000_000,
         expires_s=48 * HOUR_S,
         authorizes=True,
+        hold_s=28 * DAY_S,
+        parts=True,
         cancelable=True,
     ),
-    "riverty": Method("Riverty", maximum=150_000, authorizes=True, cancelable=True),
+    "riverty": Method(
+        "Riverty",
+        maximum=150_000,
+        authorizes=True,
+        hold_s=28 * DAY_S,
+        parts=True,
+        cancelable=True,
+    ),
 }
 
 # Before a method is chosen on the checkout page (Mollie OpenAPI, create a payment: the example).

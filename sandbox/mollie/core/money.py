@@ -44,6 +44,18 @@ def shown(amount_minor: int, currency: str) -> Json:
     return {"value": f"{value:.{decimals(currency)}f}", "currency": currency}
 
 
+def captured(payment: Json) -> int:
+    """Returns the amount taken from the payer: what was captured, or the amount if all was."""
+    taken = payment.get("amountCaptured")
+    if taken is None:
+        taken = payment["amount"] if payment["status"] == "paid" else shown(0, _currency(payment))
+    return minor(taken)
+
+
+def _currency(payment: Json) -> str:
+    return str(payment["amount"]["currency"])
+
+
 def included_tax(total_minor: int, rate: Decimal) -> int:
     """Returns the tax contained in an amount at a rate in per cent, rounded half up."""
     exact = total_minor * rate / (100 + rate)

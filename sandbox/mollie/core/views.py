@@ -6,6 +6,7 @@ from sandbox.common.store import Json
 from sandbox.mollie.core import times
 from sandbox.mollie.core.call import Call
 from sandbox.mollie.core.method_table import METHODS
+from sandbox.mollie.core.money import captured
 
 HAL = "application/hal+json"
 UNFINISHED = frozenset({"open", "pending", "authorized"})
@@ -39,7 +40,7 @@ def link(url: str, kind: str = HAL) -> Json:
 def cancelable(call: Call, payment: Json) -> bool:
     """Returns whether the merchant may cancel a payment."""
     if payment["status"] == "authorized":
-        return True
+        return not captured(payment)
     if call.settings.cancelable is not None:
         return call.settings.cancelable
     return payment["method"] in METHODS and METHODS[payment["method"]].cancelable

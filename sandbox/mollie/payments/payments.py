@@ -11,7 +11,7 @@ from sandbox.mollie.core import agenda, ids, method_details, times
 from sandbox.mollie.core.call import Call
 from sandbox.mollie.core.errors import Unprocessable, invalid, missing
 from sandbox.mollie.core.lists import page
-from sandbox.mollie.core.method_table import METHODS, NEEDS_LINES, UNCHOSEN_EXPIRES_S, allows
+from sandbox.mollie.core.method_table import DAY_S, METHODS, NEEDS_LINES, UNCHOSEN_EXPIRES_S, allows
 from sandbox.mollie.core.operations import Operation, operation
 from sandbox.mollie.core.params import (
     Address,
@@ -31,6 +31,7 @@ from sandbox.mollie.payments import status as payment_status
 from sandbox.mollie.payments.lines import Line, check
 
 EMBEDS = {"refunds": "refund", "chargebacks": "chargeback", "captures": "capture"}
+LONGEST_CAPTURE_DELAY_S = 7 * DAY_S
 URLS = (("redirectUrl", False), ("cancelUrl", False), ("webhookUrl", True))
 
 
@@ -152,6 +153,7 @@ def start(call: Call, said: Json, *, method: str | None) -> Json:
 
 def _check(call: Call, params: CreatePayment) -> None:
     params.amount.minor()
+    _check_capture(params)
     if params.redirect_url is None and params.sequence_type != "recurring":
         raise missing("redirectUrl")
     if params.customer_id is None and params.sequence_type != "oneoff":
@@ -163,6 +165,16 @@ def _check(call: Call, params: CreatePayment) -> None:
     if params.customer_id is not None:
         call.load("customer", params.customer_id)
     check(params.lines or [], amount=params.amount)
+
+
+def _check_capture(params: CreatePayment) -> None:
+    delay = params.capture_delay
+    if delay is None:
+        return
+    if params.capture_mode == "manual":
+        raise invalid("captureDelay", "it goes with captureMode automatic")
+    if payment_status.delay_s(delay) > LONGEST_CAPTURE_DELAY_S:
+        raise invalid("captureDelay", "it is at most 7 days")
 
 
 def _methods(given: str | list[str] | None) -> list[str]:
@@ -179,10 +191,13 @@ def _check_methods(methods: list[str], params: CreatePayment) -> None:
         raise Unprocessable("The amount is lower than the minimum", field="amount")
     if methods and set(methods) <= NEEDS_LINES and not params.lines:
         raise missing("lines")
+    if methods == ["riverty"] and params.capture_mode != "manual":
+        raise invalid("captureMode", "it is manual for this method")
     possible = [
         method
         for method in methods or METHODS
-        if allows(
+        if (METHODS[method].hold_s is not None or params.capture_mode != "manual")
+        and allows(
             method,
             currency=params.amount.currency,
             amount_minor=amount,

@@ -6,8 +6,8 @@ from sandbox.common.store import Json
 from sandbox.mollie.core import agenda, ledger, method_details, times
 from sandbox.mollie.core.call import Call
 from sandbox.mollie.core.errors import Unprocessable
-from sandbox.mollie.core.method_table import DAY_S, METHODS, allows
-from sandbox.mollie.core.money import minor
+from sandbox.mollie.core.method_table import DAY_S, HOUR_S, METHODS, allows
+from sandbox.mollie.core.money import captured, minor, shown
 from sandbox.mollie.mandates.mandates import create_from_payment
 from sandbox.mollie.subscription_state import status as subscription_status
 from sandbox.mollie.webhooks.deliveries import notify
@@ -18,7 +18,6 @@ FOLLOWS = {
     "pending": ("paid", "failed", "canceled", "expired"),
     "authorized": ("paid", "canceled", "expired"),
 }
-AUTHORIZED_S = 28 * DAY_S
 
 
 def methods_of(payment: Json) -> list[str]:
@@ -30,7 +29,8 @@ def methods_of(payment: Json) -> list[str]:
     return [
         name
         for name in wanted
-        if allows(
+        if (METHODS[name].hold_s is not None or payment.get("captureMode") != "manual")
+        and allows(
             name,
             currency=amount["currency"],
             amount_minor=minor(amount),
@@ -43,7 +43,9 @@ def choices(payment: Json, method: str) -> list[str]:
     """Returns the statuses that a payment can get with a method."""
     found = list(FOLLOWS.get(payment["status"], ()))
     if payment["status"] == "open":
-        two_steps = METHODS[method].authorizes or payment.get("captureMode") == "manual"
+        traits = METHODS[method]
+        delayed = traits.hold_s is not None and payment.get("captureDelay") is not None
+        two_steps = traits.authorizes or delayed or payment.get("captureMode") == "manual"
         found.remove("paid" if two_steps else "authorized")
     return found
 
@@ -82,9 +84,11 @@ def move(
 
 
 def expire(call: Call, payment_id: str) -> None:
-    """Expires an open payment."""
+    """Expires an open payment, or releases what was never captured of an authorized one."""
     payment = call.load("payment", payment_id)
-    if "expired" in FOLLOWS.get(payment["status"], ()):
+    if payment["status"] == "authorized" and captured(payment):
+        move(call, payment, "paid", method=payment["method"])
+    elif "expired" in FOLLOWS.get(payment["status"], ()):
         move(call, payment, "expired", method=payment["method"])
 
 
@@ -97,17 +101,33 @@ def finish(call: Call, payment_id: str) -> None:
 
 def _paid(call: Call, payment: Json, _: str | None) -> None:
     payment["details"] = method_details.when_paid(call, payment)
-    amount: Json = payment.get("amountCaptured") or payment["amount"]
-    payment["amountRemaining"] = amount
     _leave_mandate(call, payment)
-    ledger.write(call, "payment", payment, amount=amount, entity=payment["id"])
+    taken = payment.get("amountCaptured")
+    if taken is not None and minor(taken):
+        # Each capture was recorded in the ledger when it succeeded.
+        return
+    if taken is not None:
+        payment["amountCaptured"] = payment["amount"]
+    payment["amountRemaining"] = payment["amount"]
+    ledger.write(call, "payment", payment, amount=payment["amount"], entity=payment["id"])
 
 
 def _authorized(call: Call, payment: Json, _: str | None) -> None:
     payment["details"] = method_details.when_paid(call, payment)
-    payment["captureBefore"] = times.shown(call.now + AUTHORIZED_S)
+    lapses = call.now + (METHODS[payment["method"]].hold_s or 0)
+    payment["captureBefore"] = times.shown(lapses)
+    payment["amountCaptured"] = shown(0, payment["amount"]["currency"])
     _leave_mandate(call, payment)
-    agenda.plan(call, "payment.expire", payment["id"], at=call.now + AUTHORIZED_S)
+    agenda.plan(call, "payment.expire", payment["id"], at=lapses)
+    delay = payment.get("captureDelay")
+    if delay is not None:
+        agenda.plan(call, "payment.capture", payment["id"], at=call.now + delay_s(delay))
+
+
+def delay_s(delay: str) -> int:
+    """Returns the seconds of a ``captureDelay`` such as ``8 hours`` or ``2 days``."""
+    count, unit = delay.split(" ")
+    return int(count) * (DAY_S if unit.startswith("day") else HOUR_S)
 
 
 def _leave_mandate(call: Call, payment: Json) -> None:

@@ -9,7 +9,7 @@ from sandbox.mollie.core import agenda, ids, ledger, times
 from sandbox.mollie.core.call import Call
 from sandbox.mollie.core.errors import MollieError, Unprocessable
 from sandbox.mollie.core.lists import page
-from sandbox.mollie.core.money import minor, shown
+from sandbox.mollie.core.money import captured, minor, shown
 from sandbox.mollie.core.operations import Operation, operation
 from sandbox.mollie.core.params import Amount, Metadata, NoParams, Page, Params
 from sandbox.mollie.core.views import view
@@ -35,7 +35,7 @@ def create(call: Call, params: CreateRefund) -> Json:
 
 def start_refund(call: Call, payment: Json, params: CreateRefund) -> Json:
     """Stores a new refund. Raises Unprocessable if it exceeds the remaining amount."""
-    if payment["status"] != "paid":
+    if payment["status"] != "paid" and not captured(payment):
         raise Unprocessable("The payment cannot be refunded, as it is not paid")
     amount, currency = params.amount.minor(), payment["amount"]["currency"]
     if params.amount.currency != currency:
@@ -77,7 +77,7 @@ def update_amounts(call: Call, payment: Json) -> None:
     back = call.all("chargeback", owner=payment["id"])
     refunded = sum(minor(item["amount"]) for item in refunds if item["status"] not in UNDONE)
     taken = sum(minor(item["amount"]) for item in back if item["reversedAt"] is None)
-    paid = minor(payment.get("amountCaptured") or payment["amount"])
+    paid = captured(payment)
     payment["amountRefunded"] = shown(refunded, currency)
     payment["amountChargedBack"] = shown(taken, currency)
     payment["amountRemaining"] = shown(max(0, paid - refunded - taken), currency)

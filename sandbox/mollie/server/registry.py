@@ -28,6 +28,8 @@ OPERATIONS: list[Operation] = [
 ACTIONS: Actions = {
     "payment.expire": payment_status.expire,
     "payment.settle": payment_status.finish,
+    "payment.capture": captures.capture_due,
+    "capture.settle": captures.settle,
     "mandate.decide": mandates.resolve,
     "subscription.charge": renewals.charge,
     "refund.step": refunds.advance,
