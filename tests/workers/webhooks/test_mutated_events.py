@@ -1,0 +1,226 @@
+"""Signed events of any content are refused, or recorded, applied or parked, and folded everywhere.
+
+The events are those of stories in the sandbox, with random changes of types, sizes and values.
+Their objects are also what the provider answers with when it is asked about them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+import pytest
+
+from domain.core import ids
+from domain.gateway.errors import GatewayError
+from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
+from domain.gateway.subscriptions import ProviderSubscription
+from domain.inbox.commands import ReceiveProviderEvent
+from domain.inbox.provider_event import (
+    ProviderEvent,
+    ProviderEventApplied,
+    ProviderEventParked,
+    ProviderEventReceived,
+)
+from domain.invoices.commands import RequestRefund
+from eventlog.bodies import Body
+from eventlog.codec import Codec
+from eventlog.database.connect import connect_async
+from eventlog.follow.positions import follower_states
+from eventlog.log import Log
+from eventlog.security.safe_json import Unreadable
+from projections.engine.runner import Projections
+from service.webhooks.stripe import StripeEvent, read_event
+from tests.support.mutations import Json, mutated
+from tests.support.wait_until import until_async
+from tests.workers.stripe_harness import Bench
+from workers.providers.stripe.event_types import EVENT_TYPES
+from workers.providers.stripe.objects import to_invoice
+from workers.providers.stripe.subscription_objects import to_subscription
+from workers.queue.relay import relay_follower
+from workers.webhooks.apply import apply_follower
+from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
+
+NOW_S = 1_800_000_000
+PART = 250
+
+
+class EchoGateway:
+    """Answers with the object of the event that is being applied."""
+
+    def __init__(self, event: Json) -> None:
+        self._event = event
+
+    def fetch_invoice(self, _: str) -> ProviderInvoice:
+        return to_invoice(self._event["data"]["object"], as_of=NOW_S)
+
+    def fetch_subscription(self, _: str) -> ProviderSubscription:
+        return to_subscription(self._event["data"]["object"], as_of=NOW_S)
+
+    def fetch_refunds_and_disputes(self, _: str) -> RefundsAndDisputes:
+        return RefundsAndDisputes()
+
+    def find_invoice_of(self, payment_id: str) -> str | None:
+        return payment_id
+
+
+def corpus(bench: Bench) -> list[Json]:
+    """Return the events of a paid, a refunded and a declined invoice and of two subscriptions."""
+    paid = bench.request(bench.add_tenant())
+    bench.settle(paid)
+    refund_id = bench.ask_for(paid, RequestRefund, amount_minor=500, reason=None)
+    bench.refund(paid, refund_id)
+    bench.settle(bench.request(bench.add_tenant("declined")))
+    price = bench.account.add_price(1999, recurring={"interval": "month"})
+    rate = bench.account.v1.tax_rates.create(
+        {"display_name": "VAT", "percentage": 19, "inclusive": True}
+    )
+    bench.settle(bench.subscribe(bench.add_tenant(), price))
+    bench.settle(bench.subscribe(bench.add_tenant(), price, tax_rate_id=rate.id))
+    events = [event for event in bench.events("") if event["type"] in EVENT_TYPES]
+    assert {event["data"]["object"]["object"] for event in events} >= {"invoice", "subscription"}
+    return events
+
+
+def received(bench: Bench, event: StripeEvent, *, number: int) -> tuple[ProviderEvent, Body]:
+    """Make the inbox's entry, as the webhook endpoint does."""
+    body = Body.of(event.body, None)
+    command = ReceiveProviderEvent(
+        event_id=ids.for_provider_event(bench.connection_id, "test", f"{event.id}{number}"),
+        app_id=bench.app_id,
+        connection_id=bench.connection_id,
+        connection=bench.connection,
+        provider="stripe",
+        mode="test",
+        provider_event_id=event.id,
+        type=event.type,
+        object_type=event.object_type,
+        object_id=event.object_id,
+        invoice_id=event.invoice_id,
+        occurred_at=event.created_s,
+        body=body.sha256.hex(),
+        actor=f"webhook:{event.id}",
+    )
+    return ProviderEvent.receive(command, occurred_at=datetime.now(UTC)), body
+
+
+class Run:
+    """One run: mutated events are recorded in parts while all followers are running."""
+
+    def __init__(self, bench: Bench, *, seed: int) -> None:
+        self.bench = bench
+        self.source = random.Random(seed)  # noqa: S311 - repeatable by its seed
+        self.results: Counter[str] = Counter()
+        self._codec = Codec()
+
+    def record(self, events: Sequence[Json], count: int) -> list[UUID]:
+        """Record so many mutated events; return their streams."""
+        entries, bodies = [], []
+        for number in range(count):
+            event = mutated(self.source, self.source.choice(events))
+            raw = json.dumps(event).encode("utf-8", "surrogatepass")
+            try:
+                read = read_event(raw)
+            except Unreadable:
+                self.results["refused"] += 1
+                continue
+            entry, body = received(self.bench, read, number=self.source.getrandbits(40) + number)
+            entries.append(entry)
+            bodies.append(body)
+        stored = [self._codec.encode(fact) for one in entries for fact in one.collect_events()]
+        self.bench.log.append(stored, bodies)
+        return [UUID(str(entry.id)) for entry in entries]
+
+    def fetch(self, streams: Sequence[UUID]) -> None:
+        """Run the job of each event whose object must be fetched."""
+        for stream in streams:
+            events = self.bench.log.stream(stream)
+            first, last = self._codec.decode(events[0]), self._codec.decode(events[-1])
+            assert isinstance(first, ProviderEventReceived)
+            assert isinstance(last, ProviderEventApplied | ProviderEventParked)
+            self.results[last.TOPIC] += 1
+            if isinstance(last, ProviderEventApplied) or not last.retry:
+                continue
+            stored = self.bench.log.body(bytes.fromhex(first.body))
+            gateway = EchoGateway(orjson.loads(stored or b"{}"))
+            deps = FetchDeps(
+                billing=self.bench.billing,
+                bodies=self.bench.log,
+                gateway_of=lambda *_, gateway=gateway: gateway,
+                now=self.bench.clock,
+            )
+            try:
+                fetch_and_apply(stream, deps)
+            except GatewayError as error:
+                self.results[f"postponed: {error}"] += 1
+            else:
+                self.results[f"fetched: {self.bench.log.stream(stream)[-1].topic}"] += 1
+
+
+async def caught_up(database: str) -> None:
+    """Wait until every follower has passed the log's head; fail where one has stopped."""
+    async with await connect_async(database, application_name="test") as connection:
+
+        async def passed() -> bool:
+            states = await follower_states(connection)
+            failing = [(one.name, one.failed_position, one.error) for one in states]
+            assert not [one for one in failing if one[1] is not None], failing
+            names = {one.name for one in states}
+            return {"apply", "relay"} <= names and all(one.lag_events == 0 for one in states)
+
+        await until_async(passed, timeout_s=300)
+
+
+async def follow(run: Run, events: Sequence[Json], *, count: int) -> None:
+    """Record and apply mutated events, part by part, with all followers running."""
+    bench = run.bench
+    stop, database = asyncio.Event(), bench.log.dsn
+    log = await Log.open_async(database)
+    running = [
+        asyncio.ensure_future(work)
+        for work in (
+            apply_follower(database, log, now=bench.clock).run(stop),
+            relay_follower(database).run(stop),
+            Projections(database).run(stop),
+        )
+    ]
+    try:
+        for start in range(0, count, PART):
+            size = min(PART, count - start)
+            streams = await asyncio.to_thread(run.record, events, size)
+            await caught_up(database)
+            await asyncio.to_thread(run.fetch, streams)
+        await caught_up(database)
+    finally:
+        stop.set()
+        await asyncio.gather(*running)
+        await log.close_async()
+
+
+def check(bench: Bench, *, seed: int, count: int) -> None:
+    run = Run(bench, seed=seed)
+    try:
+        asyncio.run(follow(run, corpus(bench), count=count))
+    except BaseException as error:
+        error.add_note(f"seed {seed}, {dict(run.results)}")
+        raise
+    parts = ("refused", "provider_event.applied", "provider_event.parked")
+    assert sum(run.results[part] for part in parts) == count, run.results
+    assert all(run.results[part] > count / 20 for part in parts), run.results
+
+
+def test_mutated_events_stop_no_follower(bench: Bench) -> None:
+    check(bench, seed=1, count=300)
+
+
+@pytest.mark.extended
+def test_thousands_of_mutated_events_stop_no_follower(bench: Bench) -> None:
+    seed = secrets.randbits(32)
+    check(bench, seed=seed, count=3_000)
