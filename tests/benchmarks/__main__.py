@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [acks] [appends] [rebuild] [lag] [--quick]`: docs/benchmarks.md.
+"""`python -m tests.benchmarks [NAME …] [--quick]`: docs/benchmarks.md.
 
 Figures as JSON on standard output, progress on standard error. Ends with 1 when a figure is worth
 nothing: an answer was wrong, an acknowledged event is not there, a row differs.
@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from typing import Final
 
 from eventlog.process.log_setup import configure_logging
-from tests.benchmarks import acks, appends, lag, machine, rebuild
+from tests.benchmarks import acks, appends, bulkheads, idle, lag, machine, rebuild
 from tests.benchmarks.environment import Stage
 from tests.benchmarks.report import Report, say
 from tests.benchmarks.workload import FULL, QUICK, Effort
@@ -24,6 +24,8 @@ _BENCHMARKS: Final[dict[str, Callable[[Stage, Effort, Report], dict[str, object]
     "appends": appends.measure,
     "rebuild": rebuild.measure,
     "lag": lag.measure,
+    "idle": idle.measure,
+    "bulkheads": bulkheads.measure,
 }
 
 

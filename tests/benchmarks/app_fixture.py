@@ -34,7 +34,9 @@ def billing_on(dsn: str) -> Iterator[Billing]:
         log.close()
 
 
-def make_shop(dsn: str, *, master_key: str) -> Shop:
+def make_shop(
+    dsn: str, *, master_key: str, stripe_key: str = "sk_test_1", customer: str = "cus_1"
+) -> Shop:
     """Make an app with a write key, a tenant and a Stripe connection in test mode."""
     app_id, tenant_id, connection_id = uuid4(), uuid4(), uuid4()
     key = new_key("write", secrets.token_bytes(KEY_BYTES))
@@ -46,7 +48,7 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
         app_id=app_id,
         tenant_id=tenant_id,
         contact_body=None,
-        customers={_CONNECTION: "cus_1"},
+        customers={_CONNECTION: customer},
         actor=_BY,
     )
     connection = SetConnection(
@@ -54,7 +56,7 @@ def make_shop(dsn: str, *, master_key: str) -> Shop:
         name=_CONNECTION,
         provider="stripe",
         mode="test",
-        sealed_key=vault.seal("sk_test_1", context=context),
+        sealed_key=vault.seal(stripe_key, context=context),
         sealed_webhook_secrets=[vault.seal(webhook_secret, context=context)],
         actor=_BY,
     )

@@ -16,8 +16,31 @@ class Effort:
     append_s: float
     invoices: int
     lag_s: float
+    idle_s: float
+    pickups: int
+    requests: int
     processes: int = 1
 
 
-FULL: Final = Effort(rounds=3, ack_s=1.5, warm_up_s=0.4, append_s=1.0, invoices=10_000, lag_s=8)
-QUICK: Final = Effort(rounds=1, ack_s=0.5, warm_up_s=0.2, append_s=0.3, invoices=1_500, lag_s=2)
+FULL: Final = Effort(
+    rounds=3,
+    ack_s=1.5,
+    warm_up_s=0.4,
+    append_s=1.0,
+    invoices=10_000,
+    lag_s=8,
+    idle_s=30,
+    pickups=60,
+    requests=40,
+)
+QUICK: Final = Effort(
+    rounds=1,
+    ack_s=0.5,
+    warm_up_s=0.2,
+    append_s=0.3,
+    invoices=1_500,
+    lag_s=2,
+    idle_s=5,
+    pickups=10,
+    requests=10,
+)

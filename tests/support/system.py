@@ -102,6 +102,12 @@ class System:
         self._up.kill()
         self._up.wait(_STOP_TIMEOUT_S)
 
+    @property
+    def pid(self) -> int:
+        """The id of `up` itself."""
+        assert self._up is not None
+        return self._up.pid
+
     def child(self, *words: str) -> psutil.Process:
         """Find the process whose command line has all the words."""
 

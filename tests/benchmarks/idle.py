@@ -1,0 +1,124 @@
+"""What the idle `billhook up` costs, and how soon a job is picked up all the same."""
+
+import random
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import psutil
+import psycopg
+
+from cli.local.files import saved_settings
+from tests.benchmarks.environment import Stage
+from tests.benchmarks.report import Report, say
+from tests.benchmarks.summary_statistics import Figures, percentiles, rounded
+from tests.benchmarks.workload import Effort
+from tests.support.processes import children_of
+from tests.support.system import System, eventually
+
+_SETTLE_S: Final = 10.0
+_ROLES: Final = {
+    "api": "-m service",
+    "projections": "-m projections",
+    "relay": "workers relay",
+    "apply": "workers apply",
+    "worker": "workers run",
+    "scheduler": "workers schedule",
+    "sandbox": "-m sandbox",
+    "redis": "redis-server",
+    "postgresql": "postgres",
+    "supervisor": "cli up",
+}
+# Notes when a sent row is claimed: both writes are of the same sending. By the database's clock.
+_WATCH: Final = """
+    CREATE TABLE public.pickups (
+        job bigint PRIMARY KEY, opened_at timestamptz, sent_at timestamptz, claimed_at timestamptz
+    );
+    CREATE FUNCTION public.note_pickup() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        INSERT INTO public.pickups VALUES (OLD.id, OLD.opened_at, OLD.sent_at, clock_timestamp())
+            ON CONFLICT DO NOTHING;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER note_pickup AFTER UPDATE ON work.jobs FOR EACH ROW
+        WHEN (OLD.sent_at IS NOT NULL AND NEW.sent_at IS NOT NULL AND OLD.sends = NEW.sends)
+        EXECUTE FUNCTION public.note_pickup();
+"""
+_PICKUPS: Final = """
+    SELECT extract(epoch FROM claimed_at - opened_at)::float8,
+           extract(epoch FROM claimed_at - sent_at)::float8 FROM public.pickups
+"""
+
+
+def measure(_: Stage, effort: Effort, report: Report) -> dict[str, object]:
+    """Run the system without callers, then with one request at a time and pauses between them."""
+    with (
+        tempfile.TemporaryDirectory(prefix="billhook-idle-") as folder,
+        System(Path(folder)) as system,
+    ):
+        time.sleep(_SETTLE_S)
+        cpu = _cpu_percent(system, seconds=effort.idle_s)
+        say(f"idle: {cpu['total']} % of a core")
+        picked_up = _pick_up_times(system, jobs=effort.pickups, report=report)
+        say(f"picked up: {picked_up}")
+    return {"cpu_percent": cpu, "seconds": effort.idle_s, **picked_up}
+
+
+def _cpu_percent(system: System, *, seconds: float) -> Figures:
+    before, started_s = dict(_cpu_times(system)), time.monotonic()
+    time.sleep(seconds)
+    after, took_s = dict(_cpu_times(system)), time.monotonic() - started_s
+    found: defaultdict[str, float] = defaultdict(float)
+    for (role, pid), cpu_s in after.items():
+        found[role] += 100 * (cpu_s - before.get((role, pid), 0)) / took_s
+    return {role: rounded(percent) for role, percent in found.items()} | {
+        "total": rounded(sum(found.values()))
+    }
+
+
+def _cpu_times(system: System) -> Iterator[tuple[tuple[str, int], float]]:
+    """Yield role, pid and processor seconds of each process of the system."""
+    up = psutil.Process(system.pid)
+    known = {it.pid: it for it in (up, *up.children(recursive=True))}
+    for child in children_of(system.data_dir):
+        known |= {it.pid: it for it in (child, *child.children(recursive=True))}
+    for process in known.values():
+        try:
+            times = process.cpu_times()
+            yield (_role_of(process), process.pid), times.user + times.system
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _role_of(process: psutil.Process) -> str:
+    named = f"{process.name()} {' '.join(process.cmdline())}"
+    return next((role for role, words in _ROLES.items() if words in named), "other")
+
+
+def _pick_up_times(system: System, *, jobs: int, report: Report) -> dict[str, Figures]:
+    """Request invoices one by one; the times until a worker's thread has claimed the job."""
+    dsn = saved_settings(system.data_dir)["BILLHOOK_DATABASE_URL"]
+    chance = random.Random(0)  # noqa: S311 - spreads the requests, hides nothing
+    with psycopg.connect(dsn, autocommit=True) as session, system.caller() as caller:
+        session.execute(_WATCH)
+        for number in range(jobs):
+            time.sleep(0.3 + 0.4 * chance.random())
+            answer = caller.post_invoice(
+                system.demo["tenant_id"], key=f"idle-{number}", prefer="respond-async"
+            )
+            if answer.status_code >= 400:
+                report.fail(f"a request was answered with {answer.status_code}")
+        eventually(lambda: _count(session) >= jobs)
+        rows = session.execute(_PICKUPS).fetchall()
+    return {
+        "opened_to_claimed": percentiles([row[0] for row in rows]),
+        "sent_to_claimed": percentiles([row[1] for row in rows]),
+    }
+
+
+def _count(session: psycopg.Connection[tuple[object, ...]]) -> int:
+    row = session.execute("SELECT count(*)::int FROM public.pickups").fetchone()
+    return 0 if row is None else int(str(row[0]))
