@@ -50,7 +50,7 @@ fmt: $(INSTALLED) ## Format the code and mend what can be mended mechanically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## Measure acknowledgements and rebuilds per second beside a no-op
+bench: $(INSTALLED) ## Measure acknowledgements, rebuilds, idle cost and bulkheads
 	@$(BIN)/python -m tests.benchmarks
 
 contract: $(INSTALLED) ## Check every provider message against specifications: SPECS=<folder>
