@@ -31,6 +31,7 @@ TEXTS: Final = {
     "followers.name": 64,
     "follower_failures.name": 64,
     "checkpoints.name": 64,
+    "workers.lane": 32,
     "migrations.component": 32,
     "runtime_roles.name": 64,
     "generations.projection": 32,

@@ -76,3 +76,36 @@ def mutated(source: random.Random, original: Json) -> Json:
         else:
             container[key] = _odd_value(source, copy.deepcopy(container[key]))
     return changed
+
+
+def stretched(source: random.Random, original: Json) -> Json:
+    """Copy an object with one value of the same type, mostly one that may be accepted."""
+    changed = copy.deepcopy(original)
+    places = [
+        (container, key)
+        for container, key in _places(changed)
+        if isinstance(container[key], str | int | float | dict)
+    ]
+    if places:
+        container, key = source.choice(places)
+        container[key] = _same_type(source, container[key])
+    return changed
+
+
+def _same_type(source: random.Random, old: Any) -> Any:
+    if isinstance(old, bool):
+        return not old
+    if isinstance(old, int | float):
+        return source.choice([0, 1, old + 1, 99_999_999, 1_000_000, 2**31])
+    if isinstance(old, str):
+        length = source.choice([1, 30, 64, 255, 1_000])
+        return source.choice(
+            [
+                random_text(source, length),
+                random_text(source, length, wide=True),
+                "\u2028",
+                "\ufdfa" * 255,  # 18 characters each once it is normalized
+            ]
+        )
+    marked = {"_type_": "boom", "_data_": "x", random_text(source, 40): random_text(source, 250)}
+    return old | marked
