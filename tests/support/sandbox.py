@@ -164,6 +164,10 @@ class SandboxAdmin(Dashboard):
         body = {"payment_method": payment_method}
         return self._call("POST", f"/invoices/{invoice}/pay_on_page", body)
 
+    def pay_part(self, invoice: str, amount: int, **given: object) -> Json:
+        """Attaches a payment of a part (payment_method, capture: automatic or manual)."""
+        return self._call("POST", f"/invoices/{invoice}/pay_part", {"amount": amount, **given})
+
     def settle(self, invoice: str, ending: str | None = None) -> Json:
         """Lets the bank answer a debit now: as its account does, or "succeeded" or "failed"."""
         body = {"ending": ending} if ending else {}

@@ -2,6 +2,9 @@
 
 POST   /_admin/stripe/invoices/{id}/pay_on_page {"payment_method": a test id such as
                                                 pm_card_visa, or a test IBAN}: on the hosted page
+POST   /_admin/stripe/invoices/{id}/pay_part    {"amount", "payment_method", "capture": "automatic"
+                                                or "manual"}: attaches a payment of its own to an
+                                                open invoice; a manual one waits for its capture
 POST   /_admin/stripe/invoices/{id}/settle      {"ending": "succeeded" | "failed"}: finishes
                                                 a debit now; default: the test account's result
 POST   /_admin/stripe/checkout/{id}/complete    {"payment_method": as above}: on the Checkout page
@@ -13,6 +16,8 @@ POST   /_admin/stripe/webhook_endpoints/{id}/roll_secret
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from sandbox.common.store import Json
@@ -20,7 +25,7 @@ from sandbox.stripe.admin.dashboard_actions import AdminAction, ObjectRequest
 from sandbox.stripe.admin.request_json import validate
 from sandbox.stripe.checkout import sessions as checkout_sessions
 from sandbox.stripe.checkout import setup_intents
-from sandbox.stripe.collection import debits
+from sandbox.stripe.collection import debits, own_intents, part_payments
 from sandbox.stripe.collection import pay as payment
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, Declined, InvalidRequest
@@ -36,6 +41,13 @@ class PaymentRequest(ObjectRequest):
     """The payment method that the customer chooses."""
 
     payment_method: str = "pm_card_visa"
+
+
+class PartPayment(PaymentRequest):
+    """A payment of a part of an invoice. ``amount`` is in minor units."""
+
+    amount: int = Field(ge=1)
+    capture: Literal["automatic", "manual"] = "automatic"
 
 
 class DebitResult(ObjectRequest):
@@ -83,6 +95,28 @@ def _pay(call: Call, given: Json) -> Json:
     return {"invoice": view(call, invoice), "declined": declined}
 
 
+def _pay_part(call: Call, given: Json) -> Json:
+    request = validate(PartPayment, given)
+    invoice = call.load("invoice", request.id)
+    method = chosen_method(call, request.payment_method, customer=invoice["customer"])
+    fields: Json = {"amount": str(request.amount), "capture_method": request.capture}
+    fields |= {"currency": invoice["currency"], "customer": invoice["customer"]}
+    params = own_intents.CreateIntent.model_validate(fields)
+    intent = call.load("payment_intent", own_intents.create(call, params)["id"])
+    invoice = part_payments.attach_intent(call, invoice, intent)
+    declined = None
+    try:
+        own_intents.confirm(call, intent, method["id"], off_session=True)
+    except Declined as rejection:
+        declined = rejection.code
+    invoice = call.load("invoice", invoice["id"])
+    return {
+        "invoice": view(call, invoice),
+        "payment_intent": view(call, intent),
+        "declined": declined,
+    }
+
+
 def _complete(call: Call, given: Json) -> Json:
     request = validate(PaymentRequest, given)
     session = checkout_sessions.open_session(call, request.id)
@@ -114,6 +148,7 @@ def _settle(call: Call, given: Json) -> Json:
 
 ADMIN_ACTIONS: list[tuple[str, AdminAction]] = [
     ("/invoices/{id}/pay_on_page", _pay),
+    ("/invoices/{id}/pay_part", _pay_part),
     ("/invoices/{id}/settle", _settle),
     ("/checkout/{id}/complete", _complete),
     ("/setup_intents/{id}/authenticate", _authenticate),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sandbox.common.store import Json
+from sandbox.stripe.collection import own_intents
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.core.operations import Operation, operation
@@ -36,6 +37,9 @@ def cancel(call: Call, params: Cancel) -> Json:
             code="payment_intent_unexpected_state",
             extra={"payment_intent": view(call, intent)},
         )
+    if intent.get("_own"):
+        own_intents.cancel_own(call, intent, reason=params.cancellation_reason)
+        return view(call, intent)
     invoice = call.load("invoice", intent["_invoice"])
     cancel_intent(call, invoice, reason=params.cancellation_reason)
     return view(call, call.load("payment_intent", intent["id"]))

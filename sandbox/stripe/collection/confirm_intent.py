@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.common.store import Json
+from sandbox.stripe.collection import own_intents
 from sandbox.stripe.collection.pay import CHALLENGE, attempt
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import Declined, InvalidRequest
@@ -33,12 +34,16 @@ class Confirm(Params):
 def confirm(call: Call, params: Confirm) -> Json:
     """Attempts an invoice's payment intent. A required authentication is no error here."""
     intent = call.load("payment_intent", call.path["intent"])
-    if intent["status"] in {"succeeded", "canceled"}:
+    if intent["status"] in {"succeeded", "canceled", "requires_capture"}:
         raise InvalidRequest(
             f"You cannot confirm this PaymentIntent because it has already {intent['status']}.",
             code="payment_intent_unexpected_state",
             extra={"payment_intent": view(call, intent)},
         )
+    if intent.get("_own"):
+        chosen = params.payment_method or intent["payment_method"]
+        own_intents.confirm(call, intent, chosen, off_session=params.off_session)
+        return view(call, intent)
     invoice = call.load("invoice", intent["_invoice"])
     chosen = params.payment_method or intent["payment_method"]
     if chosen is None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split())
+from sandbox.stripe.core.errors import InvalidRequest
+
+ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
 MAX_AMOUNT = 99_999_999
 
 # Stripe's minimum charge by currency, in minor units; 50 for other currencies.
@@ -14,10 +16,42 @@ MINIMUM = {
     "nok": 300, "nzd": 50, "pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000, "usd": 50,
 }  # fmt: skip
 
+# Stripe docs, supported currencies: ISK and UGX keep two decimals, and have none; the last digit
+# of three decimals is 0. The same holds for refunds.
+STEP = {"isk": 100, "ugx": 100} | dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd"), 10)
+
 
 def minimum(currency: str) -> int:
     """Returns the minimum charge of a currency, in minor units."""
     return MINIMUM.get(currency, 50)
+
+
+def check_charge(amount: int, currency: str) -> None:
+    """Raises InvalidRequest for an amount that Stripe charges in no case."""
+    if amount > MAX_AMOUNT:
+        raise InvalidRequest(
+            f"Amount must be no more than {shown(MAX_AMOUNT, currency)}",
+            code="amount_too_large",
+            param="amount",
+        )
+    if amount < minimum(currency):
+        raise InvalidRequest(
+            f"Amount must be at least {shown(minimum(currency), currency)}",
+            code="amount_too_small",
+            param="amount",
+        )
+    check_step(amount, currency)
+
+
+def check_step(amount: int, currency: str) -> None:
+    """Raises InvalidRequest unless an amount is a multiple of the currency's smallest unit."""
+    step = STEP.get(currency, 1)
+    if amount % step:
+        raise InvalidRequest(
+            f"Invalid amount for {currency}: it must be a multiple of {step}.",
+            code="invalid_charge_amount",
+            param="amount",
+        )
 
 
 def whole(amount: Decimal) -> int:

@@ -9,8 +9,7 @@ from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.core.params import Int, NestedParams, Text
 from sandbox.stripe.customers import balance_book
-from sandbox.stripe.invoices.lifecycle import cancel_intent, mark_paid
-from sandbox.stripe.payments.invoice_payments import of_invoice
+from sandbox.stripe.invoices.lifecycle import cancel_intent, mark_paid, resize_intent
 from sandbox.stripe.refunds import refunds
 
 
@@ -111,13 +110,13 @@ def reduce_invoice(call: Call, invoice: Json, note: Json) -> None:
         return
     call.change(invoice, changes, "invoice.updated")
     if before:
-        _resize(call, invoice)
+        resize_intent(call, invoice)
 
 
 def restore_invoice(call: Call, invoice: Json, note: Json) -> None:
     """Restores the open amount of an invoice whose credit note is voided."""
     call.change(invoice, _amounts(invoice, note["pre_payment_amount"]), "invoice.updated")
-    _resize(call, invoice)
+    resize_intent(call, invoice)
 
 
 def _amounts(invoice: Json, change: int) -> Json:
@@ -127,11 +126,3 @@ def _amounts(invoice: Json, change: int) -> Json:
         "amount_remaining": invoice["amount_remaining"] + change,
         "pre_payment_credit_notes_amount": credited,
     }
-
-
-def _resize(call: Call, invoice: Json) -> None:
-    intent = call.find("payment_intent", invoice["_payment_intent"])
-    payment = of_invoice(call, invoice)
-    if intent is not None and payment is not None:
-        call.change(intent, {"amount": invoice["amount_remaining"]})
-        call.change(payment, {"amount_requested": invoice["amount_remaining"]})

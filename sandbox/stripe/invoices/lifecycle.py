@@ -165,6 +165,15 @@ def cancel_intent(call: Call, invoice: Json, *, reason: str | None) -> None:
         call.change(payment, {"status": "canceled", "status_transitions": transitions})
 
 
+def resize_intent(call: Call, invoice: Json) -> None:
+    """Sets the amount of an invoice's payment intent to what remains to be paid."""
+    intent = call.find("payment_intent", invoice["_payment_intent"])
+    payment = of_invoice(call, invoice)
+    if intent is not None and payment is not None and payment["status"] == "open":
+        call.change(intent, {"amount": invoice["amount_remaining"]})
+        call.change(payment, {"amount_requested": invoice["amount_remaining"]})
+
+
 def mark_uncollectible(call: Call, _: NoParams) -> Json:
     """Marks an open invoice as uncollectible; it can still be paid or voided."""
     return view(call, mark_invoice_uncollectible(call, call.load("invoice", call.path["invoice"])))

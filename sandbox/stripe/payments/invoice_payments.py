@@ -35,7 +35,7 @@ def new_payment(call: Call, invoice: Json, intent: Json) -> Json:
         "id": ids.fresh("inpay_"),
         "object": "invoice_payment",
         "amount_paid": None,
-        "amount_requested": invoice["amount_due"],
+        "amount_requested": invoice["amount_remaining"],
         "created": call.now,
         "currency": invoice["currency"],
         "invoice": invoice["id"],

@@ -1,4 +1,4 @@
-"""Payment intents, created for invoices only; ``collection/pay.py`` attempts them."""
+"""Payment intents: of invoices (``collection/pay.py``) or alone (``own_intents.py``)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,17 @@ class ListPaymentIntents(CreatedPage):
 
 def new_intent(call: Call, invoice: Json) -> Json:
     """Returns the payment intent of a finalised invoice. Invoice metadata is not copied."""
+    amount, currency = invoice["amount_remaining"], invoice["currency"]
+    return bare_intent(call, invoice["customer"], amount=amount, currency=currency) | {
+        "description": f"Payment for Invoice {invoice['number']}",
+        "payment_details": {"customer_reference": None, "order_reference": invoice["id"]},
+        "_invoice": invoice["id"],
+        "_own": False,
+    }
+
+
+def bare_intent(call: Call, customer: str, *, amount: int, currency: str) -> Json:
+    """Returns a payment intent of no invoice, not yet stored."""
     intent_id = ids.fresh("pi_")
     nothing = (
         "allowed_payment_method_types", "application", "application_fee_amount",
@@ -33,7 +44,7 @@ def new_intent(call: Call, invoice: Json) -> Json:
         "id": intent_id,
         "object": "payment_intent",
         **dict.fromkeys(nothing),
-        "amount": invoice["amount_due"],
+        "amount": amount,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
@@ -41,16 +52,17 @@ def new_intent(call: Call, invoice: Json) -> Json:
         "client_secret": f"{intent_id}_secret_{ids.random_text(25)}",
         "confirmation_method": "automatic",
         "created": call.now,
-        "currency": invoice["currency"],
-        "customer": invoice["customer"],
-        "description": f"Payment for Invoice {invoice['number']}",
+        "currency": currency,
+        "customer": customer,
+        "description": None,
         "livemode": call.account.livemode,
         "metadata": {},
-        "payment_details": {"customer_reference": None, "order_reference": invoice["id"]},
+        "payment_details": None,
         "payment_method_options": _method_options(),
         "payment_method_types": ["card", "link"],
         "status": "requires_payment_method",
-        "_invoice": invoice["id"],
+        "_invoice": None,
+        "_own": True,
         "_method": None,
     }
 

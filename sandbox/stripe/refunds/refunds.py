@@ -9,7 +9,7 @@ from sandbox.stripe.core import ids, ledger
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.lists import page
-from sandbox.stripe.core.money import shown
+from sandbox.stripe.core.money import check_step, shown
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import CreatedPage, Int, Metadata, NoParams, Params, Text
 from sandbox.stripe.core.updates import given_fields, merged_metadata
@@ -124,6 +124,7 @@ def _check(charge: Json, *, left: int, amount: int | None) -> None:
         raise BadParameters(
             "Invalid positive integer", code="parameter_invalid_integer", param="amount"
         )
+    check_step(amount, charge["currency"])
     if amount > left:
         wanted, rest = shown(amount, charge["currency"]), shown(left, charge["currency"])
         raise InvalidRequest(

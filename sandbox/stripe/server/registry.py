@@ -5,7 +5,14 @@ from __future__ import annotations
 from sandbox.stripe.catalogue import coupons, prices, products, tax_rates
 from sandbox.stripe.checkout import sessions as checkout_sessions
 from sandbox.stripe.checkout import setup_intents
-from sandbox.stripe.collection import advance, cancel_intent, confirm_intent, debits
+from sandbox.stripe.collection import (
+    advance,
+    cancel_intent,
+    confirm_intent,
+    debits,
+    own_intents,
+    part_payments,
+)
 from sandbox.stripe.collection import pay as payment
 from sandbox.stripe.core.agenda_runner import Actions
 from sandbox.stripe.core.operations import Operation
@@ -50,6 +57,8 @@ OPERATIONS: list[Operation] = [
     *payment.OPERATIONS,
     *invoice_payments.OPERATIONS,
     *payment_intents.OPERATIONS,
+    *own_intents.OPERATIONS,
+    *part_payments.OPERATIONS,
     *cancel_intent.OPERATIONS,
     *confirm_intent.OPERATIONS,
     *charges.OPERATIONS,
@@ -68,6 +77,7 @@ ACTIONS: Actions = {
     **advance.ACTIONS,
     **checkout_sessions.ACTIONS,
     **debits.ACTIONS,
+    **own_intents.ACTIONS,
     **renewals.ACTIONS,
     **pause.ACTIONS,
     **schedules.ACTIONS,
