@@ -265,10 +265,12 @@ class Billing(Store):
                 back, source=source, actor=command.actor, occurred_at=occurred_at
             )
 
-        def begin() -> Invoice:
-            return Invoice.take_over(command, seen, occurred_at=occurred_at)
+        def create_imported() -> Invoice:
+            return Invoice.import_from_provider(command, seen, occurred_at=occurred_at)
 
-        return self._take_over(Invoice, begin, apply_event, check=check, bodies=bodies)
+        return self._import_object(
+            Invoice, create_imported, apply_event, check=check, bodies=bodies
+        )
 
     # Subscriptions.
 
@@ -293,15 +295,17 @@ class Billing(Store):
                 seen, source=source, actor=command.actor, occurred_at=occurred_at, body=body
             )
 
-        def begin() -> Subscription:
+        def create_imported() -> Subscription:
             return Subscription.start(command, seen, occurred_at=occurred_at)
 
-        return self._take_over(Subscription, begin, apply_event, check=check, bodies=bodies)
+        return self._import_object(
+            Subscription, create_imported, apply_event, check=check, bodies=bodies
+        )
 
-    def _take_over(
+    def _import_object(
         self,
         kind: type[AnyAggregate],
-        begin: Callable[[], AnyAggregate],
+        create_imported: Callable[[], AnyAggregate],
         apply_event: Callable[[AnyAggregate], object],
         *,
         check: Callable[[AnyAggregate], None],
@@ -310,7 +314,7 @@ class Billing(Store):
         """Create the aggregate of a provider's object, or update it if `check` accepts it."""
 
         def make() -> AnyAggregate:
-            made = begin()
+            made = create_imported()
             apply_event(made)
             return made
 
@@ -318,7 +322,7 @@ class Billing(Store):
             check(known)
             apply_event(known)
 
-        return self.create_or_change(kind, begin().id, make, change, bodies=bodies)
+        return self.create_or_change(kind, create_imported().id, make, change, bodies=bodies)
 
     def request_subscription_action(
         self,

@@ -82,10 +82,10 @@ class Log:
         loop = uvloop.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="event log", daemon=True)
         thread.start()
-        opening = cls.open_async(
+        future = cls.open_async(
             dsn, application_name=application_name, limits=limits, thread=thread
         )
-        return asyncio.run_coroutine_threadsafe(opening, loop).result()
+        return asyncio.run_coroutine_threadsafe(future, loop).result()
 
     async def append_async(
         self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()

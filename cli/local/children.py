@@ -34,7 +34,7 @@ class Children:
         """Run the sandbox for Stripe and Mollie on loopback; its state is in the data folder."""
         ready_file = self._ready_file()
         ready_file.unlink(missing_ok=True)
-        own = {
+        variables = {
             "BILLHOOK_SANDBOX_HOST": HOST,
             "BILLHOOK_SANDBOX_PORT": str(port),
             "BILLHOOK_SANDBOX_PUBLIC_URL": f"http://{HOST}:{port}",
@@ -42,7 +42,12 @@ class Children:
             "BILLHOOK_SANDBOX_READY_FILE": str(ready_file),
         }
         return self._child(
-            "sandbox", "-m", "sandbox", ready=self._sandbox_listens, own=own, without=_OUR_SECRETS
+            "sandbox",
+            "-m",
+            "sandbox",
+            ready=self._sandbox_listens,
+            variables=variables,
+            without=_OUR_SECRETS,
         )
 
     def workers(self) -> list[ChildProcess]:
@@ -64,7 +69,9 @@ class Children:
 
     def demo(self, *, out: Path, settings: Mapping[str, str]) -> ChildProcess:
         """Create the demo's app, customer and prices, once."""
-        return self._child("demo", "-m", "cli", "demo", "create", "--out", str(out), own=settings)
+        return self._child(
+            "demo", "-m", "cli", "demo", "create", "--out", str(out), variables=settings
+        )
 
     def poller(self, provider: str, *, app_id: str, connection: str) -> ChildProcess:
         """Poll a provider whose webhooks cannot reach this machine."""
@@ -76,14 +83,14 @@ class Children:
         name: str,
         *arguments: str,
         ready: Callable[[], bool] | None = None,
-        own: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
         without: Sequence[str] = (),
     ) -> ChildProcess:
         shared = {name: it for name, it in self._environment.items() if name not in without}
         return ChildProcess(
             name,
             command=[sys.executable, *arguments],
-            env={**shared, **(own or {})},
+            env={**shared, **(variables or {})},
             log=self._data_dir / "logs" / f"{name}.log",
             owner=self._data_dir,
             ready=ready,

@@ -29,7 +29,7 @@ from domain.invoices.view import (
 def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
     """Apply one event. The view is changed in place and returned; the first event creates it."""
     if view is None:
-        return _begin(event)
+        return _first_view(event)
     view.updated_at = event.timestamp
     match event:
         case e.PaymentEvent():
@@ -53,10 +53,10 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
     return view
 
 
-def _begin(event: e.InvoiceEvent) -> InvoiceView:
+def _first_view(event: e.InvoiceEvent) -> InvoiceView:
     match event:
         case e.InvoiceRequested():
-            return _begin_requested(event)
+            return _requested_view(event)
         case e.InvoiceImported():
             return InvoiceView(
                 id=event.originator_id,
@@ -84,7 +84,7 @@ def _begin(event: e.InvoiceEvent) -> InvoiceView:
     raise AssertionError(f"a stream cannot begin with {type(event).__name__}")
 
 
-def _begin_requested(event: e.InvoiceRequested) -> InvoiceView:
+def _requested_view(event: e.InvoiceRequested) -> InvoiceView:
     return InvoiceView(
         id=event.originator_id,
         app_id=event.app_id,

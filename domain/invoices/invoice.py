@@ -48,7 +48,7 @@ class Invoice(AggregateRoot):
         )
 
     @classmethod
-    def take_over(
+    def import_from_provider(
         cls, command: ImportInvoice, seen: ProviderInvoice, *, occurred_at: datetime
     ) -> Invoice:
         """Import an invoice that the provider created; its id is derived from the provider's."""

@@ -61,13 +61,13 @@ def outcome_of(events: Iterable[e.InvoiceEvent], request_id: UUID) -> InvoiceVie
     As with `first_outcome`, the prefix never changes.
     """
     view: InvoiceView | None = None
-    asked: e.InvoiceEvent | None = None
+    request: e.InvoiceEvent | None = None
     for event in events:
         view = fold(view, event)
-        if asked is not None and _answers(asked, event):
+        if request is not None and _is_answer_to(request, event):
             return view
         if request_id in (getattr(event, "request_id", None), getattr(event, "refund_id", None)):
-            asked = asked or event
+            request = request or event
     return None
 
 
@@ -76,7 +76,7 @@ def ends_request(event: e.InvoiceEvent) -> bool:
     return is_outcome(event) or isinstance(event, e.RequestRefused)
 
 
-def _answers(asked: e.InvoiceEvent, event: e.InvoiceEvent) -> bool:
-    if isinstance(asked, m.RefundRequested):
-        return isinstance(event, _REFUNDED) and event.refund_id == asked.refund_id
+def _is_answer_to(request: e.InvoiceEvent, event: e.InvoiceEvent) -> bool:
+    if isinstance(request, m.RefundRequested):
+        return isinstance(event, _REFUNDED) and event.refund_id == request.refund_id
     return ends_request(event)

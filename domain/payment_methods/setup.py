@@ -221,7 +221,7 @@ class MethodSetup(AggregateRoot):
     def apply_event(self, event: s.MethodSetupEvent) -> None:
         """Assign the fields of an event; runs again on every replay."""
         if isinstance(event, s.SetupRequested):
-            self.view = _begin(event)
+            self.view = _first_view(event)
             return
         self.view.updated_at = event.timestamp
         match event:
@@ -237,7 +237,7 @@ class MethodSetup(AggregateRoot):
                 _take_end(self.view, event)
 
 
-def _begin(event: s.SetupRequested) -> MethodSetupView:
+def _first_view(event: s.SetupRequested) -> MethodSetupView:
     return MethodSetupView(
         id=event.originator_id,
         app_id=event.app_id,

@@ -120,9 +120,12 @@ def with_agreed_terms(known: Subscription, seen: ProviderSubscription) -> Provid
     """Return the provider's state with the agreed items and end."""
     view = known.view
     over = seen.state in ("canceled", "expired")
-    if seen.period_end in (None, view.word.get("period_end")):
+    if seen.period_end in (None, view.provider_fields.get("period_end")):
         # The provider reports the end of a period only while it runs, and never its start.
-        known_period = view.word.get("period_start"), view.word.get("period_end")
+        known_period = (
+            view.provider_fields.get("period_start"),
+            view.provider_fields.get("period_end"),
+        )
         seen = replace(seen, period_start=known_period[0], period_end=known_period[1])
     if over:
         seen = _ended(view, seen)
@@ -131,7 +134,7 @@ def with_agreed_terms(known: Subscription, seen: ProviderSubscription) -> Provid
 
 def _ended(view: SubscriptionView, seen: ProviderSubscription) -> ProviderSubscription:
     """Return an ended state: nothing more is charged, but the paid period lasts until its end."""
-    ends_at, known = view.ends_at, view.word
+    ends_at, known = view.ends_at, view.provider_fields
     if view.status in ENDED:
         return replace(
             seen,
@@ -191,7 +194,7 @@ def _end(
             source="answer",
             as_of=max(known.view.as_of, ended),
             body=None,
-            **known.view.word | {"ended_at": ended},
+            **known.view.provider_fields | {"ended_at": ended},
         )
 
 

@@ -227,20 +227,20 @@ class Subscription(AggregateRoot):
         Times have a resolution of one second: a webhook of the same second with another state, or
         with incomplete discounts, requires a fetch, and the fetched snapshot wins.
         """
-        asked = source != "webhook"
+        was_fetched = source != "webhook"
         ended = self.view.status in ENDED
         over = STATUS[seen.state] in ENDED
         if ended and not over:
             return Effect.STALE
         if seen.as_of < self.view.as_of and not (over and not ended):
             return Effect.STALE
-        if seen.discounts_incomplete and not asked:
+        if seen.discounts_incomplete and not was_fetched:
             return Effect.FETCH
         facts = state_fields(seen)
-        if STATUS[seen.state] == self.view.status and facts == self.view.word:
+        if STATUS[seen.state] == self.view.status and facts == self.view.provider_fields:
             self._confirm(seen, source=source, actor=actor, occurred_at=occurred_at)
             return Effect.CONFIRMED
-        if self.view.word and seen.as_of == self.view.as_of and not asked:
+        if self.view.provider_fields and seen.as_of == self.view.as_of and not was_fetched:
             return Effect.FETCH
         fact = self._fact_for(seen, facts)
         self.record_event(
@@ -256,9 +256,12 @@ class Subscription(AggregateRoot):
 
     def is_ambiguous(self, seen: ProviderSubscription) -> bool:
         """Return whether a snapshot of the same second differs from the recorded state."""
-        if not self.view.word or seen.as_of != self.view.as_of:
+        if not self.view.provider_fields or seen.as_of != self.view.as_of:
             return False
-        return STATUS[seen.state] != self.view.status or state_fields(seen) != self.view.word
+        return (
+            STATUS[seen.state] != self.view.status
+            or state_fields(seen) != self.view.provider_fields
+        )
 
     def _confirm(
         self, seen: ProviderSubscription, *, source: str, actor: str, occurred_at: datetime
@@ -282,9 +285,9 @@ class Subscription(AggregateRoot):
         self, seen: ProviderSubscription, facts: dict[str, Any]
     ) -> type[s.SubscriptionStateEvent]:
         """Return the event class of a changed state; each event holds the whole state."""
-        if not self.view.word or STATUS[seen.state] != self.view.status:
+        if not self.view.provider_fields or STATUS[seen.state] != self.view.status:
             return EVENTS[seen.state]
-        known = self.view.word
+        known = self.view.provider_fields
         if plan_of(facts) != plan_of(known):
             return s.SubscriptionPlanChanged
         if facts["period_end"] != known["period_end"]:

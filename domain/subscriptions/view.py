@@ -79,7 +79,7 @@ class SubscriptionView:
     scheduled: dict[str, Any] | None = None
     failure: Failure | None = None
     as_of: int = 0
-    word: dict[str, Any] = field(default_factory=dict)
+    provider_fields: dict[str, Any] = field(default_factory=dict)
     body: str | None = None
     steps: dict[str, StepRecord] = field(default_factory=dict)
     pending_request: PendingRequest | None = None
@@ -103,11 +103,11 @@ class SubscriptionView:
 def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> SubscriptionView:
     """Apply one event. The view is changed in place and returned; the first event creates it."""
     if view is None:
-        return _begin(event)
+        return _first_view(event)
     view.updated_at = event.timestamp
     match event:
         case s.SubscriptionStateEvent():
-            _take_word(view, event)
+            _apply_provider_fields(view, event)
         case s.SubscriptionStateConfirmed():
             view.as_of = max(view.as_of, event.as_of)
         case s.SubscriptionAssigned():
@@ -133,7 +133,7 @@ def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> Subscript
     return view
 
 
-def _begin(event: s.SubscriptionEvent) -> SubscriptionView:
+def _first_view(event: s.SubscriptionEvent) -> SubscriptionView:
     assert isinstance(event, s.SubscriptionStarted), "a subscription's first fact"  # noqa: S101 - STYLE: assert what must hold
     return SubscriptionView(
         id=UUID(str(event.originator_id)),
@@ -155,17 +155,17 @@ def _begin(event: s.SubscriptionEvent) -> SubscriptionView:
     )
 
 
-_WORD_FIELDS: Final = (
+_PROVIDER_FIELDS: Final = (
     "currency", "items", "monthly_minor", "period_start", "period_end", "trial_end", "cancel_at",
     "canceled_at", "ended_at",
 )  # fmt: skip
 
 
-def _take_word(view: SubscriptionView, event: s.SubscriptionStateEvent) -> None:
+def _apply_provider_fields(view: SubscriptionView, event: s.SubscriptionStateEvent) -> None:
     view.as_of = max(view.as_of, event.as_of)
     view.body = event.body or view.body
     view.status = _STATUS.get(type(event), view.status)
-    view.word = {name: getattr(event, name) for name in _WORD_FIELDS}
+    view.provider_fields = {name: getattr(event, name) for name in _PROVIDER_FIELDS}
     view.currency = event.currency
     view.items = [dict(item) for item in event.items]
     view.monthly_minor = event.monthly_minor

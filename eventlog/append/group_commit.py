@@ -214,20 +214,20 @@ class GroupCommit:
         """Give the session, connecting if need be; None when nobody waits for it any more."""
         if self._session is not None:
             return self._session
-        opening = asyncio.ensure_future(self._open_session())
+        connecting = asyncio.ensure_future(self._open_session())
         try:
-            while not opening.done():
-                await asyncio.wait([opening], timeout=_SWEEP_S)
+            while not connecting.done():
+                await asyncio.wait([connecting], timeout=_SWEEP_S)
                 self._expire(appends, reason="no connection")
                 self._expire(self._queue, reason="no connection")
                 if all(append.is_settled for append in appends):
                     return None
-            self._session = opening.result()
+            self._session = connecting.result()
         finally:
-            if not opening.done():
-                opening.cancel()
+            if not connecting.done():
+                connecting.cancel()
                 with contextlib.suppress(asyncio.CancelledError, psycopg.Error):
-                    await opening
+                    await connecting
         return self._session
 
     def _expire(self, appends: Iterable[Append], *, reason: str) -> None:

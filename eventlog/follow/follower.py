@@ -47,7 +47,7 @@ _LONGEST_RETRY_S = 30.0
 
 
 @dataclass
-class _Place:
+class _Progress:
     """Where a leader is: what is stored, how far it has looked, what it knows of the rest."""
 
     stored: int
@@ -90,7 +90,7 @@ class Follower:
         self._topics = topics
         self._batch = batch
         self._handle_timeout_s = handle_timeout_s
-        self._place: _Place | None = None
+        self._progress: _Progress | None = None
 
     @property
     def name(self) -> str:
@@ -100,12 +100,12 @@ class Follower:
     @property
     def is_leading(self) -> bool:
         """Return whether this one leads."""
-        return self._place is not None
+        return self._progress is not None
 
     @property
     def lag(self) -> int | None:
         """Number of events behind the log's head as last seen; None while another one leads."""
-        return None if self._place is None else self._place.head - self._place.seen
+        return None if self._progress is None else self._progress.head - self._progress.seen
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow, or stand by to, until `stop` is set."""
@@ -134,7 +134,7 @@ class Follower:
                     except SteppedDown:
                         _log.warning("follower %s steps down: its position moved", self._name)
                     finally:
-                        self._place = None
+                        self._progress = None
                         await resign(connection, self._name)
                     await pause(_STEP_DOWN_PAUSE_S, stop=stop)
             finally:
@@ -142,64 +142,68 @@ class Follower:
 
     async def _lead(self, connection: Connection, listener: Listener, stop: asyncio.Event) -> None:
         position = await stored_position(connection, self._name)
-        self._place = place = _Place(stored=position, seen=position, head=position)
-        place.failures = await failed_attempts(connection, self._name)
+        self._progress = progress = _Progress(stored=position, seen=position, head=position)
+        progress.failures = await failed_attempts(connection, self._name)
         while not stop.is_set():
-            await self._step(connection, place, stop=stop)
-            await self._store_what_was_passed(connection, place)
-            if place.seen >= place.head:
-                await _wait_for_more(listener, place)
+            await self._step(connection, progress, stop=stop)
+            await self._store_what_was_passed(connection, progress)
+            if progress.seen >= progress.head:
+                await _wait_for_more(listener, progress)
 
-    async def _step(self, connection: Connection, place: _Place, *, stop: asyncio.Event) -> None:
-        limit = 1 if place.seen < place.careful_until else place.limit
-        place.read_at_s = asyncio.get_running_loop().time()
-        place.head, events = await read_on(
-            connection, place.seen, limit=limit, window=_WINDOW, topics=self._topics
+    async def _step(
+        self, connection: Connection, progress: _Progress, *, stop: asyncio.Event
+    ) -> None:
+        limit = 1 if progress.seen < progress.careful_until else progress.limit
+        progress.read_at_s = asyncio.get_running_loop().time()
+        progress.head, events = await read_on(
+            connection, progress.seen, limit=limit, window=_WINDOW, topics=self._topics
         )
-        if place.seen >= place.head:
+        if progress.seen >= progress.head:
             return
-        window_end = min(place.head, place.seen + _WINDOW)
+        window_end = min(progress.head, progress.seen + _WINDOW)
         through = events[-1].position if len(events) == limit else window_end
         if not events:
-            place.seen = through
+            progress.seen = through
             return
         try:
-            await self._work(connection, events, place, through=through)
+            await self._work(connection, events, progress, through=through)
         except SteppedDown:
             raise
         except Exception as error:  # whatever it is, the follower must not go past it
             if connection.closed:
                 raise psycopg.OperationalError("lost in the middle of a batch") from error
             if len(events) > 1:
-                place.careful_until = events[-1].position
+                progress.careful_until = events[-1].position
                 return
             if await is_skipped(connection, self._name, events[0].position):
-                await self._skip(connection, place, events[0].position)
+                await self._skip(connection, progress, events[0].position)
                 return
-            place.failures = await record_failure(
+            progress.failures = await record_failure(
                 connection, self._name, position=events[0].position, error=error
             )
             _log.error(
                 "follower %s cannot get past position %d: %s",
                 *(self._name, events[0].position, describe(error)),
             )
-            await self._rest(connection, place, events[0].position, stop=stop)
+            await self._rest(connection, progress, events[0].position, stop=stop)
 
-    async def _skip(self, connection: Connection, place: _Place, position: int) -> None:
+    async def _skip(self, connection: Connection, progress: _Progress, position: int) -> None:
         """Go past an event that the handler raises on and that an operator decided to skip."""
         async with connection.transaction(), connection.cursor() as cursor:
-            await move(cursor, self._name, old=place.stored, new=position)
+            await move(cursor, self._name, old=progress.stored, new=position)
             await forget_failure(cursor, self._name)
         _log.warning("follower %s skips position %d, as an operator decided", self._name, position)
-        place.stored = place.seen = position
-        place.failures = 0
+        progress.stored = progress.seen = position
+        progress.failures = 0
 
     async def _rest(
-        self, connection: Connection, place: _Place, position: int, *, stop: asyncio.Event
+        self, connection: Connection, progress: _Progress, position: int, *, stop: asyncio.Event
     ) -> None:
         """Wait before the next attempt, longer each time; end early once a skip is recorded."""
         loop = asyncio.get_running_loop()
-        pause_s = backoff_s(place.failures - 1, first_s=_FIRST_RETRY_S, longest_s=_LONGEST_RETRY_S)
+        pause_s = backoff_s(
+            progress.failures - 1, first_s=_FIRST_RETRY_S, longest_s=_LONGEST_RETRY_S
+        )
         until_s = loop.time() + pause_s
         while not stop.is_set() and (left_s := until_s - loop.time()) > 0:
             # The query keeps the leader's session alive, too.
@@ -211,34 +215,34 @@ class Follower:
         self,
         connection: Connection,
         events: Sequence[RecordedEvent],
-        place: _Place,
+        progress: _Progress,
         *,
         through: int,
     ) -> None:
         async with connection.transaction(), connection.cursor() as cursor:
             async with asyncio.timeout(self._handle_timeout_s):
                 await self._handle(cursor, events)
-            await move(cursor, self._name, old=place.stored, new=through)
-            if place.failures:
+            await move(cursor, self._name, old=progress.stored, new=through)
+            if progress.failures:
                 await forget_failure(cursor, self._name)
-        place.stored = place.seen = through
-        place.failures = 0
-        place.limit = min(2 * place.limit, self._batch)
+        progress.stored = progress.seen = through
+        progress.failures = 0
+        progress.limit = min(2 * progress.limit, self._batch)
 
-    async def _store_what_was_passed(self, connection: Connection, place: _Place) -> None:
+    async def _store_what_was_passed(self, connection: Connection, progress: _Progress) -> None:
         """Store a position past events of other topics once a second, not at each of them."""
         now_s = asyncio.get_running_loop().time()
-        if place.seen == place.stored or now_s - place.stored_at_s < HEARTBEAT_S:
+        if progress.seen == progress.stored or now_s - progress.stored_at_s < HEARTBEAT_S:
             return
         async with connection.transaction(), connection.cursor() as cursor:
-            await move(cursor, self._name, old=place.stored, new=place.seen)
-        place.stored = place.seen
-        place.stored_at_s = now_s
+            await move(cursor, self._name, old=progress.stored, new=progress.seen)
+        progress.stored = progress.seen
+        progress.stored_at_s = now_s
 
 
-async def _wait_for_more(listener: Listener, place: _Place) -> None:
+async def _wait_for_more(listener: Listener, progress: _Progress) -> None:
     """Sleep until the log grew and the last read is not too fresh."""
     await listener.wait(timeout_s=HEARTBEAT_S)
-    early_s = place.read_at_s + _BETWEEN_READS_S - asyncio.get_running_loop().time()
+    early_s = progress.read_at_s + _BETWEEN_READS_S - asyncio.get_running_loop().time()
     if early_s > 0:
         await listener.rest(early_s)

@@ -32,10 +32,10 @@ class ReadModelUnavailable(ProjectionError):
 class VersionGap(ProjectionError):
     """The stream went on without us: a rebuild is needed."""
 
-    def __init__(self, stream: UUID, *, folded: int, offered: int) -> None:
-        super().__init__(f"stream {stream} is folded up to {folded}, {offered} was offered")
+    def __init__(self, stream: UUID, *, version: int, offered: int) -> None:
+        super().__init__(f"stream {stream} is at version {version}, version {offered} was offered")
         self.stream = stream
-        self.folded = folded
+        self.version = version
         self.offered = offered
 
 

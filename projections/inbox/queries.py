@@ -91,21 +91,21 @@ ORDER BY page.received_at DESC, page.id DESC
 )
 
 
-def page_query(asked: DeliveryFilter) -> tuple[Composed, Parameters] | None:
+def page_query(filters: DeliveryFilter) -> tuple[Composed, Parameters] | None:
     """Write the one statement that answers with a page (and one row more) and the total.
 
     None where no delivery can be in the list. Raises BadCursor.
     """
     after, page_key = keyset.after_cursor(
-        asked.cursor,
-        name=asked.list_name,
+        filters.cursor,
+        name=filters.list_name,
         key=SQL("received_at"),
         row_id="id",
         descending=True,
         is_time=True,
     )
     found, counted = [], []
-    for columns, table, conditions in _sources(asked):
+    for columns, table, conditions in _sources(filters):
         condition = SQL(" AND ").join(conditions)
         found.append(_FOUND.format(columns=columns, filter=condition, after=after))
         counted.append(
@@ -115,21 +115,24 @@ def page_query(asked: DeliveryFilter) -> tuple[Composed, Parameters] | None:
         return None
     together = SQL(" UNION ALL ")
     query = _PAGE.format(found=together.join(found), counted=together.join(counted))
-    return query, asdict(asked) | page_key | {"rows": asked.limit + 1, "state": list(asked.state)}
+    return query, asdict(filters) | page_key | {
+        "rows": filters.limit + 1,
+        "state": list(filters.state),
+    }
 
 
-def _sources(asked: DeliveryFilter) -> Iterator[tuple[SQL, SQL, list[Composable]]]:
-    shared = list(_conditions(asked))
-    if asked.state != (FAILED,):
-        yield PROVED, SQL("read.deliveries"), [*shared, *keyset.any_of("state", asked.state)]
-    about_events = any(getattr(asked, name) is not None for name in _ONLY_OF_PROVED)
-    if not about_events and (not asked.state or FAILED in asked.state):
+def _sources(filters: DeliveryFilter) -> Iterator[tuple[SQL, SQL, list[Composable]]]:
+    shared = list(_conditions(filters))
+    if filters.state != (FAILED,):
+        yield PROVED, SQL("read.deliveries"), [*shared, *keyset.any_of("state", filters.state)]
+    about_events = any(getattr(filters, name) is not None for name in _ONLY_OF_PROVED)
+    if not about_events and (not filters.state or FAILED in filters.state):
         yield REFUSED, SQL("inbox.rejected_deliveries"), shared
 
 
-def _conditions(asked: DeliveryFilter) -> Iterator[Composable]:
-    yield from keyset.equal_conditions(asked, _EQUAL)
-    yield from keyset.bound_conditions(asked, _BOUNDS)
+def _conditions(filters: DeliveryFilter) -> Iterator[Composable]:
+    yield from keyset.equal_conditions(filters, _EQUAL)
+    yield from keyset.bound_conditions(filters, _BOUNDS)
 
 
 _VIEW: Final = tuple(known.name for known in fields(DeliveryView))
@@ -154,18 +157,18 @@ class DeliveryQueries:
     def __init__(self, pool: ReadPool) -> None:
         self._pool = pool
 
-    async def list_deliveries(self, asked: DeliveryFilter) -> DeliveryPage:
+    async def list_deliveries(self, filters: DeliveryFilter) -> DeliveryPage:
         """Return a page of an app's deliveries, newest first. Raises BadCursor."""
-        query = page_query(asked)
+        query = page_query(filters)
         if query is None:
             return DeliveryPage([], total=0, total_is_exact=True, next_cursor=None)
         return keyset.page_of(
             await self._pool.fetch(*query),
             row_id="id",
-            limit=asked.limit,
+            limit=filters.limit,
             row=_row,
             next_cursor=lambda last: keyset.cursor_after(
-                last["received_at"], last["id"], name=asked.list_name
+                last["received_at"], last["id"], name=filters.list_name
             ),
         )
 

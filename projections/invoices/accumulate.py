@@ -38,7 +38,7 @@ class InvoiceAccumulator:
     view: InvoiceView | None = None
     version: int = 0
     position: int = 0
-    words: dict[str, int] = field(default_factory=dict)
+    terms: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     counted: list[tuple[int, int]] = field(default_factory=list)
     _parts: dict[Part, Amount] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class InvoiceAccumulator:
         """Take one event in. Raises VersionGap unless it is the stream's next."""
         if event.originator_version != self.version + 1:
             raise VersionGap(
-                event.originator_id, folded=self.version, offered=event.originator_version
+                event.originator_id, version=self.version, offered=event.originator_version
             )
         view = self.view
         sources = None if view is None else search_terms.term_sources(view)
@@ -66,8 +66,8 @@ class InvoiceAccumulator:
         self.view = view = fold(view, event)
         self.version = event.originator_version
         self.position = position
-        for word in search_terms.new_terms(sources, search_terms.term_sources(view)):
-            self.words.setdefault(word, position)
+        for term in search_terms.new_terms(sources, search_terms.term_sources(view)):
+            self.terms.setdefault(term, position)
         if exists_at_provider(view) != stood:
             self.counted.append((-1 if stood else 1, position))
         parts = invoice_sums.parts_of(view)
@@ -90,13 +90,13 @@ def search_term_rows(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
     return [
         {
             "app_id": invoice.view.app_id,
-            "term": word,
+            "term": term,
             "invoice_id": invoice.view.id,
             "position": position,
         }
         for invoice in invoices
         if invoice.view is not None
-        for word, position in invoice.words.items()
+        for term, position in invoice.terms.items()
     ]
 
 

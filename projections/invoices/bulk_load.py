@@ -54,12 +54,12 @@ class _Chunk:
     schema: str
     invoices: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
-    words: list[Row] = field(default_factory=list)
+    terms: list[Row] = field(default_factory=list)
     deltas: SumDeltas = field(default_factory=SumDeltas)
 
     def take(self, invoice: InvoiceAccumulator) -> None:
         self.invoices.extend(rows_of([invoice]))
-        self.words.extend(search_term_rows([invoice]))
+        self.terms.extend(search_term_rows([invoice]))
         self.deltas.take(invoice)
         self.write_if_full()
 
@@ -73,7 +73,7 @@ class _Chunk:
         for table, rows in (
             (INVOICES, self.invoices),
             (TIMELINE, self.timeline),
-            (SEARCH_TERMS, self.words),
+            (SEARCH_TERMS, self.terms),
         ):
             copy(self.writer, table, rows, schema=self.schema)
             rows.clear()

@@ -56,8 +56,8 @@ class ChangeQueries:
 
     async def after(self, app_id: UUID, position: int, *, limit: int) -> AppChanges:
         """Return what happened behind a position, oldest first, about `limit` changes."""
-        asked = {"app_id": app_id, "after": position, "limit": limit}
-        found = await self._pool.fetch(CHANGES, asked)
+        parameters = {"app_id": app_id, "after": position, "limit": limit}
+        found = await self._pool.fetch(CHANGES, parameters)
         changes = [
             AppChange(**{name: value for name, value in row.items() if name != "reached"})
             for row in found

@@ -117,60 +117,60 @@ Query = tuple[Composed, Parameters]
 
 
 def page_query(
-    asked: InvoiceFilter, *, emails: Collection[str] = ()
+    filters: InvoiceFilter, *, emails: Collection[str] = ()
 ) -> tuple[Composed, Parameters]:
     """Write the one statement that answers with a page (and one row more) and the total.
 
     `emails` are those terms of `q` that some tenant's e-mail has. Raises BadCursor.
     """
-    rows, parameters = rows_query(asked, emails=emails)
+    rows, parameters = rows_query(filters, emails=emails)
     counted = [
-        _COUNTED.format(filter=way, most=COUNTED_EXACTLY + 1) for way in _ways(asked, emails)
+        _COUNTED.format(filter=way, most=COUNTED_EXACTLY + 1) for way in _ways(filters, emails)
     ]
     query = _PAGE.format(
-        rows=rows, counted=SQL(" UNION ").join(counted), direction=_direction(asked)
+        rows=rows, counted=SQL(" UNION ").join(counted), direction=_direction(filters)
     )
     return query, parameters
 
 
 def rows_query(
-    asked: InvoiceFilter, *, emails: Collection[str] = ()
+    filters: InvoiceFilter, *, emails: Collection[str] = ()
 ) -> tuple[Composed, Parameters]:
     """Write the statement that answers with a page (and one row more). Raises BadCursor."""
-    key = _ORDERED_BY[asked.sort.removeprefix("-")]
-    direction = _direction(asked)
+    key = _ORDERED_BY[filters.sort.removeprefix("-")]
+    direction = _direction(filters)
     after, page_key = keyset.after_cursor(
-        asked.cursor,
-        name=asked.list_name,
+        filters.cursor,
+        name=filters.list_name,
         key=key,
         row_id="invoice_id",
-        descending=asked.sort.startswith("-"),
-        is_time=asked.sort.endswith("createdAt"),
+        descending=filters.sort.startswith("-"),
+        is_time=filters.sort.endswith("createdAt"),
     )
     found = [
         _FOUND.format(key=key, filter=way, after=after, direction=direction)
-        for way in _ways(asked, emails)
+        for way in _ways(filters, emails)
     ]
     query = _ROWS.format(found=SQL(" UNION ").join(found), direction=direction)
-    return query, asdict(asked) | page_key | _bounds_of_terms(asked) | {
-        "status": list(asked.status),
-        "rows": asked.limit + 1,
-        "skipped": _skipped(asked),
-        "through": _skipped(asked) + asked.limit + 1,
+    return query, asdict(filters) | page_key | _bounds_of_terms(filters) | {
+        "status": list(filters.status),
+        "rows": filters.limit + 1,
+        "skipped": _skipped(filters),
+        "through": _skipped(filters) + filters.limit + 1,
     }
 
 
-def _direction(asked: InvoiceFilter) -> SQL:
-    return SQL("DESC" if asked.sort.startswith("-") else "ASC")
+def _direction(filters: InvoiceFilter) -> SQL:
+    return SQL("DESC" if filters.sort.startswith("-") else "ASC")
 
 
-def _ways(asked: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]:
+def _ways(filters: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]:
     """Write the filter once for each way in which the terms can be found.
 
     Ways apart, not one with OR: each then has an index of its own.
     """
-    conditions = [*_conditions(asked)]
-    terms = search_terms.query_terms(asked.q or "")
+    conditions = [*_conditions(filters)]
+    terms = search_terms.query_terms(filters.q or "")
     kinds = [(_BY_WORD, _BY_EMAIL) if term in emails else (_BY_WORD,) for term in terms]
     for way in product(*kinds):
         searched = [
@@ -180,27 +180,27 @@ def _ways(asked: InvoiceFilter, emails: Collection[str]) -> Iterator[Composable]
         yield SQL(" AND ").join([*conditions, *searched])
 
 
-def _bounds_of_terms(asked: InvoiceFilter) -> Parameters:
+def _bounds_of_terms(filters: InvoiceFilter) -> Parameters:
     found: Parameters = {}
-    for number, term in enumerate(search_terms.query_terms(asked.q or "")):
+    for number, term in enumerate(search_terms.query_terms(filters.q or "")):
         found[f"first_{number}"], found[f"after_{number}"] = search_terms.prefix_range(term)
     return found
 
 
-def _conditions(asked: InvoiceFilter) -> Iterator[Composable]:
-    yield from keyset.equal_conditions(asked, _EQUAL)
-    yield from keyset.any_of("status", asked.status)
-    if asked.unassigned:
+def _conditions(filters: InvoiceFilter) -> Iterator[Composable]:
+    yield from keyset.equal_conditions(filters, _EQUAL)
+    yield from keyset.any_of("status", filters.status)
+    if filters.unassigned:
         yield SQL("tenant_id IS NULL")
-    if asked.at_provider:
+    if filters.at_provider:
         yield SQL("at_provider")
-    yield from keyset.bound_conditions(asked, _BOUNDS)
+    yield from keyset.bound_conditions(filters, _BOUNDS)
 
 
-def _skipped(asked: InvoiceFilter) -> int:
-    if asked.page is None or asked.cursor is not None:
+def _skipped(filters: InvoiceFilter) -> int:
+    if filters.page is None or filters.cursor is not None:
         return 0
-    skipped = asked.page * asked.limit
+    skipped = filters.page * filters.limit
     if not 0 <= skipped <= DEEPEST_ROW:
         raise BadCursor("the page is too deep; follow the cursor")
     return skipped

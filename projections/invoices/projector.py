@@ -91,13 +91,13 @@ def handler(schema: str) -> Handle:
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Load the concerned rows, fold in memory, write: a statement a table."""
         events = [(recorded.position, codec.decode(recorded)) for recorded in batch]
-        folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
+        accumulated = await _load(cursor, _streams_that_go_on(batch), schema=schema)
         apps = await _apps_of(cursor, _subscriptions_that_go_on(events), schema=schema)
         timeline: list[Row] = []
         for position, event in events:
             match event:
                 case InvoiceEvent():
-                    invoice = folded.setdefault(event.originator_id, InvoiceAccumulator())
+                    invoice = accumulated.setdefault(event.originator_id, InvoiceAccumulator())
                     invoice.take(event, position=position)
                     timeline.extend(entry_of(event, app_id=invoice.app_id, position=position))
                 case SubscriptionEvent():
@@ -111,10 +111,12 @@ def handler(schema: str) -> Handle:
                     timeline.extend(tenant_entry_of(event, position=position))
                 case _:
                     raise AssertionError(f"{type(event).__name__} was not asked for")
-        await upsert(cursor, INVOICES, rows_of(folded.values()), schema=schema)
+        await upsert(cursor, INVOICES, rows_of(accumulated.values()), schema=schema)
         await insert(cursor, TIMELINE, timeline, schema=schema)
-        await insert_new(cursor, SEARCH_TERMS, search_term_rows(folded.values()), schema=schema)
-        await _add_up(cursor, folded.values(), schema=schema)
+        await insert_new(
+            cursor, SEARCH_TERMS, search_term_rows(accumulated.values()), schema=schema
+        )
+        await _add_up(cursor, accumulated.values(), schema=schema)
 
     return handle
 

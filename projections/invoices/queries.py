@@ -78,37 +78,37 @@ class InvoiceQueries:
     def __init__(self, pool: ReadPool) -> None:
         self._pool = pool
 
-    async def list_invoices(self, asked: InvoiceFilter) -> InvoicePage:
+    async def list_invoices(self, filters: InvoiceFilter) -> InvoicePage:
         """Return a page of an app's invoices, with their total. Raises BadCursor."""
-        query, parameters = page_query(asked, emails=await self._email_terms(asked))
+        query, parameters = page_query(filters, emails=await self._email_terms(filters))
         return keyset.page_of(
             await self._pool.fetch(query, parameters),
             row_id="invoice_id",
-            limit=asked.limit,
+            limit=filters.limit,
             row=_row,
-            next_cursor=lambda last: _cursor(last, name=asked.list_name),
+            next_cursor=lambda last: _cursor(last, name=filters.list_name),
         )
 
     async def stream_invoices(
-        self, asked: InvoiceFilter, *, chunk: int = 500
+        self, filters: InvoiceFilter, *, chunk: int = 500
     ) -> AsyncIterator[list[InvoiceRow]]:
         """Return a whole list, a chunk at a time, each a query of its own. Raises BadCursor.
 
         What is added meanwhile in front of what was read is not in it; no row is there twice.
         """
-        emails, name = await self._email_terms(asked), asked.list_name
-        asked = replace(asked, limit=chunk, page=None)
+        emails, name = await self._email_terms(filters), filters.list_name
+        filters = replace(filters, limit=chunk, page=None)
         while True:
-            query, parameters = rows_query(asked, emails=emails)
+            query, parameters = rows_query(filters, emails=emails)
             rows, next_cursor = keyset.cut(
                 await self._pool.fetch(query, parameters),
-                limit=asked.limit,
+                limit=filters.limit,
                 next_cursor=lambda last: _cursor(last, name=name),
             )
             yield [_row(row) for row in rows]
             if next_cursor is None:
                 return
-            asked = replace(asked, cursor=next_cursor)
+            filters = replace(filters, cursor=next_cursor)
 
     async def count_at_provider(self, app_id: UUID, connection: str) -> int:
         """Return how many invoices the provider has by a connection, however many: exactly."""
@@ -117,8 +117,8 @@ class InvoiceQueries:
 
     async def by_provider_id(self, app_id: UUID, provider_object_id: str) -> InvoiceRow | None:
         """Return the app's invoice that the provider knows by an id (`in_…`)."""
-        asked = {"app_id": app_id, "provider_object_id": provider_object_id}
-        found = await self._pool.fetch(BY_PROVIDER_ID, asked)
+        parameters = {"app_id": app_id, "provider_object_id": provider_object_id}
+        found = await self._pool.fetch(BY_PROVIDER_ID, parameters)
         return _row(found[0]) if found else None
 
     async def knows_provider_object(self, app_id: UUID, provider_object_id: str) -> bool:
@@ -127,13 +127,13 @@ class InvoiceQueries:
         parameters = {"app_id": app_id, "word": words[0] if words else ""}
         return bool(await self._pool.fetch(_KNOWN_WORD, parameters))
 
-    async def _email_terms(self, asked: InvoiceFilter) -> set[str]:
+    async def _email_terms(self, filters: InvoiceFilter) -> set[str]:
         """Return the terms searched for that some tenant's e-mail has."""
-        terms = query_terms(asked.q or "")
+        terms = query_terms(filters.q or "")
         if not terms:
             return set()
         firsts, afters = zip(*map(prefix_range, terms), strict=True)
-        parameters = {"app_id": asked.app_id, "first": list(firsts), "after": list(afters)}
+        parameters = {"app_id": filters.app_id, "first": list(firsts), "after": list(afters)}
         return {row["first"] for row in await self._pool.fetch(_EMAIL_TERMS, parameters)}
 
     async def get_invoice(self, app_id: UUID, invoice_id: UUID) -> InvoiceRow | None:

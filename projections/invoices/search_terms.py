@@ -39,9 +39,9 @@ def split_terms(texts: Iterable[str]) -> dict[str, None]:
     return found
 
 
-def query_terms(asked: str) -> tuple[str, ...]:
+def query_terms(query: str) -> tuple[str, ...]:
     """Split what is searched for into the beginnings of words, all of which must be found."""
-    return tuple(dict.fromkeys(_split(asked)))
+    return tuple(dict.fromkeys(_split(query)))
 
 
 def prefix_range(term: str) -> tuple[str, str]:

@@ -60,9 +60,9 @@ def _rows(
     ]
 
 
-async def _emails(cursor: Cursor, persons: Sequence[str]) -> dict[str, str]:
+async def _emails(cursor: Cursor, hashes: Sequence[str]) -> dict[str, str]:
     """Read the e-mails of persons whose bodies are there, by the bodies' hashes."""
-    await cursor.execute(_BODIES, [[bytes.fromhex(person) for person in persons]], binary=True)
+    await cursor.execute(_BODIES, [[bytes.fromhex(person) for person in hashes]], binary=True)
     found: dict[str, str] = {}
     for sha256, packed in await cursor.fetchall():
         person = orjson.loads(unpack(packed, sha256=sha256))

@@ -101,7 +101,7 @@ class ReportFilter:
     connection: str | None = None
 
 
-_OF_ASKED: Final = SQL(
+_OF_FILTERS: Final = SQL(
     """
 app_id = %(app_id)s
     AND (%(mode)s::text IS NULL OR mode = %(mode)s)
@@ -116,10 +116,10 @@ _KEPT: Final = SQL(
 kept AS MATERIALIZED (
     SELECT mode, currency, provider, connection, kind, amount_minor, items
     FROM read.invoice_totals
-    WHERE {of_asked}
+    WHERE {of_filters}
 )
 """
-).format(of_asked=_OF_ASKED)
+).format(of_filters=_OF_FILTERS)
 _QUARTERS: Final = SQL(
     """
 read.invoice_quarters AS quarter
@@ -154,7 +154,7 @@ WITH {kept}, total AS (
     SELECT mode, currency, 'recurring' AS kind,
         sum(recurring_minor) AS amount_minor, sum(active)::bigint AS items
     FROM read.subscription_sums
-    WHERE {of_asked}
+    WHERE {of_filters}
     GROUP BY mode, currency
 )
 SELECT mode, currency, kind, amount_minor, items FROM total
@@ -163,7 +163,7 @@ UNION ALL SELECT mode, currency, kind, amount_minor, items FROM overdue
 UNION ALL SELECT mode, currency, kind, amount_minor, items FROM recurring
 ORDER BY mode, currency, kind
 """
-).format(kept=_KEPT, quarters=_QUARTERS, of_asked=_OF_ASKED)
+).format(kept=_KEPT, quarters=_QUARTERS, of_filters=_OF_FILTERS)
 # `begins`: the buckets' first quarters in order; of two that begin at once the second has it all.
 REVENUE: Final = SQL(
     """
@@ -189,7 +189,7 @@ class ReportQueries:
         self._pool = pool
 
     async def summary(
-        self, asked: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
+        self, filters: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
     ) -> list[SummaryRow]:
         """Return a row for each mode and currency that the app has ever had money in.
 
@@ -197,7 +197,7 @@ class ReportQueries:
         in and went back is of all times. Outstanding and overdue are always as of `now`, and what
         comes in each month is of the newest word.
         """
-        parameters = summary_parameters(asked, now=now, first=first, end=end)
+        parameters = summary_parameters(filters, now=now, first=first, end=end)
         sums: dict[tuple[str, str], dict[str, int]] = {}
         for row in await self._pool.fetch(SUMMARY, parameters):
             known = sums.setdefault((row["mode"], row["currency"]), {})
@@ -209,14 +209,14 @@ class ReportQueries:
         ]
 
     async def revenue(
-        self, asked: ReportFilter, *, begins: Sequence[datetime], end: datetime
+        self, filters: ReportFilter, *, begins: Sequence[datetime], end: datetime
     ) -> list[RevenueRow]:
         """Return a row for each mode and currency that the app has ever had money in.
 
         `begins`: 1 or more beginnings of buckets in order, each the end of the one before it; the
         last one ends at `end`. All begin a quarter of an hour.
         """
-        parameters = revenue_parameters(asked, begins, end=end)
+        parameters = revenue_parameters(filters, begins, end=end)
         sums: dict[tuple[str, str], list[dict[str, int]]] = {}
         for row in await self._pool.fetch(REVENUE, parameters):
             known = sums.setdefault((row["mode"], row["currency"]), [{} for _ in begins])
@@ -233,12 +233,12 @@ class ReportQueries:
 
 
 def summary_parameters(
-    asked: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
+    filters: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
 ) -> dict[str, object]:
     """Say to SUMMARY which sums are asked for: totals, or the quarters of a period."""
     always = first is None and end is None
     return {
-        **vars(asked),
+        **vars(filters),
         "of_all_times": ["outstanding", *(_PERIODIC if always else ())],
         "of_period": [] if always else list(_PERIODIC),
         "first": _BEFORE_ALL if first is None else quarter_of(first),
@@ -248,12 +248,12 @@ def summary_parameters(
 
 
 def revenue_parameters(
-    asked: ReportFilter, begins: Sequence[datetime], *, end: datetime
+    filters: ReportFilter, begins: Sequence[datetime], *, end: datetime
 ) -> dict[str, object]:
     """Say to REVENUE which quarters are asked for, and which of them go together."""
     quarters = [quarter_of(begin) for begin in begins]
     return {
-        **vars(asked),
+        **vars(filters),
         "of_period": list(_PERIODIC),
         "begins": quarters,
         "first": quarters[0],

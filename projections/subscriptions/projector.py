@@ -48,7 +48,7 @@ TABLES: Final = (SUBSCRIPTIONS, RECURRING)
 
 
 @dataclass(slots=True)
-class _Folded:
+class _SubscriptionAccumulator:
     """A subscription on its way into its row, and how far its stream has been folded."""
 
     view: SubscriptionView | None = None
@@ -59,7 +59,7 @@ class _Folded:
         """Take one event in; gives what is contributed now. Raises VersionGap."""
         if event.originator_version != self.version + 1:
             raise VersionGap(
-                event.originator_id, folded=self.version, offered=event.originator_version
+                event.originator_id, version=self.version, offered=event.originator_version
             )
         self.view = fold(self.view, event)
         self.version, self.position = event.originator_version, position
@@ -72,15 +72,15 @@ def handler(schema: str) -> Handle:
 
     async def handle(cursor: Cursor, batch: Sequence[RecordedEvent]) -> None:
         """Load the concerned rows, fold in memory, write: a statement a table."""
-        folded = await _load(cursor, _streams_that_go_on(batch), schema=schema)
+        accumulated = await _load(cursor, _streams_that_go_on(batch), schema=schema)
         deltas = SumDeltas()
         for recorded in batch:
             event = cast("SubscriptionEvent", codec.decode(recorded))  # its topic says so
-            subscription = folded.setdefault(event.originator_id, _Folded())
+            subscription = accumulated.setdefault(event.originator_id, _SubscriptionAccumulator())
             before = share_of(subscription.view)
             after = subscription.take(event, position=recorded.position)
             deltas.take(before, after, position=recorded.position)
-        await upsert(cursor, SUBSCRIPTIONS, _rows(folded.values()), schema=schema)
+        await upsert(cursor, SUBSCRIPTIONS, _rows(accumulated.values()), schema=schema)
         if sums := deltas.rows():
             query, parameters = adding(RECURRING, sums, summed=SUMMED, schema=schema)
             await cursor.execute(query, parameters)
@@ -88,11 +88,11 @@ def handler(schema: str) -> Handle:
     return handle
 
 
-def _rows(folded: Iterable[_Folded]) -> list[Row]:
-    return [_row(one, one.view) for one in folded if one.view is not None]
+def _rows(accumulated: Iterable[_SubscriptionAccumulator]) -> list[Row]:
+    return [_row(one, one.view) for one in accumulated if one.view is not None]
 
 
-def _row(folded: _Folded, view: SubscriptionView) -> Row:
+def _row(accumulated: _SubscriptionAccumulator, view: SubscriptionView) -> Row:
     return {
         "subscription_id": view.id,
         "app_id": view.app_id,
@@ -105,8 +105,8 @@ def _row(folded: _Folded, view: SubscriptionView) -> Row:
         "customer": view.customer,
         "provider_subscription_id": view.provider_subscription_id,
         "created_at": view.created_at,
-        "version": folded.version,
-        "position": folded.position,
+        "version": accumulated.version,
+        "position": accumulated.position,
         "view": VIEWS.to_json(view),
     }
 
@@ -119,7 +119,9 @@ def _streams_that_go_on(batch: Sequence[RecordedEvent]) -> list[UUID]:
     return [stream for stream, version in first_seen.items() if version > 1]
 
 
-async def _load(cursor: Cursor, streams: Sequence[UUID], *, schema: str) -> dict[UUID, _Folded]:
+async def _load(
+    cursor: Cursor, streams: Sequence[UUID], *, schema: str
+) -> dict[UUID, _SubscriptionAccumulator]:
     if not streams:
         return {}
     query = SQL(
@@ -128,6 +130,6 @@ async def _load(cursor: Cursor, streams: Sequence[UUID], *, schema: str) -> dict
     ).format(subscriptions=SUBSCRIPTIONS.within(schema))
     await cursor.execute(query, [list(streams)])
     return {
-        stream: _Folded(VIEWS.from_json(view), version, position)
+        stream: _SubscriptionAccumulator(VIEWS.from_json(view), version, position)
         for stream, version, position, view in await cursor.fetchall()
     }

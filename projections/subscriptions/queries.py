@@ -72,32 +72,35 @@ ORDER BY page.created_at {direction}, page.subscription_id {direction}
 )
 
 
-def page_query(asked: SubscriptionFilter) -> tuple[Composed, Parameters]:
+def page_query(filters: SubscriptionFilter) -> tuple[Composed, Parameters]:
     """Write the statement for a page, one row more, and the total. Raises BadCursor."""
-    descending = asked.sort.startswith("-")
+    descending = filters.sort.startswith("-")
     after, page_key = keyset.after_cursor(
-        asked.cursor,
-        name=asked.list_name,
+        filters.cursor,
+        name=filters.list_name,
         key=SQL("created_at"),
         row_id="subscription_id",
         descending=descending,
         is_time=True,
     )
     query = _PAGE.format(
-        filter=SQL(" AND ").join(_conditions(asked)),
+        filter=SQL(" AND ").join(_conditions(filters)),
         after=after,
         direction=SQL("DESC" if descending else "ASC"),
         most=SQL(str(COUNTED_EXACTLY + 1)),
     )
-    return query, asdict(asked) | page_key | {"rows": asked.limit + 1, "status": list(asked.status)}
+    return query, asdict(filters) | page_key | {
+        "rows": filters.limit + 1,
+        "status": list(filters.status),
+    }
 
 
-def _conditions(asked: SubscriptionFilter) -> Iterator[Composable]:
-    yield from keyset.equal_conditions(asked, _EQUAL)
-    yield from keyset.any_of("status", asked.status)
-    if asked.unassigned:
+def _conditions(filters: SubscriptionFilter) -> Iterator[Composable]:
+    yield from keyset.equal_conditions(filters, _EQUAL)
+    yield from keyset.any_of("status", filters.status)
+    if filters.unassigned:
         yield SQL("tenant_id IS NULL")
-    yield from keyset.bound_conditions(asked, _BOUNDS)
+    yield from keyset.bound_conditions(filters, _BOUNDS)
 
 
 @dataclass(frozen=True)
@@ -133,36 +136,36 @@ class SubscriptionQueries:
     def __init__(self, pool: ReadPool) -> None:
         self._pool = pool
 
-    async def list_subscriptions(self, asked: SubscriptionFilter) -> SubscriptionPage:
+    async def list_subscriptions(self, filters: SubscriptionFilter) -> SubscriptionPage:
         """Return a page of an app's subscriptions, with their total. Raises BadCursor."""
         return keyset.page_of(
-            await self._pool.fetch(*page_query(asked)),
+            await self._pool.fetch(*page_query(filters)),
             row_id="subscription_id",
-            limit=asked.limit,
+            limit=filters.limit,
             row=_row,
             next_cursor=lambda last: keyset.cursor_after(
-                last["created_at"], last["subscription_id"], name=asked.list_name
+                last["created_at"], last["subscription_id"], name=filters.list_name
             ),
         )
 
     async def get_subscription(self, app_id: UUID, subscription_id: UUID) -> SubscriptionRow | None:
         """Return one subscription of an app."""
-        asked = {"app_id": app_id, "subscription_id": subscription_id}
-        found = await self._pool.fetch(_GET, asked)
+        parameters = {"app_id": app_id, "subscription_id": subscription_id}
+        found = await self._pool.fetch(_GET, parameters)
         return _row(found[0]) if found else None
 
     async def by_provider_id(
         self, app_id: UUID, provider_subscription_id: str
     ) -> SubscriptionRow | None:
         """Return the app's subscription that the provider knows by an id (`sub_…`)."""
-        asked = {"app_id": app_id, "provider_subscription_id": provider_subscription_id}
-        found = await self._pool.fetch(SUBSCRIPTION_BY_PROVIDER_ID, asked)
+        parameters = {"app_id": app_id, "provider_subscription_id": provider_subscription_id}
+        found = await self._pool.fetch(SUBSCRIPTION_BY_PROVIDER_ID, parameters)
         return _row(found[0]) if found else None
 
     async def timeline(self, app_id: UUID, subscription_id: UUID) -> list[TimelineEntry]:
         """Return all that happened to a subscription, in the order of the log."""
-        asked = {"app_id": app_id, "subscription_id": subscription_id}
-        return [TimelineEntry(**row) for row in await self._pool.fetch(_TIMELINE, asked)]
+        parameters = {"app_id": app_id, "subscription_id": subscription_id}
+        return [TimelineEntry(**row) for row in await self._pool.fetch(_TIMELINE, parameters)]
 
 
 def _row(row: DictRow) -> SubscriptionRow:

@@ -110,15 +110,15 @@ class WorkQueries:
     def __init__(self, pool: ReadPool) -> None:
         self._pool = pool
 
-    async def list_work(self, asked: WorkFilter) -> WorkPage:
+    async def list_work(self, filters: WorkFilter) -> WorkPage:
         """Return a page of an app's work. Raises BadCursor."""
-        query, parameters = page_query(asked)
+        query, parameters = page_query(filters)
         return keyset.page_of(
             await self._pool.fetch(query, parameters),
             row_id="id",
-            limit=asked.limit,
+            limit=filters.limit,
             row=_row,
-            next_cursor=lambda last: _cursor(last, asked),
+            next_cursor=lambda last: _cursor(last, filters),
         )
 
     async def get_work(self, app_id: UUID, key: str) -> WorkRow | None:
@@ -136,20 +136,20 @@ class WorkQueries:
         return await fetch_open_breakers(self._pool)
 
 
-def page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:
+def page_query(filters: WorkFilter) -> tuple[Composed, dict[str, object]]:
     """Write the one statement that answers with a page (and one row more) and the total."""
-    given_up = asked.state == GAVE_UP
-    parameters: dict[str, object] = asdict(asked)
-    parameters |= {"rows": asked.limit + 1, "most": COUNTED_EXACTLY + 1}
+    given_up = filters.state == GAVE_UP
+    parameters: dict[str, object] = asdict(filters)
+    parameters |= {"rows": filters.limit + 1, "most": COUNTED_EXACTLY + 1}
     after = SQL("true")
-    if asked.cursor is not None:
-        page_key = cursors.read(asked.cursor, list_name=asked.list_name)
+    if filters.cursor is not None:
+        page_key = cursors.read(filters.cursor, list_name=filters.list_name)
         parameters |= {"after": page_key.value, "after_id": page_key.id.int}
         if given_up:
             parameters["after"] = cursors.from_microseconds(page_key.value)
-        after = _AFTER[asked.state]
+        after = _AFTER[filters.state]
     query = _PAGE.format(
-        filter=_CONDITIONS[asked.state],
+        filter=_CONDITIONS[filters.state],
         after=after,
         order=SQL("gave_up_at, id" if given_up else "id"),
         columns=_COLUMNS.format(jobs=SQL("page")),
@@ -157,10 +157,10 @@ def page_query(asked: WorkFilter) -> tuple[Composed, dict[str, object]]:
     return query, parameters
 
 
-def _cursor(last: DictRow, asked: WorkFilter) -> str:
+def _cursor(last: DictRow, filters: WorkFilter) -> str:
     """Write the cursor after a row; its number takes the place of a UUID."""
-    key = last["gave_up_at"] if asked.state == GAVE_UP else last["id"]
-    return keyset.cursor_after(key, UUID(int=last["id"]), name=asked.list_name)
+    key = last["gave_up_at"] if filters.state == GAVE_UP else last["id"]
+    return keyset.cursor_after(key, UUID(int=last["id"]), name=filters.list_name)
 
 
 def _row(row: DictRow) -> WorkRow:

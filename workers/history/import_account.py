@@ -14,7 +14,7 @@ from projections.work.checkpoints import Checkpoints
 from workers.history.import_run import ImportCheckpoint, ImportRun
 from workers.history.mollie import MollieImport
 from workers.history.stripe import StripeImport
-from workers.provider_objects.take_over import ProviderAccount
+from workers.provider_objects.import_object import ProviderAccount
 from workers.providers.gateways import open_key
 from workers.providers.mollie.history import MollieHistory
 from workers.providers.stripe.history import StripeHistory

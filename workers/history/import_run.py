@@ -20,7 +20,7 @@ from domain.invoices.invoice import Invoice
 from domain.subscriptions.subscription import Subscription
 from eventlog.errors import EventNotStorable
 from projections.work.checkpoints import Checkpoints
-from workers.provider_objects.take_over import FetchedRefunds, ImportDeps, ProviderAccount
+from workers.provider_objects.import_object import FetchedRefunds, ImportDeps, ProviderAccount
 from workers.providers.retry import Page, Span
 
 PHASES: Final = ("tax_rates", "prices", "customers", "subscriptions", "invoices")

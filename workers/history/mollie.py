@@ -23,8 +23,8 @@ from workers.history.import_run import (
     ImportCheckpoint,
     ImportRun,
 )
+from workers.provider_objects.import_object import import_invoice, import_subscription
 from workers.provider_objects.ownership import app_mismatch, invoice_named_by
-from workers.provider_objects.take_over import import_invoice, import_subscription
 from workers.providers.mollie.history import MollieHistory, PastPayment
 from workers.providers.retry import Page
 from workers.subscriptions.mollie_renewal import as_invoice
@@ -104,9 +104,11 @@ class MollieImport(ImportRun):
         if self.dry_run:
             return NEW if known is None else KNOWN
         whole = as_invoice(seen, self._subscription_of(seen))
-        back = self.history.money_back(seen.id) if past.went_back else RefundsAndDisputes()
+        back = (
+            self.history.refunds_and_disputes(seen.id) if past.went_back else RefundsAndDisputes()
+        )
         return self.outcome(
-            lambda: import_invoice(whole, self.account, self.deps(back), money_back=True)
+            lambda: import_invoice(whole, self.account, self.deps(back), with_refunds=True)
         )
 
     def _came_to_nothing(self, seen: ProviderInvoice) -> bool:

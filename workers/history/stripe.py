@@ -25,8 +25,8 @@ from workers.history.import_run import (
     ImportCheckpoint,
     ImportRun,
 )
+from workers.provider_objects.import_object import import_invoice, import_subscription
 from workers.provider_objects.ownership import app_mismatch, invoice_named_by
-from workers.provider_objects.take_over import import_invoice, import_subscription
 from workers.providers.retry import Page, Span
 from workers.providers.stripe.history import (
     PastInvoice,
@@ -127,7 +127,7 @@ class StripeImport(ImportRun):
 
     def _invoices(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         span = Span(start=checkpoint.since, end=checkpoint.until)
-        self._book = self.history.money_back(span)
+        self._book = self.history.refunds_and_disputes(span)
         for number, window in checkpoint.windows():
             paid = Span(start=window.start, end=window.end + PAYMENTS_LAG_S)
             self._payments = self.history.payments(paid)
@@ -150,7 +150,7 @@ class StripeImport(ImportRun):
             known = self.billing.find(Invoice, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
         deps = self.deps(self._book.of(past.payments))
-        return self.outcome(lambda: import_invoice(seen, self.account, deps, money_back=True))
+        return self.outcome(lambda: import_invoice(seen, self.account, deps, with_refunds=True))
 
     def _with_payment(self, past: PastInvoice) -> ProviderInvoice:
         known = None if past.default is None else self._payments.get(past.default)

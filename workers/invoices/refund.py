@@ -23,8 +23,8 @@ from workers.invoices.job import InvoiceDeps, billhook_metadata, object_id, star
 def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None:
     """Refund the amount reserved under this id; raises GatewayUnavailable for a retry."""
     invoice = deps.billing.get(Invoice, invoice_id)
-    asked = find_refund(invoice.view, refund_id, None)
-    if asked is None or asked.status != "requested":
+    requested = find_refund(invoice.view, refund_id, None)
+    if requested is None or requested.status != "requested":
         return
     step = f"{REFUND_STEP}{refund_id}"
     found = _made_before(invoice, refund_id, deps) if deps.key_expired(invoice, step) else None
@@ -32,7 +32,7 @@ def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None
         invoice = start_step(invoice, step, deps)
         deps.heartbeat()
         try:
-            draft = _draft(invoice.view, asked, deps)
+            draft = _draft(invoice.view, requested, deps)
             found = deps.gateway.refund(draft, key=invoice.view.steps[step].key)
         except GatewayRejected as error:
             _record_refusal(invoice, refund_id, deps, error)
@@ -45,17 +45,17 @@ def _made_before(invoice: Invoice, refund_id: UUID, deps: InvoiceDeps) -> Provid
     return next((made for made in back.refunds if made.reference == str(refund_id)), None)
 
 
-def _draft(view: InvoiceView, asked: Refund, deps: InvoiceDeps) -> RefundDraft:
-    noted = asked.credit_note is not False
+def _draft(view: InvoiceView, requested: Refund, deps: InvoiceDeps) -> RefundDraft:
+    noted = requested.credit_note is not False
     return RefundDraft(
         invoice_id=_paid_object(view),
         payment_id=_paid_with(view) if noted else _paid_with(view) or _look_up_payment(view, deps),
-        amount_minor=asked.amount_minor,
+        amount_minor=requested.amount_minor,
         currency=view.currency or "",
-        reason=asked.reason,
+        reason=requested.reason,
         credit_note=noted,
-        reference=asked.id or "",
-        metadata=billhook_metadata(view) | {metadata.REFUND: asked.id or ""},
+        reference=requested.id or "",
+        metadata=billhook_metadata(view) | {metadata.REFUND: requested.id or ""},
     )
 
 

@@ -163,9 +163,9 @@ def provider_lines(charge: Charge) -> tuple[ProviderLine, ...]:
 
 def redirect_url_for(view: InvoiceView, connections_own: str | None, ours: str) -> str:
     """Return the requested return URL, else the connection's, else that of our own page."""
-    asked: str | None = view.request.redirect_url
-    if asked is not None:
-        return asked
+    requested: str | None = view.request.redirect_url
+    if requested is not None:
+        return requested
     return ours if connections_own is None else insert_invoice_id(connections_own, view.id)
 
 

@@ -2,7 +2,7 @@
 
 Objects imported before the customer was linked precede the tenant's event in the log, so the read
 model has them once it has reached that event; objects imported later find the tenant at import
-(`take_over` looks it up twice).
+(`import_object` looks it up twice).
 """
 
 from __future__ import annotations

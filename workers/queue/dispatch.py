@@ -24,9 +24,9 @@ _AFTER_TROUBLE_S: Final = 0.5
 class Dispatcher:
     """Sends due rows. Several may run concurrently: a row is marked as sent first."""
 
-    def __init__(self, work: WorkTable, bell: WorkNotifier, broker: RedisBroker) -> None:
+    def __init__(self, work: WorkTable, notifier: WorkNotifier, broker: RedisBroker) -> None:
         self._work = work
-        self._bell = bell
+        self._notifier = notifier
         self._broker = broker
 
     def run(self, stop: threading.Event) -> None:
@@ -36,7 +36,7 @@ class Dispatcher:
                 # Before sending: a row that becomes due in between is then not overlooked.
                 nap_s = self._nap_s()
                 if self.send_due() < _BATCH:
-                    self._bell.wait(nap_s)
+                    self._notifier.wait(nap_s)
             except (RedisError, WorkUnavailable) as error:
                 _log.warning("dispatch.unavailable", error=type(error).__name__)
                 stop.wait(_AFTER_TROUBLE_S)

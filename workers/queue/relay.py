@@ -41,9 +41,9 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     """Follow the log and dispatch until `stop` is set."""
     dsn = settings.database_url
     resend_after = timedelta(seconds=settings.resend_after_s)
-    work, bell = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkNotifier(dsn)
+    work, notifier = WorkTable(dsn, max_size=2, resend_after=resend_after), WorkNotifier(dsn)
     work.open()
-    dispatcher = Dispatcher(work, bell, open_broker(settings.redis_url))
+    dispatcher = Dispatcher(work, notifier, open_broker(settings.redis_url))
     ended = threading.Event()
     dispatching = supervise(
         asyncio.to_thread(dispatcher.run, ended), name="dispatcher", is_expected=ended.is_set
@@ -53,5 +53,5 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     finally:
         ended.set()
         await dispatching
-        bell.close()
+        notifier.close()
         work.close()

@@ -23,14 +23,14 @@ from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.terms import charge_of, interval_of
 from domain.subscriptions.view import SubscriptionView
 from workers.payments.plan import provider_lines
-from workers.provider_objects.ownership import app_mismatch
-from workers.provider_objects.take_over import (
+from workers.provider_objects.import_object import (
     FetchedRefunds,
     ImportDeps,
     ProviderAccount,
     import_invoice,
     import_subscription,
 )
+from workers.provider_objects.ownership import app_mismatch
 from workers.subscriptions.mollie_common import (
     MandateSubscriptionDeps,
     midnight,
@@ -75,7 +75,7 @@ def import_payment(
     if mismatch is not None:
         raise ObjectNotOwned(mismatch)
     importing = ImportDeps(billing=deps.billing, gateway=FetchedRefunds(back), now=deps.now)
-    return import_invoice(seen, account, importing, money_back=True)
+    return import_invoice(seen, account, importing, with_refunds=True)
 
 
 def apply_subscription(

@@ -20,7 +20,7 @@ from domain.invoices.status import FAILED, PAID
 from domain.subscriptions.mandate_subscription import mark_missing
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED, SubscriptionView
-from workers.provider_objects.take_over import ProviderAccount
+from workers.provider_objects.import_object import ProviderAccount
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps, record_state
 from workers.subscriptions.mollie_renewal import apply_renewal
 

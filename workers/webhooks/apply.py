@@ -81,9 +81,9 @@ class Applier:
     async def _due(self, batch: Sequence[RecordedEvent]) -> list[ProviderEventReceived]:
         """Return the received events: new ones, and those whose replay was requested."""
         events = [self._codec.decode(recorded) for recorded in batch]
-        asked = {e.originator_id for e in events if isinstance(e, ProviderEventReplayRequested)}
-        if asked:
-            streams = await self._store.streams(asked)
+        replayed = {e.originator_id for e in events if isinstance(e, ProviderEventReplayRequested)}
+        if replayed:
+            streams = await self._store.streams(replayed)
             events += [self._codec.decode(stream[0]) for stream in streams.values()]
         return [event for event in events if isinstance(event, ProviderEventReceived)]
 

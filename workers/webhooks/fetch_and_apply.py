@@ -23,13 +23,13 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.staleness import is_ambiguous
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
-from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, invoice_named_by
-from workers.provider_objects.take_over import (
+from workers.provider_objects.import_object import (
     ImportDeps,
     ProviderAccount,
     import_invoice,
     import_subscription,
 )
+from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, invoice_named_by
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.schemas import StripePaidFor
 
@@ -135,7 +135,7 @@ def _fetch_and_record(
     if named is None:
         _require_match(app_mismatch(received, answer))
         contested = partial(_raise_if_changed, before, lambda one: is_ambiguous(one.view, answer))
-        known = import_invoice(answer, account, importing, money_back=goes_back, check=contested)
+        known = import_invoice(answer, account, importing, with_refunds=goes_back, check=contested)
         return [{"invoice": str(known.id), "effect": str(Effect.CHANGED)}]
     invoice = deps.billing.find(Invoice, named)
     _require_match(invoice_mismatch(received, answer, invoice))

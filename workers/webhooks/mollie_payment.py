@@ -26,13 +26,13 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_payment_state
 from domain.payment_methods.setup import MethodSetup
 from eventlog.bodies import Body
+from workers.provider_objects.import_object import ProviderAccount
 from workers.provider_objects.ownership import (
     app_mismatch,
     invoice_mismatch,
     invoice_named_by,
     setup_mismatch,
 )
-from workers.provider_objects.take_over import ProviderAccount
 from workers.providers.stripe.setups import setup_named_by
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 from workers.subscriptions.mollie_renewal import ObjectNotOwned, apply_renewal

@@ -139,7 +139,7 @@ class WebhookRegistration:
         try:
             self._endpoints.try_key()
             yield Finding(text=f"Stripe accepts the key, in {connection.mode} mode")
-            own = [found for found in self._endpoints.all() if self._is_own(found)]
+            registered = [found for found in self._endpoints.all() if self._is_registered(found)]
         except GatewayError as error:
             yield _failed_call(error)
             return
@@ -149,13 +149,13 @@ class WebhookRegistration:
                 text="the connection has no webhook secret: deliveries are rejected",
                 remedy=_REGISTER,
             )
-        if not own:
+        if not registered:
             yield Finding(
                 text="no webhook endpoint at Stripe has this connection's URL", remedy=_REGISTER
             )
-        for endpoint in own:
+        for endpoint in registered:
             yield from self._check_endpoint(endpoint)
-        if len({endpoint.url for endpoint in own}) > 1:
+        if len({endpoint.url for endpoint in registered}) > 1:
             yield Finding(
                 text="several URLs lead to this connection: each event is delivered once per URL",
                 remedy="delete the unneeded ones in Stripe's dashboard",
@@ -185,7 +185,7 @@ class WebhookRegistration:
     def _matches(self, endpoint: Endpoint) -> bool:
         return endpoint.version == API_VERSION and endpoint.mark in self._marks()
 
-    def _is_own(self, endpoint: Endpoint) -> bool:
+    def _is_registered(self, endpoint: Endpoint) -> bool:
         return endpoint.url.endswith(_path(self._connection))
 
     def _create(self, url: str) -> str:

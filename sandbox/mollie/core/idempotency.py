@@ -38,7 +38,7 @@ class IdempotencyKeys:
         self._store = store
         self._in_flight: dict[tuple[str, str], str] = {}
 
-    def begin(self, account: Account, key: str, print_: str) -> Replay | None:
+    def start(self, account: Account, key: str, print_: str) -> Replay | None:
         """Returns the stored response, or reserves the key for a first execution.
 
         Raises BadRequest if the key was used for another request, 409 if it is in flight.
@@ -67,7 +67,7 @@ class IdempotencyKeys:
         """Releases a key after its execution, successful or not."""
         self._in_flight.pop((account.id, key), None)
 
-    def remember(self, account: Account, key: str, print_: str, *, status: int, body: Json) -> None:
+    def save(self, account: Account, key: str, print_: str, *, status: int, body: Json) -> None:
         """Stores a response under its key."""
         self._store.execute(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, '', ?, ?, ?)",

@@ -94,7 +94,7 @@ class Api:
         """Fills in the exchange's status and body."""
         fault = exchange.fault
         try:
-            replay = self._begin(exchange)
+            replay = self._start_exchange(exchange)
         except MollieError as error:
             _fail(exchange, error)
             self._log(exchange, status=exchange.status)
@@ -112,13 +112,13 @@ class Api:
         if fault and fault.kind == "delay" and fault.when == "after":
             await asyncio.sleep(fault.ms / 1000)
 
-    def _begin(self, exchange: Exchange) -> bool:
+    def _start_exchange(self, exchange: Exchange) -> bool:
         """Reserves the idempotency key. Returns whether the response is a replay."""
         if exchange.fault and exchange.fault.kind == "status" and not exchange.fault.stored:
             raise _error_of(exchange.fault)
         if not exchange.key:
             return False
-        replay = self._keys.begin(exchange.account, exchange.key, exchange.fingerprint())
+        replay = self._keys.start(exchange.account, exchange.key, exchange.fingerprint())
         if replay is None:
             return False
         exchange.status, exchange.body, exchange.replayed = replay.status, replay.body, True
@@ -137,7 +137,7 @@ class Api:
                 _fail(exchange, error)
                 stored = error.stored
             if exchange.key and stored and exchange.body is not None:
-                self._keys.remember(
+                self._keys.save(
                     account,
                     exchange.key,
                     exchange.fingerprint(),

@@ -36,7 +36,7 @@ class IdempotencyKeys:
         self._store = store
         self._in_flight: dict[tuple[str, str], str] = {}
 
-    def begin(self, account: Account, key: str, print_: str) -> Replay | None:
+    def start(self, account: Account, key: str, print_: str) -> Replay | None:
         """Returns the stored response, or reserves the key for a first execution.
 
         Raises KeyConflict if the key is in flight, or was used for another request.
@@ -62,7 +62,7 @@ class IdempotencyKeys:
         """Releases a key after its execution, successful or not."""
         self._in_flight.pop((account.id, key), None)
 
-    def remember(
+    def save(
         self, account: Account, key: str, print_: str, *, request_id: str, status: int, body: Json
     ) -> None:
         """Stores a response under its key."""

@@ -132,7 +132,7 @@ class Api:
         """Fills in the exchange's status and body."""
         fault = exchange.fault
         try:
-            replay = self._begin(exchange)
+            replay = self._start_exchange(exchange)
         except StripeError as error:
             self._fail(exchange, error)
             self._log(exchange, status=exchange.status)
@@ -150,13 +150,13 @@ class Api:
         if fault and fault.kind == "delay" and fault.when == "after":
             await _pause(fault.ms)
 
-    def _begin(self, exchange: Exchange) -> bool:
+    def _start_exchange(self, exchange: Exchange) -> bool:
         """Reserves the idempotency key. Returns whether the response is a replay."""
         if exchange.fault and faults.precedes(exchange.fault):
             raise faults.error_of(exchange.fault, key=exchange.key)
         if not exchange.key:
             return False
-        replay = self._keys.begin(exchange.account, exchange.key, exchange.fingerprint())
+        replay = self._keys.start(exchange.account, exchange.key, exchange.fingerprint())
         if replay is None:
             return False
         exchange.status, exchange.body = replay.status, replay.body
@@ -178,7 +178,7 @@ class Api:
                 self._fail(exchange, error)
                 stored = error.stored
             if exchange.key and stored:
-                self._keys.remember(
+                self._keys.save(
                     account,
                     exchange.key,
                     exchange.fingerprint(),

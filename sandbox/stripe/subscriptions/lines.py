@@ -80,7 +80,7 @@ def credit_unused(call: Call, customer: str, item: Json, *, at: int) -> None:
     """Credits the billed amount for the rest of an item's period."""
     amount = -_share(item["_billed"], item, at)
     if amount:
-        _proration(call, customer, item, amount=amount, at=at, words="Unused time on")
+        _proration(call, customer, item, amount=amount, at=at, label="Unused time on")
 
 
 def charge_rest(call: Call, customer: str, item: Json, *, at: int, discounts: list[str]) -> None:
@@ -90,7 +90,7 @@ def charge_rest(call: Call, customer: str, item: Json, *, at: int, discounts: li
     call.put(item)
     amount = _share(full, item, at)
     if amount:
-        _proration(call, customer, item, amount=amount, at=at, words="Remaining time on")
+        _proration(call, customer, item, amount=amount, at=at, label="Remaining time on")
 
 
 def _share(amount: int, item: Json, at: int) -> int:
@@ -99,7 +99,7 @@ def _share(amount: int, item: Json, at: int) -> int:
     return whole(Decimal(amount) * left / (end - start))
 
 
-def _proration(call: Call, customer: str, item: Json, *, amount: int, at: int, words: str) -> None:
+def _proration(call: Call, customer: str, item: Json, *, amount: int, at: int, label: str) -> None:
     name = call.load("product", item["price"]["product"])["name"]
     many = f"{item['quantity']} {TIMES} " if item["quantity"] != 1 else ""
     day = datetime.fromtimestamp(at, UTC).strftime("%d %b %Y")
@@ -112,7 +112,7 @@ def _proration(call: Call, customer: str, item: Json, *, amount: int, at: int, w
         "customer": customer,
         "customer_account": None,
         "date": call.now,
-        "description": f"{words} {many}{name} after {day}",
+        "description": f"{label} {many}{name} after {day}",
         "discountable": False,
         "discounts": [],
         "invoice": None,

@@ -52,11 +52,11 @@ def wanted_by(call: Call, subscription: Json, phase: Json) -> list[Wanted]:
     """Returns a phase's item changes: items with an equal price stay, others change in order."""
     present = items_of(call, subscription)
     by_price = {item["price"]["id"]: item for item in present}
-    asked = phase["items"]
-    kept = {one["price"] for one in asked} & by_price.keys()
+    items = phase["items"]
+    kept = {one["price"] for one in items} & by_price.keys()
     free = [item for item in present if item["price"]["id"] not in kept]
     wanted = []
-    for one in asked:
+    for one in items:
         fields = {name: one[name] for name in ("quantity", "tax_rates") if one[name] is not None}
         if one["metadata"]:
             fields["metadata"] = one["metadata"]

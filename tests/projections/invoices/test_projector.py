@@ -172,7 +172,7 @@ def test_an_event_whose_predecessor_was_not_folded_is_refused(database: str) -> 
     )
     with pytest.raises(VersionGap) as caught:
         asyncio.run(project(database, [([late], False)]))
-    assert (caught.value.stream, caught.value.folded, caught.value.offered) == (invoice.id, 0, 2)
+    assert (caught.value.stream, caught.value.version, caught.value.offered) == (invoice.id, 0, 2)
 
 
 def test_an_invoice_is_followed_from_request_to_confirmation(database: str) -> None:

@@ -20,7 +20,7 @@ from tests.support.mollie_account import amount
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from workers.history.mollie import MollieImport
-from workers.provider_objects.take_over import ProviderAccount
+from workers.provider_objects.import_object import ProviderAccount
 from workers.providers.mollie.history import MollieHistory
 
 Start = Callable[[], MollieImport]

@@ -25,7 +25,7 @@ from projections.work.checkpoints import Checkpoints
 from tests.workers.stripe_harness import Bench
 from workers.history.import_run import ImportCheckpoint
 from workers.history.stripe import StripeImport
-from workers.provider_objects.take_over import ProviderAccount
+from workers.provider_objects.import_object import ProviderAccount
 from workers.providers.retry import RetryingCaller
 from workers.providers.stripe.history import StripeHistory
 

@@ -28,7 +28,7 @@ from workers.provider_objects.assign_to_tenant import (
     ReadModelBehind,
     assign_to_tenant,
 )
-from workers.provider_objects.take_over import (
+from workers.provider_objects.import_object import (
     ImportDeps,
     ProviderAccount,
     import_invoice,
@@ -94,7 +94,7 @@ def apply_event(
     )["id"]
     deps = ImportDeps(billing=billing or bench.billing, gateway=bench.gateway, now=bench.clock)
     account = account_of(bench)
-    invoice = import_invoice(bench.gateway.fetch_invoice(made), account, deps, money_back=False)
+    invoice = import_invoice(bench.gateway.fetch_invoice(made), account, deps, with_refunds=False)
     subscription = import_subscription(bench.gateway.fetch_subscription(started), account, deps)
     return UUID(str(invoice.id)), UUID(str(subscription.id))
 

@@ -113,7 +113,7 @@ class MollieGateway(SubscriptionCalls, SetupCalls):
         """Fetch a payment with its refunds and chargebacks in one answer. Mollie docs: embed."""
         line = self._line
         found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
-        return self._read(line, found), objects.to_money_back(found)
+        return self._read(line, found), objects.to_refunds_and_disputes(found)
 
     def cancel_payment(self, payment_id: str) -> ProviderInvoice:
         """Cancel a payment; Mollie rejects this if the method does not allow it."""

@@ -87,11 +87,11 @@ class MollieHistory:
         listed = [dict(item) for item in line.payments.list(limit=PAGE)]
         return dict(read_readable(listed, lambda item: (objects.object_id(item), _mark(item))))
 
-    def money_back(self, payment_id: str) -> RefundsAndDisputes:
+    def refunds_and_disputes(self, payment_id: str) -> RefundsAndDisputes:
         """Read a payment's refunds and chargebacks."""
         line = self._clients.for_thread()
         found = line.payments.get(named(payment_id), embed=objects.WITH_MONEY_BACK)
-        return objects.to_money_back(found)
+        return objects.to_refunds_and_disputes(found)
 
     def subscription(self, subscription_id: str, *, customer: str) -> ProviderSubscription:
         """Fetch the subscription that a payment names."""

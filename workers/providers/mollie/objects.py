@@ -27,7 +27,7 @@ from workers.providers.mollie.schemas import (
     MollieObject,
     MolliePayment,
     MolliePaymentStatus,
-    MolliePaymentWithMoneyBack,
+    MolliePaymentWithRefunds,
     MollieRefund,
     MollieTime,
 )
@@ -138,9 +138,9 @@ def _link(payment: MolliePayment, name: Literal["checkout", "dashboard"]) -> str
     return None if link is None else link.href
 
 
-def to_money_back(data: Json) -> RefundsAndDisputes:
+def to_refunds_and_disputes(data: Json) -> RefundsAndDisputes:
     """Read the refunds and chargebacks that are embedded in a payment."""
-    embedded = read_as(MolliePaymentWithMoneyBack, dict(data), kind="payment").embedded
+    embedded = read_as(MolliePaymentWithRefunds, dict(data), kind="payment").embedded
     if embedded is None:
         return RefundsAndDisputes()
     return RefundsAndDisputes(

@@ -164,7 +164,7 @@ class _Embedded(MollieObject):
     chargebacks: list[MollieChargeback] | None = None
 
 
-class MolliePaymentWithMoneyBack(MollieObject):
+class MolliePaymentWithRefunds(MollieObject):
     """A payment with its refunds and chargebacks embedded."""
 
     embedded: _Embedded | None = Field(None, alias="_embedded")

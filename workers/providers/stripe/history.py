@@ -154,12 +154,12 @@ class StripeHistory:
 
     def subscriptions(self, after: str | None) -> Page[ProviderSubscription]:
         """List subscriptions, ended ones too. Stripe docs: list subscriptions."""
-        asked: dict[str, Any] = {
+        params: dict[str, Any] = {
             "status": "all",
             "limit": PAGE,
             "expand": ["data.discounts.source.coupon"],
         }
-        answer = self._get("subscriptions", asked | _beyond(after))
+        answer = self._get("subscriptions", params | _beyond(after))
         found, last = _read(answer)
         as_of = answered_at(answer)
         return read_page(found, lambda data: to_subscription(data, as_of=as_of), last=last)
@@ -180,7 +180,7 @@ class StripeHistory:
         answer = self._get(f"payment_intents/{payment_id}", {"expand": ["latest_charge"]})
         return _payment(json_of(answer))
 
-    def money_back(self, span: Span) -> RefundIndex:
+    def refunds_and_disputes(self, span: Span) -> RefundIndex:
         """List refunds and disputes, and credit notes to identify our refunds."""
         book = RefundIndex()
         notes = self._all("credit_notes", span=span)
@@ -214,18 +214,18 @@ class StripeHistory:
         expand: list[str] | None = None,
     ) -> Listed:
         """Fetch a page; return its items, and the id that the next page starts after."""
-        asked: dict[str, Any] = {"limit": PAGE} | _beyond(after)
+        params: dict[str, Any] = {"limit": PAGE} | _beyond(after)
         if span is not None:
-            asked["created"] = {"gte": span.start, "lt": span.end}
+            params["created"] = {"gte": span.start, "lt": span.end}
         if expand is not None:
-            asked["expand"] = expand
-        return _read(self._get(what, asked))
+            params["expand"] = expand
+        return _read(self._get(what, params))
 
-    def _get(self, what: str, asked: dict[str, Any]) -> _Raw:
+    def _get(self, what: str, params: dict[str, Any]) -> _Raw:
         """Fetch raw bytes: building the SDK's objects takes longer than all else together."""
 
         def call() -> _Raw:
-            return _Raw(self._client.raw_request("get", f"/v1/{what}", **asked))
+            return _Raw(self._client.raw_request("get", f"/v1/{what}", **params))
 
         return self._patience(lambda: cast("_Raw", call_stripe(call)))
 

@@ -39,7 +39,7 @@ CALLS: dict[str, Callable[[StripeHistory], object]] = {
     "invoices": lambda history: history.invoices(SPAN, "in_1"),
     "payments": lambda history: history.payments(SPAN),
     "payment": lambda history: history.payment("pi_1"),
-    "money_back": lambda history: history.money_back(SPAN),
+    "refunds_and_disputes": lambda history: history.refunds_and_disputes(SPAN),
 }
 
 

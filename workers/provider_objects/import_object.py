@@ -74,21 +74,21 @@ def import_invoice(
     account: ProviderAccount,
     deps: ImportDeps,
     *,
-    money_back: bool,
+    with_refunds: bool,
     check: Callable[[Invoice], None] = lambda _: None,
 ) -> Invoice:
-    """Record an invoice's state; its refunds and disputes too if it is new or `money_back` is set.
+    """Record an invoice's state, and its refunds and disputes if it is new or `with_refunds`.
 
     `check` may raise if the invoice has changed since `seen` was fetched.
     """
     back = RefundsAndDisputes()
-    if money_back or (seen.state == "paid" and _is_new(seen, account, deps)):
+    if with_refunds or (seen.state == "paid" and _is_new(seen, account, deps)):
         back = deps.gateway.fetch_refunds_and_disputes(seen.id)
     tenant_id = _tenant(seen.customer, account, deps)
     body = Body.of(
         seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
     )
-    taken = deps.billing.import_invoice(
+    imported = deps.billing.import_invoice(
         _import_command(seen, account, tenant_id),
         seen,
         back,
@@ -97,9 +97,9 @@ def import_invoice(
         body=body.sha256.hex(),
         check=check,
     )
-    if taken.view.tenant_id is None:
-        _assign(Invoice, taken, taken.view.customer, account, deps)
-    return taken
+    if imported.view.tenant_id is None:
+        _assign(Invoice, imported, imported.view.customer, account, deps)
+    return imported
 
 
 def _import_command(
@@ -137,9 +137,11 @@ def import_subscription(
     check: Callable[[Subscription], None] = lambda _: None,
 ) -> Subscription:
     """Record a subscription's state. `check`: as for `import_invoice`."""
-    asked_for = _asked_for(seen, account, deps)
+    first_invoice = _invoice_of(seen, account, deps)
     tenant_id = (
-        _tenant(seen.customer, account, deps) if asked_for is None else asked_for.view.tenant_id
+        _tenant(seen.customer, account, deps)
+        if first_invoice is None
+        else first_invoice.view.tenant_id
     )
     body = Body.of(
         seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
@@ -148,16 +150,16 @@ def import_subscription(
     command = StartSubscription(
         app_id=account.app_id,
         tenant_id=tenant_id,
-        user_id=None if asked_for is None else asked_for.view.user_id,
+        user_id=None if first_invoice is None else first_invoice.view.user_id,
         provider=account.provider,
         connection=account.connection,
         connection_id=account.connection_id,
         mode=account.mode,
-        origin=origin if asked_for is None else "request",
-        invoice_id=None if asked_for is None else UUID(str(asked_for.id)),
+        origin=origin if first_invoice is None else "request",
+        invoice_id=None if first_invoice is None else UUID(str(first_invoice.id)),
         actor=account.actor,
     )
-    taken = deps.billing.import_subscription(
+    imported = deps.billing.import_subscription(
         command,
         seen,
         source="import" if account.importing else "answer",
@@ -166,12 +168,12 @@ def import_subscription(
         body=body.sha256.hex(),
         check=check,
     )
-    if taken.view.tenant_id is None:
-        _assign(Subscription, taken, taken.view.customer, account, deps)
-    return taken
+    if imported.view.tenant_id is None:
+        _assign(Subscription, imported, imported.view.customer, account, deps)
+    return imported
 
 
-def _asked_for(
+def _invoice_of(
     seen: ProviderSubscription, account: ProviderAccount, deps: ImportDeps
 ) -> Invoice | None:
     """Find the request that a subscription came from, if its metadata names one of this app."""
@@ -193,7 +195,7 @@ def _tenant(customer: str | None, account: ProviderAccount, deps: ImportDeps) ->
 
 def _assign(
     kind: type[Invoice | Subscription],
-    taken: Invoice | Subscription,
+    imported: Invoice | Subscription,
     customer: str | None,
     account: ProviderAccount,
     deps: ImportDeps,
@@ -204,6 +206,6 @@ def _assign(
         occurred_at = deps.now()
         deps.billing.change(
             kind,
-            UUID(str(taken.id)),
+            UUID(str(imported.id)),
             lambda known: known.assign(tenant_id, actor=account.actor, occurred_at=occurred_at),
         )
