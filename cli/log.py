@@ -48,7 +48,7 @@ def skip_event(
     follower: Annotated[str, typer.Option(help="The follower that cannot handle the event.")],
     reason: Annotated[str, typer.Option(help="Why; recorded with the skip.")],
 ) -> None:
-    """Let a follower skip an event that it cannot handle; the skip is recorded as an event.
+    """Skip an event that a follower cannot handle; the skip is recorded as an event.
 
     Only the event at which the follower is stopped can be skipped.
     """

@@ -1,1 +1,1 @@
-"""What is true and allowed: aggregates, events, commands, money, the gateway port."""
+"""Define the business rules: aggregates, events, commands, money, the gateway port."""

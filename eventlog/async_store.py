@@ -75,5 +75,5 @@ class AsyncStore:
 
 
 def pending_events(aggregate: AggregateRoot) -> list[DomainEvent]:
-    """Take an aggregate's unsaved events off it, in order."""
+    """Remove and return an aggregate's unsaved events, in order."""
     return [event for event in aggregate.collect_events() if isinstance(event, DomainEvent)]

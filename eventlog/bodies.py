@@ -41,7 +41,7 @@ class Body:
 
 
 def unpack(packed: bytes, *, sha256: bytes) -> bytes:
-    """Give back the bytes of a stored body. Raises BodyDamaged."""
+    """Return the bytes of a stored body. Raises BodyDamaged."""
     try:
         data = zlib.decompress(packed[1:]) if packed[:1] == _ZLIB else packed[1:]
     except zlib.error:

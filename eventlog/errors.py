@@ -1,4 +1,4 @@
-"""What can go wrong with the log.
+"""Define the log's errors.
 
 eventsourcing.persistence
 ├── IntegrityError

@@ -94,7 +94,7 @@ class Recorder(ApplicationRecorder):
         return self._log.read(after, limit, topics or None, up_to_position=stop)
 
     def max_notification_id(self) -> int | None:
-        """Give the newest position, None while the log is empty."""
+        """Return the newest position, None while the log is empty."""
         return self._log.head() or None
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> "LogSubscription":

@@ -37,7 +37,7 @@ class RecordedEvent(Notification):
         return self.id
 
     def stored(self) -> StoredEvent:
-        """Give the event alone."""
+        """Return the event without its position."""
         return StoredEvent(self.originator_id, self.originator_version, self.topic, self.state)
 
 
@@ -106,7 +106,7 @@ async def read_on(
     window: int,
     topics: Collection[str] | None = None,
 ) -> tuple[int, list[RecordedEvent]]:
-    """Give the newest position, and the first events among the next `window` positions.
+    """Return the newest position, and the first events among the next `window` positions.
 
     One query, so one snapshot: every event up to that position is in it.
     """
@@ -119,7 +119,7 @@ async def read_on(
 
 
 async def read_head(connection: Connection) -> int:
-    """Give the newest position; 0 while the log is empty."""
+    """Return the newest position; 0 while the log is empty."""
     cursor = await connection.execute("SELECT coalesce(max(position), 0) FROM eventlog.events")
     row = await cursor.fetchone()
     return int(row[0]) if row is not None else 0
@@ -134,7 +134,7 @@ async def stream_exists(connection: Connection, stream: UUID) -> bool:
 
 
 async def read_bodies(connection: Connection, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
-    """Give the bytes by hash of those that are there. Raises BodyDamaged."""
+    """Return the stored bodies' bytes by hash. Raises BodyDamaged."""
     cursor = connection.cursor(binary=True)
     await cursor.execute(
         "SELECT DISTINCT ON (sha256) sha256, bytes FROM eventlog.bodies WHERE sha256 = ANY(%s)",
@@ -167,6 +167,6 @@ async def read_body_sizes(connection: Connection, sha256s: Collection[bytes]) ->
 
 
 async def delete_bodies(connection: Connection, tenant: UUID) -> int:
-    """Forget a tenant's bodies; give their number."""
+    """Delete a tenant's bodies; return their number."""
     cursor = await connection.execute("DELETE FROM eventlog.bodies WHERE tenant = %s", [tenant])
     return cursor.rowcount

@@ -18,7 +18,7 @@ from projections.tenants import projector as tenants_projector
 
 @dataclass(frozen=True)
 class Projection:
-    """What is read from the log, and how it becomes rows of a generation (a schema)."""
+    """Topics of a projection, and the handler that writes rows of a generation (a schema)."""
 
     name: str
     topics: tuple[str, ...]

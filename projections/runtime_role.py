@@ -1,4 +1,4 @@
-"""Let a database role run Billhook's processes without owning the tables."""
+"""Grant a database role what Billhook's processes need without owning the tables."""
 
 from typing import Final
 

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What the process needs."""
+    """Settings of the projections process."""
 
     model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore")
 

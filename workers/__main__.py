@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
 
 
 def serve_jobs(settings: Settings) -> None:
-    """Take jobs from the queue until a signal."""
+    """Run jobs from the queue until a signal."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-"""What an app can set about itself, beyond its name and its default connections."""
+"""Define an app: its name, settings, keys and default connections."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class AppCreated(AppEvent, Aggregate.Created):
 
 
 class AppChanged(AppEvent):
-    """What is not None has a new value."""
+    """App settings were changed; a field that is None kept its value."""
 
     TOPIC: ClassVar[str] = "app.changed"
     name: str | None
@@ -137,7 +137,7 @@ class App(AggregateRoot):
 
     @property
     def settings(self) -> AppSettings:
-        """Give what the app has set, and the defaults of the rest."""
+        """Return the app's settings, with defaults for those that are not set."""
         return AppSettings.of(self.stored_settings)
 
     @classmethod
@@ -174,7 +174,7 @@ class App(AggregateRoot):
             )
 
     def enable_tokens(self, command: EnableTokens, *, occurred_at: datetime) -> None:
-        """Take an issuer, an audience and a secret, each unless the app has one."""
+        """Set the token issuer, audience and secret that the app does not have yet."""
         known = self.settings
         missing: dict[str, Any] = {}
         if known.token_issuer is None:
@@ -195,7 +195,7 @@ class App(AggregateRoot):
         return {slot: name for slot, name in wanted.items() if name is not None}
 
     def add_key(self, command: CreateKey, *, occurred_at: datetime) -> None:
-        """Give a key; the same key id twice is silent."""
+        """Add a key; a repetition with the same key id has no effect."""
         if command.key_id in self.keys:
             return
         self.record_event(
@@ -219,7 +219,7 @@ class App(AggregateRoot):
             )
 
     def rotate_key(self, command: RotateKey, *, occurred_at: datetime) -> None:
-        """Give a key of the same kind in the place of one that ends soon; the same twice is silent.
+        """Replace a key that ends soon by one of its kind; a repetition has no effect.
 
         Raises NotFound, Contradiction for a key that was revoked or has been replaced already.
         """

@@ -40,7 +40,7 @@ class ChangeApp:
 
 @dataclass(frozen=True, kw_only=True)
 class EnableTokens:
-    """Give an app what signing tokens takes, where it has none of its own.
+    """Set an app's missing values for signing tokens.
 
     `secret`: {kid, sealed, until} as in AppSettings.
     """
@@ -54,7 +54,7 @@ class EnableTokens:
 
 @dataclass(frozen=True, kw_only=True)
 class CreateKey:
-    """Give an app a key; only its SHA-256 is recorded."""
+    """Add a key to an app; only its SHA-256 is recorded."""
 
     app_id: UUID
     key_id: UUID

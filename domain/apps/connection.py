@@ -24,7 +24,7 @@ def secret_context(app_id: UUID, name: str) -> str:
 
 
 def secret_mark(secret: str) -> str:
-    """Tell a secret from others without showing it."""
+    """Return a fingerprint that identifies a secret without revealing it."""
     return sha256(secret.encode()).hexdigest()[:12]
 
 
@@ -60,7 +60,7 @@ class ConnectionChanged(ConnectionEvent):
 
 
 class ConnectionDeleted(ConnectionEvent):
-    """Nothing new is asked through the connection; what was asked before goes on."""
+    """The connection was disabled: new requests are rejected, earlier ones continue."""
 
     TOPIC: ClassVar[str] = "connection.deleted"
     app_id: UUID
@@ -86,7 +86,7 @@ class Connection(AggregateRoot):
     deleted: bool
 
     def __init__(self) -> None:
-        """Take no arguments: the library would otherwise require the annotated fields."""
+        """Accept no arguments: the library would otherwise require the annotated fields."""
         self.deleted = False
 
     @classmethod
@@ -150,7 +150,7 @@ class Connection(AggregateRoot):
         )
 
     def delete(self, command: DeleteConnection, *, occurred_at: datetime) -> None:
-        """Take it out of use; twice is silent. `change` takes it into use again."""
+        """Disable the connection; a repetition has no effect. `change` enables it again."""
         if not self.deleted:
             self.record_event(
                 ConnectionDeleted,

@@ -35,7 +35,7 @@ class PriceCreated(PriceEvent, Aggregate.Created):
 
 
 class PriceChanged(PriceEvent):
-    """What is asked from now on; what was agreed before stays as it was."""
+    """The price was changed for new requests; earlier agreements keep theirs."""
 
     TOPIC: ClassVar[str] = "price.changed"
     app_id: UUID
@@ -63,7 +63,7 @@ class TaxRateCreated(TaxRateEvent, Aggregate.Created):
 
 
 class TaxRateChanged(TaxRateEvent):
-    """How it is taxed from now on."""
+    """The tax rate of new requests was changed."""
 
     TOPIC: ClassVar[str] = "tax_rate.changed"
     app_id: UUID
@@ -74,7 +74,7 @@ class TaxRateChanged(TaxRateEvent):
 
 
 class Price(AggregateRoot):
-    """What a unit costs, under the id that an app gave it. `interval` None: a one-time price."""
+    """Price of one unit, under the id that an app chose. `interval` None: a one-time price."""
 
     TOPIC: ClassVar[str] = "price"
     Event = PriceEvent
@@ -125,7 +125,7 @@ class Price(AggregateRoot):
 
 
 class TaxRate(AggregateRoot):
-    """How much tax there is on a line, under the id that an app gave it."""
+    """Tax rate of a line, under the id that an app chose."""
 
     TOPIC: ClassVar[str] = "tax_rate"
     Event = TaxRateEvent

@@ -48,7 +48,7 @@ class IdempotencyRecord(AggregateRoot):
     result: dict[str, Any]
 
     def __init__(self) -> None:
-        """Take no arguments: the library would otherwise require the annotated fields."""
+        """Accept no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def create(

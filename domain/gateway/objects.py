@@ -53,7 +53,7 @@ class ProviderLine:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderPayment:
-    """Where the payment of an invoice stands. Codes are set where it was refused.
+    """Status of an invoice's payment. Codes are set if it was declined.
 
     `charge` names the last attempt, where the provider names attempts.
     """
@@ -127,7 +127,7 @@ class LineDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceDraft:
-    """What the provider needs to open an invoice; the same draft always, so that keys agree.
+    """Input of the call that creates an invoice; equal on each try, as idempotency keys require.
 
     `currency` None leaves it to the provider; `gather` takes the customer's pending items in.
     """
@@ -144,7 +144,7 @@ class InvoiceDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentDraft:
-    """What the provider needs to make a payment that stands for an invoice; the same always.
+    """Input of the call that creates a payment for an invoice; equal on each try.
 
     `method`: how to pay; None lets the customer choose. `mandate`: charged by it at once, without
     anybody at a page, so that `redirect_url` is None. `first`: it leaves a mandate for later ones.
@@ -164,7 +164,7 @@ class PaymentDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderMandate:
-    """What lets the provider charge a customer who is not there."""
+    """Authorisation to charge a customer off-session."""
 
     id: str
     state: MandateState
@@ -216,7 +216,7 @@ class ProviderDispute:
 
 @dataclass(frozen=True, kw_only=True)
 class RefundsAndDisputes:
-    """All that went back on one invoice, or is on its way."""
+    """Refunds and disputes of one invoice, pending ones included."""
 
     refunds: tuple[ProviderRefund, ...] = ()
     disputes: tuple[ProviderDispute, ...] = ()

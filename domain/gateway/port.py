@@ -46,13 +46,13 @@ class ProviderGateway(Protocol):
         """Make a customer; returns the provider's id."""
 
     def find_customers(self, metadata: dict[str, str], *, created_after: int) -> list[str]:
-        """Look up what was made with this metadata, oldest first, when a key may have expired."""
+        """Find objects with this metadata, oldest first, when a key may have expired."""
 
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
         """Fetch what stands for an invoice, together with its payment."""
 
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
-        """Give money back: the only call that does."""
+        """Refund a payment: the only call that returns money."""
 
     def fetch_refunds_and_disputes(self, invoice_id: str) -> RefundsAndDisputes:
         """Fetch all refunds and disputes of what stands for an invoice."""
@@ -74,13 +74,13 @@ class SetupGateway(ProviderGateway, Protocol):
         """Open a page where the customer leaves a payment method."""
 
     def find_setups(self, *, customer: str, reference: str) -> list[SetupSession]:
-        """Look up what was opened for our setup `reference`, when a key may have expired."""
+        """Find the page of our setup `reference`, when a key may have expired."""
 
     def fetch_setup(self, session_id: str) -> SetupSession:
         """Fetch a page with the method that was left on it, if one was."""
 
     def set_default_method(self, customer_id: str, method: str, *, key: str) -> None:
-        """Let a method be what the customer is charged by where a request names none."""
+        """Set the customer's default payment method."""
 
 
 class InvoicingGateway(SetupGateway, Protocol):
@@ -143,7 +143,7 @@ class InvoicingGateway(SetupGateway, Protocol):
         """Return the total of its first invoice without creating anything."""
 
     def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
-        """Look up what was started for our invoice `reference`, when a key may have expired."""
+        """Find the subscription of our invoice `reference`, when a key may have expired."""
 
     def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
         """Fetch a subscription."""
@@ -197,7 +197,7 @@ class SubscriptionGateway(CheckoutGateway, SetupGateway, Protocol):
     def find_mandate_subscription(
         self, *, customer: str, description: str
     ) -> ProviderSubscription | None:
-        """Look up a subscription by its description, when a key may have expired."""
+        """Find a subscription by its description, when a key may have expired."""
 
     def fetch_mandate_subscription(
         self, subscription_id: str, *, customer: str

@@ -10,7 +10,7 @@ SessionState = Literal["open", "complete", "expired"]
 
 @dataclass(frozen=True, kw_only=True)
 class SetupDraft:
-    """What the provider needs to open a page; the same draft always, so that keys agree.
+    """Input of the call that opens a page; equal on each try, as idempotency keys require.
 
     `webhook_url`: where news of it go, for a provider that is told with each page.
     """

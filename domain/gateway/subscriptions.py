@@ -15,7 +15,7 @@ SubscriptionState = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionItem:
-    """What is subscribed to. `amount_minor` is for one unit and one period."""
+    """Item of a subscription. `amount_minor` is for one unit and one period."""
 
     id: str
     price: str
@@ -33,7 +33,7 @@ class ProviderSubscription:
     """A provider's subscription at one moment, as ProviderInvoice is an invoice.
 
     `cancel_at`: when it will end, if it will. `latest_invoice`: the provider's id of its newest.
-    `discounts_incomplete`: it has discounts that this word does not spell out, as in webhooks.
+    `discounts_incomplete`: it has discounts that the snapshot does not list, as in webhooks.
     """
 
     id: str
@@ -61,7 +61,7 @@ class ProviderSubscription:
 
 @dataclass(frozen=True, kw_only=True)
 class SubscriptionDraft:
-    """What the provider needs to start a subscription. `items`: (price, quantity).
+    """Input of the call that starts a subscription. `items`: (price, quantity).
 
     `charge` False: there is nothing to charge with, so the first invoice is left open.
     """
@@ -79,7 +79,7 @@ class SubscriptionDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class MandateSubscriptionDraft:
-    """What the provider needs to charge `charge` each interval from `starts_on` (a date) on.
+    """Input of the call that charges `charge` each interval from `starts_on` (a date).
 
     `description`: the customer has no other living subscription of the same.
     """

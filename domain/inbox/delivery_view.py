@@ -59,7 +59,7 @@ class DeliveryView:
 
 
 def fold(view: DeliveryView | None, event: DeliveryEvent) -> DeliveryView:
-    """Take one event in, the stream's next."""
+    """Apply the stream's next event."""
     if isinstance(event, ProviderEventReceived):
         return _received(event)
     assert view is not None, "an entry begins with what was received"  # noqa: S101 - STYLE: assert what must hold

@@ -47,7 +47,7 @@ class PaymentHintFetchStarted(PaymentHintEvent):
 
 
 class PaymentHintFetched(PaymentHintEvent):
-    """What the fetch did: `effects` as in ProviderEventApplied, or `reason` why it did nothing."""
+    """The fetch ended: `effects` as in ProviderEventApplied, or `reason` why it had none."""
 
     TOPIC: ClassVar[str] = "payment_hint.fetched"
     effects: list[dict[str, str]]
@@ -90,13 +90,13 @@ class PaymentHint(AggregateRoot):
 
     @classmethod
     def receive(cls, command: ReceivePaymentHint, *, occurred_at: datetime) -> PaymentHint:
-        """Remember the first hint at a payment."""
+        """Record the first hint at a payment."""
         facts: dict[str, Any] = dict(vars(command))
         hint_id = ids.for_payment_hint(command.connection_id, command.mode, command.payment_id)
         return cls._create(PaymentHintReceived, id=hint_id, timestamp=occurred_at, **facts)
 
     def repeat(self, *, actor: str, occurred_at: datetime) -> None:
-        """Remember a hint, unless one waits already."""
+        """Record a hint, unless one is waiting already."""
         if not self.waiting:
             self.record_event(
                 PaymentHintRepeated,
@@ -106,7 +106,7 @@ class PaymentHint(AggregateRoot):
             )
 
     def start_fetch(self, *, actor: str, occurred_at: datetime) -> None:
-        """Say that the fetch begins; hints from here on are news."""
+        """Record the start of the fetch; later hints need another fetch."""
         if self.waiting:
             self.record_event(PaymentHintFetchStarted, occurred_at=occurred_at, actor=actor)
 
@@ -118,7 +118,7 @@ class PaymentHint(AggregateRoot):
         actor: str,
         occurred_at: datetime,
     ) -> None:
-        """Say what came of it; where another hint waits by now, there is a fetch to come."""
+        """Record the fetch's effects; a hint that arrived meanwhile needs another fetch."""
         if self.fetching and not self.waiting:
             self.record_event(
                 PaymentHintFetched,

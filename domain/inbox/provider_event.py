@@ -35,7 +35,7 @@ class ProviderEventReceived(DeliveryEvent, Aggregate.Created):
 
 
 class ProviderEventApplied(DeliveryEvent):
-    """What it did: `effects` lists {invoice: id, effect: changed|confirmed|stale|deferred|…}."""
+    """It was applied: `effects` lists {invoice: id, effect: changed|confirmed|stale|deferred|…}."""
 
     TOPIC: ClassVar[str] = "provider_event.applied"
     type: str
@@ -54,7 +54,7 @@ class ProviderEventParked(DeliveryEvent):
 
 
 class ProviderEventReplayRequested(DeliveryEvent):
-    """Somebody wants it applied again, whatever came of it; `request_id` names the asking."""
+    """A replay was requested, in any state; `request_id` identifies the request."""
 
     TOPIC: ClassVar[str] = "provider_event.replay_requested"
     app_id: UUID
@@ -105,7 +105,7 @@ class ProviderEvent(AggregateRoot):
             )
 
     def park(self, reason: str, *, retry: bool, occurred_at: datetime, actor: str) -> None:
-        """Say why it could not be applied; an applied one stays applied."""
+        """Park the event with a reason; an applied event stays applied."""
         if not self.applied:
             self.record_event(
                 ProviderEventParked,
@@ -117,7 +117,7 @@ class ProviderEvent(AggregateRoot):
             )
 
     def request_replay(self, request_id: UUID, *, occurred_at: datetime, actor: str) -> None:
-        """Let it be applied again. Each asking is remembered, with who asked."""
+        """Request a replay. Each request is recorded with its actor."""
         self.record_event(
             ProviderEventReplayRequested,
             occurred_at=occurred_at,

@@ -249,7 +249,7 @@ class PaymentFailed(PaymentEvent):
 
 
 class PaymentExpired(PaymentEvent):
-    """Nobody paid in time."""
+    """The invoice expired unpaid."""
 
     TOPIC: ClassVar[str] = "invoice.payment_expired"
 
@@ -382,7 +382,7 @@ class StepGaveUp(InvoiceEvent):
 
 
 class PaymentsLeftOver(InvoiceEvent):
-    """One payment settled the invoice; the others, `object_ids`, should not be paid any more."""
+    """One payment paid the invoice; the others, `object_ids`, must be cancelled."""
 
     TOPIC: ClassVar[str] = "invoice.payments_left_over"
     app_id: UUID

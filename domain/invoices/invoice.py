@@ -37,7 +37,7 @@ class Invoice(AggregateRoot):
     view: InvoiceView
 
     def __init__(self) -> None:
-        """Take no arguments: the library would otherwise require the annotated fields."""
+        """Accept no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def request(cls, command: RequestInvoice, *, occurred_at: datetime) -> Invoice:

@@ -47,7 +47,7 @@ class SkippedEvent(AggregateRoot):
     reason: str
 
     def __init__(self) -> None:
-        """Take no arguments: the library would ask for annotated fields."""
+        """Accept no arguments: the library would require the annotated fields."""
 
     @classmethod
     def create(cls, command: SkipEvent, *, occurred_at: datetime) -> SkippedEvent:

@@ -88,7 +88,7 @@ class SetupRejected(MethodSetupEvent):
 
 
 class SetupExpired(MethodSetupEvent):
-    """Nobody left a method before the page's time was over."""
+    """The page expired without a payment method."""
 
     TOPIC: ClassVar[str] = "method_setup.expired"
     session_id: str

@@ -64,11 +64,11 @@ class MethodSetup(AggregateRoot):
     view: MethodSetupView
 
     def __init__(self) -> None:
-        """Take no arguments: the library would otherwise require the annotated fields."""
+        """Accept no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def request(cls, command: RequestSetup, *, occurred_at: datetime) -> MethodSetup:
-        """Ask for a page; the caller has validated the command."""
+        """Request a page; the caller has validated the command."""
         facts = {name: value for name, value in vars(command).items() if name != "setup_id"}
         return cls._create(s.SetupRequested, id=command.setup_id, timestamp=occurred_at, **facts)
 
@@ -82,7 +82,7 @@ class MethodSetup(AggregateRoot):
     def start_step(
         self, step: str, *, occurred_at: datetime, plan: dict[str, str], attempt: int = 1
     ) -> StepRecord:
-        """Remember a step before its first call; on later tries the first one's record stands."""
+        """Record a step before its first call; later tries keep the first record."""
         known = self.view.steps.get(step)
         if known is None or known.attempt < attempt:
             self.record_event(
@@ -102,7 +102,7 @@ class MethodSetup(AggregateRoot):
         return timedelta(0) if record is None else occurred_at - record.started_at
 
     def record_completed(self, method: ProviderMethod, *, occurred_at: datetime) -> None:
-        """Remember that the method is charged by default; a repetition has no effect."""
+        """Record that the method is the default; a repetition has no effect."""
         if self.view.status == SUBMITTED:
             self.record_event(
                 s.SetupCompleted,
@@ -162,7 +162,7 @@ class MethodSetup(AggregateRoot):
     def record_session(
         self, session: SetupSession, *, source: str, actor: str, occurred_at: datetime
     ) -> Effect:
-        """Take in how the page stands. The first one counts, and each of its ends is for ever."""
+        """Apply the page's state. The first page counts; its final states are permanent."""
         known = self.view.session_id
         if known not in (None, session.id):
             return Effect.STALE

@@ -43,7 +43,7 @@ class SubscriptionStarted(SubscriptionEvent, Aggregate.Created):
 
 
 class SubscriptionStateEvent(SubscriptionEvent):
-    """What the facts from the provider share: all of its state that we show.
+    """Fields that events about the provider's state share.
 
     `items`: {id, price, name, quantity, amount_minor, currency, interval, interval_count}.
     `monthly_minor`: what it brings in a month, net of tax and discounts.
@@ -76,7 +76,7 @@ class SubscriptionTrialing(SubscriptionStateEvent):
 
 
 class SubscriptionActivated(SubscriptionStateEvent):
-    """It runs, and is paid for."""
+    """The subscription is active and paid."""
 
     TOPIC: ClassVar[str] = "subscription.activated"
 
@@ -94,13 +94,13 @@ class SubscriptionUnpaid(SubscriptionStateEvent):
 
 
 class SubscriptionPaused(SubscriptionStateEvent):
-    """Nothing is billed for the time being."""
+    """Billing is paused."""
 
     TOPIC: ClassVar[str] = "subscription.paused"
 
 
 class SubscriptionCanceled(SubscriptionStateEvent):
-    """It is over."""
+    """The subscription ended."""
 
     TOPIC: ClassVar[str] = "subscription.canceled"
 
@@ -118,13 +118,13 @@ class SubscriptionRenewed(SubscriptionStateEvent):
 
 
 class SubscriptionPlanChanged(SubscriptionStateEvent):
-    """What is subscribed to, or what it costs, is another."""
+    """Items or prices were changed."""
 
     TOPIC: ClassVar[str] = "subscription.plan_changed"
 
 
 class SubscriptionEndChanged(SubscriptionStateEvent):
-    """When it will end was set (`cancel_at`), moved or withdrawn (None)."""
+    """The planned end was set (`cancel_at`), moved or withdrawn (None)."""
 
     TOPIC: ClassVar[str] = "subscription.end_changed"
 
@@ -166,7 +166,7 @@ class SubscriptionChangeRequested(SubscriptionEvent):
 
 
 class SubscriptionTermsAgreed(SubscriptionEvent):
-    """What is charged each period by the app's catalogue; the provider keeps the sum alone.
+    """Items charged each period by the app's catalogue; the provider has their total alone.
 
     `terms`: {currency, interval, interval_count, rate_ppm, inclusive, lines}. `starts_at`: from
     then on; None: now.
@@ -213,7 +213,7 @@ class SubscriptionChangeScheduled(SubscriptionEvent):
 
 
 class SubscriptionRequestDone(SubscriptionEvent):
-    """What was asked stands at the provider."""
+    """A requested action was carried out at the provider."""
 
     TOPIC: ClassVar[str] = "subscription.request_done"
     request_id: UUID

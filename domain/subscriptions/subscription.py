@@ -34,7 +34,7 @@ class Subscription(AggregateRoot):
     view: SubscriptionView
 
     def __init__(self) -> None:
-        """Take no arguments: the library would otherwise require the annotated fields."""
+        """Accept no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def start(

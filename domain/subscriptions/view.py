@@ -91,12 +91,12 @@ class SubscriptionView:
 
     @property
     def body_owner(self) -> UUID | None:
-        """Whose erasure deletes what the provider said of this: the app's own tenant."""
+        """Owner of the stored provider payloads: the app's tenant, whose erasure deletes them."""
         return None if self.tenant_id is None else ids.for_tenant(self.app_id, self.tenant_id)
 
     @property
     def recurring_minor(self) -> int:
-        """What it counts for in monthly recurring revenue."""
+        """Return the contribution to monthly recurring revenue."""
         return self.monthly_minor if self.status in EARNING else 0
 
 

@@ -34,14 +34,14 @@ class CustomerClaimed(CustomerClaimEvent, Aggregate.Created):
 
 
 class CustomerClaimedAgain(CustomerClaimEvent):
-    """It is a tenant, after it was none's."""
+    """The customer was claimed by a tenant."""
 
     TOPIC: ClassVar[str] = "customer_claim.claimed_again"
     tenant_id: UUID
 
 
 class CustomerReleased(CustomerClaimEvent):
-    """It is nobody's any more: its tenant has another customer now."""
+    """The claim was released: the tenant has another customer now."""
 
     TOPIC: ClassVar[str] = "customer_claim.released"
     tenant_id: UUID
@@ -60,7 +60,7 @@ class CustomerClaim(AggregateRoot):
     tenant_id: UUID | None
 
     def __init__(self) -> None:
-        """Take no arguments: the library would otherwise require the annotated fields."""
+        """Accept no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def create(
@@ -88,7 +88,7 @@ class CustomerClaim(AggregateRoot):
             raise CustomerTaken(connection=self.connection, customer_id=self.customer_id)
 
     def release(self, tenant_id: UUID, *, actor: str, occurred_at: datetime) -> None:
-        """Give it up; what is another tenant's is left alone."""
+        """Release the claim; another tenant's claim is left alone."""
         if self.tenant_id == tenant_id:
             self.record_event(
                 CustomerReleased, occurred_at=occurred_at, actor=actor, tenant_id=tenant_id

@@ -28,7 +28,7 @@ class TenantCreated(TenantEvent, Aggregate.Created):
 
 
 class TenantChanged(TenantEvent):
-    """What is known of the tenant was replaced."""
+    """The tenant's data was replaced."""
 
     TOPIC: ClassVar[str] = "tenant.changed"
     app_id: UUID
@@ -103,7 +103,7 @@ class Tenant(AggregateRoot):
             )
 
     def start_customer(self, connection: str, *, occurred_at: datetime) -> tuple[str, str | None]:
-        """Remember, before the first call, how a customer is made: (key, hash of the person)."""
+        """Record a customer's creation before the first call: (key, hash of the contact data)."""
         if connection not in self.starting:
             self.record_event(
                 ProviderCustomerStarted,
@@ -116,7 +116,7 @@ class Tenant(AggregateRoot):
         return self.starting[connection]
 
     def link_customer(self, connection: str, customer_id: str, *, occurred_at: datetime) -> None:
-        """Remember the provider's customer; the first one linked stays."""
+        """Link the provider's customer; the first link is kept."""
         if connection not in self.customers:
             self.record_event(
                 ProviderCustomerLinked,

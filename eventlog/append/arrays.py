@@ -120,6 +120,6 @@ _DUMPERS: dict[type[_Array], type[_ArrayDumper]] = {
 
 
 def register_arrays(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-    """Let the connection take the classes above as parameters."""
+    """Register the classes above as parameter types of the connection."""
     for array, dumper in _DUMPERS.items():
         connection.adapters.register_dumper(array, dumper)

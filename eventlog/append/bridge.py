@@ -14,7 +14,7 @@ _LAST_WORK_S = 5.0
 
 
 class Bridge:
-    """Lets threads wait for coroutines on a loop, and leaves none waiting when it is closed."""
+    """Runs coroutines on a loop for waiting threads; closing it ends every wait."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -43,13 +43,13 @@ class Bridge:
             raise LogClosed("the event log is closed") from None
 
     def close(self) -> bool:
-        """Take no more work; False if that was so already."""
+        """Reject further work; return False if it was closed already."""
         with self._submitting:
             was_open, self._closed = not self._closed, True
         return was_open
 
     async def finish(self) -> None:
-        """Let what threads wait for come to its end; on the loop, after `close`."""
+        """Wait for running coroutines to end; called on the loop, after `close`."""
         if self._waited_for:
             _, unfinished = await asyncio.wait(self._waited_for, timeout=_LAST_WORK_S)
             for task in unfinished:

@@ -33,7 +33,7 @@ _TRANSIENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class CommitLimits:
-    """How much at once, and how long."""
+    """Limits of a batch and of its waits."""
 
     events_per_batch: int = 500
     bytes_per_batch: int = 4 * 1024 * 1024
@@ -120,7 +120,7 @@ class GroupCommit:
                     append.fail(error)
 
     def _next_batch(self) -> list[Append]:
-        """Take appends up to the limits; of two that touch one stream, the later one waits.
+        """Collect appends up to the limits; of two on one stream, the later one waits.
 
         Those that wait keep their place, and whatever touches their streams waits behind them.
         """
@@ -211,7 +211,7 @@ class GroupCommit:
                     break
 
     async def _connected(self, appends: Sequence[Append]) -> AppendSession | None:
-        """Give the session, connecting if need be; None when nobody waits for it any more."""
+        """Return the session, connecting if needed; None if no caller waits any more."""
         if self._session is not None:
             return self._session
         connecting = asyncio.ensure_future(self._open_session())

@@ -1,4 +1,4 @@
-"""One batch, one call of eventlog.append, on one session."""
+"""Append one batch by one call of eventlog.append, on one session."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ _StreamVersion = tuple[UUID, int]
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """What one caller wants recorded, as a whole or not at all, and its promise."""
+    """Events that one caller appends atomically, and the future of their positions."""
 
     events: Sequence[StoredEvent]
     bodies: Sequence[Body]
@@ -119,7 +119,7 @@ class AppendSession:
         return outcomes
 
     async def recall(self, appends: Sequence[Append]) -> list[list[int] | None]:
-        """Give the positions of each append that is in the log, byte by byte, else None."""
+        """Return the positions of each append that is in the log, byte by byte, else None."""
         events = [event for append in appends for event in append.events]
         rows = await self._ask(
             _RECALL,
@@ -150,7 +150,7 @@ class AppendSession:
 
 
 def stream_of(event: StoredEvent) -> UUID:
-    """Give the event's stream; the log's ids are UUIDs."""
+    """Return the event's stream; the log's ids are UUIDs."""
     if not isinstance(event.originator_id, UUID):
         raise TypeError(f"the log's streams are named by UUIDs, not {event.originator_id!r}")
     return event.originator_id

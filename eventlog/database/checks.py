@@ -1,4 +1,4 @@
-"""What an operator asks of a database before trusting it: each check answers in words."""
+"""Check a database for an operator; each check returns a message, or None."""
 
 import re
 import secrets
@@ -16,7 +16,7 @@ _WITH_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 
 def connection_problem(dsn: str) -> str | None:
-    """Say why the database can't be reached, without its password; None if it can."""
+    """Return why the database can't be reached, without its password; None if it can."""
     try:
         with connect(dsn, application_name=_APPLICATION):
             return None
@@ -28,7 +28,7 @@ def connection_problem(dsn: str) -> str | None:
 
 
 def version_problem(dsn: str) -> str | None:
-    """Say if the server is too old for our SQL."""
+    """Return a message if the server is too old for our SQL."""
     with connect(dsn, application_name=_APPLICATION) as connection:
         major = connection.info.server_version // 10_000
     if major < OLDEST_MAJOR_VERSION:
@@ -37,7 +37,7 @@ def version_problem(dsn: str) -> str | None:
 
 
 def session_problem(dsn: str) -> str | None:
-    """Say if two connections are not two sessions, as behind a transaction pooler.
+    """Return a message if two connections share a session, as behind a transaction pooler.
 
     There NOTIFY reaches nobody and a lock is held by whoever comes next, so that two processes
     both believe that they lead.
@@ -60,7 +60,7 @@ def session_problem(dsn: str) -> str | None:
 
 
 def clock_skew_s(dsn: str) -> float:
-    """Give how far the database's clock is ahead of ours, less half of the way there and back."""
+    """Return how far the database's clock is ahead of ours, less half of the round trip."""
     with connect(dsn, application_name=_APPLICATION) as connection:
         asked_at = time.time()
         theirs = _one(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")

@@ -1,4 +1,4 @@
-"""How we connect to PostgreSQL."""
+"""Connect to PostgreSQL."""
 
 from collections.abc import Mapping
 

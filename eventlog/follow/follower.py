@@ -48,7 +48,7 @@ _LONGEST_RETRY_S = 30.0
 
 @dataclass
 class _Progress:
-    """Where a leader is: what is stored, how far it has looked, what it knows of the rest."""
+    """Progress of a leading follower: stored and read positions, the log's head, batch limit."""
 
     stored: int
     seen: int
@@ -63,7 +63,7 @@ class _Progress:
 
 
 class Follower:
-    """Hands the log to `handle` in batches, with a cursor on the transaction that moves on.
+    """Passes the log to `handle` in batches, with a cursor on the position's transaction.
 
     Rows that `handle` writes with the cursor and the position are committed together: exactly
     once. What else it does may be done again after a crash: at least once. An event that it

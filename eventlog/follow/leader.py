@@ -1,4 +1,4 @@
-"""One of many leads: a session lock in the database, and what frees it."""
+"""Elect one leader among processes by a session lock in the database."""
 
 import asyncio
 import hashlib
@@ -113,7 +113,7 @@ class Leadership:
         return self._leading
 
     async def run(self, work: Callable[[], Awaitable[None]], *, stop: asyncio.Event) -> None:
-        """Until `stop`, run `work` whenever we lead; it is cancelled when we lead no more.
+        """Run `work` while this process leads, until `stop`; cancel it when leadership is lost.
 
         An exception of `work` ends this. If `work` returns, it is started again.
         """

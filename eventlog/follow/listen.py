@@ -9,7 +9,7 @@ CHANNEL = "eventlog"
 
 
 class Listener:
-    """Lets one task sleep until the log grew, on a session that it also asks its questions on.
+    """Waits until the log grows, on a session that its task also queries on.
 
     Ask first, then wait: a notification that came along with an answer ends the wait at once.
     """

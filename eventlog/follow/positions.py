@@ -1,4 +1,4 @@
-"""Where followers stand, as they store it and as operators read it."""
+"""Store followers' positions, and list them for operators."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,7 +64,7 @@ async def follower_states(connection: Connection) -> list[FollowerState]:
 
 
 async def stored_position(connection: Connection, name: str) -> int:
-    """Give the follower's position; a new follower is entered at 0."""
+    """Return the follower's position; a new follower is inserted at 0."""
     await connection.execute(
         "INSERT INTO eventlog.followers VALUES (%s, 0, clock_timestamp()) ON CONFLICT DO NOTHING",
         [name],

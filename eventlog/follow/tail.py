@@ -123,7 +123,7 @@ class Tail:
         after_position: int,
         deadline: float,
     ) -> int | None:
-        """Give the position of the stream's first event of these topics behind a position.
+        """Return the position of the stream's first event of these topics after a position.
 
         None when the loop's clock (`loop.time()`, seconds) passes `deadline`. Events that were
         recorded before the call count, too.
@@ -153,7 +153,7 @@ class Tail:
             self._resting.wake()
 
     async def _look_back(self, originator_id: UUID, waiter: _Waiter) -> None:
-        """Ask for what was recorded before all that we remember."""
+        """Query events older than those in memory."""
         await self._ready.wait()
         values = [originator_id, waiter.after_position, list(waiter.topics)]
         while not waiter.found.done():

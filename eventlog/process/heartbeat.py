@@ -1,4 +1,4 @@
-"""How a process without a port tells its keeper that it lives: a file that it touches.
+"""Touch a file as the heartbeat of a process without a port.
 
 `python -m eventlog.process.heartbeat FILE` ends with 0 while the file was touched lately, else
 with 1.

@@ -13,7 +13,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def end_process() -> None:
-    """Ask this process to stop, as its supervisor would; the supervisor starts another."""
+    """Send this process SIGTERM, as its supervisor would; the supervisor starts another."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -22,11 +22,11 @@ _SECRET_KEYS: Final = frozenset({"client_secret"})
 
 
 class Unreadable(ValueError):
-    """It is no JSON object that we can keep; says nothing of its content."""
+    """The bytes are no JSON object that can be stored; the message omits its content."""
 
 
 def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
-    """Give a JSON object, and the bytes to store of it. Raises Unreadable."""
+    """Return a JSON object, and the bytes to store of it. Raises Unreadable."""
     try:
         if not _needs_care(raw):
             return _shallow_object(orjson.loads(raw), raw), raw
@@ -37,12 +37,12 @@ def read_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def cleaned(text: str) -> str:
-    """Give the string without what may not be stored: blanks for line ends, U+FFFD for the rest."""
+    """Replace what may not be stored: line ends by blanks, the rest by U+FFFD."""
     return UNSAFE.sub(lambda found: _WHITESPACE.get(found[0], "\ufffd"), text)
 
 
 def without_secrets(value: dict[str, Any]) -> dict[str, Any]:
-    """Give JSON cleaned and without what opens anything."""
+    """Return JSON cleaned and without secrets."""
     safe: dict[str, Any] = _safe(value)
     return safe
 

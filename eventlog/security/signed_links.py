@@ -22,7 +22,7 @@ class Signer:
     """
 
     def __init__(self, master_keys: Sequence[str]) -> None:
-        """Take keys made by `Vault.new_key`. Raises VaultError."""
+        """Accept keys made by `Vault.new_key`. Raises VaultError."""
         self._keys_for = lru_cache(maxsize=16)(
             lambda purpose: derived_keys(master_keys, info=f"billhook link {purpose}")
         )
@@ -33,7 +33,7 @@ class Signer:
         return _text(named.bytes + _mac(self._keys_for(purpose)[0], named.bytes))
 
     def read(self, token: str, *, purpose: str) -> UUID:
-        """Give the id that we wrote down for this purpose. Raises VaultError."""
+        """Return the id that was signed for this purpose. Raises VaultError."""
         try:
             raw = base64.b64decode(token + "=", altchars=b"-_", validate=True)
         except ValueError:
@@ -65,7 +65,7 @@ class SignedLinks:
     """Writes links and reads their tokens. They never expire."""
 
     def __init__(self, master_keys: Sequence[str], *, public_url: str) -> None:
-        """Take under which URL customers reach us."""
+        """Keep the public base URL of links."""
         self._signer = Signer(master_keys)
         self._public_url = public_url.rstrip("/")
 
@@ -75,5 +75,5 @@ class SignedLinks:
         return f"{self._public_url}/{_PATHS[purpose]}/{token}"
 
     def read(self, token: str, *, purpose: str) -> UUID:
-        """Tell which invoice a token is for. Raises VaultError."""
+        """Return the id of a token's invoice. Raises VaultError."""
         return self._signer.read(token, purpose=purpose)

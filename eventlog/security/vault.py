@@ -23,7 +23,7 @@ class Vault:
     """
 
     def __init__(self, master_keys: Sequence[str]) -> None:
-        """Take keys made by `new_key`. Raises VaultError."""
+        """Accept keys made by `new_key`. Raises VaultError."""
         if not master_keys:
             raise VaultError("a vault needs a master key")
         self._master_keys = [_decoded(key, nr=nr) for nr, key in enumerate(master_keys, start=1)]

@@ -107,7 +107,7 @@ class _Access:
         self.connections = await load(cursor, CONNECTIONS, changed, schema=schema)
 
     def take(self, event: object, *, position: int) -> None:
-        """Take one event in."""
+        """Apply one event."""
         match event:
             case AppCreated():
                 self.apps[(event.originator_id,)] = _app(event, position=position)

@@ -1,4 +1,4 @@
-"""What readers may ask about apps, keys and connections."""
+"""Query apps, keys and connections."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,7 +27,7 @@ class KeyRow:
 
 @dataclass(frozen=True)
 class KeyDetails:
-    """What can be told of a key; never what would open anything."""
+    """Public data of a key, without its secret or hash."""
 
     key_id: UUID
     kind: str
@@ -68,7 +68,7 @@ class ConnectionRow:
 
 @dataclass(frozen=True)
 class AccessFreshness:
-    """How far access is folded, and how long the log was at the same moment.
+    """Position of the access projection, and the log's head at the same moment.
 
     `changed`: rows may differ from those of the position that was asked about.
     """
@@ -173,7 +173,7 @@ class AccessQueries:
         return [ConnectionRow(**row) for row in await self._pool.fetch(_CONNECTIONS, [app_id])]
 
     async def freshness(self, since: int = -1) -> AccessFreshness:
-        """Tell how far access is folded, and whether it changed behind a position.
+        """Return the access projection's position, and whether it changed after a position.
 
         A healthy follower stores positions past others' events once a second only: what has to
         be verified is that `position` reaches a `head` seen earlier.
@@ -201,7 +201,7 @@ class SealedConnection:
 
 
 def sealed_connections(dsn: str) -> list[SealedConnection]:
-    """Give every connection's sealed secrets; empty before the first."""
+    """Return every connection's sealed secrets; empty before the first."""
     with connect(dsn, application_name="billhook doctor") as connection:
         cursor = connection.cursor(row_factory=class_row(SealedConnection))
         cursor.execute(
@@ -220,7 +220,7 @@ class SealedTokenSecret:
 
 
 def sealed_token_secrets(dsn: str) -> list[SealedTokenSecret]:
-    """Give all apps' sealed signing secrets; empty before the first."""
+    """Return all apps' sealed signing secrets; empty before the first."""
     with connect(dsn, application_name="billhook doctor") as connection:
         cursor = connection.cursor(row_factory=class_row(SealedTokenSecret))
         cursor.execute(

@@ -1,4 +1,4 @@
-"""What readers may ask about prices and tax rates."""
+"""Query prices and tax rates."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Where a page of a list ended, as an opaque text that only the same list takes back."""
+"""Encode the end of a page as an opaque cursor that only the same list accepts."""
 
 import base64
 import binascii
@@ -60,7 +60,7 @@ def to_microseconds(moment: datetime) -> int:
 
 
 def from_microseconds(count: int) -> datetime:
-    """Give the moment back. Raises BadCursor beyond the calendar."""
+    """Return the cursor's time. Raises BadCursor beyond the calendar."""
     try:
         return _EPOCH + count * _MICROSECOND
     except OverflowError as error:

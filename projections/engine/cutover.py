@@ -154,7 +154,7 @@ class Cutover:
     async def _switched(
         self, connection: Connection, new: Generation, *, keep_old_for_s: float
     ) -> bool:
-        """Let the views point to the new one, unless it fell behind or a reader is in the way.
+        """Point the views to the new generation, unless it fell behind or a reader blocks it.
 
         A waiting lock on a view holds back every new reader: better give way and try again.
         """

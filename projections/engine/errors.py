@@ -1,4 +1,4 @@
-"""What can go wrong with the read model.
+"""Define the read model's errors.
 
 ProjectionError
 ├── BadCursor                a list cannot go on from here

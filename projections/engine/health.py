@@ -1,4 +1,4 @@
-"""How the followers fare, for readiness and metrics."""
+"""Report the followers' lag and failures, for readiness and metrics."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""How readers ask."""
+"""Run read-model queries on a connection pool."""
 
 import asyncio
 import time
@@ -75,7 +75,7 @@ class ReadPool:
     async def fetch(
         self, query: SQL | Composed, parameters: Sequence[object] | Mapping[str, object] = ()
     ) -> list[DictRow]:
-        """Ask one question, again on another session while connections are lost.
+        """Run one query; repeat it on another session while connections are lost.
 
         One statement only: its snapshot is newer than its look at where the views point, so that
         a switch of generations in between takes no row from the reader.

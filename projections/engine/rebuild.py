@@ -26,7 +26,7 @@ _SORT_MEMORY: Final = "128MB"
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild did: `filling_s` of its `seconds` went by until the indexes stood."""
+    """Result of a rebuild: `filling_s` of its `seconds` passed until the indexes were built."""
 
     projection: str
     generation: int

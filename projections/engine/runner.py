@@ -1,4 +1,4 @@
-"""Which generations there are, and the followers that fill them."""
+"""List generations and run the followers that fill them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ async def filled_generations(connection: Connection) -> list[Generation]:
 
 
 async def drop(connection: Connection, generation: Generation) -> None:
-    """Forget a generation. Raises LockNotAvailable while a reader is still in it."""
+    """Drop a generation. Raises LockNotAvailable while a reader still uses it."""
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = '500ms'")
         await connection.execute(
@@ -81,7 +81,7 @@ class RunningFollower:
         self.task = asyncio.ensure_future(follower.run(self._stop))
 
     async def end(self) -> None:
-        """Let it finish its batch. Raises what it failed with."""
+        """Stop after the current batch. Raises the follower's exception."""
         self._stop.set()
         await self.task
 

@@ -22,7 +22,7 @@ STATES: Final = (*delivery_view.STATES, FAILED)
 
 @dataclass(frozen=True)
 class DeliveryFilter:
-    """Which deliveries of an app, newest first, and which page of them.
+    """Filter and page of an app's deliveries, newest first.
 
     `state`: any of these; none means all. `failed` are those that were refused: of them neither
     `type` nor `invoice_id` nor `provider_event_id` is known, so that they are in no list by one.

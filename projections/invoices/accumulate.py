@@ -55,7 +55,7 @@ class InvoiceAccumulator:
         return self.view.app_id
 
     def take(self, event: InvoiceEvent, *, position: int) -> None:
-        """Take one event in. Raises VersionGap unless it is the stream's next."""
+        """Apply one event. Raises VersionGap unless it is the stream's next."""
         if event.originator_version != self.version + 1:
             raise VersionGap(
                 event.originator_id, version=self.version, offered=event.originator_version
@@ -101,7 +101,7 @@ def search_term_rows(invoices: Iterable[InvoiceAccumulator]) -> list[Row]:
 
 
 class SumKey(NamedTuple):
-    """Whose sums, and of what money."""
+    """Key of a sum: an app, its mode, provider and connection."""
 
     app_id: UUID
     mode: str
@@ -110,7 +110,7 @@ class SumKey(NamedTuple):
 
 
 class SumDeltas:
-    """What several invoices change in counts and sums, added up."""
+    """Changes of several invoices in counts and sums, added up."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[UUID, str], list[int]] = {}
@@ -120,7 +120,7 @@ class SumDeltas:
         return len(self._quarters) + len(self._counts)
 
     def take(self, invoice: InvoiceAccumulator) -> None:
-        """Take in what one invoice's events changed."""
+        """Add the changes of one invoice's events."""
         view = invoice.view
         if view is None:
             return
@@ -137,7 +137,7 @@ class SumDeltas:
             )
 
     def clear(self) -> None:
-        """Forget what was written."""
+        """Clear what was written."""
         self._counts.clear()
         self._quarters.clear()
 

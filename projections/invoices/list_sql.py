@@ -1,4 +1,4 @@
-"""What a list of invoices can be asked for, as SQL."""
+"""Build the SQL of invoice lists."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ DEEPEST_ROW: Final = 1_000_000
 
 @dataclass(frozen=True)
 class InvoiceFilter:
-    """Which invoices of an app, in which order, and which page of them.
+    """Filter, order and page of an app's invoices.
 
     `status`: any of these; none means all. `…_from` is included, `…_to` is not, so that periods
     that follow each other share no invoice; `amount_min` and `amount_max` are both included, and

@@ -249,7 +249,7 @@ def _subscriptions_that_go_on(events: Iterable[tuple[int, object]]) -> set[UUID]
 
 
 async def _apps_of(cursor: Cursor, subjects: Collection[UUID], *, schema: str) -> dict[UUID, UUID]:
-    """Tell whose the things with something on the timeline are: their beginning is there."""
+    """Return the apps of streams by their first entries on the timeline."""
     if not subjects:
         return {}
     query = SQL(

@@ -1,4 +1,4 @@
-"""What readers may ask about invoices."""
+"""Query invoices."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace

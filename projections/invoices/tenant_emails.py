@@ -1,4 +1,4 @@
-"""Which tenant has which e-mail, so that invoices are found by it.
+"""Index tenants' e-mails, by which invoices are searched.
 
 An e-mail is in a body, which can be forgotten: what is not there is no one's.
 """

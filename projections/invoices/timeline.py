@@ -1,4 +1,4 @@
-"""What an event shows on the timeline of what it is about: its facts without our internals."""
+"""Build timeline entries: an event's fields without internal ones."""
 
 from collections.abc import Mapping
 from functools import lru_cache

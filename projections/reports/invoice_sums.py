@@ -39,7 +39,7 @@ TOTALS: Final = Table("invoice_totals", key=_SUMMED_BY, columns=(*_SUMMED_BY, *S
 
 
 class Part(NamedTuple):
-    """Where an amount counts: `quarter` numbers the quarters of an hour since 1970."""
+    """Key of an amount: `quarter` numbers the quarters of an hour since 1970."""
 
     currency: str
     kind: Kind
@@ -51,7 +51,7 @@ Amount = tuple[int, int]
 
 
 class Change(NamedTuple):
-    """What an event changed in a sum."""
+    """Change of a sum by one event."""
 
     part: Part
     amount_minor: int

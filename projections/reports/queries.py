@@ -1,4 +1,4 @@
-"""What reports say, from the sums that are kept.
+"""Query reports from stored sums.
 
 What comes in month after month is a sum over subscriptions, kept by their own projection; the
 summary reads it beside what is kept of invoices.
@@ -18,7 +18,7 @@ from projections.reports.invoice_sums import quarter_of
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodSums:
-    """What came in and went back in a period; `…_count`: of invoices, refunds, disputes, attempts.
+    """Revenue of a period; `…_count`: of invoices, refunds, disputes, attempts.
 
     Each amount counts when it came or went, so that what is disputed may have come in long before.
     """
@@ -34,12 +34,12 @@ class PeriodSums:
 
     @property
     def net_minor(self) -> int:
-        """What is left."""
+        """Return revenue less refunds and disputes."""
         return self.collected_minor - self.refunded_minor - self.disputed_minor
 
     @property
     def attempts(self) -> int:
-        """How many attempts to charge ended: each brought an invoice's money, or was refused."""
+        """Return the number of charge attempts that succeeded or were declined."""
         return self.collected_count + self.refused_count
 
     @property
@@ -80,7 +80,7 @@ class SummaryRow(PeriodSums):
 
 @dataclass(frozen=True, kw_only=True)
 class RevenueRow:
-    """What came in and went back in one currency and mode, bucket by bucket."""
+    """Revenue in one currency and mode, by bucket."""
 
     mode: str
     currency: str
@@ -89,7 +89,7 @@ class RevenueRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFilter:
-    """Whose sums are asked for, and of what money; None: of any.
+    """Filter of a report; a field that is None accepts any value.
 
     Modes and currencies stay apart; providers and connections are added up.
     """
@@ -235,7 +235,7 @@ class ReportQueries:
 def summary_parameters(
     filters: ReportFilter, *, now: datetime, first: datetime | None, end: datetime | None
 ) -> dict[str, object]:
-    """Say to SUMMARY which sums are asked for: totals, or the quarters of a period."""
+    """Return SUMMARY's parameters: totals, or the quarters of a period."""
     always = first is None and end is None
     return {
         **vars(filters),
@@ -250,7 +250,7 @@ def summary_parameters(
 def revenue_parameters(
     filters: ReportFilter, begins: Sequence[datetime], *, end: datetime
 ) -> dict[str, object]:
-    """Say to REVENUE which quarters are asked for, and which of them go together."""
+    """Return REVENUE's parameters: the quarters, and the bucket of each."""
     quarters = [quarter_of(begin) for begin in begins]
     return {
         **vars(filters),

@@ -1,4 +1,4 @@
-"""What comes in month after month, kept as subscriptions change, so that no report reads them.
+"""Keep monthly recurring revenue as subscriptions change, so that reports need not read them.
 
 Per app, mode, currency, provider and connection: the monthly price of each subscription that is
 active or past due, net of tax and discounts, and how many these are. Trials are none of them.
@@ -18,7 +18,7 @@ RECURRING: Final = Table(
 
 
 class SumKey(NamedTuple):
-    """Whose sum, and of what money."""
+    """Key of a sum of recurring revenue."""
 
     app_id: UUID
     mode: str
@@ -47,13 +47,13 @@ def share_of(view: SubscriptionView | None) -> Shares:
 
 
 class SumDeltas:
-    """What several subscriptions change in the sums, added up."""
+    """Changes of several subscriptions in the sums, added up."""
 
     def __init__(self) -> None:
         self._sums: dict[SumKey, tuple[Amount, int]] = {}
 
     def take(self, before: Shares, after: Shares, *, position: int) -> None:
-        """Take in what the event at a position changed."""
+        """Add the change of the event at a position."""
         if before == after:
             return
         for books in before | after:

@@ -49,14 +49,14 @@ TABLES: Final = (SUBSCRIPTIONS, RECURRING)
 
 @dataclass(slots=True)
 class _SubscriptionAccumulator:
-    """A subscription on its way into its row, and how far its stream has been folded."""
+    """A subscription's view and the stream version and position that it was folded to."""
 
     view: SubscriptionView | None = None
     version: int = 0
     position: int = 0
 
     def take(self, event: SubscriptionEvent, *, position: int) -> Shares:
-        """Take one event in; gives what is contributed now. Raises VersionGap."""
+        """Apply one event and return the revenue shares after it. Raises VersionGap."""
         if event.originator_version != self.version + 1:
             raise VersionGap(
                 event.originator_id, version=self.version, offered=event.originator_version

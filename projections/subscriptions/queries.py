@@ -21,7 +21,7 @@ Sort = Literal["-createdAt", "createdAt"]
 
 @dataclass(frozen=True)
 class SubscriptionFilter:
-    """Which subscriptions of an app, in which order, and which page of them.
+    """Filter, order and page of an app's subscriptions.
 
     `status`: any of these; none means all. `unassigned`: only those that are no tenant's yet.
     `created_from` is included, `created_to` is not. `limit`: 1..100.

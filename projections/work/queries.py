@@ -1,4 +1,4 @@
-"""What operators may ask about work: what is open, and what gave up and waits for them."""
+"""Query open jobs, and those that gave up and wait for an operator."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ STATES: Final = get_args(State)
 
 @dataclass(frozen=True, kw_only=True)
 class WorkFilter:
-    """Which work of an app, and which page of it. What gave up: longest ago first. `limit`: 1..100.
+    """Filter and page of an app's work. What gave up: oldest first. `limit`: 1..100.
 
     All other work in the order in which it was asked for.
     """
@@ -53,7 +53,7 @@ class WorkRow:
 
     @property
     def kind(self) -> str:
-        """Say what it is for, as in settle, refund, provider_event."""
+        """Return the kind of work, as in charge_invoice, refund, provider_event."""
         return self.key.partition(":")[0]
 
 

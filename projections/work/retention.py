@@ -1,4 +1,4 @@
-"""How long the bytes beside the log are kept."""
+"""Delete stored bodies after their retention period."""
 
 from datetime import timedelta
 from typing import Final, LiteralString

@@ -143,7 +143,7 @@ class WorkTable:
     def __init__(
         self, dsn: str, *, max_size: int = 4, resend_after: timedelta = RESEND_AFTER
     ) -> None:
-        """Take how long a sent row may stay open before it is sent again."""
+        """Set after how many seconds a sent row that is still open is sent again."""
         self._resend_after = resend_after
         self._sessions = SessionPool(
             dsn, application_name="billhook work", min_size=1, max_size=max_size

@@ -1,4 +1,4 @@
-"""Hand a draft over to the provider, which finalises it, or fills it with pending items.
+"""Return a draft to the provider's automatic finalisation, or fill it with pending items.
 
 Nothing here moves money. The job may crash between any two lines and resumes from the
 log.

@@ -25,7 +25,7 @@ class RetryingCaller:
     """Call a provider, and retry while it is unavailable; a rate limit uses up no try."""
 
     def __init__(self, *, tries: int = 8, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Take the number of counted tries and the function that sleeps."""
+        """Set the number of counted tries and the function that sleeps."""
         self._tries = tries
         self._sleep = sleep
 

@@ -158,7 +158,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         return read_as(StripeClientSecret, intent, kind="payment_intent").client_secret
 
     def advance_draft(self, invoice_id: str, *, key: str) -> None:
-        """Let Stripe finalise and charge the draft. Stripe docs: update an invoice."""
+        """Turn on automatic finalisation and charging. Stripe docs: update an invoice."""
         call_stripe(
             lambda: self._client.v1.invoices.update(
                 invoice_id, {"auto_advance": True}, {"idempotency_key": key}

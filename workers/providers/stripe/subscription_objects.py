@@ -92,7 +92,7 @@ def _inclusive_ppm(rates: Iterable[StripeTaxRate]) -> int:
 
 
 def _discounts(subscription: StripeSubscription) -> tuple[int, int]:
-    """Give what is off in millionths, and in minor units an invoice, where coupons are expanded."""
+    """Return discounts in millionths and in minor units per invoice, if coupons are expanded."""
     kept, amount_off = Decimal(1), 0
     for discount in subscription.discounts or ():
         coupon = None if discount is None else discount.source.coupon
