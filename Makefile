@@ -46,7 +46,7 @@ check: $(INSTALLED) ## Check style, types and who imports whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fmt: $(INSTALLED) ## Format the code and mend what can be mended mechanically
+fmt: $(INSTALLED) ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

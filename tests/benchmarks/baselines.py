@@ -1,4 +1,4 @@
-"""What the service is measured beside, served with the very settings that it is served with.
+"""Serve the baselines of the benchmarks with the settings of the service.
 
 `python -m tests.benchmarks.baselines noop` reads the body and answers. `… saving` and `… appending`
 record the events that the service records, and prove, validate and keep nothing (no signature, no

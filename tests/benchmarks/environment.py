@@ -1,4 +1,4 @@
-"""What benchmarks run on: a PostgreSQL that really syncs to disk, and processes beside it."""
+"""Run a PostgreSQL that syncs to disk, and processes beside it, for benchmarks."""
 
 import os
 import signal

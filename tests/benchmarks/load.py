@@ -25,7 +25,7 @@ _ANSWER_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to send, where to, and for how long."""
+    """Plan of a load: messages, target and duration."""
 
     port: int
     kind: Kind
@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of a plan: `acked` counts every answer as expected, the rest the window alone."""
+    """Result of a plan: `acked` counts every expected answer, the rest the window alone."""
 
     acked: int
     wrong: dict[str, int]
@@ -52,7 +52,7 @@ class Result:
 
 @dataclass
 class _Tally:
-    """What all callers count together."""
+    """Counters that all callers share."""
 
     expected: int
     window_from_s: float = 0

@@ -1,4 +1,4 @@
-"""What a run says: progress to people on standard error, figures as JSON on standard output."""
+"""Report a run: progress on standard error, figures as JSON on standard output."""
 
 import sys
 from dataclasses import dataclass, field

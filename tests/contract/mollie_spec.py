@@ -68,7 +68,7 @@ class MollieContract:
         return None
 
     def faults_of_request(self, operation: ContractOperation, form: str) -> Iterator[str]:
-        """Says what of a request (its query if it is a GET, else its body) does not fit."""
+        """Return the violations of a request (its query if it is a GET, else its body)."""
         if operation.name.startswith("GET "):
             said: object = _typed(parse(form), operation.request)
         else:
@@ -76,16 +76,16 @@ class MollieContract:
         yield from self._faults(f"request {operation.name}", operation.request, said, "request")
 
     def faults_of_answer(self, operation: ContractOperation, body: Json) -> Iterator[str]:
-        """Says what of a successful answer does not fit."""
+        """Return the violations of a successful response."""
         yield from self._faults(f"answer {operation.name}", operation.answer, body, "answer")
 
     def faults_of_error(self, body: Json) -> Iterator[str]:
-        """Says what of an error answer does not fit."""
+        """Return the violations of an error response."""
         schema = {"$ref": "#/components/schemas/error-response"}
         yield from self._faults("error", schema, body, "answer")
 
     def faults_of_event(self, event: Json) -> Iterator[str]:
-        """Says what of an event, or of the entity that it carries, does not fit."""
+        """Return the violations of an event and of the entity that it carries."""
         schema = {"$ref": "#/components/schemas/entity-webhook-event"}
         yield from self._faults("event", schema, event, "answer")
 

@@ -1,4 +1,4 @@
-"""What the providers' contracts have in common."""
+"""Define what the providers' contracts share."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _SCALARS = {
 def misfits(
     schema: Json, value: object, components: Json, *, occurred_at: str = ""
 ) -> Iterator[str]:
-    """Says which parameters the schema does not know, wants, or has of another type."""
+    """Return parameters that are unknown, missing or of another type than in the schema."""
     if "$ref" in schema:
         schema = components[schema["$ref"].rsplit("/", 1)[-1]]
     if "anyOf" in schema:

@@ -15,7 +15,7 @@ def rows_of(file: str) -> list[Row]:
 
 
 def differences(file: str, answer: Any) -> list[str]:
-    """Say which printed fields the answer lacks, or has otherwise than the table allows."""
+    """Return printed fields that the response lacks or has otherwise than the table allows."""
     found = (_difference(row, answer) for row in rows_of(file))
     return [difference for difference in found if difference]
 

@@ -78,16 +78,16 @@ class StripeContract:
         }
 
     def faults_of_request(self, operation: ContractOperation, form: str) -> Iterator[str]:
-        """Says what of a request's parameters does not fit."""
+        """Return the violations of a request's parameters."""
         yield from misfits(operation.request, parse(form), self.schemas)
 
     def faults_of_answer(self, operation: ContractOperation, body: Json) -> Iterator[str]:
-        """Says what of a successful answer does not fit."""
+        """Return the violations of a successful response."""
         schema = DELETED if body.get("deleted") is True else strict(operation.answer)
         yield from self._faults(operation.name, schema, body)
 
     def faults_of_error(self, body: Json) -> Iterator[str]:
-        """Says what of an error answer does not fit."""
+        """Return the violations of an error response."""
         schema = {
             "type": "object",
             "properties": {"error": {"$ref": f"#/$defs/{ERROR}"}},
@@ -97,7 +97,7 @@ class StripeContract:
         yield from self._faults("error", schema, body)
 
     def faults_of_event(self, event: Json) -> Iterator[str]:
-        """Says what of an event, or of the object that it carries, does not fit."""
+        """Return the violations of an event and of the object that it carries."""
         yield from self._faults("event", {"$ref": "#/$defs/obj_Event"}, event)
         body = event.get("data", {}).get("object", {})
         component = self._by_object.get(body.get("object", ""))

@@ -1,4 +1,4 @@
-"""Whatever is sent to the running system, it answers as its OpenAPI document says."""
+"""Fuzz the running system: each response matches the OpenAPI document."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the OpenAPI document must say, whatever the service answers."""
+"""Check the OpenAPI document itself."""
 
 import re
 from collections.abc import Iterator

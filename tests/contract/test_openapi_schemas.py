@@ -1,4 +1,4 @@
-"""Whatever may happen to an invoice, it is shown as the document says."""
+"""Rendered invoices match the OpenAPI document, for random event streams."""
 
 from typing import Any
 

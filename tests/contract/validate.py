@@ -37,7 +37,7 @@ CONTRACTS: dict[str, Callable[[Path], Contract]] = {
 
 @dataclass
 class Report:
-    """What was checked and what did not fit."""
+    """Counts of checked messages, and the violations found."""
 
     counts: Counter[str] = field(default_factory=Counter)
     good: Counter[str] = field(default_factory=Counter)
@@ -88,7 +88,7 @@ def _check_exchange(contract: Contract, report: Report, message: Json) -> None:
 
 
 def provider_of(message: Json) -> str:
-    """Tells whose contract a recorded message is held against."""
+    """Return the provider whose contract applies to a recorded message."""
     if "webhook" in message:
         return "mollie" if message["webhook"].get("resource") == "event" else "stripe"
     return "mollie" if message["path"].startswith("/v2/") else "stripe"

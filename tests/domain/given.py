@@ -97,7 +97,7 @@ class Given(Generic[AnyAggregate]):
         return begun
 
     def when(self, decide: Callable[[AnyAggregate], Answer]) -> Decided[AnyAggregate, Answer]:
-        """Let the aggregate decide; what it raises goes on to the test."""
+        """Run a decision of the aggregate; exceptions reach the test."""
         answer = decide(self.root)
         new = [cast("DomainEvent", event) for event in self.root.collect_events()]
         self.recorded = [*self.recorded, *new]
@@ -106,7 +106,7 @@ class Given(Generic[AnyAggregate]):
 
 
 class Decided(Generic[AnyAggregate, Answer]):
-    """What followed from a decision."""
+    """Result of a decision."""
 
     def __init__(self, given: Given[AnyAggregate], new: list[DomainEvent], answer: Answer) -> None:
         self.given = given

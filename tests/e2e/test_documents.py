@@ -1,4 +1,4 @@
-"""What a customer opens without any key: the invoice as a document, and how the payment stands."""
+"""Test pages that customers open without a key: the invoice document and the payment status."""
 
 from __future__ import annotations
 

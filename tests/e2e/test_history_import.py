@@ -67,7 +67,7 @@ class Import:
         return said
 
     def killed_at(self, invoices: int) -> None:
-        """Let it come so far, then SIGKILL it and what it started."""
+        """Run the import up to this point, then SIGKILL it and its children."""
         while taken(self.line()) < invoices:
             pass
         for process in [*psutil.Process(self._process.pid).children(recursive=True)]:
@@ -76,7 +76,7 @@ class Import:
         self._close()
 
     def finished(self) -> Json:
-        """Let it come to its end; gives what it says there."""
+        """Run the import to its end; return its last line."""
         last: Json = {}
         while line := self.line():
             last = line

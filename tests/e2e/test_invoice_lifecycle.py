@@ -13,7 +13,7 @@ from tests.support.system import Caller, Json, eventually
 
 
 def taken(account: Account, invoice: Json) -> int:
-    """How much the sandbox's own ledger says was charged for an invoice."""
+    """Return the amount charged for an invoice by the sandbox's ledger."""
     entries = account.admin.ledger()["entries"]
     return sum(
         entry["amount"]

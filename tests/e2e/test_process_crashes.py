@@ -106,7 +106,7 @@ def test_a_job_that_the_queue_forgot_is_sent_again(mortal: System) -> None:
 
 
 def queued(system: System) -> int:
-    """How many messages Redis holds."""
+    """Return the number of messages in Redis."""
     with redis.Redis(unix_socket_path=str(system.data_dir / "redis" / "run" / "redis.sock")) as it:
         return sum(it.hlen(key) for key in it.keys("dramatiq:*.msgs"))
 

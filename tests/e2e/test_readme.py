@@ -29,7 +29,7 @@ REQUESTS = "\n".join(block for block in BLOCKS if not block.startswith("make "))
 
 @dataclass(frozen=True)
 class Running:
-    """What `make run` started: its process, its words, and the environment to reach it."""
+    """A running `make run`: its process, its output, and the environment to reach it."""
 
     process: subprocess.Popen[str]
     said: list[str]

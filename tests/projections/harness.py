@@ -1,4 +1,4 @@
-"""What these tests do to the log, and what they expect of the rows."""
+"""Helpers that append to the log and compare rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -84,7 +84,7 @@ def imported(app_id: UUID = APP, *, occurred_at: datetime = AT, **facts: Any) ->
 def issue(
     invoice: Invoice, *, occurred_at: datetime = AT, total_minor: int = 1000, **facts: Any
 ) -> None:
-    """Let the provider number it."""
+    """Apply a snapshot with the provider's invoice number."""
     issued: dict[str, Any] = {
         "provider_object_type": "invoice",
         "provider_object_id": f"in_{invoice.id.hex[:8]}",
@@ -113,7 +113,7 @@ def issue(
 
 
 def pay(invoice: Invoice, *, occurred_at: datetime = AT) -> None:
-    """Let it be paid, as the provider's answer says."""
+    """Apply an answer in which the invoice is paid."""
     invoice.record_event(
         e.PaymentSucceeded,
         occurred_at=occurred_at,
@@ -130,7 +130,7 @@ def pay(invoice: Invoice, *, occurred_at: datetime = AT) -> None:
 
 
 def confirm(invoice: Invoice, *, occurred_at: datetime = AT, source: str = "webhook") -> None:
-    """Let a webhook, or another source, say the same again."""
+    """Apply the same snapshot again, from a webhook or another source."""
     invoice.record_event(
         e.ProviderStateConfirmed,
         occurred_at=occurred_at,

@@ -28,7 +28,7 @@ class MollieAdmin(AdminClient):
         return self._call("POST", "/settings", settings)
 
     def resend(self, entity: str, *, copies: int = 1) -> int:
-        """Tells of a payment (``tr_…``) or sends an event again; returns how many deliveries."""
+        """Sends a payment's or an event's webhook again; returns the number of deliveries."""
         body: Json = {"id": entity, "copies": copies}
         return int(self._call("POST", "/webhooks/resend", body)["deliveries"])
 

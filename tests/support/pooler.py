@@ -11,7 +11,7 @@ _TERMINATE = b"X"
 
 
 class TransactionPooler:
-    """Lets all clients use one session of the server in turn, a transaction at a time.
+    """Shares one session of the server among all clients, a transaction at a time.
 
     As a transaction pooler does it: no client notices, until it counts on a session of its own.
     """

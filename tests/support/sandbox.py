@@ -169,7 +169,7 @@ class SandboxAdmin(Dashboard):
         return self._call("POST", f"/invoices/{invoice}/pay_part", {"amount": amount, **given})
 
     def settle(self, invoice: str, ending: str | None = None) -> Json:
-        """Lets the bank answer a debit now: as its account does, or "succeeded" or "failed"."""
+        """Ends a debit now: as its account does, or as "succeeded" or "failed"."""
         body = {"ending": ending} if ending else {}
         return self._call("POST", f"/invoices/{invoice}/settle", body)
 

@@ -1,4 +1,4 @@
-"""What people do in Stripe's dashboard and banks do on their own, as the admin API has it."""
+"""Call the admin API for actions of Stripe's dashboard and of banks."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Dashboard(AdminClient):
         return self._object("refund", "refunds", amount=amount, **{names[of[:3]]: of})
 
     def succeed_refund(self, refund: str) -> Json:
-        """Lets a pending refund arrive."""
+        """Makes a pending refund succeed."""
         return self._object("refund", f"refunds/{refund}/succeed")
 
     def fail_refund(self, refund: str, *, reason: str | None = None) -> Json:
-        """Lets a refund fail, also one that succeeded."""
+        """Makes a refund fail, also one that succeeded."""
         return self._object("refund", f"refunds/{refund}/fail", reason=reason)
 
     def ask_for_refund_details(self, refund: str) -> Json:
-        """Lets a pending refund wait for its customer."""
+        """Makes a pending refund require action by its customer."""
         return self._object("refund", f"refunds/{refund}/require_action")
 
     def cancel_refund(self, refund: str) -> Json:
@@ -70,7 +70,7 @@ class Dashboard(AdminClient):
         return self._object("dispute", f"disputes/{dispute}/{verdict}")
 
     def set_billing(self, *, after_retries: str) -> Json:
-        """Says what follows a subscription's last failed attempt: cancel, unpaid or past_due."""
+        """Sets the effect of a subscription's last failed attempt: cancel, unpaid or past_due."""
         return self._act("billing", after_retries=after_retries)
 
     def make_invoice(self, customer: str, *, amount: int, **given: object) -> Json:

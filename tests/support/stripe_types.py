@@ -1,4 +1,4 @@
-"""What the installed Stripe SDK says of fields and parameters, for checks of what we rely on."""
+"""Read fields and parameters from the installed Stripe SDK's types."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UnknownField(AssertionError):
 
 
 def type_of_field(path: str) -> str:
-    """Say the type of `Class.field.field`; lists are walked through. Raises UnknownField."""
+    """Return the type of `Class.field.field`, through lists. Raises UnknownField."""
     name, *fields = path.split(".")
     known: Any = getattr(stripe, name, None)
     while isinstance(known, types.ModuleType) and fields:

@@ -282,11 +282,11 @@ class MollieBench:
         return [cast("InvoiceEvent", codec.decode(entry)) for entry in self.log.stream(invoice_id)]
 
     def payments(self) -> list[dict[str, Any]]:
-        """What stands at Mollie, the newest first."""
+        """Return the payments at Mollie, the newest first."""
         return [dict(payment) for payment in self.account.client.payments.list()]
 
     def sent(self, path: str = "/v2/payments") -> list[dict[str, Any]]:
-        """What was posted there."""
+        """Return the POST requests to Mollie."""
         found = self.account.admin.requests(method="POST", path=path)
         return [entry["params"] for entry in found]
 

@@ -142,11 +142,11 @@ class Bench:
         return self.invoice(invoice_id)
 
     def provider_events(self) -> list[dict[str, Any]]:
-        """What Stripe told about invoices, oldest first, as webhooks would carry it."""
+        """Return Stripe's invoice events, oldest first, as webhooks carry them."""
         return self.events("invoice.")
 
     def events(self, *prefixes: str, since: int = 0) -> list[dict[str, Any]]:
-        """What Stripe told in events whose types begin so, oldest first; the last hundred."""
+        """Return Stripe's last hundred events whose types begin so, oldest first."""
         listed = self.account.v1.events.list({"limit": 100, "created": {"gte": since}})
         found = orjson.loads(listed.last_response.body)["data"]
         return [event for event in reversed(found) if event["type"].startswith(prefixes)]

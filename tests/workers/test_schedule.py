@@ -1,4 +1,4 @@
-"""What the scheduler does, and that one failing task does not stop the others."""
+"""Test the scheduler's tasks; a failing task does not stop the others."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def age(database: str, days: int) -> None:
 
 
 async def project(database: str, bench: Bench) -> None:
-    """Let the read models take in all that is recorded."""
+    """Run the projections up to the log's head."""
     stop = asyncio.Event()
     running = asyncio.create_task(Projections(database).run(stop))
     pool = await open_pool(database)

@@ -104,7 +104,7 @@ def answers(server: EmbeddedPostgres) -> bool:
 
 
 def test_a_server_left_running_is_stopped_cleanly(tmp_path: Path, server: EmbeddedPostgres) -> None:
-    """What a machine without death signals leaves behind."""
+    """Simulate what a machine without death signals leaves running."""
     server.start()
     ours = psutil.Process(server.pid)
     command, uid, gid = ours.cmdline(), ours.uids().real, ours.gids().real

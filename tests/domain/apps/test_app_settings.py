@@ -1,4 +1,4 @@
-"""What an app sets about itself, and keys in the place of others."""
+"""Test app settings and key rotation."""
 
 from typing import Any
 

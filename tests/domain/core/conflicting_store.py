@@ -12,7 +12,7 @@ from domain.billing import Billing
 
 
 class ContendedRecorder(POPOApplicationRecorder):
-    """Lets others write first, once for each entry of `others`, between a load and its save."""
+    """Runs each entry of `others` once between a load and its save, as a concurrent writer."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -46,7 +46,7 @@ class Provider:
         self._emit(self.payment)
 
     def act(self, move: Move, *, seconds: int, counted: bool) -> None:
-        """Let somebody act, if the invoice allows it. `counted`: it was an automatic attempt."""
+        """Run an action, if the invoice allows it. `counted`: it was an automatic attempt."""
         self.now += seconds
         if move in _ATTEMPTS and self.state == "open":
             self.payment = _ATTEMPTS[move]

@@ -1,4 +1,4 @@
-"""What a provider says of an invoice, and how an invoice is told."""
+"""Build provider snapshots of an invoice, and apply them."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def told(
     charging: bool = False,
     provider_type: str | None = None,
 ) -> Decide:
-    """Tell an invoice what its provider says."""
+    """Apply a provider's snapshot to an invoice."""
     return lambda known: known.record_provider_state(
         invoice,
         source=source,
@@ -119,14 +119,14 @@ def told(
 def answered(
     invoice: ProviderInvoice, *, charging: bool = False, occurred_at: datetime = NOW
 ) -> Decide:
-    """Tell an invoice what a call of ours was answered."""
+    """Apply the answer of our own call to an invoice."""
     return told(invoice, source="answer", charging=charging, occurred_at=occurred_at)
 
 
 def delivered(
     invoice: ProviderInvoice, *, event_type: str = "invoice.updated", occurred_at: datetime = NOW
 ) -> Decide:
-    """Tell an invoice what a webhook brought."""
+    """Apply a webhook's snapshot to an invoice."""
     return told(
         invoice,
         source="webhook",

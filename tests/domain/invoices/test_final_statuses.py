@@ -1,4 +1,4 @@
-"""How an invoice ends, and what can not be undone."""
+"""Test final statuses of an invoice, and that they are permanent."""
 
 import pytest
 

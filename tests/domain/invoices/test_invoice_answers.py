@@ -1,4 +1,4 @@
-"""What a provider's answers make of an invoice."""
+"""Test how provider answers change an invoice."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

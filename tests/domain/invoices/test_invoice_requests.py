@@ -1,4 +1,4 @@
-"""What we ask of a provider on an invoice's behalf, and how we stop asking."""
+"""Test the steps of an invoice's provider calls, and when they stop."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What webhooks make of an invoice: doubled, stale, overtaking, within one second."""
+"""Test webhooks of an invoice: duplicate, stale, out of order, within one second."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What may be asked of an invoice that exists, and how an asking ends."""
+"""Test actions requested on an existing invoice, and their outcomes."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Which of two words is the newer: growth first, then time, then asking."""
+"""Test which of two snapshots is newer: by growth, then time, then source."""
 
 from dataclasses import replace
 

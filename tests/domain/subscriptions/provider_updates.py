@@ -1,4 +1,4 @@
-"""What a provider says of a subscription, and how a subscription is told."""
+"""Build provider snapshots of a subscription, and apply them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def standing(state: SubscriptionState = "active", **changes: Any) -> ProviderSub
 
 
 def told(seen: ProviderSubscription, source: str = "webhook") -> Decide:
-    """Let a subscription hear of it."""
+    """Apply a snapshot to a subscription."""
 
     def decide(known: Subscription) -> Effect:
         return known.record_provider_state(
@@ -61,5 +61,5 @@ def told(seen: ProviderSubscription, source: str = "webhook") -> Decide:
 
 
 def answered(seen: ProviderSubscription) -> Decide:
-    """Let a subscription take in what we asked for ourselves."""
+    """Apply the answer of our own call to a subscription."""
     return told(seen, "answer")

@@ -1,4 +1,4 @@
-"""What a subscription takes in of its provider's word, from whatever source and in any order."""
+"""Test provider updates of a subscription from each source and in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a subscription brings in a month, held against sums made by hand and in fractions."""
+"""Test monthly recurring revenue against sums computed by hand and in fractions."""
 
 from __future__ import annotations
 

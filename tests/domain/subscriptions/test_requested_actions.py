@@ -1,4 +1,4 @@
-"""What can be asked of a subscription, and how an asking ends."""
+"""Test actions requested on a subscription, and their outcomes."""
 
 from __future__ import annotations
 

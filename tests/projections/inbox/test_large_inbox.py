@@ -1,4 +1,4 @@
-"""What must hold where an app's inbox is full; its rows are made without a log."""
+"""Test lists of a large inbox; its rows are inserted without a log."""
 
 from collections.abc import Iterator
 from datetime import timedelta

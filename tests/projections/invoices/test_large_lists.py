@@ -1,4 +1,4 @@
-"""What must hold where an app has many invoices; their rows are made without a log."""
+"""Test lists of many invoices; their rows are inserted without a log."""
 
 import asyncio
 from collections.abc import Iterator

@@ -92,7 +92,7 @@ def assert_words_are_those_of_the_views(database: str, views: dict[UUID, Invoice
 
 
 def assert_sums_are_those_of_the_events(database: str, events: Iterable[object]) -> None:
-    """Whatever was added and taken back on the way, what is left is what the end says."""
+    """Sums equal those of the final states, after any additions and reversals."""
     sums: dict[Any, tuple[int, int]] = {}
     for view, parts in parts_in(events):
         for part, (amount_minor, items) in parts.items():
@@ -115,7 +115,7 @@ def assert_sums_are_those_of_the_events(database: str, events: Iterable[object])
 
 
 def parts_in(events: Iterable[object]) -> Iterator[tuple[InvoiceView, dict[Part, Amount]]]:
-    """What each refused attempt, and each invoice in the end, adds to the sums."""
+    """Contributions of each declined attempt and of each invoice's final state to the sums."""
     views: dict[UUID, InvoiceView] = {}
     for event in events:
         if isinstance(event, InvoiceEvent):

@@ -1,4 +1,4 @@
-"""Whatever happened, and wherever days begin: the report says what adding up by hand says."""
+"""Test the revenue report against sums computed by hand, in several time zones."""
 
 import asyncio
 from collections import Counter
@@ -55,7 +55,7 @@ moments = st.builds(
 
 @dataclass
 class History:
-    """What happened to one invoice: what the provider did when, and all its words about it."""
+    """History of one invoice: the provider's actions with their times, and its snapshots."""
 
     mode: str
     currency: str
@@ -92,7 +92,7 @@ class History:
         return invoice
 
     def facts(self) -> Iterator[tuple[str, datetime, int]]:
-        """What counts in the end, by hand."""
+        """Compute the expected sums by hand."""
         for refused_at in self.refused:
             yield "refused", refused_at, self.total_minor
         if self.paid_at is None:

@@ -61,7 +61,7 @@ def logs(draw: st.DrawFn) -> list[RecordedEvent]:
 
 
 def told(**facts: Any) -> ProviderSubscription:
-    """What the provider says of one; 9.99 EUR a month unless told otherwise."""
+    """Build a provider snapshot; 9.99 EUR a month by default."""
     known: dict[str, Any] = {
         "id": f"sub_{uuid4().hex[:8]}",
         "state": "active",
@@ -113,5 +113,5 @@ def started(
 
 
 def tell(subscription: Subscription, seen: ProviderSubscription) -> None:
-    """Let it take in what the provider says."""
+    """Apply a provider snapshot."""
     subscription.record_provider_state(seen, source="answer", actor="worker", occurred_at=AT)

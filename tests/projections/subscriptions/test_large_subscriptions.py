@@ -1,4 +1,4 @@
-"""What must hold where an app has many subscriptions; their rows are made without a log."""
+"""Test lists of many subscriptions; their rows are inserted without a log."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -47,7 +47,7 @@ def folds(events: Iterable[object]) -> dict[UUID, SubscriptionView]:
 
 
 def naive_sums(views: Iterable[SubscriptionView]) -> dict[SumKey, tuple[int, int]]:
-    """What comes in each month, added up over all subscriptions."""
+    """Return monthly recurring revenue of all subscriptions."""
     sums: dict[SumKey, tuple[int, int]] = {}
     for view in views:
         if view.status in ("active", "past_due") and view.currency is not None:

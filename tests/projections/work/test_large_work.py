@@ -1,4 +1,4 @@
-"""What must hold where work piles up; its rows are made without a relay."""
+"""Test lists of much work; its rows are inserted without a relay."""
 
 from collections.abc import Iterator
 

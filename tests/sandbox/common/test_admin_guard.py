@@ -1,4 +1,4 @@
-"""Who may use the admin APIs."""
+"""Test access to the admin APIs."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What most tests start from: a customer with a card, a price, a tax rate, an invoice."""
+"""Create the objects of most tests: a customer with a card, a price, a tax rate, an invoice."""
 
 from __future__ import annotations
 

@@ -92,5 +92,5 @@ def period_of(subscription: stripe.Subscription) -> tuple[int, int]:
 
 
 def totals(invoices: list[stripe.Invoice]) -> list[int]:
-    """What the invoices come to."""
+    """Return the invoices' totals."""
     return [invoice.total for invoice in invoices]

@@ -41,7 +41,7 @@ def changing_points(steps: Sequence[str]) -> Iterator[tuple[int, str]]:
 
 
 class Died(BaseException):
-    """What a SIGKILL looks like from inside: nothing below may catch it."""
+    """Simulates a SIGKILL: nothing below may catch it."""
 
 
 def raise_died() -> NoReturn:
@@ -83,7 +83,7 @@ class Death:
 
 
 def arm(bench: Bench, death: Death) -> None:
-    """Let death count each call over the wire and each append of a bench."""
+    """Count each call over the wire and each append of a bench as a crash point."""
     bench.gateway = StripeGateway(
         bench.account.key, api_base=bench.account.url, await_rate_limit=death.begin
     )
@@ -97,6 +97,6 @@ def arm(bench: Bench, death: Death) -> None:
 
 
 def disarm(bench: Bench) -> None:
-    """Let the next run be undisturbed."""
+    """Run without a crash from here on."""
     bench.gateway = StripeGateway(bench.account.key, api_base=bench.account.url)
     del bench.billing.save

@@ -1,4 +1,4 @@
-"""Where rows of the kill table run: one database, one account per flow, a bench per row."""
+"""Environment of the crash grids: one database, one account per flow, a bench per row."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True)
 class Ending:
-    """How it ends: our rows, and apart from them what stands and moved at the provider.
+    """Final state: our rows, and the provider's objects and payments.
 
     `astray`: how many payments nobody was shown could still be paid. `there`: the statuses of the
     customer's subscriptions. `moved`: by the sandbox's own ledger. `linked`: ours names the one
@@ -68,7 +68,7 @@ class Flow:
 
 
 def arm(bench: MollieBench, death: Death) -> None:
-    """Let death count each call over the wire and each append of a bench."""
+    """Count each call over the wire and each append of a bench as a crash point."""
     bench.gateway = bench.new_gateway(await_rate_limit=death.begin)
     save = bench.billing.save
 
@@ -80,7 +80,7 @@ def arm(bench: MollieBench, death: Death) -> None:
 
 
 def disarm(bench: MollieBench) -> None:
-    """Let the next run be undisturbed."""
+    """Run without a crash from here on."""
     bench.gateway = bench.new_gateway()
     del bench.billing.save
 

@@ -30,7 +30,7 @@ _WIDTH = 44
 
 
 def money(end: End) -> str:
-    """Say what moved by the sandbox's ledger."""
+    """Return the payments in the sandbox's ledger."""
     return ", ".join(f"{kind} {amount}" for kind, amount in end.moved) or "nothing"
 
 

@@ -29,7 +29,7 @@ LINES: Final = [
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker does: settle an invoice, or give back what is reserved on it."""
+    """Run a worker's job: charge an invoice, or refund what is reserved on it."""
 
     invoice_id: UUID
     customer: str | None
@@ -45,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True)
 class End:
-    """How it ends: the status we show, the refunds we show, what moved by the sandbox's own ledger.
+    """Final state: our status, our refunds, and the payments in the sandbox's ledger.
 
     `attempts`: how often a card was charged or refused. `astray`: what else stands at the provider
     for this customer that could ever be charged, and second customers of its tenant.
@@ -165,7 +165,7 @@ def _declined(bench: Bench) -> Job:
 
 
 def let_stripe_charge(bench: Bench, job: Job) -> None:
-    """Let Stripe finalise and charge a draft by itself, and take in what it tells of that."""
+    """Make Stripe finalise and charge a draft automatically, and apply its webhooks."""
     move(bench, timedelta(minutes=62))
     for event in bench.events("invoice.paid"):
         if event["data"]["object"]["metadata"].get("billhook_invoice") == str(job.invoice_id):
@@ -173,7 +173,7 @@ def let_stripe_charge(bench: Bench, job: Job) -> None:
 
 
 def move(bench: Bench, gap: timedelta) -> None:
-    """Let time pass, for us and for the provider."""
+    """Advance our clock and the provider's."""
     bench.clock.added += gap
     if gap:
         bench.account.admin.set_clock(advance_s=gap.total_seconds())
@@ -243,7 +243,7 @@ def _made_for(bench: Bench, tenant_id: UUID | None) -> list[str]:
 
 
 def moved_for(account: Account, customer: str) -> tuple[tuple[str, int], ...]:
-    """What the sandbox's own ledger says of a customer's money."""
+    """Return a customer's payments in the sandbox's ledger."""
     entries = account.admin.ledger()["entries"]
     for_thread = [entry for entry in entries if entry["customer"] == customer]
     return tuple((entry["kind"], entry["amount"]) for entry in for_thread)

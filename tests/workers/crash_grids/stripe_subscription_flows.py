@@ -54,7 +54,7 @@ class TakeIn(Job):
 
 @dataclass(frozen=True)
 class Ending:
-    """How it ends: our rows, and apart from them what stands and moved at the provider.
+    """Final state: our rows, and the provider's objects and payments.
 
     `there`: the statuses of the customer's subscriptions. `payable`: how many of its invoices
     could still be paid. `agrees`: plan and end are in our row as they are there.
@@ -84,7 +84,7 @@ class SubscriptionFlow:
     decided: int | None = None
 
     def ending(self, point: int, gap: timedelta) -> Ending:
-        """How a row must end."""
+        """Expected final state of a row."""
         begun = _CREATE in self.steps[:point]
         decided = self.decided is not None and point >= self.decided
         if self.expired is None or gap < _EXPIRES or not begun or decided:

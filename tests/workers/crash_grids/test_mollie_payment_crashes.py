@@ -24,7 +24,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True)
 class Flow:
-    """What is there before, and the job; `steps`: its calls and appends, undisturbed."""
+    """Setup and job of a row; `steps`: its calls and appends without a crash."""
 
     name: str
     prepare: Callable[[MollieBench], tuple[UUID, Run]]
@@ -100,7 +100,7 @@ FLOWS: Final = (
 
 
 def payments_of(mollie: MollieBench, view: InvoiceView) -> list[dict[str, Any]]:
-    """What stands at Mollie for an invoice."""
+    """Return an invoice's payments at Mollie."""
     named = str(view.id)
     return [
         payment

@@ -23,7 +23,7 @@ _LONGEST_S = 120.0
 
 @dataclass(frozen=True)
 class Order:
-    """What a child does, and when it dies."""
+    """Job of a child process, and the point at which it is killed."""
 
     dsn: str
     sandbox_url: str
@@ -36,7 +36,7 @@ class Order:
 
 
 def kill_process(bench: Bench, job: Job, point: int) -> None:
-    """Let a process of its own do the job and be killed at a point."""
+    """Run the job in a child process that is killed at a point."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     order = Order(

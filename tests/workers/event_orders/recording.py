@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Moment:
-    """How things stood at the provider after something had happened."""
+    """The provider's state after one action."""
 
     invoice: ProviderInvoice
     back: RefundsAndDisputes
@@ -100,7 +100,7 @@ class Recording:
         self.done.append(Done(job, heard.answers, len(self.moments) - 1))
 
     def act(self, action: Callable[[], object]) -> None:
-        """Let somebody else do something at the provider."""
+        """Run an action of another person at the provider."""
         action()
         self.look()
 

@@ -46,7 +46,7 @@ Item = Told | Done | Ask | RecordedEvent
 
 
 class Stage:
-    """Where one recording is told again and again: a log in memory, the applier and the jobs."""
+    """Replay one recording repeatedly: a log in memory, the applier and the jobs."""
 
     def __init__(self, story: Recording) -> None:
         self.story = story
@@ -83,7 +83,7 @@ class Retelling:
         self.queue: list[Item] = []
 
     def run(self) -> InvoiceView:
-        """Tell everything; gives the row that comes of it."""
+        """Replay everything; return the resulting row."""
         self._stage.memory.reset(self._story.base)
         self._bench.gateway = self
         self.queue = list(reversed(self._arranged()))
@@ -147,7 +147,7 @@ class Retelling:
             self._answered_at = before
 
     def _put(self, item: Item) -> None:
-        """Let something come next, or later."""
+        """Queue something as the next, or as a later one."""
         occurred_at = len(self.queue)
         self.queue.insert(
             occurred_at if self._order is None else self._order.randint(0, occurred_at), item
@@ -191,7 +191,7 @@ class Retelling:
         return self._now
 
     def _wait(self) -> None:
-        """Let what comes next overtake the answer that is on its way."""
+        """Apply the next item before the pending answer."""
         if self._order is None or self._depth >= _DEEPEST:
             return
         self._depth += 1
@@ -211,7 +211,7 @@ def _twin(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def row(view: InvoiceView) -> dict[str, Any]:
-    """What must be the same whatever the order."""
+    """Return the state that must not depend on the order."""
     return {
         "status": view.status,
         "paid": view.amount_paid_minor,

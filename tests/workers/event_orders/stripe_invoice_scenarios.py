@@ -28,7 +28,7 @@ _FINALIZE: Final = _CHARGE.index("post /v1/invoices/*/finalize")
 
 @dataclass
 class Teller:
-    """What a story is told with: a bench, an account whose time is its own, one invoice."""
+    """Environment of a scenario: a bench, an account with its own clock, one invoice."""
 
     bench: Bench
     same_second: bool
@@ -92,7 +92,7 @@ class Teller:
             self.story.do(job)
 
     def then(self, action: Callable[..., Any], *args: Any, **given: Any) -> Any:
-        """Let somebody else act."""
+        """Run an action of another person."""
         answers: list[Any] = []
         self.story.act(lambda: answers.append(action(*args, **given)))
         return answers[0]

@@ -42,7 +42,7 @@ Seen = ProviderInvoice | ProviderSubscription
 
 @dataclass(frozen=True)
 class Standing:
-    """How all of a customer stood at a moment: by the provider's ids, payments by what they pay."""
+    """A customer's objects at one time: by the provider's ids, payments by what they pay."""
 
     objects: dict[str, Seen]
     paid_for: dict[str, str]
@@ -50,7 +50,7 @@ class Standing:
 
 @dataclass
 class Life(Recording):
-    """What happened to a customer, from `begin` on."""
+    """Recorded history of a customer, from `begin` on."""
 
     customer: str = ""
     standings: list[Standing] = field(default_factory=list)
@@ -113,7 +113,7 @@ class Relived(Retelling):
     """One run of a life; the provider answers from what was remembered of it."""
 
     def live(self) -> dict[str, Any]:
-        """Tell everything; gives the rows that come of it, by the provider's ids."""
+        """Replay everything; return the resulting rows by the provider's ids."""
         life = cast("Life", self._story)
         self._stage.memory.reset(life.base)
         self._bench.gateway = self
@@ -146,7 +146,7 @@ class Relived(Retelling):
 
 
 def rows(bench: Bench, life: Life) -> dict[str, Any]:
-    """What must be the same whatever the order, of all that the provider has."""
+    """Return the state of all provider objects that must not depend on the order."""
     found: dict[str, Any] = {}
     asked_for = bench.billing.find(Invoice, life.invoice_id)
     for at_provider in life.standings[-1].objects:
@@ -185,7 +185,7 @@ def _subscription_row(subscription: Subscription) -> dict[str, Any]:
 
 @dataclass
 class Narrator:
-    """What a life is told with: an account whose time is its own, a tenant with a customer."""
+    """Environment of a scenario: an account with its own clock, a tenant with a customer."""
 
     bench: Bench
     same_second: bool
@@ -238,16 +238,16 @@ class Narrator:
             self.life.do(job)
 
     def then(self, action: Callable[..., Any], *args: Any, **given: Any) -> None:
-        """Let somebody else act."""
+        """Run an action of another person."""
         self.life.act(lambda: action(*args, **given))
 
     def later(self, *waits: timedelta) -> None:
-        """Let time pass."""
+        """Advance the clocks."""
         for wait in waits:
             self.then(self.admin.set_clock, advance_s=wait.total_seconds())
 
     def renew(self) -> None:
-        """Let a month pass: the renewal is drafted, and an hour later charged."""
+        """Advance a month: the renewal is drafted, and charged an hour later."""
         self.later(31 * DAY, timedelta(hours=2))
 
     @property
@@ -274,7 +274,7 @@ class Narrator:
 
 
 def outcome_of_start(bench: Bench, life: Life) -> str | None:
-    """What the caller was told."""
+    """Return the caller's response."""
     view = first_outcome(bench.invoice_events(life.invoice_id))
     return None if view is None else view.status
 

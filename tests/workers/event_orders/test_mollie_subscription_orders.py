@@ -102,7 +102,7 @@ def test_two_concurrent_paid_webhooks_start_one_subscription(recurring: Recurrin
     recurring.bench.pay(payment, method="creditcard")
 
     def work(number: int) -> None:
-        """What a worker does, again where another was faster."""
+        """Run a worker's job, again after a conflict."""
         tell(recurring, payment, "classic" if number % 2 else "signed")
         with suppress(StaleWrite, GatewayUnavailable):
             recurring.begin(invoice)

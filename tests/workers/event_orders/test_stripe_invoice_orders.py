@@ -67,7 +67,7 @@ def test_any_order_ends_in_the_same_row(teller: Teller, story: Story) -> None:
 
 
 def check(teller: Teller, story: Story, orders: range) -> None:
-    """Let a story happen in the sandbox, replay it in these orders, and compare the rows."""
+    """Run a scenario in the sandbox, replay it in these orders, and compare the rows."""
     story.tell(teller)
     with Stage(teller.story) as stage:
         natural = row(Retelling(stage, order=None, sight="then").run())
@@ -83,7 +83,7 @@ def seeds(story: Story, *, same_second: bool) -> range:
 
 
 def sight_of(story: Recording, seed: int) -> Sight:
-    """Let fetches see the past, too, where their time tells that it is past."""
+    """Replay with fetches that return an older state with its older time."""
     return "now" if story.same_second or seed % 2 else "then"
 
 

@@ -71,7 +71,7 @@ def test_any_order_ends_in_the_same_rows(narrator: Narrator, story: LifeStory) -
 
 
 def check(narrator: Narrator, story: LifeStory, orders: range) -> None:
-    """Let a story happen in the sandbox, replay it in these orders, and compare the rows."""
+    """Run a scenario in the sandbox, replay it in these orders, and compare the rows."""
     story.tell(narrator)
     life = narrator.life
 

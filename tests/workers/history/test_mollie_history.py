@@ -1,4 +1,4 @@
-"""What a Mollie account has had is imported from lists, and a second run adds nothing."""
+"""Test the import of a Mollie account from lists; a second run adds nothing."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def views(mollie: MollieBench) -> list[InvoiceView]:
 
 
 def books(mollie: MollieBench) -> dict[str, int]:
-    """What we took in."""
+    """Return what was imported."""
     known = views(mollie)
     return {
         "payment": sum(view.amount_paid_minor for view in known),

@@ -40,7 +40,7 @@ class Start(Protocol):
 
 
 class Killed(Exception):
-    """What a SIGKILL leaves undone, at a step of the test's choice."""
+    """Simulates a SIGKILL at a chosen step."""
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def views(bench: Bench) -> list[InvoiceView]:
 
 
 def books(bench: Bench) -> dict[str, int]:
-    """What was collected and given back, by what we took in."""
+    """Return collected and refunded amounts of the imported invoices."""
     known = views(bench)
     return {
         "collected": sum(view.amount_paid_minor for view in known),

@@ -1,4 +1,4 @@
-"""What is asked of an invoice that exists, against the sandbox."""
+"""Test actions on existing invoices against the sandbox."""
 
 from __future__ import annotations
 

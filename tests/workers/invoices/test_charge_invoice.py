@@ -1,4 +1,4 @@
-"""What a request ends in: by card, by mistake of the caller, by the provider's mood."""
+"""Test outcomes of invoice requests: by card, caller's error and provider failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes of each kind of request in each kind of trouble: rows of the outcome table."""
+"""Define the outcome table's rows: each kind of request with each kind of failure."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def paid_on_the_page_first(kind: type[InvoiceCommand]) -> Prepare:
 
 
 def by_stripe(bench: Bench, job: Job) -> None:
-    """Let Stripe finalise and charge the draft by the clock, and take in what it tells."""
+    """Advance the clock until Stripe charges the draft, and apply its webhooks."""
     bench.account.admin.set_clock(advance_s=3720)
     bench.clock.added += timedelta(seconds=3720)
     for event in bench.provider_events():

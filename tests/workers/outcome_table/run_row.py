@@ -1,4 +1,4 @@
-"""Let a row of the outcome table happen, and write down in one line what came of it.
+"""Run a row of the outcome table and describe its outcome in one line.
 
 `python -m tests.workers.outcome_table.run_row` prints the table as it comes out, to compare with
 `outcomes.txt`, which the test holds it to.
@@ -56,7 +56,7 @@ class Impatient(StripeGateway):
 
 
 def play(stand: Stand, row: Row) -> str:
-    """Let a row happen; tells what came of it, in one line."""
+    """Run a row; return its outcome in one line."""
     bench = stand.bench(row.kind.name)
     job = row.prepare(bench)
     topics = len(bench.topics(job.invoice_id))

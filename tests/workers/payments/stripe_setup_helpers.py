@@ -1,4 +1,4 @@
-"""What tests of setups share: ask for one, do its job, be its customer, tell what Stripe tells."""
+"""Helpers of setup tests: request one, run its job, act as its customer, send webhooks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def leave(bench: Bench, setup: MethodSetup, card: str = "pm_card_mastercard") ->
 
 
 def told_of(bench: Bench, setup_id: UUID) -> list[dict[str, Any]]:
-    """What Stripe tells of a setup's pages, oldest first."""
+    """Return Stripe's events about a setup's pages, oldest first."""
     return [
         event
         for event in bench.events("checkout.session.")
@@ -81,7 +81,7 @@ def tell(bench: Bench, setup_id: UUID) -> MethodSetup:
 
 
 def default_of(bench: Bench, customer: str) -> str | None:
-    """What the customer is charged by where nobody says otherwise, as Stripe has it."""
+    """Return the customer's default payment method at Stripe."""
     settings = bench.account.v1.customers.retrieve(customer).invoice_settings
     assert settings is not None
     method = settings.default_payment_method

@@ -1,4 +1,4 @@
-"""What a request ends in where a payment stands for the invoice."""
+"""Test outcomes of requests that are paid by a Mollie payment."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_a_page_whose_time_is_over_ends_the_setup(bench: Bench) -> None:
 
 
 def test_a_newer_choice_is_left_alone_by_an_older_job(bench: Bench) -> None:
-    """Whoever runs again a day after its own call does not undo what was chosen since."""
+    """A job that runs again a day after its call does not undo a later choice."""
     tenant_id = bench.add_tenant()
     older, newer = opened(bench, tenant_id), opened(bench, tenant_id)
     leave(bench, older, "pm_card_visa")
@@ -302,7 +302,7 @@ def test_each_fact_opens_and_closes_its_rows(
 
 
 def test_the_url_of_a_page_is_in_no_representation_of_it() -> None:
-    """What is printed goes into logs; who has the address can leave a card for this customer."""
+    """Printed values reach logs, and the URL lets its holder add a card for this customer."""
     page = SetupSession(
         id="cs_1",
         state="open",

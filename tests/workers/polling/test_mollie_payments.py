@@ -1,4 +1,4 @@
-"""Where Mollie's webhooks can't come, its payments are looked at, and each change is heard of."""
+"""Test polling of Mollie's payments without webhooks: each change is applied."""
 
 from __future__ import annotations
 

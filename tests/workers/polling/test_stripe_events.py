@@ -1,4 +1,4 @@
-"""Where webhooks can't come, the provider's events are asked for, and each is taken in once."""
+"""Test polling of Stripe's events without webhooks: each is applied once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a customer has becomes a tenant's once the tenant turns out to be that customer."""
+"""Test that a customer's objects are assigned to its tenant once both are linked."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def desk_of(bench: Bench) -> Iterator[AssignDeps]:
 
 
 def project(bench: Bench) -> None:
-    """Let the read models reach the log's head."""
+    """Run the projections up to the log's head."""
     head = bench.log.head()
 
     async def follow() -> None:

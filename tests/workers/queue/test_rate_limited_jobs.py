@@ -56,7 +56,7 @@ def connect(bench: Bench, runtime: Runtime) -> None:
 
 
 def use_up(bench: Bench, redis_url: str) -> None:
-    """Let another process take all turns of this second."""
+    """Use up this second's rate limit from another process."""
     connection = bench.billing.get(Connection, ids.for_connection(bench.app_id, bench.connection))
     other = ProviderRateLimits(redis_url, patience_s=0)
     for _ in range(5):

@@ -41,7 +41,7 @@ def impatient(bench: Bench, redis_url: str) -> Iterator[Runtime]:
 
 
 def follow(bench: Bench, setup_id: UUID) -> None:
-    """Let the work table hear of all that has happened to a setup."""
+    """Apply a setup's events to the work table."""
     codec = Codec()
     relay(bench.log.dsn, [codec.decode(entry) for entry in bench.log.stream(setup_id)])
 

@@ -34,7 +34,7 @@ MONTH: Final = timedelta(days=32)
 
 @dataclass
 class Recurring:
-    """What a test does with subscriptions, over a bench."""
+    """Helpers of subscription tests, over a bench."""
 
     bench: MollieBench
 
@@ -122,7 +122,7 @@ class Recurring:
         return None
 
     def pass_time(self, gap: timedelta) -> None:
-        """Let time pass, for us and for the provider."""
+        """Advance our clock and the provider's."""
         self.bench.clock.added += gap
         self.bench.account.admin.set_clock(advance_s=gap.total_seconds())
 
@@ -131,7 +131,7 @@ class Recurring:
         return [dict(one) for one in self.bench.account.client.subscriptions.list(limit=250)]
 
     def renewals(self, view: SubscriptionView) -> list[dict[str, Any]]:
-        """What Mollie charged by itself, oldest first."""
+        """Return the payments that Mollie created, oldest first."""
         made = [
             payment
             for payment in self.bench.payments()
@@ -140,7 +140,7 @@ class Recurring:
         return made[::-1]
 
     def hear_all(self) -> None:
-        """Hear of every payment that there is, the newest first."""
+        """Apply every payment's webhook, the newest first."""
         for payment in self.bench.payments():
             with suppress(GatewayUnavailable):
                 self.hear(payment["id"])

@@ -57,7 +57,7 @@ class Year:
         return self.recurring.view(self.stream)
 
     def go_to(self, month: int, day: int, hour: int = 12) -> None:
-        """Let time pass until then, and hear of all payments: by both kinds of webhook, mixed."""
+        """Advance the clocks to then, and apply all payments' webhooks of both kinds, mixed."""
         occurred_at = datetime(
             YEAR + (month - 1) // 12, (month - 1) % 12 + 1, day, hour, tzinfo=UTC
         )
@@ -85,7 +85,7 @@ class Year:
             return await reports.summary(asked, now=self.bench.clock(), first=None, end=None)
 
     async def revenue(self) -> list[PeriodSums]:
-        """What the report of revenue says, month by month."""
+        """Return the revenue report by month."""
         async with projecting(self.database) as books:
             assert await books.invoices.wait_for("invoices", self.bench.log.head(), 10)
             asked = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
@@ -106,7 +106,7 @@ class Year:
 
 
 def live(year: Year) -> None:
-    """Let the year happen."""
+    """Run the year."""
     admin, recurring = year.bench.account.admin, year.recurring
     year.go_to(1, 15)
     invoice = recurring.ask(tax_rate_id="added")

@@ -1,4 +1,4 @@
-"""What is asked of a subscription after something else was, and what waits for the next period."""
+"""Test successive changes of a subscription, and changes at the period's end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cancel(bench: Bench, invoice_id: UUID, *, at_period_end: bool) -> Subscripti
 
 
 def renewals(bench: Bench, invoice_id: UUID, *, months: int) -> list[int]:
-    """Let months go by; gives the totals of all invoices, oldest first."""
+    """Advance some months; return the totals of all invoices, oldest first."""
     for _ in range(months):
         bench.account.admin.set_clock(advance_s=31 * 86400)
         for event in bench.events("customer.subscription."):

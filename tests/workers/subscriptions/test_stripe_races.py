@@ -1,4 +1,4 @@
-"""What is told of a subscription while our own calls about it are on their way."""
+"""Test webhooks of a subscription that arrive during our own calls about it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Meanwhile:
 
 
 def hear(bench: Bench) -> list[RecordedEvent]:
-    """Take in all that is told and was not heard yet, in the order of its telling."""
+    """Apply all webhooks not applied yet, in their order."""
     received = []
     for event in bench.events(*_KINDS):
         known = ids.for_provider_event(bench.connection_id, "test", event["id"])
@@ -92,7 +92,7 @@ def test_a_decline_is_recorded_even_if_webhooks_report_void_first(bench: Bench, 
 
 
 def hear_what_can_be(bench: Bench) -> list[RecordedEvent]:
-    """Take in what needs no question."""
+    """Apply webhooks that need no fetch."""
     received = [bench.receive(event) for event in bench.events(*_KINDS)]
     bench.apply(*received)
     return received

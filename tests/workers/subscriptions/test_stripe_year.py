@@ -65,7 +65,7 @@ class Year:
         return self.subscription.provider_subscription_id
 
     def go_to(self, month: int, day: int, hour: int = 12) -> None:
-        """Let time pass until then, for us and for the provider, and hear what happened.
+        """Advance our clock and the provider's to then, and apply the webhooks.
 
         All is told twice and out of order.
         """
@@ -118,7 +118,7 @@ class Year:
             return await reports.summary(asked, now=self.bench.clock(), first=None, end=None)
 
     async def revenue(self) -> list[PeriodSums]:
-        """What the report of revenue says, month by month."""
+        """Return the revenue report by month."""
         async with projecting(self.database) as books:
             assert await books.invoices.wait_for("invoices", self.bench.log.head(), 10)
             asked = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
@@ -146,7 +146,7 @@ class Year:
 
 
 def live(year: Year) -> None:
-    """Let the year happen."""
+    """Run the year."""
     bench = year.bench
     year.go_to(1, 15)
     tenant_id = bench.add_tenant()

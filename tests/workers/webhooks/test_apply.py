@@ -1,4 +1,4 @@
-"""What webhooks do to an invoice: in any order, twice, late, early, or not ours."""
+"""Test webhooks of an invoice: out of order, duplicate, late, early, or foreign."""
 
 from __future__ import annotations
 

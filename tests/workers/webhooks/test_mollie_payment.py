@@ -1,4 +1,4 @@
-"""What is heard of payments: outcomes, hints and events in any order, money that goes back."""
+"""Test payment webhooks: outcomes, hints and events in any order, refunds."""
 
 from __future__ import annotations
 

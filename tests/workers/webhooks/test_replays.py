@@ -31,7 +31,7 @@ def stream(bench: Bench, received: RecordedEvent) -> list[RecordedEvent]:
 
 
 def replay(bench: Bench, received: RecordedEvent) -> RecordedEvent:
-    """Let somebody ask for it; gives what the applier follows."""
+    """Request a replay; return the events that the applier follows."""
     answered_at = bench.clock()
     bench.billing.change(
         ProviderEvent,
@@ -147,7 +147,7 @@ def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench:
 
 
 def changes(bench: Bench, received: RecordedEvent) -> list[JobChange]:
-    """What the newest event of an entry changes in the work table."""
+    """Return the change of an entry's newest event in the work table."""
     return changes_for(cast("DomainEvent", Codec().decode(stream(bench, received)[-1])))
 
 

@@ -1,4 +1,4 @@
-"""What a person makes in the dashboard, and years of invoices at once."""
+"""Test objects made in the dashboard, and years of invoices made at once."""
 
 from __future__ import annotations
 

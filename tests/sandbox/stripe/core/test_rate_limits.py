@@ -1,4 +1,4 @@
-"""What an integrator meets when there is too much at once, or a failure in the middle."""
+"""Test rate limits, and failures in the middle of a list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How subscriptions pause, go on, change at their period's end, and end."""
+"""Test pauses, resumption, changes at the period's end, and cancellation."""
 
 from __future__ import annotations
 

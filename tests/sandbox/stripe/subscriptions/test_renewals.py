@@ -1,4 +1,4 @@
-"""What subscriptions do by the clock: renew, fail, recover, wait, end."""
+"""Test renewals by the clock: success, failure, recovery, retries, end."""
 
 from __future__ import annotations
 

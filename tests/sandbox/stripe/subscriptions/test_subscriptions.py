@@ -1,4 +1,4 @@
-"""How subscriptions begin: paid, incomplete, expired, on trial, sent; and how they are found."""
+"""Test creation of subscriptions: paid, incomplete, expired, on trial, sent; and lists."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def club(shop: Shop) -> Club:
 
 
 def share(amount: int, start: int, end: int, at: int) -> int:
-    """What of an amount falls on the rest of a period."""
+    """Return the share of an amount for the rest of a period."""
     exact = Decimal(amount) * (end - at) / (end - start)
     return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 

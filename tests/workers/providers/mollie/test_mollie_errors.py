@@ -1,4 +1,4 @@
-"""What Mollie's moods do: nothing is charged twice, and no silence is taken for a refusal."""
+"""Test Mollie failures: nothing is charged twice, and a timeout is no rejection."""
 
 from __future__ import annotations
 

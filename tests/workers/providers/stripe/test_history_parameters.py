@@ -1,4 +1,4 @@
-"""What an import asks of Stripe's lists, held against the installed SDK."""
+"""Check the import's list parameters against the installed Stripe SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each way of failing is called, and how often it was tried: a table."""
+"""Test the error class and the number of tries of each kind of failure."""
 
 from __future__ import annotations
 
