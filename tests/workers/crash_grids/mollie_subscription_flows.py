@@ -213,7 +213,7 @@ FLOWS: Final = (
     Flow("begin", _paid, _ACTIVE, [*_MANDATES, APPEND, _CREATE, APPEND]),
     Flow("forgo", _forgone, Ending("expired", "incomplete_expired"), [APPEND]),
     Flow(
-        "take in a renewal",
+        "import a renewal",
         _renewed,
         Ending("paid", "active", (2419, 2419), there=("active",), linked=True, renewals=("paid",)),
         [APPEND, APPEND, "get /v2/payments/*", f"get {_ONE}", APPEND, APPEND, APPEND],

@@ -323,7 +323,7 @@ SUBSCRIPTION_FLOWS: Final = (
         ],
     ),
     SubscriptionFlow(
-        "take in a renewal",
+        "import a renewal",
         _renewed,
         replace(_PAID, moved=(4838, 4838), renewals=("paid",)),
         [
