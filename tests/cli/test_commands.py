@@ -72,7 +72,7 @@ def test_demo_env_before_the_first_up_says_what_to_do() -> None:
     assert "billhook up" in result.output
 
 
-def test_migrate_says_what_it_did_and_can_be_repeated(empty_database: str) -> None:
+def test_migrate_prints_its_migrations_and_can_be_repeated(empty_database: str) -> None:
     environment = {"BILLHOOK_DATABASE_URL": empty_database}
     first = billhook("migrate", env=environment)
     assert "migrated: eventlog/0001" in first.output
@@ -94,7 +94,7 @@ def test_migrate_and_doctor_refuse_a_database_of_an_older_development_version(
         assert "create an empty database" in result.output
 
 
-def test_migrate_without_a_database_says_what_to_do() -> None:
+def test_migrate_without_a_database_prints_a_remedy() -> None:
     result = billhook("migrate")
     assert result.exit_code == 1
     assert "BILLHOOK_DATABASE_URL" in result.output

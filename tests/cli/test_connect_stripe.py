@@ -64,7 +64,7 @@ def stored(service: Service, app: dict[str, str]) -> Connection | None:
     return service.context.recording.billing.find(Connection, named)
 
 
-def test_where_no_event_comes_it_says_so_within_its_time(
+def test_a_wait_without_an_event_ends_at_its_timeout(
     run: Run, service: Service, app: dict[str, str], sandbox: SandboxProcess
 ) -> None:
     key = fresh_key()
@@ -102,7 +102,7 @@ def test_a_key_that_stripe_refuses_leaves_nothing(
     assert stored(service, app) is None
 
 
-def test_without_a_url_it_says_what_is_left_to_do(
+def test_without_a_url_the_remaining_steps_are_printed(
     run: Run, service: Service, app: dict[str, str]
 ) -> None:
     ended = run(fresh_key())

@@ -106,7 +106,7 @@ def test_tenants_come_in_with_their_customers_and_a_rerun_changes_nothing(
     assert outcomes(changed) == {"new": 0, "changed": 1, "known": 0, "wrong": 0}
 
 
-def test_what_is_wrong_is_said_by_line_and_column_and_the_others_come_in(
+def test_errors_name_line_and_column_and_valid_lines_are_imported(
     shop: Shop, bring: Import
 ) -> None:
     good, taken = uuid4(), f"cus_{uuid4().hex}"
@@ -135,7 +135,7 @@ def test_what_is_wrong_is_said_by_line_and_column_and_the_others_come_in(
     assert shop.tenant(bad) is None
 
 
-def test_a_dry_run_says_the_same_and_does_nothing(shop: Shop, bring: Import) -> None:
+def test_a_dry_run_prints_the_same_and_changes_nothing(shop: Shop, bring: Import) -> None:
     taken, one = f"cus_{uuid4().hex}", uuid4()
     assert bring(f"{uuid4()},,,,,{taken}").exit_code == 0
     head = shop.log.head()

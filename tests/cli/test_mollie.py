@@ -54,7 +54,7 @@ def connected(environment: dict[str, str | None], app: dict[str, str], key: str)
     return CliRunner().invoke(connect, words, env=environment, input=f"{key}\n")
 
 
-def test_a_key_that_mollie_takes_is_kept_and_its_webhooks_address_is_told(
+def test_an_accepted_mollie_key_is_stored_and_the_webhook_url_is_printed(
     environment: dict[str, str | None],
     app: dict[str, str],
     account: MollieAccount,

@@ -167,7 +167,7 @@ def test_connections_of_one_app_have_their_own_endpoint_secret_and_mode(
 
 
 @pytest.mark.parametrize(("mode", "other"), [("test", "live"), ("live", "test")])
-def test_an_event_of_the_other_mode_is_refused_and_told_why(
+def test_an_event_of_the_other_mode_is_refused_with_a_reason(
     run: Run, service: Service, app: dict[str, str], mode: str, other: str
 ) -> None:
     connect(run, app, mode=mode)

@@ -8,7 +8,7 @@ from tests.contract.dialects_page import PAGE, page
 from tests.contract.field_table import DOCUMENTS, PARTS, Part
 
 
-def test_the_page_is_what_the_table_says() -> None:
+def test_the_page_matches_the_table() -> None:
     """Otherwise: make dialects."""
     assert PAGE.read_text(encoding="utf-8") == page()
 

@@ -100,7 +100,7 @@ def test_errors_events_and_empty_answers_are_held_to_their_shapes(contract: Moll
     assert violations(contract, {"webhook": {"resource": "event", "kind": "a"}}) == 1
 
 
-def test_messages_are_told_apart_by_provider() -> None:
+def test_messages_are_attributed_by_provider() -> None:
     assert provider_of(exchange("GET", "", GOOD)) == "mollie"
     assert provider_of(exchange("GET", "", GOOD, path="/v1/things")) == "stripe"
     assert provider_of({"webhook": {"resource": "event"}}) == "mollie"

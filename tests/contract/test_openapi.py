@@ -62,7 +62,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @schema.parametrize()
 @settings(pushed, max_examples=MADE_UP)
-def test_whatever_is_sent_is_answered_as_documented(case: Case, world: World) -> None:
+def test_every_request_is_answered_as_documented(case: Case, world: World) -> None:
     world.ask(case)
 
 

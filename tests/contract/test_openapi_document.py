@@ -77,7 +77,7 @@ def test_no_answer_is_left_to_a_default() -> None:
         assert any(status < "400" for status in operation["responses"]), name
 
 
-def test_whatever_needs_a_key_says_what_it_answers_without_one() -> None:
+def test_every_operation_with_a_key_documents_its_401() -> None:
     for name, operation in operations():
         if operation["security"]:
             assert {"401", "403", "500"} <= set(operation["responses"]), name

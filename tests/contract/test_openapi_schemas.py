@@ -41,7 +41,7 @@ def faults(shape: Draft202012Validator, shown: dict[str, Any] | BaseModel) -> li
 
 @settings(max_examples=150)
 @given(beginning=st.sampled_from(_BEGINNINGS), later=st.lists(st.sampled_from(_LATER), max_size=8))
-def test_an_invoice_is_shown_as_declared_whatever_happened(
+def test_rendered_invoices_match_the_document(
     beginning: type[e.InvoiceEvent], later: list[type[e.InvoiceEvent]]
 ) -> None:
     view: InvoiceView | None = None

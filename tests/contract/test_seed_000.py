@@ -106,7 +106,7 @@ def test_a_token_of_another_tenant_is_told_that_there_is_none(
 
 
 @with_card("insufficient_funds")
-def test_a_refused_card_is_told_with_status_400(charging: Charging) -> None:
+def test_a_declined_card_gives_status_400(charging: Charging) -> None:
     answer = charging.post()
 
     assert answer.status_code == 400

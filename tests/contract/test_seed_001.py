@@ -50,7 +50,7 @@ def test_an_access_token_is_refused(charging: Charging) -> None:
 
 
 @with_card("declined")
-def test_a_refused_card_is_told_with_status_400(charging: Charging) -> None:
+def test_a_declined_card_gives_status_400(charging: Charging) -> None:
     answer = charging.post()
 
     assert answer.status_code == 400

@@ -93,9 +93,7 @@ def test_the_printed_example_verbatim_begins_a_subscription_with_every_printed_f
     assert item["nextAction"]["url"] == mollie.get(item["providerObjectId"]).checkout_url
 
 
-def test_what_the_customer_does_at_the_checkout_is_heard_of(
-    caller: Caller, mollie: MollieAccount
-) -> None:
+def test_checkout_outcomes_are_applied(caller: Caller, mollie: MollieAccount) -> None:
     item = ask(caller)["items"][0]
 
     back = mollie.at_checkout(mollie.get(item["providerObjectId"]), "paid")

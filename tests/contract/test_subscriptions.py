@@ -198,7 +198,7 @@ def test_a_subscription_is_changed_and_ended_over_http(
     assert again.json()["errors"][0]["message"] == "status: can't be canceled: it is canceled"
 
 
-def test_what_stripe_refuses_of_a_change_is_400_with_its_words(
+def test_a_change_that_stripe_rejects_is_400_with_its_message(
     caller: Caller, account: Account, monthly: str
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())

@@ -22,7 +22,7 @@ def taken(account: Account, invoice: Json) -> int:
     )
 
 
-def test_a_slow_provider_with_late_webhooks_is_paid_listed_and_told_in_full(
+def test_a_slow_provider_with_late_webhooks_ends_paid_listed_and_with_a_full_timeline(
     caller: Caller, account: Account
 ) -> None:
     account.admin.set_latency(300)

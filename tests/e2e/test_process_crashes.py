@@ -73,7 +73,7 @@ def kill_everything(system: System) -> None:
     [kill_worker, kill_relay, kill_redis, kill_api, kill_everything],
     ids=lambda k: k.__name__,
 )
-def test_whatever_is_killed_the_invoice_ends_paid_and_charged_once(
+def test_an_invoice_ends_paid_and_charged_once_after_a_kill_of_any_process(
     mortal: System, kill: Callable[[System], None]
 ) -> None:
     with mortal.account() as account, mortal.caller() as caller:
@@ -88,7 +88,7 @@ def test_whatever_is_killed_the_invoice_ends_paid_and_charged_once(
 
 
 @pytest.mark.extended
-def test_a_job_that_the_queue_forgot_is_sent_again(mortal: System) -> None:
+def test_a_job_that_the_queue_lost_is_sent_again(mortal: System) -> None:
     with mortal.account() as account, mortal.caller() as caller:
         worker = mortal.child("workers", "run")
         worker.suspend()

@@ -191,7 +191,7 @@ def test_a_damaged_body_is_not_passed_off_as_the_original(log: Log, database: st
             log.body(body.sha256)
 
 
-def test_a_closed_log_says_so(database: str) -> None:
+def test_a_closed_log_raises(database: str) -> None:
     log = Log.open(database)
     log.append([stored()])
     log.close()

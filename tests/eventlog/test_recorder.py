@@ -167,7 +167,7 @@ def test_the_factory_opens_the_log_that_the_environment_names(database: str) -> 
     factory.close()
 
 
-def test_the_factory_says_what_it_lacks() -> None:
+def test_the_factory_names_missing_settings() -> None:
     with pytest.raises(InfrastructureFactoryError, match="EVENTLOG_DSN"):
         Factory({}).application_recorder()
     with pytest.raises(InfrastructureFactoryError, match="'nobody'"):

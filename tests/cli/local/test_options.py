@@ -154,7 +154,7 @@ def test_the_master_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_settings_are_kept_privately_until_forgotten(tmp_path: Path) -> None:
+def test_settings_are_stored_privately_until_deleted(tmp_path: Path) -> None:
     settings = {"BILLHOOK_DATABASE_URL": "postgresql://u:it's a pass@h/d", "BILLHOOK_X": ""}
     save_settings(tmp_path, settings)
     assert saved_settings(tmp_path) == settings

@@ -129,7 +129,7 @@ def test_a_server_left_running_is_stopped_cleanly(tmp_path: Path, server: Embedd
     assert "not properly shut down" not in log.read_text()
 
 
-def test_a_pid_file_that_names_a_stranger_is_no_obstacle(server: EmbeddedPostgres) -> None:
+def test_a_pid_file_of_another_program_does_not_prevent_a_start(server: EmbeddedPostgres) -> None:
     server.start()
     cluster = Path(str(ask(server, "SHOW data_directory")[0][0]))
     left_by_a_crash = (cluster / "postmaster.pid").read_text()

@@ -83,7 +83,7 @@ def test_a_stage_is_ready_when_start_returns(watch: Watch) -> None:
     assert child.is_ready()
 
 
-def test_a_child_that_ends_while_starting_is_an_error_with_its_last_words(watch: Watch) -> None:
+def test_a_child_that_ends_while_starting_raises_with_its_last_output(watch: Watch) -> None:
     log = watch.folder / "broken.log"
     child = ChildProcess(
         "broken",
@@ -97,7 +97,7 @@ def test_a_child_that_ends_while_starting_is_an_error_with_its_last_words(watch:
         watch.supervisor.start(child)
 
 
-def test_a_child_that_dies_is_started_again_and_it_is_said(watch: Watch) -> None:
+def test_a_child_that_dies_is_logged_and_restarted(watch: Watch) -> None:
     child = watch.child("one", WAITS)
     watch.supervisor.start(child)
     (first,) = children_of(watch.folder)

@@ -14,7 +14,7 @@ _RANDOMNESS = st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES)
 
 
 @pytest.mark.parametrize("kind", _KINDS)
-def test_a_key_says_its_kind_and_is_kept_as_its_hash(kind: KeyKind) -> None:
+def test_a_key_shows_its_kind_and_is_stored_as_a_hash(kind: KeyKind) -> None:
     key = new_key(kind, bytes(range(KEY_BYTES)))
     assert key.text == f"bh_{kind}_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
     assert key.prefix == f"bh_{kind}_AAECAw"

@@ -62,7 +62,7 @@ def _write_attempts(root: Any, occurred_at: datetime, n: int) -> None:
     ],
 )
 @given(clocks=_CLOCKS)
-def test_times_never_run_backwards_whatever_the_clocks_say(
+def test_times_never_run_backwards_with_any_clocks(
     kind: Any, begin: Any, write: Callable[..., None], clocks: list[int]
 ) -> None:
     begun = Given(kind, happened(begin))
@@ -74,7 +74,7 @@ def test_times_never_run_backwards_whatever_the_clocks_say(
     assert times[-1] == max(START, *(moment(clock) for clock in clocks))
 
 
-def test_a_clock_that_is_ahead_is_believed_and_one_behind_is_not() -> None:
+def test_a_clock_that_is_ahead_is_used_and_one_behind_is_not() -> None:
     given_invoice = Given(Invoice, happened(e.InvoiceRequested))
     given_invoice.when(lambda invoice: invoice.start_step("create", occurred_at=moment(50)))
     given_invoice.when(lambda invoice: invoice.start_step("lines", occurred_at=moment(20)))

@@ -45,7 +45,7 @@ def test_a_delivery_is_stored_as_it_was_received() -> None:
     )
 
 
-def test_applying_closes_the_entry_and_says_what_it_did() -> None:
+def test_applying_closes_the_entry_and_records_the_effects() -> None:
     (
         Given(ProviderEvent, RECEIVED)
         .when(_apply)
@@ -90,7 +90,7 @@ def _replay(entry: ProviderEvent) -> None:
 
 
 @pytest.mark.parametrize("before", [(), (APPLIED,), (PARKED,), (REPLAY,)], ids=len)
-def test_each_asking_for_a_replay_is_remembered_whatever_came_before(before: Any) -> None:
+def test_each_replay_request_is_recorded_in_any_state(before: Any) -> None:
     (
         Given(ProviderEvent, RECEIVED, *before)
         .when(_replay)

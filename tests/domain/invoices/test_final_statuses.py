@@ -128,7 +128,7 @@ def test_endings_twice_are_confirmed(
 # Deleted drafts.
 
 
-def test_a_deleted_draft_cancels_an_invoice_that_nobody_is_settling() -> None:
+def test_a_deleted_draft_cancels_an_invoice_without_steps_in_progress() -> None:
     (
         Given(Invoice, happened(e.InvoiceImported))
         .when(delivered(snapshot("deleted"), event_type="invoice.deleted"))
@@ -208,7 +208,7 @@ def test_money_for_another_object_is_reported_and_not_counted_as_paid() -> None:
     )
 
 
-def test_every_further_word_about_the_same_other_object_counts_its_money_once() -> None:
+def test_repeated_updates_of_another_object_count_its_amount_once() -> None:
     other = snapshot("paid", id="in_2")
     (
         _given(ISSUED, PAID)
@@ -243,7 +243,7 @@ def test_another_object_without_money_is_no_matter(word: ProviderInvoice) -> Non
     _given(ISSUED).when(answered(word)).then().answering(Effect.STALE)
 
 
-def test_an_imported_invoice_takes_its_state_from_the_first_word() -> None:
+def test_an_imported_invoice_has_the_state_of_the_first_snapshot() -> None:
     (
         Given(Invoice, happened(e.InvoiceImported))
         .when(answered(paid_answer()))

@@ -127,7 +127,7 @@ def test_the_fold_of_what_an_invoice_produced_is_its_view(
 
 
 @given(_DECISIONS)
-def test_whatever_is_said_an_invoice_moves_only_as_the_table_says(
+def test_status_transitions_follow_the_table_for_random_updates(
     decisions: list[Callable[[Invoice], Any]],
 ) -> None:
     invoice = Given(Invoice, happened(e.InvoiceRequested))

@@ -191,7 +191,7 @@ def test_a_bank_that_wants_the_customer_sends_them_to_the_hosted_page() -> None:
     )
 
 
-def test_a_slow_method_is_processing_until_the_provider_tells() -> None:
+def test_a_slow_method_is_processing_until_the_provider_reports_an_outcome() -> None:
     (
         _issued()
         .when(answered(attempt("processing")))
@@ -238,7 +238,7 @@ def test_the_same_answer_twice_is_confirmed_in_silence() -> None:
     )
 
 
-def test_a_newer_answer_that_says_the_same_is_one_confirmation() -> None:
+def test_a_newer_equal_answer_is_one_confirmation() -> None:
     (
         _issued()
         .when(answered(attempt("failed")))
@@ -252,7 +252,7 @@ def test_a_newer_answer_that_says_the_same_is_one_confirmation() -> None:
     )
 
 
-def test_what_a_fetch_says_within_the_same_second_wins() -> None:
+def test_a_fetch_within_the_same_second_wins() -> None:
     (
         _issued()
         .when(answered(attempt("failed")))

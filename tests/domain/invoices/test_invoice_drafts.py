@@ -48,7 +48,7 @@ def test_a_draft_that_was_changed_at_the_provider_is_asked_about_and_shown_as_it
     )
 
 
-def test_an_older_word_on_a_draft_changes_nothing() -> None:
+def test_an_older_snapshot_of_a_draft_changes_nothing() -> None:
     older = replace(snapshot("draft", as_of=1), total_minor=2234)
     _draft(DRAFTED).when(delivered(older)).then().answering(Effect.STALE)
 
@@ -102,7 +102,7 @@ def test_once_the_job_gave_up_a_webhook_has_it_asked() -> None:
     )
 
 
-def test_after_the_outcome_webhooks_are_taken_at_their_word() -> None:
+def test_webhooks_after_the_outcome_are_applied_without_a_fetch() -> None:
     (
         Given(Invoice, ON_THE_SPOT, CREATED, happened(e.PaymentActionRequired))
         .when(delivered(snapshot("paid", as_of=101)))

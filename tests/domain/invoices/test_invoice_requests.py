@@ -41,7 +41,7 @@ def _give_up(invoice: Invoice) -> None:
 # Requests.
 
 
-def test_a_request_remembers_all_that_was_asked_and_nothing_is_decided() -> None:
+def test_a_request_records_its_input_and_no_outcome() -> None:
     invoice = Invoice.request(request_command(), occurred_at=START)
     asked = EXAMPLES[e.InvoiceRequested]
     (
@@ -75,7 +75,7 @@ def test_what_a_view_shows_can_be_changed_without_changing_what_was_asked() -> N
 # Steps and their keys.
 
 
-def test_a_step_is_remembered_with_its_key_before_its_first_call() -> None:
+def test_a_step_is_recorded_with_its_key_before_its_first_call() -> None:
     key = f"billhook:{INVOICE_ID}:create:1"
     plan = {"customer": "cus_1"}
     (

@@ -197,7 +197,7 @@ def test_a_newer_event_that_is_silent_of_the_payment_does_not_make_an_announceme
     )
 
 
-def test_the_fetch_that_was_needed_has_the_last_word() -> None:
+def test_the_required_fetch_decides() -> None:
     announced = snapshot(attempt_count=1, as_of=200, event_payment_state="failed")
     (
         _given(ISSUED, ACTION)

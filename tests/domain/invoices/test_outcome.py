@@ -65,7 +65,7 @@ def test_progress_and_giving_up_are_no_outcome(facts: list[Happened]) -> None:
 
 
 @pytest.mark.parametrize("later", [[PAID], [PAID, happened(m.RefundSucceeded)], [FAILED, FAILED]])
-def test_the_first_outcome_stays_the_answer_whatever_follows(later: list[Happened]) -> None:
+def test_the_first_outcome_stays_the_outcome_after_later_events(later: list[Happened]) -> None:
     first = _stream(REQUESTED, CHARGING, FAILED)
     assert first_outcome(_stream(REQUESTED, CHARGING, FAILED, *later)) == first_outcome(first)
 
@@ -77,7 +77,7 @@ def test_the_outcome_is_the_fold_of_the_stream_up_to_it() -> None:
     assert first_outcome(_stream(REQUESTED, CHARGING, FAILED, PAID)) == view
 
 
-def test_whatever_ends_a_wait_wakes_the_waiting() -> None:
+def test_every_end_of_a_wait_wakes_the_waiter() -> None:
     for kind in (*ENDING, e.InvoiceIssued):
         event = _stream(REQUESTED, happened(kind, **_uncharged(kind)))[-1]
         assert is_outcome(event)

@@ -38,7 +38,7 @@ def said(given: Given[Invoice], reference: str | None, state: RefundState) -> Gi
 
 
 @pytest.mark.parametrize("state", ["pending", "succeeded", "failed"])
-def test_what_the_provider_says_of_a_refund_answers_who_asked_for_it(state: RefundState) -> None:
+def test_the_provider_s_refund_status_is_the_outcome_of_the_request(state: RefundState) -> None:
     given = said(paid_and_asked(), str(REFUND), state)
     events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
     assert getattr(events[-1], "refund_id", None) == REFUND
@@ -48,7 +48,7 @@ def test_what_the_provider_says_of_a_refund_answers_who_asked_for_it(state: Refu
 
 
 @pytest.mark.parametrize("reference", [None, "no-id", "re_7"])
-def test_a_refund_that_is_not_ours_answers_nobody(reference: str | None) -> None:
+def test_a_foreign_refund_is_no_outcome_of_a_request(reference: str | None) -> None:
     given = said(paid_and_asked(), reference, "pending")
     given = said(given, reference, "succeeded")
     events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]

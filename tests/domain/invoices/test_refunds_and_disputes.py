@@ -191,7 +191,7 @@ def test_a_refund_gives_up_and_is_sent_again_by_itself() -> None:
 # What is news.
 
 
-def test_our_refund_told_by_a_webhook_first_is_not_counted_twice() -> None:
+def test_our_refund_is_counted_once_if_its_webhook_comes_first() -> None:
     given = ask(paid(), 500).given
     tell(given, refund("succeeded")).then(
         happened(m.RefundSucceeded, refund_id=OURS, provider_refund_id="re_1")
@@ -248,7 +248,7 @@ _REFUND_ENDS: list[list[RefundState]] = [
 
 
 @pytest.mark.parametrize("states", _REFUND_ENDS, ids="-".join)
-def test_a_refund_ends_alike_whatever_is_told_first(states: list[RefundState]) -> None:
+def test_the_outcome_of_a_refund_does_not_depend_on_update_order(states: list[RefundState]) -> None:
     for order in permutations(states):
         given = ask(paid(), 500).given
         for state in (*order, *order):
@@ -271,7 +271,9 @@ _WORDS = st.one_of(
 
 @settings(max_examples=150, derandomize=True)
 @drawn(st.lists(_WORDS, max_size=8), st.randoms(use_true_random=False))
-def test_any_words_in_any_order_and_twice_add_up_alike(words: list[Any], order: Any) -> None:
+def test_refund_and_dispute_totals_do_not_depend_on_event_order(
+    words: list[Any], order: Any
+) -> None:
     def end(told: list[Any]) -> tuple[object, ...]:
         given = ask(paid(), 500).given
         for word in told:

@@ -89,7 +89,7 @@ def cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("kind", "state"), cases())
-def test_what_may_be_asked_is_said_by_the_status(kind: Asking, state: str) -> None:
+def test_the_status_decides_which_actions_are_allowed(kind: Asking, state: str) -> None:
     given = Given(Invoice, *STATES[state])
     if state in ALLOWED[kind]:
         ask(given, kind).then(happened(FACTS[kind], request_id=ASKING)).showing(in_progress=True)
@@ -139,7 +139,7 @@ def refuse(given: Given[Invoice]) -> Decided[Invoice, None]:
     )
 
 
-def test_a_refused_asking_changes_nothing_but_ends() -> None:
+def test_a_rejected_action_ends_without_a_change() -> None:
     given = ask(Given(Invoice, *DECLINED), RETRY).given
     failure = given.root.view.failure
     refused = happened(e.RequestRefused, request_id=ASKING, action="retry", code="c")
@@ -149,7 +149,7 @@ def test_a_refused_asking_changes_nothing_but_ends() -> None:
     refuse(given).then()
 
 
-def test_an_asking_is_answered_by_what_ends_it_and_by_nothing_before() -> None:
+def test_the_outcome_of_an_action_is_the_event_that_ends_it() -> None:
     given = ask(Given(Invoice, *DECLINED), RETRY).given
     events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
     assert outcome_of(events, ASKING) is None
@@ -161,7 +161,7 @@ def test_an_asking_is_answered_by_what_ends_it_and_by_nothing_before() -> None:
     assert outcome_of(events, UUID(int=1)) is None
 
 
-def test_a_payment_from_elsewhere_ends_an_asking() -> None:
+def test_a_payment_from_elsewhere_ends_a_requested_action() -> None:
     given = ask(Given(Invoice, *DECLINED), RETRY).given
     given.when(delivered(snapshot("paid", as_of=130), event_type="invoice.paid")).showing(
         status=status.PAID, in_progress=False, pending_request=None
@@ -169,7 +169,7 @@ def test_a_payment_from_elsewhere_ends_an_asking() -> None:
 
 
 @pytest.mark.parametrize("event_payment_state", ["failed", "requires_action"])
-def test_an_announcement_during_a_retry_is_neither_believed_nor_lost(
+def test_a_webhook_during_a_retry_is_deferred(
     event_payment_state: Any,
 ) -> None:
     given = ask(Given(Invoice, *DECLINED), RETRY).given
@@ -198,7 +198,7 @@ def give_up(given: Given[Invoice], step: str) -> Decided[Invoice, None]:
     )
 
 
-def test_giving_up_is_said_once_and_only_of_what_is_at_work() -> None:
+def test_giving_up_is_recorded_once_and_only_for_open_steps() -> None:
     given = Given(Invoice, *SETTLING)
     give_up(given, "pay").then(happened(e.StepGaveUp, step="pay", attempts=40))
     give_up(given, "pay").then()

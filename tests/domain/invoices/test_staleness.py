@@ -44,7 +44,7 @@ def test_what_decides_is_state_tries_money_and_payment(
 
 @pytest.mark.parametrize("source", [*_ASKED, "webhook"])
 @pytest.mark.parametrize("invoice", [snapshot("draft", as_of=0), snapshot("paid")])
-def test_the_first_word_is_always_news(source: str, invoice: ProviderInvoice) -> None:
+def test_the_first_snapshot_is_always_newer(source: str, invoice: ProviderInvoice) -> None:
     assert (
         age_of(replace(_knowing((0, 0, 0, 0)), progress=None), invoice, source=source) is Age.NEWER
     )
@@ -56,7 +56,7 @@ _ORDER: tuple[InvoiceState, ...] = ("draft", "open", "uncollectible", "void", "d
 @pytest.mark.parametrize("source", [*_ASKED, "webhook"])
 @pytest.mark.parametrize("as_of", [1, 100, 999])
 @pytest.mark.parametrize("late", range(1, len(_ORDER)))
-def test_growth_decides_whatever_the_time_says(source: str, as_of: int, late: int) -> None:
+def test_growth_decides_before_time(source: str, as_of: int, late: int) -> None:
     before, after = snapshot(_ORDER[late - 1]), snapshot(_ORDER[late])
     grown = replace(after, as_of=as_of)
     shrunk = replace(before, as_of=as_of)
@@ -102,7 +102,7 @@ def test_payments_go_back_and_forth_so_the_time_decides(
 
 @pytest.mark.parametrize("as_of", [1, 100, 999])
 @pytest.mark.parametrize("known", _PAYMENTS)
-def test_a_webhook_that_announces_nothing_says_the_same(as_of: int, known: PaymentState) -> None:
+def test_an_unchanged_webhook_is_a_confirmation(as_of: int, known: PaymentState) -> None:
     silent = snapshot(attempt_count=1, as_of=as_of)
     assert age_of(_knowing(progress_of(attempt(known))), silent, source="webhook") is Age.SAME
 

@@ -30,7 +30,7 @@ def test_the_table_speaks_of_every_status() -> None:
 
 
 @pytest.mark.parametrize("current", status.ALL)
-def test_a_status_moves_only_where_the_table_says(current: str) -> None:
+def test_status_transitions_follow_the_table(current: str) -> None:
     allowed = ["x" if status.may_become(current, then) else "." for then in status.ALL]
     assert allowed == _ROWS[current]
 

@@ -53,7 +53,7 @@ def told(setup: MethodSetup, session: SetupSession) -> Effect:
     )
 
 
-def test_asking_opens_nothing_yet() -> None:
+def test_a_request_opens_no_page_yet() -> None:
     command = RequestSetup(
         setup_id=AGGREGATE_ID,
         app_id=APP_ID,
@@ -109,7 +109,7 @@ TABLE = [
     TABLE,
     ids=[f"{session.state} told of {status}" for status, session, _, _ in TABLE],
 )
-def test_each_end_is_for_ever_and_told_once(
+def test_each_final_state_is_permanent_and_recorded_once(
     status: str, session: SetupSession, effect: Effect, facts: list[Happened]
 ) -> None:
     given(*STORIES[status]).when(lambda setup: told(setup, session)).then(*facts).answering(effect)

@@ -38,7 +38,7 @@ def known(*facts: Happened) -> Given[Subscription]:
         ("expired", s.SubscriptionExpired, "incomplete_expired"),
     ],
 )
-def test_the_first_word_is_named_by_its_state(
+def test_the_first_snapshot_is_recorded_by_its_state(
     state: SubscriptionState, fact: type[s.SubscriptionStateEvent], status: str
 ) -> None:
     earns = status in ("active", "past_due")
@@ -73,25 +73,25 @@ def test_the_same_again_only_moves_its_time() -> None:
     given_.when(answered(standing(as_of=LATER))).then().answering(Effect.CONFIRMED)
 
 
-def test_a_webhook_s_word_leaves_its_trace_for_answers_that_are_on_their_way() -> None:
+def test_a_webhook_update_makes_pending_older_answers_stale() -> None:
     given_ = known(ACTIVE)
     before = given_.root.version
     given_.when(told(standing())).then(happened(s.SubscriptionStateConfirmed))
     assert given_.root.version > before
 
 
-def test_an_older_word_changes_nothing() -> None:
+def test_an_older_snapshot_changes_nothing() -> None:
     older = standing("past_due", as_of=PERIOD[0] - 1)
     known(ACTIVE).when(told(older)).then().answering(Effect.STALE)
 
 
-def test_another_word_of_the_same_second_is_asked_about_and_the_answer_wins() -> None:
+def test_another_snapshot_of_the_same_second_is_fetched_and_the_answer_wins() -> None:
     given_ = known(ACTIVE)
     given_.when(told(standing("past_due"))).then().answering(Effect.FETCH)
     given_.when(answered(standing("past_due"))).then(happened(s.SubscriptionPastDue))
 
 
-def test_discounts_that_are_not_said_are_asked_about_unless_the_word_is_old() -> None:
+def test_unlisted_discounts_are_fetched_unless_the_snapshot_is_old() -> None:
     unsaid = standing(as_of=LATER, discounts_incomplete=True)
     known(ACTIVE).when(told(unsaid)).then().answering(Effect.FETCH)
     known().when(told(unsaid)).then().answering(Effect.FETCH)
@@ -100,14 +100,14 @@ def test_discounts_that_are_not_said_are_asked_about_unless_the_word_is_old() ->
 
 
 @pytest.mark.parametrize("over", ["canceled", "expired"])
-def test_ended_is_ended_whatever_comes_later(over: SubscriptionState) -> None:
+def test_an_ended_subscription_stays_ended(over: SubscriptionState) -> None:
     given_ = known(ACTIVE)
     given_.when(told(standing(over, as_of=LATER)))
     given_.when(told(standing(as_of=LATER + 9))).then().answering(Effect.STALE)
     given_.when(answered(standing("past_due", as_of=LATER + 9))).then().answering(Effect.STALE)
 
 
-def test_an_end_counts_although_it_is_told_late() -> None:
+def test_a_late_report_of_an_end_is_applied() -> None:
     given_ = known(ACTIVE)
     given_.when(told(standing("past_due", as_of=LATER)))
     given_.when(told(standing("canceled", as_of=LATER - 1))).then(
@@ -115,7 +115,7 @@ def test_an_end_counts_although_it_is_told_late() -> None:
     ).showing(status="canceled", recurring_minor=0, as_of=LATER)
 
 
-def test_only_another_word_of_the_same_second_contests() -> None:
+def test_only_another_snapshot_of_the_same_second_conflicts() -> None:
     root = known(ACTIVE).root
     now = replace(standing(), as_of=root.view.as_of)
     assert root.is_ambiguous(replace(now, state="past_due"))
@@ -157,7 +157,7 @@ def stories(draw: st.DrawFn) -> list[ProviderSubscription]:
 
 
 @given(stories(), st.data())
-def test_a_story_s_words_in_any_order_end_as_it_ended(
+def test_the_final_status_does_not_depend_on_update_order(
     story: list[ProviderSubscription], data: st.DataObject
 ) -> None:
     last = story[-1]

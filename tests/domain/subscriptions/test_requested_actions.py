@@ -108,7 +108,7 @@ def test_what_is_done_is_done_once() -> None:
     given_.when(refuse).then()
 
 
-def test_a_refusal_says_why_until_something_else_is_asked() -> None:
+def test_a_rejection_reason_is_shown_until_the_next_request() -> None:
     given_ = known(CANCEL, STEP)
     given_.when(refuse).showing(pending_request=None)
     assert given_.root.view.failure is not None
@@ -148,7 +148,7 @@ def test_what_waits_is_called_off_by_what_is_done_after(asked: Any) -> None:
     given_.when(finish).showing(scheduled=None)
 
 
-def test_giving_up_and_sending_again_are_said_once() -> None:
+def test_giving_up_and_sending_again_are_recorded_once() -> None:
     given_ = known(CANCEL, STEP)
     given_.when(give_up).then(happened(s.SubscriptionStepGaveUp, step="cancel"))
     given_.when(give_up).then()

@@ -71,7 +71,7 @@ def test_what_was_given_up_can_be_claimed_by_another() -> None:
     )
 
 
-def test_nobody_gives_up_what_is_anothers() -> None:
+def test_only_the_owner_can_release_a_claim() -> None:
     claimed = Given(CustomerClaim, CLAIMED)
     claimed.when(lambda claim: claim.release(OTHER_ID, actor="t", occurred_at=NOW)).then()
 

@@ -60,7 +60,7 @@ def test_linked_customers_stay_unless_named_anew() -> None:
     _change(given, customers={"main": "cus_9"}).showing(customers=both | {"main": "cus_9"})
 
 
-def test_making_a_customer_is_remembered_with_key_and_person_before_the_call() -> None:
+def test_the_creation_of_a_customer_is_recorded_with_key_and_contact_before_the_call() -> None:
     key = f"billhook:{AGGREGATE_ID}:customer:main:1"
     (
         Given(Tenant, UNLINKED)

@@ -98,7 +98,7 @@ def test_a_number_cannot_be_left_out(empty_database: str, tmp_path: Path) -> Non
         migrate(empty_database, folder(tmp_path, m0002_second="SELECT 1"))
 
 
-def test_a_database_that_is_away_is_said_to_be() -> None:
+def test_an_unreachable_database_is_reported() -> None:
     nowhere = "host=127.0.0.1 port=1 dbname=none"
     for ask in (migrate, pending):
         with pytest.raises(LogUnavailable):

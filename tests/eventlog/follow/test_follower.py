@@ -126,7 +126,7 @@ def test_batches_grow_from_one_event_after_each_start(database: str, log: Log) -
     run(scenario)
 
 
-def test_it_hears_of_an_event_long_before_it_would_poll(database: str, log: Log) -> None:
+def test_an_event_is_delivered_before_the_next_poll(database: str, log: Log) -> None:
     async def scenario() -> None:
         rows = Rows()
         async with Running(Follower(database, "rows", rows)):
@@ -361,7 +361,7 @@ def test_other_topics_are_passed_and_the_position_goes_on(database: str, log: Lo
     run(scenario)
 
 
-def test_whoever_finds_its_position_moved_steps_down_and_reads_it_anew(
+def test_a_follower_whose_position_moved_steps_down_and_reads_it_again(
     database: str, log: Log
 ) -> None:
     log.append([stored() for _ in range(3)])

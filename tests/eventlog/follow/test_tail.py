@@ -36,7 +36,7 @@ async def append(log: Log, version: int, topic: str, stream: UUID = _STREAM) -> 
     return position
 
 
-def test_a_waiter_hears_the_first_event_of_its_topics(database: str, log: Log) -> None:
+def test_a_waiter_gets_the_first_event_of_its_topics(database: str, log: Log) -> None:
     async def scenario(tail: Tail) -> None:
         asked = await append(log, 1, "Asked")
         waiting = asyncio.create_task(
@@ -97,7 +97,7 @@ def test_many_waiters_cost_one_query_per_commit(database: str, log: Log) -> None
     with_tail(database, scenario)
 
 
-def test_subscribers_hear_everything_in_order_and_do_not_disturb_each_other(
+def test_subscribers_get_every_event_in_order_and_independently(
     database: str, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(tail: Tail) -> None:
@@ -152,9 +152,7 @@ def test_a_killed_backend_misses_nothing(database: str, log: Log) -> None:
     with_tail(database, scenario)
 
 
-def test_whoever_comes_after_nobody_listened_hears_what_happened_meanwhile(
-    database: str, log: Log
-) -> None:
+def test_a_new_waiter_gets_events_from_while_nobody_listened(database: str, log: Log) -> None:
     async def scenario(tail: Tail) -> None:
         for version in range(1, 40, 2):
             asked = await append(log, version, "Asked")

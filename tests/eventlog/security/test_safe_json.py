@@ -81,7 +81,7 @@ def test_what_is_no_object_to_keep_is_refused(raw: bytes) -> None:
         b'{"a": [' + b"{}," * 200 + b"[]]}",
     ],
 )
-def test_up_to_a_hundred_levels_are_kept_whatever_is_beside_them(raw: bytes) -> None:
+def test_up_to_a_hundred_levels_are_kept_beside_any_value(raw: bytes) -> None:
     parsed, kept = read_object(raw)
     assert parsed == orjson.loads(raw) == orjson.loads(kept)
 

@@ -333,7 +333,7 @@ def test_freshness_reaches_a_head_seen_earlier_also_past_others_events(database:
 
 
 @pytest.mark.parametrize("since", [-1, 2**15 - 1, 2**15, 2**31 - 1, 2**31, 2**40])
-def test_freshness_is_told_at_any_place_in_the_log(database: str, since: int) -> None:
+def test_freshness_is_reported_at_any_position(database: str, since: int) -> None:
     async def scenario() -> None:
         async with await open_pool(database) as pool:
             assert (await AccessQueries(pool).freshness(since)).head == 0
@@ -341,7 +341,7 @@ def test_freshness_is_told_at_any_place_in_the_log(database: str, since: int) ->
     asyncio.run(scenario())
 
 
-def test_freshness_tells_whether_access_changed_behind_a_position(database: str) -> None:
+def test_freshness_shows_whether_access_changed_after_a_position(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             access = AccessQueries(books.pool)

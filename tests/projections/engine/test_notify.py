@@ -105,7 +105,7 @@ def test_readers_outlive_their_sessions(database: str, lost: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_database_that_is_away_is_told_in_time() -> None:
+def test_an_unreachable_database_is_reported_within_the_timeout() -> None:
     async def scenario() -> None:
         nowhere = "host=127.0.0.1 port=1 dbname=none"
         async with await open_pool(nowhere, deadline_s=0.2) as pool:

@@ -166,7 +166,7 @@ def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
 
 @settings(max_examples=6)
 @given(log=logs())
-def test_whatever_the_log_says_filling_and_following_agree(
+def test_filling_and_following_agree_for_random_logs(
     database: str, log: list[RecordedEvent]
 ) -> None:
     salt = uuid4()
@@ -195,7 +195,9 @@ def test_whatever_the_log_says_filling_and_following_agree(
         "UPDATE read.timeline SET actor = 'someone' WHERE position = 3",
     ],
 )
-def test_rows_that_differ_are_told_and_only_accepted_on_demand(database: str, damage: str) -> None:
+def test_differing_rows_are_reported_and_only_accepted_on_demand(
+    database: str, damage: str
+) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             first, *others = paid_invoices(5)
@@ -298,7 +300,7 @@ def test_an_unknown_projection_is_refused(database: str) -> None:
         rebuild(database, "nothing")
 
 
-def test_the_command_says_what_it_did(database: str) -> None:
+def test_the_command_prints_its_result(database: str) -> None:
     async def fill() -> None:
         async with projecting(database) as books:
             await books.folded(*paid_invoices(2))

@@ -109,7 +109,7 @@ def test_killed_processes_leave_no_event_out_and_fold_none_twice(database: str) 
     assert timeline_positions(database) == shown_positions(database)
 
 
-def test_an_event_that_cannot_be_folded_stops_its_projection_and_is_told(database: str) -> None:
+def test_an_event_that_raises_stops_its_projection_and_is_reported(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             good, later = requested(), requested()
@@ -145,7 +145,7 @@ def test_an_event_that_cannot_be_folded_stops_its_projection_and_is_told(databas
     asyncio.run(scenario())
 
 
-def test_followers_are_told_before_they_have_begun(database: str) -> None:
+def test_followers_are_reported_before_they_start(database: str) -> None:
     async def scenario() -> None:
         async with reading(database) as books:
             await append(books.log, requested())
@@ -193,7 +193,7 @@ def test_a_process_ends_when_asked_to(database: str) -> None:
     assert '"event": "following"' in errors
 
 
-def test_a_process_says_that_migrations_are_missing(empty_database: str) -> None:
+def test_a_process_reports_missing_migrations(empty_database: str) -> None:
     process = start(empty_database)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1

@@ -240,7 +240,7 @@ def test_the_newest_thousand_of_each_connection_are_kept(database: str) -> None:
     assert found == [("main", KEPT, AT + timedelta(seconds=5)), ("quiet", 1, AT)]
 
 
-def test_a_rebuild_says_the_same(database: str) -> None:
+def test_a_rebuild_gives_equal_rows(database: str) -> None:
     entries = [received() for _ in range(5)]
     for entry in entries[1:]:
         apply(entry)

@@ -63,7 +63,7 @@ def test_a_reader_that_keeps_its_position_sees_each_change_once_in_order(databas
     asyncio.run(scenario())
 
 
-def test_changes_tell_whose_they_are_and_no_secret(database: str) -> None:
+def test_changes_name_their_app_and_no_secret(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()
@@ -137,7 +137,7 @@ def test_a_waiting_reader_is_woken_by_its_own_app_alone(database: str) -> None:
     asyncio.run(scenario())
 
 
-def test_what_a_webhook_confirms_is_told_once_and_other_confirmations_by_themselves(
+def test_confirmations_by_webhooks_are_recorded_once_and_others_separately(
     database: str,
 ) -> None:
     async def scenario() -> None:

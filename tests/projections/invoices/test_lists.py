@@ -202,7 +202,7 @@ def test_a_cursor_of_another_list_is_refused(database: str) -> None:
 
 
 @given(text=st.text(max_size=400))
-def test_a_broken_cursor_is_refused_whatever_it_says(text: str) -> None:
+def test_a_malformed_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadCursor):
         cursors.read(text, list_name="one")
 

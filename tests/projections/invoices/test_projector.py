@@ -62,7 +62,7 @@ def split(
 
 @settings(max_examples=60)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
-def test_rows_are_the_fold_of_each_stream_whatever_the_batches_and_crashes(
+def test_rows_equal_the_fold_of_each_stream_for_any_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
     wipe(database)

@@ -38,7 +38,7 @@ def test_what_is_searched_for_is_written_as_words_are(asked: str, terms: tuple[s
 
 
 @given(text=st.text(max_size=200), length=st.integers(1, 100))
-def test_every_beginning_of_every_word_leads_to_it(text: str, length: int) -> None:
+def test_every_prefix_of_every_word_finds_the_invoice(text: str, length: int) -> None:
     for word in split_terms([text]):
         for term in query_terms(word[:length]):
             first, after = prefix_range(term)
@@ -46,12 +46,12 @@ def test_every_beginning_of_every_word_leads_to_it(text: str, length: int) -> No
                 assert first.encode() <= word.encode() < after.encode()
 
 
-def test_an_invoice_has_a_bounded_number_of_words() -> None:
+def test_an_invoice_has_a_bounded_number_of_search_terms() -> None:
     metadata = {str(n): " ".join(f"{n}x{m}" for m in range(60)) for n in range(40)}
     assert len(index_terms(term_sources(requested(metadata=metadata).view))) == 400
 
 
-def test_only_new_words_are_written() -> None:
+def test_only_new_search_terms_are_written() -> None:
     invoice = requested(metadata={"order": "4711"})
     before = term_sources(invoice.view)
     assert new_terms(None, before) == ["4711"]

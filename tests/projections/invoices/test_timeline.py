@@ -44,7 +44,7 @@ def test_every_step_of_an_invoice_is_on_its_timeline_in_the_logs_order(database:
     asyncio.run(scenario())
 
 
-def test_an_entry_tells_the_events_facts_and_none_of_our_internals(database: str) -> None:
+def test_a_timeline_entry_has_the_event_fields_without_internal_ones(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested(metadata={"order_number": "7"}, footer="Thank you")
@@ -111,7 +111,7 @@ def test_another_apps_invoice_has_no_row_and_no_timeline(database: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_rejection_is_told_with_the_field_at_fault(database: str) -> None:
+def test_a_rejection_names_the_invalid_field(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()

@@ -247,7 +247,7 @@ def test_the_failure_rate_is_that_of_the_attempts_that_ended(database: str) -> N
     asyncio.run(scenario())
 
 
-def test_money_that_nobody_asked_for_is_not_collected(database: str) -> None:
+def test_unexpected_payments_are_not_collected_revenue(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = bill(100)

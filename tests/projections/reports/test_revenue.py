@@ -210,7 +210,7 @@ async def assert_the_summary_agrees(
     period=periods,
     zone=st.sampled_from(ZONES),
 )
-def test_the_report_is_what_adding_up_by_hand_says(
+def test_the_report_equals_sums_computed_by_hand(
     database: str, told: list[History], interval: Interval, period: tuple[date, date], zone: str
 ) -> None:
     app_id = uuid4()

@@ -100,7 +100,7 @@ def split(
 
 @settings(max_examples=60)
 @given(log=logs(), boundaries=st.randoms(use_true_random=False))
-def test_rows_and_sums_are_those_of_the_fold_whatever_the_batches_and_crashes(
+def test_rows_and_sums_equal_the_fold_for_any_batches_and_crashes(
     database: str, log: list[RecordedEvent], boundaries: random.Random
 ) -> None:
     with connect(database, application_name="test") as connection:
@@ -314,7 +314,7 @@ def test_what_comes_in_each_month_follows_every_change(database: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_rebuild_says_the_same_of_subscriptions(database: str) -> None:
+def test_a_rebuild_gives_equal_subscription_rows(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             made = [started(user_id=f"user-{uuid4()}") for _ in range(20)]

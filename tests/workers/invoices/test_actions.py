@@ -98,7 +98,7 @@ def test_voiding_a_draft_deletes_it(bench: Bench) -> None:
     assert bench.account.v1.invoices.list().data == []
 
 
-def test_a_void_that_was_overtaken_by_a_payment_tells_of_the_payment(bench: Bench) -> None:
+def test_a_void_that_was_overtaken_by_a_payment_records_the_payment(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
     bench.ask_for(invoice_id, RequestVoid)
     bench.account.admin.pay_on_page(bench.invoice(invoice_id).view.provider_object_id or "")

@@ -36,7 +36,7 @@ def test_the_payment_is_kept_with_the_outcome_and_without_its_secret(bench: Benc
     assert b"client_secret" not in stored
 
 
-def test_a_webhook_that_overtakes_the_answer_leaves_the_telling_to_it(bench: Bench) -> None:
+def test_a_webhook_before_the_answer_leaves_the_outcome_to_the_answer(bench: Bench) -> None:
     """Its answer was lost: Stripe has charged, and says so by webhook before we ask again."""
     invoice_id = bench.request(bench.add_tenant(), charge_immediately=True)
     bench.account.admin.add_fault("lose_answer", path="/v1/invoices/*/pay", times=5)

@@ -57,7 +57,7 @@ def test_a_webhook_that_overtakes_the_recording_of_the_answer_settles_the_invoic
     assert bench.account.charged() == [1999]
 
 
-def test_a_paid_webhook_before_anything_was_recorded_tells_the_whole_story(bench: Bench) -> None:
+def test_a_paid_webhook_before_any_answer_records_every_event(bench: Bench) -> None:
     invoice_id, events = paid_flow(bench)
     fresh = forget_answers(bench, invoice_id)
     event = by_type(events, "invoice.paid")

@@ -125,7 +125,7 @@ def test_a_payload_that_could_not_be_read_is_read_again(bench: Bench) -> None:
     assert b"unreadable" in stream(bench, received)[-1].state
 
 
-def test_a_replay_that_needs_the_provider_becomes_work_and_ends_by_asking(bench: Bench) -> None:
+def test_a_replay_that_needs_a_fetch_becomes_a_job(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant("needs_authentication"))
     view = bench.settle(invoice_id).view
     assert view.provider_object_id is not None
