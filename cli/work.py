@@ -36,7 +36,7 @@ def list_work(
     """List an app's unfinished work; work that used up its retries can be sent again."""
     with operating() as operator:
         app_id = app_named(operator, app)
-    rows = [item(row) for row in _query(lambda queries: _all(queries, app_id, state))]
+    rows = [item(row).to_json() for row in _query(lambda queries: _all(queries, app_id, state))]
     if as_json:
         typer.echo(json.dumps(rows))
     else:

@@ -27,10 +27,10 @@ def main() -> None:
     """Serve until a signal; who waits for an outcome then is answered at once."""
     settings = Settings()
     configure_logging(settings.log_format, level=settings.log_level)
-    # uvicorn raises the signal again when all is closed; the end shall be orderly even so.
+    # uvicorn raises the signal again after shutdown; exit without a traceback even then.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with metrics_folder() as folder:
-        # The library decides at its import, in each worker process, where counts are kept.
+        # The library chooses its storage at import, in each worker process.
         os.environ[_METRICS_FOLDER] = str(folder)
         uvicorn.run(
             "service.__main__:make_app",
@@ -76,7 +76,7 @@ def _stop_once(loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
 
 
 def _end_waits_first(loop: asyncio.AbstractEventLoop, waits: Waits) -> None:
-    """Let a signal end the waits before uvicorn, whose handler is in place by now, handles it."""
+    """End all waits on a signal, before uvicorn's handler, which is installed already, runs."""
     for number in (signal.SIGINT, signal.SIGTERM):
         known = signal.getsignal(number)
 

@@ -24,7 +24,7 @@ from service.settings import Settings
 
 
 def create_app(settings: Settings) -> Starlette:
-    """Put the service together; nothing is opened before the application starts."""
+    """Build the application; connections are opened when it starts."""
     metrics = Metrics(folder=settings.metrics_folder)
     waits = Waits()
 

@@ -1,4 +1,4 @@
-"""Everything that the service answers, declared once."""
+"""The OpenAPI document of all operations."""
 
 from functools import cache
 from typing import Final
@@ -55,5 +55,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
 
 @cache
 def document(public_url: str) -> Json:
-    """Give the OpenAPI document; it is the same for every request."""
+    """Return the OpenAPI document; it is built once."""
     return build(OPERATIONS, tags=TAGS, public_url=public_url)

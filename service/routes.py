@@ -36,9 +36,8 @@ from service.invoices.list import (
 from service.invoices.read import get_invoice, get_invoice_events
 from service.operations.endpoints import healthz, metrics, readyz
 from service.payment_methods.endpoints import create_setup, get_setup
-from service.reports.endpoints import get_revenue
+from service.reports.endpoints import get_revenue, get_summary
 from service.reports.event_feed import list_app_events
-from service.reports.summary_endpoint import get_summary
 from service.subscriptions.endpoints import (
     cancel_subscription,
     change_subscription,
@@ -70,7 +69,7 @@ class ApiRoute(Route):
 
 
 def _route(path: str, *, browsers: tuple[str, ...] = (), **endpoints: Endpoint) -> ApiRoute:
-    """Serve a path by method. One route a path, so that a 405 names all its methods."""
+    """Serve a path by method, in one route, so that a 405 lists all its methods."""
     if browsers:
         endpoints["OPTIONS"] = answer_preflight
 

@@ -9,7 +9,7 @@ LONGEST_HEAD_BYTES = 64 * KIB
 
 
 class Settings(BaseSettings):
-    """What an operator sets as BILLHOOK_<NAME>. Only `__main__` makes one without arguments."""
+    """Settings from BILLHOOK_<NAME> variables. Only `__main__` creates them without arguments."""
 
     model_config = SettingsConfigDict(env_prefix="BILLHOOK_", extra="ignore", frozen=True)
 
@@ -64,6 +64,6 @@ class Settings(BaseSettings):
     """Where the worker processes of one service keep their counts; set by `__main__`."""
 
     def master_key_list(self) -> list[str]:
-        """Give the master keys in order."""
+        """Return the master keys in order."""
         keys = self.master_keys.get_secret_value().split(",")
         return [key.strip() for key in keys if key.strip()]

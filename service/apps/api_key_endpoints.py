@@ -13,12 +13,14 @@ from domain.apps.commands import CreateKey, KeyKind, RevokeKey, RotateKey
 from domain.core.errors import Contradiction
 from domain.core.idempotency import CreateIdempotencyRecord
 from projections.access.queries import KeyDetails
+from service.apps import response_schemas as schemas
 from service.apps.context import AppsContext, context_of
 from service.auth.authenticate import authenticate_admin
-from service.http import envelope
 from service.http.caller import Caller
+from service.http.envelope import Json
 from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.requests import path_uuid, read_json
+from service.http.response_model import one_item
 from service.http.responses import document
 from service.http.validation import Name, RequestModel, validate
 from service.recording.idempotency import record_once
@@ -31,28 +33,31 @@ _DAY_S: Final = 24 * 3600
 
 
 class NewKeyBody(RequestModel):
-    """What key is wanted."""
+    """Body of a new key."""
 
     kind: KeyKind
     name: Name | None = None
 
 
 class RotationBody(RequestModel):
-    """For how long the old key opens the app beside the new one."""
+    """Body of a rotation: how long the old key stays valid beside the new one."""
 
     overlap_seconds: int = Field(_DAY_S, ge=0, le=30 * _DAY_S)
 
 
 async def list_keys(request: Request) -> Response:
-    """List an app's keys, without what opens it."""
+    """List an app's keys, without their texts."""
     context = context_of(request)
     caller = await authenticate_admin(request)
     rows = await context.auth.access_rows.keys(caller.app.app_id)
-    return document(envelope.whole_list(KIND, [_item(row) for row in rows]))
+    items = [_item(row) for row in rows]
+    return document(
+        schemas.ApiKeys(kind=KIND, total_items=len(items), items_length=len(items), items=items)
+    )
 
 
 async def create_key(request: Request) -> Response:
-    """Make a key; its text is in this answer alone."""
+    """Create a key; only this response has its text."""
     context = context_of(request)
     caller = await authenticate_admin(request)
     given = await read_json(request, context.settings)
@@ -64,12 +69,12 @@ async def create_key(request: Request) -> Response:
             made.command, occurred_at=made.occurred_at, idempotency_record=idempotency_record
         )
 
-    recorded = await record_once(request, caller, given, _item(made.row), write)
+    recorded = await record_once(request, caller, given, _item(made.row).to_json(), write)
     return await _shown(context, caller, recorded, made.key)
 
 
 async def rotate_key(request: Request) -> Response:
-    """Make a key in the place of one that ends after an overlap."""
+    """Replace a key by a new one; the old one expires after an overlap."""
     context = context_of(request)
     caller = await authenticate_admin(request)
     given = await read_json(request, context.settings, default={})
@@ -91,7 +96,7 @@ async def rotate_key(request: Request) -> Response:
         )
 
     try:
-        recorded = await record_once(request, caller, given, _item(made.row), write)
+        recorded = await record_once(request, caller, given, _item(made.row).to_json(), write)
     except Contradiction:
         message = "keyUuid: was revoked, or has been rotated already"
         raise BadRequest(FieldError(message=message, path="keyUuid")) from None
@@ -99,7 +104,7 @@ async def rotate_key(request: Request) -> Response:
 
 
 async def revoke_key(request: Request) -> Response:
-    """Take a key out of use; answered once it opens nothing new."""
+    """Revoke a key; respond once no process accepts it any more."""
     context = context_of(request)
     caller = await authenticate_admin(request)
     key_id = path_uuid(request, "keyUuid")
@@ -109,11 +114,11 @@ async def revoke_key(request: Request) -> Response:
     )
     headers = await wait_for_access(context.recording, caller.app.app_id)
     row = await _find(context, caller, key_id)
-    return document(envelope.single(KIND, _item(row)), headers)
+    return document(one_item(schemas.OneApiKey, kind=KIND, item=_item(row)), headers)
 
 
 class _Made:
-    """A new key: what is recorded of it, and what its holder sees once."""
+    """A new key: the command that records it, and its text, which is returned once."""
 
     def __init__(
         self, context: AppsContext, caller: Caller, *, kind: KeyKind, name: str | None
@@ -149,23 +154,25 @@ async def _find(context: AppsContext, caller: Caller, key_id: UUID) -> KeyDetail
 
 
 async def _shown(
-    context: AppsContext, caller: Caller, recorded: Recorded[envelope.Json], key: NewKey
+    context: AppsContext, caller: Caller, recorded: Recorded[Json], key: NewKey
 ) -> Response:
     headers = await wait_for_access(context.recording, caller.app.app_id)
     if recorded.replayed:
         headers[REPLAYED] = "true"
-    shown = {**recorded.result, "key": None if recorded.replayed else key.text}
-    return document(envelope.single(KIND, shown), headers)
+    shown = schemas.NewApiKey.from_json(
+        recorded.result | {"key": None if recorded.replayed else key.text}
+    )
+    return document(one_item(schemas.NewApiKeys, kind=KIND, item=shown), headers)
 
 
-def _item(row: KeyDetails) -> envelope.Json:
-    return {
-        "id": str(row.key_id),
-        "kind": row.kind,
-        "prefix": row.prefix,
-        "name": row.name,
-        "createdAt": envelope.moment(row.created_at),
-        "expiresAt": envelope.moment(row.expires_at),
-        "replacedBy": None if row.replaced_by is None else str(row.replaced_by),
-        "revokedAt": envelope.moment(row.revoked_at),
-    }
+def _item(row: KeyDetails) -> schemas.ApiKey:
+    return schemas.ApiKey(
+        id=row.key_id,
+        kind=row.kind,
+        prefix=row.prefix,
+        name=row.name,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        replaced_by=row.replaced_by,
+        revoked_at=row.revoked_at,
+    )

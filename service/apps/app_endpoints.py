@@ -1,4 +1,4 @@
-"""The body of an app's PATCH: what is left out stays as it is."""
+"""Show and change an app."""
 
 import asyncio
 from functools import lru_cache
@@ -12,13 +12,14 @@ from starlette.responses import Response
 
 from domain.apps.app import App, AppSettings, token_secret_context
 from domain.apps.commands import ChangeApp
+from service.apps import response_schemas as schemas
 from service.apps.context import AppsContext, context_of
 from service.auth.authenticate import authenticate_admin
 from service.auth.jwks import Jwks
-from service.http import envelope
 from service.http.caller import Caller
 from service.http.errors import BadRequest, FieldError
 from service.http.requests import read_json
+from service.http.response_model import one_item
 from service.http.responses import POSITION, document
 from service.http.validation import (
     Currency,
@@ -32,14 +33,14 @@ from service.http.validation import (
 )
 from service.recording.read_your_writes import wait_for_access
 
-# A field that was not given; it is of its type wherever it was.
+# Default of fields that were not given; given fields have their types.
 _UNSET: Final[Any] = None
 _REGISTERED: Final = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti"})
 _DAY_S: Final = 24 * 3600
 
 Slug = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-Slot = Annotated[str, StringConstraints(pattern=r"^(stripe|mollie)(:(live|test))?$")]
-# As browsers send it: no path, no user, no default port, small letters.
+DefaultSelector = Annotated[str, StringConstraints(pattern=r"^(stripe|mollie)(:(live|test))?$")]
+# As browsers send it: without path, user and default port, in lower case.
 Origin = Annotated[
     str,
     StringConstraints(max_length=255, pattern=r"^https?://[a-z0-9.\[\]:_-]+$"),
@@ -78,7 +79,7 @@ _ONCE: Final = (AfterValidator(_each_once), SchemaKeywords({"uniqueItems": True}
 
 
 class InvoiceDefaults(RequestModel):
-    """What an invoice has where a request leaves it out."""
+    """Defaults of fields that an invoice request leaves out."""
 
     description: LongText | None = None
     footer: LongText | None = None
@@ -86,7 +87,7 @@ class InvoiceDefaults(RequestModel):
 
 
 class TokenClaims(RequestModel):
-    """Which claims name the app (null: none does), the tenant and the user."""
+    """Names of the claims with the app (null: none), the tenant and the user."""
 
     app: Claim | None = None
     tenant: Claim = "tenant"
@@ -100,7 +101,7 @@ class TokenClaims(RequestModel):
 
 
 class TokenSettings(RequestModel):
-    """Whose tokens are taken. The secret goes in and never comes out."""
+    """Settings of the access tokens that are accepted. The secret is write-only."""
 
     issuer: Name = _UNSET
     audience: Name = _UNSET
@@ -111,12 +112,12 @@ class TokenSettings(RequestModel):
 
 
 class AppChanges(RequestModel):
-    """What is to change of an app."""
+    """Body of a PATCH: fields that are left out stay as they are."""
 
     name: Name = _UNSET
     slug: Slug = _UNSET
     enabled: bool = _UNSET
-    default_connections: Annotated[dict[Slot, Name | None], Field(max_length=6)] = _UNSET
+    default_connections: Annotated[dict[DefaultSelector, Name | None], Field(max_length=6)] = _UNSET
     allowed_origins: Annotated[list[Origin], Field(max_length=50), *_ONCE] = _UNSET
     invoice_defaults: InvoiceDefaults = _UNSET
     time_zone: TimeZone = _UNSET
@@ -129,22 +130,24 @@ KIND: Final = "apps"
 
 
 async def get_app(request: Request) -> Response:
-    """Show an app to its admin key; also while it is disabled, or nobody could enable it."""
+    """Return an app, also while it is disabled: its admin must be able to enable it."""
     context = context_of(request)
     caller = await authenticate_admin(request, even_disabled=True)
     app = await asyncio.to_thread(context.recording.billing.get, App, caller.app.app_id)
     (newest,) = await context.recording.log.stream_async(app.id, newest_first=True, limit=1)
-    return document(envelope.single(KIND, _item(app)), {POSITION: str(newest.position)})
+    return document(
+        one_item(schemas.Apps, kind=KIND, item=_item(app)), {POSITION: str(newest.position)}
+    )
 
 
 async def patch_app(request: Request) -> Response:
-    """Change what is given of an app; answered once every process can know."""
+    """Change an app; respond once every process applies the change."""
     context = context_of(request)
     caller = await authenticate_admin(request, even_disabled=True)
     given = await read_json(request, context.settings)
     changes = validate(AppChanges, given)
     await _require_connections(context, caller, changes)
-    await _require_own_issuer(context, caller, changes)
+    await _require_unused_issuer(context, caller, changes)
     occurred_at = context.now()
 
     def decide(app: App) -> None:
@@ -152,25 +155,25 @@ async def patch_app(request: Request) -> Response:
 
     app = await asyncio.to_thread(context.recording.billing.change, App, caller.app.app_id, decide)
     headers = await wait_for_access(context.recording, app.id)
-    return document(envelope.single(KIND, _item(app)), headers)
+    return document(one_item(schemas.Apps, kind=KIND, item=_item(app)), headers)
 
 
 async def _require_connections(context: AppsContext, caller: Caller, changes: AppChanges) -> None:
-    """Raise BadRequest where a default is no connection of its slot's provider and mode."""
+    """Raise BadRequest if a default is not a connection of its provider and mode."""
     faults = []
-    for slot, name in (changes.default_connections or {}).items():
+    for selector, name in (changes.default_connections or {}).items():
         if name is None:
             continue
-        provider, _, mode = slot.partition(":")
+        provider, _, mode = selector.partition(":")
         found = await context.auth.access.connection_named(caller.app.app_id, name)
         if found is None or found.provider != provider or mode not in ("", found.mode):
-            path = f"defaultConnections.{slot}"
+            path = f"defaultConnections.{selector}"
             faults.append(FieldError(message=f"{path}: the app has no such connection", path=path))
     if faults:
         raise BadRequest(*faults)
 
 
-async def _require_own_issuer(context: AppsContext, caller: Caller, changes: AppChanges) -> None:
+async def _require_unused_issuer(context: AppsContext, caller: Caller, changes: AppChanges) -> None:
     """Raise BadRequest for an issuer and audience of another app, unless a claim names the app.
 
     Two such apps could not be told apart by their tokens. The message does not say that there is
@@ -194,7 +197,7 @@ async def _require_own_issuer(context: AppsContext, caller: Caller, changes: App
 def _command(
     context: AppsContext, caller: Caller, known: AppSettings, changes: AppChanges
 ) -> ChangeApp:
-    """Say what is to change; `known` is what the app has set at the moment of the change."""
+    """Build the command; `known` are the app's settings at the time of the change."""
     return ChangeApp(
         app_id=caller.app.app_id,
         name=changes.name,
@@ -208,7 +211,7 @@ def _command(
 def _settings(
     context: AppsContext, caller: Caller, known: AppSettings, changes: AppChanges
 ) -> dict[str, Any]:
-    """Give the settings that change, by their names in the domain."""
+    """Return the settings that change, by their names in the domain."""
     given: dict[str, Any] = {
         "slug": changes.slug,
         "allowed_origins": changes.allowed_origins,
@@ -247,33 +250,36 @@ def _secrets(
     return [newest, *(secret for secret in older if secret["until"] > now_s)]
 
 
-def _item(app: App) -> envelope.Json:
+def _item(app: App) -> schemas.App:
     known = app.settings
-    return {
-        "id": str(app.id),
-        "name": app.name,
-        "slug": app.slug,
-        "enabled": app.enabled,
-        "defaultConnections": app.default_connections,
-        "allowedOrigins": known.allowed_origins,
-        "invoiceDefaults": {
-            name: known.invoice_defaults.get(name) for name in ("description", "footer", "currency")
-        },
-        "timeZone": known.time_zone,
-        "clientPrices": known.client_prices,
-        "clientTaxRates": known.client_tax_rates,
-        "tokens": _tokens(known),
-        "createdAt": envelope.moment(app.created_on),
-        "updatedAt": envelope.moment(app.modified_on),
-    }
+    return schemas.App(
+        id=app.id,
+        name=app.name,
+        slug=app.slug,
+        enabled=app.enabled,
+        default_connections=app.default_connections,
+        allowed_origins=known.allowed_origins,
+        invoice_defaults=schemas.ShownDefaults(
+            description=known.invoice_defaults.get("description"),
+            footer=known.invoice_defaults.get("footer"),
+            currency=known.invoice_defaults.get("currency"),
+        ),
+        time_zone=known.time_zone,
+        client_prices=known.client_prices,
+        client_tax_rates=known.client_tax_rates,
+        tokens=_tokens(known),
+        created_at=app.created_on,
+        updated_at=app.modified_on,
+    )
 
 
-def _tokens(known: AppSettings) -> envelope.Json:
-    """Show whose tokens are taken; of secrets, that there are any."""
-    return {
-        "issuer": known.token_issuer,
-        "audience": known.token_audience,
-        "claims": known.token_claims,
-        "signingSecretSet": bool(known.token_secrets),
-        "jwks": {"keys": known.token_keys},
-    }
+def _tokens(known: AppSettings) -> schemas.ShownTokens:
+    """Build the token settings, without the secrets."""
+    claims = known.token_claims
+    return schemas.ShownTokens(
+        issuer=known.token_issuer,
+        audience=known.token_audience,
+        claims=schemas.ShownClaims(app=claims["app"], tenant=claims["tenant"], user=claims["user"]),
+        signing_secret_set=bool(known.token_secrets),
+        jwks=schemas.ShownKeys(keys=known.token_keys),
+    )

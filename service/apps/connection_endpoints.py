@@ -14,13 +14,14 @@ from domain.core import ids
 from domain.core.providers import Mode, Provider
 from eventlog.errors import VaultError
 from projections.access.queries import ConnectionRow
+from service.apps import response_schemas as schemas
 from service.apps.context import AppsContext, context_of
 from service.apps.provider_keys import CONNECTION_NAME, mode_of
 from service.auth.authenticate import authenticate_admin
-from service.http import envelope
 from service.http.caller import Caller
 from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.requests import read_json
+from service.http.response_model import one_item
 from service.http.responses import document
 from service.http.validation import RequestModel, Token, Url, validate
 from service.recording.read_your_writes import wait_for_access
@@ -48,18 +49,20 @@ async def list_connections(request: Request) -> Response:
     rows = await context.auth.access_rows.connections(caller.app.app_id)
     defaults = await _defaults(context, caller)
     items = [await _item(context, row, defaults) for row in rows]
-    return document(envelope.whole_list(KIND, items))
+    return document(
+        schemas.Connections(kind=KIND, total_items=len(items), items_length=len(items), items=items)
+    )
 
 
 async def get_connection(request: Request) -> Response:
-    """Show a connection, without its secrets."""
+    """Return a connection, without its secrets."""
     context = context_of(request)
     caller = await authenticate_admin(request)
     return document(await _shown(context, caller, request.path_params["name"]))
 
 
 async def put_connection(request: Request) -> Response:
-    """Make a connection, or replace its credentials; they are sealed, and never shown."""
+    """Create a connection, or replace its credentials, which are encrypted and never returned."""
     context = context_of(request)
     caller = await authenticate_admin(request)
     name = request.path_params["name"]
@@ -84,7 +87,7 @@ async def put_connection(request: Request) -> Response:
 
 
 async def delete_connection(request: Request) -> Response:
-    """Take a connection out of use; what was asked through it goes on."""
+    """Delete a connection; its pending requests are still processed."""
     context = context_of(request)
     caller = await authenticate_admin(request)
     name = request.path_params["name"]
@@ -101,7 +104,7 @@ async def delete_connection(request: Request) -> Response:
 def _command(
     context: AppsContext, caller: Caller, name: str, body: ConnectionBody, known: Connection | None
 ) -> SetConnection:
-    """Seal what is given and keep the rest. Raises BadRequest."""
+    """Build the command: encrypt given secrets, keep the others. Raises BadRequest."""
     scope = secret_context(caller.app.app_id, name)
     mode = _mode(body, known)
     if known is not None and known.provider != body.provider:
@@ -128,7 +131,7 @@ def _command(
 
 
 def _refunds_overpayments(body: ConnectionBody, known: Connection | None) -> bool:
-    """Take what is said, else what was."""
+    """Return the requested setting, or else the current one."""
     if body.refund_overpayments is None:
         return known is not None and known.refund_overpayments
     return body.refund_overpayments
@@ -137,7 +140,7 @@ def _refunds_overpayments(body: ConnectionBody, known: Connection | None) -> boo
 def _change_webhook_secrets(
     context: AppsContext, caller: Caller, connection: Connection, body: ConnectionBody
 ) -> None:
-    """Add and drop some and keep the others, whoever changes them at the same time."""
+    """Add and drop webhook secrets; concurrent changes of others are kept."""
     scope = secret_context(connection.app_id, connection.name)
     added = [context.auth.seal_secret(secret, scope) for secret in body.add_webhook_secrets]
 
@@ -178,17 +181,17 @@ def _refused(path: str, message: str) -> BadRequest:
 async def _set_defaults(
     context: AppsContext, caller: Caller, connection: Connection, *, wanted: bool | None
 ) -> None:
-    """Make it a default or none; where nothing is said, only where the app has no default yet."""
+    """Make a connection a default or not; by default, only if the app has none yet."""
     occurred_at, name = context.now(), connection.name
-    slots = [connection.provider, f"{connection.provider}:{connection.mode}"]
+    selectors = [connection.provider, f"{connection.provider}:{connection.mode}"]
 
     def decide(app: App) -> None:
         known = app.default_connections
         changes: dict[str, str | None]
         if wanted is False:
-            changes = {slot: None for slot, default in known.items() if default == name}
+            changes = {selector: None for selector, default in known.items() if default == name}
         else:
-            changes = {slot: name for slot in slots if wanted or slot not in known}
+            changes = {selector: name for selector in selectors if wanted or selector not in known}
         app.change(
             ChangeApp(app_id=app.id, default_connections=changes, actor=caller.actor),
             occurred_at=occurred_at,
@@ -197,13 +200,14 @@ async def _set_defaults(
     await asyncio.to_thread(context.recording.billing.change, App, caller.app.app_id, decide)
 
 
-async def _shown(context: AppsContext, caller: Caller, name: str) -> envelope.Json:
+async def _shown(context: AppsContext, caller: Caller, name: str) -> schemas.OneConnection:
     if not CONNECTION_NAME.fullmatch(name):
         raise NotFound
     row = await context.auth.access_rows.connection_by_name(caller.app.app_id, name)
     if row is None:
         raise NotFound
-    return envelope.single(KIND, await _item(context, row, await _defaults(context, caller)))
+    item = await _item(context, row, await _defaults(context, caller))
+    return one_item(schemas.OneConnection, kind=KIND, item=item)
 
 
 async def _defaults(context: AppsContext, caller: Caller) -> Mapping[str, str]:
@@ -213,22 +217,22 @@ async def _defaults(context: AppsContext, caller: Caller) -> Mapping[str, str]:
 
 async def _item(
     context: AppsContext, row: ConnectionRow, defaults: Mapping[str, str]
-) -> envelope.Json:
+) -> schemas.Connection:
     stream = ids.for_connection(row.app_id, row.name)
     settings = await asyncio.to_thread(context.recording.billing.get, Connection, stream)
     scope = secret_context(row.app_id, row.name)
     base_url = context.settings.public_url.rstrip("/")
-    return {
-        "id": str(row.connection_id),
-        "name": row.name,
-        "provider": row.provider,
-        "mode": row.mode,
-        "webhookUrl": f"{base_url}/webhooks/{row.provider}/{row.connection_id}",
-        "webhookSecretsSet": len(row.sealed_webhook_secrets),
-        "webhookSecretMarks": [
+    return schemas.Connection(
+        id=row.connection_id,
+        name=row.name,
+        provider=row.provider,
+        mode=row.mode,
+        webhook_url=f"{base_url}/webhooks/{row.provider}/{row.connection_id}",
+        webhook_secrets_set=len(row.sealed_webhook_secrets),
+        webhook_secret_marks=[
             _mark(context, sealed, scope) for sealed in row.sealed_webhook_secrets
         ],
-        "redirectUrl": row.redirect_url,
-        "refundOverpayments": settings.refund_overpayments,
-        "defaultFor": sorted(slot for slot, name in defaults.items() if name == row.name),
-    }
+        redirect_url=row.redirect_url,
+        refund_overpayments=settings.refund_overpayments,
+        default_for=sorted(selector for selector, name in defaults.items() if name == row.name),
+    )

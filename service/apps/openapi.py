@@ -1,17 +1,17 @@
-"""The app, and who may call it."""
+"""OpenAPI operations of the app, its keys and connections."""
 
 from http import HTTPStatus as S
 from typing import Final
 
 from service.apps import openapi_examples as examples
-from service.apps import openapi_schemas as apps_openapi_schemas
+from service.apps import response_schemas as schemas
 from service.apps.api_key_endpoints import NewKeyBody, RotationBody
 from service.apps.app_endpoints import AppChanges
 from service.apps.connection_endpoints import ConnectionBody
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION, IDEMPOTENCY_KEY, REPLAYED
-from service.openapi.declare import JSON, Body, Content, Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, error_answers
+from service.openapi.declare import JSON, Body, Content, Operation, json_body, json_response
+from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
 
 TAG: Final = "The app, its keys and connections"
 _APP: Final = "/api/v1/apps/{appUuid}"
@@ -22,19 +22,19 @@ _CONNECTION: Final = _APP + "/payment-connections/{name}"
 _ADMIN: Final = (openapi_common.ADMIN_KEY,)
 _LAGGING: Final = "read_model_behind"
 
-_SHOWN_APP: Final = json_answer(
-    "The app.", apps_openapi_schemas.Apps, headers=(ALWAYS_POSITION,), an_app=examples.APPS
+_SHOWN_APP: Final = json_response(
+    "The app.", schemas.Apps, headers=(ALWAYS_POSITION,), an_app=examples.APPS
 )
-_NEW_KEY: Final = json_answer(
+_NEW_KEY: Final = json_response(
     "The new key, shown this once.",
-    apps_openapi_schemas.NewApiKeys,
+    schemas.NewApiKeys,
     headers=(ALWAYS_POSITION, REPLAYED),
     new=examples.NEW_KEY,
     replayed=examples.REPLAYED_KEY,
 )
-_CHANGED_CONNECTION: Final = json_answer(
+_CHANGED_CONNECTION: Final = json_response(
     "The connection, without its secrets.",
-    apps_openapi_schemas.OneConnection,
+    schemas.OneConnection,
     headers=(ALWAYS_POSITION,),
     stripe=examples.CONNECTIONS,
 )
@@ -47,7 +47,7 @@ _OF_APP: Final = (
         tag=TAG,
         summary="Show the app",
         security=_ADMIN,
-        answers={S.OK: _SHOWN_APP, **error_answers(_APP, *CALLING)},
+        responses={S.OK: _SHOWN_APP, **error_responses(_APP, *READ_ERRORS)},
     ),
     Operation(
         method="PATCH",
@@ -58,7 +58,7 @@ _OF_APP: Final = (
         description="What is left out stays. A disabled app can still be enabled by this.",
         security=_ADMIN,
         body=json_body(AppChanges, some=examples.APP_CHANGES),
-        answers={S.OK: _SHOWN_APP, **error_answers(_APP, *WRITING, _LAGGING)},
+        responses={S.OK: _SHOWN_APP, **error_responses(_APP, *WRITE_ERRORS, _LAGGING)},
     ),
 )
 
@@ -72,7 +72,7 @@ _OF_KEYS: Final = (
         security=_ADMIN,
         headers=(IDEMPOTENCY_KEY,),
         body=json_body(NewKeyBody, for_writing=examples.KEY_BODY),
-        answers={S.OK: _NEW_KEY, **error_answers(_KEYS, *WRITING, "key_reused", _LAGGING)},
+        responses={S.OK: _NEW_KEY, **error_responses(_KEYS, *WRITE_ERRORS, "key_reused", _LAGGING)},
     ),
     Operation(
         method="GET",
@@ -81,9 +81,9 @@ _OF_KEYS: Final = (
         tag=TAG,
         summary="List the app's keys",
         security=_ADMIN,
-        answers={
-            S.OK: json_answer("All of them.", apps_openapi_schemas.ApiKeys, one=examples.KEYS),
-            **error_answers(_KEYS, *CALLING),
+        responses={
+            S.OK: json_response("All of them.", schemas.ApiKeys, one=examples.KEYS),
+            **error_responses(_KEYS, *READ_ERRORS),
         },
     ),
     Operation(
@@ -93,14 +93,14 @@ _OF_KEYS: Final = (
         tag=TAG,
         summary="Take a key out of use",
         security=_ADMIN,
-        answers={
-            S.OK: json_answer(
+        responses={
+            S.OK: json_response(
                 "The revoked key.",
-                apps_openapi_schemas.OneApiKey,
+                schemas.OneApiKey,
                 headers=(ALWAYS_POSITION,),
                 revoked=examples.ONE_KEY,
             ),
-            **error_answers(_KEY, *CALLING, _LAGGING),
+            **error_responses(_KEY, *READ_ERRORS, _LAGGING),
         },
     ),
     Operation(
@@ -120,7 +120,7 @@ _OF_KEYS: Final = (
             },
             required=False,
         ),
-        answers={S.OK: _NEW_KEY, **error_answers(_KEY, *WRITING, "key_reused", _LAGGING)},
+        responses={S.OK: _NEW_KEY, **error_responses(_KEY, *WRITE_ERRORS, "key_reused", _LAGGING)},
     ),
 )
 
@@ -132,11 +132,9 @@ _OF_CONNECTIONS: Final = (
         tag=TAG,
         summary="List the app's connections",
         security=_ADMIN,
-        answers={
-            S.OK: json_answer(
-                "All of them.", apps_openapi_schemas.Connections, one=examples.CONNECTIONS
-            ),
-            **error_answers(_CONNECTIONS, *CALLING),
+        responses={
+            S.OK: json_response("All of them.", schemas.Connections, one=examples.CONNECTIONS),
+            **error_responses(_CONNECTIONS, *READ_ERRORS),
         },
     ),
     Operation(
@@ -149,7 +147,10 @@ _OF_CONNECTIONS: Final = (
         "is read from the key.",
         security=_ADMIN,
         body=json_body(ConnectionBody, stripe=examples.CONNECTION_BODY),
-        answers={S.OK: _CHANGED_CONNECTION, **error_answers(_CONNECTION, *WRITING, _LAGGING)},
+        responses={
+            S.OK: _CHANGED_CONNECTION,
+            **error_responses(_CONNECTION, *WRITE_ERRORS, _LAGGING),
+        },
     ),
     Operation(
         method="GET",
@@ -158,11 +159,11 @@ _OF_CONNECTIONS: Final = (
         tag=TAG,
         summary="Show a connection",
         security=_ADMIN,
-        answers={
-            S.OK: json_answer(
-                "The connection.", apps_openapi_schemas.OneConnection, stripe=examples.CONNECTIONS
+        responses={
+            S.OK: json_response(
+                "The connection.", schemas.OneConnection, stripe=examples.CONNECTIONS
             ),
-            **error_answers(_CONNECTION, *CALLING),
+            **error_responses(_CONNECTION, *READ_ERRORS),
         },
     ),
     Operation(
@@ -173,7 +174,10 @@ _OF_CONNECTIONS: Final = (
         summary="Take a connection out of use",
         description="What was asked through it goes on.",
         security=_ADMIN,
-        answers={S.OK: _CHANGED_CONNECTION, **error_answers(_CONNECTION, *CALLING, _LAGGING)},
+        responses={
+            S.OK: _CHANGED_CONNECTION,
+            **error_responses(_CONNECTION, *READ_ERRORS, _LAGGING),
+        },
     ),
 )
 

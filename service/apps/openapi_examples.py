@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from service.apps.openapi_schemas import ApiKey, NewApiKey
-from service.openapi.common_schemas import example
+from service.apps.response_schemas import ApiKey, NewApiKey
 from service.openapi.declare import Json
-from service.openapi.examples import APP, one
+from service.openapi.examples import APP, example, one
 
 _AT: Final = "2026-01-31T09:30:00.000Z"
 _KEY: Final = "2f1c9a1e-5b7d-4c3a-9e8f-0a1b2c3d4e5f"

@@ -1,4 +1,4 @@
-"""How providers' secret keys look, and what a connection may be called."""
+"""Formats of providers' secret keys and of connection names."""
 
 import re
 from typing import Final
@@ -13,7 +13,7 @@ _KEYS: Final[dict[Provider, re.Pattern[str]]] = {
 
 
 def mode_of(provider: Provider, key: str) -> Mode | None:
-    """Read the mode from a provider's key; None where it is no key of this provider."""
+    """Return the mode of a provider's key; None if it is not a key of this provider."""
     found = _KEYS[provider].fullmatch(key)
     if found is None:
         return None

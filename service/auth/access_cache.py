@@ -1,4 +1,4 @@
-"""Who may do what, remembered for a moment; an answer that may be stale is never a yes."""
+"""Cache keys, apps and connections for 2 s; raise AccessUnverified rather than use stale data."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ Known = dict[Hashable, tuple[float, object]]
 
 
 class Access(Protocol):
-    """What is asked of the access projection."""
+    """Queries of the access projection."""
 
     async def key_by_hash(self, sha256_hex: str, /) -> KeyRow | None:
         """Find a key."""
@@ -45,16 +45,15 @@ class Access(Protocol):
         """Find a connection by the id in its webhook URL."""
 
     async def freshness(self, since: int) -> AccessFreshness:
-        """Say how far the projection is, and the log, and whether rows changed since a position."""
+        """Return the positions of projection and log, and whether rows changed since `since`."""
 
 
 class AccessCache:
     """Rows of the access projection: at most 2 s old, and dropped when any of them changes.
 
-    Looked at twice a second: once the projection has passed where the log's head was at some
-    moment, all that had happened by that moment is known ("verified"). When the newest such
-    moment is more than `max_age_s` ago, every question raises AccessUnverified. So a revocation
-    counts everywhere within `max_age_s`.
+    `look` runs twice a second: once the projection has passed the log's head of some time, the
+    cache is verified as of that time. If the newest such time is more than `max_age_s` ago, every
+    read raises AccessUnverified. A revocation therefore applies everywhere within `max_age_s`.
     """
 
     def __init__(
@@ -68,8 +67,8 @@ class AccessCache:
         self._max_age_s = max_age_s
         self._clock_s = clock_s
         self._known: Known = {}
-        self._guessed: Known = {}
-        self._asking: dict[Hashable, asyncio.Future[object]] = {}
+        self._guesses: Known = {}
+        self._running: dict[Hashable, asyncio.Future[object]] = {}
         self._forgotten = 0
         self._position = -1
         self._heads: list[tuple[float, int]] = []
@@ -78,70 +77,72 @@ class AccessCache:
 
     async def key(self, sha256_hex: str) -> KeyRow | None:
         """Find a key by the SHA-256 of its text."""
-        return await self._ask(("key", sha256_hex), lambda: self._access.key_by_hash(sha256_hex))
+        return await self._cached(("key", sha256_hex), lambda: self._access.key_by_hash(sha256_hex))
 
     async def app(self, app_id: UUID) -> AppRow | None:
         """Find an app."""
-        return await self._ask(("app", app_id), lambda: self._access.app(app_id))
+        return await self._cached(("app", app_id), lambda: self._access.app(app_id))
 
     async def app_guessed(self, app_id: UUID) -> AppRow | None:
-        """Find an app that nobody has shown to know."""
-        return await self._guess(("app", app_id), lambda: self._access.app(app_id))
+        """Find an app for a caller that is not authenticated."""
+        return await self._cached_guess(("app", app_id), lambda: self._access.app(app_id))
 
     async def apps_of_tokens(self, issuer: str, audience: str) -> Sequence[AppRow]:
         """Find the apps whose tokens are by `issuer` and for `audience`."""
-        asked = self._access.apps_of_tokens
-        found = await self._guess(("token", issuer, audience), lambda: asked(issuer, audience))
+        query = self._access.apps_of_tokens
+        found = await self._cached_guess(
+            ("token", issuer, audience), lambda: query(issuer, audience)
+        )
         return found or ()
 
     async def allows_origin(self, origin: str) -> bool:
         """Return whether any app lets pages of an origin call."""
-        asked = self._access.allows_origin
-        return bool(await self._guess(("origin", origin), lambda: asked(origin)))
+        query = self._access.allows_origin
+        return bool(await self._cached_guess(("origin", origin), lambda: query(origin)))
 
     async def connection_named(self, app_id: UUID, name: str) -> ConnectionRow | None:
         """Find an app's connection."""
-        return await self._ask(
+        return await self._cached(
             ("name", app_id, name), lambda: self._access.connection_by_name(app_id, name)
         )
 
     async def connection(self, connection_id: UUID) -> ConnectionRow | None:
         """Find a connection by the id in its webhook URL."""
-        return await self._ask(
+        return await self._cached(
             ("id", connection_id), lambda: self._access.connection_by_id(connection_id)
         )
 
     @property
     def is_verified(self) -> bool:
-        """Return whether questions are answered now."""
+        """Return whether the cached data is fresh enough to be used."""
         verified_at_s = self._verified_at_s
         return verified_at_s is not None and (self._clock_s() - verified_at_s <= self._max_age_s)
 
     async def look(self) -> None:
-        """See how far the projection is; forget rows that it may have changed."""
-        asked_at_s = self._clock_s()
+        """Read the projection's position; drop the cache if rows changed."""
+        queried_at_s = self._clock_s()
         seen = await self._access.freshness(self._position)
         self._position = seen.position
         if seen.changed:
             self._forget()
-        self._heads.append((asked_at_s, seen.head))
+        self._heads.append((queried_at_s, seen.head))
         passed = [at_s for at_s, head in self._heads if head <= seen.position]
         if passed:
             self._verified_at_s = passed[-1]
             self._verified_once.set()
-        oldest_s = asked_at_s - self._max_age_s
+        oldest_s = queried_at_s - self._max_age_s
         self._heads = [
             (at_s, head) for at_s, head in self._heads if head > seen.position and at_s > oldest_s
         ]
 
     async def wait_until_verified(self, timeout_s: float) -> None:
-        """Wait for the first time that keys are verified, but not longer than so many seconds."""
+        """Wait until keys are verified for the first time, at most `timeout_s`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._verified_once.wait()
 
     async def keep_looking(self) -> None:
-        """Look twice a second, until cancelled; what goes wrong leaves the last look to age."""
+        """Refresh twice a second until cancelled; after an error the last refresh ages."""
         while True:
             try:
                 async with asyncio.timeout(self._max_age_s):
@@ -151,29 +152,31 @@ class AccessCache:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def _forget(self) -> None:
-        """Drop every answer, and those under way, which may be of before."""
+        """Drop all cached rows, and running queries, which may have read older rows."""
         self._known.clear()
-        self._guessed.clear()
-        self._asking.clear()
+        self._guesses.clear()
+        self._running.clear()
         self._forgotten += 1
 
-    async def _ask(self, name: Hashable, question: Callable[[], Awaitable[T | None]]) -> T | None:
-        """Answer from memory or ask. What is not there is not kept: guesses would fill it."""
-        return await self._remember(
-            self._known, name, question, keep=lambda answer: answer is not None, most=_MOST_ENTRIES
+    async def _cached(self, name: Hashable, query: Callable[[], Awaitable[T | None]]) -> T | None:
+        """Return a cached row or query it. Missing rows are not cached: guesses would fill it."""
+        return await self._read(
+            self._known,
+            name,
+            query,
+            keep=lambda found_row: found_row is not None,
+            most=_MOST_ENTRIES,
         )
 
-    async def _guess(self, name: Hashable, question: Callable[[], Awaitable[T]]) -> T | None:
-        """Answer from memory or ask, where a no must not take longer than a yes."""
-        return await self._remember(
-            self._guessed, name, question, keep=lambda _: True, most=_MOST_GUESSES
-        )
+    async def _cached_guess(self, name: Hashable, query: Callable[[], Awaitable[T]]) -> T | None:
+        """Return a cached result or query it; missing rows are cached, for equal timing."""
+        return await self._read(self._guesses, name, query, keep=lambda _: True, most=_MOST_GUESSES)
 
-    async def _remember(
+    async def _read(
         self,
         known: Known,
         name: Hashable,
-        question: Callable[[], Awaitable[T]],
+        query: Callable[[], Awaitable[T]],
         *,
         keep: Callable[[T], bool],
         most: int,
@@ -183,35 +186,35 @@ class AccessCache:
         found = known.get(name)
         if found is not None and self._clock_s() - found[0] <= _TTL_S:
             return found[1]  # type: ignore[return-value] # the name says of what kind it is
-        asking = self._asking.get(name)
-        if asking is not None:
-            # When a row's time is over, many want it at once. Only what would be kept is shared.
-            answer: T = await asyncio.shield(asking)  # type: ignore[arg-type] # as above
-            return answer if keep(answer) else await question()
-        own = asyncio.ensure_future(self._asked(known, name, question, keep=keep, most=most))
-        self._asking[name] = own  # type: ignore[assignment] # a future of something
-        return await asyncio.shield(own)  # others wait for it, too, when this caller has gone
+        running = self._running.get(name)
+        if running is not None:
+            # An expired row is queried once for all callers, if its result can be cached.
+            found_row: T = await asyncio.shield(running)  # type: ignore[arg-type] # as above
+            return found_row if keep(found_row) else await query()
+        task = asyncio.ensure_future(self._query(known, name, query, keep=keep, most=most))
+        self._running[name] = task  # type: ignore[assignment] # a future of something
+        return await asyncio.shield(task)  # others wait for it even if this caller is canceled
 
-    async def _asked(
+    async def _query(
         self,
         known: Known,
         name: Hashable,
-        question: Callable[[], Awaitable[T]],
+        query: Callable[[], Awaitable[T]],
         *,
         keep: Callable[[T], bool],
         most: int,
     ) -> T:
         now_s, forgotten = self._clock_s(), self._forgotten
         try:
-            answer = await question()
+            found_row = await query()
         finally:
-            if self._asking.get(name) is asyncio.current_task():
-                del self._asking[name]
-        if keep(answer) and forgotten == self._forgotten:
+            if self._running.get(name) is asyncio.current_task():
+                del self._running[name]
+        if keep(found_row) and forgotten == self._forgotten:
             if len(known) >= most:
                 known.clear()
-            known[name] = (now_s, answer)
-        return answer
+            known[name] = (now_s, found_row)
+        return found_row
 
 
 async def stopped(task: asyncio.Task[object]) -> None:

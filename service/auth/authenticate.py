@@ -1,4 +1,4 @@
-"""Who is calling, found out before the body is read."""
+"""Authenticate callers, before their bodies are read."""
 
 import hmac
 from typing import Final
@@ -21,10 +21,10 @@ _TENANT_PARAMETERS: Final = ("tenantUuid", "tenantId")
 
 
 async def authenticate(request: Request, *, tokens: bool = False) -> Caller:
-    """Find who calls: by an app key, by an admin key of the app in the path, or by a token.
+    """Return the caller of an app key, an admin key of the path's app, or a token.
 
-    The app is the path's, or X-CLIENT-ID's where the path names none. Where `tokens` are taken,
-    the endpoint has to ask `caller.must_own` about whatever its path does not tie to a tenant.
+    The app is the path's, or X-CLIENT-ID's if the path has none. An endpoint with `tokens` must
+    call `caller.require_tenant` for objects that its path does not tie to a tenant.
     Raises Unauthorized, WrongKeyType, AppDisabled, NotFound, RateLimited, AccessUnverified.
     """
     context = context_of(request)
@@ -40,12 +40,12 @@ async def authenticate(request: Request, *, tokens: bool = False) -> Caller:
     caller = await _admitted(request, context, caller, counted_as=f"token:{caller.tenant_id}")
     for name in _TENANT_PARAMETERS:
         if name in request.path_params:
-            caller.must_own(path_uuid(request, name))
+            caller.require_tenant(path_uuid(request, name))
     return caller
 
 
 async def authenticate_admin(request: Request, *, even_disabled: bool = False) -> Caller:
-    """Find who calls by an admin key (seed 003); it must be of the app in the path, if any.
+    """Return the caller of an admin key (seed 003), which must be of the path's app, if any.
 
     `even_disabled`: an app that is disabled may do this, too.
     Raises Unauthorized, WrongKeyType, AppDisabled, RateLimited, AccessUnverified.
@@ -61,7 +61,7 @@ async def authenticate_admin(request: Request, *, even_disabled: bool = False) -
 
 
 async def authenticate_lone_key(request: Request, name: str) -> Caller:
-    """Find who calls by a write key alone (seed 004); `name` must be the slug of the key's app.
+    """Return the caller of a lone write key (seed 004); `name` is the slug of the key's app.
 
     Raises Unauthorized, WrongKeyType, AppDisabled, NotFound, RateLimited, AccessUnverified.
     """
@@ -97,7 +97,7 @@ async def _by_admin_key(
 async def _key(
     request: Request, context: AuthContext, header: str, *, app_id: UUID | None
 ) -> KeyRow:
-    """Find the key in a header. One of another app's is no different from one that is none."""
+    """Find a header's key. Another app's key raises the same error as an unknown one."""
     key = await context.access.key(digest(request.headers.get(header, "")))
     if key is None or key.revoked or app_id not in (None, key.app_id):
         raise Unauthorized
@@ -126,10 +126,10 @@ async def _admitted(
     counted_as: str,
     even_disabled: bool = False,
 ) -> Caller:
-    """Count the request, and let the caller in unless it is too many or its app is disabled."""
+    """Count the request; raise RateLimited over the limit, or AppDisabled."""
     request.state.caller = caller
-    request.state.allowance = await context.rates.count(f"{caller.app.app_id}:{counted_as}")
-    request.state.allowance.require()
+    request.state.rate_limit = await context.rates.count(f"{caller.app.app_id}:{counted_as}")
+    request.state.rate_limit.require()
     if not caller.app.enabled and not even_disabled:
         raise AppDisabled
     return caller

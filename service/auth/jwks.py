@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from service.http.validation import RequestModel, Token, invalid
 
-# Whoever has one of these can sign; they have no place here, and must not be stored.
+# Members of private keys: they must not be uploaded or stored.
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _RSA_BITS: Final = range(2048, 8193)
 _FAMILIES: Final = {"RSA": "RS256", "EC": "ES256"}
@@ -53,7 +53,7 @@ class Jwk(BaseModel):
         return self
 
     def stored(self) -> dict[str, str]:
-        """Give what is kept of it, with its one algorithm."""
+        """Return the members that are stored, with the key's algorithm."""
         known: dict[str, str] = self.model_dump(exclude_none=True)
         return known | {"alg": _FAMILIES[self.kty]}
 
@@ -65,7 +65,7 @@ class Jwks(RequestModel):
 
     @field_validator("keys")
     @classmethod
-    def _told_apart(cls, keys: list[Jwk]) -> list[Jwk]:
+    def _unique_kids(cls, keys: list[Jwk]) -> list[Jwk]:
         if len({key.kid for key in keys}) < len(keys):
             raise invalid("has a kid twice")
         return keys

@@ -1,4 +1,4 @@
-"""How often a caller may call."""
+"""Rate limits of callers."""
 
 import math
 import time
@@ -14,7 +14,7 @@ from service.http.errors import RateLimited
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitStatus:
-    """What a caller has left in this minute."""
+    """A caller's limit, and what remains of it in this minute."""
 
     limit: int
     remaining: int
@@ -23,7 +23,7 @@ class RateLimitStatus:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Say it as the IETF's draft of RateLimit headers does."""
+        """Return the RateLimit headers of the IETF draft."""
         return {
             "ratelimit-limit": str(self.limit),
             "ratelimit-remaining": str(self.remaining),
@@ -31,7 +31,7 @@ class RateLimitStatus:
         }
 
     def require(self) -> None:
-        """Raise RateLimited where it is used up."""
+        """Raise RateLimited if the limit is exceeded."""
         if not self.admitted:
             raise RateLimited(self.reset_s)
 

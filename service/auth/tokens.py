@@ -37,7 +37,7 @@ _REQUIRED: Final = ["exp", "iss", "aud"]
 
 
 def bearer_token(request: Request) -> str | None:
-    """Take the token out of `Authorization`, or `Authentication` as seed 000's callers send it."""
+    """Return the token of `Authorization`, or of `Authentication` (seed 000's callers)."""
     for header in ("authorization", "authentication"):
         if found := _BEARER.fullmatch(request.headers.get(header, "").strip()):
             return found[1]
@@ -58,7 +58,7 @@ async def caller_of_token(
     candidates = [
         app
         for app in await _apps(context, said)
-        if app_id in (None, app.app_id) and _names(app, said)
+        if app_id in (None, app.app_id) and _is_for_app(app, said)
     ]
     if not candidates:
         _verified(token, [_NOBODY], "HS256", settings=AppSettings())  # takes as long as a check
@@ -76,7 +76,7 @@ async def caller_of_token(
 
 
 def _read(token: str) -> tuple[Claims, Claims]:
-    """Read what a token says, unverified: only to find the keys that verify it."""
+    """Parse a token without verification, only to find the keys that verify it."""
     try:
         read = jwt.decode_complete(token, options={"verify_signature": False})
     except (PyJWTError, ValueError, RecursionError):
@@ -100,14 +100,14 @@ def _is_name(said: object) -> bool:
     return isinstance(said, str) and 0 < len(said) <= _LONGEST_NAME and is_safe(said)
 
 
-def _names(app: AppRow, said: Claims) -> bool:
+def _is_for_app(app: AppRow, said: Claims) -> bool:
     """Return whether the claim that names the app, if the app has one, names this one."""
     claim = app.settings.token_claims["app"]
     return claim is None or said.get(claim) in (str(app.app_id), app.slug)
 
 
 def _claims(context: AuthContext, app: AppRow, token: str, header: Claims) -> Claims | None:
-    """Give the claims of a token that one of the app's keys signed; None where none did."""
+    """Return the claims of a token signed by one of the app's keys; None if none signed it."""
     algorithm = header.get("alg")
     if "crit" in header or "b64" in header or not isinstance(algorithm, str):
         return None
@@ -124,7 +124,7 @@ def _ends_soon(expires_at_s: object, now_s: float) -> bool:
 
 
 def _keys(context: AuthContext, app: AppRow, algorithm: str, kid: object) -> Iterator[Verifying]:
-    """Give the app's keys that are for this algorithm alone, so that none is taken for another."""
+    """Return the app's keys of one algorithm, so that no key is used with another."""
     if algorithm == "HS256":
         now_s = context.now().timestamp()
         for secret in app.settings.token_secrets:
@@ -137,7 +137,7 @@ def _keys(context: AuthContext, app: AppRow, algorithm: str, kid: object) -> Ite
 
 
 def _opened(context: AuthContext, app: AppRow, secret: Claims) -> Iterator[bytes]:
-    """Open a secret; one of master keys that are gone verifies nothing."""
+    """Decrypt a secret; one whose master key was removed verifies nothing."""
     try:
         yield context.open_secret(secret["sealed"], token_secret_context(app.app_id)).encode()
     except VaultError:
@@ -173,12 +173,12 @@ def _verified(
 
 
 def _caller(app: AppRow, claims: Claims) -> Caller:
-    names = app.settings.token_claims
-    user = claims.get(names["user"] or "")
+    claim_names = app.settings.token_claims
+    user = claims.get(claim_names["user"] or "")
     if user is not None and not _is_name(user):
         raise Unauthorized
     try:
-        tenant_id = UUID(str(claims.get(names["tenant"] or "")))
+        tenant_id = UUID(str(claims.get(claim_names["tenant"] or "")))
     except ValueError:
         raise Unauthorized from None
     return Caller(
@@ -196,17 +196,17 @@ def sign_token(
 ) -> str:
     """Sign a token with the app's newest secret."""
     settings, secret = app.settings, app.settings.token_secrets[0]
-    names = settings.token_claims
+    claim_names = settings.token_claims
     claims: Claims = {
         "iss": settings.token_issuer,
         "aud": settings.token_audience,
         "iat": int(context.now().timestamp()),
         "exp": int(expires_at.timestamp()),
-        names["tenant"] or "": str(tenant_id),
+        claim_names["tenant"] or "": str(tenant_id),
     }
     if user_id is not None:
-        claims[names["user"] or ""] = user_id
-    if names["app"] is not None:
-        claims[names["app"]] = str(app.app_id)
+        claims[claim_names["user"] or ""] = user_id
+    if claim_names["app"] is not None:
+        claims[claim_names["app"]] = str(app.app_id)
     opened = context.open_secret(secret["sealed"], token_secret_context(app.app_id))
     return jwt.encode(claims, opened, algorithm="HS256", headers={"kid": secret["kid"]})

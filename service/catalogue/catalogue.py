@@ -1,4 +1,4 @@
-"""Prices and tax rates as callers write and read them."""
+"""Request bodies and reads of prices and tax rates."""
 
 import re
 from decimal import Decimal
@@ -12,7 +12,6 @@ from domain.catalogue.commands import SetPrice, SetTaxRate
 from domain.core import ids, money
 from domain.core.calendar import Interval
 from projections.catalogue.queries import CatalogueQueries, PriceRow, TaxRateRow
-from service.http.envelope import Json, moment
 from service.http.errors import NotFound
 from service.http.validation import Currency, Name, RequestModel, invalid
 from service.recording.streams import Streams
@@ -20,11 +19,11 @@ from service.recording.streams import Streams
 _ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
 # Mollie docs, create a subscription: an interval is a year at most.
 _MOST: Final = {"day": 365, "week": 52, "month": 12, "year": 1}
-_PPM_PER_PERCENT_DECIMALS: Final = 4
+PERCENT_DECIMALS: Final = 4
 
 
 class PriceBody(RequestModel):
-    """What a unit costs: once, or again after each `intervalCount` intervals."""
+    """Body of a price: for one unit, once or every `intervalCount` intervals."""
 
     name: Name | None = None
     currency: Currency
@@ -44,7 +43,7 @@ class PriceBody(RequestModel):
         return self
 
     def command(self, app_id: UUID, price_id: str, *, actor: str) -> SetPrice:
-        """Give what is asked for."""
+        """Build the command."""
         return SetPrice(
             app_id=app_id,
             price_id=price_id,
@@ -58,7 +57,7 @@ class PriceBody(RequestModel):
 
 
 class TaxRateBody(RequestModel):
-    """How much tax: `percentage` with up to four decimals, contained in amounts or added."""
+    """Body of a tax rate: `percentage` with up to four decimals, contained in amounts or added."""
 
     name: Name | None = None
     percentage: float = Field(ge=0, le=100)
@@ -72,7 +71,7 @@ class TaxRateBody(RequestModel):
         return percentage
 
     def command(self, app_id: UUID, tax_rate_id: str, *, actor: str) -> SetTaxRate:
-        """Give what is asked for."""
+        """Build the command."""
         return SetTaxRate(
             app_id=app_id,
             tax_rate_id=tax_rate_id,
@@ -84,7 +83,7 @@ class TaxRateBody(RequestModel):
 
 
 class Catalogue:
-    """Reads prices and tax rates: from their rows, or from the log where it is ahead of them."""
+    """Read prices and tax rates from their rows, or from the log if there is no row yet."""
 
     def __init__(self, queries: CatalogueQueries, streams: Streams) -> None:
         self._queries = queries
@@ -105,7 +104,7 @@ class Catalogue:
         return known or await self._folded_tax_rate(ids.for_tax_rate(app_id, tax_rate_id))
 
     async def _folded_price(self, stream: UUID) -> PriceRow:
-        found = await self._streams.root(stream, Price)
+        found = await self._streams.aggregate(stream, Price)
         if found is None:
             raise NotFound
         price, position = found
@@ -122,7 +121,7 @@ class Catalogue:
         )
 
     async def _folded_tax_rate(self, stream: UUID) -> TaxRateRow:
-        found = await self._streams.root(stream, TaxRate)
+        found = await self._streams.aggregate(stream, TaxRate)
         if found is None:
             raise NotFound
         tax_rate, position = found
@@ -138,38 +137,9 @@ class Catalogue:
 
 
 def is_id(text: str) -> bool:
-    """Return whether a price or a tax rate may be called so."""
+    """Return whether a text is a valid id of a price or tax rate."""
     return _ID.fullmatch(text) is not None
 
 
-def price_item(price: PriceRow) -> Json:
-    """Show a price."""
-    return {
-        "priceId": price.price_id,
-        "name": price.name,
-        "currency": price.currency,
-        "amountMinor": price.amount_minor,
-        "interval": price.interval,
-        "intervalCount": None if price.interval is None else price.interval_count,
-        "createdAt": moment(price.created_at),
-        "updatedAt": moment(price.updated_at),
-        "position": price.position,
-    }
-
-
-def tax_rate_item(tax_rate: TaxRateRow) -> Json:
-    """Show a tax rate."""
-    percentage = Decimal(tax_rate.rate_ppm).scaleb(-_PPM_PER_PERCENT_DECIMALS)
-    return {
-        "taxRateId": tax_rate.tax_rate_id,
-        "name": tax_rate.name,
-        "percentage": float(percentage),
-        "inclusive": tax_rate.inclusive,
-        "createdAt": moment(tax_rate.created_at),
-        "updatedAt": moment(tax_rate.updated_at),
-        "position": tax_rate.position,
-    }
-
-
 def _scaled(percentage: float) -> Decimal:
-    return Decimal(repr(percentage)).scaleb(_PPM_PER_PERCENT_DECIMALS)
+    return Decimal(repr(percentage)).scaleb(PERCENT_DECIMALS)

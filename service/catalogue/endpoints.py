@@ -5,15 +5,13 @@ from starlette.responses import Response
 
 from projections.catalogue.queries import PriceRow, TaxRateRow
 from service.auth.authenticate import authenticate
+from service.catalogue import render as catalogue_render
 from service.catalogue.catalogue import (
     PriceBody,
     TaxRateBody,
     is_id,
-    price_item,
-    tax_rate_item,
 )
 from service.catalogue.context import context_of
-from service.http import envelope
 from service.http.errors import BadRequest, FieldError
 from service.http.requests import read_json
 from service.http.responses import POSITION, document
@@ -21,7 +19,7 @@ from service.http.validation import validate
 
 
 async def put_price(request: Request) -> Response:
-    """Make a price, or replace what it asks from now on."""
+    """Create a price, or change it for new invoices."""
     context = context_of(request)
     caller = await authenticate(request)
     price_id = _new_id(request, "priceId")
@@ -39,7 +37,7 @@ async def get_price(request: Request) -> Response:
 
 
 async def put_tax_rate(request: Request) -> Response:
-    """Make a tax rate, or replace how it taxes from now on."""
+    """Create a tax rate, or change it for new invoices."""
     context = context_of(request)
     caller = await authenticate(request)
     tax_rate_id = _new_id(request, "taxRateId")
@@ -70,10 +68,8 @@ def _new_id(request: Request, name: str) -> str:
 
 
 def _shown_price(price: PriceRow) -> Response:
-    shown = envelope.single("prices", price_item(price))
-    return document(shown, {POSITION: str(price.position)})
+    return document(catalogue_render.price(price), {POSITION: str(price.position)})
 
 
 def _shown_tax_rate(tax_rate: TaxRateRow) -> Response:
-    shown = envelope.single("taxRates", tax_rate_item(tax_rate))
-    return document(shown, {POSITION: str(tax_rate.position)})
+    return document(catalogue_render.tax_rate(tax_rate), {POSITION: str(tax_rate.position)})

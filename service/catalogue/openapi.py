@@ -3,19 +3,19 @@ from typing import Final
 
 from service.catalogue import openapi_examples as examples
 from service.catalogue.catalogue import PriceBody, TaxRateBody
-from service.catalogue.openapi_schemas import Prices, TaxRates
+from service.catalogue.response_schemas import Prices, TaxRates
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION
-from service.openapi.declare import Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, error_answers
+from service.openapi.declare import Operation, json_body, json_response
+from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
 
 TAG: Final = "Catalogue"
 _PRICE: Final = "/api/v1/apps/{appUuid}/prices/{priceId}"
 _TAX_RATE: Final = "/api/v1/apps/{appUuid}/tax-rates/{taxRateId}"
-_SHOWN_PRICE: Final = json_answer(
+_SHOWN_PRICE: Final = json_response(
     "The price.", Prices, headers=(ALWAYS_POSITION,), monthly=examples.PRICES
 )
-_SHOWN_TAX_RATE: Final = json_answer(
+_SHOWN_TAX_RATE: Final = json_response(
     "The tax rate.", TaxRates, headers=(ALWAYS_POSITION,), added=examples.TAX_RATES
 )
 _ABOUT: Final = "For Mollie, which has no catalogue. For Stripe, Stripe's own ids are used."
@@ -30,7 +30,7 @@ OPERATIONS: Final = (
         description=_ABOUT,
         security=openapi_common.OF_APP,
         body=json_body(PriceBody, monthly=examples.PRICE_BODY),
-        answers={S.OK: _SHOWN_PRICE, **error_answers(_PRICE, *WRITING)},
+        responses={S.OK: _SHOWN_PRICE, **error_responses(_PRICE, *WRITE_ERRORS)},
     ),
     Operation(
         method="GET",
@@ -39,7 +39,7 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Show a price",
         security=openapi_common.OF_APP,
-        answers={S.OK: _SHOWN_PRICE, **error_answers(_PRICE, *CALLING)},
+        responses={S.OK: _SHOWN_PRICE, **error_responses(_PRICE, *READ_ERRORS)},
     ),
     Operation(
         method="PUT",
@@ -50,7 +50,7 @@ OPERATIONS: Final = (
         description=_ABOUT,
         security=openapi_common.OF_APP,
         body=json_body(TaxRateBody, added=examples.TAX_RATE_BODY),
-        answers={S.OK: _SHOWN_TAX_RATE, **error_answers(_TAX_RATE, *WRITING)},
+        responses={S.OK: _SHOWN_TAX_RATE, **error_responses(_TAX_RATE, *WRITE_ERRORS)},
     ),
     Operation(
         method="GET",
@@ -59,6 +59,6 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Show a tax rate",
         security=openapi_common.OF_APP,
-        answers={S.OK: _SHOWN_TAX_RATE, **error_answers(_TAX_RATE, *CALLING)},
+        responses={S.OK: _SHOWN_TAX_RATE, **error_responses(_TAX_RATE, *READ_ERRORS)},
     ),
 )

@@ -1,4 +1,4 @@
-"""Seed 003: an administrator's list of invoices, and drafts that Stripe finalises by itself."""
+"""Render the responses of seed 003: invoices for an administrator, and drafts."""
 
 from http import HTTPStatus
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 from domain.invoices import status
 from domain.invoices.view import InvoiceView
 from service.dialects.fields import renamed
+from service.dialects.response_schemas import AdminInvoice, AdminInvoices, AdminUser
 from service.dialects.stripe_legacy_invoice import older_invoice
-from service.http import envelope
 from service.http.envelope import Json, Rendered
 from service.http.errors import Problem
 from service.invoices import render as invoices_render
@@ -21,8 +21,8 @@ _FIELDS: Final = {
     "paymentMethod": "paymentMethod",
     "tenantUuid": "customer",
 }
-# Stripe's own word for where an invoice is; what happens to its payment is another matter there.
-_STRIPES_WORD: Final = {
+# Stripe's status of an invoice, which does not depend on how its payment proceeds.
+_STRIPE_STATUS: Final = {
     status.REQUESTED: "draft",
     status.DRAFT: "draft",
     status.OPEN: "open",
@@ -38,41 +38,41 @@ _STRIPES_WORD: Final = {
 }
 
 
-def refusal_of(view: InvoiceView) -> Problem | None:
-    """Say why the provider refused a draft; how a payment of it went is no refusal."""
+def failure_problem(view: InvoiceView) -> Problem | None:
+    """Return why the provider rejected a draft; None for a failed payment."""
     if view.status != status.REJECTED:
         return None
-    problem = invoices_render.refusal_of(view)
+    problem = invoices_render.failure_problem(view)
     return None if problem is None else renamed(problem, _FIELDS)
 
 
 def render_outcome(stored: Json) -> Rendered:
-    """Answer with Stripe's invoice in its older shape."""
+    """Render Stripe's invoice as its older API versions had it."""
     return Rendered(status=HTTPStatus.OK, document=older_invoice(stored))
 
 
 def render_pending() -> Rendered:
-    """Answer that the invoice is not there yet."""
+    """Render an invoice that does not exist at Stripe yet."""
     return Rendered(status=HTTPStatus.ACCEPTED, document=dict(PENDING))
 
 
-def invoice(view: InvoiceView, *, name: str | None, pdf: str | None) -> Json:
-    """Show one invoice; `name` is that of who pays it."""
-    return {
-        "_id": str(view.id),
-        "invoiceId": view.provider_object_id,
-        "user": {"_id": _user_id(view), "name": name},
-        "status": _STRIPES_WORD[view.status],
-        "amount": view.total_minor or 0,
-        "invoicePdf": pdf,
-        "createdAt": envelope.moment(view.created_at),
-        "updatedAt": envelope.moment(view.updated_at),
-    }
+def invoice(view: InvoiceView, *, name: str | None, pdf: str | None) -> AdminInvoice:
+    """Build one invoice; `name` is its customer's."""
+    return AdminInvoice(
+        id=str(view.id),
+        invoice_id=view.provider_object_id,
+        user=AdminUser(id=_user_id(view), name=name),
+        status=_STRIPE_STATUS[view.status],
+        amount=view.total_minor or 0,
+        invoice_pdf=pdf,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+    )
 
 
-def page(invoices: list[Json], *, count: int) -> Json:
-    """Put a page into the envelope."""
-    return {"invoices": invoices, "count": count}
+def page(invoices: list[AdminInvoice], *, count: int) -> AdminInvoices:
+    """Build a page of invoices; `count` is that of all pages."""
+    return AdminInvoices(invoices=invoices, count=count)
 
 
 def _user_id(view: InvoiceView) -> str | None:

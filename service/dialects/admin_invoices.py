@@ -11,8 +11,8 @@ from projections.invoices.queries import InvoiceFilter
 from service.auth.authenticate import authenticate_admin
 from service.dialects import admin_invoice_render
 from service.dialects.context import DialectsContext, context_of
+from service.dialects.response_schemas import AdminInvoice
 from service.http.caller import Caller
-from service.http.envelope import Json
 from service.http.errors import NotFound
 from service.http.queries import ReadQuery, read_query
 from service.http.responses import LAG_MS, document
@@ -23,14 +23,14 @@ from service.tenants.customer_names import CustomerNames, customer_names
 
 
 class AdminListQuery(ReadQuery):
-    """Which page; both are required, as the document says."""
+    """Query of the list; the contract requires both fields."""
 
     page: int = Field(ge=1, le=10_000)
     limit: int = Field(ge=1, le=100)
 
 
 class AdminReadQuery(ReadQuery):
-    """The document asks for a page and a limit here, too; neither means anything."""
+    """Query of a single invoice; the contract's page and limit have no effect."""
 
     page: str | None = None
     limit: str | None = None
@@ -76,7 +76,7 @@ async def get_admin_invoice(request: Request) -> Response:
 
 
 async def _connection(context: DialectsContext, caller: Caller) -> str:
-    """Name the app's default Stripe connection."""
+    """Return the name of the app's default Stripe connection."""
     found = await choose_connection(context.access, caller.app, "stripe", name=None, test=None)
     return found.name
 
@@ -105,7 +105,7 @@ async def _id_of(context: DialectsContext, app_id: UUID, named: str) -> UUID:
 
 def _shown(
     context: DialectsContext, views: Sequence[InvoiceView], names: CustomerNames
-) -> list[Json]:
+) -> list[AdminInvoice]:
     return [
         admin_invoice_render.invoice(
             view, name=names.of(view), pdf=context.links.document_url(view)

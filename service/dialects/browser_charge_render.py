@@ -1,4 +1,4 @@
-"""Seed 000: a tenant's Stripe invoice, answered with its PaymentIntent."""
+"""Render the responses of seed 000: the PaymentIntent of a charge."""
 
 from http import HTTPStatus
 from typing import Final
@@ -25,19 +25,19 @@ _FIELDS: Final = {
 }
 
 
-def refusal_of(view: InvoiceView) -> Problem | None:
-    """Say what is told of a decline or of what the provider refused; None if there is neither."""
-    problem = invoices_render.refusal_of(view)
+def failure_problem(view: InvoiceView) -> Problem | None:
+    """Return the error of a declined payment or a rejected request; None without either."""
+    problem = invoices_render.failure_problem(view)
     return None if problem is None else renamed(problem, _FIELDS)
 
 
 def render_outcome(payment_intent: Json) -> Rendered:
-    """Answer with the payment."""
+    """Render the payment."""
     data = {"kind": "stripePaymentIntent", **payment_intent}
     return render_success(data, status=HTTPStatus.CREATED, message=CREATED)
 
 
 def render_pending() -> Rendered:
-    """Answer that the payment is not known yet."""
+    """Render a payment without an outcome."""
     data = {"kind": "stripePaymentIntent", **PENDING}
     return render_success(data, status=HTTPStatus.ACCEPTED, message=ACCEPTED)

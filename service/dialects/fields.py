@@ -1,4 +1,4 @@
-"""What a dialect calls the canonical API's fields."""
+"""Names of the canonical API's fields in a dialect."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,14 +7,16 @@ from service.http.errors import FieldError, Problem
 
 
 def renamed(problem: Problem, names: Mapping[str, str]) -> Problem:
-    """Name a provider's refusal by the dialect's own fields; one it does not have is not named."""
-    return replace(problem, faults=tuple(_renamed(fault, names) for fault in problem.faults))
+    """Replace the paths of a problem by the dialect's field names; drop those without a name."""
+    return replace(
+        problem, faults=tuple(_renamed(field_error, names) for field_error in problem.faults)
+    )
 
 
-def _renamed(fault: FieldError, names: Mapping[str, str]) -> FieldError:
-    if fault.path is None:
-        return fault
-    name = names.get(fault.path)
+def _renamed(field_error: FieldError, names: Mapping[str, str]) -> FieldError:
+    if field_error.path is None:
+        return field_error
+    name = names.get(field_error.path)
     if name is None:
-        return replace(fault, path=None)
-    return replace(fault, path=name, message=f"{name}: {fault.message}")
+        return replace(field_error, path=None)
+    return replace(field_error, path=name, message=f"{name}: {field_error.message}")

@@ -1,13 +1,19 @@
-"""The contracts of seeds 000, 001, 003 and 004, as their callers already know them."""
+"""OpenAPI operations of seeds 000, 001, 003 and 004."""
 
 from http import HTTPStatus as S
 from typing import Final
 
-from service.dialects import openapi_schemas as examples
-from service.dialects import openapi_schemas as shapes
+from service.dialects import openapi_examples as examples
+from service.dialects import response_schemas as schemas
 from service.dialects.admin_invoices import AdminListQuery, AdminReadQuery
-from service.dialects.stripe_charge import StripeInvoiceBody
-from service.dialects.stripe_draft import PendingItemsBody, PendingItemsQuery
+from service.dialects.schemas import (
+    FORM,
+    DraftRequest,
+    PendingItemsBody,
+    PendingItemsQuery,
+    StripeInvoiceBody,
+)
+from service.http.response_model import ResponseModel
 from service.openapi import common as openapi_common
 from service.openapi.common import (
     ALWAYS_POSITION,
@@ -18,17 +24,16 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.common_schemas import ResponseModel
 from service.openapi.declare import (
     JSON,
-    Answer,
     Body,
     Content,
+    DeclaredResponse,
     Operation,
-    json_answer,
     json_body,
+    json_response,
 )
-from service.openapi.error_responses import CALLING, WRITING, error_answers
+from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
 
 CHARGES: Final = "Charges on the spot"
 DRAFTS: Final = "Drafts at Stripe"
@@ -36,19 +41,19 @@ _CHARGE: Final = "/v1/tenants/{tenantId}/stripe-invoices"
 _CHARGE_FOR_TENANT: Final = "/api/v1/tenants/{tenantId}/stripe-invoices"
 _ADMIN: Final = "/admin/api/invoices"
 _ONE: Final = "/admin/api/invoices/{id}"
-_GATHER: Final = "/stripe/invoices"
+_PENDING_ITEMS: Final = "/stripe/invoices"
 
-_DONE: Final = (ALWAYS_POSITION, LOCATION, REPLAYED)
-_PENDING: Final = (*_DONE, RETRY_AFTER)
-_ASKING: Final = (IDEMPOTENCY_KEY, PREFER)
+_RECORDED: Final = (ALWAYS_POSITION, LOCATION, REPLAYED)
+_PENDING: Final = (*_RECORDED, RETRY_AFTER)
+_REQUEST_HEADERS: Final = (IDEMPOTENCY_KEY, PREFER)
 _ABOUT_CHARGES: Final = (
     "Charges the customer's default payment method; without any, it is 400 before anything is "
     "made. A payment that its bank wants confirmed is 201 with `requires_action`."
 )
 
 
-def _pending(model: type[ResponseModel], example: object) -> Answer:
-    return json_answer(
+def _pending(model: type[ResponseModel], example: object) -> DeclaredResponse:
+    return json_response(
         "Recorded; the outcome is not known yet. Look at `Location`.",
         model,
         headers=_PENDING,
@@ -57,7 +62,13 @@ def _pending(model: type[ResponseModel], example: object) -> Answer:
 
 
 def _charge(
-    path: str, name: str, summary: str, *, done: Answer, pending: Answer, tokens: bool
+    path: str,
+    name: str,
+    summary: str,
+    *,
+    succeeded: DeclaredResponse,
+    pending: DeclaredResponse,
+    tokens: bool,
 ) -> Operation:
     more = (openapi_common.ACCESS_TOKEN,) if tokens else ()
     return Operation(
@@ -68,44 +79,46 @@ def _charge(
         summary=summary,
         description=_ABOUT_CHARGES,
         security=(openapi_common.APP_KEY, *more),
-        headers=_ASKING,
+        headers=_REQUEST_HEADERS,
         body=json_body(StripeInvoiceBody, one_unit=examples.CHARGE),
-        answers={
-            S.CREATED: done,
+        responses={
+            S.CREATED: succeeded,
             S.ACCEPTED: pending,
-            **error_answers(path, *WRITING, "declined", "key_reused", "forbidden"),
+            **error_responses(path, *WRITE_ERRORS, "declined", "key_reused", "forbidden"),
         },
     )
 
 
-_DRAFTED: Final = json_answer(
+_DRAFTED: Final = json_response(
     "Stripe's invoice, a draft.",
-    shapes.StripeInvoice,
-    headers=_DONE,
+    schemas.StripeInvoice,
+    headers=_RECORDED,
     a_draft=examples.OLDER_INVOICE,
 )
-_DRAFT_PENDING: Final = _pending(shapes.PendingInvoice, examples.PENDING_INVOICE)
+_DRAFT_PENDING: Final = _pending(schemas.PendingInvoice, examples.PENDING_INVOICE)
 
 OPERATIONS: Final = (
     _charge(
         _CHARGE,
         "chargeTenant",
         "Charge a tenant, or let it charge itself with a token (seed 000)",
-        done=json_answer("The payment.", shapes.Charged, headers=_DONE, charged=examples.CHARGED),
-        pending=_pending(shapes.ChargePending, examples.CHARGE_PENDING),
+        succeeded=json_response(
+            "The payment.", schemas.Charged, headers=_RECORDED, charged=examples.CHARGED
+        ),
+        pending=_pending(schemas.ChargePending, examples.CHARGE_PENDING),
         tokens=True,
     ),
     _charge(
         _CHARGE_FOR_TENANT,
         "chargeTenantByKey",
         "Charge a tenant (seed 001)",
-        done=json_answer(
+        succeeded=json_response(
             "The payment.",
-            shapes.ChargedForTenant,
-            headers=_DONE,
+            schemas.ChargedForTenant,
+            headers=_RECORDED,
             charged=examples.CHARGED_FOR_TENANT,
         ),
-        pending=_pending(shapes.ChargeForTenantPending, examples.CHARGE_FOR_TENANT_PENDING),
+        pending=_pending(schemas.ChargeForTenantPending, examples.CHARGE_FOR_TENANT_PENDING),
         tokens=False,
     ),
     Operation(
@@ -116,12 +129,12 @@ OPERATIONS: Final = (
         summary="Leave a draft that Stripe finalises and charges by itself (seed 003)",
         description="At the app's default Stripe connection. The result comes by webhook.",
         security=(openapi_common.ADMIN_KEY,),
-        headers=_ASKING,
-        body=json_body(shapes.DraftAsk, bare=examples.DRAFT, wrapped={"data": examples.DRAFT}),
-        answers={
+        headers=_REQUEST_HEADERS,
+        body=json_body(DraftRequest, bare=examples.DRAFT, wrapped={"data": examples.DRAFT}),
+        responses={
             S.OK: _DRAFTED,
             S.ACCEPTED: _DRAFT_PENDING,
-            **error_answers(_ADMIN, *WRITING, "declined", "key_reused"),
+            **error_responses(_ADMIN, *WRITE_ERRORS, "declined", "key_reused"),
         },
     ),
     Operation(
@@ -132,15 +145,15 @@ OPERATIONS: Final = (
         summary="List the invoices that Stripe has (seed 003)",
         security=(openapi_common.ADMIN_KEY,),
         query=AdminListQuery,
-        query_words={"page": "The page, counted from 1."},
-        answers={
-            S.OK: json_answer(
+        parameter_descriptions={"page": "The page, counted from 1."},
+        responses={
+            S.OK: json_response(
                 "A page, newest first.",
-                shapes.AdminInvoices,
+                schemas.AdminInvoices,
                 headers=(LAG_MS,),
                 one={"invoices": [examples.ADMIN_INVOICE], "count": 1},
             ),
-            **error_answers(_ADMIN, *CALLING, "read_model_behind"),
+            **error_responses(_ADMIN, *READ_ERRORS, "read_model_behind"),
         },
     ),
     Operation(
@@ -151,38 +164,42 @@ OPERATIONS: Final = (
         summary="Show an invoice that Stripe has (seed 003)",
         security=(openapi_common.ADMIN_KEY,),
         query=AdminReadQuery,
-        query_words={"page": "Means nothing here.", "limit": "Means nothing here."},
-        answers={
-            S.OK: json_answer(
-                "The invoice.", shapes.AdminInvoice, headers=(LAG_MS,), paid=examples.ADMIN_INVOICE
+        parameter_descriptions={"page": "Means nothing here.", "limit": "Means nothing here."},
+        responses={
+            S.OK: json_response(
+                "The invoice.", schemas.AdminInvoice, headers=(LAG_MS,), paid=examples.ADMIN_INVOICE
             ),
-            **error_answers(_ONE, *CALLING, "read_model_behind"),
+            **error_responses(_ONE, *READ_ERRORS, "read_model_behind"),
         },
     ),
     Operation(
         method="POST",
-        path=_GATHER,
+        path=_PENDING_ITEMS,
         id="gatherInvoice",
         tag=DRAFTS,
         summary="Leave a draft that gathers a customer's pending items (seed 004)",
         description="One at a time for each customer; without pending items it is empty.",
         security=(openapi_common.CONNECTION_KEY,),
         query=PendingItemsQuery,
-        query_words={
+        parameter_descriptions={
             "name": "The slug of the key's app.",
             "connection_name": "The payment connection.",
         },
-        headers=_ASKING,
+        headers=_REQUEST_HEADERS,
         body=Body(
             content={
-                shapes.FORM: Content(model=PendingItemsBody, examples={"form": examples.GATHER}),
-                JSON: Content(model=PendingItemsBody, examples={"json": examples.GATHER}),
+                FORM: Content(
+                    model=PendingItemsBody, examples={"form": examples.PENDING_ITEMS_BODY}
+                ),
+                JSON: Content(
+                    model=PendingItemsBody, examples={"json": examples.PENDING_ITEMS_BODY}
+                ),
             }
         ),
-        answers={
+        responses={
             S.OK: _DRAFTED,
             S.ACCEPTED: _DRAFT_PENDING,
-            **error_answers(_GATHER, *WRITING, "declined", "key_reused"),
+            **error_responses(_PENDING_ITEMS, *WRITE_ERRORS, "declined", "key_reused"),
         },
     ),
 )

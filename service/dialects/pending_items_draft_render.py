@@ -1,4 +1,4 @@
-"""Seed 004: a draft that gathers what waits for a customer's next invoice."""
+"""Render the responses of seed 004: a draft with a customer's pending items."""
 
 from typing import Final
 
@@ -9,15 +9,15 @@ from service.dialects.fields import renamed
 from service.http.errors import Problem
 from service.invoices import render as invoices_render
 
-__all__ = ["DIALECT", "refusal_of", "render_outcome", "render_pending"]
+__all__ = ["DIALECT", "failure_problem", "render_outcome", "render_pending"]
 
 DIALECT: Final = "004"
 _FIELDS: Final = {"tenantUuid": "customer", "connection": "connection_name"}
 
 
-def refusal_of(view: InvoiceView) -> Problem | None:
-    """Say why the provider refused."""
+def failure_problem(view: InvoiceView) -> Problem | None:
+    """Return why the provider rejected a draft; None if it did not."""
     if view.status != status.REJECTED:
         return None
-    problem = invoices_render.refusal_of(view)
+    problem = invoices_render.failure_problem(view)
     return None if problem is None else renamed(problem, _FIELDS)

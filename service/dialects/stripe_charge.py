@@ -1,14 +1,13 @@
-"""The body of the POST of seeds 000 and 001."""
+"""Charge a tenant immediately (seeds 000 and 001)."""
 
-from typing import Annotated, Any, Final, Literal, Protocol, cast
+from typing import Final, Protocol, cast
 from uuid import UUID, uuid4
 
 import structlog
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain.core import ids, money
+from domain.core import ids
 from domain.core.providers import Mode
 from domain.invoices.commands import RequestInvoice
 from domain.invoices.view import InvoiceView
@@ -17,44 +16,17 @@ from projections.engine.errors import ReadModelUnavailable
 from service.auth.authenticate import authenticate
 from service.dialects import browser_charge_render, server_charge_render
 from service.dialects.context import DialectsContext, context_of
+from service.dialects.schemas import StripeInvoiceBody
 from service.dialects.stripe_charge_render import payment_intent
 from service.http.caller import Caller
 from service.http.envelope import Json, Rendered
 from service.http.errors import ApiError, FieldError, Forbidden, Problem
 from service.http.requests import idempotency_key, path_uuid, read_json, wait_s
 from service.http.responses import answer, error_response
-from service.http.validation import Name, RequestModel, Text, Token, Uuid, invalid, validate
+from service.http.validation import validate
 from service.invoices.connection_choice import choose_connection
 from service.recording.record import RecordedInvoice, record_invoice_request, request_hash
 from service.recording.response_headers import invoice_headers
-
-Footer = Annotated[Text, StringConstraints(max_length=256)]
-
-
-class StripeInvoiceBody(RequestModel):
-    """What a caller provider_lookups for. The context's `tenant_id` is the path's."""
-
-    price: Token
-    tax_rate: Token
-    mode: Literal["payment", "subscription"]
-    quantity: int = Field(ge=1, le=money.MAX_QUANTITY)
-    tenant_id: Uuid | None = None
-    user_id: Name | None = None
-    test: bool | None = None
-    footer: Footer | None = None
-
-    @field_validator("tenant_id")
-    @classmethod
-    def _same_tenant(cls, tenant_id: Uuid | None, info: ValidationInfo) -> Uuid | None:
-        if tenant_id is not None and tenant_id != (info.context or {})["tenant_id"]:
-            raise invalid("must equal the tenant in the path")
-        return tenant_id
-
-    def lines(self) -> list[dict[str, Any]]:
-        """Give the one line as events carry it."""
-        line = {"name": None, "quantity": self.quantity, "price": self.price}
-        return [line | {"amount_minor": None, "currency": None}]
-
 
 _log = structlog.get_logger("billhook.service")
 _NEVER_BY_TOKEN: Final = ("test", "connection", "metadata")
@@ -65,19 +37,19 @@ class _Dialect(Protocol):
 
     DIALECT: str
 
-    def refusal_of(self, view: InvoiceView) -> Problem | None: ...
+    def failure_problem(self, view: InvoiceView) -> Problem | None: ...
     def render_outcome(self, payment_intent: Json) -> Rendered: ...
     def render_pending(self) -> Rendered: ...
 
 
 async def create_stripe_invoice(request: Request) -> Response:
-    """Charge a tenant on the spot (seed 000): for its app, or for itself by a token."""
+    """Charge a tenant immediately (seed 000), by a key of its app or by its own token."""
     caller = await authenticate(request, tokens=True)
     return await _create(request, caller, cast("_Dialect", browser_charge_render))
 
 
 async def create_tenant_stripe_invoice(request: Request) -> Response:
-    """Charge a tenant on the spot (seed 001)."""
+    """Charge a tenant immediately (seed 001)."""
     caller = await authenticate(request)
     return await _create(request, caller, cast("_Dialect", server_charge_render))
 
@@ -110,12 +82,12 @@ async def _create(request: Request, caller: Caller, dialect: _Dialect) -> Respon
 
 
 def invoice_id_of(caller: Caller, key: str | None) -> UUID:
-    """Name what is asked for; the keys of a token's tenant are apart from the app's."""
+    """Return the invoice's id; a token's idempotency keys are apart from the app's."""
     return uuid4() if key is None else ids.for_post(caller.app.app_id, caller.tenant_id, key)
 
 
 def _require_plain(caller: Caller, given: object) -> None:
-    """Refuse fields that no token may send, whatever they say. Raises Forbidden with all faults."""
+    """Reject fields that no token may send. Raises Forbidden with all errors."""
     if not caller.is_token or not isinstance(given, dict):
         return
     sent = [field for field in _NEVER_BY_TOKEN if field in given]
@@ -125,7 +97,7 @@ def _require_plain(caller: Caller, given: object) -> None:
 
 
 def _require_reach(caller: Caller, body: StripeInvoiceBody) -> None:
-    """Refuse what a token may not ask for. Raises Forbidden with all faults."""
+    """Reject values that a token may not send. Raises Forbidden with all errors."""
     if not caller.is_token:
         return
     settings = caller.app.settings
@@ -152,7 +124,7 @@ def _to_command(
     dialect: str,
     hashed: str,
 ) -> RequestInvoice:
-    """Put together what is asked."""
+    """Build the command."""
     return RequestInvoice(
         invoice_id=invoice_id,
         app_id=caller.app.app_id,
@@ -176,11 +148,11 @@ def _to_command(
 
 
 async def _present(request: Request, recorded: RecordedInvoice, dialect: _Dialect) -> Response:
-    """Answer with the payment, with why there is none, or that it is not known yet."""
+    """Return the payment, its error, or (202) the request while it is pending."""
     context, view, headers = context_of(request), recorded.result.view, invoice_headers(recorded)
     if recorded.pending:
         return answer(dialect.render_pending(), headers)
-    problem = dialect.refusal_of(view)
+    problem = dialect.failure_problem(view)
     if problem is not None:
         return error_response(problem, request.scope, headers)
     intent = payment_intent(view, await context.recording.streams.json_body(view.body))
@@ -192,14 +164,14 @@ async def _present(request: Request, recorded: RecordedInvoice, dialect: _Dialec
 async def _client_secret(
     context: DialectsContext, view: InvoiceView, payment_id: str
 ) -> str | None:
-    """Fetch what the browser confirms a payment with; it is kept nowhere.
+    """Fetch the client secret that a browser confirms a payment with; it is not stored.
 
     The payment is known already: where the secret can't be had, telling of the payment matters
     more, or a caller without an idempotency key would ask for a second one.
     """
     args = {"connection": view.connection, "payment_id": payment_id}
     try:
-        found = await context.provider_lookups.ask(view.app_id, "client_secret", args)
+        found = await context.provider_lookups.request(view.app_id, "client_secret", args)
     except (ApiError, ReadModelUnavailable) as error:
         _log.warning("client_secret.not_fetched", error=type(error).__name__)
         return None

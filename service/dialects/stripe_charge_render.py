@@ -1,4 +1,4 @@
-"""The PaymentIntent that seeds 000 and 001 answer with (Stripe docs: the PaymentIntent object)."""
+"""Build the PaymentIntent of seeds 000 and 001 (Stripe docs: the PaymentIntent object)."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ _STATUS: Final = {
 
 
 def payment_intent(view: InvoiceView, stored: Json | None) -> Json:
-    """Give the PaymentIntent of the invoice's default payment, with the older `invoice` field.
+    """Return the PaymentIntent of the default payment, with the older `invoice` field.
 
     `stored` is the provider's invoice as kept, expanded to its payment. Where nothing was to be
     charged there is no PaymentIntent, and what callers look at is told from the invoice.

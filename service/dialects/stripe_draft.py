@@ -1,15 +1,13 @@
-"""The bodies and queries of the POSTs of seeds 003 and 004."""
+"""Create drafts at Stripe (seeds 003 and 004)."""
 
 import asyncio
 from typing import Any, Final, Literal, Protocol, cast
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain.core import money
 from domain.core.providers import Mode
 from domain.invoices.commands import RequestInvoice
 from domain.invoices.view import InvoiceView
@@ -17,6 +15,7 @@ from projections.access.queries import ConnectionRow
 from service.auth.authenticate import authenticate_admin, authenticate_lone_key
 from service.dialects import admin_invoice_render, pending_items_draft_render
 from service.dialects.context import context_of
+from service.dialects.schemas import FORM, DraftBody, PendingItemsBody, PendingItemsQuery, unwrapped
 from service.dialects.stripe_charge import invoice_id_of
 from service.http.caller import Caller
 from service.http.envelope import Json, Rendered
@@ -24,75 +23,25 @@ from service.http.errors import BadRequest, FieldError, NotFound, Problem
 from service.http.queries import read_query
 from service.http.requests import idempotency_key, read_body, read_json, wait_s
 from service.http.responses import answer, error_response
-from service.http.validation import Name, RequestModel, Token, validate
+from service.http.validation import validate
 from service.invoices.connection_choice import choose_connection, require_stripe
 from service.recording.record import record_invoice_request, request_hash
 from service.recording.response_headers import invoice_headers
 from service.settings import Settings
 
-
-class DraftItem(RequestModel):
-    """A line: a name and its amount in minor units of the currency that the provider chooses."""
-
-    name: Name
-    amount: int = Field(ge=1, le=money.MAX_AMOUNT_MINOR)
-
-
-class DraftBody(RequestModel):
-    """What seed 003's caller asks for."""
-
-    items: list[DraftItem] = Field(min_length=1, max_length=250)
-    customer: Token
-    payment_method: Token | None = None
-
-    def lines(self) -> list[dict[str, Any]]:
-        """Give the lines as events carry them."""
-        return [
-            {
-                "name": item.name,
-                "quantity": 1,
-                "price": None,
-                "amount_minor": item.amount,
-                "currency": None,
-            }
-            for item in self.items
-        ]
-
-
-class PendingItemsBody(RequestModel):
-    """What seed 004's caller asks for: the customer whose pending items are gathered."""
-
-    customer: Token
-
-
-class PendingItemsQuery(RequestModel):
-    """Where seed 004's caller asks: its app's slug, and the connection."""
-
-    name: Name
-    connection_name: Name = Field(alias="connection_name")
-
-
-def unwrapped(given: object) -> object:
-    """Take seed 003's body out of `data`, where its table puts it; its example does not."""
-    if isinstance(given, dict) and set(given) == {"data"}:
-        return given["data"]
-    return given
-
-
-_FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 20
 
 
 class _Dialect(Protocol):
     """Seed 003 or 004."""
 
-    def refusal_of(self, view: InvoiceView) -> Problem | None: ...
+    def failure_problem(self, view: InvoiceView) -> Problem | None: ...
     def render_outcome(self, stored: Json) -> Rendered: ...
     def render_pending(self) -> Rendered: ...
 
 
 async def create_admin_invoice(request: Request) -> Response:
-    """Leave a draft that Stripe finalises and charges by itself (seed 003)."""
+    """Create a draft that Stripe finalises and charges (seed 003)."""
     context = context_of(request)
     caller = await authenticate_admin(request)
     key = idempotency_key(request)
@@ -114,11 +63,11 @@ async def create_admin_invoice(request: Request) -> Response:
         description=defaults.get("description"),
         footer=defaults.get("footer"),
     )
-    return await _asked(request, command, cast("_Dialect", admin_invoice_render))
+    return await _record(request, command, cast("_Dialect", admin_invoice_render))
 
 
 async def create_pending_items_draft(request: Request) -> Response:
-    """Leave a draft with what waits for a customer's next invoice (seed 004)."""
+    """Create a draft with a customer's pending items (seed 004)."""
     context = context_of(request)
     query = read_query(PendingItemsQuery, request.query_params)
     caller = await authenticate_lone_key(request, query.name)
@@ -140,13 +89,13 @@ async def create_pending_items_draft(request: Request) -> Response:
         customer=body.customer,
         lines=[],
     )
-    return await _asked(request, command, cast("_Dialect", pending_items_draft_render))
+    return await _record(request, command, cast("_Dialect", pending_items_draft_render))
 
 
 async def _tenant(
     request: Request, caller: Caller, connection: ConnectionRow, customer: str
 ) -> UUID | None:
-    """Find whose customer it is; one that is nobody's leaves the invoice unassigned."""
+    """Find the tenant of a customer; without one the invoice is unassigned."""
     billing = context_of(request).recording.billing
     return await asyncio.to_thread(
         billing.tenant_of_customer, caller.app.app_id, connection.name, customer
@@ -168,7 +117,7 @@ async def _to_command(
     description: str | None = None,
     footer: str | None = None,
 ) -> RequestInvoice:
-    """Put together what is asked."""
+    """Build the command."""
     return RequestInvoice(
         invoice_id=invoice_id_of(caller, key),
         app_id=caller.app.app_id,
@@ -190,8 +139,8 @@ async def _to_command(
     )
 
 
-async def _asked(request: Request, command: RequestInvoice, dialect: _Dialect) -> Response:
-    """Ask for it, and answer with what stands at the provider, or that it is not known yet."""
+async def _record(request: Request, command: RequestInvoice, dialect: _Dialect) -> Response:
+    """Record the request; respond with the provider's invoice, or (202) while it is pending."""
     context = context_of(request)
     settings = context.settings
     seconds = wait_s(request, default_s=settings.wait_charged_s, most_s=settings.wait_max_s)
@@ -199,7 +148,7 @@ async def _asked(request: Request, command: RequestInvoice, dialect: _Dialect) -
     view, headers = recorded.result.view, invoice_headers(recorded)
     if recorded.pending:
         return answer(dialect.render_pending(), headers)
-    problem = dialect.refusal_of(view)
+    problem = dialect.failure_problem(view)
     if problem is not None:
         return error_response(problem, request.scope, headers)
     stored = await context.recording.streams.json_body(view.body)
@@ -209,7 +158,7 @@ async def _asked(request: Request, command: RequestInvoice, dialect: _Dialect) -
 async def _form_or_json(request: Request, settings: Settings) -> object:
     """Read a form as an object of its fields, or JSON. Raises as `read_json`."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != _FORM:
+    if media_type != FORM:
         return await read_json(request, settings)
     raw = await read_body(request, limit_bytes=settings.body_limit_bytes)
     try:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from domain.core.metadata import without_ours
 from service.http.envelope import Json
 
-# Dropped from drafts without a successor, or absent where Stripe has nothing to say.
+# Fields that Stripe removed without a successor, or omits without a value.
 _NULL_UNLESS_SENT: Final = (
     "account_tax_ids", "application", "application_fee_amount", "charge", "custom_fields",
     "customer_address", "customer_email", "customer_name", "customer_phone", "customer_shipping",
@@ -31,9 +31,9 @@ _PRICE_NULL_UNLESS_SENT: Final = (
 
 
 def older_invoice(invoice: Json) -> Json:
-    """Give an invoice with every field that it had before."""
+    """Return an invoice with every field of the older API versions."""
     shown = dict.fromkeys(_NULL_UNLESS_SENT) | invoice
-    shown["metadata"] = _callers_own(invoice)
+    shown["metadata"] = _callers_metadata(invoice)
     shown |= {name: derive(invoice) for name, derive in _DERIVED.items()}
     lines = dict(invoice.get("lines") or {})
     lines["data"] = [_older_line(line) for line in lines.get("data") or ()]
@@ -109,7 +109,7 @@ def _older_line(line: Json) -> Json:
         dict.fromkeys(_LINE_NULL_UNLESS_SENT)
         | line
         | {
-            "metadata": _callers_own(line),
+            "metadata": _callers_metadata(line),
             "amount_excluding_tax": untaxed,
             "invoice_item": details.get("invoice_item"),
             "price": _price(line),
@@ -133,7 +133,7 @@ def _line_details(line: Json) -> Json:
 
 
 def _price(line: Json) -> Json | None:
-    """Give the line's price: whole where it came with the line, else what the line says of it."""
+    """Return the line's price: the expanded one, or else built from the line's pricing."""
     pricing = line.get("pricing") or {}
     details = pricing.get("price_details") or {}
     found = details.get("price")
@@ -158,13 +158,13 @@ def _price(line: Json) -> Json | None:
 
 
 def _plain_decimal(amount: int, quantity: int) -> str:
-    """Divide as Stripe writes it: up to twelve decimals, none that are not needed."""
+    """Divide as Stripe does: up to twelve decimals, without trailing zeros."""
     unit = (Decimal(amount) / quantity).quantize(_TWELVE_DECIMALS)
     text = f"{unit:f}"
     return text.rstrip("0").rstrip(".")
 
 
-def _callers_own(found: Json) -> Json:
+def _callers_metadata(found: Json) -> Json:
     """Return the metadata without our own keys."""
     return without_ours(found.get("metadata") or {})
 

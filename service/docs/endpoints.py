@@ -10,8 +10,8 @@ from service.openapi_document import document
 from service.operations.context import context_of
 
 _FOLDER: Final = Path(__file__).parent
-# Scripts and data come from this service alone. The viewer writes its styles into the page, draws
-# its icons as data URLs, and builds its search index in a worker that it makes from a blob.
+# Scripts and data come from this service alone. The viewer uses inline styles, icons as data URLs,
+# and a search worker created from a blob.
 _SAME_ORIGIN_ONLY: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
     "style-src 'unsafe-inline'; img-src data:; worker-src blob:; base-uri 'none'; "

@@ -11,7 +11,7 @@ TOKEN: Final = "token"  # noqa: S105 - a kind of caller
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """An app, by one of its keys, or one of its tenants, by a token.
+    """An authenticated app (by a key) or tenant (by a token).
 
     `kind`: read, write, admin or token. `tenant_id` and `user_id` are the token's; a token whose
     user is not named acts for none.
@@ -25,14 +25,14 @@ class Caller:
 
     @property
     def is_token(self) -> bool:
-        """Return whether it is a tenant that calls, and not the app."""
+        """Return whether the caller is a tenant with a token, not the app."""
         return self.kind == TOKEN
 
     def owns(self, app_id: UUID, tenant_id: UUID | None) -> bool:
-        """Return whether something of an app and a tenant exists for this caller."""
+        """Return whether the caller may access objects of an app and a tenant."""
         return app_id == self.app.app_id and not (self.is_token and self.tenant_id != tenant_id)
 
-    def must_own(self, tenant_id: UUID | None) -> None:
-        """Raise NotFound where a token is for another tenant: then it does not exist."""
+    def require_tenant(self, tenant_id: UUID | None) -> None:
+        """Raise NotFound if the token is for another tenant."""
         if self.is_token and self.tenant_id != tenant_id:
             raise NotFound

@@ -1,4 +1,4 @@
-"""What pages of other origins may do: seed 000, and what a token may read."""
+"""CORS: access by pages of other origins to seed 000 and to reads by token."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, cast
@@ -15,8 +15,8 @@ from service.http.caller import Caller
 from service.http.errors import ApiError
 
 _EXPOSED: Final = "Location, X-Request-Id, Retry-After"
-# No key's headers: a key in a page is everybody's.
-_ASKED_WITH: Final = (
+# Headers of keys are not allowed: everybody can read a key in a page.
+_ALLOWED_HEADERS: Final = (
     "Authorization, Authentication, Content-Type, Idempotency-Key, Prefer, X-Client-Id,"
     " X-Request-Id"
 )
@@ -31,18 +31,18 @@ class AllowedOrigins(Protocol):
         """Return whether any app allows pages of an origin."""
 
     async def app_guessed(self, app_id: UUID) -> AppRow | None:
-        """Find an app for a caller that has not proved to know it."""
+        """Find an app for a caller that is not authenticated."""
 
 
 class Cors:
-    """Lets pages read the answers of routes that say so (`browsers`: methods), per app.
+    """Set the CORS headers of routes with `browsers` (their methods), per app.
 
-    A preflight names no caller. Where its path names no app either, any app's origin will do;
-    the answer itself can then be read only by pages of the caller's own app.
+    A preflight has no caller. If its path has no app either, every app's origins are allowed; the
+    response itself can be read only by pages of the caller's app.
     """
 
     def __init__(self, app: ASGIApp, origins: Callable[[], AllowedOrigins]) -> None:
-        """Take a function that returns the allowed origins once the application has started."""
+        """`origins` returns the allowed origins once the application has started."""
         self._app = app
         self._origins = origins
 
@@ -51,32 +51,36 @@ class Cors:
 
         async def pass_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await _let_read(scope, MutableHeaders(scope=message), self._origins())
+                await _add_headers(scope, MutableHeaders(scope=message), self._origins())
             await send(message)
 
         await self._app(scope, receive, pass_on if scope["type"] == "http" else send)
 
 
 async def answer_preflight(request: Request) -> Response:
-    """Answer OPTIONS; what may be done is said in headers, by the origin."""
+    """Respond to OPTIONS; `Cors` adds the headers."""
     methods = sorted(request.scope["route"].methods)
     return Response(status_code=204, headers={"allow": ", ".join(methods)})
 
 
-async def _let_read(scope: Scope, headers: MutableHeaders, origins: AllowedOrigins) -> None:
-    methods, asked = _browsers(scope), Headers(scope=scope)
+async def _add_headers(scope: Scope, headers: MutableHeaders, origins: AllowedOrigins) -> None:
+    methods, request_headers = _browsers(scope), Headers(scope=scope)
     if not methods:
         return
     headers.add_vary_header("Origin")
-    origin = asked.get("origin", "")
+    origin = request_headers.get("origin", "")
     is_preflight = scope["method"] == "OPTIONS"
-    method = asked.get("access-control-request-method", "") if is_preflight else scope["method"]
+    method = (
+        request_headers.get("access-control-request-method", "")
+        if is_preflight
+        else scope["method"]
+    )
     if method not in methods or not await _allowed(scope, origin, origins):
         return
     headers["access-control-allow-origin"] = origin
     if is_preflight:
         headers["access-control-allow-methods"] = ", ".join(methods)
-        headers["access-control-allow-headers"] = _ASKED_WITH
+        headers["access-control-allow-headers"] = _ALLOWED_HEADERS
         headers["access-control-max-age"] = str(_PREFLIGHT_LIFE_S)
     else:
         headers["access-control-expose-headers"] = _EXPOSED
@@ -87,7 +91,7 @@ def _browsers(scope: Scope) -> Sequence[str]:
 
 
 async def _allowed(scope: Scope, origin: str, origins: AllowedOrigins) -> bool:
-    """Return whether pages of an origin may read the answer; False while that is not known."""
+    """Return whether pages of an origin may read the response; False while it is unknown."""
     caller: Caller | None = scope.get("state", {}).get("caller")
     if not origin or len(origin) > _LONGEST_ORIGIN or not origin.isascii():
         return False

@@ -1,21 +1,21 @@
-"""Which dialect a path speaks, so that whatever is refused there is said in it."""
+"""Choose the error document of a path's dialect."""
 
 from typing import Final, Protocol
 
-from service.http import envelope, plain_errors, success_envelope
+from service.http import canonical_errors, plain_errors, success_envelope
 from service.http.envelope import Rendered
 from service.http.errors import Problem
 
 
 class RenderProblem(Protocol):
-    """Says what is wrong."""
+    """Render a problem as the error document of a dialect."""
 
     def __call__(self, problem: Problem, *, request_id: str) -> Rendered:
-        """Render it; `request_id` is the one in the answer's header."""
+        """Render a problem; `request_id` is the one in the response's header."""
 
 
-def _canonical(problem: Problem, *, request_id: str) -> Rendered:  # noqa: ARG001 - others print it
-    return envelope.render_problem(problem)
+def _canonical(problem: Problem, *, request_id: str) -> Rendered:  # noqa: ARG001 - other dialects have it
+    return canonical_errors.render_problem(problem)
 
 
 _BY_PREFIX: Final[tuple[tuple[str, RenderProblem], ...]] = (
@@ -27,7 +27,7 @@ _BY_PREFIX: Final[tuple[tuple[str, RenderProblem], ...]] = (
 
 
 def renderer_of(path: str) -> RenderProblem:
-    """Choose by path; what is no other dialect's is the canonical one's."""
+    """Return the renderer of a path's dialect; the canonical one by default."""
     for prefix, render in _BY_PREFIX:
         if f"{path}/".startswith(prefix):
             return render

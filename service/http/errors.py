@@ -1,24 +1,25 @@
-"""What the service refuses, and the one table from error to status and code.
+"""Errors of the service, and the table of their statuses and codes.
 
 ApiError
-├── BadRequest            faults, each with its field's path
+├── BadRequest            errors of the request, each with its field's path
 ├── Unauthorized          no key, an unknown one, or another app's
 ├── WrongKeyType
 ├── AppDisabled
-├── Forbidden             a token may not do this
-├── NotFound               it does not exist, or not for this caller
+├── Forbidden             not allowed with a token
+├── NotFound              does not exist, or not for this caller
 ├── TooLarge
 ├── TooSlow               the body did not arrive in time
 ├── TooManyHeaders
 ├── RateLimited
-├── TimedOut              there was no answer in time
+├── TimedOut              no response in time
 ├── UnsupportedMedia
-├── KeyReused             an idempotency key came with another request
-├── WebhookRejected        a delivery that does not prove who sent it
-├── AccessUnverified      keys cannot be checked now
-├── ProviderTimeout        a provider, or the worker that asks it, did not answer in time
-├── ProviderUnavailable   a provider can't be asked now, or does not accept what we ask with
-└── ReadModelBehind       what the caller has seen is not folded yet
+├── KeyReused             an idempotency key with a different request
+├── WebhookRejected       a delivery that is not verified
+├── HintsOverLimit        too many unsigned deliveries
+├── AccessUnverified      keys cannot be verified now
+├── ProviderTimeout       a provider lookup did not finish in time
+├── ProviderUnavailable   the provider is unavailable, or rejects our credentials
+└── ReadModelBehind       the read model has not reached the caller's position
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ from projections.engine.errors import BadCursor, ReadModelUnavailable
 
 @dataclass(frozen=True, kw_only=True)
 class FieldError:
-    """One thing wrong with a request; codes are the provider's."""
+    """An error of a request, mostly of one field; the codes are the provider's."""
 
     message: str
     path: str | None = None
@@ -45,7 +46,7 @@ class FieldError:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What a caller is told; a dialect renders it."""
+    """An error response, which each dialect renders in its format."""
 
     status: int
     code: str
@@ -54,35 +55,37 @@ class Problem:
 
 
 class ApiError(Exception):
-    """The root; `faults` replace the table's own message."""
+    """Base class of the service's errors; `faults` replace the table's message."""
 
     def __init__(self, *faults: FieldError) -> None:
         self.faults = faults
-        super().__init__(", ".join(fault.path or fault.message for fault in faults))
+        super().__init__(
+            ", ".join(field_error.path or field_error.message for field_error in faults)
+        )
 
 
 class BadRequest(ApiError):
-    """The request says what it must not, or says it wrongly."""
+    """The request has an invalid or unknown value."""
 
 
 class Unauthorized(ApiError):
-    """No key that opens this."""
+    """The request has no valid key or token."""
 
 
 class WrongKeyType(ApiError):
-    """The key is not of the kind that the method needs, or that the header says."""
+    """The key's kind does not match the method or the header."""
 
 
 class AppDisabled(ApiError):
-    """The app may not do anything for now."""
+    """The app is disabled."""
 
 
 class Forbidden(ApiError):
-    """The caller may not ask for this."""
+    """The token does not allow this request."""
 
 
 class NotFound(ApiError):
-    """It does not exist for this caller."""
+    """The object does not exist for this caller."""
 
 
 class TooLarge(ApiError):
@@ -98,7 +101,7 @@ class TooManyHeaders(ApiError):
 
 
 class RateLimited(ApiError):
-    """The caller has called too often; again in `retry_after_s`."""
+    """The caller exceeds the rate limit; retry in `retry_after_s`."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__()
@@ -106,19 +109,19 @@ class RateLimited(ApiError):
 
 
 class TimedOut(ApiError):
-    """The answer was not begun in time."""
+    """The response did not start in time."""
 
 
 class UnsupportedMedia(ApiError):
-    """The body is of a type that is not read here."""
+    """The body's media type is not accepted."""
 
 
 class KeyReused(ApiError):
-    """The idempotency key belongs to another request."""
+    """The idempotency key was used for a different request."""
 
 
 class WebhookRejected(ApiError):
-    """A delivery could not be verified or read; `reason` is for the counters."""
+    """A delivery could not be verified or parsed; `reason` is a label of the metrics."""
 
     def __init__(self, reason: str, *faults: FieldError) -> None:
         super().__init__(*faults)
@@ -126,7 +129,7 @@ class WebhookRejected(ApiError):
 
 
 class HintsOverLimit(ApiError):
-    """Unsigned deliveries come faster than payments can be fetched: the sender repeats them."""
+    """Too many unsigned deliveries about unknown payments; the sender repeats them."""
 
 
 class DeliveriesOverRate(ApiError):
@@ -138,15 +141,15 @@ class DeliveriesOverBytes(ApiError):
 
 
 class AccessUnverified(ApiError):
-    """Keys have not been verified for too long: no stale yes."""
+    """The cached keys are too old to be trusted."""
 
 
 class ProviderTimeout(ApiError):
-    """What only the provider knows did not come in time."""
+    """A lookup at the provider did not finish in time."""
 
 
 class ProviderUnavailable(ApiError):
-    """What only the provider knows is not to be had now."""
+    """A lookup at the provider is not possible now."""
 
 
 class ReadModelBehind(ApiError):
@@ -213,8 +216,8 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
         HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Others are changing it: try again", 1
     ),
 }
-# What is asked of invoices and subscriptions, in the words that tell callers that it is not done.
-DONE: Final[Mapping[str, str]] = {
+# Participles of the actions, for messages.
+ACTION_PARTICIPLES: Final[Mapping[str, str]] = {
     "retry": "charged again",
     "void": "voided",
     "finalize": "finalized",
@@ -230,7 +233,7 @@ HANDLED_ERRORS: Final = tuple(_TABLE)
 
 
 def problem_of(error: Exception) -> Problem:
-    """Say what a caller is told about an error; what the table does not know is a 500."""
+    """Return the problem of an error; errors outside the table are a 500."""
     if isinstance(error, HTTPException):
         return _router_problem(error)
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), _UNEXPECTED)
@@ -248,14 +251,16 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _not_possible(error: domain_errors.NotPossible) -> FieldError:
-    """Say why something can't be asked of it."""
+    """Return the reason why an action is not possible."""
     path = error.path or "status"
-    message = f"{path}: can't be {DONE.get(error.action, error.action)}: {error.reason}"
+    message = (
+        f"{path}: can't be {ACTION_PARTICIPLES.get(error.action, error.action)}: {error.reason}"
+    )
     return FieldError(message=message, path=path)
 
 
 def _router_problem(error: HTTPException) -> Problem:
-    """Say what Starlette's router refuses: no such path, no such method."""
+    """Return the problem of Starlette's router: unknown path or method."""
     return Problem(
         status=error.status_code,
         code=f"[E{error.status_code}0]",

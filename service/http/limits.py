@@ -1,4 +1,4 @@
-"""How large a request may be and how long it may take, whatever its path; and what is left."""
+"""Limits on size and duration of requests; RateLimit headers of responses."""
 
 import asyncio
 from typing import Final
@@ -22,7 +22,7 @@ _SEPARATORS: Final = len(": \r\n")
 
 
 class Limits:
-    """Refuses what is too large or too slow in the dialect of the path."""
+    """Reject requests that are too large or too slow, in the dialect of the path."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -45,8 +45,8 @@ class Limits:
                     nonlocal started
                     if message["type"] == "http.response.start":
                         started = True
-                        timeout.reschedule(None)  # what is streamed may take its time
-                        _say_what_is_left(scope, message)
+                        timeout.reschedule(None)  # a streamed response may take longer
+                        _add_rate_limit_headers(scope, message)
                     await send(message)
 
                 await self._app(scope, body.receive, pass_on)
@@ -57,22 +57,22 @@ class Limits:
 
 
 class _Body:
-    """A request's body, which must have arrived some time after it was first asked for."""
+    """A request's body, with a deadline from its first read."""
 
     def __init__(self, receive: Receive, *, timeout_s: float) -> None:
         self._receive = receive
         self._timeout_s = timeout_s
-        self._ends_at_s: float | None = None
+        self._deadline_s: float | None = None
         self._whole = False
 
     async def receive(self) -> Message:
         """Wait for the next part. Raises TooSlow."""
         if self._whole:
             return await self._receive()
-        if self._ends_at_s is None:
-            self._ends_at_s = asyncio.get_running_loop().time() + self._timeout_s
+        if self._deadline_s is None:
+            self._deadline_s = asyncio.get_running_loop().time() + self._timeout_s
         try:
-            async with asyncio.timeout_at(self._ends_at_s) as timeout:
+            async with asyncio.timeout_at(self._deadline_s) as timeout:
                 message = await self._receive()
         except TimeoutError:
             if not timeout.expired():
@@ -83,7 +83,7 @@ class _Body:
 
 
 def require_shape(given: object, *, deepest: int, most_fields: int) -> None:
-    """Refuse JSON that is nested too deep or has too many values. Raises BadRequest."""
+    """Reject JSON that is nested too deep or has too many values. Raises BadRequest."""
     level = _within(given)
     fields = len(level)
     for _ in range(deepest):
@@ -104,15 +104,15 @@ def _within(node: object) -> list[object]:
 
 
 def _head_bytes(scope: Scope) -> int:
-    """Count what came before the body, as HTTP/1.1 writes it."""
+    """Return the size of request line and headers, as in HTTP/1.1."""
     line = len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"])
     return line + sum(len(name) + len(value) + _SEPARATORS for name, value in scope["headers"])
 
 
-def _say_what_is_left(scope: Scope, message: Message) -> None:
-    allowance = scope.get("state", {}).get("allowance")
-    if allowance is not None:
-        MutableHeaders(scope=message).update(allowance.headers)
+def _add_rate_limit_headers(scope: Scope, message: Message) -> None:
+    rate_limit = scope.get("state", {}).get("allowance")
+    if rate_limit is not None:
+        MutableHeaders(scope=message).update(rate_limit.headers)
 
 
 async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:

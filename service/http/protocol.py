@@ -12,7 +12,7 @@ _TOO_LONG: Final = (
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """HTTP/1.1 whose requests begin in time, and whose headers end before they fill the memory.
+    """HTTP/1.1 with a deadline and a size limit for request line and headers.
 
     The server's own parser waits for both for ever. Longer headers than the service reads, but
     shorter than this, are refused there, in the dialect of the path.
@@ -30,12 +30,12 @@ class BoundedHttp(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop waiting for a request."""
         self._end_head()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the headers have become too long."""
+        """Parse more data; close the connection if the headers are too long."""
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
@@ -50,12 +50,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._await_head()
 
     def on_headers_complete(self) -> None:
-        """Hand the request on; its body is the service's to bound."""
+        """Stop the deadline of the headers; `Limits` bounds the body."""
         self._end_head()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """End a request: what comes next is a head again."""
+        """End a request and wait for the next one."""
         super().on_message_complete()
         self._in_head, self._head_bytes = True, 0
 

@@ -1,4 +1,4 @@
-"""The queries of lists (API: Lists)."""
+"""Queries of reads and lists (API: Lists)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,39 +32,39 @@ _MANY: Final = frozenset({"status", "state"})
 
 
 def _written_out(text: object) -> object:
-    """Refuse numbers, which pydantic would take for Unix times, and days without a time zone."""
+    """Reject numbers, which pydantic parses as Unix times, and days without a time zone."""
     if isinstance(text, str) and not _MOMENT.fullmatch(text):
         raise invalid("must be a time with its zone, like 2026-01-31T00:00:00Z")
     return text
 
 
 def _split_into(known: Sequence[str]) -> BeforeValidator:
-    """Take `status=open&status=paid` and `status=open,paid` alike, of what is known."""
+    """Accept both `status=open&status=paid` and `status=open,paid`, of known values."""
 
-    def one(word: str) -> str:
-        if word not in known:
+    def one(value: str) -> str:
+        if value not in known:
             raise invalid(f"must be one of {', '.join(known)}")
-        return word
+        return value
 
     def split(given: object) -> object:
         if isinstance(given, list):
-            return [one(word) for text in given for word in str(text).split(",")]
+            return [one(value) for text in given for value in str(text).split(",")]
         return given
 
     return BeforeValidator(split)
 
 
 def _plain_bool(text: object) -> object:
-    """Read what is written as JSON has it, and nothing that is only like it."""
+    """Accept `true` and `false` only; pydantic accepts more."""
     if isinstance(text, str) and text not in ("true", "false"):
         raise invalid("must be true or false")
     return text
 
 
 def _split_work(given: object) -> object:
-    """Take `state=open&state=gave_up` and `state=open,gave_up` alike."""
+    """Accept both `state=open&state=gave_up` and `state=open,gave_up`."""
     if isinstance(given, list):
-        return [_work_state(word) for text in given for word in str(text).split(",")]
+        return [_work_state(value) for text in given for value in str(text).split(",")]
     return given
 
 
@@ -74,14 +74,16 @@ def _work_state(text: str) -> str:
     return text
 
 
-def _search_words(asked: str) -> str:
-    if not 1 <= len(query_terms(asked)) <= MOST_TERMS:
+def _search_query(fields: str) -> str:
+    if not 1 <= len(query_terms(fields)) <= MOST_TERMS:
         raise invalid(f"must be 1 to {MOST_TERMS} words")
-    return asked
+    return fields
 
 
-_FEW_WORDS: Final = rf"^\s*\S+(\s+\S+){{0,{MOST_TERMS - 1}}}\s*$"
-Search = Annotated[Name, AfterValidator(_search_words), SchemaKeywords({"pattern": _FEW_WORDS})]
+_SEARCH_PATTERN: Final = rf"^\s*\S+(\s+\S+){{0,{MOST_TERMS - 1}}}\s*$"
+Search = Annotated[
+    Name, AfterValidator(_search_query), SchemaKeywords({"pattern": _SEARCH_PATTERN})
+]
 _AnyWork = Annotated[str, SchemaKeywords({"enum": list(WORK_STATES)})]
 _AnyStatus = Annotated[str, SchemaKeywords({"enum": list(status.ALL)})]
 _AnyStatuses = Annotated[list[_AnyStatus], _split_into(status.ALL)]
@@ -94,7 +96,7 @@ Position = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]
 
 
 class _Query(BaseModel):
-    """A query string's shape: text is read as what a field needs; unknown fields are refused."""
+    """A query string: text is parsed as the field's type; unknown fields are rejected."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True
@@ -102,13 +104,13 @@ class _Query(BaseModel):
 
 
 class ReadQuery(_Query):
-    """What a single invoice may be asked with."""
+    """Query of a read."""
 
     min_position: Position = 0
 
 
 class WorkQuery(_Query):
-    """Which work of an app, and where in the list."""
+    """Filter and page of the list of work."""
 
     state: Annotated[list[_AnyWork], BeforeValidator(_split_work)] = Field(default_factory=list)
     limit: int = Field(20, ge=1, le=100)
@@ -116,13 +118,13 @@ class WorkQuery(_Query):
 
 
 class GetQuery(ReadQuery):
-    """What one invoice may be asked with: also how it was known at a moment."""
+    """Query of one invoice: also as of a time."""
 
     as_of: Moment | None = None
 
 
 class ListQuery(ReadQuery):
-    """Filters, order, place and format."""
+    """Filters, order, page and format of the list of invoices."""
 
     status: _AnyStatuses = Field(default_factory=list)
     provider: Literal["stripe", "mollie"] | None = None
@@ -150,7 +152,7 @@ class ListQuery(ReadQuery):
 
 
 class SubscriptionListQuery(ReadQuery):
-    """Which subscriptions, in which order, and where in the list."""
+    """Filters, order and page of the list of subscriptions."""
 
     status: _AnySubscriptionStatuses = Field(default_factory=list)
     provider: Literal["stripe", "mollie"] | None = None
@@ -171,7 +173,7 @@ Query = TypeVar("Query", bound=BaseModel)
 
 
 def read_query(kind: type[Query], params: QueryParams) -> Query:
-    """Read a query string. Raises BadRequest with all faults."""
+    """Parse a query string. Raises BadRequest with all errors."""
     given: dict[str, Any] = {}
     for name in params:
         values = params.getlist(name)
@@ -182,7 +184,7 @@ def read_query(kind: type[Query], params: QueryParams) -> Query:
 
 
 def read_list_query(params: QueryParams, *, paged: bool) -> ListQuery:
-    """Read what a list is asked with; `paged`: its pages may be counted. Raises BadRequest."""
+    """Parse the query of a list; `paged`: it accepts `page`. Raises BadRequest."""
     query = read_query(ListQuery, params)
     faults = [
         FieldError(message=f"{path}: {why}", path=path)
@@ -194,7 +196,7 @@ def read_list_query(params: QueryParams, *, paged: bool) -> ListQuery:
 
 
 def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
-    """Name what does not go together, and why."""
+    """Yield the fields that exclude each other, with the reason."""
     yield from clashes_of_tenants(query)
     if query.currency is None and (query.amount_min, query.amount_max) != (None, None):
         yield "currency", "is required with amountMin and amountMax"
@@ -209,7 +211,7 @@ def _clashes(query: ListQuery, *, paged: bool) -> Iterator[tuple[str, str]]:
 
 
 def clashes_of_tenants(query: ListQuery | SubscriptionListQuery) -> Iterator[tuple[str, str]]:
-    """Say that what is a tenant's is not unassigned."""
+    """Yield an error for a tenant's unassigned objects, which do not exist."""
     if query.unassigned and query.tenant_uuid is not None:
         yield "unassigned", "goes with no tenantUuid"
 
@@ -221,8 +223,8 @@ def to_filter(
     default_mode: str | None,
     fixed: Mapping[str, object],
 ) -> InvoiceFilter:
-    """Say what is asked of the read model; `fixed` comes from the path and wins."""
-    return InvoiceFilter(app_id=app_id, **{**_asked(query, default_mode), **fixed})
+    """Build the filter of the read model; `fixed` comes from the path and overrides the query."""
+    return InvoiceFilter(app_id=app_id, **{**_filter_fields(query, default_mode), **fixed})
 
 
 def to_subscription_filter(
@@ -232,13 +234,15 @@ def to_subscription_filter(
     default_mode: str | None,
     fixed: Mapping[str, object],
 ) -> SubscriptionFilter:
-    """Say what is asked of the read model; `fixed` comes from the path and wins."""
-    return SubscriptionFilter(app_id=app_id, **{**_asked(query, default_mode), **fixed})
+    """Build the filter of the read model; `fixed` comes from the path and overrides the query."""
+    return SubscriptionFilter(app_id=app_id, **{**_filter_fields(query, default_mode), **fixed})
 
 
-def _asked(query: ListQuery | SubscriptionListQuery, default_mode: str | None) -> dict[str, Any]:
-    asked: dict[str, Any] = query.model_dump(exclude={"min_position", "tenant_uuid", "format"})
-    asked["status"] = tuple(asked["status"])
-    asked["tenant_id"] = query.tenant_uuid
-    asked["mode"] = query.mode or default_mode
-    return asked
+def _filter_fields(
+    query: ListQuery | SubscriptionListQuery, default_mode: str | None
+) -> dict[str, Any]:
+    fields: dict[str, Any] = query.model_dump(exclude={"min_position", "tenant_uuid", "format"})
+    fields["status"] = tuple(fields["status"])
+    fields["tenant_id"] = query.tenant_uuid
+    fields["mode"] = query.mode or default_mode
+    return fields

@@ -1,4 +1,4 @@
-"""Parts of a request, each read by one function that refuses what it can't be."""
+"""Parse and check the parts of a request."""
 
 import re
 from typing import Any, Final, cast, get_args
@@ -18,7 +18,7 @@ _PROVIDERS: Final = get_args(Provider)
 
 
 async def read_body(request: Request, *, limit_bytes: int) -> bytes:
-    """Read the body, at most `limit_bytes` of it. Raises TooLarge."""
+    """Read the body, at most `limit_bytes`. Raises TooLarge."""
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > limit_bytes:
         raise TooLarge
@@ -33,7 +33,7 @@ async def read_body(request: Request, *, limit_bytes: int) -> bytes:
 
 
 async def read_json(request: Request, settings: Settings, *, default: object = None) -> Any:  # noqa: ANN401 - any JSON
-    """Read a JSON body; `default`, if given, stands for none at all.
+    """Parse a JSON body; `default`, if given, replaces an empty one.
 
     Raises TooLarge, UnsupportedMedia, BadRequest.
     """
@@ -55,7 +55,7 @@ async def read_json(request: Request, settings: Settings, *, default: object = N
 
 
 def path_uuid(request: Request, name: str) -> UUID:
-    """Read an id from the path; what is no id names nothing. Raises NotFound."""
+    """Parse an id of the path. Raises NotFound if it is not an id."""
     try:
         return UUID(request.path_params[name])
     except ValueError:
@@ -85,7 +85,7 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def wait_s(request: Request, *, default_s: float, most_s: float) -> float:
-    """Read how long the caller would wait (RFC 7240); preferences that make no sense are ignored.
+    """Parse the caller's `Prefer: wait` (RFC 7240); invalid preferences are ignored.
 
     `wait` counts more than `respond-async`: answer at once only if not even a while is given.
     """

@@ -1,4 +1,4 @@
-"""Strings from callers: refused where they may not be stored, named where they are at fault."""
+"""Base class, field types and errors of request models."""
 
 import re
 from collections.abc import Mapping
@@ -33,11 +33,9 @@ def is_safe(text: str) -> bool:
 
 
 def field_path(parts: tuple[int | str, ...]) -> str:
-    """Name a field as callers write it: `lineItems.3.amountMinor`. Keys may be a caller's own."""
+    """Return a field's path, as in `lineItems.3.amountMinor`; keys can be a caller's text."""
     return cleaned(".".join(str(part) for part in parts))[:_LONGEST_PATH]
 
-
-# Field types that requests share, and faults from pydantic's findings.
 
 _MOST_FAULTS: Final = 100
 _PLAIN_MESSAGES: Final = {
@@ -48,7 +46,7 @@ _PLAIN_MESSAGES: Final = {
 
 
 class RequestModel(BaseModel):
-    """A request's shape: camelCase, no unknown field, no value of another type."""
+    """A request body: camelCase, no unknown fields, strict types."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -61,19 +59,19 @@ class RequestModel(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class SchemaKeywords:
-    """What JSON Schema says beside the type, where pydantic can't tell it from a validator."""
+    """JSON Schema keywords that pydantic cannot derive from a validator."""
 
-    words: Mapping[str, Any]
+    keywords: Mapping[str, Any]
 
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Add the words."""
-        return {**handler(core_schema), **self.words}
+        """Add the keywords."""
+        return {**handler(core_schema), **self.keywords}
 
 
 def invalid(message: str) -> PydanticCustomError:
-    """Make what a validator raises; `message` goes on after the field's path."""
+    """Return the error that a validator raises; `message` follows the field's path."""
     return PydanticCustomError("refused", "{reason}", {"reason": message})
 
 
@@ -117,7 +115,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def validate(
     kind: type[Model], given: object, *, context: Mapping[str, object] | None = None
 ) -> Model:
-    """Read what a caller gave as `kind`; raises BadRequest with all faults at once."""
+    """Validate a document as `kind`. Raises BadRequest with all errors."""
     try:
         return kind.model_validate(given, context=dict(context or {}))
     except ValidationError as error:
@@ -126,21 +124,21 @@ def validate(
 
 def _faults(error: ValidationError) -> list[FieldError]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    faults = [_fault(detail) for detail in found[:_MOST_FAULTS]]
+    faults = [_field_error(detail) for detail in found[:_MOST_FAULTS]]
     if len(found) > _MOST_FAULTS:
         faults.append(FieldError(message=f"and {len(found) - _MOST_FAULTS} more faults"))
     return faults
 
 
-def _fault(detail: ErrorDetails) -> FieldError:
+def _field_error(detail: ErrorDetails) -> FieldError:
     parts: tuple[Any, ...] = tuple(part for part in detail["loc"] if part != "[key]")
     path = field_path(parts)
-    message = _PLAIN_MESSAGES.get(detail["type"]) or _words(detail["msg"])
+    message = _PLAIN_MESSAGES.get(detail["type"]) or _corrected(detail["msg"])
     return FieldError(message=f"{path}: {message}" if path else message, path=path or None)
 
 
-def _words(message: str) -> str:
-    """Say how long a text may be; pydantic takes one that has a validator of ours for a list."""
+def _corrected(message: str) -> str:
+    """Correct pydantic's length message: it treats a text with a custom validator as a list."""
     if not message.startswith("Value should have"):
         return message
     return re.sub(r"\bitem(s?) after validation", r"character\1", message)

@@ -24,27 +24,27 @@ from service.recording.response_headers import invoice_headers
 
 
 async def retry_invoice(request: Request) -> Response:
-    """Try again to charge an invoice, with the same method or another."""
+    """Retry the payment of an invoice, with the same payment method or another."""
     return await _request(request, RETRY)
 
 
 async def void_invoice(request: Request) -> Response:
-    """Take an invoice back that was not paid."""
+    """Void an unpaid invoice."""
     return await _request(request, VOID)
 
 
 async def finalize_invoice(request: Request) -> Response:
-    """Number a draft."""
+    """Finalise a draft."""
     return await _request(request, FINALIZE)
 
 
 async def write_off_invoice(request: Request) -> Response:
-    """Write an invoice off."""
+    """Mark an invoice as uncollectible."""
     return await _request(request, UNCOLLECTIBLE)
 
 
 async def refund_invoice(request: Request) -> Response:
-    """Give back what was paid, or a part of it."""
+    """Refund an invoice, in full or in part."""
     return await _request(request, REFUND)
 
 
@@ -60,7 +60,7 @@ async def _request(request: Request, action: Action) -> Response:
         request, caller, invoice_id, action, body, given=given, wait_s=seconds
     )
     if not recorded.pending:
-        problem = action_render.refusal_of(action.name, recorded.result)
+        problem = action_render.failure_problem(action.name, recorded.result)
         if problem is not None:
             return error_response(problem, request.scope, invoice_headers(recorded))
     return await _present(context, action, recorded)

@@ -10,15 +10,15 @@ from domain.invoices.outcome import PAYMENT_DECLINED
 from domain.invoices.refund_events import RefundFailed
 from domain.invoices.view import InvoiceView
 from service.http import envelope
-from service.http.errors import DONE, FieldError, Problem
+from service.http.errors import ACTION_PARTICIPLES, FieldError, Problem
+from service.http.response_model import one_item
 from service.invoices import render as invoices_render
 from service.invoices.response_schemas import (
-    AskedInvoice,
-    AskedInvoices,
     RefundedInvoice,
     RefundedInvoices,
+    RequestedInvoice,
+    RequestedInvoices,
 )
-from service.openapi.common_schemas import one_item
 from service.recording.streams import FoldedInvoice
 
 # Statuses of an invoice after each action succeeded. Voiding a draft deletes it (canceled); a
@@ -39,7 +39,7 @@ _SUCCEEDED: Final = {
 }
 
 
-def refusal_of(action: str, outcome: FoldedInvoice) -> Problem | None:
+def failure_problem(action: str, outcome: FoldedInvoice) -> Problem | None:
     """Return why an action failed; None if it succeeded."""
     view, event = outcome.view, outcome.event
     if isinstance(event, RequestRefused):
@@ -49,10 +49,12 @@ def refusal_of(action: str, outcome: FoldedInvoice) -> Problem | None:
     if action == "retry" and isinstance(event, CheckoutOpened):
         return None  # another payment waits for the customer, where the provider has no invoices
     if action == "retry" and view.status == status.FAILED:
-        return invoices_render.refusal_of(view)
+        return invoices_render.failure_problem(view)
     if view.status in _SUCCEEDED[action]:
         return None
-    message = f"status: the invoice is {view.status} by now, so it was not {DONE[action]}"
+    message = (
+        f"status: the invoice is {view.status} by now, so it was not {ACTION_PARTICIPLES[action]}"
+    )
     return _bad(FieldError(message=message, path="status"))
 
 
@@ -63,13 +65,13 @@ def document(
     document_url: str | None,
     provider_response: envelope.Json | None,
     refund_id: UUID | None,
-) -> AskedInvoices | RefundedInvoices:
+) -> RequestedInvoices | RefundedInvoices:
     """Build the answer with the invoice; with `refund_id`, the requested one of its refunds."""
     fields = invoices_render.fields(view, position=position, document_url=document_url)
     fields["provider_response"] = provider_response
     kind = invoices_render.KIND
     if refund_id is None:
-        return one_item(AskedInvoices, kind=kind, item=AskedInvoice(**fields))
+        return one_item(RequestedInvoices, kind=kind, item=RequestedInvoice(**fields))
     refunds = [invoices_render.refund(entry) for entry in view.refunds]
     shown = RefundedInvoice(**fields, refund_id=refund_id, refunds=refunds)
     return one_item(RefundedInvoices, kind=kind, item=shown)
@@ -77,11 +79,11 @@ def document(
 
 def _refused(event: RequestRefused) -> Problem:
     code = event.provider_code or event.code
-    fault = FieldError(message=event.message, path=event.path, provider_code=code)
+    field_error = FieldError(message=event.message, path=event.path, provider_code=code)
     if event.code == PAYMENT_DECLINED:
-        return Problem(status=HTTPStatus.PAYMENT_REQUIRED, code="[E4020]", faults=(fault,))
-    return _bad(fault)
+        return Problem(status=HTTPStatus.PAYMENT_REQUIRED, code="[E4020]", faults=(field_error,))
+    return _bad(field_error)
 
 
-def _bad(fault: FieldError) -> Problem:
-    return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))
+def _bad(field_error: FieldError) -> Problem:
+    return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(field_error,))

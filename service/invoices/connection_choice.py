@@ -1,4 +1,4 @@
-"""Which of an app's connections a request is for."""
+"""Choose the connection of a request."""
 
 from typing import Final
 
@@ -60,7 +60,7 @@ def default_names(app: AppRow, provider: Provider, *, mode: Mode | None) -> list
 
 
 async def default_mode(access: AccessCache, app: AppRow, provider: str | None) -> str | None:
-    """Tell the mode of the app's default connection; None where it has none."""
+    """Return the mode of the app's default connection; None without one."""
     keys = [provider] if provider is not None else sorted(app.default_connections)
     for key in keys:
         name = app.default_connections.get(key)

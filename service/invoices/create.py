@@ -68,7 +68,7 @@ def to_command(
         mode=cast("Mode", connection.mode),
         dialect=DIALECT,
         type=body.type,
-        lines=[line.fact() for line in body.line_items],
+        lines=[line.to_event() for line in body.line_items],
         tax_rate_id=body.tax_rate_id,
         payment_method=body.payment_method,
         user_id=body.user_id,

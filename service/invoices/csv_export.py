@@ -1,4 +1,4 @@
-"""Answers as CSV (RFC 4180): a list of invoices, sent while it is read; short tables at once."""
+"""CSV responses (RFC 4180): streamed lists of invoices, and short tables."""
 
 import csv
 import io
@@ -22,10 +22,9 @@ COLUMNS: Final = (
     "attempt", "providerObjectType", "providerObjectId", "documentUrl", "failureCode",
     "failureDeclineCode", "failureMessage", "createdAt", "updatedAt", "paidAt", "position",
 )  # fmt: skip
-_NOT_IN_CSV: Final = {"line_items", "next_action"}
 _CSV: Final = "text/csv; header=present"
-# Spreadsheets run a cell that begins so, the full-width forms included. Where a semicolon
-# separates cells, one begins behind each.
+# Spreadsheets evaluate cells that begin with these characters, full-width forms included, and
+# some treat a semicolon as the separator of cells.
 _FORMULA: Final = re.compile(r"(^|;)(?=\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 
 Cell = str | int | float | None
@@ -34,10 +33,10 @@ Cell = str | int | float | None
 async def csv_answer(
     chunks: AsyncIterator[Sequence[InvoiceRow]], *, links: Links, headers: Mapping[str, str]
 ) -> Response:
-    """Send chunks of invoices as they come: only one is in memory.
+    """Stream a list of invoices; only one chunk is in memory.
 
-    The first is read before anything is sent, so that what is refused is refused in full. What
-    fails later breaks the connection off, which a caller tells from an end.
+    The first chunk is read before the response starts, so that its errors become error responses.
+    A later error closes the connection, which the caller can tell from the end of the list.
     """
     first = await anext(chunks)
 
@@ -57,7 +56,7 @@ def csv_file(
     name: str,
     headers: Mapping[str, str],
 ) -> Response:
-    """Send a table of which nothing is a caller's text."""
+    """Return a table without texts of callers, which are not escaped here."""
     written = _written([columns, *rows])
     return Response(written, headers=_as_file(name, headers), media_type=_CSV)
 
@@ -69,7 +68,7 @@ def _as_file(name: str, headers: Mapping[str, str]) -> dict[str, str]:
 def _cells(row: InvoiceRow, *, links: Links) -> list[Cell]:
     url = links.document_url(row.view)
     shown = invoices_render.item(row.view, position=row.position, document_url=url)
-    item = shown.model_dump(mode="json", by_alias=True, exclude=_NOT_IN_CSV)
+    item = shown.to_json()
     failure = item["failure"] or {}
     known = item | {
         "metadata": orjson.dumps(item["metadata"]).decode(),
@@ -81,7 +80,7 @@ def _cells(row: InvoiceRow, *, links: Links) -> list[Cell]:
 
 
 def harmless(value: Cell) -> Cell:
-    """Put an apostrophe before text that a spreadsheet would run."""
+    """Put an apostrophe before text that a spreadsheet would evaluate."""
     return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 

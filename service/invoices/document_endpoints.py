@@ -19,7 +19,7 @@ from service.invoices.return_page import (
 from service.recording.read_your_writes import fold_invoice
 from service.recording.streams import FoldedInvoice
 
-# Whoever has the URL has the invoice: it goes into no cache, no search engine, no other's log.
+# The URL gives access to the invoice: keep it out of caches, search engines and referrers.
 _PRIVATE: Final = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
@@ -31,7 +31,7 @@ async def get_document(request: Request) -> Response:
     """Send the caller on to the provider's document, by a fresh link."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
-    # A row that is behind might know of no document yet.
+    # The row of the read model may be older than the document.
     found = await fold_invoice(context.recording, caller, path_uuid(request, "invoiceUuid"))
     return _redirect(await context.documents.url(found.view))
 
@@ -52,7 +52,7 @@ async def show_return(request: Request) -> Response:
 
 
 async def _return_page(context: InvoicesContext, named: UUID) -> str:
-    setup = await context.recording.streams.root(named, MethodSetup)
+    setup = await context.recording.streams.aggregate(named, MethodSetup)
     if setup is not None:
         return setup_return_page(setup[0].view)
     view = (await _found(context, named)).view

@@ -1,4 +1,4 @@
-"""Our own links to an invoice: which there are, and whose they are."""
+"""Signed links to an invoice's document, and lookups of the document at the provider."""
 
 import asyncio
 import time
@@ -19,22 +19,22 @@ _NO_DOCUMENT: Final = frozenset({status.REQUESTED, status.DRAFT, status.REJECTED
 
 
 class Links:
-    """Makes links and reads their tokens. They never expire; the provider's own behind them do."""
+    """Create links and read their tokens. They never expire; the provider's links do."""
 
     def __init__(self, master_keys: Sequence[str], *, public_url: str) -> None:
-        """Take under which URL customers reach us."""
+        """`public_url` is the base of all links."""
         self._signed = SignedLinks(master_keys, public_url=public_url)
 
     def document_url(self, view: InvoiceView) -> str | None:
-        """Link to the invoice as a document; None while there is none."""
+        """Return the link to the invoice's document; None without a document."""
         return self._signed.url(view.id, purpose=DOCUMENT) if has_document(view) else None
 
     def return_url(self, invoice_id: UUID) -> str:
-        """Link to our page that shows how the payment stands."""
+        """Return the link to our page with the status of the payment."""
         return self._signed.url(invoice_id, purpose=RETURN)
 
     def invoice_id(self, token: str, *, purpose: str) -> UUID:
-        """Tell which invoice a token is for. Raises NotFound."""
+        """Return the id in a token. Raises NotFound."""
         try:
             return self._signed.read(token, purpose=purpose)
         except VaultError:
@@ -42,20 +42,18 @@ class Links:
 
 
 def has_document(view: InvoiceView) -> bool:
-    """Return whether the provider shows the invoice to people: drafts it does not."""
+    """Return whether the provider has a document of the invoice; drafts have none."""
     return view.provider_object_id is not None and view.status not in _NO_DOCUMENT
 
-
-# Where an invoice can be read, asked of its provider when somebody wants to: its links expire.
 
 _FRESH_S: Final = 30.0
 _MOST_KNOWN: Final = 1024
 
 
 class Documents:
-    """Asks once for all who want the same document at the same time or shortly after.
+    """Look up documents at the provider; concurrent and repeated requests share a lookup.
 
-    A link is public to whoever has it: without this, reloading it would spend the app's calls.
+    Links are public: without this, reloading one would use up the app's calls at the provider.
     """
 
     def __init__(
@@ -63,36 +61,36 @@ class Documents:
     ) -> None:
         self._lookups = lookups
         self._clock_s = clock_s
-        self._asked: dict[UUID, tuple[float, asyncio.Task[str | None]]] = {}
+        self._running: dict[UUID, tuple[float, asyncio.Task[str | None]]] = {}
 
     async def url(self, view: InvoiceView) -> str:
-        """Give the provider's link. Raises NotFound, and what `ProviderLookups.ask` raises."""
+        """Return the provider's link. Raises NotFound and what `ProviderLookups.request` raises."""
         if not has_document(view):
             raise NotFound
-        # Shielded: one who goes away takes nothing from the others.
-        url = await asyncio.shield(self._ask_once(view))
+        # Shielded: a canceled request must not cancel the lookup of others.
+        url = await asyncio.shield(self._look_up_once(view))
         if url is None:
             raise NotFound
         return url
 
-    def _ask_once(self, view: InvoiceView) -> asyncio.Task[str | None]:
-        known = self._asked.get(view.id)
+    def _look_up_once(self, view: InvoiceView) -> asyncio.Task[str | None]:
+        known = self._running.get(view.id)
         if known is not None and self._clock_s() - known[0] <= _FRESH_S and not _failed(known[1]):
             return known[1]
-        if len(self._asked) >= _MOST_KNOWN:
-            self._asked.clear()
-        asking = asyncio.create_task(self._ask(view), name="document")
-        asking.add_done_callback(_failed)  # somebody looked, also where nobody waits any more
-        self._asked[view.id] = (self._clock_s(), asking)
-        return asking
+        if len(self._running) >= _MOST_KNOWN:
+            self._running.clear()
+        lookup = asyncio.create_task(self._look_up(view), name="document")
+        lookup.add_done_callback(_failed)  # asyncio logs exceptions that nobody retrieves
+        self._running[view.id] = (self._clock_s(), lookup)
+        return lookup
 
-    async def _ask(self, view: InvoiceView) -> str | None:
+    async def _look_up(self, view: InvoiceView) -> str | None:
         assert view.provider_object_id is not None, "a document is the provider's object"  # noqa: S101 - STYLE: assert what must hold
         args = {"connection": view.connection, "object_id": view.provider_object_id}
-        answer = await self._lookups.ask(view.app_id, "document", args)
-        url: str | None = answer["url"]
+        found = await self._lookups.request(view.app_id, "document", args)
+        url: str | None = found["url"]
         return url
 
 
-def _failed(asking: asyncio.Task[str | None]) -> bool:
-    return asking.done() and (asking.cancelled() or asking.exception() is not None)
+def _failed(lookup: asyncio.Task[str | None]) -> bool:
+    return lookup.done() and (lookup.cancelled() or lookup.exception() is not None)

@@ -56,15 +56,15 @@ async def _list(
         context.access, caller.app, None if provider is None else str(provider)
     )
     headers = {LAG_MS: str(await context.readiness.lag_ms("invoices"))}
-    asked = to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
+    filters = to_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
     if query.format == "csv":
-        chunks = context.queries.stream_invoices(asked)
+        chunks = context.queries.stream_invoices(filters)
         return await csv_answer(chunks, links=context.links, headers=headers)
-    return document(await _page(context, asked), headers)
+    return document(await _page(context, filters), headers)
 
 
-async def _page(context: InvoicesContext, asked: InvoiceFilter) -> InvoicePage:
-    found = await context.queries.list_invoices(asked)
+async def _page(context: InvoicesContext, filters: InvoiceFilter) -> InvoicePage:
+    found = await context.queries.list_invoices(filters)
     items = [
         invoices_render.item(
             row.view,
@@ -75,9 +75,9 @@ async def _page(context: InvoicesContext, asked: InvoiceFilter) -> InvoicePage:
     ]
     return InvoicePage(
         kind=invoices_render.KIND,
-        items_length=len(items),
-        items=items,
         total_items=found.total,
         total_items_is_exact=found.total_is_exact,
+        items_length=len(items),
+        items=items,
         next_cursor=found.next_cursor,
     )

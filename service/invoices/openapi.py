@@ -4,8 +4,8 @@ from typing import Final
 from service.http.queries import GetQuery, ListQuery, ReadQuery
 from service.invoices import openapi_examples as invoices_openapi_examples
 from service.invoices.response_schemas import (
-    AskedInvoices,
     InvoicePage,
+    RequestedInvoices,
     SingleInvoices,
     Timeline,
 )
@@ -20,8 +20,15 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.declare import JSON, Answer, Content, Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, error_answers
+from service.openapi.declare import (
+    JSON,
+    Content,
+    DeclaredResponse,
+    Operation,
+    json_body,
+    json_response,
+)
+from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
 
 TAG: Final = "Invoices"
 _APP: Final = "/api/v1/apps/{appUuid}"
@@ -33,8 +40,8 @@ _ABOUT_LISTS: Final = (
 )
 
 
-def _listed(path: str) -> dict[int, Answer]:
-    page = Answer(
+def _listed(path: str) -> dict[int, DeclaredResponse]:
+    page = DeclaredResponse(
         description="A page of the list; as CSV, the whole list.",
         headers=(LAG_MS,),
         content={
@@ -44,7 +51,7 @@ def _listed(path: str) -> dict[int, Answer]:
             ),
         },
     )
-    return {S.OK: page, **error_answers(path, *CALLING, "read_model_behind")}
+    return {S.OK: page, **error_responses(path, *READ_ERRORS, "read_model_behind")}
 
 
 _CREATE: Final = Operation(
@@ -61,23 +68,23 @@ _CREATE: Final = Operation(
     headers=(IDEMPOTENCY_KEY, PREFER),
     body=json_body(
         InvoiceRequestBody,
-        a_price_of_the_catalogue=invoices_openapi_examples.ASK,
-        an_amount=invoices_openapi_examples.ASK_BY_AMOUNT,
+        a_price_of_the_catalogue=invoices_openapi_examples.REQUEST_BODY,
+        an_amount=invoices_openapi_examples.REQUEST_BODY_WITH_AMOUNT,
     ),
-    answers={
-        S.OK: json_answer(
+    responses={
+        S.OK: json_response(
             "The outcome.",
-            AskedInvoices,
+            RequestedInvoices,
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED),
             paid=invoices_openapi_examples.PAID,
         ),
-        S.ACCEPTED: json_answer(
+        S.ACCEPTED: json_response(
             "Recorded; the outcome is not known yet. Look at `Location`.",
-            AskedInvoices,
+            RequestedInvoices,
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
             requested=invoices_openapi_examples.REQUESTED,
         ),
-        **error_answers(_PROVIDER, *WRITING, "declined", "key_reused"),
+        **error_responses(_PROVIDER, *WRITE_ERRORS, "declined", "key_reused"),
     },
 )
 
@@ -91,8 +98,8 @@ _LISTS: Final = tuple(
         description=_ABOUT_LISTS,
         security=openapi_common.OF_TENANT,
         query=ListQuery,
-        query_without=() if path == _PROVIDER else ("page",),
-        answers=_listed(path),
+        excluded_parameters=() if path == _PROVIDER else ("page",),
+        responses=_listed(path),
     )
     for path, name, summary in (
         (_PROVIDER, "listProviderInvoices", "List a tenant's invoices at a provider"),
@@ -109,11 +116,11 @@ _GET: Final = Operation(
     summary="Show one invoice with all that is known of it, or was known at a moment",
     security=openapi_common.OF_TENANT,
     query=GetQuery,
-    answers={
-        S.OK: json_answer(
+    responses={
+        S.OK: json_response(
             "The invoice.", SingleInvoices, headers=(LAG_MS,), paid=invoices_openapi_examples.SINGLE
         ),
-        **error_answers(_APP, *CALLING, "read_model_behind"),
+        **error_responses(_APP, *READ_ERRORS, "read_model_behind"),
     },
 )
 
@@ -125,14 +132,14 @@ _TIMELINE: Final = Operation(
     summary="Show what happened to an invoice, in order",
     security=openapi_common.OF_TENANT,
     query=ReadQuery,
-    answers={
-        S.OK: json_answer(
+    responses={
+        S.OK: json_response(
             "The timeline.",
             Timeline,
             headers=(LAG_MS,),
             a_payment=invoices_openapi_examples.TIMELINE,
         ),
-        **error_answers(_APP, *CALLING, "read_model_behind"),
+        **error_responses(_APP, *READ_ERRORS, "read_model_behind"),
     },
 )
 

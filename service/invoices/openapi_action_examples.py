@@ -4,9 +4,8 @@ from typing import Final
 
 from service.invoices.openapi_examples import PAID
 from service.invoices.response_schemas import Refund
-from service.openapi.common_schemas import example
 from service.openapi.declare import Json
-from service.openapi.examples import one
+from service.openapi.examples import example, one
 
 _AT: Final = "2026-02-03T14:00:00.000Z"
 _PAID: Final[Json] = PAID["items"][0] | {"updatedAt": _AT}

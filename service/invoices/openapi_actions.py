@@ -3,9 +3,10 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from service.http.response_model import ResponseModel
 from service.invoices import openapi_action_examples as examples
 from service.invoices.openapi import TAG
-from service.invoices.response_schemas import AskedInvoices, RefundedInvoices
+from service.invoices.response_schemas import RefundedInvoices, RequestedInvoices
 from service.invoices.schemas import ActionBody, RefundBody, RetryBody
 from service.openapi import common as openapi_common
 from service.openapi.common import (
@@ -16,9 +17,16 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.common_schemas import ResponseModel
-from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
-from service.openapi.error_responses import WRITING, error_answers
+from service.openapi.declare import (
+    JSON,
+    Body,
+    Content,
+    DeclaredResponse,
+    Json,
+    Operation,
+    json_response,
+)
+from service.openapi.error_responses import WRITE_ERRORS, error_responses
 
 _INVOICE: Final = "/api/v1/apps/{appUuid}/invoices/{invoiceUuid}"
 _ABOUT: Final = (
@@ -34,11 +42,11 @@ def _action(
     summary: str,
     *,
     about: str,
-    done: Json,
+    succeeded: Json,
     pending: Json,
     body: type[BaseModel] = ActionBody,
     example: Json | None = None,
-    model: type[ResponseModel] = AskedInvoices,
+    model: type[ResponseModel] = RequestedInvoices,
     declines: bool = False,
 ) -> Operation:
     return Operation(
@@ -54,22 +62,28 @@ def _action(
             content={JSON: Content(model=body, examples={"asked": example or {}})},
             required=False,
         ),
-        answers={
-            S.OK: json_answer(
-                "It came true.",
-                model,
-                headers=(ALWAYS_POSITION, LOCATION, REPLAYED),
-                done=done,
+        responses={
+            **_outcomes(model, succeeded=succeeded, pending=pending),
+            **error_responses(
+                _INVOICE, *WRITE_ERRORS, "key_reused", *(["declined"] if declines else [])
             ),
-            S.ACCEPTED: json_answer(
-                "Recorded; nothing came of it yet. Look at `Location`.",
-                model,
-                headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
-                asked=pending,
-            ),
-            **error_answers(_INVOICE, *WRITING, "key_reused", *(["declined"] if declines else [])),
         },
     )
+
+
+def _outcomes(
+    model: type[ResponseModel], *, succeeded: Json, pending: Json
+) -> dict[int, DeclaredResponse]:
+    headers = (ALWAYS_POSITION, LOCATION, REPLAYED)
+    return {
+        S.OK: json_response("The action succeeded.", model, headers=headers, succeeded=succeeded),
+        S.ACCEPTED: json_response(
+            "Recorded; the action is pending. Poll `Location`.",
+            model,
+            headers=(*headers, RETRY_AFTER),
+            requested=pending,
+        ),
+    }
 
 
 OPERATIONS: Final = (
@@ -81,7 +95,7 @@ OPERATIONS: Final = (
         "charges another one of the customer's than before.",
         body=RetryBody,
         example=examples.RETRY_BODY,
-        done=examples.RETRIED,
+        succeeded=examples.RETRIED,
         pending=examples.RETRYING,
         declines=True,
     ),
@@ -90,7 +104,7 @@ OPERATIONS: Final = (
         "voidInvoice",
         "Take an invoice back that was not paid",
         about="It is void for good; a draft is deleted, and `canceled`.",
-        done=examples.VOIDED,
+        succeeded=examples.VOIDED,
         pending=examples.RETRYING,
     ),
     _action(
@@ -98,7 +112,7 @@ OPERATIONS: Final = (
         "finalizeInvoice",
         "Number a draft",
         about="It is `open` then, and charged where the provider was told to do that by itself.",
-        done=examples.FINALIZED,
+        succeeded=examples.FINALIZED,
         pending=examples.FINALIZING,
     ),
     _action(
@@ -106,7 +120,7 @@ OPERATIONS: Final = (
         "writeOffInvoice",
         "Write an invoice off",
         about="It counts as outstanding no more; it can still be paid, charged again or voided.",
-        done=examples.WRITTEN_OFF,
+        succeeded=examples.WRITTEN_OFF,
         pending=examples.RETRYING,
     ),
     _action(
@@ -120,7 +134,7 @@ OPERATIONS: Final = (
         body=RefundBody,
         example=examples.REFUND_BODY,
         model=RefundedInvoices,
-        done=examples.REFUNDED,
+        succeeded=examples.REFUNDED,
         pending=examples.REFUNDING,
     ),
 )

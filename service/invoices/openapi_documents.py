@@ -3,15 +3,17 @@ from typing import Final
 
 from service.openapi import common as openapi_common
 from service.openapi.common import ADDRESS
-from service.openapi.declare import Answer, Content, Operation
-from service.openapi.error_responses import ANY, ASKING, CALLING, error_answers
+from service.openapi.declare import Content, DeclaredResponse, Operation
+from service.openapi.error_responses import ANY_ERRORS, LOOKUP_ERRORS, READ_ERRORS, error_responses
 
 TAG: Final = "Documents"
 _OF_INVOICE: Final = "/api/v1/apps/{appUuid}/invoices/{invoiceUuid}/document"
-_BY_LINK: Final = "/d/{token}"
+_LINK: Final = "/d/{token}"
 _RETURN: Final = "/return/{token}"
-_ELSEWHERE: Final = Answer(description="The document is at `Location`.", headers=(ADDRESS,))
-_PAGE: Final = Answer(
+_ELSEWHERE: Final = DeclaredResponse(
+    description="The document is at `Location`.", headers=(ADDRESS,)
+)
+_PAGE: Final = DeclaredResponse(
     description="A page for people.", content={"text/html": Content(schema={"type": "string"})}
 )
 
@@ -24,16 +26,22 @@ OPERATIONS: Final = (
         summary="Lead to the provider's document",
         description="The provider's own links expire, so a fresh one is asked for each time.",
         security=openapi_common.OF_TENANT,
-        answers={S.FOUND: _ELSEWHERE, **error_answers(_OF_INVOICE, *CALLING, *ASKING)},
+        responses={
+            S.FOUND: _ELSEWHERE,
+            **error_responses(_OF_INVOICE, *READ_ERRORS, *LOOKUP_ERRORS),
+        },
     ),
     Operation(
         method="GET",
-        path=_BY_LINK,
+        path=_LINK,
         id="openDocument",
         tag=TAG,
         summary="Lead whoever has the link to the provider's document",
         description="An invoice's `documentUrl`: for customers, who have no key.",
-        answers={S.FOUND: _ELSEWHERE, **error_answers(_BY_LINK, *ANY, *ASKING, "missing")},
+        responses={
+            S.FOUND: _ELSEWHERE,
+            **error_responses(_LINK, *ANY_ERRORS, *LOOKUP_ERRORS, "missing"),
+        },
     ),
     Operation(
         method="GET",
@@ -41,6 +49,6 @@ OPERATIONS: Final = (
         id="showReturn",
         tag=TAG,
         summary="Show a customer who comes back from paying how the payment stands",
-        answers={S.OK: _PAGE, **error_answers(_RETURN, *ANY, "missing")},
+        responses={S.OK: _PAGE, **error_responses(_RETURN, *ANY_ERRORS, "missing")},
     ),
 )

@@ -3,25 +3,24 @@
 from typing import Final
 
 from service.invoices.response_schemas import (
-    AskedInvoice,
-    AskedLine,
     Invoice,
     Line,
+    RequestedInvoice,
+    RequestedLine,
     SingleInvoice,
 )
-from service.openapi.common_schemas import example
 from service.openapi.declare import Json
-from service.openapi.examples import INVOICE, TENANT, one
+from service.openapi.examples import INVOICE, TENANT, example, one
 
 _AT: Final = "2026-01-31T09:30:00.000Z"
 
-ASK: Final[Json] = {
+REQUEST_BODY: Final[Json] = {
     "tenantUuid": TENANT,
     "lineItems": [{"name": "Pro Plan", "price": "price_12345"}],
     "taxRateId": "txr_12345",
     "type": "payment",
 }
-ASK_BY_AMOUNT: Final[Json] = {
+REQUEST_BODY_WITH_AMOUNT: Final[Json] = {
     "tenantUuid": TENANT,
     "lineItems": [{"name": "Consulting", "quantity": 3, "amountMinor": 9900, "currency": "eur"}],
     "type": "payment",
@@ -29,7 +28,7 @@ ASK_BY_AMOUNT: Final[Json] = {
     "expectedTotalMinor": 29700,
 }
 
-_LINE: Final = example(AskedLine, name="Pro Plan", quantity=1, price="price_12345")
+_LINE: Final = example(RequestedLine, name="Pro Plan", quantity=1, price="price_12345")
 _KNOWN: Final[Json] = {
     "id": INVOICE,
     "tenantUuid": TENANT,
@@ -78,8 +77,8 @@ _WAITING: Final[Json] = _KNOWN | {
 _TAKEN: Final = {"id": "pi_12345", "at": _AT, "amountMinor": 1999, "method": "card"}
 
 
-PAID: Final = one("invoices", example(AskedInvoice, **_KNOWN, providerResponse=_RESPONSE))
-REQUESTED: Final = one("invoices", example(AskedInvoice, **_WAITING))
+PAID: Final = one("invoices", example(RequestedInvoice, **_KNOWN, providerResponse=_RESPONSE))
+REQUESTED: Final = one("invoices", example(RequestedInvoice, **_WAITING))
 SINGLE: Final = one(
     "invoices",
     example(

@@ -1,6 +1,5 @@
-"""Build the answers about invoices of the canonical API (seed 002) from the invoice's view."""
+"""Build the responses with invoices of the canonical API (seed 002)."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from operator import attrgetter
@@ -10,30 +9,33 @@ from domain.core.failures import Failure
 from domain.invoices import status
 from domain.invoices.view import Dispute, InvoiceView, Payment, Refund
 from projections.invoices.queries import TimelineEntry
-from service.http.envelope import Json, Rendered, render_problem
+from service.http.canonical_errors import render_problem
+from service.http.envelope import Json, Rendered
 from service.http.errors import FieldError, Problem
+from service.http.response_model import one_item
 from service.invoices import response_schemas as schemas
-from service.openapi.common_schemas import one_item
 
 KIND: Final = "invoices"
-# Fields of schemas.Invoice that the view has under the same name.
-_SAME_IN_VIEW: Final = tuple(
-    known.name
-    for known in dataclasses.fields(InvoiceView)
-    if known.name in schemas.Invoice.model_fields and known.name != "failure"
-)
-_LINE_FIELDS: Final = tuple(schemas.AskedLine.model_fields)
-_read_same: Final = attrgetter(*_SAME_IN_VIEW)
+_FIELDS: Final = tuple(schemas.Invoice.model_fields)
+# Attributes of the view by field; those of computed fields only keep their place in the order.
+_ATTRIBUTES: Final = {
+    "tenant_uuid": "tenant_id",
+    "line_items": "id",
+    "document_url": "id",
+    "position": "id",
+}
+_LINE_FIELDS: Final = tuple(schemas.RequestedLine.model_fields)
+_read_all: Final = attrgetter(*(_ATTRIBUTES.get(name, name) for name in _FIELDS))
 
 
 def render_outcome(
     view: InvoiceView, *, position: int, document_url: str | None, provider_response: Json | None
 ) -> Rendered:
-    """Answer a POST whose outcome is known: 200, or the provider's refusal."""
-    refusal = refusal_of(view)
-    if refusal is not None:
-        return render_problem(refusal)
-    shown = schemas.AskedInvoice(
+    """Render a requested invoice with its outcome: 200, or the error of the provider."""
+    problem = failure_problem(view)
+    if problem is not None:
+        return render_problem(problem)
+    shown = schemas.RequestedInvoice(
         **fields(view, position=position, document_url=document_url),
         provider_response=provider_response,
     )
@@ -41,22 +43,22 @@ def render_outcome(
 
 
 def render_pending(view: InvoiceView, *, position: int) -> Rendered:
-    """Answer a POST whose outcome is not known yet; `view` is the request as recorded."""
-    shown = schemas.AskedInvoice(
+    """Render a requested invoice without an outcome; `view` is the request as recorded."""
+    shown = schemas.RequestedInvoice(
         **fields(view, position=position, document_url=None), provider_response=None
     )
     return Rendered(status=HTTPStatus.ACCEPTED, document=_envelope(shown))
 
 
 def item(view: InvoiceView, *, position: int, document_url: str | None) -> schemas.Invoice:
-    """Build an invoice as lists have it; `document_url` is our own link to it."""
+    """Build an invoice of a list; `document_url` is our own link to its document."""
     return schemas.Invoice(**fields(view, position=position, document_url=document_url))
 
 
 def single(
     view: InvoiceView, *, position: int, document_url: str | None, provider_response: Json | None
 ) -> schemas.SingleInvoices:
-    """Build the answer of one invoice with its lines, payments, refunds and disputes."""
+    """Build the response with one invoice, its lines, payments, refunds and disputes."""
     shown = schemas.SingleInvoice(
         **fields(view, position=position, document_url=document_url),
         provider_response=provider_response,
@@ -85,14 +87,13 @@ def timeline(entries: Sequence[TimelineEntry]) -> schemas.Timeline:
 
 def fields(view: InvoiceView, *, position: int, document_url: str | None) -> dict[str, Any]:
     """Return the fields of schemas.Invoice, which its subclasses share."""
-    return {
-        **dict(zip(_SAME_IN_VIEW, _read_same(view), strict=True)),
-        "tenant_uuid": view.tenant_id,
-        "line_items": _requested_lines(view),
-        "document_url": document_url,
-        "failure": None if view.failure is None else failure(view.failure),
-        "position": position,
-    }
+    found: dict[str, Any] = dict(zip(_FIELDS, _read_all(view), strict=True))
+    found["line_items"] = _requested_lines(view)
+    found["next_action"] = None if view.next_action is None else _next_action(view.next_action)
+    found["document_url"] = document_url
+    found["failure"] = None if view.failure is None else failure(view.failure)
+    found["position"] = position
+    return found
 
 
 def payment(known: Payment) -> schemas.Payment:
@@ -138,11 +139,23 @@ def failure(known: Failure) -> schemas.Failure:
     return schemas.Failure(code=known.code, decline_code=known.decline_code, message=known.message)
 
 
-def _requested_lines(view: InvoiceView) -> list[dict[str, Any]]:
-    """Return the fields of each schemas.AskedLine; the invoice's constructor builds them faster."""
-    if view.origin == "request":
-        return [dataclasses.asdict(line) for line in view.request.lines]
-    return [_line_fields(line) for line in view.lines]
+def _next_action(known: Mapping[str, Any]) -> schemas.NextAction:
+    return schemas.NextAction(type=known.get("type"), url=known.get("url"))
+
+
+def _requested_lines(view: InvoiceView) -> list[schemas.RequestedLine]:
+    if view.origin != "request":
+        return [schemas.RequestedLine(**_line_fields(line)) for line in view.lines]
+    return [
+        schemas.RequestedLine(
+            name=line.name,
+            quantity=line.quantity,
+            price=line.price,
+            amount_minor=line.amount_minor,
+            currency=line.currency,
+        )
+        for line in view.request.lines
+    ]
 
 
 def _line(line: Mapping[str, Any]) -> schemas.Line:
@@ -155,12 +168,12 @@ def _line_fields(line: Mapping[str, Any]) -> dict[str, Any]:
     return {name: line.get(name) for name in _LINE_FIELDS}
 
 
-def _envelope(shown: schemas.AskedInvoice) -> schemas.AskedInvoices:
-    return one_item(schemas.AskedInvoices, kind=KIND, item=shown)
+def _envelope(shown: schemas.RequestedInvoice) -> schemas.RequestedInvoices:
+    return one_item(schemas.RequestedInvoices, kind=KIND, item=shown)
 
 
-def refusal_of(view: InvoiceView) -> Problem | None:
-    """Say what a caller is told of a payment declined or a request that the provider refused."""
+def failure_problem(view: InvoiceView) -> Problem | None:
+    """Return the error of a declined payment or a rejected request; None without either."""
     known = view.failure or Failure(code="", message="")
     message = known.message or "The provider refused."
     if view.status == status.FAILED:

@@ -1,15 +1,17 @@
-"""Invoices as the canonical API shows them."""
+"""Response models of invoices."""
 
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, SkipValidation
+from pydantic import Field
 
-from service.openapi.common_schemas import (
+from service.http.response_model import (
+    Count,
     JsonObject,
     Minor,
     Mode,
     Moment,
+    One,
     Position,
     Provider,
     ResponseModel,
@@ -18,32 +20,32 @@ from service.openapi.common_schemas import (
 )
 
 
-class AskedLine(ResponseModel):
-    """A line as it was asked for."""
+class RequestedLine(ResponseModel):
+    """A line of the request."""
 
     name: str | None
-    quantity: Annotated[int | None, SkipValidation]  # as Stripe has it
+    quantity: int | None
     price: str | None
     amount_minor: Minor | None
     currency: str | None
 
 
-class Line(AskedLine):
-    """A line as the provider has it."""
+class Line(RequestedLine):
+    """A line of the provider's invoice."""
 
     id: str | None
     total_minor: Minor | None
 
 
 class NextAction(ResponseModel):
-    """What the customer has to do, and where."""
+    """An action that the customer has to take, and its URL."""
 
     type: str
     url: str | None
 
 
 class Failure(ResponseModel):
-    """Why it was not paid."""
+    """The reason of a failed payment or request."""
 
     code: str | None
     decline_code: str | None
@@ -62,7 +64,7 @@ class Payment(ResponseModel):
 
 
 class Refund(ResponseModel):
-    """Money that goes back."""
+    """A refund."""
 
     id: str | None
     """Ours where it was asked for here, else the provider's."""
@@ -80,7 +82,7 @@ class Refund(ResponseModel):
 
 
 class Dispute(ResponseModel):
-    """Money that the customer's bank took back, for now or for good."""
+    """A dispute (chargeback)."""
 
     id: str
     status: Literal["open", "won", "lost"]
@@ -89,7 +91,7 @@ class Dispute(ResponseModel):
 
 
 class Invoice(ResponseModel):
-    """What a tenant owes, whatever the provider calls it."""
+    """An invoice: an invoice at Stripe, a payment at Mollie."""
 
     id: UUID
     tenant_uuid: UUID | None
@@ -109,7 +111,7 @@ class Invoice(ResponseModel):
     amount_overpaid_minor: Minor
     dispute_status: str | None
     tax_minor: Minor | None
-    line_items: list[AskedLine]
+    line_items: list[RequestedLine]
     customer: str | None
     subscription_id: str | None
     period_start: Moment | None
@@ -130,15 +132,15 @@ class Invoice(ResponseModel):
     position: Position
 
 
-class AskedInvoice(Invoice):
-    """An invoice as its POST answers it."""
+class RequestedInvoice(Invoice):
+    """An invoice as its POST returns it."""
 
     provider_response: JsonObject | None
     """What the provider said, secrets cut."""
 
 
-class SingleInvoice(AskedInvoice):
-    """An invoice with all that is known of it."""
+class SingleInvoice(RequestedInvoice):
+    """An invoice with all its details."""
 
     lines: list[Line]
     payments: list[Payment]
@@ -146,38 +148,38 @@ class SingleInvoice(AskedInvoice):
     disputes: list[Dispute]
 
 
-class RefundedInvoice(AskedInvoice):
-    """An invoice of which something is given back."""
+class RefundedInvoice(RequestedInvoice):
+    """An invoice with a requested refund."""
 
     refund_id: UUID
     """Which of `refunds` this is about."""
     refunds: list[Refund]
 
 
-class AskedInvoices(ResponseModel):
-    """The invoice that was asked for."""
+class RequestedInvoices(ResponseModel):
+    """The requested invoice."""
 
     kind: Literal["invoices"]
-    total_items: Literal[1]
-    items_length: Literal[1]
-    items: Annotated[list[AskedInvoice], Field(min_length=1, max_length=1)]
+    total_items: One
+    items_length: One
+    items: Annotated[list[RequestedInvoice], Field(min_length=1, max_length=1)]
 
 
 class RefundedInvoices(ResponseModel):
-    """The invoice of which something is given back."""
+    """The invoice with its requested refund."""
 
     kind: Literal["invoices"]
-    total_items: Literal[1]
-    items_length: Literal[1]
+    total_items: One
+    items_length: One
     items: Annotated[list[RefundedInvoice], Field(min_length=1, max_length=1)]
 
 
 class SingleInvoices(ResponseModel):
-    """One invoice."""
+    """A single invoice."""
 
     kind: Literal["invoices"]
-    total_items: Literal[1]
-    items_length: Literal[1]
+    total_items: One
+    items_length: One
     items: Annotated[list[SingleInvoice], Field(min_length=1, max_length=1)]
 
 
@@ -185,7 +187,7 @@ class InvoicePage(ResponseModel):
     """A page of a list."""
 
     kind: Literal["invoices"]
-    total_items: Annotated[int, Field(ge=0)]
+    total_items: Count
     total_items_is_exact: bool
     """Totals are exact up to 10,000."""
     items_length: Annotated[int, Field(ge=0, le=100)]
@@ -195,7 +197,7 @@ class InvoicePage(ResponseModel):
 
 
 class TimelineEvent(ResponseModel):
-    """Something that happened."""
+    """An event."""
 
     position: Position
     type: str
@@ -206,7 +208,7 @@ class TimelineEvent(ResponseModel):
 
 
 class Timeline(ResponseModel):
-    """What happened, in the order of the log."""
+    """Events of a stream, in the order of the log."""
 
     kind: Literal["events"]
     items: list[TimelineEvent]

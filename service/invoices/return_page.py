@@ -22,55 +22,55 @@ _TEMPLATES: Final = Environment(
 
 
 @dataclass(frozen=True)
-class _Words:
+class _Texts:
     title: str
     text: str
     changing: bool = False
 
 
-_UNDER_WAY: Final = _Words(
+_UNDER_WAY: Final = _Texts(
     "Your payment is under way", "This page looks again every few seconds.", changing=True
 )
-_WORDS: Final = {
+_TEXTS: Final = {
     status.REQUESTED: _UNDER_WAY,
-    status.OPEN: _Words(
+    status.OPEN: _Texts(
         "Your payment is not complete", "If you have just paid, it is on its way.", changing=True
     ),
-    status.PROCESSING: _Words(
+    status.PROCESSING: _Texts(
         "Your payment is being processed",
         "Some ways of paying take days. You need not wait here.",
         changing=True,
     ),
-    status.REQUIRES_ACTION: _Words(
+    status.REQUIRES_ACTION: _Texts(
         "Your bank wants to hear from you", "The payment has to be confirmed.", changing=True
     ),
-    status.DRAFT: _Words("Your invoice is being prepared", "It can't be paid yet.", changing=True),
-    status.PAID: _Words("Thank you: it is paid", "You can close this page."),
-    status.FAILED: _Words("The payment was refused", "Nothing was taken."),
-    status.CANCELED: _Words("The payment was canceled", "Nothing was taken."),
-    status.EXPIRED: _Words("The payment has expired", "Nothing was taken."),
-    status.VOID: _Words("This invoice is void", "Nothing is to be paid."),
-    status.UNCOLLECTIBLE: _Words("This invoice is closed", "It is not expected to be paid."),
-    status.REJECTED: _Words("The payment could not be started", "Nothing was taken."),
+    status.DRAFT: _Texts("Your invoice is being prepared", "It can't be paid yet.", changing=True),
+    status.PAID: _Texts("Thank you: it is paid", "You can close this page."),
+    status.FAILED: _Texts("The payment was refused", "Nothing was taken."),
+    status.CANCELED: _Texts("The payment was canceled", "Nothing was taken."),
+    status.EXPIRED: _Texts("The payment has expired", "Nothing was taken."),
+    status.VOID: _Texts("This invoice is void", "Nothing is to be paid."),
+    status.UNCOLLECTIBLE: _Texts("This invoice is closed", "It is not expected to be paid."),
+    status.REJECTED: _Texts("The payment could not be started", "Nothing was taken."),
 }
 
 
-_SAVING: Final = _Words(
+_SAVING: Final = _Texts(
     "Your payment method is being saved", "This page looks again every few seconds.", changing=True
 )
-_WORDS_OF_SETUPS: Final = {
+_SETUP_TEXTS: Final = {
     payment_methods_setup.REQUESTED: _SAVING,
     payment_methods_setup.SUBMITTED: _SAVING,
-    payment_methods_setup.OPEN: _Words(
+    payment_methods_setup.OPEN: _Texts(
         "No payment method is saved yet",
         "If you have just left one, it is on its way.",
         changing=True,
     ),
-    payment_methods_setup.COMPLETED: _Words(
+    payment_methods_setup.COMPLETED: _Texts(
         "Thank you: your payment method is saved", "You can close this page."
     ),
-    payment_methods_setup.EXPIRED: _Words("The page has expired", "No payment method was saved."),
-    payment_methods_setup.REJECTED: _Words(
+    payment_methods_setup.EXPIRED: _Texts("The page has expired", "No payment method was saved."),
+    payment_methods_setup.REJECTED: _Texts(
         "Your payment method could not be saved", "Nothing was taken, and nothing is kept."
     ),
 }
@@ -79,26 +79,26 @@ _WORDS_OF_SETUPS: Final = {
 def return_page(view: InvoiceView, *, document_url: str | None) -> str:
     """Write the page; only what the holder of the link may see: amount, number, state."""
     return _render(
-        _WORDS[view.status], number=view.number, amount=_amount(view), document_url=document_url
+        _TEXTS[view.status], number=view.number, amount=_amount(view), document_url=document_url
     )
 
 
 def setup_return_page(view: MethodSetupView) -> str:
     """Write the page of who comes back from leaving a payment method; only its state."""
-    return _render(_WORDS_OF_SETUPS[view.status])
+    return _render(_SETUP_TEXTS[view.status])
 
 
 def _render(
-    words: _Words,
+    texts: _Texts,
     *,
     number: str | None = None,
     amount: str | None = None,
     document_url: str | None = None,
 ) -> str:
     return _TEMPLATES.get_template("return_page.html").render(
-        title=words.title,
-        text=words.text,
-        refresh_s=_REFRESH_S if words.changing else None,
+        title=texts.title,
+        text=texts.text,
+        refresh_s=_REFRESH_S if texts.changing else None,
         number=number,
         amount=amount,
         document_url=document_url,

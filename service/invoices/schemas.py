@@ -1,4 +1,4 @@
-"""The body of seed 002's POST."""
+"""Request bodies of invoices (seed 002) and of actions on them."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, Self
@@ -37,7 +37,7 @@ _KEY: Final = SchemaKeywords({"pattern": "^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009
 
 
 def _usable(key: str) -> str:
-    """Refuse keys that we set ourselves (a webhook's metadata leads back to our invoice).
+    """Reject keys that we set: a webhook's metadata identifies our invoice.
 
     And square brackets, of which Stripe's form encoding makes other parameters.
     """
@@ -81,13 +81,13 @@ class LineItem(RequestModel):
                 raise invalid(f"amountMinor {fault} at {provider.capitalize()}")
         return self
 
-    def fact(self) -> dict[str, Any]:
-        """Give the line as events carry it."""
+    def to_event(self) -> dict[str, Any]:
+        """Return the line in the format of events."""
         return self.model_dump(by_alias=False)
 
 
 class InvoiceRequestBody(RequestModel):
-    """A requested invoice. The context has the path's `tenant_id` and `provider`."""
+    """Body of an invoice request. The context has the path's `tenant_id` and `provider`."""
 
     tenant_uuid: Uuid
     line_items: list[LineItem] = Field(min_length=1, max_length=250)
@@ -124,7 +124,7 @@ class InvoiceRequestBody(RequestModel):
 
 
 def require_subscribable(body: InvoiceRequestBody) -> None:
-    """Refuse lines that nothing can be subscribed to with. Raises BadRequest with all faults."""
+    """Reject lines that a subscription cannot have. Raises BadRequest with all errors."""
     if body.type != "subscription":
         return
     faults = [
@@ -148,21 +148,18 @@ def _unsubscribable(lines: list[LineItem]) -> Iterator[tuple[str, str]]:
             seen.add(line.price)
 
 
-# The bodies of what is asked of an invoice that exists; all of them may be left out.
-
-
 class ActionBody(RequestModel):
-    """Nothing is said beside which invoice is meant."""
+    """Body of an action without fields."""
 
 
 class RetryBody(ActionBody):
-    """Charge it with a method of the customer's, or with what is charged by default."""
+    """Body of a retry: the customer's payment method, or else the default one."""
 
     payment_method: Token | None = None
 
 
 class RefundBody(ActionBody):
-    """Give an amount back, or all that is left; by a credit note, or plainly."""
+    """Body of a refund: an amount, or all that remains; with or without a credit note."""
 
     amount_minor: int | None = Field(None, ge=1, le=money.MAX_AMOUNT_MINOR)
     reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = None

@@ -1,4 +1,4 @@
-"""From models to the schemas of a document."""
+"""Build the OpenAPI document from the declared operations and their models."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -11,23 +11,23 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from service.openapi import common as openapi_common
 from service.openapi import common as service_openapi_common
 from service.openapi.common import RATES, REQUEST_ID
-from service.openapi.declare import Answer, Content, Header, Json, Operation
+from service.openapi.declare import Content, DeclaredResponse, Header, Json, Operation
 
 _REF: Final = "#/components/schemas/{model}"
 
 
 class _Plain(GenerateJsonSchema):
-    """Says what is so, and nothing twice."""
+    """JSON Schema of a model, without titles and null defaults."""
 
     def dict_schema(self, schema: Any) -> Json:  # noqa: ANN401 - pydantic's signature
-        """Refuse, as the model does, keys that are not as they must be."""
+        """Reject keys that do not match the pattern, as the model does."""
         made = super().dict_schema(schema)
         if "patternProperties" in made:
             made["additionalProperties"] = False
         return made
 
     def default_schema(self, schema: Any) -> Json:  # noqa: ANN401 - pydantic's signature
-        """Leave out that what is not given is not given."""
+        """Leave out null defaults."""
         made = super().default_schema(schema)
         if made.get("default", ...) is None:
             del made["default"]
@@ -43,26 +43,24 @@ class _Plain(GenerateJsonSchema):
 
 
 class Schemas:
-    """The schemas of all models of a document, each by its name."""
+    """Schemas of all models of a document, by name."""
 
     def __init__(self, models: Iterable[type[BaseModel]]) -> None:
-        asked: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [
             (model, "validation") for model in dict.fromkeys(models)
         ]
-        refs, made = models_json_schema(asked, ref_template=_REF, schema_generator=_Plain)
+        refs, made = models_json_schema(wanted, ref_template=_REF, schema_generator=_Plain)
         self._refs = {model: ref for (model, _), ref in refs.items()}
         self.all: Json = made.get("$defs", {})
 
     def ref(self, model: type[BaseModel]) -> Json:
-        """Refer to a model's schema."""
+        """Return a reference to a model's schema."""
         return dict(self._refs[model])
 
     def take(self, model: type[BaseModel]) -> Json:
-        """Take a model's schema out: a query is written as parameters, not as a schema."""
+        """Remove and return a model's schema: queries are documented as parameters."""
         return cast("Json", self.all.pop(self._refs[model]["$ref"].rpartition("/")[2]))
 
-
-# The OpenAPI document, from the declarations.
 
 _ABOUT: Final = (
     "One billing API over Stripe and Mollie. A request only asks; what the provider answers and "
@@ -71,7 +69,7 @@ _ABOUT: Final = (
 
 
 def build(operations: Sequence[Operation], *, tags: Mapping[str, str], public_url: str) -> Json:
-    """Put the declarations together as OpenAPI 3.1."""
+    """Build an OpenAPI 3.1 document."""
     builder = _Builder(operations)
     paths: Json = {}
     for operation in operations:
@@ -94,16 +92,16 @@ def build(operations: Sequence[Operation], *, tags: Mapping[str, str], public_ur
 
 
 class _Builder:
-    """Writes operations; keeps what they share."""
+    """Build operations; collect their shared components."""
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self._schemas = Schemas(chain.from_iterable(map(_models, operations)))
         queries = dict.fromkeys(known.query for known in operations if known.query)
         self._queries = {query: self._schemas.take(query) for query in queries}
-        self._answers: Json = {}
+        self._responses: Json = {}
 
     def operation(self, known: Operation) -> Json:
-        """Write one operation."""
+        """Build one operation."""
         written: Json = {
             "operationId": known.id,
             "tags": [known.tag],
@@ -112,8 +110,8 @@ class _Builder:
             "security": [dict(choice) for choice in known.security],
             "parameters": list(self._parameters(known)),
             "responses": {
-                str(int(status)): self._answer(answer, counted=bool(known.security))
-                for status, answer in known.answers.items()
+                str(int(status)): self._response(response, counted=bool(known.security))
+                for status, response in known.responses.items()
             },
         }
         if known.body is not None:
@@ -121,36 +119,40 @@ class _Builder:
                 "required": known.body.required,
                 "content": self._content(known.body.content),
             }
-        return {word: value for word, value in written.items() if value != ""}
+        return {name: value for name, value in written.items() if value != ""}
 
     def components(self) -> Json:
-        """Write what the operations written so far refer to."""
+        """Return the components that the operations refer to."""
         return {
             "schemas": self._schemas.all,
-            "responses": self._answers,
+            "responses": self._responses,
             "securitySchemes": service_openapi_common.SCHEMES,
         }
 
     def _parameters(self, known: Operation) -> Iterator[Json]:
         yield from openapi_common.of_path(known.path)
         if known.query is not None:
-            query = openapi_common.of_query(self._queries[known.query], known.query_words)
-            yield from (asked for asked in query if asked["name"] not in known.query_without)
+            query = openapi_common.of_query(
+                self._queries[known.query], known.parameter_descriptions
+            )
+            yield from (
+                wanted for wanted in query if wanted["name"] not in known.excluded_parameters
+            )
         yield from map(openapi_common.of_header, known.headers)
 
-    def _answer(self, answer: Answer, *, counted: bool) -> Json:
-        shared = (REQUEST_ID, *RATES) if counted and answer.name is None else (REQUEST_ID,)
+    def _response(self, response: DeclaredResponse, *, counted: bool) -> Json:
+        shared = (REQUEST_ID, *RATES) if counted and response.name is None else (REQUEST_ID,)
         written: Json = {
-            "description": answer.description,
-            "headers": dict(map(_header, (*shared, *answer.headers))),
+            "description": response.description,
+            "headers": dict(map(_header, (*shared, *response.headers))),
         }
-        if answer.content:
-            written["content"] = self._content(answer.content)
-        if answer.name is None:
+        if response.content:
+            written["content"] = self._content(response.content)
+        if response.name is None:
             return written
-        if self._answers.setdefault(answer.name, written) != written:
-            raise ValueError(f"two answers are named {answer.name}")
-        return {"$ref": f"#/components/responses/{answer.name}"}
+        if self._responses.setdefault(response.name, written) != written:
+            raise ValueError(f"two responses are named {response.name}")
+        return {"$ref": f"#/components/responses/{response.name}"}
 
     def _content(self, content: Mapping[str, Content]) -> Json:
         return {media_type: self._document(known) for media_type, known in content.items()}
@@ -167,7 +169,7 @@ class _Builder:
 
 
 def _models(known: Operation) -> Iterator[type[BaseModel]]:
-    contents = [answer.content for answer in known.answers.values()]
+    contents = [response.content for response in known.responses.values()]
     if known.body is not None:
         contents.append(known.body.content)
     for content in chain.from_iterable(each.values() for each in contents):

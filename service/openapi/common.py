@@ -1,4 +1,4 @@
-"""What stands in paths and queries."""
+"""Parameters, headers and security schemes that operations share."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Final
 from service.openapi.declare import Header, Json, Security
 
 _UUID: Final = {"type": "string", "format": "uuid"}
-# A slash would end it.
+# Without a slash, which separates path segments.
 _TOKEN: Final = {"type": "string", "pattern": r"^[\x21-\x2e\x30-\x7e]{1,255}$"}
 _PROVIDER: Final = {"type": "string", "enum": ["stripe", "mollie"]}
 
@@ -72,7 +72,7 @@ IN_QUERY: Final[Mapping[str, str]] = {
 
 
 def of_path(path: str) -> Iterator[Json]:
-    """Declare what stands in a path."""
+    """Declare the parameters of a path."""
     for name in re.findall(r"{(\w+)}", path):
         description, schema = IN_PATH[name]
         yield {
@@ -84,12 +84,12 @@ def of_path(path: str) -> Iterator[Json]:
         }
 
 
-def of_query(schema: Json, words: Mapping[str, str]) -> Iterator[Json]:
+def of_query(schema: Json, descriptions: Mapping[str, str]) -> Iterator[Json]:
     """Declare a query, from the schema of the model that reads it."""
     required = schema.get("required", [])
     for name, known in schema["properties"].items():
         plain = _without_null(known)
-        description = plain.pop("description", None) or {**IN_QUERY, **words}.get(name, "")
+        description = plain.pop("description", None) or {**IN_QUERY, **descriptions}.get(name, "")
         yield {
             "name": name,
             "in": "query",
@@ -111,16 +111,20 @@ def of_header(header: Header) -> Json:
 
 
 def _without_null(schema: Json) -> Json:
-    """Say it without null: a query can leave a parameter out, not write null."""
+    """Remove null from a schema: a query leaves a parameter out instead."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) != 1:
         return dict(schema)
-    kept = {word: value for word, value in schema.items() if word not in {"anyOf", "default"}}
-    # pydantic's words for the bounds of dates mean nothing in JSON Schema.
-    return {word: value for word, value in {**choices[0], **kept}.items() if len(word) > len("ge")}
+    kept = {
+        keyword: value for keyword, value in schema.items() if keyword not in {"anyOf", "default"}
+    }
+    # pydantic's keywords for the bounds of dates (ge, lt) are not JSON Schema.
+    return {
+        keyword: value
+        for keyword, value in {**choices[0], **kept}.items()
+        if len(keyword) > len("ge")
+    }
 
-
-# Headers that several routes share.
 
 _POSITION: Final = {"type": "integer", "minimum": 0}
 
@@ -204,8 +208,7 @@ RATES: Final = (
 )
 
 
-# Who may call, as OpenAPI says it. Header names are read without regard to case.
-
+# Header names are case-insensitive.
 SCHEMES: Final[Json] = {
     "appKey": {
         "type": "apiKey",

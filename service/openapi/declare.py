@@ -1,4 +1,4 @@
-"""The words in which a route is declared for those who call it."""
+"""Types of the declarations of operations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A header of a request or of an answer. `always`: no answer of this kind lacks it."""
+    """A header of a request or a response. `always`: it is required."""
 
     name: str
     description: str
@@ -32,8 +32,8 @@ class Content:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What may come back under one status. With `name` it is described once for all routes."""
+class DeclaredResponse:
+    """A response of one status. With `name` it is a component shared by all routes."""
 
     description: str
     content: Mapping[str, Content] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """What is sent."""
+    """A request body."""
 
     content: Mapping[str, Content]
     required: bool = True
@@ -51,7 +51,7 @@ class Body:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One method of one path of service/routes.py."""
+    """An operation: a method of a path in service/routes.py."""
 
     method: str
     path: str
@@ -61,13 +61,13 @@ class Operation:
     description: str = ""
     security: Sequence[Security] = ()
     query: type[BaseModel] | None = None
-    query_words: Mapping[str, str] = field(default_factory=dict)
+    parameter_descriptions: Mapping[str, str] = field(default_factory=dict)
     """What parameters mean here, where it is not what they mean elsewhere."""
-    query_without: Sequence[str] = ()
+    excluded_parameters: Sequence[str] = ()
     """Parameters of the query's model that are refused here."""
     headers: Sequence[Header] = ()
     body: Body | None = None
-    answers: Mapping[int, Answer]
+    responses: Mapping[int, DeclaredResponse]
 
 
 def json_body(model: type[BaseModel], **examples: object) -> Body:
@@ -75,14 +75,14 @@ def json_body(model: type[BaseModel], **examples: object) -> Body:
     return Body(content={JSON: Content(model=model, examples=examples)})
 
 
-def json_answer(
+def json_response(
     description: str,
     model: type[BaseModel],
     *,
     headers: Sequence[Header] = (),
     name: str | None = None,
     **examples: object,
-) -> Answer:
-    """Declare a JSON document that comes back."""
+) -> DeclaredResponse:
+    """Declare a JSON response."""
     content = {JSON: Content(model=model, examples=examples)}
-    return Answer(description=description, content=content, headers=headers, name=name)
+    return DeclaredResponse(description=description, content=content, headers=headers, name=name)

@@ -1,4 +1,4 @@
-"""What is refused: status, code and words from service/http/errors.py, rendered by each dialect."""
+"""Declare error responses: statuses and codes of service/http/errors.py, by dialect."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Final
 
 import orjson
 
+from service.http.canonical_errors import Errors
 from service.http.error_rendering import renderer_of
 from service.http.errors import (
     AccessUnverified,
@@ -31,10 +32,12 @@ from service.http.errors import (
     WrongKeyType,
     problem_of,
 )
+from service.http.plain_errors import PlainError
+from service.http.response_model import ResponseModel
 from service.http.responses import serialized
+from service.http.success_envelope import SuccessError
 from service.openapi.common import RETRY_AFTER
-from service.openapi.common_schemas import Errors, PlainError, ResponseModel, SuccessError
-from service.openapi.declare import Answer, Json, json_answer
+from service.openapi.declare import DeclaredResponse, Json, json_response
 
 _TEXTS: Final[Mapping[int, str]] = {
     S.BAD_REQUEST: "The request says what it must not; every fault is named with its field.",
@@ -87,9 +90,9 @@ _ERRORS: Final[Mapping[str, Problem]] = {
     "provider_silent": problem_of(ProviderTimeout()),
 }
 
-ANY: Final = ("too_many_headers", "unexpected", "access_unverified", "timed_out")
-CALLING: Final = (
-    *ANY,
+ANY_ERRORS: Final = ("too_many_headers", "unexpected", "access_unverified", "timed_out")
+READ_ERRORS: Final = (
+    *ANY_ERRORS,
     "bad_request",
     "unauthorized",
     "wrong_key_type",
@@ -97,14 +100,14 @@ CALLING: Final = (
     "missing",
     "rate_limited",
 )
-SENDING: Final = ("bad_request", "too_slow", "too_large", "unsupported_media")
-WRITING: Final = (*CALLING, *SENDING)
-ASKING: Final = ("provider_silent", "provider_unavailable")
+BODY_ERRORS: Final = ("bad_request", "too_slow", "too_large", "unsupported_media")
+WRITE_ERRORS: Final = (*READ_ERRORS, *BODY_ERRORS)
+LOOKUP_ERRORS: Final = ("provider_silent", "provider_unavailable")
 
 
 @dataclass(frozen=True)
 class _Dialect:
-    """How a dialect's refusals are called here, and what they look like."""
+    """The name and model of a dialect's error responses."""
 
     name: str
     model: type[ResponseModel]
@@ -119,15 +122,15 @@ _DIALECTS: Final = (
 )
 
 
-def error_answers(path: str, *errors: str) -> dict[int, Answer]:
-    """Declare what a path refuses, by the names above, in the dialect of the path."""
+def error_responses(path: str, *errors: str) -> dict[int, DeclaredResponse]:
+    """Declare the error responses of a path, by their names above, in its dialect."""
     dialect = next((known for prefix, known in _DIALECTS if path.startswith(prefix)), _CANONICAL)
     statuses = {status for status, _ in _rendered(path, errors)}
     return {status: _answer(path, dialect, status) for status in sorted(statuses)}
 
 
-def _answer(path: str, dialect: _Dialect, status: int) -> Answer:
-    """Describe a status once per dialect, with all that may be meant by it."""
+def _answer(path: str, dialect: _Dialect, status: int) -> DeclaredResponse:
+    """Declare the response of a status, with an example of each error."""
     examples = {
         name: document
         for name in _ERRORS
@@ -135,7 +138,7 @@ def _answer(path: str, dialect: _Dialect, status: int) -> Answer:
         if rendered == status
     }
     waits = any("retry-after" in _ERRORS[name].headers for name in examples)
-    return json_answer(
+    return json_response(
         _TEXTS[status],
         dialect.model,
         headers=(RETRY_AFTER,) if waits else (),

@@ -14,25 +14,26 @@ from projections.work.queries import WorkQueries
 from service.http.envelope import Rendered
 from service.http.responses import answer, document
 from service.operations.context import context_of
+from service.operations.response_schemas import Health, Readiness
 
 _log = structlog.get_logger("billhook.service")
 _TIMEOUT_S: Final = 5.0
 
 
 async def healthz(_: Request) -> Response:
-    """Say that the process lives."""
-    return document({"status": "ok"})
+    """Return 200 while the process runs."""
+    return document(Health(status="ok"))
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether requests would be answered, and what is wrong if not."""
+    """Return whether the service can serve requests, and the failed checks."""
     ready, checks = await context_of(request).readiness.checks()
     status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return answer(Rendered(status=status, document={"ready": ready, "checks": checks}))
+    return answer(Rendered(status=status, document=Readiness(ready=ready, checks=checks)))
 
 
 async def metrics(request: Request) -> Response:
-    """Give the counts of all processes of this service, in Prometheus's text format."""
+    """Return the metrics of all processes of this service, in Prometheus's text format."""
     context = context_of(request)
     followers = await context.readiness.followers_or_none()
     gave_up, breakers = await _work_state(context.work)
@@ -41,7 +42,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def _work_state(queries: WorkQueries) -> tuple[int | None, Sequence[OpenBreaker]]:
-    """Count what waits for an operator, and list open breakers; None where they are unknown."""
+    """Return the work that waits for an operator (None if unknown) and the open breakers."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             return await queries.count_given_up(), await queries.open_breakers()

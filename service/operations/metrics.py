@@ -1,4 +1,4 @@
-"""Where the worker processes of one service keep their counts together."""
+"""Metrics of the service's processes."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ _NOT_SERVED = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENT
 
 
 class Metrics:
-    """What this service counts; with `folder`, what all its worker processes count together."""
+    """Metrics of this process or, with `folder`, of all its worker processes."""
 
     def __init__(self, *, folder: Path | None) -> None:
         self._folder = folder
@@ -63,17 +63,17 @@ class Metrics:
             "billhook_webhooks", "Deliveries.", ["provider", "result"], registry=registry
         )
 
-        # The library finds a child under a lock; each is kept here once it is found.
-        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        # The library looks up labels under a lock; cache the labelled metrics here.
+        self._responses: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._deliveries: dict[tuple[str, str], Counter] = {}
 
     def record_answer(self, method: str, route: str, status: int, *, seconds: float) -> None:
-        """Count an answer. Methods that are not served count as one: anybody can make some up."""
+        """Count a response. Unserved methods are one label value: callers can invent any number."""
         if status in _NOT_SERVED:
             method = "other"
-        found = self._answers.get((method, route, status))
+        found = self._responses.get((method, route, status))
         if found is None:
-            found = self._answers[method, route, status] = (
+            found = self._responses[method, route, status] = (
                 self.requests.labels(method, route, str(status)),
                 self.latency_s.labels(method, route),
             )
@@ -101,13 +101,15 @@ class Metrics:
         gave_up: int | None = None,
         breakers: Iterable[OpenBreaker] = (),
     ) -> bytes:
-        """Write all of it in Prometheus's text format, with how things stand now.
+        """Return all metrics in Prometheus's text format, with the current gauges.
 
         `gave_up`: how much work waits for an operator; None where that is not known.
         """
-        return self._own() + generate_latest(_now(followers, gave_up=gave_up, breakers=breakers))
+        return self._registered() + generate_latest(
+            _now(followers, gave_up=gave_up, breakers=breakers)
+        )
 
-    def _own(self) -> bytes:
+    def _registered(self) -> bytes:
         if self._folder is None:
             return generate_latest(self._registry)
         together = CollectorRegistry()
@@ -116,13 +118,13 @@ class Metrics:
 
 
 class _Followers(Collector):
-    """Gauges made at the moment of asking: a process of its own moves what they show."""
+    """Gauges of the followers, which run in other processes; read when they are collected."""
 
     def __init__(self, states: Iterable[FollowerState]) -> None:
         self._states = list(states)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Give a value per follower."""
+        """Return a gauge per value, labelled by follower."""
         position = _gauge("position", "Place in the log.")
         lag_events = _gauge("lag_events", "Events behind the log's head.")
         lag_s = _gauge("lag_seconds", "Age of the oldest event not folded.")
@@ -136,25 +138,25 @@ class _Followers(Collector):
 
 
 class _GaveUp(Collector):
-    """A gauge of what the database knows, as above."""
+    """Gauge of the work that waits for an operator."""
 
     def __init__(self, count: int) -> None:
         self._count = count
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Give the count."""
+        """Return the gauge."""
         text = "Work that used up its tries and waits for an operator."
         return [GaugeMetricFamily("billhook_work_gave_up", text, value=self._count)]
 
 
 class _Breakers(Collector):
-    """A gauge of what the database knows, as above."""
+    """Gauge of the connections with an open circuit breaker."""
 
     def __init__(self, breakers: Iterable[OpenBreaker]) -> None:
         self._breakers = list(breakers)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Give the time-outs of each open breaker."""
+        """Return the gauge."""
         open_ones = GaugeMetricFamily(
             "billhook_connection_breaker_open",
             "Time-outs in a row of a connection that is called by probes only.",
@@ -182,12 +184,12 @@ def _now(
 
 _PREFIX: Final = "billhook-metrics-"
 _LOCK: Final = "lock"
-_OLD_ENOUGH_S: Final = 60  # younger ones may be about to be locked
+_OLD_ENOUGH_S: Final = 60  # younger folders may not be locked yet
 
 
 @contextmanager
 def metrics_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Give a folder of this process's own while it runs, and delete what killed ones left."""
+    """Create a folder for this process, and delete the folders of processes that were killed."""
     parent = parent or Path(tempfile.gettempdir())
     for folder in parent.glob(f"{_PREFIX}*"):
         if _is_left_behind(folder):
@@ -202,7 +204,7 @@ def metrics_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _is_left_behind(folder: Path) -> bool:
-    """Return whether nobody holds the folder's lock, which the kernel frees with its process."""
+    """Return whether the folder's lock is free: the kernel releases it with its process."""
     try:
         if time.time() - folder.stat().st_mtime < _OLD_ENOUGH_S:
             return False

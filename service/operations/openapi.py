@@ -3,8 +3,8 @@
 from http import HTTPStatus as S
 from typing import Final
 
-from service.openapi.common_schemas import Health, Readiness
-from service.openapi.declare import JSON, Answer, Content, Operation, json_answer
+from service.openapi.declare import JSON, Content, DeclaredResponse, Operation, json_response
+from service.operations.response_schemas import Health, Readiness
 
 TAG: Final = "Service"
 _HEALTH: Final = Operation(
@@ -13,7 +13,7 @@ _HEALTH: Final = Operation(
     id="getHealth",
     tag=TAG,
     summary="Say that the process lives",
-    answers={S.OK: json_answer("It does.", Health, alive={"status": "ok"})},
+    responses={S.OK: json_response("It does.", Health, running={"status": "ok"})},
 )
 
 _READY: Final = Operation(
@@ -22,11 +22,11 @@ _READY: Final = Operation(
     id="getReadiness",
     tag=TAG,
     summary="Say whether requests would be answered",
-    answers={
-        S.OK: json_answer(
+    responses={
+        S.OK: json_response(
             "They would.", Readiness, ready={"ready": True, "checks": {"database": "ok"}}
         ),
-        S.SERVICE_UNAVAILABLE: json_answer(
+        S.SERVICE_UNAVAILABLE: json_response(
             "Not now; the checks say why.",
             Readiness,
             not_ready={"ready": False, "checks": {"database": "does not answer"}},
@@ -37,9 +37,9 @@ _READY: Final = Operation(
 
 def _text(path: str, name: str, summary: str, media_type: str) -> Operation:
     content = {media_type: Content(schema={"type": "string"})}
-    answer = Answer(description="The text.", content=content)
+    answer = DeclaredResponse(description="The text.", content=content)
     return Operation(
-        method="GET", path=path, id=name, tag=TAG, summary=summary, answers={S.OK: answer}
+        method="GET", path=path, id=name, tag=TAG, summary=summary, responses={S.OK: answer}
     )
 
 
@@ -49,8 +49,8 @@ _OPENAPI: Final = Operation(
     id="getOpenapi",
     tag=TAG,
     summary="This document",
-    answers={
-        S.OK: Answer(
+    responses={
+        S.OK: DeclaredResponse(
             description="OpenAPI 3.1.",
             content={JSON: Content(schema={"type": "object", "required": ["openapi", "paths"]})},
         )

@@ -18,7 +18,7 @@ Checks = dict[str, str]
 
 
 class Readiness:
-    """Whether this service can do its work, and how fresh its answers are."""
+    """Check whether the service can serve requests, and how far projections lag."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class Readiness:
         self._migrated_at_s: float | None = None
 
     async def followers(self) -> Sequence[FollowerState]:
-        """Say where the followers stand; at most a second old."""
+        """Return the followers' states, cached for a second."""
         now_s = time.monotonic()
         if self._seen is None or now_s - self._seen[0] > _STATES_TTL_S:
             self._seen = (now_s, await self._states())
         return self._seen[1]
 
     async def followers_or_none(self) -> Sequence[FollowerState]:
-        """Say where the followers stand; nothing where the database does not answer."""
+        """Return the followers' states; none if the database is unavailable."""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 return await self.followers()
@@ -52,11 +52,11 @@ class Readiness:
             return ()
 
     async def lag_ms(self, name: str) -> int:
-        """Say how far behind the log a follower is."""
+        """Return a follower's lag behind the log."""
         return next((f.lag_ms for f in await self.followers() if f.name == name), 0)
 
     async def checks(self) -> tuple[bool, Checks]:
-        """Look at everything that answers depend on; says what is wrong, never a secret."""
+        """Check all dependencies; return whether all are ok, and each result, without secrets."""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 found = {
@@ -73,9 +73,9 @@ class Readiness:
     async def _check_migrations(self) -> str:
         now_s = time.monotonic()
         if self._migrated_at_s is None or now_s - self._migrated_at_s > _MIGRATIONS_TTL_S:
-            missing = await asyncio.to_thread(self._pending_migrations)
-            if missing:
-                return f"{len(missing)} pending"
+            unapplied = await asyncio.to_thread(self._pending_migrations)
+            if unapplied:
+                return f"{len(unapplied)} pending"
             self._migrated_at_s = now_s
         return "ok"
 

@@ -1,4 +1,4 @@
-"""The outermost layer: what every answer has, and the one place where anything may be caught."""
+"""Outermost middleware: request ids, log, metrics, and the handler of unexpected errors."""
 
 import re
 import time
@@ -17,14 +17,14 @@ from service.operations.metrics import Metrics
 
 _log = structlog.get_logger("billhook.service")
 _SANE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
-_ASKED_BY_MACHINES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_MACHINE_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _WEBHOOKS: Final = "/webhooks/"
 _SLOW_S: Final = 1.0
-_GONE: Final = 499  # as nginx logs a caller that did not wait for the answer
+_GONE: Final = 499  # as nginx logs a caller that closed the connection
 
 
 class RequestLog:
-    """Names each request, evens out its path, counts and logs it, and answers 500 for a bug."""
+    """Assign ids, normalise paths, count and log requests, and return 500 for unexpected errors."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -51,7 +51,7 @@ class RequestLog:
 
 
 class _Exchange:
-    """A request and its answer."""
+    """A request and its response."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         given = Headers(scope=scope).get("x-request-id", "")
@@ -63,16 +63,16 @@ class _Exchange:
         self._started_s = time.perf_counter()
 
     async def send(self, message: Message) -> None:
-        """Pass on what the application sends, with the request's id."""
+        """Send a message of the application, with the request's id."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             MutableHeaders(scope=message)["x-request-id"] = self.request_id
         await self._send(message)
 
     def finish(self, metrics: Metrics) -> None:
-        """Count and log. The route, not the path: paths hold ids that open webhooks.
+        """Count and log the request, by route: paths contain secret ids of webhooks.
 
-        What comes often and went well is counted; its line is for debugging.
+        Frequent successful requests are logged at debug level only.
         """
         seconds = time.perf_counter() - self._started_s
         method, route = self._scope["method"], self._scope.get("route")
@@ -89,11 +89,11 @@ class _Exchange:
 
 
 def _is_routine(path: str, status: int, *, seconds: float) -> bool:
-    """Return whether all is well with what machines ask, deliver, or leave to be done later.
+    """Return whether a successful request of a machine needs no line in the log.
 
-    The log of events has each such delivery and request, with who sent it.
+    The event log has each such delivery and request, with its actor.
     """
-    if path in _ASKED_BY_MACHINES:
+    if path in _MACHINE_PATHS:
         return status == HTTPStatus.OK
     taken_in = status == HTTPStatus.ACCEPTED or (
         path.startswith(_WEBHOOKS) and status == HTTPStatus.OK

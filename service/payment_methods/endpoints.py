@@ -27,7 +27,7 @@ from service.recording.response_headers import response_headers
 
 
 async def create_setup(request: Request) -> Response:
-    """Open a page where a tenant leaves a payment method."""
+    """Request a page where a tenant saves a payment method."""
     context = context_of(request)
     settings = context.settings
     caller = await authenticate(request)
@@ -57,7 +57,7 @@ async def create_setup(request: Request) -> Response:
 
 
 async def get_setup(request: Request) -> Response:
-    """Show a setup as it is now."""
+    """Return a setup as of now."""
     caller = await authenticate(request, tokens=True)
     tenant_id, setup_id = path_uuid(request, "tenantUuid"), path_uuid(request, "setupUuid")
     found = await find_setup(context_of(request), caller, tenant_id, setup_id)
@@ -70,7 +70,7 @@ def _present(request: Request, recorded: RecordedSetup) -> Response:
     view, position = recorded.result.view, recorded.result.position
     path = _path(view.app_id, view.tenant_id, view.id)
     headers = response_headers(recorded, path, position=position, with_min_position=False)
-    problem = payment_methods_render.refusal_of(view)
+    problem = payment_methods_render.failure_problem(view)
     if problem is not None:
         return error_response(problem, request.scope, headers)
     status = HTTPStatus.ACCEPTED if recorded.pending else HTTPStatus.OK

@@ -1,4 +1,4 @@
-"""Setups of payment methods as the canonical API shows them."""
+"""OpenAPI operations of payment method setups."""
 
 from http import HTTPStatus as S
 from typing import Final
@@ -12,18 +12,17 @@ from service.openapi.common import (
     REPLAYED,
     RETRY_AFTER,
 )
-from service.openapi.common_schemas import example
-from service.openapi.declare import Json, Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, error_answers
-from service.openapi.examples import TENANT, one
-from service.payment_methods.schemas import MethodSetup, SingleSetup
+from service.openapi.declare import Json, Operation, json_body, json_response
+from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
+from service.openapi.examples import TENANT, example, one
+from service.payment_methods.response_schemas import MethodSetup, SingleSetup
 from service.payment_methods.setups import SetupBody
 from service.tenants.openapi import TAG
 
 _SETUP: Final = "/api/v1/apps/{appUuid}/tenants/{tenantUuid}/payment-methods/setup"
 _PAGE: Final = "https://checkout.stripe.com/c/pay/cs_test_a1b2"
 
-_ASKED: Final = example(
+_REQUESTED: Final = example(
     MethodSetup,
     id="2f1d8a9e-3c4b-4d5e-9f60-718293a4b5c6",
     tenantUuid=TENANT,
@@ -36,7 +35,7 @@ _ASKED: Final = example(
     updatedAt="2026-01-31T09:30:00.000Z",
     position=4711,
 )
-_OPEN: Final[Json] = _ASKED | {
+_OPEN: Final[Json] = _REQUESTED | {
     "status": "open",
     "url": _PAGE,
     "expiresAt": "2026-02-01T09:30:01.000Z",
@@ -73,20 +72,20 @@ OPERATIONS: Final = (
             SetupBody,
             a_card={"provider": "stripe", "redirectUrl": "https://shop.example.com/saved"},
         ),
-        answers={
-            S.OK: json_answer(
+        responses={
+            S.OK: json_response(
                 "The page is there.",
                 SingleSetup,
                 headers=(ALWAYS_POSITION, LOCATION, REPLAYED),
                 open=_shown(_OPEN),
             ),
-            S.ACCEPTED: json_answer(
+            S.ACCEPTED: json_response(
                 "Recorded; the page is not there yet. Look at `Location`.",
                 SingleSetup,
                 headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
-                asked=_shown(_ASKED),
+                requested=_shown(_REQUESTED),
             ),
-            **error_answers(_SETUP, *WRITING, "key_reused"),
+            **error_responses(_SETUP, *WRITE_ERRORS, "key_reused"),
         },
     ),
     Operation(
@@ -96,15 +95,15 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Show whether a payment method was left",
         security=openapi_common.OF_TENANT,
-        answers={
-            S.OK: json_answer(
+        responses={
+            S.OK: json_response(
                 "The setup as it is now.",
                 SingleSetup,
                 headers=(ALWAYS_POSITION,),
                 open=_shown(_OPEN),
                 completed=_shown(_COMPLETED),
             ),
-            **error_answers(_SETUP, *CALLING),
+            **error_responses(_SETUP, *READ_ERRORS),
         },
     ),
 )

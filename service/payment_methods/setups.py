@@ -86,7 +86,7 @@ async def find_setup(
         raise NotFound
     if first.tenant_id != tenant_id or not caller.owns(first.app_id, first.tenant_id):
         raise NotFound
-    found = await context.recording.streams.root(setup_id, MethodSetup)
+    found = await context.recording.streams.aggregate(setup_id, MethodSetup)
     if found is None:
         raise NotFound
     return Folded(found[0].view, found[1])

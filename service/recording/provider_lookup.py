@@ -1,4 +1,4 @@
-"""What must be fresh from a provider, asked through a worker: the service itself calls none."""
+"""Look up values at a provider through a worker: the service makes no provider calls."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -19,51 +19,51 @@ Kind = Literal["document", "client_secret"]
 
 
 class ProviderLookups:
-    """Asks one thing at a time; answers are never stored in clear, nor logged."""
+    """Send lookups to workers; results are never stored in clear, nor logged."""
 
     def __init__(
         self, channel: ProviderLookupClient, *, vault: Vault, waits: Waits, timeout_s: float
     ) -> None:
-        """Take how long an answer is waited for where the caller does not say."""
+        """`timeout_s` is the default timeout of a lookup."""
         self._channel = channel
         self._vault = vault
         self._waits = waits
         self._timeout_s = timeout_s
 
-    async def ask(
+    async def request(
         self,
         app_id: UUID,
         kind: Kind,
         args: Mapping[str, str],
         timeout_s: float | None = None,
     ) -> dict[str, Any]:
-        """Give the answer of an app's provider.
+        """Return the result of a lookup at an app's provider.
 
         Raises ProviderTimeout (in time there was none), ProviderUnavailable (it can't or won't
         answer now), NotFound (the provider has no such object), ReadModelUnavailable.
         """
         wait_s = self._timeout_s if timeout_s is None else timeout_s
-        ask = ProviderLookup(id=uuid4(), app=app_id, kind=kind, args=dict(args))
+        lookup = ProviderLookup(id=uuid4(), app=app_id, kind=kind, args=dict(args))
         try:
             async with self._waits.wait(wait_s):
-                sealed = await self._channel.request(ask, timeout_s=wait_s)
+                sealed = await self._channel.request(lookup, timeout_s=wait_s)
         except TimeoutError:
             raise ProviderTimeout from None
-        answer = self._opened(sealed, ask)
-        if "found" in answer:
-            found: dict[str, Any] = answer["found"]
+        result = self._opened(sealed, lookup)
+        if "found" in result:
+            found: dict[str, Any] = result["found"]
             return found
-        if answer["refused"] == "missing":
+        if result["refused"] == "missing":
             raise NotFound
         raise ProviderUnavailable
 
-    def _opened(self, sealed: str, ask: ProviderLookup) -> dict[str, Any]:
+    def _opened(self, sealed: str, lookup: ProviderLookup) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = orjson.loads(
-                self._vault.open(sealed, context=lookup_context(ask.app))
+            result: dict[str, Any] = orjson.loads(
+                self._vault.open(sealed, context=lookup_context(lookup.app))
             )
         except VaultError:
             raise ProviderUnavailable from None
-        if answer["ask"] != str(ask.id):
+        if result["ask"] != str(lookup.id):
             raise ProviderUnavailable
-        return answer
+        return result

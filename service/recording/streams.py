@@ -64,7 +64,7 @@ class Streams:
         recorded = await self._log.stream_async(invoice_id)
         found: FoldedInvoice | None = None
         for entry, event in zip(recorded, self.invoice_events(recorded), strict=False):
-            # A stream's times never run backwards.
+            # Times within a stream never decrease.
             if as_of is not None and event.timestamp > as_of:
                 break
             view = fold(None if found is None else found.view, event)
@@ -144,13 +144,15 @@ class Streams:
                 tenant = event.mutate(tenant)
         return tenant
 
-    async def root(self, stream: UUID, kind: type[AnyAggregate]) -> tuple[AnyAggregate, int] | None:
+    async def aggregate(
+        self, stream: UUID, kind: type[AnyAggregate]
+    ) -> tuple[AnyAggregate, int] | None:
         """Fold an aggregate of a type; return it with the position of its newest event."""
         recorded = await self._log.stream_async(stream)
-        root: object = None
+        aggregate: object = None
         for entry in recorded:
-            root = cast("Any", self.decoded(entry)).mutate(root)
-        return (root, recorded[-1].position) if isinstance(root, kind) else None
+            aggregate = cast("Any", self.decoded(entry)).mutate(aggregate)
+        return (aggregate, recorded[-1].position) if isinstance(aggregate, kind) else None
 
     async def json_body(self, sha256_hex: str | None) -> Json | None:
         """Return the JSON object stored under a hash, without secrets; None if erased."""

@@ -1,7 +1,7 @@
-"""Days, weeks and months of a time zone, and the moments at which they begin.
+"""Days, weeks and months of a time zone, and the times at which they begin.
 
-Reports add up what is kept by the quarter of an hour, so that a day is what the clocks on its walls
-say: 23 or 25 hours where they are put forward or back, none where a zone left it out.
+Sums are kept per quarter of an hour, so that days follow the local time: 23 or 25 hours at a change
+of daylight saving time, none where a zone skipped the day.
 """
 
 import re
@@ -22,13 +22,13 @@ from service.http.validation import Currency, Name, invalid
 Interval = Literal["day", "week", "month"]
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-# Since then every time zone is a whole number of quarters of an hour away from UTC.
+# Since then the offset of every time zone is a multiple of 15 minutes.
 FIRST_DAY: Final = date(1980, 1, 1)
 _LAST_DAY: Final = date(9998, 12, 31)
 
 
 def _written_out(text: object) -> object:
-    """Refuse numbers, which pydantic would take for Unix times."""
+    """Reject numbers, which pydantic parses as Unix times."""
     if isinstance(text, str) and not _DAY.fullmatch(text):
         raise invalid("must be a day, like 2026-01-31")
     return text
@@ -39,25 +39,25 @@ Day = Annotated[date, BeforeValidator(_written_out), Field(ge=FIRST_DAY, le=_LAS
 
 @dataclass(frozen=True)
 class Bucket:
-    """A part of a period: `period` names it, `begin` is in it, `end` is not."""
+    """A part of a period, named `period`; `start` is inclusive, `end` exclusive."""
 
     period: str
-    begin: datetime
+    start: datetime
     end: datetime
 
 
-def begin_of(day: date, zone: str) -> datetime:
-    """Tell when a day begins; at midnight, or when clocks that skip midnight go on."""
+def start_of(day: date, zone: str) -> datetime:
+    """Return the start of a day: midnight, or the first time after a skipped midnight."""
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def today(now: datetime, zone: str) -> date:
-    """Tell which day it is."""
+    """Return the current day of a time zone."""
     return now.astimezone(ZoneInfo(zone)).date()
 
 
 def first_of(interval: Interval, day: date) -> date:
-    """Tell the first day of the week (a Monday) or month that a day is in."""
+    """Return the first day of a day's week (a Monday) or month."""
     match interval:
         case "day":
             return day
@@ -68,7 +68,7 @@ def first_of(interval: Interval, day: date) -> date:
 
 
 def back(interval: Interval, day: date, *, several: int) -> date:
-    """Go so many days, weeks or months back."""
+    """Return the day `several` days, weeks or months earlier."""
     if interval == "month":
         months = day.year * 12 + day.month - 1 - several
         return date(months // 12, months % 12 + 1, 1)
@@ -76,7 +76,7 @@ def back(interval: Interval, day: date, *, several: int) -> date:
 
 
 def count(interval: Interval, first: date, end: date) -> int:
-    """Count the buckets from a day to the one before `end`, without making them."""
+    """Return the number of buckets from a day to the one before `end`."""
     last = first_of(interval, end - timedelta(days=1))
     first = first_of(interval, first)
     if interval == "month":
@@ -85,19 +85,19 @@ def count(interval: Interval, first: date, end: date) -> int:
 
 
 def buckets_of(interval: Interval, first: date, end: date, *, zone: str) -> list[Bucket]:
-    """Divide the days from `first` to the one before `end`.
+    """Return the buckets of the days from `first` to the one before `end`.
 
     The first and the last week or month are cut where the period begins and ends.
     """
-    days = list(_beginnings(interval, first, end))
-    moments = [begin_of(day, zone) for day in (*days, end)]
+    days = list(_starts(interval, first, end))
+    moments = [start_of(day, zone) for day in (*days, end)]
     return [
-        Bucket(_name(interval, day), begin, after)
-        for day, begin, after in zip(days, moments[:-1], moments[1:], strict=True)
+        Bucket(_name(interval, day), start, after)
+        for day, start, after in zip(days, moments[:-1], moments[1:], strict=True)
     ]
 
 
-def _beginnings(interval: Interval, first: date, end: date) -> Iterator[date]:
+def _starts(interval: Interval, first: date, end: date) -> Iterator[date]:
     day = first
     while day < end:
         yield day
@@ -105,7 +105,7 @@ def _beginnings(interval: Interval, first: date, end: date) -> Iterator[date]:
 
 
 def _name(interval: Interval, day: date) -> str:
-    """Name a bucket as ISO 8601 does: 2026-01-31, 2026-W05, 2026-01."""
+    """Return a bucket's ISO 8601 name: 2026-01-31, 2026-W05, 2026-01."""
     match interval:
         case "day":
             return day.isoformat()
@@ -116,11 +116,8 @@ def _name(interval: Interval, day: date) -> str:
             return f"{day:%Y-%m}"
 
 
-# The query that all reports share (API: Reports).
-
-
 class ReportQuery(ReadQuery):
-    """Which days, of which time zone (else the app's), and what money; `to` is the day after."""
+    """Query of all reports: days, time zone (else the app's), filters; `to` is exclusive."""
 
     from_: Day | None = Field(None, alias="from")
     to: Day | None = None
@@ -131,7 +128,7 @@ class ReportQuery(ReadQuery):
     connection: Name | None = None
 
     def filter_of(self, app_id: UUID) -> ReportFilter:
-        """Say what is asked of the sums, but for the days."""
+        """Build the filter of the sums, without the days."""
         return ReportFilter(
             app_id=app_id,
             mode=self.mode,

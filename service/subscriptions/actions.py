@@ -79,9 +79,9 @@ def outcome_of(
     """Fold a subscription up to the event that ended a requested action; None while pending."""
     for folded in fold_each(streams, recorded):
         match folded.event:
-            case SubscriptionRequestDone(request_id=ended) if ended == request_id:
+            case SubscriptionRequestDone(request_id=known_id) if known_id == request_id:
                 return folded
-            case SubscriptionRequestRefused(request_id=ended) if ended == request_id:
+            case SubscriptionRequestRefused(request_id=known_id) if known_id == request_id:
                 return folded
     return None
 

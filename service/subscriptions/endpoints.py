@@ -58,19 +58,19 @@ async def list_tenant_subscriptions(request: Request) -> Response:
 
 
 async def get_subscription(request: Request) -> Response:
-    """Show one subscription, by our id or the provider's."""
+    """Return one subscription, by our id or the provider's."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
-    read_query(ReadQuery, request.query_params)  # never behind the log: no position is ahead
+    read_query(ReadQuery, request.query_params)  # never behind the log, so never behind a position
     name = request.path_params["subscriptionId"]
     found = await find_subscription(context, caller, name)
-    shown = subscriptions_render.item(found.view, position=found.position)
+    shown = subscriptions_render.single(found.view, position=found.position)
     lag_ms = await context.readiness.lag_ms(PROJECTION)
-    return document(envelope.single(subscriptions_render.KIND, shown), {LAG_MS: str(lag_ms)})
+    return document(shown, {LAG_MS: str(lag_ms)})
 
 
 async def get_subscription_events(request: Request) -> Response:
-    """Show what happened to a subscription, in order."""
+    """Return the timeline of a subscription."""
     context = context_of(request)
     caller = await authenticate(request, tokens=True)
     query = read_query(ReadQuery, request.query_params)
@@ -82,7 +82,7 @@ async def get_subscription_events(request: Request) -> Response:
 
 
 async def cancel_subscription(request: Request) -> Response:
-    """End a subscription, now or with its period."""
+    """Cancel a subscription, now or at the end of its period."""
 
     def command(body: CancelBody) -> Callable[..., SubscriptionCommand]:
         return partial(CancelSubscription, at_period_end=body.at_period_end)
@@ -91,7 +91,7 @@ async def cancel_subscription(request: Request) -> Response:
 
 
 async def change_subscription(request: Request) -> Response:
-    """Put other items in the place of a subscription's, now or from its next period on."""
+    """Replace the lines of a subscription, now or from its next period on."""
 
     def command(body: ChangeBody) -> Callable[..., SubscriptionCommand]:
         lines = [line.model_dump() for line in body.line_items]
@@ -111,16 +111,9 @@ async def _list(request: Request, caller: Caller, fixed: Mapping[str, object]) -
     await wait_until_folded(context.recording, query.min_position, projection=PROJECTION)
     mode = await default_mode(context.access, caller.app, query.provider)
     lag_ms = await context.readiness.lag_ms(PROJECTION)
-    asked = to_subscription_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
-    found = await context.queries.list_subscriptions(asked)
-    page = envelope.page(
-        [subscriptions_render.item(row.view, position=row.position) for row in found.rows],
-        total=found.total,
-        total_is_exact=found.total_is_exact,
-        next_cursor=found.next_cursor,
-        kind=subscriptions_render.KIND,
-    )
-    return document(page, {LAG_MS: str(lag_ms)})
+    filters = to_subscription_filter(query, caller.app.app_id, default_mode=mode, fixed=fixed)
+    found = await context.queries.list_subscriptions(filters)
+    return document(subscriptions_render.page(found), {LAG_MS: str(lag_ms)})
 
 
 async def _request(
@@ -149,9 +142,8 @@ def _present(request: Request, recorded: RecordedSubscription) -> Response:
     path = f"/api/v1/apps/{view.app_id}/subscriptions/{view.id}"
     headers = response_headers(recorded, path, position=position, with_min_position=True)
     if not recorded.pending and isinstance(recorded.result.event, SubscriptionRequestRefused):
-        problem = subscriptions_render.refusal_of(recorded.result.event)
+        problem = subscriptions_render.failure_problem(recorded.result.event)
         return error_response(problem, request.scope, headers)
-    shown = subscriptions_render.item(view, position=position)
     status = HTTPStatus.ACCEPTED if recorded.pending else HTTPStatus.OK
-    single = envelope.single(subscriptions_render.KIND, shown)
-    return answer(envelope.Rendered(status=status, document=single), headers)
+    shown = subscriptions_render.single(view, position=position)
+    return answer(envelope.Rendered(status=status, document=shown), headers)

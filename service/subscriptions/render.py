@@ -1,90 +1,116 @@
-"""Subscriptions as the canonical dialect shows them."""
+"""Build the responses with subscriptions of the canonical API."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from domain.core.failures import Failure
 from domain.subscriptions.events import SubscriptionRequestRefused
 from domain.subscriptions.view import SubscriptionView
-from service.http.envelope import Json, moment, written_moment
+from projections.engine.keyset import Page
+from projections.subscriptions.queries import SubscriptionRow
 from service.http.errors import FieldError, Problem
+from service.http.response_model import one_item
+from service.subscriptions import response_schemas as schemas
 
-KIND = "subscriptions"
-
-
-def item(view: SubscriptionView, *, position: int) -> Json:
-    """Show a subscription."""
-    return {
-        "id": str(view.id),
-        "tenantUuid": None if view.tenant_id is None else str(view.tenant_id),
-        "userId": view.user_id,
-        "provider": view.provider,
-        "connection": view.connection,
-        "mode": view.mode,
-        "origin": view.origin,
-        "status": view.status,
-        "providerSubscriptionId": view.provider_subscription_id or None,
-        "customer": view.customer,
-        "invoiceId": None if view.invoice_id is None else str(view.invoice_id),
-        "currency": view.currency,
-        "lineItems": [_line(line) for line in view.items],
-        "monthlyMinor": view.monthly_minor,
-        "periodStart": moment(view.period_start),
-        "periodEnd": moment(view.period_end),
-        "trialEnd": moment(view.trial_end),
-        "cancelAt": moment(view.cancel_at),
-        "canceledAt": moment(view.canceled_at),
-        "endedAt": moment(view.ended_at),
-        "scheduledChange": _scheduled(view.scheduled),
-        "failure": _failure(view.failure or _not_begun(view)),
-        "metadata": view.metadata,
-        "description": view.description,
-        "createdAt": moment(view.created_at),
-        "updatedAt": moment(view.updated_at),
-        "position": position,
-    }
+KIND: Final = "subscriptions"
 
 
-def refusal_of(fact: SubscriptionRequestRefused) -> Problem:
-    """Say why what was asked did not come true."""
-    code = fact.provider_code or fact.code
-    fault = FieldError(message=fact.message, path=fact.path, provider_code=code)
-    return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(fault,))
+def single(view: SubscriptionView, *, position: int) -> schemas.SingleSubscriptions:
+    """Build the response with one subscription."""
+    item = _item(view, position=position)
+    return one_item(schemas.SingleSubscriptions, kind=KIND, item=item)
 
 
-def _line(line: Mapping[str, Any]) -> Json:
-    return {
-        "name": line.get("name"),
-        "quantity": line.get("quantity"),
-        "price": line.get("price"),
-        "amountMinor": line.get("amount_minor"),
-        "currency": line.get("currency"),
-        "interval": line.get("interval"),
-        "intervalCount": line.get("interval_count"),
-    }
+def page(found: Page[SubscriptionRow]) -> schemas.SubscriptionPage:
+    """Build a page of subscriptions."""
+    items = [_item(row.view, position=row.position) for row in found.rows]
+    return schemas.SubscriptionPage(
+        kind=KIND,
+        total_items=found.total,
+        total_items_is_exact=found.total_is_exact,
+        items_length=len(items),
+        items=items,
+        next_cursor=found.next_cursor,
+    )
 
 
-def _scheduled(change: Mapping[str, Any] | None) -> Json | None:
-    if change is None:
-        return None
-    lines = [{name: line.get(name) for name in ("price", "quantity")} for line in change["lines"]]
-    return {"lineItems": lines, "at": written_moment(change["at"])}
+def failure_problem(event: SubscriptionRequestRefused) -> Problem:
+    """Return why a requested action failed."""
+    code = event.provider_code or event.code
+    field_error = FieldError(message=event.message, path=event.path, provider_code=code)
+    return Problem(status=HTTPStatus.BAD_REQUEST, code="[E4000]", faults=(field_error,))
 
 
-def _not_begun(view: SubscriptionView) -> Failure | None:
-    """Say why it does not begin although its first payment was made: an operator was told too."""
+def _item(view: SubscriptionView, *, position: int) -> schemas.Subscription:
+    return schemas.Subscription(
+        id=view.id,
+        tenant_uuid=view.tenant_id,
+        user_id=view.user_id,
+        provider=view.provider,
+        connection=view.connection,
+        mode=view.mode,
+        origin=view.origin,
+        status=view.status,
+        provider_subscription_id=view.provider_subscription_id or None,
+        customer=view.customer,
+        invoice_id=view.invoice_id,
+        currency=view.currency,
+        line_items=[_line(line) for line in view.items],
+        monthly_minor=view.monthly_minor,
+        period_start=view.period_start,
+        period_end=view.period_end,
+        trial_end=view.trial_end,
+        cancel_at=view.cancel_at,
+        canceled_at=view.canceled_at,
+        ended_at=view.ended_at,
+        scheduled_change=None if view.scheduled is None else _scheduled(view.scheduled),
+        failure=_failure(view.failure or _start_failure(view)),
+        metadata=view.metadata,
+        description=view.description,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+        position=position,
+    )
+
+
+def _line(line: Mapping[str, Any]) -> schemas.SubscribedLine:
+    return schemas.SubscribedLine(
+        name=line.get("name"),
+        quantity=line.get("quantity"),
+        price=line.get("price"),
+        amount_minor=line.get("amount_minor"),
+        currency=line.get("currency"),
+        interval=line.get("interval"),
+        interval_count=line.get("interval_count"),
+    )
+
+
+def _scheduled(change: Mapping[str, Any]) -> schemas.ScheduledChange:
+    lines = [
+        schemas.ScheduledLine(price=line.get("price"), quantity=line.get("quantity"))
+        for line in change["lines"]
+    ]
+    at = change["at"]  # stored in the view as text
+    return schemas.ScheduledChange(
+        line_items=lines, at=None if at is None else datetime.fromisoformat(at)
+    )
+
+
+def _start_failure(view: SubscriptionView) -> Failure | None:
+    """Return why a subscription was not created although its first payment was made."""
     if view.gave_up is None or view.provider_subscription_id:
         return None
     return Failure(code="not_begun", message=view.gave_up.last_error)
 
 
-def _failure(failure: Failure | None) -> Json | None:
+def _failure(failure: Failure | None) -> schemas.Refused | None:
     if failure is None:
         return None
-    return {
-        "code": failure.code,
-        "message": failure.message,
-        "path": failure.path,
-        "providerCode": failure.provider_code,
-    }
+    return schemas.Refused(
+        code=failure.code,
+        message=failure.message,
+        path=failure.path,
+        provider_code=failure.provider_code,
+    )

@@ -1,4 +1,4 @@
-"""The bodies of what is asked of a subscription that exists."""
+"""Request bodies of actions on subscriptions."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from service.invoices.schemas import MOST_LINES
 
 
 class SubscriptionLine(RequestModel):
-    """What is subscribed to: so many of a catalogue price."""
+    """A line: a price of the catalogue and a quantity."""
 
     price: Token
     quantity: int = Field(1, ge=1, le=money.MAX_QUANTITY)
@@ -23,13 +23,13 @@ def _each_price_once(lines: list[SubscriptionLine]) -> list[SubscriptionLine]:
 
 
 class CancelBody(RequestModel):
-    """End it now, or with the period that is paid for."""
+    """Body of a cancellation: now, or at the end of the paid period."""
 
     at_period_end: bool = False
 
 
 class ChangeBody(RequestModel):
-    """Subscribe to this in the place of what there is, now or from the next period on."""
+    """Body of a change: replaces all lines, now or from the next period on."""
 
     line_items: Annotated[
         list[SubscriptionLine],

@@ -13,27 +13,28 @@ from domain.apps.commands import EnableTokens
 from projections.access.queries import AppRow
 from service.auth.authenticate import authenticate
 from service.auth.tokens import LONGEST_LIFE_S, sign_token
-from service.http import envelope
 from service.http.caller import Caller
 from service.http.requests import path_uuid, read_json
+from service.http.response_model import one_item
 from service.http.responses import document
 from service.http.validation import Name, RequestModel, validate
 from service.recording.read_your_writes import wait_for_access
 from service.tenants.context import TenantsContext, context_of
+from service.tenants.response_schemas import AccessToken, AccessTokens
 
 KIND: Final = "accessTokens"
 _SECRET_BYTES: Final = 48
 
 
 class TokenBody(RequestModel):
-    """For which user of the tenant, and for how long."""
+    """Body of a token: the tenant's user, and the lifetime."""
 
     user_id: Name | None = None
     expires_in_seconds: int = Field(3600, ge=1, le=LONGEST_LIFE_S)
 
 
 async def create_access_token(request: Request) -> Response:
-    """Sign a token that opens this tenant to one of its users; no token is kept."""
+    """Sign an access token for one tenant; it is not stored."""
     context = context_of(request)
     caller = await authenticate(request)
     tenant_id = path_uuid(request, "tenantUuid")
@@ -45,18 +46,18 @@ async def create_access_token(request: Request) -> Response:
     token = sign_token(
         context.auth, app, tenant_id=tenant_id, user_id=body.user_id, expires_at=expires_at
     )
-    shown = {
-        "token": token,
-        "tokenType": "Bearer",
-        "tenantUuid": str(tenant_id),
-        "userId": body.user_id,
-        "expiresAt": envelope.moment(expires_at),
-    }
-    return document(envelope.single(KIND, shown), {"cache-control": "no-store"})
+    shown = AccessToken(
+        token=token,
+        token_type="Bearer",  # noqa: S106 - a kind of token
+        tenant_uuid=tenant_id,
+        user_id=body.user_id,
+        expires_at=expires_at,
+    )
+    return document(one_item(AccessTokens, kind=KIND, item=shown))
 
 
 async def _able_to_sign(context: TenantsContext, caller: Caller) -> AppRow:
-    """Give the app what signing takes, when it signs its first token."""
+    """Enable the app's tokens, if it signs its first one; return the app."""
     known = caller.app.settings
     if known.token_secrets and known.token_issuer and known.token_audience:
         return caller.app

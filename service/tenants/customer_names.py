@@ -1,4 +1,4 @@
-"""What people are called; read where it is shown, since it can be erased."""
+"""Read the names of customers and tenants, which are stored apart from events for erasure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class CustomerNames:
     tenants: Mapping[UUID, str]
 
     def of(self, view: InvoiceView) -> str | None:
-        """Name who pays an invoice: as its provider has it, else as the tenant."""
+        """Return the customer's name of an invoice, or else the tenant's."""
         customer = self.customers.get(view.body or "")
         if customer is not None or view.tenant_id is None:
             return customer

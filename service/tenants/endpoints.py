@@ -14,23 +14,25 @@ from domain.tenants.tenant import Tenant
 from eventlog.bodies import Body
 from service.auth.access_cache import AccessCache
 from service.auth.authenticate import authenticate
-from service.http import envelope
+from service.http.envelope import Json
 from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.requests import path_uuid, read_json
+from service.http.response_model import one_item
 from service.http.responses import POSITION, document
 from service.http.validation import Email, Name, RequestModel, Token, invalid, validate
+from service.tenants import response_schemas as schemas
 from service.tenants.context import TenantsContext, context_of
 
 
 class ProviderCustomer(RequestModel):
-    """A customer that the tenant already is, by connection's name."""
+    """A provider's customer of the tenant, by the connection's name."""
 
     connection: Name
     customer_id: Token
 
 
 class TenantBody(RequestModel):
-    """What is known of a tenant; what is left out is not known any more."""
+    """Body of a tenant; fields that are left out are removed."""
 
     name: Name | None = None
     email: Email | None = None
@@ -46,7 +48,7 @@ class TenantBody(RequestModel):
         return customers
 
     def contact_body(self) -> bytes:
-        """Give what may be forgotten, as it is kept."""
+        """Return the personal data, as JSON to store; it can be erased."""
         known = {
             "name": self.name,
             "email": self.email,
@@ -57,7 +59,7 @@ class TenantBody(RequestModel):
 
 
 async def put_tenant(request: Request) -> Response:
-    """Make a tenant, or replace what is known of it."""
+    """Create a tenant, or replace its data."""
     context = context_of(request)
     caller = await authenticate(request)
     app_id, tenant_id = caller.app.app_id, path_uuid(request, "tenantUuid")
@@ -85,7 +87,7 @@ async def put_tenant(request: Request) -> Response:
 
 
 async def get_tenant(request: Request) -> Response:
-    """Show what is known of a tenant."""
+    """Return a tenant."""
     caller = await authenticate(request, tokens=True)
     return await _shown(context_of(request), caller.app.app_id, path_uuid(request, "tenantUuid"))
 
@@ -103,7 +105,7 @@ async def _require_connections(
 
 
 def _taken(body: TenantBody, error: CustomerTaken) -> FieldError:
-    """Name the customer that is another tenant already."""
+    """Return the error of a customer that belongs to another tenant."""
     named = [customer.connection for customer in body.provider_customers]
     path = f"providerCustomers.{named.index(str(error.facts['connection']))}.customerId"
     return FieldError(message=f"{path}: is another tenant's customer", path=path)
@@ -115,19 +117,22 @@ async def _shown(context: TenantsContext, app_id: UUID, tenant_id: UUID) -> Resp
         raise NotFound
     tenant, position = found
     contact_body = await context.recording.streams.json_body(tenant.contact_body)
-    shown = envelope.single("tenants", _item(tenant, contact_body or {}, position=position))
-    return document(shown, {POSITION: str(position)})
+    item = _item(tenant, contact_body or {}, position=position)
+    return document(one_item(schemas.Tenants, kind="tenants", item=item), {POSITION: str(position)})
 
 
-def _item(tenant: Tenant, contact_body: envelope.Json, *, position: int) -> envelope.Json:
-    return {
-        "tenantUuid": str(tenant.tenant_id),
-        **{name: contact_body.get(name) for name in ("name", "email", "country", "vatId")},
-        "providerCustomers": [
-            {"connection": connection, "customerId": customer_id}
+def _item(tenant: Tenant, contact_body: Json, *, position: int) -> schemas.Tenant:
+    return schemas.Tenant(
+        tenant_uuid=tenant.tenant_id,
+        name=contact_body.get("name"),
+        email=contact_body.get("email"),
+        country=contact_body.get("country"),
+        vat_id=contact_body.get("vatId"),
+        provider_customers=[
+            schemas.TenantCustomer(connection=connection, customer_id=customer_id)
             for connection, customer_id in sorted(tenant.customers.items())
         ],
-        "createdAt": envelope.moment(tenant.created_on),
-        "updatedAt": envelope.moment(tenant.modified_on),
-        "position": position,
-    }
+        created_at=tenant.created_on,
+        updated_at=tenant.modified_on,
+        position=position,
+    )

@@ -4,17 +4,17 @@ from typing import Final
 from service.apps import openapi as apps_openapi
 from service.openapi import common as openapi_common
 from service.openapi.common import ALWAYS_POSITION
-from service.openapi.declare import JSON, Body, Content, Operation, json_answer, json_body
-from service.openapi.error_responses import CALLING, WRITING, error_answers
+from service.openapi.declare import JSON, Body, Content, Operation, json_body, json_response
+from service.openapi.error_responses import READ_ERRORS, WRITE_ERRORS, error_responses
 from service.tenants import openapi_examples as examples
 from service.tenants.access_token_endpoints import TokenBody
 from service.tenants.endpoints import TenantBody
-from service.tenants.openapi_schemas import AccessTokens, Tenants
+from service.tenants.response_schemas import AccessTokens, Tenants
 
 TAG: Final = "Tenants"
 _TENANT: Final = "/api/v1/apps/{appUuid}/tenants/{tenantUuid}"
 _TOKENS: Final = _TENANT + "/access-tokens"
-_KNOWN: Final = json_answer(
+_KNOWN: Final = json_response(
     "What is known of the tenant.",
     Tenants,
     headers=(ALWAYS_POSITION,),
@@ -32,7 +32,7 @@ OPERATIONS: Final = (
         "others are named.",
         security=openapi_common.OF_APP,
         body=json_body(TenantBody, a_company=examples.TENANT_BODY, nothing_known={}),
-        answers={S.OK: _KNOWN, **error_answers(_TENANT, *WRITING)},
+        responses={S.OK: _KNOWN, **error_responses(_TENANT, *WRITE_ERRORS)},
     ),
     Operation(
         method="GET",
@@ -41,7 +41,7 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Show what is known of a tenant",
         security=openapi_common.OF_TENANT,
-        answers={S.OK: _KNOWN, **error_answers(_TENANT, *CALLING)},
+        responses={S.OK: _KNOWN, **error_responses(_TENANT, *READ_ERRORS)},
     ),
     Operation(
         method="POST",
@@ -61,9 +61,9 @@ OPERATIONS: Final = (
             },
             required=False,
         ),
-        answers={
-            S.OK: json_answer("The token.", AccessTokens, signed=examples.TOKENS),
-            **error_answers(_TOKENS, *WRITING, "read_model_behind"),
+        responses={
+            S.OK: json_response("The token.", AccessTokens, signed=examples.TOKENS),
+            **error_responses(_TOKENS, *WRITE_ERRORS, "read_model_behind"),
         },
     ),
 )

@@ -9,14 +9,14 @@ _MOST: Final = 100_000
 
 
 class KnownTenants:
-    """Which tenants exist. A yes stays true, so it is remembered; a no is asked again."""
+    """Cache of existing tenants: they are never deleted; missing ones are looked up again."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._known: set[tuple[UUID, UUID]] = set()
 
     async def require(self, app_id: UUID, tenant_id: UUID) -> None:
-        """Raise NotFound where the app has no such tenant."""
+        """Raise NotFound if the app has no such tenant."""
         pair = app_id, tenant_id
         if pair in self._known:
             return

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from service.auth.authenticate import authenticate
 from service.http.caller import Caller
-from service.http.envelope import Json, Rendered, single
+from service.http.envelope import Rendered
 from service.http.errors import BadRequest, FieldError, NotFound
 from service.http.queries import ReadQuery, read_query
 from service.http.requests import path_uuid, read_json, wait_s
@@ -15,20 +15,12 @@ from service.http.validation import validate
 from service.recording.read_your_writes import wait_until_folded
 from service.recording.record import Recorded
 from service.recording.response_headers import response_headers
+from service.webhooks import render as webhooks_render
 from service.webhooks.context import WebhooksContext, context_of
-from service.webhooks.deliveries import (
-    KIND,
-    DeliveryQuery,
-    Entry,
-    ReplayBody,
-    find_entry,
-    history,
-    item,
-    page,
-    refused_item,
-    to_filter,
-)
+from service.webhooks.deliveries import Entry, find_entry
 from service.webhooks.replays import request_replay
+from service.webhooks.response_schemas import SingleDeliveries
+from service.webhooks.schemas import DeliveryQuery, ReplayBody, to_filter
 
 
 async def list_deliveries(request: Request) -> Response:
@@ -39,15 +31,15 @@ async def list_deliveries(request: Request) -> Response:
     await wait_until_folded(context.recording, query.min_position, projection="deliveries")
     headers = {LAG_MS: str(await context.readiness.lag_ms("deliveries"))}
     found = await context.deliveries.list_deliveries(to_filter(query, caller.app.app_id))
-    return document(page(found), headers)
+    return document(webhooks_render.page(found), headers)
 
 
 async def get_delivery(request: Request) -> Response:
     """Return a delivery with its history, and its payload until that is erased."""
     caller = await authenticate(request)
-    read_query(ReadQuery, request.query_params)  # the log itself is read: no position is ahead
+    read_query(ReadQuery, request.query_params)  # folded from the log, so never behind a position
     delivery_id = path_uuid(request, "deliveryUuid")
-    return document(single(KIND, await _details(context_of(request), caller, delivery_id)))
+    return document(await _details(context_of(request), caller, delivery_id))
 
 
 async def replay_delivery(request: Request) -> Response:
@@ -67,17 +59,16 @@ async def replay_delivery(request: Request) -> Response:
     return _present(recorded)
 
 
-async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> Json:
+async def _details(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> SingleDeliveries:
     app_id = caller.app.app_id
     entry = await find_entry(context.recording.log, context.recording.streams, app_id, delivery_id)
     if entry is None:
-        refused = await context.deliveries.refused(app_id, delivery_id)
-        if refused is None:
+        rejected = await context.deliveries.refused(app_id, delivery_id)
+        if rejected is None:
             raise NotFound
-        return {**refused_item(refused), "history": [], "payload": None}
-    shown = item(entry.view, position=entry.position)
+        return webhooks_render.single_rejected(rejected)
     payload = await context.recording.streams.json_body(entry.view.body)
-    return {**shown, "history": history(entry.happened), "payload": payload}
+    return webhooks_render.single(entry, payload=payload)
 
 
 async def _require_verified(context: WebhooksContext, caller: Caller, delivery_id: UUID) -> None:
@@ -99,5 +90,5 @@ def _present(recorded: Recorded[Entry]) -> Response:
     path = f"/api/v1/apps/{view.app_id}/webhook-deliveries/{view.id}"
     headers = response_headers(recorded, path, position=position, with_min_position=True)
     status = HTTPStatus.ACCEPTED if recorded.pending else HTTPStatus.OK
-    shown = single(KIND, item(view, position=position))
+    shown = webhooks_render.replayed(recorded.result)
     return answer(Rendered(status=status, document=shown), headers)

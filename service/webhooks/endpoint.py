@@ -1,4 +1,6 @@
-"""Deliveries from providers: Stripe's, and Mollie's of both kinds."""
+"""Endpoint of providers' webhooks: Stripe's, and Mollie's signed and unsigned ones."""
+
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,12 +14,13 @@ from service.webhooks.hints import hinted_at
 from service.webhooks.inbox import store_mollie_event, store_stripe_event
 from service.webhooks.mollie_signature import HEADER as MOLLIE_SIGNATURE
 from service.webhooks.rejections import record_rejection
+from service.webhooks.response_schemas import Received
 
-_TAKEN = {"received": True}
+_RECEIVED: Final = Received(received=True)
 
 
 async def receive_webhook(request: Request) -> Response:
-    """Take in a provider's delivery: answered when it is stored, whatever comes of it."""
+    """Receive a delivery; respond when it is stored, before it is applied."""
     if request.path_params["provider"] == "mollie" and MOLLIE_SIGNATURE not in request.headers:
         return await _receive_hint(request)
     context = context_of(request)
@@ -26,7 +29,7 @@ async def receive_webhook(request: Request) -> Response:
         seen.raw = await read_body(request, limit_bytes=context.settings.webhook_body_limit_bytes)
         position = await _store(request, connection, seen.raw)
     headers = {} if position is None else {POSITION: str(position)}
-    return document(_TAKEN, headers)
+    return document(_RECEIVED, headers)
 
 
 async def _store(request: Request, connection: ConnectionRow, raw: bytes) -> int | None:
@@ -39,7 +42,7 @@ async def _store(request: Request, connection: ConnectionRow, raw: bytes) -> int
 
 
 async def _receive_hint(request: Request) -> Response:
-    """Take in an unsigned hint: whatever it is, the answer is the same, and says nothing."""
+    """Receive an unsigned hint; the response reveals nothing about it."""
     context = context_of(request)
     try:
         raw = await read_body(request, limit_bytes=context.settings.webhook_body_limit_bytes)
@@ -51,11 +54,11 @@ async def _receive_hint(request: Request) -> Response:
         context.recording.metrics.record_delivery("mollie", "ignored")
     else:
         await context.hints.take(connection, payment_id, occurred_at=context.now())
-    return document(_TAKEN)
+    return document(_RECEIVED)
 
 
 async def _connection(request: Request) -> ConnectionRow:
-    """Find the connection that the URL names. Raises NotFound, the same for whatever is wrong."""
+    """Find the connection of the URL. Raises the same NotFound for every fault."""
     found = await _found(request)
     if not found.sealed_webhook_secrets:
         raise NotFound

@@ -40,7 +40,7 @@ def hinted_at(raw: bytes) -> str | None:
     """Read which payment a form names (`id=tr_…`); None where it names none."""
     try:
         form = parse_qs(raw.decode("ascii", "replace"), max_num_fields=10)
-    except ValueError:  # more fields than that
+    except ValueError:  # too many fields
         return None
     named = form.get("id", [])
     return named[0] if len(named) == 1 and PAYMENT_ID.fullmatch(named[0]) else None
@@ -124,7 +124,7 @@ class Hints:
                 return False
             if await self._appended(event):
                 return True
-        return False  # others keep recording hints at it, and fetching it
+        return False  # concurrent hints are recorded and fetched
 
     async def _appended(self, event: PaymentHintEvent) -> bool:
         try:

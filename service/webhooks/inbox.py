@@ -1,4 +1,4 @@
-"""Deliveries from providers: proved, read, stored once."""
+"""Verify, parse and store deliveries, each event once."""
 
 from typing import cast
 
@@ -23,7 +23,7 @@ from service.webhooks.stripe_signature import Verdict, verify
 async def store_stripe_event(
     context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
 ) -> int | None:
-    """Store a delivery once its sender is proved; gives its position, None if it is known.
+    """Verify and store a delivery; return its position, None for a known event.
 
     Raises WebhookRejected, DeliveriesOverRate and DeliveriesOverBytes. Counts stored deliveries.
     """
@@ -35,7 +35,7 @@ async def store_stripe_event(
 async def store_mollie_event(
     context: WebhooksContext, connection: ConnectionRow, raw: bytes, *, header: str
 ) -> int | None:
-    """Store a signed delivery, as `store_stripe_event` does."""
+    """Verify and store a signed delivery, as `store_stripe_event` does."""
     scope = secret_context(connection.app_id, connection.name)
     secrets = [context.open_secret(s, scope) for s in connection.sealed_webhook_secrets]
     verdict = mollie_signature.verify(raw, header=header, secrets=secrets)
@@ -80,7 +80,7 @@ def _proved(
 async def _stored(
     context: WebhooksContext, connection: ConnectionRow, event: StripeEvent | MollieEvent
 ) -> int | None:
-    """Store an event and count it; None where it is known."""
+    """Store an event and count it; return None for a known event."""
     body = Body.of(event.body, None)
     command = ReceiveProviderEvent(
         event_id=ids.for_provider_event(connection.connection_id, connection.mode, event.id),

@@ -1,4 +1,4 @@
-"""What of a Mollie event counts before it is applied: which payment to fetch."""
+"""Parse a Mollie event: its payment is fetched when it is applied."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from service.http.validation import Token
 
 PAYMENT_ID: Final = re.compile(r"tr_[A-Za-z0-9]{1,64}")
 _IN_LINK: Final = re.compile(r"/payments/(tr_[A-Za-z0-9]{1,64})(?:/|$)")
-_LAST_SECOND: Final = 253_402_300_799  # of the year 9999: later ones can't be folded
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999: datetime ends there
 
 
 class _Event(BaseModel):
@@ -29,7 +29,7 @@ class _Time(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class MollieEvent:
-    """An event's facts, and its bytes with secrets cut.
+    """A parsed event, and its body without secrets.
 
     `mode` None: it does not say. `object_type` is payment where we know which one it is about.
     """
@@ -44,7 +44,7 @@ class MollieEvent:
 
 
 def read_event(raw: bytes) -> MollieEvent:
-    """Read an event whose sender is proved. Raises Unreadable."""
+    """Parse a verified event. Raises Unreadable."""
     parsed, body = read_object(raw)
     try:
         event, time = _Event.model_validate(parsed), _Time.model_validate(parsed)
@@ -67,7 +67,7 @@ def _seconds(time: datetime) -> int:
 
 
 def _payment_of(entity_id: str, event: dict[str, Any]) -> str | None:
-    """Name the payment: it is the entity, the entity names it, or the entity's address does."""
+    """Return the payment's id: of the entity, in the entity, or in its URL."""
     named = _entity(event).get("paymentId")
     for candidate in (entity_id, named):
         if isinstance(candidate, str) and PAYMENT_ID.fullmatch(candidate):

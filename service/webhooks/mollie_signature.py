@@ -1,6 +1,6 @@
 """Mollie's signature over a webhook of the next generation (Mollie docs: next-gen webhooks).
 
-It carries no time: what was signed once stays valid, and is stored once by its event's id.
+It has no timestamp: a signed delivery stays valid, and is stored once by its event's id.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _SIGNATURE: Final = re.compile(r"(?:sha256=)?([0-9a-f]{64})")
 def verify(raw: bytes, *, header: str, secrets: Sequence[str]) -> Verdict:
     """Check `sha256=<hex>` (the prefix is optional) over the raw bytes with any of the secrets.
 
-    Several signatures may stand in it, separated by commas. In constant time over all of them.
+    The header may have several signatures, separated by commas. Takes constant time.
     """
     if len(header) > _LONGEST_HEADER:
         return Verdict.MALFORMED

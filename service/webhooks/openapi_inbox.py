@@ -4,9 +4,9 @@ from http import HTTPStatus as S
 from typing import Final
 
 from service.openapi.common import POSITION, STRIPE_SIGNATURE
-from service.openapi.common_schemas import Received
-from service.openapi.declare import JSON, Body, Content, Json, Operation, json_answer
-from service.openapi.error_responses import ANY, error_answers
+from service.openapi.declare import JSON, Body, Content, Json, Operation, json_response
+from service.openapi.error_responses import ANY_ERRORS, error_responses
+from service.webhooks.response_schemas import Received
 
 TAG: Final = "Webhooks"
 _INBOX: Final = "/webhooks/{provider}/{connectionId}"
@@ -65,10 +65,12 @@ OPERATIONS: Final = (
                 )
             }
         ),
-        answers={
-            S.OK: json_answer("Stored.", Received, headers=(POSITION,), stored={"received": True}),
-            **error_answers(
-                _INBOX, *ANY, "unverified_delivery", "missing", "too_slow", "too_large"
+        responses={
+            S.OK: json_response(
+                "Stored.", Received, headers=(POSITION,), stored={"received": True}
+            ),
+            **error_responses(
+                _INBOX, *ANY_ERRORS, "unverified_delivery", "missing", "too_slow", "too_large"
             ),
         },
     ),

@@ -1,8 +1,7 @@
-"""What the inbox refused, for operators: noted at once, written down a moment later.
+"""Record rejected deliveries for operators, in batches.
 
-Whoever knows a webhook's URL can send what is refused, as much as they like. So nothing of it is in
-a log, nothing of what they sent is kept but its hash and size, and writing it down holds up nobody:
-of each connection at most as many are waiting to be written as are kept.
+Everybody who knows a webhook's URL can send any number of such deliveries. They are therefore not
+logged, only the hash and size of their bodies are stored, and the queue is bounded per connection.
 """
 
 import asyncio
@@ -23,33 +22,33 @@ _MOST_WAITING: Final = 10 * KEPT
 
 
 class RejectionLog:
-    """Keeps what was refused until it is written down; what is too much is dropped."""
+    """Queue of rejected deliveries until they are written; those over its limit are dropped."""
 
     def __init__(self, book: RejectedDeliveries, *, pause_s: float = _PAUSE_S) -> None:
         self._book = book
         self._pause_s = pause_s
         self._waiting: dict[UUID, deque[RejectedDelivery]] = _queues()
-        self._noted = asyncio.Event()
+        self._added = asyncio.Event()
 
-    def note(self, refused: RejectedDelivery) -> None:
-        """Take one in; of a connection's, the newest stay."""
-        self._noted.set()
-        queue = self._waiting[refused.connection_id]
+    def add(self, rejected: RejectedDelivery) -> None:
+        """Queue a rejected delivery; each connection keeps its newest ones."""
+        self._added.set()
+        queue = self._waiting[rejected.connection_id]
         if len(queue) == KEPT or sum(map(len, self._waiting.values())) < _MOST_WAITING:
-            queue.append(refused)
+            queue.append(rejected)
 
     async def keep_writing(self) -> None:
-        """Write down what is noted, a batch at a time, until cancelled."""
+        """Write queued deliveries in batches, until cancelled."""
         while True:
-            await self._noted.wait()
+            await self._added.wait()
             await asyncio.sleep(self._pause_s)
             await self.write()
 
     async def write(self) -> None:
-        """Write down what is waiting; what the database does not take waits on."""
-        self._noted.clear()
+        """Write the queue; keep it if the database is unavailable."""
+        self._added.clear()
         taken, self._waiting = self._waiting, _queues()
-        batch = [refused for queue in taken.values() for refused in queue]
+        batch = [rejected for queue in taken.values() for rejected in queue]
         if not batch:
             return
         try:
@@ -57,15 +56,15 @@ class RejectionLog:
         except ReadModelUnavailable as error:
             _log.warning("refused_deliveries.not_written", count=len(batch), error=str(error))
             newer, self._waiting = self._waiting, taken
-            for refused in (one for queue in newer.values() for one in queue):
-                self.note(refused)
-            self._noted.set()
+            for rejected in (one for queue in newer.values() for one in queue):
+                self.add(rejected)
+            self._added.set()
 
-    async def close(self, writing: asyncio.Task[object]) -> None:
-        """End `keep_writing`; what is still waiting is written."""
-        writing.cancel()
+    async def close(self, task: asyncio.Task[object]) -> None:
+        """End `keep_writing` and write the rest of the queue."""
+        task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await writing
+            await task
         await self.write()
 
 

@@ -1,4 +1,4 @@
-"""Deliveries while they are looked at: one that is refused is counted, and noted for operators."""
+"""Count rejected webhook deliveries and record them for operators."""
 
 import hashlib
 import ipaddress
@@ -22,21 +22,21 @@ _MOST_DIGITS: Final = 15
 
 @dataclass(slots=True)
 class Seen:
-    """What there is of a delivery that is being looked at."""
+    """A delivery that is being verified."""
 
     raw: bytes | None = None
 
 
 @contextmanager
 def record_rejection(request: Request, connection: ConnectionRow) -> Iterator[Seen]:
-    """Count and note a delivery that the block refuses. Raises what the block raises."""
+    """Count and record a delivery that the block rejects. Raises the errors of the block."""
     context, seen = context_of(request), Seen()
     try:
         yield seen
     except (WebhookRejected, TooLarge, TooSlow) as error:
         reason = _reason(error)
         context.recording.metrics.record_delivery(connection.provider, reason)
-        context.rejections.note(
+        context.rejections.add(
             RejectedDelivery(
                 id=uuid4(),
                 app_id=connection.app_id,
@@ -68,13 +68,13 @@ def _announced(request: Request) -> int | None:
 
 
 def _said(request: Request, header: str) -> str | None:
-    """Give the beginning of a header that holds no secret, in characters that may be stored."""
+    """Return the beginning of a header without secrets, in characters that can be stored."""
     said = request.headers.get(header)
     return None if said is None else cleaned(said)[:_LONGEST_HEADER]
 
 
 def _remote(request: Request) -> str:
-    """Say from what kind of network it came; behind a proxy, the proxy's."""
+    """Return the kind of network of the sender, or of the proxy."""
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:

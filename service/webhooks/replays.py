@@ -15,7 +15,7 @@ from service.http.errors import NotFound
 from service.recording.idempotency import record_once
 from service.recording.record import Recorded
 from service.webhooks.context import WebhooksContext, context_of
-from service.webhooks.deliveries import Entry, facts_in, folded
+from service.webhooks.deliveries import Entry, events_in, folded
 
 
 async def request_replay(
@@ -72,11 +72,11 @@ async def _fold_until_outcome(
 
     A recorded outcome never changes, so every later call returns the same entry.
     """
-    happened = facts_in(
+    events = events_in(
         context.recording.streams, await context.recording.log.stream_async(delivery_id)
     )
-    requested, end = False, len(happened)
-    for number, (_, event) in enumerate(happened):
+    requested, end = False, len(events)
+    for number, (_, event) in enumerate(events):
         if isinstance(event, ProviderEventReplayRequested):
             requested = requested or event.request_id == request_id
         elif requested and has_ended(event):
@@ -84,7 +84,7 @@ async def _fold_until_outcome(
             break
     else:
         requested = False
-    entry = folded(happened[:end])
+    entry = folded(events[:end])
     if entry is None:
         raise NotFound
     return entry, not requested

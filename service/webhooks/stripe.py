@@ -1,4 +1,4 @@
-"""What of a Stripe event counts before it is applied (Stripe docs: the Event object)."""
+"""Parse a Stripe event (Stripe docs: the Event object)."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +10,7 @@ from domain.core import metadata as metadata_keys
 from eventlog.security.safe_json import Unreadable, read_object
 from service.http.validation import Token
 
-_LAST_SECOND: Final = 253_402_300_799  # of the year 9999: later ones can't be folded
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999: datetime ends there
 
 
 class _Object(BaseModel):
@@ -37,7 +37,7 @@ class _Event(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class StripeEvent:
-    """An event's facts, and its bytes with secrets cut. `invoice_id` is its metadata's claim."""
+    """A parsed event, and its body without secrets. `invoice_id` comes from the metadata."""
 
     id: str
     type: str
@@ -50,7 +50,7 @@ class StripeEvent:
 
 
 def read_event(raw: bytes) -> StripeEvent:
-    """Read an event whose sender is proved. Raises Unreadable."""
+    """Parse a verified event. Raises Unreadable."""
     parsed, body = read_object(raw)
     try:
         event = _Event.model_validate(parsed)
@@ -74,12 +74,12 @@ def claimed_invoice(about: dict[str, Any]) -> UUID | None:
 
     All invoices of a subscription carry its metadata; only the first is what we asked for.
     """
-    own = about.get("metadata")
+    direct = about.get("metadata")
     parent = about.get("parent")
     details = parent.get("subscription_details") if isinstance(parent, dict) else None
     first = about.get("billing_reason") == "subscription_create"
     inherited = details.get("metadata") if isinstance(details, dict) and first else None
-    for metadata in (own, inherited):
+    for metadata in (direct, inherited):
         claimed = metadata.get(metadata_keys.INVOICE) if isinstance(metadata, dict) else None
         if isinstance(claimed, str) and (found := _uuid(claimed)) is not None:
             return found

@@ -1,6 +1,6 @@
 """Stripe's signature over a webhook (Stripe docs: verify webhook signatures manually).
 
-Our own: the SDK's check accepts times in the future and raises on bytes that are not UTF-8.
+Not the SDK's: it accepts times in the future and raises on bytes that are not UTF-8.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ _SIGNATURE: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Verdict(StrEnum):
-    """What a signature proves; everything but VALID is refused."""
+    """Result of the verification of a signature; all but VALID are rejected."""
 
     VALID = "valid"
     MALFORMED = "malformed"
@@ -30,7 +30,7 @@ def verify(
 ) -> Verdict:
     """Check `t=<unix>,v1=<hex>[,v1=…]` over the raw bytes with any of the secrets.
 
-    In constant time over signatures and secrets. The time is believed only when it is signed.
+    Takes constant time. The timestamp is checked only after the signature.
     """
     if len(header) > _LONGEST_HEADER:
         return Verdict.MALFORMED

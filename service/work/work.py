@@ -1,5 +1,6 @@
-"""Work as operators see it, and what gave up sent again: over HTTP and on the command line."""
+"""Build and resend work, for the API and the command line."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
@@ -21,12 +22,13 @@ from projections.work.queries import (
     WorkPage,
     WorkRow,
 )
-from service.http.envelope import Json, moment
+from service.http.envelope import Json
 from service.http.queries import WorkQuery
+from service.work import response_schemas as schemas
 
 KIND: Final = "work"
 Subject = Invoice | Subscription | MethodSetup
-# What work that can give up is for, by the name of its argument.
+# Aggregates of the work that can give up, by the name of its argument.
 _SUBJECTS: Final[dict[str, type[Subject]]] = {
     "invoice_id": Invoice,
     "subscription_id": Subscription,
@@ -35,49 +37,48 @@ _SUBJECTS: Final[dict[str, type[Subject]]] = {
 
 
 def to_filter(query: WorkQuery, app_id: UUID) -> WorkFilter:
-    """Say what is asked of the work table; both states are all there is."""
+    """Build the filter of the work table; both states mean no filter."""
     states = set(query.state)
     state = cast("State", states.pop()) if len(states) == 1 else None
     return WorkFilter(app_id=app_id, state=state, limit=query.limit, cursor=query.cursor)
 
 
-def item(row: WorkRow) -> Json:
-    """Show work; what a provider said of it is shown without secrets."""
-    shown = {
-        "id": row.key,
-        "state": OPEN if row.gave_up_at is None else GAVE_UP,
-        "kind": row.kind,
-        "invoiceId": row.args.get("invoice_id"),
-        "refundId": row.args.get("refund_id"),
-        "subscriptionId": row.args.get("subscription_id"),
-        "setupId": row.args.get("setup_id"),
-        "step": row.step,
-        "tries": row.tries,
-        "lastError": row.last_error,
-        "openedAt": moment(row.opened_at),
-        "dueAt": moment(row.due_at),
-        "gaveUpAt": moment(row.gave_up_at),
-    }
-    return without_secrets(shown)
+def item(row: WorkRow) -> schemas.Work:
+    """Build a piece of work, without secrets in the messages of a provider."""
+    return schemas.Work(
+        id=row.key,
+        state=OPEN if row.gave_up_at is None else GAVE_UP,
+        kind=row.kind,
+        invoice_id=row.args.get("invoice_id"),
+        refund_id=row.args.get("refund_id"),
+        subscription_id=row.args.get("subscription_id"),
+        setup_id=row.args.get("setup_id"),
+        step=row.step,
+        tries=row.tries,
+        last_error=without_secrets({"last_error": row.last_error})["last_error"],
+        opened_at=row.opened_at,
+        due_at=row.due_at,
+        gave_up_at=row.gave_up_at,
+    )
 
 
 def sent_again(row: WorkRow, *, occurred_at: datetime) -> Json:
-    """Show work that has just been sent again, with all its tries."""
-    more = {"state": OPEN, "tries": 0, "dueAt": moment(occurred_at), "gaveUpAt": None}
-    return item(row) | more
+    """Return the JSON of work that was just sent again, with all its attempts."""
+    again = replace(row, tries=0, due_at=occurred_at, gave_up_at=None)
+    return item(again).to_json()
 
 
-def page(found: WorkPage) -> Json:
-    """Put a page of the list into the envelope."""
+def page(found: WorkPage) -> schemas.WorkPage:
+    """Build a page of work."""
     items = [item(row) for row in found.rows]
-    return {
-        "kind": KIND,
-        "totalItems": found.total,
-        "totalItemsIsExact": found.total_is_exact,
-        "itemsLength": len(items),
-        "items": items,
-        "nextCursor": found.next_cursor,
-    }
+    return schemas.WorkPage(
+        kind=KIND,
+        total_items=found.total,
+        total_items_is_exact=found.total_is_exact,
+        items_length=len(items),
+        items=items,
+        next_cursor=found.next_cursor,
+    )
 
 
 def resend(
@@ -88,13 +89,13 @@ def resend(
     occurred_at: datetime,
     idempotency_record: CreateIdempotencyRecord | None = None,
 ) -> None:
-    """Send work again that gave up; what it is for decides.
+    """Resend work that gave up, through its aggregate.
 
     Raises NotPossible where it did not give up, or was sent again since.
     """
     name = next((name for name in _SUBJECTS if name in row.args), None)
     if name is None:
-        raise _no_giving_up()
+        raise _not_given_up()
 
     def decide(known: Subject) -> None:
         before = known.version
@@ -103,7 +104,7 @@ def resend(
         elif step := _step_of(row, known):
             known.resend(step, actor=actor, occurred_at=occurred_at)
         if known.version == before:
-            raise _no_giving_up()
+            raise _not_given_up()
 
     def receipts() -> list[AggregateRoot]:
         return (
@@ -116,17 +117,17 @@ def resend(
 
 
 def subject_of(shown: Json) -> UUID:
-    """Tell the stream of what shown work is for."""
+    """Return the stream that the work of a JSON document belongs to."""
     named = (shown.get(name) for name in ("invoiceId", "subscriptionId", "setupId"))
     return UUID(next(name for name in named if name is not None))
 
 
 def _step_of(row: WorkRow, known: Invoice) -> str | None:
-    """Name the step that a row is for: a refund's is the row's key."""
+    """Return the step of a row: for a refund, the row's key."""
     if is_refund(row.key):
         return row.key
     return None if known.view.gave_up is None else str(known.view.gave_up.step)
 
 
-def _no_giving_up() -> NotPossible:
+def _not_given_up() -> NotPossible:
     return NotPossible(action="resend", reason="it did not give up", path="state")

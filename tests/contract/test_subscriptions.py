@@ -10,7 +10,7 @@ from tests.contract.field_table import printed_in
 from tests.contract.immediate_charge_calls import Charging
 from tests.contract.response_matching import Json, differences
 from tests.support.stripe_account import Account
-from tests.support.system import Caller
+from tests.support.system import Caller, eventually
 
 MONTHLY = 999
 WITH_TAX = 1209  # 21 % on top
@@ -68,8 +68,15 @@ def test_the_printed_payload_begins_a_subscription(
     )
     position = answer.headers["x-billhook-position"]
     path = f"/subscriptions/{invoice['subscriptionId']}"
-    (subscription,) = caller.get(path, minPosition=position)["items"]
-    assert (subscription["status"], subscription["monthlyMinor"]) == ("active", MONTHLY)
+
+    def active() -> Json | None:
+        """Return the subscription once it is active: it follows its first invoice."""
+        (found,) = caller.get(path, minPosition=position)["items"]
+        return dict(found) if found["status"] == "active" else None
+
+    subscription = eventually(active)
+    assert subscription is not None
+    assert subscription["monthlyMinor"] == MONTHLY
     assert (subscription["tenantUuid"], subscription["invoiceId"]) == (tenant_id, invoice["id"])
     assert [line["price"] for line in subscription["lineItems"]] == [monthly]
     found = caller.get(f"/tenants/{tenant_id}/subscriptions", minPosition=position)

@@ -16,7 +16,7 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
 from eventlog.codec import Codec
 from projections.engine.view_codec import from_json, to_json
-from service.http import envelope
+from service.http import canonical_errors
 from service.http.errors import BadRequest, Problem
 from service.http.responses import serialized
 from service.http.validation import is_safe, validate
@@ -79,8 +79,8 @@ def accepted(body: Any) -> InvoiceRequestBody:
     try:
         return validate(InvoiceRequestBody, body, context={"tenant_id": TENANT})
     except BadRequest as refused:
-        document = envelope.render_problem(_problem(refused)).document
-        assert orjson.dumps(document)
+        document = canonical_errors.render_problem(_problem(refused)).document
+        assert serialized(document)
         assume(False)
         raise
 
@@ -103,7 +103,7 @@ def test_any_accepted_body_can_be_recorded_folded_and_shown(body: Any) -> None:
         mode="test",
         dialect="002",
         type=asked.type,
-        lines=[line.fact() for line in asked.line_items],
+        lines=[line.to_event() for line in asked.line_items],
         tax_rate_id=asked.tax_rate_id,
         payment_method=asked.payment_method,
         user_id=asked.user_id,

@@ -172,7 +172,7 @@ async def report(
     books: Reading, asked: ReportFilter, interval: Interval, period: tuple[date, date], zone: str
 ) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
     buckets = buckets_of(interval, *period, zone=zone)
-    begins = [bucket.begin for bucket in buckets]
+    begins = [bucket.start for bucket in buckets]
     queries = ReportQueries(books.pool)
     rows = await queries.revenue(asked, begins=begins, end=buckets[-1].end)
     await assert_the_summary_agrees(queries, asked, rows, begins[0], buckets[-1].end)
@@ -264,7 +264,7 @@ def test_an_app_that_has_only_been_owed_money_so_far_sees_zeros(database: str, z
             buckets = buckets_of("day", AT.date(), AT.date() + timedelta(days=3), zone=zone)
             (row,) = await ReportQueries(books.pool).revenue(
                 ReportFilter(app_id=app_id),
-                begins=[bucket.begin for bucket in buckets],
+                begins=[bucket.start for bucket in buckets],
                 end=buckets[-1].end,
             )
             assert (row.mode, row.currency, row.buckets) == ("test", "eur", [PeriodSums()] * 3)

@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import orjson
 import pytest
 
 from service.http.error_rendering import renderer_of
 from service.http.errors import NotFound, Unauthorized, WrongKeyType, problem_of
-from service.http.responses import PRIVATE
+from service.http.responses import PRIVATE, serialized
 from service.routes import ROUTES
 from tests.service.apps.test_api_keys import admin, item
 from tests.service.harness import Service, Shop, stripe_event
@@ -337,7 +338,7 @@ def told(response: httpx.Response, row: Row, refusal: type[Exception]) -> bool:
     more = {name for name in response.headers if not name.startswith("ratelimit-")} - known
     return (response.status_code, response.json(), more) == (
         rendered.status,
-        rendered.document,
+        orjson.loads(serialized(rendered.document)),
         set(),
     )
 

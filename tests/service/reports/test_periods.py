@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.reports.periods import FIRST_DAY, Interval, begin_of, buckets_of, count
+from service.reports.periods import FIRST_DAY, Interval, buckets_of, count, start_of
 
 HOUR = timedelta(hours=1)
 intervals = st.sampled_from(["day", "week", "month"])
@@ -16,7 +16,7 @@ days = st.dates(FIRST_DAY, date(2100, 1, 1))
 def hours(zone: str, first: date, *, days: int = 1) -> list[float]:
     """How long each of some days is."""
     buckets = buckets_of("day", first, first + timedelta(days=days), zone=zone)
-    return [(bucket.end - bucket.begin) / HOUR for bucket in buckets]
+    return [(bucket.end - bucket.start) / HOUR for bucket in buckets]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_day_is_as_long_as_clocks_make_it(zone: str, day: date, expected: floa
 
 def test_weeks_begin_on_monday_and_are_named_by_the_iso_year() -> None:
     found = buckets_of("week", date(2026, 12, 24), date(2027, 1, 6), zone="Europe/Berlin")
-    assert [(bucket.period, bucket.begin.isoformat()) for bucket in found] == [
+    assert [(bucket.period, bucket.start.isoformat()) for bucket in found] == [
         ("2026-W52", "2026-12-23T23:00:00+00:00"),
         ("2026-W53", "2026-12-27T23:00:00+00:00"),
         ("2027-W01", "2027-01-03T23:00:00+00:00"),
@@ -52,7 +52,7 @@ def test_weeks_begin_on_monday_and_are_named_by_the_iso_year() -> None:
 
 def test_months_are_cut_where_the_period_begins_and_ends() -> None:
     found = buckets_of("month", date(2026, 1, 15), date(2026, 3, 2), zone="UTC")
-    assert [(bucket.period, bucket.begin.day, bucket.end.day) for bucket in found] == [
+    assert [(bucket.period, bucket.start.day, bucket.end.day) for bucket in found] == [
         ("2026-01", 15, 1),
         ("2026-02", 1, 1),
         ("2026-03", 1, 2),
@@ -66,9 +66,9 @@ def test_buckets_leave_no_gap_and_are_as_many_as_counted(
     end = first + timedelta(days=length)
     found = buckets_of(interval, first, end, zone=zone)
     assert len(found) == count(interval, first, end)
-    assert (found[0].begin, found[-1].end) == (begin_of(first, zone), begin_of(end, zone))
+    assert (found[0].start, found[-1].end) == (start_of(first, zone), start_of(end, zone))
     for bucket, following in itertools.pairwise(found):
-        assert bucket.begin <= bucket.end == following.begin
+        assert bucket.start <= bucket.end == following.start
     assert len({bucket.period for bucket in found}) == len(found)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.reports.endpoints import COLUMNS, MOST_BUCKETS
+from service.reports.endpoints import MOST_BUCKETS
+from service.reports.render import COLUMNS
 from tests.service.apps.test_api_keys import admin
 from tests.service.harness import Service, Shop, paths
 from tests.support.system import eventually

@@ -156,8 +156,8 @@ def test_of_a_flood_no_more_is_written_than_is_kept_and_others_are_not_drowned()
         book = Book()
         refused = RejectionLog(book)
         for number in range(KEPT * 3):
-            refused.note(a_refused(flooded, number))
-        refused.note(a_refused(quiet))
+            refused.add(a_refused(flooded, number))
+        refused.add(a_refused(quiet))
         await refused.write()
         counts = [sum(one.connection_id == c for one in book.kept) for c in (flooded, quiet)]
         assert counts == [KEPT, 1]
@@ -174,7 +174,7 @@ def test_floods_on_many_connections_take_bounded_memory() -> None:
         for _ in range(15):
             connection_id = uuid4()
             for number in range(KEPT):
-                refused.note(a_refused(connection_id, number))
+                refused.add(a_refused(connection_id, number))
         await refused.write()
         assert len(book.kept) == 10 * KEPT
 
@@ -188,9 +188,9 @@ def test_what_the_database_did_not_take_is_written_when_it_is_back() -> None:
         connection_id = uuid4()
         first, second = a_refused(connection_id, 1), a_refused(connection_id, 2)
         book.away = True
-        refused.note(first)
+        refused.add(first)
         await refused.write()
-        refused.note(second)
+        refused.add(second)
         await refused.write()
         book.away = False
         await refused.write()

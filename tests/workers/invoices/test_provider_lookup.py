@@ -56,7 +56,9 @@ def test_a_document_is_fetched_from_the_provider_each_time_and_not_stored(
 
     async def scenario() -> object:
         async with asking(database) as asks:
-            return await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": object_id})
+            return await asks.request(
+                bench.app_id, "document", CONNECTION | {"object_id": object_id}
+            )
 
     with answering(database, bench.gateway, vault=VAULT) as worker:
         answer = asyncio.run(scenario())
@@ -81,7 +83,7 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
 
     async def scenario() -> dict[str, str]:
         async with asking(database) as asks:
-            return await asks.ask(
+            return await asks.request(
                 bench.app_id, "client_secret", CONNECTION | {"payment_id": payment_id}
             )
 
@@ -107,7 +109,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
         async with asking(database) as one, asking(database) as other:
             return await asyncio.gather(
                 *(
-                    (one if number % 2 else other).ask(
+                    (one if number % 2 else other).request(
                         uuid4(), "client_secret", CONNECTION | {"payment_id": f"pi_{number}"}
                     )
                     for number in range(40)
@@ -123,7 +125,7 @@ def test_without_an_answer_the_asker_gives_up_in_time_and_the_row_is_swept(datab
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderTimeout):
-                await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
+                await asks.request(uuid4(), "document", CONNECTION, timeout_s=0.05)
 
     asyncio.run(scenario())
     assert len(rows(database)) == 1
@@ -140,7 +142,7 @@ def test_an_expired_lookup_is_not_sent_to_the_provider(database: str) -> None:
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderTimeout):
-                await asks.ask(uuid4(), "document", CONNECTION, timeout_s=0.05)
+                await asks.request(uuid4(), "document", CONNECTION, timeout_s=0.05)
 
     asyncio.run(scenario())
     (row,) = rows(database)
@@ -175,7 +177,7 @@ def test_an_unavailable_provider_is_reported_at_once(database: str, error: Excep
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderUnavailable):
-                await asks.ask(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
+                await asks.request(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
 
     with answering(database, Failing(error), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         asyncio.run(scenario())
@@ -186,7 +188,7 @@ def test_an_object_that_the_provider_does_not_have_is_missing(database: str, ben
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(errors.NotFound):
-                await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
+                await asks.request(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
 
     with answering(database, bench.gateway, vault=VAULT):
         asyncio.run(scenario())
@@ -196,7 +198,7 @@ def test_an_answer_under_other_keys_is_no_answer(database: str, bench: Bench) ->
     async def scenario() -> None:
         async with asking(database) as asks:
             with pytest.raises(ProviderUnavailable):
-                await asks.ask(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
+                await asks.request(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
 
     with answering(database, bench.gateway, vault=Vault([Vault.new_key()])):
         asyncio.run(scenario())
@@ -224,7 +226,7 @@ def test_lost_sessions_are_replaced_without_an_error(database: str) -> None:
             answers = []
             for payment_id in ("pi_1", "pi_2"):
                 args = CONNECTION | {"payment_id": payment_id}
-                answers.append(await asks.ask(uuid4(), "client_secret", args))
+                answers.append(await asks.request(uuid4(), "client_secret", args))
                 with psycopg.connect(database) as connection:
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -25,7 +25,7 @@ from service.dialects import (
     server_charge_render,
 )
 from service.dialects.stripe_charge_render import payment_intent
-from service.http import envelope, plain_errors, success_envelope
+from service.http import canonical_errors, envelope, plain_errors, success_envelope
 from service.http.errors import Problem
 from service.http.responses import serialized
 from service.invoices import action_render
@@ -130,8 +130,8 @@ def _answers(bench: Bench, row: Row, job: Job) -> str:
     rendered = invoices_render.render_outcome(
         view, position=1, document_url=None, provider_response=stored
     )
-    if refused := invoices_render.refusal_of(view):
-        return f"002 {_refused(refused, envelope.render_problem(refused))}"
+    if refused := invoices_render.failure_problem(view):
+        return f"002 {_refused(refused, canonical_errors.render_problem(refused))}"
     item = orjson.loads(serialized(rendered.document))["items"][0]
     action = (item["nextAction"] or {}).get("type", "-")
     return f"002 {rendered.status} {item['status']} {item['totalMinor']} next {action}"
@@ -139,7 +139,7 @@ def _answers(bench: Bench, row: Row, job: Job) -> str:
 
 def _of_draft(kind: Kind, view: InvoiceView, stored: dict[str, Any]) -> str:
     dialect: Any = admin_invoice_render if kind is DRAFT else pending_items_draft_render
-    if refused := dialect.refusal_of(view):
+    if refused := dialect.failure_problem(view):
         return f"{dialect.DIALECT} {_refused(refused, _plainly(refused))}"
     rendered = dialect.render_outcome(stored)
     shown = rendered.document
@@ -151,11 +151,11 @@ def _on_the_spot(view: InvoiceView, stored: dict[str, Any]) -> str:
     told: list[str] = []
     for dialect in (browser_charge_render, server_charge_render):
         name = dialect.DIALECT
-        if refused := dialect.refusal_of(view):
+        if refused := dialect.failure_problem(view):
             told.append(f"{name} {_refused(refused, _in_envelope(refused))}")
             continue
         rendered = dialect.render_outcome(payment_intent(view, stored))
-        data = rendered.document["data"]
+        data = orjson.loads(serialized(rendered.document))["data"]
         intent = data.get("paymentIntents", data)
         told.append(f"{name} {rendered.status} {intent['status']} {intent['amount_received']}")
     return "; ".join(told)
@@ -173,9 +173,9 @@ def _of_action(bench: Bench, action: str, job: Job) -> str:
         for count, event in enumerate(events, 1)
         if count > events.index(asking[-1]) + 1 and outcome_of(events[:count], request_id)
     )
-    refused = action_render.refusal_of(action, Folded(view, 1, fact))
+    refused = action_render.failure_problem(action, Folded(view, 1, fact))
     if refused is not None:
-        return _refused(refused, envelope.render_problem(refused))
+        return _refused(refused, canonical_errors.render_problem(refused))
     shown = action_render.document(
         view,
         position=1,
@@ -207,7 +207,7 @@ def _in_envelope(problem: Problem) -> envelope.Rendered:
 def _refused(problem: Problem, rendered: envelope.Rendered) -> str:
     """Write a refusal down: the answer's status, and all that its document says."""
     (fault,) = problem.faults
-    document = orjson.dumps(rendered.document).decode()
+    document = serialized(rendered.document).decode()
     shown = [problem.code, fault.path, fault.provider_code, fault.decline_code, fault.message]
     assert problem.code in document
     assert orjson.dumps(fault.message)[1:-1].decode() in document

@@ -94,7 +94,7 @@ async def look_up(database: str, app_id: UUID, **args: str) -> dict[str, str]:
         channel, vault=Vault([MASTER_KEY]), waits=Waits(), timeout_s=DEADLINE_S
     )
     try:
-        return await lookups.ask(app_id, "document", args)
+        return await lookups.request(app_id, "document", args)
     finally:
         await channel.close()
 

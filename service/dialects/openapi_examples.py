@@ -1,18 +1,7 @@
-"""Stripe's objects as examples show them, with every field that the older versions had."""
+"""Examples of the dialects' requests and responses, with every field of Stripe's older versions."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Final
 
-from pydantic import ConfigDict, Field, RootModel
-
-from service.dialects.stripe_draft import DraftBody
-from service.http.validation import RequestModel
-from service.openapi.common_schemas import (
-    JsonObject,
-    Moment,
-    ProviderModel,
-    ResponseModel,
-    optional_field,
-)
 from service.openapi.declare import Json
 
 OLDER_INVOICE: Final[Json] = {
@@ -118,7 +107,7 @@ DRAFT: Final[Json] = {
     "customer": "cus_12345",
     "paymentMethod": "pm_12345",
 }
-GATHER: Final[Json] = {"customer": "cus_12345"}
+PENDING_ITEMS_BODY: Final[Json] = {"customer": "cus_12345"}
 ADMIN_INVOICE: Final[Json] = {
     "_id": "5b0f3c1e-2a4d-5e6f-8a9b-0c1d2e3f4a5b",
     "invoiceId": "in_12345",
@@ -165,162 +154,3 @@ CHARGED_FOR_TENANT: Final = _succeeded("Stripe invoice created", {"paymentIntent
 CHARGE_FOR_TENANT_PENDING: Final = _succeeded(
     "Stripe invoice requested", {"paymentIntents": _PENDING}
 )
-
-
-# What the four other dialects answer with.
-
-
-class PaymentIntent(ProviderModel):
-    """Stripe's PaymentIntent, with the older `invoice`. `id` is null where nothing was charged."""
-
-    id: str | None
-    object: Literal["payment_intent"]
-    amount: int
-    amount_received: int
-    currency: str | None
-    status: str
-    invoice: str | None
-    client_secret: str | None = optional_field()
-    """Fetched for this answer; never stored."""
-
-
-class KindOfIntent(PaymentIntent):
-    """The PaymentIntent, named."""
-
-    kind: Literal["stripePaymentIntent"]
-
-
-class PendingIntent(ResponseModel):
-    """A payment that is not known yet."""
-
-    id: None
-    status: Literal["processing"]
-
-
-class KindOfPendingIntent(PendingIntent):
-    """A payment that is not known yet, named."""
-
-    kind: Literal["stripePaymentIntent"]
-
-
-class Intents(ResponseModel):
-    """The PaymentIntent under the name that seed 001 gives it."""
-
-    payment_intents: PaymentIntent
-
-
-class PendingIntents(ResponseModel):
-    """A payment that is not known yet, under that name."""
-
-    payment_intents: PendingIntent
-
-
-class _Succeeded(ResponseModel):
-    success: Literal[True]
-    message: str
-    error: None
-
-
-class Charged(_Succeeded):
-    """The payment (seed 000)."""
-
-    data: KindOfIntent
-
-
-class ChargePending(_Succeeded):
-    """The payment is not known yet (seed 000)."""
-
-    data: KindOfPendingIntent
-
-
-class ChargedForTenant(_Succeeded):
-    """The payment (seed 001)."""
-
-    data: Intents
-
-
-class ChargeForTenantPending(_Succeeded):
-    """The payment is not known yet (seed 001)."""
-
-    data: PendingIntents
-
-
-class WrappedDraft(RequestModel):
-    """The body, wrapped."""
-
-    data: DraftBody
-
-
-class DraftAsk(RootModel[DraftBody | WrappedDraft]):
-    """The body, bare or wrapped in `data`."""
-
-
-def _every_field_there(schema: dict[str, Any]) -> None:
-    schema["required"] = list(OLDER_INVOICE)
-
-
-class StripeInvoice(ProviderModel):
-    """Stripe's invoice, with every field that its older versions had."""
-
-    model_config = ConfigDict(json_schema_extra=_every_field_there)
-
-    id: str
-    object: Literal["invoice"]
-    status: Literal["draft", "open", "paid", "uncollectible", "void"]
-    auto_advance: bool
-    currency: str
-    customer: str | None
-    amount_due: int
-    amount_paid: int
-    amount_remaining: int
-    created: int
-    lines: JsonObject
-    livemode: bool
-    metadata: dict[str, str]
-    paid: bool
-    payment_intent: str | None
-    charge: str | None
-    subscription: str | None
-    tax: int | None
-    total: int
-
-
-class PendingInvoice(ResponseModel):
-    """The invoice is not there yet."""
-
-    id: None
-    object: Literal["invoice"]
-    status: Literal["requested"]
-
-
-class AdminUser(ResponseModel):
-    """Who pays: your user, else the tenant, else the customer."""
-
-    id: Annotated[str | None, Field(alias="_id")]
-    name: str | None
-
-
-class AdminInvoice(ResponseModel):
-    """An invoice that Stripe has."""
-
-    id: Annotated[str, Field(alias="_id")]
-    """Our id."""
-    invoice_id: str
-    """Stripe's."""
-    user: AdminUser
-    status: Literal["draft", "open", "paid", "uncollectible", "void"]
-    amount: int
-    invoice_pdf: str | None
-    created_at: Moment
-    updated_at: Moment
-
-
-class AdminInvoices(ResponseModel):
-    """A page of the invoices that Stripe has, newest first."""
-
-    invoices: list[AdminInvoice]
-    count: Annotated[int, Field(ge=0)]
-    """How many there are on all pages."""
-
-
-FORM: Final = "application/x-www-form-urlencoded"

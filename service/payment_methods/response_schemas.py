@@ -6,12 +6,12 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.payment_methods.setup import STATUSES
+from service.http.response_model import Mode, Moment, One, Position, Provider, ResponseModel
 from service.http.validation import SchemaKeywords
-from service.openapi.common_schemas import Mode, Moment, Position, Provider, ResponseModel
 
 
 class SetupMethod(ResponseModel):
-    """The payment method that was left."""
+    """The saved payment method."""
 
     id: str
     type: str
@@ -20,7 +20,7 @@ class SetupMethod(ResponseModel):
 
 
 class SetupFailure(ResponseModel):
-    """Why the provider refuses."""
+    """The reason of a rejected setup."""
 
     code: str | None
     provider_code: str | None
@@ -28,7 +28,7 @@ class SetupFailure(ResponseModel):
 
 
 class MethodSetup(ResponseModel):
-    """A page where a tenant leaves a payment method."""
+    """A page where a tenant saves a payment method."""
 
     id: UUID
     tenant_uuid: UUID
@@ -53,10 +53,10 @@ class MethodSetup(ResponseModel):
 
 
 class SingleSetup(ResponseModel):
-    """One setup; where its customer goes also stands at the top."""
+    """A single setup; the URL of its page is also at the top level."""
 
     kind: Literal["paymentMethodSetups"]
-    total_items: Literal[1]
-    items_length: Literal[1]
+    total_items: One
+    items_length: One
     items: Annotated[list[MethodSetup], Field(min_length=1, max_length=1)]
     url: str | None

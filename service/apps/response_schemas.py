@@ -6,19 +6,11 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.apps.commands import KeyKind
-from service.openapi.common_schemas import (
-    JsonObject,
-    Mode,
-    Moment,
-    Provider,
-    ResponseModel,
-)
-
-One = Literal[1]
+from service.http.response_model import JsonObject, Mode, Moment, One, Provider, ResponseModel
 
 
 class ShownDefaults(ResponseModel):
-    """What an invoice has where a request leaves it out."""
+    """Defaults of fields that an invoice request leaves out."""
 
     description: str | None
     footer: str | None
@@ -26,7 +18,7 @@ class ShownDefaults(ResponseModel):
 
 
 class ShownClaims(ResponseModel):
-    """Which claims name the app (null: none does), the tenant and the user."""
+    """Names of the claims with the app (null: none), the tenant and the user."""
 
     app: str | None
     tenant: str
@@ -40,7 +32,7 @@ class ShownKeys(ResponseModel):
 
 
 class ShownTokens(ResponseModel):
-    """Whose tokens are taken."""
+    """Settings of the access tokens that are accepted."""
 
     issuer: str | None
     audience: str | None
@@ -51,7 +43,7 @@ class ShownTokens(ResponseModel):
 
 
 class App(ResponseModel):
-    """One of your systems."""
+    """An app: one of your systems."""
 
     id: UUID
     name: str
@@ -82,7 +74,7 @@ class Apps(ResponseModel):
 
 
 class ApiKey(ResponseModel):
-    """A key, without what opens anything."""
+    """A key, without its text."""
 
     id: UUID
     kind: KeyKind
@@ -96,7 +88,7 @@ class ApiKey(ResponseModel):
 
 
 class NewApiKey(ApiKey):
-    """A key as its making is answered."""
+    """A new key, with its text."""
 
     key: str | None
     """The key itself, this once; null in a replay."""
@@ -112,7 +104,7 @@ class ApiKeys(ResponseModel):
 
 
 class OneApiKey(ResponseModel):
-    """One key."""
+    """A single key."""
 
     kind: Literal["apiKeys"]
     total_items: One
@@ -159,7 +151,7 @@ class Connections(ResponseModel):
 
 
 class OneConnection(ResponseModel):
-    """One connection."""
+    """A single connection."""
 
     kind: Literal["paymentConnections"]
     total_items: One

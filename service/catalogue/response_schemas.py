@@ -5,18 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from domain.core.calendar import Interval
-from service.openapi.common_schemas import (
-    Minor,
-    Moment,
-    Position,
-    ResponseModel,
-)
-
-One = Literal[1]
+from service.http.response_model import Minor, Moment, One, Position, ResponseModel
 
 
 class Price(ResponseModel):
-    """What a unit costs."""
+    """A price for one unit."""
 
     price_id: str
     name: str | None
@@ -31,7 +24,7 @@ class Price(ResponseModel):
 
 
 class Prices(ResponseModel):
-    """One price."""
+    """A single price."""
 
     kind: Literal["prices"]
     total_items: One
@@ -40,7 +33,7 @@ class Prices(ResponseModel):
 
 
 class TaxRate(ResponseModel):
-    """How much tax."""
+    """A tax rate."""
 
     tax_rate_id: str
     name: str | None
@@ -53,7 +46,7 @@ class TaxRate(ResponseModel):
 
 
 class TaxRates(ResponseModel):
-    """One tax rate."""
+    """A single tax rate."""
 
     kind: Literal["taxRates"]
     total_items: One

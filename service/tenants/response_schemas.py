@@ -5,24 +5,18 @@ from uuid import UUID
 
 from pydantic import Field
 
-from service.openapi.common_schemas import (
-    Moment,
-    Position,
-    ResponseModel,
-)
-
-One = Literal[1]
+from service.http.response_model import Moment, One, Position, ResponseModel
 
 
 class TenantCustomer(ResponseModel):
-    """A customer at a provider that the tenant is."""
+    """A provider's customer of the tenant."""
 
     connection: str
     customer_id: str
 
 
 class Tenant(ResponseModel):
-    """Who is billed."""
+    """A tenant: the one that is billed."""
 
     tenant_uuid: UUID
     name: str | None
@@ -36,11 +30,11 @@ class Tenant(ResponseModel):
 
 
 class Tenants(ResponseModel):
-    """One tenant, in the envelope that all documents have."""
+    """A single tenant."""
 
     kind: Literal["tenants"]
-    total_items: Literal[1]
-    items_length: Literal[1]
+    total_items: One
+    items_length: One
     items: Annotated[list[Tenant], Field(min_length=1, max_length=1)]
 
 

@@ -1,0 +1,113 @@
+"""Response models of reports and of the event feed."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from service.http.response_model import JsonObject, Minor, Mode, Moment, Position, ResponseModel
+
+
+class Change(ResponseModel):
+    """An event of an invoice, a subscription or a tenant."""
+
+    position: Position
+    type: str
+    at: Moment
+    by: str | None
+    invoice_uuid: UUID | None
+    subscription_uuid: UUID | None
+    tenant_uuid: UUID | None
+    data: JsonObject
+
+
+class Changes(ResponseModel):
+    """Events of the app, in the order of the log."""
+
+    kind: Literal["events"]
+    items_length: Annotated[int, Field(ge=0, le=1000)]
+    items: list[Change]
+    position: Position
+    """Pass it as `after` to go on."""
+
+
+class PeriodSums(ResponseModel):
+    """Collected, refunded and disputed amounts of a period, each at its own time."""
+
+    collected_minor: Minor
+    collected_count: int
+    refunded_minor: Minor
+    refunded_count: int
+    disputed_minor: Minor
+    """Open and lost disputes; one that is won is taken out."""
+    disputed_count: int
+    net_minor: Minor
+    """Collected less refunded and disputed."""
+    attempts: int
+    """Attempts to charge that ended: with the money, or refused."""
+    failed_attempts: int
+    failure_rate: Annotated[float | None, Field(ge=0, le=1)]
+    """`failedAttempts` of `attempts`; null where none ended."""
+
+
+class Sums(PeriodSums):
+    """Collected, refunded, disputed and outstanding amounts of one currency and mode."""
+
+    mode: Mode
+    currency: str
+    outstanding_minor: Minor
+    outstanding_count: int
+    overdue_minor: Minor
+    overdue_count: int
+    mrr_minor: Minor
+    """What subscriptions bring in a month: active and past due ones, net of tax and discounts."""
+    active_subscriptions: int
+    """How many these are; trials are none of them."""
+
+
+class Summary(ResponseModel):
+    """Sums by mode and currency, never across them."""
+
+    kind: Literal["summary"]
+    total_items: int
+    items_length: int
+    items: list[Sums]
+    from_: Annotated[Moment | None, Field(alias="from")]
+    to: Moment | None
+    timezone: str
+    at: Moment
+    """What is outstanding or overdue is so at this time."""
+
+
+class Bucket(PeriodSums):
+    """A day, week or month; the first and the last are cut where the period begins and ends."""
+
+    period: Annotated[str, Field(examples=["2026-01-31", "2026-W05", "2026-01"])]
+    """As ISO 8601 names it."""
+    start: Moment
+    end: Moment
+    """No more in it."""
+
+
+class Revenue(ResponseModel):
+    """Collected, refunded and disputed amounts of one currency and mode."""
+
+    mode: Mode
+    currency: str
+    buckets: Annotated[list[Bucket], Field(min_length=1, max_length=400)]
+    """All of the period's, also those in which nothing happened."""
+    totals: PeriodSums
+
+
+class RevenueReport(ResponseModel):
+    """Sums by mode and currency, never across them. All have the same buckets."""
+
+    kind: Literal["revenue"]
+    total_items: int
+    items_length: int
+    items: list[Revenue]
+    """One for each mode and currency that the app ever had an invoice in."""
+    from_: Annotated[Moment, Field(alias="from")]
+    to: Moment
+    interval: Literal["day", "week", "month"]
+    timezone: str

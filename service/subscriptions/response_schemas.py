@@ -1,0 +1,113 @@
+"""Response models of subscriptions."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from domain.subscriptions.view import STATUSES
+from service.http.response_model import (
+    Count,
+    Minor,
+    Mode,
+    Moment,
+    One,
+    Position,
+    Provider,
+    ResponseModel,
+)
+from service.http.validation import SchemaKeywords
+
+SubscriptionStatus = Annotated[str, SchemaKeywords({"enum": list(STATUSES)})]
+
+
+class SubscribedLine(ResponseModel):
+    """A line of a subscription; `amountMinor` is for one unit and one period."""
+
+    name: str | None
+    quantity: int
+    price: str
+    amount_minor: Minor
+    currency: str
+    interval: Literal["day", "week", "month", "year"]
+    interval_count: int
+
+
+class ScheduledLine(ResponseModel):
+    """A line of a scheduled change."""
+
+    price: str
+    quantity: int
+
+
+class ScheduledChange(ResponseModel):
+    """A change scheduled for the next period."""
+
+    line_items: list[ScheduledLine]
+    at: Moment | None
+
+
+class Refused(ResponseModel):
+    """The reason why the last requested action failed."""
+
+    code: str
+    message: str
+    path: str | None
+    provider_code: str | None
+
+
+class Subscription(ResponseModel):
+    """A subscription."""
+
+    id: UUID
+    tenant_uuid: UUID | None
+    """Null while its customer is no tenant's."""
+    user_id: str | None
+    provider: Provider
+    connection: str
+    mode: Mode
+    origin: Literal["request", "provider", "import"]
+    status: SubscriptionStatus
+    provider_subscription_id: str | None
+    customer: str | None
+    invoice_id: UUID | None
+    """The invoice that it was asked for with."""
+    currency: str | None
+    line_items: list[SubscribedLine]
+    monthly_minor: Minor
+    """What it costs in a month, net of tax and discounts."""
+    period_start: Moment | None
+    period_end: Moment | None
+    trial_end: Moment | None
+    cancel_at: Moment | None
+    canceled_at: Moment | None
+    ended_at: Moment | None
+    scheduled_change: ScheduledChange | None
+    failure: Refused | None
+    metadata: dict[str, str]
+    description: str | None
+    created_at: Moment
+    updated_at: Moment
+    position: Position
+
+
+class SingleSubscriptions(ResponseModel):
+    """A single subscription."""
+
+    kind: Literal["subscriptions"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[Subscription], Field(min_length=1, max_length=1)]
+
+
+class SubscriptionPage(ResponseModel):
+    """A page of a list."""
+
+    kind: Literal["subscriptions"]
+    total_items: Count
+    total_items_is_exact: bool
+    """Totals are exact up to 10,000."""
+    items_length: Annotated[int, Field(ge=0, le=100)]
+    items: Annotated[list[Subscription], Field(max_length=100)]
+    next_cursor: str | None
+    """Pass it as `cursor` for the next page; null on the last."""

@@ -1,0 +1,132 @@
+"""Response models of webhook deliveries."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from projections.inbox.queries import STATES
+from service.http.response_model import (
+    Count,
+    JsonObject,
+    Mode,
+    Moment,
+    One,
+    Position,
+    Provider,
+    ResponseModel,
+)
+from service.http.validation import SchemaKeywords
+
+State = Annotated[str, SchemaKeywords({"enum": list(STATES)})]
+
+
+class Effect(ResponseModel):
+    """The effect of a delivery on an invoice or a subscription."""
+
+    invoice_id: UUID | None
+    subscription_id: UUID | None
+    effect: str
+    """`changed`, `confirmed`, `stale` (older than what is known), `deferred` (a step that is under
+    way says more), `fetch` or `unexpected`."""
+
+
+class RefusedDetails(ResponseModel):
+    """Details of a rejected delivery; none of them is verified."""
+
+    size_bytes: Count | None
+    """Of a body that was too long: what was announced."""
+    body_sha256: str | None
+    content_type: str | None
+    user_agent: str | None
+    remote: Literal["loopback", "private", "public", "unknown"]
+    """From what kind of network it came; behind a proxy, the proxy's."""
+
+
+class Delivery(ResponseModel):
+    """A provider event, delivered once or several times; or a rejected delivery."""
+
+    id: UUID
+    state: State
+    """`received`: to be applied now. `applied`. `parked`: the provider will be asked. `dead`: not
+    tried again, but for a replay. `failed`: refused, because it can't be verified or read."""
+    reason: str | None
+    """Why it is parked, dead or failed."""
+    connection: str
+    provider: Provider
+    mode: Mode
+    provider_event_id: str | None
+    type: str | None
+    object_type: str | None
+    object_id: str | None
+    invoice_id: UUID | None
+    """The invoice that it did something to; before that, the one that its metadata names."""
+    effects: list[Effect]
+    """Of the last time that it was applied."""
+    times_applied: Count
+    times_parked: Count
+    times_replayed: Count
+    occurred_at: Moment | None
+    """When it happened at the provider, as the provider says."""
+    received_at: Moment
+    updated_at: Moment
+    refused: RefusedDetails | None
+    """Only where `state` is `failed`."""
+    position: Position | None
+
+
+class DeliveryPage(ResponseModel):
+    """A page of the list."""
+
+    kind: Literal["webhookDeliveries"]
+    total_items: Annotated[int, Field(ge=0, le=10_000)]
+    total_items_is_exact: bool
+    """False: there are more than 10,000."""
+    items_length: Annotated[int, Field(ge=0, le=100)]
+    items: list[Delivery]
+    next_cursor: str | None
+
+
+class DeliveryEvent(ResponseModel):
+    """An event of a delivery."""
+
+    position: Position
+    type: str
+    at: Moment
+    by: str
+    reason: str | None
+    retried: bool | None
+    """Of what was parked: whether the provider will be asked."""
+    effects: list[Effect]
+
+
+class DeliveryDetails(Delivery):
+    """A delivery with all its details."""
+
+    history: list[DeliveryEvent]
+    payload: JsonObject | None
+    """What was delivered, without secrets; null where it is erased, and of what was refused."""
+
+
+class SingleDeliveries(ResponseModel):
+    """A single delivery, with all its details."""
+
+    kind: Literal["webhookDeliveries"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[DeliveryDetails], Field(min_length=1, max_length=1)]
+
+
+class ReplayedDeliveries(ResponseModel):
+    """A single delivery, as of its replay."""
+
+    kind: Literal["webhookDeliveries"]
+    total_items: One
+    items_length: One
+    items: Annotated[list[Delivery], Field(min_length=1, max_length=1)]
+
+
+class Received(ResponseModel):
+    """The delivery is stored."""
+
+    received: Literal[True]
