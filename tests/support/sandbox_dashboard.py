@@ -83,6 +83,27 @@ class Dashboard(AdminClient):
         path = "dashboard/subscriptions"
         return self._object("subscription", path, customer=customer, price=price, **given)
 
+    def revise(self, invoice: str, **given: object) -> Json:
+        """Replaces an open invoice by a revision (amount of a further line, description)."""
+        return self._object("invoice", f"invoices/{invoice}/revise", **given)
+
+    def edit_customer(self, customer: str, **given: object) -> Json:
+        """Updates a customer's name or email by hand."""
+        return self._object("customer", f"dashboard/customers/{customer}", **given)
+
+    def delete_customer(self, customer: str) -> Json:
+        """Deletes a customer by hand."""
+        return self._object("customer", f"dashboard/customers/{customer}/delete")
+
+    def schedule(self, subscription: str, **given: object) -> Json:
+        """Puts a subscription under a schedule (price of the next period, end_behavior)."""
+        return self._object("schedule", f"dashboard/subscriptions/{subscription}/schedule", **given)
+
+    def use(self, item: str, quantity: int) -> Json:
+        """Reports the units of a metered subscription item since its last invoice."""
+        path = f"subscription_items/{item}/usage"
+        return self._object("subscription_item", path, quantity=quantity)
+
     def make_history(self, invoices: int, **given: object) -> Json:
         """Makes past invoices (customers, since, until, currency, failed, refunded, seed)."""
         return self._act("history", invoices=invoices, **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.common.emails import is_email
 from sandbox.common.store import Json
 from sandbox.mollie.core import ids, times
 from sandbox.mollie.core.call import Call
@@ -40,7 +41,7 @@ def create(call: Call, params: Customer) -> Json:
 
 
 def _check(params: Customer) -> None:
-    if params.email is not None and "@" not in params.email:
+    if params.email is not None and not is_email(params.email):
         raise invalid("email", "it is not an email address")
 
 

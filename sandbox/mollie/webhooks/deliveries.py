@@ -30,7 +30,7 @@ ATTEMPTS_S = (0, 60, 180, 420, 900, 1860, 3600, 7200, 14400, 93600)
 CLASSIC = frozenset(
     (
         "payment.paid payment.authorized payment.failed payment.canceled payment.expired"
-        " refund.processing refund.refunded refund.failed"
+        " refund.processing refund.refunded refund.failed refund.canceled"
         " chargeback.received chargeback.reversed"
     ).split()
 )

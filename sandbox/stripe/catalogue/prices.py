@@ -27,6 +27,12 @@ from sandbox.stripe.core.params import (
     TaxBehavior,
     Text,
 )
+from sandbox.stripe.core.price_amounts import (
+    CurrencyOption,
+    Tier,
+    stored_option,
+    stored_tiers,
+)
 from sandbox.stripe.core.updates import given_fields, merged_metadata
 from sandbox.stripe.core.views import view
 
@@ -48,18 +54,18 @@ class Recurring(NestedParams):
     interval: Literal["day", "week", "month", "year"]
     interval_count: Int = 1
     trial_period_days: Int | None = None
+    meter: Text | None = None
     usage_type: Literal["licensed", "metered"] = "licensed"
 
 
 class CreatePrice(Params):
     """POST /v1/prices."""
 
-    unsupported = frozenset(
-        {"currency_options", "custom_unit_amount", "tiers", "tiers_mode", "transform_quantity"}
-    )
+    unsupported = frozenset({"custom_unit_amount", "transform_quantity"})
     currency: Currency
     active: Bool = True
     billing_scheme: Literal["per_unit", "tiered"] = "per_unit"
+    currency_options: dict[str, CurrencyOption] | None = None
     lookup_key: Text | None = None
     metadata: Metadata | None = None
     nickname: Text | None = None
@@ -67,6 +73,8 @@ class CreatePrice(Params):
     product_data: ProductData | None = None
     recurring: Recurring | None = None
     tax_behavior: TaxBehavior = "unspecified"
+    tiers: list[Tier] | None = None
+    tiers_mode: Literal["graduated", "volume"] | None = None
     transfer_lookup_key: Bool = False
     unit_amount: Int | None = None
     unit_amount_decimal: Dec | None = None
@@ -95,9 +103,10 @@ class ListPrices(CreatedPage):
 
 
 def new_price(
-    call: Call, *, product: str, currency: str, unit_amount: Decimal, **fields: object
+    call: Call, *, product: str, currency: str, unit_amount: Decimal | None, **fields: object
 ) -> Json:
-    """Returns a price, not yet stored. ``unit_amount`` is in minor units."""
+    """Returns a price, not yet stored. ``unit_amount`` is in minor units; None: by tiers."""
+    fits = unit_amount is not None and unit_amount == int(unit_amount)
     return {
         "id": ids.fresh("price_"),
         "object": "price",
@@ -116,35 +125,46 @@ def new_price(
         "tiers_mode": None,
         "transform_quantity": None,
         "type": "one_time",
-        "unit_amount": int(unit_amount) if unit_amount == int(unit_amount) else None,
-        "unit_amount_decimal": plain(unit_amount),
+        "unit_amount": int(unit_amount or 0) if fits else None,
+        "unit_amount_decimal": None if unit_amount is None else plain(unit_amount),
         **fields,
     }
 
 
 def create(call: Call, params: CreatePrice) -> Json:
     """Creates a price, and its product if ``product_data`` describes one."""
-    if params.billing_scheme != "per_unit":
-        raise BadParameters(
-            "This sandbox does not implement tiered prices.", param="billing_scheme"
-        )
     amount = _unit_amount(params)
+    options = params.currency_options or {}
     fields: Json = {
         "active": params.active,
         "lookup_key": params.lookup_key,
         "metadata": merged_metadata({}, params.metadata),
         "nickname": params.nickname,
         "tax_behavior": params.tax_behavior,
+        "billing_scheme": params.billing_scheme,
+        "tiers_mode": params.tiers_mode,
+        "_tiers": stored_tiers(params.tiers) if params.tiers is not None else None,
+        "_currency_options": {
+            name.lower(): stored_option(option) for name, option in options.items()
+        },
     }
     if params.recurring:
         fields["type"] = "recurring"
-        fields["recurring"] = params.recurring.model_dump() | {"meter": None}
+        fields["recurring"] = params.recurring.model_dump()
     product = _product(call, params)
     price = new_price(call, product=product, currency=params.currency, unit_amount=amount, **fields)
     return view(call, call.create(price, "price.created"))
 
 
-def _unit_amount(params: CreatePrice) -> Decimal:
+def _unit_amount(params: CreatePrice) -> Decimal | None:
+    tiered = params.billing_scheme == "tiered"
+    if tiered != (params.tiers is not None) or tiered != (params.tiers_mode is not None):
+        raise BadParameters(
+            "tiers and tiers_mode go with billing_scheme=tiered, and only with that.",
+            param="tiers",
+        )
+    if tiered:
+        return None
     if params.unit_amount is not None and params.unit_amount_decimal is not None:
         raise BadParameters(
             "You may only specify one of these parameters: unit_amount, unit_amount_decimal.",

@@ -25,6 +25,7 @@ from sandbox.stripe.core.params import (
     Text,
     Texts,
 )
+from sandbox.stripe.core.price_amounts import cost_of
 from sandbox.stripe.core.updates import merged_metadata
 
 MAX_QUANTITY = 1_000_000_000_000
@@ -138,7 +139,7 @@ def cost(call: Call, request: LineRequest) -> Cost:
         )
     price, description = _price(call, request)
     _check_currency(request, price)
-    amount = whole(Decimal(price["unit_amount_decimal"]) * quantity)
+    amount = whole(cost_of(price, Decimal(quantity)))
     if abs(amount) > MAX_AMOUNT:
         raise InvalidRequest(
             "Amount must be no more than $999,999.99", code="amount_too_large", param="amount"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sandbox.common.store import Json
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters
+from sandbox.stripe.core.price_amounts import options_of
 from sandbox.stripe.core.views import view
 
 MAX_DEPTH = 4
@@ -43,6 +44,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "customer": "customer",
         "default_payment_method": "payment_method",
         "discounts": "discount",
+        "from_invoice.invoice": "invoice",
+        "latest_revision": "invoice",
         "lines": "list:line_item",
         "parent.subscription_details.subscription": "subscription",
         "payments": "list:invoice_payment",
@@ -64,7 +67,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "payment_method": "payment_method",
     },
     "payment_method": {"customer": "customer"},
-    "price": {"product": "product"},
+    "price": {"currency_options": "", "product": "product", "tiers": ""},
     "product": {"default_price": "price"},
     "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
     "refund": {"charge": "charge", "payment_intent": "payment_intent"},
@@ -194,6 +197,8 @@ COMPUTED: dict[str, Callable[[Call, Json], object]] = {
     "invoice.amount_paid_off_stripe": lambda _, invoice: invoice["_amount_paid_off_stripe"],
     "invoice.confirmation_secret": _confirmation_secret,
     "invoice.payments": _payments,
+    "price.currency_options": lambda _, price: options_of(price),
+    "price.tiers": lambda _, price: price.get("_tiers"),
 }
 
 

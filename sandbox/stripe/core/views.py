@@ -11,6 +11,8 @@ LINES_IN_INVOICE = 10
 def view(call: AccountObjects, body: Json) -> Json:
     """Returns the object in Stripe's format, nothing expanded."""
     shown = {key: value for key, value in body.items() if not key.startswith("_")}
+    if body["object"] == "subscription_item" and shown["quantity"] is None:
+        del shown["quantity"]
     if body["object"] == "subscription":
         shown["items"] = items_of(call, body)
     if body["object"] == "invoice" and not (body.get("deleted") or "lines" in body):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
+from sandbox.common.emails import is_email
 from sandbox.common.store import Filter, Json, equal
 from sandbox.stripe.core import ids
 from sandbox.stripe.core.accounts import DEFAULT_CURRENCY
@@ -151,7 +152,7 @@ def _enter_balance(call: Call, customer: Json, *, before: int) -> None:
 def _changes(call: Call, customer: Json, params: CustomerFields) -> Json:
     clear = ("description", "email", "name", "phone")
     given = given_fields(params, customer, clear=clear, omit={"payment_method", "source"})
-    if "email" in given and given["email"] and "@" not in given["email"]:
+    if "email" in given and given["email"] and not is_email(given["email"]):
         raise BadParameters(
             f"Invalid email address: {given['email']}", code="email_invalid", param="email"
         )

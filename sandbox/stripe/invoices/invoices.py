@@ -33,6 +33,7 @@ from sandbox.stripe.customers.customers import existing_customer
 from sandbox.stripe.invoices.amounts import recompute
 from sandbox.stripe.invoices.invoice_object import new_invoice
 from sandbox.stripe.invoices.lines import draw_pending, pending_items
+from sandbox.stripe.invoices.revisions import FromInvoice, copied_draft
 
 DAY_S = 86400
 MAX_FOOTER = 5000
@@ -40,7 +41,7 @@ MAX_FOOTER = 5000
 _UNSUPPORTED = frozenset(
     {
         "account_tax_ids", "application_fee_amount", "automatic_tax", "customer_account",
-        "default_source", "discounts", "from_invoice", "issuer", "number", "on_behalf_of",
+        "default_source", "discounts", "issuer", "number", "on_behalf_of",
         "rendering", "shipping_cost", "shipping_details", "statement_descriptor", "transfer_data",
     }
 )  # fmt: skip
@@ -86,7 +87,8 @@ class CreateInvoice(InvoiceFields):
     """POST /v1/invoices."""
 
     unsupported = _UNSUPPORTED | {"subscription"}
-    customer: Text
+    customer: Text | None = None
+    from_invoice: FromInvoice | None = None
     currency: Currency | None = None
     pending_invoice_items_behavior: Literal["exclude", "include"] = "exclude"
 
@@ -106,7 +108,16 @@ class ListInvoices(CreatedPage):
 
 
 def create(call: Call, params: CreateInvoice) -> Json:
-    """Creates a draft, empty or with the customer's pending items."""
+    """Creates a draft: empty, with the customer's pending items, or revising an invoice."""
+    if params.from_invoice is not None:
+        draft = copied_draft(call, params.from_invoice)
+        draft.update(_changes(call, draft, params))
+        draft.update(recompute(call, draft))
+        return view(call, call.create(draft, "invoice.created"))
+    if params.customer is None:
+        raise BadParameters(
+            "Missing required param: customer.", code="parameter_missing", param="customer"
+        )
     customer = existing_customer(call, params.customer, param="customer")
     waiting = params.pending_invoice_items_behavior == "include"
     pending = pending_items(call, customer["id"]) if waiting else []
@@ -134,7 +145,7 @@ def _changes(call: Call, invoice: Json, params: InvoiceFields) -> Json:
         params,
         invoice,
         clear=("description", "footer", "default_payment_method"),
-        omit={"customer", "currency", "pending_invoice_items_behavior"},
+        omit={"customer", "currency", "from_invoice", "pending_invoice_items_behavior"},
     )
     if len(given.get("footer") or "") > MAX_FOOTER:
         raise BadParameters(f"Footer must be at most {MAX_FOOTER} characters.", param="footer")

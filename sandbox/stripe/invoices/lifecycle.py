@@ -7,6 +7,7 @@ from sandbox.stripe.core import ids
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.core.invoice_agenda import first_attempt_at
+from sandbox.stripe.core.money import check_charge
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import Bool, NoParams, Params
 from sandbox.stripe.core.views import view
@@ -64,13 +65,27 @@ def finalize_invoice(call: Call, invoice: Json, *, auto_advance: bool | None = N
     invoice["next_payment_attempt"] = first_attempt_at(call, invoice)
     if invoice["_days_until_due"] is not None:
         invoice["due_date"] = call.now + invoice["_days_until_due"] * DAY_S
+    if invoice["amount_due"]:
+        check_charge(invoice["amount_due"], invoice["currency"])
     intent = _intent(call, invoice) if invoice["amount_due"] else None
     invoice["_payment_intent"] = intent["id"] if intent else None
     call.create(invoice, "invoice.finalized")
     _settle_customer(call, invoice, customer)
+    if invoice["from_invoice"] is not None:
+        _replace_original(call, invoice)
     if intent is None:
         mark_paid(call, invoice)
     return invoice
+
+
+def _replace_original(call: Call, revision: Json) -> None:
+    """Voids the invoice that a finalised revision replaces."""
+    subscription = subscription_status.of_invoice(call, revision)
+    original = call.load("invoice", revision["from_invoice"]["invoice"])
+    if subscription is not None and subscription["latest_invoice"] == original["id"]:
+        call.change(subscription, {"latest_invoice": revision["id"]})
+    if original["status"] in {"open", "uncollectible"}:
+        void_invoice(call, original)
 
 
 def _page(call: Call, invoice: Json) -> str:

@@ -14,6 +14,7 @@ from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.lists import page
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import NoParams
+from sandbox.stripe.core.price_amounts import refuse_quantity
 from sandbox.stripe.core.updates import given_fields, merged_metadata
 from sandbox.stripe.core.views import view
 from sandbox.stripe.schedules.params import (
@@ -127,6 +128,7 @@ def _items(call: Call, phase: Phase, *, where: str) -> tuple[list[Json], Json]:
     for index, item in enumerate(phase.items):
         param = f"{where}[items][{index}]"
         price = price_of(call, item.price, None, where=param)
+        refuse_quantity(price, item.quantity, where=param)
         rates = chosen(call, item.tax_rates or [], param=f"{param}[tax_rates]")
         metadata = merged_metadata({}, item.metadata)
         found.append(phase_item(price["id"], item.quantity, rates, metadata))

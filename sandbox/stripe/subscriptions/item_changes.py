@@ -13,6 +13,7 @@ from sandbox.common.store import Json
 from sandbox.stripe.catalogue.discounts import active
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
+from sandbox.stripe.core.price_amounts import is_metered
 from sandbox.stripe.subscription_state.changes import items_of
 from sandbox.stripe.subscriptions.item_prices import recurrence, rhythm
 from sandbox.stripe.subscriptions.lines import charge_rest, credit_unused
@@ -87,6 +88,8 @@ def _apply(call: Call, subscription: Json, wanted: Wanted, sibling: Json) -> Jso
     costs = (item["price"]["id"], item["quantity"])
     if wanted.price is not None:
         item |= priced(wanted.price)
+        metered = is_metered(wanted.price)
+        item["quantity"] = None if metered else 1 if item["quantity"] is None else item["quantity"]
     item |= wanted.fields
     call.put(item)
     return item if costs != (item["price"]["id"], item["quantity"]) else None

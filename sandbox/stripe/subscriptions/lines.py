@@ -14,19 +14,26 @@ from sandbox.stripe.catalogue.discounts import after_discounts
 from sandbox.stripe.core import ids
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.money import plain, shown, whole
+from sandbox.stripe.core.price_amounts import cost_of
 from sandbox.stripe.invoices.line_parents import of_period
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-def price_of_period(item: Json) -> int:
+def units_of(item: Json) -> int:
+    """Returns an item's quantity, or the unbilled usage of a metered one."""
+    return int(item["_usage"] if item["quantity"] is None else item["quantity"])
+
+
+def price_of_period(call: Call, item: Json) -> int:
     """Returns the cost of an item for a full period, before discounts and exclusive tax."""
-    return whole(Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"])
+    price = call.load("price", item["price"]["id"])
+    return whole(cost_of(price, Decimal(units_of(item)), currency=item["_currency"]))
 
 
 def period_line(call: Call, invoice: Json, item: Json, *, trial: bool) -> Json:
     """Adds a line for an item's current period, and records the billed amount on the item."""
-    amount = 0 if trial else price_of_period(item)
+    amount = 0 if trial else price_of_period(call, item)
     name = call.load("product", item["price"]["product"])["name"]
     line = {
         "id": ids.fresh("il_"),
@@ -44,15 +51,17 @@ def period_line(call: Call, invoice: Json, item: Json, *, trial: bool) -> Json:
         "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
         "pretax_credit_amounts": [],
         "pricing": _pricing(item),
-        "quantity": item["quantity"],
-        "quantity_decimal": plain(Decimal(item["quantity"])),
+        "quantity": units_of(item),
+        "quantity_decimal": plain(Decimal(units_of(item))),
         "subscription": item["subscription"],
         "subtotal": amount,
         "taxes": [],
         "_item": None,
         "_tax_rates": item["tax_rates"],
     }
-    item["_billed"] = after_discounts(call, invoice["discounts"], amount)
+    metered = item["quantity"] is None
+    item["_billed"] = 0 if metered else after_discounts(call, invoice["discounts"], amount)
+    item["_usage"] = 0
     item["_billed_by"] = {"invoice": invoice["id"], "invoice_line_items": [line["id"]]}
     call.put(item)
     return call.put(line)
@@ -63,8 +72,10 @@ def _described(item: Json, name: str) -> str:
     recurring = price["recurring"]
     count, interval = recurring["interval_count"], recurring["interval"]
     each = f"/ {interval}" if count == 1 else f"every {count} {interval}s"
+    if price["unit_amount_decimal"] is None:
+        return f"{units_of(item)} {TIMES} {name} (in tiers {each})"
     unit = shown(whole(Decimal(price["unit_amount_decimal"])), price["currency"])
-    return f"{item['quantity']} {TIMES} {name} (at {unit} {each})"
+    return f"{units_of(item)} {TIMES} {name} (at {unit} {each})"
 
 
 def _pricing(item: Json) -> Json:
@@ -85,7 +96,8 @@ def credit_unused(call: Call, customer: str, item: Json, *, at: int) -> None:
 
 def charge_rest(call: Call, customer: str, item: Json, *, at: int, discounts: list[str]) -> None:
     """Charges the rest of an item's period at its current price, and records it as billed."""
-    full = after_discounts(call, discounts, price_of_period(item))
+    metered = item["quantity"] is None
+    full = 0 if metered else after_discounts(call, discounts, price_of_period(call, item))
     item["_billed"], item["_billed_by"] = full, None
     call.put(item)
     amount = _share(full, item, at)
@@ -101,14 +113,14 @@ def _share(amount: int, item: Json, at: int) -> int:
 
 def _proration(call: Call, customer: str, item: Json, *, amount: int, at: int, label: str) -> None:
     name = call.load("product", item["price"]["product"])["name"]
-    many = f"{item['quantity']} {TIMES} " if item["quantity"] != 1 else ""
+    many = f"{units_of(item)} {TIMES} " if units_of(item) != 1 else ""
     day = datetime.fromtimestamp(at, UTC).strftime("%d %b %Y")
     credited = item["_billed_by"] if amount < 0 else None
     invoice_item = {
         "id": ids.fresh("ii_"),
         "object": "invoiceitem",
         "amount": amount,
-        "currency": item["price"]["currency"],
+        "currency": item["_currency"],
         "customer": customer,
         "customer_account": None,
         "date": call.now,
@@ -130,8 +142,8 @@ def _proration(call: Call, customer: str, item: Json, *, amount: int, at: int, l
         "pricing": _pricing(item),
         "proration": True,
         "proration_details": {"credited_items": _credited(credited), "discount_amounts": []},
-        "quantity": item["quantity"],
-        "quantity_decimal": plain(Decimal(item["quantity"])),
+        "quantity": units_of(item),
+        "quantity_decimal": plain(Decimal(units_of(item))),
         "tax_rates": item["tax_rates"],
         "test_clock": None,
         "_credited": credited,

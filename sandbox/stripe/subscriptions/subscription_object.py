@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox.common.store import Json
 from sandbox.stripe.core import ids
 from sandbox.stripe.core.call import Call
+from sandbox.stripe.core.price_amounts import is_metered
 
 
 def new_subscription(call: Call, customer: Json, currency: str) -> Json:
@@ -83,7 +84,8 @@ def new_item(call: Call, subscription: Json, price: Json, *, quantity: int) -> J
     """Returns an item, not yet stored.
 
     ``_billed``: the billed amount of the full current period, net of discounts;
-    ``_billed_by``: the invoice and line that billed it.
+    ``_billed_by``: the invoice and line that billed it; ``_usage``: the unbilled units of a metered
+    price, which has no quantity.
     """
     return {
         "id": ids.fresh("si_"),
@@ -96,9 +98,11 @@ def new_item(call: Call, subscription: Json, price: Json, *, quantity: int) -> J
         "discounts": [],
         "metadata": {},
         **priced(price),
-        "quantity": quantity,
+        "quantity": None if is_metered(price) else quantity,
         "subscription": subscription["id"],
         "tax_rates": [],
+        "_currency": subscription["currency"],
+        "_usage": 0,
         "_billed": 0,
         "_billed_by": None,
     }
@@ -120,9 +124,9 @@ def _plan(price: Json) -> Json:
         "interval": recurring["interval"],
         "interval_count": recurring["interval_count"],
         "metadata": price["metadata"],
-        "meter": None,
+        "meter": recurring.get("meter"),
         "product": price["product"],
-        "tiers_mode": None,
+        "tiers_mode": price["tiers_mode"],
         "transform_usage": None,
         "trial_period_days": recurring["trial_period_days"],
         "usage_type": recurring["usage_type"],

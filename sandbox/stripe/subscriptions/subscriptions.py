@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Sequence
 
 from sandbox.common.store import Filter, Json, equal
 from sandbox.stripe.catalogue.recurrence import DAY_S, period_at
@@ -12,14 +12,16 @@ from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.lists import page
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import NoParams
+from sandbox.stripe.core.price_amounts import has_currency, refuse_quantity
 from sandbox.stripe.core.updates import merged_metadata
 from sandbox.stripe.core.views import view
 from sandbox.stripe.customers.customers import existing_customer
 from sandbox.stripe.subscription_state import status as subscription_status
-from sandbox.stripe.subscription_state.changes import created
+from sandbox.stripe.subscription_state.changes import ENDED, created
 from sandbox.stripe.subscriptions.billing import Bill, collect, draft, require_payable
 from sandbox.stripe.subscriptions.fields import apply, apply_ending
 from sandbox.stripe.subscriptions.item_prices import price_of, recurrence
+from sandbox.stripe.subscriptions.lines import price_of_period
 from sandbox.stripe.subscriptions.params import CreateSubscription, ListSubscriptions, NewItem
 from sandbox.stripe.subscriptions.subscription_object import new_item, new_subscription
 
@@ -37,8 +39,9 @@ def create(call: Call, params: CreateSubscription) -> Json:
         for index, item in enumerate(params.items)
     ]
     recurring = recurrence(prices)
-    _check_currency(params, prices[0]["currency"])
-    subscription = new_subscription(call, customer, prices[0]["currency"])
+    currency = _currency(call, params, prices)
+    refuse_second_currency(call, customer["id"], currency)
+    subscription = new_subscription(call, customer, currency)
     if params.billing_mode is not None:
         subscription["billing_mode"] |= {"type": params.billing_mode.type}
     apply(call, subscription, params)
@@ -56,13 +59,30 @@ def create(call: Call, params: CreateSubscription) -> Json:
     return view(call, call.load("subscription", subscription["id"]))
 
 
-def _check_currency(params: CreateSubscription, currency: str) -> None:
-    if params.currency is not None and params.currency.lower() != currency:
-        raise InvalidRequest(
-            f"The price specified only supports `{currency}`. This doesn't match the expected"
-            f" currency: `{params.currency.lower()}`.",
-            param="currency",
-        )
+def _currency(call: Call, params: CreateSubscription, prices: Sequence[Json]) -> str:
+    """Returns the subscription's currency: the prices' own, or one of their options."""
+    own = str(prices[0]["currency"])
+    wanted = own if params.currency is None else params.currency.lower()
+    for price in prices:
+        if not has_currency(call.load("price", price["id"]), wanted):
+            raise InvalidRequest(
+                f"The price specified only supports `{own}`. This doesn't match the expected"
+                f" currency: `{wanted}`.",
+                param="currency",
+            )
+    return wanted
+
+
+def refuse_second_currency(call: Call, customer: str, currency: str) -> None:
+    """Raises InvalidRequest if the customer has a living subscription in another currency."""
+    for subscription in call.all("subscription", owner=customer):
+        if subscription["status"] not in ENDED and subscription["currency"] != currency:
+            raise InvalidRequest(
+                "You cannot combine currencies on a single customer. This customer has an active"
+                " subscription, subscription schedule, discount, quote, or invoice item with"
+                f" currency {subscription['currency']}.",
+                param="currency",
+            )
 
 
 def _begin_trial(call: Call, subscription: Json, params: CreateSubscription) -> None:
@@ -104,6 +124,7 @@ def _item(
     period: tuple[int, int],
     where: str,
 ) -> Json:
+    refuse_quantity(price, given.quantity, where=where)
     quantity = 1 if given.quantity is None else given.quantity
     item = new_item(call, subscription, price, quantity=quantity)
     return item | {
@@ -118,7 +139,7 @@ def _check_payable(
     call: Call, subscription: Json, items: list[Json], params: CreateSubscription
 ) -> None:
     """Rejects a subscription whose first invoice is not free and has no payment method."""
-    costs = sum(Decimal(item["price"]["unit_amount_decimal"]) * item["quantity"] for item in items)
+    costs = sum(price_of_period(call, item) for item in items)
     later = params.payment_behavior == "default_incomplete"
     charged = subscription["collection_method"] == "charge_automatically"
     if costs and charged and not later and subscription["status"] != "trialing":

@@ -9,6 +9,7 @@ from sandbox.stripe.catalogue.tax_rates import chosen
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import BadParameters, InvalidRequest
 from sandbox.stripe.core.operations import Operation, operation
+from sandbox.stripe.core.price_amounts import refuse_quantity
 from sandbox.stripe.core.updates import merged_metadata
 from sandbox.stripe.core.views import view
 from sandbox.stripe.subscription_state.changes import ENDED, changing, items_of
@@ -150,6 +151,7 @@ def wanted_item(call: Call, item: Json | None, given: ChangedItem, *, where: str
     if given.price is not None or given.price_data is not None or item is None:
         price = price_of(call, given.price, given.price_data, where=where)
     fields: Json = {}
+    refuse_quantity(price or (item or {})["price"], given.quantity, where=where)
     if given.quantity is not None:
         fields["quantity"] = given.quantity
     if given.metadata is not None:

@@ -158,3 +158,22 @@ def test_what_belongs_to_a_payment_is_embedded_on_demand(
     assert ([item["id"] for item in found["refunds"]], found["chargebacks"]) == ([refund.id], [])
     with pytest.raises(UnprocessableEntityError):
         account.client.payments.get(paid.id, embed="unicorns")
+
+
+def test_the_cancellation_of_a_refund_calls_the_webhook(account: MollieAccount) -> None:
+    payment = account.pay(method="ideal", webhookUrl="http://127.0.0.1:9/none")
+    account.at_checkout(payment, "paid")
+    refund = back(account.get(payment.id))
+    account.get(payment.id).refunds.delete(refund.id)
+    assert account.admin.deliveries(kind="classic")[-1]["type"] == "refund.canceled"
+
+
+def test_a_refund_keeps_the_decimals_of_its_currency(account: MollieAccount) -> None:
+    payment = account.pay(method="creditcard", amount=amount("5000", "ISK"))
+    account.at_checkout(payment, "paid")
+    with pytest.raises(UnprocessableEntityError) as caught:
+        account.get(payment.id).refunds.create({"amount": amount("500.50", "ISK")})
+    assert caught.value.field == "amount"
+    with pytest.raises(UnprocessableEntityError) as caught:
+        account.client.customers.create({"email": "a@example..com"})
+    assert caught.value.field == "email"
