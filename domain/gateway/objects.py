@@ -77,6 +77,8 @@ class ProviderInvoice:
     Where the provider has no invoices (`object_type` payment), a payment stands for one: it can be
     canceled or expire, and another one may be made for the same invoice of ours.
     `reason`: why the provider has it; only a subscription's `first` one can be what we asked for.
+    `amount_due_minor`: what the provider says remains to be paid, less credit notes, the customer's
+    balance and partial payments. `part_paid_at`: when the newest payment of a part came in.
     `dashboard_url`: where whoever runs the shop sees it.
     `raw` is the provider's JSON with secrets cut.
     """
@@ -91,12 +93,14 @@ class ProviderInvoice:
     total_minor: int
     tax_minor: int
     amount_paid_minor: int
+    amount_due_minor: int
     attempt_count: int
     hosted_url: str | None
     due_at: int | None
     period_start: int | None
     period_end: int | None
     paid_at: int | None
+    part_paid_at: int | None = None
     amount_overpaid_minor: int = 0
     object_type: Literal["invoice", "payment"] = "invoice"
     created_at: int | None = None

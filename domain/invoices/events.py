@@ -127,6 +127,7 @@ class InvoiceIssued(InvoiceEvent):
     body: str | None
     issued_at: int | None = None
     subscription_id: str | None = None
+    amount_due_minor: int | None = None
 
 
 class InvoiceDrafted(InvoiceEvent):
@@ -144,6 +145,7 @@ class InvoiceDrafted(InvoiceEvent):
     as_of: int
     progress: list[int]
     body: str | None
+    amount_due_minor: int | None = None
 
 
 class InvoiceRejected(InvoiceEvent):
@@ -176,6 +178,7 @@ class CheckoutOpened(InvoiceEvent):
     lines: list[dict[str, Any]] | None = None
     customer: str | None = None
     dashboard_url: str | None = None
+    amount_due_minor: int | None = None
 
 
 class SubscriptionDue(InvoiceEvent):
@@ -236,6 +239,7 @@ class PaymentSucceeded(PaymentEvent):
     method: str | None
     paid_at: int
     object_id: str | None = None
+    amount_due_minor: int | None = None
 
 
 class PaymentFailed(PaymentEvent):
@@ -258,6 +262,22 @@ class PaymentCanceled(PaymentEvent):
     """The payment, or the draft, was canceled before anything was paid."""
 
     TOPIC: ClassVar[str] = "invoice.payment_canceled"
+
+
+class AmountDueChanged(InvoiceEvent):
+    """Another amount remains to be paid: after a payment of a part, a credit note or a balance.
+
+    `amount_paid_minor`: all that is paid by now. `paid_at`: when its newest part was.
+    """
+
+    TOPIC: ClassVar[str] = "invoice.amount_due_changed"
+    amount_due_minor: int
+    amount_paid_minor: int
+    paid_at: int | None
+    source: str
+    as_of: int
+    progress: list[int]
+    body: str | None
 
 
 class ProviderStateConfirmed(InvoiceEvent):

@@ -19,6 +19,7 @@ from domain.invoices.steps import REFUND_STEP, STEP_OF
 from domain.invoices.view import (
     InvoiceRequest,
     InvoiceView,
+    PaidPart,
     Payment,
     PendingRequest,
     Progress,
@@ -38,12 +39,15 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             _apply_issue(view, event)
         case m.RefundRequested() | m.RefundPending() | m.RefundSucceeded() | m.RefundFailed():
             refunds.apply_refund(view, event)
+        case e.AmountDueChanged():
+            _apply_amount_due(view, event)
         case m.DisputeEvent():
             refunds.apply_dispute(view, event)
         case e.InvoiceVoided() | e.MarkedUncollectible():
             _apply_provider_state(view, event)
             void = isinstance(event, e.InvoiceVoided)
             view.status = status.VOID if void else status.UNCOLLECTIBLE
+            view.amount_due_minor = 0 if void else view.amount_due_minor
             # The reason of an earlier refusal does not apply any more.
             view.next_action, view.failure, view.in_progress = None, None, False
         case _:
@@ -194,6 +198,9 @@ def _apply_issue(
     view.provider_object_id = event.provider_object_id
     view.currency = event.currency
     view.total_minor = event.total_minor
+    view.amount_due_minor = event.amount_due_minor
+    if view.amount_due_minor is None:
+        view.amount_due_minor = event.total_minor - view.amount_paid_minor
     if not isinstance(event, e.InvoiceDrafted):
         issued_at = from_unix(getattr(event, "issued_at", None))
         view.issued_at = view.issued_at or issued_at or event.timestamp
@@ -234,7 +241,8 @@ def _apply_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
             view.status = status.PROCESSING
         case e.PaymentSucceeded():
             view.status = status.PAID
-            view.amount_paid_minor = event.amount_minor
+            view.amount_due_minor = event.amount_due_minor or 0
+            _apply_paid(view, event.amount_minor, paid_at=event.paid_at)
             view.paid_by_object = event.object_id or view.provider_object_id
             view.paid_at = from_unix(event.paid_at)
             amount_minor, method = event.amount_minor, event.method
@@ -245,9 +253,9 @@ def _apply_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
             )
             amount_minor = event.amount_minor
         case e.PaymentExpired():
-            view.status = status.EXPIRED
+            view.status, view.amount_due_minor = status.EXPIRED, 0
         case e.PaymentCanceled():
-            view.status = status.CANCELED
+            view.status, view.amount_due_minor = status.CANCELED, 0
     payment = Payment(
         id=event.payment_id or _last_unpaid_id(view),
         status=view.status,
@@ -257,6 +265,24 @@ def _apply_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
         failure=view.failure,
     )
     _merge(view.payments, payment)
+
+
+def _apply_amount_due(view: InvoiceView, event: e.AmountDueChanged) -> None:
+    view.as_of = max(view.as_of, event.as_of)
+    view.payment_as_of = max(view.payment_as_of, event.as_of)
+    view.progress = Progress.of(event.progress)
+    view.body = event.body or view.body
+    view.amount_due_minor = event.amount_due_minor
+    _apply_paid(view, event.amount_paid_minor, paid_at=event.paid_at or event.as_of)
+
+
+def _apply_paid(view: InvoiceView, amount_minor: int, *, paid_at: int) -> None:
+    """Set the amount paid; what was added to it counts at `paid_at`."""
+    added = amount_minor - sum(part.amount_minor for part in view.paid_parts)
+    moment = from_unix(paid_at)
+    if added and moment is not None:
+        view.paid_parts = [*view.paid_parts, PaidPart(paid_at=moment, amount_minor=added)]
+    view.amount_paid_minor = amount_minor
 
 
 def _last_unpaid_id(view: InvoiceView) -> str | None:

@@ -15,14 +15,16 @@ from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
 from domain.invoices import first_payment, status
-from domain.invoices.staleness import Age, age_of
+from domain.invoices.staleness import Age, age_of, owes_otherwise
 from domain.invoices.steps import UNSUBSCRIBE_STEP
 from domain.invoices.update_events import (
     UpdateSource,
+    amount_due_changed,
     closed,
     drafted,
     issued,
     overpaid,
+    paid_minor,
     payment_event,
     payments_left_over,
     succeeded,
@@ -99,6 +101,8 @@ def _decide_by_age(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateS
         case Age.SAME if _is_redrafted(view, snapshot):
             return _decide_redraft(view, snapshot, update)
         case Age.SAME if not _is_new_refusal(view, snapshot, update):
+            if owes_otherwise(view, snapshot):
+                return _decide_amount_due(view, snapshot, update)
             return _confirm(view, snapshot, update)
     return _decide_newer(view, snapshot, update)
 
@@ -110,6 +114,17 @@ def _decide_redraft(view: InvoiceView, snapshot: ProviderInvoice, update: Update
     if update.source == "webhook":
         return Decision(Effect.FETCH)
     return Decision(Effect.CHANGED, (drafted(view, snapshot, update),))
+
+
+def _decide_amount_due(
+    view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource
+) -> Decision:
+    """Decide on another amount due: credit notes change no counter, so it is fetched."""
+    if snapshot.as_of < view.as_of:
+        return Decision(Effect.STALE)
+    if update.source == "webhook":
+        return Decision(Effect.FETCH)
+    return Decision(Effect.CHANGED, (amount_due_changed(snapshot, update),))
 
 
 def _decide_newer(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource) -> Decision:
@@ -195,9 +210,17 @@ def _newer_events(
             provider_object_type=snapshot.object_type,
             provider_object_id=snapshot.id,
             subscription_id=snapshot.subscription_id or view.subscription_id,
+            amount_due_minor=snapshot.amount_due_minor,
         )
     then, state_events = _state_events(view, snapshot, update)
     events += state_events
+    is_known = then not in status.PAYABLE or (
+        view.amount_due_minor == snapshot.amount_due_minor
+        and view.amount_paid_minor == paid_minor(snapshot)
+    )
+    if not is_known:
+        # Before the state: the amount due of a failed payment is what it left.
+        events.insert(len(events) - len(state_events), amount_due_changed(snapshot, update))
     if not events:
         return ()
     paid_by = snapshot.id if state_events and then == status.PAID else view.paid_by_object

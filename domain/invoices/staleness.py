@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 from domain.gateway.objects import PaymentState, ProviderInvoice, ProviderLine
+from domain.invoices import status
 from domain.invoices.view import InvoiceView, Progress, RequestedLine
 
 DELETED_RANK: Final = 5
@@ -75,7 +76,16 @@ def age_of(view: InvoiceView, snapshot: ProviderInvoice, *, source: str) -> Age:
 
 def is_ambiguous(view: InvoiceView, snapshot: ProviderInvoice) -> bool:
     """Return whether a snapshot differs from the view and neither is known to be newer."""
+    if owes_otherwise(view, snapshot) and snapshot.as_of <= view.as_of:
+        return True
     return age_of(view, snapshot, source="webhook") is Age.AMBIGUOUS
+
+
+def owes_otherwise(view: InvoiceView, snapshot: ProviderInvoice) -> bool:
+    """Return whether an issued, unpaid invoice has another amount due than the view."""
+    if snapshot.state not in ("open", "uncollectible") or view.status not in status.PAYABLE:
+        return False
+    return view.amount_due_minor != snapshot.amount_due_minor
 
 
 def _age_by_event(view: InvoiceView, known: Progress, snapshot: ProviderInvoice) -> Age:

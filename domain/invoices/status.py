@@ -22,6 +22,9 @@ ALL: Final = (
     CANCELED, EXPIRED, REJECTED,
 )  # fmt: skip
 
+# Something may remain to be paid.
+PAYABLE: Final = frozenset({OPEN, REQUIRES_ACTION, PROCESSING, FAILED, UNCOLLECTIBLE})
+
 MAY_REPEAT: Final = frozenset({FAILED, REQUIRES_ACTION, PROCESSING})  # one per attempt
 
 _MOVES: Final[dict[str, frozenset[str]]] = {

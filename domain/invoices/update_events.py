@@ -107,12 +107,31 @@ def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
         {
             **_snapshot_fields(snapshot, update),
             "payment_id": None if snapshot.payment is None else snapshot.payment.id,
-            "amount_minor": snapshot.amount_paid_minor - snapshot.amount_overpaid_minor,
+            "amount_minor": paid_minor(snapshot),
+            "amount_due_minor": snapshot.amount_due_minor,
             "method": None if snapshot.payment is None else snapshot.payment.method,
             "paid_at": snapshot.paid_at or snapshot.as_of,
             "object_id": snapshot.id,
         },
     )
+
+
+def amount_due_changed(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
+    """Build AmountDueChanged."""
+    return NewEvent(
+        e.AmountDueChanged,
+        {
+            **_snapshot_fields(snapshot, update),
+            "amount_due_minor": snapshot.amount_due_minor,
+            "amount_paid_minor": paid_minor(snapshot),
+            "paid_at": snapshot.part_paid_at,
+        },
+    )
+
+
+def paid_minor(snapshot: ProviderInvoice) -> int:
+    """Return the amount paid towards the invoice, without what was paid beyond it."""
+    return snapshot.amount_paid_minor - snapshot.amount_overpaid_minor
 
 
 def payment_event(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> NewEvent:
@@ -187,5 +206,6 @@ def _object_fields(view: InvoiceView, snapshot: ProviderInvoice) -> dict[str, An
         "currency": snapshot.currency,
         "total_minor": snapshot.total_minor,
         "tax_minor": snapshot.tax_minor,
+        "amount_due_minor": snapshot.amount_due_minor,
         "lines": issued_lines(snapshot, view),
     }

@@ -117,6 +117,14 @@ class Dispute:
     disputed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidPart:
+    """An amount that was paid towards an invoice at one moment."""
+
+    paid_at: datetime
+    amount_minor: int
+
+
 @dataclass(slots=True)
 class InvoiceView:
     """An invoice as callers see it; the fields from `as_of` on serve decisions alone."""
@@ -140,6 +148,7 @@ class InvoiceView:
     total_minor: int | None = None
     tax_minor: int | None = None
     amount_paid_minor: int = 0
+    amount_due_minor: int | None = None
     amount_refunded_minor: int = 0
     amount_disputed_minor: int = 0
     amount_overpaid_minor: int = 0
@@ -171,6 +180,7 @@ class InvoiceView:
     as_of: int = 0
     payment_as_of: int = 0
     progress: Progress | None = None
+    paid_parts: list[PaidPart] = field(default_factory=list)
     paid_elsewhere: dict[str, int] = field(default_factory=dict)
     returned_elsewhere: dict[str, int] = field(default_factory=dict)
     overpaid_here_minor: int = 0

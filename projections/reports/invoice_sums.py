@@ -65,12 +65,11 @@ def parts_of(view: InvoiceView) -> dict[Part, Amount]:
     if currency is None:
         return {}
     parts: dict[Part, Amount] = {}
-    if view.status == status.PAID and view.paid_at is not None:
-        if view.amount_paid_minor:
-            parts[Part(currency, "collected", quarter_of(view.paid_at))] = view.amount_paid_minor, 1
-    elif view.status in _OUTSTANDING:
-        owed_minor = (view.total_minor or 0) - view.amount_paid_minor
-        parts[Part(currency, "outstanding", _overdue_from(view))] = (owed_minor, 1)
+    for paid in view.paid_parts:
+        _add(parts, Part(currency, "collected", quarter_of(paid.paid_at)), paid.amount_minor)
+    if view.status in _OUTSTANDING:
+        part = Part(currency, "outstanding", _overdue_from(view))
+        parts[part] = (view.amount_due_minor or 0, 1)
     for refund in view.refunds:
         if refund.status == "succeeded":
             refunded_at = refund.refunded_at or refund.updated_at

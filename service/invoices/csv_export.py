@@ -16,7 +16,7 @@ from service.invoices.documents import Links
 
 COLUMNS: Final = (
     "id", "tenantUuid", "userId", "provider", "connection", "mode", "status", "type", "origin",
-    "number", "currency", "totalMinor", "amountPaidMinor", "amountRefundedMinor",
+    "number", "currency", "totalMinor", "amountPaidMinor", "amountDueMinor", "amountRefundedMinor",
     "amountDisputedMinor", "amountOverpaidMinor", "disputeStatus", "taxMinor", "customer",
     "subscriptionId", "periodStart", "periodEnd", "dueAt", "description", "footer", "metadata",
     "attempt", "providerObjectType", "providerObjectId", "documentUrl", "failureCode",

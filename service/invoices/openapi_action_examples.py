@@ -9,7 +9,7 @@ from service.openapi.examples import example, one
 
 _AT: Final = "2026-02-03T14:00:00.000Z"
 _PAID: Final[Json] = PAID["items"][0] | {"updatedAt": _AT}
-_NOT_PAID: Final[Json] = {"amountPaidMinor": 0, "paidAt": None}
+_NOT_PAID: Final[Json] = {"amountPaidMinor": 0, "amountDueMinor": 1999, "paidAt": None}
 _REFUND: Final = example(
     Refund,
     id="9d1f6c52-6f0e-4a52-9c37-1c2b3a4d5e6f",
@@ -41,7 +41,7 @@ REFUND_BODY: Final[Json] = {"amountMinor": 500, "reason": "requested_by_customer
 
 RETRIED: Final = one("invoices", _PAID | {"attempt": 2})
 RETRYING: Final = _standing("failed")
-VOIDED: Final = _standing("void")
+VOIDED: Final = _standing("void", amountDueMinor=0)
 FINALIZED: Final = _standing("open", attempt=0)
 FINALIZING: Final = _standing("draft", attempt=0, number=None)
 WRITTEN_OFF: Final = _standing("uncollectible")

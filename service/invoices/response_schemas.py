@@ -106,6 +106,8 @@ class Invoice(ResponseModel):
     currency: str | None
     total_minor: Minor | None
     amount_paid_minor: Minor
+    amount_due_minor: Minor | None
+    """What the provider says remains to be paid; null before the invoice exists there."""
     amount_refunded_minor: Minor
     amount_disputed_minor: Minor
     amount_overpaid_minor: Minor

@@ -59,6 +59,7 @@ _ISSUED: Final[dict[str, Any]] = {
     "currency": "eur",
     "total_minor": TOTAL,
     "tax_minor": 319,
+    "amount_due_minor": TOTAL,
     "lines": [ISSUED_LINE],
 }
 _ASKED: Final[dict[str, Any]] = {
@@ -152,6 +153,13 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "progress": [1, 0, 0, 0],
     },
     e.InvoiceDrafted: {**_ISSUED, "progress": [0, 0, 0, -1]},
+    e.AmountDueChanged: {
+        **_WORD,
+        "amount_due_minor": 1499,
+        "amount_paid_minor": 500,
+        "paid_at": 100,
+        "progress": [1, 0, 500, 0],
+    },
     e.InvoiceRejected: {
         "code": "provider_rejected",
         "message": "No such price.",
@@ -170,6 +178,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "lines": [ISSUED_LINE],
         "customer": "cst_1",
         "dashboard_url": "https://dashboard.example/tr_1",
+        "amount_due_minor": TOTAL,
     },
     e.PaymentActionRequired: {
         **_PAYMENT,
@@ -184,6 +193,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "method": "pm_1",
         "paid_at": 100,
         "object_id": None,
+        "amount_due_minor": 0,
         "progress": [3, 1, TOTAL, 4],
     },
     e.PaymentFailed: {

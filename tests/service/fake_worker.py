@@ -82,6 +82,7 @@ def provider_invoice(outcome: str, *, attempts: int = 1) -> ProviderInvoice:
         total_minor=1999,
         tax_minor=0,
         amount_paid_minor=1999 if paid else 0,
+        amount_due_minor=0 if paid else 1999,
         attempt_count=0 if outcome in ("open", "draft", "deleted") else attempts,
         hosted_url=HOSTED_URL,
         due_at=None,

@@ -47,6 +47,7 @@ _OPEN: Final = ProviderInvoice(
     total_minor=TOTAL,
     tax_minor=319,
     amount_paid_minor=0,
+    amount_due_minor=TOTAL,
     attempt_count=0,
     hosted_url=HOSTED_URL,
     due_at=None,
@@ -69,6 +70,7 @@ def snapshot(state: InvoiceState = "open", **changes: Any) -> ProviderInvoice:
         defaults |= {"number": None, "hosted_url": None}
     if state == "paid":
         defaults |= {"amount_paid_minor": TOTAL, "attempt_count": 1, "paid_at": 100}
+        defaults |= {"amount_due_minor": 0}
     return replace(_OPEN, **defaults | changes)
 
 

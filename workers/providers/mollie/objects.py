@@ -65,6 +65,7 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
     read = read_as(MolliePayment, data, kind="payment")
     state, _ = _STATES[read.status]
     total = read.amount.minor
+    paid = total if state == "paid" else 0
     return ProviderInvoice(
         id=read.id,
         state=state,
@@ -75,7 +76,8 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         number=None,
         total_minor=total,
         tax_minor=sum(line.vat_amount.minor for line in read.lines or () if line.vat_amount),
-        amount_paid_minor=total if state == "paid" else 0,
+        amount_paid_minor=paid,
+        amount_due_minor=total - paid,
         # A failure is final: what says less of the same payment is older, whenever it was asked.
         attempt_count=int(read.status == "failed"),
         hosted_url=_link(read, "checkout"),

@@ -78,6 +78,8 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         total_minor=read.total,
         tax_minor=sum(tax.amount for tax in read.total_taxes or ()),
         amount_paid_minor=read.amount_paid,
+        amount_due_minor=read.amount_remaining,
+        part_paid_at=_part_paid_at(read),
         attempt_count=read.attempt_count,
         hosted_url=read.hosted_invoice_url,
         due_at=read.due_date,
@@ -142,11 +144,23 @@ def _metadata(claims: StripeClaims) -> dict[str, str]:
 
 
 def _to_payment(invoice: StripeInvoice) -> ProviderPayment | None:
-    """Read the payment that counts, where the answer was expanded down to its PaymentIntent."""
+    """Read the payment that counts, where the answer was expanded down to its PaymentIntent.
+
+    Stripe cancels its own payment of an invoice that others paid in parts: the newest of these
+    counts then.
+    """
     entries = () if invoice.payments is None else invoice.payments.data
     chosen = next((entry for entry in entries if entry.is_default), None)
+    if invoice.status == "paid" and chosen is not None and chosen.status == "canceled":
+        chosen = max(entries, key=lambda entry: entry.paid_at or 0)
     intent = None if chosen is None else chosen.payment.payment_intent
     return None if intent is None else _payment(intent)
+
+
+def _part_paid_at(invoice: StripeInvoice) -> int | None:
+    """Return when the newest payment came in, where payments were expanded."""
+    entries = () if invoice.payments is None else invoice.payments.data
+    return max((entry.paid_at for entry in entries if entry.paid_at is not None), default=None)
 
 
 def to_payment(intent: Json) -> ProviderPayment:

@@ -121,9 +121,21 @@ class _PaidBy(ProviderObject):
     payment_intent: Annotated[StripePaymentIntent | None, EXPANDED] = None
 
 
+class _PaymentTransitions(ProviderObject):
+    paid_at: Time | None = None
+
+
 class _InvoicePayment(ProviderObject):
     is_default: bool
+    status: Token | None = None
+    status_transitions: _PaymentTransitions | None = None
     payment: _PaidBy
+
+    @property
+    def paid_at(self) -> int | None:
+        """Return when it was paid; None where it was not."""
+        moments = self.status_transitions if self.status == "paid" else None
+        return None if moments is None else moments.paid_at
 
 
 class _InvoicePayments(ProviderObject):
@@ -143,6 +155,7 @@ class StripeInvoice(StripeClaims):
     total: Amount
     total_taxes: list[_Tax] | None = None
     amount_paid: Amount
+    amount_remaining: Amount
     amount_overpaid: Amount | None = None
     attempt_count: Count
     hosted_invoice_url: Url | None = None
