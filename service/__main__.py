@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from eventlog.process.log_setup import configure_logging
 from service.http.protocol import BoundedHttp
 from service.operations.metrics import metrics_folder
+from service.operations.metrics_server import start_metrics_server
 from service.recording.waits import Waits
 from service.settings import Settings
 
@@ -32,6 +33,8 @@ def main() -> None:
     with metrics_folder() as folder:
         # The library chooses its storage at import, in each worker process.
         os.environ[_METRICS_FOLDER] = str(folder)
+        if settings.metrics_port is not None:
+            start_metrics_server(settings, folder=folder)
         uvicorn.run(
             "service.__main__:make_app",
             factory=True,

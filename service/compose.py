@@ -6,6 +6,7 @@ from projections.catalogue.queries import CatalogueQueries
 from projections.inbox.queries import DeliveryQueries
 from projections.invoices.event_feed import ChangeQueries
 from projections.invoices.queries import InvoiceQueries
+from projections.operations.system_state import read_state
 from projections.reports.queries import ReportQueries
 from projections.subscriptions.queries import SubscriptionQueries
 from projections.work.queries import WorkQueries
@@ -19,6 +20,7 @@ from service.invoices.context import InvoicesContext
 from service.invoices.documents import Documents
 from service.operations.context import OperationsContext
 from service.operations.metrics import Metrics
+from service.operations.system_watch import SystemWatch
 from service.payment_methods.context import PaymentMethodsContext
 from service.recording.waits import Waits
 from service.reports.context import ReportsContext
@@ -60,9 +62,12 @@ def _context(shared: Dependencies) -> Context:
 def _operations(shared: Dependencies) -> OperationsContext:
     return OperationsContext(
         public_url=shared.settings.public_url,
+        metrics_port=shared.settings.metrics_port,
         readiness=shared.readiness,
         metrics=shared.recording.metrics,
-        work=WorkQueries(shared.pool),
+        watch=SystemWatch(
+            lambda: read_state(shared.pool), max_age_s=shared.settings.metrics_max_age_s
+        ),
     )
 
 

@@ -71,9 +71,9 @@ async def open_dependencies(
         recording=recording,
         readiness=Readiness(
             states=lambda: health.states(pool),
+            is_writable=lambda: health.is_writable(pool),
             pending_migrations=lambda: pending(dsn, eventlog.MIGRATIONS, projections.MIGRATIONS),
             access=auth.access,
-            lag_bound_ms=settings.lag_bound_ms,
         ),
         known_tenants=KnownTenants(recording.log),
         links=Links(settings.master_key_list(), public_url=settings.public_url),

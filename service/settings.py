@@ -57,9 +57,12 @@ class Settings(BaseSettings):
     """Keys that could not be verified for so long open nothing."""
     access_start_wait_s: float = 3.0
     """So long a starting process lets the others serve, until it can verify keys itself."""
-    lag_bound_ms: int = 30_000
-    """A projection that is further behind is not ready."""
     stop_timeout_s: int = 10
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    """A port that serves `/metrics` alone; the public port then does not."""
+    metrics_max_age_s: float = Field(3, ge=0)
+    """Age of the gauges that are read from the database."""
     metrics_folder: Path | None = None
     """Where the worker processes of one service keep their counts; set by `__main__`."""
 

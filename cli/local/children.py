@@ -8,6 +8,7 @@ from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 
+from cli.local.liveness import Liveness, answer_probe, heartbeat_probe
 from cli.local.options import HOST, UpOptions
 from cli.local.supervisor import ChildProcess
 
@@ -52,9 +53,9 @@ class Children:
 
     def workers(self) -> list[ChildProcess]:
         """Run the projections and each of the workers' roles."""
-        projections = self._child("projections", "-m", "projections", without=_MASTER_KEYS)
+        projections = self._beating("projections", "-m", "projections", without=_MASTER_KEYS)
         workers = [
-            self._child(
+            self._beating(
                 f"workers-{role}",
                 *("-m", "workers", role),
                 without=() if role in _OPEN_SECRETS else _MASTER_KEYS,
@@ -64,8 +65,13 @@ class Children:
         return [projections, *workers]
 
     def api(self, *, port: int) -> ChildProcess:
-        """Run the API; ready when database, migrations and read models are."""
-        return self._child("api", "-m", "service", ready=lambda: answers_ok(port, "/readyz"))
+        """Run the API; ready when it can serve requests."""
+        return self._child(
+            "api",
+            *("-m", "service"),
+            ready=lambda: answers_ok(port, "/readyz"),
+            liveness=Liveness(answer_probe(lambda: answers_ok(port, "/healthz", timeout_s=1))),
+        )
 
     def demo(self, *, out: Path, settings: Mapping[str, str]) -> ChildProcess:
         """Create the demo's app, customer and prices, once."""
@@ -76,13 +82,28 @@ class Children:
     def poller(self, provider: str, *, app_id: str, connection: str) -> ChildProcess:
         """Poll a provider whose webhooks cannot reach this machine."""
         which = ("--app", app_id, "--connection", connection)
-        return self._child(f"workers-poll-{provider}", "-m", "workers", "poll", *which)
+        return self._beating(f"workers-poll-{provider}", "-m", "workers", "poll", *which)
+
+    def _beating(self, name: str, *arguments: str, without: Sequence[str] = ()) -> ChildProcess:
+        """Run a process without a port, which touches a file while it is alive."""
+        beats = self._data_dir / "heartbeats"
+        beats.mkdir(mode=0o700, exist_ok=True)
+        file = beats / name
+        own = {"BILLHOOK_HEARTBEAT_FILE": str(file)}
+        return self._child(
+            name,
+            *arguments,
+            variables=own,
+            without=without,
+            liveness=Liveness(heartbeat_probe(file)),
+        )
 
     def _child(
         self,
         name: str,
         *arguments: str,
         ready: Callable[[], bool] | None = None,
+        liveness: Liveness | None = None,
         variables: Mapping[str, str] | None = None,
         without: Sequence[str] = (),
     ) -> ChildProcess:
@@ -94,6 +115,7 @@ class Children:
             log=self._data_dir / "logs" / f"{name}.log",
             owner=self._data_dir,
             ready=ready,
+            liveness=liveness,
         )
 
     def _ready_file(self) -> Path:
@@ -147,9 +169,11 @@ def demo_environment(options: UpOptions, *, sandbox_url: str) -> dict[str, str]:
     return demo | ({"BILLHOOK_SANDBOX_URL": sandbox_url} if options.needs_sandbox else {})
 
 
-def answers_ok(port: int, path: str, *, headers: Mapping[str, str] | None = None) -> bool:
+def answers_ok(
+    port: int, path: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = 5
+) -> bool:
     """Return whether a GET on a local port returns 200."""
-    with closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection(HOST, port, timeout=timeout_s)) as connection:
         try:
             connection.request("GET", path, headers=dict(headers or {}))
             return connection.getresponse().status == HTTPStatus.OK

@@ -125,6 +125,10 @@ class EmbeddedPostgres:
         """Return whether the started server runs."""
         return self._process is not None and self._process.poll() is None
 
+    def is_hung(self) -> bool:
+        """Return False: its clients' time-outs handle a server that hangs for a while."""
+        return False
+
     def is_ready(self) -> bool:
         """Return whether the server accepts connections, by the status in its pid file."""
         status = self._status_lines()

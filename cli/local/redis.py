@@ -70,6 +70,10 @@ class EmbeddedRedis:
         """Return whether the started server runs."""
         return self._process is not None and self._process.poll() is None
 
+    def is_hung(self) -> bool:
+        """Return False: its clients' time-outs handle a server that hangs for a while."""
+        return False
+
     def is_ready(self) -> bool:
         """Return whether the server responds to PING."""
         with socket.socket(socket.AF_UNIX) as connection:

@@ -10,9 +10,11 @@ from typing import Protocol
 
 import psutil
 
+from cli.local.liveness import Liveness
 from cli.local.process import EmbeddedError, log_tail, spawn, stop_process, wait_until
 
 _POLL_S = 0.1
+_HOUSEKEEP_ROUNDS = 10
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
 _SETTLED_AFTER_S = 60.0
@@ -31,6 +33,7 @@ class Unit(Protocol):
     def launch(self) -> None: ...  # noqa: D102 - starts it, does not wait
     def is_running(self) -> bool: ...  # noqa: D102 - the process lives
     def is_ready(self) -> bool: ...  # noqa: D102 - the service is available
+    def is_hung(self) -> bool: ...  # noqa: D102 - it runs, but shows no sign of life
     def request_stop(self) -> None: ...  # noqa: D102 - does not wait
     def stop(self, *, timeout_s: float) -> None: ...  # noqa: D102 - waits, then kills
     def log_end(self) -> str: ...  # noqa: D102 - the last lines of its log
@@ -39,7 +42,8 @@ class Unit(Protocol):
 class ChildProcess:
     """One of Billhook's processes: `command` in a session of its own, with output to `log`.
 
-    `ready` is its readiness check; without it, a running process is ready.
+    `ready` is its readiness check; without it, a running process is ready. `liveness` detects that
+    it hangs; without it, a running process is alive.
     """
 
     def __init__(
@@ -51,8 +55,10 @@ class ChildProcess:
         log: Path,
         owner: Path,
         ready: Callable[[], bool] | None = None,
+        liveness: Liveness | None = None,
     ) -> None:
         self.name = name
+        self._liveness = liveness
         self._command = command
         self._env = {**env, _OWNER_MARK: str(owner)}
         self._log = log
@@ -65,6 +71,8 @@ class ChildProcess:
         self._kill_session()
         self._stop_requested = False
         self._process = spawn(self._command, log=self._log, env=self._env)
+        if self._liveness is not None:
+            self._liveness.reset()
 
     def is_running(self) -> bool:
         """Return whether the process runs (its own children do not count)."""
@@ -73,6 +81,10 @@ class ChildProcess:
     def is_ready(self) -> bool:
         """Return whether the process runs and its readiness check succeeds."""
         return self.is_running() and (self._ready is None or self._ready())
+
+    def is_hung(self) -> bool:
+        """Return whether the process runs but has shown no sign of life for too long."""
+        return self.is_running() and self._liveness is not None and self._liveness.is_hung()
 
     def request_stop(self) -> None:
         """Send SIGTERM once: many servers take a second one as "stop at once"."""
@@ -115,11 +127,19 @@ class _Watched:
 class Supervisor:
     """Start units stage by stage, restart failed ones, stop the stages in reverse order.
 
-    `stopping` returns True once the operator requested a stop; `report` prints a message.
+    `stopping` returns True once the operator requested a stop; `report` prints a message;
+    `housekeep` is called about once a second.
     """
 
-    def __init__(self, *, report: Callable[[str], None], stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        *,
+        report: Callable[[str], None],
+        stopping: Callable[[], bool],
+        housekeep: Callable[[], None] = lambda: None,
+    ) -> None:
         self._report = report
+        self._housekeep = housekeep
         self._stopping = stopping
         self._stages: list[list[_Watched]] = []
 
@@ -138,9 +158,13 @@ class Supervisor:
 
     def run(self) -> None:
         """Restart failed units until the operator requests a stop."""
+        rounds = 0
         while not self._stopping():
             for watched in self._all():
                 self._restart_if_ended(watched)
+            if rounds % _HOUSEKEEP_ROUNDS == 0:
+                self._housekeep()
+            rounds += 1
             time.sleep(_POLL_S)
 
     def stop(self, *, stage_timeout_s: float = 12) -> None:
@@ -175,6 +199,9 @@ class Supervisor:
     def _restart_if_ended(self, watched: _Watched) -> None:
         now = time.monotonic()
         unit = watched.unit
+        if unit.is_hung():
+            self._report(f"{unit.name} hangs; it is killed")
+            unit.stop(timeout_s=0)
         if unit.is_running():
             if watched.failures and now - watched.launched_at > _SETTLED_AFTER_S:
                 watched.failures = 0

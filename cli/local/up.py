@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cli.local.children import Children, demo_environment, knows_demo, system_environment
 from cli.local.files import delete_settings, master_keys, save_settings
+from cli.local.logs import rotate_logs
 from cli.local.options import HOST, UpError, UpOptions, free_port
 from cli.local.postgres import EmbeddedPostgres
 from cli.local.process import InstanceLock, wait_until
@@ -42,7 +43,11 @@ def run(options: UpOptions) -> None:
     options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = InstanceLock(options.data_dir / "up.lock")
     lock.acquire()
-    supervisor = Supervisor(report=_print, stopping=stop.is_set)
+    supervisor = Supervisor(
+        report=_print,
+        stopping=stop.is_set,
+        housekeep=lambda: rotate_logs(options.data_dir / "logs"),
+    )
     try:
         _Start(options, supervisor, stop).run()
         supervisor.run()

@@ -5,9 +5,11 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL
 
 from eventlog.database.connect import connect_async
 
@@ -21,6 +23,15 @@ _LONGEST_PAUSE_S = 1.0
 # A leader speaks every second. One that is silent for longer is stopped or gone, though its
 # machine may still answer for it: the server ends its session, and with it its lock.
 _SILENCE: Mapping[str, str] = {"idle_session_timeout": "3500ms"}
+
+# The advisory locks of this database that anybody holds, leaders' among them.
+LEADER_LOCKS: Final = SQL(
+    """
+SELECT (classid::bigint << 32) | objid::bigint AS key FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+)
 
 Connection = psycopg.AsyncConnection[TupleRow]
 LOST_CONNECTION = (
@@ -50,7 +61,7 @@ async def become_leader(connection: Connection, name: str, *, stop: asyncio.Even
     Polls, because a blocked statement would hold back the server's vacuum all the while.
     """
     while not stop.is_set():
-        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [_key(name)])
+        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [leader_key(name)])
         row = await cursor.fetchone()
         if row is not None and row[0]:
             return True
@@ -61,7 +72,7 @@ async def become_leader(connection: Connection, name: str, *, stop: asyncio.Even
 async def resign(connection: Connection, name: str) -> None:
     """Free the lock, if the session still lives."""
     if not connection.closed:
-        await connection.execute("SELECT pg_advisory_unlock(%s)", [_key(name)])
+        await connection.execute("SELECT pg_advisory_unlock(%s)", [leader_key(name)])
 
 
 async def pause(seconds: float, *, stop: asyncio.Event) -> None:
@@ -90,7 +101,8 @@ async def retry_lost_connections(
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
-def _key(name: str) -> int:
+def leader_key(name: str) -> int:
+    """Return the key of the advisory lock that the leader of this name holds."""
     digest = hashlib.sha256(f"billhook leader {name}".encode()).digest()
     return int.from_bytes(digest[:8], signed=True)
 

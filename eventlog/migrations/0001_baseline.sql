@@ -10,6 +10,9 @@ CREATE TABLE eventlog.events (
     recorded_at        timestamptz NOT NULL,
     CONSTRAINT events_stream_key UNIQUE (originator_id, originator_version)
 );
+-- Counted for the metrics; such events are rare.
+CREATE INDEX events_skipped_idx ON eventlog.events (position)
+    WHERE topic = 'follower.event_skipped';
 
 -- What may be forgotten: provider objects, webhook bodies, personal data. Two tenants with the
 -- same bytes have a row each, so that one can be erased without the other.

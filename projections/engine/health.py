@@ -14,10 +14,11 @@ class FollowerState:
 
     A projection's name is that of the generation that answers readers; others that are being
     filled or retired go by their own, as `invoices_g2`, and are not `serving`. `failure` names
-    the event that it cannot get past.
+    the event that it cannot get past. `lock` is the name of its leader's lock.
     """
 
     name: str
+    lock: str
     position: int
     head: int
     lag_events: int
@@ -27,10 +28,10 @@ class FollowerState:
 
 
 # Also a projection that nobody has begun to follow is told of.
-_STATES: Final = SQL(
+STATES: Final = SQL(
     """
 SELECT CASE WHEN known.state = 'active' THEN known.projection ELSE followed.name END AS name,
-    followed.position, log.head,
+    followed.name AS lock, followed.position, log.head,
     greatest(log.head - followed.position, 0) AS lag_events,
     coalesce(
         greatest(extract(epoch FROM clock_timestamp() - next.recorded_at) * 1000, 0), 0
@@ -53,7 +54,18 @@ ORDER BY 1
 """
 )
 
+_WRITABLE: Final = SQL(
+    "SELECT current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery()"
+    " AS writable"
+)
+
 
 async def states(pool: ReadPool) -> list[FollowerState]:
     """Return how every follower fares. Raises ReadModelUnavailable."""
-    return [FollowerState(**row) for row in await pool.fetch(_STATES)]
+    return [FollowerState(**row) for row in await pool.fetch(STATES)]
+
+
+async def is_writable(pool: ReadPool) -> bool:
+    """Return whether the database accepts writes. Raises ReadModelUnavailable."""
+    (row,) = await pool.fetch(_WRITABLE)
+    return bool(row["writable"])

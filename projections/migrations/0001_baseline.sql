@@ -557,6 +557,9 @@ BEGIN
         CREATE INDEX ON %1$I.deliveries (app_id, invoice_id, received_at, id)
             WHERE invoice_id IS NOT NULL;
         CREATE INDEX ON %1$I.deliveries (app_id, provider_event_id, received_at, id);
+        -- For the metrics, over all apps: what is not applied yet, and dead letters.
+        CREATE INDEX ON %1$I.deliveries (received_at) WHERE state IN ('received', 'parked');
+        CREATE INDEX ON %1$I.deliveries (received_at) WHERE state = 'dead';
         $$,
         schema
     );

@@ -11,7 +11,6 @@ from psycopg.sql import SQL, Composed
 from projections.engine import cursors, keyset
 from projections.engine.keyset import COUNTED_EXACTLY, Page
 from projections.engine.pool import ReadPool
-from projections.work.breakers import OpenBreaker, fetch_open_breakers
 
 OPEN: Final = "open"
 GAVE_UP: Final = "gave_up"
@@ -101,7 +100,6 @@ _AFTER: Final = {
     GAVE_UP: SQL("(gave_up_at, id) > (%(after)s, %(after_id)s)"),
 }
 _GET: Final = _COLUMNS.format(jobs=SQL("work.jobs")) + SQL("WHERE job.app = %s AND job.key = %s")
-_COUNT: Final = SQL("SELECT count(*) AS rows FROM work.jobs WHERE gave_up_at IS NOT NULL")
 
 
 class WorkQueries:
@@ -125,15 +123,6 @@ class WorkQueries:
         """Return an app's work by its key, while it is not done."""
         found = await self._pool.fetch(_GET, [app_id, key])
         return _row(found[0]) if found else None
-
-    async def count_given_up(self) -> int:
-        """Return how much waits for an operator, in all apps."""
-        found = await self._pool.fetch(_COUNT)
-        return int(found[0]["rows"])
-
-    async def open_breakers(self) -> list[OpenBreaker]:
-        """List the connections that are not called but by probes, in all apps."""
-        return await fetch_open_breakers(self._pool)
 
 
 def page_query(filters: WorkFilter) -> tuple[Composed, dict[str, object]]:

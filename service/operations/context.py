@@ -3,9 +3,9 @@ from typing import cast
 
 from starlette.requests import Request
 
-from projections.work.queries import WorkQueries
 from service.operations.metrics import Metrics
 from service.operations.readiness import Readiness
+from service.operations.system_watch import SystemWatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,9 +13,10 @@ class OperationsContext:
     """Dependencies of the health and metrics endpoints."""
 
     public_url: str
+    metrics_port: int | None
     readiness: Readiness
     metrics: Metrics
-    work: WorkQueries
+    watch: SystemWatch
 
 
 def context_of(request: Request) -> OperationsContext:

@@ -1,23 +1,18 @@
-"""Metrics of the service's processes."""
+"""Where the worker processes of one service keep their counts together."""
 
 import fcntl
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
-
-from projections.engine.health import FollowerState
-from projections.work.breakers import OpenBreaker
 
 _FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _EVENTS = (1, 2, 3, 5, 10, 20)
@@ -25,7 +20,7 @@ _NOT_SERVED = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENT
 
 
 class Metrics:
-    """Metrics of this process or, with `folder`, of all its worker processes."""
+    """What this service counts; with `folder`, what all its worker processes count together."""
 
     def __init__(self, *, folder: Path | None) -> None:
         self._folder = folder
@@ -63,17 +58,17 @@ class Metrics:
             "billhook_webhooks", "Deliveries.", ["provider", "result"], registry=registry
         )
 
-        # The library looks up labels under a lock; cache the labelled metrics here.
-        self._responses: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        # The library finds a child under a lock; each is kept here once it is found.
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._deliveries: dict[tuple[str, str], Counter] = {}
 
     def record_answer(self, method: str, route: str, status: int, *, seconds: float) -> None:
-        """Count a response. Unserved methods are one label value: callers can invent any number."""
+        """Count an answer. Methods that are not served count as one: anybody can make some up."""
         if status in _NOT_SERVED:
             method = "other"
-        found = self._responses.get((method, route, status))
+        found = self._answers.get((method, route, status))
         if found is None:
-            found = self._responses[method, route, status] = (
+            found = self._answers[method, route, status] = (
                 self.requests.labels(method, route, str(status)),
                 self.latency_s.labels(method, route),
             )
@@ -94,102 +89,26 @@ class Metrics:
         self.append_events.observe(events)
         self.appended.inc(events)
 
-    def exposition(
-        self,
-        followers: Iterable[FollowerState],
-        *,
-        gave_up: int | None = None,
-        breakers: Iterable[OpenBreaker] = (),
-    ) -> bytes:
-        """Return all metrics in Prometheus's text format, with the current gauges.
-
-        `gave_up`: how much work waits for an operator; None where that is not known.
-        """
-        return self._registered() + generate_latest(
-            _now(followers, gave_up=gave_up, breakers=breakers)
-        )
-
-    def _registered(self) -> bytes:
-        if self._folder is None:
-            return generate_latest(self._registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together, path=str(self._folder))  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+    def exposition(self) -> bytes:
+        """Write the counts of all worker processes in Prometheus's text format."""
+        return generate_latest(self._registry) if self._folder is None else counts_in(self._folder)
 
 
-class _Followers(Collector):
-    """Gauges of the followers, which run in other processes; read when they are collected."""
-
-    def __init__(self, states: Iterable[FollowerState]) -> None:
-        self._states = list(states)
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return a gauge per value, labelled by follower."""
-        position = _gauge("position", "Place in the log.")
-        lag_events = _gauge("lag_events", "Events behind the log's head.")
-        lag_s = _gauge("lag_seconds", "Age of the oldest event not folded.")
-        stopped = _gauge("stopped", "1 where an event can't be got past.")
-        for state in self._states:
-            position.add_metric([state.name], state.position)
-            lag_events.add_metric([state.name], state.lag_events)
-            lag_s.add_metric([state.name], state.lag_ms / 1000)
-            stopped.add_metric([state.name], 0 if state.failure is None else 1)
-        return [position, lag_events, lag_s, stopped]
-
-
-class _GaveUp(Collector):
-    """Gauge of the work that waits for an operator."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return the gauge."""
-        text = "Work that used up its tries and waits for an operator."
-        return [GaugeMetricFamily("billhook_work_gave_up", text, value=self._count)]
-
-
-class _Breakers(Collector):
-    """Gauge of the connections with an open circuit breaker."""
-
-    def __init__(self, breakers: Iterable[OpenBreaker]) -> None:
-        self._breakers = list(breakers)
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return the gauge."""
-        open_ones = GaugeMetricFamily(
-            "billhook_connection_breaker_open",
-            "Time-outs in a row of a connection that is called by probes only.",
-            labels=["app", "connection"],
-        )
-        for breaker in self._breakers:
-            open_ones.add_metric([str(breaker.app), breaker.connection], breaker.timeouts)
-        return [open_ones]
-
-
-def _gauge(name: str, text: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"billhook_follower_{name}", text, labels=["follower"])
-
-
-def _now(
-    states: Iterable[FollowerState], *, gave_up: int | None, breakers: Iterable[OpenBreaker]
-) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(_Followers(states))
-    registry.register(_Breakers(breakers))
-    if gave_up is not None:
-        registry.register(_GaveUp(gave_up))
-    return registry
+def counts_in(folder: Path) -> bytes:
+    """Write what the worker processes that share `folder` counted together."""
+    together = CollectorRegistry()
+    MultiProcessCollector(together, path=str(folder))  # type: ignore[no-untyped-call]
+    return generate_latest(together)
 
 
 _PREFIX: Final = "billhook-metrics-"
 _LOCK: Final = "lock"
-_OLD_ENOUGH_S: Final = 60  # younger folders may not be locked yet
+_OLD_ENOUGH_S: Final = 60  # younger ones may be about to be locked
 
 
 @contextmanager
 def metrics_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Create a folder for this process, and delete the folders of processes that were killed."""
+    """Give a folder of this process's own while it runs, and delete what killed ones left."""
     parent = parent or Path(tempfile.gettempdir())
     for folder in parent.glob(f"{_PREFIX}*"):
         if _is_left_behind(folder):
@@ -204,7 +123,7 @@ def metrics_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _is_left_behind(folder: Path) -> bool:
-    """Return whether the folder's lock is free: the kernel releases it with its process."""
+    """Return whether nobody holds the folder's lock, which the kernel frees with its process."""
     try:
         if time.time() - folder.stat().st_mtime < _OLD_ENOUGH_S:
             return False

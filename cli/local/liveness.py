@@ -1,0 +1,63 @@
+"""Detect processes of `billhook up` that run but hang."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+_SILENT_S: Final = 20.0
+_PROBE_S: Final = 2.0
+
+Probe = Callable[[], object]
+"""Returns a value that differs from the last one while the process is alive."""
+
+
+class Liveness:
+    """Counts the time since a process last showed that it is alive.
+
+    By the monotonic clock, which stops while a machine sleeps: nothing hangs then.
+    """
+
+    def __init__(self, probe: Probe, *, silent_s: float = _SILENT_S) -> None:
+        self._probe = probe
+        self._silent_s = silent_s
+        self._last: object = None
+        self._alive_at_s = self._probed_at_s = time.monotonic()
+
+    def reset(self) -> None:
+        """Start to count anew: the process was started."""
+        self._alive_at_s = self._probed_at_s = time.monotonic()
+
+    def is_hung(self) -> bool:
+        """Return whether the process has been silent for too long; probes every 2 s."""
+        now_s = time.monotonic()
+        if now_s - self._probed_at_s >= _PROBE_S:
+            self._probed_at_s = now_s
+            seen = self._probe()
+            if seen != self._last:
+                self._last, self._alive_at_s = seen, time.monotonic()
+        return time.monotonic() - self._alive_at_s > self._silent_s
+
+
+def heartbeat_probe(file: Path) -> Probe:
+    """Probe the time at which a process last touched its heartbeat file."""
+
+    def last_beat() -> object:
+        try:
+            return file.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    return last_beat
+
+
+def answer_probe(answers: Callable[[], bool]) -> Probe:
+    """Probe a port: each answer is a new sign of life, no answer is none."""
+    count = 0
+
+    def last_answer() -> object:
+        nonlocal count
+        count += answers()
+        return count
+
+    return last_answer

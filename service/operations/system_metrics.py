@@ -1,0 +1,96 @@
+"""Gauges of the whole system, read from the database: followers, work, provider events."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from projections.operations.system_state import SystemState
+
+
+def system_metrics(state: SystemState | None) -> bytes:
+    """Write the state in Prometheus's text format; None where the database does not answer."""
+    registry = CollectorRegistry()
+    registry.register(_System(state))
+    return generate_latest(registry)
+
+
+class _System(Collector):
+    """Gauges of one state."""
+
+    def __init__(self, state: SystemState | None) -> None:
+        self._state = state
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return all gauges; only `billhook_system_state_known` where there is no state."""
+        yield GaugeMetricFamily(
+            "billhook_system_state_known",
+            "1 where the database answered; otherwise the gauges of followers and work are absent.",
+            value=int(self._state is not None),
+        )
+        if self._state is not None:
+            yield from _follower_gauges(self._state)
+            yield from _work_gauges(self._state)
+
+
+def _follower_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
+    position = _by_follower("position", "Position in the log.")
+    lag_events = _by_follower("lag_events", "Events behind the log's head.")
+    lag_s = _by_follower("lag_seconds", "Age of the oldest event that is not handled.")
+    stopped = _by_follower("stopped", "1 where the follower cannot handle an event.")
+    for follower in state.followers:
+        position.add_metric([follower.name], follower.position)
+        lag_events.add_metric([follower.name], follower.lag_events)
+        lag_s.add_metric([follower.name], follower.lag_ms / 1000)
+        stopped.add_metric([follower.name], 0 if follower.failure is None else 1)
+    text = "1 where a process holds the lock of the leader; followers and `schedule`."
+    yield from (position, lag_events, lag_s, stopped)
+    yield _labelled("billhook_leader_present", text, "name", state.leaders)
+
+
+def _work_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
+    for name, text, value in (
+        ("work_oldest_due_seconds", "Age of the oldest due job.", state.oldest_due_s),
+        (
+            "work_oldest_retried_seconds",
+            "Time since the oldest job was requested that failed and is still tried.",
+            state.oldest_retried_s,
+        ),
+        (
+            "provider_events_oldest_unapplied_seconds",
+            "Age of the oldest provider event that is neither applied nor a dead letter.",
+            state.oldest_unapplied_s,
+        ),
+        (
+            "skipped_events",
+            "Events that operators had a follower skip.",
+            state.skipped_events,
+        ),
+    ):
+        yield GaugeMetricFamily(f"billhook_{name}", text, value=value)
+    text = "Jobs that used up their attempts and wait for an operator."
+    yield _labelled("billhook_work_gave_up", text, "kind", state.gave_up)
+    text = "Provider events that could not be applied and wait for an operator."
+    yield _labelled("billhook_dead_letters", text, "reason", state.dead_letters)
+    breakers = GaugeMetricFamily(
+        "billhook_connection_breaker_open",
+        "Time-outs in a row of a connection that is called by probes only.",
+        labels=["app", "connection"],
+    )
+    for breaker in state.open_breakers:
+        breakers.add_metric([str(breaker.app), breaker.connection], breaker.timeouts)
+    yield breakers
+
+
+def _by_follower(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"billhook_follower_{name}", text, labels=["follower"])
+
+
+def _labelled(
+    name: str, text: str, label: str, values: Mapping[str, int | bool]
+) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        gauge.add_metric([key], int(value))
+    return gauge
