@@ -2,7 +2,6 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from cli.common import print_findings
 from cli.migrations import pending_migrations
+from cli.system_checks import check_system
 from domain.apps.app import token_secret_context
 from domain.apps.connection import secret_context
 from eventlog.database.checks import (
@@ -19,15 +19,12 @@ from eventlog.database.checks import (
     version_problem,
 )
 from eventlog.errors import MigrationError, ObsoleteDatabase, VaultError
-from eventlog.follow.positions import FollowerState
-from eventlog.log import Log
 from eventlog.security.vault import Vault
 from projections.access.queries import sealed_connections, sealed_token_secrets
 from projections.work.breakers import open_breakers
 
 _OLDEST_PYTHON = (3, 11)
 _LARGEST_SKEW_S = 1.0
-_LARGEST_LAG_EVENTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -135,18 +132,8 @@ def _migrations(url: str) -> Iterator[Finding]:
         yield Finding(f"{len(pending)} migrations are pending", "run: billhook migrate")
         return
     yield Finding("all migrations are applied")
-    for state in _follower_states(url):
-        if state.error:
-            yield Finding(
-                f"{state.name} is stopped by an error: {state.error}",
-                "see the traceback in its log; it continues by itself once the cause is fixed",
-            )
-        else:
-            slow = state.lag_events > _LARGEST_LAG_EVENTS
-            yield Finding(
-                f"{state.name} is {state.lag_events} events behind",
-                "check that its process runs" if slow else None,
-            )
+    for text, remedy in check_system(url):
+        yield Finding(text, remedy)
     yield from _breakers(url)
 
 
@@ -161,11 +148,6 @@ def _breakers(url: str) -> Iterator[Finding]:
             f"{breaker.timeouts} time-outs in a row, circuit breaker open since {opened_at}",
             "check the provider's status page and the network; the first answer closes the breaker",
         )
-
-
-def _follower_states(url: str) -> list[FollowerState]:
-    with closing(Log.open(url, application_name="billhook doctor")) as log:
-        return log.follower_states()
 
 
 def _redis(environment: Mapping[str, str]) -> Iterator[Finding]:

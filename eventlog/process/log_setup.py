@@ -8,6 +8,8 @@ from typing import Final, Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
+from eventlog.process.uncaught import MessageFilter, log_uncaught_exceptions
+
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO}
 
 
@@ -37,6 +39,8 @@ def configure_logging(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(MessageFilter())
+    log_uncaught_exceptions()
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

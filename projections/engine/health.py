@@ -54,10 +54,10 @@ ORDER BY 1
 """
 )
 
-_WRITABLE: Final = SQL(
-    "SELECT current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery()"
-    " AS writable"
+WRITABLE: Final = SQL(
+    "(current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery())"
 )
+_IS_WRITABLE: Final = SQL("SELECT {} AS writable").format(WRITABLE)
 
 
 async def states(pool: ReadPool) -> list[FollowerState]:
@@ -67,5 +67,5 @@ async def states(pool: ReadPool) -> list[FollowerState]:
 
 async def is_writable(pool: ReadPool) -> bool:
     """Return whether the database accepts writes. Raises ReadModelUnavailable."""
-    (row,) = await pool.fetch(_WRITABLE)
+    (row,) = await pool.fetch(_IS_WRITABLE)
     return bool(row["writable"])

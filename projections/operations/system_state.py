@@ -7,7 +7,7 @@ from typing import Final
 from psycopg.sql import SQL
 
 from eventlog.follow.leader import LEADER_LOCKS, leader_key
-from projections.engine.health import STATES, FollowerState
+from projections.engine.health import STATES, WRITABLE, FollowerState
 from projections.engine.pool import ReadPool, open_pool
 from projections.work.breakers import OpenBreaker, fetch_open_breakers
 
@@ -28,6 +28,7 @@ class SystemState:
     `dead_letters`: by the reason without its details, the 20 most frequent ones and `other`.
     """
 
+    is_writable: bool
     followers: tuple[FollowerState, ...]
     leaders: Mapping[str, bool]
     oldest_due_s: float
@@ -50,6 +51,7 @@ WITH state AS ({states}), leader AS ({leaders}), dead AS (
     FROM work.jobs WHERE gave_up_at IS NOT NULL GROUP BY 1
 )
 SELECT
+    {writable} AS writable,
     (SELECT coalesce(jsonb_agg(to_jsonb(state)), '[]') FROM state) AS followers,
     (SELECT coalesce(jsonb_agg(leader.key::text), '[]') FROM leader) AS locks,
     coalesce((
@@ -69,7 +71,7 @@ SELECT
     (SELECT coalesce(jsonb_object_agg(kind, jobs), '{{}}') FROM gave_up) AS gave_up,
     (SELECT count(*) FROM eventlog.events WHERE topic = 'follower.event_skipped') AS skipped_events
 """
-).format(states=STATES, leaders=LEADER_LOCKS)
+).format(states=STATES, leaders=LEADER_LOCKS, writable=WRITABLE)
 
 
 async def read_state(pool: ReadPool) -> SystemState:
@@ -79,6 +81,7 @@ async def read_state(pool: ReadPool) -> SystemState:
     followers = tuple(FollowerState(**known) for known in row["followers"])
     locks = {name: name for name in LEADERS} | {known.name: known.lock for known in followers}
     return SystemState(
+        is_writable=row["writable"],
         followers=followers,
         leaders={name: leader_key(lock) in held for name, lock in locks.items()},
         oldest_due_s=row["oldest_due_s"],

@@ -1,5 +1,6 @@
 """Outermost middleware: request ids, log, metrics, and the handler of unexpected errors."""
 
+import asyncio
 import re
 import time
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.errors import problem_of
+from service.http.errors import TimedOut, problem_of
 from service.http.responses import REQUEST_ID, error_response
 from service.operations.metrics import Metrics
 
@@ -42,6 +43,12 @@ class RequestLog:
                 await self._app(scope, receive, exchange.send)
             except ClientDisconnect:
                 exchange.status = _GONE
+            except asyncio.CancelledError:
+                # The process stops and waits no longer; the server would answer in plain text.
+                if not exchange.status:
+                    await error_response(problem_of(TimedOut()), scope)(
+                        scope, receive, exchange.send
+                    )
             except Exception as error:  # noqa: BLE001 - the edge of the process
                 _log.exception("unexpected")
                 if not exchange.status:

@@ -30,6 +30,11 @@ class _System(Collector):
             value=int(self._state is not None),
         )
         if self._state is not None:
+            yield GaugeMetricFamily(
+                "billhook_database_writable",
+                "1 where the database accepts writes.",
+                value=int(self._state.is_writable),
+            )
             yield from _follower_gauges(self._state)
             yield from _work_gauges(self._state)
 

@@ -13,6 +13,9 @@ from typer.testing import CliRunner, Result
 from cli.local.files import save_settings
 from cli.local.process import InstanceLock
 from cli.main import COMMANDS, command_line
+from eventlog.follow.leader import leader_key
+from projections.operations.system_state import LEADERS
+from projections.registry import PROJECTIONS
 
 DEMO = {
     "base_url": "http://127.0.0.1:1",
@@ -142,6 +145,13 @@ def test_doctor_is_content_with_a_whole_system(database: str, redis_url: str) ->
         "BILLHOOK_PUBLIC_URL": "http://127.0.0.1:8080",
     }
     result = billhook("doctor", env=environment)
+    assert "no process runs: access, apply," in result.output
+    assert result.exit_code == 1
+    with psycopg.connect(database, autocommit=True) as leaders:
+        # As the processes hold them.
+        for name in (*LEADERS, *(f"{projection}_g1" for projection in PROJECTIONS)):
+            leaders.execute("SELECT pg_advisory_lock(%s)", [leader_key(name)])
+        result = billhook("doctor", env=environment)
     assert "WRONG" not in result.output, result.output
     assert result.exit_code == 0
     assert "each connection has its own session" in result.output
