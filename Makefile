@@ -9,7 +9,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run examples dialects test test-extended test-all check fmt bench contract constraints lock clean
+.PHONY: help install run examples dialects test test-extended test-all check fmt bench faults contract constraints lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ fmt: $(INSTALLED) ## Format the code and apply automatic fixes
 
 bench: $(INSTALLED) ## Measure acknowledgements, rebuilds, idle cost and bulkheads
 	@$(BIN)/python -m tests.benchmarks
+
+faults: $(INSTALLED) ## Kill, hang, cut off and starve each part of a running system; about 10 minutes
+	@$(BIN)/python -m tests.faults
 
 contract: $(INSTALLED) ## Check every provider message against specifications: SPECS=<folder>
 	@test -n "$(SPECS)" || { echo "usage: make contract SPECS=<folder with the providers' specifications>"; exit 2; }

@@ -1,0 +1,54 @@
+import sys
+from pathlib import Path
+
+from cli.local.liveness import Liveness, heartbeat_probe
+from cli.local.logs import rotate_logs
+from cli.local.process import wait_until
+from cli.local.supervisor import ChildProcess
+from tests.cli.local.test_supervisor import WAITS, Watch
+from tests.support.processes import children_of
+from tests.support.wait_until import DEADLINE_S
+
+
+def test_logs_are_rotated_by_size_and_few_are_kept(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    with log.open("ab", buffering=0) as writer:
+        for number in range(5):
+            writer.write(f"{number}".encode() * 11)
+            rotate_logs(tmp_path, largest_bytes=10, kept=2)
+        writer.write(b"next")
+    assert log.read_text() == "next"
+    assert (tmp_path / "api.log.1").read_text() == "4" * 11
+    assert (tmp_path / "api.log.2").read_text() == "3" * 11
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_process_without_a_heartbeat_hangs_and_one_with_it_does_not(tmp_path: Path) -> None:
+    beat = tmp_path / "beat"
+    silent = Liveness(heartbeat_probe(beat), silent_s=-1)
+    assert silent.is_hung()
+    alive = Liveness(heartbeat_probe(beat), silent_s=DEADLINE_S)
+    assert not alive.is_hung()
+
+
+def test_a_process_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    watch = Watch(tmp_path)
+    child = ChildProcess(
+        "child",
+        command=[sys.executable, "-c", WAITS],
+        env={},
+        log=tmp_path / "child.log",
+        owner=tmp_path,
+        liveness=Liveness(heartbeat_probe(tmp_path / "beat"), silent_s=0),
+    )
+    watch.supervisor.start(child)
+    (first,) = children_of(tmp_path)
+    first.suspend()
+    watch.run()
+    try:
+        assert wait_until(lambda: not first.is_running(), timeout_s=DEADLINE_S)
+        assert wait_until(lambda: len(watch.reports) > 1, timeout_s=DEADLINE_S)
+    finally:
+        watch.end()
+    assert watch.reports[0] == "child hangs; it is killed"
+    assert watch.reports[1].startswith("child ended; restarting")
