@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, LiteralString
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -161,8 +160,6 @@ def test_a_read_only_database_and_refused_callers_fire(database: str) -> None:
         session.execute(
             SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name)
         )
-    app_id = uuid4()
-    keys = {"x-api-key": "key", "x-api-key-type": "read", "x-client-id": str(app_id)}
     with Service(database, projections=False) as service:
         watched = Watched(service)
         assert service.request("GET", "/readyz").json()["checks"]["database"] == "is read-only"
@@ -171,8 +168,7 @@ def test_a_read_only_database_and_refused_callers_fire(database: str) -> None:
 
         def call() -> None:
             for _ in range(5):
-                answer = service.request("GET", f"/api/v1/apps/{app_id}/invoices", headers=keys)
-                assert answer.status_code == 503
+                assert service.request("GET", "/readyz").status_code == 503
 
         assert watched.fires("BillhookErrors", call)
 
