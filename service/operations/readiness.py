@@ -46,7 +46,7 @@ class Readiness:
         return next((f.lag_ms for f in await self.followers() if f.name == name), 0)
 
     async def checks(self) -> tuple[bool, Checks]:
-        """Check what this process needs; return whether all is ok, and each result, without secrets.
+        """Return whether all that this process needs is ok, and each check, without secrets.
 
         A follower that is stopped or behind is no reason to take the API out: requests are
         recorded all the same. It is alerted through the metrics.
