@@ -44,7 +44,7 @@ class ProviderLine:
 
     id: str
     description: str | None
-    quantity: int
+    quantity: int | None
     price: str | None
     total_minor: int
     currency: str

@@ -49,7 +49,7 @@ class ProviderGateway(Protocol):
         """Find objects with this metadata, oldest first, when a key may have expired."""
 
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
-        """Fetch what stands for an invoice, together with its payment."""
+        """Fetch what stands for an invoice, together with its payment and all its lines."""
 
     def refund(self, draft: RefundDraft, *, key: str) -> ProviderRefund:
         """Refund a payment: the only call that returns money."""

@@ -33,7 +33,8 @@ class ProviderSubscription:
     """A provider's subscription at one moment, as ProviderInvoice is an invoice.
 
     `cancel_at`: when it will end, if it will. `latest_invoice`: the provider's id of its newest.
-    `discounts_incomplete`: it has discounts that the snapshot does not list, as in webhooks.
+    `is_incomplete`: it has items, discounts or amounts that the snapshot does not list, as in
+    webhooks.
     """
 
     id: str
@@ -52,7 +53,7 @@ class ProviderSubscription:
     ended_at: int | None
     percent_off_ppm: int = 0
     amount_off_minor: int = 0
-    discounts_incomplete: bool = False
+    is_incomplete: bool = False
     latest_invoice: str | None = None
     description: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)

@@ -132,6 +132,9 @@ def _decide_newer(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSo
     if is_webhook and view.in_progress and view.request.charge_immediately:
         # The caller is shown the payment, which a webhook does not carry.
         return _defer_or_fetch(view, snapshot)
+    if is_webhook and snapshot.more_lines and view.status in (status.REQUESTED, status.DRAFT):
+        # The payload has the first lines alone; the issue records all of them.
+        return _defer_or_fetch(view, snapshot)
     if not update.is_from_worker and is_running(view) and not _counts_during_step(view, snapshot):
         # The running step's own answer says more than this snapshot does.
         return _defer_or_fetch(view, snapshot)

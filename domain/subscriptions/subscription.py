@@ -225,7 +225,7 @@ class Subscription(AggregateRoot):
         """Apply a provider's snapshot; an ended subscription stays ended, else the newer one wins.
 
         Times have a resolution of one second: a webhook of the same second with another state, or
-        with incomplete discounts, requires a fetch, and the fetched snapshot wins.
+        an incomplete one, requires a fetch, and the fetched snapshot wins.
         """
         was_fetched = source != "webhook"
         ended = self.view.status in ENDED
@@ -234,7 +234,7 @@ class Subscription(AggregateRoot):
             return Effect.STALE
         if seen.as_of < self.view.as_of and not (over and not ended):
             return Effect.STALE
-        if seen.discounts_incomplete and not was_fetched:
+        if seen.is_incomplete and not was_fetched:
             return Effect.FETCH
         facts = state_fields(seen)
         if STATUS[seen.state] == self.view.status and facts == self.view.provider_fields:

@@ -198,6 +198,16 @@ class Bench:
         )
         fetch_and_apply(UUID(str(received.originator_id)), deps)
 
+    def deliver(self, *prefixes: str) -> None:
+        """Deliver the account's new events; fetch where the payload is not enough."""
+        for event in self.events(*prefixes):
+            known = ids.for_provider_event(self.connection_id, "test", event["id"])
+            if self.billing.find(ProviderEvent, known) is not None:
+                continue
+            self.apply(received := self.receive(event))
+            if not self.entry(received).applied:
+                self.ask(received)
+
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Invoice:
         refund_invoice(invoice_id, refund_id, self.deps())
         return self.invoice(invoice_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar
 
@@ -149,6 +149,8 @@ class StripeImport(ImportRun):
         if self.dry_run:
             known = self.billing.find(Invoice, self.account.id_of(seen.id))
             return NEW if known is None else KNOWN
+        if seen.more_lines:
+            seen = replace(seen, lines=self.history.lines(seen.id), more_lines=False)
         deps = self.deps(self._book.of(past.payments))
         return self.outcome(lambda: import_invoice(seen, self.account, deps, with_refunds=True))
 

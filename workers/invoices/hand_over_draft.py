@@ -6,7 +6,6 @@ log.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
@@ -88,9 +87,6 @@ def _record_draft_state(invoice: Invoice, deps: InvoicingDeps) -> None:
         answer = deps.gateway.fetch_draft(at_provider)
     except GatewayRejected as error:
         raise RequestRejected.from_gateway(error) from error
-    if answer.more_lines:
-        lines = tuple(deps.gateway.list_lines(at_provider))
-        answer = replace(answer, lines=lines, more_lines=False)
     after = record_draft(invoice, answer, deps)
     if after.view.in_progress:
         raise GatewayUnavailable(f"{at_provider} is {answer.state}, which ends nothing")

@@ -6,6 +6,7 @@ from sandbox.common.store import Json
 from sandbox.stripe.core.account_objects import AccountObjects
 
 LINES_IN_INVOICE = 10
+ITEMS_IN_SUBSCRIPTION = 10
 
 
 def view(call: AccountObjects, body: Json) -> Json:
@@ -56,8 +57,9 @@ def first_lines(call: AccountObjects, invoice: Json) -> Json:
 
 
 def items_of(call: AccountObjects, subscription: Json) -> Json:
-    """Returns a subscription's items, as embedded in the subscription."""
+    """Returns the first page of a subscription's items, as embedded in the subscription."""
     url = f"/v1/subscription_items?subscription={subscription['id']}"
     found = call.all("subscription_item", owner=subscription["id"])
-    data = [view(call, item) for item in found]
-    return {"object": "list", "data": data, "has_more": False, "url": url}
+    data = [view(call, item) for item in found[:ITEMS_IN_SUBSCRIPTION]]
+    more = len(found) > len(data)
+    return {"object": "list", "data": data, "has_more": more, "url": url}

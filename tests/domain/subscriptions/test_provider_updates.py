@@ -92,7 +92,7 @@ def test_another_snapshot_of_the_same_second_is_fetched_and_the_answer_wins() ->
 
 
 def test_unlisted_discounts_are_fetched_unless_the_snapshot_is_old() -> None:
-    unsaid = standing(as_of=LATER, discounts_incomplete=True)
+    unsaid = standing(as_of=LATER, is_incomplete=True)
     known(ACTIVE).when(told(unsaid)).then().answering(Effect.FETCH)
     known().when(told(unsaid)).then().answering(Effect.FETCH)
     old = replace(unsaid, as_of=PERIOD[0] - 1)
@@ -147,7 +147,7 @@ def stories(draw: st.DrawFn) -> list[ProviderSubscription]:
                 draw(st.sampled_from(_STATES)),
                 as_of=occurred_at,
                 items=(replace(MONTHLY, quantity=quantity),),
-                discounts_incomplete=draw(st.booleans()),
+                is_incomplete=draw(st.booleans()),
                 cancel_at=draw(st.sampled_from([None, PERIOD[1]])),
             )
         )
@@ -165,7 +165,7 @@ def test_the_final_status_does_not_depend_on_update_order(
     given_ = known()
     for word in data.draw(st.permutations(doubled)):
         if given_.when(told(word)).answer is Effect.FETCH:
-            given_.when(answered(replace(last, discounts_incomplete=False)))
+            given_.when(answered(replace(last, is_incomplete=False)))
     view = given_.root.view
     assert view.status == (last.state if last.state != "expired" else "incomplete_expired")
     assert [item["quantity"] for item in view.items] == [item.quantity for item in last.items]
@@ -179,7 +179,7 @@ def test_answers_that_saw_an_earlier_moment_never_undo_a_later_one(
 ) -> None:
     given_ = known()
     last = story[-1]
-    given_.when(told(replace(last, discounts_incomplete=False)))
+    given_.when(told(replace(last, is_incomplete=False)))
     for word in data.draw(st.permutations(story)):
         if word.as_of < last.as_of:
             given_.when(answered(word)).then()

@@ -117,6 +117,22 @@ def test_the_sums_are_the_ledgers_and_a_second_run_adds_no_event(
     assert bench.log.head() == head
 
 
+def test_an_import_has_all_lines_and_items_of_long_objects(bench: Bench, start: Start) -> None:
+    customer = bench.account.add_customer()
+    made = bench.account.v1.invoices.create({"customer": customer, "currency": "eur"}).id
+    lines: Any = [{"amount": 100, "description": f"Seat {index}"} for index in range(12)]
+    bench.account.v1.invoices.add_lines(made, {"lines": lines})
+    bench.account.v1.invoices.finalize_invoice(made)
+    prices = [bench.account.add_price(100, recurring={"interval": "month"}) for _ in range(12)]
+    params: Any = {"customer": customer, "items": [{"price": price} for price in prices]}
+    started = bench.account.v1.subscriptions.create(params).id
+    start().run(since(bench))
+    assert len(bench.imported(made).view.lines) == 12
+    named = ids.for_provider_object(bench.app_id, bench.connection_id, "test", started)
+    view = bench.billing.get(Subscription, named).view
+    assert (len(view.items), view.monthly_minor) == (12, 1200)
+
+
 def test_it_only_reads_at_the_provider_and_in_lists(bench: Bench, start: Start) -> None:
     bench.account.admin.make_history(130, customers=5)
     bench.account.admin.forget_requests()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from domain.core import ids
-from domain.inbox.provider_event import ProviderEvent
 from projections.reports.invoice_sums import parts_of
 from tests.workers.stripe_harness import Bench
 
@@ -17,16 +15,8 @@ def open_invoice(bench: Bench, **more: object) -> tuple[UUID, str]:
     return invoice_id, at_provider
 
 
-def deliver(bench: Bench, *prefixes: str) -> None:
-    """Deliver the account's new events; fetch where the payload is not enough."""
-    for event in bench.events(*prefixes or ("invoice", "credit_note", "charge.refunded")):
-        known = ids.for_provider_event(bench.connection_id, "test", event["id"])
-        if bench.billing.find(ProviderEvent, known) is not None:
-            continue
-        received = bench.receive(event)
-        bench.apply(received)
-        if not bench.entry(received).applied:
-            bench.ask(received)
+def deliver(bench: Bench) -> None:
+    bench.deliver("invoice", "credit_note")
 
 
 def sums(bench: Bench, invoice_id: UUID) -> dict[str, int]:
@@ -85,7 +75,7 @@ def test_an_event_that_arrives_late_does_not_restore_an_earlier_amount_due(bench
     before = bench.events("invoice.")
     bench.account.admin.set_clock(advance_s=60)
     bench.account.v1.credit_notes.create({"invoice": at_provider, "amount": 1500})
-    deliver(bench, "credit_note")
+    bench.deliver("credit_note")
     for event in before:
         bench.apply(received := bench.receive(event))
         assert bench.entry(received).applied, event["type"]
@@ -107,7 +97,7 @@ def test_an_imported_invoice_has_its_amount_due(bench: Bench) -> None:
     made = bench.account.admin.make_invoice(customer, amount=2000, collect="send")
     bench.account.admin.pay_part(made["id"], 300)
     bench.account.v1.credit_notes.create({"invoice": made["id"], "amount": 1200})
-    deliver(bench, "invoice.finalized")
+    bench.deliver("invoice.finalized")
     invoice = bench.imported(made["id"])
     assert due(bench, invoice.id) == ("open", 500, 300)
     assert sums(bench, invoice.id) == {"collected": 300, "outstanding": 500}

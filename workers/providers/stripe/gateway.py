@@ -7,6 +7,7 @@ it. Every POST carries our own key: the SDK would otherwise make up a random one
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from domain.core import metadata as metadata_keys
@@ -123,9 +124,11 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         params: Any = {"expand": objects.WITH_PAYMENT}
         if hold:
             params["auto_advance"] = False
-        return self._invoice(
-            lambda: self._client.v1.invoices.finalize_invoice(
-                invoice_id, params, {"idempotency_key": key}
+        return self._with_all_lines(
+            self._invoice(
+                lambda: self._client.v1.invoices.finalize_invoice(
+                    invoice_id, params, {"idempotency_key": key}
+                )
             )
         )
 
@@ -141,10 +144,20 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         )
 
     def fetch_invoice(self, invoice_id: str) -> ProviderInvoice:
-        """Fetch an invoice with its payment. Stripe docs: retrieve an invoice."""
-        return self._invoice(
-            lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
+        """Fetch an invoice with its payment and lines. Stripe docs: retrieve an invoice."""
+        return self._with_all_lines(
+            self._invoice(
+                lambda: self._client.v1.invoices.retrieve(
+                    invoice_id, {"expand": objects.WITH_PAYMENT}
+                )
+            )
         )
+
+    def _with_all_lines(self, invoice: ProviderInvoice) -> ProviderInvoice:
+        """Return the invoice with every line: Stripe embeds the first ten."""
+        if not invoice.more_lines:
+            return invoice
+        return replace(invoice, lines=tuple(self.list_lines(invoice.id)), more_lines=False)
 
     def find_document_url(self, invoice_id: str) -> str | None:
         """Fetch a fresh link to the PDF, else to the hosted page; Stripe's links expire."""
@@ -178,7 +191,7 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         if shown:
             params: Any = {"limit": shown, "expand": _WITH_PRICES}
             data["lines"]["data"] = json_of(self._list_page(invoice_id, params))["data"]
-        return objects.to_invoice(data, as_of=answered_at(answer))
+        return self._with_all_lines(objects.to_invoice(data, as_of=answered_at(answer)))
 
     def find_invoices(
         self, *, customer: str, reference: str, created_after: int

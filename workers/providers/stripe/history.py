@@ -17,6 +17,7 @@ from domain.core.providers import Mode
 from domain.gateway.objects import (
     ProviderDispute,
     ProviderInvoice,
+    ProviderLine,
     ProviderPayment,
     ProviderRefund,
     RefundsAndDisputes,
@@ -162,12 +163,37 @@ class StripeHistory:
         answer = self._get("subscriptions", params | _beyond(after))
         found, last = _read(answer)
         as_of = answered_at(answer)
-        return read_page(found, lambda data: to_subscription(data, as_of=as_of), last=last)
+        return read_page(found, lambda data: self._subscription(data, as_of=as_of), last=last)
+
+    def _subscription(self, data: dict[str, Any], *, as_of: int) -> ProviderSubscription:
+        """Read a listed subscription; items beyond the embedded ones are listed, too."""
+        if data["items"].get("has_more"):
+            data["items"] = {"data": list(self._all_items(data["id"]))}
+        return to_subscription(data, as_of=as_of)
+
+    def _all_items(self, subscription_id: str) -> Iterator[dict[str, Any]]:
+        after: str | None = None
+        while True:
+            asked: dict[str, Any] = {"subscription": subscription_id, "limit": PAGE}
+            found, after = _read(self._get("subscription_items", asked | _beyond(after)))
+            yield from found
+            if after is None:
+                return
 
     def invoices(self, span: Span, after: str | None) -> Page[PastInvoice]:
         """List the invoices created in a time range. Stripe docs: list all invoices."""
         found, last = self._page("invoices", after, span=span, expand=["data.payments"])
         return read_page(found, _invoice, last=last)
+
+    def lines(self, invoice_id: str) -> tuple[ProviderLine, ...]:
+        """List an invoice's lines. Stripe docs: retrieve an invoice's line items."""
+        found: list[ProviderLine] = []
+        after: str | None = None
+        while True:
+            listed, after = self._page(f"invoices/{invoice_id}/lines", after)
+            found += [objects.to_line(line) for line in listed]
+            if after is None:
+                return tuple(found)
 
     def payments(self, span: Span) -> dict[str, PastPayment]:
         """List the payments created in a time range. Stripe docs: list all PaymentIntents."""

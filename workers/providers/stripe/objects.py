@@ -203,7 +203,7 @@ def _line(line: StripeLine) -> ProviderLine:
     return ProviderLine(
         id=line.id,
         description=line.description,
-        quantity=line.quantity or 1,
+        quantity=line.quantity,
         price=None if details is None else details.price,
         total_minor=line.amount,
         currency=line.currency,

@@ -63,7 +63,8 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
         ended_at=read.ended_at,
         percent_off_ppm=percent_off_ppm,
         amount_off_minor=amount_off_minor,
-        discounts_incomplete=any(discount is None for discount in read.discounts or ()),
+        is_incomplete=read.items.has_more
+        or any(discount is None for discount in read.discounts or ()),
         latest_invoice=read.latest_invoice,
         description=read.description,
         metadata=read.metadata,

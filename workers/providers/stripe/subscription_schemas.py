@@ -67,6 +67,7 @@ class StripeSubscriptionItem(ProviderObject):
 
 class _Items(ProviderObject):
     data: list[StripeSubscriptionItem]
+    has_more: bool = False
 
 
 class _Coupon(ProviderObject):

@@ -30,7 +30,7 @@ class SubscriptionCalls:
         If creation failed without immediate payment, the customer could never authenticate it.
         """
         params: Any = _create_params(draft)
-        return _read(
+        return self._read(
             call_stripe(
                 lambda: self._client.v1.subscriptions.create(params, {"idempotency_key": key})
             )
@@ -55,7 +55,7 @@ class SubscriptionCalls:
 
     def fetch_subscription(self, subscription_id: str) -> ProviderSubscription:
         """Fetch a subscription with its discounts. Stripe docs: retrieve a subscription."""
-        return _read(
+        return self._read(
             call_stripe(lambda: self._client.v1.subscriptions.retrieve(subscription_id, _EXPANDED))
         )
 
@@ -63,7 +63,7 @@ class SubscriptionCalls:
         """End a subscription now, without a last invoice. Stripe docs: cancel a subscription."""
         params: Any = {"invoice_now": False, "prorate": False, **_EXPANDED}
         try:
-            return _read(
+            return self._read(
                 call_stripe(
                     lambda: self._client.v1.subscriptions.cancel(
                         subscription_id, params, {"idempotency_key": key}
@@ -157,18 +157,22 @@ class SubscriptionCalls:
             options: Any = {"idempotency_key": f"{key}:release"}
             call_stripe(lambda: schedules.release(known, {}, options))
 
+    def _read(self, answer: Answer) -> ProviderSubscription:
+        """Read a subscription with all its items: Stripe embeds the first ones."""
+        data = json_of(answer)
+        if data["items"].get("has_more"):
+            params: Json = {"subscription": data["id"], "limit": 100}
+            data["items"] = {"data": pages(self._client.v1.subscription_items, params)}
+        return to_subscription(data, as_of=answered_at(answer))
+
     def _update(self, subscription_id: str, params: Any, *, key: str) -> ProviderSubscription:  # noqa: ANN401 - a TypedDict of the SDK
-        return _read(
+        return self._read(
             call_stripe(
                 lambda: self._client.v1.subscriptions.update(
                     subscription_id, params, {"idempotency_key": key}
                 )
             )
         )
-
-
-def _read(answer: Answer) -> ProviderSubscription:
-    return to_subscription(json_of(answer), as_of=answered_at(answer))
 
 
 def _create_params(draft: SubscriptionDraft) -> Json:

@@ -182,6 +182,7 @@ ANSWER = {
     "created": 1,
     "total": 1,
     "amount_paid": 0,
+    "amount_remaining": 0,
     "attempt_count": 0,
     "status_transitions": {"paid_at": None},
     "lines": {"data": [{"id": "il_1", "amount": 1, "currency": "eur"}], "has_more": False},
