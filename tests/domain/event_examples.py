@@ -15,9 +15,8 @@ from domain.invoices import events as p
 from domain.invoices import refund_events as m
 from domain.operations import skipped_event
 from domain.tenants import customer_claim, pending_items_lock, tenant
-from tests.domain.payment_methods import event_examples
-from tests.domain.subscriptions import event_examples as subscriptions_event_examples
-from tests.domain.subscriptions.event_examples import (
+from tests.domain import setup_examples, subscription_examples
+from tests.domain.subscription_examples import (
     APP_ID,
     CONNECTION_ID,
     INVOICE_ID,
@@ -373,8 +372,8 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "effects": [{"invoice": str(INVOICE_ID), "effect": "changed"}],
         "reason": None,
     },
-    **event_examples.EXAMPLES,
-    **subscriptions_event_examples.EXAMPLES,
+    **setup_examples.EXAMPLES,
+    **subscription_examples.EXAMPLES,
     tenant.TenantCreated: _TENANT,
     tenant.TenantChanged: _TENANT,
     tenant.ProviderCustomerStarted: {"connection": "main", "key": "key", "contact_body": "9e75"},

@@ -20,7 +20,7 @@ from tests.domain.core.conflicting_store import ContendedRecorder, contended_bil
 from tests.domain.event_examples import EXAMPLES, KEY_ID, TOTAL
 from tests.domain.given import START, moment
 from tests.domain.invoices.provider_updates import paid_answer, request_command, snapshot
-from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, INVOICE_ID, TENANT_ID
+from tests.domain.subscription_examples import APP_ID, CONNECTION_ID, INVOICE_ID, TENANT_ID
 
 CREATE = CreateApp(app_id=APP_ID, name="Shop", slug="shop", actor="cli")
 NOW = moment(60)

@@ -30,7 +30,7 @@ from domain.payment_methods.setup import MethodSetup
 from eventlog.bodies import Body
 from eventlog.follow.tail import EventHeader
 from service.context import Context
-from tests.service.subscriptions import fixtures
+from tests.service import subscription_fixtures
 
 SECRET = "pi_1_secret_never_shown"
 HOSTED_URL = "https://invoice.stripe.test/i/1"
@@ -113,8 +113,8 @@ class Worker:
     def _hear(self, heard: EventHeader) -> None:
         if heard.topic == e.InvoiceRequested.TOPIC:
             self._begin(asyncio.to_thread(self._settle, heard.originator_id))
-        elif heard.topic in fixtures.ASKING_TOPICS:
-            work = partial(fixtures.carry_out, self._context, heard.originator_id)
+        elif heard.topic in subscription_fixtures.ASKING_TOPICS:
+            work = partial(subscription_fixtures.carry_out, self._context, heard.originator_id)
             self._begin(asyncio.to_thread(work))
         elif heard.topic == SetupRequested.TOPIC:
             self._begin(asyncio.to_thread(set_up, self._context, heard.originator_id))

@@ -325,6 +325,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def admin(shop: Shop, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+    """Ask with the admin key, below the app."""
+    options: dict[str, Any] = {} if body is None else {"json": body}
+    given = {"api-key": shop.keys["admin"]} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return shop.service.request(method, f"{shop.url}{path}", headers=given, **options)
+
+
+def item(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    (only,) = response.json()["items"]
+    return only
+
+
 def errors(response: httpx.Response) -> list[dict[str, Any]]:
     document = response.json()
     assert list(document) == ["errors"]

@@ -9,7 +9,7 @@ from domain.apps.commands import ChangeApp, CreateApp, CreateKey, RevokeKey
 from domain.core.errors import NotFound
 from tests.domain.event_examples import EXAMPLES, KEY_ID
 from tests.domain.given import START, Decided, Given, happened, moment
-from tests.domain.subscriptions.event_examples import APP_ID, TENANT_ID
+from tests.domain.subscription_examples import APP_ID, TENANT_ID
 
 CREATED = happened(AppCreated)
 KEY = happened(ApiKeyCreated)

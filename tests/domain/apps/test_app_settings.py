@@ -23,7 +23,7 @@ from domain.core.idempotency import (
 )
 from tests.domain.event_examples import EXAMPLES, KEY_ID, NEW_KEY_ID
 from tests.domain.given import START, Decided, Given, happened, moment
-from tests.domain.subscriptions.event_examples import APP_ID, TENANT_ID
+from tests.domain.subscription_examples import APP_ID, TENANT_ID
 
 CREATED = happened(AppCreated, slug="shop")
 KEY = happened(ApiKeyCreated)

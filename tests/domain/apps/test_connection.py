@@ -17,7 +17,7 @@ from domain.core import ids
 from domain.core.errors import Contradiction
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Given, happened, moment
-from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, TENANT_ID
+from tests.domain.subscription_examples import APP_ID, CONNECTION_ID, TENANT_ID
 
 CREATED = happened(ConnectionCreated)
 NOW = moment(60)

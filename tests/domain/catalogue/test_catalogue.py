@@ -16,7 +16,7 @@ from domain.catalogue.commands import SetPrice, SetTaxRate
 from domain.core import ids
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Decided, Given, happened, moment
-from tests.domain.subscriptions.event_examples import APP_ID
+from tests.domain.subscription_examples import APP_ID
 
 NOW = moment(60)
 PRICE = happened(PriceCreated)

@@ -19,7 +19,7 @@ from domain.tenants.tenant import Tenant, TenantCreated
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import START, Given, happened, moment
 from tests.domain.invoices.provider_updates import answered, attempt, delivered, snapshot
-from tests.domain.subscriptions.event_examples import APP_ID
+from tests.domain.subscription_examples import APP_ID
 
 _CLOCKS = st.lists(st.integers(-90_000, 90_000), min_size=1, max_size=6)
 

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.core import ids
-from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, TENANT_ID
+from tests.domain.subscription_examples import APP_ID, CONNECTION_ID, TENANT_ID
 
 _PARTS = st.lists(st.text(st.sampled_from("0123456789:ab"), max_size=6), max_size=4)
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

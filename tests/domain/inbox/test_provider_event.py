@@ -14,7 +14,7 @@ from domain.inbox.provider_event import (
 )
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import AGGREGATE_ID, START, Given, happened, moment
-from tests.domain.subscriptions.event_examples import APP_ID, INVOICE_ID, REQUEST_ID
+from tests.domain.subscription_examples import APP_ID, INVOICE_ID, REQUEST_ID
 
 RECEIVED = happened(ProviderEventReceived)
 APPLIED = happened(ProviderEventApplied)

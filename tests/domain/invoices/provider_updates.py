@@ -20,7 +20,7 @@ from domain.invoices.events import InvoiceRequested
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import EXAMPLES, HOSTED_URL, TOTAL
 from tests.domain.given import moment
-from tests.domain.subscriptions.event_examples import INVOICE_ID
+from tests.domain.subscription_examples import INVOICE_ID
 
 Source = Literal["answer", "webhook", "reconciliation", "import"]
 Decide = Callable[[Invoice], Effect]

@@ -17,7 +17,7 @@ from tests.domain.invoices.provider_updates import (
     request_command,
     snapshot,
 )
-from tests.domain.subscriptions.event_examples import INVOICE_ID
+from tests.domain.subscription_examples import INVOICE_ID
 
 REQUESTED = happened(e.InvoiceRequested)
 CREATED = happened(e.ProviderInvoiceCreated)

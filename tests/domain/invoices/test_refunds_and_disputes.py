@@ -26,7 +26,7 @@ from domain.invoices.steps import REFUND_STEP
 from tests.domain.event_examples import TOTAL
 from tests.domain.given import Decided, Given, happened
 from tests.domain.invoices.provider_updates import NOW, delivered, snapshot
-from tests.domain.subscriptions.event_examples import INVOICE_ID
+from tests.domain.subscription_examples import INVOICE_ID
 
 OURS = UUID("eeeeeeee-0000-4000-8000-000000000001")
 OTHER = UUID("eeeeeeee-0000-4000-8000-000000000002")

@@ -27,7 +27,7 @@ from tests.domain.invoices.provider_updates import (
     paid_answer,
     snapshot,
 )
-from tests.domain.subscriptions.event_examples import INVOICE_ID
+from tests.domain.subscription_examples import INVOICE_ID
 
 ASKING = UUID("99999999-0000-4000-8000-000000000001")
 REQUESTED = happened(e.InvoiceRequested)

@@ -14,8 +14,8 @@ from domain.payment_methods import setup as m
 from domain.payment_methods.commands import RequestSetup
 from domain.payment_methods.setup import MethodSetup
 from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
-from tests.domain.payment_methods.event_examples import EXPIRES_AT, URL
-from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, TENANT_ID
+from tests.domain.setup_examples import EXPIRES_AT, URL
+from tests.domain.subscription_examples import APP_ID, CONNECTION_ID, TENANT_ID
 
 ASKED = happened(s.SetupRequested)
 BEGUN = happened(s.SetupStepStarted)

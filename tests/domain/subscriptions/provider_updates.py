@@ -10,7 +10,7 @@ from domain.core.effects import Effect
 from domain.gateway.subscriptions import ProviderSubscription, SubscriptionItem, SubscriptionState
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import moment
-from tests.domain.subscriptions.event_examples import PERIOD
+from tests.domain.subscription_examples import PERIOD
 
 Decide = Callable[[Subscription], Effect]
 

@@ -13,7 +13,7 @@ from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
 from domain.subscriptions import events as s
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import Given, Happened, happened
-from tests.domain.subscriptions.event_examples import PERIOD
+from tests.domain.subscription_examples import PERIOD
 from tests.domain.subscriptions.provider_updates import MONTHLY, answered, standing, told
 
 STARTED = happened(s.SubscriptionStarted)

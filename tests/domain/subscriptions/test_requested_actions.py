@@ -13,7 +13,7 @@ from domain.subscriptions import events as s
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
-from tests.domain.subscriptions.event_examples import PERIOD, REQUEST_ID, TENANT_ID
+from tests.domain.subscription_examples import PERIOD, REQUEST_ID, TENANT_ID
 from tests.domain.subscriptions.provider_updates import MONTHLY, standing, told
 
 STARTED = happened(s.SubscriptionStarted)

@@ -18,7 +18,7 @@ from domain.tenants.customer_claim import (
 from domain.tenants.tenant import Tenant
 from tests.domain.core.conflicting_store import ContendedRecorder, contended_billing
 from tests.domain.given import START, Given, happened, moment
-from tests.domain.subscriptions.event_examples import APP_ID, TENANT_ID
+from tests.domain.subscription_examples import APP_ID, TENANT_ID
 
 OTHER_ID = UUID(int=77)
 NOW = moment(60)

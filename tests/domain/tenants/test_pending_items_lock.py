@@ -14,7 +14,7 @@ from domain.tenants.pending_items_lock import (
     PendingItemsLockReleased,
 )
 from tests.domain.given import Given, Happened, happened, moment
-from tests.domain.subscriptions.event_examples import INVOICE_ID
+from tests.domain.subscription_examples import INVOICE_ID
 
 OTHER_ID = uuid4()
 MADE = happened(PendingItemsLockCreated)

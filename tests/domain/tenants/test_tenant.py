@@ -13,7 +13,7 @@ from domain.tenants.tenant import (
 )
 from tests.domain.event_examples import EXAMPLES
 from tests.domain.given import AGGREGATE_ID, START, Decided, Given, happened, moment
-from tests.domain.subscriptions.event_examples import APP_ID, TENANT_ID
+from tests.domain.subscription_examples import APP_ID, TENANT_ID
 
 CREATED = happened(TenantCreated)
 UNLINKED = happened(TenantCreated, customers={})

@@ -11,7 +11,7 @@ import pytest
 from projections.engine.keyset import cursor_after
 from projections.inbox.queries import DeliveryFilter, page_query
 from tests.projections.harness import APP
-from tests.projections.invoices.test_large_lists import explained, nodes, read_at_most
+from tests.projections.query_plans import explained, nodes, read_at_most
 from tests.projections.random_events import AT
 from tests.support.postgres import Server
 

@@ -8,10 +8,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL
 
-from eventlog.database.connect import connect
-from projections.engine.pool import READ_SETTINGS
 from projections.engine.view_codec import to_json
 from projections.invoices.event_feed import CHANGES
 from projections.invoices.list_sql import page_query
@@ -25,6 +23,7 @@ from projections.reports.queries import (
     summary_parameters,
 )
 from tests.projections.harness import APP, issue, reading, requested
+from tests.projections.query_plans import explained, nodes, read_at_most
 from tests.projections.random_events import AT
 from tests.support.postgres import Server
 
@@ -106,29 +105,6 @@ def full(postgres_server: Server) -> Iterator[str]:
         connection.execute("ANALYZE")
     yield dsn
     postgres_server.drop(dbname)
-
-
-def explained(dsn: str, query: SQL | Composed, parameters: Any) -> dict[str, Any]:
-    """The plan that readers' sessions have, with what it really did."""
-    with connect(dsn, application_name="test", settings=READ_SETTINGS) as connection:
-        explain = SQL("EXPLAIN (ANALYZE, TIMING off, FORMAT json) ") + query
-        found = connection.execute(explain, parameters).fetchone()
-    assert found is not None
-    plan: dict[str, Any] = found[0][0]["Plan"]
-    return plan
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from nodes(below)
-
-
-def read_at_most(plan: dict[str, Any]) -> int:
-    return max(
-        int((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
-        for node in nodes(plan)
-    )
 
 
 _RARE: list[dict[str, Any]] = [

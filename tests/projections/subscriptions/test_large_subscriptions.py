@@ -14,7 +14,7 @@ from projections.subscriptions.queries import (
     SubscriptionFilter,
     page_query,
 )
-from tests.projections.invoices.test_large_lists import explained, nodes, read_at_most
+from tests.projections.query_plans import explained, nodes, read_at_most
 from tests.projections.random_events import AT
 from tests.projections.subscriptions.random_events import APP, started
 from tests.support.postgres import Server

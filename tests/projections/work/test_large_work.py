@@ -10,7 +10,7 @@ from projections.work.queries import WorkFilter, page_query
 from projections.work.scheduling import NEXT_DUE
 from projections.work.table import RESEND_AFTER
 from tests.projections.harness import APP
-from tests.projections.invoices.test_large_lists import explained, nodes, read_at_most
+from tests.projections.query_plans import explained, nodes, read_at_most
 from tests.support.postgres import Server
 
 pytestmark = pytest.mark.extended

@@ -10,22 +10,7 @@ import httpx
 import pytest
 
 from domain.apps.api_keys import digest
-from tests.service.harness import Service, Shop, errors, paths
-
-
-def admin(shop: Shop, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-    """Ask with the admin key, below the app."""
-    options: dict[str, Any] = {} if body is None else {"json": body}
-    given = {"api-key": shop.keys["admin"]} | {
-        name.replace("_", "-"): value for name, value in headers.items()
-    }
-    return shop.service.request(method, f"{shop.url}{path}", headers=given, **options)
-
-
-def item(response: httpx.Response) -> dict[str, Any]:
-    assert response.status_code == 200, response.text
-    (only,) = response.json()["items"]
-    return only
+from tests.service.harness import Service, Shop, admin, errors, item, paths
 
 
 def opens(shop: Shop, key: str, kind: str = "read") -> bool:

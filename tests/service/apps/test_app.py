@@ -9,9 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from domain.apps.app import AppSettingsChanged
-from tests.service.apps.test_api_keys import admin, item
-from tests.service.auth.test_access_tokens import public
-from tests.service.harness import Service, Shop, errors, paths
+from tests.service.harness import Service, Shop, admin, errors, item, paths
+from tests.service.public_keys import public
 
 SECRET = "a-secret-that-the-app-brought-along"
 RSA = rsa.generate_private_key(65537, 2048)

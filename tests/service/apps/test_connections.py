@@ -9,8 +9,7 @@ import pytest
 from domain.apps.connection import secret_context, secret_mark
 from domain.core import ids
 from eventlog.security.vault import Vault
-from tests.service.apps.test_api_keys import admin, item
-from tests.service.harness import MASTER_KEY, Shop, errors, paths, stripe_event
+from tests.service.harness import MASTER_KEY, Shop, admin, errors, item, paths, stripe_event
 
 KEY, HOOK = "sk_test_51Secret", "whsec_NewSecret"
 

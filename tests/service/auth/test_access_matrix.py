@@ -17,9 +17,8 @@ from service.http.error_rendering import renderer_of
 from service.http.errors import NotFound, Unauthorized, WrongKeyType, problem_of
 from service.http.responses import PRIVATE, serialized
 from service.routes import ROUTES
-from tests.service.apps.test_api_keys import admin, item
-from tests.service.harness import Service, Shop, stripe_event
-from tests.service.subscriptions.fixtures import subscribe
+from tests.service.harness import Service, Shop, admin, item, stripe_event
+from tests.service.subscription_fixtures import subscribe
 
 APP = "/api/v1/apps/{app}"
 TENANT = APP + "/tenants/{tenant}"

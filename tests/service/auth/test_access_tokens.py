@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from domain.apps.app import token_secret_context
 from eventlog.security.vault import Vault
 from tests.service.harness import MASTER_KEY, Service, Shop, errors
+from tests.service.public_keys import public
 
 ISSUER = "https://login.example"
 SECRET = "a secret that is long enough for HS256"
@@ -63,11 +64,6 @@ class Tokens:
             "GET", f"{self.shop.tenant_url}/invoices", headers={header: f"Bearer {token}"}
         )
         return response.status_code
-
-
-def public(key: Any, algorithm: str, kid: str) -> dict[str, Any]:
-    shown = jwt.get_algorithm_by_name(algorithm).to_jwk(key.public_key(), as_dict=True)
-    return {**shown, "alg": algorithm, "kid": kid, "use": "sig"}
 
 
 @pytest.fixture(scope="module")

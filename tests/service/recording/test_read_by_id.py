@@ -3,7 +3,7 @@ from uuid import UUID
 
 from tests.service.fake_worker import settle
 from tests.service.harness import Service, Shop
-from tests.service.subscriptions.fixtures import subscribe
+from tests.service.subscription_fixtures import subscribe
 
 PATIENCE: dict[str, Any] = {"min_position_wait_s": 0.05, "access_max_age_s": 60}
 

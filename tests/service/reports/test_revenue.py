@@ -7,8 +7,7 @@ import pytest
 
 from service.reports.endpoints import MOST_BUCKETS
 from service.reports.render import COLUMNS
-from tests.service.apps.test_api_keys import admin
-from tests.service.harness import Service, Shop, paths
+from tests.service.harness import Service, Shop, admin, paths
 from tests.support.system import eventually
 
 NOTHING = {

@@ -5,7 +5,7 @@ import pytest
 
 from tests.projections.subscriptions.random_events import told
 from tests.service.harness import Service, Shop, paths
-from tests.service.subscriptions.fixtures import subscribe
+from tests.service.subscription_fixtures import subscribe
 
 
 @pytest.fixture(scope="module")

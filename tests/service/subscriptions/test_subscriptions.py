@@ -10,7 +10,7 @@ import pytest
 from domain.subscriptions.subscription import Subscription
 from tests.projections.subscriptions.random_events import told
 from tests.service.harness import Service, Shop, errors, now
-from tests.service.subscriptions.fixtures import subscribe
+from tests.service.subscription_fixtures import subscribe
 
 NEVER = {"prefer": "respond-async"}
 YEARLY = {"lineItems": [{"price": "price_yearly", "quantity": 3}], "when": "now"}

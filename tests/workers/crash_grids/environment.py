@@ -11,7 +11,6 @@ from domain.billing import Billing
 from eventlog import persistence
 from eventlog.log import Log
 from tests.support.stripe_account import Account
-from tests.workers.crash_grids.crash_points import Death, Died, arm, disarm
 from tests.workers.crash_grids.stripe_invoice_flows import (
     End,
     Flow,
@@ -19,6 +18,7 @@ from tests.workers.crash_grids.stripe_invoice_flows import (
     found,
     move,
 )
+from tests.workers.crash_points import Death, Died, arm, disarm
 from tests.workers.stripe_harness import Bench, Clock
 from workers.runtime import open_billing
 

@@ -16,7 +16,7 @@ from domain.subscriptions.commands import (
     SubscriptionCommand,
 )
 from domain.subscriptions.view import SubscriptionView
-from tests.workers.crash_grids.crash_points import APPEND, Death, Died
+from tests.workers.crash_points import APPEND, Death, Died
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from workers.providers.mollie.recurring import to_subscription

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.support.temporary_postgres import temporary_postgres
-from tests.workers.crash_grids.crash_points import STRIPE_GAPS, death_points
 from tests.workers.crash_grids.environment import Stand, open_stand
 from tests.workers.crash_grids.stripe_invoice_flows import FLOWS, End, Flow
 from tests.workers.crash_grids.stripe_invoice_steps import STEPS
@@ -25,6 +24,7 @@ from tests.workers.crash_grids.stripe_subscription_flows import (
     checked_rows,
 )
 from tests.workers.crash_grids.worker_process import kill_process
+from tests.workers.crash_points import STRIPE_GAPS, death_points
 
 _WIDTH = 44
 

@@ -19,9 +19,9 @@ from domain.subscriptions.commands import (
     SubscriptionCommand,
 )
 from domain.tenants.tenant import Tenant
-from tests.workers.crash_grids.crash_points import STRIPE_GAPS, death_points
 from tests.workers.crash_grids.environment import Kill, Stand
 from tests.workers.crash_grids.stripe_invoice_flows import Job, move, moved_for
+from tests.workers.crash_points import STRIPE_GAPS, death_points
 from tests.workers.stripe_harness import Bench
 
 _EXPIRES: Final = timedelta(hours=23)

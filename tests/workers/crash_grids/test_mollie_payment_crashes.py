@@ -14,8 +14,8 @@ import pytest
 
 from domain.invoices.commands import RequestRefund, RequestRetry, RequestVoid
 from domain.invoices.view import InvoiceView
-from tests.workers.crash_grids.crash_points import APPEND, MOLLIE_GAPS, Death, death_points
 from tests.workers.crash_grids.mollie_subscription_flows import arm, die_at, disarm
+from tests.workers.crash_points import APPEND, MOLLIE_GAPS, Death, death_points
 from tests.workers.mollie_harness import MollieBench
 
 OPEN: Final = ("open", "pending", "authorized")

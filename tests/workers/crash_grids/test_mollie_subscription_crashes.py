@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.workers.crash_grids.crash_points import MOLLIE_GAPS, Death, death_points
 from tests.workers.crash_grids.mollie_subscription_flows import (
     FLOWS,
     Flow,
@@ -17,6 +16,7 @@ from tests.workers.crash_grids.mollie_subscription_flows import (
     disarm,
     look,
 )
+from tests.workers.crash_points import MOLLIE_GAPS, Death, death_points
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 

@@ -13,12 +13,12 @@ import pytest
 
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
-from tests.workers.crash_grids.crash_points import STRIPE_GAPS, changing_points, death_points
 from tests.workers.crash_grids.environment import Stand, die_inside, open_stand
 from tests.workers.crash_grids.report import summary
 from tests.workers.crash_grids.stripe_invoice_flows import FLOWS, Flow
 from tests.workers.crash_grids.stripe_invoice_steps import STEPS
 from tests.workers.crash_grids.worker_process import kill_process
+from tests.workers.crash_points import STRIPE_GAPS, changing_points, death_points
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ import pytest
 from domain.core import ids
 from domain.payment_methods.setup import MethodSetup
 from domain.tenants.tenant import Tenant
-from tests.workers.crash_grids.crash_points import (
+from tests.workers.crash_grids.stripe_invoice_flows import move
+from tests.workers.crash_points import (
     STRIPE_GAPS,
     Death,
     Died,
@@ -22,8 +23,8 @@ from tests.workers.crash_grids.crash_points import (
     death_points,
     disarm,
 )
-from tests.workers.crash_grids.stripe_invoice_flows import move
-from tests.workers.payments.stripe_setup_helpers import (
+from tests.workers.stripe_harness import Bench
+from tests.workers.stripe_setup_helpers import (
     ask_for_setup,
     default_of,
     do,
@@ -32,7 +33,6 @@ from tests.workers.payments.stripe_setup_helpers import (
     opened,
     tell,
 )
-from tests.workers.stripe_harness import Bench
 
 OPENING: Final = [
     "append",

@@ -13,13 +13,6 @@ import pytest
 
 from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
-from tests.workers.crash_grids.crash_points import (
-    Death,
-    arm,
-    changing_points,
-    death_points,
-    disarm,
-)
 from tests.workers.crash_grids.environment import Kill, Stand, die_inside, open_stand
 from tests.workers.crash_grids.stripe_subscription_flows import (
     ROW_GAPS,
@@ -29,6 +22,13 @@ from tests.workers.crash_grids.stripe_subscription_flows import (
     row,
 )
 from tests.workers.crash_grids.worker_process import kill_process
+from tests.workers.crash_points import (
+    Death,
+    arm,
+    changing_points,
+    death_points,
+    disarm,
+)
 
 
 @pytest.fixture(scope="module")

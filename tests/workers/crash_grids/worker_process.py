@@ -13,8 +13,8 @@ from uuid import UUID
 
 from eventlog.log import Log
 from tests.support.stripe_account import Account
-from tests.workers.crash_grids.crash_points import Death, arm, kill_self
 from tests.workers.crash_grids.stripe_invoice_flows import Job
+from tests.workers.crash_points import Death, arm, kill_self
 from tests.workers.stripe_harness import Bench
 from workers.runtime import open_billing
 

@@ -16,7 +16,8 @@ from domain.payment_methods.setup import MethodSetup
 from eventlog.reading import RecordedEvent
 from projections.work.table import CloseJob, GiveUpJob, JobChange, OpenJob, ResendJob
 from tests.domain.given import AGGREGATE_ID, happened
-from tests.workers.payments.stripe_setup_helpers import (
+from tests.workers.stripe_harness import Bench
+from tests.workers.stripe_setup_helpers import (
     RETURN_URL,
     ask_for_setup,
     default_of,
@@ -27,7 +28,6 @@ from tests.workers.payments.stripe_setup_helpers import (
     tell,
     told_of,
 )
-from tests.workers.stripe_harness import Bench
 from workers.queue.reactions import changes_for
 
 

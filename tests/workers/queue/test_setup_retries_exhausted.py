@@ -11,15 +11,15 @@ from pydantic import SecretStr
 
 from eventlog.codec import Codec
 from tests.support.immediate_relay import relay
-from tests.workers.payments.stripe_setup_helpers import (
+from tests.workers.queue.test_rate_limited_jobs import MASTER_KEY, connect
+from tests.workers.stripe_harness import Bench
+from tests.workers.stripe_setup_helpers import (
     ask_for_setup,
     known,
     leave,
     opened,
     tell,
 )
-from tests.workers.queue.test_rate_limited_jobs import MASTER_KEY, connect
-from tests.workers.stripe_harness import Bench
 from workers.queue.run import JobRunner
 from workers.runtime import Runtime, open_runtime
 from workers.settings import Settings

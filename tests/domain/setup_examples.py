@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from domain.core.aggregate import DomainEvent
 from domain.payment_methods import events as s
-from tests.domain.subscriptions.event_examples import APP_ID, CONNECTION_ID, TENANT_ID
+from tests.domain.subscription_examples import APP_ID, CONNECTION_ID, TENANT_ID
 
 EXPIRES_AT: Final = 1767312000
 URL: Final = "https://checkout.example/cs_1"
