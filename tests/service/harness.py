@@ -48,7 +48,8 @@ class Service:
         **settings: Any,
     ) -> None:
         known: dict[str, Any] = {"database_url": database, "master_keys": MASTER_KEY}
-        known |= {"wait_default_s": 5, "access_start_wait_s": 0, "metrics_max_age_s": 0}
+        # A request whose outcome is sure waits for it, however slow the machine is.
+        known |= {"wait_default_s": 60, "access_start_wait_s": 0, "metrics_max_age_s": 0}
         self._settings = Settings(**known | settings)
         self._database = database
         self._with_projections = projections

@@ -343,17 +343,22 @@ def told(response: httpx.Response, row: Row, refusal: type[Exception]) -> bool:
 
 
 @pytest.mark.parametrize("caller", OURS + STRANGERS)
-@pytest.mark.parametrize("row", TABLE, ids=str)
 def test_each_caller_reaches_what_is_its_own_and_nothing_else(
-    world: World, making: World, row: Row, caller: str
+    world: World, making: World, caller: str
 ) -> None:
+    for row in TABLE:
+        check_row(world, making, row, caller)
+
+
+def check_row(world: World, making: World, row: Row, caller: str) -> None:
+    """Request a route for everybody's objects as one caller, and compare with the table."""
     asked = making if row.makes or row.needs else world
     for whose in asked.whose(row):
         if whose == "other app" and caller in ("their admin", "their token"):
             continue  # that is its own
         response = asked.ask(row, caller, whose)
         refusal = expected(row, caller, whose)
-        said = f"{caller} asks for {whose}: {response.status_code} {response.text}"
+        said = f"{row}: {caller} asks for {whose}: {response.status_code} {response.text}"
         if refusal is None:
             assert response.status_code in LET_IN, said
         else:
