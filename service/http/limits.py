@@ -110,7 +110,7 @@ def _head_bytes(scope: Scope) -> int:
 
 
 def _add_rate_limit_headers(scope: Scope, message: Message) -> None:
-    rate_limit = scope.get("state", {}).get("allowance")
+    rate_limit = scope.get("state", {}).get("rate_limit")
     if rate_limit is not None:
         MutableHeaders(scope=message).update(rate_limit.headers)
 
