@@ -13,6 +13,7 @@ InvoiceState = Literal[
 ]
 RefundState = Literal["pending", "succeeded", "failed"]
 DisputeState = Literal["open", "won", "lost"]
+CreditNoteState = Literal["issued", "void"]
 InvoiceReason = Literal["manual", "first", "renewal", "change"]
 MandateState = Literal["pending", "valid", "invalid"]
 
@@ -79,6 +80,7 @@ class ProviderInvoice:
     `reason`: why the provider has it; only a subscription's `first` one can be what we asked for.
     `amount_due_minor`: what the provider says remains to be paid, less credit notes, the customer's
     balance and partial payments. `part_paid_at`: when the newest payment of a part came in.
+    `credit_notes_minor`: the sum of the invoice's credit notes.
     `dashboard_url`: where whoever runs the shop sees it.
     `raw` is the provider's JSON with secrets cut.
     """
@@ -101,6 +103,7 @@ class ProviderInvoice:
     period_end: int | None
     paid_at: int | None
     part_paid_at: int | None = None
+    credit_notes_minor: int = 0
     amount_overpaid_minor: int = 0
     object_type: Literal["invoice", "payment"] = "invoice"
     created_at: int | None = None
@@ -219,8 +222,25 @@ class ProviderDispute:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProviderCreditNote:
+    """A credit note of an invoice; `reference` is ours where it made a refund that we requested.
+
+    `credited_minor`: of `amount_minor`, what was given back otherwise than by a refund: as credit
+    of the customer, or out of band.
+    """
+
+    id: str
+    state: CreditNoteState
+    number: str | None
+    amount_minor: int
+    credited_minor: int
+    reference: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefundsAndDisputes:
     """Refunds and disputes of one invoice, pending ones included."""
 
     refunds: tuple[ProviderRefund, ...] = ()
     disputes: tuple[ProviderDispute, ...] = ()
+    credit_notes: tuple[ProviderCreditNote, ...] = ()

@@ -43,6 +43,8 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
             _apply_amount_due(view, event)
         case m.DisputeEvent():
             refunds.apply_dispute(view, event)
+        case m.CreditNoteEvent():
+            refunds.apply_credit_note(view, event)
         case e.InvoiceVoided() | e.MarkedUncollectible():
             _apply_provider_state(view, event)
             void = isinstance(event, e.InvoiceVoided)

@@ -224,8 +224,8 @@ class Invoice(AggregateRoot):
 
     def request_action(self, command: InvoiceCommand, *, occurred_at: datetime) -> None:
         """Record a requested action. Raises NotPossible where the status forbids it."""
-        event = decide_request(self.view, command)
-        self.record_events([event], actor=command.actor, occurred_at=occurred_at)
+        events = decide_request(self.view, command)
+        self.record_events(events, actor=command.actor, occurred_at=occurred_at)
 
     def refuse_request(
         self,
@@ -294,6 +294,9 @@ class Invoice(AggregateRoot):
         before = self.version
         for refund in back.refunds:
             events = refunds.decide_refund(self.view, refund, source=source)
+            self.record_events(events, actor=actor, occurred_at=occurred_at)
+        for note in back.credit_notes:
+            events = refunds.decide_credit_note(self.view, note, source=source)
             self.record_events(events, actor=actor, occurred_at=occurred_at)
         for dispute in back.disputes:
             events = refunds.decide_dispute(self.view, dispute, source=source)

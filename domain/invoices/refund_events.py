@@ -60,6 +60,33 @@ class RefundFailed(InvoiceEvent):
     source: str
 
 
+class CreditNoteEvent(InvoiceEvent):
+    """Shared fields of credit note events.
+
+    `credited_minor`: of `amount_minor`, what was given back otherwise than by a refund: as credit
+    of the customer, or out of band. `refund_id`: our refund that the credit note was made for.
+    """
+
+    credit_note_id: str
+    number: str | None
+    amount_minor: int
+    credited_minor: int
+    refund_id: str | None
+    source: str
+
+
+class CreditNoteIssued(CreditNoteEvent):
+    """A credit note lowers what is billed."""
+
+    TOPIC: ClassVar[str] = "invoice.credit_note_issued"
+
+
+class CreditNoteVoided(CreditNoteEvent):
+    """A credit note counts no longer."""
+
+    TOPIC: ClassVar[str] = "invoice.credit_note_voided"
+
+
 class DisputeEvent(InvoiceEvent):
     """Shared fields of dispute (chargeback) events."""
 

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from domain.core.aggregate import NewEvent
 from domain.core.calendar import from_unix
-from domain.gateway.objects import ProviderDispute, ProviderRefund
+from domain.gateway.objects import ProviderCreditNote, ProviderDispute, ProviderRefund
 from domain.invoices import refund_events as m
-from domain.invoices.view import Dispute, InvoiceView, Refund
+from domain.invoices.view import CreditNote, Dispute, InvoiceView, Refund
 
+_RESERVING: Final = {"requested", "pending", "succeeded"}
 _REFUND_RANK: Final = {"requested": 0, "pending": 1, "succeeded": 2, "failed": 3}
 # An appeal may still win what was lost.
 _DISPUTE_RANK: Final = {"open": 0, "lost": 1, "won": 2}
@@ -81,8 +82,30 @@ def find_refund(view: InvoiceView, refund_id: object, provider_id: str | None) -
 
 
 def refundable_minor(view: InvoiceView) -> int:
-    """Return the amount paid less all refunds that succeeded or still may."""
-    return view.amount_paid_minor - _sum(view.refunds, {"requested", "pending", "succeeded"})
+    """Return the amount paid less what went back, or still may, by refunds and credit notes."""
+    credited = sum(note.credited_minor for note in _issued(view))
+    return view.amount_paid_minor - _sum(view.refunds, _RESERVING) - credited
+
+
+def creditable_minor(view: InvoiceView) -> int:
+    """Return how much of the total can still have a credit note.
+
+    The total is what was billed. More may have been paid, since a charge can include an earlier
+    debt of the customer. Refunds with a note that is not known yet count, too.
+    """
+    issued = _issued(view)
+    known = {note.refund_id for note in issued}
+    reserved = sum(
+        refund.amount_minor
+        for refund in view.refunds
+        if refund.credit_note and refund.status in _RESERVING and refund.id not in known
+    )
+    noted = sum(note.amount_minor for note in issued)
+    return max(0, (view.total_minor or 0) - noted - reserved)
+
+
+def _issued(view: InvoiceView) -> list[CreditNote]:
+    return [note for note in view.credit_notes if note.status == "issued"]
 
 
 def _sum(entries: Iterable[Refund | Dispute], states: set[str]) -> int:
@@ -120,6 +143,38 @@ def _our_id(known: Refund | None, refund: ProviderRefund) -> UUID | None:
         return UUID(refund.reference)
     except ValueError:
         return None
+
+
+def apply_credit_note(view: InvoiceView, event: m.CreditNoteEvent) -> None:
+    """Apply an event of one credit note."""
+    note = CreditNote(
+        id=event.credit_note_id,
+        status="issued" if isinstance(event, m.CreditNoteIssued) else "void",
+        amount_minor=event.amount_minor,
+        credited_minor=event.credited_minor,
+        updated_at=event.timestamp,
+        number=event.number,
+        refund_id=event.refund_id,
+    )
+    view.credit_notes = [*(one for one in view.credit_notes if one.id != note.id), note]
+
+
+def decide_credit_note(
+    view: InvoiceView, note: ProviderCreditNote, *, source: str
+) -> list[NewEvent]:
+    """Decide the event of a provider's credit note; none where its state is known already."""
+    known = next((entry for entry in view.credit_notes if entry.id == note.id), None)
+    if known is not None and known.status in ("void", note.state):
+        return []
+    fields: dict[str, Any] = {
+        "credit_note_id": note.id,
+        "number": note.number,
+        "amount_minor": note.amount_minor,
+        "credited_minor": note.credited_minor,
+        "refund_id": note.reference,
+        "source": source,
+    }
+    return [NewEvent(m.CreditNoteIssued if note.state == "issued" else m.CreditNoteVoided, fields)]
 
 
 def apply_dispute(view: InvoiceView, event: m.DisputeEvent) -> None:

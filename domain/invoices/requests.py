@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, cast
+from uuid import uuid5
 
 from domain.core.aggregate import NewEvent
 from domain.core.errors import NotPossible
@@ -20,7 +21,7 @@ from domain.invoices.commands import (
     RequestVoid,
 )
 from domain.invoices.provider_update import is_running
-from domain.invoices.refunds import refundable_minor
+from domain.invoices.refunds import creditable_minor, refundable_minor
 from domain.invoices.view import InvoiceView
 
 
@@ -47,8 +48,8 @@ _NOT_OF_PAYMENTS: Final = {
 }
 
 
-def decide_request(view: InvoiceView, command: InvoiceCommand) -> NewEvent:
-    """Decide the event of a requested action. Raises NotPossible where the status forbids it."""
+def decide_request(view: InvoiceView, command: InvoiceCommand) -> list[NewEvent]:
+    """Decide the events of a requested action. Raises NotPossible where the status forbids it."""
     if isinstance(command, RequestRefund):
         return _decide_refund(view, command)
     action = _ACTIONS[type(command)]
@@ -66,11 +67,14 @@ def decide_request(view: InvoiceView, command: InvoiceCommand) -> NewEvent:
     }
     if isinstance(command, RequestRetry):
         fields["payment_method"] = command.payment_method
-    return NewEvent(action.kind, fields)
+    return [NewEvent(action.kind, fields)]
 
 
-def _decide_refund(view: InvoiceView, command: RequestRefund) -> NewEvent:
-    """Reserve the amount, so that two refunds at once can't exceed the amount paid."""
+def _decide_refund(view: InvoiceView, command: RequestRefund) -> list[NewEvent]:
+    """Reserve the amount, so that two refunds at once can't exceed the amount paid.
+
+    What is more than can have a credit note becomes a refund of its own, without one.
+    """
     left = refundable_minor(view)
     amount = left if command.amount_minor is None else command.amount_minor
     if view.amount_paid_minor == 0:
@@ -83,13 +87,32 @@ def _decide_refund(view: InvoiceView, command: RequestRefund) -> NewEvent:
     provider = cast("Provider", view.provider)
     if (fault := step_fault(amount, provider, view.currency or "eur")) is not None:
         raise NotPossible(action="refund", reason=f"its amount {fault}", path="amountMinor")
+    noted = min(amount, creditable_minor(view)) if command.credit_note else 0
+    if view.provider_object_type == "payment":
+        noted = amount if command.credit_note else 0  # its provider has no credit notes
+    parts = [(noted, True), (amount - noted, False)]
+    return [
+        _refund_requested(view, command, part, credit_note=credit_note, is_first=index == 0)
+        for index, (part, credit_note) in enumerate(part for part in parts if part[0])
+    ]
+
+
+def _refund_requested(
+    view: InvoiceView,
+    command: RequestRefund,
+    amount_minor: int,
+    *,
+    credit_note: bool,
+    is_first: bool,
+) -> NewEvent:
+    refund_id = command.request_id
     return NewEvent(
         m.RefundRequested,
         {
-            "refund_id": command.request_id,
-            "amount_minor": amount,
+            "refund_id": refund_id if is_first else uuid5(refund_id, "without_credit_note"),
+            "amount_minor": amount_minor,
             "reason": command.reason,
-            "credit_note": command.credit_note,
+            "credit_note": credit_note,
             "app_id": view.app_id,
             "request_hash": command.request_hash,
         },

@@ -118,6 +118,22 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNote:
+    """A credit note. `credited_minor`: what it gave back otherwise than by a refund.
+
+    `refund_id`: our refund that it was made for.
+    """
+
+    id: str
+    status: str
+    amount_minor: int
+    credited_minor: int
+    updated_at: datetime
+    number: str | None = None
+    refund_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaidPart:
     """An amount that was paid towards an invoice at one moment."""
 
@@ -157,6 +173,7 @@ class InvoiceView:
     payments: list[Payment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     disputes: list[Dispute] = field(default_factory=list)
+    credit_notes: list[CreditNote] = field(default_factory=list)
     customer: str | None = None
     subscription_id: str | None = None
     subscription_due: bool = False

@@ -91,6 +91,7 @@ SINGLE: Final = one(
         payments=[_TAKEN | {"status": "paid"}],
         refunds=[],
         disputes=[],
+        creditNotes=[],
     ),
 )
 PAGE: Final[Json] = {

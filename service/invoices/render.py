@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from domain.core.failures import Failure
 from domain.invoices import status
-from domain.invoices.view import Dispute, InvoiceView, Payment, Refund
+from domain.invoices.view import CreditNote, Dispute, InvoiceView, Payment, Refund
 from projections.invoices.queries import TimelineEntry
 from service.http.canonical_errors import render_problem
 from service.http.envelope import Json, Rendered
@@ -66,6 +66,7 @@ def single(
         payments=[payment(entry) for entry in view.payments],
         refunds=[refund(entry) for entry in view.refunds],
         disputes=[dispute(entry) for entry in view.disputes],
+        credit_notes=[credit_note(entry) for entry in view.credit_notes],
     )
     return one_item(schemas.SingleInvoices, kind=KIND, item=shown)
 
@@ -121,6 +122,19 @@ def refund(known: Refund) -> schemas.Refund:
         refunded_at=known.refunded_at,
         code=known.code,
         message=known.message,
+    )
+
+
+def credit_note(known: CreditNote) -> schemas.CreditNote:
+    """Build a credit note."""
+    return schemas.CreditNote(
+        id=known.id,
+        number=known.number,
+        status=known.status,
+        amount_minor=known.amount_minor,
+        credited_minor=known.credited_minor,
+        refund_id=known.refund_id,
+        at=known.updated_at,
     )
 
 

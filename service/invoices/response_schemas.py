@@ -81,6 +81,20 @@ class Refund(ResponseModel):
     message: str | None
 
 
+class CreditNote(ResponseModel):
+    """A credit note of the provider."""
+
+    id: str
+    number: str | None
+    status: Literal["issued", "void"]
+    amount_minor: Minor
+    credited_minor: Minor
+    """What it gave back otherwise than by a refund: as the customer's credit, or out of band."""
+    refund_id: str | None
+    """The refund that it was made for."""
+    at: Moment
+
+
 class Dispute(ResponseModel):
     """A dispute (chargeback)."""
 
@@ -148,6 +162,7 @@ class SingleInvoice(RequestedInvoice):
     payments: list[Payment]
     refunds: list[Refund]
     disputes: list[Dispute]
+    credit_notes: list[CreditNote]
 
 
 class RefundedInvoice(RequestedInvoice):

@@ -71,6 +71,14 @@ _DISPUTE: Final[dict[str, Any]] = {
     "amount_minor": TOTAL,
     "source": "webhook",
 }
+_CREDIT_NOTE: Final[dict[str, Any]] = {
+    "credit_note_id": "cn_1",
+    "number": "A-0001-CN-01",
+    "amount_minor": 500,
+    "credited_minor": 200,
+    "refund_id": None,
+    "source": "webhook",
+}
 _PAYMENT: Final[dict[str, Any]] = {**_WORD, "payment_id": "pi_1"}
 _SEALED: Final[dict[str, Any]] = {
     "sealed_key": "sealed:key",
@@ -253,6 +261,8 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     },
     e.InvoiceVoided: {**_WORD, "progress": [4, 0, 0, -1]},
     e.MarkedUncollectible: {**_WORD, "progress": [2, 1, 0, -1]},
+    m.CreditNoteIssued: _CREDIT_NOTE,
+    m.CreditNoteVoided: _CREDIT_NOTE,
     m.DisputeOpened: _DISPUTE,
     m.DisputeWon: _DISPUTE,
     m.DisputeLost: _DISPUTE,

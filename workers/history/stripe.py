@@ -151,7 +151,7 @@ class StripeImport(ImportRun):
             return NEW if known is None else KNOWN
         if seen.more_lines:
             seen = replace(seen, lines=self.history.lines(seen.id), more_lines=False)
-        deps = self.deps(self._book.of(past.payments))
+        deps = self.deps(self._book.of(seen.id, past.payments))
         return self.outcome(lambda: import_invoice(seen, self.account, deps, with_refunds=True))
 
     def _with_payment(self, past: PastInvoice) -> ProviderInvoice:

@@ -82,7 +82,7 @@ def import_invoice(
     `check` may raise if the invoice has changed since `seen` was fetched.
     """
     back = RefundsAndDisputes()
-    if with_refunds or (seen.state == "paid" and _is_new(seen, account, deps)):
+    if with_refunds or (_has_gone_back(seen) and _is_new(seen, account, deps)):
         back = deps.gateway.fetch_refunds_and_disputes(seen.id)
     tenant_id = _tenant(seen.customer, account, deps)
     body = Body.of(
@@ -100,6 +100,11 @@ def import_invoice(
     if imported.view.tenant_id is None:
         _assign(Invoice, imported, imported.view.customer, account, deps)
     return imported
+
+
+def _has_gone_back(seen: ProviderInvoice) -> bool:
+    """Return whether the invoice can have refunds, disputes or credit notes."""
+    return seen.state == "paid" or seen.credit_notes_minor > 0
 
 
 def _import_command(

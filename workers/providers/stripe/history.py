@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from domain.core.calendar import Interval
 from domain.core.providers import Mode
 from domain.gateway.objects import (
+    ProviderCreditNote,
     ProviderDispute,
     ProviderInvoice,
     ProviderLine,
@@ -102,16 +103,18 @@ class PastInvoice:
 
 @dataclass(kw_only=True)
 class RefundIndex:
-    """Index of refunds and disputes by their payment or charge."""
+    """Index of refunds and disputes by their payment or charge, of credit notes by invoice."""
 
     refunds: dict[str, list[ProviderRefund]] = field(default_factory=lambda: defaultdict(list))
     disputes: dict[str, list[ProviderDispute]] = field(default_factory=lambda: defaultdict(list))
+    notes: dict[str, list[ProviderCreditNote]] = field(default_factory=lambda: defaultdict(list))
 
-    def of(self, payments: tuple[str, ...]) -> RefundsAndDisputes:
-        """Return the refunds and disputes of an invoice's payments."""
+    def of(self, invoice_id: str, payments: tuple[str, ...]) -> RefundsAndDisputes:
+        """Return the refunds and disputes of an invoice's payments, and its credit notes."""
         return RefundsAndDisputes(
             refunds=tuple(one for name in payments for one in self.refunds.get(name, ())),
             disputes=tuple(one for name in payments for one in self.disputes.get(name, ())),
+            credit_notes=tuple(self.notes.get(invoice_id, ())),
         )
 
 
@@ -207,11 +210,12 @@ class StripeHistory:
         return _payment(json_of(answer))
 
     def refunds_and_disputes(self, span: Span) -> RefundIndex:
-        """List refunds and disputes, and credit notes to identify our refunds."""
+        """List refunds, disputes and credit notes; the notes identify our refunds."""
         book = RefundIndex()
         notes = self._all("credit_notes", span=span)
         references: dict[str, str] = {}
-        for named in read_readable(notes, lambda note: refund_objects.references_in([note])):
+        for invoice_id, noted, named in read_readable(notes, _credit_note):
+            book.notes[invoice_id].append(noted)
             references |= named
         refunds = self._all("refunds", span=span)
         for paid_by, refund in read_readable(refunds, partial(_refund, references)):
@@ -328,6 +332,12 @@ def _refund(references: Mapping[str, str], data: Json) -> tuple[str, ProviderRef
     """Read a refund with its payment; a credit note may have its reference."""
     reference = references.get(objects.object_id(data))
     return _paid_by(data), refund_objects.to_refund(data, reference=reference)
+
+
+def _credit_note(data: Json) -> tuple[str, ProviderCreditNote, dict[str, str]]:
+    """Read a credit note with its invoice and the references of its refunds."""
+    invoice_id, noted = refund_objects.invoice_of(data), refund_objects.to_credit_note(data)
+    return invoice_id, noted, refund_objects.references_in([data])
 
 
 def _dispute(data: Json) -> tuple[str, ProviderDispute | None]:

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from domain.core import metadata as metadata_keys
-from domain.gateway.objects import DisputeState, ProviderDispute, ProviderRefund, RefundState
+from domain.gateway.objects import (
+    DisputeState,
+    ProviderCreditNote,
+    ProviderDispute,
+    ProviderRefund,
+    RefundState,
+)
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.objects import Json
 from workers.providers.stripe.schemas import StripeCreditNote, StripeDispute, StripeRefund
@@ -35,6 +41,25 @@ def refund_ids_of(credit_note: Json) -> list[str]:
     """Return the ids of the refunds that a credit note made."""
     read = read_as(StripeCreditNote, credit_note, kind="credit_note")
     return [entry.refund for entry in read.refunds or () if entry.refund is not None]
+
+
+def to_credit_note(credit_note: Json) -> ProviderCreditNote:
+    """Read a credit note: what was paid already goes back by refunds, as credit or out of band."""
+    read = read_as(StripeCreditNote, credit_note, kind="credit_note")
+    refunded = sum(entry.amount_refunded for entry in read.refunds or ())
+    return ProviderCreditNote(
+        id=read.id,
+        state="void" if read.status == "void" else "issued",
+        number=read.number,
+        amount_minor=read.amount,
+        credited_minor=max(0, read.post_payment_amount - refunded),
+        reference=read.metadata.get(metadata_keys.REFUND),
+    )
+
+
+def invoice_of(credit_note: Json) -> str:
+    """Read the id of a credit note's invoice."""
+    return read_as(StripeCreditNote, credit_note, kind="credit_note").invoice
 
 
 def references_in(credit_notes: Iterable[Json]) -> dict[str, str]:

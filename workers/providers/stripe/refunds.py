@@ -74,13 +74,15 @@ class IssuedInvoiceCalls:
             refunds += pages(self._client.v1.refunds, by_payment)
             found = map(refund_objects.to_dispute, pages(self._client.v1.disputes, by_payment))
             disputes += [dispute for dispute in found if dispute is not None]
-        noted = self._references_of_notes(invoice_id)
+        notes = self._notes_of(invoice_id)
+        noted = refund_objects.references_in(notes)
         return RefundsAndDisputes(
             refunds=tuple(
                 refund_objects.to_refund(data, reference=noted.get(objects.object_id(data)))
                 for data in refunds
             ),
             disputes=tuple(disputes),
+            credit_notes=tuple(map(refund_objects.to_credit_note, notes)),
         )
 
     def find_invoice_of(self, payment_id: str) -> str | None:
@@ -95,10 +97,9 @@ class IssuedInvoiceCalls:
         intents = [objects.id_of(entry["payment"].get("payment_intent")) for entry in entries]
         return [intent for intent in intents if intent is not None]
 
-    def _references_of_notes(self, invoice_id: str) -> dict[str, str]:
+    def _notes_of(self, invoice_id: str) -> list[Json]:
         params: Any = {"invoice": invoice_id, "limit": _PAGE}
-        notes = pages(self._client.v1.credit_notes, params)
-        return refund_objects.references_in(notes)
+        return pages(self._client.v1.credit_notes, params)
 
 
 def _refund_params(draft: RefundDraft) -> Json:

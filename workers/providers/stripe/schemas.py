@@ -156,6 +156,8 @@ class StripeInvoice(StripeClaims):
     total_taxes: list[_Tax] | None = None
     amount_paid: Amount
     amount_remaining: Amount
+    pre_payment_credit_notes_amount: Amount = 0
+    post_payment_credit_notes_amount: Amount = 0
     amount_overpaid: Amount | None = None
     attempt_count: Count
     hosted_invoice_url: Url | None = None
@@ -183,11 +185,18 @@ class StripeRefund(ProviderObject):
 
 class _CreditNoteRefund(ProviderObject):
     refund: TokenOrObject | None = None
+    amount_refunded: Amount = 0
 
 
 class StripeCreditNote(ProviderObject):
     """A credit note with the refunds that it made."""
 
+    id: Token
+    status: Token
+    number: Token | None = None
+    invoice: TokenOrObject
+    amount: Amount
+    post_payment_amount: Amount
     refunds: list[_CreditNoteRefund] | None = None
     metadata: Metadata = Field(default_factory=dict)
 

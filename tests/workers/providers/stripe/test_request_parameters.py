@@ -183,6 +183,7 @@ ANSWER = {
     "total": 1,
     "amount_paid": 0,
     "amount_remaining": 0,
+    "post_payment_amount": 0,
     "attempt_count": 0,
     "status_transitions": {"paid_at": None},
     "lines": {"data": [{"id": "il_1", "amount": 1, "currency": "eur"}], "has_more": False},
