@@ -19,11 +19,11 @@ class InvoiceEvent(DomainEvent):
 
 
 class InvoiceRequested(InvoiceEvent, Aggregate.Created):
-    """A caller asked for an invoice; nothing has been sent to a provider.
+    """An invoice was requested; nothing has been sent to a provider.
 
-    `flow` says how far to take it: `charge` it now, leave a `draft` that the provider finalises
-    and charges by itself, or `gather` the customer's pending items into a draft. `on_the_spot`:
-    charged now or refused. `customer` is the provider's, where no tenant says who pays.
+    `flow`: `charge` it now, create a `draft` that the provider finalises and charges by itself,
+    or `include_pending_items` for a draft of the customer's pending items. `charge_immediately`:
+    charged now or refused. `customer`: the provider's, for a request without a tenant.
     """
 
     TOPIC: ClassVar[str] = "invoice.requested"
@@ -52,7 +52,7 @@ class InvoiceRequested(InvoiceEvent, Aggregate.Created):
 
 
 class InvoiceImported(InvoiceEvent, Aggregate.Created):
-    """The provider made this invoice by itself: a renewal, its dashboard, or before our time."""
+    """An invoice created at the provider was imported; `origin`: renewal, provider or import."""
 
     TOPIC: ClassVar[str] = "invoice.imported"
     app_id: UUID
@@ -75,16 +75,16 @@ class InvoiceImported(InvoiceEvent, Aggregate.Created):
 
 
 class InvoiceAssigned(InvoiceEvent):
-    """Its customer turned out to be this tenant."""
+    """The invoice was assigned to the tenant of its customer."""
 
     TOPIC: ClassVar[str] = "invoice.assigned"
     tenant_id: UUID
 
 
 class StepStarted(InvoiceEvent):
-    """A step is about to call the provider under `key` for the first time.
+    """A step is about to call the provider with the idempotency key `key` for the first time.
 
-    `plan` holds what was looked up for the call, so that every repeat sends the same again.
+    `plan` holds the data that was fetched for the call, so that every repeat sends the same.
     """
 
     TOPIC: ClassVar[str] = "invoice.step_started"
@@ -95,7 +95,7 @@ class StepStarted(InvoiceEvent):
 
 
 class ProviderInvoiceCreated(InvoiceEvent):
-    """The provider made the object that this invoice is; the only one ever to be charged."""
+    """The provider created the object of this invoice; only this object is ever charged."""
 
     TOPIC: ClassVar[str] = "invoice.provider_invoice_created"
     provider_object_type: str
@@ -131,7 +131,7 @@ class InvoiceIssued(InvoiceEvent):
 
 
 class InvoiceDrafted(InvoiceEvent):
-    """A draft stands complete; nothing more is done with it unless somebody asks."""
+    """The draft is complete; only a requested action changes it."""
 
     TOPIC: ClassVar[str] = "invoice.drafted"
     provider_object_type: str
@@ -149,7 +149,7 @@ class InvoiceDrafted(InvoiceEvent):
 
 
 class InvoiceRejected(InvoiceEvent):
-    """Refused for good; nothing chargeable exists. `path` names the field at fault, if one is."""
+    """The request was rejected; nothing chargeable exists. `path`: the invalid field, if any."""
 
     TOPIC: ClassVar[str] = "invoice.rejected"
     code: str
@@ -161,7 +161,7 @@ class InvoiceRejected(InvoiceEvent):
 class CheckoutOpened(InvoiceEvent):
     """The customer can pay at `url`; a payment opened before for the same invoice no longer counts.
 
-    `dashboard_url`: where whoever runs the shop sees it.
+    `dashboard_url`: the payment's page in the provider's dashboard.
     """
 
     TOPIC: ClassVar[str] = "invoice.checkout_opened"
@@ -182,9 +182,9 @@ class CheckoutOpened(InvoiceEvent):
 
 
 class SubscriptionDue(InvoiceEvent):
-    """Its payment was the first of a subscription, which is to be started now.
+    """The first payment of a subscription was made; the subscription must be started.
 
-    `our_subscription_id`: our stream of it.
+    `our_subscription_id`: the id of its stream.
     """
 
     TOPIC: ClassVar[str] = "invoice.subscription_due"
@@ -201,144 +201,19 @@ class SubscriptionNotStarted(InvoiceEvent):
 
 
 class SubscriptionCreated(InvoiceEvent):
-    """The provider made the subscription that this invoice was the first of."""
+    """The provider created the subscription whose first invoice this is."""
 
     TOPIC: ClassVar[str] = "invoice.subscription_created"
     subscription_id: str
 
 
-class PaymentEvent(InvoiceEvent):
-    """Shared fields of payment events. `payment_id`: the provider's payment object."""
-
-    payment_id: str | None
-    source: str
-    as_of: int
-    progress: list[int]
-    body: str | None
-
-
-class PaymentActionRequired(PaymentEvent):
-    """The customer has to confirm at `url`."""
-
-    TOPIC: ClassVar[str] = "invoice.payment_action_required"
-    action: str
-    url: str
-
-
-class PaymentProcessing(PaymentEvent):
-    """The method takes days; the provider will tell."""
-
-    TOPIC: ClassVar[str] = "invoice.payment_processing"
-
-
-class PaymentSucceeded(PaymentEvent):
-    """The invoice is settled. `amount_minor` is what was paid towards it, by way of `object_id`."""
-
-    TOPIC: ClassVar[str] = "invoice.payment_succeeded"
-    amount_minor: int
-    method: str | None
-    paid_at: int
-    object_id: str | None = None
-    amount_due_minor: int | None = None
-
-
-class PaymentFailed(PaymentEvent):
-    """An attempt was refused; the invoice stays payable."""
-
-    TOPIC: ClassVar[str] = "invoice.payment_failed"
-    amount_minor: int
-    code: str
-    decline_code: str | None
-    message: str
-
-
-class PaymentExpired(PaymentEvent):
-    """The invoice expired unpaid."""
-
-    TOPIC: ClassVar[str] = "invoice.payment_expired"
-
-
-class PaymentCanceled(PaymentEvent):
-    """The payment, or the draft, was canceled before anything was paid."""
-
-    TOPIC: ClassVar[str] = "invoice.payment_canceled"
-
-
-class AmountDueChanged(InvoiceEvent):
-    """Another amount remains to be paid: after a payment of a part, a credit note or a balance.
-
-    `amount_paid_minor`: all that is paid by now. `paid_at`: when its newest part was.
-    """
-
-    TOPIC: ClassVar[str] = "invoice.amount_due_changed"
-    amount_due_minor: int
-    amount_paid_minor: int
-    paid_at: int | None
-    source: str
-    as_of: int
-    progress: list[int]
-    body: str | None
-
-
 class ProviderStateConfirmed(InvoiceEvent):
-    """Something newer from the provider says what we knew; `provider_type` is its event's type."""
+    """A newer provider state equals the recorded one; `provider_type`: the type of its event."""
 
     TOPIC: ClassVar[str] = "invoice.provider_state_confirmed"
     source: str
     provider_type: str | None
     as_of: int
-
-
-class RetryRequested(InvoiceEvent):
-    """Someone asked for another attempt to charge."""
-
-    TOPIC: ClassVar[str] = "invoice.retry_requested"
-    payment_method: str | None
-    request_hash: str | None
-    request_id: UUID | None = None
-    app_id: UUID | None = None
-
-
-class VoidRequested(InvoiceEvent):
-    """Someone asked to void the invoice."""
-
-    TOPIC: ClassVar[str] = "invoice.void_requested"
-    request_hash: str | None
-    request_id: UUID | None = None
-    app_id: UUID | None = None
-
-
-class FinalizeRequested(InvoiceEvent):
-    """Someone asked to finalise the draft."""
-
-    TOPIC: ClassVar[str] = "invoice.finalize_requested"
-    request_hash: str | None
-    request_id: UUID | None = None
-    app_id: UUID | None = None
-
-
-class UncollectibleRequested(InvoiceEvent):
-    """Someone asked to write the invoice off."""
-
-    TOPIC: ClassVar[str] = "invoice.uncollectible_requested"
-    request_hash: str | None
-    request_id: UUID | None = None
-    app_id: UUID | None = None
-
-
-class RequestRefused(InvoiceEvent):
-    """The provider refused what was asked of an invoice; nothing changed by it.
-
-    `action`: retry, void, finalize or uncollectible.
-    """
-
-    TOPIC: ClassVar[str] = "invoice.request_refused"
-    action: str
-    request_id: UUID | None
-    code: str
-    message: str
-    path: str | None
-    provider_code: str | None
 
 
 class InvoiceVoided(InvoiceEvent):
@@ -361,59 +236,17 @@ class MarkedUncollectible(InvoiceEvent):
     body: str | None
 
 
-class UnexpectedPayment(InvoiceEvent):
-    """Another provider object that names this invoice was paid as well: somebody must look."""
-
-    TOPIC: ClassVar[str] = "invoice.unexpected_payment"
-    provider_object_id: str
-    amount_minor: int
-    currency: str
-    source: str
-    object_type: str | None = None
-    app_id: UUID | None = None
-
-
-class InvoiceOverpaid(InvoiceEvent):
-    """More was paid towards the invoice than it asked for; `amount_minor` is all that is over."""
-
-    TOPIC: ClassVar[str] = "invoice.overpaid"
-    amount_minor: int
-    currency: str
-    source: str
-
-
 class StepResent(InvoiceEvent):
-    """An operator sent a step that gave up again."""
+    """An operator resent a step that had given up."""
 
     TOPIC: ClassVar[str] = "invoice.step_resent"
     step: str
 
 
 class StepGaveUp(InvoiceEvent):
-    """A step used up its tries; an operator must look and can send it again."""
+    """A step failed at every try; an operator must check and can resend it."""
 
     TOPIC: ClassVar[str] = "invoice.step_gave_up"
     step: str
     attempts: int
     last_error: str
-
-
-# Facts of an invoice for which several payments stand, of which only one may count.
-
-
-class PaymentsLeftOver(InvoiceEvent):
-    """One payment paid the invoice; the others, `object_ids`, must be cancelled."""
-
-    TOPIC: ClassVar[str] = "invoice.payments_left_over"
-    app_id: UUID
-    object_ids: list[str]
-
-
-class OverpaymentReturned(InvoiceEvent):
-    """Of a payment that nobody expected so much went back by now; `amount_minor` is all of it."""
-
-    TOPIC: ClassVar[str] = "invoice.overpayment_returned"
-    provider_object_id: str
-    amount_minor: int
-    currency: str
-    source: str

@@ -12,17 +12,22 @@ from typing import Any, Final
 from domain.core.calendar import from_unix
 from domain.core.failures import Failure
 from domain.core.steps import GaveUp, StepRecord
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices import refunds, status
+from domain.invoices.payment_fold import (
+    apply_amount_due,
+    apply_overpayment,
+    apply_payment,
+    apply_provider_state,
+)
 from domain.invoices.steps import REFUND_STEP, STEP_OF
 from domain.invoices.view import (
     InvoiceRequest,
     InvoiceView,
-    PaidPart,
-    Payment,
     PendingRequest,
-    Progress,
     RequestedLine,
 )
 
@@ -33,20 +38,20 @@ def fold(view: InvoiceView | None, event: e.InvoiceEvent) -> InvoiceView:
         return _first_view(event)
     view.updated_at = event.timestamp
     match event:
-        case e.PaymentEvent():
-            _apply_payment(view, event)
+        case pe.PaymentEvent():
+            apply_payment(view, event)
         case e.InvoiceIssued() | e.InvoiceDrafted() | e.CheckoutOpened():
             _apply_issue(view, event)
         case m.RefundRequested() | m.RefundPending() | m.RefundSucceeded() | m.RefundFailed():
             refunds.apply_refund(view, event)
-        case e.AmountDueChanged():
-            _apply_amount_due(view, event)
+        case pe.AmountDueChanged():
+            apply_amount_due(view, event)
         case m.DisputeEvent():
             refunds.apply_dispute(view, event)
         case m.CreditNoteEvent():
             refunds.apply_credit_note(view, event)
         case e.InvoiceVoided() | e.MarkedUncollectible():
-            _apply_provider_state(view, event)
+            apply_provider_state(view, event)
             void = isinstance(event, e.InvoiceVoided)
             view.status = status.VOID if void else status.UNCOLLECTIBLE
             view.amount_due_minor = 0 if void else view.amount_due_minor
@@ -164,38 +169,16 @@ def _apply_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.as_of = max(view.as_of, event.as_of)
             if event.source != "webhook":  # webhooks do not carry the payment
                 view.payment_as_of = max(view.payment_as_of, event.as_of)
-        case e.UnexpectedPayment() | e.InvoiceOverpaid() | e.OverpaymentReturned():
-            _apply_overpayment(view, event)
+        case pe.UnexpectedPayment() | pe.InvoiceOverpaid() | pe.OverpaymentReturned():
+            apply_overpayment(view, event)
         case _:
             _apply_step(view, event)
-
-
-def _apply_overpayment(
-    view: InvoiceView, event: e.UnexpectedPayment | e.InvoiceOverpaid | e.OverpaymentReturned
-) -> None:
-    match event:
-        case e.UnexpectedPayment():
-            view.paid_elsewhere[event.provider_object_id] = event.amount_minor
-        case e.OverpaymentReturned():
-            view.returned_elsewhere[event.provider_object_id] = event.amount_minor
-        case _:
-            view.overpaid_here_minor = event.amount_minor
-    kept = sum(view.paid_elsewhere.values()) - sum(view.returned_elsewhere.values())
-    view.amount_overpaid_minor = view.overpaid_here_minor + kept
-
-
-def _apply_provider_state(view: InvoiceView, event: Any) -> None:  # noqa: ANN401 - every event with as_of
-    view.as_of = max(view.as_of, event.as_of)
-    view.payment_as_of = max(view.payment_as_of, event.as_of)
-    view.progress = Progress.of(event.progress)
-    view.body = event.body or view.body
-    view.gave_up = None
 
 
 def _apply_issue(
     view: InvoiceView, event: e.InvoiceIssued | e.InvoiceDrafted | e.CheckoutOpened
 ) -> None:
-    _apply_provider_state(view, event)
+    apply_provider_state(view, event)
     view.provider_object_type = event.provider_object_type
     view.provider_object_id = event.provider_object_id
     view.currency = event.currency
@@ -230,91 +213,11 @@ def _apply_issue(
         view.next_action = {"type": "redirect", "url": event.hosted_url}
 
 
-def _apply_payment(view: InvoiceView, event: e.PaymentEvent) -> None:
-    _apply_provider_state(view, event)
-    view.next_action, view.failure, view.in_progress = None, None, False
-    amount_minor: int | None = None
-    method: str | None = None
-    match event:
-        case e.PaymentActionRequired():
-            view.status = status.REQUIRES_ACTION
-            view.next_action = {"type": event.action, "url": event.url}
-        case e.PaymentProcessing():
-            view.status = status.PROCESSING
-        case e.PaymentSucceeded():
-            view.status = status.PAID
-            view.amount_due_minor = event.amount_due_minor or 0
-            _apply_paid(view, event.amount_minor, paid_at=event.paid_at)
-            view.paid_by_object = event.object_id or view.provider_object_id
-            view.paid_at = from_unix(event.paid_at)
-            amount_minor, method = event.amount_minor, event.method
-        case e.PaymentFailed():
-            view.status = status.FAILED
-            view.failure = Failure(
-                code=event.code, message=event.message, decline_code=event.decline_code
-            )
-            amount_minor = event.amount_minor
-        case e.PaymentExpired():
-            view.status, view.amount_due_minor = status.EXPIRED, 0
-        case e.PaymentCanceled():
-            view.status, view.amount_due_minor = status.CANCELED, 0
-    payment = Payment(
-        id=event.payment_id or _last_unpaid_id(view),
-        status=view.status,
-        updated_at=event.timestamp,
-        amount_minor=amount_minor,
-        method=method,
-        failure=view.failure,
-    )
-    _merge(view.payments, payment)
-
-
-def _apply_amount_due(view: InvoiceView, event: e.AmountDueChanged) -> None:
-    view.as_of = max(view.as_of, event.as_of)
-    view.payment_as_of = max(view.payment_as_of, event.as_of)
-    view.progress = Progress.of(event.progress)
-    view.body = event.body or view.body
-    view.amount_due_minor = event.amount_due_minor
-    _apply_paid(view, event.amount_paid_minor, paid_at=event.paid_at or event.as_of)
-
-
-def _apply_paid(view: InvoiceView, amount_minor: int, *, paid_at: int) -> None:
-    """Set the amount paid; what was added to it counts at `paid_at`."""
-    added = amount_minor - sum(part.amount_minor for part in view.paid_parts)
-    moment = from_unix(paid_at)
-    if added and moment is not None:
-        view.paid_parts = [*view.paid_parts, PaidPart(paid_at=moment, amount_minor=added)]
-    view.amount_paid_minor = amount_minor
-
-
-def _last_unpaid_id(view: InvoiceView) -> str | None:
-    """Return the id of the last unpaid payment, which a webhook without a payment id is about."""
-    last = view.payments[-1] if view.payments else None
-    return None if last is None or last.status == status.PAID else last.id
-
-
-def _merge(payments: list[Payment], payment: Payment) -> None:
-    """Replace the entry of the same payment, or append a new one.
-
-    An amount that only the older entry has is kept; the failure of an earlier attempt is not.
-    """
-    for index, known in enumerate(payments):
-        if known.id == payment.id:
-            amount_minor = payment.amount_minor
-            payments[index] = replace(
-                payment,
-                amount_minor=known.amount_minor if amount_minor is None else amount_minor,
-                method=payment.method or known.method,
-            )
-            return
-    payments.append(payment)
-
-
 _ACTIONS: Final[dict[type[e.InvoiceEvent], str]] = {
-    e.RetryRequested: "retry",
-    e.VoidRequested: "void",
-    e.FinalizeRequested: "finalize",
-    e.UncollectibleRequested: "uncollectible",
+    ae.RetryRequested: "retry",
+    ae.VoidRequested: "void",
+    ae.FinalizeRequested: "finalize",
+    ae.UncollectibleRequested: "uncollectible",
 }
 
 
@@ -328,7 +231,7 @@ def _apply_step(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.attempt = max(view.attempt, event.attempt)
         case e.StepGaveUp() | e.StepResent():
             _apply_gave_up(view, event)
-        case e.RequestRefused():
+        case ae.RequestRefused():
             view.in_progress = False
         case _ if type(event) in _ACTIONS:
             _apply_request(view, event)

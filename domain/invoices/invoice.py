@@ -13,8 +13,10 @@ from domain.core.metadata import without_ours
 from domain.core.steps import StepRecord, step_age, step_key
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
 from domain.invoices import first_payment, refunds, status
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.commands import ImportInvoice, InvoiceCommand, RequestInvoice
 from domain.invoices.fold import fold
@@ -241,7 +243,7 @@ class Invoice(AggregateRoot):
         if pending is None:
             return
         self.record_event(
-            e.RequestRefused,
+            ae.RequestRefused,
             occurred_at=occurred_at,
             actor=WORKER,
             action=pending.action,
@@ -275,7 +277,7 @@ class Invoice(AggregateRoot):
         if status.may_become(self.view.status, status.CANCELED):
             progress = self.view.progress or Progress(0, 0, 0, -1)
             self.record_event(
-                e.PaymentCanceled,
+                pe.PaymentCanceled,
                 occurred_at=occurred_at,
                 actor=actor,
                 payment_id=None,

@@ -6,23 +6,25 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.fold import fold
 from domain.invoices.view import InvoiceView
 
 _ALWAYS: Final = (
-    e.PaymentSucceeded,
-    e.PaymentFailed,
-    e.PaymentActionRequired,
-    e.PaymentProcessing,
+    pe.PaymentSucceeded,
+    pe.PaymentFailed,
+    pe.PaymentActionRequired,
+    pe.PaymentProcessing,
     e.CheckoutOpened,
     e.InvoiceDrafted,
     e.InvoiceRejected,
     e.InvoiceVoided,
     e.MarkedUncollectible,
-    e.PaymentCanceled,
-    e.PaymentExpired,
+    pe.PaymentCanceled,
+    pe.PaymentExpired,
 )
 
 # The code of a RequestRefused where the payer's side said no, which no status of the invoice shows.
@@ -31,7 +33,7 @@ PAYMENT_DECLINED: Final = "payment_declined"
 _REFUNDED: Final = (m.RefundPending, m.RefundSucceeded, m.RefundFailed)
 
 WAKING_TOPICS: Final = tuple(fact.TOPIC for fact in (*_ALWAYS, e.InvoiceIssued))
-REQUEST_TOPICS: Final = (*WAKING_TOPICS, e.RequestRefused.TOPIC)
+REQUEST_TOPICS: Final = (*WAKING_TOPICS, ae.RequestRefused.TOPIC)
 REFUND_TOPICS: Final = tuple(fact.TOPIC for fact in _REFUNDED)
 
 
@@ -73,7 +75,7 @@ def outcome_of(events: Iterable[e.InvoiceEvent], request_id: UUID) -> InvoiceVie
 
 def ends_request(event: e.InvoiceEvent) -> bool:
     """Return whether an event ends a requested action other than a refund."""
-    return is_outcome(event) or isinstance(event, e.RequestRefused)
+    return is_outcome(event) or isinstance(event, ae.RequestRefused)
 
 
 def _is_answer_to(request: e.InvoiceEvent, event: e.InvoiceEvent) -> bool:

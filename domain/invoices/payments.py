@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.core.effects import WORKER, Effect
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 
@@ -87,7 +88,7 @@ def record_overpayment_returned(
     if returned == known.view.returned_elsewhere.get(payment_id, 0):
         return False
     known.record_event(
-        e.OverpaymentReturned,
+        pe.OverpaymentReturned,
         occurred_at=occurred_at,
         actor=actor,
         provider_object_id=payment_id,

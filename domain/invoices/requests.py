@@ -9,6 +9,7 @@ from domain.core.aggregate import NewEvent
 from domain.core.errors import NotPossible
 from domain.core.money import step_fault
 from domain.core.providers import Provider
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
 from domain.invoices import refund_events as m
 from domain.invoices import status
@@ -34,12 +35,12 @@ class _Action(NamedTuple):
 _OPEN_STATUSES: Final = frozenset({status.OPEN, status.FAILED, status.REQUIRES_ACTION})
 
 _ACTIONS: Final[dict[type[InvoiceCommand], _Action]] = {
-    RequestRetry: _Action("retry", e.RetryRequested, _OPEN_STATUSES | {status.UNCOLLECTIBLE}),
+    RequestRetry: _Action("retry", ae.RetryRequested, _OPEN_STATUSES | {status.UNCOLLECTIBLE}),
     RequestVoid: _Action(
-        "void", e.VoidRequested, _OPEN_STATUSES | {status.DRAFT, status.UNCOLLECTIBLE}
+        "void", ae.VoidRequested, _OPEN_STATUSES | {status.DRAFT, status.UNCOLLECTIBLE}
     ),
-    RequestFinalize: _Action("finalize", e.FinalizeRequested, frozenset({status.DRAFT})),
-    RequestUncollectible: _Action("uncollectible", e.UncollectibleRequested, _OPEN_STATUSES),
+    RequestFinalize: _Action("finalize", ae.FinalizeRequested, frozenset({status.DRAFT})),
+    RequestUncollectible: _Action("uncollectible", ae.UncollectibleRequested, _OPEN_STATUSES),
 }
 
 _NOT_OF_PAYMENTS: Final = {

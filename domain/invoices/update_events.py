@@ -10,6 +10,7 @@ from domain.core.aggregate import NewEvent
 from domain.core.effects import WORKER
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.staleness import issued_lines, progress_of
 from domain.invoices.view import InvoiceView
@@ -38,12 +39,12 @@ class UpdateSource:
         return self.actor == WORKER
 
 
-_PAYMENT_EVENTS: Final[dict[str, type[e.PaymentEvent]]] = {
-    status.REQUIRES_ACTION: e.PaymentActionRequired,
-    status.PROCESSING: e.PaymentProcessing,
-    status.FAILED: e.PaymentFailed,
-    status.EXPIRED: e.PaymentExpired,
-    status.CANCELED: e.PaymentCanceled,
+_PAYMENT_EVENTS: Final[dict[str, type[pe.PaymentEvent]]] = {
+    status.REQUIRES_ACTION: pe.PaymentActionRequired,
+    status.PROCESSING: pe.PaymentProcessing,
+    status.FAILED: pe.PaymentFailed,
+    status.EXPIRED: pe.PaymentExpired,
+    status.CANCELED: pe.PaymentCanceled,
 }
 
 
@@ -103,7 +104,7 @@ def checkout_opened(
 def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
     """Build PaymentSucceeded."""
     return NewEvent(
-        e.PaymentSucceeded,
+        pe.PaymentSucceeded,
         {
             **_snapshot_fields(snapshot, update),
             "payment_id": None if snapshot.payment is None else snapshot.payment.id,
@@ -119,7 +120,7 @@ def succeeded(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
 def amount_due_changed(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
     """Build AmountDueChanged."""
     return NewEvent(
-        e.AmountDueChanged,
+        pe.AmountDueChanged,
         {
             **_snapshot_fields(snapshot, update),
             "amount_due_minor": snapshot.amount_due_minor,
@@ -160,7 +161,7 @@ def closed(snapshot: ProviderInvoice, update: UpdateSource, *, then: str) -> New
 def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
     """Build InvoiceOverpaid; the amount only grows."""
     return NewEvent(
-        e.InvoiceOverpaid,
+        pe.InvoiceOverpaid,
         {
             "amount_minor": snapshot.amount_overpaid_minor,
             "currency": snapshot.currency,
@@ -171,7 +172,7 @@ def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
 
 def payments_left_over(view: InvoiceView, object_ids: list[str]) -> NewEvent:
     """Build PaymentsLeftOver for the payments that must not be paid any more."""
-    return NewEvent(e.PaymentsLeftOver, {"app_id": view.app_id, "object_ids": object_ids})
+    return NewEvent(pe.PaymentsLeftOver, {"app_id": view.app_id, "object_ids": object_ids})
 
 
 def unexpected_payment(
@@ -179,7 +180,7 @@ def unexpected_payment(
 ) -> NewEvent:
     """Build UnexpectedPayment."""
     return NewEvent(
-        e.UnexpectedPayment,
+        pe.UnexpectedPayment,
         {
             "provider_object_id": snapshot.id,
             "amount_minor": snapshot.amount_paid_minor,

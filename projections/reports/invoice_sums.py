@@ -16,7 +16,8 @@ from typing import Final, Literal, NamedTuple
 
 from domain.core.calendar import from_unix
 from domain.invoices import status
-from domain.invoices.events import InvoiceEvent, PaymentFailed
+from domain.invoices.events import InvoiceEvent
+from domain.invoices.payment_events import PaymentFailed
 from domain.invoices.view import InvoiceView
 from projections.engine.tables import Table
 

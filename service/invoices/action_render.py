@@ -5,7 +5,8 @@ from typing import Final
 from uuid import UUID
 
 from domain.invoices import status
-from domain.invoices.events import CheckoutOpened, RequestRefused
+from domain.invoices.action_events import RequestRefused
+from domain.invoices.events import CheckoutOpened
 from domain.invoices.outcome import PAYMENT_DECLINED
 from domain.invoices.refund_events import RefundFailed
 from domain.invoices.view import InvoiceView

@@ -10,8 +10,9 @@ from domain.catalogue import catalogue
 from domain.core import idempotency
 from domain.core.aggregate import DomainEvent
 from domain.inbox import payment_hint, provider_event
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
-from domain.invoices import events as p
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.operations import skipped_event
 from domain.tenants import customer_claim, pending_items_lock, tenant
@@ -160,7 +161,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "progress": [1, 0, 0, 0],
     },
     e.InvoiceDrafted: {**_ISSUED, "progress": [0, 0, 0, -1]},
-    e.AmountDueChanged: {
+    pe.AmountDueChanged: {
         **_WORD,
         "amount_due_minor": 1499,
         "amount_paid_minor": 500,
@@ -187,14 +188,14 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "dashboard_url": "https://dashboard.example/tr_1",
         "amount_due_minor": TOTAL,
     },
-    e.PaymentActionRequired: {
+    pe.PaymentActionRequired: {
         **_PAYMENT,
         "action": "redirect",
         "url": HOSTED_URL,
         "progress": [1, 1, 0, 2],
     },
-    e.PaymentProcessing: {**_PAYMENT, "progress": [1, 1, 0, 3]},
-    e.PaymentSucceeded: {
+    pe.PaymentProcessing: {**_PAYMENT, "progress": [1, 1, 0, 3]},
+    pe.PaymentSucceeded: {
         **_PAYMENT,
         "amount_minor": TOTAL,
         "method": "pm_1",
@@ -203,7 +204,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "amount_due_minor": 0,
         "progress": [3, 1, TOTAL, 4],
     },
-    e.PaymentFailed: {
+    pe.PaymentFailed: {
         **_PAYMENT,
         "amount_minor": TOTAL,
         "code": "card_declined",
@@ -211,18 +212,18 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "message": "Your card has insufficient funds.",
         "progress": [1, 1, 0, 1],
     },
-    e.PaymentExpired: {**_PAYMENT, "progress": [1, 0, 0, 0]},
-    e.PaymentCanceled: {**_PAYMENT, "progress": [5, 0, 0, -1]},
+    pe.PaymentExpired: {**_PAYMENT, "progress": [1, 0, 0, 0]},
+    pe.PaymentCanceled: {**_PAYMENT, "progress": [5, 0, 0, -1]},
     e.ProviderStateConfirmed: {
         "source": "webhook",
         "provider_type": "invoice.updated",
         "as_of": 101,
     },
-    e.RetryRequested: {"payment_method": "pm_2", **_ASKED},
-    e.VoidRequested: _ASKED,
-    e.FinalizeRequested: _ASKED,
-    e.UncollectibleRequested: _ASKED,
-    e.RequestRefused: {
+    ae.RetryRequested: {"payment_method": "pm_2", **_ASKED},
+    ae.VoidRequested: _ASKED,
+    ae.FinalizeRequested: _ASKED,
+    ae.UncollectibleRequested: _ASKED,
+    ae.RequestRefused: {
         "action": "void",
         "request_id": REQUEST_ID,
         "code": "provider_rejected",
@@ -266,14 +267,14 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     m.DisputeOpened: _DISPUTE,
     m.DisputeWon: _DISPUTE,
     m.DisputeLost: _DISPUTE,
-    p.PaymentsLeftOver: {"app_id": APP_ID, "object_ids": ["tr_1"]},
-    p.OverpaymentReturned: {
+    pe.PaymentsLeftOver: {"app_id": APP_ID, "object_ids": ["tr_1"]},
+    pe.OverpaymentReturned: {
         "provider_object_id": "tr_2",
         "amount_minor": TOTAL,
         "currency": "eur",
         "source": "webhook",
     },
-    e.UnexpectedPayment: {
+    pe.UnexpectedPayment: {
         "object_type": "payment",
         "app_id": APP_ID,
         "provider_object_id": "in_2",
@@ -281,7 +282,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "currency": "eur",
         "source": "webhook",
     },
-    e.InvoiceOverpaid: {"amount_minor": 100, "currency": "eur", "source": "webhook"},
+    pe.InvoiceOverpaid: {"amount_minor": 100, "currency": "eur", "source": "webhook"},
     e.StepResent: {"step": "pay"},
     e.InvoiceAssigned: {"tenant_id": TENANT_ID},
     e.SubscriptionDue: {"app_id": APP_ID, "our_subscription_id": REQUEST_ID},

@@ -12,6 +12,7 @@ from domain.events import INVOICE_TOPICS
 from domain.inbox.commands import ReceiveProviderEvent
 from domain.inbox.provider_event import ProviderEvent
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices.commands import RequestInvoice
 from domain.invoices.fold import fold
 from domain.invoices.invoice import Invoice
@@ -115,7 +116,7 @@ def issue(
 def pay(invoice: Invoice, *, occurred_at: datetime = AT) -> None:
     """Apply an answer in which the invoice is paid."""
     invoice.record_event(
-        e.PaymentSucceeded,
+        pe.PaymentSucceeded,
         occurred_at=occurred_at,
         actor="worker",
         payment_id="pi_1",

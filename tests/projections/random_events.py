@@ -14,6 +14,7 @@ from domain.events import topics_of
 from domain.inbox.provider_event import ProviderEventApplied
 from domain.invoices import events as e
 from eventlog.codec import Codec
+from eventlog.field_types import longest_key
 from eventlog.reading import RecordedEvent
 
 AnyFact = TypeVar("AnyFact", bound=DomainEvent)
@@ -26,7 +27,9 @@ _TIMES = {
     "trial_end", "cancel_at", "canceled_at", "ended_at", "starts_at",
 }  # fmt: skip
 
-texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
+_LONGEST = 12
+_characters = st.characters(exclude_categories=("Cs", "Cc"))
+texts = st.text(_characters, max_size=_LONGEST)
 _amounts = st.integers(-(10**15), 10**15)
 _unix_times = st.integers(0, 4_000_000_000)
 _lines = st.fixed_dictionaries(
@@ -64,6 +67,8 @@ def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
         return _unix_times
     if name in {"payment_id", "provider_refund_id"} and kind is str:
         return _few_ids
+    if kind is str and (longest := longest_key(name)) is not None:
+        return st.text(_characters, max_size=min(longest, _LONGEST))
     if name in {"lines", "items"}:
         return st.lists(_lines, max_size=3)
     by_kind = {

@@ -22,6 +22,7 @@ from domain.gateway.objects import (
     RefundState,
 )
 from domain.gateway.setups import SessionState, SetupSession
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
 from domain.invoices.invoice import Invoice
 from domain.invoices.refund_events import RefundRequested
@@ -58,10 +59,10 @@ _STATES: Final[dict[str, InvoiceState]] = {
 }
 # What comes of what is asked of an invoice, unless its metadata's `then` says otherwise.
 _THEN: Final = {
-    e.RetryRequested.TOPIC: "paid",
-    e.VoidRequested.TOPIC: "void",
-    e.FinalizeRequested.TOPIC: "open",
-    e.UncollectibleRequested.TOPIC: "uncollectible",
+    ae.RetryRequested.TOPIC: "paid",
+    ae.VoidRequested.TOPIC: "void",
+    ae.FinalizeRequested.TOPIC: "open",
+    ae.UncollectibleRequested.TOPIC: "uncollectible",
     RefundRequested.TOPIC: "succeeded",
 }
 _INSISTENCE: Final = 50

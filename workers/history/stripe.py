@@ -28,13 +28,13 @@ from workers.history.import_run import (
 from workers.provider_objects.import_object import import_invoice, import_subscription
 from workers.provider_objects.ownership import app_mismatch, invoice_named_by
 from workers.providers.retry import Page, Span
-from workers.providers.stripe.history import (
+from workers.providers.stripe.history import StripeHistory
+from workers.providers.stripe.past_objects import (
     PastInvoice,
     PastPayment,
     PastPrice,
     PastTaxRate,
     RefundIndex,
-    StripeHistory,
 )
 
 
@@ -44,7 +44,7 @@ class StripeImport(ImportRun):
 
     phases: ClassVar[tuple[str, ...]] = PHASES
     history: StripeHistory
-    _book: RefundIndex = field(default_factory=RefundIndex)
+    _refund_index: RefundIndex = field(default_factory=RefundIndex)
     _payments: dict[str, PastPayment] = field(default_factory=dict)
 
     def now_s(self) -> int:
@@ -127,7 +127,7 @@ class StripeImport(ImportRun):
 
     def _invoices(self, checkpoint: ImportCheckpoint) -> ImportCheckpoint:
         span = Span(start=checkpoint.since, end=checkpoint.until)
-        self._book = self.history.refunds_and_disputes(span)
+        self._refund_index = self.history.refunds_and_disputes(span)
         for number, window in checkpoint.windows():
             paid = Span(start=window.start, end=window.end + PAYMENTS_LAG_S)
             self._payments = self.history.payments(paid)
@@ -151,7 +151,7 @@ class StripeImport(ImportRun):
             return NEW if known is None else KNOWN
         if seen.more_lines:
             seen = replace(seen, lines=self.history.lines(seen.id), more_lines=False)
-        deps = self.deps(self._book.of(seen.id, past.payments))
+        deps = self.deps(self._refund_index.of(seen.id, past.payments))
         return self.outcome(lambda: import_invoice(seen, self.account, deps, with_refunds=True))
 
     def _with_payment(self, past: PastInvoice) -> ProviderInvoice:

@@ -151,8 +151,25 @@ def import_subscription(
     body = Body.of(
         seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
     )
+    imported = deps.billing.import_subscription(
+        _start_command(account, tenant_id, first_invoice),
+        seen,
+        source="import" if account.importing else "answer",
+        occurred_at=deps.now(),
+        bodies=[body],
+        body=body.sha256.hex(),
+        check=check,
+    )
+    if imported.view.tenant_id is None:
+        _assign(Subscription, imported, imported.view.customer, account, deps)
+    return imported
+
+
+def _start_command(
+    account: ProviderAccount, tenant_id: UUID | None, first_invoice: Invoice | None
+) -> StartSubscription:
     origin: Literal["request", "provider", "import"] = "import" if account.importing else "provider"
-    command = StartSubscription(
+    return StartSubscription(
         app_id=account.app_id,
         tenant_id=tenant_id,
         user_id=None if first_invoice is None else first_invoice.view.user_id,
@@ -164,18 +181,6 @@ def import_subscription(
         invoice_id=None if first_invoice is None else UUID(str(first_invoice.id)),
         actor=account.actor,
     )
-    imported = deps.billing.import_subscription(
-        command,
-        seen,
-        source="import" if account.importing else "answer",
-        occurred_at=deps.now(),
-        bodies=[body],
-        body=body.sha256.hex(),
-        check=check,
-    )
-    if imported.view.tenant_id is None:
-        _assign(Subscription, imported, imported.view.customer, account, deps)
-    return imported
 
 
 def _invoice_of(

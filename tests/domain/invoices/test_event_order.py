@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from domain.core.effects import Effect
 from domain.gateway.objects import PaymentState, ProviderInvoice
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import TOTAL
@@ -22,9 +23,9 @@ _BEFORE: list[list[Happened]] = [
     [REQUESTED],
     [REQUESTED, happened(e.ProviderInvoiceCreated)],
     [REQUESTED, ISSUED],
-    [REQUESTED, ISSUED, happened(e.PaymentActionRequired)],
-    [REQUESTED, ISSUED, happened(e.PaymentFailed)],
-    [REQUESTED, ISSUED, happened(e.PaymentProcessing)],
+    [REQUESTED, ISSUED, happened(pe.PaymentActionRequired)],
+    [REQUESTED, ISSUED, happened(pe.PaymentFailed)],
+    [REQUESTED, ISSUED, happened(pe.PaymentProcessing)],
     [happened(e.InvoiceImported)],
 ]
 _SECONDS = st.integers(99, 103)
@@ -56,7 +57,7 @@ def test_a_payment_s_webhooks_in_any_order_make_it_paid_once(
     assert (view.status, view.amount_paid_minor, view.total_minor) == (status.PAID, TOTAL, TOTAL)
     assert (view.in_progress, view.failure, view.next_action) == (False, None, None)
     assert (view.amount_overpaid_minor, view.amount_refunded_minor) == (0, 0)
-    paid = [fact for fact in invoice.recorded if isinstance(fact, e.PaymentSucceeded)]
+    paid = [fact for fact in invoice.recorded if isinstance(fact, pe.PaymentSucceeded)]
     assert [fact.amount_minor for fact in paid] == [TOTAL]
 
 

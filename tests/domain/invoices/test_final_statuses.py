@@ -5,6 +5,7 @@ import pytest
 from domain.core.effects import Effect
 from domain.gateway.objects import InvoiceState, ProviderInvoice
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import TOTAL
@@ -20,9 +21,9 @@ from tests.domain.invoices.provider_updates import (
 REQUESTED = happened(e.InvoiceRequested)
 CREATED = happened(e.ProviderInvoiceCreated)
 ISSUED = happened(e.InvoiceIssued)
-FAILED = happened(e.PaymentFailed)
-ACTION = happened(e.PaymentActionRequired)
-PAID = happened(e.PaymentSucceeded)
+FAILED = happened(pe.PaymentFailed)
+ACTION = happened(pe.PaymentActionRequired)
+PAID = happened(pe.PaymentSucceeded)
 UNCOLLECTIBLE = happened(e.MarkedUncollectible)
 
 
@@ -95,7 +96,7 @@ def test_a_state_that_was_not_taken_in_is_not_called_confirmed() -> None:
 
 def test_what_the_provider_ended_while_a_payment_was_under_way_is_ended() -> None:
     (
-        _given(ISSUED, happened(e.PaymentProcessing))
+        _given(ISSUED, happened(pe.PaymentProcessing))
         .when(answered(snapshot("void", attempt_count=1, as_of=900)))
         .then(happened(e.InvoiceVoided))
         .answering(Effect.CHANGED)
@@ -107,7 +108,7 @@ def test_money_that_comes_after_the_end_is_reported_once() -> None:
     (
         _given(ISSUED, happened(e.InvoiceVoided))
         .when(delivered(word))
-        .then(happened(e.UnexpectedPayment, amount_minor=TOTAL))
+        .then(happened(pe.UnexpectedPayment, amount_minor=TOTAL))
         .answering(Effect.UNEXPECTED)
         .showing(status=status.VOID, amount_overpaid_minor=TOTAL)
         .when(delivered(word))
@@ -132,7 +133,7 @@ def test_a_deleted_draft_cancels_an_invoice_without_steps_in_progress() -> None:
     (
         Given(Invoice, happened(e.InvoiceImported))
         .when(delivered(snapshot("deleted"), event_type="invoice.deleted"))
-        .then(happened(e.PaymentCanceled))
+        .then(happened(pe.PaymentCanceled))
         .showing(status=status.CANCELED, in_progress=False)
     )
 
@@ -145,7 +146,7 @@ def test_an_answer_that_the_draft_is_deleted_cancels() -> None:
     (
         _given()
         .when(answered(snapshot("deleted")))
-        .then(happened(e.PaymentCanceled))
+        .then(happened(pe.PaymentCanceled))
         .showing(status=status.CANCELED)
     )
 
@@ -195,7 +196,10 @@ def test_money_for_another_object_is_reported_and_not_counted_as_paid() -> None:
         .when(delivered(snapshot("paid", id="in_2")))
         .then(
             happened(
-                e.UnexpectedPayment, provider_object_id="in_2", amount_minor=TOTAL, source="webhook"
+                pe.UnexpectedPayment,
+                provider_object_id="in_2",
+                amount_minor=TOTAL,
+                source="webhook",
             )
         )
         .answering(Effect.UNEXPECTED)
@@ -225,7 +229,7 @@ def test_each_other_object_that_was_paid_counts() -> None:
         _given(ISSUED, PAID)
         .when(delivered(snapshot("paid", id="in_2", amount_paid_minor=300)))
         .when(delivered(snapshot("paid", id="in_3", amount_paid_minor=500)))
-        .then(happened(e.UnexpectedPayment, provider_object_id="in_3"))
+        .then(happened(pe.UnexpectedPayment, provider_object_id="in_3"))
         .showing(amount_overpaid_minor=800)
     )
 

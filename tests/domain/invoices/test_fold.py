@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.gateway.objects import InvoiceState, PaymentState, ProviderInvoice
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices import status
 from domain.invoices.fold import fold
@@ -141,7 +142,7 @@ def test_status_transitions_follow_the_table_for_random_updates(
         seen.append(view.status)
     moves = [(now, then) for now, then in pairwise(seen) if now != then]
     assert all(status.may_become(now, then) for now, then in moves)
-    paid = [event for event in invoice.recorded if isinstance(event, e.PaymentSucceeded)]
+    paid = [event for event in invoice.recorded if isinstance(event, pe.PaymentSucceeded)]
     assert len(paid) <= 1
 
 
@@ -165,7 +166,7 @@ def test_a_time_that_no_calendar_has_is_none(unix_s: int) -> None:
 
 
 def test_a_stream_begins_with_a_request_or_an_import() -> None:
-    event = happened(e.PaymentFailed).as_event(Invoice, version=1, seconds=0)
+    event = happened(pe.PaymentFailed).as_event(Invoice, version=1, seconds=0)
     assert isinstance(event, e.InvoiceEvent)
     with pytest.raises(AssertionError, match="cannot begin with PaymentFailed"):
         fold(None, event)
@@ -180,7 +181,7 @@ def _view(*facts: Happened) -> InvoiceView:
 
 
 def test_a_refund_counts_once_the_provider_has_made_it() -> None:
-    paid, asked = happened(e.PaymentSucceeded), happened(m.RefundRequested)
+    paid, asked = happened(pe.PaymentSucceeded), happened(m.RefundRequested)
     assert _view(paid, asked).amount_refunded_minor == 0
     view = _view(paid, asked, happened(m.RefundSucceeded))
     assert (view.amount_refunded_minor, view.status) == (500, status.PAID)
@@ -202,7 +203,7 @@ def test_a_dispute_changes_amounts_and_never_the_status(
     end: type[e.InvoiceEvent] | None, shown: tuple[str, int]
 ) -> None:
     ends = [] if end is None else [happened(end)]
-    view = _view(happened(e.PaymentSucceeded), happened(m.DisputeOpened), *ends)
+    view = _view(happened(pe.PaymentSucceeded), happened(m.DisputeOpened), *ends)
     assert (view.dispute_status, view.amount_disputed_minor) == shown
     assert view.status == status.PAID
 
@@ -210,8 +211,8 @@ def test_a_dispute_changes_amounts_and_never_the_status(
 @pytest.mark.parametrize(
     ("fact", "then"),
     [
-        (e.PaymentExpired, status.EXPIRED),
-        (e.PaymentCanceled, status.CANCELED),
+        (pe.PaymentExpired, status.EXPIRED),
+        (pe.PaymentCanceled, status.CANCELED),
         (e.InvoiceDrafted, status.DRAFT),
         (e.CheckoutOpened, status.OPEN),
     ],

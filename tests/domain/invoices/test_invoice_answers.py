@@ -9,7 +9,9 @@ import pytest
 from domain.core.effects import Effect
 from domain.core.failures import Failure
 from domain.gateway.objects import PaymentState
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.view import Payment
@@ -27,8 +29,8 @@ from tests.domain.invoices.provider_updates import (
 REQUESTED = happened(e.InvoiceRequested)
 CREATED = happened(e.ProviderInvoiceCreated)
 ISSUED = happened(e.InvoiceIssued)
-FAILED = happened(e.PaymentFailed)
-PAID = happened(e.PaymentSucceeded)
+FAILED = happened(pe.PaymentFailed)
+PAID = happened(pe.PaymentSucceeded)
 
 
 def _created() -> Given[Invoice]:
@@ -116,7 +118,7 @@ def test_a_paid_answer_settles_the_invoice() -> None:
         .when(answered(paid_answer(as_of=105)))
         .then(
             happened(
-                e.PaymentSucceeded,
+                pe.PaymentSucceeded,
                 amount_minor=TOTAL,
                 method="pm_1",
                 payment_id="pi_1",
@@ -140,7 +142,7 @@ def test_credit_that_settles_at_finalisation_issues_and_pays_at_once() -> None:
     (
         _created()
         .when(answered(nothing_due, charging=True))
-        .then(happened(e.InvoiceIssued), happened(e.PaymentSucceeded, amount_minor=0))
+        .then(happened(e.InvoiceIssued), happened(pe.PaymentSucceeded, amount_minor=0))
         .showing(status=status.PAID, in_progress=False, next_action=None)
     )
 
@@ -149,7 +151,7 @@ def test_a_payment_without_a_time_is_dated_by_the_answer() -> None:
     (
         _issued()
         .when(answered(snapshot("paid", as_of=105, paid_at=None)))
-        .then(happened(e.PaymentSucceeded, paid_at=105))
+        .then(happened(pe.PaymentSucceeded, paid_at=105))
     )
 
 
@@ -162,7 +164,7 @@ def test_a_refused_attempt_shows_why_and_stays_payable() -> None:
     (
         _issued()
         .when(answered(attempt("failed")))
-        .then(happened(e.PaymentFailed, code="card_declined", decline_code="insufficient_funds"))
+        .then(happened(pe.PaymentFailed, code="card_declined", decline_code="insufficient_funds"))
         .showing(status=status.FAILED, failure=failure, amount_paid_minor=0, in_progress=False)
         .when(answered(paid_answer(as_of=110)))
         .then(PAID)
@@ -175,7 +177,7 @@ def test_a_refusal_without_a_reason_still_has_a_code_and_a_message() -> None:
     (
         _issued()
         .when(answered(snapshot(attempt_count=1, payment=silent)))
-        .then(happened(e.PaymentFailed, code="payment_failed", message="The payment was refused."))
+        .then(happened(pe.PaymentFailed, code="payment_failed", message="The payment was refused."))
     )
 
 
@@ -183,7 +185,7 @@ def test_a_bank_that_wants_the_customer_sends_them_to_the_hosted_page() -> None:
     (
         _issued()
         .when(answered(attempt("requires_action")))
-        .then(happened(e.PaymentActionRequired, action="redirect", url=HOSTED_URL))
+        .then(happened(pe.PaymentActionRequired, action="redirect", url=HOSTED_URL))
         .showing(status=status.REQUIRES_ACTION, next_action={"type": "redirect", "url": HOSTED_URL})
         .when(answered(paid_answer(as_of=110)))
         .then(PAID)
@@ -195,7 +197,7 @@ def test_a_slow_method_is_processing_until_the_provider_reports_an_outcome() -> 
     (
         _issued()
         .when(answered(attempt("processing")))
-        .then(happened(e.PaymentProcessing))
+        .then(happened(pe.PaymentProcessing))
         .showing(status=status.PROCESSING, in_progress=False)
         .when(answered(attempt("failed", as_of=110)))
         .then(FAILED)
@@ -220,9 +222,9 @@ def test_an_open_invoice_is_not_judged_by_a_payment_that_decides_nothing(
 
 def test_each_refused_attempt_is_a_fact_of_its_own() -> None:
     (
-        Given(Invoice, REQUESTED, CREATED, ISSUED, FAILED, happened(e.RetryRequested))
+        Given(Invoice, REQUESTED, CREATED, ISSUED, FAILED, happened(ae.RetryRequested))
         .when(answered(attempt("failed", tries=2, as_of=200)))
-        .then(happened(e.PaymentFailed, as_of=200, progress=[1, 2, 0, 1]))
+        .then(happened(pe.PaymentFailed, as_of=200, progress=[1, 2, 0, 1]))
         .showing(status=status.FAILED, in_progress=False)
     )
 
@@ -257,7 +259,7 @@ def test_a_fetch_within_the_same_second_wins() -> None:
         _issued()
         .when(answered(attempt("failed")))
         .when(answered(attempt("requires_action")))
-        .then(happened(e.PaymentActionRequired))
+        .then(happened(pe.PaymentActionRequired))
         .answering(Effect.CHANGED)
     )
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from domain.core.effects import Effect
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import first_outcome
@@ -30,9 +31,9 @@ def test_a_second_refusal_for_another_reason_is_recorded() -> None:
     (
         _given(ISSUED)
         .when(answered(first))
-        .then(happened(e.PaymentFailed))
+        .then(happened(pe.PaymentFailed))
         .when(answered(replace(first, payment=other, as_of=130)))
-        .then(happened(e.PaymentFailed, code="expired_card", decline_code=None))
+        .then(happened(pe.PaymentFailed, code="expired_card", decline_code=None))
         .answering(Effect.CHANGED)
         .when(answered(replace(first, payment=other, as_of=130)))
         .then()
@@ -64,7 +65,7 @@ def test_an_attempt_found_made_says_more_than_the_issue() -> None:
     decided = (
         Given(Invoice, REQUESTED)
         .when(answered(attempt("failed")))
-        .then(happened(e.InvoiceIssued, charging=True), happened(e.PaymentFailed))
+        .then(happened(e.InvoiceIssued, charging=True), happened(pe.PaymentFailed))
     )
     outcome = first_outcome(
         event for event in decided.given.recorded if isinstance(event, e.InvoiceEvent)

@@ -9,6 +9,7 @@ import pytest
 from domain.core.effects import Effect
 from domain.gateway.objects import InvoiceState
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import TOTAL
@@ -65,8 +66,8 @@ def test_a_draft_that_the_provider_made_by_itself_shows_what_it_amounts_to() -> 
 @pytest.mark.parametrize(
     ("state", "fact", "then"),
     [
-        ("paid", e.PaymentSucceeded, status.PAID),
-        ("deleted", e.PaymentCanceled, status.CANCELED),
+        ("paid", pe.PaymentSucceeded, status.PAID),
+        ("deleted", pe.PaymentCanceled, status.CANCELED),
     ],
 )
 def test_what_the_provider_makes_of_the_draft_comes_by_webhook(
@@ -104,7 +105,7 @@ def test_once_the_job_gave_up_a_webhook_has_it_asked() -> None:
 
 def test_webhooks_after_the_outcome_are_applied_without_a_fetch() -> None:
     (
-        Given(Invoice, ON_THE_SPOT, CREATED, happened(e.PaymentActionRequired))
+        Given(Invoice, ON_THE_SPOT, CREATED, happened(pe.PaymentActionRequired))
         .when(delivered(snapshot("paid", as_of=101)))
         .answering(Effect.CHANGED)
         .showing(status=status.PAID)

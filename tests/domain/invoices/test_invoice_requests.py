@@ -6,7 +6,9 @@ import pytest
 
 from domain.core.failures import Failure
 from domain.core.steps import GaveUp, StepRecord
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import ASKED_LINE, EXAMPLES
@@ -22,7 +24,7 @@ from tests.domain.subscription_examples import INVOICE_ID
 REQUESTED = happened(e.InvoiceRequested)
 CREATED = happened(e.ProviderInvoiceCreated)
 ISSUED = happened(e.InvoiceIssued)
-PAID = happened(e.PaymentSucceeded)
+PAID = happened(pe.PaymentSucceeded)
 NOW = moment(60)
 
 GAVE_UP = happened(e.StepGaveUp)
@@ -171,7 +173,7 @@ def test_a_refusal_before_anything_is_chargeable_ends_the_invoice() -> None:
     [
         pytest.param([happened(e.InvoiceRejected)], id="rejected"),
         pytest.param([ISSUED], id="open"),
-        pytest.param([ISSUED, happened(e.PaymentFailed)], id="failed"),
+        pytest.param([ISSUED, happened(pe.PaymentFailed)], id="failed"),
         pytest.param([ISSUED, PAID], id="paid"),
     ],
 )
@@ -199,7 +201,7 @@ def test_giving_up_twice_is_silent() -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [e.PaymentSucceeded, e.PaymentFailed, e.PaymentProcessing, e.InvoiceVoided]
+    "end", [pe.PaymentSucceeded, pe.PaymentFailed, pe.PaymentProcessing, e.InvoiceVoided]
 )
 def test_what_is_settled_can_not_be_given_up(end: type[e.InvoiceEvent]) -> None:
     Given(Invoice, REQUESTED, ISSUED, happened(end)).when(_give_up).then()
@@ -215,7 +217,7 @@ def test_an_answer_after_giving_up_clears_it() -> None:
 
 
 def test_a_retry_asked_for_after_giving_up_settles_again() -> None:
-    view = Given(Invoice, REQUESTED, ISSUED, GAVE_UP, happened(e.RetryRequested)).root.view
+    view = Given(Invoice, REQUESTED, ISSUED, GAVE_UP, happened(ae.RetryRequested)).root.view
     assert (view.gave_up, view.in_progress) == (None, True)
 
 
@@ -229,18 +231,18 @@ def test_a_retry_asked_for_after_giving_up_settles_again() -> None:
         pytest.param([CREATED], True, id="created"),
         pytest.param([happened(e.InvoiceIssued, charging=True)], True, id="charging follows"),
         pytest.param([happened(e.InvoiceIssued, charging=False)], False, id="customer's turn"),
-        pytest.param([ISSUED, happened(e.PaymentActionRequired)], False, id="must confirm"),
-        pytest.param([ISSUED, happened(e.PaymentProcessing)], False, id="processing"),
-        pytest.param([ISSUED, happened(e.PaymentFailed)], False, id="failed"),
+        pytest.param([ISSUED, happened(pe.PaymentActionRequired)], False, id="must confirm"),
+        pytest.param([ISSUED, happened(pe.PaymentProcessing)], False, id="processing"),
+        pytest.param([ISSUED, happened(pe.PaymentFailed)], False, id="failed"),
         pytest.param(
-            [ISSUED, happened(e.PaymentFailed), happened(e.RetryRequested)], True, id="retry"
+            [ISSUED, happened(pe.PaymentFailed), happened(ae.RetryRequested)], True, id="retry"
         ),
         pytest.param([ISSUED, PAID], False, id="paid"),
         pytest.param([happened(e.InvoiceRejected)], False, id="rejected"),
         pytest.param([ISSUED, happened(e.InvoiceVoided)], False, id="void"),
         pytest.param([happened(e.InvoiceDrafted)], False, id="drafted"),
         pytest.param(
-            [happened(e.InvoiceDrafted), happened(e.FinalizeRequested)], True, id="finalize"
+            [happened(e.InvoiceDrafted), happened(ae.FinalizeRequested)], True, id="finalize"
         ),
         pytest.param([happened(e.CheckoutOpened)], False, id="checkout"),
         pytest.param([GAVE_UP], True, id="gave up, but may be sent again"),

@@ -5,6 +5,7 @@ import pytest
 from domain.core.effects import Effect
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from tests.domain.event_examples import TOTAL
@@ -20,10 +21,10 @@ from tests.domain.invoices.provider_updates import (
 REQUESTED = happened(e.InvoiceRequested)
 CREATED = happened(e.ProviderInvoiceCreated)
 ISSUED = happened(e.InvoiceIssued)
-FAILED = happened(e.PaymentFailed)
-ACTION = happened(e.PaymentActionRequired)
-PROCESSING = happened(e.PaymentProcessing)
-PAID = happened(e.PaymentSucceeded)
+FAILED = happened(pe.PaymentFailed)
+ACTION = happened(pe.PaymentActionRequired)
+PROCESSING = happened(pe.PaymentProcessing)
+PAID = happened(pe.PaymentSucceeded)
 
 
 def _given(*facts: Happened) -> Given[Invoice]:
@@ -56,7 +57,7 @@ def test_a_webhook_that_comes_twice_changes_nothing_the_second_time() -> None:
     (
         _given(ISSUED, ACTION)
         .when(delivered(paid))
-        .then(happened(e.PaymentSucceeded, source="webhook"))
+        .then(happened(pe.PaymentSucceeded, source="webhook"))
         .answering(Effect.CHANGED)
         .when(delivered(paid))
         .then()
@@ -105,7 +106,7 @@ def test_a_paid_webhook_that_overtakes_the_answer_settles_and_the_answer_confirm
     (
         _given(ISSUED)
         .when(delivered(snapshot("paid", as_of=100), event_type="invoice.paid"))
-        .then(happened(e.PaymentSucceeded, source="webhook", method=None))
+        .then(happened(pe.PaymentSucceeded, source="webhook", method=None))
         .showing(status=status.PAID, in_progress=False)
         .when(answered(paid_answer(as_of=101)))
         .then(happened(e.ProviderStateConfirmed, source="answer"))
@@ -192,7 +193,7 @@ def test_a_newer_event_that_is_silent_of_the_payment_does_not_make_an_announceme
         .then()
         .answering(Effect.FETCH)
         .when(answered(attempt("failed", as_of=104)))
-        .then(happened(e.PaymentFailed))
+        .then(happened(pe.PaymentFailed))
         .showing(status=status.FAILED)
     )
 
@@ -204,7 +205,7 @@ def test_the_required_fetch_decides() -> None:
         .when(delivered(announced))
         .answering(Effect.FETCH)
         .when(answered(attempt("failed", as_of=200)))
-        .then(happened(e.PaymentFailed, as_of=200))
+        .then(happened(pe.PaymentFailed, as_of=200))
         .showing(status=status.FAILED, next_action=None)
     )
 
@@ -217,7 +218,7 @@ def test_a_paid_webhook_ends_every_attempt_well(before: Happened) -> None:
     (
         _given(ISSUED, before)
         .when(delivered(snapshot("paid", as_of=200)))
-        .then(happened(e.PaymentSucceeded, amount_minor=TOTAL, source="webhook"))
+        .then(happened(pe.PaymentSucceeded, amount_minor=TOTAL, source="webhook"))
         .showing(status=status.PAID, amount_paid_minor=TOTAL, failure=None, next_action=None)
     )
 

@@ -3,6 +3,7 @@
 import pytest
 
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices import status
 from domain.invoices.fold import fold
@@ -13,21 +14,21 @@ from tests.domain.given import Happened, happened, stream_of
 REQUESTED = happened(e.InvoiceRequested)
 CHARGING = happened(e.InvoiceIssued, charging=True)
 WAITING = happened(e.InvoiceIssued, charging=False)
-FAILED = happened(e.PaymentFailed)
-PAID = happened(e.PaymentSucceeded)
+FAILED = happened(pe.PaymentFailed)
+PAID = happened(pe.PaymentSucceeded)
 
 ENDING = [
-    e.PaymentSucceeded,
-    e.PaymentFailed,
-    e.PaymentActionRequired,
-    e.PaymentProcessing,
+    pe.PaymentSucceeded,
+    pe.PaymentFailed,
+    pe.PaymentActionRequired,
+    pe.PaymentProcessing,
     e.CheckoutOpened,
     e.InvoiceDrafted,
     e.InvoiceRejected,
     e.InvoiceVoided,
     e.MarkedUncollectible,
-    e.PaymentCanceled,
-    e.PaymentExpired,
+    pe.PaymentCanceled,
+    pe.PaymentExpired,
 ]
 
 

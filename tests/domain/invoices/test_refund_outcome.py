@@ -6,6 +6,7 @@ import pytest
 
 from domain.gateway.objects import ProviderRefund, RefundsAndDisputes, RefundState
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.invoice import Invoice
 from domain.invoices.outcome import outcome_of
@@ -20,7 +21,7 @@ def paid_and_asked() -> Given[Invoice]:
         Invoice,
         happened(e.InvoiceRequested),
         happened(e.InvoiceIssued),
-        happened(e.PaymentSucceeded, amount_minor=1999),
+        happened(pe.PaymentSucceeded, amount_minor=1999),
         ASKED,
     )
 

@@ -19,6 +19,7 @@ from domain.gateway.objects import (
     RefundState,
 )
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.commands import RequestRefund
 from domain.invoices.invoice import Invoice
@@ -37,7 +38,7 @@ def paid() -> Given[Invoice]:
         Invoice,
         happened(e.InvoiceRequested),
         happened(e.InvoiceIssued),
-        happened(e.PaymentSucceeded, amount_minor=TOTAL),
+        happened(pe.PaymentSucceeded, amount_minor=TOTAL),
     )
 
 
@@ -116,7 +117,7 @@ def test_nothing_is_left_where_more_was_given_back_by_hand_than_we_reserved(
 
 def test_what_was_never_paid_cannot_be_given_back() -> None:
     unpaid = Given(
-        Invoice, happened(e.InvoiceRequested), happened(e.InvoiceIssued), happened(e.PaymentFailed)
+        Invoice, happened(e.InvoiceRequested), happened(e.InvoiceIssued), happened(pe.PaymentFailed)
     )
     with pytest.raises(NotPossible, match="nothing was paid"):
         ask(unpaid, 1)
@@ -138,7 +139,7 @@ def test_a_refund_has_an_amount_that_its_provider_can_give_back(
         Invoice,
         happened(e.InvoiceRequested, provider=provider),
         happened(e.InvoiceIssued, currency=currency),
-        happened(e.PaymentSucceeded, amount_minor=TOTAL // 100 * 100),
+        happened(pe.PaymentSucceeded, amount_minor=TOTAL // 100 * 100),
     )
     with pytest.raises(NotPossible, match=rule) as refused:
         ask(given, amount)

@@ -7,7 +7,9 @@ import pytest
 
 from domain.core.effects import Effect
 from domain.core.errors import NotPossible
+from domain.invoices import action_events as ae
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import status
 from domain.invoices.commands import (
     InvoiceCommand,
@@ -33,14 +35,14 @@ ASKING = UUID("99999999-0000-4000-8000-000000000001")
 REQUESTED = happened(e.InvoiceRequested)
 CREATED = happened(e.ProviderInvoiceCreated)
 ISSUED = happened(e.InvoiceIssued)
-FAILED = happened(e.PaymentFailed)
+FAILED = happened(pe.PaymentFailed)
 
 DRAFT = [REQUESTED, CREATED, happened(e.InvoiceDrafted)]
 OPEN = [REQUESTED, happened(e.InvoiceIssued, charging=False)]
 DECLINED = [REQUESTED, ISSUED, FAILED]
-WAITING = [REQUESTED, ISSUED, happened(e.PaymentActionRequired)]
-PROCESSING = [REQUESTED, ISSUED, happened(e.PaymentProcessing)]
-PAID = [REQUESTED, ISSUED, happened(e.PaymentSucceeded)]
+WAITING = [REQUESTED, ISSUED, happened(pe.PaymentActionRequired)]
+PROCESSING = [REQUESTED, ISSUED, happened(pe.PaymentProcessing)]
+PAID = [REQUESTED, ISSUED, happened(pe.PaymentSucceeded)]
 WRITTEN_OFF = [*DECLINED, happened(e.MarkedUncollectible)]
 VOID = [*DECLINED, happened(e.InvoiceVoided)]
 REJECTED = [REQUESTED, happened(e.InvoiceRejected)]
@@ -66,10 +68,10 @@ ALLOWED = {
     WRITE_OFF: {"open", "failed", "requires_action"},
 }
 FACTS: dict[type[InvoiceCommand], type[e.InvoiceEvent]] = {
-    RETRY: e.RetryRequested,
-    VOIDING: e.VoidRequested,
-    FINALIZE: e.FinalizeRequested,
-    WRITE_OFF: e.UncollectibleRequested,
+    RETRY: ae.RetryRequested,
+    VOIDING: ae.VoidRequested,
+    FINALIZE: ae.FinalizeRequested,
+    WRITE_OFF: ae.UncollectibleRequested,
 }
 Asking = type[InvoiceCommand]
 
@@ -99,7 +101,7 @@ def test_the_status_decides_which_actions_are_allowed(kind: Asking, state: str) 
 
 
 @pytest.mark.parametrize("kind", list(ALLOWED), ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("state", [SETTLING, [*DECLINED, happened(e.RetryRequested)]])
+@pytest.mark.parametrize("state", [SETTLING, [*DECLINED, happened(ae.RetryRequested)]])
 def test_while_something_is_being_done_nothing_else_is_asked(
     kind: Asking, state: list[Happened]
 ) -> None:
@@ -109,7 +111,7 @@ def test_while_something_is_being_done_nothing_else_is_asked(
 
 def test_what_gave_up_can_be_voided_though_it_was_never_issued() -> None:
     given = Given(Invoice, REQUESTED, CREATED, happened(e.StepGaveUp, step="lines"))
-    ask(given, VOIDING).then(happened(e.VoidRequested)).showing(gave_up=None, in_progress=True)
+    ask(given, VOIDING).then(happened(ae.VoidRequested)).showing(gave_up=None, in_progress=True)
 
 
 def test_what_gave_up_before_the_provider_had_anything_cannot_be_voided() -> None:
@@ -142,7 +144,7 @@ def refuse(given: Given[Invoice]) -> Decided[Invoice, None]:
 def test_a_rejected_action_ends_without_a_change() -> None:
     given = ask(Given(Invoice, *DECLINED), RETRY).given
     failure = given.root.view.failure
-    refused = happened(e.RequestRefused, request_id=ASKING, action="retry", code="c")
+    refused = happened(ae.RequestRefused, request_id=ASKING, action="retry", code="c")
     refuse(given).then(refused).showing(
         status=status.FAILED, in_progress=False, pending_request=None, failure=failure
     )

@@ -2,6 +2,7 @@ import asyncio
 from uuid import UUID
 
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from projections.invoices.queries import InvoiceFilter
 from tests.projections.harness import APP, imported, issue, projecting, requested
 from tests.projections.random_events import AT
@@ -39,7 +40,7 @@ def test_the_invoices_that_the_provider_has_are_counted_exactly(database: str) -
             await books.folded(refused)
             assert await counted() == 2
             drafted.record_event(
-                e.PaymentCanceled,
+                pe.PaymentCanceled,
                 occurred_at=AT,
                 actor="webhook:evt_1",
                 payment_id=None,

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.invoices import events as e
+from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.invoices.invoice import Invoice
 from projections.reports.invoice_sums import Part, parts_of, quarter_of
@@ -37,7 +38,7 @@ def refund(
 
 def fail(invoice: Invoice, *, occurred_at: datetime, as_of: datetime | None = None) -> None:
     invoice.record_event(
-        e.PaymentFailed,
+        pe.PaymentFailed,
         occurred_at=occurred_at,
         actor="worker",
         payment_id="pi_1",
@@ -253,8 +254,8 @@ def test_unexpected_payments_are_not_collected_revenue(database: str) -> None:
             invoice = bill(100)
             pay(invoice, occurred_at=AT)
             for fact, facts in (
-                (e.UnexpectedPayment, {"provider_object_id": "in_2"}),
-                (e.InvoiceOverpaid, {}),
+                (pe.UnexpectedPayment, {"provider_object_id": "in_2"}),
+                (pe.InvoiceOverpaid, {}),
             ):
                 invoice.record_event(
                     fact,

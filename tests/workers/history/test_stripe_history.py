@@ -15,7 +15,8 @@ from domain.catalogue.catalogue import Price, TaxRate
 from domain.catalogue.commands import SetPrice
 from domain.core import ids
 from domain.gateway.errors import GatewayRejected, GatewayUnavailable
-from domain.invoices.events import InvoiceImported, PaymentFailed
+from domain.invoices.events import InvoiceImported
+from domain.invoices.payment_events import PaymentFailed
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.events import SubscriptionStarted
 from domain.subscriptions.subscription import Subscription

@@ -9,6 +9,7 @@ import pytest
 
 from domain.core.errors import NotPossible
 from domain.gateway.errors import GatewayUnavailable
+from domain.invoices.action_events import RequestRefused
 from domain.invoices.commands import (
     InvoiceCommand,
     RequestFinalize,
@@ -17,7 +18,6 @@ from domain.invoices.commands import (
     RequestUncollectible,
     RequestVoid,
 )
-from domain.invoices.events import RequestRefused
 from tests.workers.mollie_harness import MollieBench
 
 CANCELABLE = "banktransfer"

@@ -7,8 +7,7 @@ from datetime import timedelta
 import pytest
 
 from domain.gateway.errors import GatewayUnavailable
-from domain.invoices import events as e
-from domain.invoices import events as p
+from domain.invoices import payment_events as pe
 from domain.invoices.view import InvoiceView
 from projections.work.table import OpenJob
 from tests.workers.mollie_harness import MollieBench
@@ -37,7 +36,7 @@ def test_the_other_payment_is_canceled_once_one_is_paid(mollie: MollieBench) -> 
     (row,) = changes_for(left)
     cancel_other_payments(first.id, mollie.deps())
 
-    assert isinstance(left, p.PaymentsLeftOver)
+    assert isinstance(left, pe.PaymentsLeftOver)
     assert left.object_ids == [second.provider_object_id]
     assert isinstance(row, OpenJob)
     assert row.actor == CANCEL_OTHER_PAYMENTS.name
@@ -59,7 +58,7 @@ def test_an_overpayment_is_refunded_if_the_connection_is_configured_to(mollie: M
     mollie.connect(refund_overpayments=True)
     view = paid_twice(mollie)
     unexpected = next(
-        event for event in mollie.invoice_events(view.id) if isinstance(event, e.UnexpectedPayment)
+        event for event in mollie.invoice_events(view.id) if isinstance(event, pe.UnexpectedPayment)
     )
     (row,) = changes_for(unexpected)
 

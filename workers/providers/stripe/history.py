@@ -6,22 +6,17 @@ account of ten thousand invoices takes some hundred calls.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, cast
 
-from domain.core.calendar import Interval
 from domain.core.providers import Mode
 from domain.gateway.objects import (
     ProviderCreditNote,
     ProviderDispute,
-    ProviderInvoice,
     ProviderLine,
-    ProviderPayment,
     ProviderRefund,
-    RefundsAndDisputes,
 )
 from domain.gateway.subscriptions import ProviderSubscription
 from eventlog.security.safe_json import without_secrets
@@ -43,79 +38,19 @@ from workers.providers.stripe.history_schemas import (
     ListedTimes,
     PaidBy,
 )
+from workers.providers.stripe.past_objects import (
+    PastInvoice,
+    PastPayment,
+    PastPrice,
+    PastTaxRate,
+    RefundIndex,
+)
 from workers.providers.stripe.subscription_objects import to_subscription
 
 PAGE: Final = 100
 _PPM_OF_PERCENT: Final = 10_000
 Json = Mapping[str, Any]
 Listed = tuple[list[dict[str, Any]], str | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PastPrice:
-    """A price with one amount. `interval`: None for a one-time price."""
-
-    id: str
-    name: str | None
-    currency: str
-    amount_minor: int
-    interval: Interval | None
-    interval_count: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class PastTaxRate:
-    """A tax rate, in millionths."""
-
-    id: str
-    name: str | None
-    rate_ppm: int
-    inclusive: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class PastPayment:
-    """A payment, and the time of its last attempt."""
-
-    payment: ProviderPayment
-    occurred_at: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class PastInvoice:
-    """An invoice without its payments, and the ids of these.
-
-    `default`: the payment that counts. `payments`: payments and charges. `more`: not all are named.
-    """
-
-    invoice: ProviderInvoice
-    default: str | None
-    payments: tuple[str, ...]
-    more: bool
-
-    def paid_with(self, known: PastPayment | None) -> ProviderInvoice:
-        """Return the invoice with its payment, as of the newest time of both."""
-        if known is None:
-            return self.invoice
-        as_of = max(self.invoice.as_of, known.occurred_at)
-        return replace(self.invoice, payment=known.payment, as_of=as_of)
-
-
-@dataclass(kw_only=True)
-class RefundIndex:
-    """Index of refunds and disputes by their payment or charge, of credit notes by invoice."""
-
-    refunds: dict[str, list[ProviderRefund]] = field(default_factory=lambda: defaultdict(list))
-    disputes: dict[str, list[ProviderDispute]] = field(default_factory=lambda: defaultdict(list))
-    notes: dict[str, list[ProviderCreditNote]] = field(default_factory=lambda: defaultdict(list))
-
-    def of(self, invoice_id: str, payments: tuple[str, ...]) -> RefundsAndDisputes:
-        """Return the refunds and disputes of an invoice's payments, and its credit notes."""
-        return RefundsAndDisputes(
-            refunds=tuple(one for name in payments for one in self.refunds.get(name, ())),
-            disputes=tuple(one for name in payments for one in self.disputes.get(name, ())),
-            credit_notes=tuple(self.notes.get(invoice_id, ())),
-        )
 
 
 class StripeHistory:
@@ -128,12 +63,12 @@ class StripeHistory:
         api_base: str,
         mode: Mode,
         await_rate_limit: AwaitRateLimit | None = None,
-        patience: RetryingCaller | None = None,
+        call_with_retries: RetryingCaller | None = None,
     ) -> None:
         self._client = open_client(
             api_key, api_base=api_base, mode=mode, await_rate_limit=await_rate_limit
         )
-        self._patience = patience or RetryingCaller()
+        self._call_with_retries = call_with_retries or RetryingCaller()
 
     def now_s(self) -> int:
         """Return the time by Stripe's clock."""
@@ -211,19 +146,19 @@ class StripeHistory:
 
     def refunds_and_disputes(self, span: Span) -> RefundIndex:
         """List refunds, disputes and credit notes; the notes identify our refunds."""
-        book = RefundIndex()
+        index = RefundIndex()
         notes = self._all("credit_notes", span=span)
         references: dict[str, str] = {}
         for invoice_id, noted, named in read_readable(notes, _credit_note):
-            book.notes[invoice_id].append(noted)
+            index.notes[invoice_id].append(noted)
             references |= named
         refunds = self._all("refunds", span=span)
         for paid_by, refund in read_readable(refunds, partial(_refund, references)):
-            book.refunds[paid_by].append(refund)
+            index.refunds[paid_by].append(refund)
         for paid_by, dispute in read_readable(self._all("disputes", span=span), _dispute):
             if dispute is not None:
-                book.disputes[paid_by].append(dispute)
-        return book
+                index.disputes[paid_by].append(dispute)
+        return index
 
     def _all(
         self, what: str, *, span: Span, expand: list[str] | None = None
@@ -257,7 +192,7 @@ class StripeHistory:
         def call() -> _Raw:
             return _Raw(self._client.raw_request("get", f"/v1/{what}", **params))
 
-        return self._patience(lambda: cast("_Raw", call_stripe(call)))
+        return self._call_with_retries(lambda: cast("_Raw", call_stripe(call)))
 
 
 @dataclass(frozen=True)
