@@ -67,13 +67,11 @@ def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
         return _unix_times
     if name in {"payment_id", "provider_refund_id"} and kind is str:
         return _few_ids
-    if kind is str and (longest := longest_key(name)) is not None:
-        return st.text(_characters, max_size=min(longest, _LONGEST))
     if name in {"lines", "items"}:
         return st.lists(_lines, max_size=3)
     by_kind = {
         NoneType: st.none(),
-        str: texts,
+        str: st.text(_characters, max_size=min(longest_key(name) or _LONGEST, _LONGEST)),
         int: _amounts,
         bool: st.booleans(),
         UUID: st.uuids(),
