@@ -16,8 +16,7 @@ from starlette.applications import Starlette
 
 from eventlog.process.log_setup import configure_logging
 from service.http.protocol import BoundedHttp
-from service.operations.metrics import metrics_folder
-from service.operations.metrics_server import start_metrics_server
+from service.operations.metrics_folder import metrics_folder
 from service.recording.waits import Waits
 from service.settings import Settings
 
@@ -31,9 +30,11 @@ def main() -> None:
     # uvicorn raises the signal again after shutdown; exit without a traceback even then.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with metrics_folder() as folder:
-        # The library chooses its storage at import, in each worker process.
+        # The library chooses its storage at import: nothing above may import it.
         os.environ[_METRICS_FOLDER] = str(folder)
         if settings.metrics_port is not None:
+            from service.operations.metrics_server import start_metrics_server  # noqa: PLC0415
+
             start_metrics_server(settings, folder=folder)
         uvicorn.run(
             "service.__main__:make_app",

@@ -1,15 +1,7 @@
-"""Where the worker processes of one service keep their counts together."""
+"""Metrics that this service counts."""
 
-import fcntl
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -99,42 +91,3 @@ def counts_in(folder: Path) -> bytes:
     together = CollectorRegistry()
     MultiProcessCollector(together, path=str(folder))  # type: ignore[no-untyped-call]
     return generate_latest(together)
-
-
-_PREFIX: Final = "billhook-metrics-"
-_LOCK: Final = "lock"
-_OLD_ENOUGH_S: Final = 60  # younger ones may be about to be locked
-
-
-@contextmanager
-def metrics_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Give a folder of this process's own while it runs, and delete what killed ones left."""
-    parent = parent or Path(tempfile.gettempdir())
-    for folder in parent.glob(f"{_PREFIX}*"):
-        if _is_left_behind(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as made:
-        descriptor = os.open(Path(made) / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield Path(made)
-        finally:
-            os.close(descriptor)
-
-
-def _is_left_behind(folder: Path) -> bool:
-    """Return whether nobody holds the folder's lock, which the kernel frees with its process."""
-    try:
-        if time.time() - folder.stat().st_mtime < _OLD_ENOUGH_S:
-            return False
-        descriptor = os.open(folder / _LOCK, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    else:
-        return True
-    finally:
-        os.close(descriptor)

@@ -25,10 +25,8 @@ Start = Callable[..., "Process"]
 class Process:
     """A service that runs on its own, on a free port."""
 
-    def __init__(self, database: str, log: Path, *, processes: int) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+    def __init__(self, database: str, log: Path, *, processes: int, **settings: str) -> None:
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         environment = {
@@ -36,6 +34,7 @@ class Process:
             "BILLHOOK_MASTER_KEYS": MASTER_KEY,
             "BILLHOOK_PORT": str(port),
             "BILLHOOK_PROCESSES": str(processes),
+            **settings,
         }
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
@@ -57,6 +56,21 @@ class Process:
         return self.popen.wait(120)
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def counted(text: str, *, method: str, status: int) -> float:
+    """Add up the requests of a method and a status in Prometheus's text."""
+    lines = [line for line in text.splitlines() if line.startswith("billhook_requests_total{")]
+    found = [
+        line for line in lines if f'method="{method}"' in line and f'status="{status}"' in line
+    ]
+    return sum(float(line.rpartition(" ")[2]) for line in found)
+
+
 def wait_until(condition: Callable[[], bool], *, timeout_s: float = 120) -> None:
     deadline_s = time.monotonic() + timeout_s
     pause = threading.Event()
@@ -70,9 +84,9 @@ def start(service: Service, service_database: str, tmp_path: Path) -> Iterator[S
     """Start services; `service` brings the projections and the worker."""
     started: list[Process] = []
 
-    def run(*, processes: int = 1) -> Process:
+    def run(*, processes: int = 1, **settings: str) -> Process:
         log = tmp_path / f"{len(started)}.log"
-        started.append(process := Process(service_database, log, processes=processes))
+        started.append(process := Process(service_database, log, processes=processes, **settings))
         wait_until(process.is_ready)
         return process
 
@@ -102,13 +116,7 @@ def test_one_key_makes_one_invoice_on_two_processes_and_big_bodies_are_413(
     assert big.status_code == 413
 
     # Counted over both worker processes.
-    text = httpx.get(f"{process.url}/metrics").text
-    (counted,) = [
-        line
-        for line in text.splitlines()
-        if line.startswith("billhook_requests_total") and 'status="200"' in line and "POST" in line
-    ]
-    assert float(counted.rpartition(" ")[2]) == 50
+    assert counted(httpx.get(f"{process.url}/metrics").text, method="POST", status=200) == 50
     assert shop.keys["write"] not in process.log.read_text()
 
 
@@ -130,6 +138,27 @@ def test_a_service_that_is_told_to_stop_answers_who_waits_and_goes(
         assert process.end() == 0
         assert waiting.result().status_code == 202
     assert time.monotonic() - started_s < 8
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_metrics_on_a_port_of_their_own_count_all_processes(
+    start: Start, shop: Shop, processes: int
+) -> None:
+    port = free_port()
+    process = start(processes=processes, BILLHOOK_METRICS_PORT=str(port))
+    for _ in range(3):
+        httpx.post(process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers())
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    assert counted(text, method="POST", status=200) == 3
+    assert "billhook_system_state_known 1.0" in text
+    assert httpx.get(f"{process.url}/metrics").status_code == 404
+    assert httpx.get(f"http://127.0.0.1:{port}{shop.invoices_url}").status_code == 404
+
+
+def test_one_process_counts_its_requests(start: Start, shop: Shop) -> None:
+    process = start()
+    httpx.post(process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers())
+    assert counted(httpx.get(f"{process.url}/metrics").text, method="POST", status=200) == 1
 
 
 def test_worker_processes_do_not_outlive_the_one_that_started_them(start: Start) -> None:

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from service.operations.metrics import metrics_folder
+from service.operations.metrics_folder import metrics_folder
 
 
 def age(folder: Path) -> None:
