@@ -26,6 +26,7 @@ from projections.invoices.queries import InvoiceQueries
 from projections.work.provider_lookup import ProviderLookupClient
 from service.auth.access_cache import AccessCache, stopped
 from service.auth.context import AuthContext
+from service.auth.failed_lookups import FailedLookups
 from service.auth.rate_limit import RateLimiter
 from service.invoices.documents import Links
 from service.operations.metrics import Metrics
@@ -93,6 +94,8 @@ async def _auth(settings: Settings, stack: AsyncExitStack, pool: ReadPool) -> Au
         access=access,
         access_rows=rows,
         rates=RateLimiter(per_minute=settings.rate_limit_per_minute),
+        app_rates=RateLimiter(per_minute=settings.app_rate_limit_per_minute),
+        failures=FailedLookups(per_minute=settings.failed_lookups_per_minute),
         open_secret=_secret_opener(settings),
         seal_secret=_secret_sealer(settings),
         now=_now,

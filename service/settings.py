@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     """Bytes of signed webhooks of one connection that each process of the API admits."""
     rate_limit_per_minute: int = Field(60_000, ge=1)
     """Requests of one key, or one tenant's tokens, that each process of the API admits."""
+    app_rate_limit_per_minute: int = Field(120_000, ge=1)
+    """Requests of one app, over all its keys and tokens, that each process of the API admits."""
+    failed_lookups_per_minute: int = Field(60, ge=1)
+    """Wrong keys and tokens of one peer that each process of the API looks up."""
+    trusted_proxies: str = ""
+    """Addresses and networks, separated by commas, whose X-Forwarded-For names the peer."""
     access_max_age_s: float = 5.0
     """Keys that could not be verified for so long open nothing."""
     access_start_wait_s: float = 3.0

@@ -36,7 +36,7 @@ async def authenticate(request: Request, *, tokens: bool = False) -> Caller:
     token = bearer_token(request)
     if token is None or not tokens:
         raise Unauthorized
-    caller = await caller_of_token(request, token, app_id=named, client_id=_client_id(request))
+    caller = await _by_token(request, context, token, app_id=named)
     caller = await _admitted(request, context, caller, counted_as=f"token:{caller.tenant_id}")
     for name in _TENANT_PARAMETERS:
         if name in request.path_params:
@@ -98,12 +98,25 @@ async def _key(
     request: Request, context: AuthContext, header: str, *, app_id: UUID | None
 ) -> KeyRow:
     """Find a header's key. Another app's key raises the same error as an unknown one."""
-    key = await context.access.key(digest(request.headers.get(header, "")))
-    if key is None or key.revoked or app_id not in (None, key.app_id):
-        raise Unauthorized
-    if key.expires_at is not None and key.expires_at <= context.now():
-        raise Unauthorized
+    sha256 = digest(request.headers.get(header, ""))
+    async with context.failures.counting(_peer(request), sha256):
+        key = await context.access.key(sha256)
+        if key is None or key.revoked or app_id not in (None, key.app_id):
+            raise Unauthorized
+        if key.expires_at is not None and key.expires_at <= context.now():
+            raise Unauthorized
     return key
+
+
+async def _by_token(
+    request: Request, context: AuthContext, token: str, *, app_id: UUID | None
+) -> Caller:
+    async with context.failures.counting(_peer(request), digest(token)):
+        return await caller_of_token(request, token, app_id=app_id, client_id=_client_id(request))
+
+
+def _peer(request: Request) -> str | None:
+    return None if request.client is None else request.client.host
 
 
 async def _by_key(
@@ -126,10 +139,11 @@ async def _admitted(
     counted_as: str,
     even_disabled: bool = False,
 ) -> Caller:
-    """Count the request; raise RateLimited over the limit, or AppDisabled."""
+    """Count the request for the caller and its app; raise RateLimited, or AppDisabled."""
     request.state.caller = caller
     request.state.rate_limit = await context.rates.count(f"{caller.app.app_id}:{counted_as}")
     request.state.rate_limit.require()
+    (await context.app_rates.count(str(caller.app.app_id))).require()
     if not caller.app.enabled and not even_disabled:
         raise AppDisabled
     return caller

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from projections.access.queries import AccessQueries
 from service.auth.access_cache import AccessCache
+from service.auth.failed_lookups import FailedLookups
 from service.auth.rate_limit import RateLimiter
 
 
@@ -18,6 +19,10 @@ class AuthContext:
     access_rows: AccessQueries
     """The uncached rows of the access projection."""
     rates: RateLimiter
+    """Requests of one key, or of one tenant's tokens."""
+    app_rates: RateLimiter
+    """Requests of one app, whatever its keys."""
+    failures: FailedLookups
     open_secret: Callable[[str, str], str]
     """Decrypts a secret sealed for a context; caches what it decrypted."""
     seal_secret: Callable[[str, str], str]

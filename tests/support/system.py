@@ -41,6 +41,12 @@ def eventually(look: Callable[[], T], *, timeout_s: float = DEADLINE_S) -> T:
         time.sleep(0.02)
 
 
+_FOR_TESTS = {
+    "BILLHOOK_RESEND_AFTER_S": "5",
+    "BILLHOOK_FAILED_LOOKUPS_PER_MINUTE": "1000000",  # all tests are one peer
+}
+
+
 class System:
     """`billhook up` in a data folder of its own, on free ports, with BILLHOOK_* `settings`."""
 
@@ -74,7 +80,7 @@ class System:
         with self._out.open("wb") as out:
             self._up = subprocess.Popen(
                 ending_with_tests([sys.executable, "-m", "cli", "up", "--json", *options]),
-                env=kept | recording | {"BILLHOOK_RESEND_AFTER_S": "5"} | self._settings,
+                env=kept | recording | _FOR_TESTS | self._settings,
                 stdout=out,
                 stderr=out,
             )

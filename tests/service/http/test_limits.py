@@ -67,6 +67,46 @@ async def forever() -> AsyncIterator[bytes]:
     await asyncio.Event().wait()
 
 
+def test_wrong_keys_of_a_peer_are_429_and_valid_keys_are_accepted_still(
+    service_database: str, service: Service
+) -> None:
+    shop, other = Shop(service), Shop(service)
+    with Service(service_database, projections=False, failed_lookups_per_minute=3) as guarded:
+        guarded.folded("access")
+
+        def status(*, key: str, app: Shop = shop) -> int:
+            headers = app.headers("read") | {"x-api-key": key}
+            return guarded.request("GET", f"{app.url}/invoices", headers=headers).status_code
+
+        assert status(key=shop.keys["read"]) == 200
+        assert [status(key=f"wrong-{number}") for number in range(5)] == [401, 401, 401, 429, 429]
+        headers = shop.headers("read") | {"x-api-key": "wrong"}
+        refused = guarded.request("GET", f"{shop.url}/invoices", headers=headers)
+        assert said(refused, "002") == (429, "[E4290]")
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert status(key=shop.keys["read"]) == 200
+        # Never seen before: as a wrong key, until the minute is over.
+        assert status(key=other.keys["read"], app=other) == 429
+        token = {"authorization": "Bearer a.b.c"}
+        assert guarded.request("GET", f"{shop.tenant_url}", headers=token).status_code == 429
+
+
+def test_requests_of_an_app_are_limited_over_all_its_keys(
+    service_database: str, service: Service
+) -> None:
+    shop, other = Shop(service), Shop(service)
+    with Service(service_database, projections=False, app_rate_limit_per_minute=3) as guarded:
+        guarded.folded("access")
+        read, admin = shop.headers("read"), {"api-key": shop.keys["admin"]}
+        statuses = [
+            guarded.request("GET", f"{shop.url}/invoices", headers=headers).status_code
+            for headers in (read, admin, read, admin, read)
+        ]
+        assert statuses == [200, 200, 200, 429, 429]
+        answer = guarded.request("GET", f"{other.url}/invoices", headers=other.headers("read"))
+        assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("dialect", list(PATHS))
 def test_headers_that_are_too_long_are_431(small: Service, narrow: Shop, dialect: str) -> None:
     response = ask(small, narrow, dialect, headers={"x-filler": "x" * 1024})
