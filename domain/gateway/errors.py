@@ -2,6 +2,7 @@
 
 GatewayError
 ├── GatewayUnavailable    outcome unknown or not now: retry under the same key
+│   ├── GatewayConflict            another call is in progress: retry, but not for long
 │   └── ProviderObjectUnreadable   an object has a field of another type, size or range
 ├── GatewayRejected       final: record it
 └── GatewayMisconfigured  an operator must act (credentials, permissions)
@@ -27,6 +28,13 @@ class GatewayUnavailable(GatewayError):
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.counted = counted
+
+
+class GatewayConflict(GatewayUnavailable):
+    """The provider reports another call on the same object or under the same key in progress.
+
+    Such a call ends within seconds, so that a conflict which lasts longer is final.
+    """
 
 
 class ProviderObjectUnreadable(GatewayUnavailable):

@@ -202,6 +202,14 @@ class WorkTable:
             [job.id, job.sends],
         )
 
+    def give_up(self, job: Job, *, error: str) -> None:
+        """Mark a job as waiting for an operator, unless it became due again since."""
+        self._sessions.execute(
+            """UPDATE work.jobs SET gave_up_at = clock_timestamp(), sent_at = NULL, last_error = %s
+               WHERE id = %s AND sends = %s AND sent_at IS NOT NULL""",
+            [error, job.id, job.sends],
+        )
+
     def overdue(self, *, older_than: timedelta, limit: int = 100) -> list[Job]:
         """List jobs that have been open for longer than that, oldest first.
 

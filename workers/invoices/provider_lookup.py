@@ -52,6 +52,17 @@ def answer_lookup(
     except GatewayError as error:
         _log.warning("lookup.rejected", kind=lookup.kind, error=str(error))
         answer = {"refused": _reason(error)}
+    _store(lookup, answer, table=table, vault=vault)
+
+
+def refuse_lookup(lookup_id: UUID, *, table: LookupTable, vault: Vault) -> None:
+    """Answer a lookup that failed with an error of our own as unavailable."""
+    lookup = table.take(lookup_id)
+    if lookup is not None:
+        _store(lookup, {"refused": "unavailable"}, table=table, vault=vault)
+
+
+def _store(lookup: ProviderLookup, answer: Answer, *, table: LookupTable, vault: Vault) -> None:
     # It contains its own id, so that an answer moved to another lookup is rejected.
     text = orjson.dumps(answer | {"ask": str(lookup.id)}).decode()
     table.answer(lookup.id, sealed=vault.seal(text, context=lookup_context(lookup.app)))

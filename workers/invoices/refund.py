@@ -6,8 +6,10 @@ has for our reference are looked up before the call is repeated.
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
+from domain.billing import Billing
 from domain.core import metadata
 from domain.core.effects import WORKER
 from domain.gateway.errors import GatewayRejected
@@ -18,6 +20,7 @@ from domain.invoices.refunds import find_refund
 from domain.invoices.steps import REFUND_STEP
 from domain.invoices.view import InvoiceView, Refund
 from workers.invoices.job import InvoiceDeps, billhook_metadata, object_id, start_step
+from workers.invoices.rejections import RequestRejected
 
 
 def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None:
@@ -35,7 +38,14 @@ def refund_invoice(invoice_id: UUID, refund_id: UUID, deps: InvoiceDeps) -> None
             draft = _draft(invoice.view, requested, deps)
             found = deps.gateway.refund(draft, key=invoice.view.steps[step].key)
         except GatewayRejected as error:
-            _record_refusal(invoice, refund_id, deps, error)
+            _record_failed(
+                invoice_id,
+                refund_id,
+                code=error.code,
+                message=error.message,
+                billing=deps.billing,
+                occurred_at=deps.now(),
+            )
             return
     _record(invoice, found, deps)
 
@@ -89,14 +99,48 @@ def _record(invoice: Invoice, refund: ProviderRefund, deps: InvoiceDeps) -> None
     )
 
 
-def _record_refusal(
-    invoice: Invoice, refund_id: UUID, deps: InvoiceDeps, error: GatewayRejected
+def end_refund(
+    invoice_id: UUID,
+    refund_id: UUID,
+    rejection: RequestRejected,
+    *,
+    billing: Billing,
+    deps: InvoiceDeps | None,
+    occurred_at: datetime,
 ) -> None:
-    occurred_at = deps.now()
-    deps.billing.change(
+    """Record a refund that the provider has for this id, else that the refund failed.
+
+    `deps` None: the provider was never called for it. Raises GatewayError where the provider does
+    not answer which.
+    """
+    invoice = billing.get(Invoice, invoice_id)
+    found = None if deps is None else _made_before(invoice, refund_id, deps)
+    if found is not None and deps is not None:
+        _record(invoice, found, deps)
+        return
+    _record_failed(
+        invoice_id,
+        refund_id,
+        code=rejection.provider_code or rejection.code,
+        message=rejection.message,
+        billing=billing,
+        occurred_at=occurred_at,
+    )
+
+
+def _record_failed(
+    invoice_id: UUID,
+    refund_id: UUID,
+    *,
+    code: str,
+    message: str,
+    billing: Billing,
+    occurred_at: datetime,
+) -> None:
+    billing.change(
         Invoice,
-        invoice.id,
+        invoice_id,
         lambda known: known.fail_refund(
-            refund_id, code=error.code, message=error.message, occurred_at=occurred_at
+            refund_id, code=code, message=message, occurred_at=occurred_at
         ),
     )

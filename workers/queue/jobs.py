@@ -24,8 +24,10 @@ from workers.payments.checkout import CheckoutDeps
 from workers.payments.refund_overpayment import refund_overpayment
 from workers.payments.setup_method import SetupDeps, set_up_method
 from workers.provider_objects.assign_to_tenant import AssignDeps, assign_to_tenant
+from workers.queue import final_errors as final
 from workers.queue import job_dependencies as deps_for
 from workers.queue import retries_exhausted as exhausted
+from workers.queue.final_errors import FailedJob, RowAction
 from workers.queue.retries_exhausted import ExhaustedJob
 from workers.runtime import Runtime
 from workers.subscriptions.change import SubscriptionDeps, change_subscription
@@ -58,7 +60,8 @@ class JobType(Generic[Deps]):
 
     `name`: the actor's name in the work table and in Redis. `dependencies` builds the arguments of
     `run` from the process's runtime. `on_exhausted` records that the retries are used up; None: the
-    job is retried without end and reported as overdue.
+    job is retried without end and reported as overdue. `on_failed` records an error that no retry
+    can mend: a provider's refusal that the job does not handle itself, or an error of our own.
     """
 
     name: str
@@ -66,6 +69,7 @@ class JobType(Generic[Deps]):
     run: Callable[[Job, Deps], object]
     dependencies: Callable[[Runtime, Job], Deps]
     on_exhausted: Callable[[ExhaustedJob, Billing], None] | None
+    on_failed: Callable[[FailedJob, Runtime], RowAction]
 
     def open(
         self, *, key: str, app_id: UUID, args: dict[str, str], connection: str | None = None
@@ -109,6 +113,7 @@ CHARGE_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
     run=_charge_invoice,
     dependencies=deps_for.invoice,
     on_exhausted=exhausted.stop_invoice_step,
+    on_failed=final.end_invoice_request,
 )
 REFUND_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
     name="refund_invoice",
@@ -116,6 +121,7 @@ REFUND_INVOICE: Final[JobType[InvoiceDeps]] = JobType(
     run=lambda job, deps: refund_invoice(_id(job, "invoice_id"), _id(job, "refund_id"), deps),
     dependencies=deps_for.invoice,
     on_exhausted=exhausted.stop_refund,
+    on_failed=final.end_failed_refund,
 )
 CANCEL_OTHER_PAYMENTS: Final[JobType[CheckoutDeps]] = JobType(
     name="cancel_other_payments",
@@ -123,6 +129,7 @@ CANCEL_OTHER_PAYMENTS: Final[JobType[CheckoutDeps]] = JobType(
     run=lambda job, deps: cancel_other_payments(_id(job, "invoice_id"), deps),
     dependencies=deps_for.checkout,
     on_exhausted=None,
+    on_failed=final.keep_for_operator,
 )
 REFUND_OVERPAYMENT: Final[JobType[CheckoutDeps]] = JobType(
     name="refund_overpayment",
@@ -130,6 +137,7 @@ REFUND_OVERPAYMENT: Final[JobType[CheckoutDeps]] = JobType(
     run=lambda job, deps: refund_overpayment(_id(job, "invoice_id"), job.args["payment_id"], deps),
     dependencies=deps_for.checkout,
     on_exhausted=None,
+    on_failed=final.keep_for_operator,
 )
 
 
@@ -150,6 +158,7 @@ CHANGE_SUBSCRIPTION: Final[JobType[SubscriptionDeps | MandateSubscriptionDeps]] 
     run=_change_subscription,
     dependencies=deps_for.subscription,
     on_exhausted=exhausted.stop_subscription_change,
+    on_failed=final.end_subscription_request,
 )
 START_SUBSCRIPTION: Final[JobType[StartSubscriptionDeps]] = JobType(
     name="start_subscription",
@@ -157,6 +166,7 @@ START_SUBSCRIPTION: Final[JobType[StartSubscriptionDeps]] = JobType(
     run=lambda job, deps: start_subscription(_id(job, "subscription_id"), deps),
     dependencies=deps_for.mandate_subscription,
     on_exhausted=exhausted.stop_subscription_start,
+    on_failed=final.stop_subscription_start,
 )
 MARK_SUBSCRIPTION_NOT_STARTED: Final[JobType[StartSubscriptionDeps]] = JobType(
     name="mark_subscription_not_started",
@@ -164,6 +174,7 @@ MARK_SUBSCRIPTION_NOT_STARTED: Final[JobType[StartSubscriptionDeps]] = JobType(
     run=lambda job, deps: mark_subscription_not_started(_id(job, "subscription_id"), deps),
     dependencies=deps_for.mandate_subscription,
     on_exhausted=None,
+    on_failed=final.keep_for_operator,
 )
 CHECK_SUBSCRIPTION: Final[JobType[StartSubscriptionDeps]] = JobType(
     name="check_subscription",
@@ -171,6 +182,7 @@ CHECK_SUBSCRIPTION: Final[JobType[StartSubscriptionDeps]] = JobType(
     run=lambda job, deps: check_subscription(_id(job, "subscription_id"), deps),
     dependencies=deps_for.mandate_subscription,
     on_exhausted=None,
+    on_failed=final.check_later,
 )
 
 
@@ -182,6 +194,7 @@ SET_UP_METHOD: Final[JobType[SetupDeps]] = JobType(
     run=lambda job, deps: set_up_method(_id(job, "setup_id"), deps),
     dependencies=deps_for.setup,
     on_exhausted=exhausted.stop_method_setup,
+    on_failed=final.reject_method_setup,
 )
 ASSIGN_TO_TENANT: Final[JobType[AssignDeps]] = JobType(
     name="assign_to_tenant",
@@ -189,6 +202,7 @@ ASSIGN_TO_TENANT: Final[JobType[AssignDeps]] = JobType(
     run=lambda job, deps: assign_to_tenant(_id(job, "tenant_stream"), deps),
     dependencies=deps_for.assignment,
     on_exhausted=None,
+    on_failed=final.keep_for_operator,
 )
 
 
@@ -209,6 +223,7 @@ FETCH_AND_APPLY: Final[JobType[FetchDeps | MolliePaymentDeps]] = JobType(
     run=_fetch_and_apply,
     dependencies=deps_for.provider_event,
     on_exhausted=exhausted.park_provider_event,
+    on_failed=final.park_provider_event,
 )
 APPLY_PAYMENT_HINT: Final[JobType[MolliePaymentDeps]] = JobType(
     name="apply_payment_hint",
@@ -216,6 +231,7 @@ APPLY_PAYMENT_HINT: Final[JobType[MolliePaymentDeps]] = JobType(
     run=lambda job, deps: apply_payment_hint(_id(job, "hint_id"), deps),
     dependencies=deps_for.payment_hint,
     on_exhausted=exhausted.stop_payment_hint,
+    on_failed=final.close_payment_hint,
 )
 
 
@@ -237,6 +253,7 @@ ANSWER_LOOKUP: Final[JobType[Runtime]] = JobType(
     run=_answer_lookup,
     dependencies=lambda runtime, _: runtime,
     on_exhausted=None,
+    on_failed=final.answer_failed_lookup,
 )
 
 JOB_TYPES: Final[dict[str, JobType[Any]]] = {

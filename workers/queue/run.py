@@ -9,10 +9,17 @@ from typing import Final
 import dramatiq
 import structlog
 from dramatiq.brokers.redis import RedisBroker
+from eventsourcing.persistence import DataError, PersistenceError
 
-from domain.core.errors import StaleWrite
-from domain.gateway.errors import GatewayError, GatewayMisconfigured, GatewayUnavailable
-from eventlog.errors import LogUnavailable
+from domain.core.errors import DomainError, StaleWrite
+from domain.gateway.errors import (
+    GatewayConflict,
+    GatewayError,
+    GatewayMisconfigured,
+    GatewayRejected,
+    GatewayUnavailable,
+)
+from eventlog.errors import LogClosed, LogUnavailable
 from eventlog.process.backoff import backoff_s
 from eventlog.process.heartbeat import BEAT_S, beat_until
 from projections.work.sessions import WorkUnavailable
@@ -21,6 +28,7 @@ from projections.work.table import Job
 from workers.provider_objects.assign_to_tenant import ReadModelBehind
 from workers.providers.job_slots import ConnectionBusy, JobSlots
 from workers.queue.broker import open_broker
+from workers.queue.final_errors import FailedJob, RowAction
 from workers.queue.jobs import JOB_TYPES, QUEUES
 from workers.queue.jobs import LOOKUPS as LOOKUP_QUEUE
 from workers.queue.retries_exhausted import ExhaustedJob
@@ -33,6 +41,10 @@ _log = structlog.get_logger("billhook.jobs")
 _FIRST_BACKOFF_S: Final = 0.5
 _LONGEST_BACKOFF_S: Final = 900.0
 _MISCONFIGURED_BACKOFF_S: Final = 60.0
+# Tries before an error is final: of a conflict (32 s), and of an exception that nobody expected.
+_MOST_CONFLICTS: Final = 7
+_MOST_EXCEPTIONS: Final = 3
+_CHECK_LATER_S: Final = 6 * 3600.0
 # Time after which an idle thread looks whether it should stop. A message ends the wait at once.
 _IDLE_WAKE_MS: Final = 1000
 
@@ -59,21 +71,64 @@ class JobRunner:
         with structlog.contextvars.bound_contextvars(job=job.key):
             try:
                 JOB_TYPES[job.actor].execute(job, self._runtime)
-            except GatewayError as error:
-                self._postpone(job, error)
             except (WorkUnavailable, LogUnavailable):
                 raise
-            except ConnectionBusy:
+            except Exception as error:  # noqa: BLE001 - the process's edge: a job never ends it
+                self._handle(job, error)
+            else:
+                self._runtime.work.finish(job)
+
+    def _handle(self, job: Job, error: Exception) -> None:
+        """Postpone a job, or end it where no retry can mend the error."""
+        match error:
+            case ConnectionBusy():
                 self._runtime.work.unsend([job.id])
-            except (StaleWrite, ReadModelBehind) as error:
+            case StaleWrite() | ReadModelBehind():
                 self._runtime.work.postpone(
                     job.id, delay_s=_FIRST_BACKOFF_S, counted=False, error=type(error).__name__
                 )
-            except Exception as error:  # noqa: BLE001 - the process's edge: a job never ends it
-                _log.exception("job.failed", actor=job.actor)
+            case GatewayRejected():
+                self._end(job, error)
+            case GatewayConflict():
+                self._retry_or_end(job, error, most_tries=_MOST_CONFLICTS)
+            case GatewayError() | LogClosed():
                 self._postpone(job, error)
-            else:
+            case PersistenceError() if not isinstance(error, DataError):
+                self._postpone(job, error)
+            case _:
+                _log.error("job.failed", actor=job.actor, exc_info=error)
+                most_tries = 1 if isinstance(error, DomainError) else _MOST_EXCEPTIONS
+                self._retry_or_end(job, error, most_tries=most_tries)
+
+    def _retry_or_end(self, job: Job, error: Exception, *, most_tries: int) -> None:
+        if job.tries + 1 < most_tries:
+            self._postpone(job, error)
+        else:
+            self._end(job, error)
+
+    def _end(self, job: Job, error: Exception) -> None:
+        """Record a final error as the job's outcome, and what its row waits for."""
+        failed = FailedJob(job=job, error=error, occurred_at=utc_now())
+        try:
+            action = JOB_TYPES[job.actor].on_failed(failed, self._runtime)
+        except (WorkUnavailable, LogUnavailable):
+            raise
+        except (GatewayUnavailable, StaleWrite) as later:
+            self._postpone(job, later)
+            return
+        except Exception:  # noqa: BLE001 - the process's edge, as above
+            _log.exception("job.outcome_not_recorded", actor=job.actor)
+            action = RowAction.KEEP_FOR_OPERATOR
+        _log.warning("job.ended", reason=failed.reason, row=action.value)
+        match action:
+            case RowAction.DELETE:
                 self._runtime.work.finish(job)
+            case RowAction.KEEP_FOR_OPERATOR:
+                self._runtime.work.give_up(job, error=failed.reason)
+            case RowAction.CHECK_LATER:
+                self._runtime.work.postpone(
+                    job.id, delay_s=_CHECK_LATER_S, counted=False, error=failed.reason
+                )
 
     def _postpone(self, job: Job, error: Exception) -> None:
         counted = True

@@ -19,6 +19,7 @@ from domain.gateway.subscriptions import ProviderSubscription
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from workers.invoices.rejections import RequestRejected
+from workers.subscriptions.missing import record_missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,17 @@ def change_subscription(subscription_id: UUID, deps: SubscriptionDeps) -> None:
     rejection: RequestRejected | None = None
     try:
         _carry_out(known, deps)
+    except RequestRejected as error:
+        rejection = error
     except GatewayRejected as error:
         rejection = RequestRejected.from_gateway(error)
-    seen = deps.gateway.fetch_subscription(known.view.provider_subscription_id)
+    try:
+        seen = deps.gateway.fetch_subscription(known.view.provider_subscription_id)
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        record_missing(known, billing=deps.billing, occurred_at=deps.now())
+        return
     _record(known, seen, rejection, deps)
 
 
@@ -57,9 +66,21 @@ def _carry_out(known: Subscription, deps: SubscriptionDeps) -> None:
         )
         end(at_provider, key=key)
         return
+    if pending.at_period_end:
+        _require_another_period(deps.gateway.fetch_subscription(at_provider))
     items = [(line["price"], line["quantity"]) for line in pending.lines or ()]
     change = deps.gateway.schedule_plan if pending.at_period_end else deps.gateway.change_plan
     change(at_provider, items, key=key)
+
+
+def _require_another_period(seen: ProviderSubscription) -> None:
+    """Raise RequestRejected if the subscription ends with its period, which a change would extend.
+
+    A change now is possible: it leaves the end as it is.
+    """
+    if seen.cancel_at is not None and seen.cancel_at <= (seen.period_end or seen.cancel_at):
+        message = "It ends with its period, so that there is no later period to change."
+        raise RequestRejected(code="ending", message=message, path="when")
 
 
 def _record(

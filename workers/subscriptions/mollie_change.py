@@ -29,6 +29,7 @@ from domain.subscriptions.terms import charge_of, tax_of, terms_of
 from domain.subscriptions.view import PendingRequest, SubscriptionView
 from eventlog.bodies import Body
 from workers.invoices.rejections import RequestRejected
+from workers.subscriptions.missing import record_missing
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
 
 _NOTHING_BETWEEN: Final = (
@@ -52,9 +53,16 @@ def change_mandate_subscription(subscription_id: UUID, deps: MandateSubscription
         rejection = error
     except GatewayRejected as error:
         rejection = RequestRejected.from_gateway(error)
-    seen = deps.gateway.fetch_mandate_subscription(
-        known.view.provider_subscription_id, customer=known.view.customer or ""
-    )
+    try:
+        seen = deps.gateway.fetch_mandate_subscription(
+            known.view.provider_subscription_id, customer=known.view.customer or ""
+        )
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        # Mollie deletes a customer's subscriptions with the customer.
+        record_missing(known, billing=deps.billing, occurred_at=deps.now())
+        return
     _record(known, seen, rejection, deps)
 
 

@@ -92,3 +92,18 @@ def test_a_paused_one_earns_nothing_until_it_goes_on(bench: Bench) -> None:
     renewals(bench, invoice_id, months=1)
     assert bench.subscription(invoice_id).view.recurring_minor == 1999
     assert bench.account.charged() == [1999, 1999]
+
+
+def test_a_change_with_the_next_period_is_refused_for_one_that_ends_with_its_period(
+    bench: Bench,
+) -> None:
+    invoice_id = subscribed(bench)
+    ending = cancel(bench, invoice_id, at_period_end=True)
+
+    refused = change(bench, invoice_id, monthly(bench, 2999), at_period_end=True)
+
+    assert refused.failure is not None
+    assert (refused.failure.code, refused.failure.path) == ("ending", "when")
+    assert (refused.cancel_at, refused.scheduled) == (ending.period_end, None)
+    assert renewals(bench, invoice_id, months=2) == [1999]
+    assert bench.subscription(invoice_id).view.status == "canceled"

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, Never
 
-from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import (
+    GatewayConflict,
+    GatewayMisconfigured,
+    GatewayRejected,
+    GatewayUnavailable,
+)
 from eventlog.security.safe_json import cleaned
 
 _RATE_LIMITED_S: Final = 1.0
@@ -24,7 +29,7 @@ _MISSING: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 def raise_port_error(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Never:
     """Raise the port's error; an error that is not known to be final has an unknown outcome.
 
-    A conflict is not final: a call with the same key may be in progress.
+    A conflict is not final at once: a call with the same key may be in progress.
     """
     detail, named = body.get("detail"), body.get("field")
     if status in _UNACCEPTED:
@@ -36,6 +41,8 @@ def raise_port_error(status: int, body: Mapping[str, Any], headers: Mapping[str,
             param=cleaned(named) if isinstance(named, str) else None,
             missing=status in _MISSING,
         )
+    if status == HTTPStatus.CONFLICT:
+        raise GatewayConflict(f"Mollie answered {status}")
     limited = status == HTTPStatus.TOO_MANY_REQUESTS
     raise GatewayUnavailable(
         f"Mollie answered {status}",

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final, Never
 
 import stripe
 
-from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import (
+    GatewayConflict,
+    GatewayMisconfigured,
+    GatewayRejected,
+    GatewayUnavailable,
+)
 
 # Nothing was done because another call is in progress: the same key is retried soon.
 _LOCKED_RETRY_S: Final = {"lock_timeout": 0.5, "idempotency_key_in_use": 1.0}
+# The SDK has no class of their own for these.
+_FINAL: Final = frozenset({HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 _RATE_LIMITED_S: Final = 1.0
 _MAX_RETRY_AFTER_S: Final = 900.0
 
@@ -20,6 +28,8 @@ def raise_port_error(error: stripe.StripeError) -> Never:
     body = error.error
     code = (None if body is None else body.code) or error.code or "unknown"
     message = error.user_message or f"Stripe answered {error.http_status}."
+    if error.http_status == HTTPStatus.CONFLICT:
+        raise GatewayConflict(_description(error, code)) from error
     if code in _LOCKED_RETRY_S or isinstance(error, stripe.RateLimitError):
         raise _unavailable(error, code) from error
     match error:
@@ -40,6 +50,9 @@ def raise_port_error(error: stripe.StripeError) -> Never:
                 param=getattr(error, "param", None),
                 missing=code == "resource_missing",
             ) from error
+        case _ if error.http_status in _FINAL and body is not None:
+            gone = error.http_status == HTTPStatus.GONE
+            raise GatewayRejected(message, code=code, missing=gone) from error
     raise GatewayUnavailable(
         _description(error, code), retry_after_s=_retry_after_s(error)
     ) from error

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from domain.gateway.errors import (
+    GatewayConflict,
     GatewayError,
     GatewayMisconfigured,
     GatewayRejected,
@@ -49,7 +50,7 @@ CASES = [
     Case("401", 401, error(401), GatewayMisconfigured),
     Case("403", 403, error(403), GatewayMisconfigured),
     Case("404", 404, error(404), GatewayRejected),
-    Case("409", 409, error(409), GatewayUnavailable),
+    Case("409", 409, error(409), GatewayConflict),
     Case("410", 410, error(410), GatewayRejected),
     Case("422", 422, error(422, field="amount"), GatewayRejected),
     Case("429", 429, error(429), GatewayUnavailable, (), False, 1.0),

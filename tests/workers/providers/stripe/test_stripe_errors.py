@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from domain.gateway.errors import (
+    GatewayConflict,
     GatewayError,
     GatewayMisconfigured,
     GatewayRejected,
@@ -57,17 +58,18 @@ CASES = [
     Case("400 rate", 400, error("rate_limit"), GatewayUnavailable, (), False, 1.0),
     Case("429 lock", 429, error("lock_timeout"), GatewayUnavailable, (), False, 0.5),
     Case("400 lock", 400, error("lock_timeout"), GatewayUnavailable, (), False, 0.5),
-    Case("409 lock", 409, error("lock_timeout"), GatewayUnavailable, MOVE_ON, False, 0.5),
+    Case("409 lock", 409, error("lock_timeout"), GatewayConflict, MOVE_ON),
     Case(
         "409 key",
         409,
         error("idempotency_key_in_use", "idempotency_error"),
-        GatewayUnavailable,
+        GatewayConflict,
         MOVE_ON,
-        False,
-        1.0,
     ),
-    Case("409", 409, error(), GatewayUnavailable, MOVE_ON),
+    Case("409", 409, error(), GatewayConflict, MOVE_ON),
+    Case("410 is final", 410, error(), GatewayRejected, code="unknown"),
+    Case("422 is final", 422, error(), GatewayRejected, code="unknown"),
+    Case("422 HTML", 422, HTML, GatewayUnavailable),
     Case("500", 500, error(kind="api_error"), GatewayUnavailable, MOVE_ON),
     Case("503, wish", 503, error(), GatewayUnavailable, (*MOVE_ON, *later(seconds="9")), True, 9.0),
     Case("502 HTML", 502, HTML, GatewayUnavailable),

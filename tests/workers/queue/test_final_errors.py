@@ -1,0 +1,227 @@
+"""A final error of any provider call, or of our own, ends every job with a recorded outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+import psycopg
+import pytest
+import stripe
+from pydantic import SecretStr
+
+from domain.core.errors import InvalidAmount
+from domain.gateway.port import InvoicingGateway, SubscriptionGateway
+from projections.work.table import apply_changes
+from tests.workers.mollie_harness import MollieBench
+from tests.workers.queue.final_error_cases import MOLLIE, STRIPE, Args, Case, problem
+from tests.workers.queue.test_rate_limited_jobs import MASTER_KEY
+from tests.workers.stripe_harness import Bench
+from workers.providers.mollie.errors import raise_port_error as raise_for_mollie
+from workers.providers.stripe.errors import raise_port_error as raise_for_stripe
+from workers.queue import jobs
+from workers.queue.run import JobRunner
+from workers.runtime import Runtime, open_runtime
+from workers.settings import Settings
+
+STATUSES: Final = (400, 404, 409, 410, 422)
+OWN_ERRORS: Final = (InvalidAmount(amount=1), ValueError("of our own"))
+LIMIT_S: Final = 60.0
+# Jobs that make no provider call.
+WITHOUT_CALLS: Final = {"assign_to_tenant", "mark_subscription_not_started"}
+T = TypeVar("T", Bench, MollieBench)
+
+
+def port_calls(port: type) -> frozenset[str]:
+    """Return the names of a port's calls."""
+    return frozenset(
+        name for name, _ in inspect.getmembers(port, callable) if not name.startswith("_")
+    )
+
+
+def stripe_error(status: int) -> Exception:
+    """Return the port's error for a status of Stripe."""
+    code = "resource_missing" if status == 404 else "parameter_invalid"
+    body = {"error": {"type": "invalid_request_error", "code": code, "message": "No."}}
+    kind = stripe.InvalidRequestError if status in (400, 404) else stripe.APIError
+    more = {"param": None, "code": code} if kind is stripe.InvalidRequestError else {"code": code}
+    made: Any = kind
+    return _raised(
+        lambda: raise_for_stripe(made("No.", http_status=status, json_body=body, **more))
+    )
+
+
+def mollie_error(status: int) -> Exception:
+    """Return the port's error for a status of Mollie."""
+    return _raised(lambda: raise_for_mollie(status, {"status": status, "detail": "No."}, {}))
+
+
+def _raised(act: Callable[[], object]) -> Exception:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - the error is the result
+        return error
+    raise AssertionError("it raised nothing")
+
+
+class FaultyGateway:
+    """A real gateway whose one call raises; notes the calls of the port that are made."""
+
+    def __init__(self, gateway: Any, calls: frozenset[str]) -> None:
+        self._gateway = gateway
+        self._calls = calls
+        self.made: list[str] = []
+        self.faulty: str | None = None
+        self.error: Exception = ValueError()
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._gateway, name)
+        if name not in self._calls:
+            return call
+
+        def made(*arguments: Any, **named: Any) -> Any:
+            self.made.append(name)
+            if name == self.faulty:
+                raise self.error
+            return call(*arguments, **named)
+
+        return made
+
+
+class FaultyGateways:
+    """Hands out one gateway for every connection."""
+
+    def __init__(self, gateway: FaultyGateway) -> None:
+        self._gateway = gateway
+        self.invoicing = self.checkout = self.of = self._open
+
+    def _open(self, *_: object) -> FaultyGateway:
+        return self._gateway
+
+
+@contextmanager
+def faulty_runtime(
+    bench: Bench | MollieBench, redis_url: str, calls: frozenset[str]
+) -> Iterator[tuple[Runtime, FaultyGateway]]:
+    settings = Settings(
+        database_url=bench.log.dsn,
+        redis_url=redis_url,
+        master_keys=SecretStr(MASTER_KEY),
+        stripe_api_base=bench.account.url,
+    )
+    gateway = FaultyGateway(bench.gateway, calls)
+    with open_runtime(settings) as made:
+        gateways: Any = FaultyGateways(gateway)
+        yield replace(made, gateways=gateways, callback_urls=_urls(bench, made)), gateway
+
+
+def _urls(bench: Bench | MollieBench, runtime: Runtime) -> Any:
+    return bench.callback_urls if isinstance(bench, MollieBench) else runtime.callback_urls
+
+
+def run_to_the_end(bench: Bench | MollieBench, runtime: Runtime, case: Case[T], args: Args) -> str:
+    """Open the job's row and run it while it is due, moving its time; return what is left of it.
+
+    "": nothing; else the row's state and last error.
+    """
+    opened = case.job_type.open(key=f"{case.name}:{args}", app_id=bench.app_id, args=args)
+
+    async def open_row() -> None:
+        async with await psycopg.AsyncConnection.connect(bench.log.dsn) as connection:
+            await connection.execute("DELETE FROM work.jobs")
+            await apply_changes(connection.cursor(), [opened])
+
+    asyncio.run(open_row())
+    runner, waited_s = JobRunner(runtime), 0.0
+    with psycopg.connect(bench.log.dsn, autocommit=True) as session:
+        while True:
+            for job in runtime.work.take_due(limit=10):
+                runner.run(job.id, job.sends)
+            row = session.execute(
+                "SELECT gave_up_at IS NOT NULL, last_error,"
+                " extract(epoch FROM due_at - clock_timestamp())::float FROM work.jobs"
+            ).fetchone()
+            if row is None:
+                return ""
+            gave_up, last_error, due_s = row
+            waited_s += max(due_s, 0.0)
+            if gave_up or waited_s > LIMIT_S:
+                return f"{'gave up' if gave_up else f'due in {due_s} s'}: {last_error}"
+            session.execute("UPDATE work.jobs SET due_at = clock_timestamp(), sent_at = NULL")
+
+
+def check(
+    bench: T, runtime: Runtime, gateway: FaultyGateway, case: Case[T], fault: tuple[str, Exception]
+) -> str | None:
+    """Run a case with one faulty call; return how it failed the rule, None where it did not."""
+    gateway.faulty, (call, error) = None, fault
+    args = case.prepare(bench)
+    gateway.faulty, gateway.error = fault
+    left = run_to_the_end(bench, runtime, case, args)
+    name = f"{case.name}, {call}, {type(error).__name__}({error})"
+    periodic = case.job_type.name == jobs.CHECK_SUBSCRIPTION.name and str(error) in left
+    if left.startswith("due in") and not periodic:
+        return f"{name}: {left}"
+    found = problem(args, bench.billing)
+    return None if found is None else f"{name}: {found} ({left})"
+
+
+def broken_rules(
+    bench: T,
+    redis_url: str,
+    cases: Sequence[Case[T]],
+    *,
+    calls: frozenset[str],
+    errors: Sequence[Exception],
+) -> list[str]:
+    """Run the cases with each of their calls and errors; return what broke the rule."""
+    found: list[str | None] = []
+    with faulty_runtime(bench, redis_url, calls) as (runtime, gateway):
+        for case in cases:
+            gateway.faulty, gateway.made = None, []
+            args = case.prepare(bench)
+            run_to_the_end(bench, runtime, case, args)
+            made = list(dict.fromkeys(gateway.made))
+            assert made, f"{case.name} calls nothing"
+            found += [
+                check(bench, runtime, gateway, case, (call, error))
+                for call in made
+                for error in errors
+            ]
+    return [one for one in found if one is not None]
+
+
+def test_every_job_that_calls_a_provider_has_a_case() -> None:
+    tried = {case.job_type.name for case in STRIPE} | {case.job_type.name for case in MOLLIE}
+    assert tried == set(jobs.JOB_TYPES) - WITHOUT_CALLS
+
+
+def test_a_refused_refund_lifts_its_reservation_at_once(bench: Bench, redis_url: str) -> None:
+    cases = [case for case in STRIPE if case.name == "refund"]
+    errors = [stripe_error(410), stripe_error(409), *OWN_ERRORS]
+    calls = port_calls(InvoicingGateway)
+    assert broken_rules(bench, redis_url, cases, calls=calls, errors=errors) == []
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("case", STRIPE, ids=lambda case: case.name)
+def test_no_final_error_at_stripe_leaves_a_job_without_an_outcome(
+    bench: Bench, redis_url: str, case: Case[Bench]
+) -> None:
+    errors = [*map(stripe_error, STATUSES), *OWN_ERRORS]
+    calls = port_calls(InvoicingGateway)
+    assert broken_rules(bench, redis_url, [case], calls=calls, errors=errors) == []
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("case", MOLLIE, ids=lambda case: case.name)
+def test_no_final_error_at_mollie_leaves_a_job_without_an_outcome(
+    mollie: MollieBench, redis_url: str, case: Case[MollieBench]
+) -> None:
+    errors = [*map(mollie_error, STATUSES), *OWN_ERRORS]
+    calls = port_calls(SubscriptionGateway)
+    assert broken_rules(mollie, redis_url, [case], calls=calls, errors=errors) == []
