@@ -25,8 +25,8 @@ from domain.invoices.provider_update import is_running
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.subscription import Subscription
+from tests.workers import stripe_setup_helpers as stripe_setups
 from tests.workers.mollie_harness import MollieBench
-from tests.workers.payments import stripe_setup_helpers as stripe_setups
 from tests.workers.payments import test_mollie_mandate_setup as mollie_setups
 from tests.workers.payments.test_refund_overpayment import paid_twice
 from tests.workers.stripe_harness import Bench
