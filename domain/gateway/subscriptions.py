@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 from domain.catalogue.pricing import Charge
@@ -14,18 +15,38 @@ SubscriptionState = Literal[
 
 
 @dataclass(frozen=True, kw_only=True)
+class PriceTier:
+    """A tier of a price, up to a quantity (None: without an end); amounts in exact minor units."""
+
+    up_to: int | None
+    flat_minor: Decimal
+    unit_minor: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class SubscriptionItem:
-    """Item of a subscription. `amount_minor` is for one unit and one period."""
+    """An item of a subscription, in the subscription's currency.
+
+    `amount_minor` is for one unit and one period; None where it has a fraction, which `unit_minor`
+    has, where tiers decide, or where it is unknown. `is_usage_based`: billed by what was used, so
+    that no amount is agreed. `package`: the quantity is billed in packages of so many units.
+    """
 
     id: str
     price: str
     name: str | None
-    quantity: int
-    amount_minor: int
+    quantity: int | None
+    amount_minor: int | None
     currency: str
     interval: Interval
     interval_count: int
     inclusive_tax_ppm: int = 0
+    unit_minor: Decimal | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    tiers_mode: Literal["graduated", "volume"] = "graduated"
+    is_usage_based: bool = False
+    package: int = 1
+    rounds_up: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

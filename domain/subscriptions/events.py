@@ -45,8 +45,9 @@ class SubscriptionStarted(SubscriptionEvent, Aggregate.Created):
 class SubscriptionStateEvent(SubscriptionEvent):
     """Fields that events about the provider's state share.
 
-    `items`: {id, price, name, quantity, amount_minor, currency, interval, interval_count}.
-    `monthly_minor`: what it brings in a month, net of tax and discounts.
+    `items`: {id, price, name, quantity, amount_minor, amount_decimal, currency, interval,
+    interval_count, usage_based}. `monthly_minor`: what it brings in a month, net of tax and
+    discounts; None where the amount of an item is unknown.
     """
 
     source: str
@@ -54,7 +55,7 @@ class SubscriptionStateEvent(SubscriptionEvent):
     body: str | None
     currency: str | None
     items: list[dict[str, Any]]
-    monthly_minor: int
+    monthly_minor: int | None
     period_start: int | None
     period_end: int | None
     trial_end: int | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, Final
 
 from domain.gateway.subscriptions import ProviderSubscription, SubscriptionState
@@ -45,10 +44,17 @@ def state_fields(seen: ProviderSubscription) -> dict[str, Any]:
         "id", "price", "name", "quantity", "amount_minor", "currency", "interval",
         "interval_count",
     )  # fmt: skip
-    items = [asdict(item) for item in seen.items]
+    items = [
+        {name: getattr(item, name) for name in shown}
+        | {
+            "amount_decimal": None if item.unit_minor is None else f"{item.unit_minor:f}",
+            "usage_based": item.is_usage_based,
+        }
+        for item in seen.items
+    ]
     return {
         "currency": seen.currency,
-        "items": [{name: item[name] for name in shown} for item in items],
+        "items": items,
         "monthly_minor": monthly_minor(seen),
         "period_start": seen.period_start,
         "period_end": seen.period_end,

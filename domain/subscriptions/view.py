@@ -69,7 +69,7 @@ class SubscriptionView:
     status: str = INCOMPLETE
     currency: str | None = None
     items: list[dict[str, Any]] = field(default_factory=list)
-    monthly_minor: int = 0
+    monthly_minor: int | None = 0
     period_start: datetime | None = None
     period_end: datetime | None = None
     trial_end: datetime | None = None
@@ -97,7 +97,7 @@ class SubscriptionView:
     @property
     def recurring_minor(self) -> int:
         """Return the contribution to monthly recurring revenue."""
-        return self.monthly_minor if self.status in EARNING else 0
+        return self.monthly_minor or 0 if self.status in EARNING else 0
 
 
 def fold(view: SubscriptionView | None, event: s.SubscriptionEvent) -> SubscriptionView:

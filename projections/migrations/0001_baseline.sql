@@ -597,6 +597,8 @@ BEGIN
             connection      text    NOT NULL,
             recurring_minor numeric NOT NULL,
             active          bigint  NOT NULL,
+            unpriced        bigint  NOT NULL,
+            usage_based     bigint  NOT NULL,
             position        bigint  NOT NULL,
             PRIMARY KEY (app_id, mode, currency, provider, connection)
         );

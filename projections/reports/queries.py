@@ -76,6 +76,10 @@ class SummaryRow(PeriodSums):
     overdue_count: int = 0
     recurring_minor: int = 0
     recurring_count: int = 0
+    unpriced_minor: int = 0
+    unpriced_count: int = 0
+    usage_based_minor: int = 0
+    usage_based_count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +156,8 @@ WITH {kept}, total AS (
     GROUP BY kept.mode, kept.currency
 ), recurring AS (
     SELECT mode, currency, 'recurring' AS kind,
-        sum(recurring_minor) AS amount_minor, sum(active)::bigint AS items
+        sum(recurring_minor) AS amount_minor, sum(active)::bigint AS items,
+        sum(unpriced)::bigint AS unpriced, sum(usage_based)::bigint AS usage_based
     FROM read.subscription_sums
     WHERE {of_filters}
     GROUP BY mode, currency
@@ -161,6 +166,8 @@ SELECT mode, currency, kind, amount_minor, items FROM total
 UNION ALL SELECT mode, currency, kind, amount_minor, items FROM period
 UNION ALL SELECT mode, currency, kind, amount_minor, items FROM overdue
 UNION ALL SELECT mode, currency, kind, amount_minor, items FROM recurring
+UNION ALL SELECT mode, currency, 'unpriced', 0, unpriced FROM recurring
+UNION ALL SELECT mode, currency, 'usage_based', 0, usage_based FROM recurring
 ORDER BY mode, currency, kind
 """
 ).format(kept=_KEPT, quarters=_QUARTERS, of_filters=_OF_FILTERS)

@@ -1,7 +1,8 @@
 """Keep monthly recurring revenue as subscriptions change, so that reports need not read them.
 
 Per app, mode, currency, provider and connection: the monthly price of each subscription that is
-active or past due, net of tax and discounts, and how many these are. Trials are none of them.
+active or past due, net of tax and discounts, and how many these are, of these how many have an
+unknown amount (`unpriced`) or items that are billed by usage. Trials are none of them.
 """
 
 from typing import Final, NamedTuple
@@ -11,7 +12,7 @@ from domain.subscriptions.view import EARNING, SubscriptionView
 from projections.engine.tables import Row, Table
 
 _SUMMED_BY: Final = ("app_id", "mode", "currency", "provider", "connection")
-SUMMED: Final = ("recurring_minor", "active")
+SUMMED: Final = ("recurring_minor", "active", "unpriced", "usage_based")
 RECURRING: Final = Table(
     "subscription_sums", key=_SUMMED_BY, columns=(*_SUMMED_BY, *SUMMED, "position")
 )
@@ -32,10 +33,12 @@ class Amount(NamedTuple):
 
     recurring_minor: int
     active: int
+    unpriced: int
+    usage_based: int
 
 
 Shares = dict[SumKey, Amount]
-_NOTHING: Final = Amount(0, 0)
+_NOTHING: Final = Amount(0, 0, 0, 0)
 
 
 def share_of(view: SubscriptionView | None) -> Shares:
@@ -43,7 +46,9 @@ def share_of(view: SubscriptionView | None) -> Shares:
     if view is None or view.currency is None or view.status not in EARNING:
         return {}
     books = SumKey(view.app_id, view.mode, view.currency, view.provider, view.connection)
-    return {books: Amount(view.recurring_minor, 1)}
+    usage_based = any(item.get("usage_based") for item in view.items)
+    unpriced = view.monthly_minor is None
+    return {books: Amount(view.recurring_minor, 1, int(unpriced), int(usage_based))}
 
 
 class SumDeltas:
@@ -59,11 +64,8 @@ class SumDeltas:
         for books in before | after:
             old, new = before.get(books, _NOTHING), after.get(books, _NOTHING)
             if old != new:
-                (minor, active), last = self._sums.get(books, (_NOTHING, 0))
-                amount = Amount(
-                    minor + new.recurring_minor - old.recurring_minor,
-                    active + new.active - old.active,
-                )
+                known, last = self._sums.get(books, (_NOTHING, 0))
+                amount = Amount(*(k + n - o for k, n, o in zip(known, new, old, strict=True)))
                 self._sums[books] = amount, max(last, position)
 
     def rows(self) -> list[Row]:
@@ -71,8 +73,8 @@ class SumDeltas:
         return [
             {
                 **books._asdict(),
+                **amount._asdict(),
                 "recurring_minor": str(amount.recurring_minor),
-                "active": amount.active,
                 "position": position,
             }
             for books, (amount, position) in self._sums.items()

@@ -42,6 +42,8 @@ SUMMARY: Final[Json] = {
             "overdueCount": 0,
             "mrrMinor": 123400,
             "activeSubscriptions": 62,
+            "unpricedSubscriptions": 0,
+            "usageBasedSubscriptions": 3,
         }
     ],
     "from": "2025-12-31T23:00:00.000Z",

@@ -47,6 +47,8 @@ def sums(row: SummaryRow) -> schemas.Sums:
         overdue_count=row.overdue_count,
         mrr_minor=row.recurring_minor,
         active_subscriptions=row.recurring_count,
+        unpriced_subscriptions=row.unpriced_count,
+        usage_based_subscriptions=row.usage_based_count,
     )
 
 

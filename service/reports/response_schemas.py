@@ -63,6 +63,10 @@ class Sums(PeriodSums):
     """What subscriptions bring in a month: active and past due ones, net of tax and discounts."""
     active_subscriptions: int
     """How many these are; trials are none of them."""
+    unpriced_subscriptions: int
+    """Of these, how many have an unknown amount, which is not in `mrrMinor`."""
+    usage_based_subscriptions: int
+    """Of these, how many have items billed by usage, which are not in `mrrMinor`."""
 
 
 class Summary(ResponseModel):

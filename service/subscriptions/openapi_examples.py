@@ -29,9 +29,11 @@ _KNOWN: Final = example(
             "quantity": 2,
             "price": "price_monthly",
             "amountMinor": 999,
+            "amountDecimal": None,
             "currency": "eur",
             "interval": "month",
             "intervalCount": 1,
+            "usageBased": False,
         }
     ],
     monthlyMinor=1998,

@@ -81,6 +81,8 @@ def _line(line: Mapping[str, Any]) -> schemas.SubscribedLine:
         quantity=line.get("quantity"),
         price=line.get("price"),
         amount_minor=line.get("amount_minor"),
+        amount_decimal=line.get("amount_decimal"),
+        usage_based=line.get("usage_based", False),
         currency=line.get("currency"),
         interval=line.get("interval"),
         interval_count=line.get("interval_count"),

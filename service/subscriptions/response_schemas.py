@@ -25,9 +25,14 @@ class SubscribedLine(ResponseModel):
     """A line of a subscription; `amountMinor` is for one unit and one period."""
 
     name: str | None
-    quantity: int
+    quantity: int | None
+    """Null where it is billed by usage."""
     price: str
-    amount_minor: Minor
+    amount_minor: Minor | None
+    """Null where it is no whole minor unit, depends on tiers, or is unknown."""
+    amount_decimal: str | None
+    """The exact amount where it has a fraction of a minor unit."""
+    usage_based: bool
     currency: str
     interval: Literal["day", "week", "month", "year"]
     interval_count: int
@@ -74,8 +79,9 @@ class Subscription(ResponseModel):
     """The invoice that it was asked for with."""
     currency: str | None
     line_items: list[SubscribedLine]
-    monthly_minor: Minor
-    """What it costs in a month, net of tax and discounts."""
+    monthly_minor: Minor | None
+    """What it costs in a month, net of tax and discounts, without what is billed by usage; null
+    where the amount of a line is unknown."""
     period_start: Moment | None
     period_end: Moment | None
     trial_end: Moment | None

@@ -31,6 +31,8 @@ _WORD: Final[dict[str, Any]] = {
             "currency": "eur",
             "interval": "month",
             "interval_count": 1,
+            "amount_decimal": None,
+            "usage_based": False,
         }
     ],
     "monthly_minor": 1998,

@@ -91,6 +91,13 @@ Time = Annotated[int, Field(ge=0, le=LAST_SECOND)]
 Amount = Annotated[int, Field(ge=-MAX_AMOUNT_MINOR, le=MAX_AMOUNT_MINOR)]
 """Minor units."""
 
+DecimalAmount = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(ge=-MAX_AMOUNT_MINOR, le=MAX_AMOUNT_MINOR, allow_inf_nan=False),
+]
+"""Minor units with a fraction."""
+
 Count = Annotated[int, Field(ge=0, le=MAX_QUANTITY)]
 IntervalCount = Annotated[int, Field(ge=1, le=MAX_INTERVAL_COUNT)]
 Percentage = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=100, allow_inf_nan=False)]

@@ -53,7 +53,7 @@ def naive_sums(views: Iterable[SubscriptionView]) -> dict[SumKey, tuple[int, int
         if view.status in ("active", "past_due") and view.currency is not None:
             key = SumKey(view.app_id, view.mode, view.currency, view.provider, view.connection)
             minor, count = sums.get(key, (0, 0))
-            sums[key] = minor + view.monthly_minor, count + 1
+            sums[key] = minor + (view.monthly_minor or 0), count + 1
     return sums
 
 

@@ -47,6 +47,8 @@ def test_the_summary_says_what_came_in_and_what_is_owed(stocked: Shop) -> None:
             "overdueCount": 0,
             "mrrMinor": 0,
             "activeSubscriptions": 0,
+            "unpricedSubscriptions": 0,
+            "usageBasedSubscriptions": 0,
         }
     ]
     assert (document["kind"], document["totalItems"], document["itemsLength"]) == ("summary", 1, 1)

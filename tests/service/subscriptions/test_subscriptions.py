@@ -73,6 +73,8 @@ def test_a_subscription_is_shown_by_our_id_and_the_providers(shop: Shop) -> None
                 "quantity": 1,
                 "price": "price_monthly",
                 "amountMinor": 999,
+                "amountDecimal": None,
+                "usageBased": False,
                 "currency": "eur",
                 "interval": "month",
                 "intervalCount": 1,

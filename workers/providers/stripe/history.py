@@ -45,7 +45,7 @@ from workers.providers.stripe.past_objects import (
     PastTaxRate,
     RefundIndex,
 )
-from workers.providers.stripe.subscription_objects import to_subscription
+from workers.providers.stripe.subscription_objects import WITH_AMOUNTS, to_subscription
 
 PAGE: Final = 100
 _PPM_OF_PERCENT: Final = 10_000
@@ -104,15 +104,24 @@ class StripeHistory:
         return read_page(found, lambda data: self._subscription(data, as_of=as_of), last=last)
 
     def _subscription(self, data: dict[str, Any], *, as_of: int) -> ProviderSubscription:
-        """Read a listed subscription; items beyond the embedded ones are listed, too."""
+        """Read a listed subscription; one with further items or tiers is fetched.
+
+        Tiers are nested too deep to be expanded in a list.
+        """
+        read = to_subscription(data, as_of=as_of)
+        if not read.is_incomplete:
+            return read
+        answer = self._get(f"subscriptions/{read.id}", {"expand": WITH_AMOUNTS})
+        data = json_of(answer)
         if data["items"].get("has_more"):
-            data["items"] = {"data": list(self._all_items(data["id"]))}
-        return to_subscription(data, as_of=as_of)
+            data["items"] = {"data": list(self._all_items(read.id))}
+        return to_subscription(data, as_of=answered_at(answer))
 
     def _all_items(self, subscription_id: str) -> Iterator[dict[str, Any]]:
         after: str | None = None
         while True:
             asked: dict[str, Any] = {"subscription": subscription_id, "limit": PAGE}
+            asked["expand"] = ["data.price.tiers", "data.price.currency_options"]
             found, after = _read(self._get("subscription_items", asked | _beyond(after)))
             yield from found
             if after is None:

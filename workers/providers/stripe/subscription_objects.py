@@ -8,18 +8,29 @@ from typing import Final
 
 import orjson
 
-from domain.gateway.subscriptions import ProviderSubscription, SubscriptionItem, SubscriptionState
+from domain.gateway.subscriptions import (
+    PriceTier,
+    ProviderSubscription,
+    SubscriptionItem,
+    SubscriptionState,
+)
 from eventlog.security.safe_json import without_secrets
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.objects import Json
 from workers.providers.stripe.subscription_schemas import (
+    StripeAmounts,
     StripeSubscription,
     StripeSubscriptionItem,
     StripeSubscriptionStatus,
     StripeTaxRate,
+    StripeTier,
 )
 
-WITH_COUPONS: Final = ["discounts.source.coupon"]
+WITH_AMOUNTS: Final = [
+    "discounts.source.coupon",
+    "items.data.price.tiers",
+    "items.data.price.currency_options",
+]
 
 _MILLION: Final = 1_000_000
 _STATES: Final[dict[StripeSubscriptionStatus, SubscriptionState]] = {
@@ -63,8 +74,7 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
         ended_at=read.ended_at,
         percent_off_ppm=percent_off_ppm,
         amount_off_minor=amount_off_minor,
-        is_incomplete=read.items.has_more
-        or any(discount is None for discount in read.discounts or ()),
+        is_incomplete=_is_incomplete(read),
         latest_invoice=read.latest_invoice,
         description=read.description,
         metadata=read.metadata,
@@ -72,18 +82,57 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
     )
 
 
+def _is_incomplete(subscription: StripeSubscription) -> bool:
+    """Return whether items, discounts or amounts are missing, as they can be in webhooks."""
+    if subscription.items.has_more:
+        return True
+    if any(discount is None for discount in subscription.discounts or ()):
+        return True
+    prices = [item.price for item in subscription.items.data]
+    return any(not one.is_complete_in(subscription.currency or one.currency) for one in prices)
+
+
 def _to_item(item: StripeSubscriptionItem, subscription: StripeSubscription) -> SubscriptionItem:
     price = item.price
+    currency = subscription.currency or price.currency
+    amounts = price.amounts_in(currency) or _NO_AMOUNTS
+    unit = _exact(amounts.unit_amount, amounts.unit_amount_decimal)
+    is_whole = unit is not None and unit == int(unit)
+    package = price.transform_quantity
     return SubscriptionItem(
         id=item.id,
         price=price.id,
         name=price.nickname,
-        quantity=item.quantity or 1,
-        amount_minor=price.unit_amount or 0,
-        currency=price.currency,
+        quantity=item.quantity,
+        amount_minor=int(unit) if unit is not None and is_whole else None,
+        unit_minor=None if is_whole else unit,
+        tiers=tuple(_to_tier(tier) for tier in amounts.tiers or ()),
+        tiers_mode=price.tiers_mode or "graduated",
+        is_usage_based=price.recurring.usage_type == "metered",
+        package=1 if package is None else package.divide_by,
+        rounds_up=package is not None and package.round == "up",
+        currency=currency,
         interval=price.recurring.interval,
         interval_count=price.recurring.interval_count,
         inclusive_tax_ppm=_inclusive_ppm(item.tax_rates or subscription.default_tax_rates or ()),
+    )
+
+
+_NO_AMOUNTS: Final = StripeAmounts()
+
+
+def _exact(amount: int | None, exact: Decimal | None) -> Decimal | None:
+    """Return an amount that Stripe names twice: as an integer, null if it has a fraction."""
+    if exact is not None:
+        return exact
+    return None if amount is None else Decimal(amount)
+
+
+def _to_tier(tier: StripeTier) -> PriceTier:
+    return PriceTier(
+        up_to=tier.up_to,
+        flat_minor=_exact(tier.flat_amount, tier.flat_amount_decimal) or Decimal(0),
+        unit_minor=_exact(tier.unit_amount, tier.unit_amount_decimal) or Decimal(0),
     )
 
 

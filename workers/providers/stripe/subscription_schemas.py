@@ -12,6 +12,7 @@ from workers.providers.bounded_fields import (
     Amount,
     Count,
     Currency,
+    DecimalAmount,
     IntervalCount,
     Metadata,
     Percentage,
@@ -37,14 +38,55 @@ StripeSubscriptionStatus = Literal[
 class _Recurring(ProviderObject):
     interval: Interval
     interval_count: IntervalCount
+    usage_type: Token | None = None
 
 
-class _SubscriptionPrice(ProviderObject):
+class StripeTier(ProviderObject):
+    """A tier of a price."""
+
+    up_to: Count | None = None
+    flat_amount: Amount | None = None
+    flat_amount_decimal: DecimalAmount | None = None
+    unit_amount: Amount | None = None
+    unit_amount_decimal: DecimalAmount | None = None
+
+
+class StripeAmounts(ProviderObject):
+    """The amounts of a price in one currency; `tiers` only where they were expanded."""
+
+    unit_amount: Amount | None = None
+    unit_amount_decimal: DecimalAmount | None = None
+    tiers: list[StripeTier] | None = None
+
+
+class _TransformQuantity(ProviderObject):
+    divide_by: IntervalCount
+    round: Literal["up", "down"]
+
+
+class StripeSubscriptionPrice(StripeAmounts):
+    """The price of an item; `currency_options` only where they were expanded."""
+
     id: Token
     nickname: Text | None = None
-    unit_amount: Amount | None = None
     currency: Currency
+    billing_scheme: Token | None = None
+    tiers_mode: Literal["graduated", "volume"] | None = None
+    currency_options: dict[Token, StripeAmounts] | None = None
+    transform_quantity: _TransformQuantity | None = None
     recurring: _Recurring
+
+    def amounts_in(self, currency: str) -> StripeAmounts | None:
+        """Return the amounts in a currency; None where there are none, or none were expanded."""
+        return self if currency == self.currency else (self.currency_options or {}).get(currency)
+
+    def is_complete_in(self, currency: str) -> bool:
+        """Return whether the amounts in a currency were expanded as far as they are needed."""
+        if self.recurring.usage_type == "metered":
+            return True
+        if currency != self.currency:
+            return self.currency_options is not None
+        return self.billing_scheme != "tiered" or self.tiers is not None
 
 
 class StripeTaxRate(ProviderObject):
@@ -58,7 +100,7 @@ class StripeSubscriptionItem(ProviderObject):
     """A subscription's item."""
 
     id: Token
-    price: _SubscriptionPrice
+    price: StripeSubscriptionPrice
     quantity: Count | None = None
     current_period_start: Time
     current_period_end: Time

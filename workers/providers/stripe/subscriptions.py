@@ -12,9 +12,9 @@ from domain.gateway.errors import GatewayRejected
 from domain.gateway.subscriptions import ProviderSubscription, SubscriptionDraft
 from workers.providers.stripe import objects
 from workers.providers.stripe.client import Answer, answered_at, call_stripe, json_of, pages
-from workers.providers.stripe.subscription_objects import WITH_COUPONS, to_subscription
+from workers.providers.stripe.subscription_objects import WITH_AMOUNTS, to_subscription
 
-_EXPANDED: Final[Any] = {"expand": WITH_COUPONS}
+_EXPANDED: Final[Any] = {"expand": WITH_AMOUNTS}
 Json = dict[str, Any]
 Items = Sequence[tuple[str, int]]
 
@@ -161,7 +161,8 @@ class SubscriptionCalls:
         """Read a subscription with all its items: Stripe embeds the first ones."""
         data = json_of(answer)
         if data["items"].get("has_more"):
-            params: Json = {"subscription": data["id"], "limit": 100}
+            expand = ["data.price.tiers", "data.price.currency_options"]
+            params: Json = {"subscription": data["id"], "limit": 100, "expand": expand}
             data["items"] = {"data": pages(self._client.v1.subscription_items, params)}
         return to_subscription(data, as_of=answered_at(answer))
 
