@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from service.auth.access_cache import AccessCache
 from service.compose import open_context
+from service.dashboard.routes import DASHBOARD_ROUTES
 from service.http.cors import Cors
 from service.http.errors import HANDLED_ERRORS, problem_of
 from service.http.limits import Limits
@@ -38,7 +39,7 @@ def create_app(settings: Settings) -> Starlette:
         return cast("AccessCache", app.state.context.auth.access)
 
     app = Starlette(
-        routes=ROUTES,
+        routes=[*ROUTES, *DASHBOARD_ROUTES],
         middleware=[
             Middleware(Cors, origins=access),
             Middleware(RequestLog, metrics=metrics),

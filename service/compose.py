@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 
 from projections.catalogue.queries import CatalogueQueries
+from projections.dashboard.queries import DashboardQueries
 from projections.inbox.queries import DeliveryQueries
 from projections.invoices.event_feed import ChangeQueries
 from projections.invoices.queries import InvoiceQueries
@@ -11,9 +12,12 @@ from projections.reports.queries import ReportQueries
 from projections.subscriptions.queries import SubscriptionQueries
 from projections.work.queries import WorkQueries
 from service.apps.context import AppsContext
+from service.auth.rate_limit import RateLimiter
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.context import CatalogueContext
 from service.context import Context
+from service.dashboard.context import DashboardContext
+from service.dashboard.sessions import Sessions
 from service.dependencies import Dependencies, open_dependencies
 from service.dialects.context import DialectsContext
 from service.invoices.context import InvoicesContext
@@ -56,6 +60,7 @@ def _context(shared: Dependencies) -> Context:
         webhooks=_webhooks(shared),
         work=_work(shared),
         dialects=_dialects(shared),
+        dashboard=_dashboard(shared),
     )
 
 
@@ -189,5 +194,26 @@ def _dialects(shared: Dependencies) -> DialectsContext:
         invoices=shared.recording.read_model,
         provider_lookups=shared.provider_lookups,
         links=shared.links,
+        now=shared.now,
+    )
+
+
+def _dashboard(shared: Dependencies) -> DashboardContext:
+    settings, pool = shared.settings, shared.pool
+    return DashboardContext(
+        settings=settings,
+        auth=shared.auth,
+        recording=shared.recording,
+        readiness=shared.readiness,
+        sessions=Sessions(settings.master_key_list()),
+        sign_ins=RateLimiter(per_minute=settings.sign_ins_per_minute),
+        links=shared.links,
+        samples=DashboardQueries(pool),
+        reports=ReportQueries(pool),
+        changes=ChangeQueries(pool),
+        invoices=InvoiceQueries(pool),
+        subscriptions=SubscriptionQueries(pool),
+        deliveries=DeliveryQueries(pool),
+        work=WorkQueries(pool),
         now=shared.now,
     )

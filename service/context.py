@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from service.apps.context import AppsContext
 from service.auth.context import AuthContext
 from service.catalogue.context import CatalogueContext
+from service.dashboard.context import DashboardContext
 from service.dialects.context import DialectsContext
 from service.invoices.context import InvoicesContext
 from service.operations.context import OperationsContext
@@ -37,3 +38,4 @@ class Context:
     webhooks: WebhooksContext
     work: WorkContext
     dialects: DialectsContext
+    dashboard: DashboardContext

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """Wrong keys and tokens of one peer that each process of the API looks up."""
     trusted_proxies: str = ""
     """Addresses and networks, separated by commas, whose X-Forwarded-For names the peer."""
+    sign_ins_per_minute: int = Field(20, ge=1)
+    """Attempts of one address to sign in to the dashboard that each process of the API admits."""
     access_max_age_s: float = 5.0
     """Keys that could not be verified for so long open nothing."""
     access_start_wait_s: float = 3.0

@@ -1,0 +1,200 @@
+"""Bounded queries for the dashboard: samples of the newest rows, and sums that are kept.
+
+Each reads an index in its order and stops at a cap, so that no page scans an app's invoices.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.sql import SQL
+
+from projections.engine.pool import ReadPool
+from projections.reports.invoice_sums import QUARTER_S, quarter_of
+
+SAMPLE: Final = 500
+_DAY_QUARTERS: Final = 24 * 3600 // QUARTER_S
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of a sample have a value."""
+
+    name: str
+    items: int
+
+
+@dataclass(frozen=True)
+class Age:
+    """What is outstanding, by whole days since it was due; -1: not due yet."""
+
+    from_days: int
+    amount_minor: int
+    items: int
+
+
+@dataclass(frozen=True)
+class TenantRow:
+    """A tenant, with its customer ids by connection."""
+
+    tenant_id: UUID
+    contact_body: str | None
+    customers: dict[str, str]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A payment, refund or dispute as the timeline of its invoice has it."""
+
+    position: int
+    invoice_id: UUID
+    type: str
+    occurred_at: datetime
+    actor: str
+    data: dict[str, Any]
+    currency: str | None
+    number: str | None
+    mode: str
+    provider: str
+    customer: str | None
+    reserved_minor: int | None
+
+
+# The newest invoices of a status come from its index; other modes and currencies are passed over.
+_NEWEST: Final = """
+WITH newest AS (
+    SELECT view, mode, currency FROM read.invoices
+    WHERE app_id = %(app_id)s AND status = %(status)s
+    ORDER BY created_at DESC, invoice_id DESC LIMIT %(most)s
+)
+"""
+_DECLINES: Final = SQL(
+    _NEWEST
+    + """
+SELECT coalesce(view #>> '{failure,decline_code}', view #>> '{failure,code}', 'unknown') AS name,
+    count(*) AS items
+FROM newest WHERE mode = %(mode)s AND currency = %(currency)s
+GROUP BY 1 ORDER BY items DESC, name LIMIT 6
+"""
+)
+_METHODS: Final = SQL(
+    _NEWEST  # noqa: S608 - constants
+    + """
+SELECT CASE WHEN paid.method ~ '^[a-z]+_[A-Za-z0-9]{8,}$' THEN 'saved method'
+        ELSE coalesce(paid.method, 'unknown') END AS name,
+    count(*) AS items
+FROM newest LEFT JOIN LATERAL (
+    SELECT payment ->> 'method' AS method
+    FROM jsonb_array_elements(view -> 'payments') AS payment
+    WHERE payment ->> 'status' IN ('succeeded', 'paid') LIMIT 1
+) AS paid ON true
+WHERE mode = %(mode)s AND currency = %(currency)s
+GROUP BY 1 ORDER BY items DESC, name LIMIT 6
+"""
+)
+_AGES: Final = SQL(
+    "SELECT CASE WHEN quarter > %(now)s THEN -1"
+    " WHEN quarter > %(now)s - 30 * %(day)s THEN 0"
+    " WHEN quarter > %(now)s - 60 * %(day)s THEN 30"
+    " WHEN quarter > %(now)s - 90 * %(day)s THEN 60 ELSE 90 END AS from_days,"
+    " sum(amount_minor)::bigint AS amount_minor, sum(items)::bigint AS items"
+    " FROM read.invoice_quarters WHERE app_id = %(app_id)s AND kind = 'outstanding'"
+    " AND items <> 0 AND mode = %(mode)s AND currency = %(currency)s GROUP BY 1 ORDER BY 1"
+)
+_DELIVERIES: Final = SQL(
+    "SELECT state AS name, count(*) AS items FROM (SELECT state FROM read.deliveries"
+    " WHERE app_id = %(app_id)s AND received_at > %(since)s"
+    " ORDER BY received_at DESC, id DESC LIMIT %(most)s) AS newest GROUP BY 1 ORDER BY 1"
+)
+_REJECTED: Final = SQL(
+    "SELECT count(*) AS items FROM (SELECT FROM inbox.rejected_deliveries"
+    " WHERE app_id = %(app_id)s AND received_at > %(since)s"
+    " ORDER BY received_at DESC LIMIT %(most)s) AS newest"
+)
+_QUEUES: Final = SQL(
+    "SELECT CASE WHEN gave_up_at IS NOT NULL THEN 'gave up' ELSE queue END AS name,"
+    " count(*) AS items FROM (SELECT queue, gave_up_at FROM work.jobs WHERE app = %(app_id)s"
+    " ORDER BY id LIMIT %(most)s) AS jobs GROUP BY 1 ORDER BY 1"
+)
+_TENANTS: Final = SQL(
+    "SELECT tenant_id, contact_body, customers, created_at, updated_at FROM read.tenants"
+    " WHERE app_id = %(app_id)s AND tenant_id > %(after)s ORDER BY tenant_id LIMIT %(rows)s"
+)
+_TENANT: Final = SQL(
+    "SELECT tenant_id, contact_body, customers, created_at, updated_at FROM read.tenants"
+    " WHERE app_id = %(app_id)s AND tenant_id = %(tenant_id)s"
+)
+_MOVEMENTS: Final = SQL(
+    "SELECT entry.position, subject_id AS invoice_id, entry.type, entry.occurred_at, entry.actor,"
+    " entry.data, invoice.currency, invoice.view ->> 'number' AS number, invoice.mode,"
+    " invoice.provider, invoice.customer,"
+    " (SELECT (refund ->> 'amount_minor')::bigint"
+    "  FROM jsonb_array_elements(invoice.view -> 'refunds') AS refund"
+    "  WHERE refund ->> 'id' = entry.data ->> 'refundId' LIMIT 1) AS reserved_minor"
+    " FROM (SELECT * FROM read.timeline WHERE app_id = %(app_id)s AND type = ANY(%(types)s)"
+    "  AND position < %(before)s ORDER BY position DESC LIMIT %(rows)s) AS entry"
+    " JOIN read.invoices AS invoice ON invoice.invoice_id = entry.subject_id"
+    " ORDER BY entry.position DESC"
+)
+
+
+class DashboardQueries:
+    """Queries of the dashboard alone. Each may raise ReadModelUnavailable."""
+
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
+
+    async def decline_reasons(self, app_id: UUID, mode: str, currency: str) -> list[Share]:
+        """Count the reasons of the newest failed invoices."""
+        return await self._shares(_DECLINES, app_id, "failed", mode, currency)
+
+    async def payment_methods(self, app_id: UUID, mode: str, currency: str) -> list[Share]:
+        """Count the payment methods of the newest paid invoices."""
+        return await self._shares(_METHODS, app_id, "paid", mode, currency)
+
+    async def ages(self, app_id: UUID, mode: str, currency: str, *, now: datetime) -> list[Age]:
+        """Sum what is outstanding by its age."""
+        known = {"app_id": app_id, "mode": mode, "currency": currency}
+        known |= {"now": quarter_of(now), "day": _DAY_QUARTERS}
+        return [Age(**row) for row in await self._pool.fetch(_AGES, known)]
+
+    async def delivery_states(self, app_id: UUID, *, since: datetime) -> dict[str, int]:
+        """Count the newest deliveries since a moment by state; `failed` were rejected."""
+        known = {"app_id": app_id, "since": since, "most": SAMPLE * 20}
+        found = await self._pool.fetch(_DELIVERIES, known)
+        states = {row["name"]: int(row["items"]) for row in found}
+        rejected = await self._pool.fetch(_REJECTED, known)
+        return states | {"failed": int(rejected[0]["items"])}
+
+    async def queue_depths(self, app_id: UUID) -> dict[str, int]:
+        """Count an app's open jobs by queue, and those that gave up."""
+        known = {"app_id": app_id, "most": SAMPLE * 20}
+        found = await self._pool.fetch(_QUEUES, known)
+        return {row["name"]: int(row["items"]) for row in found}
+
+    async def tenants(self, app_id: UUID, *, after: UUID, rows: int) -> list[TenantRow]:
+        """List tenants in the order of their ids, from one on."""
+        known = {"app_id": app_id, "after": after, "rows": rows}
+        return [TenantRow(**row) for row in await self._pool.fetch(_TENANTS, known)]
+
+    async def tenant(self, app_id: UUID, tenant_id: UUID) -> TenantRow | None:
+        """Find a tenant."""
+        found = await self._pool.fetch(_TENANT, {"app_id": app_id, "tenant_id": tenant_id})
+        return TenantRow(**found[0]) if found else None
+
+    async def movements(
+        self, app_id: UUID, types: tuple[str, ...], *, before: int, rows: int
+    ) -> list[Movement]:
+        """List timeline entries of some types, newest first, from before a position."""
+        known = {"app_id": app_id, "types": list(types), "before": before, "rows": rows}
+        return [Movement(**row) for row in await self._pool.fetch(_MOVEMENTS, known)]
+
+    async def _shares(
+        self, query: SQL, app_id: UUID, status: str, mode: str, currency: str
+    ) -> list[Share]:
+        known = {"app_id": app_id, "status": status, "mode": mode, "currency": currency}
+        found = await self._pool.fetch(query, known | {"most": SAMPLE})
+        return [Share(**row) for row in found]

@@ -1,0 +1,181 @@
+"""Who may see and do what in the dashboard, and the page of each refusal."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from projections.access.queries import KeyRow
+from service.auth.context import AuthContext
+from service.dashboard.context import context_of
+from service.dashboard.pages import render
+from service.dashboard.visitor import Form, Visitor
+from service.http.caller import ADMIN, Caller
+from service.http.errors import (
+    HANDLED_ERRORS,
+    AppDisabled,
+    BadRequest,
+    FieldError,
+    Forbidden,
+    UnsupportedMedia,
+    problem_of,
+)
+from service.http.requests import read_body
+
+COOKIE: Final = "billhook_session"
+SIGN_IN: Final = "/dashboard/sign-in"
+HOME: Final = "/dashboard"
+KINDS: Final = ("read", ADMIN)
+_FORM_BYTES: Final = 64 * 1024
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+
+
+Page = Callable[[Request, Visitor], Awaitable[Response]]
+Action = Callable[[Request, Visitor, Form], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def page(show: Page) -> Endpoint:
+    """Serve a page to whoever is signed in; others are sent to sign in and come back."""
+
+    async def serve(request: Request) -> Response:
+        visitor: Visitor | None = None
+        try:
+            visitor = await visitor_of(request)
+            if visitor is None:
+                return _to_sign_in(request)
+            return await show(request, visitor)
+        except HANDLED_ERRORS as error:
+            return refusal(request, error, visitor)
+
+    return serve
+
+
+def action(act: Action) -> Endpoint:
+    """Serve a form of an admin key's session, with its token and from our own page."""
+
+    async def serve(request: Request, visitor: Visitor, form: Form) -> Response:
+        if not visitor.acts:
+            raise Forbidden(FieldError(message="A read key sees; an admin key acts."))
+        return await act(request, visitor, form)
+
+    return action_of_reader(serve)
+
+
+def action_of_reader(act: Action) -> Endpoint:
+    """Serve a form that changes nothing of the app: any session's, with its token."""
+
+    async def serve(request: Request) -> Response:
+        visitor: Visitor | None = None
+        try:
+            visitor = await visitor_of(request)
+            if visitor is None:
+                return _to_sign_in(request)
+            form = await read_form(request, visitor.session.nonce)
+            return await act(request, visitor, form)
+        except HANDLED_ERRORS as error:
+            return refusal(request, error, visitor)
+
+    return serve
+
+
+async def visitor_of(request: Request) -> Visitor | None:
+    """Return who is signed in; None without a session, or where its key opens nothing more.
+
+    Raises AppDisabled, RateLimited, AccessUnverified.
+    """
+    context = context_of(request)
+    session = context.sessions.read(request.cookies.get(COOKIE, ""), now=context.now())
+    if session is None:
+        return None
+    key = await find_key(context.auth, session.key_sha256)
+    app = None if key is None else await context.auth.access.app(key.app_id)
+    if key is None or app is None:
+        return None
+    caller = Caller(app=app, actor=f"key:{key.key_id}", kind=key.kind)
+    (await context.auth.rates.count(f"{app.app_id}:{caller.actor}")).require()
+    if not app.enabled:
+        raise AppDisabled
+    token = context.sessions.form_token(session.nonce)
+    return Visitor(caller=caller, session=session, form_token=token)
+
+
+async def find_key(context: AuthContext, sha256_hex: str) -> KeyRow | None:
+    """Find a key that opens the dashboard: a read or admin key, not revoked, not expired."""
+    key = await context.access.key(sha256_hex)
+    if key is None or key.revoked or key.kind not in KINDS:
+        return None
+    if key.expires_at is not None and key.expires_at <= context.now():
+        return None
+    return key
+
+
+async def read_form(request: Request, nonce: str) -> Form:
+    """Read a form that our own page sent. Raises BadRequest, UnsupportedMedia, TooLarge.
+
+    The browser names the origin of the page; the token proves that the page was the session's.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise BadRequest(FieldError(message="The form was sent by another site."))
+    if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM_TYPE:
+        raise UnsupportedMedia(FieldError(message="A form is expected."))
+    raw = await read_body(request, limit_bytes=_FORM_BYTES)
+    form = _parsed(raw)
+    if not context_of(request).sessions.is_form_token(form.get("form_token", ""), nonce):
+        message = "The form is not of this session: reload the page and try again."
+        raise BadRequest(FieldError(message=message))
+    return form
+
+
+def safe_next(given: str) -> str:
+    """Return a path of the dashboard to go to, and nothing of another site."""
+    parts = urlsplit(given)
+    is_ours = given.startswith(HOME) and not parts.netloc and not parts.scheme
+    if not is_ours or parts.path.startswith("//") or "\\" in given or not given.isprintable():
+        return HOME
+    return given if parts.path == HOME or parts.path.startswith(HOME + "/") else HOME
+
+
+def refusal(request: Request, error: Exception, visitor: Visitor | None) -> Response:
+    """Show what is wrong as a page."""
+    problem = problem_of(error)
+    return render(
+        request,
+        "error.html",
+        {
+            "title": HTTPStatus(problem.status).phrase,
+            "messages": [fault.message for fault in problem.faults],
+            "status": problem.status,
+        },
+        visitor=visitor,
+        status_code=problem.status,
+        headers=problem.headers,
+    )
+
+
+def _parsed(raw: bytes) -> Form:
+    try:
+        pairs = parse_qsl(
+            raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=100
+        )
+    except ValueError:
+        raise BadRequest(FieldError(message="The form can't be read.")) from None
+    return dict(pairs)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Send to sign in; a page is come back to, an action is not repeated."""
+    wanted = request.url.path
+    if request.method == "GET" and request.url.query:
+        wanted += f"?{request.url.query}"
+    place = safe_next(wanted) if request.method == "GET" else HOME
+    url = SIGN_IN if place == HOME else f"{SIGN_IN}?next={quote(place, safe='')}"
+    response = RedirectResponse(url, status_code=HTTPStatus.SEE_OTHER)
+    if request.headers.get("hx-request"):
+        response.headers["hx-redirect"] = url
+    response.headers["cache-control"] = "no-store"
+    return response

@@ -1,0 +1,146 @@
+"""Actions on an invoice: the API's own commands, with its idempotency and its rules."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from domain.core import money
+from domain.core.errors import InvalidAmount
+from domain.invoices import events as e
+from domain.invoices import refund_events as m
+from domain.invoices import status
+from domain.invoices.refunds import refundable_minor
+from domain.invoices.view import InvoiceView
+from service.dashboard.context import context_of
+from service.dashboard.filters import with_idempotency_key
+from service.dashboard.guard import action
+from service.dashboard.visitor import Form, Visitor
+from service.http.errors import BadRequest, FieldError, NotFound
+from service.http.requests import path_uuid
+from service.http.validation import validate
+from service.invoices import actions as api
+from service.recording.read_your_writes import find_invoice
+from service.recording.record import RecordedInvoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceAction:
+    """An action: its button, its question, and the API's action that it is."""
+
+    path: str
+    label: str
+    question: str
+    recorded_as: api.Action
+    is_final: bool = False
+
+
+ACTIONS: Final = {
+    one.path: one
+    for one in (
+        InvoiceAction(
+            path="finalize",
+            label="Finalize",
+            question="Finalize this draft? The provider then issues it and it can't be edited.",
+            recorded_as=api.FINALIZE,
+        ),
+        InvoiceAction(
+            path="retry",
+            label="Retry payment",
+            question="Charge this invoice again, with the customer's default payment method?",
+            recorded_as=api.RETRY,
+        ),
+        InvoiceAction(
+            path="refund",
+            label="Refund",
+            question="Give money back to the customer? A refund can't be taken back.",
+            recorded_as=api.REFUND,
+            is_final=True,
+        ),
+        InvoiceAction(
+            path="uncollectible",
+            label="Mark uncollectible",
+            question="Write this invoice off? It can still be paid or voided later.",
+            recorded_as=api.UNCOLLECTIBLE,
+        ),
+        InvoiceAction(
+            path="void",
+            label="Void",
+            question="Void this invoice? It can't be paid or opened again.",
+            recorded_as=api.VOID,
+            is_final=True,
+        ),
+    )
+}
+_POSSIBLE: Final[dict[str, tuple[str, ...]]] = {
+    status.DRAFT: ("finalize", "void"),
+    status.OPEN: ("retry", "uncollectible", "void"),
+    status.FAILED: ("retry", "uncollectible", "void"),
+    status.REQUIRES_ACTION: ("retry", "uncollectible", "void"),
+    status.UNCOLLECTIBLE: ("void",),
+}
+NOTES: Final = {
+    "done": ("good", "Done. The invoice below has the result."),
+    "pending": ("plain", "Recorded. The provider has not answered yet: its result appears below."),
+    "refused": ("bad", "The provider refused it. The reason is on the timeline."),
+}
+_REFUSALS: Final = (e.RequestRefused, e.PaymentFailed, e.InvoiceRejected, m.RefundFailed)
+
+
+def possible_actions(view: InvoiceView) -> list[str]:
+    """Name the actions that a status allows; the domain decides when one is requested."""
+    if view.pending_request is not None:
+        return []
+    if view.status == status.PAID:
+        return ["refund"] if refundable_minor(view) > 0 else []
+    return list(_POSSIBLE.get(view.status, ()))
+
+
+async def _act(request: Request, visitor: Visitor, form: Form) -> Response:
+    context, invoice_id = context_of(request), path_uuid(request, "invoiceUuid")
+    wanted = ACTIONS.get(request.path_params["action"])
+    if wanted is None:
+        raise NotFound
+    found = await find_invoice(context.recording, visitor.caller, invoice_id)
+    given = _body(wanted, form, found.view)
+    body = validate(wanted.recorded_as.body, given)
+    recorded = await api.request_invoice_action(
+        with_idempotency_key(request, form),
+        visitor.caller,
+        invoice_id,
+        wanted.recorded_as,
+        body,
+        given=given,
+        wait_s=context.settings.wait_default_s,
+    )
+    url = f"/dashboard/invoices/{invoice_id}?note={_note(recorded)}"
+    headers = {"cache-control": "no-store"}
+    return RedirectResponse(url, status_code=HTTPStatus.SEE_OTHER, headers=headers)
+
+
+def _note(recorded: RecordedInvoice) -> str:
+    if recorded.pending:
+        return "pending"
+    return "refused" if isinstance(recorded.result.event, _REFUSALS) else "done"
+
+
+def _body(wanted: InvoiceAction, form: Form, view: InvoiceView) -> dict[str, Any]:
+    """Write the API's body; an amount is given in major units. Raises BadRequest."""
+    if wanted.path != "refund":
+        return {}
+    body: dict[str, Any] = {}
+    text = form.get("amount", "").strip().replace(",", "")
+    if text and view.currency is not None:
+        try:
+            body["amountMinor"] = money.from_major(text, view.currency)
+        except InvalidAmount:
+            message = f"amount: must be an amount in {view.currency.upper()}, like 12.50"
+            raise BadRequest(FieldError(message=message, path="amount")) from None
+    if form.get("reason"):
+        body["reason"] = form["reason"]
+    return body
+
+
+act_on_invoice = action(_act)

@@ -1,0 +1,38 @@
+"""The paths of the dashboard."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.dashboard import assets
+from service.dashboard.guard import page
+from service.dashboard.invoice_actions import act_on_invoice
+from service.dashboard.invoice_list import list_invoices
+from service.dashboard.invoice_page import confirm_action, show_invoice
+from service.dashboard.live import live
+from service.dashboard.overview import overview
+from service.dashboard.sign_in import choose_theme, show_sign_in, sign_in, sign_out
+from service.dashboard.visitor import Visitor
+from service.http.errors import NotFound
+
+
+async def _missing(_: Request, __: Visitor) -> Response:
+    raise NotFound
+
+
+DASHBOARD_ROUTES: Final = [
+    Route(assets.PATH, assets.serve_asset),
+    Route("/dashboard", overview),
+    Route("/dashboard/sign-in", show_sign_in, methods=["GET"]),
+    Route("/dashboard/sign-in", sign_in, methods=["POST"]),
+    Route("/dashboard/sign-out", sign_out, methods=["POST"]),
+    Route("/dashboard/theme", choose_theme, methods=["POST"]),
+    Route("/dashboard/live", live),
+    Route("/dashboard/invoices", list_invoices),
+    Route("/dashboard/invoices/{invoiceUuid}", show_invoice),
+    Route("/dashboard/invoices/{invoiceUuid}/confirm/{action}", confirm_action),
+    Route("/dashboard/invoices/{invoiceUuid}/{action}", act_on_invoice, methods=["POST"]),
+    Route("/dashboard/{rest:path}", page(_missing)),
+]
