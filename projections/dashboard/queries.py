@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Literal
 
 from projections.engine.pool import ReadPool
+from projections.invoices.event_feed import AppChange
 from projections.reports.invoice_sums import QUARTER_S, quarter_of
 
 SAMPLE: Final = 500
@@ -134,10 +135,19 @@ _MOVEMENTS: Final = SQL(
     " (SELECT (refund ->> 'amount_minor')::bigint"
     "  FROM jsonb_array_elements(invoice.view -> 'refunds') AS refund"
     "  WHERE refund ->> 'id' = entry.data ->> 'refundId' LIMIT 1) AS reserved_minor"
-    " FROM (SELECT * FROM read.timeline WHERE app_id = %(app_id)s AND type = ANY(%(types)s)"
-    "  AND position < %(before)s ORDER BY position DESC LIMIT %(rows)s) AS entry"
+    " FROM ({found} ORDER BY position DESC LIMIT %(rows)s) AS entry"
     " JOIN read.invoices AS invoice ON invoice.invoice_id = entry.subject_id"
     " ORDER BY entry.position DESC"
+)
+# Types as literals, each with a select of its own, so that each reads an index in its order.
+_OF_TYPE: Final = SQL(
+    "(SELECT * FROM read.timeline WHERE app_id = %(app_id)s AND type = {type}"
+    " AND position < %(before)s ORDER BY position DESC LIMIT %(rows)s)"
+)
+# `kind` names what the entry is about.
+_NEWEST_CHANGES: Final = SQL(
+    "SELECT position, kind, subject_id, type, occurred_at, actor, data FROM read.timeline"
+    " WHERE app_id = %(app_id)s ORDER BY position DESC, subject_id LIMIT %(rows)s"
 )
 
 
@@ -189,8 +199,15 @@ class DashboardQueries:
         self, app_id: UUID, types: tuple[str, ...], *, before: int, rows: int
     ) -> list[Movement]:
         """List timeline entries of some types, newest first, from before a position."""
-        known = {"app_id": app_id, "types": list(types), "before": before, "rows": rows}
-        return [Movement(**row) for row in await self._pool.fetch(_MOVEMENTS, known)]
+        known = {"app_id": app_id, "before": before, "rows": rows}
+        found = SQL(" UNION ALL ").join(_OF_TYPE.format(type=Literal(one)) for one in types)
+        query = _MOVEMENTS.format(found=found)
+        return [Movement(**row) for row in await self._pool.fetch(query, known)]
+
+    async def newest_changes(self, app_id: UUID, *, rows: int) -> list[AppChange]:
+        """List the newest timeline entries of an app."""
+        known = {"app_id": app_id, "rows": rows}
+        return [AppChange(**row) for row in await self._pool.fetch(_NEWEST_CHANGES, known)]
 
     async def _shares(
         self, query: SQL, app_id: UUID, status: str, mode: str, currency: str

@@ -392,6 +392,12 @@ BEGIN
             WHERE provider_object_id IS NOT NULL;
 
         CREATE INDEX ON %1$I.timeline (app_id, position);
+        -- Refunds, disputes and failed payments are rare among the entries, and listed newest first.
+        CREATE INDEX ON %1$I.timeline (app_id, type, position) WHERE type IN (
+            'invoice.payment_failed', 'invoice.refund_requested', 'invoice.refund_pending',
+            'invoice.refund_succeeded', 'invoice.refund_failed', 'invoice.dispute_opened',
+            'invoice.dispute_won', 'invoice.dispute_lost'
+        );
         CREATE INDEX ON %1$I.invoice_search_terms (app_id, term, invoice_id);
         CREATE INDEX ON %1$I.invoice_quarters
             (app_id, mode, currency, provider, connection, quarter)

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from service.dashboard.visitor import Form
-from service.reports.periods import begin_of
+from service.reports.periods import start_of
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -47,7 +47,7 @@ def with_moments(given: Mapping[str, str], times: Collection[str], *, zone: str)
 def _moment(text: str, *, zone: str, is_end: bool) -> str:
     try:
         day = date.fromisoformat(text) + timedelta(days=1 if is_end else 0)
-        return begin_of(day, zone).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return start_of(day, zone).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):
         return text
 

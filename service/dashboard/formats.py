@@ -86,6 +86,11 @@ def words(name: str) -> str:
     return name.replace("_", " ").replace(".", " ")
 
 
+def cut(text: str | None) -> str:
+    """Write what a provider or an error said, without secrets; a dash for nothing."""
+    return str(without_secrets({"text": text})["text"]) if text else NONE
+
+
 def json(value: dict[str, Any]) -> str:
     """Write a value as indented JSON, without secrets."""
     return orjson.dumps(without_secrets(value), option=orjson.OPT_INDENT_2, default=str).decode()

@@ -47,7 +47,7 @@ async def _overview(request: Request, visitor: Visitor) -> Response:
     now = context.now()
     zone = visitor.caller.app.settings.time_zone
     buckets = _buckets(query.interval, today(now, zone), zone=zone)
-    period = {"first": buckets[0].begin, "end": buckets[-1].end}
+    period = {"first": buckets[0].start, "end": buckets[-1].end}
     rows = await context.reports.summary(ReportFilter(app_id=app_id), now=now, **period)
     chosen = _chosen(rows, query)
     money = {}
@@ -75,7 +75,7 @@ async def _money(
 ) -> dict[str, Any]:
     app_id, mode, currency = visitor.caller.app.app_id, chosen.mode, chosen.currency
     asked = ReportFilter(app_id=app_id, mode=mode, currency=currency)
-    begins = [bucket.begin for bucket in buckets]
+    begins = [bucket.start for bucket in buckets]
     found = await context.reports.revenue(asked, begins=begins, end=buckets[-1].end)
     ages = await context.samples.ages(app_id, mode, currency, now=context.now())
     return {
@@ -143,7 +143,7 @@ def _list_url(chosen: SummaryRow, bucket: Bucket) -> str:
     asked = {
         "mode": chosen.mode,
         "currency": chosen.currency,
-        "paidFrom": bucket.begin.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "paidFrom": bucket.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "paidTo": bucket.end.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     return f"/dashboard/invoices?{urlencode(asked)}"

@@ -7,14 +7,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.dashboard import assets
+from service.dashboard.deliveries import list_deliveries, replay_deliveries, show_delivery
 from service.dashboard.guard import page
 from service.dashboard.invoice_actions import act_on_invoice
 from service.dashboard.invoice_list import list_invoices
 from service.dashboard.invoice_page import confirm_action, show_invoice
 from service.dashboard.live import live
+from service.dashboard.movements import list_movements
+from service.dashboard.operations import create_key, revoke_key, show_operations
 from service.dashboard.overview import overview
 from service.dashboard.sign_in import choose_theme, show_sign_in, sign_in, sign_out
+from service.dashboard.subscriptions import (
+    cancel_subscription,
+    list_subscriptions,
+    show_subscription,
+)
+from service.dashboard.tenants import list_tenants, show_tenant
 from service.dashboard.visitor import Visitor
+from service.dashboard.work import list_work, resend_work
 from service.http.errors import NotFound
 
 
@@ -34,5 +44,21 @@ DASHBOARD_ROUTES: Final = [
     Route("/dashboard/invoices/{invoiceUuid}", show_invoice),
     Route("/dashboard/invoices/{invoiceUuid}/confirm/{action}", confirm_action),
     Route("/dashboard/invoices/{invoiceUuid}/{action}", act_on_invoice, methods=["POST"]),
+    Route("/dashboard/movements", list_movements),
+    Route("/dashboard/subscriptions", list_subscriptions),
+    Route("/dashboard/subscriptions/{subscriptionId}", show_subscription),
+    Route(
+        "/dashboard/subscriptions/{subscriptionId}/cancel", cancel_subscription, methods=["POST"]
+    ),
+    Route("/dashboard/tenants", list_tenants),
+    Route("/dashboard/tenants/{tenantUuid}", show_tenant),
+    Route("/dashboard/deliveries", list_deliveries),
+    Route("/dashboard/deliveries/replay", replay_deliveries, methods=["POST"]),
+    Route("/dashboard/deliveries/{deliveryUuid}", show_delivery),
+    Route("/dashboard/work", list_work),
+    Route("/dashboard/work/resend", resend_work, methods=["POST"]),
+    Route("/dashboard/operations", show_operations),
+    Route("/dashboard/keys", create_key, methods=["POST"]),
+    Route("/dashboard/keys/{keyUuid}/revoke", revoke_key, methods=["POST"]),
     Route("/dashboard/{rest:path}", page(_missing)),
 ]

@@ -27,7 +27,7 @@ _NONCE_BYTES: Final = 16
 _LONGEST: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Session:
     """What a cookie says; `nonce` is what its form tokens are made of."""
 
@@ -36,7 +36,7 @@ class Session:
     ends_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Link:
     """A link that signs in once; `id` names its use in the log."""
 

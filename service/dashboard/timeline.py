@@ -164,7 +164,7 @@ def _facts(entry: TimelineEntry, currency: str | None) -> Iterator[str]:
     for name in _TEXTS:
         text = entry.data.get(name)
         if isinstance(text, str) and text:
-            yield text[:200]
+            yield formats.cut(text)[:200]
     effects = entry.data.get("effects")
     if isinstance(effects, list) and effects:
         yield "effect: " + ", ".join(formats.words(str(effect)) for effect in effects)

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.dashboard.sessions import Session
 from service.http.caller import ADMIN, Caller
@@ -11,8 +11,8 @@ class Visitor:
     """Who is signed in: the caller that the key is for the API, and the session."""
 
     caller: Caller
-    session: Session
-    form_token: str
+    session: Session = field(repr=False)
+    form_token: str = field(repr=False)
 
     @property
     def acts(self) -> bool:

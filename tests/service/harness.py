@@ -86,6 +86,10 @@ class Service:
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self.call(self._client.request(method, path, **options))
 
+    def forget_cookies(self) -> None:
+        """Let the next request carry no cookie of an earlier response."""
+        self._client.cookies.clear()
+
     def requests(self, asked: Sequence[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
         """Ask all at once."""
 

@@ -1,0 +1,107 @@
+"""Subscriptions: the list with the API's filters, and one with its timeline and its end."""
+
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from domain.subscriptions.commands import CancelSubscription
+from domain.subscriptions.events import SubscriptionRequestRefused
+from domain.subscriptions.view import ENDED, STATUSES
+from projections.engine.errors import BadCursor
+from service.dashboard.context import context_of
+from service.dashboard.filters import Given, given_filters, with_idempotency_key, with_moments
+from service.dashboard.guard import action, page
+from service.dashboard.invoice_actions import NOTES
+from service.dashboard.live import live_url
+from service.dashboard.pages import render
+from service.dashboard.timeline import entries_of, picture_of
+from service.dashboard.visitor import Form, Visitor
+from service.http.errors import BadRequest, problem_of
+from service.http.queries import SubscriptionListQuery, read_query, to_subscription_filter
+from service.invoices.connection_choice import default_mode
+from service.subscriptions.actions import find_subscription, request_subscription_action
+from service.subscriptions.context import context_of as subscriptions_of
+
+_ROWS: Final = "50"
+_TIMES: Final = ("createdFrom", "createdTo")
+
+
+async def _list(request: Request, visitor: Visitor) -> Response:
+    context, app = context_of(request), visitor.caller.app
+    given = given_filters(request.query_params, several=("status",))
+    found, messages = None, []
+    try:
+        written = with_moments(given, _TIMES, zone=app.settings.time_zone)
+        query = read_query(SubscriptionListQuery, QueryParams({"limit": _ROWS, **written}))
+        mode = await default_mode(context.auth.access, app, query.provider)
+        asked = to_subscription_filter(query, app.app_id, default_mode=mode, fixed={})
+        found = await context.subscriptions.list_subscriptions(asked)
+    except (BadRequest, BadCursor) as error:
+        messages = [fault.message for fault in problem_of(error).faults]
+    next_cursor = None if found is None else found.next_cursor
+    values = {
+        "given": Given(given),
+        "messages": messages,
+        "found": found,
+        "statuses": STATUSES,
+        "next_url": f"?{urlencode({**given, 'cursor': next_cursor or ''})}",
+        "live_url": await live_url(context),
+    }
+    code = 400 if messages else 200
+    return render(request, "subscriptions.html", values, visitor=visitor, status_code=code)
+
+
+async def _show(request: Request, visitor: Visitor) -> Response:
+    context = context_of(request)
+    found = await find_subscription(
+        subscriptions_of(request), visitor.caller, request.path_params["subscriptionId"]
+    )
+    view = found.view
+    recorded = await context.subscriptions.timeline(visitor.caller.app.app_id, view.id)
+    entries = entries_of(recorded, view.currency)
+    values = {
+        "subscription": view,
+        "entries": entries,
+        "picture": picture_of(entries),
+        "may_cancel": visitor.acts and view.status not in ENDED and view.pending_request is None,
+        "action_key": str(uuid4()),
+        "note": NOTES.get(request.query_params.get("note", "")),
+        "live_url": await live_url(context),
+    }
+    return render(request, "subscription.html", values, visitor=visitor)
+
+
+async def _cancel(request: Request, visitor: Visitor, form: Form) -> Response:
+    context = context_of(request)
+    at_period_end = form.get("when") != "now"
+    found = await find_subscription(
+        subscriptions_of(request), visitor.caller, request.path_params["subscriptionId"]
+    )
+    recorded = await request_subscription_action(
+        with_idempotency_key(request, form),
+        visitor.caller,
+        found.view.id,
+        partial(CancelSubscription, at_period_end=at_period_end),
+        given={"atPeriodEnd": at_period_end},
+        wait_s=context.settings.wait_default_s,
+    )
+    note = "done"
+    if recorded.pending:
+        note = "pending"
+    elif isinstance(recorded.result.event, SubscriptionRequestRefused):
+        note = "refused"
+    url = f"/dashboard/subscriptions/{found.view.id}?note={note}"
+    return RedirectResponse(
+        url, status_code=HTTPStatus.SEE_OTHER, headers={"cache-control": "no-store"}
+    )
+
+
+list_subscriptions = page(_list)
+show_subscription = page(_show)
+cancel_subscription = action(_cancel)

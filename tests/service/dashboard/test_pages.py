@@ -1,0 +1,276 @@
+"""Every page, by its rules: escaping, headers, reads of other apps, and who may act."""
+
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+import service.dashboard
+from service.dashboard import assets
+from service.dashboard.pages import NAVIGATION
+from service.dashboard.routes import DASHBOARD_ROUTES
+from tests.service.dashboard.visits import Visit, token_in, visit
+from tests.service.harness import Shop, free_line, stripe_event
+from tests.support.immediate_relay import relay
+
+ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+PAGES = [path for path, _ in NAVIGATION]
+FOLDER = Path(service.dashboard.__file__).parent
+
+
+def invoice_of(shop: Shop, outcome: str = "paid", **more: Any) -> str:
+    response = shop.post(outcome, **more)
+    assert response.status_code in (200, 402), response.text
+    shop.service.folded("invoices")
+    found = shop.get(f"{shop.url}/invoices", limit="1").json()["items"]
+    return str(found[0]["id"])
+
+
+def test_every_page_is_shown_empty_and_filled(shop: Shop) -> None:
+    visitor = visit(shop)
+    for path in PAGES:
+        assert visitor.get(path).status_code == 200, path
+    invoice_of(shop, "declined")
+    for path in PAGES:
+        assert visitor.get(path).status_code == 200, path
+    assert visitor.get("/dashboard/nothing").status_code == 404
+
+
+def test_pages_may_load_and_be_framed_by_nothing_else(shop: Shop) -> None:
+    visitor = visit(shop)
+    for path in (*PAGES, "/dashboard/sign-in", "/dashboard/nothing"):
+        response = visitor.get(path)
+        policy = dict(part.split(" ", 1) for part in
+                      response.headers["content-security-policy"].split("; "))  # fmt: skip
+        assert policy["default-src"] == "'none'"
+        assert {policy["script-src"], policy["style-src"], policy["connect-src"]} == {"'self'"}
+        assert policy["frame-ancestors"] == "'none'"
+        assert response.headers["x-frame-options"] == "DENY"
+        assert response.headers["cache-control"] == "no-store"
+        assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", response.text)
+        assert not re.search(r'(?:src|href|action)="(?:https?:)?//', response.text)
+
+
+def test_stored_texts_are_escaped(shop: Shop) -> None:
+    invoice_id = invoice_of(
+        shop,
+        lineItems=[{**free_line(), "name": ATTACK}],
+        description=ATTACK,
+        footer=ATTACK,
+        userId=ATTACK[:60],
+        metadata={"outcome": "paid", "note": ATTACK},
+    )
+    about = {"id": "in_1", "description": ATTACK, "customer_name": ATTACK}
+    shop.deliver(stripe_event(about=about, type="invoice.paid"))
+    shop.service.folded("deliveries")
+    visitor = visit(shop)
+    delivery = re.search(r"/dashboard/deliveries/[0-9a-f-]{36}", visitor.get(
+        "/dashboard/deliveries").text)  # fmt: skip
+    assert delivery is not None
+    pages = [*PAGES, f"/dashboard/invoices/{invoice_id}", f"/dashboard/invoices/{invoice_id}?raw=1",
+             f"/dashboard/tenants/{shop.tenant_id}", delivery[0],
+             f"/dashboard/invoices?q={ATTACK}", f"/dashboard/tenants?id={ATTACK}",
+             f"/dashboard/invoices/{invoice_id}?note={ATTACK}&asOf={ATTACK}",
+             f"/dashboard/sign-in?next={ATTACK}&link={ATTACK}"]  # fmt: skip
+    for path in pages:
+        text = visitor.get(path.replace("#", "%23")).text
+        assert "<script>alert" not in text, path
+        assert "<img src=x" not in text, path
+    assert "&lt;script&gt;" in visitor.get(f"/dashboard/invoices/{invoice_id}").text
+
+
+def test_another_app_s_things_do_not_exist(shop: Shop, other_shop: Shop) -> None:
+    invoice_id = invoice_of(other_shop)
+    other_shop.deliver(stripe_event())
+    shop.service.folded("deliveries")
+    (delivery,) = re.findall(r"/dashboard/deliveries/[0-9a-f-]{36}",
+                             visit(other_shop).get("/dashboard/deliveries").text)[:1]  # fmt: skip
+    visitor = visit(shop)
+    for path in (f"/dashboard/invoices/{invoice_id}", f"/dashboard/invoices/{invoice_id}?raw=1",
+                 f"/dashboard/invoices/{invoice_id}?asOf=2100-01-01T00:00:00Z",
+                 f"/dashboard/tenants/{other_shop.tenant_id}", delivery,
+                 f"/dashboard/subscriptions/{uuid4()}"):  # fmt: skip
+        assert visitor.get(path).status_code == 404, path
+    for path in PAGES:
+        text = visitor.get(path).text
+        assert invoice_id not in text
+        assert str(other_shop.tenant_id) not in text
+    for path in (f"/dashboard/invoices/{invoice_id}/refund", "/dashboard/deliveries/replay",
+                 f"/dashboard/keys/{other_shop.key_ids['read']}/revoke"):  # fmt: skip
+        form = {f"delivery-{delivery.rpartition('/')[2]}": "1"}
+        response = visitor.act("/dashboard/operations", path, **form)
+        assert response.status_code == 404, path
+
+
+def test_read_keys_see_and_do_not_act(shop: Shop) -> None:
+    invoice_id = invoice_of(shop)
+    visitor = visit(shop, "read")
+    page = visitor.get(f"/dashboard/invoices/{invoice_id}")
+    assert page.status_code == 200
+    assert "Refund</a>" not in page.text
+    token = token_in(page)
+    paths = [
+        re.sub(r"{\w+}", str(uuid4()), route.path)
+        for route in DASHBOARD_ROUTES
+        if "POST" in (route.methods or ())
+    ]
+    harmless = {"/dashboard/sign-in", "/dashboard/sign-out", "/dashboard/theme"}
+    assert len(paths) > len(harmless)
+    for path in set(paths) - harmless:
+        assert visitor.post(path, {"form_token": token}).status_code == 403, path
+        assert Visit(shop.service).post(path, {"form_token": token}).status_code == 303, path
+
+
+def test_a_refund_is_recorded_once_however_often_the_form_is_sent(shop: Shop) -> None:
+    invoice_id = invoice_of(shop)
+    visitor, path = visit(shop), f"/dashboard/invoices/{invoice_id}"
+    fields = {"amount": "5.50", "reason": "duplicate", "action_key": str(uuid4())}
+    for _ in range(2):
+        response = visitor.act(path, f"{path}/refund", **fields)
+        assert response.status_code == 303
+        assert response.headers["location"] == f"{path}?note=done"
+    shop.service.folded("invoices")
+    found = shop.get(f"{shop.url}/invoices/{invoice_id}").json()["items"][0]
+    assert found["amountRefundedMinor"] == 550
+    assert len(found["refunds"]) == 1
+    requested = [
+        e for e in shop.invoice_events(invoice_id) if e.TOPIC == "invoice.refund_requested"
+    ]
+    assert [event.actor for event in requested] == [f"key:{shop.key_ids['admin']}"]
+    assert "5.50 EUR" in visitor.get(path).text
+    assert "5.50 EUR" in visitor.get("/dashboard/movements?kind=refunds").text
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "1.234", "99999", "abc", "1e3"])
+def test_refunds_that_are_not_possible_say_why(shop: Shop, amount: str) -> None:
+    invoice_id = invoice_of(shop)
+    path = f"/dashboard/invoices/{invoice_id}"
+    response = visit(shop).act(path, f"{path}/refund", amount=amount)
+    assert response.status_code == 400
+    assert "amount" in response.text
+
+
+def test_an_invoice_is_shown_as_of_a_moment(shop: Shop) -> None:
+    invoice_id = invoice_of(shop, "declined")
+    visitor, path = visit(shop), f"/dashboard/invoices/{invoice_id}"
+    requested = shop.invoice_events(invoice_id)[0].timestamp
+    moment = requested.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now, then = visitor.get(path).text, visitor.get(f"{path}?asOf={moment}").text
+    assert "insufficient funds" in now
+    assert "As it was known at" in then
+    assert "Retry payment" not in then
+    assert visitor.get(f"{path}?asOf=yesterday").status_code == 400
+
+
+def test_lists_take_the_filters_of_the_api(shop: Shop) -> None:
+    invoice_id = invoice_of(shop)
+    visitor = visit(shop)
+    link = f"/dashboard/invoices/{invoice_id}"
+    fitting = ["status=paid", "status=paid,open", "mode=test", "provider=stripe", "currency=eur",
+               "createdFrom=2020-01-31", "createdTo=2999-01-31", "type=payment", "origin=request",
+               f"tenantUuid={shop.tenant_id}", "q=", "status=&mode=", "sort=totalMinor",
+               "amountMin=1&amountMax=99999999&currency=eur"]  # fmt: skip
+    for query in fitting:
+        assert link in visitor.get(f"/dashboard/invoices?{query}").text, query
+    for query in ("status=open", "mode=live", "provider=mollie", "currency=usd", "q=nowhere",
+                  "createdTo=2020-01-31", "type=subscription", "customer=cus_none"):  # fmt: skip
+        response = visitor.get(f"/dashboard/invoices?{query}")
+        assert response.status_code == 200
+        assert link not in response.text, query
+    for query in ("status=none", "createdFrom=2020-13-31", "cursor=x", "nothing=1", "amountMin=1"):
+        response = visitor.get(f"/dashboard/invoices?{query}")
+        assert response.status_code == 400, query
+        assert 'role="alert"' in response.text
+    csv = visitor.get("/dashboard/invoices?status=paid&format=csv")
+    assert csv.headers["content-type"].startswith("text/csv")
+    assert invoice_id in csv.text
+
+
+def test_dead_letters_are_replayed_together_and_once(shop: Shop) -> None:
+    for _ in range(2):
+        shop.deliver(stripe_event())
+    shop.service.folded("deliveries")
+    visitor = visit(shop)
+    found = re.findall(
+        r'name="(delivery-[0-9a-f-]{36})"', visitor.get("/dashboard/deliveries").text
+    )
+    assert len(found) == 2
+    fields = {**dict.fromkeys(found, "1"), "action_key": "once"}
+    for _ in range(2):
+        response = visitor.act("/dashboard/deliveries", "/dashboard/deliveries/replay", **fields)
+        assert response.headers["location"] == "/dashboard/deliveries?replayed=2"
+    for name in found:
+        events = shop.service.events(UUID(name.removeprefix("delivery-")))
+        asked = [event for event in events if event.TOPIC.endswith("replay_requested")]
+        assert len(asked) == 1
+    assert visitor.act("/dashboard/deliveries", "/dashboard/deliveries/replay").status_code == 400
+
+
+def test_work_that_gave_up_is_sent_again(shop: Shop) -> None:
+    response = shop.post("never", headers={"prefer": "respond-async"})
+    invoice_id = response.json()["items"][0]["id"]
+    relay(shop.service.database, shop.invoice_events(invoice_id))
+    shop.given_up(invoice_id, last_error="No such intent: pi_123_secret_456")
+    shop.service.folded("invoices")
+    visitor = visit(shop)
+    page = visitor.get("/dashboard/work?state=gave_up")
+    key = re.search(r'name="work" value="([^"]+)"', page.text)
+    assert key is not None
+    for path in ("/dashboard/work", f"/dashboard/invoices/{invoice_id}"):
+        text = visitor.get(path).text
+        assert "No such intent" in text
+        assert "secret_456" not in text
+    fields = {"work": key[1], "action_key": "once"}
+    for _ in range(2):
+        response = visitor.act("/dashboard/work", "/dashboard/work/resend", **fields)
+        assert response.status_code == 303
+    resent = [e for e in shop.invoice_events(invoice_id) if e.TOPIC == "invoice.step_resent"]
+    assert len(resent) == 1
+    missing = visitor.act("/dashboard/work", "/dashboard/work/resend", work="settle:none")
+    assert missing.status_code == 404
+
+
+def test_a_key_is_shown_once_and_ends_when_revoked(shop: Shop) -> None:
+    visitor = visit(shop)
+    fields = {"kind": "read", "name": "Support", "action_key": "one"}
+    made = visitor.act("/dashboard/operations", "/dashboard/keys", **fields)
+    key = re.search(r"bh_read_[A-Za-z0-9_-]{20,}", made.text)
+    assert key is not None
+    shop.service.folded("access")
+    reader = Visit(shop.service)
+    assert reader.sign_in(key[0]).status_code == 303
+    again = visitor.act("/dashboard/operations", "/dashboard/keys", **fields)
+    assert key[0] not in again.text
+    page = visitor.get("/dashboard/operations").text
+    assert key[0] not in page
+    key_id = re.findall(r"/dashboard/keys/([0-9a-f-]{36})/revoke", page)[0]
+    path = f"/dashboard/keys/{key_id}/revoke"
+    assert visitor.act("/dashboard/operations", path).status_code == 303
+    assert reader.get("/dashboard").status_code == 303
+
+
+def test_assets_are_the_vendored_files_and_stay_small(shop: Shop) -> None:
+    vendored = json.loads(assets.MANIFEST.read_text())
+    for entry in vendored:
+        content = (assets.FOLDER / entry["file"]).read_bytes()
+        assert sha256(content).hexdigest() == entry["sha256"], entry["file"]
+        assert all((assets.FOLDER / name).is_file() for name in entry["licence_files"])
+    visitor = visit(shop)
+    page = visitor.get("/dashboard")
+    urls = re.findall(r'(?:src|href)="(/dashboard/assets/[^"]+)"', page.text)
+    weight = len(page.content)
+    for url in urls:
+        response = visitor.get(url, **{"accept-encoding": "gzip"})
+        assert response.status_code == 200
+        assert "immutable" in response.headers["cache-control"]
+        assert response.headers["content-encoding"] == "gzip"
+        weight += int(response.headers["content-length"])
+    assert 100_000 < weight < 400_000
+    assert visitor.get("/dashboard/assets/0000000000000000/dashboard.js").status_code == 404
+    folder = urls[0].rpartition("/")[0]
+    for name in ("..%2fguard.py", "__init__.py", "vendored.json"):
+        assert visitor.get(f"{folder}/{name}").status_code == 404
