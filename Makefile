@@ -9,7 +9,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run examples dialects test test-extended test-all check fmt bench faults contract constraints lock clean
+.PHONY: help install run examples dialects assets test test-extended test-all check fmt bench faults contract constraints lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ examples: $(INSTALLED) ## Run examples/ against the running system (needs node a
 
 dialects: $(INSTALLED) ## Write docs/dialects.md anew from the table that the contract tests read
 	$(BIN)/python -m tests.contract.dialects_page
+
+assets: $(INSTALLED) ## Fetch the dashboard's third-party files anew, with npm, and check them
+	$(BIN)/python -m service.dashboard.vendor_assets
 
 test: $(INSTALLED) ## Run the tests but for the extended ones, on a real PostgreSQL and Redis
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not extended"

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cli.local.children import Children, demo_environment, knows_demo, system_environment
@@ -18,9 +19,11 @@ from cli.local.process import InstanceLock, wait_until
 from cli.local.redis import EmbeddedRedis
 from cli.local.supervisor import ChildFailedError, Supervisor, stop_leftovers
 from cli.migrations import apply_migrations
+from domain.apps.api_keys import digest
 from eventlog.database.checks import connection_problem
 from eventlog.errors import LogUnavailable, MigrationError
 from projections.runtime_role import grant_runtime_role
+from service.dashboard.sessions import Sessions
 
 _DATABASE = "billhook"
 _RUNTIME_ROLE = "billhook_runtime"
@@ -207,7 +210,17 @@ class _Start:
             }
             print(json.dumps(ready), flush=True)  # noqa: T201 - the command's answer
             return
-        print(_ready_text(base_url, sandbox=sandbox, data_dir=self._data_dir), flush=True)  # noqa: T201 - the command's answer
+        text = _ready_text(
+            base_url, link=self._dashboard_link(), sandbox=sandbox, data_dir=self._data_dir
+        )
+        print(text, flush=True)  # noqa: T201 - the command's answer
+
+    def _dashboard_link(self) -> str:
+        """Return the path of a page that signs in once, with the demo's admin key."""
+        known = json.loads(self._demo_file().read_text())
+        sessions = Sessions(self._master_keys().split(","))
+        token = sessions.new_link(digest(known["admin_key"]), now=datetime.now(UTC))
+        return f"/dashboard/sign-in?link={token}"
 
     def _demo_file(self) -> Path:
         return self._data_dir / "demo.json"
@@ -217,10 +230,12 @@ class _Start:
             raise _StoppedError
 
 
-def _ready_text(base_url: str, *, sandbox: str | None, data_dir: Path) -> str:
+def _ready_text(base_url: str, *, link: str, sandbox: str | None, data_dir: Path) -> str:
     sandbox_text = f", the sandbox at {sandbox}" if sandbox else ""
     return f"""\
 Billhook is ready at {base_url}{sandbox_text}. Ctrl-C stops it.
+The dashboard, signed in once within 15 minutes:
+  {base_url}{link}
 Try next, in another terminal:
   eval "$({shlex.quote(sys.argv[0])} demo env --data-dir {shlex.quote(str(data_dir))})"
 and then the requests of README.md, or open {base_url}/docs; logs are in {data_dir / "logs"}."""

@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Literal
 from projections.engine.pool import ReadPool
 from projections.invoices.event_feed import AppChange
 from projections.reports.invoice_sums import QUARTER_S, quarter_of
+from projections.work.breakers import OpenBreaker, fetch_open_breakers
 
 SAMPLE: Final = 500
 _DAY_QUARTERS: Final = 24 * 3600 // QUARTER_S
@@ -178,6 +179,11 @@ class DashboardQueries:
         states = {row["name"]: int(row["items"]) for row in found}
         rejected = await self._pool.fetch(_REJECTED, known)
         return states | {"failed": int(rejected[0]["items"])}
+
+    async def open_breakers(self, app_id: UUID) -> dict[str, OpenBreaker]:
+        """Return the open breakers of an app by connection."""
+        found = await fetch_open_breakers(self._pool)
+        return {one.connection: one for one in found if one.app == app_id}
 
     async def queue_depths(self, app_id: UUID) -> dict[str, int]:
         """Count an app's open jobs by queue, and those that gave up."""

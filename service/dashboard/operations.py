@@ -33,12 +33,11 @@ async def _show(request: Request, visitor: Visitor) -> Response:
 
 async def _page(request: Request, visitor: Visitor, **shown_once: str) -> Response:
     context, app_id = context_of(request), visitor.caller.app.app_id
-    breakers = [one for one in await context.work.open_breakers() if one.app == app_id]
     values = {
         "followers": await context.readiness.followers(),
         "queues": await context.samples.queue_depths(app_id),
         "connections": await context.auth.access_rows.connections(app_id),
-        "breakers": {one.connection: one for one in breakers},
+        "breakers": await context.samples.open_breakers(app_id),
         "keys": await context.auth.access_rows.keys(app_id) if visitor.acts else None,
         "changes": await context.samples.newest_changes(app_id, rows=_CHANGES),
         "kinds": ("read", "write", "admin"),

@@ -91,14 +91,13 @@ async def _money(
 async def _health(context: DashboardContext, visitor: Visitor, *, now: datetime) -> dict[str, Any]:
     app_id = visitor.caller.app.app_id
     followers = await context.readiness.followers()
-    breakers = [one for one in await context.work.open_breakers() if one.app == app_id]
     return {
         "lag_ms": max((f.lag_ms for f in followers if f.serving), default=0),
         "failing": [f.name for f in followers if f.failure],
         "deliveries": await context.samples.delivery_states(app_id, since=now - _HEALTH_PERIOD),
         "queues": await context.samples.queue_depths(app_id),
         "connections": await context.auth.access_rows.connections(app_id),
-        "breakers": {one.connection: one for one in breakers},
+        "breakers": await context.samples.open_breakers(app_id),
     }
 
 
