@@ -97,6 +97,7 @@ async def visitor_of(request: Request) -> Visitor | None:
         return None
     caller = Caller(app=app, actor=f"key:{key.key_id}", kind=key.kind)
     (await context.auth.rates.count(f"{app.app_id}:{caller.actor}")).require()
+    (await context.auth.app_rates.count(str(app.app_id))).require()
     if not app.enabled:
         raise AppDisabled
     token = context.sessions.form_token(session.nonce)

@@ -9,9 +9,11 @@ from starlette.responses import RedirectResponse, Response
 
 from domain.core import money
 from domain.core.errors import InvalidAmount
-from domain.invoices import events as e
-from domain.invoices import refund_events as m
 from domain.invoices import status
+from domain.invoices.action_events import RequestRefused
+from domain.invoices.events import InvoiceRejected
+from domain.invoices.payment_events import PaymentFailed
+from domain.invoices.refund_events import RefundFailed
 from domain.invoices.refunds import refundable_minor
 from domain.invoices.view import InvoiceView
 from service.dashboard.context import context_of
@@ -86,7 +88,7 @@ NOTES: Final = {
     "pending": ("plain", "Recorded. The provider has not answered yet: its result appears below."),
     "refused": ("bad", "The provider refused it. The reason is on the timeline."),
 }
-_REFUSALS: Final = (e.RequestRefused, e.PaymentFailed, e.InvoiceRejected, m.RefundFailed)
+_REFUSALS: Final = (RequestRefused, PaymentFailed, InvoiceRejected, RefundFailed)
 
 
 def possible_actions(view: InvoiceView) -> list[str]:

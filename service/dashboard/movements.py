@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain.invoices import events as e
+from domain.invoices import payment_events as p
 from domain.invoices import refund_events as m
 from service.dashboard.context import context_of
 from service.dashboard.guard import page
@@ -18,14 +18,14 @@ from service.http.queries import ReadQuery, read_query
 
 _ROWS: Final = 50
 _NEWEST: Final = 2**62
-_PAYMENTS: Final = (e.PaymentSucceeded.TOPIC, e.PaymentFailed.TOPIC)
+_PAYMENTS: Final = (p.PaymentSucceeded.TOPIC, p.PaymentFailed.TOPIC)
 _REFUNDS: Final = tuple(
     event.TOPIC for event in (m.RefundRequested, m.RefundPending, m.RefundSucceeded, m.RefundFailed)
 )
 _DISPUTES: Final = tuple(event.TOPIC for event in (m.DisputeOpened, m.DisputeWon, m.DisputeLost))
 _TYPES: Final = {
     "payments": _PAYMENTS,
-    "failed": (e.PaymentFailed.TOPIC,),
+    "failed": (p.PaymentFailed.TOPIC,),
     "refunds": _REFUNDS,
     "disputes": _DISPUTES,
 }
