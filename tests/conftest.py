@@ -10,11 +10,21 @@ pytest_plugins = [
     "tests.support.shared_system",
 ]
 
-_SANDBOX = Path(__file__).parent / "sandbox"
+_TESTS = Path(__file__).parent
+_SANDBOX = _TESTS / "sandbox"
+# Each case of these takes seconds: a death at each point, random orders of events.
+_GRIDS = (_TESTS / "workers" / "crash_grids", _TESTS / "workers" / "event_orders")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of the sandbox as extended: the other tests use what it does for them."""
+    """Mark extended tests: all of the sandbox, and of each grid's test all but the first case.
+
+    Other tests use what the sandbox's tests check.
+    """
+    seen: set[str] = set()
     for item in items:
-        if item.path.is_relative_to(_SANDBOX):
+        name = item.nodeid.partition("[")[0]
+        is_grid = any(item.path.is_relative_to(folder) for folder in _GRIDS)
+        if item.path.is_relative_to(_SANDBOX) or (is_grid and name in seen):
             item.add_marker(pytest.mark.extended)
+        seen.add(name)
