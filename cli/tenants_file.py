@@ -46,7 +46,7 @@ class Row:
     @property
     def customers(self) -> dict[str, str]:
         """Return the customer ids by connection."""
-        return {one.connection: one.customer_id for one in self.body.provider_customers}
+        return self.body.customers()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,6 +134,7 @@ class Billing(Store):
         before: dict[str, str] = {}
 
         def change(known: Tenant) -> None:
+            before.clear()  # decided anew after a concurrent write
             before.update(known.customers)
             known.change(command, occurred_at=occurred_at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +12,8 @@ class SetTenant:
     """Create a tenant or replace its data.
 
     `person` is the hash of the body with name, e-mail, country and VAT id.
-    `customers` maps a connection's name to the provider's customer id.
+    `customers` maps a connection's name to the provider's customer id. `unlinked` names the
+    connections whose customers are unlinked; `unlinks_all` unlinks every other one too.
     """
 
     app_id: UUID
@@ -19,3 +21,11 @@ class SetTenant:
     contact_body: str | None
     customers: dict[str, str]
     actor: str
+    unlinked: frozenset[str] = frozenset()
+    unlinks_all: bool = False
+
+    def customers_after(self, before: Mapping[str, str]) -> dict[str, str]:
+        """Return the tenant's customers after the command, by connection."""
+        kept = {} if self.unlinks_all else before
+        stay = {name: known for name, known in kept.items() if name not in self.unlinked}
+        return stay | self.customers

@@ -113,7 +113,7 @@ def claims_for(
     find: Callable[[str, str], CustomerClaim | None],
     occurred_at: datetime,
 ) -> list[CustomerClaim]:
-    """Claim the customers that a tenant gets, and give up those in whose place they come.
+    """Claim the customers that a tenant gets; release those that it has no longer.
 
     `before` is what it had, by connection; `find` loads the claim to a connection's customer.
     Raises CustomerTaken.
@@ -126,8 +126,9 @@ def claims_for(
         else:
             claim.claim(command.tenant_id, actor=command.actor, occurred_at=occurred_at)
         changed.append(claim)
-        old = before.get(connection)
-        left = None if old in (None, customer_id) else find(connection, str(old))
+    after = command.customers_after(before)
+    for connection, customer_id in before.items():
+        left = find(connection, customer_id) if after.get(connection) != customer_id else None
         if left is not None:
             left.release(command.tenant_id, actor=command.actor, occurred_at=occurred_at)
             changed.append(left)

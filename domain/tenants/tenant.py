@@ -69,10 +69,12 @@ class Tenant(AggregateRoot):
     customers: dict[str, str]
     starting: dict[str, tuple[str, str | None]]
     started_at: dict[str, datetime]
+    attempts: dict[str, int]
 
     def __init__(self) -> None:
         self.starting = {}
         self.started_at = {}
+        self.attempts = {}
 
     @classmethod
     def create(cls, command: SetTenant, *, occurred_at: datetime) -> Tenant:
@@ -89,8 +91,8 @@ class Tenant(AggregateRoot):
         )
 
     def change(self, command: SetTenant, *, occurred_at: datetime) -> None:
-        """Replace what is known; customers already linked stay unless named anew."""
-        customers = self.customers | command.customers
+        """Replace what is known; linked customers stay unless named anew or unlinked."""
+        customers = command.customers_after(self.customers)
         if (command.contact_body, customers) != (self.contact_body, self.customers):
             self.record_event(
                 TenantChanged,
@@ -110,10 +112,14 @@ class Tenant(AggregateRoot):
                 occurred_at=occurred_at,
                 actor="worker",
                 connection=connection,
-                key=f"billhook:{self.id}:customer:{connection}:1",
+                key=f"billhook:{self.id}:customer:{connection}:{self._next_attempt(connection)}",
                 contact_body=self.contact_body,
             )
         return self.starting[connection]
+
+    def _next_attempt(self, connection: str) -> int:
+        """Return the number of the next creation: after an unlinking, the old key is not reused."""
+        return self.attempts.get(connection, 0) + 1
 
     def link_customer(self, connection: str, customer_id: str, *, occurred_at: datetime) -> None:
         """Link the provider's customer; the first link is kept."""
@@ -133,8 +139,12 @@ class Tenant(AggregateRoot):
         match event:
             case TenantCreated() | TenantChanged():
                 self.app_id, self.tenant_id = event.app_id, event.tenant_id
+                for connection in set(getattr(self, "customers", {})) - set(event.customers):
+                    self.starting.pop(connection, None)
+                    self.started_at.pop(connection, None)
                 self.contact_body, self.customers = event.contact_body, dict(event.customers)
             case ProviderCustomerStarted():
+                self.attempts[event.connection] = self._next_attempt(event.connection)
                 self.starting[event.connection] = (event.key, event.contact_body)
                 self.started_at[event.connection] = event.timestamp
             case ProviderCustomerLinked():

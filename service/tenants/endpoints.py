@@ -25,14 +25,17 @@ from service.tenants.context import TenantsContext, context_of
 
 
 class ProviderCustomer(RequestModel):
-    """A provider's customer of the tenant, by the connection's name."""
+    """A provider's customer of the tenant, by the connection's name; null unlinks it."""
 
     connection: Name
-    customer_id: Token
+    customer_id: Token | None
 
 
 class TenantBody(RequestModel):
-    """Body of a tenant; fields that are left out are removed."""
+    """Body of a tenant; fields that are left out are removed.
+
+    Customers at providers stay unless `providerCustomers` names them; an empty list unlinks all.
+    """
 
     name: Name | None = None
     email: Email | None = None
@@ -46,6 +49,20 @@ class TenantBody(RequestModel):
         if len({customer.connection for customer in customers}) < len(customers):
             raise invalid("names a connection twice")
         return customers
+
+    def customers(self) -> dict[str, str]:
+        """Return the customers to link, by the connection's name."""
+        named = {one.connection: one.customer_id for one in self.provider_customers}
+        return {name: customer for name, customer in named.items() if customer is not None}
+
+    def unlinked(self) -> frozenset[str]:
+        """Return the names of the connections whose customers are unlinked."""
+        customers = self.provider_customers
+        return frozenset(one.connection for one in customers if one.customer_id is None)
+
+    def unlinks_all(self) -> bool:
+        """Check whether the body has an empty list of customers, and not none."""
+        return "provider_customers" in self.model_fields_set and not self.provider_customers
 
     def contact_body(self) -> bytes:
         """Return the personal data, as JSON to store; it can be erased."""
@@ -71,7 +88,9 @@ async def put_tenant(request: Request) -> Response:
         app_id=app_id,
         tenant_id=tenant_id,
         contact_body=contact_body.sha256.hex(),
-        customers={named.connection: named.customer_id for named in body.provider_customers},
+        customers=body.customers(),
+        unlinked=body.unlinked(),
+        unlinks_all=body.unlinks_all(),
         actor=caller.actor,
     )
     try:

@@ -29,7 +29,8 @@ OPERATIONS: Final = (
         tag=TAG,
         summary="Make a tenant, or replace what is known of it",
         description="What is left out is not known any more; customers at providers stay until "
-        "others are named.",
+        "others are named. A `customerId` of null unlinks its connection's customer, an empty list "
+        "all of them: the next invoice then makes a new one.",
         security=openapi_common.OF_APP,
         body=json_body(TenantBody, a_company=examples.TENANT_BODY, nothing_known={}),
         responses={S.OK: _KNOWN, **error_responses(_TENANT, *WRITE_ERRORS)},

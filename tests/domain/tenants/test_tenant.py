@@ -49,6 +49,24 @@ def test_another_person_replaces_the_first_also_by_none() -> None:
     _change(Given(Tenant, CREATED), contact_body=None).showing(contact_body=None)
 
 
+def test_an_unlinked_customer_is_made_anew_under_another_key() -> None:
+    first, second = (f"billhook:{AGGREGATE_ID}:customer:main:{number}" for number in (1, 2))
+    started = happened(ProviderCustomerStarted, connection="main", key=first, contact_body="9e75")
+    linked = happened(ProviderCustomerLinked, connection="main")
+    unlinked = happened(TenantChanged, customers={})
+    again = happened(ProviderCustomerStarted, connection="main", key=second, contact_body="9e75")
+
+    for unlink in ({"unlinks_all": True}, {"unlinked": frozenset({"main"})}):
+        given = Given(Tenant, UNLINKED, started, linked)
+        _change(given, customers={}, **unlink).then(unlinked).showing(customers={}, starting={})
+    (
+        Given(Tenant, UNLINKED, started, linked, unlinked)
+        .when(lambda tenant: tenant.start_customer("main", occurred_at=NOW))
+        .then(again)
+        .answering((second, "9e75"))
+    )
+
+
 def test_linked_customers_stay_unless_named_anew() -> None:
     given = Given(Tenant, CREATED)
     both = {"main": "cus_1", "other": "cus_2"}

@@ -31,6 +31,22 @@ def test_a_tenant_reads_as_it_was_written(shop: Shop) -> None:
     assert item["tenantUuid"] in url
 
 
+@pytest.mark.parametrize(
+    "unlinking", [[], [{"connection": "stripe-1", "customerId": None}]], ids=["empty", "null"]
+)
+def test_customers_are_unlinked_by_an_empty_list_or_null(
+    shop: Shop, unlinking: list[dict[str, object]]
+) -> None:
+    url, other = new_url(shop), new_url(shop)
+    customers = {"providerCustomers": [{"connection": "stripe-1", "customerId": "cus_9"}]}
+    shop.put(url, PERSON | customers)
+
+    response = shop.put(url, PERSON | {"providerCustomers": unlinking})
+
+    assert response.json()["items"][0]["providerCustomers"] == []
+    assert shop.put(other, customers).status_code == 200
+
+
 def test_what_is_left_out_is_not_known_any_more_but_customers_stay(shop: Shop) -> None:
     url = new_url(shop)
     customers = [{"connection": "stripe-1", "customerId": "cus_7"}]

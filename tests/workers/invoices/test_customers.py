@@ -50,6 +50,35 @@ def test_a_tenant_becomes_a_customer_once_with_name_email_and_country(bench: Ben
     assert len(bench.account.v1.customers.list().data) == 1
 
 
+def test_after_a_customer_was_deleted_and_unlinked_the_next_invoice_makes_one_once(
+    bench: Bench,
+) -> None:
+    tenant_id = add_person(bench, name="Ada")
+    deleted = bench.settle(bench.request(tenant_id)).view.customer or ""
+    bench.account.v1.customers.delete(deleted)
+    refused = bench.settle(bench.request(tenant_id)).view
+    assert (refused.status, refused.failure and refused.failure.code) == (
+        "rejected",
+        "customer_deleted",
+    )
+
+    unlink = SetTenant(
+        app_id=bench.app_id,
+        tenant_id=tenant_id,
+        contact_body=None,
+        customers={},
+        unlinks_all=True,
+        actor="key:test",
+    )
+    bench.billing.set_tenant(unlink, occurred_at=bench.clock())
+    assert bench.billing.tenant_of_customer(bench.app_id, bench.connection, deleted) is None
+    made = {bench.settle(bench.request(tenant_id)).view.customer for _ in range(2)}
+
+    assert len(made) == 1
+    assert made != {deleted}
+    assert len(bench.account.v1.customers.list().data) == 1
+
+
 def test_a_customer_that_was_made_is_claimed_for_its_tenant(bench: Bench) -> None:
     tenant_id = add_person(bench, name="Ada")
 
