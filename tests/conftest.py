@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.chromium import chromium
+
 pytest_plugins = [
     "tests.support.hypothesis_profile",
     "tests.support.network",
@@ -14,6 +16,11 @@ _TESTS = Path(__file__).parent
 _SANDBOX = _TESTS / "sandbox"
 # Each case of these takes seconds: a death at each point, random orders of events.
 _GRIDS = (_TESTS / "workers" / "crash_grids", _TESTS / "workers" / "event_orders")
+
+
+def pytest_report_header() -> str:
+    """Say whether the browser tests of the dashboard run."""
+    return f"browser tests: {chromium() or 'not run: there is no Chromium on PATH'}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -136,7 +136,7 @@ _MOVEMENTS: Final = SQL(
     " (SELECT (refund ->> 'amount_minor')::bigint"
     "  FROM jsonb_array_elements(invoice.view -> 'refunds') AS refund"
     "  WHERE refund ->> 'id' = entry.data ->> 'refundId' LIMIT 1) AS reserved_minor"
-    " FROM ({found} ORDER BY position DESC LIMIT %(rows)s) AS entry"
+    " FROM (SELECT * FROM ({found}) AS found ORDER BY position DESC LIMIT %(rows)s) AS entry"
     " JOIN read.invoices AS invoice ON invoice.invoice_id = entry.subject_id"
     " ORDER BY entry.position DESC"
 )

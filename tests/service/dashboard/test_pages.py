@@ -143,6 +143,8 @@ def test_a_refund_is_recorded_once_however_often_the_form_is_sent(shop: Shop) ->
     assert [event.actor for event in requested] == [f"key:{shop.key_ids['admin']}"]
     assert "5.50 EUR" in visitor.get(path).text
     assert "5.50 EUR" in visitor.get("/dashboard/movements?kind=refunds").text
+    for kind in ("payments", "failed", "disputes"):
+        assert visitor.get(f"/dashboard/movements?kind={kind}").status_code == 200
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1.234", "99999", "abc", "1e3"])
