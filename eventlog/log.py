@@ -179,7 +179,7 @@ class Log:
             await self._bridge.finish()
 
     def append(self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()) -> list[int]:
-        """See `append_async`."""
+        """Run `append_async` from a synchronous caller."""
         for body in bodies:
             body.pack()  # here, not on the loop that all callers share
         return self._bridge.wait(self.append_async(events, bodies))
@@ -193,7 +193,7 @@ class Log:
         newest_first: bool = False,
         limit: int | None = None,
     ) -> list[RecordedEvent]:
-        """See `stream_async`."""
+        """Run `stream_async` from a synchronous caller."""
         return self._bridge.wait(
             self.stream_async(
                 stream,
@@ -212,18 +212,18 @@ class Log:
         *,
         up_to_position: int | None = None,
     ) -> list[RecordedEvent]:
-        """See `read_async`."""
+        """Run `read_async` from a synchronous caller."""
         reading_ahead = self.read_async(
             after_position, limit, topics, up_to_position=up_to_position
         )
         return self._bridge.wait(reading_ahead)
 
     def head(self) -> int:
-        """See `head_async`."""
+        """Run `head_async` from a synchronous caller."""
         return self._bridge.wait(self.head_async())
 
     def body(self, sha256: bytes) -> bytes | None:
-        """See `body_async`."""
+        """Run `body_async` from a synchronous caller."""
         return self._bridge.wait(self.body_async(sha256))
 
     def follower_states(self) -> list[FollowerState]:
@@ -231,7 +231,7 @@ class Log:
         return self._bridge.wait(self._read(follower_states))
 
     def close(self) -> None:
-        """See `close_async`; a log opened with `open` also ends its thread."""
+        """Run `close_async` from a synchronous caller; end the thread that `open` started."""
         if self._bridge.is_closed:
             return
         asyncio.run_coroutine_threadsafe(self.close_async(), self._loop).result()

@@ -21,7 +21,7 @@ _GRANTS: Final = (
     "GRANT EXECUTE ON FUNCTION read.new_generation, read.index_generation TO {role}",
     "GRANT EXECUTE ON FUNCTION read.switch_generation, read.drop_generation TO {role}",
 )
-_REMEMBER: Final = "INSERT INTO read.runtime_roles VALUES (%s) ON CONFLICT DO NOTHING"
+_INSERT_ROLE: Final = "INSERT INTO read.runtime_roles VALUES (%s) ON CONFLICT DO NOTHING"
 _GENERATIONS: Final = (
     "SELECT read.grant_generation(projection, number) FROM read.generations"
     " WHERE state <> 'dropped'"
@@ -42,7 +42,7 @@ def grant_runtime_role(dsn: str, role: str) -> None:
             with connection.transaction():
                 for grant in _GRANTS:
                     connection.execute(SQL(grant).format(role=Identifier(role)))
-                connection.execute(_REMEMBER, [role])
+                connection.execute(_INSERT_ROLE, [role])
                 connection.execute(_GENERATIONS)
     except psycopg.OperationalError as error:
         raise LogUnavailable("no connection") from error

@@ -37,7 +37,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """Everything that jobs share in one process."""
+    """The objects that all jobs of a process share."""
 
     log: Log
     billing: Billing

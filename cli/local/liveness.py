@@ -51,13 +51,13 @@ def heartbeat_probe(file: Path) -> Probe:
     return last_beat
 
 
-def answer_probe(answers: Callable[[], bool]) -> Probe:
-    """Probe a port: each answer is a new sign of life, no answer is none."""
+def answer_probe(responds: Callable[[], bool]) -> Probe:
+    """Probe a port; each response counts as a heartbeat."""
     count = 0
 
     def last_answer() -> object:
         nonlocal count
-        count += answers()
+        count += responds()
         return count
 
     return last_answer

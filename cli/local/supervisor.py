@@ -40,7 +40,7 @@ class Unit(Protocol):
 
 
 class ChildProcess:
-    """One of Billhook's processes: `command` in a session of its own, with output to `log`.
+    """A process of Billhook: `command` in a session of its own, with output to `log`.
 
     `ready` is its readiness check; without it, a running process is ready. `liveness` detects that
     it hangs; without it, a running process is alive.

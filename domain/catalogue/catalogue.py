@@ -89,7 +89,7 @@ class Price(AggregateRoot):
     interval_count: int
 
     def __init__(self) -> None:
-        """Take no arguments: the library would otherwise require the annotated fields."""
+        """Accept no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def create(cls, command: SetPrice, *, occurred_at: datetime) -> Price:
@@ -138,7 +138,7 @@ class TaxRate(AggregateRoot):
     inclusive: bool
 
     def __init__(self) -> None:
-        """Take no arguments: the library would otherwise require the annotated fields."""
+        """Accept no arguments: the library would otherwise require the annotated fields."""
 
     @classmethod
     def create(cls, command: SetTaxRate, *, occurred_at: datetime) -> TaxRate:

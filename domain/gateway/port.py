@@ -35,7 +35,7 @@ from domain.gateway.subscriptions import (
 
 
 class ProviderGateway(Protocol):
-    """One connection to one provider. Every call may raise a GatewayError."""
+    """Calls to one provider with one connection. Every call may raise a GatewayError."""
 
     def find_customer(self, customer_id: str) -> ProviderCustomer:
         """Fetch a customer with what would be charged by default."""
@@ -129,7 +129,7 @@ class InvoicingGateway(SetupGateway, Protocol):
     def find_invoices(
         self, *, customer: str, reference: str, created_after: int
     ) -> list[ProviderInvoice]:
-        """Look up what was made for our invoice `reference`, when a key may have expired."""
+        """Find the object created for invoice `reference`, once its key may have expired."""
 
     def delete_draft(self, invoice_id: str) -> None:
         """Delete a draft; one that is gone is no error."""
@@ -174,7 +174,7 @@ class CheckoutGateway(ProviderGateway, Protocol):
     def find_payments(
         self, *, customer: str, reference: str, created_after: int
     ) -> list[ProviderInvoice]:
-        """Look up what was made for our invoice `reference`, when a key may have expired."""
+        """Find the object created for invoice `reference`, once its key may have expired."""
 
     def fetch_payment(self, payment_id: str) -> tuple[ProviderInvoice, RefundsAndDisputes]:
         """Fetch a payment with all that went back on it, as they stood at one moment."""

@@ -35,7 +35,7 @@ class ProviderEventReceived(DeliveryEvent, Aggregate.Created):
 
 
 class ProviderEventApplied(DeliveryEvent):
-    """It was applied: `effects` lists {invoice: id, effect: changed|confirmed|stale|deferred|…}."""
+    """The event was applied. `effects`: {invoice: id, effect: changed|confirmed|stale|deferred…}."""
 
     TOPIC: ClassVar[str] = "provider_event.applied"
     type: str
@@ -45,7 +45,7 @@ class ProviderEventApplied(DeliveryEvent):
 
 
 class ProviderEventParked(DeliveryEvent):
-    """It could not be applied; `retry` says whether it will be tried again."""
+    """The event could not be applied; `retry`: whether it will be tried again."""
 
     TOPIC: ClassVar[str] = "provider_event.parked"
     app_id: UUID

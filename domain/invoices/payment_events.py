@@ -103,7 +103,7 @@ class InvoiceOverpaid(InvoiceEvent):
 
 
 class PaymentsLeftOver(InvoiceEvent):
-    """One payment paid the invoice; the others, `object_ids`, must be cancelled."""
+    """The invoice was paid by a payment; the others, `object_ids`, must be canceled."""
 
     TOPIC: ClassVar[str] = "invoice.payments_left_over"
     app_id: UUID

@@ -36,7 +36,7 @@ class FollowerEventSkipped(SkippedEventEvent, Aggregate.Created):
 
 
 class SkippedEvent(AggregateRoot):
-    """One event that one follower skips."""
+    """An event that a follower skips."""
 
     TOPIC: ClassVar[str] = "skipped_event"
     Event = SkippedEventEvent

@@ -25,7 +25,7 @@ REJECTED: Final = "rejected"
 STATUSES: Final = (REQUESTED, OPEN, SUBMITTED, COMPLETED, EXPIRED, REJECTED)
 
 # The steps: the page is opened; what was left there becomes what is charged by default.
-OPENING: Final = "open"
+OPEN_PAGE: Final = "open"
 DEFAULTING: Final = "default"
 
 
@@ -77,7 +77,7 @@ class MethodSetup(AggregateRoot):
     @property
     def step(self) -> str | None:
         """Name the step that is to be done; None where none is."""
-        return {REQUESTED: OPENING, SUBMITTED: DEFAULTING}.get(self.view.status)
+        return {REQUESTED: OPEN_PAGE, SUBMITTED: DEFAULTING}.get(self.view.status)
 
     def start_step(
         self, step: str, *, occurred_at: datetime, plan: dict[str, str], attempt: int = 1

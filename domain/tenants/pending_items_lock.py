@@ -50,7 +50,7 @@ class PendingItemsLockReleased(PendingItemsLockEvent):
 
 
 class PendingItemsLock(AggregateRoot):
-    """One lock per connection and customer; `holder`: an invoice, None when free."""
+    """Lock on a customer's pending items; `holder`: an invoice, None when free."""
 
     TOPIC: ClassVar[str] = "pending_items_lock"
     Event = PendingItemsLockEvent

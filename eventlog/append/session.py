@@ -101,7 +101,7 @@ class AppendSession:
 
     async def append(self, batch: Sequence[Append]) -> list[Outcome]:
         """Append the batch in one commit: the positions or the conflict of each."""
-        rows = await self._ask(_APPEND, _append_arguments(batch))
+        rows = await self._query(_APPEND, _append_arguments(batch))
         positions, refused, refused_ids, refused_versions = rows[0]
         conflicts = {
             owner: (stream, version)
@@ -121,7 +121,7 @@ class AppendSession:
     async def recall(self, appends: Sequence[Append]) -> list[list[int] | None]:
         """Return the positions of each append that is in the log, byte by byte, else None."""
         events = [event for append in appends for event in append.events]
-        rows = await self._ask(
+        rows = await self._query(
             _RECALL,
             [UuidArray(map(stream_of, events)), Int8Array(e.originator_version for e in events)],
         )
@@ -131,7 +131,7 @@ class AppendSession:
         }
         return [_positions_in(found, append.events) for append in appends]
 
-    async def _ask(self, query: str, arguments: Sequence[object]) -> list[TupleRow]:
+    async def _query(self, query: str, arguments: Sequence[object]) -> list[TupleRow]:
         watchdog = asyncio.get_running_loop().call_later(self._answer_timeout_s, self._break)
         try:
             async with self._connection.cursor(binary=True) as cursor:

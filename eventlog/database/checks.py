@@ -62,10 +62,10 @@ def session_problem(dsn: str) -> str | None:
 def clock_skew_s(dsn: str) -> float:
     """Return how far the database's clock is ahead of ours, less half of the round trip."""
     with connect(dsn, application_name=_APPLICATION) as connection:
-        asked_at = time.time()
+        sent_at = time.time()
         theirs = _one(connection, "SELECT extract(epoch FROM clock_timestamp())::float8")
         answered_at = time.time()
-    return float(str(theirs)) - (asked_at + answered_at) / 2
+    return float(str(theirs)) - (sent_at + answered_at) / 2
 
 
 def _one(connection: psycopg.Connection[TupleRow], query: str, *values: object) -> object:

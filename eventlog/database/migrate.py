@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS eventlog.migrations (
 
 @dataclass(frozen=True)
 class Migrations:
-    """One component's folder of `NNNN_title.sql` files."""
+    """A component's folder of `NNNN_title.sql` files."""
 
     component: str
     folder: Traversable
@@ -41,7 +41,7 @@ class Migrations:
 
 @dataclass(frozen=True)
 class Migration:
-    """One file: what it is called and what it does."""
+    """A migration file: its number, title and SQL."""
 
     component: str
     number: int

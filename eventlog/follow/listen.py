@@ -18,7 +18,7 @@ class Listener:
         self._connection = connection
         self._notified = False
         self._waiter: asyncio.Future[None] | None = None
-        connection.add_notify_handler(lambda _: self._remember())
+        connection.add_notify_handler(lambda _: self._set_notified())
 
     async def start(self) -> None:
         """Subscribe the session."""
@@ -70,7 +70,7 @@ class Listener:
         self._take_buffered()
         self._notified = False
 
-    def _remember(self) -> None:
+    def _set_notified(self) -> None:
         self._notified = True
 
     def _take_buffered(self) -> None:

@@ -34,7 +34,7 @@ class SteppedDown(Exception):
 
 @dataclass(frozen=True)
 class FollowerState:
-    """One follower as stored.
+    """The stored state of a follower.
 
     Positions past events of other topics are stored once a second, so that a healthy follower
     may be a second behind here.

@@ -18,7 +18,7 @@ from eventlog.process.supervise import supervise
 
 _log = logging.getLogger(__name__)
 
-_REMEMBERED = 20_000
+_WINDOW_LENGTH = 20_000
 _QUERY_LIMIT = 5_000
 _LOOK_BACK_PAUSE_S = 0.2
 # Short, so that whoever comes then has little to catch up with.
@@ -36,7 +36,7 @@ _EARLIER = (
 
 @dataclass(frozen=True, slots=True)
 class EventHeader:
-    """That something happened, not what."""
+    """Position and stream of an event, without its data."""
 
     position: int
     originator_id: UUID
@@ -216,7 +216,7 @@ class Tail:
 
     def _hear(self, event: EventHeader) -> None:
         self._position = event.position
-        self._remember(event)
+        self._add_to_window(event)
         for waiter in self._waiters.get(event.originator_id, ()):
             waiter.hear(event)
         for callback in list(self._subscribers):
@@ -225,11 +225,11 @@ class Tail:
             except Exception:  # noqa: BLE001 - one subscriber does not deafen the others
                 _log.exception("a subscriber of the log's tail raised")
 
-    def _remember(self, event: EventHeader) -> None:
+    def _add_to_window(self, event: EventHeader) -> None:
         """Keep the newest events, for those who ask a moment late."""
         self._window.append(event)
         self._by_stream[event.originator_id].append(event)
-        if len(self._window) > _REMEMBERED:
+        if len(self._window) > _WINDOW_LENGTH:
             oldest = self._window.popleft()
             self._window_start = oldest.position
             stream = self._by_stream[oldest.originator_id]

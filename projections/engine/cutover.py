@@ -1,4 +1,4 @@
-"""Whether two generations say the same."""
+"""Compare two generations of a projection before the newer one replaces the older."""
 
 import asyncio
 from typing import Final

@@ -93,7 +93,7 @@ class ReadModelNotifier:
 
     async def _listen(self) -> None:
         connection = await connect_async(
-            self._dsn, application_name="billhook bell", settings={"enable_seqscan": "off"}
+            self._dsn, application_name="billhook notifier", settings={"enable_seqscan": "off"}
         )
         self._listener = listener = Listener(connection)
         stopping = asyncio.ensure_future(self._stop.wait())
@@ -101,27 +101,29 @@ class ReadModelNotifier:
         try:
             await connection.execute("LISTEN billhook_positions")
             while not self._stop.is_set():
-                await self._ask(connection)
+                await self._read_positions(connection)
                 await listener.wait(timeout_s=_POLL_S)
         finally:
             self._listener = None
             stopping.cancel()
             await connection.close()
 
-    async def _ask(self, connection: Connection) -> None:
+    async def _read_positions(self, connection: Connection) -> None:
         cursor = await connection.execute("SELECT projection, position FROM read.positions")
         self._reached = dict(await cursor.fetchall())
         for waiter in self._waiters:
             if self._reached.get(waiter.projection, -1) >= waiter.position:
-                _ring(waiter.reached)
+                _resolve(waiter.reached)
         if self._app_waiters:
-            await self._ask_for_apps(connection, list(self._app_waiters))
+            await self._wake_app_waiters(connection, list(self._app_waiters))
 
-    async def _ask_for_apps(self, connection: Connection, waiters: Sequence[_AppWaiter]) -> None:
-        asked = [[w.app_id for w in waiters], [w.after_position for w in waiters]]
-        cursor = await connection.execute(_CHANGED, asked)
+    async def _wake_app_waiters(
+        self, connection: Connection, waiters: Sequence[_AppWaiter]
+    ) -> None:
+        parameters = [[w.app_id for w in waiters], [w.after_position for w in waiters]]
+        cursor = await connection.execute(_CHANGED, parameters)
         for (number,) in await cursor.fetchall():
-            _ring(waiters[number - 1].reached)
+            _resolve(waiters[number - 1].reached)
 
 
 async def _reached(waiter: AnyWaiter, waiters: set[AnyWaiter], *, timeout_s: float) -> bool:
@@ -136,6 +138,6 @@ async def _reached(waiter: AnyWaiter, waiters: set[AnyWaiter], *, timeout_s: flo
     return True
 
 
-def _ring(reached: asyncio.Future[None]) -> None:
+def _resolve(reached: asyncio.Future[None]) -> None:
     if not reached.done():
         reached.set_result(None)

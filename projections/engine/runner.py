@@ -28,7 +28,7 @@ FROM read.generations WHERE state IN ('following', 'active', 'retiring') ORDER B
 
 @dataclass(frozen=True)
 class Generation:
-    """One filling of a projection's tables."""
+    """A generation of a projection: its tables as one rebuild filled them."""
 
     projection: str
     number: int

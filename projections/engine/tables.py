@@ -100,7 +100,7 @@ async def insert_new(cursor: Cursor, table: Table, rows: Sequence[Row], *, schem
 
 
 def _insert(table: Table, schema: str, *, alias: str | None = None) -> Composed:
-    """One JSON parameter for all rows; PostgreSQL takes the columns' types from the table."""
+    """Build an INSERT with one JSON parameter for all rows; the table gives the columns' types."""
     return SQL(
         "INSERT INTO {table} {alias} ({columns}) SELECT {columns}"
         " FROM jsonb_populate_recordset(NULL::{table}, {rows})"

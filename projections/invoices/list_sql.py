@@ -74,7 +74,7 @@ _BOUNDS: Final = {
     "amount_min": SQL("coalesce(total_minor, 0) >= %(amount_min)s"),
     "amount_max": SQL("coalesce(total_minor, 0) <= %(amount_max)s"),
 }
-_BY_WORD: Final = SQL(
+_BY_TERM: Final = SQL(
     "EXISTS (SELECT FROM read.invoice_search_terms AS known WHERE known.app_id = %(app_id)s"
     " AND known.invoice_id = invoice.invoice_id AND known.term >= {first} AND known.term < {after})"
 )
@@ -171,7 +171,7 @@ def _ways(filters: InvoiceFilter, emails: Collection[str]) -> Iterator[Composabl
     """
     conditions = [*_conditions(filters)]
     terms = search_terms.query_terms(filters.q or "")
-    kinds = [(_BY_WORD, _BY_EMAIL) if term in emails else (_BY_WORD,) for term in terms]
+    kinds = [(_BY_TERM, _BY_EMAIL) if term in emails else (_BY_TERM,) for term in terms]
     for way in product(*kinds):
         searched = [
             actor.format(first=Placeholder(f"first_{number}"), after=Placeholder(f"after_{number}"))

@@ -53,8 +53,8 @@ _TIMELINE: Final = SQL(
     " WHERE invoice.app_id = %(app_id)s AND invoice_id = %(invoice_id)s"
     " ORDER BY entry.position"
 )
-_KNOWN_WORD: Final = SQL(
-    "SELECT 1 FROM read.invoice_search_terms WHERE app_id = %(app_id)s AND term = %(word)s LIMIT 1"
+_KNOWN_TERM: Final = SQL(
+    "SELECT 1 FROM read.invoice_search_terms WHERE app_id = %(app_id)s AND term = %(term)s LIMIT 1"
 )
 BY_PROVIDER_ID: Final = SQL(
     "SELECT view::text AS view, position FROM read.invoices"
@@ -123,9 +123,9 @@ class InvoiceQueries:
 
     async def knows_provider_object(self, app_id: UUID, provider_object_id: str) -> bool:
         """Report whether an id is, or once was, that of an invoice of the app; one index probe."""
-        words = query_terms(provider_object_id)
-        parameters = {"app_id": app_id, "word": words[0] if words else ""}
-        return bool(await self._pool.fetch(_KNOWN_WORD, parameters))
+        terms = query_terms(provider_object_id)
+        parameters = {"app_id": app_id, "term": terms[0] if terms else ""}
+        return bool(await self._pool.fetch(_KNOWN_TERM, parameters))
 
     async def _email_terms(self, filters: InvoiceFilter) -> set[str]:
         """Return the terms searched for that some tenant's e-mail has."""

@@ -1,4 +1,4 @@
-"""The words by which an invoice or a tenant is found."""
+"""Search terms of invoices and tenants."""
 
 import re
 import unicodedata
@@ -17,47 +17,47 @@ Sources = tuple[str | None, str | None, str | None, tuple[str, ...]]
 
 
 def term_sources(view: InvoiceView) -> Sources:
-    """Return what an invoice is found by: number, customer, provider's id, values of metadata."""
+    """Return an invoice's searchable texts: number, customer, provider's id, metadata values."""
     return view.number, view.customer, view.provider_object_id, tuple(view.metadata.values())
 
 
 def index_terms(sources: Sources) -> dict[str, None]:
-    """Return the words in a fixed order. An id is one word; other texts have pieces, too."""
+    """Return the terms in a fixed order. An id is one term; other texts have parts, too."""
     number, customer, provider_object_id, values = sources
-    found = {word: None for text in (customer, provider_object_id) if text for word in _split(text)}
+    found = {term: None for text in (customer, provider_object_id) if text for term in _split(text)}
     found |= split_terms(text for text in (number, *values) if text)
     return dict.fromkeys(list(found)[:_MOST])
 
 
 def split_terms(texts: Iterable[str]) -> dict[str, None]:
-    """Return what stands between blanks, and its runs of letters and digits."""
+    """Split texts at blanks; return each term and its runs of letters and digits."""
     found: dict[str, None] = {}
     for text in texts:
-        for word in _split(text):
-            found[word] = None
-            found |= dict.fromkeys(_PIECE.findall(word))
+        for term in _split(text):
+            found[term] = None
+            found |= dict.fromkeys(_PIECE.findall(term))
     return found
 
 
 def query_terms(query: str) -> tuple[str, ...]:
-    """Split what is searched for into the beginnings of words, all of which must be found."""
+    """Split a query into prefixes of terms, all of which must be found."""
     return tuple(dict.fromkeys(_split(query)))
 
 
 def prefix_range(term: str) -> tuple[str, str]:
-    """Return the first word that begins with a term, and what is behind the last."""
+    """Return the bounds of all terms with a prefix: the first, and an end behind the last."""
     return term, term + _AFTER_ALL
 
 
 def new_terms(before: Sources | None, after: Sources) -> Collection[str]:
-    """Return the words that were not there before."""
+    """Return the terms that were added."""
     if before == after:
         return ()
     known = {} if before is None else index_terms(before)
-    return [word for word in index_terms(after) if word not in known]
+    return [term for term in index_terms(after) if term not in known]
 
 
 def _split(text: str) -> list[str]:
-    """Write a text as search has it: whatever its case, width and ligatures were."""
+    """Split a text into terms, with case, width and ligatures normalised."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return [word[:_LONGEST] for word in plain.split()]
+    return [term[:_LONGEST] for term in plain.split()]

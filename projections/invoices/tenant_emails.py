@@ -1,6 +1,6 @@
 """Index tenants' e-mails, by which invoices are searched.
 
-An e-mail is in a body, which can be forgotten: what is not there is no one's.
+E-mails are stored in bodies, which can be erased; an erased one has no terms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ _BODIES: Final = "SELECT sha256, bytes FROM eventlog.bodies WHERE sha256 = ANY(%
 
 
 def handler(schema: str) -> Handle:
-    """Return what folds batches into one generation's table."""
+    """Return the handler that projects batches into one generation's table."""
     codec = Codec()
     forget = SQL(
         "DELETE FROM {table} WHERE (app_id, tenant_id) IN"
@@ -43,7 +43,7 @@ def handler(schema: str) -> Handle:
         for recorded in batch:
             event = cast("TenantCreated | TenantChanged", codec.decode(recorded))
             newest[event.app_id, event.tenant_id] = recorded.position, event.contact_body
-        emails = await _emails(cursor, [person for _, person in newest.values() if person])
+        emails = await _emails(cursor, [body for _, body in newest.values() if body])
         await cursor.execute(forget, [list(column) for column in zip(*newest, strict=True)])
         await insert(cursor, EMAIL_TERMS, _rows(newest, emails), schema=schema)
 
@@ -55,17 +55,17 @@ def _rows(
 ) -> list[Row]:
     return [
         {"app_id": app_id, "tenant_id": tenant_id, "term": term, "position": position}
-        for (app_id, tenant_id), (position, person) in newest.items()
-        for term in split_terms([emails.get(person or "", "")])
+        for (app_id, tenant_id), (position, contact_body) in newest.items()
+        for term in split_terms([emails.get(contact_body or "", "")])
     ]
 
 
 async def _emails(cursor: Cursor, hashes: Sequence[str]) -> dict[str, str]:
     """Read the e-mails of persons whose bodies are there, by the bodies' hashes."""
-    await cursor.execute(_BODIES, [[bytes.fromhex(person) for person in hashes]], binary=True)
+    await cursor.execute(_BODIES, [[bytes.fromhex(hex_hash) for hex_hash in hashes]], binary=True)
     found: dict[str, str] = {}
     for sha256, packed in await cursor.fetchall():
-        person = orjson.loads(unpack(packed, sha256=sha256))
-        if person.get("email"):
-            found[sha256.hex()] = person["email"]
+        contact = orjson.loads(unpack(packed, sha256=sha256))
+        if contact.get("email"):
+            found[sha256.hex()] = contact["email"]
     return found

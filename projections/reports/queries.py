@@ -258,7 +258,7 @@ def revenue_parameters(
     filters: ReportFilter, begins: Sequence[datetime], *, end: datetime
 ) -> dict[str, object]:
     """Return REVENUE's parameters: the quarters, and the bucket of each."""
-    quarters = [quarter_of(begin) for begin in begins]
+    quarters = [quarter_of(start) for start in begins]
     return {
         **vars(filters),
         "of_period": list(_PERIODIC),

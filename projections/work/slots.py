@@ -56,7 +56,7 @@ _RELEASE: Final[LiteralString] = "SELECT work.release(%s, %s, %s, %s, %s, %s)"
 
 @dataclass(frozen=True, kw_only=True)
 class BreakerLimits:
-    """When a connection's circuit breaker opens, and how long after it calls are probed."""
+    """Limits of circuit breakers: time-outs until one opens, and time until a call is probed."""
 
     most_timeouts: int
     probe_after: timedelta
@@ -74,7 +74,7 @@ class WorkerSlots:
         breaker: BreakerLimits,
         max_size: int = 4,
     ) -> None:
-        """Take the process's id and its number of threads by lane. Use `open` before a call."""
+        """Store the process's id and its number of threads by lane. Use `open` before a call."""
         self._worker = worker
         self._threads = dict(threads)
         self._breaker = breaker
@@ -121,7 +121,7 @@ class WorkerSlots:
             return cursor.fetchone()
 
     def bind_connection(self, job: Job, name: str, *, lane: str = JOBS) -> Verdict:
-        """Note the connection that a claimed job is about to call; return whether it may."""
+        """Record the connection that a claimed job is about to call; return the verdict."""
         parameters = [self._worker, job.id, job.sends, name, self._threads.get(lane, 1)]
         with self._sessions.session() as connection:
             row = connection.execute(_BIND, parameters).fetchone()

@@ -13,7 +13,7 @@ SECRET = frozenset({"number", "cvc", "iban", "source"})
 
 @dataclass(frozen=True)
 class Entry:
-    """One logged request. ``status`` is None if the connection was closed before execution."""
+    """A logged request. ``status`` is None if the connection was closed before execution."""
 
     at: int
     method: str

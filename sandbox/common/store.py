@@ -25,7 +25,7 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 
 @dataclass(frozen=True)
 class Filter:
-    """One condition on a stored object: a JSON path of its body, an operator and a value."""
+    """A condition on a stored object: a JSON path of its body, an operator and a value."""
 
     path: str
     operator: str

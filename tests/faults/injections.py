@@ -44,14 +44,14 @@ _OUTAGE_S: Final = 8.0
 _PROCESSES: Final = {
     "API": (
         ("-m", "service"),
-        "billhook service%|billhook read|billhook bell|billhook tail%|billhook rej%",
+        "billhook service%|billhook read|billhook notifier|billhook tail%|billhook rej%",
     ),
     "relay": (("workers", "relay"), "billhook follower relay|billhook work|billhook work listener"),
     "apply": (("workers", "apply"), "billhook follower apply|billhook apply%"),
     "projections": (("-m", "projections"), "billhook follower %\\_g%|billhook proj%"),
     "worker": (
         ("workers", "run"),
-        "billhook worker%|billhook work|billhook unassigned|billhook bell",
+        "billhook worker%|billhook work|billhook unassigned|billhook notifier",
     ),
     "scheduler": (("workers", "schedule"), "billhook schedule"),
 }

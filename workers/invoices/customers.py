@@ -104,7 +104,7 @@ class TenantCustomers:
         return linked.customers[connection]
 
     def _made_before(self, started_at: datetime, metadata: dict[str, str]) -> str | None:
-        """Look up the customer of an earlier try, once the provider may have forgotten its key."""
+        """Find the customer that an earlier try created, once its key may have expired."""
         if self.now() - started_at < self.key_lifetime:
             return None
         since = int((started_at - CLOCK_SKEW).timestamp())

@@ -40,7 +40,7 @@ def find_customer(view: InvoiceView, deps: InvoicingDeps) -> ProviderCustomer:
 
 
 def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
-    """Look up what the request omits, once: customer, currency and payment method.
+    """Fetch the data that the request omits, once: customer, currency and payment method.
 
     The provider determines the currency of a draft's amounts.
     """

@@ -40,7 +40,7 @@ def answer_lookup(
     vault: Vault,
     gateway_of: Callable[[UUID, str], ProviderGateway],
 ) -> None:
-    """Look the value up and store it encrypted; a provider's rejection is an answer too."""
+    """Fetch the value and store it encrypted; a provider's rejection is stored as well."""
     lookup = table.take(lookup_id)
     if lookup is None:
         return

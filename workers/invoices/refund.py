@@ -80,7 +80,7 @@ def _paid_with(view: InvoiceView) -> str | None:
 
 
 def _look_up_payment(view: InvoiceView, deps: InvoiceDeps) -> str:
-    """Look up the payment: a webhook may have reported the invoice paid without its payment."""
+    """Fetch the payment: a webhook may have reported the invoice paid without its payment."""
     payment = deps.gateway.fetch_invoice(_paid_object(view)).payment
     if payment is None or payment.state != "succeeded":
         message = "It was paid outside of the provider, which has nothing to give back."

@@ -70,7 +70,7 @@ def _start(invoice: Invoice, deps: InvoicingDeps) -> Invoice:
 
 
 def _plan(view: InvoiceView, deps: InvoicingDeps) -> dict[str, str]:
-    """Look up customer and payment method; reject lines that no subscription can have."""
+    """Fetch customer and payment method; reject lines that no subscription can have."""
     customer = find_customer(view, deps)
     method = view.request.payment_method or customer.default_method or ""
     if view.request.charge_immediately and not method:

@@ -131,7 +131,7 @@ def _make(
 
 
 def _made_before(invoice: Invoice, step: str, deps: CheckoutDeps) -> list[ProviderInvoice]:
-    """Look up a step's payments that are not recorded yet, newest first."""
+    """Find a step's payments that are not recorded yet, newest first."""
     record = invoice.view.steps[step]
     found = deps.gateway.find_payments(
         customer=record.plan["customer"],

@@ -20,7 +20,7 @@ from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, Gateway
 from domain.gateway.objects import ProviderCustomer
 from domain.gateway.port import SetupGateway
 from domain.gateway.setups import ProviderMethod, SetupDraft, SetupSession
-from domain.payment_methods.setup import DEFAULTING, OPENING, MethodSetup, MethodSetupView
+from domain.payment_methods.setup import DEFAULTING, OPEN_PAGE, MethodSetup, MethodSetupView
 from workers.invoices.customers import TenantCustomers, credentials_rejected
 from workers.invoices.rejections import RequestRejected
 from workers.providers.key_lifetime import KEY_LIFETIME
@@ -92,15 +92,15 @@ def set_up_method(setup_id: UUID, deps: SetupDeps) -> None:
 
 
 def _open(setup: MethodSetup, deps: SetupDeps) -> None:
-    view, begun = setup.view, setup.view.steps.get(OPENING)
+    view, begun = setup.view, setup.view.steps.get(OPEN_PAGE)
     if begun is None:
-        begun = deps.start(setup, OPENING, plan={"customer": _customer_of(view, deps).id})
-    elif setup.step_age(OPENING, occurred_at=deps.now()) >= deps.key_lifetime:
+        begun = deps.start(setup, OPEN_PAGE, plan={"customer": _customer_of(view, deps).id})
+    elif setup.step_age(OPEN_PAGE, occurred_at=deps.now()) >= deps.key_lifetime:
         found = _opened_before(setup, begun, deps)
         if found is not None:
             _record(setup, found, deps)
             return
-        begun = deps.start(setup, OPENING, plan=begun.plan, attempt=begun.attempt + 1)
+        begun = deps.start(setup, OPEN_PAGE, plan=begun.plan, attempt=begun.attempt + 1)
     deps.heartbeat()
     draft = SetupDraft(
         customer=begun.plan["customer"],
@@ -120,7 +120,7 @@ def _customer_of(view: MethodSetupView, deps: SetupDeps) -> ProviderCustomer:
 
 
 def _opened_before(setup: MethodSetup, begun: StepRecord, deps: SetupDeps) -> SetupSession | None:
-    """Look up an open page that an earlier try created."""
+    """Find an open page that an earlier try created."""
     found = deps.gateway.find_setups(customer=begun.plan["customer"], reference=str(setup.id))
     living = [session for session in found if session.state in _STATES_THAT_COUNT]
     return min(living, key=lambda session: _STATES_THAT_COUNT.index(session.state), default=None)

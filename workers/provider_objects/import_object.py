@@ -27,7 +27,7 @@ from eventlog.bodies import Body
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderAccount:
-    """One connection of an app. `importing`: its objects come from a history import."""
+    """A connection of an app. `importing`: its objects come from a history import."""
 
     app_id: UUID
     provider: Provider
@@ -210,7 +210,7 @@ def _assign(
     account: ProviderAccount,
     deps: ImportDeps,
 ) -> None:
-    """Look the tenant up again: the customer may have been linked during the import."""
+    """Find the tenant once more: the customer may have been linked during the import."""
     tenant_id = _tenant(customer, account, deps)
     if tenant_id is not None:
         occurred_at = deps.now()

@@ -49,7 +49,7 @@ class Gateways:
         mollie_calls_per_s: int = 0,
         before_calls: Callable[[UUID, str], None] | None = None,
     ) -> None:
-        """Take where and how fast to call; `before_calls` gets each app and connection in use."""
+        """Store the settings; `before_calls` gets each app and connection in use."""
         self._billing = billing
         self._vault = vault
         self._stripe_api_base = stripe_api_base.rstrip("/")

@@ -21,7 +21,7 @@ class JobSlots:
     """Claims jobs for this process's threads, and frees the threads again."""
 
     def __init__(self, slots: WorkerSlots) -> None:
-        """Take the opened table of threads."""
+        """Store the opened table of threads."""
         self._slots = slots
         self._held: set[tuple[int, int]] = set()
         self._lock = threading.Lock()
@@ -58,7 +58,7 @@ class JobSlots:
                 self._held.discard((job_id, sends))
 
     def before_calls(self, _: UUID, connection: str) -> None:
-        """Note the connection that this thread's job is about to call, unless it is known.
+        """Record the connection that this thread's job is about to call, unless it is known.
 
         Raises ConnectionBusy; for a lookup of an open breaker GatewayUnavailable, its answer.
         """

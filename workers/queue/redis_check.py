@@ -8,7 +8,7 @@ _TIMEOUT_S: Final = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class RedisState:
-    """Whether Redis answers. `maxmemory_policy`: what it does when its memory is full."""
+    """Reachability of Redis, and `maxmemory_policy`: its eviction when its memory is full."""
 
     error: str | None
     maxmemory_policy: str | None = None

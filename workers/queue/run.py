@@ -53,7 +53,7 @@ class JobRunner:
     """Runs rows of the work table with one process's runtime."""
 
     def __init__(self, runtime: Runtime, *, lane: str = JOBS) -> None:
-        """Take the lane whose threads run the jobs."""
+        """Store the lane whose threads run the jobs."""
         self._runtime = runtime
         self._lane = lane
 

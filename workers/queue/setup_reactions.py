@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from domain.core.aggregate import DomainEvent
 from domain.payment_methods import events as p
-from domain.payment_methods.setup import OPENING
+from domain.payment_methods.setup import OPEN_PAGE
 from projections.work.table import CloseJob, GiveUpJob, JobChange, OpenJob, ResendJob
 from workers.queue import jobs
 
@@ -45,7 +45,7 @@ def _setup_job(key: str, event: p.SetupRequested | p.SetupSubmitted) -> OpenJob:
 
 
 def _setup_key(event: p.SetupGaveUp | p.SetupResent) -> str:
-    return _page_key(event) if event.step == OPENING else _completion_key(event)
+    return _page_key(event) if event.step == OPEN_PAGE else _completion_key(event)
 
 
 def _page_key(event: p.MethodSetupEvent) -> str:

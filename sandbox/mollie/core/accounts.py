@@ -91,7 +91,7 @@ class State(StrictModel):
 
 @dataclass(frozen=True)
 class Account:
-    """One simulated provider account."""
+    """A simulated provider account."""
 
     id: str
     livemode: bool
@@ -184,7 +184,7 @@ class Accounts:
         return fault
 
     def next_outcome(self, account: Account) -> Outcome:
-        """Takes the outcome of the next recurring payment."""
+        """Remove and return the outcome of the next recurring payment."""
         settings = account.state.settings
         if not settings.next_outcomes:
             return settings.default_outcome

@@ -28,7 +28,7 @@ def page(
     filters = [*filters, Filter("$._deleted", "is", None)]
     start = _position(call, kind, params.from_)
 
-    def read(edge: int | None, *, onwards: bool, limit: int) -> list[Json]:
+    def read(boundary: int | None, *, onwards: bool, limit: int) -> list[Json]:
         """Returns the objects at or after a position in list order, or those before it."""
         descending, reach = newest_first == onwards, int(onwards)
         return call.store.find(
@@ -36,8 +36,8 @@ def page(
             kind,
             owner=owner,
             filters=filters,
-            after=None if descending or edge is None else edge - reach,
-            before=edge + reach if descending and edge is not None else None,
+            after=None if descending or boundary is None else boundary - reach,
+            before=boundary + reach if descending and boundary is not None else None,
             newest_first=descending,
             limit=limit,
         )

@@ -20,7 +20,7 @@ PAYPAL_CURRENCIES = CARD_CURRENCIES - {"AED", "BGN", "ISK", "RON", "ZAR"}
 
 @dataclass(frozen=True)
 class Method:
-    """One method. Limits are in minor units and apply to each of its currencies unconverted.
+    """A payment method. Limits are in minor units and apply to each of its currencies unconverted.
 
     ``opens``: the kind of mandate that a first payment creates; None: none.
     ``authorizes``: authorized first and captured later, whatever the payment's ``captureMode``.

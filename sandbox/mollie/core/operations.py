@@ -16,7 +16,7 @@ Run = Callable[[Call], Json | None]
 
 @dataclass(frozen=True)
 class Operation:
-    """One API operation. A handler that returns None gives a response without a body."""
+    """An API operation. A handler that returns None gives a response without a body."""
 
     method: str
     path: str

@@ -15,7 +15,7 @@ LOWERS = frozenset({"discount", "store_credit", "gift_card"})
 
 
 class Line(Params):
-    """One line. Prices contain the tax."""
+    """A line of a payment. Prices contain the tax."""
 
     type: Literal[
         "physical", "digital", "shipping_fee", "discount", "store_credit", "gift_card",

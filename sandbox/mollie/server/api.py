@@ -27,7 +27,7 @@ from sandbox.mollie.core.params import parse_body
 from sandbox.mollie.server.registry import OPERATIONS
 from sandbox.mollie.server.services import Services
 
-FAULT_WORDS = {
+FAULT_DETAILS = {
     403: "You don't have permission to perform this action",
     409: "The resource is being changed by another request",
     429: "You have exceeded the rate limit. Please slow down your requests.",
@@ -40,7 +40,7 @@ FAULT_WORDS = {
 
 @dataclass
 class Exchange:
-    """One request and its response so far."""
+    """A request and its response so far."""
 
     account: Account
     method: str
@@ -200,7 +200,7 @@ class Api:
 
 
 def _error_of(fault: Fault) -> MollieError:
-    error = MollieError(FAULT_WORDS[fault.status], status=fault.status)
+    error = MollieError(FAULT_DETAILS[fault.status], status=fault.status)
     error.stored = fault.stored
     return error
 

@@ -112,8 +112,8 @@ def confirm(call: Call, intent: Json, method_id: str | None, *, off_session: boo
             param="payment_method",
         )
     card = BY_NUMBER[method["_number"]]
-    asks = needs_authentication(card, off_session=off_session, set_up=method["_set_up"])
-    decline = AUTHENTICATION if asks else card.decline
+    challenged = needs_authentication(card, off_session=off_session, set_up=method["_set_up"])
+    decline = AUTHENTICATION if challenged else card.decline
     if decline is not None:
         raise _declined(call, intent, method, decline)
     _charge(call, intent, method)

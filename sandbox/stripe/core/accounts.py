@@ -84,7 +84,7 @@ class State(StrictModel):
 
 @dataclass(frozen=True)
 class Account:
-    """One simulated provider account."""
+    """A simulated provider account."""
 
     id: str
     livemode: bool

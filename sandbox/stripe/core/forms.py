@@ -20,7 +20,7 @@ def parse(text: str) -> Form:
         # A malformed name is kept whole and rejected later as unknown.
         path = [match[1], *_PART.findall(match[2])] if match else [name]
         _insert(tree, path, value)
-    return {name: _settle(value) for name, value in tree.items()}
+    return {name: _to_node(value) for name, value in tree.items()}
 
 
 def _insert(tree: dict[str, object], path: list[str], value: str) -> None:
@@ -34,12 +34,12 @@ def _insert(tree: dict[str, object], path: list[str], value: str) -> None:
     tree[leaf or str(len(tree))] = value
 
 
-def _settle(node: object) -> Node:
+def _to_node(node: object) -> Node:
     if not isinstance(node, dict):
         return str(node)
     if node and all(key.isdecimal() for key in node):
-        return [_settle(node[key]) for key in sorted(node, key=int)]
-    return {key: _settle(value) for key, value in node.items()}
+        return [_to_node(node[key]) for key in sorted(node, key=int)]
+    return {key: _to_node(value) for key, value in node.items()}
 
 
 def canonical(node: Node) -> str:

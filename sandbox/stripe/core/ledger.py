@@ -11,7 +11,7 @@ from sandbox.stripe.core.call import Call
 Movement = Literal["charge", "refund", "refund_reversal", "dispute", "dispute_reversal"]
 
 # Movements into the account; the others are out of it.
-INCOMING = frozenset({"charge", "refund_reversal", "dispute_reversal"})
+CREDIT_KINDS = frozenset({"charge", "refund_reversal", "dispute_reversal"})
 
 
 def write(
@@ -50,7 +50,7 @@ def read(store: Store, account: str) -> Json:
     by_customer: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     by_invoice: dict[str, int] = defaultdict(int)
     for entry in entries:
-        signed = entry["amount"] if entry["kind"] in INCOMING else -entry["amount"]
+        signed = entry["amount"] if entry["kind"] in CREDIT_KINDS else -entry["amount"]
         totals[entry["currency"]] += signed
         if entry["customer"]:
             by_customer[entry["customer"]][entry["currency"]] += signed

@@ -15,7 +15,7 @@ from sandbox.stripe.core.params import P, Params, read
 
 @dataclass(frozen=True)
 class Operation:
-    """One API operation. ``returns`` is the object's type, ``list:<type>`` for lists."""
+    """An API operation. ``returns`` is the object's type, ``list:<type>`` for lists."""
 
     method: str
     path: str

@@ -83,7 +83,7 @@ def create(call: Call, params: CreateCreditNote) -> Json:
         "number": f"{invoice['number']}-CN-{len(notes) + 1:02d}"
     }
     _check_size(invoice, note)
-    _settle(call, invoice, note, params)
+    _apply_to_invoice(call, invoice, note, params)
     for line in lines:
         call.put(line | {"_credit_note": note["id"]})
     call.create(note, "credit_note.created")
@@ -175,7 +175,7 @@ def _check_size(invoice: Json, note: Json) -> None:
         raise _too_much(note["amount"], invoice)
 
 
-def _settle(call: Call, invoice: Json, note: Json, params: CreateCreditNote) -> None:
+def _apply_to_invoice(call: Call, invoice: Json, note: Json, params: CreateCreditNote) -> None:
     """Distributes the paid part to refunds and credit as requested; the sum must match exactly."""
     if params.amount is not None and params.amount != note["amount"]:
         raise InvalidRequest(

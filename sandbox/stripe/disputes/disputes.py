@@ -117,19 +117,19 @@ def new_dispute(
         "livemode": call.account.livemode,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        **_by_card(charge, asks=status == "warning_needs_response"),
+        **_by_card(charge, is_inquiry=status == "warning_needs_response"),
         "reason": reason,
         "status": status,
     }
 
 
-def _by_card(charge: Json, *, asks: bool) -> Json:
+def _by_card(charge: Json, *, is_inquiry: bool) -> Json:
     card = charge["payment_method_details"].get("card")
     if card is None:
         return {}
     details = {
         "brand": card["brand"],
-        "case_type": "inquiry" if asks else "chargeback",
+        "case_type": "inquiry" if is_inquiry else "chargeback",
         "network": card["network"],
         "network_reason_code": "10.4",
     }
@@ -168,8 +168,8 @@ def _argued(dispute: Json, evidence: Evidence, *, submit: bool) -> Json:
 def close(call: Call, _: NoParams) -> Json:
     """Closes a dispute as lost, or an inquiry as closed."""
     dispute = call.load("dispute", call.path["dispute"])
-    asks = dispute["status"].startswith("warning_")
-    return view(call, close_warning(call, dispute) if asks else lose(call, dispute))
+    is_inquiry = dispute["status"].startswith("warning_")
+    return view(call, close_warning(call, dispute) if is_inquiry else lose(call, dispute))
 
 
 def listing(call: Call, params: ListDisputes) -> Json:

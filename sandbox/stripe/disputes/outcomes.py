@@ -15,7 +15,7 @@ WAITING = {
     "needs_response": "under_review",
     "warning_needs_response": "warning_under_review",
 }
-ASKED = frozenset({"warning_needs_response", "warning_under_review"})
+INQUIRY_STATUSES = frozenset({"warning_needs_response", "warning_under_review"})
 FOUGHT = frozenset({"needs_response", "under_review"})
 
 
@@ -30,7 +30,7 @@ def open_dispute(call: Call, charge: Json, dispute: Json) -> Json:
 
 def escalate(call: Call, dispute: Json) -> Json:
     """Escalates an inquiry to a dispute and withdraws the funds."""
-    _expect(dispute, ASKED, to="escalate")
+    _expect(dispute, INQUIRY_STATUSES, to="escalate")
     changes: Json = {"status": "needs_response", "is_charge_refundable": False}
     if "payment_method_details" in dispute:
         card = dispute["payment_method_details"]["card"] | {"case_type": "chargeback"}
@@ -60,7 +60,7 @@ def lose(call: Call, dispute: Json) -> Json:
 
 def close_warning(call: Call, dispute: Json) -> Json:
     """Closes an inquiry; no funds were withdrawn."""
-    _expect(dispute, ASKED, to="be closed as a warning")
+    _expect(dispute, INQUIRY_STATUSES, to="be closed as a warning")
     return _close(call, dispute, "warning_closed")
 
 

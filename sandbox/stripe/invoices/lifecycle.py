@@ -70,7 +70,7 @@ def finalize_invoice(call: Call, invoice: Json, *, auto_advance: bool | None = N
     intent = _intent(call, invoice) if invoice["amount_due"] else None
     invoice["_payment_intent"] = intent["id"] if intent else None
     call.create(invoice, "invoice.finalized")
-    _settle_customer(call, invoice, customer)
+    _apply_customer_balance(call, invoice, customer)
     if invoice["from_invoice"] is not None:
         _replace_original(call, invoice)
     if intent is None:
@@ -105,7 +105,7 @@ def _intent(call: Call, invoice: Json) -> Json:
     return intent
 
 
-def _settle_customer(call: Call, invoice: Json, customer: Json) -> None:
+def _apply_customer_balance(call: Call, invoice: Json, customer: Json) -> None:
     changes: Json = {"next_invoice_sequence": customer["next_invoice_sequence"] + 1}
     if customer["currency"] in (None, invoice["currency"]):
         changes |= {"balance": invoice["ending_balance"], "currency": invoice["currency"]}

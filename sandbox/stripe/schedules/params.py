@@ -20,7 +20,7 @@ from sandbox.stripe.subscriptions.params import Proration, TrialEnd
 
 
 class PhaseItem(NestedParams):
-    """One item of a phase."""
+    """An item of a phase."""
 
     metadata: Metadata | None = None
     price: Text

@@ -39,7 +39,7 @@ RETRYABLE = (409, 429, 500, 502, 503)
 
 @dataclass
 class Exchange:
-    """One request and its response so far."""
+    """A request and its response so far."""
 
     account: Account
     method: str

@@ -62,9 +62,9 @@ def _go_on(call: Call, subscription: Json, schedule: Json | None, phase: Json | 
         if not anew:
             next_period(call, subscription)
         pause = subscription["pause_collection"]
-        asks = subscription["status"] != "unpaid" and pause is None
+        advances = subscription["status"] != "unpaid" and pause is None
         bill = Bill("subscription_cycle", items_of(call, subscription), began=began)
-        invoice = draft(call, subscription, bill, advances=asks)
+        invoice = draft(call, subscription, bill, advances=advances)
     if pause is not None and pause["behavior"] != "keep_as_draft":
         finalize_invoice(call, invoice, auto_advance=False)
         if invoice["status"] == "open":

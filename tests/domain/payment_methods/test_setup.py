@@ -126,18 +126,18 @@ def test_a_step_keeps_its_key_and_plan_until_a_new_attempt() -> None:
     key = f"billhook:{AGGREGATE_ID}:open:"
     (
         given()
-        .when(lambda setup: setup.start_step(m.OPENING, occurred_at=moment(1), plan=plan))
+        .when(lambda setup: setup.start_step(m.OPEN_PAGE, occurred_at=moment(1), plan=plan))
         .then(happened(s.SetupStepStarted, key=f"{key}1", plan=plan))
         .when(
             lambda setup: setup.start_step(
-                m.OPENING, occurred_at=moment(9), plan={"customer": "cus_2"}
+                m.OPEN_PAGE, occurred_at=moment(9), plan={"customer": "cus_2"}
             )
         )
         .then()
-        .when(lambda setup: setup.step_age(m.OPENING, occurred_at=moment(9)))
+        .when(lambda setup: setup.step_age(m.OPEN_PAGE, occurred_at=moment(9)))
         .answering(timedelta(seconds=8))
         .when(
-            lambda setup: setup.start_step(m.OPENING, occurred_at=moment(9), plan=plan, attempt=2)
+            lambda setup: setup.start_step(m.OPEN_PAGE, occurred_at=moment(9), plan=plan, attempt=2)
         )
         .then(happened(s.SetupStepStarted, key=f"{key}2"))
     )
@@ -170,7 +170,7 @@ def test_only_what_is_under_way_is_refused_or_given_up(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "step"), [(m.REQUESTED, m.OPENING), (m.SUBMITTED, m.DEFAULTING)]
+    ("status", "step"), [(m.REQUESTED, m.OPEN_PAGE), (m.SUBMITTED, m.DEFAULTING)]
 )
 def test_what_gave_up_can_be_sent_again(status: str, step: str) -> None:
     (

@@ -48,7 +48,7 @@ def test_a_reader_is_woken_when_the_rows_it_waits_for_are_there(database: str) -
             assert all(await asyncio.gather(*waits))
             for invoice in invoices:
                 assert await books.invoices.get_invoice(invoice.view.app_id, invoice.id)
-            assert await count(database, "application_name = 'billhook bell'") == 1
+            assert await count(database, "application_name = 'billhook notifier'") == 1
 
     asyncio.run(scenario())
 
@@ -92,7 +92,7 @@ def test_each_projection_has_a_position_of_its_own(database: str) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("lost", ["billhook bell", "billhook read"])
+@pytest.mark.parametrize("lost", ["billhook notifier", "billhook read"])
 def test_readers_outlive_their_sessions(database: str, lost: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
@@ -121,7 +121,7 @@ def test_closing_ends_every_session_of_the_readers(database: str) -> None:
         async with await open_pool(database) as pool:
             await InvoiceQueries(pool).wait_for("invoices", 1, 0.05)
             await AccessQueries(pool).freshness()
-            ours = "application_name IN ('billhook bell', 'billhook read')"
+            ours = "application_name IN ('billhook notifier', 'billhook read')"
             assert await count(database, ours) > 0
 
         async def all_gone() -> bool:

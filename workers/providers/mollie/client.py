@@ -112,7 +112,7 @@ class MollieClient(Client):
 
 
 class MollieClients:
-    """One SDK client per thread, for one connection."""
+    """SDK clients of a connection, one per thread."""
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ LONGEST_DESCRIPTION: Final = 255
 
 
 class MollieGateway(SubscriptionCalls, SetupCalls):
-    """One Mollie account in one mode. Each call first waits for the rate limit."""
+    """Gateway to a Mollie account in one mode. Each call first waits for the rate limit."""
 
     def __init__(
         self,

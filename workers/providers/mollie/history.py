@@ -46,7 +46,7 @@ class PastPayment:
 
 
 class MollieHistory:
-    """One Mollie account in one mode. All calls are GETs and raise the port's errors."""
+    """History of a Mollie account in one mode. All calls are GETs and raise the port's errors."""
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ _WITH_PRICES: Final = ["data.pricing.price_details.price"]
 
 
 class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
-    """One Stripe account in one mode. Each call first waits for the rate limit."""
+    """Gateway to a Stripe account in one mode. Each call first waits for the rate limit."""
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ Listed = tuple[list[dict[str, Any]], str | None]
 
 
 class StripeHistory:
-    """One Stripe account in one mode. All calls are GETs and raise the port's errors."""
+    """History of a Stripe account in one mode. All calls are GETs and raise the port's errors."""
 
     def __init__(
         self,
