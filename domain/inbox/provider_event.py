@@ -35,7 +35,10 @@ class ProviderEventReceived(DeliveryEvent, Aggregate.Created):
 
 
 class ProviderEventApplied(DeliveryEvent):
-    """The event was applied. `effects`: {invoice: id, effect: changed|confirmed|stale|deferred…}."""
+    """The event was applied.
+
+    `effects`: {invoice: id, effect: changed|confirmed|stale|deferred|…} of each invoice.
+    """
 
     TOPIC: ClassVar[str] = "provider_event.applied"
     type: str

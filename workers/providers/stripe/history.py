@@ -120,9 +120,9 @@ class StripeHistory:
     def _all_items(self, subscription_id: str) -> Iterator[dict[str, Any]]:
         after: str | None = None
         while True:
-            asked: dict[str, Any] = {"subscription": subscription_id, "limit": PAGE}
-            asked["expand"] = ["data.price.tiers", "data.price.currency_options"]
-            found, after = _read(self._get("subscription_items", asked | _beyond(after)))
+            params: dict[str, Any] = {"subscription": subscription_id, "limit": PAGE}
+            params["expand"] = ["data.price.tiers", "data.price.currency_options"]
+            found, after = _read(self._get("subscription_items", params | _beyond(after)))
             yield from found
             if after is None:
                 return
