@@ -26,7 +26,7 @@ SELECT NOT EXISTS (
 
 
 def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
-    """Let the contenders take turns, then compare what was acknowledged with what is recorded."""
+    """Run the contenders in turns, then compare acknowledged events with recorded ones."""
     with ExitStack() as stack:
         shop, racing = stack.enter_context(contenders(stage, effort))
         callers = stack.enter_context(Callers())
@@ -88,7 +88,7 @@ class Race:
         }
 
     def _settle(self) -> None:
-        """Let the projections finish what this turn caused, or the next one would pay for it."""
+        """Wait for the projections, so that the next turn does not share their load."""
         dsn = next(one.dsn for one in self._contenders if one.name == "service")
         assert dsn is not None
         with connect(dsn, application_name="benchmark") as connection:
@@ -117,7 +117,7 @@ class Race:
 
 
 def _summary(rounds: Mapping[str, list[Figures]]) -> str:
-    """Say the medians in one line."""
+    """Format the medians as one line."""
     rates = {name: medians(figures)["per_second"] for name, figures in rounds.items()}
     return ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
 

@@ -41,7 +41,7 @@ class Thing(Aggregate):
 
 
 def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
-    """Let the ways to append take turns. What fails raises, so there is nothing to report."""
+    """Run the ways to append in turns. Failures raise, so none is reported."""
     del report
     dsn = stage.empty_database("appends")
     migrate(dsn, eventlog.MIGRATIONS)

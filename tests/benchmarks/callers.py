@@ -23,7 +23,7 @@ class Callers:
         self._process.communicate(timeout=60)
 
     def carry_out(self, plan: Plan) -> Result:
-        """Let it send, and wait until all answers are there."""
+        """Start sending, and wait for all responses."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asdict(plan)) + "\n")

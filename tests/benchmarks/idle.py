@@ -1,4 +1,4 @@
-"""What the idle `billhook up` costs, and how soon a job is picked up all the same."""
+"""Measure the cost of an idle `billhook up` and its pick-up time of jobs."""
 
 import random
 import tempfile

@@ -20,7 +20,7 @@ _HEAD: Final = "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: applica
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:
-    """Who is written to: an app, its tenant and connection, and the secrets of both sides."""
+    """Recipients of messages: an app, its tenant and connection, and the secrets of both sides."""
 
     app_id: str
     tenant_id: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Report:
-    """What was found to be wrong. Figures of a run with failures are worth nothing."""
+    """Failures of a run, whose figures are then worthless."""
 
     failures: list[str] = field(default_factory=list)
 
@@ -17,6 +17,6 @@ class Report:
 
 
 def say(text: str) -> None:
-    """Tell who waits."""
+    """Print progress."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()

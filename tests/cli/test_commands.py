@@ -28,7 +28,7 @@ DEMO = {
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the developer's shell has set is not what these tests are about."""
+    """Remove settings of the developer's shell from the environment."""
     for name in [name for name in os.environ if name.startswith("BILLHOOK_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("BILLHOOK_DATA_DIR", str(tmp_path))

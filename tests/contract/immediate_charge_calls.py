@@ -80,11 +80,11 @@ class Charging:
         return str(answer.json()["items"][0]["token"])
 
     def invoices(self) -> list[Any]:
-        """What the customer has at Stripe."""
+        """Return the customer's invoices at Stripe."""
         return self.account.v1.invoices.list({"customer": self.customer}).data
 
     def charged(self) -> int:
-        """What was taken from the customer, by the sandbox's own ledger."""
+        """Return the amount charged to the customer, by the sandbox's ledger."""
         return sum(
             entry["amount"]
             for entry in self.account.admin.ledger()["entries"]

@@ -1,4 +1,4 @@
-"""What a request takes, made in advance: invoices that stand so, subscriptions, stuck work."""
+"""Objects prepared for requests: invoices by status, subscriptions, stuck work."""
 
 from collections import deque
 from datetime import UTC, datetime
@@ -62,7 +62,7 @@ class Stock:
         return self._handed[1]
 
     def settle(self, *, used: bool) -> None:
-        """Say whether anything was done with what was handed out last; if not, it is kept."""
+        """Record whether the last object handed out was used; an unused one is kept."""
         if self._handed is not None and not used:
             stands, invoice_id = self._handed
             self._ready[stands].appendleft(invoice_id)

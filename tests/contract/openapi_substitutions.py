@@ -1,4 +1,4 @@
-"""What there is in a running system, put in the place of what schemathesis makes up."""
+"""Replace values that schemathesis generates by objects of a running system."""
 
 import itertools
 import time
@@ -105,7 +105,7 @@ class Things:
         return kept
 
     def body(self, operation_id: str, given: Json) -> Json:
-        """Say what can be carried out."""
+        """Return a request body that can be carried out."""
         fill = {
             "createInvoice": self._invoice,
             "chargeTenant": self._charge,

@@ -135,7 +135,7 @@ def _written(value: Any) -> Any:
 
 
 def _wrong_on_purpose(case: Case) -> set[ParameterLocation]:
-    """Tell which parts of a case break the document's rules by intent."""
+    """Return the parts of a case that break the document's rules by intent."""
     if case.meta is None:
         return set()
     return {

@@ -28,7 +28,7 @@ def yearly(account: Account) -> str:
 
 
 def asked(account: Account, tenant_id: str, price: str) -> Json:
-    """What document 002 prints, filled."""
+    """The request that document 002 prints, with its values filled in."""
     body = printed_in("002_payload.json")
     line = body["lineItems"][0] | {"price": price}
     known = {"tenantUuid": tenant_id, "lineItems": [line], "taxRateId": account.tax_rate}

@@ -70,7 +70,7 @@ def ended_at_the_end(up: Up) -> Iterator[Up]:
 
 
 def environment(data_dir: Path) -> dict[str, str]:
-    """What the developer's shell has set is not what these tests are about."""
+    """Remove settings of the developer's shell from the environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BILLHOOK_")}
     return {**kept, "BILLHOOK_DATA_DIR": str(data_dir)}
 

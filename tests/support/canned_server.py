@@ -60,7 +60,7 @@ def serve_canned() -> Iterator[Canned]:
         do_GET = do_DELETE = do_POST  # noqa: N815 - the base class looks for these names
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""How many threads an app and a connection may have, at each claim and over all processes."""
+"""Test the limits of threads per app and connection, at each claim and over all processes."""
 
 from __future__ import annotations
 

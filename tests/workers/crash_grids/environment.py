@@ -27,7 +27,7 @@ Kill = Callable[[Bench, Job, int], None]
 
 @dataclass
 class Stand:
-    """What rows share. Each row has an app and a customer of its own; clocks only go forward."""
+    """State that rows share. Each row has its own app and customer; clocks only go forward."""
 
     log: Log
     billing: Billing

@@ -30,7 +30,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Told:
+class ObservedEvent:
     """An event, and the moment that it tells of."""
 
     event: Json
@@ -38,7 +38,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Done:
+class JobRun:
     """A job of ours: what its calls were answered, and the moment that it led to."""
 
     job: Job
@@ -46,7 +46,7 @@ class Done:
     moment: int
 
 
-class Answers:
+class RecordingGateway:
     """The real gateway, remembering what verbs that change something answered or raised."""
 
     def __init__(self, gateway: Any) -> None:
@@ -77,8 +77,8 @@ class Recording:
     invoice_id: UUID
     base: list[RecordedEvent] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
-    done: list[Done] = field(default_factory=list)
+    told: list[ObservedEvent] = field(default_factory=list)
+    done: list[JobRun] = field(default_factory=list)
 
     @property
     def at_provider(self) -> str:
@@ -93,11 +93,11 @@ class Recording:
     def do(self, job: Job) -> None:
         """Run one of our own jobs."""
         real = self.bench.gateway
-        self.bench.gateway = heard = Answers(real)
+        self.bench.gateway = heard = RecordingGateway(real)
         job.run(self.bench)
         self.bench.gateway = real
         self.look()
-        self.done.append(Done(job, heard.answers, len(self.moments) - 1))
+        self.done.append(JobRun(job, heard.answers, len(self.moments) - 1))
 
     def act(self, action: Callable[[], object]) -> None:
         """Run an action of another person at the provider."""
@@ -115,6 +115,8 @@ class Recording:
         known = {told.event["id"] for told in self.told}
         new = [event for event in self.bench.events("") if event["id"] not in known]
         moment = len(self.moments) - 1
-        self.told += [Told(deepcopy(event), moment) for event in new if event["type"] in _TYPES]
+        self.told += [
+            ObservedEvent(deepcopy(event), moment) for event in new if event["type"] in _TYPES
+        ]
         if not self.same_second:
             self.bench.account.admin.set_clock(advance_s=_ASIDE)

@@ -21,7 +21,7 @@ from eventlog.follow.follower import Cursor
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
 from tests.support.memory_log import MemoryLog
-from tests.workers.event_orders.recording import Done, Recording, Told
+from tests.workers.event_orders.recording import JobRun, ObservedEvent, Recording
 from tests.workers.stripe_harness import Bench
 from workers.runtime import open_billing
 from workers.webhooks.apply import Applier
@@ -35,14 +35,14 @@ _LONGEST = 5000
 
 
 @dataclass(frozen=True)
-class Ask:
+class Refetch:
     """The job that asks the provider what a delivery is about."""
 
     received: RecordedEvent
     moment: int
 
 
-Item = Told | Done | Ask | RecordedEvent
+Item = ObservedEvent | JobRun | Refetch | RecordedEvent
 
 
 class Stage:
@@ -93,11 +93,11 @@ class Retelling:
 
     def _arranged(self) -> list[Item]:
         story: list[Item] = [*self._story.done, *self._story.told]
-        story.sort(key=lambda item: cast("Told | Done", item).moment)
+        story.sort(key=lambda item: cast("ObservedEvent | JobRun", item).moment)
         if self._order is None:
             return story
         told = self._order.sample(self._story.told, k=min(4, len(self._story.told)))
-        twins = [Told(_twin(one.event), one.moment) for one in told]
+        twins = [ObservedEvent(_twin(one.event), one.moment) for one in told]
         self._order.shuffle(shuffled := [*story, *twins])
         return shuffled
 
@@ -106,23 +106,23 @@ class Retelling:
         assert self._steps < _LONGEST, "it goes round and round"
         item = self.queue.pop()
         match item:
-            case Told():
+            case ObservedEvent():
                 self._now = max(self._now, item.moment)
                 self._receive(item)
-            case Done():
+            case JobRun():
                 self._now = max(self._now, item.moment)
                 self._do(item)
-            case Ask():
+            case Refetch():
                 self._ask(item)
             case RecordedEvent():
                 self._apply(item)
 
-    def _receive(self, told: Told) -> None:
+    def _receive(self, told: ObservedEvent) -> None:
         received = self._bench.receive(told.event)
         self._apply(received)
         entry = self._bench.entry(received)
         if not entry.applied:
-            self._put(Ask(received, told.moment))
+            self._put(Refetch(received, told.moment))
         if self._order is not None and self._order.random() < 0.2:
             self._put(received)
 
@@ -130,14 +130,14 @@ class Retelling:
         no_rows = cast("Cursor", None)
         self._stage.runner.run(self._stage.applier.handle(no_rows, [received]))
 
-    def _do(self, done: Done) -> None:
+    def _do(self, done: JobRun) -> None:
         self._answers = done.answers
         try:
             done.job.run(self._bench)
         except GatewayUnavailable:
             self._put(done)
 
-    def _ask(self, ask: Ask) -> None:
+    def _ask(self, ask: Refetch) -> None:
         before, self._answered_at = self._answered_at, ask.moment
         try:
             self._bench.ask(ask.received)
@@ -197,7 +197,7 @@ class Retelling:
         self._depth += 1
         before = self._answered_at, self._answers
         for _ in range(self._order.randint(0, 2)):
-            if self.queue and not isinstance(self.queue[-1], Done):
+            if self.queue and not isinstance(self.queue[-1], JobRun):
                 self._next()
         self._answered_at, self._answers = before
         self._depth -= 1

@@ -29,7 +29,7 @@ from tests.support.stripe_account import CARDS
 from tests.workers.crash_grids.environment import die_inside
 from tests.workers.crash_grids.stripe_invoice_flows import Job
 from tests.workers.crash_grids.stripe_subscription_flows import SUBSCRIPTION_FLOWS, Change
-from tests.workers.event_orders.recording import Recording, Told
+from tests.workers.event_orders.recording import ObservedEvent, Recording
 from tests.workers.event_orders.replay_in_memory import Retelling, row
 from tests.workers.stripe_harness import Bench
 from workers.providers.stripe.event_types import EVENT_TYPES
@@ -93,7 +93,7 @@ class Life(Recording):
         known = self.arrived | {told.event["id"] for told in self.told}
         moment = len(self.standings) - 1
         new = [event for event in self._events() if event["id"] not in known]
-        self.told += [Told(deepcopy(event), moment) for event in new]
+        self.told += [ObservedEvent(deepcopy(event), moment) for event in new]
         self.moments.append(cast("Any", None))
         if not self.same_second:
             self.bench.account.admin.set_clock(advance_s=_ASIDE)
