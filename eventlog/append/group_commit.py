@@ -220,15 +220,16 @@ class GroupCommit:
                 await asyncio.wait([connecting], timeout=_SWEEP_S)
                 self._expire(appends, reason="no connection")
                 self._expire(self._queue, reason="no connection")
-                if all(append.is_settled for append in appends):
+                if not connecting.done() and all(append.is_settled for append in appends):
                     return None
+            # Kept also if no caller waits any more: the next one finds it, or `close` ends it.
             self._session = connecting.result()
         finally:
             if not connecting.done():
                 connecting.cancel()
                 with contextlib.suppress(asyncio.CancelledError, psycopg.Error):
                     await connecting
-        return self._session
+        return None if all(append.is_settled for append in appends) else self._session
 
     def _expire(self, appends: Iterable[Append], *, reason: str) -> None:
         now_s = self._loop.time()

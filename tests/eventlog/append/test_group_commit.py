@@ -1,12 +1,14 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from eventlog.append.group_commit import DEFAULT_LIMITS, CommitLimits
+from eventlog.append.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
+from eventlog.append.session import AppendSession
 from eventlog.errors import Conflict, LogUnavailable
 from eventlog.log import Log
 from tests.eventlog.stored_events import stored
@@ -304,3 +306,35 @@ def test_an_append_waits_for_a_database_that_comes_back(proxy: TcpProxy) -> None
         await until(reader.done)
 
     with_log(proxy.dsn, scenario)
+
+
+class LateSession:
+    """A session whose connection is ready only once no caller waits any more."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_session_that_comes_after_its_callers_deadline_is_closed_in_the_end() -> None:
+    session = LateSession()
+
+    async def scenario() -> None:
+        expired = asyncio.Event()
+
+        async def open_session() -> AppendSession:
+            await expired.wait()
+            return cast("AppendSession", session)
+
+        group_commit = GroupCommit(open_session, limits=CommitLimits(deadline_s=0.01))
+        loop = asyncio.get_running_loop()
+        # The deadline passes, and the connection is ready, before the writer looks again.
+        loop.call_later(0.02, expired.set)
+        with pytest.raises(LogUnavailable, match="no connection"):
+            await group_commit.append([stored()], [])
+        await group_commit.close()
+
+    asyncio.run(scenario())
+    assert session.is_closed
