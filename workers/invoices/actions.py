@@ -162,7 +162,10 @@ def _change_state(
         answer = call(at_provider, invoice.view.steps[invoice.pending_request.step].key)
     except GatewayRejected as error:
         if error.missing:
-            return deps.record_deleted(invoice)
+            deleted = deps.record_deleted(invoice)
+            if deleted.view.in_progress:
+                raise  # only a draft can be deleted: the request is refused
+            return deleted
         answer = deps.gateway.fetch_invoice(at_provider)
         if answer.state in unchanged:
             return record_rejection(invoice, answer, deps, RequestRejected.from_gateway(error))

@@ -24,13 +24,14 @@ from domain.invoices.invoice import Invoice
 from domain.invoices.provider_update import is_running
 from domain.payment_methods.setup import MethodSetup
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
+from domain.subscriptions.mandate_subscription import schedule_end
 from domain.subscriptions.subscription import Subscription
 from tests.workers import stripe_setup_helpers as stripe_setups
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.payments import test_mollie_mandate_setup as mollie_setups
 from tests.workers.payments.test_refund_overpayment import paid_twice
 from tests.workers.stripe_harness import Bench
-from tests.workers.subscriptions.mollie_subscription_harness import MONTH, Recurring
+from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from tests.workers.subscriptions.test_stripe_subscriptions import monthly, subscribed
 from workers.queue import jobs
 
@@ -64,6 +65,13 @@ def problem(args: Args, billing: Billing) -> str | None:
         return "the refund's amount is reserved" if refund.status == "requested" else None
     found = [name for name in blocked if name in args and blocked[name](UUID(args[name]))]
     return f"the object of {found[0]} has no outcome" if found else None
+
+
+def waits_for_operator(args: Args, billing: Billing) -> bool:
+    """Check whether a recorded event marks the row of a subscription's start as given up."""
+    if "subscription_id" not in args:
+        return False
+    return billing.get(Subscription, UUID(args["subscription_id"])).view.gave_up is not None
 
 
 def _waits(hint: PaymentHint) -> bool:
@@ -262,8 +270,14 @@ def _mollie_start(mollie: MollieBench) -> Args:
 
 def _mollie_check(mollie: MollieBench) -> Args:
     recurring = Recurring(mollie)
-    view = recurring.begun("daily")
-    mollie.account.admin.set_clock(advance_s=MONTH.total_seconds())
+    view = recurring.begun()
+    now = mollie.clock()
+    mollie.billing.change(
+        Subscription,
+        view.id,
+        # The check is due when the subscription should have ended.
+        lambda one: schedule_end(one, ends_at=int(now.timestamp()) - 1, occurred_at=now),
+    )
     return {"subscription_id": str(view.id)}
 
 
