@@ -81,6 +81,7 @@ class ProviderInvoice:
     `amount_due_minor`: what the provider says remains to be paid, less credit notes, the customer's
     balance and partial payments. `part_paid_at`: when the newest payment of a part came in.
     `credit_notes_minor`: the sum of the invoice's credit notes.
+    `revision_of`, `latest_revision`: the invoice that it replaces, and the one that replaces it.
     `dashboard_url`: where whoever runs the shop sees it.
     `raw` is the provider's JSON with secrets cut.
     """
@@ -104,6 +105,8 @@ class ProviderInvoice:
     paid_at: int | None
     part_paid_at: int | None = None
     credit_notes_minor: int = 0
+    revision_of: str | None = None
+    latest_revision: str | None = None
     amount_overpaid_minor: int = 0
     object_type: Literal["invoice", "payment"] = "invoice"
     created_at: int | None = None

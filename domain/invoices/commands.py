@@ -101,3 +101,4 @@ class ImportInvoice:
     mode: Mode
     origin: Literal["renewal", "provider", "import"]
     actor: str
+    revision_of: UUID | None = None

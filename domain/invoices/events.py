@@ -52,7 +52,10 @@ class InvoiceRequested(InvoiceEvent, Aggregate.Created):
 
 
 class InvoiceImported(InvoiceEvent, Aggregate.Created):
-    """An invoice created at the provider was imported; `origin`: renewal, provider or import."""
+    """An invoice created at the provider was imported; `origin`: renewal, provider or import.
+
+    `revision_of`: our invoice that it replaces.
+    """
 
     TOPIC: ClassVar[str] = "invoice.imported"
     app_id: UUID
@@ -72,6 +75,16 @@ class InvoiceImported(InvoiceEvent, Aggregate.Created):
     description: str | None = None
     footer: str | None = None
     metadata: dict[str, str] | None = None
+    revision_of: UUID | None = None
+
+
+class InvoiceRevised(InvoiceEvent):
+    """The provider has another invoice that replaces this one: our invoice `revised_by`."""
+
+    TOPIC: ClassVar[str] = "invoice.revised"
+    revised_by: UUID
+    provider_object_id: str
+    source: str
 
 
 class InvoiceAssigned(InvoiceEvent):

@@ -88,6 +88,7 @@ def _first_view(event: e.InvoiceEvent) -> InvoiceView:
                 currency=event.currency,
                 customer=event.customer,
                 subscription_id=event.subscription_id,
+                revision_of=event.revision_of,
                 provider_object_type=event.provider_object_type,
                 provider_object_id=event.provider_object_id,
                 in_progress=False,
@@ -154,8 +155,8 @@ def _apply_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             view.subscription_due = True
         case e.SubscriptionCreated():
             view.subscription_id, view.subscription_due = event.subscription_id, False
-        case e.InvoiceAssigned():
-            view.tenant_id = event.tenant_id
+        case e.InvoiceAssigned() | e.InvoiceRevised():
+            _apply_link(view, event)
         case e.InvoiceRejected():
             view.status = status.REJECTED
             view.failure = Failure(
@@ -173,6 +174,14 @@ def _apply_progress(view: InvoiceView, event: e.InvoiceEvent) -> None:
             apply_overpayment(view, event)
         case _:
             _apply_step(view, event)
+
+
+def _apply_link(view: InvoiceView, event: e.InvoiceAssigned | e.InvoiceRevised) -> None:
+    match event:
+        case e.InvoiceAssigned():
+            view.tenant_id = event.tenant_id
+        case e.InvoiceRevised():
+            view.revised_by = event.revised_by
 
 
 def _apply_issue(

@@ -27,6 +27,7 @@ from domain.invoices.update_events import (
     paid_minor,
     payment_event,
     payments_left_over,
+    revised,
     succeeded,
     unexpected_payment,
 )
@@ -70,6 +71,10 @@ def decide(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource) -
         # An earlier payment of ours, superseded by another one.
         return Decision(Effect.STALE)
     decision = _decide_by_age(view, snapshot, update)
+    if decision.effect not in (Effect.STALE, Effect.FETCH, Effect.DEFERRED):
+        links = revised(view, snapshot, update)
+        if links:
+            decision = Decision(Effect.CHANGED, (*links, *decision.events))
     if snapshot.amount_overpaid_minor <= view.overpaid_here_minor:
         return decision
     return Decision(Effect.CHANGED, (overpaid(snapshot, update), *decision.events))

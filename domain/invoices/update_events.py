@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from domain.core import ids
 from domain.core.aggregate import NewEvent
 from domain.core.effects import WORKER
 from domain.gateway.objects import ProviderInvoice
@@ -168,6 +169,18 @@ def overpaid(snapshot: ProviderInvoice, update: UpdateSource) -> NewEvent:
             "source": update.source,
         },
     )
+
+
+def revised(view: InvoiceView, snapshot: ProviderInvoice, update: UpdateSource) -> list[NewEvent]:
+    """Build InvoiceRevised; none where the revision is known, or there is none."""
+    revision = snapshot.latest_revision
+    if revision is None or revision == snapshot.id:
+        return []
+    revised_by = ids.for_provider_object(view.app_id, view.connection_id, view.mode, revision)
+    if revised_by == view.revised_by:
+        return []
+    fields = {"revised_by": revised_by, "provider_object_id": revision, "source": update.source}
+    return [NewEvent(e.InvoiceRevised, fields)]
 
 
 def payments_left_over(view: InvoiceView, object_ids: list[str]) -> NewEvent:

@@ -188,6 +188,8 @@ class InvoiceView:
     attempt: int = 0
     provider_object_type: str | None = None
     provider_object_id: str | None = None
+    revision_of: UUID | None = None
+    revised_by: UUID | None = None
     objects: list[str] = field(default_factory=list)
     paid_by_object: str | None = None
     next_action: dict[str, str] | None = None

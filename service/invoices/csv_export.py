@@ -18,7 +18,8 @@ COLUMNS: Final = (
     "id", "tenantUuid", "userId", "provider", "connection", "mode", "status", "type", "origin",
     "number", "currency", "totalMinor", "amountPaidMinor", "amountDueMinor", "amountRefundedMinor",
     "amountDisputedMinor", "amountOverpaidMinor", "disputeStatus", "taxMinor", "customer",
-    "subscriptionId", "periodStart", "periodEnd", "dueAt", "description", "footer", "metadata",
+    "revisionOf", "revisedBy", "subscriptionId", "periodStart", "periodEnd", "dueAt",
+    "description", "footer", "metadata",
     "attempt", "providerObjectType", "providerObjectId", "documentUrl", "failureCode",
     "failureDeclineCode", "failureMessage", "createdAt", "updatedAt", "paidAt", "position",
 )  # fmt: skip

@@ -129,6 +129,10 @@ class Invoice(ResponseModel):
     tax_minor: Minor | None
     line_items: list[RequestedLine]
     customer: str | None
+    revision_of: UUID | None
+    """The invoice that this one replaces."""
+    revised_by: UUID | None
+    """The invoice that replaces this one."""
     subscription_id: str | None
     period_start: Moment | None
     period_end: Moment | None

@@ -145,6 +145,12 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "description": "Monthly",
         "footer": "Thank you",
         "metadata": {"order": "7"},
+        "revision_of": None,
+    },
+    e.InvoiceRevised: {
+        "revised_by": REFUND_ID,
+        "provider_object_id": "in_2",
+        "source": "webhook",
     },
     e.StepStarted: {"step": "create", "attempt": 1, "key": "key", "plan": {"customer": "cus_1"}},
     e.ProviderInvoiceCreated: {**_OBJECT, "customer": "cus_1", "subscription_id": "sub_1"},

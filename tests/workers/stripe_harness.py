@@ -119,6 +119,15 @@ class Bench:
         self.billing.save(invoice)
         return invoice.id
 
+    def start_creation(self, invoice_id: UUID) -> None:
+        """Record the step that creates the provider's invoice, as before its call."""
+        plan = {"customer": "cus_1", "currency": "eur"}
+        self.billing.change(
+            Invoice,
+            invoice_id,
+            lambda known: known.start_step("create", occurred_at=self.clock(), plan=plan),
+        )
+
     def ask_for(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
         """Ask something of an invoice; gives the asking's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}

@@ -26,7 +26,7 @@ from workers.history.import_run import (
     ImportRun,
 )
 from workers.provider_objects.import_object import import_invoice, import_subscription
-from workers.provider_objects.ownership import app_mismatch, invoice_named_by
+from workers.provider_objects.ownership import app_mismatch, invoice_named_by, is_claimed_by
 from workers.providers.retry import Page, Span
 from workers.providers.stripe.history import StripeHistory
 from workers.providers.stripe.past_objects import (
@@ -144,7 +144,9 @@ class StripeImport(ImportRun):
         seen = self._with_payment(past)
         if app_mismatch(self.account, seen) is not None:
             return ELSEWHERE
-        if invoice_named_by(seen) is not None:
+        named = invoice_named_by(seen)
+        requested = None if named is None else self.billing.find(Invoice, named)
+        if named is not None and (requested is None or is_claimed_by(seen, requested)):
             return OURS  # requested here: its own stream records it
         if self.dry_run:
             known = self.billing.find(Invoice, self.account.id_of(seen.id))

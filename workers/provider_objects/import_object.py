@@ -23,6 +23,7 @@ from domain.invoices.invoice import Invoice
 from domain.subscriptions.commands import StartSubscription
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
+from workers.provider_objects.ownership import invoice_named_by, is_subscription_claimed_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ def import_invoice(
         seen.raw, None if tenant_id is None else ids.for_tenant(account.app_id, tenant_id)
     )
     imported = deps.billing.import_invoice(
-        _import_command(seen, account, tenant_id),
+        _import_command(seen, account, tenant_id, deps),
         seen,
         back,
         occurred_at=deps.now(),
@@ -108,7 +109,7 @@ def _has_gone_back(seen: ProviderInvoice) -> bool:
 
 
 def _import_command(
-    seen: ProviderInvoice, account: ProviderAccount, tenant_id: UUID | None
+    seen: ProviderInvoice, account: ProviderAccount, tenant_id: UUID | None, deps: ImportDeps
 ) -> ImportInvoice:
     return ImportInvoice(
         app_id=account.app_id,
@@ -119,7 +120,21 @@ def _import_command(
         mode=account.mode,
         origin=_origin(seen, account),
         actor=account.actor,
+        revision_of=_revised_invoice(seen, account, deps),
     )
+
+
+def _revised_invoice(
+    seen: ProviderInvoice, account: ProviderAccount, deps: ImportDeps
+) -> UUID | None:
+    """Return our invoice that a revision replaces: requested here, or imported."""
+    if seen.revision_of is None:
+        return None
+    named = invoice_named_by(seen)
+    original = None if named is None else deps.billing.find(Invoice, named)
+    if original is not None and original.view.provider_object_id == seen.revision_of:
+        return named
+    return account.id_of(seen.revision_of)
 
 
 def _is_new(seen: ProviderInvoice, account: ProviderAccount, deps: ImportDeps) -> bool:
@@ -194,7 +209,7 @@ def _invoice_of(
     invoice = deps.billing.find(Invoice, named)
     if invoice is None or invoice.view.connection_id != account.connection_id:
         return None
-    return invoice
+    return invoice if is_subscription_claimed_by(seen, invoice) else None
 
 
 def _tenant(customer: str | None, account: ProviderAccount, deps: ImportDeps) -> UUID | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from domain.core.metadata import APP, INVOICE
@@ -10,7 +10,11 @@ from domain.gateway.objects import ProviderInvoice
 from domain.gateway.setups import SetupSession
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
+from domain.invoices.view import InvoiceView
 from domain.payment_methods.setup import MethodSetup
+from workers.providers.key_lifetime import CLOCK_SKEW
+
+_CREATION_STEPS: Final = ("create", "subscribe")
 
 
 def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
@@ -19,6 +23,41 @@ def invoice_named_by(snapshot: ProviderInvoice) -> UUID | None:
         return UUID(snapshot.metadata[INVOICE])
     except (KeyError, ValueError):
         return None
+
+
+def is_claimed_by(snapshot: ProviderInvoice, invoice: Invoice) -> bool:
+    """Return whether our metadata on a provider's invoice identifies this invoice of ours.
+
+    It does for the recorded object, and while our own creation of one is unresolved. A revision, a
+    duplicate, or the first invoice of a copied subscription has copied metadata.
+    """
+    view = invoice.view
+    if view.provider_object_id is not None:
+        return snapshot.id == view.provider_object_id or snapshot.id in view.objects
+    if snapshot.revision_of is not None or not view.in_progress:
+        return False
+    return _is_after_creation_step(view, snapshot.created_at)
+
+
+def is_subscription_claimed_by(snapshot: ProviderSubscription, invoice: Invoice) -> bool:
+    """Return whether a subscription is the one that this invoice of ours requested."""
+    view = invoice.view
+    if view.subscription_id is not None:
+        return snapshot.id == view.subscription_id
+    if view.provider != "stripe":
+        return True
+    return view.in_progress and _is_after_creation_step(view, snapshot.started_at)
+
+
+def _is_after_creation_step(view: InvoiceView, created_at: int | None) -> bool:
+    """Return whether an object was created after our step began that creates it.
+
+    Before that step nobody else knows the id in the metadata, so that there is nothing to copy.
+    """
+    begun = [view.steps[name].started_at for name in _CREATION_STEPS if name in view.steps]
+    if not begun:
+        return True
+    return created_at is None or created_at >= (min(begun) - CLOCK_SKEW).timestamp()
 
 
 class AppScope(Protocol):

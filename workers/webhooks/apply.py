@@ -36,7 +36,12 @@ from eventlog.errors import Conflict, LogClosed
 from eventlog.follow.follower import Cursor, Follower
 from eventlog.log import Log
 from eventlog.reading import RecordedEvent
-from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, setup_mismatch
+from workers.provider_objects.ownership import (
+    app_mismatch,
+    invoice_mismatch,
+    is_claimed_by,
+    setup_mismatch,
+)
 from workers.webhooks.parse import ParsedEvent, Snapshot
 from workers.webhooks.payload_batches import parsed_in_parts
 
@@ -89,7 +94,8 @@ class Applier:
 
     async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[RecordedEvent]]:
         wanted = set(groups)
-        wanted.update(parsed.entry.originator_id for group in groups.values() for parsed in group)
+        for parsed in (parsed for group in groups.values() for parsed in group):
+            wanted |= {parsed.entry.originator_id, parsed.own_subject}
         return await self._store.streams(wanted)
 
     async def _apply_group(
@@ -149,7 +155,7 @@ class Applier:
         self, key: UUID, group: list[ParsedEvent], known: dict[UUID, list[RecordedEvent]]
     ) -> tuple[list[DomainEvent], list[Body]]:
         stream = known.get(key, [])
-        subject = (
+        subject: Subject | None = (
             self._store.rebuild(Invoice, stream)
             or self._store.rebuild(Subscription, stream)
             or self._store.rebuild(MethodSetup, stream)
@@ -160,23 +166,44 @@ class Applier:
             )
             for parsed in group
         }
+        copies: dict[UUID, Subject | None] = {}
         events_to_append: list[DomainEvent] = []
         bodies: list[Body] = []
         for parsed in group:
             entry = entries[parsed.entry.originator_id]
             if entry is None or not entry.due:
                 continue
-            bodies += self._apply(parsed, entry, subject)
+            target = subject
+            if is_copy := _is_copy(parsed, subject):
+                target = self._own_subject(parsed, copies, known)
+            bodies += self._apply(parsed, entry, target, is_copy=is_copy)
             events_to_append += [
-                event for root in (subject, entry) if root for event in pending_events(root)
+                event for root in (target, entry) if root for event in pending_events(root)
             ]
         return events_to_append, bodies
 
+    def _own_subject(
+        self,
+        parsed: ParsedEvent,
+        copies: dict[UUID, Subject | None],
+        known: dict[UUID, list[RecordedEvent]],
+    ) -> Subject | None:
+        """Return the aggregate of an object with copied metadata; None where it is new."""
+        stream = parsed.own_subject
+        if stream not in copies:
+            copies[stream] = self._store.rebuild(Invoice, known.get(stream, []))
+        return copies[stream]
+
     def _apply(
-        self, parsed: ParsedEvent, entry: ProviderEvent, subject: Subject | None
+        self,
+        parsed: ParsedEvent,
+        entry: ProviderEvent,
+        subject: Subject | None,
+        *,
+        is_copy: bool,
     ) -> list[Body]:
         occurred_at, actor = self._now(), f"webhook:{parsed.entry.provider_event_id}"
-        mismatch = parsed.error or _mismatch(parsed, subject)
+        mismatch = parsed.error or _mismatch(parsed, subject, is_copy=is_copy)
         if mismatch is not None:
             entry.park(mismatch, retry=False, occurred_at=occurred_at, actor=actor)
             return []
@@ -234,9 +261,19 @@ def _record_snapshot(
     return Effect.FETCH
 
 
-def _mismatch(parsed: ParsedEvent, subject: Subject | None) -> str | None:
+def _is_copy(parsed: ParsedEvent, subject: Subject | None) -> bool:
+    """Return whether an invoice has the copied metadata of another one of the same connection."""
+    seen, entry = parsed.snapshot, parsed.entry
+    if not isinstance(seen, ProviderInvoice) or not isinstance(subject, Invoice):
+        return False
+    is_named = entry.invoice_id is not None and subject.view.connection_id == entry.connection_id
+    return is_named and not is_claimed_by(seen, subject)
+
+
+def _mismatch(parsed: ParsedEvent, subject: Subject | None, *, is_copy: bool) -> str | None:
     """Return why the event's object does not match our aggregate; None where it does."""
-    if isinstance(parsed.snapshot, ProviderInvoice) and parsed.entry.invoice_id is not None:
+    is_named = parsed.entry.invoice_id is not None and not is_copy
+    if isinstance(parsed.snapshot, ProviderInvoice) and is_named:
         invoice = subject if isinstance(subject, Invoice) else None
         return invoice_mismatch(parsed.entry, parsed.snapshot, invoice)
     if isinstance(parsed.snapshot, SetupSession):

@@ -29,7 +29,12 @@ from workers.provider_objects.import_object import (
     import_invoice,
     import_subscription,
 )
-from workers.provider_objects.ownership import app_mismatch, invoice_mismatch, invoice_named_by
+from workers.provider_objects.ownership import (
+    app_mismatch,
+    invoice_mismatch,
+    invoice_named_by,
+    is_claimed_by,
+)
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.schemas import StripePaidFor
 
@@ -132,16 +137,25 @@ def _fetch_and_record(
     answer = gateway.fetch_invoice(at_provider)
     named = invoice_named_by(answer)
     goes_back = received.object_type in MONEY_BACK
-    if named is None:
+    invoice = None if named is None else deps.billing.find(Invoice, named)
+    if named is None or _is_object_of_its_own(received, answer, invoice):
         _require_match(app_mismatch(received, answer))
         contested = partial(_raise_if_changed, before, lambda one: is_ambiguous(one.view, answer))
         known = import_invoice(answer, account, importing, with_refunds=goes_back, check=contested)
         return [{"invoice": str(known.id), "effect": str(Effect.CHANGED)}]
-    invoice = deps.billing.find(Invoice, named)
     _require_match(invoice_mismatch(received, answer, invoice))
     back = gateway.fetch_refunds_and_disputes(answer.id) if goes_back else RefundsAndDisputes()
     effect = _record(cast("Invoice", invoice), answer, back, received, deps, version=version)
     return [{"invoice": str(named), "effect": str(effect)}]
+
+
+def _is_object_of_its_own(
+    received: ProviderEventReceived, answer: ProviderInvoice, invoice: Invoice | None
+) -> bool:
+    """Return whether an object has the copied metadata of an invoice of the same connection."""
+    if invoice is None or invoice.view.connection_id != received.connection_id:
+        return False
+    return not is_claimed_by(answer, invoice)
 
 
 def _version(kind: type[AggregateRoot], stream: UUID, deps: FetchDeps) -> int:

@@ -39,6 +39,14 @@ class ParsedEvent:
     error: str | None = None
     needs_fetch: bool = False
 
+    @property
+    def own_subject(self) -> UUID:
+        """Return the id of the aggregate that is derived from the object's id."""
+        entry = self.entry
+        return ids.for_provider_object(
+            entry.app_id, entry.connection_id, entry.mode, entry.object_id
+        )
+
 
 def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEvent:
     """Parse a payload; an unreadable one carries its error and is parked, never skipped."""

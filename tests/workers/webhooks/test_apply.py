@@ -76,7 +76,9 @@ def forget_answers(bench: Bench, invoice_id: UUID) -> UUID:
     """Ask anew for the same, as if the first request's answers had never been recorded."""
     view = bench.invoice(invoice_id).view
     assert view.tenant_id is not None
-    return bench.request(view.tenant_id)
+    fresh = bench.request(view.tenant_id)
+    bench.start_creation(fresh)
+    return fresh
 
 
 def test_the_same_delivery_twice_is_applied_once(bench: Bench) -> None:

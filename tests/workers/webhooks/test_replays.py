@@ -103,6 +103,7 @@ def test_a_dead_letter_is_applied_once_its_invoice_exists(bench: Bench) -> None:
     tenant_id = bench.invoice(invoice_id).view.tenant_id
     assert tenant_id is not None
     bench.request(tenant_id, invoice_id=late)
+    bench.start_creation(late)
     bench.apply(replay(bench, received))
 
     assert bench.entry(received).applied

@@ -80,6 +80,8 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         amount_paid_minor=read.amount_paid,
         amount_due_minor=read.amount_remaining,
         part_paid_at=_part_paid_at(read),
+        revision_of=None if read.from_invoice is None else read.from_invoice.invoice,
+        latest_revision=read.latest_revision,
         credit_notes_minor=read.pre_payment_credit_notes_amount
         + read.post_payment_credit_notes_amount,
         attempt_count=read.attempt_count,

@@ -142,6 +142,10 @@ class _InvoicePayments(ProviderObject):
     data: list[_InvoicePayment]
 
 
+class _FromInvoice(ProviderObject):
+    invoice: TokenOrObject
+
+
 class StripeInvoice(StripeClaims):
     """An invoice; `payments` is present if it was expanded."""
 
@@ -170,6 +174,8 @@ class StripeInvoice(StripeClaims):
     footer: Text | None = None
     lines: _Lines | None = None
     payments: _InvoicePayments | None = None
+    from_invoice: _FromInvoice | None = None
+    latest_revision: TokenOrObject | None = None
 
 
 class StripeRefund(ProviderObject):
