@@ -38,8 +38,9 @@ def base_url(service: Service) -> Iterator[str]:
     bound.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Start Chromium for one module: while it runs, this thread has a running event loop."""
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-dev-shm-usage"]
         opened = playwright.chromium.launch(executable_path=chromium(), args=options)
