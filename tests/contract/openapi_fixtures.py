@@ -45,7 +45,6 @@ class Stock:
         self._billing = Billing(
             env={"PERSISTENCE_MODULE": "eventlog.persistence", "EVENTLOG_NAME": name}
         )
-        self._stuck = self._begin_stuck()
 
     def close(self) -> None:
         self._log.close()
@@ -69,15 +68,18 @@ class Stock:
         self._handed = None
 
     def work_that_gave_up(self) -> str:
-        """Give the id of work that gave up; it never gets done, and so can always be sent again."""
-        self._billing.change(
-            Invoice,
-            self._stuck,
-            lambda known: known.give_up(
-                "plan", attempts=1, last_error="nobody knows how", occurred_at=datetime.now(UTC)
-            ),
-        )
-        return f"invoice:{self._stuck}"
+        """Return the id of new work that gave up; what is sent again ends with a final error."""
+        invoice = Invoice.request(self._request_by_no_connection(), occurred_at=datetime.now(UTC))
+        # In one append: the job would end before a second one.
+        invoice.give_up("plan", attempts=1, last_error="unknown", occurred_at=datetime.now(UTC))
+        self._billing.save(invoice)
+
+        def is_listed() -> bool:
+            work = self._caller.get("/work", state="gave_up")["items"]
+            return any(each["invoiceId"] == str(invoice.id) for each in work)
+
+        eventually(is_listed)
+        return f"invoice:{invoice.id}"
 
     def _made(self, stands: str) -> list[str]:
         """Ask for several at once, and wait for each."""
@@ -115,11 +117,9 @@ class Stock:
             },
         )
 
-    def _begin_stuck(self) -> UUID:
-        """Ask for an invoice by a connection that there is not; wait until it is work."""
-        invoice_id = uuid4()
-        asked = RequestInvoice(
-            invoice_id=invoice_id,
+    def _request_by_no_connection(self) -> RequestInvoice:
+        return RequestInvoice(
+            invoice_id=uuid4(),
             app_id=UUID(self._demo["app_id"]),
             tenant_id=UUID(self._demo["tenant_id"]),
             provider="stripe",
@@ -132,14 +132,6 @@ class Stock:
             request_hash="",
             actor="operator",
         )
-        self._billing.save(Invoice.request(asked, occurred_at=datetime.now(UTC)))
-
-        def is_listed() -> bool:
-            work = self._caller.get("/work")["items"]
-            return any(each["invoiceId"] == str(invoice_id) for each in work)
-
-        eventually(is_listed)
-        return invoice_id
 
 
 def _id_in(answer: httpx.Response) -> str:
