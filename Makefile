@@ -39,7 +39,7 @@ test: $(INSTALLED) ## Run the tests but for the extended ones, on a real Postgre
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not extended"
 
 test-extended: $(INSTALLED) ## Run the extended tests alone: large, long, and of the sandbox
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m extended
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m extended
 
 test-all: test test-extended ## Run every test
 

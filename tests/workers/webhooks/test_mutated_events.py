@@ -217,10 +217,10 @@ def check(bench: Bench, *, seed: int, count: int) -> None:
 
 
 def test_mutated_events_stop_no_follower(bench: Bench) -> None:
-    check(bench, seed=1, count=300)
+    check(bench, seed=1, count=150)
 
 
 @pytest.mark.extended
 def test_thousands_of_mutated_events_stop_no_follower(bench: Bench) -> None:
     seed = secrets.randbits(32)
-    check(bench, seed=seed, count=3_000)
+    check(bench, seed=seed, count=2_000)
