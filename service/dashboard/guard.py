@@ -120,7 +120,7 @@ async def read_form(request: Request, nonce: str) -> Form:
     The browser names the origin of the page; the token proves that the page was the session's.
     """
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _netloc(origin) != request.headers.get("host"):
         raise BadRequest(FieldError(message="The form was sent by another site."))
     if request.headers.get("content-type", "").partition(";")[0].strip() != _FORM_TYPE:
         raise UnsupportedMedia(FieldError(message="A form is expected."))
@@ -132,9 +132,19 @@ async def read_form(request: Request, nonce: str) -> Form:
     return form
 
 
+def _netloc(url: str) -> str | None:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return None
+
+
 def safe_next(given: str) -> str:
     """Return a path of the dashboard to go to, and nothing of another site."""
-    parts = urlsplit(given)
+    try:
+        parts = urlsplit(given)
+    except ValueError:  # for example an unclosed bracket
+        return HOME
     is_ours = given.startswith(HOME) and not parts.netloc and not parts.scheme
     if not is_ours or parts.path.startswith("//") or "\\" in given or not given.isprintable():
         return HOME

@@ -24,7 +24,7 @@ REQUESTS = 10_000
 SUCCESSES = 20
 FEW_SUCCESSES = 2
 # Generated for each operation; the extended test adds some hundred at the bounds of its values.
-GENERATED = 25
+GENERATED = 15
 GENERATED_FEW = 4
 QUICK = {
     "getAdminInvoice",

@@ -316,6 +316,7 @@ SUBSCRIPTION_FLOWS: Final = (
         [
             "append",
             "get /v1/subscriptions/*",
+            "get /v1/subscriptions/*",
             "post /v1/subscription_schedules",
             "post /v1/subscription_schedules/*",
             "get /v1/subscriptions/*",
