@@ -21,7 +21,7 @@ _DAY_QUARTERS: Final = 24 * 3600 // QUARTER_S
 
 @dataclass(frozen=True)
 class Share:
-    """How many of a sample have a value."""
+    """Number of rows of a sample that have a value."""
 
     name: str
     items: int
@@ -29,7 +29,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Age:
-    """What is outstanding, by whole days since it was due; -1: not due yet."""
+    """Outstanding amount by whole days since the due time; -1: not due yet."""
 
     from_days: int
     amount_minor: int

@@ -1,4 +1,4 @@
-"""Tell an open page that something of its app changed, by server-sent events."""
+"""Send changes of an app to its open pages as server-sent events."""
 
 from collections.abc import AsyncIterator
 from typing import Final

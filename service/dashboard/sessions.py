@@ -29,7 +29,7 @@ _LONGEST: Final = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Session:
-    """What a cookie says; `nonce` is what its form tokens are made of."""
+    """Content of a session cookie; form tokens are derived from `nonce`."""
 
     key_sha256: str
     nonce: str

@@ -154,4 +154,4 @@ class AdminInvoices(ResponseModel):
 
     invoices: list[AdminInvoice]
     count: Count
-    """How many there are on all pages."""
+    """Number of items on all pages."""

@@ -89,7 +89,7 @@ class CreditNote(ResponseModel):
     status: Literal["issued", "void"]
     amount_minor: Minor
     credited_minor: Minor
-    """What it gave back otherwise than by a refund: as the customer's credit, or out of band."""
+    """Amount returned other than by a refund: as customer credit, or out of band."""
     refund_id: str | None
     """The refund that it was made for."""
     at: Moment
@@ -121,7 +121,7 @@ class Invoice(ResponseModel):
     total_minor: Minor | None
     amount_paid_minor: Minor
     amount_due_minor: Minor | None
-    """What the provider says remains to be paid; null before the invoice exists there."""
+    """Remaining amount at the provider; null before the invoice exists there."""
     amount_refunded_minor: Minor
     amount_disputed_minor: Minor
     amount_overpaid_minor: Minor

@@ -60,9 +60,9 @@ class Sums(PeriodSums):
     overdue_minor: Minor
     overdue_count: int
     mrr_minor: Minor
-    """What subscriptions bring in a month: active and past due ones, net of tax and discounts."""
+    """Monthly amount of active and past due subscriptions, net of tax and discounts."""
     active_subscriptions: int
-    """How many these are; trials are none of them."""
+    """Number of these subscriptions; trials are not counted."""
     unpriced_subscriptions: int
     """Of these, how many have an unknown amount, which is not in `mrrMinor`."""
     usage_based_subscriptions: int
@@ -80,7 +80,7 @@ class Summary(ResponseModel):
     to: Moment | None
     timezone: str
     at: Moment
-    """What is outstanding or overdue is so at this time."""
+    """Time as of which amounts are outstanding or overdue."""
 
 
 class Bucket(PeriodSums):

@@ -80,8 +80,8 @@ class Subscription(ResponseModel):
     currency: str | None
     line_items: list[SubscribedLine]
     monthly_minor: Minor | None
-    """What it costs in a month, net of tax and discounts, without what is billed by usage; null
-    where the amount of a line is unknown."""
+    """Monthly amount, net of tax and discounts, without lines billed by usage; null if the
+    amount of a line is unknown."""
     period_start: Moment | None
     period_end: Moment | None
     trial_end: Moment | None

@@ -105,7 +105,7 @@ class DeliveryDetails(Delivery):
 
     history: list[DeliveryEvent]
     payload: JsonObject | None
-    """What was delivered, without secrets; null where it is erased, and of what was refused."""
+    """Delivered payload, without secrets; null if it was erased or the delivery rejected."""
 
 
 class SingleDeliveries(ResponseModel):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sandbox.common.store import Json
+from sandbox.stripe.collection.overpayments import record_overpayment
 from sandbox.stripe.core import ledger
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
-from sandbox.stripe.customers import balance_book
 from sandbox.stripe.invoices.lifecycle import (
     cancel_intent,
     finalize_invoice,
@@ -61,11 +61,7 @@ def overpay(call: Call, invoice: Json, *, amount: int | None = None) -> Json:
     call.change(intent, done | {"payment_method": method["id"]})
     call.emit("payment_intent.succeeded", intent)
     _paid(call, new_payment(call, invoice, intent), amount=amount)
-    _credit(call, invoice, amount)
-    paid: Json = {"amount_paid": invoice["amount_paid"] + amount}
-    paid["amount_overpaid"] = invoice["amount_overpaid"] + amount
-    call.change(invoice, paid, "invoice.updated")
-    call.emit("invoice.overpaid", invoice)
+    record_overpayment(call, invoice, amount)
     return invoice
 
 
@@ -75,16 +71,3 @@ def _method_of(call: Call, invoice: Json) -> Json:
     if payment is None or intent is None or intent["payment_method"] is None:
         raise InvalidRequest("Only an invoice that was paid by a card can be overpaid.")
     return call.load("payment_method", intent["payment_method"])
-
-
-def _credit(call: Call, invoice: Json, amount: int) -> None:
-    customer = call.load("customer", invoice["customer"])
-    if not customer.get("deleted"):
-        balance_book.move(
-            call,
-            customer,
-            -amount,
-            cause="invoice_overpaid",
-            currency=invoice["currency"],
-            invoice=invoice["id"],
-        )

@@ -7,12 +7,12 @@ remains; its own payment intent then is canceled, and what came beyond it is the
 from __future__ import annotations
 
 from sandbox.common.store import Json, equal
+from sandbox.stripe.collection.overpayments import record_overpayment
 from sandbox.stripe.core.call import Call
 from sandbox.stripe.core.errors import InvalidRequest
 from sandbox.stripe.core.operations import Operation, operation
 from sandbox.stripe.core.params import Params, Text
 from sandbox.stripe.core.views import view
-from sandbox.stripe.customers import balance_book
 from sandbox.stripe.invoices.lifecycle import (
     cancel_intent,
     mark_paid,
@@ -97,25 +97,7 @@ def credit_intent(call: Call, intent: Json) -> None:
         call.emit("invoice.updated", invoice)
         resize_intent(call, invoice)
     if received > used:
-        _overpaid(call, invoice, received - used)
-
-
-def _overpaid(call: Call, invoice: Json, amount: int) -> None:
-    """Credits what came beyond an invoice to its customer."""
-    customer = call.load("customer", invoice["customer"])
-    if not customer.get("deleted"):
-        balance_book.move(
-            call,
-            customer,
-            -amount,
-            cause="invoice_overpaid",
-            currency=invoice["currency"],
-            invoice=invoice["id"],
-        )
-    more: Json = {"amount_paid": invoice["amount_paid"] + amount}
-    more["amount_overpaid"] = invoice["amount_overpaid"] + amount
-    call.change(invoice, more, "invoice.updated")
-    call.emit("invoice.overpaid", invoice)
+        record_overpayment(call, invoice, received - used)
 
 
 def drop_intent(call: Call, intent: Json) -> None:
