@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from domain.core.providers import Mode, Provider
 
+# The part of reconciliation that found an object.
+FoundBy = Literal["event_catch_up", "open_items", "audit"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReceiveProviderEvent:
-    """Record a verified webhook delivery; `body` is the SHA-256 of the stored payload."""
+    """Record a verified webhook delivery; `body` is the SHA-256 of the stored payload.
+
+    `found_by`: the part of reconciliation that found the event; None for a webhook.
+    """
 
     event_id: UUID
     app_id: UUID
@@ -26,11 +33,12 @@ class ReceiveProviderEvent:
     occurred_at: int
     body: str
     actor: str
+    found_by: FoundBy | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivePaymentHint:
-    """Record an unverified hint that a payment may have changed."""
+    """Record an unverified hint that a payment may have changed. `found_by`: as above."""
 
     app_id: UUID
     connection_id: UUID
@@ -39,3 +47,4 @@ class ReceivePaymentHint:
     mode: Mode
     payment_id: str
     actor: str
+    found_by: FoundBy | None = None

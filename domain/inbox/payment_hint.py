@@ -14,7 +14,7 @@ from eventsourcing.domain import Aggregate
 
 from domain.core import ids
 from domain.core.aggregate import AggregateRoot, DomainEvent
-from domain.inbox.commands import ReceivePaymentHint
+from domain.inbox.commands import FoundBy, ReceivePaymentHint
 
 
 class PaymentHintEvent(DomainEvent):
@@ -22,7 +22,10 @@ class PaymentHintEvent(DomainEvent):
 
 
 class PaymentHintReceived(PaymentHintEvent, Aggregate.Created):
-    """Something may be new about a payment that nothing was said of before."""
+    """Something may be new about a payment that nothing was said of before.
+
+    `found_by`: the part of reconciliation that found it; None for a webhook.
+    """
 
     TOPIC: ClassVar[str] = "payment_hint.received"
     app_id: UUID
@@ -31,13 +34,15 @@ class PaymentHintReceived(PaymentHintEvent, Aggregate.Created):
     provider: str
     mode: str
     payment_id: str
+    found_by: str | None = None
 
 
 class PaymentHintRepeated(PaymentHintEvent):
-    """Something may be new again, since the last fetch began."""
+    """Something may be new again, since the last fetch began. `found_by`: as above."""
 
     TOPIC: ClassVar[str] = "payment_hint.repeated"
     app_id: UUID
+    found_by: str | None = None
 
 
 class PaymentHintFetchStarted(PaymentHintEvent):
@@ -69,6 +74,7 @@ def repeated_after(
         "timestamp": max(occurred_at, newest.timestamp),
         "actor": command.actor,
         "app_id": command.app_id,
+        "found_by": command.found_by,
     }
     return PaymentHintRepeated(**fields)
 
@@ -95,7 +101,7 @@ class PaymentHint(AggregateRoot):
         hint_id = ids.for_payment_hint(command.connection_id, command.mode, command.payment_id)
         return cls._create(PaymentHintReceived, id=hint_id, timestamp=occurred_at, **facts)
 
-    def repeat(self, *, actor: str, occurred_at: datetime) -> None:
+    def repeat(self, *, actor: str, occurred_at: datetime, found_by: FoundBy | None = None) -> None:
         """Record a hint, unless one is waiting already."""
         if not self.waiting:
             self.record_event(
@@ -103,6 +109,7 @@ class PaymentHint(AggregateRoot):
                 occurred_at=occurred_at,
                 actor=actor,
                 app_id=self.received.app_id,
+                found_by=found_by,
             )
 
     def start_fetch(self, *, actor: str, occurred_at: datetime) -> None:

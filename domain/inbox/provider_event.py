@@ -17,7 +17,10 @@ class DeliveryEvent(DomainEvent):
 
 
 class ProviderEventReceived(DeliveryEvent, Aggregate.Created):
-    """A delivery was verified and stored. `invoice_id` is what its metadata claims: a hint."""
+    """A delivery was verified and stored. `invoice_id` is what its metadata claims: a hint.
+
+    `found_by`: the part of reconciliation that found the event; None for a webhook.
+    """
 
     TOPIC: ClassVar[str] = "provider_event.received"
     app_id: UUID
@@ -32,6 +35,7 @@ class ProviderEventReceived(DeliveryEvent, Aggregate.Created):
     invoice_id: UUID | None
     occurred_at: int
     body: str
+    found_by: str | None = None
 
 
 class ProviderEventApplied(DeliveryEvent):

@@ -355,6 +355,7 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "invoice_id": INVOICE_ID,
         "occurred_at": 100,
         "body": "b0d7",
+        "found_by": "audit",
     },
     provider_event.ProviderEventApplied: {
         "type": "invoice.paid",
@@ -382,8 +383,13 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "position": 12,
         "reason": "holds a field of another type",
     },
-    payment_hint.PaymentHintReceived: {**_OWNER, "provider": "mollie", "payment_id": "tr_1"},
-    payment_hint.PaymentHintRepeated: {"app_id": APP_ID},
+    payment_hint.PaymentHintReceived: {
+        **_OWNER,
+        "provider": "mollie",
+        "payment_id": "tr_1",
+        "found_by": "open_items",
+    },
+    payment_hint.PaymentHintRepeated: {"app_id": APP_ID, "found_by": "open_items"},
     payment_hint.PaymentHintFetchStarted: {},
     payment_hint.PaymentHintFetched: {
         "effects": [{"invoice": str(INVOICE_ID), "effect": "changed"}],

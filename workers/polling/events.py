@@ -96,6 +96,7 @@ class EventPoller:
             occurred_at=event.created_s,
             body=body.sha256.hex(),
             actor="reconciliation",
+            found_by="event_catch_up",
         )
         try:
             self.billing.save(ProviderEvent.receive(command, occurred_at=self.now()), bodies=[body])

@@ -68,10 +68,13 @@ class PaymentPoller:
             mode=mode,
             payment_id=payment_id,
             actor=_BY,
+            found_by="event_catch_up",
         )
         self.billing.create_or_change(
             PaymentHint,
             ids.for_payment_hint(connection.connection_id, mode, payment_id),
             lambda: PaymentHint.receive(command, occurred_at=occurred_at),
-            lambda known: known.repeat(actor=_BY, occurred_at=occurred_at),
+            lambda known: known.repeat(
+                actor=_BY, occurred_at=occurred_at, found_by="event_catch_up"
+            ),
         )
