@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _SWEEP_S = 0.2
+# What a connection may take in an outage before those that wait for it are refused.
+_CONNECTING_S = 1.0
 _LARGEST_VERSION = 2**63 - 1
 
 # The server took nothing and would take it later, or another server would.
@@ -33,12 +35,17 @@ _TRANSIENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class CommitLimits:
-    """Limits of a batch and of its waits."""
+    """Limits of a batch and of its waits.
+
+    `deadline_s`: the longest wait of an append. `outage_s`: how long the database may be away or
+    read-only before appends fail at once; one attempt at a time then tries it on.
+    """
 
     events_per_batch: int = 500
     bytes_per_batch: int = 4 * 1024 * 1024
     queued_appends: int = 10_000
     deadline_s: float = 10
+    outage_s: float = 5
     answer_timeout_s: float = 5
 
 
@@ -58,6 +65,9 @@ class GroupCommit:
         self._room = asyncio.Semaphore(limits.queued_appends)
         self._work = asyncio.Event()
         self._session: AppendSession | None = None
+        self._connecting: asyncio.Future[AppendSession] | None = None
+        self._connecting_from_s = 0.0
+        self._outage_from_s: float | None = None
         self._closed = False
         self._writer = supervise(
             self._write(), name="group commit", is_expected=lambda: self._closed
@@ -89,6 +99,7 @@ class GroupCommit:
         self._closed = True
         self._work.set()
         await self._writer
+        await self._stop_connecting()
         await self._drop_session()
 
     async def _take_room(self, deadline_s: float) -> None:
@@ -151,13 +162,21 @@ class GroupCommit:
         """Settle every append of the batch, over as many connections as it takes."""
         pause_s = _FIRST_PAUSE_S
         while open_appends := [append for append in batch if not append.is_settled]:
+            started_s, is_reused = self._loop.time(), self._has_connection
             try:
                 session = await self._connected(open_appends)
                 if session is not None:
                     await self._attempt(session, open_appends)
+                    self._outage_from_s = None
             except _TRANSIENT as error:
                 _log.warning("the event log did not answer: %s", type(error).__name__)
-                self._expire(batch, reason="the connection was lost")
+                if self._outage_from_s is None:
+                    self._outage_from_s = started_s
+                # A connection that was lost while idle is replaced before anybody is refused.
+                outage = None if is_reused else self._outage_from_s
+                self._expire(
+                    (*batch, *self._queue), reason="the connection was lost", outage_from_s=outage
+                )
                 await self._drop_session(unless_usable_after=error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
@@ -210,31 +229,54 @@ class GroupCommit:
                     append.fail(Conflict(stream, offered=event.originator_version, recorded=taken))
                     break
 
+    @property
+    def _has_connection(self) -> bool:
+        connecting = self._connecting
+        return self._session is not None or (connecting is not None and connecting.done())
+
     async def _connected(self, appends: Sequence[Append]) -> AppendSession | None:
         """Return the session, connecting if needed; None if no caller waits any more."""
-        if self._session is not None:
-            return self._session
-        connecting = asyncio.ensure_future(self._open_session())
-        try:
+        if self._session is None:
+            connecting = self._connection_attempt()
             while not connecting.done():
                 await asyncio.wait([connecting], timeout=_SWEEP_S)
-                self._expire(appends, reason="no connection")
-                self._expire(self._queue, reason="no connection")
+                is_slow = self._loop.time() - self._connecting_from_s >= _CONNECTING_S
+                self._expire(
+                    (*appends, *self._queue),
+                    reason="no connection",
+                    outage_from_s=self._outage_from_s if is_slow else None,
+                )
                 if not connecting.done() and all(append.is_settled for append in appends):
                     return None
+            self._connecting = None
             # Kept also if no caller waits any more: the next one finds it, or `close` ends it.
             self._session = connecting.result()
-        finally:
-            if not connecting.done():
-                connecting.cancel()
-                with contextlib.suppress(asyncio.CancelledError, psycopg.Error):
-                    await connecting
         return None if all(append.is_settled for append in appends) else self._session
 
-    def _expire(self, appends: Iterable[Append], *, reason: str) -> None:
+    def _connection_attempt(self) -> asyncio.Future[AppendSession]:
+        """Return the attempt in progress, which outlives its callers, or begin one."""
+        failed_before = self._connecting is not None and (
+            self._connecting.done() and self._connecting.exception() is not None
+        )
+        if self._connecting is None or failed_before:
+            self._connecting = asyncio.ensure_future(self._open_session())
+            self._connecting_from_s = self._loop.time()
+        return self._connecting
+
+    async def _stop_connecting(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, psycopg.Error):
+                self._session = await self._connecting
+
+    def _expire(
+        self, appends: Iterable[Append], *, reason: str, outage_from_s: float | None
+    ) -> None:
+        """Fail the appends that are past their deadline, or all in an outage that lasts."""
         now_s = self._loop.time()
+        is_away = outage_from_s is not None and now_s - outage_from_s >= self._limits.outage_s
         for append in appends:
-            if append.deadline_s <= now_s:
+            if is_away or append.deadline_s <= now_s:
                 append.fail(LogUnavailable(reason, maybe_recorded=append.attempts > 0))
 
     async def _drop_session(self, *, unless_usable_after: psycopg.Error | None = None) -> None:

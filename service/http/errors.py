@@ -12,6 +12,7 @@ ApiError
 ├── TooManyHeaders
 ├── RateLimited
 ├── TimedOut              no response in time
+├── ShuttingDown          the process stops before the response
 ├── UnsupportedMedia
 ├── KeyReused             an idempotency key with a different request
 ├── WebhookRejected       a delivery that is not verified
@@ -112,6 +113,10 @@ class TimedOut(ApiError):
     """The response did not start in time."""
 
 
+class ShuttingDown(ApiError):
+    """The process stops before the response is ready."""
+
+
 class UnsupportedMedia(ApiError):
     """The body's media type is not accepted."""
 
@@ -181,6 +186,7 @@ _TABLE: Final[Mapping[type[Exception], _Row]] = {
     ),
     RateLimited: _Row(HTTPStatus.TOO_MANY_REQUESTS, "[E4290]", "Too Many Requests"),
     TimedOut: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5031]", "There was no answer in time", 1),
+    ShuttingDown: _Row(HTTPStatus.SERVICE_UNAVAILABLE, "[E5030]", "Service Unavailable", 1),
     UnsupportedMedia: _Row(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "[E4150]",

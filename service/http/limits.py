@@ -10,6 +10,7 @@ from service.http.errors import (
     ApiError,
     BadRequest,
     FieldError,
+    ShuttingDown,
     TimedOut,
     TooManyHeaders,
     TooSlow,
@@ -54,6 +55,11 @@ class Limits:
             if started or not timeout.expired():
                 raise
             await _refuse(TimedOut(), scope, receive, send)
+        except asyncio.CancelledError:
+            # The server cancels requests only when it stops.
+            if started:
+                raise
+            await _refuse(ShuttingDown(), scope, receive, send)
 
 
 class _Body:

@@ -1,5 +1,6 @@
 """`python -m service` as it is run: uvicorn, two worker processes, real sockets."""
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
 from uuid import uuid4
 
@@ -138,6 +140,26 @@ def test_a_service_that_is_told_to_stop_answers_who_waits_and_goes(
         assert process.end() == 0
         assert waiting.result().status_code == 202
     assert time.monotonic() - started_s < 8
+
+
+def test_a_request_that_a_stop_interrupts_is_answered_in_the_envelope(
+    start: Start, shop: Shop
+) -> None:
+    process = start(BILLHOOK_STOP_TIMEOUT_S="1")
+    host, port = process.url.removeprefix("http://").split(":")
+    head = f"POST {shop.invoices_url} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 100\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in shop.headers().items())
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        head += "content-type: application/json\r\nexpect: 100-continue\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100")
+        process.popen.terminate()
+        answer = HTTPResponse(connection)
+        answer.begin()
+        document = json.loads(answer.read())
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert document["errors"][0]["code"] == "[E5030]"
+    assert answer.headers["x-request-id"]
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from eventlog.append.group_commit import DEFAULT_LIMITS, CommitLimits, GroupCommit
 from eventlog.append.session import AppendSession
@@ -249,6 +250,61 @@ def test_a_database_that_is_away_is_reported_at_the_deadline(proxy: TcpProxy) ->
         assert await log.head_async() == 2
 
     with_log(proxy.dsn, scenario, _QUICK)
+
+
+def test_appends_fail_at_once_in_an_outage_that_lasts(database: str) -> None:
+    read_only = "ALTER DATABASE {} SET default_transaction_read_only = {}"
+    end_sessions = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name LIKE 'billhook log%' AND datname = current_database()"
+    )
+
+    def set_read_only(value: str) -> None:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            name = Identifier(connection.info.dbname)
+            connection.execute(SQL(read_only).format(name, SQL(value)))
+            connection.execute(end_sessions)
+
+    async def scenario(log: Log) -> None:
+        assert await log.append_async([stored()]) == [1]
+        await asyncio.to_thread(set_read_only, "on")
+        for _ in range(3):
+            # Far less than the deadline of an append.
+            async with asyncio.timeout(60):
+                with pytest.raises(LogUnavailable):
+                    await log.append_async([stored()])
+        await asyncio.to_thread(set_read_only, "off")
+        async with asyncio.timeout(60):
+            assert await _recorded_at_last(log) == [2]
+
+    with_log(database, scenario, CommitLimits(deadline_s=600, outage_s=0.2))
+
+
+def test_a_slow_connection_is_made_though_its_callers_failed(proxy: TcpProxy) -> None:
+    async def scenario(log: Log) -> None:
+        proxy.refuse()
+        with pytest.raises(LogUnavailable):
+            await log.append_async([stored()])
+        proxy.refuse(refuse=False)
+        proxy.freeze()
+        for _ in range(3):
+            with pytest.raises(LogUnavailable):
+                await log.append_async([stored()])
+        proxy.thaw()
+        async with asyncio.timeout(60):
+            assert await _recorded_at_last(log) == [1]
+
+    with_log(proxy.dsn, scenario, CommitLimits(deadline_s=600, outage_s=0.2))
+
+
+async def _recorded_at_last(log: Log) -> list[int]:
+    """Append anew, as callers do, until the log takes it."""
+    while True:
+        try:
+            return await log.append_async([stored()])
+        except LogUnavailable:
+            await asyncio.sleep(0.01)
 
 
 def test_only_an_append_that_was_sent_may_have_been_recorded(proxy: TcpProxy) -> None:
