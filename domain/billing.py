@@ -29,6 +29,8 @@ from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.commands import ImportInvoice, InvoiceCommand
 from domain.invoices.invoice import Invoice
+from domain.reconciliation.comparison import Comparison
+from domain.reconciliation.drift import Discovery
 from domain.subscriptions.commands import StartSubscription, SubscriptionCommand
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.commands import SetTenant
@@ -246,10 +248,12 @@ class Billing(Store):
         bodies: Bodies = (),
         body: str | None = None,
         check: Callable[[Invoice], None] = _as_it_is,
+        discovery: Discovery | None = None,
     ) -> Invoice:
         """Import an invoice that the provider created, or update an imported one.
 
-        `check` may raise where the recorded state is newer than the snapshot.
+        `check` may raise where the recorded state is newer than the snapshot. `discovery`: the
+        part of reconciliation that found it, whose differences are recorded.
         """
         source = "import" if command.origin == "import" else "webhook"
 
@@ -270,7 +274,12 @@ class Billing(Store):
             return Invoice.import_from_provider(command, seen, occurred_at=occurred_at)
 
         return self._import_object(
-            Invoice, create_imported, apply_event, check=check, bodies=bodies
+            Invoice,
+            create_imported,
+            apply_event,
+            check=check,
+            bodies=bodies,
+            comparison=Comparison(discovery, occurred_at=occurred_at),
         )
 
     # Subscriptions.
@@ -285,10 +294,11 @@ class Billing(Store):
         bodies: Bodies = (),
         body: str | None = None,
         check: Callable[[Subscription], None] = _as_it_is,
+        discovery: Discovery | None = None,
     ) -> Subscription:
         """Import a subscription of the provider, or update an imported one.
 
-        `check` may raise where the recorded state is newer than the snapshot.
+        `check`, `discovery`: as for `import_invoice`.
         """
 
         def apply_event(known: Subscription) -> None:
@@ -300,7 +310,12 @@ class Billing(Store):
             return Subscription.start(command, seen, occurred_at=occurred_at)
 
         return self._import_object(
-            Subscription, create_imported, apply_event, check=check, bodies=bodies
+            Subscription,
+            create_imported,
+            apply_event,
+            check=check,
+            bodies=bodies,
+            comparison=Comparison(discovery, occurred_at=occurred_at),
         )
 
     def _import_object(
@@ -311,6 +326,7 @@ class Billing(Store):
         *,
         check: Callable[[AnyAggregate], None],
         bodies: Bodies,
+        comparison: Comparison,
     ) -> AnyAggregate:
         """Create the aggregate of a provider's object, or update it if `check` accepts it."""
 
@@ -323,7 +339,14 @@ class Billing(Store):
             check(known)
             apply_event(known)
 
-        return self.create_or_change(kind, create_imported().id, make, change, bodies=bodies)
+        return self.create_or_change(
+            kind,
+            create_imported().id,
+            comparison.created(make),
+            comparison.changed(change),
+            bodies=bodies,
+            also_save=comparison.drifts,
+        )
 
     def request_subscription_action(
         self,

@@ -16,6 +16,7 @@ from domain.payment_methods import (
 from domain.payment_methods import (
     setup as payment_methods_setup,
 )
+from domain.reconciliation import drift
 from domain.subscriptions import events as subscriptions_events
 from domain.subscriptions import subscription
 from domain.tenants import customer_claim, pending_items_lock, tenant
@@ -28,6 +29,7 @@ AGGREGATES = (
     catalogue.TaxRate,
     connection.Connection,
     customer_claim.CustomerClaim,
+    drift.Drift,
     pending_items_lock.PendingItemsLock,
     Invoice,
     payment_methods_setup.MethodSetup,

@@ -75,3 +75,13 @@ def for_payment_hint(connection_id: UUID, mode: str, payment_id: str) -> UUID:
 def for_skipped_event(follower: str, position: int) -> UUID:
     """Return the id of the record that a follower skips an event."""
     return _derive("skipped_event", follower, position)
+
+
+def for_drift(subject_id: UUID, version: int, field: str) -> UUID:
+    """Return the id of a difference that an update of a version of an aggregate healed."""
+    return _derive("drift", subject_id, version, field)
+
+
+def for_unapplied_drift(connection_id: UUID, mode: str, object_id: str) -> UUID:
+    """Return the id of the difference of a provider's object that could not be applied."""
+    return _derive("unapplied_drift", connection_id, mode, object_id)

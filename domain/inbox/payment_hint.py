@@ -80,7 +80,10 @@ def repeated_after(
 
 
 class PaymentHint(AggregateRoot):
-    """All hints at one payment. `waiting`: for a fetch to begin; `fetching`: for it to end."""
+    """All hints at one payment. `waiting`: for a fetch to begin; `fetching`: for it to end.
+
+    `found_by`: of the newest hint.
+    """
 
     TOPIC: ClassVar[str] = "payment_hint"
     Event = PaymentHintEvent
@@ -89,10 +92,12 @@ class PaymentHint(AggregateRoot):
     received: PaymentHintReceived
     waiting: bool
     fetching: bool
+    found_by: str | None
 
     def __init__(self) -> None:
         self.waiting = True
         self.fetching = False
+        self.found_by = None
 
     @classmethod
     def receive(cls, command: ReceivePaymentHint, *, occurred_at: datetime) -> PaymentHint:
@@ -146,9 +151,9 @@ class PaymentHint(AggregateRoot):
         """Assign the fields of an event; runs again on every replay."""
         match event:
             case PaymentHintReceived():
-                self.received = event
+                self.received, self.found_by = event, event.found_by
             case PaymentHintRepeated():
-                self.waiting = True
+                self.waiting, self.found_by = True, event.found_by
             case PaymentHintFetchStarted():
                 self.waiting, self.fetching = False, True
             case PaymentHintFetched():

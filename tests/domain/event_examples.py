@@ -15,6 +15,7 @@ from domain.invoices import events as e
 from domain.invoices import payment_events as pe
 from domain.invoices import refund_events as m
 from domain.operations import skipped_event
+from domain.reconciliation import drift
 from domain.tenants import customer_claim, pending_items_lock, tenant
 from tests.domain import setup_examples, subscription_examples
 from tests.domain.subscription_examples import (
@@ -378,6 +379,26 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "request_hash": "4a54",
         "result": {"id": str(KEY_ID), "kind": "write"},
     },
+    drift.DriftDetected: {
+        **_OWNER,
+        "object_type": "invoice",
+        "object_id": "in_1",
+        "subject_id": INVOICE_ID,
+        "field": "status",
+        "ours": "open",
+        "theirs": "paid",
+        "since": 100,
+        "found_by": "event_catch_up",
+        "reason": None,
+    },
+    drift.DriftReopened: {
+        "app_id": APP_ID,
+        "theirs": "invoice.paid",
+        "since": 200,
+        "found_by": "audit",
+        "reason": "unknown invoice",
+    },
+    drift.DriftResolved: {"app_id": APP_ID},
     skipped_event.FollowerEventSkipped: {
         "follower": "relay",
         "position": 12,

@@ -20,6 +20,7 @@ from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.commands import ImportInvoice
 from domain.invoices.invoice import Invoice
+from domain.reconciliation.drift import Discovery
 from domain.subscriptions.commands import StartSubscription
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
@@ -28,7 +29,10 @@ from workers.provider_objects.ownership import invoice_named_by, is_subscription
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderAccount:
-    """A connection of an app. `importing`: its objects come from a history import."""
+    """A connection of an app. `importing`: its objects come from a history import.
+
+    `discovery`: the part of reconciliation that found the objects, if any did.
+    """
 
     app_id: UUID
     provider: Provider
@@ -37,6 +41,7 @@ class ProviderAccount:
     mode: Mode
     actor: str
     importing: bool = False
+    discovery: Discovery | None = None
 
     def id_of(self, object_id: str) -> UUID:
         """Return the id of the aggregate for a provider's object."""
@@ -97,6 +102,7 @@ def import_invoice(
         bodies=[body],
         body=body.sha256.hex(),
         check=check,
+        discovery=account.discovery,
     )
     if imported.view.tenant_id is None:
         _assign(Invoice, imported, imported.view.customer, account, deps)
@@ -174,6 +180,7 @@ def import_subscription(
         bodies=[body],
         body=body.sha256.hex(),
         check=check,
+        discovery=account.discovery,
     )
     if imported.view.tenant_id is None:
         _assign(Subscription, imported, imported.view.customer, account, deps)

@@ -17,12 +17,12 @@ from domain.billing import Billing
 from domain.core.effects import WORKER
 from domain.gateway.errors import GatewayError, GatewayRejected, GatewayUnavailable
 from domain.inbox.payment_hint import PaymentHint
-from domain.inbox.provider_event import ProviderEvent
 from domain.invoices import status
 from domain.invoices.invoice import Invoice
 from domain.invoices.steps import REFUND_STEP
 from domain.invoices.view import InvoiceView
 from domain.payment_methods.setup import MethodSetup
+from domain.reconciliation.unapplied import park
 from domain.subscriptions.mandate_subscription import give_up_start
 from domain.subscriptions.subscription import Subscription
 from projections.work.table import Job
@@ -209,12 +209,13 @@ def reject_method_setup(failed: FailedJob, runtime: Runtime) -> RowAction:
 
 def park_provider_event(failed: FailedJob, runtime: Runtime) -> RowAction:
     """Park the provider event as a dead letter."""
-    runtime.billing.change(
-        ProviderEvent,
+    park(
+        runtime.billing,
         failed.id("provider_event_id"),
-        lambda event: event.park(
-            failed.reason, retry=False, occurred_at=failed.occurred_at, actor=WORKER
-        ),
+        failed.reason,
+        retry=False,
+        occurred_at=failed.occurred_at,
+        actor=WORKER,
     )
     return RowAction.DELETE
 

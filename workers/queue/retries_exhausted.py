@@ -13,10 +13,10 @@ from uuid import UUID
 from domain.billing import Billing
 from domain.core.effects import WORKER
 from domain.inbox.payment_hint import PaymentHint
-from domain.inbox.provider_event import ProviderEvent
 from domain.invoices.invoice import Invoice
 from domain.invoices.steps import REFUND_STEP, is_refund
 from domain.payment_methods.setup import MethodSetup
+from domain.reconciliation.unapplied import park
 from domain.subscriptions.mandate_subscription import give_up_start
 from domain.subscriptions.subscription import Subscription
 from projections.work.table import Job
@@ -111,12 +111,13 @@ def stop_method_setup(ended: ExhaustedJob, billing: Billing) -> None:
 
 def park_provider_event(ended: ExhaustedJob, billing: Billing) -> None:
     """Park a provider event as a dead letter."""
-    billing.change(
-        ProviderEvent,
+    park(
+        billing,
         ended.id("provider_event_id"),
-        lambda event: event.park(
-            ended.reason, retry=False, occurred_at=ended.occurred_at, actor=WORKER
-        ),
+        ended.reason,
+        retry=False,
+        occurred_at=ended.occurred_at,
+        actor=WORKER,
     )
 
 

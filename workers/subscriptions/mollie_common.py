@@ -14,6 +14,8 @@ from domain.core.effects import WORKER
 from domain.gateway.port import SubscriptionGateway
 from domain.gateway.subscriptions import ProviderSubscription
 from domain.invoices.invoice import Invoice
+from domain.reconciliation.comparison import Comparison
+from domain.reconciliation.drift import Discovery
 from domain.subscriptions.mandate_subscription import link, record_mollie_state
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
@@ -76,15 +78,26 @@ def record_started(
 
 
 def record_state(
-    known: Subscription, seen: ProviderSubscription, *, actor: str, deps: MandateSubscriptionDeps
+    known: Subscription,
+    seen: ProviderSubscription,
+    *,
+    actor: str,
+    deps: MandateSubscriptionDeps,
+    discovery: Discovery | None = None,
 ) -> Subscription:
-    """Record the subscription's state at the provider."""
+    """Record the subscription's state at the provider, and what reconciliation found to differ."""
     occurred_at, body = deps.now(), Body.of(seen.raw, known.view.body_owner)
+    comparison = Comparison(discovery, occurred_at=occurred_at)
+
+    def decide(one: Subscription) -> None:
+        record_mollie_state(
+            one, seen, source="answer", actor=actor, occurred_at=occurred_at, body=body.sha256.hex()
+        )
+
     return deps.billing.change(
         Subscription,
         UUID(str(known.id)),
-        lambda one: record_mollie_state(
-            one, seen, source="answer", actor=actor, occurred_at=occurred_at, body=body.sha256.hex()
-        ),
+        comparison.changed(decide),
         bodies=[body],
+        also_save=comparison.drifts,
     )

@@ -100,7 +100,7 @@ def apply_subscription(
         mandate = None if step is None else step.plan["mandate"]
         record_started(ours, seen, mandate=mandate, deps=deps)
         return deps.billing.get(Subscription, ours.view.id)
-    return record_state(ours, seen, actor=account.actor, deps=deps)
+    return record_state(ours, seen, actor=account.actor, deps=deps, discovery=account.discovery)
 
 
 def _named_by(

@@ -7,6 +7,7 @@ payment should have been made.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, cast
 from uuid import UUID
@@ -17,6 +18,7 @@ from domain.gateway.errors import GatewayRejected, GatewayUnavailable
 from domain.gateway.objects import ProviderInvoice
 from domain.invoices.invoice import Invoice
 from domain.invoices.status import FAILED, PAID
+from domain.reconciliation.drift import Discovery
 from domain.subscriptions.mandate_subscription import mark_missing
 from domain.subscriptions.subscription import Subscription
 from domain.subscriptions.view import ENDED, SubscriptionView
@@ -62,7 +64,7 @@ def _due(view: SubscriptionView, *, now: datetime) -> datetime:
 def _refresh(known: Subscription, deps: MandateSubscriptionDeps) -> Subscription:
     """Record the current state and missed payments."""
     view = known.view
-    account = account_of(view, actor=_BY)
+    account = replace(account_of(view, actor=_BY), discovery=Discovery(found_by="open_items"))
     at_provider, customer = view.provider_subscription_id, view.customer or ""
     try:
         seen = deps.gateway.fetch_mandate_subscription(at_provider, customer=customer)
@@ -73,7 +75,7 @@ def _refresh(known: Subscription, deps: MandateSubscriptionDeps) -> Subscription
         return deps.billing.change(
             Subscription, view.id, lambda one: mark_missing(one, actor=_BY, occurred_at=occurred_at)
         )
-    record_state(known, seen, actor=_BY, deps=deps)
+    record_state(known, seen, actor=_BY, deps=deps, discovery=account.discovery)
     since = (view.period_start or view.created_at) - _LOOK_BACK
     payments = deps.gateway.list_renewals(
         at_provider, customer=customer, created_after=int(since.timestamp())

@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from domain.inbox.provider_event import (
 )
 from domain.invoices.invoice import Invoice
 from domain.payment_methods.setup import MethodSetup
+from domain.reconciliation.unapplied import drift_id_of
 from domain.subscriptions.subscription import Subscription
 from eventlog.async_store import AsyncStore, pending_events
 from eventlog.bodies import Body
@@ -42,6 +44,7 @@ from workers.provider_objects.ownership import (
     is_claimed_by,
     setup_mismatch,
 )
+from workers.webhooks.apply_drift import BatchDrifts
 from workers.webhooks.parse import ParsedEvent, Snapshot
 from workers.webhooks.payload_batches import parsed_in_parts
 
@@ -95,7 +98,7 @@ class Applier:
     async def _load(self, groups: dict[UUID, list[ParsedEvent]]) -> dict[UUID, list[RecordedEvent]]:
         wanted = set(groups)
         for parsed in (parsed for group in groups.values() for parsed in group):
-            wanted |= {parsed.entry.originator_id, parsed.own_subject}
+            wanted |= {parsed.entry.originator_id, parsed.own_subject, drift_id_of(parsed.entry)}
         return await self._store.streams(wanted)
 
     async def _apply_group(
@@ -136,14 +139,18 @@ class Applier:
         """Record a dead letter with the exception's type; its message may quote the payload."""
         event_id, reason = received.originator_id, f"failed: {type(error).__name__}"
         for left in reversed(range(_TRIES)):
-            streams = await self._store.streams([event_id])
+            streams = await self._store.streams([event_id, drift_id_of(received)])
             entry = self._store.rebuild(ProviderEvent, streams[event_id])
             if entry is None or not entry.due:
                 return
             actor = f"webhook:{received.provider_event_id}"
-            entry.park(reason, retry=False, occurred_at=self._now(), actor=actor)
+            now = self._now()
+            entry.park(reason, retry=False, occurred_at=now, actor=actor)
+            drifts = BatchDrifts(self._store, streams, now=now).of_entry(entry)
             try:
-                await self._store.append(pending_events(entry))
+                await self._store.append(
+                    [event for root in (entry, *drifts) for event in pending_events(root)]
+                )
             except Conflict:
                 if not left:
                     raise
@@ -167,6 +174,7 @@ class Applier:
             for parsed in group
         }
         copies: dict[UUID, Subject | None] = {}
+        drifts = BatchDrifts(self._store, known, now=self._now())
         events_to_append: list[DomainEvent] = []
         bodies: list[Body] = []
         for parsed in group:
@@ -176,11 +184,12 @@ class Applier:
             target = subject
             if is_copy := _is_copy(parsed, subject):
                 target = self._own_subject(parsed, copies, known)
-            bodies += self._apply(parsed, entry, target, is_copy=is_copy)
+            decide = partial(self._apply, parsed, entry, target, is_copy=is_copy)
+            bodies += drifts.apply(entry, target, decide)
             events_to_append += [
                 event for root in (target, entry) if root for event in pending_events(root)
             ]
-        return events_to_append, bodies
+        return [*events_to_append, *drifts.events], bodies
 
     def _own_subject(
         self,

@@ -21,6 +21,13 @@ from domain.gateway.port import InvoicingGateway
 from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
 from domain.invoices.staleness import is_ambiguous
+from domain.reconciliation.comparison import Comparison
+from domain.reconciliation.unapplied import (
+    BELONGS_TO_NONE,
+    discovery_of,
+    mark_applied,
+    park,
+)
 from domain.subscriptions.subscription import Subscription
 from eventlog.bodies import Body
 from workers.provider_objects.import_object import (
@@ -93,12 +100,7 @@ def fetch_and_apply(provider_event_id: UUID, deps: FetchDeps) -> None:
             raise
         _park(entry, "the provider no longer has the object", deps, actor=actor)
         return
-    occurred_at = deps.now()
-    deps.billing.change(
-        ProviderEvent,
-        provider_event_id,
-        lambda known: known.record_applied(effects, occurred_at=occurred_at, actor=actor),
-    )
+    mark_applied(deps.billing, provider_event_id, effects, occurred_at=deps.now(), actor=actor)
 
 
 def _apply_with_retries(received: ProviderEventReceived, deps: FetchDeps, *, actor: str) -> Effects:
@@ -132,7 +134,7 @@ def _fetch_and_record(
         return [{"subscription": str(taken.id), "effect": str(Effect.CHANGED)}]
     at_provider = _invoice_at_provider(received, deps, gateway)
     if at_provider is None:
-        raise _Mismatch("its object belongs to no invoice")
+        raise _Mismatch(BELONGS_TO_NONE)
     before = _version(Invoice, account.id_of(at_provider), deps)
     answer = gateway.fetch_invoice(at_provider)
     named = invoice_named_by(answer)
@@ -184,6 +186,7 @@ def _account(received: ProviderEventReceived, *, actor: str) -> ProviderAccount:
         connection_id=received.connection_id,
         mode=cast("Mode", received.mode),
         actor=actor,
+        discovery=discovery_of(received),
     )
 
 
@@ -237,7 +240,14 @@ def _record(
         )
         effects[:] = [state, returned]  # decided anew after a concurrent write
 
-    deps.billing.change(Invoice, UUID(str(invoice.id)), decide, bodies=[body])
+    comparison = Comparison(discovery_of(received), occurred_at=occurred_at)
+    deps.billing.change(
+        Invoice,
+        UUID(str(invoice.id)),
+        comparison.changed(decide),
+        bodies=[body],
+        also_save=comparison.drifts,
+    )
     if effects[0] is Effect.DEFERRED:
         # The step's own answer may be older than this state: fetch again once the step has ended.
         raise GatewayUnavailable(
@@ -247,9 +257,11 @@ def _record(
 
 
 def _park(entry: ProviderEvent, reason: str, deps: FetchDeps, *, actor: str) -> None:
-    occurred_at = deps.now()
-    deps.billing.change(
-        ProviderEvent,
+    park(
+        deps.billing,
         UUID(str(entry.id)),
-        lambda known: known.park(reason, retry=False, occurred_at=occurred_at, actor=actor),
+        reason,
+        retry=False,
+        occurred_at=deps.now(),
+        actor=actor,
     )

@@ -6,7 +6,7 @@ same change.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, cast
@@ -25,6 +25,17 @@ from domain.inbox.provider_event import ProviderEvent, ProviderEventReceived
 from domain.invoices.invoice import Invoice
 from domain.invoices.payments import record_payment_state
 from domain.payment_methods.setup import MethodSetup
+from domain.reconciliation.comparison import Comparison
+from domain.reconciliation.drift import Discovery, Drift
+from domain.reconciliation.unapplied import (
+    NOT_REQUESTED_HERE,
+    discovery_of,
+    drift_id_of,
+    mark_applied,
+    park,
+    record_applied,
+    record_unapplied,
+)
 from eventlog.bodies import Body
 from workers.provider_objects.import_object import ProviderAccount
 from workers.provider_objects.ownership import (
@@ -66,8 +77,11 @@ def apply_payment_hint(hint_id: UUID, deps: MolliePaymentDeps) -> None:
         hint = _claim_hint(hint_id, deps, actor=actor)
         if not hint.fetching:
             return
-        applied = apply_payment(hint.received, hint.received.payment_id, deps, actor=actor)
-        _record_fetched(hint_id, applied, deps, actor=actor)
+        found = discovery_of(hint.received, found_by=hint.found_by)
+        applied = apply_payment(
+            hint.received, hint.received.payment_id, deps, actor=actor, discovery=found
+        )
+        _record_fetched(hint.received, applied, deps, actor=actor, discovery=found)
     raise GatewayUnavailable("hints keep coming", retry_after_s=_WAIT_FOR_STEP_S, counted=False)
 
 
@@ -79,15 +93,31 @@ def _claim_hint(hint_id: UUID, deps: MolliePaymentDeps, *, actor: str) -> Paymen
 
 
 def _record_fetched(
-    hint_id: UUID, applied: AppliedPayment, deps: MolliePaymentDeps, *, actor: str
+    received: PaymentHintReceived,
+    applied: AppliedPayment,
+    deps: MolliePaymentDeps,
+    *,
+    actor: str,
+    discovery: Discovery | None,
 ) -> None:
+    """Close the fetch, with the difference that it leaves open or resolves."""
     occurred_at = deps.now()
+
+    def drifts() -> Sequence[Drift]:
+        known = deps.billing.find(Drift, drift_id_of(received))
+        if applied.reason is None:
+            return record_applied(known, actor=actor, occurred_at=occurred_at)
+        return record_unapplied(
+            known, received, discovery, reason=applied.reason, occurred_at=occurred_at
+        )
+
     deps.billing.change(
         PaymentHint,
-        hint_id,
+        received.originator_id,
         lambda known: known.record_fetched(
             applied.effects, reason=applied.reason, actor=actor, occurred_at=occurred_at
         ),
+        also_save=drifts,
     )
 
 
@@ -99,17 +129,24 @@ def apply_payment_event(provider_event_id: UUID, deps: MolliePaymentDeps) -> Non
     entry = deps.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:
         return
-    actor = f"webhook:{entry.received.provider_event_id}"
-    applied = apply_payment(entry.received, entry.received.object_id, deps, actor=actor)
-    occurred_at = deps.now()
-
-    def decide(known: ProviderEvent) -> None:
-        if applied.reason is None:
-            known.record_applied(applied.effects, occurred_at=occurred_at, actor=actor)
-        else:
-            known.park(applied.reason, retry=False, occurred_at=occurred_at, actor=actor)
-
-    deps.billing.change(ProviderEvent, provider_event_id, decide)
+    received = entry.received
+    actor = f"webhook:{received.provider_event_id}"
+    applied = apply_payment(
+        received, received.object_id, deps, actor=actor, discovery=discovery_of(received)
+    )
+    billing, occurred_at = deps.billing, deps.now()
+    if applied.reason is None:
+        effects = applied.effects
+        mark_applied(billing, provider_event_id, effects, occurred_at=occurred_at, actor=actor)
+        return
+    park(
+        billing,
+        provider_event_id,
+        applied.reason,
+        retry=False,
+        occurred_at=occurred_at,
+        actor=actor,
+    )
 
 
 def apply_payment(
@@ -118,10 +155,14 @@ def apply_payment(
     deps: MolliePaymentDeps,
     *,
     actor: str,
+    discovery: Discovery | None,
 ) -> AppliedPayment:
-    """Fetch and record a payment. Raises GatewayUnavailable while a step is in progress."""
+    """Fetch and record a payment. Raises GatewayUnavailable while a step is in progress.
+
+    `discovery`: the part of reconciliation that found a change, whose differences are recorded.
+    """
     try:
-        return _fetch_and_record(source, payment_id, deps, actor=actor)
+        return _fetch_and_record(source, payment_id, deps, actor=actor, discovery=discovery)
     except ProviderObjectUnreadable as error:
         return AppliedPayment(reason=str(error))
 
@@ -132,6 +173,7 @@ def _fetch_and_record(
     deps: MolliePaymentDeps,
     *,
     actor: str,
+    discovery: Discovery | None,
 ) -> AppliedPayment:
     gateway = deps.gateway_of(source.app_id, source.connection)
     try:
@@ -143,19 +185,24 @@ def _fetch_and_record(
     if seen.subscription_id is not None:
         # It has its subscription's metadata, and so the id of the invoice that started that.
         renewals = MandateSubscriptionDeps(billing=deps.billing, gateway=gateway, now=deps.now)
-        return _apply_renewal(source, seen, back, renewals, actor=actor)
+        account = _account(source, actor=actor, discovery=discovery)
+        return _apply_renewal(account, seen, back, renewals)
     named = invoice_named_by(seen)
     if SETUP in seen.metadata:
-        return _apply_setup(source, gateway.fetch_setup(payment_id), deps, actor=actor)
+        session = gateway.fetch_setup(payment_id)
+        return _apply_setup(source, session, deps, actor=actor, discovery=discovery)
     if named is None:
-        reason = app_mismatch(source, seen) or "it belongs to no object that was requested here"
+        reason = app_mismatch(source, seen) or NOT_REQUESTED_HERE
         return AppliedPayment(reason=reason)
     invoice = deps.billing.find(Invoice, named)
     mismatch = invoice_mismatch(source, seen, invoice)
     if mismatch is not None:
         return AppliedPayment(reason=mismatch)
     kind = source.type if isinstance(source, ProviderEventReceived) else None
-    effect = _record(cast("Invoice", invoice), seen, back, deps, actor=actor, kind=kind)
+    comparison = Comparison(discovery, occurred_at=deps.now())
+    effect = _record(
+        cast("Invoice", invoice), seen, back, deps, actor=actor, kind=kind, comparison=comparison
+    )
     if effect in (Effect.DEFERRED, Effect.FETCH):
         raise GatewayUnavailable(
             "a step of the invoice is running", retry_after_s=_WAIT_FOR_STEP_S, counted=False
@@ -169,6 +216,7 @@ def _apply_setup(
     deps: MolliePaymentDeps,
     *,
     actor: str,
+    discovery: Discovery | None,
 ) -> AppliedPayment:
     """Record the state of a payment-method setup."""
     setup_id = setup_named_by({"metadata": session.metadata})
@@ -184,26 +232,36 @@ def _apply_setup(
             known.record_session(session, source="answer", actor=actor, occurred_at=occurred_at)
         )
 
-    deps.billing.change(MethodSetup, setup_id, decide)
+    comparison = Comparison(discovery, occurred_at=occurred_at)
+    deps.billing.change(
+        MethodSetup, setup_id, comparison.changed(decide), also_save=comparison.drifts
+    )
     return AppliedPayment(effects=[{"setup": str(setup_id), "effect": str(effects[-1])}])
 
 
-def _apply_renewal(
+def _account(
     source: PaymentHintReceived | ProviderEventReceived,
-    seen: ProviderInvoice,
-    back: RefundsAndDisputes,
-    deps: MandateSubscriptionDeps,
     *,
     actor: str,
-) -> AppliedPayment:
-    account = ProviderAccount(
+    discovery: Discovery | None,
+) -> ProviderAccount:
+    return ProviderAccount(
         app_id=source.app_id,
         provider=cast("Provider", source.provider),
         connection=source.connection,
         connection_id=source.connection_id,
         mode=cast("Mode", source.mode),
         actor=actor,
+        discovery=discovery,
     )
+
+
+def _apply_renewal(
+    account: ProviderAccount,
+    seen: ProviderInvoice,
+    back: RefundsAndDisputes,
+    deps: MandateSubscriptionDeps,
+) -> AppliedPayment:
     try:
         renewal = apply_renewal(seen, back, account, deps)
     except ObjectNotOwned as mismatch:
@@ -219,6 +277,7 @@ def _record(
     *,
     actor: str,
     kind: str | None,
+    comparison: Comparison,
 ) -> Effect:
     body, occurred_at = Body.of(seen.raw, invoice.view.body_owner), deps.now()
     effects: list[Effect] = []
@@ -236,5 +295,11 @@ def _record(
             )
         )
 
-    deps.billing.change(Invoice, invoice.view.id, decide, bodies=[body])
+    deps.billing.change(
+        Invoice,
+        invoice.view.id,
+        comparison.changed(decide),
+        bodies=[body],
+        also_save=comparison.drifts,
+    )
     return effects[-1]
