@@ -12,6 +12,7 @@ from projections.engine.tables import Table
 from projections.inbox import projector as inbox_projector
 from projections.invoices import bulk_load, tenant_emails
 from projections.invoices import projector as invoices_projector
+from projections.reconciliation import projector as reconciliation_projector
 from projections.subscriptions import projector as subscriptions_projector
 from projections.tenants import projector as tenants_projector
 
@@ -46,6 +47,12 @@ _ALL: Final = (
         inbox_projector.TOPICS,
         inbox_projector.handler,
         (inbox_projector.DELIVERIES,),
+    ),
+    Projection(
+        reconciliation_projector.NAME,
+        reconciliation_projector.TOPICS,
+        reconciliation_projector.handler,
+        (reconciliation_projector.DRIFT,),
     ),
     Projection(
         tenant_emails.NAME,

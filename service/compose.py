@@ -8,6 +8,7 @@ from projections.inbox.queries import DeliveryQueries
 from projections.invoices.event_feed import ChangeQueries
 from projections.invoices.queries import InvoiceQueries
 from projections.operations.system_state import read_state
+from projections.reconciliation.queries import DriftQueries
 from projections.reports.queries import ReportQueries
 from projections.subscriptions.queries import SubscriptionQueries
 from projections.work.queries import WorkQueries
@@ -119,6 +120,7 @@ def _reports(shared: Dependencies) -> ReportsContext:
         readiness=shared.readiness,
         reports=ReportQueries(shared.pool),
         changes=ChangeQueries(shared.pool),
+        drift=DriftQueries(shared.pool),
         now=shared.now,
     )
 

@@ -36,6 +36,7 @@ from service.invoices.list import (
 from service.invoices.read import get_invoice, get_invoice_events
 from service.operations.endpoints import healthz, metrics, readyz
 from service.payment_methods.endpoints import create_setup, get_setup
+from service.reports.drift import get_drift
 from service.reports.endpoints import get_revenue, get_summary
 from service.reports.event_feed import list_app_events
 from service.subscriptions.endpoints import (
@@ -113,6 +114,7 @@ ROUTES: Final = [
     _route(_APP + "/work/{workId}/resend", POST=resend_work),
     _route(_APP + "/reports/summary", GET=get_summary),
     _route(_APP + "/reports/revenue", GET=get_revenue),
+    _route(_APP + "/reports/drift", GET=get_drift),
     _route(_APP + "/webhook-deliveries", GET=list_deliveries),
     _route(_APP + "/webhook-deliveries/{deliveryUuid}", GET=get_delivery),
     _route(_APP + "/webhook-deliveries/{deliveryUuid}/replay", POST=replay_delivery),

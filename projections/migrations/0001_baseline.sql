@@ -640,12 +640,68 @@ BEGIN
 END
 $body$;
 
+-- Differences between what was known and what a provider has, found by reconciliation. `heal_ms`:
+-- from the change at the provider, or else from its detection, until it was resolved.
+CREATE FUNCTION read.make_drift(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.drift (
+            id          uuid        NOT NULL,
+            app_id      uuid        NOT NULL,
+            connection  text        NOT NULL,
+            provider    text        NOT NULL,
+            mode        text        NOT NULL,
+            object_type text        NOT NULL,
+            object_id   text        NOT NULL,
+            subject_id  uuid,
+            field       text        NOT NULL,
+            field_root  text        NOT NULL,
+            ours        text,
+            theirs      text,
+            found_by    text        NOT NULL,
+            reason      text,
+            state       text        NOT NULL,
+            since       timestamptz,
+            detected_at timestamptz NOT NULL,
+            resolved_at timestamptz,
+            heal_ms     bigint,
+            position    bigint      NOT NULL
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_drift(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.drift ADD PRIMARY KEY (id);
+        CREATE INDEX ON %1$I.drift (app_id, detected_at, id);
+        CREATE INDEX ON %1$I.drift (app_id, mode, detected_at, id);
+        CREATE INDEX ON %1$I.drift (app_id, provider, detected_at, id);
+        CREATE INDEX ON %1$I.drift (app_id, connection, detected_at, id);
+        CREATE INDEX ON %1$I.drift (app_id, found_by, detected_at, id);
+        CREATE INDEX ON %1$I.drift (app_id, field_root, detected_at, id);
+        CREATE INDEX ON %1$I.drift (app_id, state, detected_at, id);
+        CREATE INDEX ON %1$I.drift (app_id, object_id, detected_at, id);
+        -- For the metrics, over all apps.
+        CREATE INDEX ON %1$I.drift (detected_at) WHERE state = 'open';
+        $$,
+        schema
+    );
+END
+$body$;
+
 DO $$
 DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'access', 'catalogue', 'deliveries', 'emails', 'invoices', 'subscriptions', 'tenants'
+        'access', 'catalogue', 'deliveries', 'drift', 'emails', 'invoices', 'subscriptions',
+        'tenants'
     ] LOOP
         PERFORM read.new_generation(name);
         PERFORM read.index_generation(name, 1);

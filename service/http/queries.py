@@ -38,7 +38,7 @@ def _written_out(text: object) -> object:
     return text
 
 
-def _split_into(known: Sequence[str]) -> BeforeValidator:
+def split_into(known: Sequence[str]) -> BeforeValidator:
     """Accept both `status=open&status=paid` and `status=open,paid`, of known values."""
 
     def one(value: str) -> str:
@@ -86,9 +86,9 @@ Search = Annotated[
 ]
 _AnyWork = Annotated[str, SchemaKeywords({"enum": list(WORK_STATES)})]
 _AnyStatus = Annotated[str, SchemaKeywords({"enum": list(status.ALL)})]
-_AnyStatuses = Annotated[list[_AnyStatus], _split_into(status.ALL)]
+_AnyStatuses = Annotated[list[_AnyStatus], split_into(status.ALL)]
 _AnySubscriptionStatus = Annotated[str, SchemaKeywords({"enum": list(STATUSES)})]
-_AnySubscriptionStatuses = Annotated[list[_AnySubscriptionStatus], _split_into(STATUSES)]
+_AnySubscriptionStatuses = Annotated[list[_AnySubscriptionStatus], split_into(STATUSES)]
 Flag = Annotated[bool, BeforeValidator(_plain_bool)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Amount = Annotated[int, Field(ge=0, le=money.MAX_SUM_MINOR)]

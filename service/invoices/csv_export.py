@@ -3,8 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import orjson
 from starlette.responses import Response, StreamingResponse
@@ -29,12 +29,31 @@ _CSV: Final = "text/csv; header=present"
 _FORMULA: Final = re.compile(r"(^|;)(?=\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 
 Cell = str | int | float | None
+Row = TypeVar("Row")
 
 
 async def csv_answer(
     chunks: AsyncIterator[Sequence[InvoiceRow]], *, links: Links, headers: Mapping[str, str]
 ) -> Response:
-    """Stream a list of invoices; only one chunk is in memory.
+    """Stream a list of invoices; errors and memory as in `csv_stream`."""
+    return await csv_stream(
+        COLUMNS,
+        chunks,
+        row=lambda row: _cells(row, links=links),
+        name="invoices",
+        headers=headers,
+    )
+
+
+async def csv_stream(
+    columns: Sequence[str],
+    chunks: AsyncIterator[Sequence[Row]],
+    *,
+    row: Callable[[Row], Sequence[Cell]],
+    name: str,
+    headers: Mapping[str, str],
+) -> Response:
+    """Stream a list; only one chunk is in memory, and `row` makes its cells harmless.
 
     The first chunk is read before the response starts, so that its errors become error responses.
     A later error closes the connection, which the caller can tell from the end of the list.
@@ -42,12 +61,12 @@ async def csv_answer(
     first = await anext(chunks)
 
     async def lines() -> AsyncIterator[bytes]:
-        yield _written([COLUMNS])
-        yield _written([_cells(row, links=links) for row in first])
+        yield _written([columns])
+        yield _written([row(one) for one in first])
         async for rows in chunks:
-            yield _written([_cells(row, links=links) for row in rows])
+            yield _written([row(one) for one in rows])
 
-    return StreamingResponse(lines(), headers=_as_file("invoices", headers), media_type=_CSV)
+    return StreamingResponse(lines(), headers=_as_file(name, headers), media_type=_CSV)
 
 
 def csv_file(

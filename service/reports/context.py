@@ -6,6 +6,7 @@ from typing import cast
 from starlette.requests import Request
 
 from projections.invoices.event_feed import ChangeQueries
+from projections.reconciliation.queries import DriftQueries
 from projections.reports.queries import ReportQueries
 from service.operations.readiness import Readiness
 from service.recording.context import RecordingContext
@@ -21,6 +22,7 @@ class ReportsContext:
     readiness: Readiness
     reports: ReportQueries
     changes: ChangeQueries
+    drift: DriftQueries
     now: Callable[[], datetime]
 
 

@@ -10,13 +10,14 @@ from service.openapi.error_responses import READ_ERRORS, error_responses
 from service.reports import openapi_examples as examples
 from service.reports.event_feed import EventsQuery
 from service.reports.periods import ReportQuery
-from service.reports.response_schemas import Changes, RevenueReport, Summary
-from service.reports.schemas import RevenueQuery
+from service.reports.response_schemas import Changes, DriftReport, RevenueReport, Summary
+from service.reports.schemas import DriftQuery, RevenueQuery
 
 TAG: Final = "Changes and reports"
 _EVENTS: Final = "/api/v1/apps/{appUuid}/events"
 _SUMMARY: Final = "/api/v1/apps/{appUuid}/reports/summary"
 _REVENUE: Final = "/api/v1/apps/{appUuid}/reports/revenue"
+_DRIFT: Final = "/api/v1/apps/{appUuid}/reports/drift"
 _MONEY: Final = {
     "mode": "Only this mode.",
     "currency": "Only this currency.",
@@ -96,6 +97,44 @@ OPERATIONS: Final = (
                 },
             ),
             **error_responses(_REVENUE, *READ_ERRORS, "read_model_behind"),
+        },
+    ),
+    Operation(
+        method="GET",
+        path=_DRIFT,
+        id="getDrift",
+        tag=TAG,
+        summary="List what differed from the providers, and how soon it was healed",
+        description="Each difference that reconciliation found between what was known here and "
+        "what the provider has: a webhook that never came, an object that nobody knew. Times to "
+        "heal run from the change at the provider, where its time is known. Newest first.",
+        security=openapi_common.OF_APP,
+        query=DriftQuery,
+        parameter_descriptions={
+            "from": "The first day of detection; 30 days where it is left out.",
+            "to": "The day after the last; today is the last where it is left out.",
+            "timezone": "An IANA time zone; the app's where it is left out.",
+            "mode": "Only this mode.",
+            "provider": "Only this provider.",
+            "connection": "Only this payment connection, by its name.",
+            "foundBy": "Only what this part of reconciliation found.",
+            "field": "Only this field; `refunds` stands for all refunds.",
+            "objectId": "Only the provider's object with this id.",
+            "state": "Only these; several separated by commas.",
+            "format": "`csv` for the whole filtered list, a line for each difference.",
+        },
+        responses={
+            S.OK: DeclaredResponse(
+                description="A page of differences, and the sums over all pages.",
+                headers=(LAG_MS,),
+                content={
+                    JSON: Content(model=DriftReport, examples={"a_refund": examples.DRIFT}),
+                    "text/csv": Content(
+                        schema={"type": "string"}, examples={"a_refund": examples.DRIFT_CSV}
+                    ),
+                },
+            ),
+            **error_responses(_DRIFT, *READ_ERRORS, "read_model_behind"),
         },
     ),
 )

@@ -79,3 +79,51 @@ REVENUE_CSV: Final = (
     "mode,currency,period,start,end,collectedMinor,…\r\n"
     "test,eur,2026-01,2025-12-31T23:00:00.000Z,2026-01-31T23:00:00.000Z,95952,…\r\n"
 )
+DRIFT: Final[Json] = {
+    "kind": "drift",
+    "totalItems": 1,
+    "totalItemsIsExact": True,
+    "itemsLength": 1,
+    "items": [
+        {
+            "id": "2f0d7f0e-5a43-5c0b-9a52-0a2f4c1b9e77",
+            "connection": "stripe-1",
+            "provider": "stripe",
+            "mode": "test",
+            "objectType": "invoice",
+            "objectId": "in_1SZ3xYBillhook",
+            "invoiceUuid": INVOICE,
+            "field": "amountRefundedMinor",
+            "ours": "0",
+            "theirs": "1999",
+            "foundBy": "event_catch_up",
+            "state": "resolved",
+            "reason": None,
+            "since": "2026-01-31T11:59:10.000Z",
+            "detectedAt": "2026-01-31T12:00:04.120Z",
+            "resolvedAt": "2026-01-31T12:00:04.120Z",
+            "timeToHealMs": 54120,
+            "position": 4712,
+        }
+    ],
+    "nextCursor": None,
+    "sums": [
+        {
+            "connection": "stripe-1",
+            "mode": "test",
+            "foundBy": "event_catch_up",
+            "detected": 1,
+            "unresolved": 0,
+            "p50TimeToHealMs": 54120,
+            "p95TimeToHealMs": 54120,
+            "maxTimeToHealMs": 54120,
+        }
+    ],
+    "from": "2026-01-02T00:00:00.000Z",
+    "to": "2026-02-01T00:00:00.000Z",
+    "timezone": "UTC",
+}
+DRIFT_CSV: Final = (
+    "id,connection,provider,mode,objectType,objectId,invoiceUuid,field,ours,theirs,…\r\n"
+    "2f0d7f0e-5a43-5c0b-9a52-0a2f4c1b9e77,stripe-1,stripe,test,invoice,in_1SZ3xYBillhook,…\r\n"
+)

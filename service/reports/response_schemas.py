@@ -5,7 +5,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from service.http.response_model import JsonObject, Minor, Mode, Moment, Position, ResponseModel
+from domain.inbox.commands import FoundBy
+from service.http.response_model import (
+    Count,
+    JsonObject,
+    Minor,
+    Mode,
+    Moment,
+    Position,
+    Provider,
+    ResponseModel,
+)
 
 
 class Change(ResponseModel):
@@ -114,4 +124,63 @@ class RevenueReport(ResponseModel):
     from_: Annotated[Moment, Field(alias="from")]
     to: Moment
     interval: Literal["day", "week", "month"]
+    timezone: str
+
+
+class Drift(ResponseModel):
+    """A field of a provider's object that differed from what was known."""
+
+    id: UUID
+    connection: str
+    provider: Provider
+    mode: Mode
+    object_type: Annotated[str, Field(examples=["invoice", "payment", "subscription"])]
+    object_id: str
+    """The provider's id of the object."""
+    invoice_uuid: UUID | None
+    """Our invoice; null where it is another object, or is not known here."""
+    field: Annotated[str, Field(examples=["status", "amountPaidMinor", "refunds.re_1", "object"])]
+    """The field as the API names it; `object`: the whole object was unknown, or not applied."""
+    ours: str | None
+    """What was known; null for nothing."""
+    theirs: str | None
+    """What the provider had; null for nothing."""
+    found_by: FoundBy
+    state: Literal["open", "resolved"]
+    reason: str | None
+    """Why it could not be applied at once."""
+    since: Moment | None
+    """Time of the change by the provider's clock, where it is known."""
+    detected_at: Moment
+    resolved_at: Moment | None
+    time_to_heal_ms: Annotated[int | None, Field(ge=0)]
+    """From the change, or from its detection where its time is not known, until it was resolved."""
+    position: Position
+
+
+class DriftSums(ResponseModel):
+    """Counts and times to heal of one connection, mode and cause."""
+
+    connection: str
+    mode: Mode
+    found_by: FoundBy
+    detected: Count
+    unresolved: Count
+    p50_time_to_heal_ms: Annotated[int | None, Field(ge=0)]
+    p95_time_to_heal_ms: Annotated[int | None, Field(ge=0)]
+    max_time_to_heal_ms: Annotated[int | None, Field(ge=0)]
+
+
+class DriftReport(ResponseModel):
+    """Differences that reconciliation found, newest first, and their sums over all pages."""
+
+    kind: Literal["drift"]
+    total_items: Count
+    total_items_is_exact: bool
+    items_length: Annotated[int, Field(ge=0, le=100)]
+    items: list[Drift]
+    next_cursor: str | None
+    sums: list[DriftSums]
+    from_: Annotated[Moment, Field(alias="from")]
+    to: Moment
     timezone: str

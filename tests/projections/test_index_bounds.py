@@ -25,6 +25,9 @@ TEXTS: Final = {
     "invoices.status": 32,
     "subscriptions.status": 32,
     "deliveries.state": 16,
+    "drift.field_root": 32,
+    "drift.found_by": 32,
+    "drift.state": 16,
     "invoice_quarters.kind": 32,
     "invoice_totals.kind": 32,
     "jobs.key": 80 + KEY_LENGTH,  # the job's name, our ids and one of the provider's
