@@ -218,6 +218,16 @@ class Log:
         )
         return self._bridge.wait(reading_ahead)
 
+    def streams(self, streams: Collection[UUID]) -> dict[UUID, list[RecordedEvent]]:
+        """Run `streams_async` from a synchronous caller."""
+        return self._bridge.wait(self.streams_async(streams))
+
+    def existing(self, streams: Collection[UUID]) -> set[UUID]:
+        """Return which of the streams have an event, from a synchronous caller."""
+        return self._bridge.wait(
+            self._read(lambda connection: reading.existing_streams(connection, streams))
+        )
+
     def head(self) -> int:
         """Run `head_async` from a synchronous caller."""
         return self._bridge.wait(self.head_async())

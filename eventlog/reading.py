@@ -133,6 +133,16 @@ async def stream_exists(connection: Connection, stream: UUID) -> bool:
     return await cursor.fetchone() is not None
 
 
+async def existing_streams(connection: Connection, streams: Collection[UUID]) -> set[UUID]:
+    """Return which of the streams have an event."""
+    cursor = await connection.execute(
+        "SELECT originator_id FROM eventlog.events"
+        " WHERE originator_id = ANY(%s) AND originator_version = 1",
+        [list(streams)],
+    )
+    return {row[0] async for row in cursor}
+
+
 async def read_bodies(connection: Connection, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
     """Return the stored bodies' bytes by hash. Raises BodyDamaged."""
     cursor = connection.cursor(binary=True)

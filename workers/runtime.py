@@ -16,7 +16,7 @@ from eventlog.security.signed_links import SignedLinks
 from eventlog.security.vault import Vault
 from projections.tenants.unassigned import UnassignedQueries
 from projections.work.provider_lookup import ProviderLookupQueue
-from projections.work.slots import JOBS, LOOKUPS, BreakerLimits, WorkerSlots
+from projections.work.slots import JOBS, LOOKUPS, RECONCILE, BreakerLimits, WorkerSlots
 from projections.work.table import WorkTable
 from workers.errors import OperatorError
 from workers.providers.callback_urls import CallbackUrls
@@ -102,7 +102,11 @@ def _worker_slots(settings: Settings) -> WorkerSlots:
     return WorkerSlots(
         settings.database_url,
         worker=uuid4(),
-        threads={JOBS: settings.threads, LOOKUPS: settings.lookup_threads},
+        threads={
+            JOBS: settings.threads,
+            LOOKUPS: settings.lookup_threads,
+            RECONCILE: settings.reconcile_threads,
+        },
         breaker=BreakerLimits(
             most_timeouts=settings.breaker_timeouts,
             probe_after=timedelta(seconds=settings.breaker_probe_s),

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     threads: int = Field(default=32, ge=1, le=256)
     lookup_threads: int = Field(default=8, ge=1, le=64)
+    reconcile_threads: int = Field(default=4, ge=1, le=64)
     breaker_timeouts: int = Field(default=5, ge=1)
     breaker_probe_s: float = Field(default=10.0, gt=0)
     resend_after_s: float = Field(default=30.0, gt=0)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
 from domain.core.aggregate import AggregateRoot, DomainEvent
 from domain.inbox.commands import ReceiveProviderEvent
+
+# The type of an entry that reconciliation makes of an object, where no event of the provider's
+# reports the change. Its object is fetched.
+DIFFERENCE_FOUND: Final = "reconciliation.difference"
 
 
 class DeliveryEvent(DomainEvent):
@@ -52,12 +56,16 @@ class ProviderEventApplied(DeliveryEvent):
 
 
 class ProviderEventParked(DeliveryEvent):
-    """The event could not be applied; `retry`: whether it will be tried again."""
+    """The event could not be applied; `retry`: whether it will be tried again.
+
+    `found_by`: as in ProviderEventReceived.
+    """
 
     TOPIC: ClassVar[str] = "provider_event.parked"
     app_id: UUID
     reason: str
     retry: bool
+    found_by: str | None = None
 
 
 class ProviderEventReplayRequested(DeliveryEvent):
@@ -121,6 +129,7 @@ class ProviderEvent(AggregateRoot):
                 app_id=self.received.app_id,
                 reason=reason,
                 retry=retry,
+                found_by=self.received.found_by,
             )
 
     def request_replay(self, request_id: UUID, *, occurred_at: datetime, actor: str) -> None:

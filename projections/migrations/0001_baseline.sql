@@ -716,7 +716,8 @@ $$;
 -- transaction of its position. The queue holds only what was sent recently and may be lost.
 CREATE SCHEMA work;
 
--- `lane`: provider lookups, for which a caller waits, have threads of their own. `connection`: the
+-- `lane`: provider lookups, for which a caller waits, have threads of their own, and so has
+-- reconciliation, for which nobody waits. `connection`: the
 -- name of the connection that the job calls, as soon as it is known.
 CREATE TABLE work.jobs (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -734,7 +735,8 @@ CREATE TABLE work.jobs (
     gave_up_at timestamptz,
     connection text,
     lane       text        NOT NULL GENERATED ALWAYS AS (
-        CASE queue WHEN 'provider_lookups' THEN 'lookups' ELSE 'jobs' END
+        CASE queue WHEN 'provider_lookups' THEN 'lookups' WHEN 'reconcile' THEN 'reconcile'
+            ELSE 'jobs' END
     ) STORED
 );
 

@@ -18,7 +18,7 @@ TAKE_DUE: Final[LiteralString] = """
         SELECT lane, greatest((
                 SELECT sum(threads) FROM work.live_workers WHERE live_workers.lane = lanes.lane
             ), 1) - (SELECT count(*) FROM busy WHERE busy.lane = lanes.lane) AS threads
-        FROM (VALUES ('jobs'), ('lookups')) AS lanes (lane)
+        FROM (VALUES ('jobs'), ('lookups'), ('reconcile')) AS lanes (lane)
     ), of_app AS (
         SELECT lane, app, count(*) AS rows FROM busy GROUP BY lane, app
     ), of_connection AS (

@@ -20,6 +20,7 @@ from projections.work.table import Job
 
 JOBS: Final = "jobs"
 LOOKUPS: Final = "lookups"
+RECONCILE: Final = "reconcile"
 
 Verdict = Literal["yes", "probe", "full", "open"]
 

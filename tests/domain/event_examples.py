@@ -365,6 +365,7 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "app_id": APP_ID,
     },
     provider_event.ProviderEventParked: {
+        "found_by": "audit",
         "app_id": APP_ID,
         "reason": "unknown invoice",
         "retry": False,

@@ -226,7 +226,10 @@ class MollieBench:
 
     def hearing(self) -> MolliePaymentDeps:
         return MolliePaymentDeps(
-            billing=self.billing, gateway_of=lambda *_: self.gateway, now=self.clock
+            billing=self.billing,
+            bodies=self.log,
+            gateway_of=lambda *_: self.gateway,
+            now=self.clock,
         )
 
     def hear(self, payment_id: str | None) -> PaymentHint:

@@ -19,6 +19,7 @@ from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from domain.gateway.errors import GatewayUnavailable
+from workers.providers.reconciliation_budget import is_budgeted, with_budget
 
 _log = structlog.get_logger("billhook.rates")
 
@@ -58,8 +59,12 @@ class ProviderRateLimits:
     def acquire(self, per_second: Mapping[str, int]) -> None:
         """Wait until each name has a call left this second; a rate of 0 is no limit.
 
+        Calls of reconciliation have a lower rate besides, which they wait for first.
+
         Raises GatewayUnavailable, uncounted, where that takes longer than our patience.
         """
+        if is_budgeted():
+            per_second = with_budget(per_second)
         begun = getattr(self._run, "begun", False)
         deadline_s = time.monotonic() + (_ONCE_BEGUN_S if begun else self._patience_s)
         for name, calls in per_second.items():
@@ -75,7 +80,7 @@ class ProviderRateLimits:
                 free_at = self._limiter.get_window_stats(item, name).reset_time
             except StorageError as error:
                 self._skip_limits(error)
-                return
+                break
             wait_s = max(free_at - time.time(), _SHORTEST_WAIT_S)
             if time.monotonic() + wait_s > deadline_s:
                 raise GatewayUnavailable(
@@ -84,6 +89,9 @@ class ProviderRateLimits:
                     counted=False,
                 )
             time.sleep(wait_s)
+        if is_budgeted():
+            # Without Redis the provider's own limit rules, which callers need whole.
+            time.sleep(1 / item.amount)
 
     def _skip_limits(self, error: StorageError) -> None:
         """Skip the limits for a moment, and log that at most once a minute."""

@@ -124,7 +124,10 @@ def provider_event(runtime: Runtime, job: Job) -> FetchDeps | MolliePaymentDeps:
 def payment_hint(runtime: Runtime, _: Job) -> MolliePaymentDeps:
     """Build the dependencies of applying a Mollie payment."""
     return MolliePaymentDeps(
-        billing=runtime.billing, gateway_of=runtime.gateways.checkout, now=utc_now
+        billing=runtime.billing,
+        bodies=runtime.log,
+        gateway_of=runtime.gateways.checkout,
+        now=utc_now,
     )
 
 

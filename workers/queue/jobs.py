@@ -50,6 +50,8 @@ from workers.webhooks.mollie_payment import (
 REQUESTS: Final = "requests"
 EVENTS: Final = "events"
 LOOKUPS: Final = lookup_table.QUEUE
+# For changes that reconciliation found: nobody waits for them, and there may be thousands.
+RECONCILE: Final = "reconcile"
 
 Deps = TypeVar("Deps")
 
@@ -62,6 +64,7 @@ class JobType(Generic[Deps]):
     `run` from the process's runtime. `on_exhausted` records that the retries are used up; None: the
     job is retried without end and reported as overdue. `on_failed` records an error that no retry
     can mend: a provider's refusal that the job does not handle itself, or an error of our own.
+    `is_reconciled`: the job also runs in the queue of reconciliation.
     """
 
     name: str
@@ -70,18 +73,31 @@ class JobType(Generic[Deps]):
     dependencies: Callable[[Runtime, Job], Deps]
     on_exhausted: Callable[[ExhaustedJob, Billing], None] | None
     on_failed: Callable[[FailedJob, Runtime], RowAction]
+    is_reconciled: bool = False
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Return the queues that the job runs in."""
+        return (self.queue, RECONCILE) if self.is_reconciled else (self.queue,)
 
     def open(
-        self, *, key: str, app_id: UUID, args: dict[str, str], connection: str | None = None
+        self,
+        *,
+        key: str,
+        app_id: UUID,
+        args: dict[str, str],
+        connection: str | None = None,
+        found_by: str | None = None,
     ) -> OpenJob:
         """Return the change that opens a row of the work table for this job.
 
         `connection`: the name of the connection that the job calls, if the event has it.
+        `found_by`: the part of reconciliation that found the job's object; None for a webhook.
         """
         return OpenJob(
             key=key,
             app=app_id,
-            queue=self.queue,
+            queue=self.queue if found_by is None else RECONCILE,
             actor=self.name,
             args=args,
             connection=connection,
@@ -224,6 +240,7 @@ FETCH_AND_APPLY: Final[JobType[FetchDeps | MolliePaymentDeps]] = JobType(
     dependencies=deps_for.provider_event,
     on_exhausted=exhausted.park_provider_event,
     on_failed=final.park_provider_event,
+    is_reconciled=True,
 )
 APPLY_PAYMENT_HINT: Final[JobType[MolliePaymentDeps]] = JobType(
     name="apply_payment_hint",
@@ -232,6 +249,7 @@ APPLY_PAYMENT_HINT: Final[JobType[MolliePaymentDeps]] = JobType(
     dependencies=deps_for.payment_hint,
     on_exhausted=exhausted.stop_payment_hint,
     on_failed=final.close_payment_hint,
+    is_reconciled=True,
 )
 
 
@@ -274,4 +292,6 @@ JOB_TYPES: Final[dict[str, JobType[Any]]] = {
         ANSWER_LOOKUP,
     )
 }
-QUEUES: Final = tuple(dict.fromkeys(job_type.queue for job_type in JOB_TYPES.values()))
+QUEUES: Final = tuple(
+    dict.fromkeys(queue for job_type in JOB_TYPES.values() for queue in job_type.queues)
+)

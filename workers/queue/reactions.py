@@ -27,7 +27,9 @@ def _fetch_and_apply(event: ProviderEventParked) -> list[JobChange]:
         return _close_provider_event(event)
     args = {"provider_event_id": str(event.originator_id)}
     key = f"provider_event:{event.originator_id}"
-    return [jobs.FETCH_AND_APPLY.open(key=key, app_id=event.app_id, args=args)]
+    return [
+        jobs.FETCH_AND_APPLY.open(key=key, app_id=event.app_id, args=args, found_by=event.found_by)
+    ]
 
 
 def _close_provider_event(event: ProviderEventParked | ProviderEventApplied) -> list[JobChange]:
@@ -41,6 +43,7 @@ def _apply_hint(event: h.PaymentHintReceived | h.PaymentHintRepeated) -> list[Jo
             app_id=event.app_id,
             args={"hint_id": str(event.originator_id)},
             connection=event.connection if isinstance(event, h.PaymentHintReceived) else None,
+            found_by=event.found_by,
         )
     ]
 

@@ -23,14 +23,16 @@ from eventlog.errors import LogClosed, LogUnavailable
 from eventlog.process.backoff import backoff_s
 from eventlog.process.heartbeat import BEAT_S, beat_until
 from projections.work.sessions import WorkUnavailable
-from projections.work.slots import JOBS, LOOKUPS
+from projections.work.slots import JOBS, LOOKUPS, RECONCILE
 from projections.work.table import Job
 from workers.provider_objects.assign_to_tenant import ReadModelBehind
 from workers.providers.job_slots import ConnectionBusy, JobSlots
+from workers.providers.reconciliation_budget import reconciliation_budget
 from workers.queue.broker import open_broker
 from workers.queue.final_errors import FailedJob, RowAction
-from workers.queue.jobs import JOB_TYPES, QUEUES
+from workers.queue.jobs import EVENTS, JOB_TYPES, REQUESTS
 from workers.queue.jobs import LOOKUPS as LOOKUP_QUEUE
+from workers.queue.jobs import RECONCILE as RECONCILE_QUEUE
 from workers.queue.retries_exhausted import ExhaustedJob
 from workers.runtime import Runtime, open_runtime, utc_now
 from workers.settings import Settings
@@ -70,7 +72,8 @@ class JobRunner:
     def _run_claimed(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.key):
             try:
-                JOB_TYPES[job.actor].execute(job, self._runtime)
+                with reconciliation_budget(applies=self._lane == RECONCILE):
+                    JOB_TYPES[job.actor].execute(job, self._runtime)
             except (WorkUnavailable, LogUnavailable):
                 raise
             except Exception as error:  # noqa: BLE001 - the process's edge: a job never ends it
@@ -153,25 +156,27 @@ class JobRunner:
 
 def declare_actors(broker: RedisBroker, runner: JobRunner) -> None:
     """Declare one dramatiq actor per job type of the broker's queues."""
+    declared = broker.get_declared_queues()
     for job_type in JOB_TYPES.values():
-        if job_type.queue in broker.get_declared_queues():
-            dramatiq.actor(broker=broker, actor_name=job_type.name, queue_name=job_type.queue)(
-                runner.run
-            )
+        queue = next((queue for queue in job_type.queues if queue in declared), None)
+        if queue is not None:
+            dramatiq.actor(broker=broker, actor_name=job_type.name, queue_name=queue)(runner.run)
 
 
 def run_workers(settings: Settings, stop: threading.Event) -> None:
     """Run jobs until `stop` is set; jobs in progress are finished first.
 
-    Lookups, for which a caller waits, have threads and messages in flight of their own.
+    Lookups, for which a caller waits, and reconciliation, for which nobody does, have threads and
+    messages in flight of their own.
     """
-    others = [queue for queue in QUEUES if queue != LOOKUP_QUEUE]
     with open_runtime(settings) as runtime:
         workers = [
-            _start(settings, runtime, JOBS, queues=others, threads=settings.threads),
-            _start(
-                settings, runtime, LOOKUPS, queues=[LOOKUP_QUEUE], threads=settings.lookup_threads
-            ),
+            _start(settings, runtime, lane, queues=queues, threads=threads)
+            for lane, queues, threads in (
+                (JOBS, [REQUESTS, EVENTS], settings.threads),
+                (LOOKUPS, [LOOKUP_QUEUE], settings.lookup_threads),
+                (RECONCILE, [RECONCILE_QUEUE], settings.reconcile_threads),
+            )
         ]
         beat = partial(_renew, runtime.slots)
         beat_until(stop, settings.heartbeat_file, also=beat)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, Protocol, cast
 from uuid import UUID
+
+import orjson
 
 from domain.billing import Billing
 from domain.core.effects import Effect
@@ -46,11 +48,23 @@ from workers.provider_objects.ownership import (
 )
 from workers.providers.stripe.setups import setup_named_by
 from workers.subscriptions.mollie_common import MandateSubscriptionDeps
-from workers.subscriptions.mollie_renewal import ObjectNotOwned, apply_renewal
+from workers.subscriptions.mollie_renewal import (
+    ObjectNotOwned,
+    apply_renewal,
+    apply_subscription,
+)
 
 _WAIT_FOR_STEP_S: Final = 2.0
+SUBSCRIPTION: Final = "subscription"
 # Hints that come faster than payments are fetched are left to the next run.
 _ROUNDS: Final = 5
+
+
+class Bodies(Protocol):
+    """Storage of payloads."""
+
+    def body(self, sha256: bytes) -> bytes | None:
+        """Return a body; None if it was erased."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +72,7 @@ class MolliePaymentDeps:
     """Dependencies of the jobs."""
 
     billing: Billing
+    bodies: Bodies
     gateway_of: Callable[[UUID, str], SubscriptionGateway]
     now: Callable[[], datetime]
 
@@ -122,16 +137,20 @@ def _record_fetched(
 
 
 def apply_payment_event(provider_event_id: UUID, deps: MolliePaymentDeps) -> None:
-    """Fetch a signed event's payment, record it, and mark the event as applied.
+    """Fetch the payment of an event, record it, and mark the event as applied.
 
-    Raises GatewayUnavailable for a retry.
+    Reconciliation also enters subscriptions, which no webhook reports. Raises GatewayUnavailable
+    for a retry.
     """
     entry = deps.billing.get(ProviderEvent, provider_event_id)
     if entry.applied:
         return
     received = entry.received
     actor = f"webhook:{received.provider_event_id}"
-    applied = apply_payment(
+    apply_object = (
+        apply_found_subscription if received.object_type == SUBSCRIPTION else apply_payment
+    )
+    applied = apply_object(
         received, received.object_id, deps, actor=actor, discovery=discovery_of(received)
     )
     billing, occurred_at = deps.billing, deps.now()
@@ -147,6 +166,32 @@ def apply_payment_event(provider_event_id: UUID, deps: MolliePaymentDeps) -> Non
         occurred_at=occurred_at,
         actor=actor,
     )
+
+
+def apply_found_subscription(
+    received: ProviderEventReceived,
+    subscription_id: str,
+    deps: MolliePaymentDeps,
+    *,
+    actor: str,
+    discovery: Discovery | None,
+) -> AppliedPayment:
+    """Fetch and record a subscription that reconciliation found; its customer is in the payload."""
+    stored = deps.bodies.body(bytes.fromhex(received.body))
+    found = {} if stored is None else orjson.loads(stored)["data"]["object"]
+    gateway = deps.gateway_of(received.app_id, received.connection)
+    known = MandateSubscriptionDeps(billing=deps.billing, gateway=gateway, now=deps.now)
+    account = _account(received, actor=actor, discovery=discovery)
+    try:
+        applied = apply_subscription(subscription_id, found.get("customer") or "", account, known)
+    except (ObjectNotOwned, ProviderObjectUnreadable) as error:
+        return AppliedPayment(reason=str(error))
+    except GatewayRejected as error:
+        if not error.missing:
+            raise
+        return AppliedPayment(reason="the provider has no such subscription")
+    effect = {"subscription": str(applied.id), "effect": str(Effect.CHANGED)}
+    return AppliedPayment(effects=[effect])
 
 
 def apply_payment(

@@ -13,7 +13,7 @@ from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import ProviderInvoice
 from domain.gateway.setups import SetupSession
 from domain.gateway.subscriptions import ProviderSubscription
-from domain.inbox.provider_event import ProviderEventReceived
+from domain.inbox.provider_event import DIFFERENCE_FOUND, ProviderEventReceived
 from workers.providers.bounded_fields import read_as
 from workers.providers.stripe.client import API_VERSION
 from workers.providers.stripe.event_types import FETCH_TYPES, PREVIEW_TYPES, SETUP_TYPES
@@ -52,8 +52,9 @@ def parse_event(entry: ProviderEventReceived, stored: bytes | None) -> ParsedEve
     """Parse a payload; an unreadable one carries its error and is parked, never skipped."""
     subject = subject_of(entry)
     if entry.provider == "mollie":
-        return ParsedEvent(entry, subject, needs_fetch=entry.object_type == "payment")
-    if entry.type in FETCH_TYPES:
+        fetched = entry.object_type in ("payment", "subscription")
+        return ParsedEvent(entry, subject, needs_fetch=fetched)
+    if entry.type in FETCH_TYPES or entry.type == DIFFERENCE_FOUND:
         return ParsedEvent(entry, subject, needs_fetch=True)
     said = entry.object_type in ("invoice", "subscription") and entry.type not in PREVIEW_TYPES
     if not said and entry.type not in SETUP_TYPES:

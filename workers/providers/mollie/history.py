@@ -21,7 +21,11 @@ from workers.providers.mollie.client import (
     named,
 )
 from workers.providers.mollie.recurring import to_subscription
-from workers.providers.mollie.schemas import MollieMark, MollieTimes
+from workers.providers.mollie.schemas import (
+    MollieMark,
+    MolliePartOfPayment,
+    MollieTimes,
+)
 from workers.providers.retry import Page, T, read_page, read_readable
 
 # The times of a payment: the newest is that of its last change.
@@ -43,6 +47,17 @@ class PastPayment:
 
     invoice: ProviderInvoice
     went_back: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartOfPayment:
+    """A refund or chargeback, and the payment that it belongs to."""
+
+    object_type: str
+    object_id: str
+    created_at: int
+    payment: str
+    back: RefundsAndDisputes
 
 
 class MollieHistory:
@@ -80,6 +95,21 @@ class MollieHistory:
         """Read a page of payments. Mollie docs: list payments."""
         line = self._clients.for_thread()
         return _page(line.payments, after, _past)
+
+    def current_payments(self, after: str | None) -> Page[ProviderInvoice]:
+        """Read a page of payments as they are now. Mollie docs: list payments."""
+        line = self._clients.for_thread()
+        return _page(
+            line.payments, after, lambda item: objects.to_invoice(item, as_of=line.answered_at)
+        )
+
+    def refunds(self, after: str | None) -> Page[PartOfPayment]:
+        """Read a page of refunds. Mollie docs: list all refunds."""
+        return _page(self._clients.for_thread().refunds, after, _refund)
+
+    def chargebacks(self, after: str | None) -> Page[PartOfPayment]:
+        """Read a page of chargebacks. Mollie docs: list all chargebacks."""
+        return _page(self._clients.for_thread().chargebacks, after, _chargeback)
 
     def marks(self) -> dict[str, str]:
         """Return the newest payments' changeable fields, by payment id."""
@@ -122,6 +152,28 @@ def _past(item: Json) -> PastPayment:
     amounts = (read.amount_refunded, read.amount_charged_back)
     moved = any(amount is not None and amount.minor > 0 for amount in amounts)
     return PastPayment(invoice=invoice, went_back=moved or named_back)
+
+
+def _refund(item: Json) -> PartOfPayment:
+    found = objects.to_refund(item)
+    return PartOfPayment(
+        object_type="refund",
+        object_id=found.id,
+        created_at=found.refunded_at,
+        payment=read_as(MolliePartOfPayment, item, kind="refund").payment_id,
+        back=RefundsAndDisputes(refunds=(found,)),
+    )
+
+
+def _chargeback(item: Json) -> PartOfPayment:
+    found = objects.to_chargeback(item)
+    return PartOfPayment(
+        object_type="chargeback",
+        object_id=found.id,
+        created_at=found.disputed_at,
+        payment=read_as(MolliePartOfPayment, item, kind="chargeback").payment_id,
+        back=RefundsAndDisputes(disputes=(found,)),
+    )
 
 
 def _mark(item: Json) -> str:

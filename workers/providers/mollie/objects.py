@@ -168,6 +168,11 @@ def _refund(refund: MollieRefund) -> ProviderRefund:
     )
 
 
+def to_chargeback(data: Json) -> ProviderDispute:
+    """Read a chargeback as a dispute."""
+    return _dispute(read_as(MollieChargeback, dict(data), kind="chargeback"))
+
+
 def _dispute(chargeback: MollieChargeback) -> ProviderDispute:
     """Read a chargeback: the money is gone at once, and comes back if it is reversed."""
     return ProviderDispute(

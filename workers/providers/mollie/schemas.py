@@ -159,6 +159,12 @@ class MollieChargeback(MollieObject):
     reversed_at: MollieTime | None = None
 
 
+class MolliePartOfPayment(MollieObject):
+    """The payment of a refund or chargeback."""
+
+    payment_id: Token
+
+
 class _Embedded(MollieObject):
     refunds: list[MollieRefund] | None = None
     chargebacks: list[MollieChargeback] | None = None

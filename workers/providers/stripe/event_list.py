@@ -1,4 +1,4 @@
-"""List Stripe's events, for installations that webhooks can't reach."""
+"""List Stripe's events: those that no webhook delivered are found there for 30 days."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from domain.core.providers import Mode
 from domain.gateway.errors import ProviderObjectUnreadable
 from eventlog.security.safe_json import read_object
 from workers.providers.bounded_fields import read_as
+from workers.providers.retry import Page, Span
 from workers.providers.stripe.client import (
     AwaitRateLimit,
     answered_at,
@@ -65,6 +66,29 @@ class StripeEventList:
         answer = call_stripe(lambda: self._events.list({"limit": 1}))
         found = json_of(answer)["data"]
         return int(found[0]["created"]) if found else answered_at(answer)
+
+    def now_s(self) -> int:
+        """Return the time by Stripe's clock."""
+        return answered_at(call_stripe(lambda: self._events.list({"limit": 1})))
+
+    def page(
+        self, span: Span, after: str | None, *, undelivered: bool = False
+    ) -> Page[ListedEvent]:
+        """Read a page of the events of our types, newest first. Stripe docs: list all events.
+
+        `undelivered`: only those that some webhook endpoint has not accepted.
+        """
+        params: Any = {"created": {"gte": span.start, "lt": span.end}, "limit": _PAGE}
+        if after is not None:
+            params["starting_after"] = after
+        if undelivered:
+            params["delivery_success"] = False
+        page = json_of(call_stripe(lambda: self._events.list(params)))
+        found = [_found(event) for event in page["data"] if event["type"] in EVENT_TYPES]
+        return Page(
+            items=[event for event in found if event is not None],
+            last=page["data"][-1]["id"] if page["has_more"] else None,
+        )
 
     def since(self, created_s: int) -> list[ListedEvent]:
         """Yield the events of our types from a second on, oldest first."""

@@ -275,7 +275,7 @@ def _payment(intent: Json) -> PastPayment:
 def _refund(references: Mapping[str, str], data: Json) -> tuple[str, ProviderRefund]:
     """Read a refund with its payment; a credit note may have its reference."""
     reference = references.get(objects.object_id(data))
-    return _paid_by(data), refund_objects.to_refund(data, reference=reference)
+    return paid_by(data), refund_objects.to_refund(data, reference=reference)
 
 
 def _credit_note(data: Json) -> tuple[str, ProviderCreditNote, dict[str, str]]:
@@ -285,10 +285,10 @@ def _credit_note(data: Json) -> tuple[str, ProviderCreditNote, dict[str, str]]:
 
 
 def _dispute(data: Json) -> tuple[str, ProviderDispute | None]:
-    return _paid_by(data), refund_objects.to_dispute(data)
+    return paid_by(data), refund_objects.to_dispute(data)
 
 
-def _paid_by(back: Json) -> str:
+def paid_by(back: Json) -> str:
     """Return the payment of a refund or dispute; old ones have only a charge."""
     read = read_as(PaidBy, back, kind="refund")
     return read.payment_intent or read.charge or ""

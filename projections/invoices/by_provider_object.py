@@ -1,0 +1,38 @@
+"""Find invoices by the provider's id of their object, for reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final, LiteralString
+from uuid import UUID
+
+from projections.work.sessions import SessionPool
+
+_FIND: Final[LiteralString] = """
+    SELECT provider_object_id, invoice_id FROM read.invoices
+    WHERE app_id = %s AND connection = %s AND provider_object_id = ANY(%s)
+"""
+
+
+class ProviderObjectQueries:
+    """Each query is a transaction and may raise WorkUnavailable."""
+
+    def __init__(self, dsn: str, *, max_size: int = 4) -> None:
+        """Use `open` before the first call."""
+        self._sessions = SessionPool(
+            dsn, application_name="billhook reconciliation", max_size=max_size
+        )
+
+    def open(self) -> None:
+        """Allow sessions to be opened on demand."""
+        self._sessions.open()
+
+    def close(self) -> None:
+        """Close the sessions."""
+        self._sessions.close()
+
+    def find(self, app_id: UUID, connection: str, object_ids: Collection[str]) -> dict[str, UUID]:
+        """Return the invoices' ids by the objects' ids; unknown objects are missing."""
+        with self._sessions.session() as session:
+            rows = session.execute(_FIND, [app_id, connection, list(object_ids)]).fetchall()
+        return dict(rows)

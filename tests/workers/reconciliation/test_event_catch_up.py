@@ -1,0 +1,81 @@
+"""Missed webhooks are found in Stripe's list of events: once, in pages, after any downtime."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.workers.reconciliation.nets import DAY_S, Nets
+from tests.workers.stripe_harness import Bench
+from workers.providers.stripe.event_types import EVENT_TYPES
+from workers.reconciliation.event_catch_up import SETTLE_S, WINDOW_S
+
+
+def pass_time(nets: Nets, seconds: float = SETTLE_S + 1) -> None:
+    nets.bench.account.admin.set_clock(advance_s=seconds)
+
+
+def test_missed_events_are_entered_once_and_heal(stripe_nets: Nets, bench: Bench) -> None:
+    invoice_id = bench.request(bench.add_tenant("needs_authentication"))
+    at_provider = bench.settle(invoice_id).view.provider_object_id or ""
+    bench.account.admin.confirm(at_provider)
+    assert stripe_nets.catch_up().run().entered == 0, "events of the last minute are left alone"
+    pass_time(stripe_nets)
+
+    assert stripe_nets.catch_up().run().entered > 0
+    stripe_nets.heal()
+
+    assert bench.invoice(invoice_id).view.status == "paid"
+    received = stripe_nets.entries()[0].received
+    assert (received.actor, received.found_by) == ("reconciliation", "event_catch_up")
+    pass_time(stripe_nets)
+    head = bench.log.head()
+    assert stripe_nets.catch_up().run().entered == 0
+    assert stripe_nets.catch_up(undelivered=True).run().entered == 0
+    assert bench.log.head() == head
+    # A webhook that comes late after all is the same entry.
+    bench.deliver("invoice.")
+    assert bench.topics(invoice_id).count("invoice.payment_succeeded") == 1
+
+
+def test_forty_days_are_read_from_the_oldest_kept_event_and_leave_a_gap(
+    stripe_nets: Nets, bench: Bench
+) -> None:
+    stripe_nets.catch_up().run()
+    bench.settle(bench.request(bench.add_tenant()))
+    pass_time(stripe_nets, 10 * DAY_S)
+    kept = bench.request(bench.add_tenant("needs_authentication"))
+    bench.settle(kept)
+    bench.account.admin.confirm(bench.invoice(kept).view.provider_object_id or "")
+    pass_time(stripe_nets, 29 * DAY_S)
+
+    result = stripe_nets.catch_up().run()
+
+    assert result.gap is not None
+    assert 8 * DAY_S < result.gap.end - result.gap.start < 10 * DAY_S
+    assert result.entered > 0
+    stripe_nets.heal()
+    assert bench.invoice(kept).view.status == "paid"
+    assert stripe_nets.catch_up().run().gap is None
+
+
+def test_killed_after_any_page_it_goes_on(
+    stripe_nets: Nets, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.providers.stripe.event_list._PAGE", 3)
+    for _ in range(2):
+        bench.settle(bench.request(bench.add_tenant()))
+        pass_time(stripe_nets, 2 * WINDOW_S)
+    whole = {event["id"] for event in bench.events("")}
+    pages = 0
+    while True:
+        stops = iter([False, True])
+        before = stripe_nets.checkpoints.find(stripe_nets.catch_up().name)
+        # Stopped after one page, and the process is gone.
+        stripe_nets.catch_up(should_stop=lambda stops=stops: next(stops, True)).run()
+        pages += 1
+        if stripe_nets.checkpoints.find(stripe_nets.catch_up().name) == before:
+            break
+    known = {entry.received.provider_event_id for entry in stripe_nets.entries()}
+    types = {event["id"] for event in bench.events(*EVENT_TYPES)}
+    assert known == types <= whole
+    assert pages > len(known) // 3

@@ -1,0 +1,117 @@
+"""An audit of a Mollie account finds payments, refunds, chargebacks, and subscriptions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from tests.support.mollie_account import amount
+from tests.workers.mollie_harness import MollieBench
+from tests.workers.reconciliation.nets import DAY_S, Nets
+from tests.workers.subscriptions.mollie_subscription_harness import Recurring
+from workers.reconciliation.audit_run import Stopped
+from workers.reconciliation.mollie_audit import PAYMENT_LISTS
+
+
+def trade(mollie: MollieBench) -> dict[str, UUID]:
+    """Payments that change at Mollie without a webhook; gives their invoices."""
+    admin = mollie.account.admin
+    known = {
+        name: mollie.settled().view
+        for name in ("paid", "failed", "expired", "refunded", "charged_back", "waiting")
+    }
+    payments = {name: view.provider_object_id or "" for name, view in known.items()}
+    for name in ("refunded", "charged_back"):
+        mollie.pay(payments[name])
+        mollie.hear(payments[name])
+    mollie.pay(payments["paid"])
+    mollie.pay(payments["failed"], "failed")
+    mollie.pay(payments["expired"], "expired")
+    admin.refund(payments["refunded"], amount=amount("2.50"))
+    admin.chargeback(payments["charged_back"])
+    return {name: view.id for name, view in known.items()}
+
+
+def test_every_difference_heals_and_a_second_run_finds_nothing(
+    mollie_nets: Nets, mollie: MollieBench
+) -> None:
+    known = trade(mollie)
+    mollie.account.pay("3.00")  # of another system on the same account
+    counts = mollie_nets.audit(dry_run=True).run(mollie_nets.period()).found
+    assert counts == {"payments": 3, "refunds": 1, "chargebacks": 1, "subscriptions": 0}
+    mollie.account.admin.forget_requests()
+
+    assert mollie_nets.audit().run(mollie_nets.period()).found == counts
+    assert {entry["method"] for entry in mollie.account.admin.requests()} == {"GET"}
+    mollie_nets.heal()
+
+    views = {name: mollie.invoice(one).view for name, one in known.items()}
+    assert {name: view.status for name, view in views.items()} == {
+        "paid": "paid",
+        "failed": "failed",
+        "expired": "expired",
+        "refunded": "paid",
+        "charged_back": "paid",
+        "waiting": "open",
+    }
+    assert views["refunded"].refunds[0].amount_minor == 250
+    assert views["charged_back"].amount_disputed_minor > 0
+    head = mollie.log.head()
+    again = mollie_nets.audit().run(mollie_nets.period())
+    assert sum(again.found.values()) == 0
+    assert mollie.log.head() == head
+    for view in views.values():
+        mollie.hear(view.provider_object_id)
+        assert mollie.invoice(view.id).view.status == view.status
+        assert mollie.invoice(view.id).view.refunds == view.refunds
+
+
+def test_renewals_and_an_ended_subscription_are_found(
+    mollie_nets: Nets, mollie: MollieBench
+) -> None:
+    recurring = Recurring(mollie)
+    begun = recurring.begun()
+    recurring.pass_time(timedelta(days=62))
+    owner = mollie.account.client.customers.get(begun.customer or "")
+    owner.subscriptions.delete(begun.provider_subscription_id)
+
+    found = mollie_nets.audit().run(mollie_nets.period(days=100)).found
+    assert (found["payments"], found["subscriptions"]) == (2, 1)
+    mollie_nets.heal()
+
+    account = mollie_nets.compare().known.account
+    renewals = [account.id_of(payment["id"]) for payment in recurring.renewals(begun)]
+    assert [mollie.invoice(one).view.status for one in renewals] == ["paid", "paid"]
+    assert recurring.view(begun.id).status == "canceled"
+    again = mollie_nets.audit().run(mollie_nets.period(days=100)).found
+    assert sum(again.values()) == 0
+
+
+def test_a_run_that_is_killed_after_any_page_continues(
+    mollie_nets: Nets, mollie: MollieBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.providers.mollie.history.PAGE", 2)
+    trade(mollie)
+    period, pages = mollie_nets.period(), 0
+    while True:
+        stops = iter([False])
+        try:
+            done = mollie_nets.audit(should_stop=lambda stops=stops: next(stops, True)).run(period)
+        except Stopped:
+            pages += 1
+            continue
+        break
+    assert pages > 2
+    assert (done.checked["payments"], done.found["payments"]) == (6, 3)
+
+
+def test_a_period_in_the_past_is_read_alone(mollie_nets: Nets, mollie: MollieBench) -> None:
+    known = trade(mollie)
+    mollie.account.admin.set_clock(advance_s=400 * DAY_S)
+    recent = mollie_nets.audit().run(mollie_nets.period(), only=PAYMENT_LISTS)
+    assert sum(recent.found.values()) == 0
+    assert sum(mollie_nets.audit().run(mollie_nets.period(days=500)).found.values()) > 3
+    mollie_nets.heal()
+    assert mollie.invoice(known["paid"]).view.status == "paid"

@@ -1,0 +1,143 @@
+"""Audit a Mollie account: payments, refunds, chargebacks and subscriptions.
+
+Mollie's lists have no filter by time: they are read from the newest object down to the start of
+the period. Objects that are newer than its end are passed over. Mandates are not recorded apart:
+a setup's mandate comes with its payment, and a lost one ends its subscription.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+from domain.gateway.objects import ProviderInvoice
+from domain.gateway.subscriptions import ProviderSubscription
+from domain.invoices.invoice import Invoice
+from domain.payment_methods.setup import OPEN, MethodSetup
+from workers.providers.mollie.history import MollieHistory, PartOfPayment
+from workers.providers.retry import Page, T
+from workers.providers.stripe.setups import setup_named_by
+from workers.reconciliation.audit_run import AuditCheckpoint, AuditRun, share_read
+from workers.reconciliation.compare import Compare
+from workers.reconciliation.inbox import FoundObject
+from workers.reconciliation.parts import merged
+
+PAYMENT_LISTS: Final = ("payments", "refunds", "chargebacks")
+_UNDECIDED: Final = ("open", "processing")
+
+
+@dataclass(kw_only=True)
+class MollieAudit(AuditRun):
+    """Audit of a Mollie account, by its lists."""
+
+    phases: ClassVar[tuple[str, ...]] = (*PAYMENT_LISTS, "subscriptions")
+    lists: MollieHistory
+    compare: Compare
+
+    def now_s(self) -> int:
+        """Return the time by Mollie's clock."""
+        return self.lists.now_s()
+
+    def check_page(self, checkpoint: AuditCheckpoint) -> tuple[Page[Any], int, float]:
+        """Compare a page of a list."""
+        after = checkpoint.after
+        match checkpoint.phase:
+            case "payments":
+                payments, share = _within(self.lists.current_payments(after), checkpoint, _created)
+                return payments, self._check_payments(payments.items), share
+            case "subscriptions":
+                listed = self.lists.subscriptions(after)
+                share = 0.5 if listed.last else 1.0
+                return listed, self._check_subscriptions(listed.items), share
+            case "refunds":
+                parts = self.lists.refunds(after)
+            case _:
+                parts = self.lists.chargebacks(after)
+        parts, share = _within(parts, checkpoint, lambda part: part.created_at)
+        return parts, self._check_parts(parts.items), share
+
+    def _check_payments(self, payments: Sequence[ProviderInvoice]) -> int:
+        compare = self.compare
+        setups = {seen.id: setup_named_by({"metadata": seen.metadata}) for seen in payments}
+        known = compare.known.load(
+            {one for seen in payments for one in compare.ids_of_invoice(seen)}
+            | {one for one in setups.values() if one is not None}
+        )
+        entered = 0
+        for seen in payments:
+            setup_id = setups[seen.id]
+            if setup_id is not None:
+                found = _setup_difference(seen, known.get(setup_id))
+            else:
+                difference = compare.payment(seen, known)
+                found = None if difference is None else difference.events
+            if found is not None:
+                entered += self.inbox.receive_payment(seen.id, difference=found)
+        return entered
+
+    def _check_parts(self, parts: Sequence[PartOfPayment]) -> int:
+        """Compare refunds or chargebacks, together for each payment.
+
+        Those of a payment that did not pay its invoice are compared with the payment.
+        """
+        by_payment: dict[str, list[PartOfPayment]] = defaultdict(list)
+        for part in parts:
+            by_payment[part.payment].append(part)
+        ids = self.compare.known.invoices_of(list(by_payment))
+        known = self.compare.known.load(ids.values())
+        entered = 0
+        for payment_id, mine in by_payment.items():
+            ours = known.get(ids[payment_id])
+            if not isinstance(ours, Invoice) or ours.view.paid_by_object != payment_id:
+                continue
+            difference = self.compare.parts(ours, merged(part.back for part in mine))
+            if difference is not None:
+                entered += self.inbox.receive_payment(payment_id, difference=difference.events)
+        return entered
+
+    def _check_subscriptions(self, subscriptions: Sequence[ProviderSubscription]) -> int:
+        compare = self.compare
+        known = compare.known.load(
+            one for seen in subscriptions for one in compare.ids_of_subscription(seen)
+        )
+        entered = 0
+        for seen in subscriptions:
+            difference = compare.subscription(seen, known)
+            if difference is None:
+                continue
+            entered += self.inbox.receive_object(
+                FoundObject(
+                    object_type="subscription",
+                    object_id=seen.id,
+                    difference=difference.events,
+                    version=difference.version,
+                    occurred_at=seen.as_of,
+                    names={"customer": seen.customer},
+                )
+            )
+        return entered
+
+
+def _created(seen: ProviderInvoice) -> int | None:
+    return seen.created_at
+
+
+def _setup_difference(seen: ProviderInvoice, known: object) -> str | None:
+    """Return the new state of a payment-method setup whose page is open here; None if none."""
+    if not isinstance(known, MethodSetup) or known.view.status != OPEN:
+        return None
+    state = "open" if seen.payment is None else seen.payment.state
+    return None if state in _UNDECIDED else f"setup {state}"
+
+
+def _within(
+    page: Page[T], checkpoint: AuditCheckpoint, created_at: Callable[[T], int | None]
+) -> tuple[Page[T], float]:
+    """Return the page's objects of the period, without a next page once it is passed."""
+    times = [(item, created_at(item) or checkpoint.start) for item in page.items]
+    items = [item for item, at in times if checkpoint.start <= at < checkpoint.end]
+    oldest = times[-1][1] if times else None
+    last = None if oldest is not None and oldest < checkpoint.start else page.last
+    return replace(page, items=items, last=last), share_read(oldest, checkpoint.period, last=last)
