@@ -10,6 +10,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final, TypeVar
 
+import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -112,6 +113,17 @@ class ProviderObject(BaseModel):
     """Base of the models of provider objects: no conversions, unknown fields are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
+
+
+def raw_json(data: object, *, kind: str) -> bytes:
+    """Return an object's JSON as it is stored. Raises ProviderObjectUnreadable.
+
+    Numbers beyond 64 bits and texts with lone surrogates have none.
+    """
+    try:
+        return orjson.dumps(data)
+    except TypeError:
+        raise ProviderObjectUnreadable(kind) from None
 
 
 AnyObject = TypeVar("AnyObject", bound=ProviderObject)

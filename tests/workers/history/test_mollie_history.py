@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,45 +15,19 @@ from domain.gateway.errors import GatewayUnavailable
 from domain.invoices.events import InvoiceImported
 from domain.invoices.view import InvoiceView
 from domain.subscriptions.subscription import Subscription
-from projections.work.checkpoints import Checkpoints
 from tests.support.mollie_account import amount
+from tests.workers.history.imports import open_imports
 from tests.workers.mollie_harness import MollieBench
 from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 from workers.history.mollie import MollieImport
-from workers.provider_objects.import_object import ProviderAccount
-from workers.providers.mollie.history import MollieHistory
 
 Start = Callable[[], MollieImport]
 
 
 @pytest.fixture
 def start(mollie: MollieBench) -> Iterator[Start]:
-    places = Checkpoints(mollie.log.dsn)
-    places.open()
-    pool = ThreadPoolExecutor(4)
-
-    def make() -> MollieImport:
-        return MollieImport(
-            account=ProviderAccount(
-                app_id=mollie.app_id,
-                provider="mollie",
-                connection=mollie.connection,
-                connection_id=mollie.connection_id,
-                mode="test",
-                actor="operator",
-                importing=True,
-            ),
-            history=MollieHistory(mollie.account.key, api_base=mollie.account.url, mode="test"),
-            billing=mollie.billing,
-            places=places,
-            pool=pool,
-            now=mollie.clock,
-            report=lambda *_: None,
-        )
-
-    yield make
-    pool.shutdown()
-    places.close()
+    with open_imports(mollie.log.dsn) as imports:
+        yield partial(imports.mollie, mollie)
 
 
 def views(mollie: MollieBench) -> list[InvoiceView]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -22,13 +21,11 @@ from domain.subscriptions.events import SubscriptionStarted
 from domain.subscriptions.subscription import Subscription
 from domain.tenants.commands import SetTenant
 from eventlog.codec import Codec
-from projections.work.checkpoints import Checkpoints
+from tests.workers.history.imports import open_imports
 from tests.workers.stripe_harness import Bench
 from workers.history.import_run import ImportCheckpoint
 from workers.history.stripe import StripeImport
-from workers.provider_objects.import_object import ProviderAccount
 from workers.providers.retry import RetryingCaller
-from workers.providers.stripe.history import StripeHistory
 
 YEAR_S = 365 * 86400
 
@@ -46,33 +43,8 @@ class Killed(Exception):
 
 @pytest.fixture
 def start(bench: Bench) -> Iterator[Start]:
-    places = Checkpoints(bench.log.dsn)
-    places.open()
-    pool = ThreadPoolExecutor(4)
-
-    def make(**changes: Any) -> StripeImport:
-        made = StripeImport(
-            account=ProviderAccount(
-                app_id=bench.app_id,
-                provider="stripe",
-                connection=bench.connection,
-                connection_id=bench.connection_id,
-                mode="test",
-                actor="operator",
-                importing=True,
-            ),
-            history=StripeHistory(bench.account.key, api_base=bench.account.url, mode="test"),
-            billing=bench.billing,
-            places=places,
-            pool=pool,
-            now=bench.clock,
-            report=lambda *_: None,
-        )
-        return replace(made, **changes)
-
-    yield make
-    pool.shutdown()
-    places.close()
+    with open_imports(bench.log.dsn) as imports:
+        yield partial(imports.stripe, bench)
 
 
 def since(bench: Bench) -> int:

@@ -32,20 +32,14 @@ from domain.inbox.provider_event import (
 from domain.invoices.commands import RequestRefund
 from eventlog.bodies import Body
 from eventlog.codec import Codec
-from eventlog.database.connect import connect_async
-from eventlog.follow.positions import follower_states
-from eventlog.log import Log
 from eventlog.security.safe_json import Unreadable
-from projections.engine.runner import Projections
 from service.webhooks.stripe import StripeEvent, read_event
 from tests.support.mutations import Json, mutated
-from tests.support.wait_until import until_async
 from tests.workers.stripe_harness import Bench
+from tests.workers.webhooks.all_followers import all_followers, caught_up
 from workers.providers.stripe.event_types import EVENT_TYPES
 from workers.providers.stripe.objects import to_invoice
 from workers.providers.stripe.subscription_objects import to_subscription
-from workers.queue.relay import relay_follower
-from workers.webhooks.apply import apply_follower
 from workers.webhooks.fetch_and_apply import FetchDeps, fetch_and_apply
 
 NOW_S = 1_800_000_000
@@ -164,44 +158,15 @@ class Run:
                 self.results[f"fetched: {self.bench.log.stream(stream)[-1].topic}"] += 1
 
 
-async def caught_up(database: str) -> None:
-    """Wait until every follower has passed the log's head; fail where one has stopped."""
-    async with await connect_async(database, application_name="test") as connection:
-
-        async def passed() -> bool:
-            states = await follower_states(connection)
-            failing = [(one.name, one.failed_position, one.error) for one in states]
-            assert not [one for one in failing if one[1] is not None], failing
-            names = {one.name for one in states}
-            return {"apply", "relay"} <= names and all(one.lag_events == 0 for one in states)
-
-        await until_async(passed, timeout_s=300)
-
-
 async def follow(run: Run, events: Sequence[Json], *, count: int) -> None:
     """Record and apply mutated events, part by part, with all followers running."""
     bench = run.bench
-    stop, database = asyncio.Event(), bench.log.dsn
-    log = await Log.open_async(database)
-    running = [
-        asyncio.ensure_future(work)
-        for work in (
-            apply_follower(database, log, now=bench.clock).run(stop),
-            relay_follower(database).run(stop),
-            Projections(database).run(stop),
-        )
-    ]
-    try:
+    async with all_followers(bench.log.dsn, now=bench.clock):
         for start in range(0, count, PART):
             size = min(PART, count - start)
             streams = await asyncio.to_thread(run.record, events, size)
-            await caught_up(database)
+            await caught_up(bench.log.dsn)
             await asyncio.to_thread(run.fetch, streams)
-        await caught_up(database)
-    finally:
-        stop.set()
-        await asyncio.gather(*running)
-        await log.close_async()
 
 
 def check(bench: Bench, *, seed: int, count: int) -> None:

@@ -19,7 +19,12 @@ from mollie.api.client import Client
 from mollie.api.error import RequestError
 
 from domain.core.providers import Mode
-from domain.gateway.errors import GatewayMisconfigured, GatewayRejected, GatewayUnavailable
+from domain.gateway.errors import (
+    GatewayMisconfigured,
+    GatewayRejected,
+    GatewayUnavailable,
+    ProviderObjectUnreadable,
+)
 from workers.providers import call_results
 from workers.providers.mollie.errors import raise_port_error
 
@@ -165,19 +170,37 @@ def named(object_id: str) -> str:
     return object_id
 
 
+def items_of(page: Any) -> list[Json]:  # noqa: ANN401 - any of the SDK's lists
+    """Return a list page's items. Raises ProviderObjectUnreadable.
+
+    The SDK reads the fields of a page unchecked.
+    """
+    try:
+        return [dict(item) for item in page]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ProviderObjectUnreadable("list._embedded") from None
+
+
 def pages(first: Any) -> Iterator[Json]:  # noqa: ANN401 - any of the SDK's lists
-    """Yield a list's items, newest first, fetching its pages one by one."""
+    """Yield a list's items, newest first, fetching its pages one by one.
+
+    Raises ProviderObjectUnreadable.
+    """
     page = first
     while page is not None:
-        for item in page:
-            yield dict(item)
-        page = page.get_next()
+        yield from items_of(page)
+        try:
+            page = page.get_next()
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ProviderObjectUnreadable("list._links") from None
 
 
 def _objects_of(parsed: Json) -> Iterator[Json]:
     yield parsed
-    for items in (parsed.get("_embedded") or {}).values():
-        yield from (item for item in items if isinstance(item, dict))
+    embedded = parsed.get("_embedded")
+    for items in embedded.values() if isinstance(embedded, dict) else ():
+        found = items if isinstance(items, list) else ()
+        yield from (item for item in found if isinstance(item, dict))
 
 
 def _answered_at(response: requests.Response) -> int:

@@ -18,6 +18,7 @@ from workers.providers.mollie.client import (
     Json,
     MollieClient,
     MollieClients,
+    items_of,
     named,
 )
 from workers.providers.mollie.recurring import to_subscription
@@ -114,7 +115,7 @@ class MollieHistory:
     def marks(self) -> dict[str, str]:
         """Return the newest payments' changeable fields, by payment id."""
         line = self._clients.for_thread()
-        listed = [dict(item) for item in line.payments.list(limit=PAGE)]
+        listed = items_of(line.payments.list(limit=PAGE))
         return dict(read_readable(listed, lambda item: (objects.object_id(item), _mark(item))))
 
     def refunds_and_disputes(self, payment_id: str) -> RefundsAndDisputes:
@@ -133,10 +134,10 @@ class MollieHistory:
 def _page(resource: Any, after: str | None, read: Callable[[Json], T]) -> Page[T]:  # noqa: ANN401 - any of the SDK's resources
     """Read the page after an object: Mollie's pages start with the named object itself."""
     more = {} if after is None else {"from": after}
-    listed = [dict(item) for item in resource.list(limit=PAGE, **more)]
-    for_thread = [item for item in listed if item["id"] != after]
-    last = str(listed[-1]["id"]) if len(listed) == PAGE else None
-    return read_page(for_thread, read, last=last)
+    listed = items_of(resource.list(limit=PAGE, **more))
+    beyond = [item for item in listed if item.get("id") != after]
+    last = objects.object_id(listed[-1]) if len(listed) == PAGE else None
+    return read_page(beyond, read, last=last)
 
 
 def _subscription(line: MollieClient, item: Json) -> ProviderSubscription:

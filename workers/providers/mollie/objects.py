@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-import orjson
-
 from domain.core import metadata as metadata_keys
 from domain.gateway.objects import (
     InvoiceState,
@@ -19,7 +17,7 @@ from domain.gateway.objects import (
     RefundState,
 )
 from eventlog.security.safe_json import without_secrets
-from workers.providers.bounded_fields import read_as
+from workers.providers.bounded_fields import raw_json, read_as
 from workers.providers.mollie.schemas import (
     AnyMetadata,
     MollieChargeback,
@@ -94,7 +92,9 @@ def to_invoice(data: Json, *, as_of: int) -> ProviderInvoice:
         dashboard_url=_link(read, "dashboard"),
         metadata=read.metadata,
         payment=_to_payment(read, total),
-        raw=orjson.dumps({name: value for name, value in data.items() if name != "_embedded"}),
+        raw=raw_json(
+            {name: value for name, value in data.items() if name != "_embedded"}, kind="payment"
+        ),
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-import orjson
 from mollie.api.objects.customer import Customer
 from mollie.api.objects.subscription import Subscription
 from mollie.api.resources import SubscriptionPayments
@@ -28,7 +27,7 @@ from domain.gateway.subscriptions import (
 )
 from eventlog.field_types import KEY_LENGTH
 from eventlog.security.safe_json import without_secrets
-from workers.providers.bounded_fields import read_as
+from workers.providers.bounded_fields import raw_json, read_as
 from workers.providers.mollie import objects
 from workers.providers.mollie.client import PAGE, Json, MollieClient, MollieClients, named, pages
 from workers.providers.mollie.schemas import MollieMandate, MollieSubscription
@@ -194,7 +193,7 @@ def to_subscription(data: Mapping[str, Any], *, as_of: int) -> ProviderSubscript
         ended_at=read.canceled_at,
         description=read.description,
         metadata=read.metadata,
-        raw=orjson.dumps(data),
+        raw=raw_json(data, kind="subscription"),
     )
 
 

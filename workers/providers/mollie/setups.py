@@ -11,7 +11,7 @@ from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.setups import ProviderMethod, SessionState, SetupDraft, SetupSession
 from workers.providers.bounded_fields import read_as
 from workers.providers.mollie import objects
-from workers.providers.mollie.client import PAGE, Json, MollieClients, named, pages
+from workers.providers.mollie.client import PAGE, Json, MollieClients, items_of, named, pages
 from workers.providers.mollie.schemas import MollieMandate, MolliePayment
 
 # Mollie docs, first payments: methods that allow a zero-amount payment.
@@ -47,7 +47,7 @@ class SetupCalls:
         """Find setups among a customer's newest payments. Mollie docs: list customer payments."""
         line = self._clients.for_thread()
         owner = Customer({"id": named(customer)}, line)
-        listed = [dict(item) for item in owner.payments.list(limit=PAGE)]
+        listed = items_of(owner.payments.list(limit=PAGE))
         for_thread = [one for one in listed if objects.metadata_of(one).get(SETUP) == reference]
         return [to_session(one) for one in for_thread]
 

@@ -18,7 +18,7 @@ import requests
 import stripe
 
 from domain.core.providers import Mode
-from domain.gateway.errors import GatewayMisconfigured, GatewayUnavailable
+from domain.gateway.errors import GatewayMisconfigured, GatewayUnavailable, ProviderObjectUnreadable
 from workers.providers import call_results
 from workers.providers.stripe.errors import raise_port_error
 
@@ -121,7 +121,8 @@ class _HttpClient(stripe.RequestsClient):
                 raise _unreadable(status)
             return
         listed = parsed.get("data") if parsed.get("object") == "list" else None
-        for item in [parsed, *(listed or ())]:
+        items = listed if isinstance(listed, list) else []
+        for item in [parsed, *(item for item in items if isinstance(item, dict))]:
             if self._mode and item.get("livemode") not in (None, self._mode == "live"):
                 raise GatewayMisconfigured(
                     f"Stripe answers with objects that are not of {self._mode} mode: "
@@ -156,13 +157,40 @@ def answered_at(answer: Answer) -> int:
         raise GatewayUnavailable("an answer without its time") from error
 
 
+def page_of(answer: Answer) -> tuple[list[dict[str, Any]], str | None]:
+    """Return a list page's objects, and the id that the next page starts after, None if none does.
+
+    Raises ProviderObjectUnreadable.
+    """
+    page = json_of(answer)
+    found, has_more = page.get("data"), page.get("has_more")
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise ProviderObjectUnreadable("list.data")
+    if not isinstance(has_more, bool):
+        raise ProviderObjectUnreadable("list.has_more")
+    if not has_more:
+        return found, None
+    last = found[-1].get("id") if found else None
+    if not isinstance(last, str):
+        raise ProviderObjectUnreadable("list.data.id")
+    return found, last
+
+
+def object_in(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the object in a field of an object. Raises ProviderObjectUnreadable."""
+    found = data.get(name)
+    if not isinstance(found, dict):
+        raise ProviderObjectUnreadable(name)
+    return found
+
+
 def pages(service: Any, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 - any of the SDK's services that list
     """Fetch a whole list, page by page."""
     found: list[dict[str, Any]] = []
     wanted = params
     while True:
-        page = json_of(call_stripe(partial(service.list, wanted)))
-        found += page["data"]
-        if not page["has_more"]:
+        listed, last = page_of(call_stripe(partial(service.list, wanted)))
+        found += listed
+        if last is None:
             return found
-        wanted = {**params, "starting_after": found[-1]["id"]}
+        wanted = {**params, "starting_after": last}

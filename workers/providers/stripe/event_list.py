@@ -11,20 +11,20 @@ import structlog
 from domain.core.metadata import INVOICE
 from domain.core.providers import Mode
 from domain.gateway.errors import ProviderObjectUnreadable
-from eventlog.security.safe_json import read_object
+from eventlog.security.safe_json import Unreadable, read_object
 from workers.providers.bounded_fields import read_as
 from workers.providers.retry import Page, Span
 from workers.providers.stripe.client import (
     AwaitRateLimit,
     answered_at,
     call_stripe,
-    json_of,
     open_client,
+    page_of,
     pages,
 )
 from workers.providers.stripe.event_types import EVENT_TYPES
 from workers.providers.stripe.objects import metadata_of
-from workers.providers.stripe.schemas import StripeEvent
+from workers.providers.stripe.schemas import StripeEvent, StripeListedAt
 
 _PAGE: Final = 100
 _log = structlog.get_logger("billhook.polling")
@@ -64,8 +64,10 @@ class StripeEventList:
     def newest_s(self) -> int:
         """Return the newest event's time, or Stripe's time if there is none."""
         answer = call_stripe(lambda: self._events.list({"limit": 1}))
-        found = json_of(answer)["data"]
-        return int(found[0]["created"]) if found else answered_at(answer)
+        found, _ = page_of(answer)
+        if not found:
+            return answered_at(answer)
+        return read_as(StripeListedAt, found[0], kind="event").created
 
     def now_s(self) -> int:
         """Return the time by Stripe's clock."""
@@ -93,17 +95,17 @@ class StripeEventList:
     def since(self, created_s: int) -> list[ListedEvent]:
         """Yield the events of our types from a second on, oldest first."""
         listed = pages(self._events, {"created": {"gte": created_s}, "limit": _PAGE})
-        found = [_found(event) for event in reversed(listed) if event["type"] in EVENT_TYPES]
+        found = [_found(event) for event in reversed(listed) if event.get("type") in EVENT_TYPES]
         return [event for event in found if event is not None]
 
 
 def _found(event: dict[str, Any]) -> ListedEvent | None:
     """Read an event; None if it is unreadable, as the webhook endpoint refuses it too."""
-    parsed, body = read_object(orjson.dumps(event))
     try:
+        parsed, body = read_object(orjson.dumps(event))
         read = read_as(StripeEvent, parsed, kind="event")
-    except ProviderObjectUnreadable as error:
-        _log.warning("events.unreadable", path=error.path)
+    except (Unreadable, ProviderObjectUnreadable) as error:
+        _log.warning("events.unreadable", reason=str(error))
         return None
     return ListedEvent(
         id=read.id,

@@ -29,7 +29,9 @@ from workers.providers.stripe.client import (
     answered_at,
     call_stripe,
     json_of,
+    object_in,
     open_client,
+    page_of,
     pages,
 )
 from workers.providers.stripe.refunds import IssuedInvoiceCalls
@@ -107,14 +109,13 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
     def list_lines(self, invoice_id: str) -> list[ProviderLine]:
         """Fetch every line, page by page. Stripe docs: retrieve an invoice's line items."""
         found: list[ProviderLine] = []
+        params: Any = {"limit": _PAGE}
         while True:
-            params: Any = {"limit": _PAGE}
-            if found:
-                params["starting_after"] = found[-1].id
-            page = json_of(self._list_page(invoice_id, params))
-            found += [objects.to_line(line) for line in page["data"]]
-            if not page["has_more"]:
+            listed, last = page_of(self._list_page(invoice_id, params))
+            found += map(objects.to_line, listed)
+            if last is None:
                 return found
+            params["starting_after"] = last
 
     def _list_page(self, invoice_id: str, params: Any) -> Answer:  # noqa: ANN401 - a TypedDict of the SDK
         return call_stripe(lambda: self._client.v1.invoices.line_items.list(invoice_id, params))
@@ -187,10 +188,10 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
             lambda: self._client.v1.invoices.retrieve(invoice_id, {"expand": objects.WITH_PAYMENT})
         )
         data = json_of(answer)
-        shown = len(data["lines"]["data"])
-        if shown:
-            params: Any = {"limit": shown, "expand": _WITH_PRICES}
-            data["lines"]["data"] = json_of(self._list_page(invoice_id, params))["data"]
+        lines = object_in(data, "lines")
+        if shown := lines.get("data"):
+            params: Any = {"limit": len(shown), "expand": _WITH_PRICES}
+            lines["data"], _ = page_of(self._list_page(invoice_id, params))
         return self._with_all_lines(objects.to_invoice(data, as_of=answered_at(answer)))
 
     def find_invoices(
@@ -201,15 +202,15 @@ class StripeGateway(IssuedInvoiceCalls, SubscriptionCalls, SetupCalls):
         found: list[ProviderInvoice] = []
         while True:
             answer = call_stripe(lambda: self._client.v1.invoices.list(params))
-            page = json_of(answer)
+            listed, last = page_of(answer)
             found += [
                 objects.to_invoice(data, as_of=answered_at(answer))
-                for data in page["data"]
-                if (data.get("metadata") or {}).get(metadata_keys.INVOICE) == reference
+                for data in listed
+                if _reference_in(data) == reference
             ]
-            if not page["has_more"]:
+            if last is None:
                 return found
-            params["starting_after"] = page["data"][-1]["id"]
+            params["starting_after"] = last
 
     def delete_draft(self, invoice_id: str) -> None:
         """Delete a draft; one that is already deleted is no error."""
@@ -266,3 +267,9 @@ def _line_params(line: LineDraft, currency: str) -> dict[str, Any]:
         "product_data": {"name": name},
     }
     return params
+
+
+def _reference_in(data: dict[str, Any]) -> object:
+    """Return the invoice that an object's own metadata names; other objects may be unreadable."""
+    metadata = data.get("metadata")
+    return metadata.get(metadata_keys.INVOICE) if isinstance(metadata, dict) else None

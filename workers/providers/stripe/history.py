@@ -28,7 +28,9 @@ from workers.providers.stripe.client import (
     answered_at,
     call_stripe,
     json_of,
+    object_in,
     open_client,
+    page_of,
 )
 from workers.providers.stripe.history_schemas import (
     ListedIntent,
@@ -99,7 +101,7 @@ class StripeHistory:
             "expand": ["data.discounts.source.coupon"],
         }
         answer = self._get("subscriptions", params | _beyond(after))
-        found, last = _read(answer)
+        found, last = page_of(answer)
         as_of = answered_at(answer)
         return read_page(found, lambda data: self._subscription(data, as_of=as_of), last=last)
 
@@ -113,7 +115,7 @@ class StripeHistory:
             return read
         answer = self._get(f"subscriptions/{read.id}", {"expand": WITH_AMOUNTS})
         data = json_of(answer)
-        if data["items"].get("has_more"):
+        if object_in(data, "items").get("has_more"):
             data["items"] = {"data": list(self._all_items(read.id))}
         return to_subscription(data, as_of=answered_at(answer))
 
@@ -122,7 +124,7 @@ class StripeHistory:
         while True:
             params: dict[str, Any] = {"subscription": subscription_id, "limit": PAGE}
             params["expand"] = ["data.price.tiers", "data.price.currency_options"]
-            found, after = _read(self._get("subscription_items", params | _beyond(after)))
+            found, after = page_of(self._get("subscription_items", params | _beyond(after)))
             yield from found
             if after is None:
                 return
@@ -193,7 +195,7 @@ class StripeHistory:
             params["created"] = {"gte": span.start, "lt": span.end}
         if expand is not None:
             params["expand"] = expand
-        return _read(self._get(what, params))
+        return page_of(self._get(what, params))
 
     def _get(self, what: str, params: dict[str, Any]) -> _Raw:
         """Fetch raw bytes: building the SDK's objects takes longer than all else together."""
@@ -213,11 +215,6 @@ class _Raw:
 
 def _beyond(after: str | None) -> dict[str, str]:
     return {} if after is None else {"starting_after": after}
-
-
-def _read(answer: _Raw) -> Listed:
-    page = json_of(answer)
-    return page["data"], page["data"][-1]["id"] if page["has_more"] else None
 
 
 def _tax_rate(data: Json) -> PastTaxRate:
@@ -247,7 +244,7 @@ def _price(data: Json) -> PastPrice | None:
 
 
 def _invoice(data: dict[str, Any]) -> PastInvoice:
-    payments = read_as(ListedPayments, data.pop("payments"), kind="invoice.payments")
+    payments = read_as(ListedPayments, data.pop("payments", None), kind="invoice.payments")
     paid_by = [entry.payment for entry in payments.data]
     named = [one.payment_intent or one.charge for one in paid_by]
     chosen = next((entry.payment for entry in payments.data if entry.is_default), None)

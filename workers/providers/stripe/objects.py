@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-
 from domain.core import metadata as metadata_keys
 from domain.gateway.errors import ProviderObjectUnreadable
 from domain.gateway.objects import (
@@ -24,7 +22,13 @@ from domain.gateway.objects import (
     ProviderPrice,
 )
 from eventlog.security.safe_json import without_secrets
-from workers.providers.bounded_fields import Amount, ProviderObject, TokenOrObject, read_as
+from workers.providers.bounded_fields import (
+    Amount,
+    ProviderObject,
+    TokenOrObject,
+    raw_json,
+    read_as,
+)
 from workers.providers.stripe.schemas import (
     StripeClaims,
     StripeCustomer,
@@ -102,7 +106,7 @@ def to_invoice(data: Json, *, as_of: int, event_type: str | None = None) -> Prov
         metadata=_metadata(read),
         payment=_to_payment(read),
         event_payment_state=_ANNOUNCED.get(event_type or ""),
-        raw=orjson.dumps(data),
+        raw=raw_json(data, kind="invoice"),
     )
 
 

@@ -14,7 +14,14 @@ from domain.gateway.objects import (
     RefundsAndDisputes,
 )
 from workers.providers.stripe import objects, refund_objects
-from workers.providers.stripe.client import answered_at, call_stripe, json_of, pages
+from workers.providers.stripe.client import (
+    answered_at,
+    call_stripe,
+    json_of,
+    object_in,
+    page_of,
+    pages,
+)
 
 _PAGE: Final = 100
 Json = dict[str, Any]
@@ -88,13 +95,14 @@ class IssuedInvoiceCalls:
     def find_invoice_of(self, payment_id: str) -> str | None:
         """Find a payment's invoice. Stripe docs: list invoice payments."""
         params: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_id}}
-        found = json_of(call_stripe(lambda: self._client.v1.invoice_payments.list(params)))["data"]
-        return objects.id_of(found[0]["invoice"]) if found else None
+        found, _ = page_of(call_stripe(lambda: self._client.v1.invoice_payments.list(params)))
+        return objects.id_of(found[0].get("invoice")) if found else None
 
     def _payments_of(self, invoice_id: str) -> list[str]:
         params: Any = {"invoice": invoice_id, "limit": _PAGE}
         entries = pages(self._client.v1.invoice_payments, params)
-        intents = [objects.id_of(entry["payment"].get("payment_intent")) for entry in entries]
+        payments = [object_in(entry, "payment") for entry in entries]
+        intents = [objects.id_of(payment.get("payment_intent")) for payment in payments]
         return [intent for intent in intents if intent is not None]
 
     def _notes_of(self, invoice_id: str) -> list[Json]:

@@ -117,6 +117,12 @@ class StripeEvent(ProviderObject):
     data: _EventData
 
 
+class StripeListedAt(ProviderObject):
+    """The time of any listed object."""
+
+    created: Time
+
+
 class _PaidBy(ProviderObject):
     payment_intent: Annotated[StripePaymentIntent | None, EXPANDED] = None
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-import orjson
-
 from domain.gateway.subscriptions import (
     PriceTier,
     ProviderSubscription,
@@ -15,7 +13,7 @@ from domain.gateway.subscriptions import (
     SubscriptionState,
 )
 from eventlog.security.safe_json import without_secrets
-from workers.providers.bounded_fields import read_as
+from workers.providers.bounded_fields import raw_json, read_as
 from workers.providers.stripe.objects import Json
 from workers.providers.stripe.subscription_schemas import (
     StripeAmounts,
@@ -78,7 +76,7 @@ def to_subscription(data: Json, *, as_of: int) -> ProviderSubscription:
         latest_invoice=read.latest_invoice,
         description=read.description,
         metadata=read.metadata,
-        raw=orjson.dumps(data),
+        raw=raw_json(data, kind="subscription"),
     )
 
 

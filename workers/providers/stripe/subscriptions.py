@@ -11,7 +11,14 @@ from domain.core import metadata as metadata_keys
 from domain.gateway.errors import GatewayRejected
 from domain.gateway.subscriptions import ProviderSubscription, SubscriptionDraft
 from workers.providers.stripe import objects
-from workers.providers.stripe.client import Answer, answered_at, call_stripe, json_of, pages
+from workers.providers.stripe.client import (
+    Answer,
+    answered_at,
+    call_stripe,
+    json_of,
+    object_in,
+    pages,
+)
 from workers.providers.stripe.subscription_objects import WITH_AMOUNTS, to_subscription
 
 _EXPANDED: Final[Any] = {"expand": WITH_AMOUNTS}
@@ -42,7 +49,7 @@ class SubscriptionCalls:
         details = {name: made[name] for name in ("items", "default_tax_rates") if name in made}
         params: Any = {"customer": draft.customer, "subscription_details": details}
         answer = call_stripe(lambda: self._client.v1.invoices.create_preview(params))
-        return objects.amount_of(json_of(answer)["total"])
+        return objects.amount_of(json_of(answer).get("total"))
 
     def find_subscriptions(self, *, customer: str, reference: str) -> list[ProviderSubscription]:
         """Find subscriptions in the customer's list; Stripe's search lags, its lists don't."""
@@ -160,9 +167,9 @@ class SubscriptionCalls:
     def _read(self, answer: Answer) -> ProviderSubscription:
         """Read a subscription with all its items: Stripe embeds the first ones."""
         data = json_of(answer)
-        if data["items"].get("has_more"):
+        if object_in(data, "items").get("has_more"):
             expand = ["data.price.tiers", "data.price.currency_options"]
-            params: Json = {"subscription": data["id"], "limit": 100, "expand": expand}
+            params: Json = {"subscription": objects.object_id(data), "limit": 100, "expand": expand}
             data["items"] = {"data": pages(self._client.v1.subscription_items, params)}
         return to_subscription(data, as_of=answered_at(answer))
 

@@ -11,7 +11,13 @@ import stripe
 from domain.core.metadata import ENDPOINT_MARK
 from domain.core.providers import Mode
 from workers.providers.retry import RetryingCaller
-from workers.providers.stripe.client import API_VERSION, call_stripe, json_of, open_client
+from workers.providers.stripe.client import (
+    API_VERSION,
+    call_stripe,
+    json_of,
+    open_client,
+    page_of,
+)
 from workers.providers.stripe.event_types import EVENT_TYPES
 
 _PAGE: Final = 100
@@ -61,11 +67,11 @@ class StripeEndpoints:
         """List every endpoint. Stripe docs: list all webhook endpoints."""
         params: stripe.params.WebhookEndpointListParams = {"limit": _PAGE}
         while True:
-            page = json_of(call_stripe(lambda: self._v1.webhook_endpoints.list(params)))
-            yield from (_endpoint(found) for found in page["data"])
-            if not page["has_more"]:
+            listed, last = page_of(call_stripe(lambda: self._v1.webhook_endpoints.list(params)))
+            yield from map(_endpoint, listed)
+            if last is None:
                 return
-            params["starting_after"] = page["data"][-1]["id"]
+            params["starting_after"] = last
 
     def create(self, url: str) -> tuple[str, str]:
         """Create an endpoint with our API version; return its id and secret, shown only once."""
