@@ -9,7 +9,7 @@ from typing import Any
 from domain.gateway.objects import ProviderInvoice, RefundsAndDisputes
 from workers.providers.retry import Page, Span, T, read_page
 from workers.providers.stripe import objects, refund_objects
-from workers.providers.stripe.client import answered_at, json_of
+from workers.providers.stripe.client import answered_at, page_of
 from workers.providers.stripe.history import PAGE, StripeHistory, paid_by
 
 Json = Mapping[str, Any]
@@ -59,9 +59,9 @@ class StripeAuditLists(StripeHistory):
         if after is not None:
             params["starting_after"] = after
         answer = self._get(what, params)
-        page, as_of = json_of(answer), answered_at(answer)
-        last = page["data"][-1]["id"] if page["has_more"] else None
-        return read_page(page["data"], lambda data: read(data, as_of), last=last)
+        as_of = answered_at(answer)
+        found, last = page_of(answer)
+        return read_page(found, lambda data: read(data, as_of), last=last)
 
 
 def _refund(data: Json) -> PartOfInvoice:

@@ -85,12 +85,9 @@ class StripeEventList:
             params["starting_after"] = after
         if undelivered:
             params["delivery_success"] = False
-        page = json_of(call_stripe(lambda: self._events.list(params)))
-        found = [_found(event) for event in page["data"] if event["type"] in EVENT_TYPES]
-        return Page(
-            items=[event for event in found if event is not None],
-            last=page["data"][-1]["id"] if page["has_more"] else None,
-        )
+        listed, last = page_of(call_stripe(lambda: self._events.list(params)))
+        found = [_found(event) for event in listed if event.get("type") in EVENT_TYPES]
+        return Page(items=[event for event in found if event is not None], last=last)
 
     def since(self, created_s: int) -> list[ListedEvent]:
         """Yield the events of our types from a second on, oldest first."""
