@@ -17,7 +17,7 @@ from tests.benchmarks.servers import OK, Contender, contenders
 from tests.benchmarks.summary_statistics import Figures, medians, ratio
 from tests.benchmarks.workload import CALLERS, Effort
 
-_SETTLE_TIMEOUT_S: Final = 120
+_DRAIN_TIMEOUT_S: Final = 120
 _SETTLED: Final = """
 SELECT NOT EXISTS (
     SELECT FROM eventlog.events WHERE topic = ANY(%s) AND position > (
@@ -77,7 +77,7 @@ class Race:
         self._acked[contender.name, kind] += result.acked
         for what, number in result.wrong.items():
             self._wrong[f"{contender.name}, {kind}: {what}"] += number
-        self._settle()
+        self._drain()
         return {
             "per_second": result.per_second,
             "p50_ms": result.p50_ms,
@@ -87,7 +87,7 @@ class Race:
             "client_cpu": result.client_cpu,
         }
 
-    def _settle(self) -> None:
+    def _drain(self) -> None:
         """Wait for the projections, so that the next turn does not share their load."""
         dsn = next(one.dsn for one in self._contenders if one.name == "service")
         assert dsn is not None
@@ -97,7 +97,7 @@ class Race:
                 row = connection.execute(_SETTLED, [list(INVOICE_TOPICS)]).fetchone()
                 return row is not None and bool(row[0])
 
-            if not wait_until(settled, timeout_s=_SETTLE_TIMEOUT_S):
+            if not wait_until(settled, timeout_s=_DRAIN_TIMEOUT_S):
                 raise RuntimeError("the projections do not catch up")
 
     def compare(self, report: Report) -> dict[str, object]:

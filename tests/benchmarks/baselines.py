@@ -134,12 +134,12 @@ async def _take_event(request: Request) -> Response:
 
 
 async def _take_invoice(request: Request) -> Response:
-    asked = orjson.loads(await request.body())
+    sent = orjson.loads(await request.body())
     app_id = UUID(request.path_params["appUuid"])
     lines = [
         {"name": line["name"], "quantity": line["quantity"], "price": None}
         | {"amount_minor": line["amountMinor"], "currency": line["currency"]}
-        for line in asked["lineItems"]
+        for line in sent["lineItems"]
     ]
     command = RequestInvoice(
         invoice_id=ids.for_post(app_id, None, request.headers["idempotency-key"]),
@@ -152,9 +152,9 @@ async def _take_invoice(request: Request) -> Response:
         dialect="002",
         type="payment",
         lines=lines,
-        user_id=asked["userId"],
-        description=asked["description"],
-        metadata=asked["metadata"],
+        user_id=sent["userId"],
+        description=sent["description"],
+        metadata=sent["metadata"],
         request_hash="0" * 64,
         actor=f"key:{uuid4()}",
     )

@@ -113,8 +113,8 @@ class Stage:
                 timeout_s=_START_TIMEOUT_S,
             )
             if not answers_ok(port, ready_path):
-                said = log_tail(self._log(module), lines=30)
-                raise RuntimeError(f"{module} did not start:\n{said}")
+                log = log_tail(self._log(module), lines=30)
+                raise RuntimeError(f"{module} did not start:\n{log}")
             yield child
 
     def _log(self, module: str) -> Path:

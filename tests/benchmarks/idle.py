@@ -19,7 +19,7 @@ from tests.benchmarks.workload import Effort
 from tests.support.processes import children_of
 from tests.support.system import System, eventually
 
-_SETTLE_S: Final = 10.0
+_WARM_UP_S: Final = 10.0
 _ROLES: Final = {
     "api": "-m service",
     "projections": "-m projections",
@@ -59,7 +59,7 @@ def measure(_: Stage, effort: Effort, report: Report) -> dict[str, object]:
         tempfile.TemporaryDirectory(prefix="billhook-idle-") as folder,
         System(Path(folder)) as system,
     ):
-        time.sleep(_SETTLE_S)
+        time.sleep(_WARM_UP_S)
         cpu = _cpu_percent(system, seconds=effort.idle_s)
         say(f"idle: {cpu['total']} % of a core")
         picked_up = _pick_up_times(system, jobs=effort.pickups, report=report)
@@ -95,7 +95,7 @@ def _cpu_times(system: System) -> Iterator[tuple[tuple[str, int], float]]:
 
 def _role_of(process: psutil.Process) -> str:
     named = f"{process.name()} {' '.join(process.cmdline())}"
-    return next((role for role, words in _ROLES.items() if words in named), "other")
+    return next((role for role, arguments in _ROLES.items() if arguments in named), "other")
 
 
 def _pick_up_times(system: System, *, jobs: int, report: Report) -> dict[str, Figures]:

@@ -40,20 +40,20 @@ def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
 async def _follow(dsn: str, *, seconds: float) -> tuple[list[float], list[float], int]:
     """Give the times of appends, those from append to visible row, and how many never were."""
     async with reading(dsn) as books:
-        await _ask(books)  # connects, and waits until the projections are there
+        await _query(books)  # connects, and waits until the projections are there
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        asked = []
+        queries = []
         for number in range(int(seconds * _PER_SECOND)):
             await asyncio.sleep(started_s + number / _PER_SECOND - loop.time())
-            asked.append(asyncio.create_task(_ask(books)))
-        times = await asyncio.gather(*asked)
+            queries.append(asyncio.create_task(_query(books)))
+        times = await asyncio.gather(*queries)
     seen = [one for one in times if one is not None]
     appends_s, lags_s = (list(column) for column in zip(*seen, strict=True))
     return appends_s, lags_s, len(times) - len(seen)
 
 
-async def _ask(books: Reading) -> tuple[float, float] | None:
+async def _query(books: Reading) -> tuple[float, float] | None:
     """Append a request and wait until its row is read; None when that takes too long."""
     app_id = uuid4()
     invoice = requested(app_id)

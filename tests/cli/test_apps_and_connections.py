@@ -53,7 +53,7 @@ def read_invoices(service: Service, app: dict[str, str], key: str, kind: str = "
 def test_a_new_apps_keys_open_it(run: Run, service: Service) -> None:
     app = created(run, "Shop One")
     assert app["slug"] == "shop-one"
-    service.folded("access")
+    service.wait_for_projection("access")
     assert read_invoices(service, app, app["read_key"]) == 200
     assert read_invoices(service, app, app["write_key"]) == 401
 
@@ -84,7 +84,7 @@ def test_a_key_is_shown_once_listed_by_its_prefix_and_revoked(run: Run, service:
     app = created(run, "Shop Four")
     made = run(keys, "create", app["app_id"], "read", "--name", "reports")
     key = made.stdout.strip()
-    service.folded("access")
+    service.wait_for_projection("access")
     assert read_invoices(service, app, key) == 200
     rows = document(run(keys, "list", app["app_id"], "--json"))
     (row,) = [row for row in rows if row["name"] == "reports"]
@@ -92,7 +92,7 @@ def test_a_key_is_shown_once_listed_by_its_prefix_and_revoked(run: Run, service:
     assert key.startswith(row["key"].rstrip("…"))
     assert key not in run(keys, "list", app["app_id"]).stdout
     assert run(keys, "revoke", app["app_id"], row["key_id"]).exit_code == 0
-    service.folded("access")
+    service.wait_for_projection("access")
     assert read_invoices(service, app, key) == 401
     rows = document(run(keys, "list", app["app_id"], "--json"))
     assert [bool(row["revoked"]) for row in rows] == [False, False, False, True]
@@ -201,7 +201,7 @@ def test_without_master_keys_no_secret_is_taken(run: Run) -> None:
     assert "BILLHOOK_MASTER_KEYS" in ended.stderr
 
 
-def ask(
+def call_api(
     service: Service, app: dict[str, str], method: str, path: str, body: object = None
 ) -> dict[str, Any]:
     """Ask over HTTP with the app's admin key."""
@@ -214,21 +214,21 @@ def ask(
 
 def test_what_was_changed_over_http_is_listed(run: Run, service: Service) -> None:
     app = created(run, "Shop Over Http")
-    service.folded("access")
-    ask(service, app, "PATCH", "", {"slug": "over-http-2"})
+    service.wait_for_projection("access")
+    call_api(service, app, "PATCH", "", {"slug": "over-http-2"})
     listed = {row["app_id"]: row for row in document(run(apps, "list", "--json"))}
     assert listed[app["app_id"]]["slug"] == "over-http-2"
     assert run(apps, "create", "Another", "--slug", "over-http-2").exit_code != 0
     assert created(run, "Shop Over Http")["slug"] == "shop-over-http"
 
-    made = ask(service, app, "POST", "/api-keys", {"kind": "read"})
-    ask(service, app, "POST", f"/api-keys/{made['id']}/rotate", {"overlapSeconds": 60})
+    made = call_api(service, app, "POST", "/api-keys", {"kind": "read"})
+    call_api(service, app, "POST", f"/api-keys/{made['id']}/rotate", {"overlapSeconds": 60})
     listed_keys = {
         row["key_id"]: row for row in document(run(keys, "list", app["app_id"], "--json"))
     }
     assert listed_keys[made["id"]]["ends"] != ""
 
     body = {"provider": "stripe", "secretKey": "sk_test_1"}
-    ask(service, app, "PUT", "/payment-connections/main", body)
-    ask(service, app, "DELETE", "/payment-connections/main")
+    call_api(service, app, "PUT", "/payment-connections/main", body)
+    call_api(service, app, "DELETE", "/payment-connections/main")
     assert document(run(connections, "list", app["app_id"], "--json")) == []

@@ -49,8 +49,8 @@ def app(environment: dict[str, str | None]) -> dict[str, str]:
 @pytest.fixture
 def run(environment: dict[str, str | None], app: dict[str, str]) -> Run:
     def invoke(key: str, *more: str) -> Result:
-        words = ["stripe", "--app", app["slug"], *more]
-        return CliRunner().invoke(connect, words, env=environment, input=f"{key}\n")
+        arguments = ["stripe", "--app", app["slug"], *more]
+        return CliRunner().invoke(connect, arguments, env=environment, input=f"{key}\n")
 
     return invoke
 
@@ -79,9 +79,9 @@ def test_a_wait_without_an_event_ends_at_its_timeout(
     for secret in (key, hook):
         assert secret not in ended.stdout + ended.stderr
     with SandboxAdmin(sandbox.url, key) as admin:
-        asked = [(one["method"], one["path"]) for one in admin.requests()]
-    assert asked.count(("POST", "/v1/customers")) == 1
-    assert [method for method, _ in asked].count("DELETE") == 1
+        requests = [(one["method"], one["path"]) for one in admin.requests()]
+    assert requests.count(("POST", "/v1/customers")) == 1
+    assert [method for method, _ in requests].count("DELETE") == 1
     assert "none arrived within 0." in ended.stdout
     assert "billhook connections check stripe-1" in ended.stdout
 

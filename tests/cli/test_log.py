@@ -94,7 +94,7 @@ def test_a_skip_is_recorded_as_an_event(database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["2", "--follower", "nobody", "--reason", "x"], "there is no 'nobody'"),
         (["1", "--follower", "rows", "--reason", "x"], "rows stands before 2, not before 1"),
@@ -102,12 +102,12 @@ def test_a_skip_is_recorded_as_an_event(database: str) -> None:
     ],
 )
 def test_only_the_event_that_a_follower_stands_before_is_skipped(
-    database: str, arguments: list[str], told: str
+    database: str, arguments: list[str], message: str
 ) -> None:
     with log_of(database) as log:
         log.append([stored(), stored(uuid4(), topic="Poison")])
         stop_before_poison(database)
         result = run("skip", *arguments)
         assert result.exit_code == 1
-        assert told in result.output
+        assert message in result.output
         assert log.read(0, 10, [FollowerEventSkipped.TOPIC]) == []

@@ -50,8 +50,8 @@ def app(environment: dict[str, str | None]) -> dict[str, str]:
 
 
 def connected(environment: dict[str, str | None], app: dict[str, str], key: str) -> Result:
-    words = ["mollie", "--app", app["slug"], "--url", URL]
-    return CliRunner().invoke(connect, words, env=environment, input=f"{key}\n")
+    arguments = ["mollie", "--app", app["slug"], "--url", URL]
+    return CliRunner().invoke(connect, arguments, env=environment, input=f"{key}\n")
 
 
 def test_an_accepted_mollie_key_is_stored_and_the_webhook_url_is_printed(
@@ -121,9 +121,17 @@ def test_what_the_account_has_had_is_taken_in_once(
     account.with_mandate()
     (payment,) = [one["id"] for one in account.client.payments.list()]
     connected(environment, app, account.key)
-    words = ["mollie", "--app", app["slug"], "--connection", "mollie-1", "--since", "2020-01-01"]
+    arguments = [
+        "mollie",
+        "--app",
+        app["slug"],
+        "--connection",
+        "mollie-1",
+        "--since",
+        "2020-01-01",
+    ]
 
-    ended = [CliRunner().invoke(imports, [*words, "--json"], env=environment) for _ in range(2)]
+    ended = [CliRunner().invoke(imports, [*arguments, "--json"], env=environment) for _ in range(2)]
 
     counts = [json.loads(one.stdout.splitlines()[-1])["counts"]["invoices"] for one in ended]
     assert counts == [{"new": 1}, {"known": 1}]
@@ -137,9 +145,17 @@ def test_a_connection_to_another_provider_is_not_read(
     environment: dict[str, str | None], app: dict[str, str], account: MollieAccount
 ) -> None:
     connected(environment, app, account.key)
-    words = ["stripe", "--app", app["slug"], "--connection", "mollie-1", "--since", "2020-01-01"]
+    arguments = [
+        "stripe",
+        "--app",
+        app["slug"],
+        "--connection",
+        "mollie-1",
+        "--since",
+        "2020-01-01",
+    ]
 
-    ended = CliRunner().invoke(imports, [*words, "--json"], env=environment)
+    ended = CliRunner().invoke(imports, [*arguments, "--json"], env=environment)
 
     assert ended.exit_code == 1
     assert "is to mollie" in ended.output

@@ -151,7 +151,7 @@ def test_connections_of_one_app_have_their_own_endpoint_secret_and_mode(
         connect(run, app, name, mode=mode)
         run("webhook-secrets", name, "--app", app["slug"], "--drop", secret_mark(HOOK))
         assert register(run, app, name).exit_code == 0
-    service.folded("access")
+    service.wait_for_projection("access")
     known = {name: stored(service, app, name) for name in modes}
 
     for signer in modes:
@@ -171,7 +171,7 @@ def test_an_event_of_the_other_mode_is_refused_with_a_reason(
     run: Run, service: Service, app: dict[str, str], mode: str, other: str
 ) -> None:
     connect(run, app, mode=mode)
-    service.folded("access")
+    service.wait_for_projection("access")
     connection, (secret,) = stored(service, app, "main")
     raw = json.dumps(stripe_event(livemode=other == "live")).encode()
     answer = service.request(

@@ -17,7 +17,7 @@ STRIPES: Final = "Stripe's invoice, field of the same name"
 SAME: Final = "="
 
 # What the words of documents 000 and 001 stand for.
-WORDS: Final = {"String": str, "Boolean": bool, "Number": int, "Object": dict}
+TYPES: Final = {"String": str, "Boolean": bool, "Number": int, "Object": dict}
 
 
 @dataclass(frozen=True, kw_only=True)

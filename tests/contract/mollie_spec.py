@@ -70,10 +70,10 @@ class MollieContract:
     def faults_of_request(self, operation: ContractOperation, form: str) -> Iterator[str]:
         """Return the violations of a request (its query if it is a GET, else its body)."""
         if operation.name.startswith("GET "):
-            said: object = _typed(parse(form), operation.request)
+            parsed: object = _typed(parse(form), operation.request)
         else:
-            said = json.loads(form) if form.strip() else {}
-        yield from self._faults(f"request {operation.name}", operation.request, said, "request")
+            parsed = json.loads(form) if form.strip() else {}
+        yield from self._faults(f"request {operation.name}", operation.request, parsed, "request")
 
     def faults_of_answer(self, operation: ContractOperation, body: Json) -> Iterator[str]:
         """Return the violations of a successful response."""
@@ -138,9 +138,9 @@ class MollieContract:
             done["items"] = self._whole(schema["items"], side)
         if "allOf" in schema:
             done["allOf"] = [self._part(item, side) for item in schema["allOf"]]
-        for word in ("anyOf", "oneOf"):
-            if word in schema:
-                done["anyOf"] = [self._whole(item, side) for item in schema[word]]
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                done["anyOf"] = [self._whole(item, side) for item in schema[keyword]]
         if "properties" in schema:
             done |= self._fields(schema, side)
         return done
@@ -153,8 +153,8 @@ class MollieContract:
         }
         required = schema.get("required", [])
         # An object that must have an id is described as it is answered, not as it is asked for.
-        asked_for = side == "answer" or set(required) <= set(own)
-        return {"properties": own, "required": required if asked_for else []}
+        is_required = side == "answer" or set(required) <= set(own)
+        return {"properties": own, "required": required if is_required else []}
 
     def _names_fields(self, schema: Json) -> bool:
         schema = self._resolved(schema)

@@ -60,7 +60,7 @@ class Stock:
         self._handed = stands, ready.popleft()
         return self._handed[1]
 
-    def settle(self, *, used: bool) -> None:
+    def release(self, *, used: bool) -> None:
         """Record whether the last object handed out was used; an unused one is kept."""
         if self._handed is not None and not used:
             stands, invoice_id = self._handed

@@ -59,17 +59,17 @@ class World:
         self.things.caller.http.close()
         self._session.close()
 
-    def ask(self, case: Case, *, surely: bool = False) -> Response:
+    def send(self, case: Case, *, surely: bool = False) -> Response:
         """Send a case, and hold the answer to the document.
 
         `surely`: nothing that was made up is kept which would name what does not exist.
         """
         operation_id = case.operation.definition.raw["operationId"]
-        turn = self._turns[operation_id]
+        count = self._turns[operation_id]
         self._turns[operation_id] += 1
-        filled = surely or turn % _MISSED_ON_PURPOSE > 0 or operation_id in ALWAYS_FILLED
+        filled = surely or count % _MISSED_ON_PURPOSE > 0 or operation_id in ALWAYS_FILLED
         if filled:
-            self._fill(case, operation_id, waiting=surely or turn % _WAITED_FOR == 0)
+            self._fill(case, operation_id, waiting=surely or count % _WAITED_FOR == 0)
         response = case.call(
             base_url=self.things.demo["base_url"],
             session=self._session,
@@ -78,7 +78,7 @@ class World:
         )
         self.sent += 1
         refused = response.status_code >= 400 and response.status_code != 402
-        self.things.stock.settle(used=not refused)
+        self.things.stock.release(used=not refused)
         if response.status_code < 400 and response.status_code != 202:
             self.succeeded[case.operation.label] += 1
         # What names nothing may be refused though it is as it should be.

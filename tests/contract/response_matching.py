@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.field_table import PARTS, WORDS, Row, fields
+from tests.contract.field_table import PARTS, TYPES, Row, fields
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ def _difference(row: Row, answer: Any) -> str | None:
 
 
 def _type(printed: Any) -> type:
-    return WORDS.get(printed, str) if isinstance(printed, str) else type(printed)
+    return TYPES.get(printed, str) if isinstance(printed, str) else type(printed)
 
 
 def _at(answer: Any, path: str) -> Any:

@@ -45,20 +45,20 @@ def run(system: System, tools: Path, *command: str, first: bool = False) -> str:
 
 
 def test_every_example_is_answered_with_success(system: System, tools: Path) -> None:
-    said = run(system, tools, "sh", str(EXAMPLES / "run"))
+    output = run(system, tools, "sh", str(EXAMPLES / "run"))
 
-    headings = [line.removeprefix("== ") for line in said.splitlines() if line.startswith("== ")]
+    headings = [line.removeprefix("== ") for line in output.splitlines() if line.startswith("== ")]
     programs = {path.name for path in EXAMPLES.iterdir() if path.suffix in {".mjs", ".sh"}}
     assert set(headings) == programs
-    assert said.count("stripePaymentIntent") == 1
-    assert said.count("paymentIntents") == 1
-    assert said.count('"object":"invoice"') >= 2
-    assert '"count":' in said
+    assert output.count("stripePaymentIntent") == 1
+    assert output.count("paymentIntents") == 1
+    assert output.count('"object":"invoice"') >= 2
+    assert '"count":' in output
 
 
 def test_the_stand_ins_send_what_the_tools_send(system: System, tools: Path) -> None:
     """So that a machine without node or curl proves the same."""
-    said = run(system, tools, "sh", str(EXAMPLES / "run"), first=True)
+    output = run(system, tools, "sh", str(EXAMPLES / "run"), first=True)
 
-    assert said.count("stripePaymentIntent") == 1
-    assert said.count('"object":"invoice"') == 3  # one of them within 002's envelope
+    assert output.count("stripePaymentIntent") == 1
+    assert output.count('"object":"invoice"') == 3  # one of them within 002's envelope

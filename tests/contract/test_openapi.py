@@ -105,7 +105,7 @@ def send_generated(schema: OpenApiSchema, world: World, *, each: int) -> None:
     """Send generated requests of each operation; a failure reports its request."""
 
     def send(case: Case) -> None:
-        world.ask(case)
+        world.send(case)
 
     tests = get_all_tests(
         schema=schema,
@@ -136,21 +136,21 @@ def succeed(operation: APIOperation, world: World, *, times: int) -> None:
 
     @settings(pushed, max_examples=times)
     @given(operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
-    def ask(case: Case) -> None:
-        world.ask(case, surely=True)
+    def send_case(case: Case) -> None:
+        world.send(case, surely=True)
 
     wanted = world.succeeded[operation.label] + times
     for _ in range(SUCCESSES):
         if world.succeeded[operation.label] < wanted:
-            ask()
+            send_case()
     assert world.succeeded[operation.label] >= wanted, operation.label
 
 
 @pytest.mark.extended
 def test_so_many_requests_harm_nothing(operations: Operations, world: World) -> None:
-    asked = itertools.cycle(_quick(operations))
+    remaining = itertools.cycle(_quick(operations))
     while world.sent < REQUESTS:
-        _push(next(asked), world)
+        _push(next(remaining), world)
     ready = world.things.caller.http.get("/readyz")
     assert ready.json()["ready"] is True, ready.text
 
@@ -166,7 +166,7 @@ def _quick(operations: Operations) -> list[APIOperation]:
 def _push(operation: APIOperation, world: World) -> None:
     @settings(pushed, max_examples=100, derandomize=False)
     @given(operation.as_strategy())
-    def ask(case: Case) -> None:
-        world.ask(case)
+    def send_case(case: Case) -> None:
+        world.send(case)
 
-    ask()
+    send_case()

@@ -41,12 +41,12 @@ def faults(shape: Draft202012Validator, shown: dict[str, Any] | BaseModel) -> li
 
 
 @settings(max_examples=150)
-@given(beginning=st.sampled_from(_BEGINNINGS), later=st.lists(st.sampled_from(_LATER), max_size=8))
+@given(first=st.sampled_from(_BEGINNINGS), later=st.lists(st.sampled_from(_LATER), max_size=8))
 def test_rendered_invoices_match_the_document(
-    beginning: type[e.InvoiceEvent], later: list[type[e.InvoiceEvent]]
+    first: type[e.InvoiceEvent], later: list[type[e.InvoiceEvent]]
 ) -> None:
     view: InvoiceView | None = None
-    for event in stream_of(Invoice, *map(happened, (beginning, *later))):
+    for event in stream_of(Invoice, *map(happened, (first, *later))):
         assert isinstance(event, e.InvoiceEvent)
         view = fold(view, event)
     assert view is not None

@@ -159,7 +159,7 @@ def test_where_nothing_is_to_be_charged_there_is_still_a_payment_to_look_at(
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         ({"price": None}, "price: is required"),
         ({"taxRate": None}, "taxRate: is required"),
@@ -174,12 +174,12 @@ def test_where_nothing_is_to_be_charged_there_is_still_a_payment_to_look_at(
         ({"taxRate": "txr_unknown"}, "taxRate: No such tax"),
     ],
 )
-def test_a_wrong_field_is_named(charging: Charging, more: Json, said: str) -> None:
+def test_a_wrong_field_is_named(charging: Charging, more: Json, message: str) -> None:
     answer = charging.post(**more)
 
     assert answer.status_code == 400
     assert refused(answer.json()) == []
-    assert answer.json()["error"].startswith(f"[E4000] {said}")
+    assert answer.json()["error"].startswith(f"[E4000] {message}")
     assert charging.invoices() == []
 
 

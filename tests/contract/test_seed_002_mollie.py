@@ -18,7 +18,7 @@ def mollie(system: System) -> Iterator[MollieAccount]:
         yield account
 
 
-def ask(caller: Caller, **changes: object) -> Json:
+def create_invoice(caller: Caller, **changes: object) -> Json:
     """Send the printed call, with the demo's own price and tax rate."""
     tenant_id = caller.demo["tenant_id"]
     line = printed_in("002_payload.json")["lineItems"][0]
@@ -42,7 +42,7 @@ def ask(caller: Caller, **changes: object) -> Json:
 def test_the_printed_call_is_answered_with_every_printed_field(
     caller: Caller, mollie: MollieAccount
 ) -> None:
-    document = ask(caller)
+    document = create_invoice(caller)
 
     assert document["code"] == 200
     assert differences("002_created.json", document) == []
@@ -87,14 +87,18 @@ def test_the_printed_example_verbatim_begins_a_subscription_with_every_printed_f
     document = answer.json()
     assert differences("002_created.json", document) == []
     item = document["items"][0]
-    said = item["providerResponse"]
-    assert (item["status"], said["method"], said["sequenceType"]) == ("open", "creditcard", "first")
-    assert said["customerId"].startswith("cst_")
+    response = item["providerResponse"]
+    assert (item["status"], response["method"], response["sequenceType"]) == (
+        "open",
+        "creditcard",
+        "first",
+    )
+    assert response["customerId"].startswith("cst_")
     assert item["nextAction"]["url"] == mollie.get(item["providerObjectId"]).checkout_url
 
 
 def test_checkout_outcomes_are_applied(caller: Caller, mollie: MollieAccount) -> None:
-    item = ask(caller)["items"][0]
+    item = create_invoice(caller)["items"][0]
 
     back = mollie.at_checkout(mollie.get(item["providerObjectId"]), "paid")
 
@@ -109,7 +113,7 @@ def test_checkout_outcomes_are_applied(caller: Caller, mollie: MollieAccount) ->
 def test_the_document_is_the_payment_in_mollies_dashboard(
     caller: Caller, mollie: MollieAccount
 ) -> None:
-    item = ask(caller)["items"][0]
+    item = create_invoice(caller)["items"][0]
 
     answer = caller.http.get(item["documentUrl"])
 
@@ -130,7 +134,7 @@ def test_the_document_is_the_payment_in_mollies_dashboard(
 def test_what_cannot_be_charged_is_a_400_that_names_the_field(
     caller: Caller, changes: Json, path: str
 ) -> None:
-    document = ask(caller, **changes)
+    document = create_invoice(caller, **changes)
 
     assert document["code"] == 400
     (error,) = document["errors"]

@@ -166,7 +166,7 @@ def test_pages_follow_each_other_newest_first_and_are_counted_exactly(admin: Adm
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ({}, "page: is required; limit: is required"),
         ({"page": 0, "limit": 5}, "page: "),
@@ -175,14 +175,14 @@ def test_pages_follow_each_other_newest_first_and_are_counted_exactly(admin: Adm
         ({"page": 1, "limit": 5, "colour": "red"}, "colour: is not known here"),
     ],
 )
-def test_a_wrong_query_is_named(admin: Admin, query: dict[str, Any], said: str) -> None:
+def test_a_wrong_query_is_named(admin: Admin, query: dict[str, Any], message: str) -> None:
     answer = admin.get(**query)
 
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert set(error) == {"code", "message", "requestId"}
     assert error["code"] == "[E4000]"
-    assert error["message"].startswith(said)
+    assert error["message"].startswith(message)
     assert error["requestId"] == answer.headers["X-Request-Id"]
 
 
@@ -195,7 +195,7 @@ def test_an_invoice_that_is_not_there_is_404(admin: Admin, named: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         ({"items": []}, "items: "),
         ({"items": [{"name": "a", "amount": 0}]}, "items.0.amount: "),
@@ -207,14 +207,14 @@ def test_an_invoice_that_is_not_there_is_404(admin: Admin, named: str) -> None:
     ],
 )
 def test_a_wrong_field_is_named_and_nothing_is_left(
-    admin: Admin, more: dict[str, Any], said: str
+    admin: Admin, more: dict[str, Any], message: str
 ) -> None:
     body = admin.payload()
 
     answer = admin.post(body | more)
 
     assert answer.status_code == 400
-    assert answer.json()["error"]["message"].startswith(said)
+    assert answer.json()["error"]["message"].startswith(message)
     assert admin.account.v1.invoices.list({"customer": body["customer"]}).data == []
 
 

@@ -115,7 +115,7 @@ def test_what_is_not_the_keys_own_is_404(gathering: Gathering, foreign: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "customer: is required"),
         ("customer=a&customer=b", "the body names a field twice"),
@@ -125,11 +125,11 @@ def test_what_is_not_the_keys_own_is_404(gathering: Gathering, foreign: str) -> 
         (b"customer=\xff", "the body is no form"),
     ],
 )
-def test_a_wrong_form_is_named(gathering: Gathering, content: str | bytes, said: str) -> None:
+def test_a_wrong_form_is_named(gathering: Gathering, content: str | bytes, message: str) -> None:
     answer = gathering.post(content=content)
 
     assert answer.status_code == 400
-    assert answer.json()["error"]["message"].startswith(said)
+    assert answer.json()["error"]["message"].startswith(message)
 
 
 def test_only_a_write_key_opens_it(gathering: Gathering, caller: Caller) -> None:

@@ -27,7 +27,7 @@ def yearly(account: Account) -> str:
     return account.add_price(10 * MONTHLY, recurring={"interval": "year"})
 
 
-def asked(account: Account, tenant_id: str, price: str) -> Json:
+def subscribed(account: Account, tenant_id: str, price: str) -> Json:
     """The request that document 002 prints, with its values filled in."""
     body = printed_in("002_payload.json")
     line = body["lineItems"][0] | {"price": price}
@@ -55,7 +55,7 @@ def test_the_printed_payload_begins_a_subscription(
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
 
-    answer = caller.post_invoice(tenant_id, **asked(account, tenant_id, monthly))
+    answer = caller.post_invoice(tenant_id, **subscribed(account, tenant_id, monthly))
 
     invoice = item(answer)
     assert [
@@ -89,7 +89,7 @@ def test_a_declined_first_invoice_is_402_and_leaves_nothing_that_runs(
     customer = account.add_customer("declined")
     tenant_id = caller.add_tenant(customer)
 
-    answer = caller.post_invoice(tenant_id, **asked(account, tenant_id, monthly))
+    answer = caller.post_invoice(tenant_id, **subscribed(account, tenant_id, monthly))
 
     assert answer.status_code == 402
     assert answer.json()["errors"][0]["code"] == "[E4020]"
@@ -102,7 +102,7 @@ def test_a_one_time_price_can_not_be_subscribed_to(
     caller: Caller, account: Account, price: str, path: str
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
-    body = asked(account, tenant_id, caller.demo["prices"][price])
+    body = subscribed(account, tenant_id, caller.demo["prices"][price])
 
     answer = caller.post_invoice(tenant_id, **body)
 
@@ -177,7 +177,7 @@ def test_a_subscription_is_changed_and_ended_over_http(
     caller: Caller, account: Account, monthly: str, yearly: str
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
-    invoice = item(caller.post_invoice(tenant_id, **asked(account, tenant_id, monthly)))
+    invoice = item(caller.post_invoice(tenant_id, **subscribed(account, tenant_id, monthly)))
     name = invoice["subscriptionId"]
 
     lines = [{"price": yearly, "quantity": 1}]
@@ -209,7 +209,7 @@ def test_a_change_that_stripe_rejects_is_400_with_its_message(
     caller: Caller, account: Account, monthly: str
 ) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
-    invoice = item(caller.post_invoice(tenant_id, **asked(account, tenant_id, monthly)))
+    invoice = item(caller.post_invoice(tenant_id, **subscribed(account, tenant_id, monthly)))
 
     gone = {"lineItems": [{"price": "price_gone"}], "when": "now"}
     answer = act(caller, invoice["subscriptionId"], "change", gone)

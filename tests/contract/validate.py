@@ -106,9 +106,9 @@ def show(provider: str, report: Report) -> None:
     )
     lines.append(f"messages checked: {checked}")
     lines += [f"  {kind}: {number}" for kind, number in sorted(report.counts.items())]
-    for words, seen in (("success", report.good), ("error", report.bad)):
+    for label, seen in (("success", report.good), ("error", report.bad)):
         lacking = [name for name in covered if not seen[name]]
-        lines.append(f"operations without one {words}: {len(lacking)}")
+        lines.append(f"operations without one {label}: {len(lacking)}")
         lines += [f"  {name}" for name in lacking]
     lines.append(f"violations: {report.counts['violations']}")
     for kind, examples in list(report.violations.items())[:EXAMPLES]:

@@ -48,13 +48,13 @@ _OWNER: Final[dict[str, Any]] = {
     "provider": "stripe",
     "mode": "test",
 }
-_WORD: Final[dict[str, Any]] = {"source": "answer", "as_of": 100, "body": "b0d7"}
+_SNAPSHOT: Final[dict[str, Any]] = {"source": "answer", "as_of": 100, "body": "b0d7"}
 _OBJECT: Final[dict[str, Any]] = {
     "provider_object_type": "invoice",
     "provider_object_id": "in_1",
 }
 _ISSUED: Final[dict[str, Any]] = {
-    **_WORD,
+    **_SNAPSHOT,
     **_OBJECT,
     "customer": "cus_1",
     "currency": "eur",
@@ -63,7 +63,7 @@ _ISSUED: Final[dict[str, Any]] = {
     "amount_due_minor": TOTAL,
     "lines": [ISSUED_LINE],
 }
-_ASKED: Final[dict[str, Any]] = {
+_REQUEST: Final[dict[str, Any]] = {
     "request_hash": "4a5h",
     "request_id": REQUEST_ID,
     "app_id": APP_ID,
@@ -81,7 +81,7 @@ _CREDIT_NOTE: Final[dict[str, Any]] = {
     "refund_id": None,
     "source": "webhook",
 }
-_PAYMENT: Final[dict[str, Any]] = {**_WORD, "payment_id": "pi_1"}
+_PAYMENT: Final[dict[str, Any]] = {**_SNAPSHOT, "payment_id": "pi_1"}
 _SEALED: Final[dict[str, Any]] = {
     "sealed_key": "sealed:key",
     "sealed_webhook_secrets": ["sealed:one", "sealed:two"],
@@ -169,7 +169,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
     },
     e.InvoiceDrafted: {**_ISSUED, "progress": [0, 0, 0, -1]},
     pe.AmountDueChanged: {
-        **_WORD,
+        **_SNAPSHOT,
         "amount_due_minor": 1499,
         "amount_paid_minor": 500,
         "paid_at": 100,
@@ -182,7 +182,7 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "provider_code": "resource_missing",
     },
     e.CheckoutOpened: {
-        **_WORD,
+        **_SNAPSHOT,
         "provider_object_type": "payment",
         "provider_object_id": "tr_1",
         "url": "https://checkout.example/tr_1",
@@ -226,10 +226,10 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "provider_type": "invoice.updated",
         "as_of": 101,
     },
-    ae.RetryRequested: {"payment_method": "pm_2", **_ASKED},
-    ae.VoidRequested: _ASKED,
-    ae.FinalizeRequested: _ASKED,
-    ae.UncollectibleRequested: _ASKED,
+    ae.RetryRequested: {"payment_method": "pm_2", **_REQUEST},
+    ae.VoidRequested: _REQUEST,
+    ae.FinalizeRequested: _REQUEST,
+    ae.UncollectibleRequested: _REQUEST,
     ae.RequestRefused: {
         "action": "void",
         "request_id": REQUEST_ID,
@@ -267,8 +267,8 @@ _INVOICE_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "message": "The card is gone.",
         "source": "webhook",
     },
-    e.InvoiceVoided: {**_WORD, "progress": [4, 0, 0, -1]},
-    e.MarkedUncollectible: {**_WORD, "progress": [2, 1, 0, -1]},
+    e.InvoiceVoided: {**_SNAPSHOT, "progress": [4, 0, 0, -1]},
+    e.MarkedUncollectible: {**_SNAPSHOT, "progress": [2, 1, 0, -1]},
     m.CreditNoteIssued: _CREDIT_NOTE,
     m.CreditNoteVoided: _CREDIT_NOTE,
     m.DisputeOpened: _DISPUTE,

@@ -92,9 +92,9 @@ class Given(Generic[AnyAggregate]):
     @classmethod
     def made(cls, root: AnyAggregate) -> Given[AnyAggregate]:
         """Begin with an aggregate that a command has just made."""
-        begun = cls.__new__(cls)
-        begun.recorded, begun.root = [], root
-        return begun
+        created = cls.__new__(cls)
+        created.recorded, created.root = [], root
+        return created
 
     def when(self, decide: Callable[[AnyAggregate], Answer]) -> Decided[AnyAggregate, Answer]:
         """Run a decision of the aggregate; exceptions reach the test."""

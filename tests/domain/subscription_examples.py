@@ -16,7 +16,7 @@ INVOICE_ID: Final = UUID("11111111-1111-4111-8111-111111111111")
 
 PERIOD: Final = (1767225600, 1769904000)
 
-_WORD: Final[dict[str, Any]] = {
+_SNAPSHOT: Final[dict[str, Any]] = {
     "source": "webhook",
     "as_of": 1767225600,
     "body": "b0d7",
@@ -62,7 +62,7 @@ _TERMS: Final[dict[str, Any]] = {
         }
     ],
 }
-_ASKED: Final[dict[str, Any]] = {
+_REQUEST: Final[dict[str, Any]] = {
     "app_id": APP_ID,
     "request_id": REQUEST_ID,
     "request_hash": "4a5h",
@@ -86,21 +86,21 @@ EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "description": None,
         "metadata": {"order": "7"},
     },
-    s.SubscriptionIncomplete: _WORD,
-    s.SubscriptionTrialing: _WORD | {"trial_end": PERIOD[1]},
-    s.SubscriptionActivated: _WORD,
-    s.SubscriptionPastDue: _WORD,
-    s.SubscriptionUnpaid: _WORD,
-    s.SubscriptionPaused: _WORD,
-    s.SubscriptionCanceled: _WORD | _ENDED,
-    s.SubscriptionExpired: _WORD | _ENDED,
-    s.SubscriptionRenewed: _WORD | {"period_start": PERIOD[1], "period_end": 1772323200},
-    s.SubscriptionPlanChanged: _WORD | {"monthly_minor": 999},
-    s.SubscriptionEndChanged: _WORD | {"cancel_at": PERIOD[1]},
+    s.SubscriptionIncomplete: _SNAPSHOT,
+    s.SubscriptionTrialing: _SNAPSHOT | {"trial_end": PERIOD[1]},
+    s.SubscriptionActivated: _SNAPSHOT,
+    s.SubscriptionPastDue: _SNAPSHOT,
+    s.SubscriptionUnpaid: _SNAPSHOT,
+    s.SubscriptionPaused: _SNAPSHOT,
+    s.SubscriptionCanceled: _SNAPSHOT | _ENDED,
+    s.SubscriptionExpired: _SNAPSHOT | _ENDED,
+    s.SubscriptionRenewed: _SNAPSHOT | {"period_start": PERIOD[1], "period_end": 1772323200},
+    s.SubscriptionPlanChanged: _SNAPSHOT | {"monthly_minor": 999},
+    s.SubscriptionEndChanged: _SNAPSHOT | {"cancel_at": PERIOD[1]},
     s.SubscriptionStateConfirmed: {"source": "webhook", "as_of": PERIOD[0] + 1},
     s.SubscriptionAssigned: {"tenant_id": TENANT_ID},
-    s.SubscriptionCancelRequested: _ASKED,
-    s.SubscriptionChangeRequested: _ASKED | {"lines": _LINES},
+    s.SubscriptionCancelRequested: _REQUEST,
+    s.SubscriptionChangeRequested: _REQUEST | {"lines": _LINES},
     s.SubscriptionTermsAgreed: {"terms": _TERMS, "starts_at": PERIOD[1]},
     s.SubscriptionLinked: {
         "app_id": APP_ID,

@@ -78,8 +78,8 @@ def test_a_stored_event_still_folds(sample: Sample) -> None:
             if first.version == 1 and root_of(first.kind) is root
         ]
     assert beginnings
-    for begun in beginnings:
-        folded = event.mutate(begun)
-        assert isinstance(folded, AggregateRoot)
-        assert folded.id == AGGREGATE_ID
-        assert folded.version == sample.version
+    for before in beginnings:
+        after = event.mutate(before)
+        assert isinstance(after, AggregateRoot)
+        assert after.id == AGGREGATE_ID
+        assert after.version == sample.version

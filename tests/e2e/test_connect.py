@@ -13,9 +13,9 @@ from tests.support.system import System
 
 def test_a_key_becomes_a_connection_whose_webhooks_are_seen_to_come(system: System) -> None:
     key, name = f"sk_test_{secrets.token_hex(12)}", f"moved-{secrets.token_hex(4)}"
-    words = ["--app", system.demo["app_slug"], "--name", name, "--url", system.demo["base_url"]]
+    arguments = ["--app", system.demo["app_slug"], "--name", name, "--url", system.demo["base_url"]]
     ended = subprocess.run(
-        ending_with_tests([sys.executable, "-m", "cli", "connect", "stripe", *words]),
+        ending_with_tests([sys.executable, "-m", "cli", "connect", "stripe", *arguments]),
         env={**os.environ, "BILLHOOK_DATA_DIR": str(system.data_dir)},
         input=f"{key}\n",
         capture_output=True,

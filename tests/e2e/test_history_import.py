@@ -63,8 +63,8 @@ class Import:
         """Wait for the next line that it says; {} at its end."""
         assert self._process.stdout is not None
         read = self._process.stdout.readline()
-        said: Json = json.loads(read) if read else {}
-        return said
+        document: Json = json.loads(read) if read else {}
+        return document
 
     def killed_at(self, invoices: int) -> None:
         """Run the import up to this point, then SIGKILL it and its children."""

@@ -51,8 +51,8 @@ def confirmed(timeline: list[Json]) -> list[Json]:
     if "invoice.payment_succeeded" not in types:  # the read model is behind the answer
         return []
     after = timeline[types.index("invoice.payment_succeeded") + 1 :]
-    told = [entry["data"].get("providerType") for entry in after]
-    return timeline if "invoice.paid" in told else []
+    provider_types = [entry["data"].get("providerType") for entry in after]
+    return timeline if "invoice.paid" in provider_types else []
 
 
 def test_a_declined_card_is_402_with_its_codes_and_nothing_is_charged(

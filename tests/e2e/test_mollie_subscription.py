@@ -20,7 +20,7 @@ def mollie(system: System) -> Iterator[MollieAccount]:
         yield made
 
 
-def ask(caller: Caller) -> Json:
+def subscribe(caller: Caller) -> Json:
     """Ask for the demo's monthly plan."""
     tenant_id = caller.demo["tenant_id"]
     line = {"name": "Pro", "price": caller.demo["prices"]["monthly"]}
@@ -46,7 +46,7 @@ def work(caller: Caller) -> list[Json]:
 def test_a_subscription_begins_renews_and_is_canceled(
     caller: Caller, mollie: MollieAccount
 ) -> None:
-    invoice = ask(caller)
+    invoice = subscribe(caller)
     assert invoice["status"] == "open"
     payment = mollie.get(invoice["providerObjectId"])
     mollie.at_checkout(payment, "paid", method="creditcard")
@@ -56,37 +56,37 @@ def test_a_subscription_begins_renews_and_is_canceled(
         mine = [one for one in items if one["invoiceId"] == invoice["id"]]
         return mine[0] if mine and mine[0]["status"] == "active" else None
 
-    begun = eventually(subscription)
-    assert begun is not None
-    eventually(lambda: begun["id"] in [row["subscriptionId"] for row in work(caller)])
+    started = eventually(subscription)
+    assert started is not None
+    eventually(lambda: started["id"] in [row["subscriptionId"] for row in work(caller)])
     shown = caller.invoice(invoice["id"])
-    assert (shown["status"], shown["subscriptionId"]) == ("paid", begun["providerSubscriptionId"])
-    by_its_id = caller.get(f"/subscriptions/{begun['providerSubscriptionId']}")["items"][0]
-    assert by_its_id["id"] == begun["id"]
+    assert (shown["status"], shown["subscriptionId"]) == ("paid", started["providerSubscriptionId"])
+    by_its_id = caller.get(f"/subscriptions/{started['providerSubscriptionId']}")["items"][0]
+    assert by_its_id["id"] == started["id"]
     mollie.admin.set_clock(advance_s=MONTH.total_seconds())
 
     def renewal() -> Json | None:
         items: list[Json] = caller.get("/invoices", origin="renewal", provider="mollie")["items"]
-        mine = [one for one in items if one["subscriptionId"] == begun["providerSubscriptionId"]]
+        mine = [one for one in items if one["subscriptionId"] == started["providerSubscriptionId"]]
         return mine[0] if mine and mine[0]["status"] == "paid" else None
 
     renewed = eventually(renewal)
     assert renewed is not None
     assert renewed["totalMinor"] == invoice["totalMinor"]
     assert renewed["taxMinor"] == invoice["taxMinor"]
-    assert renewed["periodStart"] == begun["periodEnd"]
+    assert renewed["periodStart"] == started["periodEnd"]
     answer = caller.http.post(
-        f"{caller.app_path}/subscriptions/{begun['id']}/cancel",
+        f"{caller.app_path}/subscriptions/{started['id']}/cancel",
         json={"atPeriodEnd": False},
         headers=caller.headers("write"),
     )
     assert answer.status_code == 200, answer.text
     assert answer.json()["items"][0]["status"] == "canceled"
-    eventually(lambda: begun["id"] not in [row["subscriptionId"] for row in work(caller)])
+    eventually(lambda: started["id"] not in [row["subscriptionId"] for row in work(caller)])
 
 
 def test_one_whose_first_payment_fails_never_begins(caller: Caller, mollie: MollieAccount) -> None:
-    invoice = ask(caller)
+    invoice = subscribe(caller)
     mollie.at_checkout(mollie.get(invoice["providerObjectId"]), "failed", method="creditcard")
 
     def ended() -> bool:

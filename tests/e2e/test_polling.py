@@ -31,5 +31,5 @@ def test_without_webhooks_what_is_confirmed_on_the_page_becomes_paid(tmp_path: P
 
         paid = eventually(lambda: by_status(caller, item["id"], "paid"))
         assert paid["amountPaidMinor"] == 1999
-        told = {entry["state"] for entry in account.admin.deliveries()}
-        assert "delivered" not in told
+        states = {entry["state"] for entry in account.admin.deliveries()}
+        assert "delivered" not in states

@@ -22,7 +22,7 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield running
 
 
-def begin(caller: Caller, account: Account) -> str:
+def start_invoice(caller: Caller, account: Account) -> str:
     """Ask for an invoice at a slow provider and return when its calls have begun."""
     account.admin.set_latency(SLOW_MS)
     account.admin.forget_requests()
@@ -77,7 +77,7 @@ def test_an_invoice_ends_paid_and_charged_once_after_a_kill_of_any_process(
     mortal: System, kill: Callable[[System], None]
 ) -> None:
     with mortal.account() as account, mortal.caller() as caller:
-        invoice_id = begin(caller, account)
+        invoice_id = start_invoice(caller, account)
 
         kill(mortal)
         account.admin.set_latency(0)

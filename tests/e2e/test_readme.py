@@ -32,7 +32,7 @@ class Running:
     """A running `make run`: its process, its output, and the environment to reach it."""
 
     process: subprocess.Popen[str]
-    said: list[str]
+    output: list[str]
     environment: dict[str, str]
 
 
@@ -73,15 +73,15 @@ def running(environment: dict[str, str]) -> Iterator[Running]:
         text=True,
         start_new_session=True,
     )
-    said: list[str] = []
-    reader = threading.Thread(target=lambda: said.extend(iter_lines(process)), daemon=True)
+    output: list[str] = []
+    reader = threading.Thread(target=lambda: output.extend(iter_lines(process)), daemon=True)
     reader.start()
     try:
         wait_until(
-            lambda: any("demo env" in line for line in said) or process.poll() is not None,
+            lambda: any("demo env" in line for line in output) or process.poll() is not None,
             timeout_s=120,
         )
-        yield Running(process, said, environment)
+        yield Running(process, output, environment)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
@@ -112,11 +112,13 @@ def test_every_make_target_of_readme_exists() -> None:
 
 
 def test_make_run_brings_the_system_up_and_says_what_to_try_next(running: Running) -> None:
-    assert any(line.startswith("Billhook is ready at http") for line in running.said), running.said
+    assert any(line.startswith("Billhook is ready at http") for line in running.output), (
+        running.output
+    )
 
 
 def test_the_requests_of_readme_and_tour_return_the_documented_results(running: Running) -> None:
-    asked = subprocess.run(
+    answer = subprocess.run(
         ending_with_tests([BASH, "-euo", "pipefail", "-c", REQUESTS]),
         cwd=ROOT,
         env=running.environment,
@@ -125,14 +127,14 @@ def test_the_requests_of_readme_and_tour_return_the_documented_results(running: 
         check=False,
         timeout=120,
     )
-    assert asked.returncode == 0, asked.stderr
-    assert '"status":"paid"' in asked.stdout
-    assert "card_declined" in asked.stdout
-    assert '"status":"requires_action"' in asked.stdout
-    assert '"type":"invoice.payment_succeeded"' in asked.stdout
-    assert '"amountRefundedMinor":500' in asked.stdout
-    assert '"attempt":2' in asked.stdout
-    assert '"status":"void"' in asked.stdout
+    assert answer.returncode == 0, answer.stderr
+    assert '"status":"paid"' in answer.stdout
+    assert "card_declined" in answer.stdout
+    assert '"status":"requires_action"' in answer.stdout
+    assert '"type":"invoice.payment_succeeded"' in answer.stdout
+    assert '"amountRefundedMinor":500' in answer.stdout
+    assert '"attempt":2' in answer.stdout
+    assert '"status":"void"' in answer.stdout
 
 
 def test_ctrl_c_ends_all_of_it(running: Running) -> None:

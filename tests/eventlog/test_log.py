@@ -154,9 +154,9 @@ def test_a_large_body_is_kept_as_well(database: str) -> None:
 
 def test_a_database_without_tables_is_an_error_that_says_so(empty_database: str) -> None:
     log = Log.open(empty_database)
-    for ask in (log.head, lambda: log.append([stored()])):
+    for call in (log.head, lambda: log.append([stored()])):
         with pytest.raises(DatabaseError, match=r"Undefined|InvalidSchema"):
-            ask()
+            call()
     log.close()
 
 
@@ -260,7 +260,7 @@ def test_a_thread_that_waits_while_the_log_closes_is_answered(database: str) -> 
     log = Log.open(database)
     started = threading.Barrier(9)
 
-    def ask(_: int) -> str:
+    def call(_: int) -> str:
         log.head()
         started.wait()
         try:
@@ -270,7 +270,7 @@ def test_a_thread_that_waits_while_the_log_closes_is_answered(database: str) -> 
             return "closed"
 
     with ThreadPoolExecutor(8) as threads:
-        answers = threads.map(ask, range(8), timeout=60)
+        answers = threads.map(call, range(8), timeout=60)
         started.wait()
         log.close()
         assert list(answers) == ["closed"] * 8

@@ -176,7 +176,7 @@ def test_the_factory_names_missing_settings() -> None:
 
 def test_there_is_nothing_beside_the_log() -> None:
     factory = Factory({})
-    for ask in (factory.aggregate_recorder, factory.tracking_recorder, factory.process_recorder):
+    for make in (factory.aggregate_recorder, factory.tracking_recorder, factory.process_recorder):
         with pytest.raises(NotSupportedError):
-            ask()
+            make()
     assert "EVENTLOG_DSN" not in os.environ

@@ -63,10 +63,13 @@ def nothing() -> None:
 
 def faults() -> Iterator[Fault]:
     """Yield every fault in the order of the table."""
-    for part, (words, sessions) in _PROCESSES.items():
-        yield Fault(part=part, kind="kill", description="SIGKILL", inject=_kill(words))
+    for part, (arguments, sessions) in _PROCESSES.items():
+        yield Fault(part=part, kind="kill", description="SIGKILL", inject=_kill(arguments))
         yield Fault(
-            part=part, kind="hang", description="SIGSTOP, for good", inject=_stop_for_good(words)
+            part=part,
+            kind="hang",
+            description="SIGSTOP, for good",
+            inject=_stop_for_good(arguments),
         )
         yield Fault(
             part=part,
@@ -104,17 +107,17 @@ def _provider_faults() -> Iterator[Fault]:
         )
 
 
-def _kill(words: tuple[str, ...]) -> Inject:
+def _kill(arguments: tuple[str, ...]) -> Inject:
     def inject(system: System) -> Lift:
-        _with_children(system.child(*words), signal.SIGKILL)
+        _with_children(system.child(*arguments), signal.SIGKILL)
         return nothing
 
     return inject
 
 
-def _stop_for_good(words: tuple[str, ...]) -> Inject:
+def _stop_for_good(arguments: tuple[str, ...]) -> Inject:
     def inject(system: System) -> Lift:
-        _with_children(system.child(*words), signal.SIGSTOP)
+        _with_children(system.child(*arguments), signal.SIGSTOP)
         return nothing
 
     return inject

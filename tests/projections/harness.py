@@ -34,7 +34,7 @@ def requested(
     app_id: UUID = APP, *, tenant_id: UUID | None = None, occurred_at: datetime = AT, **facts: Any
 ) -> Invoice:
     """An invoice that was asked for."""
-    asked: dict[str, Any] = {
+    command: dict[str, Any] = {
         "provider": "stripe",
         "connection": "main",
         "connection_id": UUID(int=7),
@@ -49,7 +49,7 @@ def requested(
     }
     return Invoice.request(
         RequestInvoice(
-            invoice_id=uuid4(), app_id=app_id, tenant_id=tenant_id or uuid4(), **asked | facts
+            invoice_id=uuid4(), app_id=app_id, tenant_id=tenant_id or uuid4(), **command | facts
         ),
         occurred_at=occurred_at,
     )
@@ -195,7 +195,7 @@ class Reading:
         self.pool = pool
         self.invoices = InvoiceQueries(pool)
 
-    async def folded(self, *roots: AggregateRoot) -> int:
+    async def append_and_project(self, *roots: AggregateRoot) -> int:
         """Append, and wait until readers see it; the last position."""
         position = await append(self.log, *roots)
         assert await self.invoices.wait_for("invoices", position, 10)
@@ -233,7 +233,7 @@ def folds(events: Iterable[Any]) -> dict[UUID, InvoiceView]:
     return found
 
 
-def folded_log(database: str) -> dict[UUID, InvoiceView]:
+def views_of_log(database: str) -> dict[UUID, InvoiceView]:
     """The fold of each invoice in the log."""
     codec = Codec()
     log = Log.open(database)

@@ -79,12 +79,12 @@ def test_the_runtime_role_appends_follows_and_rebuilds(roles: Roles) -> None:
 
     async def scenario() -> None:
         async with projecting(roles.runtime) as reading:
-            await reading.folded(*paid_invoices(20))
+            await reading.append_and_project(*paid_invoices(20))
             done = await asyncio.to_thread(
                 lambda: rebuild(roles.runtime, "invoices", keep_old_for_s=0)
             )
             assert (done.generation, done.differing) == (2, 0)
-            await reading.folded(requested())
+            await reading.append_and_project(requested())
             await until(lambda: dropped(roles.owner))
 
     asyncio.run(scenario())

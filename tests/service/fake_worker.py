@@ -104,25 +104,25 @@ class Worker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
-        self._end = context.recording.tail.subscribe(self._hear)
+        self._end = context.recording.tail.subscribe(self._on_event)
 
     async def finish(self) -> None:
         """Take nothing more up, and end what was begun."""
         self._end()
         await asyncio.gather(*self._tasks)
 
-    def _hear(self, heard: EventHeader) -> None:
-        if heard.topic == e.InvoiceRequested.TOPIC:
-            self._begin(asyncio.to_thread(self._settle, heard.originator_id))
-        elif heard.topic in subscription_fixtures.ASKING_TOPICS:
-            work = partial(subscription_fixtures.carry_out, self._context, heard.originator_id)
-            self._begin(asyncio.to_thread(work))
-        elif heard.topic == SetupRequested.TOPIC:
-            self._begin(asyncio.to_thread(set_up, self._context, heard.originator_id))
-        elif heard.topic in _THEN:
-            self._begin(asyncio.to_thread(self._carry_out, heard.originator_id, heard.topic))
+    def _on_event(self, event: EventHeader) -> None:
+        if event.topic == e.InvoiceRequested.TOPIC:
+            self._start(asyncio.to_thread(self._complete, event.originator_id))
+        elif event.topic in subscription_fixtures.REQUEST_TOPICS:
+            work = partial(subscription_fixtures.carry_out, self._context, event.originator_id)
+            self._start(asyncio.to_thread(work))
+        elif event.topic == SetupRequested.TOPIC:
+            self._start(asyncio.to_thread(set_up, self._context, event.originator_id))
+        elif event.topic in _THEN:
+            self._start(asyncio.to_thread(self._carry_out, event.originator_id, event.topic))
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -139,13 +139,13 @@ class Worker:
                         partial(refund_as, self._context, invoice_id, UUID(str(refund.id)), then)
                     )
         else:
-            _insist(partial(answer_as, self._context, invoice_id, then))
+            _insist(partial(complete_action, self._context, invoice_id, then))
 
-    def _settle(self, invoice_id: UUID) -> None:
+    def _complete(self, invoice_id: UUID) -> None:
         view = self._context.recording.billing.get(Invoice, invoice_id).view
         outcome = view.metadata.get("outcome", "never")
         if outcome != "never":
-            settle(self._context, invoice_id, outcome)
+            complete_invoice(self._context, invoice_id, outcome)
 
 
 def set_up(context: Context, setup_id: UUID) -> None:
@@ -197,7 +197,7 @@ def _insist(work: Callable[[], None]) -> None:
     raise AssertionError("others were always faster")
 
 
-def settle(context: Context, invoice_id: UUID, outcome: str) -> None:
+def complete_invoice(context: Context, invoice_id: UUID, outcome: str) -> None:
     """Append the events of an outcome."""
     if outcome == "rejected":
         context.recording.billing.change(Invoice, invoice_id, _reject)
@@ -210,10 +210,10 @@ def settle(context: Context, invoice_id: UUID, outcome: str) -> None:
     _record(context, invoice_id, outcome)
 
 
-def answer_as(context: Context, invoice_id: UUID, outcome: str) -> None:
+def complete_action(context: Context, invoice_id: UUID, outcome: str) -> None:
     """Append what comes of what was asked of an invoice: a state of it, `refused` or `checkout`."""
-    if outcome in _ANSWERS:
-        context.recording.billing.change(Invoice, invoice_id, _ANSWERS[outcome])
+    if outcome in _OTHER_OUTCOMES:
+        context.recording.billing.change(Invoice, invoice_id, _OTHER_OUTCOMES[outcome])
         return
     invoice = context.recording.billing.get(Invoice, invoice_id)
     if outcome == "void" and invoice.view.status == "draft":
@@ -224,7 +224,7 @@ def answer_as(context: Context, invoice_id: UUID, outcome: str) -> None:
 def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str) -> None:
     """Append what comes of a refund: pending, succeeded or failed."""
 
-    def tell(invoice: Invoice) -> None:
+    def change(invoice: Invoice) -> None:
         occurred_at = datetime.now(UTC)
         if outcome == "failed":
             message = "The card's bank takes nothing back."
@@ -232,11 +232,11 @@ def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str)
                 refund_id, code="refund_refused", message=message, occurred_at=occurred_at
             )
             return
-        (asked,) = (each for each in invoice.view.refunds if each.id == str(refund_id))
+        (requested,) = (each for each in invoice.view.refunds if each.id == str(refund_id))
         refund = ProviderRefund(
             id=f"re_{refund_id.hex[:8]}",
             state=_REFUND_STATES[outcome],
-            amount_minor=asked.amount_minor,
+            amount_minor=requested.amount_minor,
             refunded_at=int(time.time()),
             reference=str(refund_id),
         )
@@ -247,7 +247,7 @@ def refund_as(context: Context, invoice_id: UUID, refund_id: UUID, outcome: str)
             occurred_at=occurred_at,
         )
 
-    context.recording.billing.change(Invoice, invoice_id, tell)
+    context.recording.billing.change(Invoice, invoice_id, change)
 
 
 def _refuse(invoice: Invoice) -> None:
@@ -262,19 +262,19 @@ def _refuse(invoice: Invoice) -> None:
 
 def _open_checkout(invoice: Invoice) -> None:
     """Append what a retry makes where the provider has payments, and no invoices."""
-    said = provider_invoice("open")
-    made = replace(said, id="tr_2", object_type="payment", hosted_url=CHECKOUT_URL)
+    snapshot = provider_invoice("open")
+    made = replace(snapshot, id="tr_2", object_type="payment", hosted_url=CHECKOUT_URL)
     body = Body.of(made.raw, None).sha256.hex()
     invoice.record_checkout(made, occurred_at=datetime.now(UTC), body=body, dashboard_url=None)
 
 
-_ANSWERS: Final = {"refused": _refuse, "checkout": _open_checkout}
+_OTHER_OUTCOMES: Final = {"refused": _refuse, "checkout": _open_checkout}
 
 
 def _leave_as_draft(invoice: Invoice) -> None:
-    said = provider_invoice("draft")
-    body = Body.of(said.raw, None)
-    invoice.record_drafted(said, occurred_at=datetime.now(UTC), body=body.sha256.hex())
+    snapshot = provider_invoice("draft")
+    body = Body.of(snapshot.raw, None)
+    invoice.record_drafted(snapshot, occurred_at=datetime.now(UTC), body=body.sha256.hex())
 
 
 def _record(
@@ -285,11 +285,11 @@ def _record(
     charging: bool = False,
     attempts: int = 1,
 ) -> None:
-    said = provider_invoice(outcome, attempts=attempts)
-    body = Body.of(said.raw, None)
+    snapshot = provider_invoice(outcome, attempts=attempts)
+    body = Body.of(snapshot.raw, None)
     context.recording.billing.record_provider_state(
         invoice_id,
-        said,
+        snapshot,
         source="answer",
         actor="worker",
         occurred_at=datetime.now(UTC),

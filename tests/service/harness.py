@@ -90,19 +90,21 @@ class Service:
         """Let the next request carry no cookie of an earlier response."""
         self._client.cookies.clear()
 
-    def requests(self, asked: Sequence[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+    def requests(
+        self, requests_: Sequence[tuple[str, str, dict[str, Any]]]
+    ) -> list[httpx.Response]:
         """Ask all at once."""
 
-        async def ask() -> list[httpx.Response]:
-            sent = (self._client.request(method, path, **more) for method, path, more in asked)
+        async def send_all() -> list[httpx.Response]:
+            sent = (self._client.request(method, path, **more) for method, path, more in requests_)
             return await asyncio.gather(*sent)
 
-        return self.call(ask())
+        return self.call(send_all())
 
     def head(self) -> int:
         return self.call(self.context.recording.log.head_async())
 
-    def folded(self, projection: str) -> None:
+    def wait_for_projection(self, projection: str) -> None:
         """Wait until a projection has all that is recorded."""
         head = self.head()
         assert self.call(self.context.recording.read_model.wait_for(projection, head, 60))
@@ -161,7 +163,7 @@ class Shop:
             self.add_key(kind)
         self.set_connection(self.connection, connection_id=self.connection_id)
         self.change(default_connections={self.provider: self.connection})
-        self.service.folded("access")
+        self.service.wait_for_projection("access")
 
     def set_tenant(self, tenant_id: UUID) -> None:
         self.billing.set_tenant(
@@ -246,13 +248,13 @@ class Shop:
         return known | {name.replace("_", "-"): value for name, value in more.items()}
 
     def body(self, outcome: str = "paid", **more: Any) -> dict[str, Any]:
-        asked = {
+        requests_ = {
             "tenantUuid": str(self.tenant_id),
             "lineItems": [free_line()],
             "type": "payment",
             "metadata": {"outcome": outcome},
         }
-        return asked | more
+        return requests_ | more
 
     def post(
         self, outcome: str = "paid", /, *, headers: dict[str, str] | None = None, **more: Any

@@ -10,9 +10,9 @@ from domain.subscriptions import events as s
 from domain.subscriptions.commands import StartSubscription
 from domain.subscriptions.subscription import Subscription
 from service.context import Context
-from tests.projections.subscriptions.random_events import told
+from tests.projections.subscriptions.random_events import provider_subscription
 
-ASKING_TOPICS: Final = (s.SubscriptionCancelRequested.TOPIC, s.SubscriptionChangeRequested.TOPIC)
+REQUEST_TOPICS: Final = (s.SubscriptionCancelRequested.TOPIC, s.SubscriptionChangeRequested.TOPIC)
 LATER: Final = 60
 
 
@@ -34,13 +34,13 @@ def subscribe(
         "origin": "request",
         "actor": "worker",
     }
-    word = seen or told()
+    snapshot = seen or provider_subscription()
     if then is not None:
-        word = replace(word, metadata={"then": then})
+        snapshot = replace(snapshot, metadata={"then": then})
     command = StartSubscription(app_id=app_id, connection_id=connection_id, **known | facts)
     occurred_at = datetime.now(UTC)
     return context.recording.billing.import_subscription(
-        command, word, source="answer", occurred_at=occurred_at
+        command, snapshot, source="answer", occurred_at=occurred_at
     )
 
 
@@ -64,7 +64,7 @@ def _do(subscription: Subscription) -> None:
 def _after(subscription: Subscription) -> ProviderSubscription:
     """What the provider says once it did what is asked."""
     view, pending = subscription.view, subscription.pending_request
-    seen = told(id=view.provider_subscription_id, as_of=view.as_of + LATER)
+    seen = provider_subscription(id=view.provider_subscription_id, as_of=view.as_of + LATER)
     if pending.action == "cancel" and pending.at_period_end:
         return replace(seen, cancel_at=seen.period_end, canceled_at=view.as_of)
     if pending.action == "cancel":

@@ -83,14 +83,14 @@ def send(shop: Shop, source: random.Random, count: int) -> Counter[tuple[str, in
     answers = Counter[tuple[str, int]]()
     for start in range(0, count, _PART):
         chosen = [source.choice(choices) for _ in range(min(_PART, count - start))]
-        asked: list[tuple[str, str, dict[str, Any]]] = []
+        requests_: list[tuple[str, str, dict[str, Any]]] = []
         for method, path, example in chosen:
             change = source.choice([mutated, stretched, stretched, stretched])
             sent = json.dumps(change(source, example)).encode("utf-8", "surrogatepass")
             headers = source.choice([own, admin]) if "{tenant" not in path else own
             url = path_of(shop, path, invoice_id)
-            asked.append((method, url, {"content": sent, "headers": headers}))
-        for (_, path, _), answer in zip(chosen, shop.service.requests(asked), strict=True):
+            requests_.append((method, url, {"content": sent, "headers": headers}))
+        for (_, path, _), answer in zip(chosen, shop.service.requests(requests_), strict=True):
             answers[path, answer.status_code] += 1
     return answers
 

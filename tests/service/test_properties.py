@@ -92,7 +92,7 @@ def _problem(refused: BadRequest) -> Any:
 @settings(max_examples=200)
 @given(body=st.one_of(good_bodies, good_bodies, wild_bodies))
 def test_any_accepted_body_can_be_recorded_folded_and_shown(body: Any) -> None:
-    asked = accepted(body)
+    expected = accepted(body)
     command = RequestInvoice(
         invoice_id=uuid4(),
         app_id=uuid4(),
@@ -102,16 +102,16 @@ def test_any_accepted_body_can_be_recorded_folded_and_shown(body: Any) -> None:
         connection_id=uuid4(),
         mode="test",
         dialect="002",
-        type=asked.type,
-        lines=[line.to_event() for line in asked.line_items],
-        tax_rate_id=asked.tax_rate_id,
-        payment_method=asked.payment_method,
-        user_id=asked.user_id,
-        footer=asked.footer,
-        description=asked.description,
-        metadata=asked.metadata,
-        redirect_url=asked.redirect_url,
-        expected_total_minor=asked.expected_total_minor,
+        type=expected.type,
+        lines=[line.to_event() for line in expected.line_items],
+        tax_rate_id=expected.tax_rate_id,
+        payment_method=expected.payment_method,
+        user_id=expected.user_id,
+        footer=expected.footer,
+        description=expected.description,
+        metadata=expected.metadata,
+        redirect_url=expected.redirect_url,
+        expected_total_minor=expected.expected_total_minor,
         request_hash="0",
         actor="key:1",
     )
@@ -165,7 +165,7 @@ def test_any_body_whatever_is_answered_and_the_read_model_goes_on(
     assert response.status_code in {202, 400}
     if response.status_code == 202:
         (item,) = response.json()["items"]
-        service.folded("invoices")
+        service.wait_for_projection("invoices")
         assert shop.get(f"{shop.url}/invoices/{UUID(item['id'])}").status_code == 200
 
 

@@ -19,7 +19,7 @@ class Canned:
     headers: Mapping[str, str] = field(default_factory=dict)
     dated: bool = True
     seen: list[dict[str, str]] = field(default_factory=list)
-    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str, str]] = field(default_factory=list)
 
     def answer(
         self,
@@ -33,7 +33,7 @@ class Canned:
         self.status, self.body, self.headers = status, body, headers or {}
         self.dated = dated
         self.seen.clear()
-        self.asked.clear()
+        self.requests.clear()
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def serve_canned() -> Iterator[Canned]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            canned.asked.append((self.command, self.path, body))
+            canned.requests.append((self.command, self.path, body))
             canned.seen.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response_only(canned.status)
             if canned.dated:

@@ -14,13 +14,13 @@ from projections.work.table import Job, WorkNotifier, WorkTable
 from workers.invoices.provider_lookup import answer_lookup
 
 
-class Answering:
+class LookupWorker:
     """Takes what is due from the work table, as the dispatcher and the worker do."""
 
     def __init__(self, database: str, gateway: ProviderGateway, *, vault: Vault) -> None:
         self.gateway = gateway
         self.vault = vault
-        self.work, self.bell = WorkTable(database), WorkNotifier(database)
+        self.work, self.notifier = WorkTable(database), WorkNotifier(database)
         self.table = ProviderLookupQueue(database)
         self.slots = WorkerSlots(
             database,
@@ -29,7 +29,7 @@ class Answering:
             breaker=BreakerLimits(most_timeouts=5, probe_after=timedelta(seconds=10)),
         )
         self.stop = threading.Event()
-        self.asked: list[tuple[UUID, str]] = []
+        self.looked_up: list[tuple[UUID, str]] = []
 
     def run(self) -> None:
         while not self.stop.is_set():
@@ -37,7 +37,7 @@ class Answering:
             while due := self.work.take_due(limit=10):
                 for job in due:
                     self.answer(job)
-            self.bell.wait(0.2)
+            self.notifier.wait(0.2)
 
     def answer(self, job: Job) -> None:
         answer_lookup(
@@ -49,13 +49,15 @@ class Answering:
         self.work.finish(job)
 
     def gateway_of(self, app_id: UUID, name: str) -> ProviderGateway:
-        self.asked.append((app_id, name))
+        self.looked_up.append((app_id, name))
         return self.gateway
 
 
 @contextmanager
-def answering(database: str, gateway: ProviderGateway, *, vault: Vault) -> Iterator[Answering]:
-    worker = Answering(database, gateway, vault=vault)
+def lookup_worker(
+    database: str, gateway: ProviderGateway, *, vault: Vault
+) -> Iterator[LookupWorker]:
+    worker = LookupWorker(database, gateway, vault=vault)
     worker.work.open()
     worker.slots.open()
     worker.table.open()
@@ -65,6 +67,6 @@ def answering(database: str, gateway: ProviderGateway, *, vault: Vault) -> Itera
     worker.stop.set()
     thread.join()
     worker.table.close()
-    worker.bell.close()
+    worker.notifier.close()
     worker.slots.close()
     worker.work.close()

@@ -15,7 +15,7 @@ from stripe import ListObject, StripeObject
 from typing_extensions import is_typeddict
 
 # Longer lists of words, like error codes, grow all the time and are not ours to map.
-_MOST_WORDS = 12
+_MOST_LITERALS = 12
 
 
 class UnknownField(AssertionError):
@@ -76,8 +76,8 @@ def _render(known: Any) -> str:
     if origin in (Union, types.UnionType):
         return " | ".join(sorted({_render(part) for part in arguments}))
     if origin is Literal:
-        words = sorted(str(word) for word in arguments)
-        return f"Literal[{', '.join(words)}]" if len(words) <= _MOST_WORDS else "Literal"
+        literals = sorted(str(literal) for literal in arguments)
+        return f"Literal[{', '.join(literals)}]" if len(literals) <= _MOST_LITERALS else "Literal"
     if origin is not None:
         return f"{origin.__name__}[{', '.join(_render(part) for part in arguments)}]"
     return str(known.__name__)
@@ -99,8 +99,8 @@ def require_param(params: str, path: str) -> None:
         level = [
             found
             for text, module in texts
-            for word in re.findall(r"\w+", text)
-            if is_typeddict(found := getattr(module, word, None))
+            for literal in re.findall(r"\w+", text)
+            if is_typeddict(found := getattr(module, literal, None))
         ]
 
 
@@ -111,8 +111,8 @@ def _text(hint: Any) -> str:
 def event_types() -> frozenset[str]:
     """Give the event types that an endpoint can be registered for."""
     hint = stripe.params.WebhookEndpointCreateParams.__annotations__["enabled_events"]
-    (words,) = get_args(hint)
-    parts = [words] if get_origin(words) is Literal else get_args(words)
+    (literals,) = get_args(hint)
+    parts = [literals] if get_origin(literals) is Literal else get_args(literals)
     return frozenset(
-        word for part in parts if get_origin(part) is Literal for word in get_args(part)
+        literal for part in parts if get_origin(part) is Literal for literal in get_args(part)
     )

@@ -91,10 +91,10 @@ class System:
 
     def _is_ready(self) -> bool:
         assert self._up is not None
-        said = self._out.read_text()
+        output = self._out.read_text()
         if self._up.poll() is not None:
-            raise AssertionError(f"billhook up ended with {self._up.returncode}:\n{said}")
-        return '"base_url"' in said or '"ready"' in said
+            raise AssertionError(f"billhook up ended with {self._up.returncode}:\n{output}")
+        return '"base_url"' in output or '"ready"' in output
 
     def stop(self) -> None:
         """Ctrl-C."""
@@ -114,14 +114,14 @@ class System:
         assert self._up is not None
         return self._up.pid
 
-    def child(self, *words: str) -> psutil.Process:
+    def child(self, *arguments: str) -> psutil.Process:
         """Find the process whose command line has all the words."""
 
         def look() -> list[psutil.Process]:
             return [
                 process
                 for process in children_of(self.data_dir)
-                if all(word in " ".join(process.cmdline()) for word in words)
+                if all(argument in " ".join(process.cmdline()) for argument in arguments)
             ]
 
         return eventually(look)[0]

@@ -83,10 +83,10 @@ class TcpProxy:
                     continue
                 server = _connect(self._dsn)
                 self._pairs.append((client, server))
-                self._start(self._ask, client, server)
+                self._start(self._forward_requests, client, server)
                 self._start(self._answer, server, client)
 
-    def _ask(self, client: socket.socket, server: socket.socket) -> None:
+    def _forward_requests(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(_CHUNK):
                 self._thawed.wait()

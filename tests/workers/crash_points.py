@@ -67,7 +67,7 @@ class Death:
         self.occurred_at: int | None = None
         self._die = die
 
-    def begin(self, step: str) -> None:
+    def start_step(self, step: str) -> None:
         """Go on with a step, or die before it."""
         self._come()
         self.steps.append(step)
@@ -85,12 +85,12 @@ class Death:
 def arm(bench: Bench, death: Death) -> None:
     """Count each call over the wire and each append of a bench as a crash point."""
     bench.gateway = StripeGateway(
-        bench.account.key, api_base=bench.account.url, await_rate_limit=death.begin
+        bench.account.key, api_base=bench.account.url, await_rate_limit=death.start_step
     )
     save = bench.billing.save
 
     def counted(*args: Any, **kwargs: Any) -> Any:
-        death.begin(APPEND)
+        death.start_step(APPEND)
         return save(*args, **kwargs)
 
     bench.billing.save = counted  # type: ignore[method-assign]

@@ -172,15 +172,15 @@ class MollieBench:
             key_lifetime=MOLLIE_KEY_LIFETIME,
         )
 
-    def settle(self, invoice_id: UUID) -> Invoice:
+    def charge(self, invoice_id: UUID) -> Invoice:
         charge_or_perform_action(invoice_id, self.deps())
         return self.invoice(invoice_id)
 
-    def settled(self, *lines: dict[str, Any], **more: Any) -> Invoice:
+    def charged(self, *lines: dict[str, Any], **more: Any) -> Invoice:
         """Ask for an invoice and settle it."""
-        return self.settle(self.request(*lines, **more))
+        return self.charge(self.request(*lines, **more))
 
-    def ask_for(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
+    def request_action(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
         """Ask something of an invoice; gives the asking's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
@@ -189,13 +189,13 @@ class MollieBench:
 
     def retry(self, invoice_id: UUID, method: str | None = None) -> Invoice:
         """Ask for another payment, and make it."""
-        self.ask_for(invoice_id, RequestRetry, payment_method=method)
-        return self.settle(invoice_id)
+        self.request_action(invoice_id, RequestRetry, payment_method=method)
+        return self.charge(invoice_id)
 
     def void(self, invoice_id: UUID) -> Invoice:
         """Ask for it to be taken back, and do that."""
-        self.ask_for(invoice_id, RequestVoid)
-        return self.settle(invoice_id)
+        self.request_action(invoice_id, RequestVoid)
+        return self.charge(invoice_id)
 
     def pay(self, payment_id: str | None, status: str = "paid", **more: Any) -> None:
         """Decide what becomes of a payment, as at its checkout page."""
@@ -224,7 +224,7 @@ class MollieBench:
         )
         return hint_id
 
-    def hearing(self) -> MolliePaymentDeps:
+    def payment_deps(self) -> MolliePaymentDeps:
         return MolliePaymentDeps(
             billing=self.billing,
             bodies=self.log,
@@ -232,12 +232,12 @@ class MollieBench:
             now=self.clock,
         )
 
-    def hear(self, payment_id: str | None) -> PaymentHint:
+    def receive_webhook(self, payment_id: str | None) -> PaymentHint:
         """Take a hint, and fetch what it is about."""
         return self.apply_payment_hint(self.hint(payment_id))
 
     def apply_payment_hint(self, hint_id: UUID) -> PaymentHint:
-        apply_payment_hint(hint_id, self.hearing())
+        apply_payment_hint(hint_id, self.payment_deps())
         return self.billing.get(PaymentHint, hint_id)
 
     def event(self, kind: str, payment_id: str | None, *, event_id: str) -> ProviderEvent:
@@ -261,7 +261,7 @@ class MollieBench:
         )
         received = ProviderEvent.receive(command, occurred_at=self.clock())
         self.billing.save(received, bodies=[body])
-        apply_payment_event(command.event_id, self.hearing())
+        apply_payment_event(command.event_id, self.payment_deps())
         return self.billing.get(ProviderEvent, command.event_id)
 
     def refund_overpayment(self, invoice_id: UUID, payment_id: str | None) -> Invoice:

@@ -128,7 +128,7 @@ class Bench:
             lambda known: known.start_step("create", occurred_at=self.clock(), plan=plan),
         )
 
-    def ask_for(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
+    def request_action(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
         """Ask something of an invoice; gives the asking's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
@@ -146,7 +146,7 @@ class Bench:
             heartbeat=lambda: None,
         )
 
-    def settle(self, invoice_id: UUID) -> Invoice:
+    def charge(self, invoice_id: UUID) -> Invoice:
         charge_invoice(invoice_id, self.deps())
         return self.invoice(invoice_id)
 
@@ -197,7 +197,7 @@ class Bench:
         await applier.handle(None, received)  # type: ignore[arg-type]  # no rows
         await log.close_async()
 
-    def ask(self, received: RecordedEvent) -> None:
+    def fetch(self, received: RecordedEvent) -> None:
         """Run the job that asks the provider what a delivery is about."""
         deps = FetchDeps(
             billing=self.billing,
@@ -215,7 +215,7 @@ class Bench:
                 continue
             self.apply(received := self.receive(event))
             if not self.entry(received).applied:
-                self.ask(received)
+                self.fetch(received)
 
     def refund(self, invoice_id: UUID, refund_id: UUID) -> Invoice:
         refund_invoice(invoice_id, refund_id, self.deps())

@@ -15,7 +15,7 @@ from workers.payments.setup_method import SetupDeps, set_up_method
 RETURN_URL = "https://shop.example.org/saved"
 
 
-def ask_for_setup(bench: Bench, tenant_id: UUID) -> UUID:
+def request_setup(bench: Bench, tenant_id: UUID) -> UUID:
     command = RequestSetup(
         setup_id=uuid4(),
         app_id=bench.app_id,
@@ -53,7 +53,7 @@ def known(bench: Bench, setup_id: UUID) -> MethodSetup:
 
 def opened(bench: Bench, tenant_id: UUID) -> MethodSetup:
     """A setup whose page waits for its customer."""
-    return do(bench, ask_for_setup(bench, tenant_id))
+    return do(bench, request_setup(bench, tenant_id))
 
 
 def leave(bench: Bench, setup: MethodSetup, card: str = "pm_card_mastercard") -> None:
@@ -62,7 +62,7 @@ def leave(bench: Bench, setup: MethodSetup, card: str = "pm_card_mastercard") ->
     bench.account.admin.complete_checkout(setup.view.session_id, card)
 
 
-def told_of(bench: Bench, setup_id: UUID) -> list[dict[str, Any]]:
+def events_of(bench: Bench, setup_id: UUID) -> list[dict[str, Any]]:
     """Return Stripe's events about a setup's pages, oldest first."""
     return [
         event
@@ -71,9 +71,9 @@ def told_of(bench: Bench, setup_id: UUID) -> list[dict[str, Any]]:
     ]
 
 
-def tell(bench: Bench, setup_id: UUID) -> MethodSetup:
+def deliver_events(bench: Bench, setup_id: UUID) -> MethodSetup:
     """Deliver what Stripe tells of a setup and has not told before."""
-    for event in told_of(bench, setup_id):
+    for event in events_of(bench, setup_id):
         entry = ids.for_provider_event(bench.connection_id, "test", event["id"])
         if not bench.log.stream(entry):
             bench.apply(bench.receive(event))

@@ -23,13 +23,13 @@ from workers.settings import Settings
 LIFE = timedelta(days=400)
 
 
-def keep(bench: Bench, data: bytes, *, as_person: bool) -> Body:
+def keep(bench: Bench, data: bytes, *, as_contact: bool) -> Body:
     body = Body.of(data, uuid4())
     tenant_id: UUID = body.tenant or uuid4()
     command = SetTenant(
         app_id=bench.app_id,
         tenant_id=tenant_id,
-        contact_body=body.sha256.hex() if as_person else None,
+        contact_body=body.sha256.hex() if as_contact else None,
         customers={},
         actor="test",
     )
@@ -56,15 +56,15 @@ async def project(database: str, bench: Bench) -> None:
 
 
 def test_old_provider_bodies_go_and_tenants_stay_known(bench: Bench, database: str) -> None:
-    said = keep(bench, b"what the provider said", as_person=False)
-    contact_body = keep(bench, b"who the tenant is", as_person=True)
+    old = keep(bench, b"what the provider said", as_contact=False)
+    contact_body = keep(bench, b"who the tenant is", as_contact=True)
     asyncio.run(project(database, bench))
     age(database, 401)
-    fresh = keep(bench, b"said lately", as_person=False)
+    fresh = keep(bench, b"said lately", as_contact=False)
 
     assert expire_bodies(database, life=LIFE) == 1
 
-    assert bench.log.body(said.sha256) is None
+    assert bench.log.body(old.sha256) is None
     assert bench.log.body(contact_body.sha256) == b"who the tenant is"
     assert bench.log.body(fresh.sha256) == b"said lately"
 

@@ -86,12 +86,12 @@ def test_this_environment_has_the_wheels_that_its_markers_ask_for() -> None:
         for wheel, server in SERVERS.items()
         if any(importlib.metadata.distributions(name=wheel))
     }
-    asked = embedded_servers(
+    requirements = embedded_servers(
         python_version=default_environment()["python_version"],
         sys_platform=sys.platform,
         platform_machine=platform.machine(),
     )
-    assert installed == asked
+    assert installed == requirements
 
 
 def chosen_python(path: Path) -> str:

@@ -31,7 +31,9 @@ def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     server.remove()
 
 
-def ask(server: EmbeddedPostgres, query: str, dbname: str = "postgres") -> list[tuple[object, ...]]:
+def query(
+    server: EmbeddedPostgres, query: str, dbname: str = "postgres"
+) -> list[tuple[object, ...]]:
     with psycopg.connect(server.dsn(dbname), autocommit=True) as connection:
         cursor = connection.execute(query.encode())
         return cursor.fetchall() if cursor.description else []
@@ -39,7 +41,7 @@ def ask(server: EmbeddedPostgres, query: str, dbname: str = "postgres") -> list[
 
 def test_it_is_postgresql_18_on_a_private_socket_alone(server: EmbeddedPostgres) -> None:
     server.start()
-    ((version, addresses, folder),) = ask(
+    ((version, addresses, folder),) = query(
         server,
         "SELECT current_setting('server_version_num')::int / 10000,"
         " current_setting('listen_addresses'), current_setting('unix_socket_directories')",
@@ -52,19 +54,19 @@ def test_data_is_kept_over_a_restart(server: EmbeddedPostgres) -> None:
     server.start()
     server.create_database("kept")
     server.create_database("kept")
-    ask(server, "CREATE TABLE facts AS SELECT 1 AS fact", "kept")
+    query(server, "CREATE TABLE facts AS SELECT 1 AS fact", "kept")
     server.stop()
     server.start()
-    assert ask(server, "SELECT fact FROM facts", "kept") == [(1,)]
+    assert query(server, "SELECT fact FROM facts", "kept") == [(1,)]
 
 
 def test_data_is_kept_when_the_server_is_killed(server: EmbeddedPostgres) -> None:
     server.start()
-    ask(server, "CREATE TABLE facts AS SELECT 1 AS fact")
+    query(server, "CREATE TABLE facts AS SELECT 1 AS fact")
     psutil.Process(server.pid).kill()
     assert wait_until(lambda: not server.is_running(), timeout_s=60)
     server.start()
-    assert ask(server, "SELECT fact FROM facts") == [(1,)]
+    assert query(server, "SELECT fact FROM facts") == [(1,)]
 
 
 def killed_owner(folder: Path) -> int:
@@ -84,7 +86,7 @@ def test_it_ends_with_an_owner_that_is_killed(tmp_path: Path, server: EmbeddedPo
     pid = killed_owner(tmp_path)
     assert wait_until(lambda: not psutil.pid_exists(pid), timeout_s=60)
     server.start()
-    assert ask(server, "SELECT 1") == [(1,)]
+    assert query(server, "SELECT 1") == [(1,)]
 
 
 def test_the_next_owner_need_not_wait_for_the_end_of_the_last(
@@ -93,12 +95,12 @@ def test_the_next_owner_need_not_wait_for_the_end_of_the_last(
 ) -> None:
     killed_owner(tmp_path)
     server.start()
-    assert ask(server, "SELECT 1") == [(1,)]
+    assert query(server, "SELECT 1") == [(1,)]
 
 
 def answers(server: EmbeddedPostgres) -> bool:
     try:
-        return ask(server, "SELECT 1") == [(1,)]
+        return query(server, "SELECT 1") == [(1,)]
     except psycopg.OperationalError:
         return False
 
@@ -125,33 +127,33 @@ def test_a_server_left_running_is_stopped_cleanly(tmp_path: Path, server: Embedd
         assert wait_until(lambda: answers(server), timeout_s=60)
         server.start()
         assert left.wait(timeout=60) == 0
-    assert ask(server, "SELECT 1") == [(1,)]
+    assert query(server, "SELECT 1") == [(1,)]
     assert "not properly shut down" not in log.read_text()
 
 
 def test_a_pid_file_of_another_program_does_not_prevent_a_start(server: EmbeddedPostgres) -> None:
     server.start()
-    cluster = Path(str(ask(server, "SHOW data_directory")[0][0]))
+    cluster = Path(str(query(server, "SHOW data_directory")[0][0]))
     left_by_a_crash = (cluster / "postmaster.pid").read_text()
     server.stop()
     lines = [str(os.getppid()), *left_by_a_crash.splitlines()[1:]]
     (cluster / "postmaster.pid").write_text("\n".join(lines) + "\n")
     server.start()
-    assert ask(server, "SELECT 1") == [(1,)]
+    assert query(server, "SELECT 1") == [(1,)]
 
 
 def test_an_interrupted_initdb_is_done_again(server: EmbeddedPostgres) -> None:
     server.start()
-    cluster = Path(str(ask(server, "SHOW data_directory")[0][0]))
+    cluster = Path(str(query(server, "SHOW data_directory")[0][0]))
     server.stop()
     cluster.rename(cluster.with_name("cluster.partial"))
     server.start()
-    assert ask(server, "SELECT 1") == [(1,)]
+    assert query(server, "SELECT 1") == [(1,)]
 
 
 def test_a_cluster_of_another_major_version_is_left_alone(server: EmbeddedPostgres) -> None:
     server.start()
-    cluster = Path(str(ask(server, "SHOW data_directory")[0][0]))
+    cluster = Path(str(query(server, "SHOW data_directory")[0][0]))
     server.stop()
     (cluster / "PG_VERSION").write_text("15\n")
     with pytest.raises(EmbeddedError, match="written by PostgreSQL 15"):
@@ -168,7 +170,7 @@ def test_a_long_path_gets_a_short_private_socket(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / ("long" * 30), options=FAST_AND_LOSABLE)
     server.start()
     try:
-        assert ask(server, "SELECT 1") == [(1,)]
+        assert query(server, "SELECT 1") == [(1,)]
     finally:
         server.remove()
 

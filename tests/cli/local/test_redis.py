@@ -29,13 +29,13 @@ def server(tmp_path: Path) -> Iterator[EmbeddedRedis]:
     server.stop()
 
 
-def ask(server: EmbeddedRedis) -> "redis.Redis":
+def client_of(server: EmbeddedRedis) -> "redis.Redis":
     return redis.Redis.from_url(server.url, decode_responses=True)
 
 
 def test_it_answers_on_a_private_socket_alone(server: EmbeddedRedis) -> None:
     server.start()
-    with ask(server) as connection:
+    with client_of(server) as connection:
         assert connection.ping()
         assert connection.config_get("port") == {"port": "0"}
         assert connection.config_get("save") == {"save": ""}
@@ -47,12 +47,12 @@ def test_it_answers_on_a_private_socket_alone(server: EmbeddedRedis) -> None:
 
 def test_a_killed_server_starts_again_empty(server: EmbeddedRedis) -> None:
     server.start()
-    with ask(server) as connection:
+    with client_of(server) as connection:
         connection.set("job", "1")
     psutil.Process(server.pid).kill()
     assert wait_until(lambda: not server.is_running(), timeout_s=60)
     server.start()
-    with ask(server) as connection:
+    with client_of(server) as connection:
         assert connection.get("job") is None
 
 
@@ -60,7 +60,7 @@ def test_a_long_path_gets_a_short_private_socket(tmp_path: Path) -> None:
     server = EmbeddedRedis(tmp_path / ("long" * 30))
     server.start()
     try:
-        with ask(server) as connection:
+        with client_of(server) as connection:
             assert connection.ping()
     finally:
         server.stop()

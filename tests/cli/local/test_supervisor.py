@@ -116,15 +116,15 @@ def test_the_pause_before_a_restart_doubles_up_to_half_a_minute() -> None:
 
 
 def test_stages_end_in_reverse_order(watch: Watch) -> None:
-    says = "import signal, sys, time\n"
-    says += "def end(*_): open(sys.argv[1], 'a').write(sys.argv[2]); sys.exit()\n"
-    says += "signal.signal(signal.SIGTERM, end); print('up', flush=True); signal.pause()"
+    script = "import signal, sys, time\n"
+    script += "def end(*_): open(sys.argv[1], 'a').write(sys.argv[2]); sys.exit()\n"
+    script += "signal.signal(signal.SIGTERM, end); print('up', flush=True); signal.pause()"
     order = watch.folder / "order"
     for name in "abc":
         log = watch.folder / f"{name}.log"
         child = ChildProcess(
             name,
-            command=[sys.executable, "-c", says, str(order), name],
+            command=[sys.executable, "-c", script, str(order), name],
             env={},
             log=log,
             owner=watch.folder,

@@ -28,8 +28,8 @@ def _add_key(given: Given[App], **changes: Any) -> Decided[App, None]:
 
 
 def _revoke(given: Given[App], **changes: Any) -> Decided[App, None]:
-    asked: dict[str, Any] = {"app_id": APP_ID, "key_id": KEY_ID, "actor": "operator"}
-    command = RevokeKey(**asked | changes)
+    arguments: dict[str, Any] = {"app_id": APP_ID, "key_id": KEY_ID, "actor": "operator"}
+    command = RevokeKey(**arguments | changes)
     return given.when(lambda app: app.revoke_key(command, occurred_at=NOW))
 
 

@@ -38,13 +38,18 @@ def _change(given: Given[App], **settings: Any) -> Decided[App, None]:
 
 def _rotate(given: Given[App], **changes: Any) -> Decided[App, None]:
     facts = EXAMPLES[ApiKeyCreated] | {"key_id": NEW_KEY_ID}
-    asked: dict[str, Any] = {"app_id": APP_ID, "key_id": KEY_ID, "expires_at": 1000, "actor": "key"}
+    arguments: dict[str, Any] = {
+        "app_id": APP_ID,
+        "key_id": KEY_ID,
+        "expires_at": 1000,
+        "actor": "key",
+    }
     new_key = CreateKey(app_id=APP_ID, **facts)
-    command = RotateKey(**asked | {"new_key": new_key} | changes)
+    command = RotateKey(**arguments | {"new_key": new_key} | changes)
     return given.when(lambda app: app.rotate_key(command, occurred_at=NOW))
 
 
-def _begin(given: Given[App]) -> Decided[App, None]:
+def _enable_tokens(given: Given[App]) -> Decided[App, None]:
     command = EnableTokens(app_id=APP_ID, issuer="us", audience="app", secret=SECRET, actor="key")
     return given.when(lambda app: app.enable_tokens(command, occurred_at=NOW))
 
@@ -118,10 +123,10 @@ def test_an_unknown_key_is_not_rotated() -> None:
         _rotate(Given(App, CREATED), key_id=TENANT_ID)
 
 
-def test_tokens_begin_with_what_the_app_lacks() -> None:
+def test_enabling_tokens_sets_missing_settings_only() -> None:
     mine = {"kid": "mine", "sealed": "v1.y", "until": None}
     (
-        _begin(Given(App, CREATED))
+        _enable_tokens(Given(App, CREATED))
         .then(
             happened(
                 AppSettingsChanged,
@@ -133,10 +138,10 @@ def test_tokens_begin_with_what_the_app_lacks() -> None:
         )
     )
     given = Given(App, CREATED, happened(AppSettingsChanged, changes={"token_secrets": [mine]}))
-    _begin(given).then(
+    _enable_tokens(given).then(
         happened(AppSettingsChanged, changes={"token_issuer": "us", "token_audience": "app"})
     )
-    _begin(given).then()
+    _enable_tokens(given).then()
 
 
 def test_a_receipt_keeps_what_was_answered() -> None:

@@ -51,7 +51,7 @@ def _write_attempts(root: Any, occurred_at: datetime, n: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "begin", "write"),
+    ("kind", "first", "write"),
     [
         (App, AppCreated, _write_app),
         (Tenant, TenantCreated, _write_tenant),
@@ -63,12 +63,12 @@ def _write_attempts(root: Any, occurred_at: datetime, n: int) -> None:
 )
 @given(clocks=_CLOCKS)
 def test_times_never_run_backwards_with_any_clocks(
-    kind: Any, begin: Any, write: Callable[..., None], clocks: list[int]
+    kind: Any, first: Any, write: Callable[..., None], clocks: list[int]
 ) -> None:
-    begun = Given(kind, happened(begin))
+    aggregate = Given(kind, happened(first))
     for n, clock in enumerate(clocks):
-        begun.when(partial(write, occurred_at=moment(clock), n=n))
-    times = [event.timestamp for event in begun.recorded]
+        aggregate.when(partial(write, occurred_at=moment(clock), n=n))
+    times = [event.timestamp for event in aggregate.recorded]
     assert len(times) > len(clocks)
     assert times == sorted(times)
     assert times[-1] == max(START, *(moment(clock) for clock in clocks))

@@ -33,14 +33,14 @@ def _park(entry: ProviderEvent) -> None:
 
 
 def test_a_delivery_is_stored_as_it_was_received() -> None:
-    asked = EXAMPLES[ProviderEventReceived]
+    fields = EXAMPLES[ProviderEventReceived]
     entry = ProviderEvent.receive(
-        ReceiveProviderEvent(event_id=AGGREGATE_ID, **asked), occurred_at=START
+        ReceiveProviderEvent(event_id=AGGREGATE_ID, **fields), occurred_at=START
     )
     (
         Given.made(entry)
         .when(lambda _: None)
-        .then(happened(ProviderEventReceived, originator_id=AGGREGATE_ID, **asked))
+        .then(happened(ProviderEventReceived, originator_id=AGGREGATE_ID, **fields))
         .showing(applied=False, parked=0)
     )
 

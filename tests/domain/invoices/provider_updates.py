@@ -97,7 +97,7 @@ def paid_answer(*, as_of: int = 100) -> ProviderInvoice:
     return snapshot("paid", as_of=as_of, payment=payment("succeeded"))
 
 
-def told(
+def apply_update(
     invoice: ProviderInvoice,
     *,
     source: Source,
@@ -122,14 +122,14 @@ def answered(
     invoice: ProviderInvoice, *, charging: bool = False, occurred_at: datetime = NOW
 ) -> Decide:
     """Apply the answer of our own call to an invoice."""
-    return told(invoice, source="answer", charging=charging, occurred_at=occurred_at)
+    return apply_update(invoice, source="answer", charging=charging, occurred_at=occurred_at)
 
 
 def delivered(
     invoice: ProviderInvoice, *, event_type: str = "invoice.updated", occurred_at: datetime = NOW
 ) -> Decide:
     """Apply a webhook's snapshot to an invoice."""
-    return told(
+    return apply_update(
         invoice,
         source="webhook",
         actor="webhook:evt_1",

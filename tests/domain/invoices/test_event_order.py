@@ -43,16 +43,16 @@ def deliveries(draw: st.DrawFn) -> list[ProviderInvoice]:
     """Draw a paid flow's webhooks: doubled, reordered, some lost, though not that of the money."""
     several = draw(st.lists(st.sampled_from(_PAID_FLOW), max_size=8))
     shuffled = draw(st.permutations([*several, snapshot("paid")]))
-    return [replace(word, as_of=draw(_SECONDS)) for word in shuffled]
+    return [replace(snapshot_, as_of=draw(_SECONDS)) for snapshot_ in shuffled]
 
 
 @given(st.sampled_from(_BEFORE), deliveries())
 def test_a_payment_s_webhooks_in_any_order_make_it_paid_once(
-    before: list[Happened], words: list[ProviderInvoice]
+    before: list[Happened], snapshots: list[ProviderInvoice]
 ) -> None:
     invoice = Given(Invoice, *before)
-    for word in words:
-        invoice.when(delivered(word))
+    for snapshot_ in snapshots:
+        invoice.when(delivered(snapshot_))
     view = invoice.root.view
     assert (view.status, view.amount_paid_minor, view.total_minor) == (status.PAID, TOTAL, TOTAL)
     assert (view.in_progress, view.failure, view.next_action) == (False, None, None)
@@ -61,9 +61,9 @@ def test_a_payment_s_webhooks_in_any_order_make_it_paid_once(
     assert [fact.amount_minor for fact in paid] == [TOTAL]
 
 
-def _deliver(invoice: Given[Invoice], word: ProviderInvoice, provider: Provider) -> None:
+def _deliver(invoice: Given[Invoice], snapshot_: ProviderInvoice, provider: Provider) -> None:
     """Do as the webhook's receiver does: what can't be judged is asked about."""
-    if invoice.when(delivered(word)).answer is Effect.FETCH:
+    if invoice.when(delivered(snapshot_)).answer is Effect.FETCH:
         invoice.when(answered(provider.answer()))
 
 
@@ -92,8 +92,8 @@ def test_once_all_has_arrived_the_invoice_shows_what_the_provider_has(
         provider.act(move, seconds=seconds, counted=counted)
         for index in early:
             _deliver(invoice, provider.events[index % len(provider.events)], provider)
-    for word in data.draw(st.permutations(provider.events)):
-        _deliver(invoice, word, provider)
+    for snapshot_ in data.draw(st.permutations(provider.events)):
+        _deliver(invoice, snapshot_, provider)
     view = invoice.root.view
     assert view.status == provider.status
     assert view.amount_paid_minor == (TOTAL if provider.status == status.PAID else 0)

@@ -104,14 +104,14 @@ def test_what_the_provider_ended_while_a_payment_was_under_way_is_ended() -> Non
 
 
 def test_money_that_comes_after_the_end_is_reported_once() -> None:
-    word = snapshot("paid", attempt_count=1, amount_paid_minor=TOTAL, as_of=900)
+    snapshot_ = snapshot("paid", attempt_count=1, amount_paid_minor=TOTAL, as_of=900)
     (
         _given(ISSUED, happened(e.InvoiceVoided))
-        .when(delivered(word))
+        .when(delivered(snapshot_))
         .then(happened(pe.UnexpectedPayment, amount_minor=TOTAL))
         .answering(Effect.UNEXPECTED)
         .showing(status=status.VOID, amount_overpaid_minor=TOTAL)
-        .when(delivered(word))
+        .when(delivered(snapshot_))
         .then()
     )
 
@@ -121,8 +121,8 @@ def test_endings_twice_are_confirmed(
     state: InvoiceState, fact: type[e.InvoiceEvent] | None
 ) -> None:
     ending = UNCOLLECTIBLE if fact is None else happened(fact)
-    word: ProviderInvoice = snapshot(state, attempt_count=1, as_of=300)
-    decided = _given(ISSUED, ending).when(delivered(word))
+    snapshot_: ProviderInvoice = snapshot(state, attempt_count=1, as_of=300)
+    decided = _given(ISSUED, ending).when(delivered(snapshot_))
     decided.answering(Effect.CONFIRMED).then(happened(e.ProviderStateConfirmed))
 
 
@@ -165,7 +165,7 @@ def test_the_deletion_of_a_rejected_draft_is_no_news() -> None:
 
 
 @pytest.mark.parametrize(
-    "word",
+    "snapshot_",
     [
         pytest.param(snapshot("draft", as_of=900), id="draft"),
         pytest.param(snapshot(as_of=900), id="open"),
@@ -179,9 +179,9 @@ def test_the_deletion_of_a_rejected_draft_is_no_news() -> None:
         pytest.param(snapshot("deleted", as_of=900), id="deleted"),
     ],
 )
-def test_nothing_un_pays_a_paid_invoice(word: ProviderInvoice) -> None:
-    for tell in (answered, delivered):
-        decided = _given(ISSUED, PAID).when(tell(word))
+def test_nothing_un_pays_a_paid_invoice(snapshot_: ProviderInvoice) -> None:
+    for source_of in (answered, delivered):
+        decided = _given(ISSUED, PAID).when(source_of(snapshot_))
         decided.showing(status=status.PAID, amount_paid_minor=TOTAL, in_progress=False)
         assert all(isinstance(fact, e.ProviderStateConfirmed) for fact in decided.new)
         assert decided.answer is not Effect.CHANGED
@@ -235,7 +235,7 @@ def test_each_other_object_that_was_paid_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "word",
+    "snapshot_",
     [
         snapshot("draft", id="in_2"),
         snapshot(id="in_2"),
@@ -243,8 +243,8 @@ def test_each_other_object_that_was_paid_counts() -> None:
         snapshot("paid", id="in_2", amount_paid_minor=0),
     ],
 )
-def test_another_object_without_money_is_no_matter(word: ProviderInvoice) -> None:
-    _given(ISSUED).when(answered(word)).then().answering(Effect.STALE)
+def test_another_object_without_money_is_no_matter(snapshot_: ProviderInvoice) -> None:
+    _given(ISSUED).when(answered(snapshot_)).then().answering(Effect.STALE)
 
 
 def test_an_imported_invoice_has_the_state_of_the_first_snapshot() -> None:

@@ -22,10 +22,10 @@ from tests.domain.event_examples import EXAMPLES, REFUND_ID, TOTAL
 from tests.domain.given import START, Given, Happened, happened, moment, stream_of
 from tests.domain.invoices.provider_updates import (
     Source,
+    apply_update,
     payment,
     request_command,
     snapshot,
-    told,
 )
 
 _BEGINNINGS = (e.InvoiceRequested, e.InvoiceImported)
@@ -41,7 +41,7 @@ _PAYMENTS = st.builds(
     code=st.none() | _TEXT,
     message=st.none() | _TEXT,
 )
-_WORDS = st.builds(
+_SNAPSHOTS = st.builds(
     snapshot,
     st.sampled_from(get_args(InvoiceState)),
     id=st.sampled_from(["in_1", "in_1", "in_1", "in_2", "in_3"]),
@@ -64,8 +64,8 @@ def _step(step: str, attempt: int, occurred_at: datetime) -> Callable[[Invoice],
     return lambda invoice: invoice.start_step(step, occurred_at=occurred_at, attempt=attempt)
 
 
-def _created(word: ProviderInvoice, occurred_at: datetime) -> Callable[[Invoice], Any]:
-    return lambda invoice: invoice.record_created(word, occurred_at=occurred_at)
+def _created(snapshot_: ProviderInvoice, occurred_at: datetime) -> Callable[[Invoice], Any]:
+    return lambda invoice: invoice.record_created(snapshot_, occurred_at=occurred_at)
 
 
 def _reject(code: str, occurred_at: datetime) -> Callable[[Invoice], Any]:
@@ -78,10 +78,10 @@ def _give_up(step: str, occurred_at: datetime) -> Callable[[Invoice], Any]:
     )
 
 
-def _told(
-    word: ProviderInvoice, source: Source, occurred_at: datetime, *, charging: bool
+def _updated(
+    snapshot_: ProviderInvoice, source: Source, occurred_at: datetime, *, charging: bool
 ) -> Callable[[Invoice], Any]:
-    return told(word, source=source, occurred_at=occurred_at, charging=charging)
+    return apply_update(snapshot_, source=source, occurred_at=occurred_at, charging=charging)
 
 
 _MOMENTS = st.builds(moment, st.integers(-100, 100))
@@ -89,12 +89,16 @@ _STEPS = st.sampled_from(["create", "lines", "finalize", "pay"])
 _DECISIONS = st.lists(
     st.one_of(
         st.builds(_step, _STEPS, st.integers(1, 3), _MOMENTS),
-        st.builds(_created, _WORDS, _MOMENTS),
+        st.builds(_created, _SNAPSHOTS, _MOMENTS),
         st.builds(_reject, _TEXT, _MOMENTS),
         st.builds(_give_up, _STEPS, _MOMENTS),
         *[
             st.builds(
-                _told, _WORDS, st.sampled_from(get_args(Source)), _MOMENTS, charging=st.booleans()
+                _updated,
+                _SNAPSHOTS,
+                st.sampled_from(get_args(Source)),
+                _MOMENTS,
+                charging=st.booleans(),
             )
         ]
         * 4,
@@ -103,7 +107,7 @@ _DECISIONS = st.lists(
 )
 
 
-def _folded(stream: list[e.InvoiceEvent]) -> InvoiceView | None:
+def _view_of(stream: list[e.InvoiceEvent]) -> InvoiceView | None:
     view = None
     for event in stream:
         view = fold(view, event)
@@ -112,10 +116,10 @@ def _folded(stream: list[e.InvoiceEvent]) -> InvoiceView | None:
 
 @given(st.sampled_from(_BEGINNINGS), _DECISIONS)
 def test_the_fold_of_what_an_invoice_produced_is_its_view(
-    beginning: type[e.InvoiceEvent], decisions: list[Callable[[Invoice], Any]]
+    first: type[e.InvoiceEvent], decisions: list[Callable[[Invoice], Any]]
 ) -> None:
-    invoice = Given(Invoice, happened(beginning))
-    if beginning is e.InvoiceRequested:
+    invoice = Given(Invoice, happened(first))
+    if first is e.InvoiceRequested:
         invoice = Given.made(Invoice.request(request_command(), occurred_at=START))
     for decide in decisions:
         invoice.when(decide)
@@ -124,7 +128,7 @@ def test_the_fold_of_what_an_invoice_produced_is_its_view(
     stream = [event for event in stored if isinstance(event, e.InvoiceEvent)]
     assert len(stream) == len(invoice.recorded)
     if stream:
-        assert _folded(stream) == invoice.root.view
+        assert _view_of(stream) == invoice.root.view
 
 
 @given(_DECISIONS)
@@ -148,11 +152,11 @@ def test_status_transitions_follow_the_table_for_random_updates(
 
 @given(st.sampled_from(_BEGINNINGS), st.lists(st.sampled_from(_LATER), max_size=12))
 def test_no_order_of_facts_makes_the_fold_raise(
-    beginning: type[e.InvoiceEvent], kinds: list[type[e.InvoiceEvent]]
+    first: type[e.InvoiceEvent], kinds: list[type[e.InvoiceEvent]]
 ) -> None:
-    facts = [happened(beginning), *(happened(kind) for kind in kinds)]
+    facts = [happened(first), *(happened(kind) for kind in kinds)]
     stream = [event for event in stream_of(Invoice, *facts) if isinstance(event, e.InvoiceEvent)]
-    view = _folded(stream)
+    view = _view_of(stream)
     assert view is not None
     assert view.status in status.ALL
     assert view.updated_at == stream[-1].timestamp
@@ -176,14 +180,14 @@ def test_a_stream_begins_with_a_request_or_an_import() -> None:
 
 
 def _view(*facts: Happened) -> InvoiceView:
-    beginning = (happened(e.InvoiceRequested), happened(e.InvoiceIssued))
-    return Given(Invoice, *beginning, *facts).root.view
+    first = (happened(e.InvoiceRequested), happened(e.InvoiceIssued))
+    return Given(Invoice, *first, *facts).root.view
 
 
 def test_a_refund_counts_once_the_provider_has_made_it() -> None:
-    paid, asked = happened(pe.PaymentSucceeded), happened(m.RefundRequested)
-    assert _view(paid, asked).amount_refunded_minor == 0
-    view = _view(paid, asked, happened(m.RefundSucceeded))
+    paid, refund_requested = happened(pe.PaymentSucceeded), happened(m.RefundRequested)
+    assert _view(paid, refund_requested).amount_refunded_minor == 0
+    view = _view(paid, refund_requested, happened(m.RefundSucceeded))
     assert (view.amount_refunded_minor, view.status) == (500, status.PAID)
     assert [(refund.id, refund.status) for refund in view.refunds] == [
         (str(REFUND_ID), "succeeded")

@@ -19,11 +19,11 @@ from tests.domain.event_examples import ASKED_LINE, HOSTED_URL, ISSUED_LINE, TOT
 from tests.domain.given import Given, happened, moment
 from tests.domain.invoices.provider_updates import (
     answered,
+    apply_update,
     attempt,
     paid_answer,
     payment,
     snapshot,
-    told,
 )
 
 REQUESTED = happened(e.InvoiceRequested)
@@ -292,7 +292,7 @@ def test_a_payment_refused_first_and_paid_later_is_shown_as_paid_alone() -> None
 def test_a_paid_confirmation_after_the_fact_names_its_source() -> None:
     (
         Given(Invoice, REQUESTED, CREATED, ISSUED, PAID)
-        .when(told(paid_answer(as_of=300), source="reconciliation", actor="reconciliation"))
+        .when(apply_update(paid_answer(as_of=300), source="reconciliation", actor="reconciliation"))
         .then(happened(e.ProviderStateConfirmed, source="reconciliation", actor="reconciliation"))
         .answering(Effect.CONFIRMED)
     )

@@ -45,11 +45,11 @@ def _give_up(invoice: Invoice) -> None:
 
 def test_a_request_records_its_input_and_no_outcome() -> None:
     invoice = Invoice.request(request_command(), occurred_at=START)
-    asked = EXAMPLES[e.InvoiceRequested]
+    fields = EXAMPLES[e.InvoiceRequested]
     (
         Given.made(invoice)
         .when(lambda _: None)
-        .then(happened(e.InvoiceRequested, **asked))
+        .then(happened(e.InvoiceRequested, **fields))
         .showing(
             id=INVOICE_ID,
             status=status.REQUESTED,

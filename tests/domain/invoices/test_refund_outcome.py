@@ -13,20 +13,22 @@ from domain.invoices.outcome import outcome_of
 from tests.domain.given import Given, happened, moment
 
 REFUND = UUID("3f0a5c1e-7b1d-4c43-9d5f-0a8f8e7b6c5d")
-ASKED = happened(m.RefundRequested, refund_id=REFUND, amount_minor=500)
+REFUND_REQUESTED = happened(m.RefundRequested, refund_id=REFUND, amount_minor=500)
 
 
-def paid_and_asked() -> Given[Invoice]:
+def paid_with_refund_request() -> Given[Invoice]:
     return Given(
         Invoice,
         happened(e.InvoiceRequested),
         happened(e.InvoiceIssued),
         happened(pe.PaymentSucceeded, amount_minor=1999),
-        ASKED,
+        REFUND_REQUESTED,
     )
 
 
-def said(given: Given[Invoice], reference: str | None, state: RefundState) -> Given[Invoice]:
+def with_refund_state(
+    given: Given[Invoice], reference: str | None, state: RefundState
+) -> Given[Invoice]:
     refund = ProviderRefund(
         id="re_7", state=state, amount_minor=500, refunded_at=1, reference=reference
     )
@@ -40,7 +42,7 @@ def said(given: Given[Invoice], reference: str | None, state: RefundState) -> Gi
 
 @pytest.mark.parametrize("state", ["pending", "succeeded", "failed"])
 def test_the_provider_s_refund_status_is_the_outcome_of_the_request(state: RefundState) -> None:
-    given = said(paid_and_asked(), str(REFUND), state)
+    given = with_refund_state(paid_with_refund_request(), str(REFUND), state)
     events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
     assert getattr(events[-1], "refund_id", None) == REFUND
     view = outcome_of(events, REFUND)
@@ -50,8 +52,8 @@ def test_the_provider_s_refund_status_is_the_outcome_of_the_request(state: Refun
 
 @pytest.mark.parametrize("reference", [None, "no-id", "re_7"])
 def test_a_foreign_refund_is_no_outcome_of_a_request(reference: str | None) -> None:
-    given = said(paid_and_asked(), reference, "pending")
-    given = said(given, reference, "succeeded")
+    given = with_refund_state(paid_with_refund_request(), reference, "pending")
+    given = with_refund_state(given, reference, "succeeded")
     events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
     assert getattr(events[-1], "refund_id", REFUND) is None
     assert outcome_of(events, REFUND) is None

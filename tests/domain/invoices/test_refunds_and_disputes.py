@@ -42,7 +42,7 @@ def paid() -> Given[Invoice]:
     )
 
 
-def ask(
+def request_refund(
     given: Given[Invoice], amount: int | None, refund_id: UUID = OURS
 ) -> Decided[Invoice, None]:
     command = RequestRefund(
@@ -69,12 +69,12 @@ def dispute(state: DisputeState, *, number: int = 1, amount: int = TOTAL) -> Pro
     return ProviderDispute(id=f"dp_{number}", state=state, amount_minor=amount, disputed_at=140)
 
 
-def tell(
-    given: Given[Invoice], *words: ProviderRefund | ProviderDispute
+def apply_updates(
+    given: Given[Invoice], *updates: ProviderRefund | ProviderDispute
 ) -> Decided[Invoice, Effect]:
     back = RefundsAndDisputes(
-        refunds=tuple(word for word in words if isinstance(word, ProviderRefund)),
-        disputes=tuple(word for word in words if isinstance(word, ProviderDispute)),
+        refunds=tuple(update for update in updates if isinstance(update, ProviderRefund)),
+        disputes=tuple(update for update in updates if isinstance(update, ProviderDispute)),
     )
     return given.when(
         lambda invoice: invoice.record_refunds_and_disputes(
@@ -87,32 +87,32 @@ def tell(
 
 
 def test_a_refund_without_an_amount_takes_all_that_is_left() -> None:
-    given = ask(paid(), 500).given
-    ask(given, None, OTHER).then(happened(m.RefundRequested, amount_minor=TOTAL - 500))
+    given = request_refund(paid(), 500).given
+    request_refund(given, None, OTHER).then(happened(m.RefundRequested, amount_minor=TOTAL - 500))
 
 
 def test_what_is_reserved_cannot_be_asked_for_twice() -> None:
-    given = ask(paid(), 1500).given
+    given = request_refund(paid(), 1500).given
     with pytest.raises(NotPossible, match=f"only {TOTAL - 1500}") as refused:
-        ask(given, 500, OTHER)
+        request_refund(given, 500, OTHER)
     assert refused.value.path == "amountMinor"
 
 
 @pytest.mark.parametrize("amount", [None, 1])
 def test_nothing_is_left_once_all_is_reserved(amount: int | None) -> None:
-    given = ask(paid(), TOTAL).given
+    given = request_refund(paid(), TOTAL).given
     with pytest.raises(NotPossible, match="gone back"):
-        ask(given, amount, OTHER)
+        request_refund(given, amount, OTHER)
 
 
 @pytest.mark.parametrize("amount", [None, 1])
 def test_nothing_is_left_where_more_was_given_back_by_hand_than_we_reserved(
     amount: int | None,
 ) -> None:
-    given = ask(paid(), 1500).given
-    tell(given, refund("succeeded", amount=1000, ours=False))
+    given = request_refund(paid(), 1500).given
+    apply_updates(given, refund("succeeded", amount=1000, ours=False))
     with pytest.raises(NotPossible, match="gone back"):
-        ask(given, amount, OTHER)
+        request_refund(given, amount, OTHER)
 
 
 def test_what_was_never_paid_cannot_be_given_back() -> None:
@@ -120,7 +120,7 @@ def test_what_was_never_paid_cannot_be_given_back() -> None:
         Invoice, happened(e.InvoiceRequested), happened(e.InvoiceIssued), happened(pe.PaymentFailed)
     )
     with pytest.raises(NotPossible, match="nothing was paid"):
-        ask(unpaid, 1)
+        request_refund(unpaid, 1)
 
 
 @pytest.mark.parametrize(
@@ -142,22 +142,22 @@ def test_a_refund_has_an_amount_that_its_provider_can_give_back(
         happened(pe.PaymentSucceeded, amount_minor=TOTAL // 100 * 100),
     )
     with pytest.raises(NotPossible, match=rule) as refused:
-        ask(given, amount)
+        request_refund(given, amount)
     assert refused.value.path == "amountMinor"
-    ask(given, 500).then(happened(m.RefundRequested, amount_minor=500))
+    request_refund(given, 500).then(happened(m.RefundRequested, amount_minor=500))
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "after it had succeeded"])
 def test_a_refund_that_fails_lifts_its_reservation(late: bool) -> None:  # noqa: FBT001 - a case
-    given = ask(paid(), TOTAL).given
+    given = request_refund(paid(), TOTAL).given
     if late:
-        tell(given, refund("succeeded", amount=TOTAL)).showing(amount_refunded_minor=TOTAL)
-    tell(given, refund("failed", amount=TOTAL)).showing(amount_refunded_minor=0)
-    ask(given, None, OTHER).then(happened(m.RefundRequested, amount_minor=TOTAL))
+        apply_updates(given, refund("succeeded", amount=TOTAL)).showing(amount_refunded_minor=TOTAL)
+    apply_updates(given, refund("failed", amount=TOTAL)).showing(amount_refunded_minor=0)
+    request_refund(given, None, OTHER).then(happened(m.RefundRequested, amount_minor=TOTAL))
 
 
 def test_a_refund_that_the_provider_refuses_fails_once() -> None:
-    given = ask(paid(), 500).given
+    given = request_refund(paid(), 500).given
 
     def refuse() -> Decided[Invoice, None]:
         return given.when(lambda i: i.fail_refund(OURS, code="c", message="m", occurred_at=NOW))
@@ -167,7 +167,7 @@ def test_a_refund_that_the_provider_refuses_fails_once() -> None:
 
 
 def test_a_refund_that_has_succeeded_is_no_more_refused() -> None:
-    given = tell(ask(paid(), 500).given, refund("succeeded")).given
+    given = apply_updates(request_refund(paid(), 500).given, refund("succeeded")).given
     given.when(lambda i: i.fail_refund(OURS, code="c", message="m", occurred_at=NOW)).then()
 
 
@@ -175,7 +175,7 @@ def test_a_refund_that_has_succeeded_is_no_more_refused() -> None:
 
 
 def test_a_refund_gives_up_and_is_sent_again_by_itself() -> None:
-    given, step = ask(paid(), 500).given, f"{REFUND_STEP}{OURS}"
+    given, step = request_refund(paid(), 500).given, f"{REFUND_STEP}{OURS}"
 
     def give_up() -> Decided[Invoice, None]:
         return given.when(lambda i: i.give_up(step, attempts=40, last_error="x", occurred_at=NOW))
@@ -193,42 +193,44 @@ def test_a_refund_gives_up_and_is_sent_again_by_itself() -> None:
 
 
 def test_our_refund_is_counted_once_if_its_webhook_comes_first() -> None:
-    given = ask(paid(), 500).given
-    tell(given, refund("succeeded")).then(
+    given = request_refund(paid(), 500).given
+    apply_updates(given, refund("succeeded")).then(
         happened(m.RefundSucceeded, refund_id=OURS, provider_refund_id="re_1")
     ).answering(Effect.CHANGED)
-    tell(given, refund("succeeded")).then().answering(Effect.CONFIRMED)
+    apply_updates(given, refund("succeeded")).then().answering(Effect.CONFIRMED)
     view = given.root.view
     assert (view.amount_refunded_minor, len(view.refunds)) == (500, 1)
 
 
 def test_a_refund_by_hand_is_one_of_its_own() -> None:
-    given = ask(paid(), 500).given
-    tell(given, refund("succeeded", ours=False, amount=300), refund("succeeded")).showing(
+    given = request_refund(paid(), 500).given
+    apply_updates(given, refund("succeeded", ours=False, amount=300), refund("succeeded")).showing(
         amount_refunded_minor=800
     )
     assert [entry.id for entry in given.root.view.refunds] == [str(OURS), "re_2"]
 
 
 def test_a_dispute_is_counted_while_it_is_open_or_lost() -> None:
-    given = tell(paid(), dispute("open")).given
+    given = apply_updates(paid(), dispute("open")).given
     assert shown(given) == ("open", TOTAL)
-    tell(given, dispute("won"))
+    apply_updates(given, dispute("won"))
     assert shown(given) == ("won", 0)
 
 
 def test_an_appeal_may_win_what_was_lost() -> None:
-    given = tell(paid(), dispute("lost")).given
+    given = apply_updates(paid(), dispute("lost")).given
     assert shown(given) == ("lost", TOTAL)
-    tell(given, dispute("won")).then(happened(m.DisputeWon))
+    apply_updates(given, dispute("won")).then(happened(m.DisputeWon))
     assert shown(given) == ("won", 0)
-    tell(given, dispute("lost")).then()
+    apply_updates(given, dispute("lost")).then()
 
 
 def test_of_several_disputes_the_gravest_is_shown_and_all_are_counted() -> None:
-    given = tell(paid(), dispute("won", amount=1000), dispute("lost", number=2, amount=400)).given
+    given = apply_updates(
+        paid(), dispute("won", amount=1000), dispute("lost", number=2, amount=400)
+    ).given
     assert shown(given) == ("lost", 400)
-    tell(given, dispute("open", number=3, amount=99))
+    apply_updates(given, dispute("open", number=3, amount=99))
     assert shown(given) == ("open", 499)
 
 
@@ -251,15 +253,15 @@ _REFUND_ENDS: list[list[RefundState]] = [
 @pytest.mark.parametrize("states", _REFUND_ENDS, ids="-".join)
 def test_the_outcome_of_a_refund_does_not_depend_on_update_order(states: list[RefundState]) -> None:
     for order in permutations(states):
-        given = ask(paid(), 500).given
+        given = request_refund(paid(), 500).given
         for state in (*order, *order):
-            tell(given, refund(state))
+            apply_updates(given, refund(state))
         (entry,) = given.root.view.refunds
         assert entry.status == states[-1]
         assert given.root.view.amount_refunded_minor == (500 if states[-1] == "succeeded" else 0)
 
 
-_WORDS = st.one_of(
+_UPDATES = st.one_of(
     st.builds(
         refund,
         st.sampled_from(["pending", "succeeded", "failed"]),
@@ -271,23 +273,23 @@ _WORDS = st.one_of(
 
 
 @settings(max_examples=150, derandomize=True)
-@drawn(st.lists(_WORDS, max_size=8), st.randoms(use_true_random=False))
+@drawn(st.lists(_UPDATES, max_size=8), st.randoms(use_true_random=False))
 def test_refund_and_dispute_totals_do_not_depend_on_event_order(
-    words: list[Any], order: Any
+    updates: list[Any], order: Any
 ) -> None:
-    def end(told: list[Any]) -> tuple[object, ...]:
-        given = ask(paid(), 500).given
-        for word in told:
-            tell(given, word)
+    def end(updates_: list[Any]) -> tuple[object, ...]:
+        given = request_refund(paid(), 500).given
+        for update in updates_:
+            apply_updates(given, update)
         view = given.root.view
         refunds = sorted((one.id, one.status) for one in view.refunds)
         disputes = sorted((one.id, one.status) for one in view.disputes)
         sums = view.amount_refunded_minor, view.amount_disputed_minor, view.dispute_status
         return refunds, disputes, sums
 
-    shuffled = [*words, *words]
+    shuffled = [*updates, *updates]
     order.shuffle(shuffled)
-    assert end(shuffled) == end(words)
+    assert end(shuffled) == end(updates)
 
 
 # More than was asked for.
@@ -296,10 +298,10 @@ def test_refund_and_dispute_totals_do_not_depend_on_event_order(
 def test_what_was_overpaid_is_apart_from_what_was_paid_in_any_order() -> None:
     plain = snapshot("paid", as_of=130)
     over = snapshot("paid", as_of=131, amount_paid_minor=TOTAL + 700, amount_overpaid_minor=700)
-    begun = [happened(e.InvoiceRequested), happened(e.InvoiceIssued)]
-    for words in permutations([plain, over]):
-        given = Given(Invoice, *begun)
-        for word in (*words, *words):
-            given.when(delivered(word, event_type="invoice.overpaid"))
+    events = [happened(e.InvoiceRequested), happened(e.InvoiceIssued)]
+    for updates in permutations([plain, over]):
+        given = Given(Invoice, *events)
+        for update in (*updates, *updates):
+            given.when(delivered(update, event_type="invoice.overpaid"))
         view = given.root.view
         assert (view.amount_paid_minor, view.amount_overpaid_minor) == (TOTAL, 700)

@@ -31,7 +31,7 @@ from tests.domain.invoices.provider_updates import (
 )
 from tests.domain.subscription_examples import INVOICE_ID
 
-ASKING = UUID("99999999-0000-4000-8000-000000000001")
+REQUEST_ID = UUID("99999999-0000-4000-8000-000000000001")
 REQUESTED = happened(e.InvoiceRequested)
 CREATED = happened(e.ProviderInvoiceCreated)
 ISSUED = happened(e.InvoiceIssued)
@@ -46,7 +46,7 @@ PAID = [REQUESTED, ISSUED, happened(pe.PaymentSucceeded)]
 WRITTEN_OFF = [*DECLINED, happened(e.MarkedUncollectible)]
 VOID = [*DECLINED, happened(e.InvoiceVoided)]
 REJECTED = [REQUESTED, happened(e.InvoiceRejected)]
-SETTLING = [REQUESTED, ISSUED]
+CHARGING = [REQUESTED, ISSUED]
 
 STATES = {
     "draft": DRAFT,
@@ -73,11 +73,11 @@ FACTS: dict[type[InvoiceCommand], type[e.InvoiceEvent]] = {
     FINALIZE: ae.FinalizeRequested,
     WRITE_OFF: ae.UncollectibleRequested,
 }
-Asking = type[InvoiceCommand]
+Command = type[InvoiceCommand]
 
 
-def ask(given: Given[Invoice], kind: Asking, **more: Any) -> Decided[Invoice, None]:
-    facts: dict[str, Any] = {"invoice_id": INVOICE_ID, "request_id": ASKING, **more}
+def request(given: Given[Invoice], kind: Command, **more: Any) -> Decided[Invoice, None]:
+    facts: dict[str, Any] = {"invoice_id": INVOICE_ID, "request_id": REQUEST_ID, **more}
     command = kind(request_hash="4a5h", actor="key:1", **facts)
     return given.when(lambda invoice: invoice.request_action(command, occurred_at=NOW))
 
@@ -91,45 +91,47 @@ def cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("kind", "state"), cases())
-def test_the_status_decides_which_actions_are_allowed(kind: Asking, state: str) -> None:
+def test_the_status_decides_which_actions_are_allowed(kind: Command, state: str) -> None:
     given = Given(Invoice, *STATES[state])
     if state in ALLOWED[kind]:
-        ask(given, kind).then(happened(FACTS[kind], request_id=ASKING)).showing(in_progress=True)
+        request(given, kind).then(happened(FACTS[kind], request_id=REQUEST_ID)).showing(
+            in_progress=True
+        )
     else:
         with pytest.raises(NotPossible, match=f"it is {state}"):
-            ask(given, kind)
+            request(given, kind)
 
 
 @pytest.mark.parametrize("kind", list(ALLOWED), ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("state", [SETTLING, [*DECLINED, happened(ae.RetryRequested)]])
+@pytest.mark.parametrize("state", [CHARGING, [*DECLINED, happened(ae.RetryRequested)]])
 def test_while_something_is_being_done_nothing_else_is_asked(
-    kind: Asking, state: list[Happened]
+    kind: Command, state: list[Happened]
 ) -> None:
     with pytest.raises(NotPossible, match="something else"):
-        ask(Given(Invoice, *state), kind)
+        request(Given(Invoice, *state), kind)
 
 
 def test_what_gave_up_can_be_voided_though_it_was_never_issued() -> None:
     given = Given(Invoice, REQUESTED, CREATED, happened(e.StepGaveUp, step="lines"))
-    ask(given, VOIDING).then(happened(ae.VoidRequested)).showing(gave_up=None, in_progress=True)
+    request(given, VOIDING).then(happened(ae.VoidRequested)).showing(gave_up=None, in_progress=True)
 
 
 def test_what_gave_up_before_the_provider_had_anything_cannot_be_voided() -> None:
     given = Given(Invoice, REQUESTED, happened(e.StepGaveUp, step="create"))
     with pytest.raises(NotPossible, match="it is requested"):
-        ask(given, VOIDING)
+        request(given, VOIDING)
 
 
 def test_each_retry_is_an_attempt_of_its_own() -> None:
     first = happened(e.StepStarted, step="pay", attempt=1)
     given = Given(Invoice, REQUESTED, first, ISSUED, FAILED)
-    assert asked_attempt(ask(given, RETRY).given) == 2
+    assert requested_attempt(request(given, RETRY).given) == 2
     given.when(lambda invoice: invoice.start_step("pay", occurred_at=NOW, attempt=2))
     given.when(lambda invoice: invoice.refuse_request(code="c", message="m", occurred_at=NOW))
-    assert asked_attempt(ask(given, RETRY).given) == 3
+    assert requested_attempt(request(given, RETRY).given) == 3
 
 
-def asked_attempt(given: Given[Invoice]) -> int:
+def requested_attempt(given: Given[Invoice]) -> int:
     assert given.root.view.pending_request is not None
     attempt: int = given.root.view.pending_request.attempt
     return attempt
@@ -142,9 +144,9 @@ def refuse(given: Given[Invoice]) -> Decided[Invoice, None]:
 
 
 def test_a_rejected_action_ends_without_a_change() -> None:
-    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    given = request(Given(Invoice, *DECLINED), RETRY).given
     failure = given.root.view.failure
-    refused = happened(ae.RequestRefused, request_id=ASKING, action="retry", code="c")
+    refused = happened(ae.RequestRefused, request_id=REQUEST_ID, action="retry", code="c")
     refuse(given).then(refused).showing(
         status=status.FAILED, in_progress=False, pending_request=None, failure=failure
     )
@@ -152,19 +154,19 @@ def test_a_rejected_action_ends_without_a_change() -> None:
 
 
 def test_the_outcome_of_an_action_is_the_event_that_ends_it() -> None:
-    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    given = request(Given(Invoice, *DECLINED), RETRY).given
     events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
-    assert outcome_of(events, ASKING) is None
+    assert outcome_of(events, REQUEST_ID) is None
     refuse(given)
     events = [event for event in given.recorded if isinstance(event, e.InvoiceEvent)]
-    view = outcome_of(events, ASKING)
+    view = outcome_of(events, REQUEST_ID)
     assert view is not None
     assert (view.status, view.in_progress) == (status.FAILED, False)
     assert outcome_of(events, UUID(int=1)) is None
 
 
 def test_a_payment_from_elsewhere_ends_a_requested_action() -> None:
-    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    given = request(Given(Invoice, *DECLINED), RETRY).given
     given.when(delivered(snapshot("paid", as_of=130), event_type="invoice.paid")).showing(
         status=status.PAID, in_progress=False, pending_request=None
     )
@@ -174,7 +176,7 @@ def test_a_payment_from_elsewhere_ends_a_requested_action() -> None:
 def test_a_webhook_during_a_retry_is_deferred(
     event_payment_state: Any,
 ) -> None:
-    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    given = request(Given(Invoice, *DECLINED), RETRY).given
     announced = snapshot(
         "open", attempt_count=2, as_of=130, event_payment_state=event_payment_state
     )
@@ -182,7 +184,7 @@ def test_a_webhook_during_a_retry_is_deferred(
 
 
 def test_a_fetch_during_a_retry_waits_for_the_retry_s_own_answer() -> None:
-    given = ask(Given(Invoice, *DECLINED), RETRY).given
+    given = request(Given(Invoice, *DECLINED), RETRY).given
     fetched = attempt("processing", tries=2, as_of=130)
     decided = given.when(
         lambda invoice: invoice.record_provider_state(
@@ -201,14 +203,14 @@ def give_up(given: Given[Invoice], step: str) -> Decided[Invoice, None]:
 
 
 def test_giving_up_is_recorded_once_and_only_for_open_steps() -> None:
-    given = Given(Invoice, *SETTLING)
+    given = Given(Invoice, *CHARGING)
     give_up(given, "pay").then(happened(e.StepGaveUp, step="pay", attempts=40))
     give_up(given, "pay").then()
     give_up(Given(Invoice, *PAID), "pay").then()
 
 
 def test_a_step_that_gave_up_is_sent_again_and_no_other() -> None:
-    given = give_up(Given(Invoice, *SETTLING), "pay").given
+    given = give_up(Given(Invoice, *CHARGING), "pay").given
     given.when(lambda i: i.resend("void", actor="operator", occurred_at=NOW)).then()
     resent = given.when(lambda i: i.resend("pay", actor="operator", occurred_at=NOW))
     resent.then(happened(e.StepResent, step="pay", actor="operator")).showing(gave_up=None)
@@ -216,7 +218,7 @@ def test_a_step_that_gave_up_is_sent_again_and_no_other() -> None:
 
 
 def test_a_webhook_s_end_lifts_what_gave_up() -> None:
-    given = give_up(Given(Invoice, *SETTLING), "pay").given
+    given = give_up(Given(Invoice, *CHARGING), "pay").given
     given.when(answered(paid_answer(as_of=130), occurred_at=moment(90))).showing(
         status=status.PAID, gave_up=None, in_progress=False
     )

@@ -12,7 +12,7 @@ from domain.invoices.view import InvoiceView, Progress
 from tests.domain.given import Given, happened
 from tests.domain.invoices.provider_updates import attempt, payment, snapshot
 
-_ASKED = ("answer", "reconciliation", "import")
+_FETCHED = ("answer", "reconciliation", "import")
 
 
 def _knowing(progress: tuple[int, ...], *, as_of: int = 100) -> InvoiceView:
@@ -42,7 +42,7 @@ def test_what_decides_is_state_tries_money_and_payment(
     assert list(progress_of(invoice)) == progress
 
 
-@pytest.mark.parametrize("source", [*_ASKED, "webhook"])
+@pytest.mark.parametrize("source", [*_FETCHED, "webhook"])
 @pytest.mark.parametrize("invoice", [snapshot("draft", as_of=0), snapshot("paid")])
 def test_the_first_snapshot_is_always_newer(source: str, invoice: ProviderInvoice) -> None:
     assert (
@@ -53,7 +53,7 @@ def test_the_first_snapshot_is_always_newer(source: str, invoice: ProviderInvoic
 _ORDER: tuple[InvoiceState, ...] = ("draft", "open", "uncollectible", "void", "deleted")
 
 
-@pytest.mark.parametrize("source", [*_ASKED, "webhook"])
+@pytest.mark.parametrize("source", [*_FETCHED, "webhook"])
 @pytest.mark.parametrize("as_of", [1, 100, 999])
 @pytest.mark.parametrize("late", range(1, len(_ORDER)))
 def test_growth_decides_before_time(source: str, as_of: int, late: int) -> None:
@@ -88,7 +88,7 @@ def test_where_growth_contradicts_itself_the_time_decides(
 _PAYMENTS: tuple[PaymentState, ...] = ("open", "failed", "requires_action", "processing")
 
 
-@pytest.mark.parametrize("source", _ASKED)
+@pytest.mark.parametrize("source", _FETCHED)
 @pytest.mark.parametrize("known", _PAYMENTS)
 @pytest.mark.parametrize("seen", _PAYMENTS)
 def test_payments_go_back_and_forth_so_the_time_decides(
@@ -122,8 +122,8 @@ def test_an_announced_attempt_is_asked_about_unless_it_is_the_known_one(
     announced: PaymentState, as_of: int, age: Age
 ) -> None:
     view = _knowing(progress_of(attempt("failed")))
-    word = snapshot(attempt_count=1, as_of=as_of, event_payment_state=announced)
-    assert age_of(view, word, source="webhook") is age
+    snapshot_ = snapshot(attempt_count=1, as_of=as_of, event_payment_state=announced)
+    assert age_of(view, snapshot_, source="webhook") is age
 
 
 def test_a_view_is_not_changed_by_being_compared() -> None:

@@ -17,8 +17,8 @@ from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
 from tests.domain.setup_examples import EXPIRES_AT, URL
 from tests.domain.subscription_examples import APP_ID, CONNECTION_ID, TENANT_ID
 
-ASKED = happened(s.SetupRequested)
-BEGUN = happened(s.SetupStepStarted)
+SETUP_REQUESTED = happened(s.SetupRequested)
+STARTED = happened(s.SetupStepStarted)
 OPENED = happened(s.SetupOpened)
 SUBMITTED = happened(s.SetupSubmitted)
 COMPLETED = happened(s.SetupCompleted)
@@ -44,10 +44,10 @@ STORIES: dict[str, tuple[Happened, ...]] = {
 
 
 def given(*facts: Happened) -> Given[MethodSetup]:
-    return Given(MethodSetup, ASKED, *facts)
+    return Given(MethodSetup, SETUP_REQUESTED, *facts)
 
 
-def told(setup: MethodSetup, session: SetupSession) -> Effect:
+def record_session(setup: MethodSetup, session: SetupSession) -> Effect:
     return setup.record_session(
         session, source="webhook", actor="webhook:evt_1", occurred_at=moment(9)
     )
@@ -67,7 +67,9 @@ def test_a_request_opens_no_page_yet() -> None:
         actor="key:1",
     )
     made = MethodSetup.request(command, occurred_at=moment(0))
-    Given.made(made).when(lambda _: None).then(ASKED).showing(status=m.REQUESTED, url=None)
+    Given.made(made).when(lambda _: None).then(SETUP_REQUESTED).showing(
+        status=m.REQUESTED, url=None
+    )
 
 
 def test_what_every_status_is_folded_from() -> None:
@@ -77,12 +79,12 @@ def test_what_every_status_is_folded_from() -> None:
 
 
 def test_the_page_that_was_opened_is_shown_until_it_is_over() -> None:
-    shown = given(BEGUN).when(lambda setup: told(setup, PAGE)).answering(Effect.CHANGED)
+    shown = given(STARTED).when(lambda setup: record_session(setup, PAGE)).answering(Effect.CHANGED)
     shown.then(happened(s.SetupOpened, session_id="cs_1", url=URL)).showing(
         url=URL, customer="cus_1"
     )
-    given(OPENED).when(lambda setup: told(setup, LEFT)).showing(url=None)
-    given(OPENED).when(lambda setup: told(setup, OVER)).showing(url=None)
+    given(OPENED).when(lambda setup: record_session(setup, LEFT)).showing(url=None)
+    given(OPENED).when(lambda setup: record_session(setup, OVER)).showing(url=None)
 
 
 TABLE = [
@@ -112,13 +114,15 @@ TABLE = [
 def test_each_final_state_is_permanent_and_recorded_once(
     status: str, session: SetupSession, effect: Effect, facts: list[Happened]
 ) -> None:
-    given(*STORIES[status]).when(lambda setup: told(setup, session)).then(*facts).answering(effect)
+    given(*STORIES[status]).when(lambda setup: record_session(setup, session)).then(
+        *facts
+    ).answering(effect)
 
 
 @pytest.mark.parametrize("session", [PAGE, LEFT, OVER], ids=lambda session: session.state)
 def test_another_page_than_the_one_that_was_shown_changes_nothing(session: SetupSession) -> None:
     other = replace(session, id="cs_2")
-    given(OPENED).when(lambda setup: told(setup, other)).then().answering(Effect.STALE)
+    given(OPENED).when(lambda setup: record_session(setup, other)).then().answering(Effect.STALE)
 
 
 def test_a_step_keeps_its_key_and_plan_until_a_new_attempt() -> None:
@@ -192,4 +196,6 @@ def test_what_gave_up_can_be_sent_again(status: str, step: str) -> None:
 
 
 def test_a_page_that_opens_after_all_is_not_given_up() -> None:
-    given(BEGUN, GAVE_UP).when(lambda setup: told(setup, PAGE)).then(OPENED).showing(gave_up=None)
+    given(STARTED, GAVE_UP).when(lambda setup: record_session(setup, PAGE)).then(OPENED).showing(
+        gave_up=None
+    )

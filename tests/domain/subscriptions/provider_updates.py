@@ -49,7 +49,7 @@ def standing(state: SubscriptionState = "active", **changes: Any) -> ProviderSub
     return replace(_ACTIVE, state=state, **defaults | changes)
 
 
-def told(seen: ProviderSubscription, source: str = "webhook") -> Decide:
+def apply_update(seen: ProviderSubscription, source: str = "webhook") -> Decide:
     """Apply a snapshot to a subscription."""
 
     def decide(known: Subscription) -> Effect:
@@ -62,4 +62,4 @@ def told(seen: ProviderSubscription, source: str = "webhook") -> Decide:
 
 def answered(seen: ProviderSubscription) -> Decide:
     """Apply the answer of our own call to a subscription."""
-    return told(seen, "answer")
+    return apply_update(seen, "answer")

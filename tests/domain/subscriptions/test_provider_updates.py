@@ -14,7 +14,7 @@ from domain.subscriptions import events as s
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import Given, Happened, happened
 from tests.domain.subscription_examples import PERIOD
-from tests.domain.subscriptions.provider_updates import MONTHLY, answered, standing, told
+from tests.domain.subscriptions.provider_updates import MONTHLY, answered, apply_update, standing
 
 STARTED = happened(s.SubscriptionStarted)
 ACTIVE = happened(s.SubscriptionActivated)
@@ -42,7 +42,7 @@ def test_the_first_snapshot_is_recorded_by_its_state(
     state: SubscriptionState, fact: type[s.SubscriptionStateEvent], status: str
 ) -> None:
     earns = status in ("active", "past_due")
-    known().when(told(standing(state))).then(happened(fact, source="webhook")).answering(
+    known().when(apply_update(standing(state))).then(happened(fact, source="webhook")).answering(
         Effect.CHANGED
     ).showing(status=status, monthly_minor=1998, recurring_minor=1998 if earns else 0)
 
@@ -62,12 +62,14 @@ def test_what_changes_names_the_fact(
     seen: ProviderSubscription, fact: type[s.SubscriptionStateEvent]
 ) -> None:
     newer = replace(seen, as_of=LATER)
-    known(ACTIVE).when(told(newer)).then(happened(fact, as_of=LATER)).answering(Effect.CHANGED)
+    known(ACTIVE).when(apply_update(newer)).then(happened(fact, as_of=LATER)).answering(
+        Effect.CHANGED
+    )
 
 
 def test_the_same_again_only_moves_its_time() -> None:
     given_ = known(ACTIVE)
-    given_.when(told(standing(as_of=LATER))).then(
+    given_.when(apply_update(standing(as_of=LATER))).then(
         happened(s.SubscriptionStateConfirmed, as_of=LATER)
     ).answering(Effect.CONFIRMED)
     given_.when(answered(standing(as_of=LATER))).then().answering(Effect.CONFIRMED)
@@ -76,41 +78,41 @@ def test_the_same_again_only_moves_its_time() -> None:
 def test_a_webhook_update_makes_pending_older_answers_stale() -> None:
     given_ = known(ACTIVE)
     before = given_.root.version
-    given_.when(told(standing())).then(happened(s.SubscriptionStateConfirmed))
+    given_.when(apply_update(standing())).then(happened(s.SubscriptionStateConfirmed))
     assert given_.root.version > before
 
 
 def test_an_older_snapshot_changes_nothing() -> None:
     older = standing("past_due", as_of=PERIOD[0] - 1)
-    known(ACTIVE).when(told(older)).then().answering(Effect.STALE)
+    known(ACTIVE).when(apply_update(older)).then().answering(Effect.STALE)
 
 
 def test_another_snapshot_of_the_same_second_is_fetched_and_the_answer_wins() -> None:
     given_ = known(ACTIVE)
-    given_.when(told(standing("past_due"))).then().answering(Effect.FETCH)
+    given_.when(apply_update(standing("past_due"))).then().answering(Effect.FETCH)
     given_.when(answered(standing("past_due"))).then(happened(s.SubscriptionPastDue))
 
 
 def test_unlisted_discounts_are_fetched_unless_the_snapshot_is_old() -> None:
     unsaid = standing(as_of=LATER, is_incomplete=True)
-    known(ACTIVE).when(told(unsaid)).then().answering(Effect.FETCH)
-    known().when(told(unsaid)).then().answering(Effect.FETCH)
+    known(ACTIVE).when(apply_update(unsaid)).then().answering(Effect.FETCH)
+    known().when(apply_update(unsaid)).then().answering(Effect.FETCH)
     old = replace(unsaid, as_of=PERIOD[0] - 1)
-    known(ACTIVE).when(told(old)).then().answering(Effect.STALE)
+    known(ACTIVE).when(apply_update(old)).then().answering(Effect.STALE)
 
 
 @pytest.mark.parametrize("over", ["canceled", "expired"])
 def test_an_ended_subscription_stays_ended(over: SubscriptionState) -> None:
     given_ = known(ACTIVE)
-    given_.when(told(standing(over, as_of=LATER)))
-    given_.when(told(standing(as_of=LATER + 9))).then().answering(Effect.STALE)
+    given_.when(apply_update(standing(over, as_of=LATER)))
+    given_.when(apply_update(standing(as_of=LATER + 9))).then().answering(Effect.STALE)
     given_.when(answered(standing("past_due", as_of=LATER + 9))).then().answering(Effect.STALE)
 
 
 def test_a_late_report_of_an_end_is_applied() -> None:
     given_ = known(ACTIVE)
-    given_.when(told(standing("past_due", as_of=LATER)))
-    given_.when(told(standing("canceled", as_of=LATER - 1))).then(
+    given_.when(apply_update(standing("past_due", as_of=LATER)))
+    given_.when(apply_update(standing("canceled", as_of=LATER - 1))).then(
         happened(s.SubscriptionCanceled)
     ).showing(status="canceled", recurring_minor=0, as_of=LATER)
 
@@ -122,9 +124,9 @@ def test_only_another_snapshot_of_the_same_second_conflicts() -> None:
     assert root.is_ambiguous(replace(now, cancel_at=PERIOD[1]))
     assert not root.is_ambiguous(replace(now, state="past_due", as_of=now.as_of + 1))
     assert not known().root.is_ambiguous(now)
-    told_so = known()
-    told_so.when(told(now))
-    assert not told_so.root.is_ambiguous(now)
+    first = known()
+    first.when(apply_update(now))
+    assert not first.root.is_ambiguous(now)
 
 
 # A provider's whole story: what it was like at each second, and what is told of that.
@@ -137,12 +139,12 @@ _STATES: list[SubscriptionState] = [
 @st.composite
 def stories(draw: st.DrawFn) -> list[ProviderSubscription]:
     """Draw how a subscription went on: several words may be of one second."""
-    words = []
+    snapshots = []
     occurred_at = PERIOD[0]
     for _ in range(draw(st.integers(1, 6))):
         occurred_at += draw(st.integers(0, 2))
         quantity = draw(st.integers(1, 3))
-        words.append(
+        snapshots.append(
             standing(
                 draw(st.sampled_from(_STATES)),
                 as_of=occurred_at,
@@ -152,8 +154,8 @@ def stories(draw: st.DrawFn) -> list[ProviderSubscription]:
             )
         )
     if draw(st.booleans()):
-        words.append(standing("canceled", as_of=occurred_at + draw(st.integers(0, 2))))
-    return words
+        snapshots.append(standing("canceled", as_of=occurred_at + draw(st.integers(0, 2))))
+    return snapshots
 
 
 @given(stories(), st.data())
@@ -163,8 +165,8 @@ def test_the_final_status_does_not_depend_on_update_order(
     last = story[-1]
     doubled = [*story, *data.draw(st.lists(st.sampled_from(story), max_size=4))]
     given_ = known()
-    for word in data.draw(st.permutations(doubled)):
-        if given_.when(told(word)).answer is Effect.FETCH:
+    for snapshot_ in data.draw(st.permutations(doubled)):
+        if given_.when(apply_update(snapshot_)).answer is Effect.FETCH:
             given_.when(answered(replace(last, is_incomplete=False)))
     view = given_.root.view
     assert view.status == (last.state if last.state != "expired" else "incomplete_expired")
@@ -179,8 +181,8 @@ def test_answers_that_saw_an_earlier_moment_never_undo_a_later_one(
 ) -> None:
     given_ = known()
     last = story[-1]
-    given_.when(told(replace(last, is_incomplete=False)))
-    for word in data.draw(st.permutations(story)):
-        if word.as_of < last.as_of:
-            given_.when(answered(word)).then()
+    given_.when(apply_update(replace(last, is_incomplete=False)))
+    for snapshot_ in data.draw(st.permutations(story)):
+        if snapshot_.as_of < last.as_of:
+            given_.when(answered(snapshot_)).then()
     assert given_.root.view.as_of == last.as_of

@@ -14,7 +14,7 @@ from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.subscription import Subscription
 from tests.domain.given import AGGREGATE_ID, Given, Happened, happened, moment
 from tests.domain.subscription_examples import PERIOD, REQUEST_ID, TENANT_ID
-from tests.domain.subscriptions.provider_updates import MONTHLY, standing, told
+from tests.domain.subscriptions.provider_updates import MONTHLY, apply_update, standing
 
 STARTED = happened(s.SubscriptionStarted)
 ACTIVE = happened(s.SubscriptionActivated)
@@ -69,11 +69,11 @@ def give_up(root: Subscription) -> None:
     root.give_up("cancel", attempts=40, last_error="time-out", occurred_at=NOW)
 
 
-@pytest.mark.parametrize("asked", [cancel(), change()], ids=["cancel", "change"])
-def test_nothing_is_asked_of_one_that_is_over(asked: Any) -> None:
+@pytest.mark.parametrize("request_", [cancel(), change()], ids=["cancel", "change"])
+def test_nothing_is_asked_of_one_that_is_over(request_: Any) -> None:
     given_ = known(ENDED)
     with pytest.raises(NotPossible, match="it is canceled"):
-        given_.when(asked)
+        given_.when(request_)
 
 
 def test_one_thing_is_done_at_a_time() -> None:
@@ -124,27 +124,29 @@ def test_a_change_with_the_period_waits_until_it_takes_place() -> None:
         happened(s.SubscriptionRequestDone, action="change"),
     )
     assert given_.root.view.scheduled is not None
-    given_.when(told(standing(as_of=PERIOD[0] + 5, period_end=PERIOD[1] + 5)))
+    given_.when(apply_update(standing(as_of=PERIOD[0] + 5, period_end=PERIOD[1] + 5)))
     assert given_.root.view.scheduled is not None
-    given_.when(told(standing(as_of=PERIOD[1], percent_off_ppm=1000))).showing(scheduled=None)
+    given_.when(apply_update(standing(as_of=PERIOD[1], percent_off_ppm=1000))).showing(
+        scheduled=None
+    )
 
 
 def test_a_change_that_took_place_before_it_was_recorded_does_not_wait() -> None:
     given_ = known()
     given_.when(change(at_period_end=True))
     items = (replace(MONTHLY, price="price_2", quantity=1),)
-    given_.when(told(standing(as_of=PERIOD[1], items=items)))
+    given_.when(apply_update(standing(as_of=PERIOD[1], items=items)))
     given_.when(finish).then(happened(s.SubscriptionRequestDone)).showing(scheduled=None)
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "request_",
     [cancel(at_period_end=True), cancel(), change()],
     ids=["end with the period", "end now", "change now"],
 )
-def test_what_waits_is_called_off_by_what_is_done_after(asked: Any) -> None:
+def test_what_waits_is_called_off_by_what_is_done_after(request_: Any) -> None:
     given_ = known(happened(s.SubscriptionChangeScheduled))
-    given_.when(asked)
+    given_.when(request_)
     given_.when(finish).showing(scheduled=None)
 
 

@@ -35,10 +35,10 @@ def test_the_server_reads_arrays_as_they_were_meant(
         )
     ]
 
-    async def ask() -> list[list[object]]:
+    async def select() -> list[list[object]]:
         async with await connect_async(database, application_name="test") as connection:
             register_arrays(connection)
             cursor = await connection.execute("SELECT %b, %b, %b, %b, %b", arrays)
             return list(await cursor.fetchone() or ())
 
-    assert asyncio.run(ask()) == list(values)
+    assert asyncio.run(select()) == list(values)

@@ -100,6 +100,6 @@ def test_a_number_cannot_be_left_out(empty_database: str, tmp_path: Path) -> Non
 
 def test_an_unreachable_database_is_reported() -> None:
     nowhere = "host=127.0.0.1 port=1 dbname=none"
-    for ask in (migrate, pending):
+    for function in (migrate, pending):
         with pytest.raises(LogUnavailable):
-            ask(nowhere, eventlog.MIGRATIONS)
+            function(nowhere, eventlog.MIGRATIONS)

@@ -38,9 +38,9 @@ async def append(log: Log, version: int, topic: str, stream: UUID = _STREAM) -> 
 
 def test_a_waiter_gets_the_first_event_of_its_topics(database: str, log: Log) -> None:
     async def scenario(tail: Tail) -> None:
-        asked = await append(log, 1, "Asked")
+        requested = await append(log, 1, "Asked")
         waiting = asyncio.create_task(
-            tail.wait_for(_STREAM, {"Paid", "Failed"}, asked, in_seconds(10))
+            tail.wait_for(_STREAM, {"Paid", "Failed"}, requested, in_seconds(10))
         )
         await append(log, 1, "Paid", uuid4())
         await append(log, 2, "Started")
@@ -53,10 +53,10 @@ def test_a_waiter_gets_the_first_event_of_its_topics(database: str, log: Log) ->
 
 def test_an_event_that_came_before_the_wait_counts(database: str, log: Log) -> None:
     async def scenario(tail: Tail) -> None:
-        asked = await append(log, 1, "Asked")
+        requested = await append(log, 1, "Asked")
         paid = await append(log, 2, "Paid")
         await until(lambda: tail.position == paid)
-        assert await tail.wait_for(_STREAM, {"Paid"}, asked, in_seconds(10)) == paid
+        assert await tail.wait_for(_STREAM, {"Paid"}, requested, in_seconds(10)) == paid
 
     with_tail(database, scenario)
 
@@ -101,21 +101,21 @@ def test_subscribers_get_every_event_in_order_and_independently(
     database: str, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(tail: Tail) -> None:
-        heard: list[EventHeader] = []
+        received: list[EventHeader] = []
 
         def broken(_: EventHeader) -> None:
             raise ValueError
 
         tail.subscribe(broken)
-        unsubscribe = tail.subscribe(heard.append)
+        unsubscribe = tail.subscribe(received.append)
         for version in range(1, 4):
             await append(log, version, "Happened")
-        await until(lambda: [event.position for event in heard] == [1, 2, 3])
+        await until(lambda: [event.position for event in received] == [1, 2, 3])
         unsubscribe()
         last = await append(log, 4, "Happened")
         await until(lambda: tail.position == last)
-        assert len(heard) == 3
-        assert (heard[0].originator_id, heard[0].topic) == (_STREAM, "Happened")
+        assert len(received) == 3
+        assert (received[0].originator_id, received[0].topic) == (_STREAM, "Happened")
 
     with_tail(database, scenario)
     assert "subscriber" in caplog.text
@@ -123,17 +123,17 @@ def test_subscribers_get_every_event_in_order_and_independently(
 
 def test_a_lost_connection_misses_nothing(log: Log, proxy: TcpProxy) -> None:
     async def scenario(tail: Tail) -> None:
-        heard: list[int] = []
-        tail.subscribe(lambda event: heard.append(event.position))
+        received: list[int] = []
+        tail.subscribe(lambda event: received.append(event.position))
         waiting = asyncio.create_task(tail.wait_for(_STREAM, {"Paid"}, 0, in_seconds(10)))
         await append(log, 1, "Asked")
-        await until(lambda: heard == [1])
+        await until(lambda: received == [1])
         proxy.refuse()
         await until(lambda: not tail.is_connected)
         await append(log, 2, "Paid")
         proxy.refuse(refuse=False)
         assert await waiting == 2
-        assert heard == [1, 2]
+        assert received == [1, 2]
 
     with_tail(proxy.dsn, scenario)
 
@@ -155,9 +155,9 @@ def test_a_killed_backend_misses_nothing(database: str, log: Log) -> None:
 def test_a_new_waiter_gets_events_from_while_nobody_listened(database: str, log: Log) -> None:
     async def scenario(tail: Tail) -> None:
         for version in range(1, 40, 2):
-            asked = await append(log, version, "Asked")
+            requested = await append(log, version, "Asked")
             paid = await append(log, version + 1, "Paid")
-            assert await tail.wait_for(_STREAM, {"Paid"}, asked, in_seconds(10)) == paid
+            assert await tail.wait_for(_STREAM, {"Paid"}, requested, in_seconds(10)) == paid
 
     with_tail(database, scenario)
 

@@ -80,7 +80,7 @@ async def one_by_one(books: Reading, root: AggregateRoot) -> None:
 both = pytest.mark.parametrize("after_each", [at_once, one_by_one])
 
 
-async def settle(books: Reading, root: AggregateRoot) -> None:
+async def append_pending(books: Reading, root: AggregateRoot) -> None:
     if root.pending_events:
         await one_by_one(books, root)
 
@@ -94,10 +94,10 @@ def test_a_key_opens_its_app_until_it_is_revoked(database: str, after_each: Appe
             await after_each(books, shop)
             shop.add_key(key(), occurred_at=AT)
             shop.add_key(key(key_id=uuid4(), key_sha256="77" * 32, kind="read"), occurred_at=AT)
-            await settle(books, shop)
+            await append_pending(books, shop)
             assert await access.key_by_hash(SHA256) == KeyRow(APP, KEY, "write", revoked=False)
             shop.revoke_key(RevokeKey(app_id=APP, key_id=KEY, actor="op"), occurred_at=AT)
-            await settle(books, shop)
+            await append_pending(books, shop)
             assert await access.key_by_hash(SHA256) == KeyRow(APP, KEY, "write", revoked=True)
             other = await access.key_by_hash("77" * 32)
             assert other is not None
@@ -113,7 +113,7 @@ def test_a_key_that_is_made_and_revoked_in_one_batch_is_revoked(database: str) -
             shop = app()
             shop.add_key(key(), occurred_at=AT)
             shop.revoke_key(RevokeKey(app_id=APP, key_id=KEY, actor="op"), occurred_at=AT)
-            await settle(books, shop)
+            await append_pending(books, shop)
             found = await AccessQueries(books.pool).key_by_hash(SHA256)
             assert found == KeyRow(APP, KEY, "write", revoked=True)
 
@@ -133,7 +133,7 @@ def test_an_apps_changes_keep_what_they_do_not_name(database: str, after_each: A
             ):
                 await after_each(books, shop)
                 shop.change(ChangeApp(app_id=APP, actor="op", **change), occurred_at=AT)
-            await settle(books, shop)
+            await append_pending(books, shop)
             defaults = {"stripe": "main", "mollie": "second"}
             found = await AccessQueries(books.pool).app(APP)
             assert found == AppRow(
@@ -157,7 +157,7 @@ def test_a_connection_keeps_its_id_and_shows_its_newest_secrets(
                 sealed_key="sealed-3", sealed_webhook_secrets=["sealed-4", "sealed-2"]
             )
             main.change(newer, occurred_at=AT)
-            await settle(books, main)
+            await append_pending(books, main)
             found = await access.connection_by_id(CONNECTION)
             assert found is not None
             assert found == await access.connection_by_name(APP, "main")
@@ -176,7 +176,7 @@ def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> No
     async def scenario() -> None:
         async with projecting(database) as books:
 
-            def told(contact_body: str | None, **customers: str) -> SetTenant:
+            def set_tenant(contact_body: str | None, **customers: str) -> SetTenant:
                 return SetTenant(
                     app_id=APP,
                     tenant_id=TENANT,
@@ -185,14 +185,14 @@ def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> No
                     actor="op",
                 )
 
-            tenant = Tenant.create(told("aa", main="cus_1"), occurred_at=AT)
+            tenant = Tenant.create(set_tenant("aa", main="cus_1"), occurred_at=AT)
             await after_each(books, tenant)
             tenant.start_customer("second", occurred_at=AT)
             await after_each(books, tenant)
             tenant.link_customer("second", "cus_2", occurred_at=AT)
             await after_each(books, tenant)
-            tenant.change(told("bb", third="cus_3"), occurred_at=AT)
-            await settle(books, tenant)
+            tenant.change(set_tenant("bb", third="cus_3"), occurred_at=AT)
+            await append_pending(books, tenant)
             (found,) = await books.pool.fetch(_TENANT, [APP, TENANT])
             assert found["contact_body"] == "bb"
             assert found["customers"] == {"main": "cus_1", "second": "cus_2", "third": "cus_3"}
@@ -219,7 +219,7 @@ def test_a_replaced_key_has_an_end_and_a_successor(database: str, after_each: Ap
                 actor="op",
             )
             shop.rotate_key(rotation, occurred_at=AT)
-            await settle(books, shop)
+            await append_pending(books, shop)
             found = await access.key_by_hash(SHA256)
             assert found == KeyRow(APP, KEY, "write", revoked=False, expires_at=ends_at)
             details = await access.key(APP, KEY)
@@ -246,7 +246,7 @@ def test_an_app_is_found_by_its_tokens_and_its_origins(database: str, after_each
             ):
                 await after_each(books, shop)
                 shop.change(ChangeApp(app_id=APP, actor="op", settings=settings), occurred_at=AT)
-            await settle(books, shop)
+            await append_pending(books, shop)
             found = await access.app(APP)
             assert found is not None
             assert (found.slug, found.settings.time_zone) == ("tea", "Asia/Tokyo")
@@ -255,7 +255,7 @@ def test_an_app_is_found_by_its_tokens_and_its_origins(database: str, after_each
             assert await access.allows_origin("https://tea.example")
             assert not await access.allows_origin("https://tea")
             shop.change(ChangeApp(app_id=APP, actor="op", enabled=False), occurred_at=AT)
-            await settle(books, shop)
+            await append_pending(books, shop)
             assert not await access.allows_origin("https://tea.example")
 
     asyncio.run(scenario())
@@ -271,14 +271,14 @@ def test_a_connection_out_of_use_is_found_by_its_id_alone(
             main = Connection.create(connection(), connection_id=CONNECTION, occurred_at=AT)
             await after_each(books, main)
             main.delete(DeleteConnection(app_id=APP, name="main", actor="op"), occurred_at=AT)
-            await settle(books, main)
+            await append_pending(books, main)
             found = await access.connection_by_id(CONNECTION)
             assert found is not None
             assert found.deleted
             assert await access.connection_by_name(APP, "main") is None
             assert await access.connections(APP) == []
             main.change(connection(), occurred_at=AT)
-            await settle(books, main)
+            await append_pending(books, main)
             assert [row.deleted for row in await access.connections(APP)] == [False]
 
     asyncio.run(scenario())

@@ -27,7 +27,7 @@ def filled(database: str, *, position: int) -> None:
 def test_views_never_point_to_a_generation_that_is_behind(database: str) -> None:
     async def scenario() -> int:
         async with projecting(database) as books:
-            return await books.folded(requested())
+            return await books.append_and_project(requested())
 
     position = asyncio.run(scenario())
     filled(database, position=position - 1)
@@ -52,7 +52,7 @@ def test_a_generation_that_answers_is_not_dropped(database: str) -> None:
 def test_a_long_reader_holds_back_the_switch_but_no_other_reader(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(*paid_invoices(3))
+            await books.append_and_project(*paid_invoices(3))
             connection = await connect_async(database, application_name="test", autocommit=False)
             async with connection:
                 await connection.execute("SELECT count(*) FROM read.invoices")

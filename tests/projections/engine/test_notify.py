@@ -36,7 +36,7 @@ async def end_sessions(database: str, application_name: str) -> None:
 def test_a_reader_is_woken_when_the_rows_it_waits_for_are_there(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(requested())
+            await books.append_and_project(requested())
             head = await books.log.head_async()
             invoices = [requested() for _ in range(20)]
             waits = [
@@ -56,7 +56,7 @@ def test_a_reader_is_woken_when_the_rows_it_waits_for_are_there(database: str) -
 def test_the_wait_is_over_well_before_the_slow_look(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(requested())
+            await books.append_and_project(requested())
             fastest_s = 1.0
             for _ in range(5):
                 position = await append(books.log, requested())
@@ -84,7 +84,7 @@ def test_a_position_that_does_not_come_ends_in_false(database: str) -> None:
 def test_each_projection_has_a_position_of_its_own(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            position = await books.folded(requested())
+            position = await books.append_and_project(requested())
             assert await books.invoices.position("invoices") == position
             # Also one that has nothing to fold passes the event.
             assert await books.invoices.wait_for("access", position, 10)
@@ -96,10 +96,10 @@ def test_each_projection_has_a_position_of_its_own(database: str) -> None:
 def test_readers_outlive_their_sessions(database: str, lost: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(requested())
+            await books.append_and_project(requested())
             await end_sessions(database, lost)
             invoice = requested()
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             assert await books.invoices.get_invoice(invoice.view.app_id, invoice.id)
 
     asyncio.run(scenario())

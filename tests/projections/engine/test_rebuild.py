@@ -23,7 +23,6 @@ from tests.projections.harness import (
     Reading,
     append,
     applied,
-    folded_log,
     issue,
     paid_invoices,
     projecting,
@@ -31,6 +30,7 @@ from tests.projections.harness import (
     rows,
     shown_positions,
     timeline_positions,
+    views_of_log,
 )
 from tests.projections.random_events import AT, logs
 from tests.support.wait_until import until
@@ -109,7 +109,7 @@ def test_a_rebuild_disturbs_no_reader_and_loses_no_row_while_events_keep_coming(
 ) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(*paid_invoices(400))
+            await books.append_and_project(*paid_invoices(400))
             crowd = Crowd(books)
             async with crowd.busy():
                 for number in (2, 3):
@@ -130,23 +130,23 @@ def test_a_rebuild_disturbs_no_reader_and_loses_no_row_while_events_keep_coming(
             ]
 
     asyncio.run(scenario())
-    assert rows(database) == folded_log(database)
+    assert rows(database) == views_of_log(database)
     assert timeline_positions(database) == shown_positions(database)
 
 
 def test_a_generation_whose_time_is_over_is_dropped_with_its_place(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(*paid_invoices(3))
+            await books.append_and_project(*paid_invoices(3))
             await rebuilt(database, keep_old_for_s=0)
             await until(lambda: generations(database) == [(1, "dropped"), (2, "active")])
-            assert await books.folded(requested())
+            assert await books.append_and_project(requested())
             names = "SELECT name FROM eventlog.followers WHERE name LIKE 'invoices%'"
             assert execute(database, names) == [("invoices_g2",)]
             assert execute(database, "SELECT to_regclass('read_invoices_g1.invoices')") == [(None,)]
 
     asyncio.run(scenario())
-    assert rows(database) == folded_log(database)
+    assert rows(database) == views_of_log(database)
 
 
 def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
@@ -154,7 +154,7 @@ def test_the_filled_rows_are_those_that_following_writes(database: str) -> None:
         async with projecting(database) as books:
             invoices = paid_invoices(5)
             webhook = applied([{"invoice": str(invoices[0].id), "effect": "stale"}])
-            await books.folded(*invoices, requested(tenant_id=None), webhook)
+            await books.append_and_project(*invoices, requested(tenant_id=None), webhook)
             before = execute(database, "SELECT * FROM read.invoices ORDER BY position")
             timeline = execute(database, "SELECT * FROM read.timeline ORDER BY position")
             await rebuilt(database)
@@ -183,7 +183,7 @@ def test_filling_and_following_agree_for_random_logs(
             assert done.differing == 0
 
     asyncio.run(scenario())
-    assert rows(database) == folded_log(database)
+    assert rows(database) == views_of_log(database)
 
 
 @pytest.mark.parametrize(
@@ -201,20 +201,20 @@ def test_differing_rows_are_reported_and_only_accepted_on_demand(
     async def scenario() -> None:
         async with projecting(database) as books:
             first, *others = paid_invoices(5)
-            await books.folded(first)
-            await books.folded(*others)
+            await books.append_and_project(first)
+            await books.append_and_project(*others)
             execute(database, damage)
             with pytest.raises(GenerationsDiffer) as caught:
                 await rebuilt(database)
             assert caught.value.differing == 1
             assert str(first.id) in caught.value.examples[0]
             assert generations(database) == [(1, "active"), (2, "dropped")]
-            assert rows(database) != folded_log(database) or "timeline" in damage
+            assert rows(database) != views_of_log(database) or "timeline" in damage
             done = await rebuilt(database, accept_changes=True)
             assert (done.generation, done.differing) == (3, 1)
 
     asyncio.run(scenario())
-    assert rows(database) == folded_log(database)
+    assert rows(database) == views_of_log(database)
     assert timeline_positions(database) == shown_positions(database)
 
 
@@ -222,7 +222,7 @@ def test_a_projection_that_is_stuck_on_its_own_rows_is_healed(database: str) -> 
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             execute(database, "UPDATE read.invoices SET version = 7")
             issue(invoice)
             position = await append(books.log, invoice)
@@ -232,14 +232,14 @@ def test_a_projection_that_is_stuck_on_its_own_rows_is_healed(database: str) -> 
             assert await books.invoices.wait_for("invoices", position, 10)
 
     asyncio.run(scenario())
-    assert rows(database) == folded_log(database)
+    assert rows(database) == views_of_log(database)
 
 
 def test_a_log_that_cannot_be_folded_leaves_the_old_generation_answering(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             execute(
                 database,
                 "SELECT eventlog.append('{1}', '{00000000-0000-0000-0000-000000000009}', '{1}',"
@@ -303,7 +303,7 @@ def test_an_unknown_projection_is_refused(database: str) -> None:
 def test_the_command_prints_its_result(database: str) -> None:
     async def fill() -> None:
         async with projecting(database) as books:
-            await books.folded(*paid_invoices(2))
+            await books.append_and_project(*paid_invoices(2))
 
     asyncio.run(fill())
     process = start(database, "rebuild", "invoices")

@@ -20,7 +20,6 @@ from projections.registry import PROJECTIONS
 from tests.projections.harness import (
     APP,
     append,
-    folded_log,
     issue,
     paid_invoices,
     pay,
@@ -30,6 +29,7 @@ from tests.projections.harness import (
     rows,
     shown_positions,
     timeline_positions,
+    views_of_log,
 )
 from tests.projections.random_events import AT
 from tests.support.processes import ending_with_tests
@@ -75,7 +75,7 @@ def test_a_batch_cut_off_before_its_commit_is_folded_once(database: str) -> None
             assert dying.deaths_left == 0
 
     asyncio.run(scenario())
-    assert rows(database) == folded_log(database)
+    assert rows(database) == views_of_log(database)
     assert timeline_positions(database) == shown_positions(database)
 
 
@@ -105,7 +105,7 @@ def test_killed_processes_leave_no_event_out_and_fold_none_twice(database: str) 
             assert await books.invoices.wait_for("invoices", head, 30)
 
     asyncio.run(scenario())
-    assert rows(database) == folded_log(database)
+    assert rows(database) == views_of_log(database)
     assert timeline_positions(database) == shown_positions(database)
 
 
@@ -113,7 +113,7 @@ def test_an_event_that_raises_stops_its_projection_and_is_reported(database: str
     async def scenario() -> None:
         async with projecting(database) as books:
             good, later = requested(), requested()
-            await books.folded(good)
+            await books.append_and_project(good)
             broken = Codec().encode(requested().collect_events()[0])
             bad = StoredEvent(broken.originator_id, 1, broken.topic, b'{"secret": "s3cr3t"}')
             (position,) = await books.log.append_async([bad])
@@ -166,7 +166,7 @@ def test_two_processes_share_the_work_and_one_takes_over(database: str) -> None:
             for step in (None, issue, pay):
                 if step is not None:
                     step(invoice)
-                await books.folded(invoice)
+                await books.append_and_project(invoice)
                 with connect(database, application_name="test") as connection:
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

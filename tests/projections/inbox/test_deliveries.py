@@ -21,7 +21,7 @@ CONNECTION = UUID(int=7)
 
 def received(*, occurred_at: datetime = AT, **facts: Any) -> ProviderEvent:
     """A delivery that was stored."""
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "event_id": uuid4(),
         "app_id": APP,
         "connection_id": CONNECTION,
@@ -37,12 +37,12 @@ def received(*, occurred_at: datetime = AT, **facts: Any) -> ProviderEvent:
         "body": "ef" * 32,
         "actor": "webhook:evt_1",
     }
-    return ProviderEvent.receive(ReceiveProviderEvent(**said | facts), occurred_at=occurred_at)
+    return ProviderEvent.receive(ReceiveProviderEvent(**fields | facts), occurred_at=occurred_at)
 
 
 def refused(*, occurred_at: datetime = AT, **facts: Any) -> RejectedDelivery:
     """A delivery that nobody proved."""
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": uuid4(),
         "app_id": APP,
         "connection_id": CONNECTION,
@@ -57,7 +57,7 @@ def refused(*, occurred_at: datetime = AT, **facts: Any) -> RejectedDelivery:
         "user_agent": "curl/8",
         "remote": "public",
     }
-    return RejectedDelivery(**said | facts)
+    return RejectedDelivery(**fields | facts)
 
 
 def apply(entry: ProviderEvent, *, occurred_at: datetime = AT, effect: str = "changed") -> None:
@@ -73,14 +73,14 @@ def replay(entry: ProviderEvent, *, occurred_at: datetime = AT) -> None:
     entry.request_replay(uuid4(), occurred_at=occurred_at, actor="key:1")
 
 
-async def folded(books: Reading, *entries: ProviderEvent) -> int:
+async def append_and_project(books: Reading, *entries: ProviderEvent) -> int:
     position = await append(books.log, *entries)
     assert await books.invoices.wait_for("deliveries", position, 10)
     return position
 
 
-async def listed(books: Reading, **asked: Any) -> list[Any]:
-    found = await DeliveryQueries(books.pool).list_deliveries(DeliveryFilter(APP, **asked))
+async def listed(books: Reading, **filters: Any) -> list[Any]:
+    found = await DeliveryQueries(books.pool).list_deliveries(DeliveryFilter(APP, **filters))
     return found.rows
 
 
@@ -99,7 +99,7 @@ def test_an_entry_says_what_became_of_it_whether_folded_at_once_or_one_by_one(
     async def scenario() -> None:
         async with projecting(database) as books:
             entry = received()
-            await folded(books, entry)
+            await append_and_project(books, entry)
             (row,) = await listed(books)
             assert (row.view.state, row.view.reason, row.view.invoice_id) == (
                 "received",
@@ -107,16 +107,16 @@ def test_an_entry_says_what_became_of_it_whether_folded_at_once_or_one_by_one(
                 None,
             )
             park(entry, retry=True)
-            await folded(books, entry)
+            await append_and_project(books, entry)
             (row,) = await listed(books)
             assert (row.view.state, row.view.reason) == ("parked", "unknown invoice")
             park(entry, retry=False)
             replay(entry, occurred_at=later)
-            position = await folded(books, entry)
+            position = await append_and_project(books, entry)
             (row,) = await listed(books)
             assert (row.view.state, row.view.reason, row.position) == ("received", None, position)
             apply(entry, occurred_at=later)
-            position = await folded(books, entry)
+            position = await append_and_project(books, entry)
             (row,) = await listed(books)
             view = row.view
             assert (view.state, view.invoice_id, row.position) == ("applied", INVOICE, position)
@@ -158,10 +158,10 @@ def test_each_filter_narrows_the_list(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             strange = received(app_id=UUID(int=2))
-            await folded(books, applied, dead, parked, fresh, strange)
-            for asked, entries in wanted:
-                found = [row.view.id for row in await listed(books, **asked)]
-                assert found == [entry.id for entry in entries], asked
+            await append_and_project(books, applied, dead, parked, fresh, strange)
+            for filters, entries in wanted:
+                found = [row.view.id for row in await listed(books, **filters)]
+                assert found == [entry.id for entry in entries], filters
 
     asyncio.run(scenario())
 
@@ -174,25 +174,25 @@ def test_pages_leave_nothing_out_and_show_nothing_twice_while_deliveries_come(
 
     async def scenario() -> None:
         async with projecting(database) as books:
-            await folded(books, *entries)
+            await append_and_project(books, *entries)
             await keep(database, *kept)
             deliveries = DeliveryQueries(books.pool)
             found: list[DeliveryRow | RejectedDelivery] = []
             cursor = None
             while True:
-                asked = DeliveryFilter(APP, limit=3, cursor=cursor)
-                page = await deliveries.list_deliveries(asked)
+                filters = DeliveryFilter(APP, limit=3, cursor=cursor)
+                page = await deliveries.list_deliveries(filters)
                 found += page.rows
                 cursor = page.next_cursor
                 if cursor is None:
                     break
-                await folded(books, received(occurred_at=AT + timedelta(days=1)))
+                await append_and_project(books, received(occurred_at=AT + timedelta(days=1)))
             ids = [row.view.id if isinstance(row, DeliveryRow) else row.id for row in found]
             assert len(ids) == len(set(ids)) == 11
             assert set(ids) == {one.id for one in entries} | {one.id for one in kept}
             with pytest.raises(BadCursor):
                 await deliveries.list_deliveries(
-                    DeliveryFilter(APP, state=("dead",), cursor=asked.cursor)
+                    DeliveryFilter(APP, state=("dead",), cursor=filters.cursor)
                 )
 
     asyncio.run(scenario())
@@ -251,7 +251,7 @@ def test_a_rebuild_gives_equal_rows(database: str) -> None:
 
     async def scenario() -> None:
         async with projecting(database) as books:
-            await folded(books, *entries)
+            await append_and_project(books, *entries)
             before = await listed(books)
             rebuilt = await asyncio.to_thread(rebuild, database, "deliveries", keep_old_for_s=0)
             assert (rebuilt.generation, rebuilt.differing) == (2, 0)

@@ -55,8 +55,8 @@ def full(postgres_server: Server) -> Iterator[str]:
     postgres_server.drop(dbname)
 
 
-def plan_of(dsn: str, **asked: Any) -> dict[str, Any]:
-    query = page_query(DeliveryFilter(APP, **asked))
+def plan_of(dsn: str, **filters: Any) -> dict[str, Any]:
+    query = page_query(DeliveryFilter(APP, **filters))
     assert query is not None
     return explained(dsn, *query)
 
@@ -84,25 +84,25 @@ _COMMON: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("asked", _RARE, ids="+".join)
-def test_what_is_rare_is_found_without_reading_the_rest(full: str, asked: dict[str, Any]) -> None:
-    plan = plan_of(full, **asked)
+@pytest.mark.parametrize("filters", _RARE, ids="+".join)
+def test_what_is_rare_is_found_without_reading_the_rest(full: str, filters: dict[str, Any]) -> None:
+    plan = plan_of(full, **filters)
     assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and "Relation Name" in n]
     assert read_at_most(plan) <= 2_500
 
 
-@pytest.mark.parametrize("asked", _COMMON, ids=lambda asked: "+".join(asked) or "all")
+@pytest.mark.parametrize("filters", _COMMON, ids=lambda filters: "+".join(filters) or "all")
 def test_what_is_common_is_counted_up_to_the_cap_and_no_further(
-    full: str, asked: dict[str, Any]
+    full: str, filters: dict[str, Any]
 ) -> None:
-    plan = plan_of(full, **asked)
+    plan = plan_of(full, **filters)
     assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and "Relation Name" in n]
     assert read_at_most(plan) <= 21_000
 
 
 def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
-    asked = DeliveryFilter(APP, state=("applied",))
-    cursor = cursor_after(AT + timedelta(seconds=50_000), INVOICE, name=asked.list_name)
+    filters = DeliveryFilter(APP, state=("applied",))
+    cursor = cursor_after(AT + timedelta(seconds=50_000), INVOICE, name=filters.list_name)
     plan = plan_of(full, state=("applied",), cursor=cursor)
     limits = [node for node in nodes(plan) if node["Node Type"] == "Limit"]
     assert sorted(read_at_most(limit) for limit in limits)[:-1] == [21, 21]

@@ -27,8 +27,8 @@ def assign(invoice: Invoice) -> None:
     invoice.record_event(e.InvoiceAssigned, occurred_at=AT, actor="worker", tenant_id=TENANT)
 
 
-async def listed(books: Reading, asked: InvoiceFilter) -> list[UUID]:
-    page = await books.invoices.list_invoices(asked)
+async def listed(books: Reading, filters: InvoiceFilter) -> list[UUID]:
+    page = await books.invoices.list_invoices(filters)
     assert page.total == len(page.rows)
     return [row.view.id for row in page.rows]
 
@@ -41,7 +41,7 @@ def test_an_invoice_moves_to_its_tenant_in_lists_search_and_totals_but_not_in_su
             nobodys, somebodys = imported(), requested(tenant_id=TENANT)
             for invoice in (nobodys, somebodys):
                 issue(invoice)
-            await books.folded(nobodys, somebodys)
+            await books.append_and_project(nobodys, somebodys)
             unassigned, of_tenant = (
                 InvoiceFilter(APP, unassigned=True),
                 InvoiceFilter(APP, tenant_id=TENANT),
@@ -52,7 +52,7 @@ def test_an_invoice_moves_to_its_tenant_in_lists_search_and_totals_but_not_in_su
                 ReportFilter(app_id=APP), now=AT, first=None, end=None
             )
             assign(nobodys)
-            await books.folded(nobodys)
+            await books.append_and_project(nobodys)
             assert await listed(books, unassigned) == []
             assert set(await listed(books, of_tenant)) == {nobodys.id, somebodys.id}
             assert await books.invoices.count_at_provider(APP, "main") == 2
@@ -73,7 +73,7 @@ def test_what_came_before_us_stands_where_the_provider_made_it(database: str) ->
             issue(old, issued_at=made_at, charging=False)
             pay(old, occurred_at=YESTERDAY)
             new = requested()
-            await books.folded(new, old)
+            await books.append_and_project(new, old)
             assert await listed(books, InvoiceFilter(APP)) == [new.id, old.id]
             before = InvoiceFilter(APP, created_to=YESTERDAY + timedelta(days=1))
             assert await listed(books, before) == [old.id]

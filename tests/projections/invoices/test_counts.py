@@ -17,8 +17,8 @@ def test_the_invoices_that_the_provider_has_are_counted_exactly(database: str) -
 
             async def counted() -> int:
                 count = await queries.count_at_provider(APP, "main")
-                asked = InvoiceFilter(APP, connection="main", at_provider=True)
-                assert (await queries.list_invoices(asked)).total == count
+                filters = InvoiceFilter(APP, connection="main", at_provider=True)
+                assert (await queries.list_invoices(filters)).total == count
                 return count
 
             assert await counted() == 0
@@ -34,10 +34,10 @@ def test_the_invoices_that_the_provider_has_are_counted_exactly(database: str) -
                 provider_object_id="in_1",
                 customer="cus_1",
             )
-            await books.folded(waiting, refused, drafted, other, elsewhere, imported())
+            await books.append_and_project(waiting, refused, drafted, other, elsewhere, imported())
             assert await counted() == 3
             refused.reject(code="x", message="y", path=None, occurred_at=AT)
-            await books.folded(refused)
+            await books.append_and_project(refused)
             assert await counted() == 2
             drafted.record_event(
                 pe.PaymentCanceled,
@@ -49,7 +49,7 @@ def test_the_invoices_that_the_provider_has_are_counted_exactly(database: str) -
                 progress=[5, 0, 0, -1],
                 body=None,
             )
-            await books.folded(drafted)
+            await books.append_and_project(drafted)
             assert await counted() == 1
             assert await queries.count_at_provider(APP, "second") == 1
             assert await queries.count_at_provider(OTHER_APP, "main") == 1
@@ -62,7 +62,7 @@ def test_an_invoice_is_found_by_the_providers_id_within_its_app(database: str) -
         async with projecting(database) as books:
             invoice = requested()
             issue(invoice, provider_object_id="in_1")
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             found = await books.invoices.by_provider_id(APP, "in_1")
             assert found is not None
             assert found.view == invoice.view

@@ -68,13 +68,15 @@ def test_changes_name_their_app_and_no_secret(database: str) -> None:
         async with projecting(database) as books:
             invoice = requested()
             subscription = started()
-            await books.folded(tenant(), tenant(OTHER_APP), invoice, requested(OTHER_APP))
-            await books.folded(subscription, started(OTHER_APP))
+            await books.append_and_project(
+                tenant(), tenant(OTHER_APP), invoice, requested(OTHER_APP)
+            )
+            await books.append_and_project(subscription, started(OTHER_APP))
             effects = [
                 {"invoice": str(invoice.id), "effect": "stale"},
                 {"subscription": str(subscription.id), "effect": "stale"},
             ]
-            await books.folded(applied(effects))
+            await books.append_and_project(applied(effects))
             found = await ChangeQueries(books.pool).after(APP, 0, limit=100)
             applied_to = [
                 ("provider_event.applied", invoice.id, "invoice"),
@@ -99,9 +101,9 @@ def test_what_one_event_changed_is_never_divided(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoices = [requested() for _ in range(3)]
-            start = await books.folded(*invoices)
+            start = await books.append_and_project(*invoices)
             effects = [{"invoice": str(one.id), "effect": "stale"} for one in invoices]
-            await books.folded(applied(effects))
+            await books.append_and_project(applied(effects))
             found = await ChangeQueries(books.pool).after(APP, start, limit=2)
             assert {change.subject_id for change in found.changes} == {i.id for i in invoices}
 
@@ -112,7 +114,7 @@ def test_a_position_goes_past_what_others_do_and_never_back(database: str) -> No
     async def scenario() -> None:
         async with projecting(database) as books:
             changes = ChangeQueries(books.pool)
-            position = await books.folded(requested(OTHER_APP))
+            position = await books.append_and_project(requested(OTHER_APP))
             assert (await changes.after(APP, 0, limit=10)).position >= position
             assert (await changes.after(APP, 10**6, limit=10)).position == 10**6
 
@@ -123,12 +125,12 @@ def test_a_waiting_reader_is_woken_by_its_own_app_alone(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             changes = ChangeQueries(books.pool)
-            start = await books.folded(requested(), requested(OTHER_APP))
+            start = await books.append_and_project(requested(), requested(OTHER_APP))
             waiting = asyncio.ensure_future(changes.wait_for_some(APP, start, timeout_s=60))
             for _ in range(5):
-                await books.folded(requested(OTHER_APP))
+                await books.append_and_project(requested(OTHER_APP))
             assert not waiting.done()
-            await books.folded(requested())
+            await books.append_and_project(requested())
             assert await waiting
             # What is there already ends the next wait at once.
             assert await changes.wait_for_some(APP, start, timeout_s=60)
@@ -146,7 +148,7 @@ def test_confirmations_by_webhooks_are_recorded_once_and_others_separately(
             issue(invoice)
             confirm(invoice)
             confirm(invoice, source="reconciliation")
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             found = await ChangeQueries(books.pool).after(APP, 0, limit=100)
             assert [change.type for change in found.changes] == [
                 "invoice.requested",

@@ -57,7 +57,7 @@ SELECT md5(n::text)::uuid,
     3, n, %(view)s::jsonb
 FROM generate_series(1, %(rows)s) AS n
 """
-_FILL_WORDS = """
+_FILL_SEARCH_TERMS = """
 INSERT INTO read.invoice_search_terms (app_id, term, invoice_id, position)
 SELECT app_id, word, invoice_id, position FROM read.invoices,
     unnest(ARRAY[provider_object_id, customer, 'a-' || position, 'a', position::text]) AS word
@@ -97,7 +97,7 @@ def full(postgres_server: Server) -> Iterator[str]:
     with psycopg.connect(dsn, autocommit=True) as connection:
         view = to_json(invoice.view).decode()
         connection.execute(_FILL, {"app": APP, "at": AT, "rows": ROWS, "view": view})
-        connection.execute(_FILL_WORDS)
+        connection.execute(_FILL_SEARCH_TERMS)
         connection.execute(_FILL_EMAILS, {"app": APP})
         connection.execute(_FILL_TIMELINE)
         connection.execute(_FILL_QUARTERS, {"app": APP})
@@ -141,37 +141,39 @@ _COMMON: list[dict[str, Any]] = [
 ]
 
 
-def label(asked: dict[str, Any]) -> str:
-    return "+".join(f"{name}={asked[name]}" if name == "q" else name for name in asked) or "all"
+def label(filters: dict[str, Any]) -> str:
+    return "+".join(f"{name}={filters[name]}" if name == "q" else name for name in filters) or "all"
 
 
-@pytest.mark.parametrize("asked", _RARE, ids=label)
+@pytest.mark.parametrize("filters", _RARE, ids=label)
 @pytest.mark.parametrize("sort", ["-createdAt", "createdAt", "-totalMinor", "totalMinor"])
 def test_what_is_rare_is_found_without_reading_the_rest(
-    full: str, asked: dict[str, Any], sort: Any
+    full: str, filters: dict[str, Any], sort: Any
 ) -> None:
     plan = explained(
-        full, *page_query(InvoiceFilter(APP, **asked, sort=sort), emails=emails(asked))
+        full, *page_query(InvoiceFilter(APP, **filters, sort=sort), emails=emails(filters))
     )
     assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and "Relation Name" in n]
     assert read_at_most(plan) <= 2_500
 
 
-@pytest.mark.parametrize("asked", _COMMON, ids=label)
+@pytest.mark.parametrize("filters", _COMMON, ids=label)
 @pytest.mark.parametrize("sort", ["-createdAt", "createdAt", "-totalMinor", "totalMinor"])
 def test_what_is_common_is_counted_up_to_the_cap_and_no_further(
-    full: str, asked: dict[str, Any], sort: Any
+    full: str, filters: dict[str, Any], sort: Any
 ) -> None:
     plan = explained(
-        full, *page_query(InvoiceFilter(APP, **asked, sort=sort), emails=emails(asked))
+        full, *page_query(InvoiceFilter(APP, **filters, sort=sort), emails=emails(filters))
     )
     assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan" and "Relation Name" in n]
     assert read_at_most(plan) <= 21_000
 
 
-def emails(asked: dict[str, Any]) -> set[str]:
+def emails(filters: dict[str, Any]) -> set[str]:
     """The terms that tenants' e-mails in these books have."""
-    return {term for term in query_terms(asked.get("q", "")) if term in ("in", "in16@shop.example")}
+    return {
+        term for term in query_terms(filters.get("q", "")) if term in ("in", "in16@shop.example")
+    }
 
 
 def test_the_next_page_is_read_from_its_place_on(full: str) -> None:
@@ -247,11 +249,11 @@ def test_totals_are_exact_up_to_ten_thousand_and_say_so_beyond(full: str) -> Non
 def test_a_whole_list_is_streamed_a_chunk_at_a_time(full: str) -> None:
     async def scenario() -> None:
         async with reading(full) as books:
-            asked = InvoiceFilter(APP, status=("failed",), sort="totalMinor", page=3)
-            chunks = [rows async for rows in books.invoices.stream_invoices(asked, chunk=300)]
+            filters = InvoiceFilter(APP, status=("failed",), sort="totalMinor", page=3)
+            chunks = [rows async for rows in books.invoices.stream_invoices(filters, chunk=300)]
             assert [len(rows) for rows in chunks] == [300] * 6 + [200]
-            asked = InvoiceFilter(APP, q="in16@shop.example a-1")
-            found = [row async for rows in books.invoices.stream_invoices(asked) for row in rows]
+            filters = InvoiceFilter(APP, q="in16@shop.example a-1")
+            found = [row async for rows in books.invoices.stream_invoices(filters) for row in rows]
             assert 0 < len(found) < 200
 
     asyncio.run(scenario())

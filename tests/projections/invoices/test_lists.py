@@ -107,15 +107,15 @@ def test_each_filter_and_order_gives_exactly_the_apps_invoices_that_fit(database
     async def scenario() -> None:
         async with projecting(database) as books:
             made = assorted()
-            await books.folded(*made)
+            await books.append_and_project(*made)
             for given, rule in FILTERS:
                 for sort, key in SORTS.items():
                     fitting = [i.view for i in made if i.view.app_id == APP and rule(i.view)]
                     expected = sorted(fitting, key=key)
                     for order, views in ((sort, expected), (f"-{sort}", expected[::-1])):
-                        asked = InvoiceFilter(APP, **given, sort=order)  # type: ignore[arg-type]
-                        page = await books.invoices.list_invoices(asked)
-                        assert [row.view for row in page.rows] == views, asked
+                        filters = InvoiceFilter(APP, **given, sort=order)  # type: ignore[arg-type]
+                        page = await books.invoices.list_invoices(filters)
+                        assert [row.view for row in page.rows] == views, filters
                         assert (page.total, page.total_is_exact) == (len(views), True)
                         assert page.next_cursor is None
 
@@ -123,12 +123,12 @@ def test_each_filter_and_order_gives_exactly_the_apps_invoices_that_fit(database
 
 
 async def all_pages(
-    books: Reading, asked: dict[str, Any], between: Callable[[], Any] | None = None
+    books: Reading, filters: dict[str, Any], between: Callable[[], Any] | None = None
 ) -> list[UUID]:
     found: list[UUID] = []
     cursor = None
     while True:
-        page = await books.invoices.list_invoices(InvoiceFilter(APP, cursor=cursor, **asked))
+        page = await books.invoices.list_invoices(InvoiceFilter(APP, cursor=cursor, **filters))
         found += [row.view.id for row in page.rows]
         cursor = page.next_cursor
         if cursor is None:
@@ -145,12 +145,12 @@ def test_a_cursor_shows_each_row_once_while_rows_are_added(database: str, sort: 
             made = [requested() for _ in range(23)]
             for invoice in made[::2]:
                 issue(invoice)
-            await books.folded(*made)
+            await books.append_and_project(*made)
 
             async def add() -> None:
                 newer = requested(occurred_at=AT + HOUR)
                 issue(newer)
-                await books.folded(newer, requested(occurred_at=AT - HOUR))
+                await books.append_and_project(newer, requested(occurred_at=AT - HOUR))
 
             found = await all_pages(books, {"sort": sort, "limit": 4}, add)
             assert len(found) == len(set(found))
@@ -166,7 +166,7 @@ def test_pages_by_number_share_the_total_and_leave_nothing_out(database: str) ->
     async def scenario() -> None:
         async with projecting(database) as books:
             made = paid_invoices(11)
-            await books.folded(*made)
+            await books.append_and_project(*made)
             found: list[UUID] = []
             for number in range(4):
                 page = await books.invoices.list_invoices(InvoiceFilter(APP, limit=4, page=number))
@@ -183,7 +183,7 @@ def test_pages_by_number_share_the_total_and_leave_nothing_out(database: str) ->
 def test_a_cursor_of_another_list_is_refused(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(*paid_invoices(3))
+            await books.append_and_project(*paid_invoices(3))
             page = await books.invoices.list_invoices(InvoiceFilter(APP, limit=1))
             foreign = [
                 InvoiceFilter(OTHER_APP, cursor=page.next_cursor),
@@ -192,9 +192,9 @@ def test_a_cursor_of_another_list_is_refused(database: str) -> None:
                 InvoiceFilter(APP, cursor=page.next_cursor, sort="createdAt"),
                 InvoiceFilter(APP, cursor=page.next_cursor, created_from=AT),
             ]
-            for asked in foreign:
+            for filters in foreign:
                 with pytest.raises(BadCursor):
-                    await books.invoices.list_invoices(asked)
+                    await books.invoices.list_invoices(filters)
             longer = InvoiceFilter(APP, cursor=page.next_cursor, limit=50)
             assert len((await books.invoices.list_invoices(longer)).rows) == 2
 

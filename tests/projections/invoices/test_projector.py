@@ -84,11 +84,11 @@ def assert_words_are_those_of_the_views(database: str, views: dict[UUID, Invoice
             "SELECT app_id, connection, at_provider FROM read.invoice_counts"
         )
         assert {(a, c): n for a, c, n in found if n} == {k: n for k, n in counts.items() if n}
-        words = connection.execute(
+        indexed = connection.execute(
             "SELECT invoice_id, term FROM read.invoice_search_terms"
         ).fetchall()
     for invoice_id, view in views.items():
-        assert {(invoice_id, word) for word in index_terms(term_sources(view))} <= set(words)
+        assert {(invoice_id, term) for term in index_terms(term_sources(view))} <= set(indexed)
 
 
 def assert_sums_are_those_of_the_events(database: str, events: Iterable[object]) -> None:
@@ -183,7 +183,7 @@ def test_an_invoice_is_followed_from_request_to_confirmation(database: str) -> N
             for step in (None, issue, pay, confirm):
                 if step is not None:
                     step(invoice)
-                position = await books.folded(invoice)
+                position = await books.append_and_project(invoice)
                 row = await books.invoices.get_invoice(invoice.view.app_id, invoice.id)
                 assert row is not None
                 assert (row.view, row.position) == (invoice.view, position)

@@ -46,8 +46,8 @@ async def stock(books: Reading) -> None:
     ):
         invoice = requested(tenant_id=tenant_id, metadata={"order": f"blue {index} chair"})
         issue(invoice, number=number, customer=f"cus_{number}", provider_object_id=f"in_{index}")
-        await books.folded(invoice)
-    await books.folded(requested(OTHER_APP, metadata={"order": "blue chair"}))
+        await books.append_and_project(invoice)
+    await books.append_and_project(requested(OTHER_APP, metadata={"order": "blue chair"}))
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_pages_of_what_is_found_in_two_ways_show_each_invoice_once(database: str
                 invoice = requested(
                     **of_tenant, metadata={"x": "blue"}, occurred_at=AT + timedelta(seconds=index)
                 )
-                await books.folded(invoice)
+                await books.append_and_project(invoice)
                 made.append(invoice.id)
             seen: list[UUID] = []
             cursor = None
             while True:
-                asked = InvoiceFilter(APP, q="blue", limit=4, cursor=cursor)
-                page = await books.invoices.list_invoices(asked)
+                filters = InvoiceFilter(APP, q="blue", limit=4, cursor=cursor)
+                page = await books.invoices.list_invoices(filters)
                 assert page.total == 11
                 seen += [row.view.id for row in page.rows]
                 if (cursor := page.next_cursor) is None:

@@ -23,7 +23,7 @@ def test_an_invoice_is_found_by_number_customer_provider_id_and_values_of_metada
 
 
 @pytest.mark.parametrize(
-    ("asked", "terms"),
+    ("query", "terms"),
     [
         ("INV-0042", ("inv-0042",)),
         ("  Ada   Byron ada ", ("ada", "byron")),
@@ -33,17 +33,17 @@ def test_an_invoice_is_found_by_number_customer_provider_id_and_values_of_metada
         (" \t ", ()),
     ],
 )
-def test_what_is_searched_for_is_written_as_words_are(asked: str, terms: tuple[str, ...]) -> None:
-    assert query_terms(asked) == terms
+def test_what_is_searched_for_is_written_as_words_are(query: str, terms: tuple[str, ...]) -> None:
+    assert query_terms(query) == terms
 
 
 @given(text=st.text(max_size=200), length=st.integers(1, 100))
 def test_every_prefix_of_every_word_finds_the_invoice(text: str, length: int) -> None:
-    for word in split_terms([text]):
-        for term in query_terms(word[:length]):
+    for term_source in split_terms([text]):
+        for term in query_terms(term_source[:length]):
             first, after = prefix_range(term)
-            if word.startswith(term):
-                assert first.encode() <= word.encode() < after.encode()
+            if term_source.startswith(term):
+                assert first.encode() <= term_source.encode() < after.encode()
 
 
 def test_an_invoice_has_a_bounded_number_of_search_terms() -> None:

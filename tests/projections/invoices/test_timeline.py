@@ -30,7 +30,7 @@ def test_every_step_of_an_invoice_is_on_its_timeline_in_the_logs_order(database:
             issue(invoice)
             pay(invoice)
             confirm(invoice, occurred_at=AT + timedelta(seconds=9))
-            last = await books.folded(invoice)
+            last = await books.append_and_project(invoice)
             entries = await books.invoices.timeline(APP, invoice.id)
             assert [(entry.type, entry.actor) for entry in entries] == [
                 ("invoice.requested", "key:1"),
@@ -50,13 +50,13 @@ def test_a_timeline_entry_has_the_event_fields_without_internal_ones(database: s
             invoice = requested(metadata={"order_number": "7"}, footer="Thank you")
             invoice.start_step("pay", occurred_at=AT, plan={"customer": "cus_1"})
             issue(invoice)
-            await books.folded(invoice)
-            asked, step, issued = await books.invoices.timeline(APP, invoice.id)
+            await books.append_and_project(invoice)
+            request_entry, step, issued = await books.invoices.timeline(APP, invoice.id)
             line = {"name": "Tea", "quantity": 2, "price": None, "amountMinor": 500}
-            assert asked.data["lines"] == [line | {"currency": "eur"}]
-            assert asked.data["metadata"] == {"order_number": "7"}
-            assert asked.data["footer"] == "Thank you"
-            assert asked.data["expectedTotalMinor"] is None
+            assert request_entry.data["lines"] == [line | {"currency": "eur"}]
+            assert request_entry.data["metadata"] == {"order_number": "7"}
+            assert request_entry.data["footer"] == "Thank you"
+            assert request_entry.data["expectedTotalMinor"] is None
             assert step.data == {"step": "pay", "attempt": 1, "key": invoice.key("pay")}
             assert issued.data["totalMinor"] == 1000
             period_start = datetime.fromisoformat(issued.data["periodStart"])
@@ -65,7 +65,7 @@ def test_a_timeline_entry_has_the_event_fields_without_internal_ones(database: s
                 "requestHash", "body", "progress", "plan", "connectionId", "originatorId",
                 "originatorVersion", "originatorTopic", "timestamp", "actor",
             }  # fmt: skip
-            for entry in (asked, step, issued):
+            for entry in (request_entry, step, issued):
                 assert not internal & entry.data.keys()
 
     asyncio.run(scenario())
@@ -77,14 +77,14 @@ def test_a_webhook_is_shown_unless_the_invoice_tells_what_it_changed(
     async def scenario() -> None:
         async with projecting(database) as books:
             one, two, three = requested(), requested(), requested()
-            await books.folded(one, two, three)
+            await books.append_and_project(one, two, three)
             effects = [
                 {"invoice": str(one.id), "effect": "stale"},
                 {"invoice": str(one.id), "effect": "fetch"},
                 {"invoice": str(two.id), "effect": "confirmed"},
                 {"invoice": str(three.id), "effect": "changed"},
             ]
-            position = await books.folded(applied(effects))
+            position = await books.append_and_project(applied(effects))
             *_, entry = await books.invoices.timeline(APP, one.id)
             assert (entry.position, entry.type) == (position, "provider_event.applied")
             assert entry.actor == "webhook:evt_2"
@@ -103,7 +103,7 @@ def test_another_apps_invoice_has_no_row_and_no_timeline(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             invoice = requested()
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             assert await books.invoices.get_invoice(OTHER_APP, invoice.id) is None
             assert await books.invoices.timeline(OTHER_APP, invoice.id) == []
             assert await books.invoices.get_invoice(APP, UUID(int=9)) is None
@@ -118,7 +118,7 @@ def test_a_rejection_names_the_invalid_field(database: str) -> None:
             invoice.reject(
                 code="no_such_price", message="No such price", path="lines.0", occurred_at=AT
             )
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             *_, entry = await books.invoices.timeline(APP, invoice.id)
             assert entry.type == InvoiceRejected.TOPIC
             assert entry.data == {

@@ -101,8 +101,8 @@ async def summary(
     end: datetime | None = None,
     **narrowed: str,
 ) -> list[SummaryRow]:
-    asked = ReportFilter(app_id=app_id, **narrowed)
-    return await ReportQueries(books.pool).summary(asked, now=now, first=first, end=end)
+    filters = ReportFilter(app_id=app_id, **narrowed)
+    return await ReportQueries(books.pool).summary(filters, now=now, first=first, end=end)
 
 
 def only(rows: list[SummaryRow]) -> SummaryRow:
@@ -121,7 +121,7 @@ def test_currencies_and_modes_and_apps_are_never_added_up(database: str) -> None
             ]
             for invoice in made:
                 pay(invoice, occurred_at=AT)
-            await books.folded(*made, requested())
+            await books.append_and_project(*made, requested())
             rows = await summary(books)
             assert [(r.mode, r.currency, r.collected_minor, r.collected_count) for r in rows] == [
                 ("live", "eur", 3, 1),
@@ -138,13 +138,13 @@ def test_what_is_owed_is_counted_until_it_is_paid_or_closed(database: str) -> No
     async def scenario() -> None:
         async with projecting(database) as books:
             paid, failed, voided, untouched = (bill(n) for n in (100, 20, 3, 5000))
-            await books.folded(paid, failed, voided, untouched)
+            await books.append_and_project(paid, failed, voided, untouched)
             row = only(await summary(books))
             assert (row.outstanding_minor, row.outstanding_count) == (5123, 4)
             pay(paid, occurred_at=AT + HOUR)
             fail(failed, occurred_at=AT + HOUR)
             close(voided, occurred_at=AT + HOUR)
-            await books.folded(paid, failed, voided)
+            await books.append_and_project(paid, failed, voided)
             row = only(await summary(books))
             assert (row.outstanding_minor, row.outstanding_count) == (5020, 2)
             assert (row.collected_minor, row.collected_count) == (100, 1)
@@ -157,14 +157,14 @@ def test_what_is_due_is_overdue_then_and_the_rest_a_day_after_its_issue(database
         async with projecting(database) as books:
             due = bill(100, due_at=int((AT + 10 * HOUR).timestamp()))
             dayless = bill(20)
-            await books.folded(due, dayless)
+            await books.append_and_project(due, dayless)
             overdue = [
                 only(await summary(books, now=AT + hours * HOUR)).overdue_minor
                 for hours in (0, 9.9, 10, 23.9, 24, 1000)
             ]
             assert overdue == [0, 0, 100, 100, 120, 120]
             pay(due, occurred_at=AT + 11 * HOUR)
-            await books.folded(due)
+            await books.append_and_project(due)
             row = only(await summary(books, now=AT + 1000 * HOUR))
             assert (row.overdue_minor, row.overdue_count) == (20, 1)
 
@@ -178,7 +178,7 @@ def test_money_counts_in_the_quarter_in_which_it_came_or_went(database: str) -> 
             pay(invoice, occurred_at=AT + timedelta(minutes=14))
             refund(invoice, 30, occurred_at=AT + 5 * HOUR, refunded_at=AT + 2 * HOUR)
             refund(invoice, 20, occurred_at=AT + 6 * HOUR)
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             row = only(await summary(books))
             assert (row.collected_minor, row.refunded_minor, row.refunded_count) == (100, 50, 2)
             quarter = timedelta(minutes=15)
@@ -205,7 +205,7 @@ def test_what_is_disputed_counts_when_it_was_until_it_is_won(database: str) -> N
                 amount_minor = invoice.view.amount_paid_minor
                 dispute(invoice, amount_minor, occurred_at=AT + 3 * HOUR, disputed_at=AT + HOUR)
             dispute(lost, 5, occurred_at=AT + 3 * HOUR, dispute_id="dp_2")
-            await books.folded(won, lost)
+            await books.append_and_project(won, lost)
             row = only(await summary(books))
             assert (row.disputed_minor, row.disputed_count, row.net_minor) == (125, 3, -5)
             assert only(await summary(books, end=AT + 2 * HOUR)).disputed_minor == 120
@@ -218,7 +218,7 @@ def test_what_is_disputed_counts_when_it_was_until_it_is_won(database: str) -> N
                     fact=fact,
                     disputed_at=AT + HOUR,
                 )
-            await books.folded(won, lost)
+            await books.append_and_project(won, lost)
             row = only(await summary(books))
             assert (row.disputed_minor, row.disputed_count, row.net_minor) == (25, 2, 95)
             assert only(await summary(books, end=AT + 2 * HOUR)).disputed_minor == 20
@@ -230,19 +230,19 @@ def test_the_failure_rate_is_that_of_the_attempts_that_ended(database: str) -> N
     async def scenario() -> None:
         async with projecting(database) as books:
             refused_twice, paid, waiting, free = bill(100), bill(20), bill(3), bill(0)
-            await books.folded(waiting)
+            await books.append_and_project(waiting)
             assert only(await summary(books)).failure_rate is None
             fail(refused_twice, occurred_at=AT + 2 * HOUR, as_of=AT)  # heard of late
             fail(refused_twice, occurred_at=AT + 3 * HOUR)
             pay(paid, occurred_at=AT + HOUR)
             pay(free, occurred_at=AT + HOUR)  # takes no attempt
-            await books.folded(refused_twice, paid, free)
+            await books.append_and_project(refused_twice, paid, free)
             row = only(await summary(books))
             assert (row.refused_count, row.attempts, row.failure_rate) == (2, 3, 2 / 3)
             assert only(await summary(books, end=AT + HOUR)).failure_rate == 1
             assert only(await summary(books, end=AT + 2 * HOUR)).failure_rate == 1 / 2
             pay(refused_twice, occurred_at=AT + 4 * HOUR)
-            await books.folded(refused_twice)
+            await books.append_and_project(refused_twice)
             assert only(await summary(books)).failure_rate == 1 / 2
 
     asyncio.run(scenario())
@@ -267,7 +267,7 @@ def test_unexpected_payments_are_not_collected_revenue(database: str) -> None:
                     **facts,
                 )
             assert invoice.view.amount_overpaid_minor == 60
-            await books.folded(invoice)
+            await books.append_and_project(invoice)
             row = only(await summary(books))
             assert (row.collected_minor, row.collected_count) == (100, 1)
 
@@ -282,7 +282,7 @@ def test_sums_can_be_narrowed_to_a_provider_or_a_connection(database: str) -> No
             for invoice in (first, second, other):
                 pay(invoice, occurred_at=AT)
             owed = bill(4000, connection="second")
-            await books.folded(first, second, other, owed)
+            await books.append_and_project(first, second, other, owed)
             assert only(await summary(books)).collected_minor == 123
             assert only(await summary(books, provider="stripe")).collected_minor == 120
             assert only(await summary(books, provider="mollie")).collected_minor == 3

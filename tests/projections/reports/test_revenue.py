@@ -63,9 +63,9 @@ class History:
     total_minor: int
     refused: list[datetime]
     paid_at: datetime | None
-    words: list[ProviderRefund | ProviderDispute]
+    updates: list[ProviderRefund | ProviderDispute]
 
-    def told(self, app_id: UUID) -> Invoice:
+    def histories_(self, app_id: UUID) -> Invoice:
         """The invoice; we hear of everything late, and of some things twice or in another order."""
         invoice = bill(
             self.total_minor,
@@ -81,11 +81,11 @@ class History:
             return invoice
         pay(invoice, occurred_at=self.paid_at)
         confirm(invoice, occurred_at=LAST)
-        for word in self.words:
-            if isinstance(word, ProviderRefund):
-                back = RefundsAndDisputes(refunds=(word,))
+        for update in self.updates:
+            if isinstance(update, ProviderRefund):
+                back = RefundsAndDisputes(refunds=(update,))
             else:
-                back = RefundsAndDisputes(disputes=(word,))
+                back = RefundsAndDisputes(disputes=(update,))
             invoice.record_refunds_and_disputes(
                 back, source="webhook", actor="webhook:evt_1", occurred_at=LAST
             )
@@ -99,19 +99,27 @@ class History:
             return
         yield "collected", self.paid_at, self.total_minor
         last: dict[str, ProviderRefund | ProviderDispute] = {}
-        for word in self.words:
-            if word.id not in last or _RANKS[word.state] > _RANKS[last[word.id].state]:
-                last[word.id] = word
-        for word in last.values():
-            if isinstance(word, ProviderRefund) and word.state == "succeeded":
-                yield "refunded", datetime.fromtimestamp(word.refunded_at, UTC), word.amount_minor
-            elif isinstance(word, ProviderDispute) and word.state != "won":
-                yield "disputed", datetime.fromtimestamp(word.disputed_at, UTC), word.amount_minor
+        for update in self.updates:
+            if update.id not in last or _RANKS[update.state] > _RANKS[last[update.id].state]:
+                last[update.id] = update
+        for update in last.values():
+            if isinstance(update, ProviderRefund) and update.state == "succeeded":
+                yield (
+                    "refunded",
+                    datetime.fromtimestamp(update.refunded_at, UTC),
+                    update.amount_minor,
+                )
+            elif isinstance(update, ProviderDispute) and update.state != "won":
+                yield (
+                    "disputed",
+                    datetime.fromtimestamp(update.disputed_at, UTC),
+                    update.amount_minor,
+                )
 
 
 @st.composite
-def words(draw: st.DrawFn) -> list[ProviderRefund | ProviderDispute]:
-    said: list[ProviderRefund | ProviderDispute] = []
+def updates(draw: st.DrawFn) -> list[ProviderRefund | ProviderDispute]:
+    updates_: list[ProviderRefund | ProviderDispute] = []
     for number in range(draw(st.integers(0, 3))):
         at_s, amount = int(draw(moments).timestamp()), draw(st.integers(1, 500))
         is_refund = draw(st.booleans())
@@ -125,12 +133,12 @@ def words(draw: st.DrawFn) -> list[ProviderRefund | ProviderDispute]:
             )
         ):
             facts: dict[str, Any] = {"state": state, "amount_minor": amount}
-            said.append(
+            updates_.append(
                 ProviderRefund(id=f"re_{number}", refunded_at=at_s, **facts)
                 if is_refund
                 else ProviderDispute(id=f"dp_{number}", disputed_at=at_s, **facts)
             )
-    return draw(st.permutations(said))
+    return draw(st.permutations(updates_))
 
 
 histories = st.builds(
@@ -141,7 +149,7 @@ histories = st.builds(
     total_minor=st.integers(1, 10**6),
     refused=st.lists(moments, max_size=2),
     paid_at=st.none() | moments,
-    words=words(),
+    updates=updates(),
 )
 days = st.dates(FIRST.date(), LAST.date())
 periods = st.tuples(days, days).filter(lambda both: both[0] < both[1])
@@ -154,11 +162,11 @@ def named(interval: Interval, day: date) -> str:
 
 
 def by_hand(
-    told: Sequence[History], interval: Interval, period: tuple[date, date], zone: str
+    histories_: Sequence[History], interval: Interval, period: tuple[date, date], zone: str
 ) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
     """The sums and counts by mode and currency, of each kind in each bucket that has any."""
     sums: dict[tuple[str, str], Counter[tuple[str, str]]] = {}
-    for history in told:
+    for history in histories_:
         known = sums.setdefault((history.mode, history.currency), Counter())
         for kind, moment, amount_minor in history.facts():
             day = moment.astimezone(ZoneInfo(zone)).date()
@@ -169,13 +177,13 @@ def by_hand(
 
 
 async def report(
-    books: Reading, asked: ReportFilter, interval: Interval, period: tuple[date, date], zone: str
+    books: Reading, filters: ReportFilter, interval: Interval, period: tuple[date, date], zone: str
 ) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
     buckets = buckets_of(interval, *period, zone=zone)
     begins = [bucket.start for bucket in buckets]
     queries = ReportQueries(books.pool)
-    rows = await queries.revenue(asked, begins=begins, end=buckets[-1].end)
-    await assert_the_summary_agrees(queries, asked, rows, begins[0], buckets[-1].end)
+    rows = await queries.revenue(filters, begins=begins, end=buckets[-1].end)
+    await assert_the_summary_agrees(queries, filters, rows, begins[0], buckets[-1].end)
     return {
         (row.mode, row.currency): Counter(
             {
@@ -191,12 +199,12 @@ async def report(
 
 async def assert_the_summary_agrees(
     queries: ReportQueries,
-    asked: ReportFilter,
+    filters: ReportFilter,
     rows: list[RevenueRow],
     first: datetime,
     end: datetime,
 ) -> None:
-    summary = await queries.summary(asked, now=LAST, first=first, end=end)
+    summary = await queries.summary(filters, now=LAST, first=first, end=end)
     assert [(row.mode, row.currency) for row in rows] == [(r.mode, r.currency) for r in summary]
     for row, summed in zip(rows, summary, strict=True):
         total = PeriodSums.total(row.buckets)
@@ -205,25 +213,29 @@ async def assert_the_summary_agrees(
 
 @settings(max_examples=25)
 @given(
-    told=st.lists(histories, min_size=1, max_size=5),
+    histories_=st.lists(histories, min_size=1, max_size=5),
     interval=st.sampled_from(["day", "week", "month"]),
     period=periods,
     zone=st.sampled_from(ZONES),
 )
 def test_the_report_equals_sums_computed_by_hand(
-    database: str, told: list[History], interval: Interval, period: tuple[date, date], zone: str
+    database: str,
+    histories_: list[History],
+    interval: Interval,
+    period: tuple[date, date],
+    zone: str,
 ) -> None:
     app_id = uuid4()
 
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(*(history.told(app_id) for history in told))
-            asked = ReportFilter(app_id=app_id)
-            assert await report(books, asked, interval, period, zone) == by_hand(
-                told, interval, period, zone
+            await books.append_and_project(*(history.histories_(app_id) for history in histories_))
+            filters = ReportFilter(app_id=app_id)
+            assert await report(books, filters, interval, period, zone) == by_hand(
+                histories_, interval, period, zone
             )
             of_one = ReportFilter(app_id=app_id, connection="second", mode="test")
-            chosen = [one for one in told if (one.connection, one.mode) == ("second", "test")]
+            chosen = [one for one in histories_ if (one.connection, one.mode) == ("second", "test")]
             assert await report(books, of_one, interval, period, zone) == by_hand(
                 chosen, interval, period, zone
             )
@@ -240,15 +252,17 @@ def test_a_rebuild_finds_the_same_sums(database: str) -> None:
         id="dp_1", state="open", amount_minor=20, disputed_at=int(FIRST.timestamp())
     )
     occurred_at = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
-    told = [History("test", "eur", "main", 100, [occurred_at], occurred_at, [refund, dispute])]
+    histories_ = [
+        History("test", "eur", "main", 100, [occurred_at], occurred_at, [refund, dispute])
+    ]
 
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(*(history.told(app_id) for history in told))
-            asked = ReportFilter(app_id=app_id)
+            await books.append_and_project(*(history.histories_(app_id) for history in histories_))
+            filters = ReportFilter(app_id=app_id)
             for _ in range(2):
-                found = await report(books, asked, "day", period, "Europe/Berlin")
-                assert found == by_hand(told, "day", period, "Europe/Berlin")
+                found = await report(books, filters, "day", period, "Europe/Berlin")
+                assert found == by_hand(histories_, "day", period, "Europe/Berlin")
                 assert (await rebuilt(database)).differing == 0
 
     asyncio.run(scenario())
@@ -260,7 +274,7 @@ def test_an_app_that_has_only_been_owed_money_so_far_sees_zeros(database: str, z
 
     async def scenario() -> None:
         async with projecting(database) as books:
-            await books.folded(bill(100, app_id=app_id))
+            await books.append_and_project(bill(100, app_id=app_id))
             buckets = buckets_of("day", AT.date(), AT.date() + timedelta(days=3), zone=zone)
             (row,) = await ReportQueries(books.pool).revenue(
                 ReportFilter(app_id=app_id),

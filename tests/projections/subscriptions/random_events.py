@@ -60,7 +60,7 @@ def logs(draw: st.DrawFn) -> list[RecordedEvent]:
     return [recorded(codec, event, position) for position, event in enumerate(found, 1)]
 
 
-def told(**facts: Any) -> ProviderSubscription:
+def provider_subscription(**facts: Any) -> ProviderSubscription:
     """Build a provider snapshot; 9.99 EUR a month by default."""
     known: dict[str, Any] = {
         "id": f"sub_{uuid4().hex[:8]}",
@@ -93,10 +93,10 @@ def told(**facts: Any) -> ProviderSubscription:
 
 
 def started(
-    app_id: UUID = APP, *, word: ProviderSubscription | None = None, **facts: Any
+    app_id: UUID = APP, *, snapshot: ProviderSubscription | None = None, **facts: Any
 ) -> Subscription:
     """A subscription that the provider has, with its first word taken in."""
-    asked: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "tenant_id": None,
         "provider": "stripe",
         "connection": "main",
@@ -105,13 +105,13 @@ def started(
         "origin": "provider",
         "actor": "webhook:evt_1",
     }
-    seen = word or told()
-    command = StartSubscription(app_id=app_id, **asked | facts)
+    seen = snapshot or provider_subscription()
+    command = StartSubscription(app_id=app_id, **fields | facts)
     subscription = Subscription.start(command, seen, occurred_at=AT)
-    tell(subscription, seen)
+    apply_snapshot(subscription, seen)
     return subscription
 
 
-def tell(subscription: Subscription, seen: ProviderSubscription) -> None:
+def apply_snapshot(subscription: Subscription, seen: ProviderSubscription) -> None:
     """Apply a provider snapshot."""
     subscription.record_provider_state(seen, source="answer", actor="worker", occurred_at=AT)

@@ -66,30 +66,30 @@ def full(postgres_server: Server) -> Iterator[str]:
     postgres_server.drop(dbname)
 
 
-def label(asked: dict[str, Any]) -> str:
-    return "+".join(asked) + "-many" * (len(asked.get("status", ())) > 1) or "all"
+def label(filters: dict[str, Any]) -> str:
+    return "+".join(filters) + "-many" * (len(filters.get("status", ())) > 1) or "all"
 
 
-@pytest.mark.parametrize("asked", _RARE, ids=label)
+@pytest.mark.parametrize("filters", _RARE, ids=label)
 @pytest.mark.parametrize("sort", ["-createdAt", "createdAt"])
 def test_what_is_rare_is_found_without_reading_the_rest(
-    full: str, asked: dict[str, Any], sort: Any
+    full: str, filters: dict[str, Any], sort: Any
 ) -> None:
-    plan = explained(full, *page_query(SubscriptionFilter(APP, **asked, sort=sort)))
+    plan = explained(full, *page_query(SubscriptionFilter(APP, **filters, sort=sort)))
     assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan"]
     assert read_at_most(plan) <= 1_500
 
 
-@pytest.mark.parametrize("asked", _COMMON, ids=label)
+@pytest.mark.parametrize("filters", _COMMON, ids=label)
 @pytest.mark.parametrize("sort", ["-createdAt", "createdAt"])
 def test_what_is_common_is_counted_up_to_the_cap_and_no_further(
-    full: str, asked: dict[str, Any], sort: Any
+    full: str, filters: dict[str, Any], sort: Any
 ) -> None:
-    plan = explained(full, *page_query(SubscriptionFilter(APP, **asked, sort=sort)))
+    plan = explained(full, *page_query(SubscriptionFilter(APP, **filters, sort=sort)))
     assert not [n for n in nodes(plan) if n["Node Type"] == "Seq Scan"]
     assert read_at_most(plan) <= 15_000
 
 
 def test_the_providers_id_leads_straight_to_the_row(full: str) -> None:
-    asked = {"app_id": APP, "provider_subscription_id": "sub_4712"}
-    assert read_at_most(explained(full, SUBSCRIPTION_BY_PROVIDER_ID, asked)) <= 1
+    filters = {"app_id": APP, "provider_subscription_id": "sub_4712"}
+    assert read_at_most(explained(full, SUBSCRIPTION_BY_PROVIDER_ID, filters)) <= 1

@@ -26,11 +26,11 @@ from tests.projections.harness import Reading, append, applied, projecting
 from tests.projections.random_events import AT, recorded
 from tests.projections.subscriptions.random_events import (
     APP,
+    apply_snapshot,
     logs,
+    provider_subscription,
     started,
     streams,
-    tell,
-    told,
 )
 
 SCHEMA = "read_subscriptions_g1"
@@ -141,7 +141,7 @@ def execute(database: str, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-async def folded(books: Reading, *roots: Subscription) -> SubscriptionQueries:
+async def append_and_project(books: Reading, *roots: Subscription) -> SubscriptionQueries:
     position = await append(books.log, *roots)
     assert await books.invoices.wait_for("subscriptions", position, 10)
     return SubscriptionQueries(books.pool)
@@ -152,8 +152,8 @@ def test_a_subscription_is_found_by_our_id_and_the_providers_within_its_app(
 ) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            subscription = started(word=told(id="sub_1"))
-            queries = await folded(books, subscription)
+            subscription = started(snapshot=provider_subscription(id="sub_1"))
+            queries = await append_and_project(books, subscription)
             row = await queries.get_subscription(APP, subscription.id)
             assert row is not None
             assert row.view == subscription.view
@@ -178,12 +178,12 @@ _MATCHING: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("asked", _MATCHING, ids="+".join)
-def test_each_filter_narrows_the_list_to_what_fits(database: str, asked: dict[str, Any]) -> None:
+@pytest.mark.parametrize("filters", _MATCHING, ids="+".join)
+def test_each_filter_narrows_the_list_to_what_fits(database: str, filters: dict[str, Any]) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             meant = started(
-                word=told(
+                snapshot=provider_subscription(
                     state="past_due",
                     customer="cus_9",
                     started_at=int((AT + timedelta(hours=1)).timestamp()),
@@ -194,8 +194,10 @@ def test_each_filter_narrows_the_list_to_what_fits(database: str, asked: dict[st
                 mode="live",
                 connection="second",
             )
-            queries = await folded(books, meant, started(), started(OTHER_APP, tenant_id=TENANT))
-            page = await queries.list_subscriptions(SubscriptionFilter(APP, **asked))
+            queries = await append_and_project(
+                books, meant, started(), started(OTHER_APP, tenant_id=TENANT)
+            )
+            page = await queries.list_subscriptions(SubscriptionFilter(APP, **filters))
             assert [row.view for row in page.rows] == [meant.view]
             assert (page.total, page.total_is_exact, page.next_cursor) == (1, True, None)
 
@@ -206,13 +208,13 @@ def test_those_of_no_tenant_are_listed_until_they_are_assigned(database: str) ->
     async def scenario() -> None:
         async with projecting(database) as books:
             nobodys, somebodys = started(), started(tenant_id=TENANT)
-            queries = await folded(books, nobodys, somebodys)
+            queries = await append_and_project(books, nobodys, somebodys)
             unassigned = SubscriptionFilter(APP, unassigned=True)
             of_tenant = SubscriptionFilter(APP, tenant_id=TENANT, sort="createdAt")
             page = await queries.list_subscriptions(unassigned)
             assert [row.view.id for row in page.rows] == [nobodys.id]
             nobodys.assign(TENANT, actor="worker", occurred_at=AT)
-            await folded(books, nobodys)
+            await append_and_project(books, nobodys)
             assert (await queries.list_subscriptions(unassigned)).rows == []
             page = await queries.list_subscriptions(of_tenant)
             assert {row.view.id for row in page.rows} == {nobodys.id, somebodys.id}
@@ -224,19 +226,19 @@ def test_pages_follow_each_other_in_both_orders_while_rows_are_added(database: s
     async def scenario() -> None:
         async with projecting(database) as books:
             made = [
-                started(word=told(started_at=int(AT.timestamp()) + index // 2))
+                started(snapshot=provider_subscription(started_at=int(AT.timestamp()) + index // 2))
                 for index in range(5)
             ]
-            queries = await folded(books, *made)
+            queries = await append_and_project(books, *made)
             for sort in ("-createdAt", "createdAt"):
-                asked = SubscriptionFilter(APP, sort=sort, limit=2)
+                filters = SubscriptionFilter(APP, sort=sort, limit=2)
                 seen: list[UUID] = []
                 while True:
-                    page = await queries.list_subscriptions(asked)
+                    page = await queries.list_subscriptions(filters)
                     seen += [row.view.id for row in page.rows]
                     if page.next_cursor is None:
                         break
-                    asked = replace(asked, cursor=page.next_cursor)
+                    filters = replace(filters, cursor=page.next_cursor)
                 known = sorted(made, key=lambda one: (one.view.created_at, one.id))
                 expected = [one.id for one in known]
                 assert seen == (expected if sort == "createdAt" else expected[::-1])
@@ -252,14 +254,14 @@ def test_pages_follow_each_other_in_both_orders_while_rows_are_added(database: s
 def test_a_timeline_shows_what_happened_but_what_webhooks_only_confirmed(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
-            word = told()
-            subscription = started(word=word)
-            confirmed = replace(word, as_of=word.as_of + 1)
+            snapshot = provider_subscription()
+            subscription = started(snapshot=snapshot)
+            confirmed = replace(snapshot, as_of=snapshot.as_of + 1)
             subscription.record_provider_state(
                 confirmed, source="webhook", actor="webhook:1", occurred_at=AT
             )
             effects = [{"subscription": str(subscription.id), "effect": "confirmed"}]
-            ended = replace(confirmed, state="canceled", as_of=word.as_of + 2, ended_at=1)
+            ended = replace(confirmed, state="canceled", as_of=snapshot.as_of + 2, ended_at=1)
             await append(books.log, subscription)
             await append(books.log, applied(effects))
             subscription.record_provider_state(
@@ -288,27 +290,27 @@ def test_what_comes_in_each_month_follows_every_change(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             key = SumKey(APP, "test", "eur", "stripe", "main")
-            word = told(state="trialing", trial_end=1_769_904_000)
-            subscription, other = started(word=word), started()
-            await folded(books, subscription, other)
+            snapshot = provider_subscription(state="trialing", trial_end=1_769_904_000)
+            subscription, other = started(snapshot=snapshot), started()
+            await append_and_project(books, subscription, other)
             assert kept_sums(database) == {key: (999, 1)}  # a trial brings nothing yet
-            cheap = replace(word, state="active", as_of=word.as_of + 1)
+            cheap = replace(snapshot, state="active", as_of=snapshot.as_of + 1)
             dear = replace(
-                cheap, as_of=word.as_of + 2, items=(replace(cheap.items[0], amount_minor=2999),)
+                cheap, as_of=snapshot.as_of + 2, items=(replace(cheap.items[0], amount_minor=2999),)
             )
-            late = replace(dear, state="past_due", as_of=word.as_of + 3)
-            paused = replace(dear, state="paused", as_of=word.as_of + 4)
-            over = replace(dear, state="canceled", as_of=word.as_of + 5)
+            late = replace(dear, state="past_due", as_of=snapshot.as_of + 3)
+            paused = replace(dear, state="paused", as_of=snapshot.as_of + 4)
+            over = replace(dear, state="canceled", as_of=snapshot.as_of + 5)
             for seen, sums in (
                 (cheap, (999 + 999, 2)),
                 (dear, (999 + 2999, 2)),
                 (late, (999 + 2999, 2)),
                 (paused, (999, 1)),
-                (replace(dear, as_of=word.as_of + 4), (999 + 2999, 2)),
+                (replace(dear, as_of=snapshot.as_of + 4), (999 + 2999, 2)),
                 (over, (999, 1)),
             ):
-                tell(subscription, seen)
-                await folded(books, subscription)
+                apply_snapshot(subscription, seen)
+                await append_and_project(books, subscription)
                 assert kept_sums(database) == {key: sums}
 
     asyncio.run(scenario())

@@ -78,13 +78,13 @@ def test_a_job_over_the_cap_is_due_again_uncounted_and_sent_once_a_thread_is_fre
         assert rows.fetchone() == (2, 0, True)
     assert work.take_due(limit=10) == [], "a job that has no thread is not sent"
 
-    bell = WorkNotifier(database)
-    bell.wait(0)  # subscribes
+    notifier = WorkNotifier(database)
+    notifier.wait(0)  # subscribes
     work.finish(jobs[0])
     slots.release(jobs[0], answered=True)
-    bell.wait(60)
+    notifier.wait(60)
     sent = work.take_due(limit=10)
-    bell.close()
+    notifier.close()
 
     assert len(sent) == 1
     assert slots.claim(sent[0].id, sends=sent[0].sends) is not None

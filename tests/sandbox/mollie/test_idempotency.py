@@ -70,11 +70,11 @@ def test_refused_parameters_leave_the_key_free(account: MollieAccount) -> None:
 
 def test_changes_and_deletions_heed_no_key(account: MollieAccount) -> None:
     payment = account.pay()
-    for words in ("a", "b"):
+    for description in ("a", "b"):
         changed = account.client.payments.update(
-            payment.id, {"description": words}, idempotency_key="k"
+            payment.id, {"description": description}, idempotency_key="k"
         )
-        assert changed.description == words
+        assert changed.description == description
 
 
 def test_a_lost_answer_is_found_under_its_key(account: MollieAccount) -> None:

@@ -12,13 +12,13 @@ HOUR_S, DAY_S = 3600, 86400
 
 def charge(account: MollieAccount, customer: str, **fields: Any) -> str:
     """Charges a customer with a mandate; returns the payment's id."""
-    said: dict[str, Any] = {
+    params: dict[str, Any] = {
         "redirectUrl": None,
         "sequenceType": "recurring",
         "customerId": customer,
         **fields,
     }
-    return str(account.pay(**said).id)
+    return str(account.pay(**params).id)
 
 
 def test_customers_are_kept_listed_changed_and_deleted(account: MollieAccount) -> None:

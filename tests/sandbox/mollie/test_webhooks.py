@@ -194,14 +194,14 @@ def test_signatures_can_be_corrupt(account: MollieAccount, sink: Sink) -> None:
 
 def test_the_secret_is_shown_once(account: MollieAccount, sink: Sink) -> None:
     made = webhook(account, sink, "payment.paid", "payment.failed")
-    ask = account.client.perform_http_call
-    assert "webhookSecret" not in ask("GET", f"webhooks/{made['id']}").json()
-    changed = ask("PATCH", f"webhooks/{made['id']}", {"eventTypes": "payment.paid", "name": "n"})
+    call = account.client.perform_http_call
+    assert "webhookSecret" not in call("GET", f"webhooks/{made['id']}").json()
+    changed = call("PATCH", f"webhooks/{made['id']}", {"eventTypes": "payment.paid", "name": "n"})
     assert changed.json()["eventTypes"] == ["payment.paid"]
-    assert ask("GET", "webhooks").json()["count"] == 1
-    assert ask("DELETE", f"webhooks/{made['id']}").status_code == 204
-    assert ask("GET", "webhooks").json()["count"] == 0
-    assert ask("GET", f"webhooks/{made['id']}").status_code == 410
+    assert call("GET", "webhooks").json()["count"] == 1
+    assert call("DELETE", f"webhooks/{made['id']}").status_code == 204
+    assert call("GET", "webhooks").json()["count"] == 0
+    assert call("GET", f"webhooks/{made['id']}").status_code == 410
 
 
 @pytest.mark.parametrize(
@@ -257,10 +257,10 @@ def test_a_webhook_can_come_before_the_answer(account: MollieAccount, sink: Sink
     customer = account.with_mandate()
     account.admin.add_fault("delay", ms=1500, when="after", method="POST")
     fields: Json = {"sequenceType": "recurring", "customerId": customer.id, "redirectUrl": None}
-    asking = threading.Thread(target=account.pay, kwargs={"webhookUrl": sink.url, **fields})
-    asking.start()
+    payment_thread = threading.Thread(target=account.pay, kwargs={"webhookUrl": sink.url, **fields})
+    payment_thread.start()
     try:
         came(sink, 1)
-        assert asking.is_alive()
+        assert payment_thread.is_alive()
     finally:
-        asking.join()
+        payment_thread.join()

@@ -102,16 +102,16 @@ def test_a_key_is_rotated_once_and_never_after_its_revocation(shop: Shop) -> Non
 
 
 def test_a_replay_names_the_same_key_without_its_text(shop: Shop) -> None:
-    def ask(kind: str = "read", path: str = "/api-keys") -> httpx.Response:
+    def create_key(kind: str = "read", path: str = "/api-keys") -> httpx.Response:
         return admin(shop, "POST", path, {"kind": kind}, idempotency_key="new-till")
 
-    first, again = ask(), ask()
+    first, again = create_key(), create_key()
     assert item(first)["key"] is not None
     assert item(again) == {**item(first), "key": None}
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
     assert admin(shop, "GET", "/api-keys").json()["totalItems"] == 4
-    refused = ask("write")
+    refused = create_key("write")
     assert (refused.status_code, errors(refused)[0]["code"]) == (422, "[E4220]")
 
 
@@ -124,8 +124,8 @@ def test_a_replayed_rotation_rotates_nothing_more(shop: Shop) -> None:
 
 def test_of_equal_requests_at_once_one_makes_a_key(shop: Shop) -> None:
     headers = {"api-key": shop.keys["admin"], "idempotency-key": "at-once"}
-    asked = ("POST", f"{shop.url}/api-keys", {"json": {"kind": "read"}, "headers": headers})
-    answers = [item(response) for response in shop.service.requests([asked] * 6)]
+    request = ("POST", f"{shop.url}/api-keys", {"json": {"kind": "read"}, "headers": headers})
+    answers = [item(response) for response in shop.service.requests([request] * 6)]
     assert len({answer["id"] for answer in answers}) == 1
     assert len([answer for answer in answers if answer["key"] is not None]) == 1
 

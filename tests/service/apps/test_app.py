@@ -228,8 +228,8 @@ def test_a_write_key_signs_a_token_for_a_tenants_user(shop: Shop) -> None:
 
 
 def test_tokens_are_signed_without_any_setting_and_all_alike(shop: Shop) -> None:
-    asked = ("POST", f"{shop.tenant_url}/access-tokens", {"headers": shop.headers()})
-    tokens = [item(response)["token"] for response in shop.service.requests([asked] * 5)]
+    request = ("POST", f"{shop.tenant_url}/access-tokens", {"headers": shop.headers()})
+    tokens = [item(response)["token"] for response in shop.service.requests([request] * 5)]
     assert all(reads(shop, token) for token in tokens)
 
 

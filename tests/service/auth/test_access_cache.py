@@ -20,20 +20,20 @@ class Projection:
         self.position = self.head = self.changed_at = 10
         self.row: KeyRow | None = KEY
         self.error: Exception | None = None
-        self.asked = 0
+        self.lookups = 0
         self.answers = asyncio.Event()
         self.answers.set()
 
     async def key_by_hash(self, _sha256_hex: str) -> KeyRow | None:
-        self.asked += 1
+        self.lookups += 1
         row = self.row
         await self.answers.wait()
         if self.error is not None:
             raise self.error
         return row
 
-    async def is_asked(self, times: int) -> None:
-        await until(lambda: self.asked == times)
+    async def wait_for_lookups(self, times: int) -> None:
+        await until(lambda: self.lookups == times)
 
     async def app(self, _app_id: UUID) -> AppRow | None:
         raise AssertionError("not asked here")
@@ -77,7 +77,7 @@ def bench() -> Bench:
 
 def test_a_row_is_asked_for_once_while_the_projection_stands_still(bench: Bench) -> None:
     assert [bench.key(), bench.key()] == [KEY, KEY]
-    assert bench.projection.asked == 1
+    assert bench.projection.lookups == 1
 
 
 def test_a_row_is_kept_while_the_projection_passes_what_changes_none(bench: Bench) -> None:
@@ -85,7 +85,7 @@ def test_a_row_is_kept_while_the_projection_passes_what_changes_none(bench: Benc
     bench.projection.position = bench.projection.head = 11
     bench.look()
     bench.key()
-    assert bench.projection.asked == 1
+    assert bench.projection.lookups == 1
 
 
 def test_a_row_is_asked_for_again_when_any_has_changed(bench: Bench) -> None:
@@ -100,7 +100,7 @@ def test_a_row_is_asked_for_again_after_two_seconds(bench: Bench) -> None:
     bench.key()
     bench.time_s += 2.1
     bench.key()
-    assert bench.projection.asked == 2
+    assert bench.projection.lookups == 2
 
 
 def test_a_no_is_not_remembered(bench: Bench) -> None:
@@ -173,17 +173,17 @@ def test_what_a_look_saw_counts_from_before_it_asked(bench: Bench) -> None:
 def test_many_who_want_one_row_at_once_ask_once(bench: Bench) -> None:
     async def scenario() -> None:
         bench.projection.answers.clear()
-        asking = [asyncio.ensure_future(bench.cache.key("ab")) for _ in range(50)]
-        await bench.projection.is_asked(1)
-        asking[0].cancel()
+        lookups = [asyncio.ensure_future(bench.cache.key("ab")) for _ in range(50)]
+        await bench.projection.wait_for_lookups(1)
+        lookups[0].cancel()
         await asyncio.sleep(0)
         bench.projection.answers.set()
-        found = await asyncio.gather(*asking, return_exceptions=True)
+        found = await asyncio.gather(*lookups, return_exceptions=True)
         assert isinstance(found[0], asyncio.CancelledError)
         assert found[1:] == [KEY] * 49
 
     asyncio.run(scenario())
-    assert bench.projection.asked == 1
+    assert bench.projection.lookups == 1
 
 
 def test_a_no_is_not_shared(bench: Bench) -> None:
@@ -191,7 +191,7 @@ def test_a_no_is_not_shared(bench: Bench) -> None:
         bench.projection.row = None
         bench.projection.answers.clear()
         early = asyncio.ensure_future(bench.cache.key("ab"))
-        await bench.projection.is_asked(1)
+        await bench.projection.wait_for_lookups(1)
         bench.projection.row = KEY
         late = asyncio.ensure_future(bench.cache.key("ab"))
         await asyncio.sleep(0)
@@ -205,12 +205,12 @@ def test_an_answer_under_way_when_a_row_changes_is_neither_shared_nor_kept(bench
     async def scenario() -> None:
         bench.projection.answers.clear()
         early = asyncio.ensure_future(bench.cache.key("ab"))
-        await bench.projection.is_asked(1)
+        await bench.projection.wait_for_lookups(1)
         bench.projection.row = None
         bench.projection.position = bench.projection.head = bench.projection.changed_at = 11
         await bench.cache.look()
         late = asyncio.ensure_future(bench.cache.key("ab"))
-        await bench.projection.is_asked(2)
+        await bench.projection.wait_for_lookups(2)
         bench.projection.answers.set()
         assert (await early, await late) == (KEY, None)
         assert await bench.cache.key("ab") is None
@@ -222,10 +222,10 @@ def test_a_question_that_fails_fails_for_all_who_asked_and_is_asked_again(bench:
     async def scenario() -> None:
         bench.projection.answers.clear()
         bench.projection.error = ReadModelUnavailable("away")
-        asking = [asyncio.ensure_future(bench.cache.key("ab")) for _ in range(3)]
-        await bench.projection.is_asked(1)
+        lookups = [asyncio.ensure_future(bench.cache.key("ab")) for _ in range(3)]
+        await bench.projection.wait_for_lookups(1)
         bench.projection.answers.set()
-        for one in asking:
+        for one in lookups:
             with pytest.raises(ReadModelUnavailable):
                 await one
         bench.projection.error = None

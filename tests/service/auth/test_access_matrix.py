@@ -171,9 +171,9 @@ class World:
             shop.put(f"{shop.url}/prices/price-{slug}", body)
             shop.put(f"{shop.url}/tax-rates/tax-{slug}", {"percentage": 1, "inclusive": True})
         self.things = self._things()
-        service.folded("access")
-        service.folded("invoices")
-        service.folded("subscriptions")
+        service.wait_for_projection("access")
+        service.wait_for_projection("invoices")
+        service.wait_for_projection("subscriptions")
 
     def _token(self, shop: Shop) -> str:
         shop.change(settings={"client_prices": ["price_1"], "client_tax_rates": ["txr_1"]})
@@ -226,35 +226,35 @@ class World:
         }
         return {
             kind: {
-                whose: str(name)
-                for whose, name in zip(WHOSE, [*names, uuid4()], strict=True)
+                owner: str(name)
+                for owner, name in zip(WHOSE, [*names, uuid4()], strict=True)
                 if name is not None
             }
             for kind, names in named.items()
         }
 
-    def whose(self, row: Row) -> list[str]:
+    def owner(self, row: Row) -> list[str]:
         """Say whose things a route can be asked for."""
         kinds = [kind for kind in self.things if f"{{{kind}}}" in row.path]
         return list(self.things[kinds[0]]) if kinds else ["own"]
 
-    def ask(self, row: Row, caller: str, whose: str) -> httpx.Response:
-        named = {kind: each.get(whose, "") for kind, each in self.things.items()}
+    def send(self, row: Row, caller: str, owner: str) -> httpx.Response:
+        named = {kind: each.get(owner, "") for kind, each in self.things.items()}
         if caller in row.admits.split():
-            named |= self._spare(row, whose)
+            named |= self._spare(row, owner)
         path = row.path.format(app=self.ours.app_id, **named)
         options = {} if row.body is None else {"json": row.body(named)}
         headers = {"prefer": "respond-async"} | self.headers(caller)
         return self.service.request(row.method, path, headers=headers, **options)
 
-    def _spare(self, row: Row, whose: str) -> Names:
+    def _spare(self, row: Row, owner: str) -> Names:
         """Make what a route takes out of use, so that the next one has its own."""
         tenants = {"own": self.ours.tenant_id, "other tenant": self.second}
-        if row.needs == "work" and whose == "own":
+        if row.needs == "work" and owner == "own":
             return {"work": self._given_up(self.ours)}
-        if row.needs and whose in tenants:
-            return self._needed(row, tenants[whose])
-        if whose != "own":
+        if row.needs and owner in tenants:
+            return self._needed(row, tenants[owner])
+        if owner != "own":
             return {}
         if "{key}" in row.path:
             return {"key": item(admin(self.ours, "POST", "/api-keys", {"kind": "read"}))["id"]}
@@ -304,16 +304,16 @@ def making(matrix: Service) -> World:
     return World(matrix)
 
 
-def expected(row: Row, caller: str, whose: str) -> type[Exception] | None:
+def expected(row: Row, caller: str, owner: str) -> type[Exception] | None:
     """Say what a caller is told; None: let in."""
     if caller in STRANGERS:
         return expected_of_strangers(row, caller)
     if caller not in row.admits.split():
         knows = caller in ("read", "write") and not row.path.startswith("/admin")
         return WrongKeyType if knows else Unauthorized
-    if whose in ("other app", "unknown"):
+    if owner in ("other app", "unknown"):
         return None if row.makes else NotFound
-    return NotFound if whose == "other tenant" and caller == "token" else None
+    return NotFound if owner == "other tenant" and caller == "token" else None
 
 
 def expected_of_strangers(row: Row, caller: str) -> type[Exception] | None:
@@ -329,7 +329,7 @@ def expected_of_strangers(row: Row, caller: str) -> type[Exception] | None:
     return Unauthorized
 
 
-def told(response: httpx.Response, row: Row, refusal: type[Exception]) -> bool:
+def is_rejected_with(response: httpx.Response, row: Row, refusal: type[Exception]) -> bool:
     """Return whether an answer is exactly this refusal, with nothing more in it."""
     request_id = response.headers["x-request-id"]
     problem = problem_of(refusal())
@@ -353,17 +353,17 @@ def test_each_caller_reaches_what_is_its_own_and_nothing_else(
 
 def check_row(world: World, making: World, row: Row, caller: str) -> None:
     """Request a route for everybody's objects as one caller, and compare with the table."""
-    asked = making if row.makes or row.needs else world
-    for whose in asked.whose(row):
-        if whose == "other app" and caller in ("their admin", "their token"):
+    target = making if row.makes or row.needs else world
+    for owner in target.owner(row):
+        if owner == "other app" and caller in ("their admin", "their token"):
             continue  # that is its own
-        response = asked.ask(row, caller, whose)
-        refusal = expected(row, caller, whose)
-        said = f"{row}: {caller} asks for {whose}: {response.status_code} {response.text}"
+        response = target.send(row, caller, owner)
+        refusal = expected(row, caller, owner)
+        description = f"{row}: {caller} asks for {owner}: {response.status_code} {response.text}"
         if refusal is None:
-            assert response.status_code in LET_IN, said
+            assert response.status_code in LET_IN, description
         else:
-            assert told(response, row, refusal), said
+            assert is_rejected_with(response, row, refusal), description
 
 
 def test_the_table_has_every_route() -> None:

@@ -31,7 +31,7 @@ class Tokens:
         context = token_secret_context(self.shop.app_id)
         sealed = Vault([MASTER_KEY]).seal(SECRET, context=context)
         self.audience = f"aud-{self.shop.app_id}"
-        self.settle(
+        self.configure(
             token_issuer=ISSUER,
             token_audience=self.audience,
             token_claims={"app": None, "tenant": "tid", "user": "sub"},
@@ -39,9 +39,9 @@ class Tokens:
             token_keys=[public(self.rsa, "RS256", "r1"), public(self.ec, "ES256", "e1")],
         )
 
-    def settle(self, **settings: Any) -> None:
+    def configure(self, **settings: Any) -> None:
         self.shop.change(settings=settings)
-        self.shop.service.folded("access")
+        self.shop.service.wait_for_projection("access")
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         known = {
@@ -141,9 +141,9 @@ def test_a_public_key_is_no_secret(tokens: Tokens) -> None:
     )
     for secret in (pem, json.dumps(public(tokens.rsa, "RS256", "r1")).encode(), b""):
         for header in ({"alg": "HS256"}, {"alg": "HS256", "kid": "r1"}):
-            said = written(header, tokens.claims())
-            signature = hmac.digest(secret, said.encode(), "sha256")
-            assert tokens.status(f"{said}.{base64url(signature)}") == 401
+            signing_input = written(header, tokens.claims())
+            signature = hmac.digest(secret, signing_input.encode(), "sha256")
+            assert tokens.status(f"{signing_input}.{base64url(signature)}") == 401
 
 
 @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
@@ -191,7 +191,7 @@ def test_an_app_claim_tells_apps_of_one_issuer_apart(service: Service) -> None:
     one, other = Tokens(service), Tokens(service)
     claims = {"app": "azp", "tenant": "tid", "user": "sub"}
     for each in (one, other):
-        each.settle(token_audience="shared", token_claims=claims)
+        each.configure(token_audience="shared", token_claims=claims)
     shared = {"aud": "shared"}
     assert one.status(one.signed(**shared, azp=str(one.shop.app_id))) == 200
     assert one.status(one.signed(**shared, azp=str(other.shop.app_id))) == 401
@@ -212,7 +212,7 @@ def test_an_app_with_another_apps_public_keys_does_not_lock_its_callers_out(
             "token_keys": copied.token_keys,
         }
     )
-    service.folded("access")
+    service.wait_for_projection("access")
     token = one.signed("RS256", one.rsa, "r1")
 
     def status(client_id: object) -> int:
@@ -237,7 +237,7 @@ def test_a_replaced_secret_is_taken_until_its_end(service: Service) -> None:
         service.context.auth.access.app(tokens.shop.app_id)
     ).settings.token_secrets
     for until, status in ((int(time.time()) + 60, 200), (int(time.time()) - 1, 401)):
-        tokens.settle(
+        tokens.configure(
             token_secrets=[
                 {"kid": "s2", "sealed": newer, "until": None},
                 {**old, "until": until},
@@ -251,7 +251,7 @@ def test_a_secret_of_lost_master_keys_opens_nothing_and_stops_nothing(service: S
     tokens = Tokens(service)
     context = token_secret_context(tokens.shop.app_id)
     lost = Vault([Vault.new_key()]).seal(SECRET, context=context)
-    tokens.settle(token_secrets=[{"kid": "s1", "sealed": lost, "until": None}])
+    tokens.configure(token_secrets=[{"kid": "s1", "sealed": lost, "until": None}])
     assert tokens.status(tokens.signed()) == 401
     assert tokens.status(tokens.signed("RS256", tokens.rsa, "r1")) == 200
 
@@ -265,7 +265,7 @@ def test_what_is_no_token_is_no_caller(tokens: Tokens, value: str) -> None:
 
 
 def charge(tokens: Tokens, **more: Any) -> tuple[int, str]:
-    tokens.settle(client_prices=["price_1"], client_tax_rates=["txr_1"])
+    tokens.configure(client_prices=["price_1"], client_tax_rates=["txr_1"])
     body = {"price": "price_1", "taxRate": "txr_1", "mode": "payment", "quantity": 1} | more
     response = tokens.shop.service.request(
         "POST",
@@ -307,5 +307,5 @@ def test_a_charge_by_token_is_on_session_and_its_users(tokens: Tokens) -> None:
     assert charge(tokens)[0] == 202
     reading = service.context.recording.log.read_async(before, 10, ["invoice.requested"])
     (recorded,) = service.call(reading)
-    asked: Any = service.context.recording.streams.decoded(recorded)
-    assert (asked.off_session, asked.user_id, asked.actor) == (False, "user-1", "token:user-1")
+    event: Any = service.context.recording.streams.decoded(recorded)
+    assert (event.off_session, event.user_id, event.actor) == (False, "user-1", "token:user-1")

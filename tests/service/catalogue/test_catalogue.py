@@ -49,12 +49,12 @@ def test_what_is_put_replaces_what_was_there_and_is_read_at_once(
 ) -> None:
     url = f"{shop.url}/prices/price_1"
     (first,) = shop.put(url, PRICE).json()["items"]
-    service.folded("catalogue")
+    service.wait_for_projection("catalogue")
     shop.put(url, PRICE | {"amountMinor": 2500, "interval": None, "name": None})
     (item,) = shop.get(url).json()["items"]
     assert (item["amountMinor"], item["interval"], item["name"]) == (2500, None, None)
     assert item["createdAt"] == first["createdAt"]
-    service.folded("catalogue")
+    service.wait_for_projection("catalogue")
     assert shop.get(url).json()["items"] == [item]
 
 
@@ -64,7 +64,7 @@ def test_a_row_and_the_log_say_the_same(
 ) -> None:
     url = f"{shop.url}/{path}/known"
     written = shop.put(url, body).json()
-    service.folded("catalogue")
+    service.wait_for_projection("catalogue")
     assert shop.get(url).json() == written
 
 
@@ -141,7 +141,7 @@ def test_what_another_app_has_does_not_exist(
     shop: Shop, other_shop: Shop, path: str, body: dict[str, Any]
 ) -> None:
     other_shop.put(f"{other_shop.url}/{path}/theirs", body)
-    other_shop.service.folded("catalogue")
+    other_shop.service.wait_for_projection("catalogue")
     for named in ("theirs", "nobodys"):
         response = shop.get(f"{shop.url}/{path}/{named}")
         assert (response.status_code, errors(response)[0]["code"]) == (404, "[E4040]")

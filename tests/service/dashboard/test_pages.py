@@ -25,7 +25,7 @@ FOLDER = Path(service.dashboard.__file__).parent
 def invoice_of(shop: Shop, outcome: str = "paid", **more: Any) -> str:
     response = shop.post(outcome, **more)
     assert response.status_code in (200, 402), response.text
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     found = shop.get(f"{shop.url}/invoices", limit="1").json()["items"]
     return str(found[0]["id"])
 
@@ -66,7 +66,7 @@ def test_stored_texts_are_escaped(shop: Shop) -> None:
     )
     about = {"id": "in_1", "description": ATTACK, "customer_name": ATTACK}
     shop.deliver(stripe_event(about=about, type="invoice.paid"))
-    shop.service.folded("deliveries")
+    shop.service.wait_for_projection("deliveries")
     visitor = visit(shop)
     delivery = re.search(r"/dashboard/deliveries/[0-9a-f-]{36}", visitor.get(
         "/dashboard/deliveries").text)  # fmt: skip
@@ -86,7 +86,7 @@ def test_stored_texts_are_escaped(shop: Shop) -> None:
 def test_another_app_s_things_do_not_exist(shop: Shop, other_shop: Shop) -> None:
     invoice_id = invoice_of(other_shop)
     other_shop.deliver(stripe_event())
-    shop.service.folded("deliveries")
+    shop.service.wait_for_projection("deliveries")
     (delivery,) = re.findall(r"/dashboard/deliveries/[0-9a-f-]{36}",
                              visit(other_shop).get("/dashboard/deliveries").text)[:1]  # fmt: skip
     visitor = visit(shop)
@@ -133,7 +133,7 @@ def test_a_refund_is_recorded_once_however_often_the_form_is_sent(shop: Shop) ->
         response = visitor.act(path, f"{path}/refund", **fields)
         assert response.status_code == 303
         assert response.headers["location"] == f"{path}?note=done"
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     found = shop.get(f"{shop.url}/invoices/{invoice_id}").json()["items"][0]
     assert found["amountRefundedMinor"] == 550
     assert len(found["refunds"]) == 1
@@ -195,7 +195,7 @@ def test_lists_take_the_filters_of_the_api(shop: Shop) -> None:
 def test_dead_letters_are_replayed_together_and_once(shop: Shop) -> None:
     for _ in range(2):
         shop.deliver(stripe_event())
-    shop.service.folded("deliveries")
+    shop.service.wait_for_projection("deliveries")
     visitor = visit(shop)
     found = re.findall(
         r'name="(delivery-[0-9a-f-]{36})"', visitor.get("/dashboard/deliveries").text
@@ -207,8 +207,8 @@ def test_dead_letters_are_replayed_together_and_once(shop: Shop) -> None:
         assert response.headers["location"] == "/dashboard/deliveries?replayed=2"
     for name in found:
         events = shop.service.events(UUID(name.removeprefix("delivery-")))
-        asked = [event for event in events if event.TOPIC.endswith("replay_requested")]
-        assert len(asked) == 1
+        replay_requests = [event for event in events if event.TOPIC.endswith("replay_requested")]
+        assert len(replay_requests) == 1
     assert visitor.act("/dashboard/deliveries", "/dashboard/deliveries/replay").status_code == 400
 
 
@@ -217,7 +217,7 @@ def test_work_that_gave_up_is_sent_again(shop: Shop) -> None:
     invoice_id = response.json()["items"][0]["id"]
     relay(shop.service.database, shop.invoice_events(invoice_id))
     shop.given_up(invoice_id, last_error="No such intent: pi_123_secret_456")
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     visitor = visit(shop)
     page = visitor.get("/dashboard/work?state=gave_up")
     key = re.search(r'name="work" value="([^"]+)"', page.text)
@@ -242,7 +242,7 @@ def test_a_key_is_shown_once_and_ends_when_revoked(shop: Shop) -> None:
     made = visitor.act("/dashboard/operations", "/dashboard/keys", **fields)
     key = re.search(r"bh_read_[A-Za-z0-9_-]{20,}", made.text)
     assert key is not None
-    shop.service.folded("access")
+    shop.service.wait_for_projection("access")
     reader = Visit(shop.service)
     assert reader.sign_in(key[0]).status_code == 303
     again = visitor.act("/dashboard/operations", "/dashboard/keys", **fields)

@@ -43,8 +43,8 @@ def test_pages_send_to_sign_in_without_a_session(shop: Shop) -> None:
         response = visitor.get(path)
         assert response.status_code == 303
         assert response.headers["location"].startswith("/dashboard/sign-in")
-    asked = visitor.get("/dashboard/invoices?status=paid").headers["location"]
-    assert asked == "/dashboard/sign-in?next=%2Fdashboard%2Finvoices%3Fstatus%3Dpaid"
+    location = visitor.get("/dashboard/invoices?status=paid").headers["location"]
+    assert location == "/dashboard/sign-in?next=%2Fdashboard%2Finvoices%3Fstatus%3Dpaid"
 
 
 def test_forged_and_damaged_cookies_open_nothing(shop: Shop) -> None:
@@ -67,7 +67,7 @@ def test_a_session_ends_with_its_key(shop: Shop) -> None:
     visitor = visit(shop, "read")
     command = RevokeKey(app_id=shop.app_id, key_id=shop.key_ids["read"], actor="operator")
     shop.billing.revoke_key(command, occurred_at=now())
-    shop.service.folded("access")
+    shop.service.wait_for_projection("access")
     assert visitor.get("/dashboard").status_code == 303
 
 

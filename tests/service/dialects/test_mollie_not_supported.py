@@ -13,7 +13,7 @@ def shop(service: Service) -> Shop:
     return Shop(service, provider="mollie", connection="mollie-1", webhook_secrets=())
 
 
-def said(answer: httpx.Response) -> str:
+def error_message(answer: httpx.Response) -> str:
     assert answer.status_code == 400, answer.text
     return answer.text
 
@@ -27,7 +27,7 @@ def test_the_stripe_interfaces_say_that_mollie_has_no_invoices(shop: Shop) -> No
             json=body,
             headers=shop.headers(),
         )
-        assert "Mollie has payments, no invoices" in said(answer)
+        assert "Mollie has payments, no invoices" in error_message(answer)
 
 
 def test_the_admin_interface_says_so_too(shop: Shop) -> None:
@@ -38,7 +38,7 @@ def test_the_admin_interface_says_so_too(shop: Shop) -> None:
         headers={"Api-Key": shop.keys["admin"]},
     )
 
-    assert "Mollie has payments, no invoices" in said(answer)
+    assert "Mollie has payments, no invoices" in error_message(answer)
 
 
 def test_drafts_that_gather_say_which_connection_has_none(shop: Shop) -> None:
@@ -49,7 +49,9 @@ def test_drafts_that_gather_say_which_connection_has_none(shop: Shop) -> None:
         headers={"x-api-key": shop.keys["write"]},
     )
 
-    assert "mollie-1 is a connection of mollie, which has payments and no drafts" in said(answer)
+    assert "mollie-1 is a connection of mollie, which has payments and no drafts" in error_message(
+        answer
+    )
 
 
 def test_mollie_is_asked_through_its_own_path_alone(shop: Shop) -> None:
@@ -60,4 +62,4 @@ def test_mollie_is_asked_through_its_own_path_alone(shop: Shop) -> None:
         headers=shop.headers(),
     )
 
-    assert "no connection of stripe has this name" in said(answer)
+    assert "no connection of stripe has this name" in error_message(answer)

@@ -52,7 +52,7 @@ def test_the_page_may_load_nothing_from_another_host(service: Service) -> None:
     assert allowed["script-src"] == "'self'"
     assert allowed["connect-src"] == "'self'"
     assert allowed["frame-ancestors"] == "'none'"
-    sources = {source for words in allowed.values() for source in words.split()}
+    sources = {source for directive in allowed.values() for source in directive.split()}
     assert sources == {"'none'", "'self'", "'unsafe-inline'", "data:", "blob:"}
 
 

@@ -22,7 +22,7 @@ def page(shop: Shop) -> Shop:
 
 def allow(shop: Shop, *origins: str) -> None:
     shop.change(settings={"allowed_origins": list(origins)})
-    shop.service.folded("access")
+    shop.service.wait_for_projection("access")
 
 
 def stripe_invoices(shop: Shop) -> str:
@@ -45,13 +45,13 @@ def cors(response: httpx.Response) -> Mapping[str, str]:
 def test_a_page_may_send_a_token_to_the_first_dialect(service: Service, page: Shop) -> None:
     response = preflight(service, stripe_invoices(page), method="POST")
     assert response.status_code == 204
-    said = cors(response)
-    assert said["access-control-allow-origin"] == ORIGIN
-    assert said["access-control-allow-methods"] == "POST"
-    allowed = said["access-control-allow-headers"].lower().split(", ")
+    headers_ = cors(response)
+    assert headers_["access-control-allow-origin"] == ORIGIN
+    assert headers_["access-control-allow-methods"] == "POST"
+    allowed = headers_["access-control-allow-headers"].lower().split(", ")
     assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)
     assert not {"x-api-key", "api-key"} & set(allowed)
-    assert "access-control-allow-credentials" not in said
+    assert "access-control-allow-credentials" not in headers_
 
 
 @pytest.mark.parametrize("path", READS)

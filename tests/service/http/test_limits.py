@@ -39,18 +39,18 @@ def small(service_database: str) -> Iterator[Service]:
 def narrow(service: Service, small: Service) -> Shop:
     """A shop that is asked through the service with small limits."""
     shop = Shop(service)
-    small.folded("access")
+    small.wait_for_projection("access")
     return shop
 
 
-def ask(small: Service, shop: Shop, dialect: str = "002", **options: Any) -> httpx.Response:
+def send(small: Service, shop: Shop, dialect: str = "002", **options: Any) -> httpx.Response:
     path = PATHS[dialect].format(app=shop.app_id, tenant=shop.tenant_id)
     headers = shop.headers() if dialect != "003" else {"api-key": shop.keys["admin"]}
     given = {"content-type": "application/json"} | headers | options.pop("headers", {})
     return small.request("POST", path, headers=given, **options)
 
 
-def said(response: httpx.Response, dialect: str) -> tuple[int, str]:
+def error_of(response: httpx.Response, dialect: str) -> tuple[int, str]:
     """Give status and code out of the dialect's own envelope."""
     document = response.json()
     if dialect == "002":
@@ -72,7 +72,7 @@ def test_wrong_keys_of_a_peer_are_429_and_valid_keys_are_accepted_still(
 ) -> None:
     shop, other = Shop(service), Shop(service)
     with Service(service_database, projections=False, failed_lookups_per_minute=3) as guarded:
-        guarded.folded("access")
+        guarded.wait_for_projection("access")
 
         def status(*, key: str, app: Shop = shop) -> int:
             headers = app.headers("read") | {"x-api-key": key}
@@ -82,7 +82,7 @@ def test_wrong_keys_of_a_peer_are_429_and_valid_keys_are_accepted_still(
         assert [status(key=f"wrong-{number}") for number in range(5)] == [401, 401, 401, 429, 429]
         headers = shop.headers("read") | {"x-api-key": "wrong"}
         refused = guarded.request("GET", f"{shop.url}/invoices", headers=headers)
-        assert said(refused, "002") == (429, "[E4290]")
+        assert error_of(refused, "002") == (429, "[E4290]")
         assert 1 <= int(refused.headers["retry-after"]) <= 60
         assert status(key=shop.keys["read"]) == 200
         # Never seen before: as a wrong key, until the minute is over.
@@ -96,7 +96,7 @@ def test_requests_of_an_app_are_limited_over_all_its_keys(
 ) -> None:
     shop, other = Shop(service), Shop(service)
     with Service(service_database, projections=False, app_rate_limit_per_minute=3) as guarded:
-        guarded.folded("access")
+        guarded.wait_for_projection("access")
         read, admin = shop.headers("read"), {"api-key": shop.keys["admin"]}
         statuses = [
             guarded.request("GET", f"{shop.url}/invoices", headers=headers).status_code
@@ -109,20 +109,20 @@ def test_requests_of_an_app_are_limited_over_all_its_keys(
 
 @pytest.mark.parametrize("dialect", list(PATHS))
 def test_headers_that_are_too_long_are_431(small: Service, narrow: Shop, dialect: str) -> None:
-    response = ask(small, narrow, dialect, headers={"x-filler": "x" * 1024})
-    assert said(response, dialect) == (431, "[E4310]")
+    response = send(small, narrow, dialect, headers={"x-filler": "x" * 1024})
+    assert error_of(response, dialect) == (431, "[E4310]")
 
 
 @pytest.mark.parametrize("dialect", list(PATHS))
 def test_a_body_that_is_too_long_is_refused(small: Service, narrow: Shop, dialect: str) -> None:
-    response = ask(small, narrow, dialect, content=b" " * 2001)
-    assert said(response, dialect) == (400 if dialect in ("000", "001") else 413, "[E4130]")
+    response = send(small, narrow, dialect, content=b" " * 2001)
+    assert error_of(response, dialect) == (400 if dialect in ("000", "001") else 413, "[E4130]")
 
 
 @pytest.mark.parametrize("dialect", list(PATHS))
 def test_a_body_that_never_ends_is_408(small: Service, narrow: Shop, dialect: str) -> None:
-    response = ask(small, narrow, dialect, content=forever())
-    assert said(response, dialect) == (408, "[E4080]")
+    response = send(small, narrow, dialect, content=forever())
+    assert error_of(response, dialect) == (408, "[E4080]")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_body_that_never_ends_is_408(small: Service, narrow: Shop, dialect: st
 def test_json_that_is_too_deep_or_too_wide_is_refused(
     small: Service, narrow: Shop, body: Any, message: str
 ) -> None:
-    response = ask(small, narrow, json=body)
+    response = send(small, narrow, json=body)
     assert (response.status_code, errors(response)[0]["message"]) == (400, message)
 
 
@@ -143,13 +143,13 @@ def test_json_that_is_too_deep_or_too_wide_is_refused(
 def test_too_many_requests_of_a_key_are_429(small: Service, narrow: Shop, dialect: str) -> None:
     left = []
     for _ in range(5):
-        response = ask(small, narrow, dialect, content=b"{")
+        response = send(small, narrow, dialect, content=b"{")
         assert response.status_code != 429
         assert response.headers["ratelimit-limit"] == "5"
         left.append(int(response.headers["ratelimit-remaining"]))
     assert left == [4, 3, 2, 1, 0]
-    response = ask(small, narrow, dialect, content=b"{")
-    assert said(response, dialect) == (429, "[E4290]")
+    response = send(small, narrow, dialect, content=b"{")
+    assert error_of(response, dialect) == (429, "[E4290]")
     assert response.headers["ratelimit-remaining"] == "0"
     reset_s = int(response.headers["ratelimit-reset"])
     assert 1 <= reset_s <= 60
@@ -158,7 +158,7 @@ def test_too_many_requests_of_a_key_are_429(small: Service, narrow: Shop, dialec
 
 def test_each_key_has_its_own_count(small: Service, narrow: Shop) -> None:
     for _ in range(6):
-        limited = ask(small, narrow, content=b"{")
+        limited = send(small, narrow, content=b"{")
     assert limited.status_code == 429
     url = f"{narrow.url}/invoices"
     response = small.request("GET", url, headers=narrow.headers("read"))
@@ -166,14 +166,14 @@ def test_each_key_has_its_own_count(small: Service, narrow: Shop) -> None:
 
 
 def test_who_is_not_known_is_told_no_count(small: Service, narrow: Shop) -> None:
-    response = ask(small, narrow, headers={"x-api-key": "bh_write_unknown"})
+    response = send(small, narrow, headers={"x-api-key": "bh_write_unknown"})
     assert response.status_code == 401
     assert "ratelimit-limit" not in response.headers
 
 
 def test_an_answer_that_does_not_begin_in_time_is_503(small: Service, narrow: Shop) -> None:
-    response = ask(small, narrow, headers={"prefer": "wait=60"}, json=narrow.body("never"))
-    assert said(response, "002") == (503, "[E5031]")
+    response = send(small, narrow, headers={"prefer": "wait=60"}, json=narrow.body("never"))
+    assert error_of(response, "002") == (503, "[E5031]")
     assert response.headers["retry-after"] == "1"
 
 

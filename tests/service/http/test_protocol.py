@@ -66,9 +66,9 @@ def test_many_requests_of_one_connection_each_have_their_own_head() -> None:
 
 
 def test_a_head_that_never_ends_is_waited_for_no_longer() -> None:
-    async def scenario(begun: bytes) -> bytes:
+    async def scenario(first_bytes: bytes) -> bytes:
         async with connected(Impatient) as (reader, writer):
-            writer.write(begun)
+            writer.write(first_bytes)
             return await reader.read()
 
     assert asyncio.run(scenario(b"")) == b""

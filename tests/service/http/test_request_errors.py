@@ -208,7 +208,7 @@ def test_a_provider_without_a_connection_is_400(untouched: Shop) -> None:
 
 def test_an_app_without_a_default_connection_is_told_so(service: Service, shop: Shop) -> None:
     shop.change(default_connections={"stripe": "gone"})
-    service.folded("access")
+    service.wait_for_projection("access")
     response = shop.post()
     assert response.status_code == 400
     assert paths(response) == ["connection"]

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.service.fake_worker import CHECKOUT_URL, answer_as, refund_as
+from tests.service.fake_worker import CHECKOUT_URL, complete_action, refund_as
 from tests.service.harness import Service, Shop, errors
 
 NEVER = {"prefer": "respond-async"}
@@ -75,9 +75,9 @@ def test_a_retry_that_is_declined_is_402(shop: Shop) -> None:
 
 
 def test_a_retry_takes_the_method_that_is_given(shop: Shop) -> None:
-    asked = invoice(shop, "declined", "never")
-    act(shop, asked["url"] + "/retry", {"paymentMethod": "pm_other"}, **NEVER)
-    newest = shop.invoice_events(asked["id"])[-1]
+    target = invoice(shop, "declined", "never")
+    act(shop, target["url"] + "/retry", {"paymentMethod": "pm_other"}, **NEVER)
+    newest = shop.invoice_events(target["id"])[-1]
     assert (newest.TOPIC, newest.payment_method) == ("invoice.retry_requested", "pm_other")
     assert newest.actor == f"key:{shop.key_ids['write']}"
 
@@ -95,7 +95,7 @@ def test_what_the_provider_refuses_is_400_with_its_words(shop: Shop) -> None:
             "providerCode": "resource_missing",
         }
     ]
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     assert item(shop.get(url))["status"] == "failed"
 
 
@@ -113,34 +113,34 @@ def test_what_the_provider_refuses_is_400_with_its_words(shop: Shop) -> None:
 def test_what_the_invoices_state_forbids_is_400_and_leaves_nothing(
     shop: Shop, stands: str, action: str, reason: str
 ) -> None:
-    asked = invoice(shop, stands)
-    before = shop.invoice_events(asked["id"])
-    response = act(shop, f"{asked['url']}/{action}")
+    target = invoice(shop, stands)
+    before = shop.invoice_events(target["id"])
+    response = act(shop, f"{target['url']}/{action}")
     assert response.status_code == 400
     (entry,) = errors(response)
     assert (entry["code"], entry["path"]) == ("[E4000]", "status")
     assert reason in entry["message"]
-    assert shop.invoice_events(asked["id"]) == before
+    assert shop.invoice_events(target["id"]) == before
 
 
 def test_a_retry_that_opens_another_checkout_came_true(shop: Shop) -> None:
-    asked = invoice(shop, "declined", "checkout")
+    target = invoice(shop, "declined", "checkout")
     key = {"idempotency_key": uuid4().hex}
-    first = act(shop, asked["url"] + "/retry", **key)
+    first = act(shop, target["url"] + "/retry", **key)
     shown = item(first)
     assert (first.status_code, shown["status"], shown["failure"]) == (200, "open", None)
     assert shown["nextAction"] == {"type": "redirect", "url": CHECKOUT_URL}
-    again = act(shop, asked["url"] + "/retry", **key)
+    again = act(shop, target["url"] + "/retry", **key)
     assert again.headers["idempotent-replayed"] == "true"
     assert (again.status_code, item(again)["nextAction"]) == (200, shown["nextAction"])
 
 
 def test_what_was_overtaken_is_400_that_says_so(service: Service, shop: Shop) -> None:
-    asked = invoice(shop, "declined", "never")
+    target = invoice(shop, "declined", "never")
     key = {"idempotency_key": uuid4().hex}
-    act(shop, asked["url"] + "/void", **key, **NEVER)
-    answer_as(service.context, UUID(asked["id"]), "paid")
-    response = act(shop, asked["url"] + "/void", **key)
+    act(shop, target["url"] + "/void", **key, **NEVER)
+    complete_action(service.context, UUID(target["id"]), "paid")
+    response = act(shop, target["url"] + "/void", **key)
     assert response.status_code == 400
     assert response.headers["idempotent-replayed"] == "true"
     (entry,) = errors(response)
@@ -149,12 +149,12 @@ def test_what_was_overtaken_is_400_that_says_so(service: Service, shop: Shop) ->
 
 
 def test_what_takes_longer_is_202_with_the_invoice_of_now(shop: Shop) -> None:
-    asked = invoice(shop, "declined", "never")
-    response = act(shop, asked["url"] + "/void", prefer="wait=0")
+    target = invoice(shop, "declined", "never")
+    response = act(shop, target["url"] + "/void", prefer="wait=0")
     assert response.status_code == 202
     assert item(response)["status"] == "failed"
     assert response.headers["retry-after"] == "1"
-    assert shop.invoice_events(asked["id"])[-1].TOPIC == "invoice.void_requested"
+    assert shop.invoice_events(target["id"])[-1].TOPIC == "invoice.void_requested"
     assert str(item(response)["position"]) in response.headers["location"]
 
 
@@ -184,7 +184,7 @@ def test_a_refund_is_shown_by_its_id(shop: Shop) -> None:
     assert refund["providerRefundId"].startswith("re_")
     assert refund["refundedAt"].endswith("Z")
     assert refund["at"].endswith("Z")
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     assert item(shop.get(url))["refunds"] == [refund]
 
 
@@ -232,17 +232,17 @@ def test_a_refund_that_takes_days_is_pending(shop: Shop) -> None:
 def test_a_refund_that_fails_is_400_and_can_be_asked_for_again(
     service: Service, shop: Shop
 ) -> None:
-    asked = invoice(shop, "paid", "never")
+    target = invoice(shop, "paid", "never")
     key = {"idempotency_key": uuid4().hex}
-    pending = item(act(shop, asked["url"] + "/refunds", **key, **NEVER))
+    pending = item(act(shop, target["url"] + "/refunds", **key, **NEVER))
     assert pending["refunds"][0]["status"] == "requested"
-    refund_as(service.context, UUID(asked["id"]), UUID(pending["refundId"]), "failed")
-    response = act(shop, asked["url"] + "/refunds", **key)
+    refund_as(service.context, UUID(target["id"]), UUID(pending["refundId"]), "failed")
+    response = act(shop, target["url"] + "/refunds", **key)
     assert response.status_code == 400
     (entry,) = errors(response)
     assert entry["providerCode"] == "refund_refused"
     assert entry["message"] == "The card's bank takes nothing back."
-    assert act(shop, asked["url"] + "/refunds", **NEVER).status_code == 202
+    assert act(shop, target["url"] + "/refunds", **NEVER).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -285,13 +285,13 @@ def test_a_body_that_says_what_it_must_not_is_400_with_the_field(
 def test_a_replay_tells_the_first_outcome_for_ever(
     shop: Shop, action: str, stands: str, then: str
 ) -> None:
-    asked = invoice(shop, stands, then)
+    target = invoice(shop, stands, then)
     key = {"idempotency_key": uuid4().hex}
-    first = act(shop, f"{asked['url']}/{action}", **key)
+    first = act(shop, f"{target['url']}/{action}", **key)
     if then == "declined":
-        answer_as(shop.service.context, UUID(asked["id"]), "paid")
+        complete_action(shop.service.context, UUID(target["id"]), "paid")
     before = shop.service.head()
-    again = act(shop, f"{asked['url']}/{action}", **key)
+    again = act(shop, f"{target['url']}/{action}", **key)
     assert (first.status_code, first.json()) == (again.status_code, again.json())
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
@@ -299,21 +299,21 @@ def test_a_replay_tells_the_first_outcome_for_ever(
 
 
 def test_a_replay_waits_like_the_first(service: Service, shop: Shop) -> None:
-    asked = invoice(shop, "declined", "never")
+    target = invoice(shop, "declined", "never")
     key = {"idempotency_key": uuid4().hex}
     for _ in range(2):
-        assert act(shop, asked["url"] + "/void", **key, **NEVER).status_code == 202
-    answer_as(service.context, UUID(asked["id"]), "void")
-    assert item(act(shop, asked["url"] + "/void", **key))["status"] == "void"
-    topics = [event.TOPIC for event in shop.invoice_events(asked["id"])]
+        assert act(shop, target["url"] + "/void", **key, **NEVER).status_code == 202
+    complete_action(service.context, UUID(target["id"]), "void")
+    assert item(act(shop, target["url"] + "/void", **key))["status"] == "void"
+    topics = [event.TOPIC for event in shop.invoice_events(target["id"])]
     assert topics.count("invoice.void_requested") == 1
 
 
 def test_many_at_once_under_one_key_ask_once(shop: Shop) -> None:
-    asked = invoice(shop, "paid")
+    target = invoice(shop, "paid")
     headers = shop.headers() | {"idempotency-key": uuid4().hex}
     more = {"json": {"amountMinor": 100}, "headers": headers}
-    responses = shop.service.requests([("POST", asked["url"] + "/refunds", more)] * 20)
+    responses = shop.service.requests([("POST", target["url"] + "/refunds", more)] * 20)
     assert {response.status_code for response in responses} == {200}
     assert len({response.text for response in responses}) == 1
     replayed = [response.headers.get("idempotent-replayed") for response in responses]
@@ -341,11 +341,11 @@ def test_a_key_is_for_one_request_alone(shop: Shop, other: str) -> None:
 def test_what_was_refused_before_it_was_recorded_is_not_remembered(
     service: Service, shop: Shop
 ) -> None:
-    asked = invoice(shop, "requires_action", "never")
+    target = invoice(shop, "requires_action", "never")
     key = {"idempotency_key": uuid4().hex}
-    assert act(shop, asked["url"] + "/refunds", **key, **NEVER).status_code == 400
-    answer_as(service.context, UUID(asked["id"]), "paid")
-    assert act(shop, asked["url"] + "/refunds", **key, **NEVER).status_code == 202
+    assert act(shop, target["url"] + "/refunds", **key, **NEVER).status_code == 400
+    complete_action(service.context, UUID(target["id"]), "paid")
+    assert act(shop, target["url"] + "/refunds", **key, **NEVER).status_code == 202
 
 
 @pytest.mark.parametrize("action", ["retry", "void", "finalize", "mark-uncollectible", "refunds"])

@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.service.fake_worker import HOSTED_URL, SECRET, settle
+from tests.service.fake_worker import HOSTED_URL, SECRET, complete_invoice
 from tests.service.harness import Service, Shop, errors, free_line
 
 
@@ -124,8 +124,8 @@ def test_an_outcome_that_does_not_come_in_time_is_202_and_can_be_fetched_later(
     location = f"{shop.url}/invoices/{item['id']}?minPosition={position}"
     assert response.headers["location"] == location
     assert int(response.headers["retry-after"]) >= 1
-    settle(service.context, shop.invoice_events(item["id"])[0].originator_id, "paid")
-    service.folded("invoices")
+    complete_invoice(service.context, shop.invoice_events(item["id"])[0].originator_id, "paid")
+    service.wait_for_projection("invoices")
     assert shop.get(location).json()["items"][0]["status"] == "paid"
 
 
@@ -174,7 +174,7 @@ def test_the_request_records_who_asked_and_nothing_else(shop: Shop, service: Ser
 
 def test_a_named_connection_is_used_though_it_is_not_the_default(shop: Shop) -> None:
     shop.set_connection("live-1", mode="live")
-    shop.service.folded("access")
+    shop.service.wait_for_projection("access")
     item = shop.post("paid", connection="live-1").json()["items"][0]
     assert (item["connection"], item["mode"]) == ("live-1", "live")
 
@@ -182,7 +182,7 @@ def test_a_named_connection_is_used_though_it_is_not_the_default(shop: Shop) -> 
 def test_test_picks_the_default_of_that_mode(shop: Shop) -> None:
     shop.set_connection("live-1", mode="live")
     shop.change(default_connections={"stripe:live": "live-1"})
-    shop.service.folded("access")
+    shop.service.wait_for_projection("access")
     assert shop.post("paid", test=False).json()["items"][0]["connection"] == "live-1"
     assert shop.post("paid", test=True).json()["items"][0]["connection"] == "stripe-1"
     assert shop.post("paid").json()["items"][0]["connection"] == "stripe-1"
@@ -204,7 +204,7 @@ def test_the_callers_request_id_comes_back_if_it_is_sane(shop: Shop) -> None:
 
 def test_what_an_invoice_does_not_say_its_app_says(shop: Shop) -> None:
     shop.change(settings={"invoice_defaults": {"footer": "Thank you", "description": "For work"}})
-    shop.service.folded("access")
+    shop.service.wait_for_projection("access")
 
     item = shop.post(footer="Goodbye").json()["items"][0]
 
@@ -215,9 +215,9 @@ def test_a_subscription_is_asked_for_with_prices_and_recorded_as_one(shop: Shop)
     lines = [{"name": "Pro Plan", "price": "price_monthly", "quantity": 2}, {"price": "price_seat"}]
     shown = shop.post("paid", type="subscription", lineItems=lines).json()["items"][0]
     assert (shown["type"], shown["status"]) == ("subscription", "paid")
-    asked = shop.invoice_events(shown["id"])[0]
-    assert asked.type == "subscription"
-    assert [(line["price"], line["quantity"]) for line in asked.lines] == [
+    requested = shop.invoice_events(shown["id"])[0]
+    assert requested.type == "subscription"
+    assert [(line["price"], line["quantity"]) for line in requested.lines] == [
         ("price_monthly", 2),
         ("price_seat", 1),
     ]

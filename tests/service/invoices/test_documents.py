@@ -11,7 +11,7 @@ from eventlog.security.signed_links import Signer
 from eventlog.security.vault import Vault
 from service.invoices.documents import DOCUMENT, RETURN
 from tests.service.harness import MASTER_KEY, Service, Shop, errors
-from tests.support.provider_lookup_worker import Answering, answering
+from tests.support.provider_lookup_worker import LookupWorker, lookup_worker
 
 FRESH = "https://pay.stripe.test/invoice/1/pdf?fresh={}"
 SIGNER = Signer([MASTER_KEY])
@@ -21,20 +21,20 @@ class Provider:
     """Gives a new link each time, as Stripe's expire."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.fetched: list[str] = []
         self.error: Exception | None = None
 
     def find_document_url(self, object_id: str) -> str | None:
-        self.asked.append(object_id)
+        self.fetched.append(object_id)
         if self.error is not None:
             raise self.error
-        return FRESH.format(len(self.asked))
+        return FRESH.format(len(self.fetched))
 
 
 @pytest.fixture
 def provider(service_database: str) -> Iterator[Provider]:
     gateway: Any = Provider()
-    with answering(service_database, gateway, vault=Vault([MASTER_KEY])):
+    with lookup_worker(service_database, gateway, vault=Vault([MASTER_KEY])):
         yield gateway
 
 
@@ -55,7 +55,7 @@ def test_the_document_is_the_providers_fresh_one(shop: Shop, provider: Provider)
     assert response.status_code == 302
     assert response.headers["location"] == FRESH.format(1)
     assert response.headers["cache-control"] == "no-store"
-    assert provider.asked == ["in_1"]
+    assert provider.fetched == ["in_1"]
 
 
 def test_a_document_url_opens_without_any_header_and_tells_nobody_where_it_came_from(
@@ -64,13 +64,13 @@ def test_a_document_url_opens_without_any_header_and_tells_nobody_where_it_came_
     response = opened(service, made(shop)["documentUrl"])
     assert (response.status_code, response.headers["location"]) == (302, FRESH.format(1))
     assert response.headers["referrer-policy"] == "no-referrer"
-    assert provider.asked == ["in_1"]
+    assert provider.fetched == ["in_1"]
 
 
 def test_an_invoice_shows_the_same_document_url_wherever_it_is_shown(shop: Shop) -> None:
     item = made(shop)
     url = item["documentUrl"]
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     (single,) = shop.get(f"{shop.url}/invoices/{item['id']}").json()["items"]
     (listed,) = shop.get(f"{shop.url}/invoices").json()["items"]
     assert (single["documentUrl"], listed["documentUrl"]) == (url, url)
@@ -82,7 +82,7 @@ def test_many_who_open_one_document_cost_the_provider_one_call(
     path = made(shop)["documentUrl"].removeprefix("http://127.0.0.1:8080")
     responses = service.requests([("GET", path, {}) for _ in range(20)])
     assert {response.headers["location"] for response in responses} == {FRESH.format(1)}
-    assert len(provider.asked) == 1
+    assert len(provider.fetched) == 1
 
 
 def test_what_is_not_issued_has_no_document(service: Service, shop: Shop) -> None:
@@ -119,7 +119,7 @@ def test_another_apps_document_is_404_before_its_provider_is_asked(
     item = made(other_shop)
     response = shop.get(f"{shop.url}/invoices/{item['id']}/document")
     assert response.status_code == 404
-    assert provider.asked == []
+    assert provider.fetched == []
 
 
 def test_a_provider_that_is_away_is_503_and_asked_again_the_next_time(
@@ -150,7 +150,7 @@ def test_without_a_worker_the_caller_is_told_in_time_to_come_again(service_datab
 
 
 @pytest.mark.parametrize(
-    ("outcome", "words", "looks_again"),
+    ("outcome", "text", "looks_again"),
     [
         ("paid", "it is paid", False),
         ("declined", "was refused", False),
@@ -160,15 +160,15 @@ def test_without_a_worker_the_caller_is_told_in_time_to_come_again(service_datab
     ],
 )
 def test_the_return_page_says_how_the_payment_stands(
-    service: Service, shop: Shop, outcome: str, words: str, *, looks_again: bool
+    service: Service, shop: Shop, outcome: str, text: str, *, looks_again: bool
 ) -> None:
     shop.post(outcome)
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     (item,) = shop.get(f"{shop.url}/invoices").json()["items"]
     response = opened(service, service.context.invoices.links.return_url(UUID(item["id"])))
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/html")
-    assert words in response.text
+    assert text in response.text
     assert "19.99 EUR" in response.text
     assert ('http-equiv="refresh"' in response.text) == looks_again
 
@@ -196,7 +196,7 @@ def test_the_invoices_own_connection_is_asked(
     service: Service, shop: Shop, service_database: str
 ) -> None:
     gateway: Any = Provider()
-    worker: Answering
-    with answering(service_database, gateway, vault=Vault([MASTER_KEY])) as worker:
+    worker: LookupWorker
+    with lookup_worker(service_database, gateway, vault=Vault([MASTER_KEY])) as worker:
         opened(service, made(shop)["documentUrl"])
-    assert (shop.app_id, shop.connection) in worker.asked
+    assert (shop.app_id, shop.connection) in worker.looked_up

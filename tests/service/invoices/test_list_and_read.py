@@ -7,7 +7,7 @@ import pytest
 
 from domain.gateway.objects import RefundsAndDisputes
 from domain.invoices.commands import ImportInvoice
-from tests.service.fake_worker import provider_invoice, settle
+from tests.service.fake_worker import complete_invoice, provider_invoice
 from tests.service.harness import Service, Shop, errors, paths
 
 
@@ -22,7 +22,7 @@ def stocked(service: Service) -> Shop:
     other = str(shop.other_tenant_id)  # type: ignore[attr-defined]
     path = shop.invoices_url.replace(str(shop.tenant_id), other)
     service.request("POST", path, json=shop.body(tenantUuid=other), headers=shop.headers())
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     return shop
 
 
@@ -94,8 +94,8 @@ def test_the_mode_of_the_default_connection_is_listed_unless_another_is_asked_fo
     shop.post("paid")
     shop.set_connection("live-1", mode="live")
     shop.change(default_connections={"stripe": "live-1"})
-    service.folded("access")
-    service.folded("invoices")
+    service.wait_for_projection("access")
+    service.wait_for_projection("invoices")
     listed = [
         shop.get(f"{shop.url}/invoices", **params).json()["totalItems"]
         for params in ({}, {"mode": "test"})
@@ -210,7 +210,7 @@ def test_the_timeline_has_every_event_in_order(service: Service) -> None:
     shop = Shop(service)
     posted = shop.post("requires_action")
     invoice_id = posted.json()["items"][0]["id"]
-    settle(service.context, UUID(invoice_id), "paid")
+    complete_invoice(service.context, UUID(invoice_id), "paid")
     response = shop.get(f"{shop.url}/invoices/{invoice_id}/events", minPosition=service.head())
     document = response.json()
     assert document["kind"] == "events"
@@ -264,7 +264,7 @@ def test_what_the_caller_has_seen_is_never_taken_back(service: Service) -> None:
 
 
 def test_what_the_provider_made_is_listed_by_origin_and_while_it_is_nobodys(shop: Shop) -> None:
-    asked_for = shop.post("paid").json()["items"][0]["id"]
+    requested = shop.post("paid").json()["items"][0]["id"]
     command = ImportInvoice(
         app_id=shop.app_id,
         tenant_id=None,
@@ -279,26 +279,26 @@ def test_what_the_provider_made_is_listed_by_origin_and_while_it_is_nobodys(shop
     made = shop.billing.import_invoice(
         command, seen, RefundsAndDisputes(), occurred_at=datetime.now(UTC)
     )
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     path = f"{shop.url}/invoices"
 
-    def listed(**asked: str) -> list[str]:
-        return [entry["id"] for entry in shop.get(path, **asked).json()["items"]]
+    def listed(**filters: str) -> list[str]:
+        return [entry["id"] for entry in shop.get(path, **filters).json()["items"]]
 
-    assert listed() == [asked_for, str(made.id)]
-    for asked in (
+    assert listed() == [requested, str(made.id)]
+    for filters in (
         {"unassigned": "true"},
         {"origin": "renewal"},
         {"subscriptionId": "sub_7"},
         {"type": "subscription"},
         {"createdTo": "2024-01-01T00:00:00Z"},
     ):
-        assert listed(**asked) == [str(made.id)]
-    assert listed(unassigned="false", origin="request") == [asked_for]
+        assert listed(**filters) == [str(made.id)]
+    assert listed(unassigned="false", origin="request") == [requested]
     made.assign(shop.tenant_id, actor="worker", occurred_at=datetime.now(UTC))
     shop.billing.save(made)
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     assert listed(unassigned="true") == []
-    assert listed(tenantUuid=str(shop.tenant_id)) == [asked_for, str(made.id)]
+    assert listed(tenantUuid=str(shop.tenant_id)) == [requested, str(made.id)]
     refused = shop.get(path, unassigned="true", tenantUuid=str(shop.tenant_id))
     assert paths(refused) == ["unassigned"]

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.service.fake_worker import settle
+from tests.service.fake_worker import complete_invoice
 from tests.service.harness import Service, Shop, paths
 
 
@@ -23,8 +23,8 @@ def stocked(service: Service) -> Shop:
     path = shop.invoices_url.replace(str(shop.tenant_id), str(tenant_id))
     body = shop.body(tenantUuid=str(tenant_id), description='Tea, "green"\u2028')
     shop.service.request("POST", path, json=body, headers=shop.headers())
-    service.folded("invoices")
-    service.folded("emails")
+    service.wait_for_projection("invoices")
+    service.wait_for_projection("emails")
     return shop
 
 
@@ -71,9 +71,9 @@ def test_what_does_not_go_together_is_400(stocked: Shop, params: dict[str, Any],
 
 
 def test_a_list_as_csv_has_what_the_json_has(stocked: Shop) -> None:
-    asked = {"sort": "createdAt", "mode": "test"}
-    items = stocked.get(f"{stocked.url}/invoices", **asked).json()["items"]
-    response = stocked.get(f"{stocked.url}/invoices", **asked, format="csv")
+    query = {"sort": "createdAt", "mode": "test"}
+    items = stocked.get(f"{stocked.url}/invoices", **query).json()["items"]
+    response = stocked.get(f"{stocked.url}/invoices", **query, format="csv")
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/csv; header=present; charset=utf-8"
     assert "invoices.csv" in response.headers["content-disposition"]
@@ -105,7 +105,7 @@ def test_a_csv_list_is_filtered_and_an_empty_one_has_its_header(stocked: Shop) -
 def test_an_invoice_is_shown_as_it_was_known_at_a_moment(service: Service) -> None:
     shop = Shop(service)
     posted = shop.post("requires_action").json()["items"][0]
-    settle(service.context, UUID(posted["id"]), "paid")
+    complete_invoice(service.context, UUID(posted["id"]), "paid")
     events = shop.invoice_events(posted["id"])
     url = f"{shop.url}/invoices/{posted['id']}"
     seen = []

@@ -135,7 +135,7 @@ def skip(service: Service) -> None:
 
 def leave_delivery(shop: Shop, state: str, reason: str | None) -> None:
     shop.deliver(stripe_event())
-    shop.service.folded("deliveries")
+    shop.service.wait_for_projection("deliveries")
     Watched(shop.service).sql(
         "UPDATE read.deliveries SET state = %s, reason = %s,"
         " received_at = received_at - interval '1 hour'",

@@ -49,7 +49,7 @@ def test_the_process_is_healthy_whatever_its_database_does(service: Service) -> 
 
 
 @pytest.mark.parametrize(
-    ("subject", "check", "says"),
+    ("subject", "check", "message"),
     [
         (readiness(writable=None), "database", "does not answer"),
         (readiness(writable=False), "database", "is read-only"),
@@ -61,10 +61,10 @@ def test_the_process_is_healthy_whatever_its_database_does(service: Service) -> 
         ),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_else(subject: Any, check: str, says: str) -> None:
+def test_what_is_wrong_is_said_and_nothing_else(subject: Any, check: str, message: str) -> None:
     ready, checks = asyncio.run(subject.checks())
     assert not ready
-    assert checks[check] == says
+    assert checks[check] == message
     assert "1234" not in str(checks)
 
 

@@ -171,7 +171,7 @@ def test_what_cannot_be_is_refused_by_its_field(
 def test_the_connection_of_the_mode_that_is_asked_for_is_taken(shop: Shop) -> None:
     shop.set_connection("stripe-live", mode="live")
     shop.change(default_connections={"stripe:live": "stripe-live"})
-    shop.service.folded("access")
+    shop.service.wait_for_projection("access")
     setup = item(post(shop, test=False))
     assert (setup["connection"], setup["mode"]) == ("stripe-live", "live")
     assert item(post(shop, connection="stripe-live"))["mode"] == "live"

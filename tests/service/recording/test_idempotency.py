@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core import ids
-from tests.service.fake_worker import settle
+from tests.service.fake_worker import complete_invoice
 from tests.service.harness import Service, Shop, errors
 
 
@@ -15,13 +15,13 @@ def test_fifty_requests_at_once_under_one_key_make_one_invoice(
     service: Service, shop: Shop
 ) -> None:
     headers = shop.headers() | keyed()
-    asked = ("POST", shop.invoices_url, {"json": shop.body("paid"), "headers": headers})
-    responses = service.requests([asked] * 50)
+    request = ("POST", shop.invoices_url, {"json": shop.body("paid"), "headers": headers})
+    responses = service.requests([request] * 50)
     assert {response.status_code for response in responses} == {200}
     assert len({response.text for response in responses}) == 1
     replayed = [response.headers.get("idempotent-replayed") for response in responses]
     assert sorted(replayed, key=str) == [None] + ["true"] * 49
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     assert shop.get(f"{shop.url}/invoices").json()["totalItems"] == 1
 
 
@@ -40,7 +40,7 @@ def test_a_replay_tells_the_first_outcome_though_more_has_happened(
 ) -> None:
     headers = keyed()
     first = shop.post("requires_action", headers=headers)
-    settle(service.context, UUID(first.json()["items"][0]["id"]), "paid")
+    complete_invoice(service.context, UUID(first.json()["items"][0]["id"]), "paid")
     assert shop.post("requires_action", headers=headers).json() == first.json()
 
 
@@ -52,7 +52,7 @@ def test_a_replay_waits_like_the_first_while_there_is_no_outcome(
     again = shop.post("never", headers=headers | {"prefer": "respond-async"})
     assert (first.status_code, again.status_code) == (202, 202)
     assert first.json() == again.json()
-    settle(service.context, UUID(first.json()["items"][0]["id"]), "paid")
+    complete_invoice(service.context, UUID(first.json()["items"][0]["id"]), "paid")
     assert shop.post("never", headers=headers).status_code == 200
 
 

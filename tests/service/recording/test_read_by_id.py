@@ -1,7 +1,7 @@
 from typing import Any
 from uuid import UUID
 
-from tests.service.fake_worker import settle
+from tests.service.fake_worker import complete_invoice
 from tests.service.harness import Service, Shop
 from tests.service.subscription_fixtures import subscribe
 
@@ -23,12 +23,12 @@ def test_a_get_by_id_is_never_behind_the_log_while_the_projections_are_stopped(
         invoice = shop.post("requires_action").json()["items"][0]["id"]
         made = subscribe(service.context, shop.app_id, shop.connection_id, tenant_id=shop.tenant_id)
         for projection in ("invoices", "subscriptions", "access"):
-            service.folded(projection)
+            service.wait_for_projection(projection)
     with Service(database, projections=False, **PATIENCE) as stopped:
         shop.service = stopped
         stopped.call(stopped.context.auth.access.look())
         row_position = item(shop, f"invoices/{invoice}")["position"]
-        settle(stopped.context, UUID(invoice), "paid")
+        complete_invoice(stopped.context, UUID(invoice), "paid")
         paid = item(shop, f"invoices/{invoice}")
         assert paid["status"] == "paid"
         assert row_position < paid["position"] == stopped.head()
@@ -57,7 +57,7 @@ def test_a_get_by_id_reads_an_invoice_that_no_projection_has_seen(database: str)
 def test_a_row_of_the_read_model_has_the_position_of_its_newest_event(service: Service) -> None:
     shop = Shop(service)
     invoice = shop.post("paid").json()["items"][0]["id"]
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     recording = service.context.recording
     row = service.call(recording.read_model.get_invoice(shop.app_id, UUID(invoice)))
     assert row is not None

@@ -22,7 +22,7 @@ def test_a_consumer_that_keeps_its_position_misses_nothing(service: Service) -> 
     shop, other = Shop(service), Shop(service)
     posted = [shop.post(outcome) for outcome in ("paid", "declined", "paid")]
     other.post("paid")
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     seen: list[dict[str, Any]] = []
     position = 0
     while (found := read(shop, after=position, limit=2))["items"]:
@@ -42,7 +42,7 @@ def test_a_consumer_that_keeps_its_position_misses_nothing(service: Service) -> 
 
 def test_a_waiting_consumer_is_answered_when_something_happens(service: Service) -> None:
     shop, other = Shop(service), Shop(service)
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     position = read(shop)["position"]
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(lambda: read(shop, after=position, wait=30))
@@ -56,7 +56,7 @@ def test_a_waiting_consumer_is_answered_when_something_happens(service: Service)
 
 def test_a_wait_without_news_ends_with_a_position_to_go_on_from(service: Service) -> None:
     shop = Shop(service)
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     position = read(shop)["position"]
     found = read(shop, after=position, wait=1)
     assert found["items"] == []
@@ -66,7 +66,7 @@ def test_a_wait_without_news_ends_with_a_position_to_go_on_from(service: Service
 def test_a_service_that_stops_answers_those_who_wait(database: str) -> None:
     with Service(database) as service:
         shop = Shop(service)
-        service.folded("invoices")
+        service.wait_for_projection("invoices")
         position = read(shop)["position"]
 
         async def end_waits() -> None:
@@ -113,7 +113,7 @@ def test_only_keys_of_the_app_read_its_changes(service: Service, other_shop: Sho
 
 def test_many_who_wait_are_woken_by_one_change(service: Service) -> None:
     shop = Shop(service)
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     position = read(shop)["position"]
     url, headers = f"{shop.url}/events", shop.headers("read")
     params = {"after": position, "wait": 30}
@@ -122,8 +122,8 @@ def test_many_who_wait_are_woken_by_one_change(service: Service) -> None:
         waiting = asyncio.gather(
             *(service._client.get(url, params=params, headers=headers) for _ in range(30))  # noqa: SLF001 - many on one loop
         )
-        bell = service.context.reports.changes._pool.notifier  # noqa: SLF001 - who waits now
-        await until(lambda: len(bell._app_waiters) == 30)  # noqa: SLF001 - the same
+        notifier = service.context.reports.changes._pool.notifier  # noqa: SLF001 - who waits now
+        await until(lambda: len(notifier._app_waiters) == 30)  # noqa: SLF001 - the same
         await asyncio.to_thread(shop.set_tenant, shop.app_id)
         return await waiting
 

@@ -37,7 +37,7 @@ def stocked(service: Service) -> Shop:
     shop = Shop(service)
     for outcome in ("paid", "paid", "declined", "requires_action", "open"):
         shop.post(outcome)
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     return shop
 
 
@@ -113,7 +113,7 @@ def test_the_apps_time_zone_is_that_of_the_report(service: Service) -> None:
     shop = Shop(service)
     admin(shop, "PATCH", "", {"timeZone": "Asia/Kathmandu"})
     shop.post("paid")
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     day = {"from": "2026-01-01", "to": "2026-01-02"}
     # A process learns of settings within two seconds.
     document = eventually(lambda: in_zone(revenue(shop, **day), "Asia/Kathmandu"))

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.projections.subscriptions.random_events import told
+from tests.projections.subscriptions.random_events import provider_subscription
 from tests.service.harness import Service, Shop, paths
 from tests.service.subscription_fixtures import subscribe
 
@@ -13,7 +13,7 @@ def stocked(service: Service) -> Shop:
     shop = Shop(service)
     for outcome in ("paid", "paid", "declined", "requires_action", "open"):
         shop.post(outcome)
-    service.folded("invoices")
+    service.wait_for_projection("invoices")
     return shop
 
 
@@ -137,17 +137,17 @@ def test_what_comes_in_each_month_is_by_currency_mode_and_connection(shop: Shop)
         subscribe(shop.service.context, shop.app_id, shop.connection_id, **facts)
 
     add()
-    add(seen=told(state="past_due"))
-    add(seen=told(state="trialing"))
-    add(seen=told(state="canceled"))
-    add(seen=told(currency="usd"))
+    add(seen=provider_subscription(state="past_due"))
+    add(seen=provider_subscription(state="trialing"))
+    add(seen=provider_subscription(state="canceled"))
+    add(seen=provider_subscription(currency="usd"))
     add(connection="other")
     add(mode="live")
     head = shop.service.head()
     path = f"{shop.url}/reports/summary"
 
-    def recurring(**asked: str) -> list[tuple[str, str, int, int]]:
-        items = shop.get(path, minPosition=head, **asked).json()["items"]
+    def recurring(**filters: str) -> list[tuple[str, str, int, int]]:
+        items = shop.get(path, minPosition=head, **filters).json()["items"]
         return [
             (row["mode"], row["currency"], row["mrrMinor"], row["activeSubscriptions"])
             for row in items

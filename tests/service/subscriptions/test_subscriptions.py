@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from domain.subscriptions.subscription import Subscription
-from tests.projections.subscriptions.random_events import told
+from tests.projections.subscriptions.random_events import provider_subscription
 from tests.service.harness import Service, Shop, errors, now
 from tests.service.subscription_fixtures import subscribe
 
@@ -47,7 +47,7 @@ def act(shop: Shop, path: str, body: Any = None, **headers: str) -> httpx.Respon
 
 def test_a_subscription_is_shown_by_our_id_and_the_providers(shop: Shop) -> None:
     made = subscribed(shop, user_id="user-1")
-    shop.service.folded("subscriptions")
+    shop.service.wait_for_projection("subscriptions")
     shown = item(shop.get(url_of(shop, made)))
     assert item(shop.get(f"{shop.url}/subscriptions/{made.view.provider_subscription_id}")) == shown
     position = shown.pop("position")
@@ -120,11 +120,15 @@ def test_the_list_is_narrowed_by_each_filter(shop: Shop) -> None:
     meant = subscribed(
         shop,
         user_id="user-1",
-        seen=told(state="past_due", customer="cus_9", started_at=int(time.time()) - 9000),
+        seen=provider_subscription(
+            state="past_due", customer="cus_9", started_at=int(time.time()) - 9000
+        ),
     )
-    other = subscribed(shop, tenant_id=None, seen=told(started_at=int(time.time())))
+    other = subscribed(
+        shop, tenant_id=None, seen=provider_subscription(started_at=int(time.time()))
+    )
     elsewhere = subscribed(shop, mode="live")
-    shop.service.folded("subscriptions")
+    shop.service.wait_for_projection("subscriptions")
     path = f"{shop.url}/subscriptions"
     meant_before = (now() - timedelta(hours=2)).isoformat()
     assert listed(shop.get(path)) == [str(other.id), str(meant.id)]
@@ -150,7 +154,7 @@ def test_the_list_is_narrowed_by_each_filter(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "path"),
+    ("query", "path"),
     [
         ({"status": "paid"}, "status.0"),
         ({"unassigned": "yes"}, "unassigned"),
@@ -159,10 +163,10 @@ def test_the_list_is_narrowed_by_each_filter(shop: Shop) -> None:
         ({"limit": "101"}, "limit"),
         ({"q": "x"}, "q"),
     ],
-    ids=lambda asked: "+".join(asked) if isinstance(asked, dict) else asked,
+    ids=lambda query: "+".join(query) if isinstance(query, dict) else query,
 )
-def test_a_list_refuses_what_it_does_not_know(shop: Shop, asked: Any, path: str) -> None:
-    (entry,) = errors(shop.get(f"{shop.url}/subscriptions", **asked))
+def test_a_list_refuses_what_it_does_not_know(shop: Shop, query: Any, path: str) -> None:
+    (entry,) = errors(shop.get(f"{shop.url}/subscriptions", **query))
     assert entry["code"] == "[E4000]"
     assert entry["path"].startswith(path.partition(".")[0])
 
@@ -170,7 +174,7 @@ def test_a_list_refuses_what_it_does_not_know(shop: Shop, asked: Any, path: str)
 def test_the_timeline_shows_what_happened_and_who_asked(shop: Shop) -> None:
     made = subscribed(shop)
     assert act(shop, url_of(shop, made) + "/cancel").status_code == 200
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     response = shop.get(url_of(shop, made) + "/events")
     assert [(entry["type"], entry["by"]) for entry in response.json()["items"]] == [
         ("subscription.started", "worker"),
@@ -230,7 +234,7 @@ def test_what_the_provider_refuses_is_400_with_its_words_and_stands_on_it(shop: 
             "providerCode": "resource_missing",
         }
     ]
-    shop.service.folded("subscriptions")
+    shop.service.wait_for_projection("subscriptions")
     assert item(shop.get(url_of(shop, made)))["failure"] == {
         "code": "provider_rejected",
         "message": "No such price: 'price_gone'",
@@ -240,7 +244,7 @@ def test_what_the_provider_refuses_is_400_with_its_words_and_stands_on_it(shop: 
 
 
 def test_what_its_state_forbids_is_400_and_leaves_nothing(service: Service, shop: Shop) -> None:
-    made = subscribed(shop, seen=told(state="canceled", ended_at=1_767_225_600))
+    made = subscribed(shop, seen=provider_subscription(state="canceled", ended_at=1_767_225_600))
     before = service.events(made.id)
     for path, body, done in (("cancel", None, "canceled"), ("change", YEARLY, "changed")):
         response = act(shop, f"{url_of(shop, made)}/{path}", body)
@@ -273,13 +277,13 @@ def test_what_takes_longer_is_202_and_its_replay_tells_the_end(
         assert replay.headers["idempotent-replayed"] == "true"
         assert item(replay)["cancelAt"] == "2026-02-01T00:00:00.000Z"
     assert item(replays[0]) == item(replays[1])
-    asked = [fact for fact in service.events(made.id) if "cancel_requested" in fact.TOPIC]
-    assert len(asked) == 1
+    query = [fact for fact in service.events(made.id) if "cancel_requested" in fact.TOPIC]
+    assert len(query) == 1
 
 
 def do_late(known: Subscription) -> None:
     occurred_at = known.modified_on
-    seen = told(id=known.view.provider_subscription_id, as_of=known.view.as_of + 1)
+    seen = provider_subscription(id=known.view.provider_subscription_id, as_of=known.view.as_of + 1)
     known.record_provider_state(
         replace(seen, cancel_at=seen.period_end),
         source="answer",

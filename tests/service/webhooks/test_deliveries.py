@@ -41,16 +41,16 @@ def answering(service: Service, *acts: Act) -> Iterator[None]:
     """Let these things come of each replay that is asked for, as a worker would."""
     tasks = []
 
-    def hear(heard: EventHeader) -> None:
-        if heard.topic == "provider_event.replay_requested":
-            tasks.append(asyncio.ensure_future(asyncio.to_thread(act_on, heard.originator_id)))
+    def on_event(header: EventHeader) -> None:
+        if header.topic == "provider_event.replay_requested":
+            tasks.append(asyncio.ensure_future(asyncio.to_thread(act_on, header.originator_id)))
 
     def act_on(entry_id: UUID) -> None:
         for act in acts:
             service.context.recording.billing.change(ProviderEvent, entry_id, act)
 
     async def subscribe() -> Callable[[], None]:
-        return service.context.recording.tail.subscribe(hear)
+        return service.context.recording.tail.subscribe(on_event)
 
     async def finish() -> None:
         end()
@@ -62,7 +62,7 @@ def answering(service: Service, *acts: Act) -> Iterator[None]:
 
 
 def listed(shop: Shop, **params: Any) -> list[dict[str, Any]]:
-    shop.service.folded("deliveries")
+    shop.service.wait_for_projection("deliveries")
     response = shop.get(f"{shop.url}/webhook-deliveries", **params)
     assert response.status_code == 200, response.text
     document = response.json()

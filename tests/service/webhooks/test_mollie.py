@@ -58,10 +58,10 @@ class MollieShop(Shop):
         self.billing.import_invoice(
             command, seen, RefundsAndDisputes(), occurred_at=datetime.now(UTC)
         )
-        self.service.folded("invoices")
+        self.service.wait_for_projection("invoices")
         return payment
 
-    def tell(
+    def send(
         self, event: dict[str, Any], *, secret: str = SECRET, prefix: str = "sha256="
     ) -> httpx.Response:
         raw = json.dumps(event).encode()
@@ -73,7 +73,7 @@ class MollieShop(Shop):
             headers={"x-mollie-signature": prefix + proof, "content-type": "application/json"},
         )
 
-    def told(self, event_id: str) -> list[Any]:
+    def event_body(self, event_id: str) -> list[Any]:
         return self.service.events(ids.for_provider_event(self.connection_id, "test", event_id))
 
 
@@ -113,9 +113,9 @@ def test_a_hint_is_recorded_once_while_nobody_has_looked(
 
 def test_twenty_hints_at_once_are_one(service: Service, mollie: MollieShop) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    asked = ("POST", mollie.webhook_url, {"content": b"id=tr_1", "headers": headers})
+    request = ("POST", mollie.webhook_url, {"content": b"id=tr_1", "headers": headers})
 
-    assert {answer.status_code for answer in service.requests([asked] * 20)} == {200}
+    assert {answer.status_code for answer in service.requests([request] * 20)} == {200}
 
     assert len(mollie.hints()) == 1
 
@@ -210,12 +210,12 @@ def test_hints_at_our_own_payments_are_recorded_whatever_the_limit(database: str
 def test_a_signed_event_is_stored_once_with_the_payment_it_is_about(
     mollie: MollieShop, secret: str, prefix: str
 ) -> None:
-    told = event()
+    event_body = event()
 
-    answers = [mollie.tell(told, secret=secret, prefix=prefix) for _ in range(2)]
+    answers = [mollie.send(event_body, secret=secret, prefix=prefix) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [200, 200]
-    (received,) = mollie.told(told["id"])
+    (received,) = mollie.event_body(event_body["id"])
     assert isinstance(received, ProviderEventReceived)
     assert (received.provider, received.type) == ("mollie", "payment.paid")
     assert (received.object_type, received.object_id) == ("payment", "tr_1")
@@ -223,42 +223,44 @@ def test_a_signed_event_is_stored_once_with_the_payment_it_is_about(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "event_body",
     [
         {"_embedded": {"entity": {"id": "re_1", "paymentId": "tr_9"}}},
         {"_links": {"entity": {"href": "https://api.mollie.com/v2/payments/tr_9/refunds/re_1"}}},
     ],
     ids=["embedded", "linked"],
 )
-def test_a_refunds_event_leads_to_its_payment(mollie: MollieShop, told: dict[str, Any]) -> None:
-    sent = event(type="refund.refunded", entityId="re_1", **told)
+def test_a_refunds_event_leads_to_its_payment(
+    mollie: MollieShop, event_body: dict[str, Any]
+) -> None:
+    sent = event(type="refund.refunded", entityId="re_1", **event_body)
 
-    mollie.tell(sent)
+    mollie.send(sent)
 
-    (received,) = mollie.told(sent["id"])
+    (received,) = mollie.event_body(sent["id"])
     assert (received.object_type, received.object_id) == ("payment", "tr_9")
 
 
 def test_a_forged_event_is_refused_and_noted(service: Service, mollie: MollieShop) -> None:
-    told = event()
+    event_body = event()
 
-    assert mollie.tell(told, secret="guessed").status_code == 400
-    assert mollie.tell(told, prefix="md5=").status_code == 400
+    assert mollie.send(event_body, secret="guessed").status_code == 400
+    assert mollie.send(event_body, prefix="md5=").status_code == 400
 
-    assert mollie.told(told["id"]) == []
+    assert mollie.event_body(event_body["id"]) == []
     assert (count(service, "forged"), count(service, "malformed")) == (1, 1)
 
 
 def test_an_event_of_the_other_mode_is_refused(mollie: MollieShop) -> None:
-    told = event(_embedded={"entity": {"id": "tr_1", "mode": "live"}})
+    event_body = event(_embedded={"entity": {"id": "tr_1", "mode": "live"}})
 
-    assert mollie.tell(told).status_code == 400
+    assert mollie.send(event_body).status_code == 400
 
 
 def test_without_secrets_nothing_signed_is_taken(service: Service) -> None:
     mollie = MollieShop(service, secrets=())
 
-    assert mollie.tell(event()).status_code == 404
+    assert mollie.send(event()).status_code == 404
 
 
 def test_ids_are_read_from_forms_alone() -> None:

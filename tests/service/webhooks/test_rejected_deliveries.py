@@ -86,8 +86,12 @@ def test_nothing_that_proves_anything_is_kept_of_what_was_refused(
 ) -> None:
     raw = json.dumps(stripe_event() | {"note": "body-of-a-stranger"}).encode()
     header = sign(raw, secret="whsec_guessed")
-    told = {"user-agent": "x" * 300 + "end", "content-type": "text/\u00e9plain", "cookie": "c=1"}
-    sent = {name: value.encode("latin-1") for name, value in told.items()}
+    headers_ = {
+        "user-agent": "x" * 300 + "end",
+        "content-type": "text/\u00e9plain",
+        "cookie": "c=1",
+    }
+    sent = {name: value.encode("latin-1") for name, value in headers_.items()}
     service.request(
         "POST",
         shop.webhook_url,

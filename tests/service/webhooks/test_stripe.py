@@ -62,8 +62,8 @@ def test_twenty_deliveries_of_one_event_at_once_are_stored_once(
     raw = json.dumps(stripe_event()).encode()
     headers = {"stripe-signature": sign(raw, secret=shop.webhook_secrets[0])}
     before = service.head()
-    asked = ("POST", shop.webhook_url, {"content": raw, "headers": headers})
-    assert {r.status_code for r in service.requests([asked] * 20)} == {200}
+    request = ("POST", shop.webhook_url, {"content": raw, "headers": headers})
+    assert {r.status_code for r in service.requests([request] * 20)} == {200}
     assert service.head() == before + 1
 
 

@@ -25,7 +25,7 @@ def run(service_database: str) -> Run:
     return invoke
 
 
-def begun(shop: Shop) -> str:
+def requested(shop: Shop) -> str:
     """Ask for an invoice that nobody settles."""
     response = shop.post("never", headers=NEVER)
     invoice_id: str = response.json()["items"][0]["id"]
@@ -34,18 +34,18 @@ def begun(shop: Shop) -> str:
 
 
 def stuck(shop: Shop, step: str = "pay") -> str:
-    invoice_id = begun(shop)
+    invoice_id = requested(shop)
     shop.given_up(invoice_id, step)
-    shop.service.folded("invoices")
+    shop.service.wait_for_projection("invoices")
     return invoice_id
 
 
 def stuck_refund(shop: Shop) -> tuple[str, str]:
-    asked = invoice(shop, "paid", "never")
-    refund_id = item(act(shop, asked["url"] + "/refunds", **NEVER))["refundId"]
-    shop.given_up(asked["id"], f"refund:{refund_id}")
-    shop.service.folded("invoices")
-    return asked["id"], refund_id
+    paid = invoice(shop, "paid", "never")
+    refund_id = item(act(shop, paid["url"] + "/refunds", **NEVER))["refundId"]
+    shop.given_up(paid["id"], f"refund:{refund_id}")
+    shop.service.wait_for_projection("invoices")
+    return paid["id"], refund_id
 
 
 def listed(shop: Shop, **query: Any) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def resend(shop: Shop, work_id: str, **headers: str) -> httpx.Response:
 
 
 def test_what_is_open_and_what_gave_up_are_listed_apart(shop: Shop) -> None:
-    open_id, stuck_id = begun(shop), stuck(shop)
+    open_id, stuck_id = requested(shop), stuck(shop)
     (waiting,) = listed(shop, state="gave_up")["items"]
     assert waiting["id"] == f"invoice:{stuck_id}"
     assert waiting == waiting | {
@@ -91,7 +91,7 @@ def test_a_refund_that_gave_up_is_work_of_its_own(shop: Shop) -> None:
 
 @pytest.mark.parametrize("state", ["open", "gave_up", None])
 def test_pages_have_everything_once(shop: Shop, state: str | None) -> None:
-    make = begun if state == "open" else stuck
+    make = requested if state == "open" else stuck
     known = [f"invoice:{make(shop)}" for _ in range(5)]
     query = {} if state is None else {"state": state}
     found: list[str] = []
@@ -118,7 +118,7 @@ def test_a_state_that_is_none_is_refused(shop: Shop) -> None:
 
 
 def test_secrets_in_what_a_provider_said_are_cut(shop: Shop) -> None:
-    invoice_id = begun(shop)
+    invoice_id = requested(shop)
     secret = "pi_123_secret_456"
     shop.given_up(invoice_id, last_error=f"No such intent: {secret}")
     (row,) = listed(shop)["items"]
@@ -149,7 +149,7 @@ def test_a_refund_is_sent_again_by_its_own_step(shop: Shop) -> None:
 
 
 def test_what_did_not_give_up_is_not_sent_again(shop: Shop) -> None:
-    response = resend(shop, f"invoice:{begun(shop)}")
+    response = resend(shop, f"invoice:{requested(shop)}")
     assert response.status_code == 400
     (entry,) = errors(response)
     assert entry["message"] == "state: can't be sent again: it did not give up"
@@ -244,7 +244,7 @@ def test_the_operator_lists_and_sends_again(shop: Shop, run: Run) -> None:
 
 
 def test_the_operator_is_told_why_not(shop: Shop, run: Run) -> None:
-    app, invoice_id = str(shop.app_id), begun(shop)
+    app, invoice_id = str(shop.app_id), requested(shop)
     refused = run("resend", f"invoice:{invoice_id}", "--app", app)
     assert refused.exit_code == 1
     assert "it did not give up" in refused.stderr

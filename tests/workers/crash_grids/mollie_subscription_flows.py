@@ -69,11 +69,11 @@ class Flow:
 
 def arm(bench: MollieBench, death: Death) -> None:
     """Count each call over the wire and each append of a bench as a crash point."""
-    bench.gateway = bench.new_gateway(await_rate_limit=death.begin)
+    bench.gateway = bench.new_gateway(await_rate_limit=death.start_step)
     save = bench.billing.save
 
     def counted(*args: Any, **kwargs: Any) -> Any:
-        death.begin(APPEND)
+        death.start_step(APPEND)
         return save(*args, **kwargs)
 
     bench.billing.save = counted  # type: ignore[method-assign]
@@ -130,26 +130,26 @@ def _asked(recurring: Recurring) -> Case:
     """A request whose first payment is to be opened."""
     bench = recurring.bench
     invoice_id = bench.request({"price": "monthly"}, type="subscription", tax_rate_id="added")
-    return Case(recurring, bench.invoice(invoice_id), lambda: bench.settle(invoice_id))
+    return Case(recurring, bench.invoice(invoice_id), lambda: bench.charge(invoice_id))
 
 
 def _paid(recurring: Recurring) -> Case:
     """One whose first payment is paid: the subscription is due."""
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.request(tax_rate_id="added")
     recurring.pay(invoice)
-    return Case(recurring, invoice, lambda: recurring.begin(invoice))
+    return Case(recurring, invoice, lambda: recurring.start(invoice))
 
 
 def _payment_paid(recurring: Recurring) -> Case:
     """One whose first payment is paid, which is to be heard of."""
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.request(tax_rate_id="added")
     payment = invoice.view.provider_object_id or ""
     recurring.bench.account.admin.outcome(payment, "paid", method="creditcard")
-    return Case(recurring, invoice, lambda: recurring.hear(payment))
+    return Case(recurring, invoice, lambda: recurring.receive_webhook(payment))
 
 
 def _forgone(recurring: Recurring) -> Case:
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.request(tax_rate_id="added")
     recurring.pay(invoice, "expired")
     return Case(recurring, invoice, lambda: recurring.mark_not_started(invoice))
 
@@ -165,7 +165,7 @@ def _renewed(recurring: Recurring) -> Case:
     invoice = _running(recurring)
     recurring.pass_time(timedelta(days=32))
     (payment,) = recurring.renewals(recurring.view(recurring.stream(invoice)))
-    return Case(recurring, invoice, lambda: recurring.hear(payment["id"]))
+    return Case(recurring, invoice, lambda: recurring.receive_webhook(payment["id"]))
 
 
 def _to_change(

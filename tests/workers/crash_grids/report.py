@@ -90,8 +90,8 @@ def print_subscriptions(stand: Stand, flows: Sequence[SubscriptionFlow]) -> int:
         _print(f"\n{flow.name}: {flow.end.subscription}, charged: {_moved(flow.end)}")
         _print(f"  {'killed':<{_WIDTH}}{''.join(f'{gap:<12}' for gap in ROW_GAPS)}")
         for name, ends in checked_rows(stand, flow, kill_process):
-            said = ["right" if right else "WRONG" for right, _ in ends]
-            _print(f"  {name:<{_WIDTH}}{''.join(f'{word:<12}' for word in said)}")
+            labels = ["right" if right else "WRONG" for right, _ in ends]
+            _print(f"  {name:<{_WIDTH}}{''.join(f'{label:<12}' for label in labels)}")
             for right, end in ends:
                 total += 1
                 if not right:

@@ -38,7 +38,7 @@ class Job:
     def run(self, bench: Bench) -> None:
         """Do it, to its end."""
         if self.refund_id is None:
-            bench.settle(self.invoice_id)
+            bench.charge(self.invoice_id)
         else:
             bench.refund(self.invoice_id, self.refund_id)
 
@@ -125,7 +125,7 @@ def _retry(card: str | None) -> Callable[[Bench], Job]:
         if card is not None:
             attach: Any = {"customer": job.customer}
             method = bench.account.v1.payment_methods.attach(CARDS[card], attach).id
-        bench.ask_for(job.invoice_id, RequestRetry, payment_method=method)
+        bench.request_action(job.invoice_id, RequestRetry, payment_method=method)
         return job
 
     return prepare
@@ -134,7 +134,7 @@ def _retry(card: str | None) -> Callable[[Bench], Job]:
 def _asked(kind: type[InvoiceCommand], before: Callable[[Bench], Job]) -> Callable[[Bench], Job]:
     def prepare(bench: Bench) -> Job:
         job = before(bench)
-        bench.ask_for(job.invoice_id, kind)
+        bench.request_action(job.invoice_id, kind)
         return job
 
     return prepare
@@ -152,7 +152,7 @@ def _settled(before: Callable[[Bench], Job]) -> Callable[[Bench], Job]:
 def _refund(*, credit_note: bool) -> Callable[[Bench], Job]:
     def prepare(bench: Bench) -> Job:
         job = _charged(bench, "succeeds")
-        refund_id = bench.ask_for(
+        refund_id = bench.request_action(
             job.invoice_id, RequestRefund, amount_minor=700, credit_note=credit_note
         )
         return Job(job.invoice_id, job.customer, refund_id)

@@ -49,7 +49,7 @@ class TakeIn(Job):
     def run(self, bench: Bench) -> None:
         """Do it, to its end."""
         assert self.entry is not None
-        bench.ask(bench.log.stream(self.entry)[0])
+        bench.fetch(bench.log.stream(self.entry)[0])
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ class SubscriptionFlow:
 
     def ending(self, point: int, gap: timedelta) -> Ending:
         """Expected final state of a row."""
-        begun = _CREATE in self.steps[:point]
+        created = _CREATE in self.steps[:point]
         decided = self.decided is not None and point >= self.decided
-        if self.expired is None or gap < _EXPIRES or not begun or decided:
+        if self.expired is None or gap < _EXPIRES or not created or decided:
             return self.end
         return self.expired
 
@@ -98,27 +98,27 @@ def row(stand: Stand, flow: SubscriptionFlow, point: int, gap: str, kill: Kill) 
     Gives how it had ended after the job, and after what was told. Where `gap` says so, the
     provider tells what it has done by then before the job runs again.
     """
-    name, told = gap.removesuffix(TOLD), gap.endswith(TOLD)
+    name, is_delivered = gap.removesuffix(DELIVERED), gap.endswith(DELIVERED)
     bench = stand.bench(flow.name)
-    began = int(bench.account.admin.clock()["now"])
+    since_ = int(bench.account.admin.clock()["now"])
     job = flow.prepare(bench)
     kill(bench, job, point)
     move(bench, STRIPE_GAPS[name])
-    if told:
-        tell(bench, job, since=began)
+    if is_delivered:
+        deliver_webhooks(bench, job, since=since_)
     job.run(bench)
     after = look(bench, job)
-    tell(bench, job, since=began)
+    deliver_webhooks(bench, job, since=since_)
     ends = [after, look(bench, job)]
     _tidy(bench, job)
     return ends
 
 
-TOLD: Final = ", told"
-ROW_GAPS: Final = (*STRIPE_GAPS, *(f"{gap}{TOLD}" for gap in STRIPE_GAPS))
+DELIVERED: Final = ", told"
+ROW_GAPS: Final = (*STRIPE_GAPS, *(f"{gap}{DELIVERED}" for gap in STRIPE_GAPS))
 
 
-def tell(bench: Bench, job: Job, *, since: int) -> None:
+def deliver_webhooks(bench: Bench, job: Job, *, since: int) -> None:
     """Deliver what the provider has to tell of a customer, as far as it can be taken in."""
     received = []
     for event in bench.events("invoice.", "customer.subscription.", since=since):
@@ -133,7 +133,7 @@ def tell(bench: Bench, job: Job, *, since: int) -> None:
     bench.apply(*received)
     for one in received:
         with suppress(GatewayUnavailable):  # a step is at work: its own answer comes first
-            bench.ask(one)
+            bench.fetch(one)
 
 
 def look(bench: Bench, job: Job) -> Ending:
@@ -207,7 +207,7 @@ def _started(bench: Bench) -> Job:
     return job
 
 
-def _ask(
+def _request(
     kind: type[SubscriptionCommand], *, at_period_end: bool, amount: int | None = None
 ) -> Callable[[Bench], Job]:
     def prepare(bench: Bench) -> Job:
@@ -245,7 +245,7 @@ def _renewed(bench: Bench) -> Job:
 
 
 _LOOK_UP: Final = ["get /v1/customers/*", "get /v1/prices/*", "append"]
-_BEGIN: Final = [*_LOOK_UP, _CREATE, "append", "get /v1/invoices/*"]
+_START: Final = [*_LOOK_UP, _CREATE, "append", "get /v1/invoices/*"]
 _RECORD: Final = ["get /v1/subscriptions/*", "append"]
 _PAID: Final = Ending("paid", "active", (4838,), ("active",))
 _GONE: Final = Ending("void", "incomplete_expired", (), ("incomplete_expired",))
@@ -255,13 +255,13 @@ _CANCEL: Final = CancelSubscription
 _CHANGE: Final = ChangeSubscription
 
 SUBSCRIPTION_FLOWS: Final = (
-    SubscriptionFlow("subscribe, paid", _start("succeeds"), _PAID, [*_BEGIN, *_RECORD, "append"]),
+    SubscriptionFlow("subscribe, paid", _start("succeeds"), _PAID, [*_START, *_RECORD, "append"]),
     SubscriptionFlow(
         "subscribe, declined",
         _start("declined"),
         _GONE,
         [
-            *_BEGIN,
+            *_START,
             "append",
             "delete /v1/subscriptions/*",
             "get /v1/invoices/*",
@@ -269,37 +269,37 @@ SUBSCRIPTION_FLOWS: Final = (
             "append",
         ],
         _OUT_OF_TIME,
-        decided=len(_BEGIN) + 1,
+        decided=len(_START) + 1,
     ),
     SubscriptionFlow(
         "subscribe, the bank asks for its customer",
         _start("needs_authentication"),
         _WAITS,
-        [*_BEGIN, *_RECORD, "append"],
+        [*_START, *_RECORD, "append"],
         _OUT_OF_TIME,
     ),
     SubscriptionFlow(
         "subscribe, no method",
         _start(None),
         replace(_WAITS, invoice="open"),
-        [*_BEGIN, *_RECORD, "append"],
+        [*_START, *_RECORD, "append"],
         _OUT_OF_TIME,
     ),
     SubscriptionFlow(
         "cancel now",
-        _ask(_CANCEL, at_period_end=False),
+        _request(_CANCEL, at_period_end=False),
         replace(_PAID, subscription="canceled", there=("canceled",)),
         ["append", "delete /v1/subscriptions/*", *_RECORD],
     ),
     SubscriptionFlow(
         "cancel at the period's end",
-        _ask(_CANCEL, at_period_end=True),
+        _request(_CANCEL, at_period_end=True),
         _PAID,
         ["append", "get /v1/subscriptions/*", "post /v1/subscriptions/*", *_RECORD],
     ),
     SubscriptionFlow(
         "change now",
-        _ask(_CHANGE, at_period_end=False, amount=2999),
+        _request(_CHANGE, at_period_end=False, amount=2999),
         _PAID,
         [
             "append",
@@ -311,7 +311,7 @@ SUBSCRIPTION_FLOWS: Final = (
     ),
     SubscriptionFlow(
         "change at the period's end",
-        _ask(_CHANGE, at_period_end=True, amount=2999),
+        _request(_CHANGE, at_period_end=True, amount=2999),
         _PAID,
         [
             "append",
@@ -347,15 +347,17 @@ def checked_rows(
     for point, step in death_points(flow.steps):
         ends = []
         for gap in ROW_GAPS:
-            after, told = row(stand, flow, point, gap, kill)
-            ends.append((is_right(flow, point, gap, after, told), told))
+            after, is_delivered = row(stand, flow, point, gap, kill)
+            ends.append((is_right(flow, point, gap, after, is_delivered), is_delivered))
         yield f"after {point} {step}", ends
 
 
-def is_right(flow: SubscriptionFlow, point: int, gap: str, after: Ending, told: Ending) -> bool:
+def is_right(
+    flow: SubscriptionFlow, point: int, gap: str, after: Ending, is_delivered: Ending
+) -> bool:
     """Return whether a row ended as it must.
 
     What happens by itself once a job has ended is not that job's to know: that is told.
     """
-    ending = flow.ending(point, STRIPE_GAPS[gap.removesuffix(TOLD)])
-    return told == ending and (after == ending or ending != flow.end)
+    ending = flow.ending(point, STRIPE_GAPS[gap.removesuffix(DELIVERED)])
+    return is_delivered == ending and (after == ending or ending != flow.end)

@@ -22,7 +22,7 @@ FLOWS = {
 CREATE = FLOWS["include_pending_items"].index("post /v1/invoices")
 
 
-def ask(bench: Bench, flow: str, customer: str) -> UUID:
+def request_draft_of(bench: Bench, flow: str, customer: str) -> UUID:
     """Ask for a draft, of lines of its own or of what is pending."""
     if flow == "include_pending_items":
         bench.account.v1.invoice_items.create(
@@ -35,14 +35,14 @@ def ask(bench: Bench, flow: str, customer: str) -> UUID:
 def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
     bench: Bench,
 ) -> None:
-    invoice_id = ask(bench, "draft", bench.account.add_customer())
+    invoice_id = request_draft_of(bench, "draft", bench.account.add_customer())
     die_inside(bench, Job(invoice_id, None), FLOWS["draft"].index("get /v1/invoices/*"))
     at_provider = str(bench.invoice(invoice_id).view.provider_object_id)
     bench.account.v1.invoices.finalize_invoice(at_provider)
     bench.account.v1.invoices.pay(at_provider)
     bench.account.admin.set_clock(advance_s=25 * 3600)
 
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
 
     assert (view.status, view.amount_paid_minor) == ("paid", 3300)
     assert bench.account.charged() == [3300]
@@ -51,29 +51,29 @@ def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
 def test_who_comes_while_another_gathers_waits_without_counting(bench: Bench) -> None:
     customer = bench.account.add_customer()
     first, second = (
-        ask(bench, "include_pending_items", customer),
+        request_draft_of(bench, "include_pending_items", customer),
         bench.request_draft("include_pending_items", customer),
     )
     die_inside(bench, Job(first, customer), CREATE)
 
     with pytest.raises(GatewayUnavailable) as waiting:
-        bench.settle(second)
+        bench.charge(second)
 
     assert waiting.value.counted is False
-    assert bench.settle(first).view.total_minor == 3300
-    assert bench.settle(second).view.total_minor == 0
+    assert bench.charge(first).view.total_minor == 3300
+    assert bench.charge(second).view.total_minor == 0
 
 
 def test_a_dead_holder_is_waited_for_no_longer_than_its_slot_lasts(bench: Bench) -> None:
     customer = bench.account.add_customer()
     first, second = (
-        ask(bench, "include_pending_items", customer),
+        request_draft_of(bench, "include_pending_items", customer),
         bench.request_draft("include_pending_items", customer),
     )
     die_inside(bench, Job(first, customer), CREATE)
     bench.clock.added += timedelta(minutes=62)
 
-    assert bench.settle(second).view.total_minor == 3300
+    assert bench.charge(second).view.total_minor == 3300
 
 
 class Altered:
@@ -94,7 +94,7 @@ def test_a_draft_with_other_lines_than_requested_is_deleted(bench: Bench) -> Non
         real, "list_lines", lambda occurred_at: real.list_lines(occurred_at)[:-1]
     )
 
-    view = bench.settle(bench.request_draft("draft", customer, *LINES)).view
+    view = bench.charge(bench.request_draft("draft", customer, *LINES)).view
 
     assert view.failure is not None
     assert (view.status, view.failure.code) == ("rejected", "lines_differ")
@@ -109,7 +109,7 @@ def test_a_draft_that_gathered_is_never_taken_back(bench: Bench) -> None:
 
     bench.gateway = Altered(bench.gateway, "fetch_draft", refuse)
 
-    view = bench.settle(ask(bench, "include_pending_items", customer)).view
+    view = bench.charge(request_draft_of(bench, "include_pending_items", customer)).view
 
     assert view.status == "rejected"
     there = bench.account.v1.invoices.list({"customer": customer}).data

@@ -36,7 +36,7 @@ class Flow:
 def charge(method: str | None) -> Callable[[MollieBench], tuple[UUID, Run]]:
     def prepare(mollie: MollieBench) -> tuple[UUID, Run]:
         invoice_id = mollie.request(tax_rate_id="added", payment_method=method)
-        return invoice_id, lambda: mollie.settle(invoice_id)
+        return invoice_id, lambda: mollie.charge(invoice_id)
 
     return prepare
 
@@ -47,26 +47,26 @@ def mandate(mollie: MollieBench) -> tuple[UUID, Run]:
     invoice_id = mollie.request(
         tax_rate_id="added", payment_method=named, tenant_id=mollie.add_tenant(customer.id)
     )
-    return invoice_id, lambda: mollie.settle(invoice_id)
+    return invoice_id, lambda: mollie.charge(invoice_id)
 
 
 def standing(mollie: MollieBench, method: str) -> UUID:
-    return mollie.settled(tax_rate_id="added", payment_method=method).view.id
+    return mollie.charged(tax_rate_id="added", payment_method=method).view.id
 
 
 def retry(mollie: MollieBench) -> tuple[UUID, Run]:
     invoice_id = standing(mollie, "banktransfer")
-    mollie.ask_for(invoice_id, RequestRetry, payment_method="banktransfer")
-    return invoice_id, lambda: mollie.settle(invoice_id)
+    mollie.request_action(invoice_id, RequestRetry, payment_method="banktransfer")
+    return invoice_id, lambda: mollie.charge(invoice_id)
 
 
 def void(mollie: MollieBench) -> tuple[UUID, Run]:
     invoice_id = standing(mollie, "banktransfer")
-    mollie.ask_for(invoice_id, RequestVoid)
-    return invoice_id, lambda: mollie.settle(invoice_id)
+    mollie.request_action(invoice_id, RequestVoid)
+    return invoice_id, lambda: mollie.charge(invoice_id)
 
 
-def hear(mollie: MollieBench) -> tuple[UUID, Run]:
+def receive_webhook(mollie: MollieBench) -> tuple[UUID, Run]:
     invoice_id = standing(mollie, "card")
     payment_id = mollie.invoice(invoice_id).view.provider_object_id
     mollie.pay(payment_id)
@@ -75,9 +75,9 @@ def hear(mollie: MollieBench) -> tuple[UUID, Run]:
 
 
 def refund(mollie: MollieBench) -> tuple[UUID, Run]:
-    invoice_id, run = hear(mollie)
+    invoice_id, run = receive_webhook(mollie)
     run()
-    refund_id = mollie.ask_for(invoice_id, RequestRefund, amount_minor=700)
+    refund_id = mollie.request_action(invoice_id, RequestRefund, amount_minor=700)
     return invoice_id, lambda: mollie.refund(invoice_id, refund_id)
 
 
@@ -94,7 +94,7 @@ FLOWS: Final = (
         "open",
     ),
     Flow("void", void, (APPEND, "get /v2/payments/*", "delete /v2/payments/*", APPEND), "canceled"),
-    Flow("hint", hear, (APPEND, "get /v2/payments/*", APPEND, APPEND), "paid"),
+    Flow("hint", receive_webhook, (APPEND, "get /v2/payments/*", APPEND, APPEND), "paid"),
     Flow("refund", refund, (APPEND, "post /v2/payments/*/refunds", APPEND), "paid", "7.00"),
 )
 

@@ -25,13 +25,13 @@ from tests.workers.crash_points import (
 )
 from tests.workers.stripe_harness import Bench
 from tests.workers.stripe_setup_helpers import (
-    ask_for_setup,
     default_of,
+    deliver_events,
     do,
     known,
     leave,
     opened,
-    tell,
+    request_setup,
 )
 
 OPENING: Final = [
@@ -56,7 +56,7 @@ def submitted(bench: Bench) -> MethodSetup:
     """A setup on whose page a card was left, though its customer is charged by another so far."""
     setup = opened(bench, bench.add_tenant())
     leave(bench, setup)
-    return tell(bench, setup.view.id)
+    return deliver_events(bench, setup.view.id)
 
 
 def steps(bench: Bench, setup_id: UUID) -> list[str]:
@@ -80,7 +80,7 @@ def die(bench: Bench, setup_id: UUID, point: int) -> None:
 
 
 def test_the_tables_below_name_every_step_of_both_jobs(bench: Bench) -> None:
-    assert steps(bench, ask_for_setup(bench, bench.add_tenant(linked=False))) == OPENING
+    assert steps(bench, request_setup(bench, bench.add_tenant(linked=False))) == OPENING
     assert steps(bench, submitted(bench).view.id) == COMPLETION
 
 
@@ -90,12 +90,12 @@ def test_death_while_a_page_is_opened_leaves_one_that_counts(
     bench: Bench, point: int, gap: str
 ) -> None:
     tenant_id = bench.add_tenant(linked=False)
-    setup_id = ask_for_setup(bench, tenant_id)
+    setup_id = request_setup(bench, tenant_id)
     die(bench, setup_id, point)
     recorded = known(bench, setup_id).view.status == "open"
     move(bench, STRIPE_GAPS[gap])
     do(bench, setup_id)
-    setup = tell(bench, setup_id)
+    setup = deliver_events(bench, setup_id)
 
     made = bench.account.v1.customers.list().data
     tenant = bench.billing.get(Tenant, ids.for_tenant(bench.app_id, tenant_id))
@@ -106,7 +106,7 @@ def test_death_while_a_page_is_opened_leaves_one_that_counts(
     pages: Any = bench.account.v1.checkout.sessions.list({"status": "open"}).data
     assert [(page.id, page.url) for page in pages] == [(setup.view.session_id, setup.view.url)]
     leave(bench, setup)
-    tell(bench, setup_id)
+    deliver_events(bench, setup_id)
     done = do(bench, setup_id).view
     assert done.method is not None
     assert default_of(bench, made[0].id) == done.method["id"]

@@ -16,9 +16,9 @@ from tests.support.postgres import Server
 from tests.support.sandbox import SandboxProcess
 from tests.workers.crash_grids.environment import Kill, Stand, die_inside, open_stand
 from tests.workers.crash_grids.stripe_subscription_flows import (
+    DELIVERED,
     ROW_GAPS,
     SUBSCRIPTION_FLOWS,
-    TOLD,
     SubscriptionFlow,
     is_right,
     row,
@@ -34,7 +34,7 @@ from tests.workers.crash_points import (
 
 EXTENDED: Final = pytest.mark.extended
 # One run at once without webhooks, one a day later with them; the extended tests cross the two.
-GAPS_OF_EVERY_RUN: Final = {"0 s", f"25 h{TOLD}"}
+GAPS_OF_EVERY_RUN: Final = {"0 s", f"25 h{DELIVERED}"}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_the_table_names_every_step_of_each_flow(stand: Stand, flow: Subscriptio
 
 def check(stand: Stand, flow: SubscriptionFlow, point: int, gap: str, kill: Kill) -> None:
     """Kill a flow's job at a point, run it again after the gap, and compare how it ended."""
-    after, told = row(stand, flow, point, gap, kill)
-    assert is_right(flow, point, gap, after, told), (point, gap, after, told)
+    after, final = row(stand, flow, point, gap, kill)
+    assert is_right(flow, point, gap, after, final), (point, gap, after, final)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class Recording:
     invoice_id: UUID
     base: list[RecordedEvent] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
-    told: list[ObservedEvent] = field(default_factory=list)
+    events: list[ObservedEvent] = field(default_factory=list)
     done: list[JobRun] = field(default_factory=list)
 
     @property
@@ -85,7 +85,7 @@ class Recording:
         """The provider's id of the invoice."""
         return str(self.bench.invoice(self.invoice_id).view.provider_object_id)
 
-    def begin(self) -> None:
+    def start_recording(self) -> None:
         """Take the log as it stands: from here on all that happens may come in any order."""
         self.base = self.bench.log.stream(self.invoice_id)
         self.look()
@@ -93,11 +93,11 @@ class Recording:
     def do(self, job: Job) -> None:
         """Run one of our own jobs."""
         real = self.bench.gateway
-        self.bench.gateway = heard = RecordingGateway(real)
+        self.bench.gateway = recording_gateway = RecordingGateway(real)
         job.run(self.bench)
         self.bench.gateway = real
         self.look()
-        self.done.append(JobRun(job, heard.answers, len(self.moments) - 1))
+        self.done.append(JobRun(job, recording_gateway.answers, len(self.moments) - 1))
 
     def act(self, action: Callable[[], object]) -> None:
         """Run an action of another person at the provider."""
@@ -112,10 +112,10 @@ class Recording:
                 gateway.fetch_invoice(at_provider), gateway.fetch_refunds_and_disputes(at_provider)
             )
         )
-        known = {told.event["id"] for told in self.told}
+        known = {events.event["id"] for events in self.events}
         new = [event for event in self.bench.events("") if event["id"] not in known]
         moment = len(self.moments) - 1
-        self.told += [
+        self.events += [
             ObservedEvent(deepcopy(event), moment) for event in new if event["type"] in _TYPES
         ]
         if not self.same_second:

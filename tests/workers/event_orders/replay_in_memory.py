@@ -92,12 +92,12 @@ class Retelling:
         return self._bench.invoice(self._story.invoice_id).view
 
     def _arranged(self) -> list[Item]:
-        story: list[Item] = [*self._story.done, *self._story.told]
+        story: list[Item] = [*self._story.done, *self._story.events]
         story.sort(key=lambda item: cast("ObservedEvent | JobRun", item).moment)
         if self._order is None:
             return story
-        told = self._order.sample(self._story.told, k=min(4, len(self._story.told)))
-        twins = [ObservedEvent(_twin(one.event), one.moment) for one in told]
+        sampled = self._order.sample(self._story.events, k=min(4, len(self._story.events)))
+        twins = [ObservedEvent(_twin(one.event), one.moment) for one in sampled]
         self._order.shuffle(shuffled := [*story, *twins])
         return shuffled
 
@@ -113,16 +113,16 @@ class Retelling:
                 self._now = max(self._now, item.moment)
                 self._do(item)
             case Refetch():
-                self._ask(item)
+                self._refetch(item)
             case RecordedEvent():
                 self._apply(item)
 
-    def _receive(self, told: ObservedEvent) -> None:
-        received = self._bench.receive(told.event)
+    def _receive(self, observed: ObservedEvent) -> None:
+        received = self._bench.receive(observed.event)
         self._apply(received)
         entry = self._bench.entry(received)
         if not entry.applied:
-            self._put(Refetch(received, told.moment))
+            self._put(Refetch(received, observed.moment))
         if self._order is not None and self._order.random() < 0.2:
             self._put(received)
 
@@ -137,12 +137,12 @@ class Retelling:
         except GatewayUnavailable:
             self._put(done)
 
-    def _ask(self, ask: Refetch) -> None:
-        before, self._answered_at = self._answered_at, ask.moment
+    def _refetch(self, refetch: Refetch) -> None:
+        before, self._answered_at = self._answered_at, refetch.moment
         try:
-            self._bench.ask(ask.received)
+            self._bench.fetch(refetch.received)
         except GatewayUnavailable:
-            self.queue.insert(0, ask)
+            self.queue.insert(0, refetch)
         finally:
             self._answered_at = before
 

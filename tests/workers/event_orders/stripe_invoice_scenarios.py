@@ -85,9 +85,9 @@ class Teller:
         job.run(self.bench)
         return job
 
-    def begin(self, job: Job | None = None) -> None:
+    def start_recording(self, job: Job | None = None) -> None:
         """Begin the story, with our own job if it is not done yet."""
-        self.story.begin()
+        self.story.start_recording()
         if job is not None:
             self.story.do(job)
 
@@ -99,10 +99,10 @@ class Teller:
 
     def refund(self, job: Job, amount: int, *, credit_note: bool = True) -> Job:
         """Ask for a refund; its job is still to be done."""
-        asked = self.bench.ask_for(
+        refund_id = self.bench.request_action(
             job.invoice_id, RequestRefund, amount_minor=amount, credit_note=credit_note
         )
-        return Job(job.invoice_id, job.customer, asked)
+        return Job(job.invoice_id, job.customer, refund_id)
 
     def _customer(self, tenant_id: UUID) -> str:
         tenant = self.bench.billing.get(Tenant, ids.for_tenant(self.bench.app_id, tenant_id))
@@ -110,26 +110,26 @@ class Teller:
 
 
 def _paid(t: Teller) -> None:
-    t.begin(t.charge("succeeds"))
+    t.start_recording(t.charge("succeeds"))
 
 
 def _declined_then_paid_on_the_page(t: Teller) -> None:
-    t.begin(t.charge("declined"))
+    t.start_recording(t.charge("declined"))
     t.then(t.admin.pay_on_page, t.occurred_at)
 
 
 def _declined_again_on_the_page(t: Teller) -> None:
-    t.begin(t.charge("declined"))
+    t.start_recording(t.charge("declined"))
     t.then(t.admin.pay_on_page, t.occurred_at, CARDS["insufficient_funds"])
 
 
 def _confirmed(t: Teller) -> None:
-    t.begin(t.charge("needs_authentication"))
+    t.start_recording(t.charge("needs_authentication"))
     t.then(t.admin.confirm, t.occurred_at)
 
 
 def _not_confirmed(t: Teller) -> None:
-    t.begin(t.charge("needs_authentication"))
+    t.start_recording(t.charge("needs_authentication"))
     t.then(t.admin.fail_authentication, t.occurred_at)
 
 
@@ -139,23 +139,23 @@ def _not_confirmed_then_paid(t: Teller) -> None:
 
 
 def _debit_succeeds(t: Teller) -> None:
-    t.begin(t.debit(PAYS))
+    t.start_recording(t.debit(PAYS))
     t.then(t.admin.settle, t.occurred_at, "succeeded")
 
 
 def _debit_fails(t: Teller) -> None:
-    t.begin(t.debit(BOUNCES))
+    t.start_recording(t.debit(BOUNCES))
     t.then(t.admin.settle, t.occurred_at, "failed")
 
 
 def _debit_on_the_page_fails(t: Teller) -> None:
-    t.begin(t.charge("declined"))
+    t.start_recording(t.charge("declined"))
     t.then(t.admin.pay_on_page, t.occurred_at, BOUNCES)
     t.then(t.admin.settle, t.occurred_at, "failed")
 
 
 def _debit_on_the_page_is_under_way(t: Teller) -> None:
-    t.begin(t.charge("declined"))
+    t.start_recording(t.charge("declined"))
     t.then(t.admin.pay_on_page, t.occurred_at, PAYS)
 
 
@@ -163,27 +163,27 @@ def _retry_pays(t: Teller) -> None:
     job = t.charged("declined")
     attach: Any = {"customer": job.customer}
     method = t.bench.account.v1.payment_methods.attach(CARDS["succeeds"], attach).id
-    t.bench.ask_for(job.invoice_id, RequestRetry, payment_method=method)
-    t.begin(job)
+    t.bench.request_action(job.invoice_id, RequestRetry, payment_method=method)
+    t.start_recording(job)
 
 
 def _retry_declined(t: Teller) -> None:
     job = t.charged("declined")
-    t.bench.ask_for(job.invoice_id, RequestRetry)
-    t.begin(job)
+    t.bench.request_action(job.invoice_id, RequestRetry)
+    t.start_recording(job)
 
 
 def _retry_refused_while_the_customer_pays_by_debit(t: Teller) -> None:
     job = t.charged("declined")
-    t.bench.ask_for(job.invoice_id, RequestRetry, payment_method="pm_unknown")
-    t.begin(job)
+    t.bench.request_action(job.invoice_id, RequestRetry, payment_method="pm_unknown")
+    t.start_recording(job)
     t.then(t.admin.pay_on_page, t.occurred_at, PAYS)
 
 
 def _refunds(t: Teller) -> None:
     job = t.charged("succeeds")
     noted, plain = t.refund(job, 300), t.refund(job, 200, credit_note=False)
-    t.begin(noted)
+    t.start_recording(noted)
     by_hand = t.then(t.admin.refund, t.occurred_at, amount=100)
     t.story.do(plain)
     t.then(t.admin.refund, t.occurred_at, amount=50)
@@ -192,37 +192,37 @@ def _refunds(t: Teller) -> None:
 
 def _our_refund_fails_late(t: Teller) -> None:
     job = t.charged("succeeds")
-    asked = t.refund(job, 1999)
-    t.begin(asked)
+    refund_id = t.refund(job, 1999)
+    t.start_recording(refund_id)
     view = t.bench.invoice(job.invoice_id).view
     t.then(t.admin.fail_refund, view.refunds[0].provider_refund_id)
 
 
 def _dispute(*verdicts: str) -> Callable[[Teller], None]:
-    def tell(t: Teller) -> None:
+    def run(t: Teller) -> None:
         t.charged("succeeds")
-        t.begin()
+        t.start_recording()
         dispute = t.then(t.admin.dispute, t.occurred_at)
         for verdict in verdicts:
             t.then(t.admin.decide_dispute, dispute["id"], verdict)
 
-    return tell
+    return run
 
 
 def _inquiry(*verdicts: str) -> Callable[[Teller], None]:
-    def tell(t: Teller) -> None:
+    def run(t: Teller) -> None:
         t.charged("succeeds")
-        t.begin()
+        t.start_recording()
         dispute = t.then(t.admin.dispute, t.occurred_at, status="warning_needs_response")
         for verdict in verdicts:
             t.then(t.admin.decide_dispute, dispute["id"], verdict)
 
-    return tell
+    return run
 
 
 def _two_disputes(t: Teller) -> None:
     t.charged("succeeds")
-    t.begin()
+    t.start_recording()
     first = t.then(t.admin.dispute, t.occurred_at, amount=1000)
     t.then(t.admin.decide_dispute, first["id"], "win")
     second = t.then(t.admin.dispute, t.occurred_at, amount=400)
@@ -230,36 +230,36 @@ def _two_disputes(t: Teller) -> None:
 
 
 def _voided(t: Teller) -> None:
-    t.begin(t.charge("declined"))
+    t.start_recording(t.charge("declined"))
     t.then(t.admin.void, t.occurred_at)
 
 
 def _voided_by_us(t: Teller) -> None:
     job = t.charged("declined")
-    t.bench.ask_for(job.invoice_id, RequestVoid)
-    t.begin(job)
+    t.bench.request_action(job.invoice_id, RequestVoid)
+    t.start_recording(job)
 
 
 def _written_off_then_paid(t: Teller) -> None:
-    t.begin(t.charge("declined"))
+    t.start_recording(t.charge("declined"))
     t.then(t.admin.mark_uncollectible, t.occurred_at)
     t.then(t.admin.pay_on_page, t.occurred_at)
 
 
 def _written_off_by_us_then_void(t: Teller) -> None:
     job = t.charged("declined")
-    t.bench.ask_for(job.invoice_id, RequestUncollectible)
-    t.begin(job)
+    t.bench.request_action(job.invoice_id, RequestUncollectible)
+    t.start_recording(job)
     t.then(t.admin.void, t.occurred_at)
 
 
 def _out_of_band(t: Teller) -> None:
-    t.begin(t.charge("declined"))
+    t.start_recording(t.charge("declined"))
     t.then(t.admin.pay_out_of_band, t.occurred_at)
 
 
 def _overpaid(t: Teller) -> None:
-    t.begin(t.charge("succeeds"))
+    t.start_recording(t.charge("succeeds"))
     t.then(t.admin.overpay, t.occurred_at)
 
 
@@ -267,20 +267,20 @@ def _credit_settles(t: Teller) -> None:
     job = t.charge("succeeds", before=_FINALIZE)
     credit: Any = {"amount": -5000, "currency": "eur"}
     t.bench.account.v1.customers.balance_transactions.create(str(job.customer), credit)
-    t.begin(job)
+    t.start_recording(job)
 
 
 def _below_the_minimum(t: Teller) -> None:
-    t.begin(t.charge("succeeds", price=1, before=_FINALIZE))
+    t.start_recording(t.charge("succeeds", price=1, before=_FINALIZE))
 
 
 def _charged_by_stripe(t: Teller) -> None:
-    t.begin(t.draft("succeeds"))
+    t.start_recording(t.draft("succeeds"))
     t.then(t.admin.run_now, t.occurred_at)
 
 
 def _declined_for_stripe_then_paid(t: Teller) -> None:
-    t.begin(t.draft("declined"))
+    t.start_recording(t.draft("declined"))
     t.then(t.admin.run_now, t.occurred_at)
     t.then(t.admin.pay_on_page, t.occurred_at)
 
@@ -290,17 +290,17 @@ class Story:
     """A story, some of the row that it must end with, and in how many orders it is told."""
 
     name: str
-    tell: Callable[[Teller], None]
+    run: Callable[[Teller], None]
     ends: dict[str, object]
     orders: int = 200
 
 
-def _story(name: str, tell: Callable[[Teller], None], status: str, **more: object) -> Story:
-    return Story(name, tell, {"status": status} | more)
+def _story(name: str, run: Callable[[Teller], None], status: str, **more: object) -> Story:
+    return Story(name, run, {"status": status} | more)
 
 
-def _variant(name: str, tell: Callable[[Teller], None], status: str, **more: object) -> Story:
-    return replace(_story(name, tell, status, **more), orders=60)
+def _variant(name: str, run: Callable[[Teller], None], status: str, **more: object) -> Story:
+    return replace(_story(name, run, status, **more), orders=60)
 
 
 STORIES: Final = (

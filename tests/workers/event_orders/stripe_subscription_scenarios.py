@@ -57,7 +57,7 @@ class Life(Recording):
     ours: frozenset[UUID] = frozenset()
     arrived: set[str] = field(default_factory=set)
 
-    def begin(self, *, early: bool = False) -> None:
+    def start_recording(self, *, early: bool = False) -> None:
         """Take the log as it stands, of what is known of the customer.
 
         `early`: what was told of before has not arrived yet.
@@ -90,20 +90,20 @@ class Life(Recording):
             if isinstance(seen, ProviderInvoice) and seen.payment is not None:
                 paid_for[seen.payment.id] = at_provider
         self.standings.append(Standing(objects, paid_for))
-        known = self.arrived | {told.event["id"] for told in self.told}
+        known = self.arrived | {events.event["id"] for events in self.events}
         moment = len(self.standings) - 1
         new = [event for event in self._events() if event["id"] not in known]
-        self.told += [ObservedEvent(deepcopy(event), moment) for event in new]
+        self.events += [ObservedEvent(deepcopy(event), moment) for event in new]
         self.moments.append(cast("Any", None))
         if not self.same_second:
             self.bench.account.admin.set_clock(advance_s=_ASIDE)
 
     def _listed(self) -> list[str]:
         v1 = self.bench.account.v1
-        asked: Any = {"customer": self.customer, "limit": 100}
-        with_ended: Any = {**asked, "status": "all"}
+        params: Any = {"customer": self.customer, "limit": 100}
+        with_ended: Any = {**params, "status": "all"}
         subscriptions = [one.id for one in v1.subscriptions.list(with_ended).data]
-        return subscriptions + [one.id for one in v1.invoices.list(asked).data]
+        return subscriptions + [one.id for one in v1.invoices.list(params).data]
 
     def _events(self) -> list[dict[str, Any]]:
         return [event for event in self.bench.events("") if event["type"] in EVENT_TYPES]
@@ -148,14 +148,14 @@ class Relived(Retelling):
 def rows(bench: Bench, life: Life) -> dict[str, Any]:
     """Return the state of all provider objects that must not depend on the order."""
     found: dict[str, Any] = {}
-    asked_for = bench.billing.find(Invoice, life.invoice_id)
+    requested = bench.billing.find(Invoice, life.invoice_id)
     for at_provider in life.standings[-1].objects:
         stream = life.stream_of(at_provider)
         if at_provider.startswith("sub_"):
             found[at_provider] = _subscription_row(bench.billing.get(Subscription, stream))
-        elif asked_for is not None and asked_for.view.provider_object_id == at_provider:
+        elif requested is not None and requested.view.provider_object_id == at_provider:
             assert bench.billing.find(Invoice, stream) is None, "taken in a second time"
-            found[at_provider] = _invoice_row(asked_for)
+            found[at_provider] = _invoice_row(requested)
         else:
             found[at_provider] = _invoice_row(bench.billing.get(Invoice, stream))
     return found
@@ -212,7 +212,7 @@ class Narrator:
         """Make a monthly price."""
         return self.bench.account.add_price(amount, recurring={"interval": "month"})
 
-    def ask_to_start(self, card: str | None = "succeeds", **more: Any) -> Job:
+    def request_subscription(self, card: str | None = "succeeds", **more: Any) -> Job:
         """Ask for a subscription; its job is still to be done."""
         tenant_id = self.tenant(card)
         self.life.invoice_id = self.bench.subscribe(tenant_id, self.price(), **more)
@@ -221,9 +221,9 @@ class Narrator:
 
     def start(self) -> None:
         """Start one before the story begins."""
-        self.ask_to_start().run(self.bench)
+        self.request_subscription().run(self.bench)
 
-    def ask(self, kind: type[SubscriptionCommand], **more: Any) -> Job:
+    def request_action(self, kind: type[SubscriptionCommand], **more: Any) -> Job:
         """Ask something of it; its job is still to be done."""
         known = UUID(str(self.bench.subscription(self.life.invoice_id).id))
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
@@ -231,9 +231,9 @@ class Narrator:
         self.bench.billing.request_subscription_action(command, occurred_at=self.bench.clock())
         return Change(self.life.invoice_id, self.life.customer, subscription_id=known)
 
-    def begin(self, job: Job | None = None, *, early: bool = False) -> None:
+    def start_recording(self, job: Job | None = None, *, early: bool = False) -> None:
         """Begin the story, with our own job if there is one."""
-        self.life.begin(early=early)
+        self.life.start_recording(early=early)
         if job is not None:
             self.life.do(job)
 
@@ -280,12 +280,14 @@ def outcome_of_start(bench: Bench, life: Life) -> str | None:
 
 
 def _started(n: Narrator) -> None:
-    n.begin(n.ask_to_start())
+    n.start_recording(n.request_subscription())
 
 
 def _started_with_tax(n: Narrator) -> None:
     rate = n.bench.account.tax_rate
-    n.begin(n.ask_to_start(tax_rate_id=rate, expected_total_minor=2419, charge_immediately=True))
+    n.start_recording(
+        n.request_subscription(tax_rate_id=rate, expected_total_minor=2419, charge_immediately=True)
+    )
 
 
 def _started_and_renewed(n: Narrator) -> None:
@@ -295,37 +297,37 @@ def _started_and_renewed(n: Narrator) -> None:
 
 def _declined(n: Narrator) -> None:
     """Begin where the job is about to end it: nobody is told that it is void before that."""
-    job = n.ask_to_start("declined")
+    job = n.request_subscription("declined")
     steps = next(flow.steps for flow in SUBSCRIPTION_FLOWS if flow.name == "subscribe, declined")
     die_inside(n.bench, job, steps.index("delete /v1/subscriptions/*"))
-    n.begin(job, early=True)
+    n.start_recording(job, early=True)
 
 
 def _confirmed(n: Narrator) -> None:
-    n.begin(n.ask_to_start("needs_authentication"))
+    n.start_recording(n.request_subscription("needs_authentication"))
     n.then(n.admin.confirm, n.first)
 
 
 def _expired(n: Narrator) -> None:
-    n.begin(n.ask_to_start("needs_authentication"))
+    n.start_recording(n.request_subscription("needs_authentication"))
     n.later(DAY)
 
 
 def _paid_on_the_page(n: Narrator) -> None:
-    n.begin(n.ask_to_start(None))
+    n.start_recording(n.request_subscription(None))
     n.then(n.admin.pay_on_page, n.first)
 
 
 def _renewed_twice(n: Narrator) -> None:
     n.start()
-    n.begin()
+    n.start_recording()
     n.renew()
     n.renew()
 
 
 def _recovered(n: Narrator) -> None:
     n.start()
-    n.begin()
+    n.start_recording()
     n.pay_with("declined")
     n.renew()
     n.pay_with("succeeds")
@@ -334,7 +336,7 @@ def _recovered(n: Narrator) -> None:
 
 def _never_recovered(n: Narrator) -> None:
     n.start()
-    n.begin()
+    n.start_recording()
     n.pay_with("declined")
     n.renew()
     n.later(4 * DAY, 6 * DAY, 8 * DAY)
@@ -342,32 +344,32 @@ def _never_recovered(n: Narrator) -> None:
 
 def _ended_with_its_period(n: Narrator) -> None:
     n.start()
-    n.begin(n.ask(CancelSubscription, at_period_end=True))
+    n.start_recording(n.request_action(CancelSubscription, at_period_end=True))
     n.later(32 * DAY)
 
 
 def _ended_now(n: Narrator) -> None:
     n.start()
-    n.begin(n.ask(CancelSubscription, at_period_end=False))
+    n.start_recording(n.request_action(CancelSubscription, at_period_end=False))
 
 
 def _changed(n: Narrator) -> None:
     n.start()
     lines = [{"price": n.price(2999), "quantity": 2}]
-    n.begin(n.ask(ChangeSubscription, at_period_end=False, lines=lines))
+    n.start_recording(n.request_action(ChangeSubscription, at_period_end=False, lines=lines))
     n.renew()
 
 
 def _changed_with_its_period(n: Narrator) -> None:
     n.start()
     lines = [{"price": n.price(2999), "quantity": 2}]
-    n.begin(n.ask(ChangeSubscription, at_period_end=True, lines=lines))
+    n.start_recording(n.request_action(ChangeSubscription, at_period_end=True, lines=lines))
     n.renew()
 
 
 def _paused_and_resumed(n: Narrator) -> None:
     n.start()
-    n.begin()
+    n.start_recording()
     n.update(pause_collection={"behavior": "void"})
     n.renew()
     n.update(pause_collection="")
@@ -376,7 +378,7 @@ def _paused_and_resumed(n: Narrator) -> None:
 
 def _changed_by_hand(n: Narrator) -> None:
     n.start()
-    n.begin()
+    n.start_recording()
     n.update(pause_collection={"behavior": "void"})
     n.update(pause_collection="")
     n.update(cancel_at_period_end=True)
@@ -386,25 +388,25 @@ def _changed_by_hand(n: Narrator) -> None:
 
 
 def _made_by_hand(*, linked: bool) -> Callable[[Narrator], None]:
-    def tell(n: Narrator) -> None:
+    def run(n: Narrator) -> None:
         n.tenant(linked=linked)
-        n.begin()
+        n.start_recording()
         n.then(n.admin.make_subscription, n.life.customer, n.price())
         n.renew()
 
-    return tell
+    return run
 
 
 def _trial(n: Narrator) -> None:
     n.tenant()
-    n.begin()
+    n.start_recording()
     n.then(n.admin.make_subscription, n.life.customer, n.price(), trial_days=7)
     n.later(5 * DAY, 2 * DAY, timedelta(hours=2))
 
 
 def _invoices_by_hand(n: Narrator) -> None:
     n.tenant()
-    n.begin()
+    n.start_recording()
     for collect in ("now", "later", "send"):
         n.then(n.admin.make_invoice, n.life.customer, amount=1500, collect=collect)
     n.later(timedelta(hours=2))
@@ -418,7 +420,7 @@ class LifeStory:
     """
 
     name: str
-    tell: Callable[[Narrator], None]
+    run: Callable[[Narrator], None]
     subscription: str | None
     invoices: tuple[str, ...]
     outcome: str | None = None

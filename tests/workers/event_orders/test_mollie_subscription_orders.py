@@ -28,11 +28,11 @@ def recurring(mollie: MollieBench) -> Recurring:
     return Recurring(mollie)
 
 
-def tell(recurring: Recurring, payment: str, kind: str) -> None:
+def deliver(recurring: Recurring, payment: str, kind: str) -> None:
     """Bring news of a payment; a step that is at work is waited for."""
     with suppress(GatewayUnavailable):
         if kind == "classic":
-            recurring.bench.hear(payment)
+            recurring.bench.receive_webhook(payment)
         else:
             recurring.bench.event("payment.paid", payment, event_id=f"event_{uuid4()}")
 
@@ -56,9 +56,9 @@ def rows_of(recurring: Recurring, invoice: Invoice) -> Rows:
 def story(recurring: Recurring) -> Invoice:
     """Three months of one: a failure, a refund, a chargeback; nothing was heard of renewals."""
     admin = recurring.bench.account.admin
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.request(tax_rate_id="added")
     recurring.pay(invoice)
-    view = recurring.begin(invoice)
+    view = recurring.start(invoice)
     recurring.pass_time(MONTH)
     admin.set_settings(next_outcomes=["failed"])
     recurring.pass_time(2 * MONTH)
@@ -82,7 +82,7 @@ def test_hints_and_events_in_any_order_end_in_the_same_rows(
     Random(seed).shuffle(news)  # noqa: S311 - the same order in every run
 
     for payment, kind in [*news, *news[:3]]:
-        tell(recurring, payment, kind)
+        deliver(recurring, payment, kind)
 
     shown = rows_of(recurring, invoice)
     assert shown["invoices"] == [
@@ -97,20 +97,20 @@ def test_hints_and_events_in_any_order_end_in_the_same_rows(
 
 
 def test_two_concurrent_paid_webhooks_start_one_subscription(recurring: Recurring) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.request()
     payment = invoice.view.provider_object_id or ""
     recurring.bench.pay(payment, method="creditcard")
 
     def work(number: int) -> None:
         """Run a worker's job, again after a conflict."""
-        tell(recurring, payment, "classic" if number % 2 else "signed")
+        deliver(recurring, payment, "classic" if number % 2 else "signed")
         with suppress(StaleWrite, GatewayUnavailable):
-            recurring.begin(invoice)
+            recurring.start(invoice)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
-    recurring.hear(payment)
-    recurring.begin(invoice)
+    recurring.receive_webhook(payment)
+    recurring.start(invoice)
 
     topics = recurring.bench.topics(UUID(str(invoice.id)))
     assert len(recurring.there()) == 1
@@ -122,19 +122,19 @@ def test_two_concurrent_paid_webhooks_start_one_subscription(recurring: Recurrin
 def test_a_renewal_reported_before_our_own_answer_links_the_subscription(
     recurring: Recurring,
 ) -> None:
-    invoice = recurring.ask("daily")
+    invoice = recurring.request("daily")
     recurring.pay(invoice)
     recurring.bench.account.admin.add_fault(
         "lose_answer", path="/v2/customers/*/subscriptions", method="POST"
     )
     with pytest.raises(GatewayUnavailable):
-        recurring.begin(invoice)
+        recurring.start(invoice)
     assert recurring.view(recurring.stream(invoice)).provider_subscription_id == ""
     recurring.pass_time(timedelta(days=2))
     (payment, *_) = [one for one in recurring.bench.payments() if one.get("subscriptionId")]
 
-    recurring.hear(payment["id"])
-    recurring.begin(invoice)
+    recurring.receive_webhook(payment["id"])
+    recurring.start(invoice)
 
     (there,) = recurring.there()
     view = recurring.view(recurring.stream(invoice))

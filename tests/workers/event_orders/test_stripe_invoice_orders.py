@@ -68,13 +68,13 @@ def test_any_order_ends_in_the_same_row(teller: Teller, story: Story) -> None:
 
 def check(teller: Teller, story: Story, orders: range) -> None:
     """Run a scenario in the sandbox, replay it in these orders, and compare the rows."""
-    story.tell(teller)
+    story.run(teller)
     with Stage(teller.story) as stage:
         natural = row(Retelling(stage, order=None, sight="then").run())
         assert {name: natural[name] for name in story.ends} == story.ends
         for seed in orders:
-            told = Retelling(stage, order=Random(seed), sight=sight_of(teller.story, seed))  # noqa: S311 - repeatable
-            assert row(told.run()) == natural, f"seed {seed}"
+            story_ = Retelling(stage, order=Random(seed), sight=sight_of(teller.story, seed))  # noqa: S311 - repeatable
+            assert row(story_.run()) == natural, f"seed {seed}"
 
 
 def seeds(story: Story, *, same_second: bool) -> range:
@@ -90,16 +90,16 @@ def sight_of(story: Recording, seed: int) -> Sight:
 @pytest.mark.parametrize("same_second", [False], ids=["seconds apart"])
 @pytest.mark.parametrize("story", STORIES[1::6], ids=lambda story: story.name)
 def test_the_same_comes_of_it_on_postgresql(teller: Teller, story: Story) -> None:
-    story.tell(teller)
+    story.run(teller)
     with Stage(teller.story) as stage:
         natural = row(Retelling(stage, order=None, sight="then").run())
 
-    bench, told = teller.bench, teller.story
-    received = [bench.receive(one.event) for one in told.told]
+    bench, story_ = teller.bench, teller.story
+    received = [bench.receive(one.event) for one in story_.events]
     Random(1).shuffle(received)  # noqa: S311 - repeatable
     bench.apply(*received, *received[:3])
     for entry in received:
-        bench.ask(entry)
+        bench.fetch(entry)
 
-    assert row(bench.invoice(told.invoice_id).view) == natural
+    assert row(bench.invoice(story_.invoice_id).view) == natural
     assert all(bench.entry(entry).applied for entry in received)

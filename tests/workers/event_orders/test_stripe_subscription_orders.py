@@ -72,7 +72,7 @@ def test_any_order_ends_in_the_same_rows(narrator: Narrator, story: LifeStory) -
 
 def check(narrator: Narrator, story: LifeStory, orders: range) -> None:
     """Run a scenario in the sandbox, replay it in these orders, and compare the rows."""
-    story.tell(narrator)
+    story.run(narrator)
     life = narrator.life
 
     with Stage(life) as stage:
@@ -84,7 +84,7 @@ def check(narrator: Narrator, story: LifeStory, orders: range) -> None:
         )
         for seed in orders:
             sight: Sight = "now" if life.same_second or seed % 2 else "then"
-            told = Relived(stage, order=Random(seed), sight=sight)  # noqa: S311 - repeatable
-            assert told.live() == natural, f"seed {seed}"
+            replay_ = Relived(stage, order=Random(seed), sight=sight)  # noqa: S311 - repeatable
+            assert replay_.live() == natural, f"seed {seed}"
             if story.outcome is not None:
                 assert outcome_of_start(stage.bench, life) == story.outcome, f"seed {seed}"

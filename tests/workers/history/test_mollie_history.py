@@ -103,7 +103,7 @@ def test_objects_requested_here_are_left_to_their_own_streams(
     mollie: MollieBench, start: Start
 ) -> None:
     recurring = Recurring(mollie)
-    view = recurring.begun()
+    view = recurring.started()
 
     done = start().run(0)
 

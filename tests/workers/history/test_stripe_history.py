@@ -110,10 +110,10 @@ def test_it_only_reads_at_the_provider_and_in_lists(bench: Bench, start: Start) 
     bench.account.admin.make_history(130, customers=5)
     bench.account.admin.forget_requests()
     start().run(since(bench))
-    asked = bench.account.admin.requests()
-    assert {request["method"] for request in asked} == {"GET"}
-    assert [request["path"] for request in asked if "/invoices/" in request["path"]] == []
-    assert len(asked) < 60  # windows of a month, each of one or two pages
+    requests = bench.account.admin.requests()
+    assert {request["method"] for request in requests} == {"GET"}
+    assert [request["path"] for request in requests if "/invoices/" in request["path"]] == []
+    assert len(requests) < 60  # windows of a month, each of one or two pages
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_tenants_are_known_by_their_customers_and_others_stay_unassigned(
 def test_objects_requested_here_or_of_another_app_are_not_imported(
     bench: Bench, start: Start
 ) -> None:
-    bench.settle(bench.request(bench.add_tenant()))
+    bench.charge(bench.request(bench.add_tenant()))
     customer = bench.account.add_customer()
     bench.account.v1.invoices.create({"customer": customer, "metadata": {"billhook_app": "x"}})
     head = bench.log.head()

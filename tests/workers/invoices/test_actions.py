@@ -23,7 +23,7 @@ from tests.workers.stripe_harness import Bench
 
 def charged_invoice(bench: Bench, card: str | None = "succeeds") -> UUID:
     invoice_id = bench.request(bench.add_tenant(card))
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     return invoice_id
 
 
@@ -37,8 +37,8 @@ def test_a_retry_with_another_method_pays_a_declined_invoice(bench: Bench) -> No
     invoice_id = charged_invoice(bench, "declined")
     method = other_card(bench, invoice_id, "succeeds")
 
-    bench.ask_for(invoice_id, RequestRetry, payment_method=method)
-    view = bench.settle(invoice_id).view
+    bench.request_action(invoice_id, RequestRetry, payment_method=method)
+    view = bench.charge(invoice_id).view
 
     assert (view.status, view.attempt, view.pending_request) == ("paid", 2, None)
     assert bench.account.charged() == [1999]
@@ -48,12 +48,12 @@ def test_a_retry_that_is_declined_alike_is_an_outcome_of_its_own(bench: Bench) -
     invoice_id = charged_invoice(bench, "declined")
     before = bench.topics(invoice_id).count("invoice.payment_failed")
 
-    asked = bench.ask_for(invoice_id, RequestRetry)
-    view = bench.settle(invoice_id).view
+    request_id = bench.request_action(invoice_id, RequestRetry)
+    view = bench.charge(invoice_id).view
 
     assert (view.status, view.in_progress) == ("failed", False)
     assert bench.topics(invoice_id).count("invoice.payment_failed") == before + 1
-    outcome = outcome_of(bench.invoice_events(invoice_id), asked)
+    outcome = outcome_of(bench.invoice_events(invoice_id), request_id)
     assert outcome is not None
     assert outcome.status == "failed"
 
@@ -61,8 +61,8 @@ def test_a_retry_that_is_declined_alike_is_an_outcome_of_its_own(bench: Bench) -
 def test_a_retry_with_an_unknown_method_is_refused_and_changes_nothing(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
 
-    bench.ask_for(invoice_id, RequestRetry, payment_method="pm_unknown")
-    view = bench.settle(invoice_id).view
+    bench.request_action(invoice_id, RequestRetry, payment_method="pm_unknown")
+    view = bench.charge(invoice_id).view
 
     assert (view.status, view.in_progress, view.pending_request) == ("failed", False, None)
     refused = bench.invoice_events(invoice_id)[-1]
@@ -74,8 +74,8 @@ def test_a_retry_of_an_invoice_paid_on_the_page_charges_nothing_more(bench: Benc
     at_provider = bench.invoice(invoice_id).view.provider_object_id or ""
     bench.account.admin.pay_on_page(at_provider)
 
-    bench.ask_for(invoice_id, RequestRetry)
-    view = bench.settle(invoice_id).view
+    bench.request_action(invoice_id, RequestRetry)
+    view = bench.charge(invoice_id).view
 
     assert (view.status, bench.account.charged()) == ("paid", [1999])
 
@@ -83,8 +83,8 @@ def test_a_retry_of_an_invoice_paid_on_the_page_charges_nothing_more(bench: Benc
 @pytest.mark.parametrize("card", ["declined", "needs_authentication", None])
 def test_an_unpaid_invoice_can_be_voided(bench: Bench, card: str | None) -> None:
     invoice_id = charged_invoice(bench, card)
-    bench.ask_for(invoice_id, RequestVoid)
-    view = bench.settle(invoice_id).view
+    bench.request_action(invoice_id, RequestVoid)
+    view = bench.charge(invoice_id).view
     assert (view.status, view.next_action, view.in_progress) == ("void", None, False)
 
 
@@ -92,46 +92,46 @@ def test_voiding_a_draft_deletes_it(bench: Bench) -> None:
     customer = bench.account.add_customer()
     line = {"name": "Item", "amount_minor": 500}
     invoice_id = bench.request_draft("draft", customer, line)
-    bench.settle(invoice_id)
-    bench.ask_for(invoice_id, RequestVoid)
-    assert bench.settle(invoice_id).view.status == "canceled"
+    bench.charge(invoice_id)
+    bench.request_action(invoice_id, RequestVoid)
+    assert bench.charge(invoice_id).view.status == "canceled"
     assert bench.account.v1.invoices.list().data == []
 
 
 def test_a_void_that_was_overtaken_by_a_payment_records_the_payment(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, RequestVoid)
+    bench.request_action(invoice_id, RequestVoid)
     bench.account.admin.pay_on_page(bench.invoice(invoice_id).view.provider_object_id or "")
-    assert bench.settle(invoice_id).view.status == "paid"
+    assert bench.charge(invoice_id).view.status == "paid"
 
 
 def test_a_draft_is_finalised_and_left_open(bench: Bench) -> None:
     customer = bench.account.add_customer()
     invoice_id = bench.request_draft("include_pending_items", customer)
-    bench.settle(invoice_id)
-    bench.ask_for(invoice_id, RequestFinalize)
-    view = bench.settle(invoice_id).view
+    bench.charge(invoice_id)
+    bench.request_action(invoice_id, RequestFinalize)
+    view = bench.charge(invoice_id).view
     # Nothing was pending, so that nothing is owed.
     assert (view.status, view.total_minor, view.in_progress) == ("paid", 0, False)
 
 
 def test_a_written_off_invoice_can_still_be_paid(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, RequestUncollectible)
-    assert bench.settle(invoice_id).view.status == "uncollectible"
+    bench.request_action(invoice_id, RequestUncollectible)
+    assert bench.charge(invoice_id).view.status == "uncollectible"
 
     method = other_card(bench, invoice_id, "succeeds")
-    bench.ask_for(invoice_id, RequestRetry, payment_method=method)
-    assert bench.settle(invoice_id).view.status == "paid"
+    bench.request_action(invoice_id, RequestRetry, payment_method=method)
+    assert bench.charge(invoice_id).view.status == "paid"
 
 
 def test_a_retry_of_a_written_off_invoice_may_be_declined(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, RequestUncollectible)
-    bench.settle(invoice_id)
+    bench.request_action(invoice_id, RequestUncollectible)
+    bench.charge(invoice_id)
 
-    bench.ask_for(invoice_id, RequestRetry)
-    view = bench.settle(invoice_id).view
+    bench.request_action(invoice_id, RequestRetry)
+    view = bench.charge(invoice_id).view
 
     assert (view.status, view.in_progress) == ("uncollectible", False)
     refused = bench.invoice_events(invoice_id)[-1]
@@ -142,8 +142,8 @@ def test_a_debit_of_a_written_off_invoice_ends_the_request_while_it_is_processin
     bench: Bench,
 ) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, RequestUncollectible)
-    bench.settle(invoice_id)
+    bench.request_action(invoice_id, RequestUncollectible)
+    bench.charge(invoice_id)
     debit: Any = {"type": "sepa_debit", "sepa_debit": {"iban": "DE89370400440532013000"}}
     debit["billing_details"] = {"name": "Ada", "email": "ada@example.com"}
     method = bench.account.v1.payment_methods.create(debit).id
@@ -151,8 +151,8 @@ def test_a_debit_of_a_written_off_invoice_ends_the_request_while_it_is_processin
     bench.account.v1.payment_methods.attach(method, {"customer": customer or ""})
 
     for _ in range(2):  # asked again while the first one is under way, nothing is charged twice
-        bench.ask_for(invoice_id, RequestRetry, payment_method=method)
-        view = bench.settle(invoice_id).view
+        bench.request_action(invoice_id, RequestRetry, payment_method=method)
+        view = bench.charge(invoice_id).view
         assert (view.status, view.in_progress) == ("uncollectible", False)
         refused = vars(bench.invoice_events(invoice_id)[-1])
         assert refused["code"] == "payment_unfinished"
@@ -166,7 +166,7 @@ def test_a_payment_that_no_webhook_named_can_be_refunded_without_a_credit_note(
     bench.apply(*[bench.receive(event) for event in bench.events("invoice.paid")])
     assert bench.invoice(invoice_id).view.payments[0].id is None
 
-    refund_id = bench.ask_for(invoice_id, RequestRefund, amount_minor=700, credit_note=False)
+    refund_id = bench.request_action(invoice_id, RequestRefund, amount_minor=700, credit_note=False)
     bench.refund(invoice_id, refund_id)
 
     assert bench.invoice(invoice_id).view.amount_refunded_minor == 700
@@ -177,7 +177,7 @@ def test_a_payment_outside_of_the_provider_cannot_be_refunded_through_it(bench: 
     bench.account.admin.pay_out_of_band(bench.invoice(invoice_id).view.provider_object_id or "")
     bench.apply(*[bench.receive(event) for event in bench.events("invoice.paid")])
 
-    refund_id = bench.ask_for(invoice_id, RequestRefund, credit_note=False)
+    refund_id = bench.request_action(invoice_id, RequestRefund, credit_note=False)
     bench.refund(invoice_id, refund_id)
 
     (refund,) = bench.invoice(invoice_id).view.refunds
@@ -188,7 +188,7 @@ def test_a_payment_outside_of_the_provider_cannot_be_refunded_through_it(bench: 
 def test_partial_refunds_up_to_the_paid_amount(bench: Bench, credit_note: bool) -> None:  # noqa: FBT001 - a case
     invoice_id = charged_invoice(bench)
     for amount in (500, 700, None):
-        refund_id = bench.ask_for(
+        refund_id = bench.request_action(
             invoice_id, RequestRefund, amount_minor=amount, credit_note=credit_note
         )
         bench.refund(invoice_id, refund_id)
@@ -196,19 +196,19 @@ def test_partial_refunds_up_to_the_paid_amount(bench: Bench, credit_note: bool) 
     assert (view.status, view.amount_refunded_minor) == ("paid", 1999)
     assert [refund.status for refund in view.refunds] == ["succeeded"] * 3
     with pytest.raises(NotPossible, match="gone back"):
-        bench.ask_for(invoice_id, RequestRefund, amount_minor=1)
+        bench.request_action(invoice_id, RequestRefund, amount_minor=1)
 
 
 def test_two_concurrent_refunds_cannot_exceed_the_paid_amount(bench: Bench) -> None:
     invoice_id = charged_invoice(bench)
-    bench.ask_for(invoice_id, RequestRefund, amount_minor=1500)
+    bench.request_action(invoice_id, RequestRefund, amount_minor=1500)
     with pytest.raises(NotPossible, match="only 499"):
-        bench.ask_for(invoice_id, RequestRefund, amount_minor=500)
+        bench.request_action(invoice_id, RequestRefund, amount_minor=500)
 
 
 def test_dashboard_refunds_and_ours_are_distinguished_and_counted_once(bench: Bench) -> None:
     invoice_id = charged_invoice(bench)
-    refund_id = bench.ask_for(invoice_id, RequestRefund, amount_minor=500)
+    refund_id = bench.request_action(invoice_id, RequestRefund, amount_minor=500)
     at_provider = bench.invoice(invoice_id).view.provider_object_id or ""
     bench.account.admin.refund(at_provider, amount=300)
     bench.refund(invoice_id, refund_id)
@@ -218,7 +218,7 @@ def test_dashboard_refunds_and_ours_are_distinguished_and_counted_once(bench: Be
     ]
     bench.apply(*reversed(received))
     for entry in received:
-        bench.ask(entry)
+        bench.fetch(entry)
 
     view = bench.invoice(invoice_id).view
     assert view.amount_refunded_minor == 800
@@ -237,7 +237,7 @@ def test_disputes_are_shown_as_the_bank_decides(bench: Bench, end: str, disputed
     received = [bench.receive(event) for event in bench.events("charge.dispute.")]
     bench.apply(*reversed(received))
     for entry in received:
-        bench.ask(entry)
+        bench.fetch(entry)
 
     view = bench.invoice(invoice_id).view
     assert (view.status, view.dispute_status, view.amount_disputed_minor) == ("paid", end, disputed)
@@ -245,9 +245,9 @@ def test_disputes_are_shown_as_the_bank_decides(bench: Bench, end: str, disputed
 
 def test_a_pending_request_rejects_another_request(bench: Bench) -> None:
     invoice_id = charged_invoice(bench, "declined")
-    bench.ask_for(invoice_id, RequestVoid)
+    bench.request_action(invoice_id, RequestVoid)
     with pytest.raises(NotPossible, match="something else"):
-        bench.ask_for(invoice_id, RequestRetry)
+        bench.request_action(invoice_id, RequestRetry)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_paid_invoice_rejects_impossible_actions(
 ) -> None:
     invoice_id = charged_invoice(bench)
     with pytest.raises(NotPossible, match="it is paid"):
-        bench.ask_for(invoice_id, kind)
+        bench.request_action(invoice_id, kind)
 
 
 def test_credit_notes_are_read_after_the_refunds_that_they_make_ours(bench: Bench) -> None:
@@ -270,5 +270,5 @@ def test_credit_notes_are_read_after_the_refunds_that_they_make_ours(bench: Benc
 
     bench.gateway.fetch_refunds_and_disputes(at_provider)
 
-    asked = [request["path"] for request in bench.account.admin.requests()]
-    assert asked.index("/v1/refunds") < asked.index("/v1/credit_notes")
+    request_id = [request["path"] for request in bench.account.admin.requests()]
+    assert request_id.index("/v1/refunds") < request_id.index("/v1/credit_notes")

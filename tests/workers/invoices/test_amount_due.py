@@ -11,7 +11,7 @@ from tests.workers.stripe_harness import Bench
 def open_invoice(bench: Bench, **more: object) -> tuple[UUID, str]:
     """Charge an invoice of 1999 that has no payment method, so that it stays open."""
     invoice_id = bench.request(bench.add_tenant(None), **more)
-    at_provider = bench.settle(invoice_id).view.provider_object_id or ""
+    at_provider = bench.charge(invoice_id).view.provider_object_id or ""
     return invoice_id, at_provider
 
 

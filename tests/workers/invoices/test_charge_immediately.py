@@ -10,7 +10,7 @@ from tests.workers.stripe_harness import Bench
 
 
 def test_without_a_method_nothing_is_created(bench: Bench) -> None:
-    view = bench.settle(bench.request(bench.add_tenant(card=None), charge_immediately=True)).view
+    view = bench.charge(bench.request(bench.add_tenant(card=None), charge_immediately=True)).view
 
     assert view.failure is not None
     assert (view.status, view.failure.code) == ("rejected", "payment_method_missing")
@@ -20,14 +20,14 @@ def test_without_a_method_nothing_is_created(bench: Bench) -> None:
 def test_a_tenant_without_a_customer_does_not_even_get_one(bench: Bench) -> None:
     before = len(bench.account.v1.customers.list().data)
 
-    view = bench.settle(bench.request(bench.add_tenant(linked=False), charge_immediately=True)).view
+    view = bench.charge(bench.request(bench.add_tenant(linked=False), charge_immediately=True)).view
 
     assert view.status == "rejected"
     assert len(bench.account.v1.customers.list().data) == before
 
 
 def test_the_payment_is_kept_with_the_outcome_and_without_its_secret(bench: Bench) -> None:
-    view = bench.settle(bench.request(bench.add_tenant(), charge_immediately=True)).view
+    view = bench.charge(bench.request(bench.add_tenant(), charge_immediately=True)).view
 
     stored = bench.log.body(bytes.fromhex(str(view.body)))
     assert stored is not None
@@ -41,7 +41,7 @@ def test_a_webhook_before_the_answer_leaves_the_outcome_to_the_answer(bench: Ben
     invoice_id = bench.request(bench.add_tenant(), charge_immediately=True)
     bench.account.admin.add_fault("lose_answer", path="/v1/invoices/*/pay", times=5)
     with pytest.raises(GatewayUnavailable):
-        bench.settle(invoice_id)
+        bench.charge(invoice_id)
     bench.account.admin.drop_faults()
     paid = next(event for event in bench.provider_events() if event["type"] == "invoice.paid")
 
@@ -50,7 +50,7 @@ def test_a_webhook_before_the_answer_leaves_the_outcome_to_the_answer(bench: Ben
 
     assert bench.entry(received).applied
     assert bench.invoice(invoice_id).view.in_progress
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     assert view.status == "paid"
     stored = orjson.loads(bench.log.body(bytes.fromhex(str(view.body))) or b"{}")
     assert stored["payments"]["data"]

@@ -11,7 +11,7 @@ from tests.workers.stripe_harness import Bench
 def test_a_good_card_is_charged_once_and_every_step_is_on_record(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant(), tax_rate_id=bench.account.tax_rate)
 
-    invoice = bench.settle(invoice_id)
+    invoice = bench.charge(invoice_id)
 
     assert invoice.view.status == "paid"
     assert (invoice.view.total_minor, invoice.view.tax_minor) == (2419, 420)
@@ -36,7 +36,7 @@ def test_ad_hoc_lines_carry_the_callers_names_and_amounts(bench: Bench) -> None:
         {"name": "Plan", "price": bench.account.price},
     )
 
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
 
     assert view.total_minor == 3999
     assert [(line["name"], line["quantity"], line["total_minor"]) for line in view.lines] == [
@@ -47,10 +47,10 @@ def test_ad_hoc_lines_carry_the_callers_names_and_amounts(bench: Bench) -> None:
 
 def test_a_second_run_makes_no_calls(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant())
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     bench.account.admin.forget_requests()
 
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
 
     assert bench.account.admin.requests() == []
 
@@ -65,7 +65,7 @@ def test_a_second_run_makes_no_calls(bench: Bench) -> None:
 def test_a_declined_card_is_recorded_with_its_codes_and_charges_nothing(
     bench: Bench, card: str, code: str, decline_code: str
 ) -> None:
-    view = bench.settle(bench.request(bench.add_tenant(card))).view
+    view = bench.charge(bench.request(bench.add_tenant(card))).view
 
     assert view.status == "failed"
     assert view.failure is not None
@@ -74,7 +74,7 @@ def test_a_declined_card_is_recorded_with_its_codes_and_charges_nothing(
 
 
 def test_a_card_that_needs_authentication_has_a_confirmation_url(bench: Bench) -> None:
-    view = bench.settle(bench.request(bench.add_tenant("needs_authentication"))).view
+    view = bench.charge(bench.request(bench.add_tenant("needs_authentication"))).view
 
     assert view.status == "requires_action"
     assert view.next_action == {"type": "redirect", "url": view.hosted_url}
@@ -82,7 +82,7 @@ def test_a_card_that_needs_authentication_has_a_confirmation_url(bench: Bench) -
 
 
 def test_without_a_method_the_invoice_is_open_for_the_customer_to_pay(bench: Bench) -> None:
-    view = bench.settle(bench.request(bench.add_tenant(card=None))).view
+    view = bench.charge(bench.request(bench.add_tenant(card=None))).view
 
     assert view.status == "open"
     assert view.in_progress is False
@@ -92,8 +92,8 @@ def test_without_a_method_the_invoice_is_open_for_the_customer_to_pay(bench: Ben
 def test_a_tenant_without_a_customer_gets_one_and_keeps_it(bench: Bench) -> None:
     tenant_id = bench.add_tenant(linked=False)
 
-    first = bench.settle(bench.request(tenant_id)).view
-    second = bench.settle(bench.request(tenant_id)).view
+    first = bench.charge(bench.request(tenant_id)).view
+    second = bench.charge(bench.request(tenant_id)).view
 
     assert first.customer == second.customer
     created = bench.account.admin.requests(method="POST", path="/v1/customers")
@@ -120,7 +120,7 @@ def test_a_price_that_cannot_be_billed_leaves_nothing_at_the_provider(
         bench.add_tenant(), {"price": prices.get(line["price"], line["price"])}
     )
 
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
 
     assert view.status == "rejected"
     assert view.failure is not None
@@ -135,7 +135,7 @@ def test_currencies_that_do_not_agree_are_refused_by_name(bench: Bench) -> None:
         {"amount_minor": 500, "currency": "usd"},
     )
 
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
 
     assert view.failure is not None
     assert view.failure.code == "currencies_mixed"
@@ -145,7 +145,7 @@ def test_currencies_that_do_not_agree_are_refused_by_name(bench: Bench) -> None:
 def test_a_total_other_than_expected_deletes_the_draft(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant(), expected_total_minor=1)
 
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
 
     assert view.status == "rejected"
     assert view.failure is not None
@@ -154,7 +154,7 @@ def test_a_total_other_than_expected_deletes_the_draft(bench: Bench) -> None:
 
 
 def test_an_unknown_tax_rate_is_refused_by_the_callers_name_for_it(bench: Bench) -> None:
-    view = bench.settle(bench.request(bench.add_tenant(), tax_rate_id="txr_unknown")).view
+    view = bench.charge(bench.request(bench.add_tenant(), tax_rate_id="txr_unknown")).view
 
     assert view.failure is not None
     assert (view.failure.path, view.failure.provider_code) == (
@@ -185,7 +185,7 @@ def test_a_provider_in_trouble_delays_the_charge_and_never_doubles_it(
         tries += 1
         assert tries < 6
         try:
-            bench.settle(invoice_id)
+            bench.charge(invoice_id)
         except GatewayUnavailable:
             continue
 
@@ -197,7 +197,7 @@ def test_refused_credentials_reject_before_anything_exists(bench: Bench) -> None
     invoice_id = bench.request(bench.add_tenant())
     bench.account.admin.refuse_keys(bench.account.key)
 
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
 
     assert view.status == "rejected"
     assert view.failure is not None

@@ -38,7 +38,7 @@ def test_a_tenant_becomes_a_customer_once_with_name_email_and_country(bench: Ben
     tenant_id = add_person(bench, **contact_body)
 
     for _ in range(2):
-        bench.settle(bench.request(tenant_id))
+        bench.charge(bench.request(tenant_id))
 
     tenant = bench.billing.get(Tenant, ids.for_tenant(bench.app_id, tenant_id))
     customer = bench.account.v1.customers.retrieve(tenant.customers[bench.connection])
@@ -54,9 +54,9 @@ def test_after_a_customer_was_deleted_and_unlinked_the_next_invoice_makes_one_on
     bench: Bench,
 ) -> None:
     tenant_id = add_person(bench, name="Ada")
-    deleted = bench.settle(bench.request(tenant_id)).view.customer or ""
+    deleted = bench.charge(bench.request(tenant_id)).view.customer or ""
     bench.account.v1.customers.delete(deleted)
-    refused = bench.settle(bench.request(tenant_id)).view
+    refused = bench.charge(bench.request(tenant_id)).view
     assert (refused.status, refused.failure and refused.failure.code) == (
         "rejected",
         "customer_deleted",
@@ -72,7 +72,7 @@ def test_after_a_customer_was_deleted_and_unlinked_the_next_invoice_makes_one_on
     )
     bench.billing.set_tenant(unlink, occurred_at=bench.clock())
     assert bench.billing.tenant_of_customer(bench.app_id, bench.connection, deleted) is None
-    made = {bench.settle(bench.request(tenant_id)).view.customer for _ in range(2)}
+    made = {bench.charge(bench.request(tenant_id)).view.customer for _ in range(2)}
 
     assert len(made) == 1
     assert made != {deleted}
@@ -82,7 +82,7 @@ def test_after_a_customer_was_deleted_and_unlinked_the_next_invoice_makes_one_on
 def test_a_customer_that_was_made_is_claimed_for_its_tenant(bench: Bench) -> None:
     tenant_id = add_person(bench, name="Ada")
 
-    invoice = bench.settle(bench.request(tenant_id))
+    invoice = bench.charge(bench.request(tenant_id))
 
     customer = invoice.view.customer
     assert customer is not None

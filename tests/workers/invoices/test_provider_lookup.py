@@ -20,7 +20,7 @@ from service.http import errors
 from service.http.errors import ProviderTimeout, ProviderUnavailable
 from service.recording.provider_lookup import ProviderLookups
 from service.recording.waits import Waits
-from tests.support.provider_lookup_worker import answering
+from tests.support.provider_lookup_worker import lookup_worker
 from tests.support.wait_until import DEADLINE_S
 from tests.workers.stripe_harness import Bench
 
@@ -29,7 +29,9 @@ CONNECTION = {"connection": Bench.connection}
 
 
 @asynccontextmanager
-async def asking(database: str, *, timeout_s: float = DEADLINE_S) -> AsyncIterator[ProviderLookups]:
+async def open_lookups(
+    database: str, *, timeout_s: float = DEADLINE_S
+) -> AsyncIterator[ProviderLookups]:
     channel = ProviderLookupClient(database)
     await channel.open()
     yield ProviderLookups(channel, vault=VAULT, waits=Waits(), timeout_s=timeout_s)
@@ -51,21 +53,21 @@ def jobs_left(database: str) -> int:
 def test_a_document_is_fetched_from_the_provider_each_time_and_not_stored(
     database: str, bench: Bench
 ) -> None:
-    invoice = bench.settle(bench.request(bench.add_tenant()))
+    invoice = bench.charge(bench.request(bench.add_tenant()))
     object_id = invoice.view.provider_object_id
     assert object_id is not None
 
     async def scenario() -> object:
-        async with asking(database) as asks:
-            return await asks.request(
+        async with open_lookups(database) as lookups:
+            return await lookups.request(
                 bench.app_id, "document", CONNECTION | {"object_id": object_id}
             )
 
-    with answering(database, bench.gateway, vault=VAULT) as worker:
+    with lookup_worker(database, bench.gateway, vault=VAULT) as worker:
         answer = asyncio.run(scenario())
     fresh = bench.account.v1.invoices.retrieve(object_id)
     assert answer == {"url": fresh.invoice_pdf}
-    assert worker.asked == [(bench.app_id, bench.connection)]
+    assert worker.looked_up == [(bench.app_id, bench.connection)]
     assert rows(database) == []
     assert jobs_left(database) == 0
 
@@ -73,7 +75,7 @@ def test_a_document_is_fetched_from_the_provider_each_time_and_not_stored(
 def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
     database: str, bench: Bench
 ) -> None:
-    invoice = bench.settle(bench.request(bench.add_tenant()))
+    invoice = bench.charge(bench.request(bench.add_tenant()))
     payment_id = str(invoice.view.payments[0].id)
     seen: list[str] = []
 
@@ -83,12 +85,12 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
             super().answer(lookup_id, sealed=sealed)
 
     async def scenario() -> dict[str, str]:
-        async with asking(database) as asks:
-            return await asks.request(
+        async with open_lookups(database) as lookups:
+            return await lookups.request(
                 bench.app_id, "client_secret", CONNECTION | {"payment_id": payment_id}
             )
 
-    with answering(database, bench.gateway, vault=VAULT) as worker:
+    with lookup_worker(database, bench.gateway, vault=VAULT) as worker:
         seeing = Seeing(database)
         seeing.open()
         worker.table, first = seeing, worker.table
@@ -107,7 +109,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
             return f"{payment_id}_secret"
 
     async def scenario() -> list[dict[str, str]]:
-        async with asking(database) as one, asking(database) as other:
+        async with open_lookups(database) as one, open_lookups(database) as other:
             return await asyncio.gather(
                 *(
                     (one if number % 2 else other).request(
@@ -117,7 +119,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
                 )
             )
 
-    with answering(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
+    with lookup_worker(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         answers = asyncio.run(scenario())
     assert answers == [{"client_secret": f"pi_{number}_secret"} for number in range(40)]
 
@@ -129,11 +131,11 @@ async def time_out_once_recorded(database: str) -> None:
     the next has twice the time.
     """
     timeout_s = 0.05
-    async with asking(database) as asks:
+    async with open_lookups(database) as lookups:
         while not rows(database):
             assert timeout_s < DEADLINE_S
             with pytest.raises(ProviderTimeout):
-                await asks.request(uuid4(), "document", CONNECTION, timeout_s=timeout_s)
+                await lookups.request(uuid4(), "document", CONNECTION, timeout_s=timeout_s)
             timeout_s *= 2
 
 
@@ -181,32 +183,36 @@ class Failing:
 )
 def test_an_unavailable_provider_is_reported_at_once(database: str, error: Exception) -> None:
     async def scenario() -> None:
-        async with asking(database) as asks:
+        async with open_lookups(database) as lookups:
             with pytest.raises(ProviderUnavailable):
-                await asks.request(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
+                await lookups.request(uuid4(), "document", CONNECTION | {"object_id": "in_1"})
 
-    with answering(database, Failing(error), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
+    with lookup_worker(database, Failing(error), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         asyncio.run(scenario())
     assert rows(database) == []
 
 
 def test_an_object_that_the_provider_does_not_have_is_missing(database: str, bench: Bench) -> None:
     async def scenario() -> None:
-        async with asking(database) as asks:
+        async with open_lookups(database) as lookups:
             with pytest.raises(errors.NotFound):
-                await asks.request(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
+                await lookups.request(
+                    bench.app_id, "document", CONNECTION | {"object_id": "in_none"}
+                )
 
-    with answering(database, bench.gateway, vault=VAULT):
+    with lookup_worker(database, bench.gateway, vault=VAULT):
         asyncio.run(scenario())
 
 
 def test_an_answer_under_other_keys_is_no_answer(database: str, bench: Bench) -> None:
     async def scenario() -> None:
-        async with asking(database) as asks:
+        async with open_lookups(database) as lookups:
             with pytest.raises(ProviderUnavailable):
-                await asks.request(bench.app_id, "document", CONNECTION | {"object_id": "in_none"})
+                await lookups.request(
+                    bench.app_id, "document", CONNECTION | {"object_id": "in_none"}
+                )
 
-    with answering(database, bench.gateway, vault=Vault([Vault.new_key()])):
+    with lookup_worker(database, bench.gateway, vault=Vault([Vault.new_key()])):
         asyncio.run(scenario())
 
 
@@ -215,9 +221,9 @@ def test_an_unavailable_database_is_reported(database: str) -> None:
         channel = ProviderLookupClient(database)
         await channel.open()
         await channel.close()
-        ask = ProviderLookup(id=uuid4(), app=uuid4(), kind="document", args={})
+        lookup = ProviderLookup(id=uuid4(), app=uuid4(), kind="document", args={})
         with pytest.raises(ReadModelUnavailable):
-            await channel.request(ask, timeout_s=1)
+            await channel.request(lookup, timeout_s=1)
 
     asyncio.run(scenario())
 
@@ -228,11 +234,11 @@ def test_lost_sessions_are_replaced_without_an_error(database: str) -> None:
             return payment_id
 
     async def scenario() -> list[dict[str, str]]:
-        async with asking(database) as asks:
+        async with open_lookups(database) as lookups:
             answers = []
             for payment_id in ("pi_1", "pi_2"):
                 args = CONNECTION | {"payment_id": payment_id}
-                answers.append(await asks.request(uuid4(), "client_secret", args))
+                answers.append(await lookups.request(uuid4(), "client_secret", args))
                 with psycopg.connect(database) as connection:
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -241,6 +247,6 @@ def test_lost_sessions_are_replaced_without_an_error(database: str) -> None:
                     )
             return answers
 
-    with answering(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
+    with lookup_worker(database, Echo(), vault=VAULT):  # type: ignore[arg-type] # all that is asked of it
         answers = asyncio.run(scenario())
     assert answers == [{"client_secret": "pi_1"}, {"client_secret": "pi_2"}]

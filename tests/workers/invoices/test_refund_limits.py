@@ -17,7 +17,7 @@ from tests.workers.stripe_harness import Bench
 def refund_all(bench: Bench, invoice_id: UUID, **more: Any) -> list[tuple[int, bool | None, str]]:
     """Request a refund, run its jobs, and return the new refunds."""
     before = len(bench.invoice(invoice_id).view.refunds)
-    bench.ask_for(invoice_id, RequestRefund, **more)
+    bench.request_action(invoice_id, RequestRefund, **more)
     for refund in bench.invoice(invoice_id).view.refunds[before:]:
         bench.refund(invoice_id, UUID(refund.id))
     refunds = bench.invoice(invoice_id).view.refunds[before:]
@@ -36,12 +36,12 @@ def at_provider(bench: Bench, invoice_id: UUID) -> str:
 def test_what_was_charged_beyond_the_total_goes_back_without_a_credit_note(bench: Bench) -> None:
     tenant_id = bench.add_tenant()
     first = bench.request(tenant_id)
-    customer = bench.settle(first).view.customer or ""
+    customer = bench.charge(first).view.customer or ""
     debt: Any = {"amount": 30, "currency": "eur"}
     bench.account.v1.customers.balance_transactions.create(customer, debt)
 
     invoice_id = bench.request(tenant_id)
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     assert (view.total_minor, view.amount_paid_minor) == (1999, 2029)
     assert refund_all(bench, invoice_id) == [(1999, True, "succeeded"), (30, False, "succeeded")]
     view = bench.invoice(invoice_id).view
@@ -55,7 +55,7 @@ def test_what_was_charged_beyond_the_total_goes_back_without_a_credit_note(bench
 
 def test_credit_given_by_a_note_lowers_what_can_be_refunded(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant(), {"amount_minor": 2000, "currency": "eur"})
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     note: Any = {"invoice": at_provider(bench, invoice_id), "amount": 1500, "credit_amount": 1500}
     bench.account.v1.credit_notes.create(note)
     bench.deliver("credit_note.")
@@ -63,7 +63,7 @@ def test_credit_given_by_a_note_lowers_what_can_be_refunded(bench: Bench) -> Non
     (shown,) = bench.invoice(invoice_id).view.credit_notes
     assert (shown.amount_minor, shown.credited_minor, shown.status) == (1500, 1500, "issued")
     with pytest.raises(NotPossible, match="only 500"):
-        bench.ask_for(invoice_id, RequestRefund, amount_minor=501)
+        bench.request_action(invoice_id, RequestRefund, amount_minor=501)
     assert refund_all(bench, invoice_id) == [(500, True, "succeeded")]
     assert refunded(bench) == 500
     bench.deliver("credit_note.", "refund.")
@@ -74,7 +74,7 @@ def test_credit_given_by_a_note_lowers_what_can_be_refunded(bench: Bench) -> Non
 
 def test_a_note_paid_out_of_band_lowers_what_is_left(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant(), {"amount_minor": 2000, "currency": "eur"})
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     given: Any = {"invoice": at_provider(bench, invoice_id), "amount": 900}
     given["out_of_band_amount"] = 900
     bench.account.v1.credit_notes.create(given)
@@ -86,7 +86,7 @@ def test_a_note_paid_out_of_band_lowers_what_is_left(bench: Bench) -> None:
 def test_what_a_note_billed_less_before_the_payment_is_not_refunded(bench: Bench) -> None:
     tenant_id = bench.add_tenant(None)
     invoice_id = bench.request(tenant_id, {"amount_minor": 2000, "currency": "eur"})
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     given: Any = {"invoice": at_provider(bench, invoice_id), "amount": 600}
     bench.account.v1.credit_notes.create(given)
     bench.account.admin.pay_on_page(at_provider(bench, invoice_id))
@@ -97,7 +97,7 @@ def test_what_a_note_billed_less_before_the_payment_is_not_refunded(bench: Bench
 
 def test_an_amount_above_what_can_have_a_note_is_split(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant(), {"amount_minor": 2000, "currency": "eur"})
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     assert refund_all(bench, invoice_id, amount_minor=700) == [(700, True, "succeeded")]
     refund = bench.invoice(invoice_id).view.refunds[0].provider_refund_id or ""
     bench.account.admin.fail_refund(refund)

@@ -53,9 +53,9 @@ class Row:
 
 CHARGE: Final = Kind("charge", "/pay", "charge by price")
 AD_HOC: Final = Kind("ad-hoc lines", "/pay", "charge ad-hoc lines")
-ON_THE_SPOT: Final = Kind("on the spot", "/pay", "charge on the spot")
+CHARGE_IMMEDIATELY: Final = Kind("on the spot", "/pay", "charge on the spot")
 DRAFT: Final = Kind("draft that Stripe charges", "/v1/invoices/in_*", "draft charged later")
-GATHER: Final = Kind("draft that gathers", "/v1/invoices", "draft that gathers")
+PENDING_ITEMS: Final = Kind("draft that gathers", "/v1/invoices", "draft that gathers")
 RETRY: Final = Kind("retry", "/pay", "retry, another card", "retry")
 VOID: Final = Kind("void", "/void", "void an open one", "void")
 FINALIZE: Final = Kind("finalize", "/finalize", "finalize", "finalize")
@@ -113,25 +113,25 @@ def draft(card: str | None = "succeeds") -> Prepare:
     return prepare
 
 
-def gather(bench: Bench) -> Job:
+def draft_of_pending_items(bench: Bench) -> Job:
     """Ask for a draft of what is pending."""
     customer = bench.account.add_customer()
     bench.account.v1.invoice_items.create({"customer": customer, "amount": 3300, "currency": "eur"})
     return Job(bench.request_draft("include_pending_items", customer), customer)
 
 
-def gather_for_nobody(bench: Bench) -> Job:
+def draft_of_unknown_customer(bench: Bench) -> Job:
     """Ask for a draft of a customer that there is not."""
     return Job(bench.request_draft("include_pending_items", "cus_unknown"), None)
 
 
-def asked(kind: type[InvoiceCommand], before: Prepare, **more: Any) -> Prepare:
+def requested(kind: type[InvoiceCommand], before: Prepare, **more: Any) -> Prepare:
     """Ask something of an invoice that has had its outcome."""
 
     def prepare(bench: Bench) -> Job:
         job = before(bench)
         job.run(bench)
-        request_id = bench.ask_for(job.invoice_id, kind, **more)
+        request_id = bench.request_action(job.invoice_id, kind, **more)
         refunds = kind is RequestRefund
         return Job(job.invoice_id, job.customer, request_id if refunds else None)
 
@@ -148,7 +148,7 @@ def retry(card: str | None, *, before: str | None = "declined") -> Prepare:
         if card in CARDS:
             attach: Any = {"customer": job.customer}
             method = bench.account.v1.payment_methods.attach(CARDS[card], attach).id
-        bench.ask_for(job.invoice_id, RequestRetry, payment_method=method)
+        bench.request_action(job.invoice_id, RequestRetry, payment_method=method)
         return job
 
     return prepare
@@ -156,14 +156,14 @@ def retry(card: str | None, *, before: str | None = "declined") -> Prepare:
 
 def refund(*, credit_note: bool, reserved: str = "succeeds") -> Prepare:
     """Ask for a part of what was paid."""
-    return asked(RequestRefund, charge(reserved), amount_minor=700, credit_note=credit_note)
+    return requested(RequestRefund, charge(reserved), amount_minor=700, credit_note=credit_note)
 
 
 def paid_on_the_page_first(kind: type[InvoiceCommand]) -> Prepare:
     """Ask for something that a payment on the page overtakes."""
 
     def prepare(bench: Bench) -> Job:
-        job = asked(kind, charge("declined"))(bench)
+        job = requested(kind, charge("declined"))(bench)
         at_provider = bench.invoice(job.invoice_id).view.provider_object_id
         bench.account.admin.pay_on_page(str(at_provider))
         return job
@@ -179,7 +179,7 @@ def by_stripe(bench: Bench, job: Job) -> None:
         if event["data"]["object"]["metadata"].get("billhook_invoice") == str(job.invoice_id):
             received = bench.receive(event)
             bench.apply(received)
-            bench.ask(received)
+            bench.fetch(received)
 
 
 _UNKNOWN: Final = {"name": "X", "price": "price_unknown"}
@@ -197,42 +197,42 @@ def _rows() -> list[Row]:
         rows += [
             Row(CHARGE, name, charge(name)),
             Row(AD_HOC, name, charge(name, _EUR, _EUR | {"quantity": 2})),
-            Row(ON_THE_SPOT, name, charge(name, **_SPOT)),
+            Row(CHARGE_IMMEDIATELY, name, charge(name, **_SPOT)),
             Row(DRAFT, name, draft(name), later=by_stripe),
             Row(RETRY, name, retry(name)),
         ]
     rows += [
         Row(CHARGE, "no method", charge(None)),
         Row(AD_HOC, "no method", charge(None, _EUR)),
-        Row(ON_THE_SPOT, "no method", charge(None, **_SPOT)),
+        Row(CHARGE_IMMEDIATELY, "no method", charge(None, **_SPOT)),
         Row(DRAFT, "no method", draft(None), later=by_stripe),
         Row(RETRY, "no method", retry(None, before=None)),
         Row(RETRY, "unknown method", retry("unknown")),
         Row(CHARGE, "unknown price", charge("succeeds", _UNKNOWN)),
-        Row(ON_THE_SPOT, "unknown price", charge("succeeds", _UNKNOWN, **_SPOT)),
+        Row(CHARGE_IMMEDIATELY, "unknown price", charge("succeeds", _UNKNOWN, **_SPOT)),
         Row(CHARGE, "wrong currency", charge("succeeds", _EUR, _USD)),
         Row(AD_HOC, "wrong currency", charge("succeeds", _USD, _EUR)),
-        Row(ON_THE_SPOT, "wrong currency", euro_debit_of_dollars),
-        Row(GATHER, "succeeds", gather),
-        Row(GATHER, "unknown customer", gather_for_nobody),
-        Row(FINALIZE, "succeeds", asked(RequestFinalize, gather)),
-        Row(VOID, "succeeds", asked(RequestVoid, _DECLINED)),
-        Row(VOID, "of a draft", asked(RequestVoid, gather)),
+        Row(CHARGE_IMMEDIATELY, "wrong currency", euro_debit_of_dollars),
+        Row(PENDING_ITEMS, "succeeds", draft_of_pending_items),
+        Row(PENDING_ITEMS, "unknown customer", draft_of_unknown_customer),
+        Row(FINALIZE, "succeeds", requested(RequestFinalize, draft_of_pending_items)),
+        Row(VOID, "succeeds", requested(RequestVoid, _DECLINED)),
+        Row(VOID, "of a draft", requested(RequestVoid, draft_of_pending_items)),
         Row(VOID, "paid meanwhile", paid_on_the_page_first(RequestVoid)),
-        Row(WRITE_OFF, "succeeds", asked(RequestUncollectible, _DECLINED)),
+        Row(WRITE_OFF, "succeeds", requested(RequestUncollectible, _DECLINED)),
         Row(WRITE_OFF, "paid meanwhile", paid_on_the_page_first(RequestUncollectible)),
         Row(NOTED, "succeeds", refund(credit_note=True)),
         Row(PLAIN, "succeeds", refund(credit_note=False)),
     ]
     plain: dict[Kind, Prepare] = {
         CHARGE: charge(),
-        ON_THE_SPOT: charge(**_SPOT),
+        CHARGE_IMMEDIATELY: charge(**_SPOT),
         DRAFT: draft(),
-        GATHER: gather,
+        PENDING_ITEMS: draft_of_pending_items,
         RETRY: retry("succeeds"),
-        VOID: asked(RequestVoid, _DECLINED),
-        FINALIZE: asked(RequestFinalize, gather),
-        WRITE_OFF: asked(RequestUncollectible, _DECLINED),
+        VOID: requested(RequestVoid, _DECLINED),
+        FINALIZE: requested(RequestFinalize, draft_of_pending_items),
+        WRITE_OFF: requested(RequestUncollectible, _DECLINED),
         NOTED: refund(credit_note=True),
         PLAIN: refund(credit_note=False),
     }

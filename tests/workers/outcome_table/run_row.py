@@ -37,7 +37,14 @@ from tests.support.temporary_postgres import temporary_postgres
 from tests.workers.crash_grids.environment import Stand, die_inside, open_stand
 from tests.workers.crash_grids.stripe_invoice_flows import Job, moved_for
 from tests.workers.crash_grids.stripe_invoice_steps import STEPS
-from tests.workers.outcome_table.rows import DRAFT, GATHER, ON_THE_SPOT, ROWS, Kind, Row
+from tests.workers.outcome_table.rows import (
+    CHARGE_IMMEDIATELY,
+    DRAFT,
+    PENDING_ITEMS,
+    ROWS,
+    Kind,
+    Row,
+)
 from tests.workers.stripe_harness import Bench
 from workers.providers.stripe.client import open_client
 from workers.providers.stripe.gateway import StripeGateway
@@ -60,7 +67,7 @@ def play(stand: Stand, row: Row) -> str:
     bench = stand.bench(row.kind.name)
     job = row.prepare(bench)
     topics = len(bench.topics(job.invoice_id))
-    _settle(bench, row, job)
+    _run_job(bench, row, job)
     if row.later is not None:
         row.later(bench, job)
     view = bench.invoice(job.invoice_id).view
@@ -79,7 +86,7 @@ def play(stand: Stand, row: Row) -> str:
     )
 
 
-def _settle(bench: Bench, row: Row, job: Job) -> None:
+def _run_job(bench: Bench, row: Row, job: Job) -> None:
     """Run the job as a worker does: again while the provider's outcome is unknown."""
     admin, path = bench.account.admin, f"*{row.kind.deciding}"
     match row.fault:
@@ -123,10 +130,10 @@ def _answers(bench: Bench, row: Row, job: Job) -> str:
     view = first_outcome(bench.invoice_events(job.invoice_id))
     assert view is not None, row.name
     stored = _stored(bench, view)
-    if row.kind in (DRAFT, GATHER):
+    if row.kind in (DRAFT, PENDING_ITEMS):
         return _of_draft(row.kind, view, stored)
-    if row.kind is ON_THE_SPOT:
-        return _on_the_spot(view, stored)
+    if row.kind is CHARGE_IMMEDIATELY:
+        return _charge_results(view, stored)
     rendered = invoices_render.render_outcome(
         view, position=1, document_url=None, provider_response=stored
     )
@@ -147,31 +154,31 @@ def _of_draft(kind: Kind, view: InvoiceView, stored: dict[str, Any]) -> str:
     return f"{dialect.DIALECT} {rendered.status} {shown['status']} {shown['total']} {advances}"
 
 
-def _on_the_spot(view: InvoiceView, stored: dict[str, Any]) -> str:
-    told: list[str] = []
+def _charge_results(view: InvoiceView, stored: dict[str, Any]) -> str:
+    results: list[str] = []
     for dialect in (browser_charge_render, server_charge_render):
         name = dialect.DIALECT
         if refused := dialect.failure_problem(view):
-            told.append(f"{name} {_refused(refused, _in_envelope(refused))}")
+            results.append(f"{name} {_refused(refused, _in_envelope(refused))}")
             continue
         rendered = dialect.render_outcome(payment_intent(view, stored))
         data = orjson.loads(serialized(rendered.document))["data"]
         intent = data.get("paymentIntents", data)
-        told.append(f"{name} {rendered.status} {intent['status']} {intent['amount_received']}")
-    return "; ".join(told)
+        results.append(f"{name} {rendered.status} {intent['status']} {intent['amount_received']}")
+    return "; ".join(results)
 
 
 def _of_action(bench: Bench, action: str, job: Job) -> str:
     events = bench.invoice_events(job.invoice_id)
-    asking = [event for event in events if _asking(event) is not None]
-    request_id = _asking(asking[-1])
+    requests_ = [event for event in events if _request_id_of(event) is not None]
+    request_id = _request_id_of(requests_[-1])
     assert request_id is not None
     view = outcome_of(events, request_id)
     assert view is not None
     fact = next(
         event
         for count, event in enumerate(events, 1)
-        if count > events.index(asking[-1]) + 1 and outcome_of(events[:count], request_id)
+        if count > events.index(requests_[-1]) + 1 and outcome_of(events[:count], request_id)
     )
     refused = action_render.failure_problem(action, Folded(view, 1, fact))
     if refused is not None:
@@ -189,7 +196,7 @@ def _of_action(bench: Bench, action: str, job: Job) -> str:
     return " ".join([f"200 {item['status']} {item['totalMinor']} next {action_next}", *refunds])
 
 
-def _asking(event: Any) -> UUID | None:
+def _request_id_of(event: Any) -> UUID | None:
     if event.TOPIC.endswith("_requested") and event.TOPIC != "invoice.requested":
         found: UUID | None = getattr(event, "request_id", None) or getattr(event, "refund_id", None)
         return found

@@ -29,7 +29,7 @@ def states(mollie: MollieBench) -> list[str]:
 
 
 def test_a_retry_is_another_payment_and_the_open_one_is_canceled(mollie: MollieBench) -> None:
-    before = mollie.settled(payment_method=CANCELABLE).view
+    before = mollie.charged(payment_method=CANCELABLE).view
 
     after = mollie.retry(before.id, "ideal").view
 
@@ -42,13 +42,13 @@ def test_a_retry_is_another_payment_and_the_open_one_is_canceled(mollie: MollieB
 
 
 def test_a_retry_after_a_refusal_asks_for_the_same_money_again(mollie: MollieBench) -> None:
-    view = mollie.settled({"price": "odd", "quantity": 3}, tax_rate_id="added").view
+    view = mollie.charged({"price": "odd", "quantity": 3}, tax_rate_id="added").view
     mollie.pay(view.provider_object_id, "failed")
-    mollie.hear(view.provider_object_id)
+    mollie.receive_webhook(view.provider_object_id)
 
     after = mollie.retry(view.id).view
     mollie.pay(after.provider_object_id)
-    mollie.hear(after.provider_object_id)
+    mollie.receive_webhook(after.provider_object_id)
 
     paid = mollie.invoice(view.id).view
     assert (paid.status, paid.amount_paid_minor, paid.failure) == ("paid", 1209, None)
@@ -58,34 +58,34 @@ def test_a_retry_after_a_refusal_asks_for_the_same_money_again(mollie: MollieBen
 def test_a_payment_that_cannot_be_canceled_still_counts_if_it_is_paid_first(
     mollie: MollieBench,
 ) -> None:
-    first = mollie.settled(payment_method="ideal").view
+    first = mollie.charged(payment_method="ideal").view
     second = mollie.retry(first.id).view
     assert states(mollie) == ["open", "open"]
 
     mollie.pay(first.provider_object_id)
-    mollie.hear(first.provider_object_id)
+    mollie.receive_webhook(first.provider_object_id)
 
     view = mollie.invoice(first.id).view
     assert (view.status, view.paid_by_object) == ("paid", first.provider_object_id)
     mollie.pay(second.provider_object_id)
-    mollie.hear(second.provider_object_id)
+    mollie.receive_webhook(second.provider_object_id)
     view = mollie.invoice(first.id).view
     assert (view.amount_paid_minor, view.amount_overpaid_minor) == (1999, 1999)
 
 
 def test_a_retry_of_an_invoice_paid_meanwhile_creates_nothing(mollie: MollieBench) -> None:
-    view = mollie.settled().view
-    mollie.ask_for(view.id, RequestRetry)
+    view = mollie.charged().view
+    mollie.request_action(view.id, RequestRetry)
     mollie.pay(view.provider_object_id)
 
-    after = mollie.settle(view.id).view
+    after = mollie.charge(view.id).view
 
     assert after.status == "paid"
     assert len(mollie.payments()) == 1
 
 
 def test_a_retry_that_the_provider_refuses_leaves_the_open_payment(mollie: MollieBench) -> None:
-    view = mollie.settled(payment_method=CANCELABLE).view
+    view = mollie.charged(payment_method=CANCELABLE).view
 
     after = mollie.retry(view.id, "sorcery").view
 
@@ -96,20 +96,20 @@ def test_a_retry_that_the_provider_refuses_leaves_the_open_payment(mollie: Molli
 
 
 def test_a_retry_whose_answer_was_lost_makes_one_payment(mollie: MollieBench) -> None:
-    view = mollie.settled(payment_method=CANCELABLE).view
-    mollie.ask_for(view.id, RequestRetry)
+    view = mollie.charged(payment_method=CANCELABLE).view
+    mollie.request_action(view.id, RequestRetry)
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
 
     with pytest.raises(GatewayUnavailable):
-        mollie.settle(view.id)
-    after = mollie.settle(view.id).view
+        mollie.charge(view.id)
+    after = mollie.charge(view.id).view
 
     assert states(mollie) == ["canceled", "open"]
     assert after.provider_object_id == mollie.payments()[0]["id"]
 
 
 def test_a_void_cancels_the_payment(mollie: MollieBench) -> None:
-    view = mollie.settled(payment_method=CANCELABLE).view
+    view = mollie.charged(payment_method=CANCELABLE).view
 
     after = mollie.void(view.id).view
 
@@ -119,7 +119,7 @@ def test_a_void_cancels_the_payment(mollie: MollieBench) -> None:
 def test_an_uncancelable_payment_is_not_void_and_the_reason_is_recorded(
     mollie: MollieBench,
 ) -> None:
-    view = mollie.settled(payment_method="ideal").view
+    view = mollie.charged(payment_method="ideal").view
 
     after = mollie.void(view.id).view
 
@@ -130,39 +130,39 @@ def test_an_uncancelable_payment_is_not_void_and_the_reason_is_recorded(
 
 
 def test_a_refused_payment_has_nothing_to_cancel_and_is_void(mollie: MollieBench) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id, "failed")
-    mollie.hear(view.provider_object_id)
+    mollie.receive_webhook(view.provider_object_id)
 
     assert mollie.void(view.id).view.status == "void"
 
 
 def test_a_void_of_an_invoice_paid_meanwhile_leaves_it_paid(mollie: MollieBench) -> None:
-    view = mollie.settled().view
-    mollie.ask_for(view.id, RequestVoid)
+    view = mollie.charged().view
+    mollie.request_action(view.id, RequestVoid)
     mollie.pay(view.provider_object_id)
 
-    assert mollie.settle(view.id).view.status == "paid"
+    assert mollie.charge(view.id).view.status == "paid"
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "kind",
     [RequestFinalize, RequestUncollectible],
     ids=["finalize", "write off"],
 )
 def test_actions_impossible_for_payments_are_rejected_with_the_reason(
-    mollie: MollieBench, asked: type[InvoiceCommand]
+    mollie: MollieBench, kind: type[InvoiceCommand]
 ) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
 
     with pytest.raises(NotPossible, match="its provider has payments"):
-        mollie.ask_for(view.id, asked)
+        mollie.request_action(view.id, kind)
 
 
 def paid(mollie: MollieBench) -> UUID:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id)
-    mollie.hear(view.provider_object_id)
+    mollie.receive_webhook(view.provider_object_id)
     return view.id
 
 
@@ -170,22 +170,22 @@ def test_refunds_go_back_in_parts_until_nothing_is_left(mollie: MollieBench) -> 
     invoice_id = paid(mollie)
 
     for amount in (500, 500, None):
-        refund_id = mollie.ask_for(invoice_id, RequestRefund, amount_minor=amount)
+        refund_id = mollie.request_action(invoice_id, RequestRefund, amount_minor=amount)
         assert mollie.refund(invoice_id, refund_id).status == "pending"
     with pytest.raises(NotPossible, match="all of it has gone back"):
-        mollie.ask_for(invoice_id, RequestRefund)
+        mollie.request_action(invoice_id, RequestRefund)
 
     sums = [sent["amount"]["value"] for sent in mollie.sent("/refunds")]
     assert sums == ["5.00", "5.00", "9.99"]
     mollie.account.admin.set_clock(advance_s=2 * 86_400)
-    mollie.hear(mollie.invoice(invoice_id).view.provider_object_id)
+    mollie.receive_webhook(mollie.invoice(invoice_id).view.provider_object_id)
     assert mollie.invoice(invoice_id).view.amount_refunded_minor == 1999
 
 
 @pytest.mark.parametrize("gap_min", [0, 62, 1500])
 def test_a_refund_whose_answer_was_lost_is_made_once(mollie: MollieBench, gap_min: int) -> None:
     invoice_id = paid(mollie)
-    refund_id = mollie.ask_for(invoice_id, RequestRefund, amount_minor=700)
+    refund_id = mollie.request_action(invoice_id, RequestRefund, amount_minor=700)
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments/*", method="POST")
 
     with pytest.raises(GatewayUnavailable):
@@ -202,6 +202,6 @@ def test_a_refund_that_the_provider_refuses_lifts_its_reservation(mollie: Mollie
     invoice_id = paid(mollie)
     view = mollie.invoice(invoice_id).view
     mollie.account.admin.refund(view.provider_object_id or "")
-    refund_id = mollie.ask_for(invoice_id, RequestRefund, amount_minor=700)
+    refund_id = mollie.request_action(invoice_id, RequestRefund, amount_minor=700)
 
     assert mollie.refund(invoice_id, refund_id).status == "failed"

@@ -19,7 +19,7 @@ def failure(view: InvoiceView) -> tuple[str | None, str | None]:
 def test_a_request_opens_a_checkout_and_every_step_is_on_record(mollie: MollieBench) -> None:
     invoice_id = mollie.request(tax_rate_id="added", payment_method="card")
 
-    view = mollie.settle(invoice_id).view
+    view = mollie.charge(invoice_id).view
 
     (payment,) = mollie.payments()
     assert (view.status, view.in_progress) == ("open", False)
@@ -40,7 +40,7 @@ def test_a_request_opens_a_checkout_and_every_step_is_on_record(mollie: MollieBe
 
 
 def test_lines_are_sent_with_their_tax_to_the_cent(mollie: MollieBench) -> None:
-    view = mollie.settled(
+    view = mollie.charged(
         {"price": "pro"},
         {"price": "odd", "quantity": 7, "name": "Seats"},
         {"name": "Setup", "amount_minor": 1000, "currency": "eur", "quantity": 2},
@@ -75,7 +75,7 @@ def test_lines_are_sent_with_their_tax_to_the_cent(mollie: MollieBench) -> None:
 def test_amounts_have_the_decimals_of_their_currency(
     mollie: MollieBench, price: str, tax: str | None, sent: str, sums: tuple[int, int]
 ) -> None:
-    view = mollie.settled({"price": price}, tax_rate_id=tax).view
+    view = mollie.charged({"price": price}, tax_rate_id=tax).view
 
     assert values([mollie.payments()[0]["amount"]]) == [sent]
     assert (view.status, (view.total_minor, view.tax_minor)) == ("open", sums)
@@ -102,7 +102,7 @@ _EUR: dict[str, Any] = {"amount_minor": 100, "currency": "eur"}
 def test_an_unchargeable_line_is_rejected_by_name_before_anything_is_created(
     mollie: MollieBench, lines: list[dict[str, Any]], more: dict[str, Any], code: str, path: str
 ) -> None:
-    view = mollie.settled(*lines, **more).view
+    view = mollie.charged(*lines, **more).view
 
     assert view.status == "rejected"
     assert failure(view) == (code, path)
@@ -121,7 +121,7 @@ def test_an_unchargeable_line_is_rejected_by_name_before_anything_is_created(
 def test_a_rejection_by_the_provider_names_the_callers_field(
     mollie: MollieBench, more: dict[str, Any], path: str
 ) -> None:
-    view = mollie.settled(**more).view
+    view = mollie.charged(**more).view
 
     assert view.status == "rejected"
     assert failure(view) == ("provider_rejected", path)
@@ -129,7 +129,7 @@ def test_a_rejection_by_the_provider_names_the_callers_field(
 
 
 def test_a_customer_that_is_gone_is_refused_by_name(mollie: MollieBench) -> None:
-    view = mollie.settled(tenant_id=mollie.add_tenant("cst_gone")).view
+    view = mollie.charged(tenant_id=mollie.add_tenant("cst_gone")).view
 
     assert failure(view) == ("provider_rejected", "tenantUuid")
 
@@ -137,7 +137,7 @@ def test_a_customer_that_is_gone_is_refused_by_name(mollie: MollieBench) -> None
 def test_the_customer_returns_to_the_requests_url(mollie: MollieBench) -> None:
     mollie.connect(redirect_url="https://shop.example/orders/{invoiceId}")
 
-    mollie.settled(redirect_url="https://shop.example/thanks")
+    mollie.charged(redirect_url="https://shop.example/thanks")
 
     assert mollie.payments()[0]["redirectUrl"] == "https://shop.example/thanks"
 
@@ -147,13 +147,13 @@ def test_the_customer_otherwise_returns_to_the_connections_url_with_the_invoices
 ) -> None:
     mollie.connect(redirect_url="https://shop.example/orders/{invoiceId}")
 
-    view = mollie.settled().view
+    view = mollie.charged().view
 
     assert mollie.payments()[0]["redirectUrl"] == f"https://shop.example/orders/{view.id}"
 
 
 def test_else_on_our_own_page(mollie: MollieBench) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
 
     url = mollie.payments()[0]["redirectUrl"]
     assert url.startswith(f"{PUBLIC_URL}/return/")
@@ -161,7 +161,7 @@ def test_else_on_our_own_page(mollie: MollieBench) -> None:
 
 
 def test_webhooks_are_sent_to_the_connections_own_url(mollie: MollieBench) -> None:
-    mollie.settled()
+    mollie.charged()
 
     assert mollie.payments()[0]["webhookUrl"] == (
         f"{PUBLIC_URL}/webhooks/mollie/{mollie.connection_id}"
@@ -171,7 +171,7 @@ def test_webhooks_are_sent_to_the_connections_own_url(mollie: MollieBench) -> No
 def test_a_tenants_customer_is_made_once(mollie: MollieBench) -> None:
     tenant_id = mollie.add_tenant()
 
-    first, second = mollie.settled(tenant_id=tenant_id), mollie.settled(tenant_id=tenant_id)
+    first, second = mollie.charged(tenant_id=tenant_id), mollie.charged(tenant_id=tenant_id)
 
     assert first.view.customer == second.view.customer
     assert len(mollie.sent("/v2/customers")) == 1
@@ -189,7 +189,7 @@ def test_a_mandate_is_charged_at_once_without_a_page(
     mandate = next(iter(customer.mandates.list()))
     mollie.account.admin.forget_requests()
 
-    view = mollie.settled(
+    view = mollie.charged(
         tenant_id=mollie.add_tenant(customer.id), payment_method=mandate.id, tax_rate_id="added"
     ).view
 
@@ -205,9 +205,9 @@ def test_a_mandate_is_charged_at_once_without_a_page(
 
 
 def test_a_second_run_makes_no_calls(mollie: MollieBench) -> None:
-    invoice_id = mollie.settled().id
+    invoice_id = mollie.charged().id
     mollie.account.admin.forget_requests()
 
-    mollie.settle(invoice_id)
+    mollie.charge(invoice_id)
 
     assert mollie.account.admin.requests() == []

@@ -21,7 +21,7 @@ from workers.providers.key_lifetime import MOLLIE_KEY_LIFETIME
 RETURN_URL = "https://shop.example.org/saved"
 
 
-def ask(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
+def request_setup(mollie: MollieBench, tenant_id: UUID | None = None) -> UUID:
     command = RequestSetup(
         setup_id=uuid4(),
         app_id=mollie.app_id,
@@ -62,14 +62,14 @@ def view_of(mollie: MollieBench, setup_id: UUID) -> MethodSetupView:
 
 def test_a_method_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieBench) -> None:
     tenant_id = mollie.add_tenant()
-    setup_id = ask(mollie, tenant_id)
+    setup_id = request_setup(mollie, tenant_id)
     opened = do(mollie, setup_id)
     (payment,) = mollie.payments()
     assert (opened.status, opened.url) == ("open", payment["_links"]["checkout"]["href"])
     assert (payment["amount"]["value"], payment["sequenceType"]) == ("0.00", "first")
     assert payment["redirectUrl"] == RETURN_URL
     mollie.pay(payment["id"], method="creditcard")
-    mollie.hear(payment["id"])
+    mollie.receive_webhook(payment["id"])
     assert view_of(mollie, setup_id).status == "submitted"
 
     done = do(mollie, setup_id)
@@ -77,18 +77,18 @@ def test_a_method_left_on_the_page_can_be_charged_by_its_mandate(mollie: MollieB
     assert done.method is not None
     assert (done.status, done.method["type"]) == ("completed", "card")
     assert mollie.account.charged() == []
-    charged = mollie.settled(tenant_id=tenant_id, payment_method=done.method["id"]).view
+    charged = mollie.charged(tenant_id=tenant_id, payment_method=done.method["id"]).view
     assert charged.status == "paid"
 
 
 @pytest.mark.parametrize("outcome", ["failed", "canceled", "expired"])
 def test_a_page_that_is_left_without_a_method_is_over(mollie: MollieBench, outcome: str) -> None:
-    setup_id = ask(mollie)
+    setup_id = request_setup(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], outcome)
 
-    mollie.hear(payment["id"])
+    mollie.receive_webhook(payment["id"])
 
     after = view_of(mollie, setup_id)
     assert (after.status, after.url) == ("expired", None)
@@ -96,11 +96,11 @@ def test_a_page_that_is_left_without_a_method_is_over(mollie: MollieBench, outco
 
 def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
     mollie.account.admin.set_settings(mandate_delay_s=3600)
-    setup_id = ask(mollie)
+    setup_id = request_setup(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], method="creditcard")
-    mollie.hear(payment["id"])
+    mollie.receive_webhook(payment["id"])
     with pytest.raises(GatewayUnavailable):
         do(mollie, setup_id)
     Recurring(mollie).pass_time(timedelta(hours=2))
@@ -109,13 +109,13 @@ def test_a_mandate_that_is_pending_is_waited_for(mollie: MollieBench) -> None:
 
 
 def test_a_page_of_another_connection_is_rejected(mollie: MollieBench) -> None:
-    setup_id = ask(mollie)
+    setup_id = request_setup(mollie)
     do(mollie, setup_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], method="creditcard")
     mollie.connection_id = uuid4()
 
-    mollie.hear(payment["id"])
+    mollie.receive_webhook(payment["id"])
 
     assert view_of(mollie, setup_id).status == "open"
 
@@ -129,7 +129,7 @@ STEPS += ["post /v2/payments", APPEND]
 def test_death_at_any_point_leaves_one_page_that_counts(
     mollie: MollieBench, point: int, gap: str
 ) -> None:
-    setup_id, death = ask(mollie), Death()
+    setup_id, death = request_setup(mollie), Death()
     death.occurred_at = point
     arm(mollie, death)
     with suppress(Died):

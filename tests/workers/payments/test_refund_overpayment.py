@@ -18,19 +18,19 @@ from workers.queue.reactions import changes_for
 
 def paid_twice(mollie: MollieBench) -> InvoiceView:
     """An invoice whose first payment could not be canceled, and was paid after its second."""
-    first = mollie.settled(payment_method="ideal").view
+    first = mollie.charged(payment_method="ideal").view
     second = mollie.retry(first.id).view
     for payment_id in (second.provider_object_id, first.provider_object_id):
         mollie.pay(payment_id)
-        mollie.hear(payment_id)
+        mollie.receive_webhook(payment_id)
     return mollie.invoice(first.id).view
 
 
 def test_the_other_payment_is_canceled_once_one_is_paid(mollie: MollieBench) -> None:
-    first = mollie.settled(payment_method="ideal").view
+    first = mollie.charged(payment_method="ideal").view
     second = mollie.retry(first.id, "banktransfer").view
     mollie.pay(first.provider_object_id)
-    mollie.hear(first.provider_object_id)
+    mollie.receive_webhook(first.provider_object_id)
 
     left = mollie.invoice_events(first.id)[-1]
     (row,) = changes_for(left)
@@ -41,7 +41,7 @@ def test_the_other_payment_is_canceled_once_one_is_paid(mollie: MollieBench) -> 
     assert isinstance(row, OpenJob)
     assert row.actor == CANCEL_OTHER_PAYMENTS.name
     assert mollie.account.get(second.provider_object_id or "").status == "canceled"
-    mollie.hear(second.provider_object_id)
+    mollie.receive_webhook(second.provider_object_id)
     assert mollie.invoice(first.id).view.status == "paid"
 
 
@@ -92,19 +92,19 @@ def test_a_refund_in_the_dashboard_counts_as_given_back(mollie: MollieBench) -> 
     view = paid_twice(mollie)
     mollie.account.admin.refund(view.objects[0], amount={"currency": "EUR", "value": "9.99"})
 
-    mollie.hear(view.objects[0])
+    mollie.receive_webhook(view.objects[0])
 
     after = mollie.invoice(view.id).view
     assert (after.amount_overpaid_minor, after.amount_refunded_minor) == (1000, 0)
 
 
 def test_a_payment_after_the_final_state_is_an_overpayment(mollie: MollieBench) -> None:
-    first = mollie.settled(payment_method="ideal").view
+    first = mollie.charged(payment_method="ideal").view
     mollie.retry(first.id, "banktransfer")
     mollie.void(first.id)
     mollie.pay(first.provider_object_id)
 
-    mollie.hear(first.provider_object_id)
+    mollie.receive_webhook(first.provider_object_id)
 
     after = mollie.invoice(first.id).view
     assert (after.status, after.amount_overpaid_minor) == ("canceled", 1999)

@@ -19,14 +19,14 @@ from tests.domain.given import AGGREGATE_ID, happened
 from tests.workers.stripe_harness import Bench
 from tests.workers.stripe_setup_helpers import (
     RETURN_URL,
-    ask_for_setup,
     default_of,
+    deliver_events,
     do,
+    events_of,
     known,
     leave,
     opened,
-    tell,
-    told_of,
+    request_setup,
 )
 from workers.queue.reactions import changes_for
 
@@ -36,7 +36,7 @@ def test_a_card_that_was_left_pays_the_next_invoice(bench: Bench) -> None:
     setup = opened(bench, tenant_id)
     assert (setup.view.status, setup.view.url is not None) == ("open", True)
     leave(bench, setup)
-    assert tell(bench, setup.view.id).view.status == "submitted"
+    assert deliver_events(bench, setup.view.id).view.status == "submitted"
     done = do(bench, setup.view.id).view
     assert done.status == "completed"
     assert done.method is not None
@@ -48,7 +48,7 @@ def test_a_card_that_was_left_pays_the_next_invoice(bench: Bench) -> None:
     assert done.customer is not None
     assert default_of(bench, done.customer) == done.method["id"]
 
-    invoice = bench.settle(bench.request(tenant_id))
+    invoice = bench.charge(bench.request(tenant_id))
 
     assert invoice.view.status == "paid"
     assert invoice.view.customer == done.customer
@@ -75,7 +75,7 @@ def test_a_job_that_runs_again_does_nothing(bench: Bench) -> None:
     leave(bench, setup)
     do(bench, setup.view.id)
     assert bench.topics(setup.view.id) == before
-    tell(bench, setup.view.id)
+    deliver_events(bench, setup.view.id)
     done = [do(bench, setup.view.id).version for _ in range(2)]
     assert done[0] == done[1]
 
@@ -93,14 +93,14 @@ def test_a_customer_that_is_gone_is_refused_by_name(bench: Bench) -> None:
 def test_a_method_that_was_taken_away_again_is_refused(bench: Bench) -> None:
     setup = opened(bench, bench.add_tenant())
     leave(bench, setup)
-    tell(bench, setup.view.id)
+    deliver_events(bench, setup.view.id)
     customer = str(setup.view.customer)
     bench.account.v1.customers.delete(customer)
     assert do(bench, setup.view.id).view.status == "rejected"
 
 
 def test_credentials_that_the_provider_refuses_end_it_before_anything_exists(bench: Bench) -> None:
-    setup_id = ask_for_setup(bench, bench.add_tenant())
+    setup_id = request_setup(bench, bench.add_tenant())
     bench.account.admin.refuse_keys(bench.account.key)
     refused = do(bench, setup_id).view
     assert refused.failure is not None
@@ -112,7 +112,7 @@ def test_credentials_that_the_provider_refuses_end_it_before_anything_exists(ben
 
 def test_a_return_url_that_the_provider_rejects_is_named(bench: Bench) -> None:
     """Stripe wants https there in live mode; the sandbox takes anything."""
-    setup_id = ask_for_setup(bench, bench.add_tenant())
+    setup_id = request_setup(bench, bench.add_tenant())
     bench.gateway = Refusing(bench.gateway)
     refused = do(bench, setup_id).view
     assert refused.failure is not None
@@ -134,7 +134,7 @@ class Refusing:
 
 def test_a_call_without_an_answer_is_repeated(bench: Bench) -> None:
     """An answer that was lost has opened a page: the same key finds it."""
-    setup_id = ask_for_setup(bench, bench.add_tenant())
+    setup_id = request_setup(bench, bench.add_tenant())
     bench.account.admin.add_fault(
         "lose_answer", path="/v1/checkout/sessions", method="POST", times=9
     )
@@ -149,7 +149,7 @@ def test_a_call_without_an_answer_is_repeated(bench: Bench) -> None:
 def test_a_page_whose_time_is_over_ends_the_setup(bench: Bench) -> None:
     setup = opened(bench, bench.add_tenant())
     bench.account.admin.set_clock(advance_s=timedelta(hours=25).total_seconds())
-    ended = tell(bench, setup.view.id).view
+    ended = deliver_events(bench, setup.view.id).view
     assert (ended.status, ended.url) == ("expired", None)
 
 
@@ -158,14 +158,14 @@ def test_a_newer_choice_is_left_alone_by_an_older_job(bench: Bench) -> None:
     tenant_id = bench.add_tenant()
     older, newer = opened(bench, tenant_id), opened(bench, tenant_id)
     leave(bench, older, "pm_card_visa")
-    tell(bench, older.view.id)
+    deliver_events(bench, older.view.id)
     customer = str(older.view.customer)
     save, bench.billing.save = bench.billing.save, _Once(bench.billing.save)  # type: ignore[method-assign]
     with pytest.raises(ConnectionError):
         do(bench, older.view.id)
     bench.billing.save = save  # type: ignore[method-assign]
     leave(bench, newer)
-    tell(bench, newer.view.id)
+    deliver_events(bench, newer.view.id)
     chosen = do(bench, newer.view.id).view.method
     bench.clock.added += timedelta(hours=25)
     bench.account.admin.set_clock(advance_s=timedelta(hours=25).total_seconds())
@@ -197,7 +197,7 @@ def last_of(bench: Bench, received: RecordedEvent) -> RecordedEvent:
 def test_repeated_and_late_events_change_nothing(bench: Bench) -> None:
     setup = opened(bench, bench.add_tenant())
     leave(bench, setup)
-    (event,) = told_of(bench, setup.view.id)
+    (event,) = events_of(bench, setup.view.id)
     again = event | {"id": "evt_again"}
     first, second = bench.receive(event), bench.receive(again)
     bench.apply(first, second)
@@ -215,9 +215,9 @@ def test_a_card_left_before_we_knew_of_the_page_counts(bench: Bench) -> None:
     """The answer to opening it was lost; the customer cannot be kept waiting for our next try."""
     tenant_id = bench.add_tenant()
     shown = opened(bench, tenant_id)
-    other = ask_for_setup(bench, tenant_id)
+    other = request_setup(bench, tenant_id)
     leave(bench, shown)
-    (event,) = told_of(bench, shown.view.id)
+    (event,) = events_of(bench, shown.view.id)
     about = event["data"]["object"]
     about = about | {"metadata": about["metadata"] | {"billhook_setup": str(other)}}
     bench.apply(bench.receive(event | {"id": "evt_other", "data": {"object": about}}))
@@ -244,7 +244,7 @@ def test_a_mismatched_event_is_parked_with_its_reason(
 ) -> None:
     setup = opened(bench, bench.add_tenant())
     leave(bench, setup)
-    (event,) = told_of(bench, setup.view.id)
+    (event,) = events_of(bench, setup.view.id)
     about = event["data"]["object"]
     metadata = about["metadata"] | changes.get("metadata", {})
     more = {name: value for name, value in changes.items() if name in ("customer", "mode")}
@@ -262,7 +262,7 @@ def test_a_mismatched_event_is_parked_with_its_reason(
 def test_a_page_created_elsewhere_is_ignored(bench: Bench, metadata: dict[str, str]) -> None:
     setup = opened(bench, bench.add_tenant())
     leave(bench, setup)
-    (event,) = told_of(bench, setup.view.id)
+    (event,) = events_of(bench, setup.view.id)
     data = {"object": event["data"]["object"] | {"metadata": metadata, "mode": "payment"}}
     received = bench.receive(event | {"data": data})
     bench.apply(received)

@@ -40,7 +40,7 @@ def see_to(mollie: MollieBench) -> list[str]:
         hint_id = ids.for_payment_hint(mollie.connection_id, "test", payment["id"])
         hint = mollie.billing.find(PaymentHint, hint_id)
         if hint is not None and hint.waiting:
-            apply_payment_hint(hint_id, mollie.hearing())
+            apply_payment_hint(hint_id, mollie.payment_deps())
             seen.append(payment["id"])
     return seen
 
@@ -57,7 +57,7 @@ def test_each_change_of_a_payment_is_reported_once(
     mollie: MollieBench, poller: PaymentPoller
 ) -> None:
     poller.poll()
-    view = mollie.settled().view
+    view = mollie.charged().view
     assert poller.poll() == 1
     see_to(mollie)
     mollie.pay(view.provider_object_id)
@@ -73,7 +73,7 @@ def test_each_change_of_a_payment_is_reported_once(
 
 def test_renewals_are_found(mollie: MollieBench, poller: PaymentPoller) -> None:
     recurring = Recurring(mollie)
-    view = recurring.begun()
+    view = recurring.started()
     poller.poll()
     recurring.pass_time(MONTH)
 

@@ -61,7 +61,7 @@ def received(bench: Bench) -> list[RecordedEvent]:
 
 def waiting_invoice(bench: Bench) -> UUID:
     invoice_id = bench.request(bench.add_tenant("needs_authentication"))
-    assert bench.settle(invoice_id).view.status == "requires_action"
+    assert bench.charge(invoice_id).view.status == "requires_action"
     return invoice_id
 
 
@@ -75,7 +75,7 @@ def test_an_invoice_that_is_confirmed_on_the_page_becomes_paid(
     assert poller.poll() > 0
     bench.apply(*received(bench))
     for entry in received(bench):
-        bench.ask(entry)
+        bench.fetch(entry)
     assert bench.invoice(invoice_id).view.status == "paid"
 
 
@@ -84,7 +84,7 @@ def test_a_stored_event_is_not_stored_again(
 ) -> None:
     poller = start(bench, connection, places)
     poller.poll()
-    bench.settle(bench.request(bench.add_tenant()))
+    bench.charge(bench.request(bench.add_tenant()))
     by_webhook = bench.provider_events()[0]
     bench.receive(by_webhook)
     assert poller.poll() > 0
@@ -102,7 +102,7 @@ def test_events_between_two_polls_are_found(
 ) -> None:
     start(bench, connection, places).poll()
     bench.account.admin.set_clock(advance_s=7200)
-    bench.settle(bench.request(bench.add_tenant()))
+    bench.charge(bench.request(bench.add_tenant()))
     bench.account.admin.set_clock(advance_s=7200)
     assert start(bench, connection, places).poll() > 0
 
@@ -110,7 +110,7 @@ def test_events_between_two_polls_are_found(
 def test_events_before_the_first_poll_are_ignored(
     bench: Bench, connection: Connection, places: Checkpoints
 ) -> None:
-    bench.settle(bench.request(bench.add_tenant()))
+    bench.charge(bench.request(bench.add_tenant()))
     bench.account.admin.set_clock(advance_s=7200)
     bench.account.add_customer(None)
     assert start(bench, connection, places).poll() == 0
@@ -141,5 +141,5 @@ def test_the_object_of_an_event_of_another_version_is_fetched(bench: Bench) -> N
     entry = bench.receive(paid | older)
     bench.apply(entry)
     assert bench.invoice(invoice_id).view.status == "requires_action"
-    bench.ask(entry)
+    bench.fetch(entry)
     assert bench.invoice(invoice_id).view.status == "paid"

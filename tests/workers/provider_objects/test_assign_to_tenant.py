@@ -38,7 +38,7 @@ from workers.queue.reactions import changes_for
 
 
 @contextmanager
-def desk_of(bench: Bench) -> Iterator[AssignDeps]:
+def deps_of(bench: Bench) -> Iterator[AssignDeps]:
     """The job's desk on the bench's log."""
     unassigned = UnassignedQueries(bench.log.dsn)
     unassigned.open()
@@ -131,7 +131,7 @@ def test_objects_imported_before_are_assigned_to_the_tenant_once(bench: Bench) -
     things, others = apply_event(bench, customer), apply_event(bench, other)
     tenant_id = claim(bench, customer)
     project(bench)
-    with desk_of(bench) as deps:
+    with deps_of(bench) as deps:
         assert assign_to_tenant(stream_of(bench, tenant_id), deps) == 2
         before = bench.log.head()
         assign_to_tenant(stream_of(bench, tenant_id), deps)
@@ -143,7 +143,7 @@ def test_objects_imported_before_are_assigned_to_the_tenant_once(bench: Bench) -
 def test_the_job_waits_for_the_read_model_and_uses_up_no_try(bench: Bench) -> None:
     things = apply_event(bench, customer := bench.account.add_customer())
     tenant_id = claim(bench, customer)
-    with desk_of(bench) as deps:
+    with deps_of(bench) as deps:
         with pytest.raises(ReadModelBehind):
             assign_to_tenant(stream_of(bench, tenant_id), deps)
         project(bench)
@@ -193,7 +193,7 @@ def test_a_customer_that_is_anothers_by_now_is_left_to_that_ones_job(bench: Benc
     bench.billing.set_tenant(moved, occurred_at=bench.clock())
     second = claim(bench, customer)
     project(bench)
-    with desk_of(bench) as deps:
+    with deps_of(bench) as deps:
         assert assign_to_tenant(stream_of(bench, first), deps) == 0
         assert assign_to_tenant(stream_of(bench, second), deps) == 2
     assert tenants(bench, *things) == [second, second]
@@ -217,14 +217,14 @@ def test_only_a_tenant_with_a_customer_asks_for_a_look(
         then(bench, tenant_id)
     stream, codec = stream_of(bench, tenant_id), Codec()
     events = [codec.decode(entry) for entry in bench.log.stream(stream)]
-    asked = [
+    requested = [
         change
         for event in events
         if isinstance(event, DomainEvent)
         for change in changes_for(event)
     ]
-    assert len(asked) == rows
-    for row in asked:
+    assert len(requested) == rows
+    for row in requested:
         assert isinstance(row, OpenJob)
         assert (row.key, row.app, row.queue) == (
             f"assign_to_tenant:{stream}",

@@ -114,8 +114,8 @@ def _stripe_action(kind: Any, **more: Any) -> Callable[[Bench], Args]:
             invoice_id = bench.request_draft("draft", customer, line)
         else:
             invoice_id = bench.request(bench.add_tenant("declined"))
-        bench.settle(invoice_id)
-        bench.ask_for(invoice_id, kind, **more)
+        bench.charge(invoice_id)
+        bench.request_action(invoice_id, kind, **more)
         return _invoice(invoice_id)
 
     return prepare
@@ -123,8 +123,8 @@ def _stripe_action(kind: Any, **more: Any) -> Callable[[Bench], Args]:
 
 def _stripe_refund(bench: Bench) -> Args:
     invoice_id = bench.request(bench.add_tenant())
-    bench.settle(invoice_id)
-    refund_id = bench.ask_for(invoice_id, RequestRefund, amount_minor=700)
+    bench.charge(invoice_id)
+    refund_id = bench.request_action(invoice_id, RequestRefund, amount_minor=700)
     return _invoice(invoice_id) | {"refund_id": str(refund_id)}
 
 
@@ -148,13 +148,13 @@ def _stripe_change(kind: Any, *, at_period_end: bool) -> Callable[[Bench], Args]
 
 
 def _stripe_setup(bench: Bench) -> Args:
-    return {"setup_id": str(stripe_setups.ask_for_setup(bench, bench.add_tenant(linked=False)))}
+    return {"setup_id": str(stripe_setups.request_setup(bench, bench.add_tenant(linked=False)))}
 
 
 def _stripe_setup_completion(bench: Bench) -> Args:
     setup = stripe_setups.opened(bench, bench.add_tenant())
     stripe_setups.leave(bench, setup)
-    return {"setup_id": str(stripe_setups.tell(bench, setup.view.id).view.id)}
+    return {"setup_id": str(stripe_setups.deliver_events(bench, setup.view.id).view.id)}
 
 
 def _stripe_event(bench: Bench) -> Args:
@@ -167,7 +167,7 @@ def _stripe_event(bench: Bench) -> Args:
 
 
 def _stripe_lookup(bench: Bench) -> Args:
-    at_provider = bench.settle(bench.request(bench.add_tenant())).view.provider_object_id
+    at_provider = bench.charge(bench.request(bench.add_tenant())).view.provider_object_id
     lookup_id, args = uuid4(), {"connection": bench.connection, "object_id": at_provider}
     with psycopg.connect(bench.log.dsn) as session:
         session.execute(
@@ -222,26 +222,26 @@ def _mollie_charge(mollie: MollieBench) -> Args:
 
 def _mollie_action(kind: Any, **more: Any) -> Callable[[MollieBench], Args]:
     def prepare(mollie: MollieBench) -> Args:
-        invoice_id = mollie.settled().view.id
-        mollie.ask_for(invoice_id, kind, **more)
+        invoice_id = mollie.charged().view.id
+        mollie.request_action(invoice_id, kind, **more)
         return _invoice(invoice_id)
 
     return prepare
 
 
 def _mollie_refund(mollie: MollieBench) -> Args:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id)
-    mollie.hear(view.provider_object_id)
-    refund_id = mollie.ask_for(view.id, RequestRefund, amount_minor=700)
+    mollie.receive_webhook(view.provider_object_id)
+    refund_id = mollie.request_action(view.id, RequestRefund, amount_minor=700)
     return _invoice(view.id) | {"refund_id": str(refund_id)}
 
 
 def _mollie_other_payments(mollie: MollieBench) -> Args:
-    first = mollie.settled(payment_method="ideal").view
+    first = mollie.charged(payment_method="ideal").view
     mollie.retry(first.id, "banktransfer")
     mollie.pay(first.provider_object_id)
-    mollie.hear(first.provider_object_id)
+    mollie.receive_webhook(first.provider_object_id)
     return _invoice(first.id)
 
 
@@ -253,7 +253,7 @@ def _mollie_overpayment(mollie: MollieBench) -> Args:
 
 def _mollie_change(kind: Any) -> Callable[[MollieBench], Args]:
     def prepare(mollie: MollieBench) -> Args:
-        stream = Recurring(mollie).begun().id
+        stream = Recurring(mollie).started().id
         more = {"lines": [{"price": "monthly", "quantity": 2}]}
         chosen = more if kind is ChangeSubscription else {}
         return _request_change(mollie.billing, stream, kind, at_period_end=True, **chosen)
@@ -263,14 +263,14 @@ def _mollie_change(kind: Any) -> Callable[[MollieBench], Args]:
 
 def _mollie_start(mollie: MollieBench) -> Args:
     recurring = Recurring(mollie)
-    invoice = recurring.ask()
+    invoice = recurring.request()
     recurring.pay(invoice)
     return {"subscription_id": str(recurring.stream(invoice))}
 
 
 def _mollie_check(mollie: MollieBench) -> Args:
     recurring = Recurring(mollie)
-    view = recurring.begun()
+    view = recurring.started()
     now = mollie.clock()
     mollie.billing.change(
         Subscription,
@@ -282,11 +282,11 @@ def _mollie_check(mollie: MollieBench) -> Args:
 
 
 def _mollie_setup(mollie: MollieBench) -> Args:
-    return {"setup_id": str(mollie_setups.ask(mollie))}
+    return {"setup_id": str(mollie_setups.request_setup(mollie))}
 
 
 def _mollie_hint(mollie: MollieBench) -> Args:
-    payment = mollie.settled().view.provider_object_id
+    payment = mollie.charged().view.provider_object_id
     mollie.pay(payment)
     return {"hint_id": str(mollie.hint(payment))}
 

@@ -127,9 +127,9 @@ def test_a_connection_that_answers_nothing_is_called_no_more_and_its_jobs_wait_u
 def working(settings: Settings) -> Iterator[None]:
     """A worker process's threads and a dispatcher, in threads of the test."""
     stop = threading.Event()
-    work, bell = WorkTable(settings.database_url), WorkNotifier(settings.database_url)
+    work, notifier = WorkTable(settings.database_url), WorkNotifier(settings.database_url)
     work.open()
-    dispatcher = Dispatcher(work, bell, open_broker(settings.redis_url))
+    dispatcher = Dispatcher(work, notifier, open_broker(settings.redis_url))
     targets: list[Callable[[], None]] = [
         lambda: run_workers(settings, stop),
         lambda: dispatcher.run(stop),
@@ -143,7 +143,7 @@ def working(settings: Settings) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join()
-        bell.close()
+        notifier.close()
         work.close()
 
 
@@ -151,7 +151,7 @@ def working(settings: Settings) -> Iterator[None]:
 def test_a_lookup_is_answered_while_another_connection_hangs_with_16_calls(
     bench: Bench, runtime: Runtime, settings: Settings, sandbox: SandboxProcess
 ) -> None:
-    document = bench.settle(bench.request(bench.add_tenant())).view.provider_object_id
+    document = bench.charge(bench.request(bench.add_tenant())).view.provider_object_id
     charged = bench.account.charged()
     tenant = bench.add_tenant()
     with Account(sandbox.url) as slow:
@@ -197,7 +197,7 @@ def test_a_lookup_of_an_open_breaker_is_answered_as_unavailable_without_a_call(
             [bench.app_id, bench.connection],
         )
     bench.account.admin.forget_requests()
-    asked = look_up(bench.log.dsn, bench.app_id, connection=bench.connection, object_id="in_1")
+    lookup = look_up(bench.log.dsn, bench.app_id, connection=bench.connection, object_id="in_1")
     with working(settings), pytest.raises(ProviderUnavailable):
-        asyncio.run(asked)
+        asyncio.run(lookup)
     assert bench.account.admin.requests() == []

@@ -14,11 +14,11 @@ from tests.support.immediate_relay import relay
 from tests.workers.queue.test_rate_limited_jobs import MASTER_KEY, connect
 from tests.workers.stripe_harness import Bench
 from tests.workers.stripe_setup_helpers import (
-    ask_for_setup,
+    deliver_events,
     known,
     leave,
     opened,
-    tell,
+    request_setup,
 )
 from workers.queue.run import JobRunner
 from workers.runtime import Runtime, open_runtime
@@ -70,11 +70,11 @@ def test_each_step_gives_up_on_its_own_row_and_goes_on_when_it_is_sent_again(
 ) -> None:
     tenant_id = bench.add_tenant()
     if step == "open":
-        setup_id = ask_for_setup(bench, tenant_id)
+        setup_id = request_setup(bench, tenant_id)
     else:
         setup = opened(bench, tenant_id)
         leave(bench, setup)
-        setup_id = tell(bench, setup.view.id).view.id
+        setup_id = deliver_events(bench, setup.view.id).view.id
     bench.account.admin.add_fault("status", path="/v1/*", status=500, times=99)
     follow(bench, setup_id)
 

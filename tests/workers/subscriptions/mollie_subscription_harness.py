@@ -38,21 +38,21 @@ class Recurring:
 
     bench: MollieBench
 
-    def ask(self, price: str = "monthly", **more: Any) -> Invoice:
+    def request(self, price: str = "monthly", **more: Any) -> Invoice:
         """Ask for a subscription; its first payment is open."""
         lines = more.pop("lines", [{"price": price}])
-        return self.bench.settled(*lines, type="subscription", **more)
+        return self.bench.charged(*lines, type="subscription", **more)
 
     def pay(self, invoice: Invoice, outcome: str = "paid", method: str = "creditcard") -> None:
         """Decide what becomes of the open payment, and hear of it."""
         payment = invoice.view.provider_object_id or ""
         more = {"method": method} if outcome == "paid" else {}
         self.bench.account.admin.outcome(payment, outcome, **more)
-        self.hear(payment)
+        self.receive_webhook(payment)
 
-    def hear(self, payment: str) -> None:
+    def receive_webhook(self, payment: str) -> None:
         """Take a hint, and fetch what it is about."""
-        self.bench.hear(payment)
+        self.bench.receive_webhook(payment)
 
     def stream(self, invoice: Invoice) -> UUID:
         """Name the subscription that an invoice's payment begins."""
@@ -65,7 +65,7 @@ class Recurring:
             billing=bench.billing, gateway=bench.gateway, now=bench.clock
         )
 
-    def begin(self, invoice: Invoice) -> SubscriptionView:
+    def start(self, invoice: Invoice) -> SubscriptionView:
         """Do the job that a paid first payment asks for."""
         bench, stream = self.bench, self.stream(invoice)
         deps = StartSubscriptionDeps(
@@ -77,11 +77,11 @@ class Recurring:
         start_subscription(stream, deps)
         return self.view(stream)
 
-    def begun(self, price: str = "monthly", **more: Any) -> SubscriptionView:
+    def started(self, price: str = "monthly", **more: Any) -> SubscriptionView:
         """A subscription that runs."""
-        invoice = self.ask(price, **more)
+        invoice = self.request(price, **more)
         self.pay(invoice)
-        return self.begin(invoice)
+        return self.start(invoice)
 
     def mark_not_started(self, invoice: Invoice) -> SubscriptionView:
         stream = self.stream(invoice)
@@ -92,17 +92,17 @@ class Recurring:
         return self.bench.billing.get(Subscription, stream).view
 
     def cancel(self, stream: UUID, *, at_period_end: bool) -> SubscriptionView:
-        self._ask(stream, CancelSubscription, at_period_end=at_period_end)
+        self._request_action(stream, CancelSubscription, at_period_end=at_period_end)
         return self.view(stream)
 
     def change(
         self, stream: UUID, *lines: tuple[str, int], at_period_end: bool = True
     ) -> SubscriptionView:
         named = [{"price": price, "quantity": quantity} for price, quantity in lines]
-        self._ask(stream, ChangeSubscription, at_period_end=at_period_end, lines=named)
+        self._request_action(stream, ChangeSubscription, at_period_end=at_period_end, lines=named)
         return self.view(stream)
 
-    def _ask(self, stream: UUID, kind: type[SubscriptionCommand], **more: Any) -> None:
+    def _request_action(self, stream: UUID, kind: type[SubscriptionCommand], **more: Any) -> None:
         command = kind(
             subscription_id=stream,
             request_id=uuid4(),
@@ -139,11 +139,11 @@ class Recurring:
         ]
         return made[::-1]
 
-    def hear_all(self) -> None:
+    def receive_all_webhooks(self) -> None:
         """Apply every payment's webhook, the newest first."""
         for payment in self.bench.payments():
             with suppress(GatewayUnavailable):
-                self.hear(payment["id"])
+                self.receive_webhook(payment["id"])
 
     def imported(self, payment: str) -> Invoice:
         """Give what was taken in of a payment that Mollie made by itself."""

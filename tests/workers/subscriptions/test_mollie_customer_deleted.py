@@ -12,7 +12,7 @@ from tests.workers.subscriptions.mollie_subscription_harness import Recurring
 def without_customer(mollie: MollieBench) -> tuple[Recurring, SubscriptionView]:
     """Return a running subscription whose customer was deleted at Mollie since."""
     recurring = Recurring(mollie)
-    view = recurring.begun()
+    view = recurring.started()
     mollie.account.client.customers.delete(view.customer or "")
     return recurring, view
 

@@ -24,7 +24,7 @@ def recurring(mollie: MollieBench) -> Recurring:
 def test_a_request_creates_a_first_payment_and_the_subscriptions_stream(
     recurring: Recurring,
 ) -> None:
-    invoice = recurring.ask(tax_rate_id="added", lines=[{"price": "monthly", "quantity": 2}])
+    invoice = recurring.request(tax_rate_id="added", lines=[{"price": "monthly", "quantity": 2}])
 
     (payment,) = recurring.bench.payments()
     assert (payment["sequenceType"], payment["amount"]["value"]) == ("first", "48.38")
@@ -43,12 +43,12 @@ def test_a_request_creates_a_first_payment_and_the_subscriptions_stream(
 def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
     recurring: Recurring,
 ) -> None:
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.request(tax_rate_id="added")
     recurring.pay(invoice)
     due = recurring.bench.invoice(invoice.id).view
     assert (due.status, due.subscription_due) == ("paid", True)
 
-    view = recurring.begin(invoice)
+    view = recurring.start(invoice)
 
     (there,) = recurring.there()
     after = recurring.bench.invoice(invoice.id).view
@@ -67,7 +67,7 @@ def test_a_paid_first_payment_starts_the_subscription_one_interval_on(
 def test_a_failed_first_payment_ends_the_subscription_before_its_start(
     recurring: Recurring, outcome: str
 ) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.request()
     recurring.pay(invoice, outcome)
 
     view = recurring.mark_not_started(invoice)
@@ -79,14 +79,14 @@ def test_a_failed_first_payment_ends_the_subscription_before_its_start(
 
 
 def test_another_first_payment_starts_its_own_subscription(recurring: Recurring) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.request()
     recurring.pay(invoice, "failed")
     before = recurring.stream(invoice)
     recurring.mark_not_started(invoice)
 
     again = recurring.bench.retry(UUID(str(invoice.id)))
     recurring.pay(again)
-    view = recurring.begin(again)
+    view = recurring.start(again)
 
     assert (view.status, recurring.view(before).status) == ("active", "incomplete_expired")
     assert len(recurring.there()) == 1
@@ -96,16 +96,16 @@ def test_the_first_paid_payment_counts_even_if_another_replaced_it(
     recurring: Recurring,
 ) -> None:
     recurring.bench.account.admin.set_settings(cancelable=False)
-    invoice = recurring.ask()
+    invoice = recurring.request()
     first = invoice.view.provider_object_id or ""
     before = recurring.stream(invoice)
     again = recurring.bench.retry(UUID(str(invoice.id)))
     other = recurring.stream(again)
     mark_subscription_not_started(before, recurring.deps())
     recurring.bench.pay(first, method="creditcard")
-    recurring.hear(first)
+    recurring.receive_webhook(first)
 
-    view = recurring.begin(invoice)
+    view = recurring.start(invoice)
     mark_subscription_not_started(other, recurring.deps())
 
     topics = recurring.bench.topics(UUID(str(invoice.id)))
@@ -117,7 +117,7 @@ def test_the_first_paid_payment_counts_even_if_another_replaced_it(
 
 def test_voiding_the_invoice_ends_a_subscription_that_has_not_started(recurring: Recurring) -> None:
     recurring.bench.account.admin.set_settings(cancelable=True)
-    invoice = recurring.ask()
+    invoice = recurring.request()
 
     recurring.bench.void(UUID(str(invoice.id)))
 
@@ -125,11 +125,11 @@ def test_voiding_the_invoice_ends_a_subscription_that_has_not_started(recurring:
 
 
 def test_two_events_of_the_payment_create_one_subscription(recurring: Recurring) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.request()
     recurring.pay(invoice)
-    recurring.hear(invoice.view.provider_object_id or "")
-    recurring.begin(invoice)
-    recurring.begin(invoice)
+    recurring.receive_webhook(invoice.view.provider_object_id or "")
+    recurring.start(invoice)
+    recurring.start(invoice)
 
     topics = recurring.bench.topics(invoice.id)
     assert len(recurring.there()) == 1
@@ -141,24 +141,24 @@ def test_a_mandate_that_is_valid_after_70_hours_starts_the_subscription(
     recurring: Recurring,
 ) -> None:
     recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
-    invoice = recurring.ask()
+    invoice = recurring.request()
     recurring.pay(invoice, method="ideal")
     waits = 0
     for _ in range(70):
         with pytest.raises(GatewayUnavailable) as later:
-            recurring.begin(invoice)
+            recurring.start(invoice)
         assert (later.value.counted, later.value.retry_after_s) == (False, 3600)
         waits += 1
         recurring.pass_time(HOUR)
 
-    view = recurring.begin(invoice)
+    view = recurring.start(invoice)
 
     assert (view.status, waits) == ("active", 70)
     assert len(recurring.there()) == 1
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"mandate_delay_s": 90 * 3600}, "still pending after 72 hours"),
         ({"mandate_delay_s": 3600, "mandate_outcome": "invalid"}, "is invalid"),
@@ -166,30 +166,30 @@ def test_a_mandate_that_is_valid_after_70_hours_starts_the_subscription(
     ids=["pending for ever", "refused"],
 )
 def test_a_mandate_that_never_turns_valid_is_left_to_an_operator(
-    recurring: Recurring, settings: dict[str, object], said: str
+    recurring: Recurring, settings: dict[str, object], message: str
 ) -> None:
     recurring.bench.account.admin.set_settings(**settings)
-    invoice = recurring.ask()
+    invoice = recurring.request()
     recurring.pay(invoice, method="ideal")
     recurring.pass_time(timedelta(hours=73))
 
-    with pytest.raises(GatewayUnavailable, match=said):
-        recurring.begin(invoice)
+    with pytest.raises(GatewayUnavailable, match=message):
+        recurring.start(invoice)
 
     view = recurring.view(recurring.stream(invoice))
     assert view.gave_up is not None
     assert (view.status, view.gave_up.step) == ("incomplete", "start")
-    assert said in view.gave_up.last_error
+    assert message in view.gave_up.last_error
     assert recurring.there() == []
 
 
 def test_a_start_delayed_beyond_its_interval_is_charged_from_today(recurring: Recurring) -> None:
     recurring.bench.account.admin.set_settings(mandate_delay_s=70 * 3600)
-    invoice = recurring.ask("daily")
+    invoice = recurring.request("daily")
     recurring.pay(invoice, method="ideal")
     recurring.pass_time(timedelta(hours=71))
 
-    view = recurring.begin(invoice)
+    view = recurring.start(invoice)
 
     (there,) = recurring.there()
     assert view.status == "active"
@@ -197,11 +197,11 @@ def test_a_start_delayed_beyond_its_interval_is_charged_from_today(recurring: Re
 
 
 def test_renewals_are_imported_with_their_lines_and_period(recurring: Recurring) -> None:
-    view = recurring.begun(tax_rate_id="added")
+    view = recurring.started(tax_rate_id="added")
     recurring.pass_time(MONTH)
     (payment,) = recurring.renewals(view)
 
-    recurring.hear(payment["id"])
+    recurring.receive_webhook(payment["id"])
 
     invoice = recurring.imported(payment["id"]).view
     after = recurring.view(view.id)
@@ -223,34 +223,34 @@ def test_renewals_without_metadata_are_identified_by_their_subscription(
     recurring: Recurring,
 ) -> None:
     recurring.bench.account.admin.set_settings(copy_metadata=False)
-    view = recurring.begun()
+    view = recurring.started()
     recurring.pass_time(MONTH)
     (payment,) = recurring.renewals(view)
 
-    recurring.hear(payment["id"])
+    recurring.receive_webhook(payment["id"])
 
     assert recurring.imported(payment["id"]).view.status == "paid"
     assert recurring.view(view.id).period_start == view.period_end
 
 
 def test_failed_renewals_suspend_in_the_end(recurring: Recurring) -> None:
-    view = recurring.begun()
+    view = recurring.started()
     recurring.bench.account.admin.set_settings(default_outcome="failed")
     recurring.pass_time(MONTH)
-    recurring.hear_all()
+    recurring.receive_all_webhooks()
     (first,) = recurring.renewals(view)
     assert recurring.imported(first["id"]).view.status == "failed"
     assert recurring.view(view.id).status == "active"
 
     recurring.pass_time(2 * MONTH)
-    recurring.hear_all()
+    recurring.receive_all_webhooks()
 
     assert recurring.view(view.id).status == "unpaid"
     assert len(recurring.renewals(view)) == 3
 
 
 def test_subscriptions_are_checked_since_no_webhook_reports_them(recurring: Recurring) -> None:
-    view = recurring.begun()
+    view = recurring.started()
     waits = recurring.watch(view.id)
     assert waits is not None
     assert timedelta(days=27) < timedelta(seconds=waits) < timedelta(days=34)
@@ -267,7 +267,7 @@ def test_subscriptions_are_checked_since_no_webhook_reports_them(recurring: Recu
 
 
 def test_a_subscription_that_is_canceled_now_charges_nothing_more(recurring: Recurring) -> None:
-    view = recurring.begun()
+    view = recurring.started()
 
     after = recurring.cancel(view.id, at_period_end=False)
 
@@ -279,7 +279,7 @@ def test_a_subscription_that_is_canceled_now_charges_nothing_more(recurring: Rec
 
 
 def test_one_that_is_canceled_with_its_period_lasts_until_then(recurring: Recurring) -> None:
-    view = recurring.begun()
+    view = recurring.started()
 
     after = recurring.cancel(view.id, at_period_end=True)
 
@@ -296,7 +296,7 @@ def test_one_that_is_canceled_with_its_period_lasts_until_then(recurring: Recurr
 
 
 def test_one_that_ends_with_its_period_can_be_ended_at_once(recurring: Recurring) -> None:
-    view = recurring.begun()
+    view = recurring.started()
     recurring.cancel(view.id, at_period_end=True)
 
     after = recurring.cancel(view.id, at_period_end=False)
@@ -307,16 +307,16 @@ def test_one_that_ends_with_its_period_can_be_ended_at_once(recurring: Recurring
 
 
 def test_a_change_counts_from_the_next_payment_on(recurring: Recurring) -> None:
-    view = recurring.begun(tax_rate_id="added")
+    view = recurring.started(tax_rate_id="added")
 
-    asked = recurring.change(view.id, ("monthly", 3))
+    change_requested = recurring.change(view.id, ("monthly", 3))
 
-    assert [item["quantity"] for item in asked.items] == [1]
-    assert asked.scheduled is not None
+    assert [item["quantity"] for item in change_requested.items] == [1]
+    assert change_requested.scheduled is not None
     assert recurring.there()[0]["amount"]["value"] == "72.56"
     recurring.pass_time(MONTH)
     (payment,) = recurring.renewals(view)
-    recurring.hear(payment["id"])
+    recurring.receive_webhook(payment["id"])
     after = recurring.view(view.id)
     assert [item["quantity"] for item in after.items] == [3]
     assert (after.scheduled, after.next_terms, after.monthly_minor) == (None, None, 5997)
@@ -337,7 +337,7 @@ def test_a_change_counts_from_the_next_payment_on(recurring: Recurring) -> None:
 def test_changes_that_mollie_lacks_are_rejected_with_the_reason(
     recurring: Recurring, lines: list[tuple[str, int]], when: str, code: str
 ) -> None:
-    view = recurring.begun()
+    view = recurring.started()
 
     after = recurring.change(view.id, *lines, at_period_end=when == "periodEnd")
 
@@ -348,21 +348,21 @@ def test_changes_that_mollie_lacks_are_rejected_with_the_reason(
 
 
 def test_no_call_is_made_for_a_subscription_that_has_not_started(recurring: Recurring) -> None:
-    invoice = recurring.ask()
+    invoice = recurring.request()
 
     with pytest.raises(NotPossible):
         recurring.cancel(recurring.stream(invoice), at_period_end=False)
 
 
 def test_an_amount_changed_at_mollie_is_shown(recurring: Recurring) -> None:
-    view = recurring.begun()
+    view = recurring.started()
     owner = recurring.bench.account.client.customers.get(str(view.customer))
     amount = {"currency": "EUR", "value": "5.00"}
     owner.subscriptions.update(view.provider_subscription_id, {"amount": amount})
     recurring.pass_time(MONTH)
     (payment,) = recurring.renewals(view)
 
-    recurring.hear(payment["id"])
+    recurring.receive_webhook(payment["id"])
 
     after = recurring.view(view.id)
     assert [(item["price"], item["amount_minor"]) for item in after.items] == [("", 500)]
@@ -378,7 +378,7 @@ def test_dashboard_subscriptions_are_imported_with_their_payments(
     recurring.pass_time(timedelta(days=1))
     payment = next(one for one in recurring.bench.payments() if one.get("subscriptionId"))
 
-    recurring.hear(payment["id"])
+    recurring.receive_webhook(payment["id"])
 
     renewal = recurring.imported(payment["id"]).view
     assert (renewal.status, renewal.total_minor, renewal.tenant_id) == ("paid", 1000, None)

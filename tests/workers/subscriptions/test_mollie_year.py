@@ -44,7 +44,7 @@ class Year:
     database: str
     stream: UUID | None = None
     invoice_id: UUID | None = None
-    said: dict[str, SummaryRow] = field(default_factory=dict)
+    summaries: dict[str, SummaryRow] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)
 
     @property
@@ -63,34 +63,36 @@ class Year:
         )
         self.bench.account.admin.set_clock(now=int(occurred_at.timestamp()), frozen=True)
         self.bench.clock.added = occurred_at - datetime.now(UTC)
-        told = [(kind, one["id"]) for one in self.bench.payments() for kind in ("hint", "event")]
-        Random(month * day).shuffle(told)  # noqa: S311 - the same order in every run
-        for kind, payment in told:
+        webhooks = [
+            (kind, one["id"]) for one in self.bench.payments() for kind in ("hint", "event")
+        ]
+        Random(month * day).shuffle(webhooks)  # noqa: S311 - the same order in every run
+        for kind, payment in webhooks:
             if kind == "hint":
-                self.recurring.hear(payment)
+                self.recurring.receive_webhook(payment)
             else:
                 name = f"event_{next(self.numbers)}"
                 self.bench.event("payment.paid", payment, event_id=name)
 
     def report(self, moment: str) -> None:
         """Remember what the summary says now."""
-        (self.said[moment],) = asyncio.run(self._summary())
+        (self.summaries[moment],) = asyncio.run(self._summary())
 
     async def _summary(self) -> list[SummaryRow]:
         async with projecting(self.database) as books:
             for name in ("invoices", "subscriptions"):
                 assert await books.invoices.wait_for(name, self.bench.log.head(), 10)
-            asked = ReportFilter(app_id=self.bench.app_id, mode="test")
+            filters = ReportFilter(app_id=self.bench.app_id, mode="test")
             reports = ReportQueries(books.pool)
-            return await reports.summary(asked, now=self.bench.clock(), first=None, end=None)
+            return await reports.summary(filters, now=self.bench.clock(), first=None, end=None)
 
     async def revenue(self) -> list[PeriodSums]:
         """Return the revenue report by month."""
         async with projecting(self.database) as books:
             assert await books.invoices.wait_for("invoices", self.bench.log.head(), 10)
-            asked = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
+            filters = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
             reports = ReportQueries(books.pool)
-            (row,) = await reports.revenue(asked, begins=BEGINS, end=ENDS)
+            (row,) = await reports.revenue(filters, begins=BEGINS, end=ENDS)
             return row.buckets
 
     def rows(self) -> list[InvoiceView]:
@@ -109,10 +111,10 @@ def live(year: Year) -> None:
     """Run the year."""
     admin, recurring = year.bench.account.admin, year.recurring
     year.go_to(1, 15)
-    invoice = recurring.ask(tax_rate_id="added")
+    invoice = recurring.request(tax_rate_id="added")
     year.invoice_id, year.stream = UUID(str(invoice.id)), recurring.stream(invoice)
     recurring.pay(invoice)
-    recurring.begin(invoice)
+    recurring.start(invoice)
     year.report("begun")
     for month in (2, 3):
         year.go_to(month, 16)
@@ -178,13 +180,13 @@ def test_refunds_are_recorded_on_their_payments(year: Year) -> None:
 
 
 def test_the_summary_agrees_with_the_ledger_to_the_cent(year: Year) -> None:
-    said, sums = year.said["ended"], {"payment": 0, "refund": 0, "chargeback": 0}
+    summary, sums = year.summaries["ended"], {"payment": 0, "refund": 0, "chargeback": 0}
     for entry in year.ledger():
         sums[entry["kind"]] += entry["amount"]
-    assert said.collected_minor == sums["payment"] == 11 * GROSS
-    assert said.refunded_minor == sums["refund"] == 500
-    assert said.disputed_minor == sums["chargeback"] == GROSS
-    assert (said.collected_count, said.refused_count) == (11, 1)
+    assert summary.collected_minor == sums["payment"] == 11 * GROSS
+    assert summary.refunded_minor == sums["refund"] == 500
+    assert summary.disputed_minor == sums["chargeback"] == GROSS
+    assert (summary.collected_count, summary.refused_count) == (11, 1)
 
 
 def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
@@ -200,13 +202,13 @@ def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
 
 
 def test_the_monthly_revenue_follows_the_subscription(year: Year) -> None:
-    assert {moment: said.recurring_minor for moment, said in year.said.items()} == {
+    assert {moment: summary.recurring_minor for moment, summary in year.summaries.items()} == {
         "begun": 1999,
         "renewal failed": 1999,
         "ending": 1999,
         "ended": 0,
     }
-    assert year.said["renewal failed"].outstanding_minor == GROSS
+    assert year.summaries["renewal failed"].outstanding_minor == GROSS
 
 
 def test_it_ended_with_its_twelfth_period(year: Year) -> None:

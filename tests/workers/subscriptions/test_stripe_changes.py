@@ -8,17 +8,25 @@ from uuid import UUID
 from domain.subscriptions.commands import CancelSubscription, ChangeSubscription
 from domain.subscriptions.view import SubscriptionView
 from tests.workers.stripe_harness import Bench
-from tests.workers.subscriptions.test_stripe_subscriptions import ask, monthly, subscribed
+from tests.workers.subscriptions.test_stripe_subscriptions import (
+    change_subscription,
+    monthly,
+    subscribed,
+)
 
 
 def change(bench: Bench, invoice_id: UUID, price: str, *, at_period_end: bool) -> SubscriptionView:
     lines = [{"price": price, "quantity": 1}]
     kind: Any = ChangeSubscription
-    return ask(bench, invoice_id, kind, at_period_end=at_period_end, lines=lines).view
+    return change_subscription(
+        bench, invoice_id, kind, at_period_end=at_period_end, lines=lines
+    ).view
 
 
 def cancel(bench: Bench, invoice_id: UUID, *, at_period_end: bool) -> SubscriptionView:
-    return ask(bench, invoice_id, CancelSubscription, at_period_end=at_period_end).view
+    return change_subscription(
+        bench, invoice_id, CancelSubscription, at_period_end=at_period_end
+    ).view
 
 
 def renewals(bench: Bench, invoice_id: UUID, *, months: int) -> list[int]:
@@ -28,7 +36,7 @@ def renewals(bench: Bench, invoice_id: UUID, *, months: int) -> list[int]:
         for event in bench.events("customer.subscription."):
             received = bench.receive(event)
             bench.apply(received)
-            bench.ask(received)
+            bench.fetch(received)
     named = bench.invoice(invoice_id).view.subscription_id or ""
     listed = bench.account.v1.invoices.list({"subscription": named, "limit": 100}).data
     return [invoice.total for invoice in reversed(listed)]

@@ -43,7 +43,7 @@ class Meanwhile:
         return late
 
 
-def hear(bench: Bench) -> list[RecordedEvent]:
+def apply_webhooks(bench: Bench) -> list[RecordedEvent]:
     """Apply all webhooks not applied yet, in their order."""
     received = []
     for event in bench.events(*_KINDS):
@@ -52,7 +52,7 @@ def hear(bench: Bench) -> list[RecordedEvent]:
             received.append(bench.receive(event))
     bench.apply(*received)
     for one in received:
-        bench.ask(one)
+        bench.fetch(one)
     return received
 
 
@@ -60,7 +60,7 @@ def hear(bench: Bench) -> list[RecordedEvent]:
 def test_a_first_invoice_reported_before_our_answer_is_recorded_once(
     bench: Bench, verb: str
 ) -> None:
-    bench.gateway = Meanwhile(bench.gateway, verb, lambda: hear(bench))
+    bench.gateway = Meanwhile(bench.gateway, verb, lambda: apply_webhooks(bench))
     invoice_id = subscribed(bench)
     view = bench.invoice(invoice_id).view
     assert (view.status, view.origin, view.in_progress) == ("paid", "request", False)
@@ -78,20 +78,20 @@ def test_a_first_invoice_reported_before_our_answer_is_recorded_once(
 
 @pytest.mark.parametrize("verb", ["end_subscription", "fetch_subscription"])
 def test_a_decline_is_recorded_even_if_webhooks_report_void_first(bench: Bench, verb: str) -> None:
-    bench.gateway = Meanwhile(bench.gateway, verb, lambda: hear_what_can_be(bench))
+    bench.gateway = Meanwhile(bench.gateway, verb, lambda: apply_webhooks_where_possible(bench))
     invoice_id = subscribed(bench, "declined")
-    told = first_outcome(bench.invoice_events(invoice_id))
-    assert told is not None
-    assert told.status == "failed"
-    assert told.failure is not None
-    assert told.failure.code == "card_declined"
+    reported = first_outcome(bench.invoice_events(invoice_id))
+    assert reported is not None
+    assert reported.status == "failed"
+    assert reported.failure is not None
+    assert reported.failure.code == "card_declined"
     assert bench.invoice(invoice_id).view.status == "void"
     assert bench.account.charged() == []
     for invoice in bench.account.v1.invoices.list().data:
         assert invoice.status == "void"
 
 
-def hear_what_can_be(bench: Bench) -> list[RecordedEvent]:
+def apply_webhooks_where_possible(bench: Bench) -> list[RecordedEvent]:
     """Apply webhooks that need no fetch."""
     received = [bench.receive(event) for event in bench.events(*_KINDS)]
     bench.apply(*received)
@@ -101,7 +101,7 @@ def hear_what_can_be(bench: Bench) -> list[RecordedEvent]:
 def test_a_late_answer_does_not_undo_a_newer_state_of_the_same_second(bench: Bench) -> None:
     bench.account.admin.set_clock(frozen=True)
     invoice_id = subscribed(bench)
-    hear(bench)
+    apply_webhooks(bench)
     at_provider = str(bench.invoice(invoice_id).view.subscription_id)
     v1 = bench.account.v1
 
@@ -111,23 +111,23 @@ def test_a_late_answer_does_not_undo_a_newer_state_of_the_same_second(bench: Ben
 
     def go_on() -> None:
         pause("")
-        hear(bench)
+        apply_webhooks(bench)
 
     pause("void")
     bench.gateway = Meanwhile(bench.gateway, "fetch_subscription", go_on)
-    hear(bench)
+    apply_webhooks(bench)
     assert bench.subscription(invoice_id).view.status == "active"
 
 
 def test_a_subscription_of_another_app_is_not_imported(bench: Bench) -> None:
     subscribed(bench)
     other = Bench(bench.log, bench.billing, bench.account)
-    told = other.events(*_KINDS)
+    reported = other.events(*_KINDS)
     bench.account.admin.set_clock(advance_s=32 * 86400)  # events are kept for 30 days
-    told += [event for event in other.events(*_KINDS) if event["type"] != "invoice.upcoming"]
-    reasons = {event["data"]["object"].get("billing_reason") for event in told}
+    reported += [event for event in other.events(*_KINDS) if event["type"] != "invoice.upcoming"]
+    reasons = {event["data"]["object"].get("billing_reason") for event in reported}
     assert {"subscription_create", "subscription_cycle"} <= reasons
-    received = [other.receive(event) for event in told]
+    received = [other.receive(event) for event in reported]
     other.apply(*received)
     for one in received:
         entry = other.entry(one)
@@ -145,7 +145,7 @@ def test_a_renewal_is_not_mistaken_for_the_requested_invoice(bench: Bench) -> No
     invoice_id = subscribed(bench, metadata={"order": "7"})
     first = bench.topics(invoice_id)
     bench.account.admin.set_clock(advance_s=32 * 86400)
-    hear(bench)
+    apply_webhooks(bench)
     renewal = bench.account.v1.invoices.list().data[0]
     parent: Any = renewal.parent
     assert parent.subscription_details.metadata["billhook_invoice"] == str(invoice_id)
@@ -157,7 +157,7 @@ def test_a_renewal_is_not_mistaken_for_the_requested_invoice(bench: Bench) -> No
 def test_an_answer_that_was_lost_starts_no_second_subscription(bench: Bench) -> None:
     invoice_id = bench.subscribe(bench.add_tenant(), monthly(bench), invoice_id=uuid4())
     bench.account.admin.add_fault("lose_answer", path="/v1/subscriptions", method="POST")
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     assert bench.invoice(invoice_id).view.status == "paid"
     assert len(bench.account.v1.subscriptions.list({"status": "all"}).data) == 1
     assert bench.account.charged() == [1999]

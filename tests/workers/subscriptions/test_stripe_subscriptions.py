@@ -23,11 +23,11 @@ def monthly(bench: Bench, amount: int = 1999, **recurring: Any) -> str:
 
 def subscribed(bench: Bench, card: str | None = "succeeds", **more: Any) -> UUID:
     invoice_id = bench.subscribe(bench.add_tenant(card), monthly(bench), **more)
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     return invoice_id
 
 
-def ask(
+def change_subscription(
     bench: Bench, invoice_id: UUID, kind: type[SubscriptionCommand], **more: Any
 ) -> Subscription:
     known = bench.subscription(invoice_id)
@@ -78,7 +78,7 @@ def test_without_a_method_the_first_invoice_is_left_open(bench: Bench) -> None:
 
 def test_one_time_prices_are_refused_before_anything_is_made(bench: Bench) -> None:
     invoice_id = bench.subscribe(bench.add_tenant(), bench.account.price)
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     assert view.status == "rejected"
     assert view.failure is not None
     assert view.failure.path == "lineItems.0.price"
@@ -98,9 +98,9 @@ def test_the_total_is_checked_before_anything_is_made(bench: Bench, expected: in
 
 def test_it_is_ended_with_its_period_or_now(bench: Bench) -> None:
     invoice_id = subscribed(bench)
-    ending = ask(bench, invoice_id, CancelSubscription, at_period_end=True).view
+    ending = change_subscription(bench, invoice_id, CancelSubscription, at_period_end=True).view
     assert (ending.status, ending.cancel_at) == ("active", ending.period_end)
-    ended = ask(bench, invoice_id, CancelSubscription, at_period_end=False).view
+    ended = change_subscription(bench, invoice_id, CancelSubscription, at_period_end=False).view
     assert (ended.status, ended.pending_request, ended.recurring_minor) == ("canceled", None, 0)
 
 
@@ -108,10 +108,14 @@ def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     dearer, dearest = monthly(bench, 2999), monthly(bench, 4999)
     lines = [{"price": dearer, "quantity": 1}]
-    changed = ask(bench, invoice_id, ChangeSubscription, at_period_end=False, lines=lines).view
+    changed = change_subscription(
+        bench, invoice_id, ChangeSubscription, at_period_end=False, lines=lines
+    ).view
     assert (changed.monthly_minor, changed.scheduled) == (2999, None)
     lines = [{"price": dearest, "quantity": 2}]
-    waiting = ask(bench, invoice_id, ChangeSubscription, at_period_end=True, lines=lines).view
+    waiting = change_subscription(
+        bench, invoice_id, ChangeSubscription, at_period_end=True, lines=lines
+    ).view
     assert (waiting.monthly_minor, waiting.pending_request) == (2999, None)
     assert waiting.scheduled is not None
     assert waiting.scheduled["lines"] == lines
@@ -120,7 +124,9 @@ def test_its_plan_is_changed_now_or_with_the_next_period(bench: Bench) -> None:
 def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
     invoice_id = subscribed(bench)
     lines = [{"price": "price_unknown", "quantity": 1}]
-    after = ask(bench, invoice_id, ChangeSubscription, at_period_end=False, lines=lines).view
+    after = change_subscription(
+        bench, invoice_id, ChangeSubscription, at_period_end=False, lines=lines
+    ).view
     assert (after.status, after.pending_request, after.monthly_minor) == ("active", None, 1999)
     assert after.failure is not None
     assert after.failure.path == "lineItems.0"
@@ -128,15 +134,19 @@ def test_an_unknown_price_refuses_the_change(bench: Bench) -> None:
 
 def test_renewals_are_imported_once_each_with_their_tenant(bench: Bench) -> None:
     invoice_id = subscribed(bench)
-    heard: dict[str, RecordedEvent] = {}
+    received_by_id: dict[str, RecordedEvent] = {}
     for _ in range(3):  # the provider keeps its events for 30 days
         bench.account.admin.set_clock(advance_s=22 * 86400)
-        told = bench.events("invoice.", "customer.subscription.")
-        heard |= {event["id"]: bench.receive(event) for event in told if event["id"] not in heard}
-    received = list(heard.values())
+        events = bench.events("invoice.", "customer.subscription.")
+        received_by_id |= {
+            event["id"]: bench.receive(event)
+            for event in events
+            if event["id"] not in received_by_id
+        }
+    received = list(received_by_id.values())
     bench.apply(*received, *reversed(received))
     for entry in received:
-        bench.ask(entry)
+        bench.fetch(entry)
 
     view = bench.invoice(invoice_id).view
     listed = bench.account.v1.invoices.list({"subscription": view.subscription_id or ""}).data

@@ -51,7 +51,7 @@ class Year:
     database: str
     customer: str = ""
     invoice_id: UUID = field(default_factory=uuid4)
-    said: dict[str, SummaryRow] = field(default_factory=dict)
+    summaries: dict[str, SummaryRow] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -75,17 +75,17 @@ class Year:
         before = int(self.bench.account.admin.clock()["now"])
         self.bench.account.admin.set_clock(now=int(occurred_at.timestamp()), frozen=True)
         self.bench.clock.added = occurred_at - datetime.now(UTC)
-        told = self.bench.events("invoice.", "customer.subscription.", since=before)
-        Random(month * day).shuffle(told)  # noqa: S311 - the same order in every run
+        events = self.bench.events("invoice.", "customer.subscription.", since=before)
+        Random(month * day).shuffle(events)  # noqa: S311 - the same order in every run
         known = self.bench.billing
         received = [
             self.bench.receive(event)
-            for event in told
+            for event in events
             if known.find(ProviderEvent, self._entry(event)) is None
         ]
         self.bench.apply(*received, *received)
         for one in received * 2:
-            self.bench.ask(one)
+            self.bench.fetch(one)
 
     def _entry(self, event: dict[str, Any]) -> UUID:
         return ids.for_provider_event(self.bench.connection_id, "test", event["id"])
@@ -96,7 +96,7 @@ class Year:
         method = v1.payment_methods.attach(CARDS[card], {"customer": self.customer}).id
         v1.subscriptions.update(self.at_provider, {"default_payment_method": method})
 
-    def ask(self, kind: type[SubscriptionCommand], **more: Any) -> None:
+    def request_action(self, kind: type[SubscriptionCommand], **more: Any) -> None:
         """Ask something of it, and have that done."""
         known = self.bench.subscription(self.invoice_id).id
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
@@ -107,23 +107,23 @@ class Year:
     def report(self, moment: str) -> None:
         """Remember what the summary says now, and the subscription's status."""
         self.standing[moment] = self.subscription.status
-        (self.said[moment],) = asyncio.run(self._summary())
+        (self.summaries[moment],) = asyncio.run(self._summary())
 
     async def _summary(self) -> list[SummaryRow]:
         async with projecting(self.database) as books:
             for name in ("invoices", "subscriptions"):
                 assert await books.invoices.wait_for(name, self.bench.log.head(), 10)
-            asked = ReportFilter(app_id=self.bench.app_id, mode="test")
+            filters = ReportFilter(app_id=self.bench.app_id, mode="test")
             reports = ReportQueries(books.pool)
-            return await reports.summary(asked, now=self.bench.clock(), first=None, end=None)
+            return await reports.summary(filters, now=self.bench.clock(), first=None, end=None)
 
     async def revenue(self) -> list[PeriodSums]:
         """Return the revenue report by month."""
         async with projecting(self.database) as books:
             assert await books.invoices.wait_for("invoices", self.bench.log.head(), 10)
-            asked = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
+            filters = ReportFilter(app_id=self.bench.app_id, mode="test", currency="eur")
             reports = ReportQueries(books.pool)
-            (row,) = await reports.revenue(asked, begins=BEGINS, end=ENDS)
+            (row,) = await reports.revenue(filters, begins=BEGINS, end=ENDS)
             return row.buckets
 
     def rows(self) -> list[InvoiceView]:
@@ -152,7 +152,7 @@ def live(year: Year) -> None:
     tenant_id = bench.add_tenant()
     price = bench.account.add_price(1999, recurring={"interval": "month"})
     year.invoice_id = bench.subscribe(tenant_id, price, tax_rate_id=bench.account.tax_rate)
-    view = bench.settle(year.invoice_id).view
+    view = bench.charge(year.invoice_id).view
     year.customer = str(view.customer)
     year.report("begun")
     for month in (2, 3):
@@ -167,11 +167,11 @@ def live(year: Year) -> None:
         year.go_to(month, 16)
     dearer = bench.account.add_price(2999, recurring={"interval": "month"})
     lines = [{"price": dearer, "quantity": 1}]
-    year.ask(ChangeSubscription, at_period_end=False, lines=lines)
+    year.request_action(ChangeSubscription, at_period_end=False, lines=lines)
     year.report("changed")
     for month in (7, 8, 9, 10, 11, 12):
         year.go_to(month, 16)
-    year.ask(CancelSubscription, at_period_end=True)
+    year.request_action(CancelSubscription, at_period_end=True)
     year.report("ending")
     year.go_to(13, 16)
     year.report("ended")
@@ -225,16 +225,16 @@ def test_one_renewal_failed_and_was_recovered_with_another_card(year: Year) -> N
     assert topics.count("invoice.payment_succeeded") == 1
     assert year.standing["renewal failed"] == "past_due"
     assert year.standing["recovered"] == "active"
-    assert year.said["renewal failed"].outstanding_minor == 2419
-    assert year.said["recovered"].outstanding_minor == 0
+    assert year.summaries["renewal failed"].outstanding_minor == 2419
+    assert year.summaries["recovered"].outstanding_minor == 0
 
 
 def test_the_summary_agrees_with_the_ledger_to_the_cent(year: Year) -> None:
-    said = year.said["ended"]
-    assert said.collected_minor == sum(entry["amount"] for entry in ledger(year))
-    assert (said.collected_count, said.refused_count) == (12, 1)
-    assert (said.outstanding_minor, said.overdue_minor, said.refunded_minor) == (0, 0, 0)
-    assert (said.mode, said.currency) == ("test", "eur")
+    summary = year.summaries["ended"]
+    assert summary.collected_minor == sum(entry["amount"] for entry in ledger(year))
+    assert (summary.collected_count, summary.refused_count) == (12, 1)
+    assert (summary.outstanding_minor, summary.overdue_minor, summary.refunded_minor) == (0, 0, 0)
+    assert (summary.mode, summary.currency) == ("test", "eur")
 
 
 def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
@@ -249,7 +249,7 @@ def test_revenue_agrees_with_the_ledger_month_by_month(year: Year) -> None:
 
 
 def test_the_monthly_revenue_is_net_of_tax_and_follows_plan_and_end(year: Year) -> None:
-    assert {moment: said.recurring_minor for moment, said in year.said.items()} == {
+    assert {moment: summary.recurring_minor for moment, summary in year.summaries.items()} == {
         "begun": 1999,
         "renewal failed": 1999,
         "recovered": 1999,

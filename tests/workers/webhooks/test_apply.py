@@ -14,7 +14,7 @@ from tests.workers.stripe_harness import Bench
 
 def paid_flow(bench: Bench) -> tuple[UUID, list[dict[str, Any]]]:
     invoice_id = bench.request(bench.add_tenant())
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     return invoice_id, bench.provider_events()
 
 
@@ -49,7 +49,7 @@ def test_a_webhook_that_overtakes_the_recording_of_the_answer_settles_the_invoic
         return answer
 
     bench.gateway.pay_invoice = pay_and_be_overtaken
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
 
     assert save is not None
     assert bench.invoice(invoice_id).view.status == "paid"
@@ -64,7 +64,7 @@ def test_a_paid_webhook_before_any_answer_records_every_event(bench: Bench) -> N
     event["data"]["object"]["metadata"]["billhook_invoice"] = str(fresh)
 
     bench.apply(bench.receive(event))
-    bench.settle(fresh)
+    bench.charge(fresh)
 
     view = bench.invoice(fresh).view
     assert (view.status, view.total_minor, view.amount_paid_minor) == ("paid", 1999, 1999)
@@ -106,7 +106,7 @@ def test_a_stale_webhook_stands_on_the_timeline_only(bench: Bench) -> None:
 @pytest.mark.parametrize("card", ["succeeds", "declined", "needs_authentication"])
 def test_any_order_and_any_doubles_end_in_the_same_row(bench: Bench, card: str) -> None:
     invoice_id = bench.request(bench.add_tenant(card))
-    before = bench.settle(invoice_id).view
+    before = bench.charge(invoice_id).view
     events = bench.provider_events()
     order = random.Random(7)  # noqa: S311 - a repeatable shuffle
 
@@ -114,7 +114,7 @@ def test_any_order_and_any_doubles_end_in_the_same_row(bench: Bench, card: str) 
     for _ in range(5):
         order.shuffle(received)
         bench.apply(*received, *order.choices(received, k=3))
-    ask_what_was_parked(bench, received)
+    fetch_parked(bench, received)
 
     after = bench.invoice(invoice_id).view
     assert (after.status, after.amount_paid_minor, after.failure) == (
@@ -125,14 +125,14 @@ def test_any_order_and_any_doubles_end_in_the_same_row(bench: Bench, card: str) 
     assert all(bench.entry(entry).applied for entry in received)
 
 
-def ask_what_was_parked(bench: Bench, received: list[Any]) -> None:
+def fetch_parked(bench: Bench, received: list[Any]) -> None:
     for entry in received:
-        bench.ask(entry)
+        bench.fetch(entry)
 
 
 def test_after_the_customer_confirmed_the_webhook_makes_it_paid(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant("needs_authentication"))
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     assert view.provider_object_id is not None
     bench.account.admin.confirm(view.provider_object_id)
 
@@ -144,14 +144,14 @@ def test_after_the_customer_confirmed_the_webhook_makes_it_paid(bench: Bench) ->
 
 def test_the_invoice_of_a_customers_failed_attempt_is_fetched(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant("needs_authentication"))
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     assert view.provider_object_id is not None
     bench.account.admin.fail_authentication(view.provider_object_id)
     event = [e for e in bench.provider_events() if e["type"] == "invoice.payment_failed"][-1]
 
     received = bench.receive(event)
     bench.apply(received)
-    ask_what_was_parked(bench, [received])
+    fetch_parked(bench, [received])
 
     after = bench.invoice(invoice_id).view
     assert after.status == "failed"
@@ -161,7 +161,7 @@ def test_the_invoice_of_a_customers_failed_attempt_is_fetched(bench: Bench) -> N
 
 def test_another_apps_invoice_is_rejected(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant(card=None))
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     event = by_type(bench.provider_events(), "invoice.finalized")
     event["data"]["object"] |= {"status": "paid", "amount_paid": 1999}
 
@@ -207,7 +207,7 @@ def test_an_invoice_created_at_the_provider_is_imported_unassigned(bench: Bench)
 
     received = bench.receive(by_type(bench.provider_events(), "invoice.created"))
     bench.apply(received)
-    bench.ask(received)
+    bench.fetch(received)
 
     view = bench.imported(made.id).view
     assert (view.status, view.origin, view.tenant_id) == ("draft", "provider", None)

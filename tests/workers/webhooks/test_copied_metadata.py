@@ -25,7 +25,7 @@ def collected(bench: Bench, *invoices: UUID) -> int:
 def test_a_revision_is_an_invoice_of_its_own_and_linked_both_ways(bench: Bench) -> None:
     tenant_id = bench.add_tenant(None)
     invoice_id = bench.request(tenant_id)
-    at_provider = bench.settle(invoice_id).view.provider_object_id or ""
+    at_provider = bench.charge(invoice_id).view.provider_object_id or ""
     made = bench.account.admin.revise(at_provider, amount=500)["id"]
     bench.deliver("invoice")
 
@@ -50,7 +50,7 @@ def test_a_revision_is_an_invoice_of_its_own_and_linked_both_ways(bench: Bench) 
 
 def test_a_duplicate_is_an_invoice_of_its_own(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant())
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     metadata = {APP: str(bench.app_id), INVOICE: str(invoice_id)}
     params: Any = {"customer": view.customer, "currency": "eur", "metadata": metadata}
     copy = bench.account.v1.invoices.create(params).id
@@ -75,7 +75,7 @@ def test_a_subscription_made_anew_with_copied_metadata_is_its_own(bench: Bench) 
     price = bench.account.add_price(900, recurring={"interval": "month"})
     tenant_id = bench.add_tenant()
     invoice_id = bench.subscribe(tenant_id, price)
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     bench.account.v1.subscriptions.cancel(view.subscription_id or "")
     params: Any = {
         "customer": view.customer,

@@ -50,7 +50,7 @@ def test_a_subscription_with_twelve_prices_has_all_items_and_lines(bench: Bench)
     ]
     lines = [{"name": None, "quantity": 1, "price": price} for price in prices]
     invoice_id = bench.request(bench.add_tenant(), *lines, type="subscription")
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     total = sum(100 + index for index in range(COUNT))
     assert (view.status, view.total_minor) == ("paid", total)
     assert sorted(line["total_minor"] for line in view.lines) == [100 + i for i in range(COUNT)]

@@ -77,13 +77,13 @@ def wrongly_applied(
 
 
 def test_an_invoice_with_an_odd_value_is_parked_alone(bench: Bench) -> None:
-    bench.settle(bench.request(bench.add_tenant()))
+    bench.charge(bench.request(bench.add_tenant()))
     good = next(e for e in bench.provider_events() if e["type"] == "invoice.paid")
     assert wrongly_applied(bench, good, "invoice", INVOICE_CASES) == []
 
 
 def test_a_subscription_with_an_odd_value_is_parked_alone(bench: Bench) -> None:
     price = bench.account.add_price(1999, recurring={"interval": "month"})
-    bench.settle(bench.subscribe(bench.add_tenant(), price))
+    bench.charge(bench.subscribe(bench.add_tenant(), price))
     good = bench.events("customer.subscription.")[0]
     assert wrongly_applied(bench, good, "subscription", SUBSCRIPTION_CASES) == []

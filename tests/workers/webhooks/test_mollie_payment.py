@@ -13,8 +13,8 @@ from eventlog.codec import Codec
 from tests.workers.mollie_harness import MollieBench
 
 
-def heard(mollie: MollieBench, view: InvoiceView) -> InvoiceView:
-    mollie.hear(view.provider_object_id)
+def after_webhook(mollie: MollieBench, view: InvoiceView) -> InvoiceView:
+    mollie.receive_webhook(view.provider_object_id)
     return mollie.invoice(view.id).view
 
 
@@ -31,10 +31,10 @@ def heard(mollie: MollieBench, view: InvoiceView) -> InvoiceView:
 def test_the_customers_action_determines_the_invoices_state(
     mollie: MollieBench, outcome: str, status: str
 ) -> None:
-    view = mollie.settled(payment_method="card").view
+    view = mollie.charged(payment_method="card").view
     mollie.pay(view.provider_object_id, outcome)
 
-    after = heard(mollie, view)
+    after = after_webhook(mollie, view)
 
     assert after.status == status
     assert after.next_action is None
@@ -42,26 +42,26 @@ def test_the_customers_action_determines_the_invoices_state(
 
 
 def test_an_authorized_payment_is_under_way(mollie: MollieBench) -> None:
-    view = mollie.settled(payment_method="klarna").view
+    view = mollie.charged(payment_method="klarna").view
     mollie.pay(view.provider_object_id, "authorized")
 
-    assert heard(mollie, view).status == "processing"
+    assert after_webhook(mollie, view).status == "processing"
 
 
 def test_a_debit_under_way_may_fail_in_the_end(mollie: MollieBench) -> None:
-    view = mollie.settled(payment_method="ideal").view
+    view = mollie.charged(payment_method="ideal").view
     mollie.pay(view.provider_object_id, "pending")
-    heard(mollie, view)
+    after_webhook(mollie, view)
     mollie.pay(view.provider_object_id, "failed")
 
-    assert heard(mollie, view).status == "failed"
+    assert after_webhook(mollie, view).status == "failed"
 
 
 def test_a_declined_card_is_recorded_with_mollies_codes(mollie: MollieBench) -> None:
-    view = mollie.settled(payment_method="card").view
+    view = mollie.charged(payment_method="card").view
     mollie.pay(view.provider_object_id, "failed", reason="insufficient_funds")
 
-    failure = heard(mollie, view).failure
+    failure = after_webhook(mollie, view).failure
 
     assert failure is not None
     assert failure.code == failure.decline_code == "insufficient_funds"
@@ -69,12 +69,12 @@ def test_a_declined_card_is_recorded_with_mollies_codes(mollie: MollieBench) -> 
 
 
 def test_repeated_webhooks_change_nothing(mollie: MollieBench) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id)
-    heard(mollie, view)
+    after_webhook(mollie, view)
     before = mollie.topics(view.id)
 
-    hint = mollie.hear(view.provider_object_id)
+    hint = mollie.receive_webhook(view.provider_object_id)
 
     assert not hint.fetching
     assert [topic for topic in mollie.topics(view.id) if topic not in before] in (
@@ -87,12 +87,12 @@ def test_repeated_webhooks_change_nothing(mollie: MollieBench) -> None:
 def test_both_kinds_of_webhook_for_one_change_have_one_effect(
     mollie: MollieBench, first: str
 ) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id)
 
     for kind in ("classic", "signed") if first == "classic" else ("signed", "classic"):
         if kind == "classic":
-            mollie.hear(view.provider_object_id)
+            mollie.receive_webhook(view.provider_object_id)
         else:
             entry = mollie.event("payment.paid", view.provider_object_id, event_id="event_1")
             assert entry.applied
@@ -102,13 +102,13 @@ def test_both_kinds_of_webhook_for_one_change_have_one_effect(
 
 
 def test_hints_that_wait_are_fetched_together(mollie: MollieBench) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id)
     for _ in range(5):
         mollie.hint(view.provider_object_id)
     mollie.account.admin.forget_requests()
 
-    mollie.hear(view.provider_object_id)
+    mollie.receive_webhook(view.provider_object_id)
 
     assert len(mollie.account.admin.requests(method="GET")) == 1
 
@@ -116,7 +116,7 @@ def test_hints_that_wait_are_fetched_together(mollie: MollieBench) -> None:
 def test_a_change_that_is_hinted_at_while_the_payment_is_fetched_is_seen(
     mollie: MollieBench,
 ) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     gateway = mollie.new_gateway()
 
     class Slow:
@@ -134,7 +134,7 @@ def test_a_change_that_is_hinted_at_while_the_payment_is_fetched_is_seen(
 
     mollie.gateway = Slow()
 
-    hint = mollie.hear(view.provider_object_id)
+    hint = mollie.receive_webhook(view.provider_object_id)
 
     assert mollie.gateway.calls == 2
     assert (hint.waiting, hint.fetching) == (False, False)
@@ -142,7 +142,7 @@ def test_a_change_that_is_hinted_at_while_the_payment_is_fetched_is_seen(
 
 
 def test_a_missing_payment_belongs_to_no_invoice(mollie: MollieBench) -> None:
-    hint = mollie.hear("tr_invented")
+    hint = mollie.receive_webhook("tr_invented")
 
     assert reason(mollie, hint) == "the provider has no such payment"
 
@@ -150,7 +150,7 @@ def test_a_missing_payment_belongs_to_no_invoice(mollie: MollieBench) -> None:
 def test_a_payment_that_names_nothing_of_ours_is_kept_for_later(mollie: MollieBench) -> None:
     payment = mollie.account.pay()
 
-    hint = mollie.hear(payment.id)
+    hint = mollie.receive_webhook(payment.id)
 
     assert reason(mollie, hint) == "it belongs to no object that was requested here"
 
@@ -168,15 +168,15 @@ def test_metadata_is_checked_against_the_connection(
 ) -> None:
     payment = mollie.account.pay(metadata=named)
 
-    assert reason(mollie, mollie.hear(payment.id)) == why
+    assert reason(mollie, mollie.receive_webhook(payment.id)) == why
 
 
 def test_another_connections_invoice_is_not_touched(mollie: MollieBench) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.connection_id = uuid4()
     mollie.pay(view.provider_object_id)
 
-    hint = mollie.hear(view.provider_object_id)
+    hint = mollie.receive_webhook(view.provider_object_id)
 
     assert reason(mollie, hint) == "belongs elsewhere: its invoice has another app or connection"
     assert mollie.invoice(view.id).view.status == "open"
@@ -191,42 +191,42 @@ def test_a_webhook_during_a_running_step_is_retried(mollie: MollieBench) -> None
     invoice_id = mollie.request()
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
     with pytest.raises(GatewayUnavailable):
-        mollie.settle(invoice_id)
+        mollie.charge(invoice_id)
     (payment,) = mollie.payments()
     mollie.pay(payment["id"], "pending")
 
     with pytest.raises(GatewayUnavailable) as put_off:
-        mollie.hear(payment["id"])
-    mollie.settle(invoice_id)
-    mollie.hear(payment["id"])
+        mollie.receive_webhook(payment["id"])
+    mollie.charge(invoice_id)
+    mollie.receive_webhook(payment["id"])
 
     assert put_off.value.counted is False
     assert mollie.invoice(invoice_id).view.status == "processing"
 
 
 def test_a_refund_in_the_dashboard_is_seen_until_it_is_done(mollie: MollieBench) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id)
     mollie.account.admin.refund(
         view.provider_object_id or "", amount={"currency": "EUR", "value": "5.00"}
     )
 
-    assert [refund.status for refund in heard(mollie, view).refunds] == ["pending"]
+    assert [refund.status for refund in after_webhook(mollie, view).refunds] == ["pending"]
     mollie.account.admin.set_clock(advance_s=2 * 86_400)
-    after = heard(mollie, view)
+    after = after_webhook(mollie, view)
 
     assert [refund.status for refund in after.refunds] == ["succeeded"]
     assert (after.status, after.amount_refunded_minor) == ("paid", 500)
 
 
 def test_a_chargeback_takes_the_money_and_its_reversal_brings_it_back(mollie: MollieBench) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id)
     taken = mollie.account.admin.chargeback(view.provider_object_id or "")
 
-    lost = heard(mollie, view)
+    lost = after_webhook(mollie, view)
     assert (lost.dispute_status, lost.amount_disputed_minor) == ("lost", 1999)
     mollie.account.admin.reverse_chargeback(taken["id"])
-    won = heard(mollie, view)
+    won = after_webhook(mollie, view)
 
     assert (won.dispute_status, won.amount_disputed_minor) == ("won", 0)

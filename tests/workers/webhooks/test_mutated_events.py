@@ -68,16 +68,16 @@ class EchoGateway:
 def corpus(bench: Bench) -> list[Json]:
     """Return the events of a paid, a refunded and a declined invoice and of two subscriptions."""
     paid = bench.request(bench.add_tenant())
-    bench.settle(paid)
-    refund_id = bench.ask_for(paid, RequestRefund, amount_minor=500, reason=None)
+    bench.charge(paid)
+    refund_id = bench.request_action(paid, RequestRefund, amount_minor=500, reason=None)
     bench.refund(paid, refund_id)
-    bench.settle(bench.request(bench.add_tenant("declined")))
+    bench.charge(bench.request(bench.add_tenant("declined")))
     price = bench.account.add_price(1999, recurring={"interval": "month"})
     rate = bench.account.v1.tax_rates.create(
         {"display_name": "VAT", "percentage": 19, "inclusive": True}
     )
-    bench.settle(bench.subscribe(bench.add_tenant(), price))
-    bench.settle(bench.subscribe(bench.add_tenant(), price, tax_rate_id=rate.id))
+    bench.charge(bench.subscribe(bench.add_tenant(), price))
+    bench.charge(bench.subscribe(bench.add_tenant(), price, tax_rate_id=rate.id))
     events = [event for event in bench.events("") if event["type"] in EVENT_TYPES]
     assert {event["data"]["object"]["object"] for event in events} >= {"invoice", "subscription"}
     return events

@@ -176,7 +176,7 @@ def test_a_secret_is_stored_before_the_replaced_endpoint_is_deleted(
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "text"),
     [
         ({"disabled": True}, "is disabled"),
         ({"enabled_events": ["invoice.paid"]}, "does not receive charge.dispute.closed"),
@@ -186,12 +186,12 @@ def test_a_secret_is_stored_before_the_replaced_endpoint_is_deleted(
     ids=["disabled", "types", "secret", "url"],
 )
 def test_the_check_reports_each_fault_of_the_endpoint(
-    bench: Bench, registration: Callable[..., WebhookRegistration], change: Any, words: str
+    bench: Bench, registration: Callable[..., WebhookRegistration], change: Any, text: str
 ) -> None:
     made = registration().register(BASE, renew=False)
     bench.account.v1.webhook_endpoints.update(made.endpoint, change)
     (found,) = wrong(registration())
-    assert words in found
+    assert text in found
 
 
 def test_the_check_reports_another_version(
@@ -229,13 +229,13 @@ def test_results_contain_no_secret(
     bench: Bench, registration: Callable[..., WebhookRegistration]
 ) -> None:
     made = registration().register(BASE, renew=False)
-    said = f"{made} {list(registration().check())}"
+    output = f"{made} {list(registration().check())}"
     for secret in [bench.account.key, *secrets_of(bench)]:
-        assert secret not in said
+        assert secret not in output
 
 
 @pytest.mark.parametrize(
-    ("base", "api_base", "words"),
+    ("base", "api_base", "text"),
     [
         ("http://billing.example.com", STRIPE, "https"),
         ("https://10.0.0.7", STRIPE, "public"),
@@ -256,11 +256,11 @@ def test_a_url_that_stripe_could_not_call_is_refused(
     registration: Callable[..., WebhookRegistration],
     base: str,
     api_base: str,
-    words: str,
+    text: str,
 ) -> None:
     registration()
     connection = connection_in_use(bench.billing, bench.app_id, "main")
-    with pytest.raises(OperatorError, match=words):
+    with pytest.raises(OperatorError, match=text):
         webhook_url(base, connection, api_base=api_base)
 
 

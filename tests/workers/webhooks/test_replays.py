@@ -38,9 +38,9 @@ def replay(bench: Bench, received: RecordedEvent) -> RecordedEvent:
         id_of(received),
         lambda known: known.request_replay(uuid4(), occurred_at=answered_at, actor="key:1"),
     )
-    asked = stream(bench, received)[-1]
-    assert asked.topic == "provider_event.replay_requested"
-    return asked
+    replays = stream(bench, received)[-1]
+    assert replays.topic == "provider_event.replay_requested"
+    return replays
 
 
 def state(bench: Bench, invoice_id: UUID) -> tuple[object, ...]:
@@ -51,16 +51,16 @@ def state(bench: Bench, invoice_id: UUID) -> tuple[object, ...]:
 @pytest.mark.parametrize("card", ["succeeds", "declined", "needs_authentication"])
 def test_a_replay_of_an_applied_event_changes_nothing(bench: Bench, card: str) -> None:
     invoice_id = bench.request(bench.add_tenant(card))
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     received = [bench.receive(event) for event in bench.provider_events()]
     bench.apply(*received)
     for entry in received:
-        bench.ask(entry)
+        bench.fetch(entry)
     before = state(bench, invoice_id)
 
     for entry in reversed(received):
         bench.apply(replay(bench, entry))
-        bench.ask(entry)
+        bench.fetch(entry)
 
     assert state(bench, invoice_id) == before
     for entry in received:
@@ -74,9 +74,9 @@ def test_a_replay_is_applied_once_however_often_it_is_handled(bench: Bench) -> N
     received = bench.receive(by_type(events, "invoice.paid"))
     bench.apply(received)
 
-    asked = [replay(bench, received), replay(bench, received)]
-    bench.apply(received, *asked)
-    bench.apply(*asked)
+    replays = [replay(bench, received), replay(bench, received)]
+    bench.apply(received, *replays)
+    bench.apply(*replays)
 
     topics = [recorded.topic for recorded in stream(bench, received)]
     assert topics.count("provider_event.applied") == 2
@@ -128,7 +128,7 @@ def test_a_payload_that_could_not_be_read_is_read_again(bench: Bench) -> None:
 
 def test_a_replay_that_needs_a_fetch_becomes_a_job(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant("needs_authentication"))
-    view = bench.settle(invoice_id).view
+    view = bench.charge(invoice_id).view
     assert view.provider_object_id is not None
     bench.account.admin.fail_authentication(view.provider_object_id)
     event = [e for e in bench.provider_events() if e["type"] == "invoice.payment_failed"][-1]
@@ -139,7 +139,7 @@ def test_a_replay_that_needs_a_fetch_becomes_a_job(bench: Bench) -> None:
     bench.apply(replay(bench, received))
     (opened,) = changes(bench, received)
     assert isinstance(opened, OpenJob)
-    bench.ask(received)
+    bench.fetch(received)
     (closed,) = changes(bench, received)
     assert closed == CloseJob(opened.key)
 

@@ -114,8 +114,8 @@ def test_a_session_completes_once(shop: Shop) -> None:
 
 def test_a_session_expires_by_the_clock_or_when_told(shop: Shop) -> None:
     customer = shop.customer(None).id
-    told, waiting = session_of(shop, customer), session_of(shop, customer)
-    assert shop.stripe.checkout.sessions.expire(told.id).status == "expired"
+    expired_by_call, waiting = session_of(shop, customer), session_of(shop, customer)
+    assert shop.stripe.checkout.sessions.expire(expired_by_call.id).status == "expired"
     assert shop.event_types()[-2:] == ["setup_intent.canceled", "checkout.session.expired"]
     shop.admin.set_clock(advance_s=DAY_S + 5)
     late = shop.stripe.checkout.sessions.retrieve(waiting.id)

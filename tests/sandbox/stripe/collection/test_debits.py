@@ -30,7 +30,7 @@ def debited(shop: Shop, iban: str) -> str:
     return customer
 
 
-def asked(shop: Shop, iban: str, **fields: Any) -> stripe.Invoice:
+def invoice_by_debit(shop: Shop, iban: str, **fields: Any) -> stripe.Invoice:
     """Returns an open invoice whose customer's bank was asked for the money."""
     opened = shop.opened(debited(shop, iban), **fields)
     return shop.stripe.invoices.pay(opened.id, {"off_session": True, "expand": ["payments"]})
@@ -62,7 +62,7 @@ def test_an_unknown_account_is_refused(shop: Shop, wrong: Any) -> None:
 
 def test_the_bank_is_asked_and_nothing_is_paid_yet(shop: Shop) -> None:
     before = len(shop.event_types())
-    invoice = asked(shop, SUCCEEDS)
+    invoice = invoice_by_debit(shop, SUCCEEDS)
     assert (invoice.status, invoice.attempted, invoice.attempt_count) == ("open", True, 1)
     intent = intent_of(shop, invoice)
     assert (intent.status, intent.amount_received) == ("processing", 0)
@@ -76,7 +76,7 @@ def test_the_bank_is_asked_and_nothing_is_paid_yet(shop: Shop) -> None:
 
 
 def test_three_days_later_the_money_is_there(shop: Shop) -> None:
-    invoice = asked(shop, SUCCEEDS)
+    invoice = invoice_by_debit(shop, SUCCEEDS)
     before = len(shop.event_types())
     shop.admin.set_clock(advance_s=3 * DAY_S - 60)
     assert intent_of(shop, invoice).status == "processing"
@@ -104,7 +104,7 @@ def test_three_days_later_the_money_is_there(shop: Shop) -> None:
     ("iban", "reason"), [(FAILS, "generic_decline"), (NO_FUNDS, "insufficient_funds")]
 )
 def test_three_days_later_the_bank_refuses(shop: Shop, iban: str, reason: str) -> None:
-    invoice = asked(shop, iban)
+    invoice = invoice_by_debit(shop, iban)
     before = len(shop.event_types())
     shop.admin.set_clock(advance_s=3 * DAY_S + 1)
     failed = shop.stripe.invoices.retrieve(invoice.id)
@@ -124,7 +124,7 @@ def test_three_days_later_the_bank_refuses(shop: Shop, iban: str, reason: str) -
 
 
 def test_a_second_attempt_waits_for_the_first(shop: Shop) -> None:
-    invoice = asked(shop, SUCCEEDS)
+    invoice = invoice_by_debit(shop, SUCCEEDS)
     card = shop.stripe.payment_methods.attach("pm_card_visa", {"customer": invoice.customer})
     with pytest.raises(stripe.InvalidRequestError, match="in progress"):
         shop.stripe.invoices.pay(invoice.id, {"payment_method": card.id})
@@ -134,7 +134,7 @@ def test_a_second_attempt_waits_for_the_first(shop: Shop) -> None:
 
 
 def test_after_a_failure_a_card_pays(shop: Shop) -> None:
-    invoice = asked(shop, FAILS)
+    invoice = invoice_by_debit(shop, FAILS)
     shop.admin.settle(invoice.id)
     paid = shop.admin.pay_on_page(invoice.id)["invoice"]
     assert (paid["status"], paid["attempt_count"]) == ("paid", 2)
@@ -143,7 +143,7 @@ def test_after_a_failure_a_card_pays(shop: Shop) -> None:
 
 @pytest.mark.parametrize(("ending", "status"), [("succeeded", "paid"), ("failed", "open")])
 def test_the_bank_can_be_made_to_answer_now(shop: Shop, ending: str, status: str) -> None:
-    invoice = asked(shop, SUCCEEDS)
+    invoice = invoice_by_debit(shop, SUCCEEDS)
     assert shop.admin.settle(invoice.id, ending)["invoice"]["status"] == status
     assert shop.admin.agenda() == []
     with pytest.raises(RuntimeError, match="no payment in progress"):
@@ -162,7 +162,7 @@ def test_an_advancing_invoice_asks_again_after_a_failure(shop: Shop) -> None:
 
 
 def test_a_debit_can_be_disputed_after_it_was_paid(shop: Shop) -> None:
-    invoice = asked(shop, DISPUTED)
+    invoice = invoice_by_debit(shop, DISPUTED)
     shop.admin.set_clock(advance_s=11 * DAY_S)
     assert shop.stripe.invoices.retrieve(invoice.id).status == "paid"
     disputes = shop.stripe.disputes.list().data

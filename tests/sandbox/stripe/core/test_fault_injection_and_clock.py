@@ -88,10 +88,10 @@ def test_a_delay_can_outlast_the_caller(shop: Shop, when: str) -> None:
 
 def test_latency_holds_for_every_call(shop: Shop) -> None:
     shop.admin.set_latency(120)
-    began = time.monotonic()
+    started_at = time.monotonic()
     shop.stripe.customers.create({})
     shop.stripe.customers.list()
-    assert time.monotonic() - began >= 0.24
+    assert time.monotonic() - started_at >= 0.24
     shop.admin.set_latency(0)
 
 

@@ -6,7 +6,7 @@ from tests.sandbox.stripe.shop import Shop
 from tests.sandbox.webhook_receiver import Sink
 from tests.support.sandbox import wait_for
 
-TOLD = {
+EXPECTED = {
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.dispute.funds_reinstated",
@@ -39,9 +39,9 @@ def test_every_movement_is_told(shop: Shop, sink: Sink) -> None:
     shop.admin.fail_refund(str(note.refunds[0].refund))
     shop.admin.succeed_refund(shop.admin.refund(one.id, amount=100)["id"])
     for verdict in ("win", "lose"):
-        asked = shop.admin.dispute(one.id, amount=300, status="warning_needs_response")
-        shop.admin.decide_dispute(asked["id"], "escalate")
-        shop.admin.decide_dispute(asked["id"], verdict)
+        warning = shop.admin.dispute(one.id, amount=300, status="warning_needs_response")
+        shop.admin.decide_dispute(warning["id"], "escalate")
+        shop.admin.decide_dispute(warning["id"], verdict)
     shop.admin.overpay(one.id, amount=100)
     owed = shop.stripe.credit_notes.create({"invoice": two.id, "amount": 100})
     shop.stripe.credit_notes.void_credit_note(owed.id)
@@ -51,4 +51,4 @@ def test_every_movement_is_told(shop: Shop, sink: Sink) -> None:
     made = len(shop.event_types())
     events = wait_for(lambda: sink.received if len(sink.received) >= made else [])
     seen = {item.event(str(endpoint.secret)).type for item in events}
-    assert seen >= TOLD
+    assert seen >= EXPECTED

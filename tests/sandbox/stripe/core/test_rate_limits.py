@@ -83,14 +83,14 @@ def test_a_charge_whose_answer_failed_was_made_once(shop: Shop) -> None:
 def flood(shop: Shop, calls: int) -> list[Any]:
     """Asks for several lists at once; returns the answers, refusals among them."""
 
-    def ask(_: int) -> Any:
+    def call(_: int) -> Any:
         try:
             return shop.stripe.customers.list()
         except stripe.RateLimitError as refusal:
             return refusal
 
     with ThreadPoolExecutor(8) as threads:
-        return list(threads.map(ask, range(calls)))
+        return list(threads.map(call, range(calls)))
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,12 @@ def test_a_dispute_that_is_lost_keeps_the_money(shop: Shop, by: str) -> None:
 
 def test_an_inquiry_moves_nothing_until_it_escalates(shop: Shop) -> None:
     charge = paid(shop)
-    asked = shop.admin.dispute(charge.id, status="warning_needs_response")
+    warning = shop.admin.dispute(charge.id, status="warning_needs_response")
     assert shop.event_types()[-1] == "charge.dispute.created"
-    assert (asked["is_charge_refundable"], ledger_sums.check(shop)) == (True, 1000)
+    assert (warning["is_charge_refundable"], ledger_sums.check(shop)) == (True, 1000)
     shop.stripe.refunds.create({"charge": charge.id, "amount": 100})
     before = len(shop.event_types())
-    shop.admin.decide_dispute(asked["id"], "escalate")
+    shop.admin.decide_dispute(warning["id"], "escalate")
     assert shop.event_types()[before:] == [
         "charge.dispute.updated",
         "charge.dispute.funds_withdrawn",
@@ -83,9 +83,9 @@ def test_an_inquiry_can_be_closed(shop: Shop) -> None:
         lambda dispute: shop.admin.decide_dispute(dispute, "close_warning"),
         shop.stripe.disputes.close,
     ):
-        asked = shop.admin.dispute(charge.id, status="warning_needs_response")["id"]
-        close(asked)
-        assert shop.stripe.disputes.retrieve(asked).status == "warning_closed"
+        warning = shop.admin.dispute(charge.id, status="warning_needs_response")["id"]
+        close(warning)
+        assert shop.stripe.disputes.retrieve(warning).status == "warning_closed"
     assert ledger_sums.check(shop) == 1000
 
 

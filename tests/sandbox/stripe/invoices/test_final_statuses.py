@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from tests.sandbox.stripe import ledger_sums
-from tests.sandbox.stripe.collection.test_debits import SUCCEEDS, asked
+from tests.sandbox.stripe.collection.test_debits import SUCCEEDS, invoice_by_debit
 from tests.sandbox.stripe.shop import Shop
 
 
@@ -175,7 +175,7 @@ def test_a_canceled_payment_intent_has_a_successor_when_its_invoice_is_paid(shop
 
 
 def test_while_a_bank_is_asked_an_invoice_stays_as_it_is(shop: Shop) -> None:
-    invoice = asked(shop, SUCCEEDS).id
+    invoice = invoice_by_debit(shop, SUCCEEDS).id
     intent = shop.stripe.payment_intents.list().data[0]
     calls = [
         lambda: shop.stripe.invoices.void_invoice(invoice),

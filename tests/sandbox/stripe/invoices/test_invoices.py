@@ -57,14 +57,14 @@ def test_lines_that_do_not_belong_are_refused_and_nothing_is_added(shop: Shop) -
     dollars, monthly = shop.price(1, "usd"), shop.price(recurring={"interval": "month"})
     inactive = shop.price(active=False)
     name = "lines[1][pricing][price]"
-    for price, words in (
+    for price, message in (
         (dollars.id, "currency"),
         (monthly.id, "type=recurring"),
         (inactive.id, "inactive"),
         ("price_none", "No such price"),
     ):
         lines: Any = [{"amount": 5}, {"pricing": {"price": price}}]
-        with pytest.raises(stripe.InvalidRequestError, match=words) as refusal:
+        with pytest.raises(stripe.InvalidRequestError, match=message) as refusal:
             shop.stripe.invoices.add_lines(draft.id, {"lines": lines})
         assert refusal.value.param == name
     assert shop.stripe.invoices.retrieve(draft.id).lines.data == []

@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from tests.sandbox.stripe import ledger_sums
-from tests.sandbox.stripe.collection.test_debits import DAY_S, SUCCEEDS, asked
+from tests.sandbox.stripe.collection.test_debits import DAY_S, SUCCEEDS, invoice_by_debit
 from tests.sandbox.stripe.shop import Shop
 
 
@@ -166,7 +166,7 @@ def test_a_refund_from_the_dashboard_carries_no_metadata(shop: Shop) -> None:
 
 
 def test_the_refund_of_a_debit_is_pending_first(shop: Shop) -> None:
-    invoice = asked(shop, SUCCEEDS)
+    invoice = invoice_by_debit(shop, SUCCEEDS)
     shop.admin.set_clock(advance_s=3 * DAY_S + 1)
     refund = shop.admin.refund(invoice.id)
     assert refund["status"] == "pending"

@@ -31,8 +31,8 @@ def test_canceled_now_is_over_now(club: Club) -> None:
     ended: Any = club.stripe.subscriptions.cancel(made.id, {"cancellation_details": details})
     now = moment(2027, 1, 16)
     assert (ended.status, ended.canceled_at, ended.ended_at) == ("canceled", now, now)
-    told = ended.cancellation_details
-    assert (told.comment, told.feedback, told.reason) == (
+    cancellation = ended.cancellation_details
+    assert (cancellation.comment, cancellation.feedback, cancellation.reason) == (
         "Too much", "too_expensive", "cancellation_requested",
     )  # fmt: skip
     assert club.shop.event_types()[-1] == "customer.subscription.deleted"
@@ -169,8 +169,12 @@ def test_a_resumption_waits_for_its_payment_and_is_void_after_23_hours(club: Clu
     club.stripe.subscriptions.pause(made.id, nothing)
     club.later(40 * DAY_S)
     assert club.stripe.subscriptions.resume(made.id).status == "paused"
-    asked = club.latest(made)
-    assert (asked.status, asked.total, asked.attempt_count) == ("open", 1000, 0)
+    latest_invoice = club.latest(made)
+    assert (latest_invoice.status, latest_invoice.total, latest_invoice.attempt_count) == (
+        "open",
+        1000,
+        0,
+    )
     club.later(23 * 3600)
     assert (club.latest(made).status, club.now(made).status) == ("void", "paused")
     club.stripe.subscriptions.resume(made.id)

@@ -11,7 +11,7 @@ from tests.sandbox.stripe.subscription_helpers import DAY_S, Club, items_of, mom
 from tests.sandbox.webhook_receiver import Sink
 from tests.support.sandbox import wait_for
 
-TOLD = {
+EXPECTED = {
     "coupon.created",
     "customer.discount.created",
     "customer.subscription.created",
@@ -50,7 +50,7 @@ def test_webhooks_tell_a_whole_life(shop: Shop, sink: Sink) -> None:
 
     wait_for(all_delivered)
     events = [delivery.event(str(endpoint.secret)) for delivery in sink.received]
-    assert {event.type for event in events} >= TOLD
+    assert {event.type for event in events} >= EXPECTED
     _check_times(events, made)
 
 
@@ -98,5 +98,5 @@ def _check_times(events: list[stripe.Event], made: stripe.Subscription) -> None:
     assert moment(2027, 2, 22) in {event.created for event in renewed}
     for event in renewed:
         assert event.created == event.data.object["created"]
-    begun = [event for event in events if event.type == "customer.subscription.created"]
-    assert made.id in {event.data.object["id"] for event in begun}
+    created = [event for event in events if event.type == "customer.subscription.created"]
+    assert made.id in {event.data.object["id"] for event in created}

@@ -209,8 +209,8 @@ def test_subscriptions_are_found_by_customer_status_and_price(club: Club) -> Non
     incomplete = club.member(plan, card="pm_card_chargeDeclined")
 
     def found(**given: Any) -> set[str]:
-        asked: Any = given
-        return {item.id for item in club.stripe.subscriptions.list(asked).data}
+        params: Any = given
+        return {item.id for item in club.stripe.subscriptions.list(params).data}
 
     assert found() == {active.id, incomplete.id}
     assert found(status="all") == {active.id, incomplete.id, canceled.id}
@@ -236,9 +236,9 @@ def test_what_fits_no_subscription_is_refused(club: Club) -> None:
         ({"items": []}, "items"),
     ]  # fmt: skip
     for given, param in wrong:
-        asked: Any = {"customer": customer, **given}
+        params: Any = {"customer": customer, **given}
         with pytest.raises(stripe.InvalidRequestError) as refusal:
-            club.stripe.subscriptions.create(asked)
+            club.stripe.subscriptions.create(params)
         assert refusal.value.param == param
     assert club.stripe.subscriptions.list({"status": "all"}).data == []
 

@@ -169,9 +169,9 @@ def test_deliveries_can_be_doubled_delayed_and_dropped(shop: Shop, sink: Sink) -
     shop.admin.set_webhooks(copies=2, delay_ms=300, drop_types=["customer.updated"])
     customer = shop.stripe.customers.create({})
     shop.stripe.customers.update(customer.id, {"name": "Ada"})
-    began = time.monotonic()
+    started_at = time.monotonic()
     bodies = [item.body for item in received(sink, 2)]
-    assert time.monotonic() - began > 0.15
+    assert time.monotonic() - started_at > 0.15
     assert bodies[0] == bodies[1]
     lost = settled(shop, "delivered", "dropped")
     assert [item["state"] for item in lost].count("dropped") == 2

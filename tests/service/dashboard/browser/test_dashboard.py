@@ -14,7 +14,7 @@ def pages_of(shop: Shop) -> list[str]:
     """Make an invoice of each kind and a delivery; return the pages that show them."""
     failed, paid = invoice_of(shop, "declined"), invoice_of(shop)
     shop.deliver(stripe_event())
-    shop.service.folded("deliveries")
+    shop.service.wait_for_projection("deliveries")
     own = [f"/dashboard/invoices/{failed}", f"/dashboard/invoices/{paid}?raw=1",
            f"/dashboard/invoices/{paid}/confirm/refund", f"/dashboard/tenants/{shop.tenant_id}",
            "/dashboard/movements?kind=failed"]  # fmt: skip

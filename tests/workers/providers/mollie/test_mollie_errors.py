@@ -85,7 +85,7 @@ def test_each_answer_raises_its_port_error(canned: Canned, case: Case) -> None:
     with pytest.raises(case.means) as raised:
         gateway(canned).fetch_invoice("tr_1")
 
-    assert len(canned.asked) == 1
+    assert len(canned.requests) == 1
     assert KEY not in f"{raised.value!r} {raised.value.__cause__!r}"
     if isinstance(raised.value, GatewayUnavailable):
         assert (raised.value.counted, raised.value.retry_after_s) == (case.counted, case.pause_s)
@@ -140,7 +140,7 @@ def test_a_malformed_id_causes_no_call(canned: Canned, named: str) -> None:
         gateway(canned).fetch_invoice(named)
 
     assert refused.value.missing
-    assert canned.asked == []
+    assert canned.requests == []
 
 
 def test_each_thread_has_a_line_of_its_own() -> None:
@@ -173,8 +173,8 @@ def test_a_call_with_a_lost_answer_is_repeated_and_creates_one_payment(
     mollie.account.admin.add_fault(kind, path="/v2/payments", method="POST")
 
     with pytest.raises(GatewayUnavailable):
-        mollie.settle(invoice_id)
-    view = mollie.settle(invoice_id).view
+        mollie.charge(invoice_id)
+    view = mollie.charge(invoice_id).view
 
     assert view.status == "open"
     assert [payment["id"] for payment in mollie.payments()] == [view.provider_object_id]
@@ -186,10 +186,10 @@ def test_trouble_is_no_refusal(mollie: MollieBench, status: int) -> None:
     mollie.account.admin.add_fault("status", path="/v2/payments", method="POST", status=status)
 
     with pytest.raises(GatewayUnavailable):
-        mollie.settle(invoice_id)
+        mollie.charge(invoice_id)
 
     assert mollie.invoice(invoice_id).view.status == "requested"
-    assert mollie.settle(invoice_id).view.status == "open"
+    assert mollie.charge(invoice_id).view.status == "open"
 
 
 def test_a_slow_answer_is_waited_for_so_long_and_looked_for_then(mollie: MollieBench) -> None:
@@ -200,8 +200,8 @@ def test_a_slow_answer_is_waited_for_so_long_and_looked_for_then(mollie: MollieB
     )
 
     with pytest.raises(GatewayUnavailable):
-        mollie.settle(invoice_id)
-    mollie.settle(invoice_id)
+        mollie.charge(invoice_id)
+    mollie.charge(invoice_id)
 
     assert len(mollie.payments()) == 1
 
@@ -209,7 +209,7 @@ def test_a_slow_answer_is_waited_for_so_long_and_looked_for_then(mollie: MollieB
 def test_refused_credentials_end_a_request_that_nothing_was_made_for(mollie: MollieBench) -> None:
     mollie.account.admin.refuse_keys(mollie.account.key)
 
-    view = mollie.settled().view
+    view = mollie.charged().view
 
     assert view.status == "rejected"
     assert view.failure is not None
@@ -220,11 +220,11 @@ def test_credentials_that_are_refused_later_wait_for_an_operator(mollie: MollieB
     invoice_id = mollie.request()
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
     with pytest.raises(GatewayUnavailable):
-        mollie.settle(invoice_id)
+        mollie.charge(invoice_id)
     mollie.account.admin.refuse_keys(mollie.account.key)
 
     with pytest.raises(GatewayMisconfigured):
-        mollie.settle(invoice_id)
+        mollie.charge(invoice_id)
 
     assert mollie.invoice(invoice_id).view.status == "requested"
 
@@ -233,10 +233,10 @@ def test_a_payment_that_expired_before_anybody_saw_it_is_made_anew(mollie: Molli
     invoice_id = mollie.request()
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
     with pytest.raises(GatewayUnavailable):
-        mollie.settle(invoice_id)
+        mollie.charge(invoice_id)
     mollie.account.admin.set_clock(advance_s=20 * 60)
 
-    view = mollie.settle(invoice_id).view
+    view = mollie.charge(invoice_id).view
 
     newest, first = mollie.payments()
     assert (first["status"], newest["status"]) == ("expired", "open")

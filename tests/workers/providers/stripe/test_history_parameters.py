@@ -53,8 +53,8 @@ def canned() -> Iterator[Canned]:
 
 def check(canned: Canned) -> None:
     """Every call was a GET with parameters that there are."""
-    assert canned.asked
-    for method, target, _ in canned.asked:
+    assert canned.requests
+    for method, target, _ in canned.requests:
         assert method == "GET"
         parts = urlsplit(target)
         for name, _ in parse_qsl(parts.query, keep_blank_values=True):

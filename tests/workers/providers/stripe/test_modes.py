@@ -19,7 +19,7 @@ def test_a_key_of_the_other_mode_makes_no_gateway(bench: Bench) -> None:
 
 def test_an_object_of_the_other_mode_is_parked_with_the_reason(bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant())
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     before = bench.topics(invoice_id)
     event: dict[str, Any] = bench.provider_events()[-1]
     event["data"]["object"] |= {"livemode": True, "amount_paid": 1}

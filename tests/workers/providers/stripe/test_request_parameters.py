@@ -262,8 +262,8 @@ def test_each_parameter_that_we_send_exists(
 ) -> None:
     canned.answer(200, orjson.dumps(answer | {"data": [answer]}))
     call(StripeGateway("sk_test_1", api_base=canned.url, mode="test"))
-    assert canned.asked
-    for method, target, body in canned.asked:
+    assert canned.requests
+    for method, target, body in canned.requests:
         endpoint = endpoint_of(method, target)
         for name, _ in parse_qsl(body or urlsplit(target).query, keep_blank_values=True):
             path = re.sub(r"\.\d+(?=\.|$)", "", name.replace("]", "").replace("[", "."))

@@ -163,8 +163,8 @@ def test_a_lost_call_is_tried_once_more_under_its_key(
     with pytest.raises(GatewayUnavailable):
         gateway.create_customer({}, contact={}, key="billhook:1")
 
-    asked = account.admin.requests(method="POST", path="/v1/customers")
-    assert [entry["idempotency_key"] for entry in asked] == ["billhook:1"] * tries
+    requests = account.admin.requests(method="POST", path="/v1/customers")
+    assert [entry["idempotency_key"] for entry in requests] == ["billhook:1"] * tries
     account.admin.drop_faults()
     made = gateway.create_customer({}, contact={}, key="billhook:1")
     assert [customer.id for customer in account.v1.customers.list().data] == [made]
@@ -182,5 +182,5 @@ def test_a_timed_out_call_is_not_repeated_in_the_thread(account: Account) -> Non
     # As slow as those before it, so that all of them are in the log once it is answered.
     patient = StripeGateway(account.key, api_base=account.url)
     patient.create_customer({}, contact={}, key="billhook:2")
-    asked = account.admin.requests(method="POST", path="/v1/customers")
-    assert [entry["idempotency_key"] for entry in asked] == ["billhook:1", "billhook:2"]
+    requests = account.admin.requests(method="POST", path="/v1/customers")
+    assert [entry["idempotency_key"] for entry in requests] == ["billhook:1", "billhook:2"]
