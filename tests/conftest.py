@@ -19,7 +19,7 @@ _GRIDS = (_TESTS / "workers" / "crash_grids", _TESTS / "workers" / "event_orders
 
 
 def pytest_report_header() -> str:
-    """Say whether the browser tests of the dashboard run."""
+    """Return whether the browser tests of the dashboard run."""
     return f"browser tests: {chromium() or 'not run: there is no Chromium on PATH'}"
 
 

@@ -29,7 +29,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One rectangle."""
+    """A rectangle of a chart."""
 
     series: str
     x: float

@@ -1,4 +1,4 @@
-"""Who may see and do what in the dashboard, and the page of each refusal."""
+"""Check who may view and change what in the dashboard; render the page of each rejection."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus

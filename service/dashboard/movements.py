@@ -32,7 +32,7 @@ _TYPES: Final = {
 
 
 class MovementsQuery(ReadQuery):
-    """Which kind, and from before which position of the log."""
+    """The kind of movements, and the position of the log before which they lie."""
 
     kind: Literal["payments", "failed", "refunds", "disputes"] = "payments"
     before: int = Field(_NEWEST, ge=1, le=_NEWEST)

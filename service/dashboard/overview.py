@@ -33,7 +33,7 @@ _HEALTH_PERIOD: Final = timedelta(hours=24)
 
 
 class OverviewQuery(ReadQuery):
-    """Which money, and in which periods."""
+    """The currency and mode of an overview, and its periods."""
 
     mode: Literal["live", "test"] | None = None
     currency: Currency | None = None

@@ -49,7 +49,7 @@ class Sessions:
     """Opens and reads sessions and links, and makes the tokens of forms."""
 
     def __init__(self, master_keys: Sequence[str]) -> None:
-        """Take keys made by `Vault.new_key`. Raises VaultError."""
+        """Use keys made by `Vault.new_key`. Raises VaultError."""
         self._vault = Vault(master_keys)
         self._form_keys = derived_keys(master_keys, info="billhook dashboard form")
 

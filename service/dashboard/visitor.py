@@ -8,7 +8,7 @@ Form = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Who is signed in: the caller that the key is for the API, and the session."""
+    """The signed-in visitor: the API caller of the key, and the session."""
 
     caller: Caller
     session: Session = field(repr=False)

@@ -10,7 +10,7 @@ from service.http.response_model import ResponseModel, optional_field
 
 
 class ErrorEntry(ResponseModel):
-    """One error of a request."""
+    """An error of a request."""
 
     validation: Literal["error"]
     code: Annotated[str, Field(pattern=r"^\[E[0-9]{4}\]$")]

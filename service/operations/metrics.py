@@ -12,7 +12,7 @@ _NOT_SERVED = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENT
 
 
 class Metrics:
-    """What this service counts; with `folder`, what all its worker processes count together."""
+    """The counters of this service; with `folder`, the sums over all its worker processes."""
 
     def __init__(self, *, folder: Path | None) -> None:
         self._folder = folder

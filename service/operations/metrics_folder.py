@@ -20,7 +20,7 @@ _OLD_ENOUGH_S: Final = 60  # younger ones may be about to be locked
 
 @contextmanager
 def metrics_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Give a folder of this process's own while it runs, and delete what killed ones left."""
+    """Create a folder for this process while it runs, and delete the files of killed processes."""
     parent = parent or Path(tempfile.gettempdir())
     for folder in parent.glob(f"{_PREFIX}*"):
         if _is_left_behind(folder):

@@ -1,4 +1,4 @@
-"""One app's latency while a provider hangs, and while another app's provider is slow."""
+"""Measure one app's latency while a provider hangs, and while another app's provider is slow."""
 
 import tempfile
 import threading

@@ -34,7 +34,7 @@ class Child:
         self.port = port
 
     def cpu_s(self) -> float:
-        """Give the processor time that it took so far, with its worker processes."""
+        """Return the processor time used so far, including its worker processes."""
         known = psutil.Process(self._process.pid)
         times = [one.cpu_times() for one in (known, *known.children(recursive=True))]
         return sum(time.user + time.system for time in times)
@@ -49,7 +49,7 @@ class Child:
 
 
 class Stage:
-    """One PostgreSQL with the settings of `billhook up`; gone with all its data at the end."""
+    """Run a PostgreSQL with the settings of `billhook up`; delete it with its data at the end."""
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="billhook-bench-")

@@ -38,7 +38,7 @@ def measure(stage: Stage, effort: Effort, report: Report) -> dict[str, object]:
 
 
 async def _follow(dsn: str, *, seconds: float) -> tuple[list[float], list[float], int]:
-    """Give the times of appends, those from append to visible row, and how many never were."""
+    """Return append times, times until a row is visible, and the number that never was."""
     async with reading(dsn) as books:
         await _query(books)  # connects, and waits until the projections are there
         loop = asyncio.get_running_loop()

@@ -74,7 +74,7 @@ class _Tally:
 
 
 class _Caller(asyncio.Protocol):
-    """One connection. A wrong answer ends it: a benchmark of errors is none."""
+    """A connection. A wrong answer ends it, because a benchmark of errors measures nothing."""
 
     def __init__(self, write: Callable[[], bytes], tally: _Tally) -> None:
         self._write = write

@@ -29,7 +29,7 @@ class Shop:
     webhook_secret: str
 
     def path(self, kind: Kind) -> str:
-        """Give the path that takes such messages."""
+        """Return the path that accepts such messages."""
         if kind == "webhooks":
             return f"/webhooks/stripe/{self.connection_id}"
         tenant = f"/api/v1/apps/{self.app_id}/tenants/{self.tenant_id}"
@@ -37,7 +37,7 @@ class Shop:
 
 
 def writer(kind: Kind, shop: Shop) -> Callable[[], bytes]:
-    """Give a function that writes another request at each call."""
+    """Return a function that writes another request at each call."""
     return _webhooks(shop) if kind == "webhooks" else _requests(shop)
 
 
@@ -84,7 +84,7 @@ def _requests(shop: Shop) -> Callable[[], bytes]:
 
 
 def invoice_request(tenant_id: str) -> dict[str, object]:
-    """Give the body of a request for an invoice of two lines."""
+    """Return the body of a request for an invoice of two lines."""
     line = {"name": "Pro Plan", "quantity": 1, "amountMinor": 1999, "currency": "eur"}
     return {
         "tenantUuid": tenant_id,
@@ -97,7 +97,7 @@ def invoice_request(tenant_id: str) -> dict[str, object]:
 
 
 def _fresh_names(prefix: str, *, length: int) -> Callable[[], bytes]:
-    """Give names that no other caller, of this run or another, gives."""
+    """Yield names that no other caller, of this run or another, yields."""
     own = prefix + secrets.token_hex(6)
     digits = length - len(own)
     numbers = count()

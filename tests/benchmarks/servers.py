@@ -91,7 +91,7 @@ def contenders(stage: Stage, effort: Effort) -> Iterator[tuple[Shop, list[Conten
 
 
 def eventsourcing_settings(dsn: str) -> dict[str, str]:
-    """Give the environment of eventsourcing's own recorder, a session for each thread."""
+    """Return the environment of eventsourcing's own recorder, a session for each thread."""
     given = conninfo_to_dict(dsn)
     return {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",

@@ -7,17 +7,17 @@ Figures = dict[str, float]
 
 
 def medians(rounds: Sequence[Mapping[str, float]]) -> Figures:
-    """Give the median over all rounds of each figure."""
+    """Return the median over all rounds of each figure."""
     return {name: rounded(statistics.median(one[name] for one in rounds)) for name in rounds[0]}
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Give the median of the rounds' own ratios: what slowed a whole round falls out."""
+    """Return the median of the rounds' own ratios: what slowed a whole round cancels out."""
     return rounded(statistics.median(a / b if b else 0 for a, b in zip(ours, theirs, strict=True)))
 
 
 def percentiles(seconds: Sequence[float]) -> Figures:
-    """Give p50 and p95 in milliseconds."""
+    """Return p50 and p95 in milliseconds."""
     cuts = statistics.quantiles(seconds, n=20, method="inclusive")
     return {"p50_ms": rounded(cuts[9] * 1000), "p95_ms": rounded(cuts[18] * 1000)}
 

@@ -204,7 +204,7 @@ def test_without_master_keys_no_secret_is_taken(run: Run) -> None:
 def call_api(
     service: Service, app: dict[str, str], method: str, path: str, body: object = None
 ) -> dict[str, Any]:
-    """Ask over HTTP with the app's admin key."""
+    """Call the HTTP API with the app's admin key."""
     options: dict[str, Any] = {} if body is None else {"json": body}
     url, headers = f"/api/v1/apps/{app['app_id']}{path}", {"api-key": app["admin_key"]}
     response = service.request(method, url, headers=headers, **options)

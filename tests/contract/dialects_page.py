@@ -46,7 +46,7 @@ Where the documents are silent:
 
 
 def page() -> str:
-    """Give the page."""
+    """Render the page."""
     sections = [_section(part) for part in PARTS]
     return "\n".join([_HEAD, *sections])
 

@@ -22,7 +22,7 @@ TYPES: Final = {"String": str, "Boolean": bool, "Number": int, "Object": dict}
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One printed field. `path` has `[]` for what a list's entries have."""
+    """A printed field. `path` has `[]` for the entries of a list."""
 
     path: str
     source: str
@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One printed JSON document, `file` in the folder of documents."""
+    """A printed JSON document, `file` in the folder of documents."""
 
     file: str
     title: str
@@ -40,7 +40,7 @@ class Part:
     other: str = "the same in every answer"
 
     def rows(self) -> list[Row]:
-        """Give a row for each field that is printed."""
+        """Yield a row for each printed field."""
         printed = dict(fields(printed_in(self.file)))
         unknown = set(self.notes) - set(printed)
         assert not unknown, f"{self.file} does not print {sorted(unknown)}"

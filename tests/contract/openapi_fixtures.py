@@ -29,7 +29,7 @@ _STANDS: Final = {
 
 
 class Stock:
-    """Hands out what stands as an operation needs it; what it was refused for is kept."""
+    """Supplies objects in the state that an operation needs; keeps those that it rejected."""
 
     def __init__(self, system: System, caller: Caller) -> None:
         self._demo = system.demo
@@ -50,7 +50,7 @@ class Stock:
         self._log.close()
 
     def hand_out(self, operation_id: str) -> str | None:
-        """Give an invoice or a subscription for an operation; None where any will do."""
+        """Return an invoice or a subscription for an operation; None where any will do."""
         stands = _STANDS.get(operation_id)
         if stands is None:
             return None
@@ -82,7 +82,7 @@ class Stock:
         return f"invoice:{invoice.id}"
 
     def _made(self, stands: str) -> list[str]:
-        """Ask for several at once, and wait for each."""
+        """Request several at once, and wait for each."""
         if stands == "draft":
             return [_id_in(self._gather(str(uuid4()), "wait=30")) for _ in range(_AT_ONCE)]
         more: Json = {}

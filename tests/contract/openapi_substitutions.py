@@ -73,7 +73,7 @@ class Things:
         return {name: known.get(name, value) for name, value in given.items()}
 
     def query(self, operation_id: str, given: Json) -> Json:
-        """Ask for what exists, and for nothing that excludes something else."""
+        """Replace filters by values that exist and do not exclude each other."""
         known = {
             "tenantUuid": self.demo["tenant_id"],
             "minPosition": 1,

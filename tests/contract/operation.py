@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class ContractOperation:
-    """One operation of a contract. ``name`` is its method and path template."""
+    """An operation of a contract. ``name`` is its method and path template."""
 
     name: str
     pattern: re.Pattern[str]

@@ -1,4 +1,4 @@
-"""Whether a form that was sent fits the contract's schema of the operation's parameters."""
+"""Check that a form fits the contract's schema of the operation's parameters."""
 
 from __future__ import annotations
 

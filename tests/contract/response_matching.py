@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 def rows_of(file: str) -> list[Row]:
-    """Give a document's rows of the table."""
+    """Return a document's rows of the table."""
     return next(part for part in PARTS if part.file == file).rows()
 
 

@@ -42,7 +42,7 @@ def resolved(known: Json) -> Json:
 
 
 def contents() -> Iterator[tuple[str, Json]]:
-    """Everything that is sent or comes back, in every media type."""
+    """Yield all schemas of requests and responses, in every media type."""
     for name, operation in operations():
         for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
             yield f"{name} takes {media_type}", content

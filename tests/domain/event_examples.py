@@ -1,4 +1,4 @@
-"""One whole example of each event class."""
+"""A complete example of each event class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One whole example of each event class of a setup of a payment method."""
+"""A complete example of each event class of a setup of a payment method."""
 
 from __future__ import annotations
 

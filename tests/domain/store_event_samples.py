@@ -26,7 +26,7 @@ _BASE: Final = {"originator_id", "originator_version"}
 
 @dataclass(frozen=True)
 class Sample:
-    """One event as some version of ours stored it."""
+    """An event as a version of ours stored it."""
 
     topic: str
     version: int
@@ -39,7 +39,7 @@ class Sample:
         return kind
 
     def stored(self) -> StoredEvent:
-        """Give it as it comes from a log."""
+        """Return it as it is read from a log."""
         state = json.dumps(self.state, separators=(",", ":"), ensure_ascii=False).encode()
         return StoredEvent(AGGREGATE_ID, self.version, self.topic, state)
 

@@ -1,4 +1,4 @@
-"""One whole example of each event class of a subscription, and the ids that examples share."""
+"""A complete example of each event class of a subscription, and the ids that examples share."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def mollie(system: System) -> Iterator[MollieAccount]:
 
 
 def subscribe(caller: Caller) -> Json:
-    """Ask for the demo's monthly plan."""
+    """Request the demo's monthly plan."""
     tenant_id = caller.demo["tenant_id"]
     line = {"name": "Pro", "price": caller.demo["prices"]["monthly"]}
     answer = caller.http.post(

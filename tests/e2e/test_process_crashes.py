@@ -23,7 +23,7 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 def start_invoice(caller: Caller, account: Account) -> str:
-    """Ask for an invoice at a slow provider and return when its calls have begun."""
+    """Request an invoice at a slow provider and return when its calls have started."""
     account.admin.set_latency(SLOW_MS)
     account.admin.forget_requests()
     tenant_id = caller.add_tenant(account.add_customer())

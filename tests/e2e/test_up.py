@@ -22,7 +22,7 @@ from tests.support.processes import children_of, ending_with_tests
 
 @dataclass
 class Up:
-    """One run of `billhook up --json`."""
+    """A run of `billhook up --json`."""
 
     process: subprocess.Popen[str]
     ready: dict[str, Any]
@@ -42,7 +42,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def up(data_dir: Path) -> Iterator[Up]:
-    """One that all tests share which only look at it."""
+    """A run that is shared by all tests that only read from it."""
     yield from ended_at_the_end(start(data_dir))
 
 
@@ -53,7 +53,7 @@ def own_data_dir(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def own_up(own_data_dir: Path) -> Iterator[Up]:
-    """One for a test that ends it."""
+    """A run for a test that ends it."""
     yield from ended_at_the_end(start(own_data_dir))
 
 
@@ -186,7 +186,7 @@ def server_of(up: Up, name: str) -> psutil.Process:
 
 
 def is_paid(demo: dict[str, Any], *, key: str) -> bool:
-    """Ask under one key as often as it takes: a caller that does not give up."""
+    """Repeat a request under one key until it succeeds."""
     url = f"{demo['base_url']}/api/v1/apps/{demo['app_id']}/tenants/{demo['tenant_id']}"
     try:
         answer = httpx.post(

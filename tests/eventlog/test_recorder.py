@@ -46,7 +46,7 @@ class CountingFromOne(Recorder):
 
 
 class _OverOurLog:
-    """Gives eventsourcing's own test cases our recorder, each on a database of its own."""
+    """Runs eventsourcing's own test cases on our recorder, each on a database of its own."""
 
     addCleanup: Callable[..., Any]  # noqa: N815 - unittest's
     server: Server

@@ -98,7 +98,7 @@ def fields_of(fact: type[DomainEvent]) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[e.InvoiceEvent]:
-    """One invoice's facts, from a beginning through anything that may follow."""
+    """Draw an invoice's events, from its creation through any that may follow."""
     stream = draw(st.uuids(version=4))
     kinds = [draw(st.sampled_from(_BEGINNINGS))]
     kinds += draw(st.lists(st.sampled_from(CONTINUATIONS), max_size=6))

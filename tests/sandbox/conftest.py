@@ -9,7 +9,7 @@ from tests.support.sandbox import SandboxProcess
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[SandboxProcess]:
-    """One sandbox for all tests; each test has an account of its own."""
+    """Run a sandbox for all tests; each test has an account of its own."""
     with SandboxProcess() as process:
         yield process
 

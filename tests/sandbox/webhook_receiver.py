@@ -12,7 +12,7 @@ import stripe
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook as it came in."""
+    """A received webhook."""
 
     body: bytes
     signature: str

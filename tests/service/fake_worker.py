@@ -1,4 +1,4 @@
-"""What answers requests in these tests: the events that a worker would append."""
+"""Answer requests in these tests with the events that a worker would append."""
 
 import asyncio
 import time
@@ -70,7 +70,7 @@ _REFUND_STATES: Final[dict[str, RefundState]] = {"succeeded": "succeeded", "pend
 
 
 def provider_invoice(outcome: str, *, attempts: int = 1) -> ProviderInvoice:
-    """What the provider says after the steps that lead to an outcome."""
+    """Build the provider's invoice after the steps that lead to an outcome."""
     paid = outcome == "paid"
     return ProviderInvoice(
         id="in_1",
@@ -107,7 +107,7 @@ class Worker:
         self._end = context.recording.tail.subscribe(self._on_event)
 
     async def finish(self) -> None:
-        """Take nothing more up, and end what was begun."""
+        """Start no further work, and wait for what was started."""
         self._end()
         await asyncio.gather(*self._tasks)
 
@@ -178,7 +178,7 @@ def set_up(context: Context, setup_id: UUID) -> None:
 
 
 def setup_session(state: SessionState, setup_id: UUID) -> SetupSession:
-    """What the provider says of a setup's page."""
+    """Build the provider's session of a setup's page."""
     return SetupSession(
         id=f"cs_{setup_id.hex}",
         state=state,

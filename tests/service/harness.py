@@ -87,13 +87,13 @@ class Service:
         return self.call(self._client.request(method, path, **options))
 
     def forget_cookies(self) -> None:
-        """Let the next request carry no cookie of an earlier response."""
+        """Remove cookies of earlier responses before the next request."""
         self._client.cookies.clear()
 
     def requests(
         self, requests_: Sequence[tuple[str, str, dict[str, Any]]]
     ) -> list[httpx.Response]:
-        """Ask all at once."""
+        """Send all concurrently."""
 
         async def send_all() -> list[httpx.Response]:
             sent = (self._client.request(method, path, **more) for method, path, more in requests_)
@@ -284,7 +284,7 @@ class Shop:
         *,
         last_error: str = "GatewayUnavailable: no answer",
     ) -> None:
-        """Let a step of an invoice use up its tries; the work table has heard of it."""
+        """Use up the attempts of an invoice's step, and wait until the work table shows it."""
         self.billing.change(
             Invoice,
             UUID(invoice_id),
@@ -334,7 +334,7 @@ def now() -> datetime:
 
 
 def admin(shop: Shop, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-    """Ask with the admin key, below the app."""
+    """Call the API with the admin key, below the app."""
     options: dict[str, Any] = {} if body is None else {"json": body}
     given = {"api-key": shop.keys["admin"]} | {
         name.replace("_", "-"): value for name, value in headers.items()

@@ -25,7 +25,7 @@ def subscribe(
     then: str | None = None,
     **facts: Any,
 ) -> Subscription:
-    """Take in a subscription; `then`: what comes of what is asked of it (refused, never)."""
+    """Record a subscription; `then`: the outcome of requests about it (refused, never)."""
     known: dict[str, Any] = {
         "tenant_id": None,
         "provider": "stripe",
@@ -45,7 +45,7 @@ def subscribe(
 
 
 def carry_out(context: Context, subscription_id: UUID) -> None:
-    """Let what is asked of a subscription come true, or what its metadata's `then` says."""
+    """Complete what was requested of a subscription, as its metadata's `then` demands."""
     then = context.recording.billing.get(Subscription, subscription_id).view.metadata.get("then")
     if then != "never":
         context.recording.billing.change(
@@ -62,7 +62,7 @@ def _do(subscription: Subscription) -> None:
 
 
 def _after(subscription: Subscription) -> ProviderSubscription:
-    """What the provider says once it did what is asked."""
+    """Build the provider's snapshot after the requested action."""
     view, pending = subscription.view, subscription.pending_request
     seen = provider_subscription(id=view.provider_subscription_id, as_of=view.as_of + LATER)
     if pending.action == "cancel" and pending.at_period_end:

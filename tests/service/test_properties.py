@@ -1,4 +1,4 @@
-"""What is accepted can be folded, shown and read; what is signed can be stored."""
+"""Accepted requests can be folded, shown and read; signed webhooks can be stored."""
 
 import json
 from datetime import UTC, datetime

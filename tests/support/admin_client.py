@@ -81,7 +81,7 @@ class AdminClient:
         return found
 
     def drop_faults(self) -> None:
-        """Forgets all faults."""
+        """Delete all injected faults."""
         self._call("DELETE", "/faults")
 
     def webhooks(self) -> Json:

@@ -1,4 +1,4 @@
-"""As much of curl as README and the examples use, for machines that have none."""
+"""The options of curl that README and the examples use, for machines without curl."""
 
 import argparse
 import sys

@@ -23,7 +23,7 @@ class MemoryLog:
         self._head = 0
 
     def reset(self, events: Sequence[RecordedEvent]) -> None:
-        """Forget everything but some events of another log."""
+        """Replace all events by some events of another log."""
         self._streams.clear()
         self._bodies.clear()
         self._head = 0
@@ -61,13 +61,13 @@ class MemoryLog:
         return (found[::-1] if newest_first else list(found))[:limit]
 
     def body(self, sha256: bytes) -> bytes | None:
-        """Give one body."""
+        """Return a body."""
         return self._bodies.get(sha256)
 
     async def append_async(
         self, events: Sequence[StoredEvent], bodies: Sequence[Body] = ()
     ) -> list[int]:
-        """See `append`."""
+        """Append as `append` does."""
         return self.append(events, bodies)
 
     async def streams_async(self, streams: Collection[UUID]) -> dict[UUID, list[RecordedEvent]]:
@@ -75,7 +75,7 @@ class MemoryLog:
         return {stream: self.stream(stream) for stream in streams}
 
     async def bodies_async(self, sha256s: Collection[bytes]) -> dict[bytes, bytes]:
-        """Give bodies by their hash."""
+        """Return bodies by their hash."""
         return {sha256: self._bodies[sha256] for sha256 in sha256s if sha256 in self._bodies}
 
     async def body_sizes_async(self, sha256s: Collection[bytes]) -> dict[bytes, int]:

@@ -38,7 +38,7 @@ class MollieAdmin(AdminClient):
         return [item for item in found if kind in (None, item["kind"])]
 
     def rotate(self, webhook: str) -> str:
-        """Gives a webhook a new signing secret and returns it."""
+        """Rotate a webhook's signing secret and return the new one."""
         return str(self._call("POST", f"/webhooks/{webhook}/rotate")["webhookSecret"])
 
     def outcome(self, payment: str, status: str, **more: object) -> Json:

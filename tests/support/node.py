@@ -1,4 +1,4 @@
-"""As much of Node.js as the examples use, for machines that have none: one fetch, one answer."""
+"""The part of Node.js that the examples use, for machines without it: one fetch, one answer."""
 
 import json
 import os

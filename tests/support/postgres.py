@@ -89,7 +89,7 @@ def all_migrations() -> list[Migrations]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
-    """One server for the session: an embedded one, or that of BILLHOOK_TEST_DATABASE_URL."""
+    """Run one server for the session: an embedded one, or that of BILLHOOK_TEST_DATABASE_URL."""
     if given := os.environ.get("BILLHOOK_TEST_DATABASE_URL"):
         server = Server(given)
         yield server

@@ -15,7 +15,7 @@ from workers.invoices.provider_lookup import answer_lookup
 
 
 class LookupWorker:
-    """Takes what is due from the work table, as the dispatcher and the worker do."""
+    """Runs due jobs of the work table, as the dispatcher and the worker do."""
 
     def __init__(self, database: str, gateway: ProviderGateway, *, vault: Vault) -> None:
         self.gateway = gateway

@@ -183,6 +183,6 @@ class SandboxAdmin(Dashboard):
         return self._call("POST", f"/setup_intents/{setup_intent}/authenticate")
 
     def roll_secret(self, endpoint: str, *, overlap_s: int = 86400) -> str:
-        """Gives a webhook endpoint a new secret and returns it; the old one signs too meanwhile."""
+        """Rotate a webhook endpoint's secret and return the new one; both sign meanwhile."""
         path = f"/webhook_endpoints/{endpoint}/roll_secret"
         return str(self._call("POST", path, {"overlap_s": overlap_s})["secret"])

@@ -25,7 +25,7 @@ class Dashboard(AdminClient):
         return self._object("invoice", f"invoices/{invoice}/void")
 
     def mark_uncollectible(self, invoice: str) -> Json:
-        """Gives up on an invoice."""
+        """Mark an invoice uncollectible."""
         return self._object("invoice", f"invoices/{invoice}/mark_uncollectible")
 
     def overpay(self, invoice: str, *, amount: int | None = None) -> Json:

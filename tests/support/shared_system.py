@@ -10,7 +10,7 @@ from tests.support.system import Caller, System
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One system for all tests of a session that leave it as it was: each start takes seconds.
+    """Run one system for all tests of a session that leave it unchanged: each start takes seconds.
 
     It has one API process, so that what one request changed, the next one meets.
     """

@@ -54,7 +54,7 @@ def _annotation(owner: Any, field: str) -> Any:
 
 
 def _classes(known: Any) -> Iterator[Any]:
-    """Give the SDK's classes that a type holds, through unions, lists and names."""
+    """Yield the SDK's classes that a type holds, through unions, lists and names."""
     if isinstance(known, ForwardRef):
         # The SDK's own modules import `Refund as RefundResource` where the name is taken.
         yield from _classes(getattr(stripe, known.__forward_arg__.removesuffix("Resource")))
@@ -109,7 +109,7 @@ def _text(hint: Any) -> str:
 
 
 def event_types() -> frozenset[str]:
-    """Give the event types that an endpoint can be registered for."""
+    """Return the event types that an endpoint can be registered for."""
     hint = stripe.params.WebhookEndpointCreateParams.__annotations__["enabled_events"]
     (literals,) = get_args(hint)
     parts = [literals] if get_origin(literals) is Literal else get_args(literals)

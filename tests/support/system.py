@@ -30,7 +30,7 @@ _STOP_TIMEOUT_S = DEADLINE_S
 
 
 def eventually(look: Callable[[], T], *, timeout_s: float = DEADLINE_S) -> T:
-    """Look until there is something to see; the last thing seen is in the error."""
+    """Repeat a query until it returns a value; on a time-out the error shows the last one."""
     deadline = time.monotonic() + timeout_s
     while True:
         seen = look()
@@ -136,7 +136,7 @@ class System:
 
 
 class Caller:
-    """Speaks the canonical API with an app's keys."""
+    """Calls the canonical API with an app's keys."""
 
     def __init__(self, demo: Json) -> None:
         self.demo = demo
@@ -184,7 +184,7 @@ class Caller:
     def post_invoice(
         self, tenant_id: str, *, key: str | None = None, prefer: str | None = None, **more: Any
     ) -> httpx.Response:
-        """Ask for an invoice."""
+        """Request an invoice."""
         headers = self.headers("write")
         headers |= {"Idempotency-Key": key} if key else {}
         headers |= {"Prefer": prefer} if prefer else {}

@@ -133,7 +133,7 @@ class MollieBench:
         return tenant_id
 
     def request(self, *lines: dict[str, Any], **more: Any) -> UUID:
-        """Ask for an invoice of these lines, else for the plan; of a tenant of its own."""
+        """Request an invoice of these lines, else of the plan; for a tenant of its own."""
         empty = {"name": None, "quantity": 1, "price": None, "amount_minor": None, "currency": None}
         tenant_id = more.pop("tenant_id", None) or self.add_tenant()
         command = RequestInvoice(
@@ -177,23 +177,23 @@ class MollieBench:
         return self.invoice(invoice_id)
 
     def charged(self, *lines: dict[str, Any], **more: Any) -> Invoice:
-        """Ask for an invoice and settle it."""
+        """Request an invoice and charge it."""
         return self.charge(self.request(*lines, **more))
 
     def request_action(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
-        """Ask something of an invoice; gives the asking's id."""
+        """Request an action on an invoice; return the request's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
         self.billing.request_invoice_action(command, occurred_at=self.clock())
         return command.request_id
 
     def retry(self, invoice_id: UUID, method: str | None = None) -> Invoice:
-        """Ask for another payment, and make it."""
+        """Request another payment, and create it."""
         self.request_action(invoice_id, RequestRetry, payment_method=method)
         return self.charge(invoice_id)
 
     def void(self, invoice_id: UUID) -> Invoice:
-        """Ask for it to be taken back, and do that."""
+        """Request that the invoice be voided, and void it."""
         self.request_action(invoice_id, RequestVoid)
         return self.charge(invoice_id)
 
@@ -233,7 +233,7 @@ class MollieBench:
         )
 
     def receive_webhook(self, payment_id: str | None) -> PaymentHint:
-        """Take a hint, and fetch what it is about."""
+        """Receive a payment hint, and fetch its payment."""
         return self.apply_payment_hint(self.hint(payment_id))
 
     def apply_payment_hint(self, hint_id: UUID) -> PaymentHint:

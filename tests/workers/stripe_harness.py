@@ -97,7 +97,7 @@ class Bench:
         return invoice.id
 
     def request_draft(self, flow: str, customer: str, *lines: dict[str, Any]) -> UUID:
-        """Ask for a draft of lines without a currency, or for one that gathers."""
+        """Request a draft of lines without a currency, or one that includes pending items."""
         empty = {"quantity": 1, "price": None, "currency": None}
         command = RequestInvoice(
             invoice_id=uuid4(),
@@ -129,7 +129,7 @@ class Bench:
         )
 
     def request_action(self, invoice_id: UUID, kind: type[InvoiceCommand], **more: Any) -> UUID:
-        """Ask something of an invoice; gives the asking's id."""
+        """Request an action on an invoice; return the request's id."""
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(invoice_id=invoice_id, request_id=uuid4(), **facts)
         self.billing.request_invoice_action(command, occurred_at=self.clock())
@@ -188,7 +188,7 @@ class Bench:
         return self.log.stream(received.id)[0]
 
     def apply(self, *received: RecordedEvent) -> None:
-        """Hand deliveries to the applier in one batch, as its follower does."""
+        """Apply deliveries in one batch, as the follower does."""
         asyncio.run(self._apply(received))
 
     async def _apply(self, received: Sequence[RecordedEvent]) -> None:
@@ -238,7 +238,7 @@ class Bench:
         return self.billing.get(Subscription, subscription_id)
 
     def imported(self, at_provider: str) -> Invoice:
-        """Give what was taken in of an object that the provider made by itself."""
+        """Return the invoice imported for an object that the provider made."""
         return self.invoice(
             ids.for_provider_object(self.app_id, self.connection_id, "test", at_provider)
         )

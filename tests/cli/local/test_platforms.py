@@ -95,7 +95,7 @@ def test_this_environment_has_the_wheels_that_its_markers_ask_for() -> None:
 
 
 def chosen_python(path: Path) -> str:
-    """Ask the Makefile which Python it makes `.venv` with when PATH is this folder."""
+    """Return the Python with which the Makefile makes `.venv` when PATH is this folder."""
     make = shutil.which("make")
     assert make is not None
     kept = {name: text for name, text in os.environ.items() if name not in {"PYTHON", "MAKEFLAGS"}}

@@ -39,7 +39,7 @@ def test_things_of_different_kinds_never_share_an_id() -> None:
 
 
 def test_a_released_id_is_never_derived_otherwise() -> None:
-    """These stand in logs: another derivation would let doubles in."""
+    """Check derived ids against stored ones: another derivation would allow duplicates."""
     assert [
         str(ids.for_post(APP_ID, None, "key-1")),
         str(ids.for_post(APP_ID, TENANT_ID, "key-1")),

@@ -59,7 +59,7 @@ _OPEN: Final = ProviderInvoice(
 
 
 def request_command(**changes: Any) -> RequestInvoice:
-    """Ask for the example's invoice."""
+    """Request the example's invoice."""
     return RequestInvoice(invoice_id=INVOICE_ID, **EXAMPLES[InvoiceRequested] | changes)
 
 

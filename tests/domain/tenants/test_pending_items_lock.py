@@ -1,4 +1,4 @@
-"""One at a time gathers a customer's pending items, and a dead one is not waited for for ever."""
+"""Only one request at a time includes a customer's pending items; a dead one's lock expires."""
 
 from __future__ import annotations
 

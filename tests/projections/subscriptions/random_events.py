@@ -24,7 +24,7 @@ assert len(_CONTINUATIONS) + 1 == len(topics_of(s.SubscriptionEvent))
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[s.SubscriptionEvent]:
-    """One subscription's facts, from the beginning through anything that may follow."""
+    """Draw a subscription's events, from its start through any that may follow."""
     stream = draw(st.uuids(version=4))
     kinds: list[type[s.SubscriptionEvent]] = [_BEGINNING]
     kinds += draw(st.lists(st.sampled_from(_CONTINUATIONS), max_size=6))

@@ -234,7 +234,7 @@ class World:
         }
 
     def owner(self, row: Row) -> list[str]:
-        """Say whose things a route can be asked for."""
+        """Return the owners whose objects a route can be called for."""
         kinds = [kind for kind in self.things if f"{{{kind}}}" in row.path]
         return list(self.things[kinds[0]]) if kinds else ["own"]
 
@@ -271,7 +271,7 @@ class World:
         return {"invoice": self._invoice(self.ours, tenant_id, row.needs)}
 
     def headers(self, caller: str) -> dict[str, str]:
-        """Say who calls; whoever they are, they say that they mean our app."""
+        """Return the headers of a caller; each selects our app."""
         shop = self.theirs if caller in STRANGERS else self.ours
         kind = caller.removeprefix("their ")
         if kind == "admin":
@@ -305,7 +305,7 @@ def making(matrix: Service) -> World:
 
 
 def expected(row: Row, caller: str, owner: str) -> type[Exception] | None:
-    """Say what a caller is told; None: let in."""
+    """Return the error that a caller gets; None: admitted."""
     if caller in STRANGERS:
         return expected_of_strangers(row, caller)
     if caller not in row.admits.split():
@@ -317,7 +317,7 @@ def expected(row: Row, caller: str, owner: str) -> type[Exception] | None:
 
 
 def expected_of_strangers(row: Row, caller: str) -> type[Exception] | None:
-    """Say what a caller of another app is told, who is one of its own app where no path says."""
+    """Return the error for another app's caller; a path without an app admits it."""
     if row.path.startswith("/admin") and caller == "their admin":
         return NotFound if "{invoice}" in row.path else None
     if row.path.startswith("/stripe") and caller in ("their lone", "their write"):

@@ -16,7 +16,7 @@ _ACTION_KEY = re.compile(r'name="action_key" value="([^"]+)"')
 
 @dataclass
 class Visit:
-    """One visitor of the dashboard."""
+    """A visitor of the dashboard."""
 
     service: Service
     cookies: dict[str, str] = field(default_factory=dict)

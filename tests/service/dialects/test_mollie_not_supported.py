@@ -1,4 +1,4 @@
-"""Where Mollie is refused, and why: interfaces that hand out Stripe's own objects."""
+"""Interfaces that return Stripe's own objects reject Mollie connections with a reason."""
 
 from __future__ import annotations
 

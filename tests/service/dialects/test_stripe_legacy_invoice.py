@@ -1,4 +1,4 @@
-"""What Stripe has moved since, back in its old place."""
+"""Fields that Stripe has moved since are rendered at their old place."""
 
 from __future__ import annotations
 

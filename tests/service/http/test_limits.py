@@ -51,7 +51,7 @@ def send(small: Service, shop: Shop, dialect: str = "002", **options: Any) -> ht
 
 
 def error_of(response: httpx.Response, dialect: str) -> tuple[int, str]:
-    """Give status and code out of the dialect's own envelope."""
+    """Return status and code from the dialect's own envelope."""
     document = response.json()
     if dialect == "002":
         return response.status_code, errors(response)[0]["code"]

@@ -18,7 +18,7 @@ SIGNER = Signer([MASTER_KEY])
 
 
 class Provider:
-    """Gives a new link each time, as Stripe's expire."""
+    """Returns a new link at each call, because Stripe's links expire."""
 
     def __init__(self) -> None:
         self.fetched: list[str] = []

@@ -1,4 +1,4 @@
-"""What lists are asked with beside the plain filters; invoices as they were."""
+"""Search, amounts and CSV of invoice lists; invoices as of a time."""
 
 import csv
 import io

@@ -14,7 +14,7 @@ days = st.dates(FIRST_DAY, date(2100, 1, 1))
 
 
 def hours(zone: str, first: date, *, days: int = 1) -> list[float]:
-    """How long each of some days is."""
+    """Return the length of each of some days."""
     buckets = buckets_of("day", first, first + timedelta(days=days), zone=zone)
     return [(bucket.end - bucket.start) / HOUR for bucket in buckets]
 

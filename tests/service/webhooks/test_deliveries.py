@@ -38,7 +38,7 @@ def delivered(shop: Shop, *acts: Act, **event: Any) -> str:
 
 @contextmanager
 def answering(service: Service, *acts: Act) -> Iterator[None]:
-    """Let these things come of each replay that is asked for, as a worker would."""
+    """Answer each requested replay with these events, as a worker would."""
     tasks = []
 
     def on_event(header: EventHeader) -> None:

@@ -26,7 +26,7 @@ def run(service_database: str) -> Run:
 
 
 def requested(shop: Shop) -> str:
-    """Ask for an invoice that nobody settles."""
+    """Request an invoice that no worker charges."""
     response = shop.post("never", headers=NEVER)
     invoice_id: str = response.json()["items"][0]["id"]
     relay(shop.service.database, shop.invoice_events(invoice_id))

@@ -35,7 +35,7 @@ class Stand:
     _accounts: dict[str, tuple[Account, Clock]] = field(default_factory=dict)
 
     def bench(self, flow: str) -> Bench:
-        """Give a bench to one row of a flow."""
+        """Create a bench for one row of a flow."""
         if flow not in self._accounts:
             self._accounts[flow] = (Account(self.sandbox_url), Clock())
         account, clock = self._accounts[flow]

@@ -45,7 +45,7 @@ class Ending:
 
 @dataclass
 class Case:
-    """One row at work: who pays for what, and the job that is killed."""
+    """A row under test: who pays for what, and the job that is killed."""
 
     recurring: Recurring
     invoice: Invoice
@@ -59,7 +59,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Flow:
-    """One kind of work."""
+    """A kind of work."""
 
     name: str
     prepare: Callable[[Recurring], Case]
@@ -98,7 +98,7 @@ def die_at(bench: MollieBench, run: Run, point: int) -> None:
 
 
 def look(case: Case) -> Ending:
-    """Look at our rows and at the provider's."""
+    """Read our rows and the provider's."""
     recurring, bench = case.recurring, case.recurring.bench
     view, invoice = case.view, bench.invoice(UUID(str(case.invoice.id))).view
     for_thread = [one for one in bench.payments() if one.get("customerId") == view.customer]
@@ -134,14 +134,14 @@ def _asked(recurring: Recurring) -> Case:
 
 
 def _paid(recurring: Recurring) -> Case:
-    """One whose first payment is paid: the subscription is due."""
+    """Request a subscription whose first payment is paid: it is due to start."""
     invoice = recurring.request(tax_rate_id="added")
     recurring.pay(invoice)
     return Case(recurring, invoice, lambda: recurring.start(invoice))
 
 
 def _payment_paid(recurring: Recurring) -> Case:
-    """One whose first payment is paid, which is to be heard of."""
+    """Request a subscription whose first payment is paid and whose webhook is still to come."""
     invoice = recurring.request(tax_rate_id="added")
     payment = invoice.view.provider_object_id or ""
     recurring.bench.account.admin.outcome(payment, "paid", method="creditcard")
@@ -161,7 +161,7 @@ def _running(recurring: Recurring) -> Invoice:
 
 
 def _renewed(recurring: Recurring) -> Case:
-    """One that was charged by itself, which is to be heard of."""
+    """Start a subscription whose renewal was charged and whose webhook is still to come."""
     invoice = _running(recurring)
     recurring.pass_time(timedelta(days=32))
     (payment,) = recurring.renewals(recurring.view(recurring.stream(invoice)))

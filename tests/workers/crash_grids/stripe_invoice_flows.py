@@ -61,7 +61,7 @@ class End:
 
 @dataclass(frozen=True)
 class Flow:
-    """One kind of request."""
+    """A kind of request."""
 
     name: str
     prepare: Callable[[Bench], Job]
@@ -218,7 +218,7 @@ FLOWS: Final = (
 
 
 def found(bench: Bench, job: Job) -> End:
-    """Look at our row and, apart from it, at the sandbox's ledger, charges and invoices."""
+    """Read our row and, apart from it, the sandbox's ledger, charges and invoices."""
     view = bench.invoice(job.invoice_id).view
     customer = view.customer or job.customer
     assert customer is not None

@@ -42,7 +42,7 @@ class Change(Job):
 
 @dataclass(frozen=True)
 class TakeIn(Job):
-    """Ask what a webhook is about, and take that in."""
+    """Fetch the object of a webhook, and apply it."""
 
     entry: UUID | None = None
 
@@ -71,7 +71,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class SubscriptionFlow:
-    """One kind of work. `expired`: how it ends where a day passes after the provider began it.
+    """A kind of work. `expired`: its end where a day passes after the provider started it.
 
     From the point `decided` on, what it ends as is recorded, and the day makes no difference.
     """
@@ -137,7 +137,7 @@ def deliver_webhooks(bench: Bench, job: Job, *, since: int) -> None:
 
 
 def look(bench: Bench, job: Job) -> Ending:
-    """Look at our rows and at the provider's."""
+    """Read our rows and the provider's."""
     assert job.customer is not None
     v1 = bench.account.v1
     view = bench.invoice(job.invoice_id).view

@@ -23,7 +23,7 @@ CREATE = FLOWS["include_pending_items"].index("post /v1/invoices")
 
 
 def request_draft_of(bench: Bench, flow: str, customer: str) -> UUID:
-    """Ask for a draft, of lines of its own or of what is pending."""
+    """Request a draft, of lines of its own or of pending items."""
     if flow == "include_pending_items":
         bench.account.v1.invoice_items.create(
             {"customer": customer, "amount": 3300, "currency": "eur"}

@@ -70,7 +70,7 @@ class RecordingGateway:
 
 @dataclass
 class Recording:
-    """One invoice's story, from `begin` on."""
+    """Records an invoice's story from `start_recording` on."""
 
     bench: Bench
     same_second: bool
@@ -86,7 +86,7 @@ class Recording:
         return str(self.bench.invoice(self.invoice_id).view.provider_object_id)
 
     def start_recording(self) -> None:
-        """Take the log as it stands: from here on all that happens may come in any order."""
+        """Save the log as the base: all later events may be replayed in any order."""
         self.base = self.bench.log.stream(self.invoice_id)
         self.look()
 
@@ -105,7 +105,7 @@ class Recording:
         self.look()
 
     def look(self) -> None:
-        """Remember how things stand, and what was told since the last look; time goes on."""
+        """Record the provider's state and the events since the last look; advance the clock."""
         gateway, at_provider = self.bench.gateway, self.at_provider
         self.moments.append(
             Moment(

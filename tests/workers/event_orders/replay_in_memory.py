@@ -67,7 +67,7 @@ class Stage:
 
 
 class Retelling:
-    """One run: `queue` holds what is still to come, the next one last."""
+    """A replay: `queue` holds the remaining items, the next one last."""
 
     def __init__(self, stage: Stage, *, order: Random | None, sight: Sight) -> None:
         self._stage = stage

@@ -45,7 +45,7 @@ class Teller:
         return self.story.at_provider
 
     def charge(self, card: str | None, *, price: int = 1999, before: int = _PAY) -> Job:
-        """Ask for a charge, and begin where its job is about to take the money."""
+        """Request a charge, and start recording when its job is about to charge."""
         tenant_id = self.bench.add_tenant(card)
         customer = self._customer(tenant_id)
         line = {"quantity": 1, "price": self.bench.account.add_price(price)}
@@ -72,7 +72,7 @@ class Teller:
         return job
 
     def draft(self, card: str) -> Job:
-        """Ask for a draft that Stripe charges by itself; begin before it is recorded as such."""
+        """Request a draft that Stripe charges; start recording before its creation is recorded."""
         customer = self.bench.account.add_customer(card)
         job = Job(self.bench.request_draft("draft", customer, *LINES), customer)
         die_inside(self.bench, job, _DRAFT.index("get /v1/invoices/*"))
@@ -98,7 +98,7 @@ class Teller:
         return answers[0]
 
     def refund(self, job: Job, amount: int, *, credit_note: bool = True) -> Job:
-        """Ask for a refund; its job is still to be done."""
+        """Request a refund; its job has not run yet."""
         refund_id = self.bench.request_action(
             job.invoice_id, RequestRefund, amount_minor=amount, credit_note=credit_note
         )

@@ -58,7 +58,7 @@ class Life(Recording):
     arrived: set[str] = field(default_factory=set)
 
     def start_recording(self, *, early: bool = False) -> None:
-        """Take the log as it stands, of what is known of the customer.
+        """Save the log of the customer's streams as the base.
 
         `early`: what was told of before has not arrived yet.
         """
@@ -80,7 +80,7 @@ class Life(Recording):
         )
 
     def look(self) -> None:
-        """Remember how things stand, and what was told since the last look; time goes on."""
+        """Record the provider's state and the events since the last look; advance the clock."""
         gateway, objects, paid_for = self.bench.gateway, {}, {}
         for at_provider in self._listed():
             fetch = gateway.fetch_subscription
@@ -110,7 +110,7 @@ class Life(Recording):
 
 
 class Relived(Retelling):
-    """One run of a life; the provider answers from what was remembered of it."""
+    """A replay of a life; the provider answers from the recorded states."""
 
     def live(self) -> dict[str, Any]:
         """Replay everything; return the resulting rows by the provider's ids."""
@@ -213,7 +213,7 @@ class Narrator:
         return self.bench.account.add_price(amount, recurring={"interval": "month"})
 
     def request_subscription(self, card: str | None = "succeeds", **more: Any) -> Job:
-        """Ask for a subscription; its job is still to be done."""
+        """Request a subscription; its job has not run yet."""
         tenant_id = self.tenant(card)
         self.life.invoice_id = self.bench.subscribe(tenant_id, self.price(), **more)
         self.life.ours |= {self.life.invoice_id}
@@ -224,7 +224,7 @@ class Narrator:
         self.request_subscription().run(self.bench)
 
     def request_action(self, kind: type[SubscriptionCommand], **more: Any) -> Job:
-        """Ask something of it; its job is still to be done."""
+        """Request an action on it; its job has not run yet."""
         known = UUID(str(self.bench.subscription(self.life.invoice_id).id))
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(subscription_id=known, request_id=uuid4(), **facts)
@@ -267,7 +267,7 @@ class Narrator:
         )
 
     def pay_with(self, card: str) -> None:
-        """Give it another card."""
+        """Set another default card."""
         attach: Any = {"customer": self.life.customer}
         method = self.bench.account.v1.payment_methods.attach(CARDS[card], attach).id
         self.update(default_payment_method=method)

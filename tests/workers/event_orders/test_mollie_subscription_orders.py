@@ -38,7 +38,7 @@ def deliver(recurring: Recurring, payment: str, kind: str) -> None:
 
 
 def rows_of(recurring: Recurring, invoice: Invoice) -> Rows:
-    """All that is shown of a subscription and its invoices, but for when we heard of it."""
+    """Render a subscription and its invoices without the times at which events were received."""
     view = recurring.view(recurring.stream(invoice))
     renewals = [recurring.imported(one["id"]).view for one in recurring.renewals(view)]
     first = recurring.bench.invoice(UUID(str(invoice.id))).view

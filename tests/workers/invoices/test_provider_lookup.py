@@ -125,7 +125,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
 
 
 async def time_out_once_recorded(database: str) -> None:
-    """Let a lookup time out without an answer.
+    """Wait until a lookup times out without an answer.
 
     A busy machine can take longer than the time-out to record one: that lookup left no row, and
     the next has twice the time.

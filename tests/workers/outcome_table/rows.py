@@ -37,7 +37,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Row:
-    """One cell of the table: a kind in a trouble."""
+    """A cell of the table: a kind of request under a fault."""
 
     kind: Kind
     trouble: str
@@ -70,7 +70,7 @@ def _customer(bench: Bench, tenant_id: UUID) -> str:
 
 
 def charge(card: str | None = "succeeds", *lines: dict[str, Any], **more: Any) -> Prepare:
-    """Ask for a charge by price, with tax, quantity and footer unless lines are given."""
+    """Request a charge by price, with tax, quantity and footer unless lines are given."""
 
     def prepare(bench: Bench) -> Job:
         tenant_id = bench.add_tenant(card)
@@ -88,7 +88,7 @@ def charge(card: str | None = "succeeds", *lines: dict[str, Any], **more: Any) -
 
 
 def euro_debit_of_dollars(bench: Bench) -> Job:
-    """Ask on the spot for dollars of a customer whose debit is in euro."""
+    """Request an immediate charge in dollars of a customer whose debit is in euro."""
     tenant_id = bench.add_tenant(None)
     customer, v1 = _customer(bench, tenant_id), bench.account.v1
     details: Any = {"name": "Ada", "email": "ada@example.org"}
@@ -104,7 +104,7 @@ def euro_debit_of_dollars(bench: Bench) -> Job:
 
 
 def draft(card: str | None = "succeeds") -> Prepare:
-    """Ask for a draft that Stripe charges by itself."""
+    """Request a draft that Stripe charges by itself."""
 
     def prepare(bench: Bench) -> Job:
         customer = bench.account.add_customer(card)
@@ -114,19 +114,19 @@ def draft(card: str | None = "succeeds") -> Prepare:
 
 
 def draft_of_pending_items(bench: Bench) -> Job:
-    """Ask for a draft of what is pending."""
+    """Request a draft of pending items."""
     customer = bench.account.add_customer()
     bench.account.v1.invoice_items.create({"customer": customer, "amount": 3300, "currency": "eur"})
     return Job(bench.request_draft("include_pending_items", customer), customer)
 
 
 def draft_of_unknown_customer(bench: Bench) -> Job:
-    """Ask for a draft of a customer that there is not."""
+    """Request a draft of an unknown customer."""
     return Job(bench.request_draft("include_pending_items", "cus_unknown"), None)
 
 
 def requested(kind: type[InvoiceCommand], before: Prepare, **more: Any) -> Prepare:
-    """Ask something of an invoice that has had its outcome."""
+    """Request an action on an invoice that has its outcome."""
 
     def prepare(bench: Bench) -> Job:
         job = before(bench)
@@ -139,7 +139,7 @@ def requested(kind: type[InvoiceCommand], before: Prepare, **more: Any) -> Prepa
 
 
 def retry(card: str | None, *, before: str | None = "declined") -> Prepare:
-    """Ask to charge again with another card, or with what there is."""
+    """Request a retry with another card, or with the default."""
 
     def prepare(bench: Bench) -> Job:
         job = charge(before)(bench)
@@ -155,12 +155,12 @@ def retry(card: str | None, *, before: str | None = "declined") -> Prepare:
 
 
 def refund(*, credit_note: bool, reserved: str = "succeeds") -> Prepare:
-    """Ask for a part of what was paid."""
+    """Request a partial refund."""
     return requested(RequestRefund, charge(reserved), amount_minor=700, credit_note=credit_note)
 
 
 def paid_on_the_page_first(kind: type[InvoiceCommand]) -> Prepare:
-    """Ask for something that a payment on the page overtakes."""
+    """Request an action that a payment on the hosted page overtakes."""
 
     def prepare(bench: Bench) -> Job:
         job = requested(kind, charge("declined"))(bench)

@@ -21,7 +21,7 @@ PROCESSES, THREADS, CALLS_EACH = 2, 2, 10
 
 
 def call_often(redis_url: str, url: str, key: str, price: str) -> None:
-    """Ask for a price from several threads as fast as the rate lets them."""
+    """Fetch a price from several threads as fast as the rate limit allows."""
     rates = ProviderRateLimits(redis_url, patience_s=10)
     gateway = StripeGateway(
         key,

@@ -87,7 +87,7 @@ def tries(bench: Bench) -> int:
 
 
 async def look_up(database: str, app_id: UUID, **args: str) -> dict[str, str]:
-    """Ask a worker for a document's URL, as the service does."""
+    """Look up a document's URL through a worker, as the service does."""
     channel = ProviderLookupClient(database)
     await channel.open()
     lookups = ProviderLookups(

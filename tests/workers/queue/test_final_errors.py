@@ -107,7 +107,7 @@ class FaultyGateway:
 
 
 class FaultyGateways:
-    """Hands out one gateway for every connection."""
+    """Returns one gateway for every connection."""
 
     def __init__(self, gateway: FaultyGateway) -> None:
         self._gateway = gateway

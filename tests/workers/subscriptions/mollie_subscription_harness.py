@@ -39,7 +39,7 @@ class Recurring:
     bench: MollieBench
 
     def request(self, price: str = "monthly", **more: Any) -> Invoice:
-        """Ask for a subscription; its first payment is open."""
+        """Request a subscription; its first payment is open."""
         lines = more.pop("lines", [{"price": price}])
         return self.bench.charged(*lines, type="subscription", **more)
 
@@ -51,7 +51,7 @@ class Recurring:
         self.receive_webhook(payment)
 
     def receive_webhook(self, payment: str) -> None:
-        """Take a hint, and fetch what it is about."""
+        """Receive a payment hint, and fetch its payment."""
         self.bench.receive_webhook(payment)
 
     def stream(self, invoice: Invoice) -> UUID:
@@ -114,7 +114,7 @@ class Recurring:
         change_mandate_subscription(stream, self.deps())
 
     def watch(self, stream: UUID) -> float | None:
-        """Look after it; tells in how many seconds again, None if never."""
+        """Check it; return the seconds until the next check, None for none."""
         try:
             check_subscription(stream, self.deps())
         except GatewayUnavailable as later:
@@ -146,7 +146,7 @@ class Recurring:
                 self.receive_webhook(payment["id"])
 
     def imported(self, payment: str) -> Invoice:
-        """Give what was taken in of a payment that Mollie made by itself."""
+        """Return the invoice imported for a payment that Mollie made."""
         bench = self.bench
         stream = ids.for_provider_object(bench.app_id, bench.connection_id, "test", payment)
         return bench.invoice(stream)

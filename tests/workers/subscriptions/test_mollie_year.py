@@ -38,7 +38,7 @@ BEGINS: Final = [*MONTHS, datetime(YEAR + 1, 1, 1, tzinfo=UTC)]
 
 @dataclass
 class Year:
-    """One subscriber's year."""
+    """A subscriber's year."""
 
     bench: MollieBench
     database: str
@@ -75,7 +75,7 @@ class Year:
                 self.bench.event("payment.paid", payment, event_id=name)
 
     def report(self, moment: str) -> None:
-        """Remember what the summary says now."""
+        """Save the current summary under the moment's name."""
         (self.summaries[moment],) = asyncio.run(self._summary())
 
     async def _summary(self) -> list[SummaryRow]:

@@ -45,7 +45,7 @@ BEGINS: Final = [*MONTHS, datetime(YEAR + 1, 1, 1, tzinfo=UTC)]
 
 @dataclass
 class Year:
-    """One subscriber's year, and what reports said of it at chosen moments."""
+    """A subscriber's year, and the reports at chosen moments."""
 
     bench: Bench
     database: str
@@ -91,13 +91,13 @@ class Year:
         return ids.for_provider_event(self.bench.connection_id, "test", event["id"])
 
     def pay_with(self, card: str) -> None:
-        """Give the subscription another card."""
+        """Set another default card."""
         v1 = self.bench.account.v1
         method = v1.payment_methods.attach(CARDS[card], {"customer": self.customer}).id
         v1.subscriptions.update(self.at_provider, {"default_payment_method": method})
 
     def request_action(self, kind: type[SubscriptionCommand], **more: Any) -> None:
-        """Ask something of it, and have that done."""
+        """Request an action on the subscription, and carry it out."""
         known = self.bench.subscription(self.invoice_id).id
         facts: dict[str, Any] = {"request_hash": "hash", "actor": "key:test", **more}
         command = kind(subscription_id=known, request_id=uuid4(), **facts)
@@ -105,7 +105,7 @@ class Year:
         assert self.bench.change_subscription(known).view.failure is None
 
     def report(self, moment: str) -> None:
-        """Remember what the summary says now, and the subscription's status."""
+        """Save the current summary and the subscription's status under the moment's name."""
         self.standing[moment] = self.subscription.status
         (self.summaries[moment],) = asyncio.run(self._summary())
 

@@ -73,7 +73,7 @@ def test_a_paid_webhook_before_any_answer_records_every_event(bench: Bench) -> N
 
 
 def forget_answers(bench: Bench, invoice_id: UUID) -> UUID:
-    """Ask anew for the same, as if the first request's answers had never been recorded."""
+    """Request the same again, as if the first request's answers had never been recorded."""
     view = bench.invoice(invoice_id).view
     assert view.tenant_id is not None
     fresh = bench.request(view.tenant_id)

@@ -1,4 +1,4 @@
-"""One signed webhook with an odd value is parked alone, with the field's path as its reason."""
+"""A signed webhook with a malformed value is parked alone, with the field's path as its reason."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def received(bench: Bench, event: StripeEvent, *, number: int) -> tuple[Provider
 
 
 class Run:
-    """One run: mutated events are recorded in parts while all followers are running."""
+    """Record mutated events in parts while all followers are running."""
 
     def __init__(self, bench: Bench, *, seed: int) -> None:
         self.bench = bench

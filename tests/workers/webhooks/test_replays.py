@@ -26,7 +26,7 @@ def id_of(received: RecordedEvent) -> UUID:
 
 
 def stream(bench: Bench, received: RecordedEvent) -> list[RecordedEvent]:
-    """All that happened to an entry."""
+    """Return all events of an entry."""
     return list(bench.log.stream(id_of(received)))
 
 
@@ -153,7 +153,7 @@ def changes(bench: Bench, received: RecordedEvent) -> list[JobChange]:
 
 
 def park(bench: Bench, received: RecordedEvent, reason: str) -> None:
-    """Give up asking, as a job does whose tries are used up."""
+    """Give up the fetch, as a job does whose attempts are used up."""
     occurred_at = bench.clock()
     bench.billing.change(
         ProviderEvent,

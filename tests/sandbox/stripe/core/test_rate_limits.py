@@ -81,7 +81,7 @@ def test_a_charge_whose_answer_failed_was_made_once(shop: Shop) -> None:
 
 
 def flood(shop: Shop, calls: int) -> list[Any]:
-    """Asks for several lists at once; returns the answers, refusals among them."""
+    """Request several lists concurrently; return the responses and errors."""
 
     def call(_: int) -> Any:
         try:

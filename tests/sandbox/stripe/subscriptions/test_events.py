@@ -1,4 +1,4 @@
-"""Everything that happens to a subscription is told to those who listen, as it was at that time."""
+"""Each change of a subscription sends webhooks that carry its state at that time."""
 
 from __future__ import annotations
 
