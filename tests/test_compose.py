@@ -66,12 +66,12 @@ def test_processes_wait_for_the_migration_and_it_for_the_database() -> None:
         assert after["migrate"] == {"condition": "service_completed_successfully"}, name
 
 
-def test_all_that_keeps_running_says_whether_it_is_well() -> None:
+def test_every_long_running_service_has_a_health_check() -> None:
     for name in COMPOSE["services"].keys() - {"migrate"}:
         assert COMPOSE["services"][name]["healthcheck"]["test"][0] == "CMD"
 
 
-def test_what_has_no_port_touches_the_file_that_its_check_looks_at() -> None:
+def test_a_service_without_a_port_touches_the_file_of_its_health_check() -> None:
     for name in OURS - {"migrate", "api"}:
         service = COMPOSE["services"][name]
         *command, file = service["healthcheck"]["test"][1:]

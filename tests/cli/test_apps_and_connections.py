@@ -107,7 +107,7 @@ def test_a_key_is_shown_once_listed_by_its_prefix_and_revoked(run: Run, service:
         ("revoke", "{app}", "{nobody}"),
     ],
 )
-def test_what_is_not_there_ends_with_a_reason(run: Run, arguments: tuple[str, ...]) -> None:
+def test_a_missing_object_ends_with_a_reason(run: Run, arguments: tuple[str, ...]) -> None:
     app = created(run, f"Shop {abs(hash(arguments))}")
     nobody = "00000000-0000-0000-0000-000000000000"
     given = [part.format(app=app["app_id"], nobody=nobody) for part in arguments]
@@ -148,7 +148,7 @@ def test_a_new_key_keeps_id_and_webhook_secrets(run: Run, service: Service) -> N
     assert after.connection_id == before.connection_id
 
 
-def test_the_first_connection_of_a_provider_is_the_default_until_another_is_asked_for(
+def test_the_first_connection_of_a_provider_is_the_default_until_another_is_chosen(
     run: Run,
 ) -> None:
     app = created(run, "Shop Seven")
@@ -212,7 +212,7 @@ def call_api(
     return response.json()["items"][0]
 
 
-def test_what_was_changed_over_http_is_listed(run: Run, service: Service) -> None:
+def test_changes_made_over_http_are_listed(run: Run, service: Service) -> None:
     app = created(run, "Shop Over Http")
     service.wait_for_projection("access")
     call_api(service, app, "PATCH", "", {"slug": "over-http-2"})

@@ -69,7 +69,7 @@ def test_demo_env_can_be_evaluated_by_a_shell(tmp_path: Path) -> None:
     assert shell.stdout.split("|") == expected
 
 
-def test_demo_env_before_the_first_up_says_what_to_do() -> None:
+def test_demo_env_before_the_first_up_names_the_command_to_run() -> None:
     result = billhook("demo", "env")
     assert result.exit_code == 1
     assert "billhook up" in result.output

@@ -112,7 +112,7 @@ def test_without_a_url_the_remaining_steps_are_printed(
 
 
 @pytest.mark.parametrize("key", ["pk_test_1", "tea", ""])
-def test_what_is_no_secret_key_is_refused(run: Run, key: str) -> None:
+def test_a_string_that_is_no_secret_key_is_rejected(run: Run, key: str) -> None:
     ended = run(key)
     assert ended.exit_code == 1
     assert ended.stdout == ""

@@ -80,7 +80,7 @@ def outcomes(ended: Result) -> dict[str, int]:
     return {name: int(count) for name, count in pairs}
 
 
-def test_tenants_come_in_with_their_customers_and_a_rerun_changes_nothing(
+def test_tenants_are_imported_with_their_customers_and_a_rerun_changes_nothing(
     shop: Shop, bring: Import
 ) -> None:
     one, other = uuid4(), uuid4()
@@ -161,7 +161,7 @@ def test_a_header_that_is_none_is_refused_at_once(bring: Import, header: str, wh
     assert why in ended.stderr
 
 
-def test_a_file_is_read_as_it_is_taken_in_however_long_it_is() -> None:
+def test_a_long_file_is_read_line_by_line() -> None:
     given: list[int] = []
 
     def lines() -> Iterator[str]:
@@ -180,6 +180,6 @@ def test_a_file_is_read_as_it_is_taken_in_however_long_it_is() -> None:
     [["tenant_uuid\n", 'a"b"\n', '"open\n'], []],
     ids=["unclosed", "empty"],
 )
-def test_what_is_no_csv_is_refused(lines: Iterable[str]) -> None:
+def test_a_file_that_is_no_csv_is_rejected(lines: Iterable[str]) -> None:
     with pytest.raises(BadFile):
         assert all(isinstance(row, RejectedRow) for row in read_rows(lines, connections=[]))

@@ -101,7 +101,7 @@ def test_a_skip_is_recorded_as_an_event(database: str) -> None:
         (["2", "--follower", "rows", "--reason", " "], "--reason"),
     ],
 )
-def test_only_the_event_that_a_follower_stands_before_is_skipped(
+def test_only_the_next_event_of_a_follower_can_be_skipped(
     database: str, arguments: list[str], message: str
 ) -> None:
     with log_of(database) as log:

@@ -71,7 +71,7 @@ def test_an_accepted_mollie_key_is_stored_and_the_webhook_url_is_printed(
     assert account.key not in ended.output
 
 
-def test_connecting_again_leaves_what_else_the_connection_says(
+def test_connecting_again_keeps_the_other_fields_of_the_connection(
     environment: dict[str, str | None],
     app: dict[str, str],
     account: MollieAccount,
@@ -112,7 +112,7 @@ def test_a_key_that_mollie_refuses_is_not_kept(
     assert "refuses our credentials" in ended.output
 
 
-def test_what_the_account_has_had_is_taken_in_once(
+def test_the_history_of_the_account_is_imported_once(
     environment: dict[str, str | None],
     app: dict[str, str],
     account: MollieAccount,

@@ -114,7 +114,7 @@ def test_the_check_ends_with_0_only_where_all_is_well(run: Run, app: dict[str, s
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else None,
 )
-def test_what_can_not_be_done_ends_with_a_reason(
+def test_impossible_commands_end_with_a_reason(
     run: Run, app: dict[str, str], arguments: tuple[str, ...], reason: str
 ) -> None:
     connect(run, app)

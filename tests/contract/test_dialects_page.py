@@ -19,5 +19,5 @@ def test_every_example_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.file)
-def test_every_printed_field_comes_from_somewhere(part: Part) -> None:
+def test_every_printed_field_has_a_source(part: Part) -> None:
     assert all(row.source for row in part.rows())

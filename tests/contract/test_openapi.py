@@ -147,7 +147,7 @@ def succeed(operation: APIOperation, world: World, *, times: int) -> None:
 
 
 @pytest.mark.extended
-def test_so_many_requests_harm_nothing(operations: Operations, world: World) -> None:
+def test_the_system_is_ready_after_many_requests(operations: Operations, world: World) -> None:
     remaining = itertools.cycle(_quick(operations))
     while world.sent < REQUESTS:
         _push(next(remaining), world)

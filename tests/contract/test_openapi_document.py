@@ -70,7 +70,7 @@ def test_the_document_is_openapi_3_1() -> None:
     assert list(OpenAPIV31SpecValidator(published()).iter_errors()) == []
 
 
-def test_operation_ids_are_unique_words() -> None:
+def test_operation_ids_are_unique_identifiers() -> None:
     ids = [operation["operationId"] for _, operation in operations()]
     assert len(ids) == len(set(ids))
     assert all(re.fullmatch(r"[a-z][A-Za-z]+", name) for name in ids)
@@ -94,7 +94,7 @@ def test_every_body_and_every_answer_has_an_example() -> None:
             assert content["examples"], name
 
 
-def test_examples_are_as_their_schemas_say() -> None:
+def test_examples_fit_their_schemas() -> None:
     for name, content in contents():
         validator = Draft202012Validator(
             {"components": published()["components"], "allOf": [content["schema"]]},

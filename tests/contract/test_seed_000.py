@@ -42,7 +42,7 @@ def test_the_printed_request_is_charged_and_answered_field_for_field(charging: C
     assert charging.charged() == 4838
 
 
-def test_what_may_be_left_out_may_be_left_out(charging: Charging) -> None:
+def test_optional_fields_may_be_omitted(charging: Charging) -> None:
     answer = charging.post(tenantId=None, userId=None, test=None, footer=None)
 
     assert answer.status_code == 201
@@ -81,7 +81,7 @@ def test_a_tenant_charges_itself_by_its_token_with_what_the_app_allows(
         ({"test": None, "taxRate": "txr_of_others"}, "taxRate"),
     ],
 )
-def test_a_token_may_not_ask_for_what_is_the_apps_alone(
+def test_a_token_may_not_use_fields_reserved_for_the_app(
     charging: Charging, more: dict[str, object], field: str
 ) -> None:
     bearer = {"Authorization": f"Bearer {charging.token()}"}
@@ -94,7 +94,7 @@ def test_a_token_may_not_ask_for_what_is_the_apps_alone(
     assert charging.invoices() == []
 
 
-def test_a_token_of_another_tenant_is_told_that_there_is_none(
+def test_a_token_of_another_tenant_gets_404(
     charging: Charging, caller: Caller, account: Account
 ) -> None:
     other = Charging.made(caller, account, dialect="000", prefix="/v1", card=None)
@@ -138,7 +138,7 @@ def test_without_a_payment_method_nothing_is_created(charging: Charging) -> None
     assert charging.invoices() == []
 
 
-def test_where_nothing_is_to_be_charged_there_is_still_a_payment_to_look_at(
+def test_a_zero_total_still_has_a_payment_in_the_response(
     charging: Charging,
 ) -> None:
     free = charging.account.add_price(0)
@@ -197,7 +197,7 @@ def test_a_wrong_field_is_named(charging: Charging, more: Json, message: str) ->
         ({"Idempotency-Key": "two words"}, 400, "[E4000] Idempotency-Key: must be 1 to 255"),
     ],
 )
-def test_a_wrong_header_is_told_with_the_statuses_that_are_listed(
+def test_a_wrong_header_is_rejected_with_the_listed_statuses(
     charging: Charging, headers: dict[str, str], status: int, error: str
 ) -> None:
     answer = charging.post(headers=charging.headers(**headers))
@@ -219,7 +219,7 @@ def test_a_tenant_that_is_not_there_is_403(charging: Charging, tenant: str) -> N
     assert answer.json()["error"] == "[E4040] Not Found"
 
 
-def test_the_router_itself_speaks_the_dialect(charging: Charging) -> None:
+def test_errors_of_the_router_have_the_dialect_s_envelope(charging: Charging) -> None:
     answer = charging.caller.http.get(charging.path)
 
     assert answer.status_code == 405

@@ -131,7 +131,7 @@ def test_the_document_is_the_payment_in_mollies_dashboard(
     ],
     ids=["price", "tax", "method"],
 )
-def test_what_cannot_be_charged_is_a_400_that_names_the_field(
+def test_a_request_that_cannot_be_charged_is_400_with_the_field(
     caller: Caller, changes: Json, path: str
 ) -> None:
     document = create_invoice(caller, **changes)

@@ -92,14 +92,14 @@ def test_the_printed_payload_is_answered_field_for_field(admin: Admin) -> None:
     assert (there.status, there.auto_advance, there.total) == ("draft", True, 1)
 
 
-def test_the_payload_may_come_in_data(admin: Admin) -> None:
+def test_the_payload_may_be_nested_in_data(admin: Admin) -> None:
     answer = admin.post({"data": admin.payload()})
 
     assert answer.status_code == 200
     assert answer.json()["status"] == "draft"
 
 
-def test_what_stripe_makes_of_the_draft_is_listed_and_shown_alone(admin: Admin) -> None:
+def test_stripes_updates_of_the_draft_are_listed_and_shown(admin: Admin) -> None:
     customer, card = admin.add_customer()
     items = [{"name": "Seats", "amount": 3000}, {"name": "Support", "amount": 300}]
     made = admin.post({"items": items, "customer": customer, "paymentMethod": card}).json()

@@ -79,7 +79,7 @@ def test_json_is_taken_as_well(gathering: Gathering) -> None:
     assert answer.status_code == 200
 
 
-def test_of_many_at_once_one_gathers_each_item(gathering: Gathering) -> None:
+def test_each_item_is_included_once_under_concurrent_requests(gathering: Gathering) -> None:
     for _ in range(3):
         gathering.add_item(500)
 
@@ -104,7 +104,7 @@ def test_a_query_that_lacks_something_is_400(gathering: Gathering, missing: str)
 
 
 @pytest.mark.parametrize("foreign", ["name", "connection_name"])
-def test_what_is_not_the_keys_own_is_404(gathering: Gathering, foreign: str) -> None:
+def test_objects_of_another_app_are_404(gathering: Gathering, foreign: str) -> None:
     gathering.query[foreign] = "somebody-elses"
 
     answer = gathering.post()
@@ -165,7 +165,7 @@ def drafted(item: Json) -> Json | None:
     return item if item["status"] == "draft" else None
 
 
-def test_a_replay_gathers_nothing_more(gathering: Gathering) -> None:
+def test_a_replay_includes_no_further_items(gathering: Gathering) -> None:
     headers = gathering.headers | FORM | {"Idempotency-Key": f"key-{uuid4()}"}
     gathering.add_item()
     first = gathering.post(headers=headers)

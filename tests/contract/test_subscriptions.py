@@ -130,7 +130,7 @@ def test_a_subscription_on_the_spot_is_answered_with_its_first_payment(
 
 
 @pytest.mark.parametrize(("dialect", "prefix"), SPOTS, ids=["000", "001"])
-def test_where_nothing_is_to_be_charged_there_is_still_a_payment_to_look_at(
+def test_a_zero_total_still_has_a_payment_in_the_response(
     caller: Caller, account: Account, dialect: str, prefix: str
 ) -> None:
     charging = Charging.made(caller, account, dialect=dialect, prefix=prefix, card="succeeds")

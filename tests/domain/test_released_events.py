@@ -46,7 +46,7 @@ def test_no_two_classes_share_a_topic() -> None:
 
 
 @pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
-def test_every_field_that_we_write_stands_in_a_sample(kind: type[DomainEvent]) -> None:
+def test_every_written_field_is_in_a_sample(kind: type[DomainEvent]) -> None:
     """Otherwise: python -m tests.domain.store_event_samples."""
     assert fields_of(kind) - {"originator_topic"} <= fields_shown(kind.TOPIC)
 

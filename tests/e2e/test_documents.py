@@ -8,9 +8,7 @@ from tests.support.stripe_account import Account
 from tests.support.system import Caller
 
 
-def test_a_document_url_leads_whoever_has_it_to_the_providers_pdf(
-    caller: Caller, account: Account
-) -> None:
+def test_a_document_url_redirects_to_the_providers_pdf(caller: Caller, account: Account) -> None:
     tenant_id = caller.add_tenant(account.add_customer())
     item = caller.post_invoice(tenant_id).json()["items"][0]
     assert item["documentUrl"].startswith(f"{caller.demo['base_url']}/d/")

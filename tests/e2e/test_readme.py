@@ -111,7 +111,7 @@ def test_every_make_target_of_readme_exists() -> None:
     assert set(named) <= set(targets)
 
 
-def test_make_run_brings_the_system_up_and_says_what_to_try_next(running: Running) -> None:
+def test_make_run_starts_the_system_and_prints_a_request_to_try(running: Running) -> None:
     assert any(line.startswith("Billhook is ready at http") for line in running.output), (
         running.output
     )

@@ -113,7 +113,7 @@ def demo_of(data_dir: Path) -> dict[str, Any]:
     return loaded
 
 
-def test_its_one_line_says_where_all_is(up: Up, data_dir: Path) -> None:
+def test_its_one_line_has_all_urls_and_folders(up: Up, data_dir: Path) -> None:
     demo = demo_of(data_dir)
     assert up.ready["base_url"] == demo["base_url"]
     assert up.ready["sandbox_url"] == demo["sandbox_url"]
@@ -122,7 +122,7 @@ def test_its_one_line_says_where_all_is(up: Up, data_dir: Path) -> None:
     assert (data_dir / "demo.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_doctor_has_nothing_to_say_against_it(up: Up, data_dir: Path) -> None:
+def test_doctor_finds_nothing_wrong(up: Up, data_dir: Path) -> None:
     assert up.process.poll() is None
     examined = billhook("doctor", data_dir=data_dir)
     assert "WRONG" not in examined.stdout
@@ -143,7 +143,7 @@ def test_the_operators_commands_reach_the_system_that_runs_here(up: Up, data_dir
     )
 
 
-def test_no_secret_stands_in_a_command_line(up: Up, data_dir: Path) -> None:
+def test_no_command_line_holds_a_secret(up: Up, data_dir: Path) -> None:
     assert up.process.poll() is None
     demo = demo_of(data_dir)
     keys = [demo["write_key"], demo["admin_key"], (data_dir / "master.key").read_text().strip()]

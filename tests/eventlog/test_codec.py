@@ -56,7 +56,7 @@ _MARKED: list[Any] = [
 
 
 @pytest.mark.parametrize("value", _MARKED)
-def test_a_dict_that_looks_like_a_marker_comes_back_as_it_was(value: dict[str, Any]) -> None:
+def test_a_dict_that_looks_like_a_marker_round_trips(value: dict[str, Any]) -> None:
     transcoder = EventTranscoder()
     state = {"metadata": value, "lines": [value]}
     assert transcoder.decode(transcoder.encode(state)) == state

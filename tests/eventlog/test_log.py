@@ -152,7 +152,7 @@ def test_a_large_body_is_kept_as_well(database: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_database_without_tables_is_an_error_that_says_so(empty_database: str) -> None:
+def test_a_database_without_tables_is_an_error_that_names_the_cause(empty_database: str) -> None:
     log = Log.open(empty_database)
     for call in (log.head, lambda: log.append([stored()])):
         with pytest.raises(DatabaseError, match=r"Undefined|InvalidSchema"):

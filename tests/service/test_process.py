@@ -122,9 +122,7 @@ def test_one_key_makes_one_invoice_on_two_processes_and_big_bodies_are_413(
     assert shop.keys["write"] not in process.log.read_text()
 
 
-def test_a_service_that_is_told_to_stop_answers_who_waits_and_goes(
-    start: Start, shop: Shop
-) -> None:
+def test_a_stopping_service_answers_waiting_callers_and_ends(start: Start, shop: Shop) -> None:
     process = start()
     before = shop.service.head()
     with ThreadPoolExecutor(1) as threads:

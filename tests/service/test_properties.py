@@ -152,7 +152,7 @@ def test_any_signed_event_is_stored_clean_and_can_be_read(
 
 @settings(max_examples=25)
 @given(body=st.one_of(good_bodies, wild_bodies))
-def test_any_body_whatever_is_answered_and_the_read_model_goes_on(
+def test_any_body_is_answered_and_the_read_model_continues(
     service: Service, shop: Shop, body: Any
 ) -> None:
     sent = body | {"tenantUuid": str(shop.tenant_id)}
@@ -175,7 +175,7 @@ def test_each_end_of_the_unsafe_ranges_is_unsafe(code: int) -> None:
 
 
 @pytest.mark.parametrize("value", [" ", "~", "\xa0", "\ud7ff", "\ue000", "\U0001f600"])
-def test_what_lies_just_beyond_them_is_safe(value: str) -> None:
+def test_values_just_beyond_the_limits_are_safe(value: str) -> None:
     assert is_safe(f"a{value}b")
 
 

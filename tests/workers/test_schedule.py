@@ -55,7 +55,9 @@ async def project(database: str, bench: Bench) -> None:
     await running
 
 
-def test_old_provider_bodies_go_and_tenants_stay_known(bench: Bench, database: str) -> None:
+def test_old_provider_bodies_are_deleted_and_contact_data_is_kept(
+    bench: Bench, database: str
+) -> None:
     old = keep(bench, b"what the provider said", as_contact=False)
     contact_body = keep(bench, b"who the tenant is", as_contact=True)
     asyncio.run(project(database, bench))

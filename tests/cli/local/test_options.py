@@ -121,7 +121,7 @@ def test_port_0_is_any_free_one() -> None:
     assert free_port(0, option="--port") > 0
 
 
-def test_the_sandbox_is_both_providers_unless_told_otherwise() -> None:
+def test_the_sandbox_is_both_providers_by_default() -> None:
     settings = settings_of(options())
     assert settings["BILLHOOK_STRIPE_API_BASE"] == "http://127.0.0.1:99"
     assert settings["BILLHOOK_MOLLIE_API_BASE"] == "http://127.0.0.1:99"

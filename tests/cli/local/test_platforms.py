@@ -80,7 +80,7 @@ def test_nothing_is_required_where_no_wheel_exists() -> None:
         assert found == set(), (python, sys_platform, machine)
 
 
-def test_this_environment_has_the_wheels_that_its_markers_ask_for() -> None:
+def test_this_environment_has_the_wheels_of_its_markers() -> None:
     installed = {
         server
         for wheel, server in SERVERS.items()

@@ -165,7 +165,7 @@ def test_children_end_when_their_owner_is_killed(tmp_path: Path) -> None:
     assert wait_until(lambda: children_of(tmp_path) == [], timeout_s=60)
 
 
-def test_what_outlives_a_killed_owner_is_ended_by_the_next(tmp_path: Path) -> None:
+def test_processes_of_a_killed_owner_are_ended_by_the_next(tmp_path: Path) -> None:
     kill_an_owner(tmp_path, STUBBORN)
     assert len(children_of(tmp_path)) == 1
     stop_leftovers(tmp_path, timeout_s=0.2)

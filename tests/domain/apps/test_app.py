@@ -85,7 +85,7 @@ def test_a_key_given_twice_is_one_key() -> None:
     _add_key(Given(App, CREATED, KEY), kind="admin").then().showing(keys={KEY_ID: "write"})
 
 
-def test_a_revoked_key_opens_nothing_and_revoking_it_again_is_silent() -> None:
+def test_a_revoked_key_admits_nothing_and_revoking_it_again_records_nothing() -> None:
     given = Given(App, CREATED, KEY)
     _revoke(given).then(REVOKED).showing(keys={KEY_ID: "revoked"})
     _revoke(given).then()

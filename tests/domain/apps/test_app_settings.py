@@ -80,7 +80,7 @@ def test_a_slug_changes_and_is_no_setting() -> None:
     )
 
 
-def test_what_only_a_newer_version_knows_is_left_out() -> None:
+def test_settings_of_a_newer_version_are_left_out() -> None:
     assert AppSettings.of({"time_zone": "UTC", "colour": "green"}) == AppSettings()
 
 
@@ -144,7 +144,7 @@ def test_enabling_tokens_sets_missing_settings_only() -> None:
     _enable_tokens(given).then()
 
 
-def test_a_receipt_keeps_what_was_answered() -> None:
+def test_an_idempotency_record_keeps_its_response() -> None:
     command = CreateIdempotencyRecord(
         record_id=NEW_KEY_ID, app_id=APP_ID, request_hash="4a54", result={"id": "1"}, actor="key"
     )

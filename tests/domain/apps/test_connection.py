@@ -82,7 +82,7 @@ def _delete(given: Given[Connection]) -> Any:
     return given.when(lambda known: known.delete(command, occurred_at=NOW))
 
 
-def test_a_deleted_connection_keeps_its_credentials_for_what_was_asked() -> None:
+def test_a_deleted_connection_keeps_its_credentials_for_open_requests() -> None:
     (
         _delete(Given(Connection, CREATED))
         .then(happened(ConnectionDeleted, app_id=APP_ID, connection_id=CONNECTION_ID))

@@ -121,7 +121,7 @@ def test_an_amount_is_read_as_it_was_written(steps: int, currency: str) -> None:
     assert money.from_major(money.to_mollie(amount, currency), currency) == amount
 
 
-def test_decimals_that_mollie_does_not_know_are_refused() -> None:
+def test_decimals_that_mollie_does_not_support_are_rejected() -> None:
     with pytest.raises(InvalidAmount):
         money.to_mollie(250_050, "isk")
 

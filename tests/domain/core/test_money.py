@@ -20,7 +20,7 @@ def test_each_currency_has_its_own_decimals(currency: str, decimals: int) -> Non
 
 
 @pytest.mark.parametrize("currency", ["EUR", "euro", "xxx", "", "eur "])
-def test_what_is_no_lower_case_code_of_ours_is_refused(currency: str) -> None:
+def test_unknown_currency_codes_are_rejected(currency: str) -> None:
     with pytest.raises(UnknownCurrency) as refusal:
         money.exponent(currency)
     assert refusal.value.facts == {"currency": currency}
@@ -84,13 +84,13 @@ def test_decimals_that_the_currency_does_not_have_are_refused(text: str, currenc
     ["", "abc", "nan", "sNaN", "inf", "-Infinity", "1e3", "1_000", " 5", "5\n", "+5", "1,5", "1.",
      ".5", "٣", "--1", "0x10", "9" * 40],
 )  # fmt: skip
-def test_what_is_no_plain_number_is_refused_as_an_amount(text: str) -> None:
+def test_an_amount_must_be_a_plain_number(text: str) -> None:
     with pytest.raises(InvalidAmount):
         money.from_major(text, "eur")
 
 
 @pytest.mark.parametrize("text", ["92233720368547758.08", "-92233720368547758.08", "9" * 19])
-def test_what_64_bits_cannot_hold_is_refused(text: str) -> None:
+def test_numbers_beyond_64_bits_are_rejected(text: str) -> None:
     with pytest.raises(InvalidAmount):
         money.from_major(text, "eur")
 
@@ -105,7 +105,7 @@ def test_reading_any_text_gives_an_amount_or_a_refusal(text: str, currency: str)
 
 
 @given(st.integers(0, money.MAX_AMOUNT_MINOR), st.integers(1, money.MAX_QUANTITY))
-def test_every_line_that_may_be_asked_for_fits(amount_minor: int, quantity: int) -> None:
+def test_every_line_that_may_be_requested_fits(amount_minor: int, quantity: int) -> None:
     assert money.line_total(amount_minor, quantity) == amount_minor * quantity
 
 

@@ -39,7 +39,7 @@ def kinds(hint: PaymentHint) -> list[type]:
     return [type(event) for event in hint.collect_events()]
 
 
-def test_a_hint_is_taken_and_fetched_once() -> None:
+def test_a_hint_is_recorded_and_fetched_once() -> None:
     hint = hinted()
 
     hint.start_fetch(actor=BY, occurred_at=AT)
@@ -50,7 +50,7 @@ def test_a_hint_is_taken_and_fetched_once() -> None:
     assert kinds(hint) == [PaymentHintReceived, PaymentHintFetchStarted, PaymentHintFetched]
 
 
-def test_further_hints_say_nothing_while_one_waits() -> None:
+def test_further_hints_record_nothing_while_one_waits() -> None:
     hint = hinted()
 
     hint.repeat(actor=BY, occurred_at=AT)
@@ -59,7 +59,7 @@ def test_further_hints_say_nothing_while_one_waits() -> None:
     assert kinds(hint) == [PaymentHintReceived]
 
 
-def test_a_hint_during_the_fetch_is_news_and_asks_for_another() -> None:
+def test_a_hint_during_the_fetch_is_recorded_and_causes_another_fetch() -> None:
     hint = hinted()
     hint.start_fetch(actor=BY, occurred_at=AT)
 
@@ -71,7 +71,7 @@ def test_a_hint_during_the_fetch_is_news_and_asks_for_another() -> None:
     assert kinds(hint) == [PaymentHintReceived, PaymentHintFetchStarted, PaymentHintRepeated]
 
 
-def test_a_hint_after_the_fetch_begins_anew() -> None:
+def test_a_hint_after_the_fetch_causes_a_new_fetch() -> None:
     hint = hinted()
     hint.start_fetch(actor=BY, occurred_at=AT)
     fetch(hint)
@@ -86,7 +86,7 @@ def test_a_hint_after_the_fetch_begins_anew() -> None:
     ]
 
 
-def test_what_is_given_up_waits_for_the_next_hint() -> None:
+def test_a_hint_that_was_given_up_waits_for_the_next_one() -> None:
     hint = hinted()
     hint.start_fetch(actor=BY, occurred_at=AT)
     hint.repeat(actor=BY, occurred_at=AT)

@@ -84,7 +84,7 @@ def test_what_was_written_off_does_not_open_again() -> None:
     )
 
 
-def test_a_state_that_was_not_taken_in_is_not_called_confirmed() -> None:
+def test_a_state_that_was_not_applied_is_not_confirmed() -> None:
     (
         _given(ISSUED, PAID)
         .when(answered(snapshot("void", attempt_count=1, amount_paid_minor=TOTAL, as_of=900)))

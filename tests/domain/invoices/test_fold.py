@@ -221,5 +221,5 @@ def test_a_dispute_changes_amounts_and_never_the_status(
         (e.CheckoutOpened, status.OPEN),
     ],
 )
-def test_facts_say_their_status(fact: type[e.InvoiceEvent], then: str) -> None:
+def test_events_set_their_status(fact: type[e.InvoiceEvent], then: str) -> None:
     assert _view(happened(fact)).status == then

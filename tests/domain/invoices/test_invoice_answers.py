@@ -96,7 +96,7 @@ def test_lines_that_are_not_ours_are_shown_as_the_provider_has_them() -> None:
 
 
 @pytest.mark.parametrize("partly", [{"more_lines": True}, {"lines": ()}])
-def test_lines_stay_as_asked_where_the_answer_carries_only_some(partly: dict[str, Any]) -> None:
+def test_lines_stay_as_requested_where_the_answer_carries_only_some(partly: dict[str, Any]) -> None:
     (_created().when(answered(snapshot(**partly))).showing(lines=[ASKED_LINE]))
 
 
@@ -181,7 +181,7 @@ def test_a_refusal_without_a_reason_still_has_a_code_and_a_message() -> None:
     )
 
 
-def test_a_bank_that_wants_the_customer_sends_them_to_the_hosted_page() -> None:
+def test_a_required_authentication_directs_the_customer_to_the_hosted_page() -> None:
     (
         _issued()
         .when(answered(attempt("requires_action")))

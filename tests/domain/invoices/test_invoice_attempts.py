@@ -61,7 +61,7 @@ def test_a_payment_that_a_webhook_settles_without_naming_it_stays_one_payment() 
     assert [(entry.id, entry.status) for entry in payments] == [("pi_1", status.PAID)]
 
 
-def test_an_attempt_found_made_says_more_than_the_issue() -> None:
+def test_an_attempt_that_was_found_supersedes_the_issued_outcome() -> None:
     decided = (
         Given(Invoice, REQUESTED)
         .when(answered(attempt("failed")))

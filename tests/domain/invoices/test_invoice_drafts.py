@@ -25,7 +25,7 @@ def _draft(*facts: Happened) -> Given[Invoice]:
     return Given(Invoice, happened(e.InvoiceRequested, flow="draft"), CREATED, *facts)
 
 
-def test_a_draft_that_stands_complete_is_an_outcome() -> None:
+def test_a_complete_draft_is_an_outcome() -> None:
     draft = snapshot("draft", as_of=101)
     (
         _draft()
@@ -37,7 +37,7 @@ def test_a_draft_that_stands_complete_is_an_outcome() -> None:
     )
 
 
-def test_a_draft_that_was_changed_at_the_provider_is_asked_about_and_shown_as_it_is() -> None:
+def test_a_draft_that_was_changed_at_the_provider_is_fetched_and_shown_as_it_is() -> None:
     changed = replace(snapshot("draft", as_of=200), total_minor=2234)
     _draft(DRAFTED).when(delivered(changed)).then().answering(Effect.FETCH)
     (
@@ -79,7 +79,7 @@ def test_what_the_provider_makes_of_the_draft_comes_by_webhook(
     decided.answering(Effect.CHANGED).showing(status=then)
 
 
-def test_whether_a_finalised_draft_was_tried_is_asked() -> None:
+def test_a_finalised_draft_is_fetched_to_learn_whether_it_was_tried() -> None:
     _draft(DRAFTED).when(delivered(snapshot("open", as_of=200))).then().answering(Effect.FETCH)
 
 
@@ -94,7 +94,7 @@ def test_the_payment_that_a_caller_is_shown_comes_by_the_answer_and_not_by_a_web
     )
 
 
-def test_once_the_job_gave_up_a_webhook_has_it_asked() -> None:
+def test_a_webhook_after_the_job_gave_up_causes_a_fetch() -> None:
     (
         Given(Invoice, ON_THE_SPOT, CREATED, happened(e.StepGaveUp))
         .when(delivered(snapshot("paid", as_of=101)))

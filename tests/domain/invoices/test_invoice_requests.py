@@ -65,7 +65,7 @@ def test_a_request_records_its_input_and_no_outcome() -> None:
     )
 
 
-def test_what_a_view_shows_can_be_changed_without_changing_what_was_asked() -> None:
+def test_changing_a_view_does_not_change_the_request() -> None:
     given = Given(Invoice, REQUESTED)
     given.root.view.lines[0]["name"] = "changed"
     given.root.view.metadata["order"] = "changed"
@@ -216,7 +216,7 @@ def test_an_answer_after_giving_up_clears_it() -> None:
     )
 
 
-def test_a_retry_asked_for_after_giving_up_settles_again() -> None:
+def test_a_retry_requested_after_giving_up_charges_again() -> None:
     view = Given(Invoice, REQUESTED, ISSUED, GAVE_UP, happened(ae.RetryRequested)).root.view
     assert (view.gave_up, view.in_progress) == (None, True)
 

@@ -77,7 +77,7 @@ def test_what_the_invoice_has_left_behind_is_stale(late: ProviderInvoice) -> Non
     _given(ISSUED, PAID).when(delivered(late)).then().answering(Effect.STALE)
 
 
-def test_a_stale_webhook_is_known_by_its_growth_even_if_its_time_is_newer() -> None:
+def test_a_webhook_with_smaller_counters_is_stale_even_if_its_time_is_newer() -> None:
     (
         _given(ISSUED, FAILED)
         .when(delivered(snapshot(attempt_count=0, as_of=500)))
@@ -138,7 +138,7 @@ def test_a_finalising_answer_after_the_paid_webhook_changes_nothing() -> None:
 # What only the provider can settle.
 
 
-def test_an_open_state_that_has_grown_is_asked_about() -> None:
+def test_an_open_state_with_larger_counters_is_fetched() -> None:
     (
         _given(ISSUED, FAILED)
         .when(delivered(snapshot(attempt_count=2, as_of=200)))
@@ -147,7 +147,7 @@ def test_an_open_state_that_has_grown_is_asked_about() -> None:
     )
 
 
-def test_an_attempt_by_the_customer_is_asked_about_though_the_invoice_has_not_grown() -> None:
+def test_an_attempt_by_the_customer_is_fetched_though_no_counter_has_grown() -> None:
     announced = snapshot(attempt_count=1, as_of=200, event_payment_state="failed")
     (
         _given(ISSUED, ACTION)
@@ -157,17 +157,17 @@ def test_an_attempt_by_the_customer_is_asked_about_though_the_invoice_has_not_gr
     )
 
 
-def test_an_announcement_of_the_same_second_with_the_known_outcome_is_confirmed() -> None:
+def test_an_announcement_of_the_same_second_with_the_recorded_outcome_is_confirmed() -> None:
     announced = snapshot(attempt_count=1, event_payment_state="failed")
     _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.CONFIRMED)
 
 
-def test_an_announcement_of_the_same_second_with_another_outcome_is_asked_about() -> None:
+def test_an_announcement_of_the_same_second_with_another_outcome_is_fetched() -> None:
     announced = snapshot(attempt_count=1, event_payment_state="requires_action")
     _given(ISSUED, FAILED).when(delivered(announced)).then().answering(Effect.FETCH)
 
 
-def test_while_a_step_runs_a_doubtful_announcement_is_asked_about_lest_it_be_lost() -> None:
+def test_an_ambiguous_announcement_while_a_step_runs_is_fetched() -> None:
     announced = snapshot(as_of=101, event_payment_state="failed")
     issued = happened(e.InvoiceIssued, charging=True, progress=[1, 0, 0, 0])
     _given(issued).when(delivered(announced)).then().answering(Effect.FETCH)

@@ -91,7 +91,7 @@ def test_a_refund_without_an_amount_takes_all_that_is_left() -> None:
     request_refund(given, None, OTHER).then(happened(m.RefundRequested, amount_minor=TOTAL - 500))
 
 
-def test_what_is_reserved_cannot_be_asked_for_twice() -> None:
+def test_a_reserved_amount_cannot_be_refunded_twice() -> None:
     given = request_refund(paid(), 1500).given
     with pytest.raises(NotPossible, match=f"only {TOTAL - 1500}") as refused:
         request_refund(given, 500, OTHER)

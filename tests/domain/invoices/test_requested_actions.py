@@ -104,9 +104,7 @@ def test_the_status_decides_which_actions_are_allowed(kind: Command, state: str)
 
 @pytest.mark.parametrize("kind", list(ALLOWED), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("state", [CHARGING, [*DECLINED, happened(ae.RetryRequested)]])
-def test_while_something_is_being_done_nothing_else_is_asked(
-    kind: Command, state: list[Happened]
-) -> None:
+def test_only_one_action_runs_at_a_time(kind: Command, state: list[Happened]) -> None:
     with pytest.raises(NotPossible, match="something else"):
         request(Given(Invoice, *state), kind)
 

@@ -118,7 +118,7 @@ def test_an_unchanged_webhook_is_a_confirmation(as_of: int, known: PaymentState)
         ("requires_action", 101, Age.AMBIGUOUS),
     ],
 )
-def test_an_announced_attempt_is_asked_about_unless_it_is_the_known_one(
+def test_an_announced_attempt_is_fetched_unless_it_is_recorded(
     announced: PaymentState, as_of: int, age: Age
 ) -> None:
     view = _knowing(progress_of(attempt("failed")))

@@ -24,7 +24,7 @@ rejected          .   .   .   .   .   .   .   .   .   .   .   .
 _ROWS = {row.split()[0]: row.split()[1:] for row in _TABLE.strip().splitlines()[1:]}
 
 
-def test_the_table_speaks_of_every_status() -> None:
+def test_the_table_has_every_status() -> None:
     assert tuple(_ROWS) == status.ALL
     assert all(len(row) == len(status.ALL) for row in _ROWS.values())
 

@@ -70,7 +70,7 @@ def give_up(root: Subscription) -> None:
 
 
 @pytest.mark.parametrize("request_", [cancel(), change()], ids=["cancel", "change"])
-def test_nothing_is_asked_of_one_that_is_over(request_: Any) -> None:
+def test_an_ended_subscription_rejects_requests(request_: Any) -> None:
     given_ = known(ENDED)
     with pytest.raises(NotPossible, match="it is canceled"):
         given_.when(request_)
@@ -82,13 +82,13 @@ def test_one_thing_is_done_at_a_time() -> None:
         given_.when(change())
 
 
-def test_another_thing_may_be_asked_where_one_gave_up() -> None:
+def test_another_action_may_be_requested_after_one_gave_up() -> None:
     known(CANCEL, STEP, GAVE_UP).when(change()).then(
         happened(s.SubscriptionChangeRequested, at_period_end=False)
     ).showing(gave_up=None)
 
 
-def test_a_step_has_one_key_until_something_is_asked_anew() -> None:
+def test_a_step_keeps_its_key_until_the_next_request() -> None:
     given_ = known(CANCEL)
     given_.when(start_step).then(
         happened(s.SubscriptionStepStarted, attempt=1, key=f"billhook:{AGGREGATE_ID}:cancel:1")
@@ -160,7 +160,7 @@ def test_giving_up_and_sending_again_are_recorded_once() -> None:
     given_.when(lambda root: root.resend(actor="operator", occurred_at=NOW)).then()
 
 
-def test_nothing_gives_up_where_nothing_is_asked() -> None:
+def test_giving_up_without_a_pending_request_records_nothing() -> None:
     known().when(give_up).then()
 
 

@@ -52,7 +52,7 @@ def test_a_dead_holder_is_waited_for_until_its_time_is_over(seconds: int, *, tak
     )
 
 
-def test_the_holder_keeps_it_without_a_word_and_renews_it_in_time() -> None:
+def test_the_holder_keeps_the_lock_without_an_event_and_renews_it_in_time() -> None:
     (
         given(TAKEN)
         .when(lambda lock: lock.acquire(INVOICE_ID, occurred_at=moment(10)))

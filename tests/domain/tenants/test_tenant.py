@@ -49,7 +49,7 @@ def test_another_person_replaces_the_first_also_by_none() -> None:
     _change(Given(Tenant, CREATED), contact_body=None).showing(contact_body=None)
 
 
-def test_an_unlinked_customer_is_made_anew_under_another_key() -> None:
+def test_an_unlinked_customer_is_created_again_under_another_key() -> None:
     first, second = (f"billhook:{AGGREGATE_ID}:customer:main:{number}" for number in (1, 2))
     started = happened(ProviderCustomerStarted, connection="main", key=first, contact_body="9e75")
     linked = happened(ProviderCustomerLinked, connection="main")
@@ -67,7 +67,7 @@ def test_an_unlinked_customer_is_made_anew_under_another_key() -> None:
     )
 
 
-def test_linked_customers_stay_unless_named_anew() -> None:
+def test_linked_customers_stay_unless_replaced() -> None:
     given = Given(Tenant, CREATED)
     both = {"main": "cus_1", "other": "cus_2"}
     (
@@ -116,7 +116,7 @@ def test_the_first_customer_linked_stays() -> None:
     )
 
 
-def test_what_was_asked_is_not_changed_by_what_is_linked() -> None:
+def test_linking_a_customer_does_not_change_the_command() -> None:
     command = _command(customers={})
     tenant = Tenant.create(command, occurred_at=START)
     tenant.link_customer("main", "cus_1", occurred_at=NOW)

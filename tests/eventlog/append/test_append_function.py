@@ -75,7 +75,7 @@ def test_what_was_recorded_is_not_changed(log: Log, database: str, change: str) 
     assert log.head() == 1
 
 
-def test_an_event_s_hash_stands_for_its_history(log: Log, database: str) -> None:
+def test_an_event_s_hash_covers_its_history(log: Log, database: str) -> None:
     log.append(
         [stored(_ONE, 1, topic="Ä".encode().hex(), state=b"s1"), stored(_ONE, 2, state=b"s2")]
     )

@@ -131,7 +131,7 @@ def test_appends_to_one_stream_keep_their_order(database: str) -> None:
     with_log(database, scenario)
 
 
-def test_of_equal_versions_in_one_queue_the_first_wins_and_the_rest_hear_at_once(
+def test_of_equal_versions_in_one_queue_the_first_wins_and_the_rest_fail_at_once(
     database: str, gate: Gate
 ) -> None:
     stream = uuid4()
@@ -150,7 +150,7 @@ def test_of_equal_versions_in_one_queue_the_first_wins_and_the_rest_hear_at_once
     with_log(database, scenario)
 
 
-def test_a_caller_that_goes_away_harms_no_other(database: str, gate: Gate) -> None:
+def test_a_canceled_caller_does_not_affect_others(database: str, gate: Gate) -> None:
     queued_and_gone = stored()
 
     async def scenario(log: Log) -> None:

@@ -83,7 +83,7 @@ def test_a_database_with_another_baseline_is_obsolete_and_left_as_it_is(
         assert connection.execute("SELECT to_regclass('baseline')").fetchone() == (None,)
 
 
-def test_the_version_still_running_bears_migrations_that_it_does_not_know(
+def test_a_running_older_version_accepts_newer_migrations(
     empty_database: str, tmp_path: Path
 ) -> None:
     newer = folder(tmp_path / "newer", m0001_a="SELECT 1", m0002_b="SELECT 2")

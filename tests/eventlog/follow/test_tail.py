@@ -162,7 +162,7 @@ def test_a_new_waiter_gets_events_from_while_nobody_listened(database: str, log:
     with_tail(database, scenario)
 
 
-def test_a_late_waiter_does_not_wait_for_the_next_look(database: str, log: Log) -> None:
+def test_a_late_waiter_does_not_wait_for_the_next_poll(database: str, log: Log) -> None:
     async def scenario(tail: Tail) -> None:
         waits_s = []
         for version in range(1, 22):

@@ -13,7 +13,7 @@ SIGNER = Signer([OLD])
 
 
 @given(st.uuids())
-def test_what_was_signed_reads_as_it_was_and_always_looks_the_same(named: UUID) -> None:
+def test_a_signed_value_round_trips_and_is_deterministic(named: UUID) -> None:
     token = SIGNER.sign(named, purpose="document")
     assert SIGNER.read(token, purpose="document") == named
     assert token == Signer([OLD]).sign(named, purpose="document")

@@ -40,7 +40,7 @@ def test_what_was_not_sealed_does_not_open(damaged: str) -> None:
         _VAULT.open(damaged, context="c")
 
 
-def test_errors_say_neither_text_nor_key() -> None:
+def test_errors_contain_neither_text_nor_key() -> None:
     key = Vault.new_key()
     sealed = Vault([key]).seal("sk_live_secret", context="one")
     with pytest.raises(VaultError) as caught:

@@ -172,7 +172,7 @@ def test_a_connection_keeps_its_id_and_shows_its_newest_secrets(
 
 
 @both
-def test_a_tenant_gathers_its_customers(database: str, after_each: Append) -> None:
+def test_a_tenants_row_holds_all_its_customers(database: str, after_each: Append) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
 

@@ -53,7 +53,7 @@ def test_a_reader_is_woken_when_the_rows_it_waits_for_are_there(database: str) -
     asyncio.run(scenario())
 
 
-def test_the_wait_is_over_well_before_the_slow_look(database: str) -> None:
+def test_the_wait_ends_well_before_the_next_poll(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             await books.append_and_project(requested())

@@ -178,7 +178,7 @@ def test_two_processes_share_the_work_and_one_takes_over(database: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_process_ends_when_asked_to(database: str) -> None:
+def test_a_process_ends_on_sigterm(database: str) -> None:
     process = start(database)
 
     def following() -> bool:

@@ -91,7 +91,7 @@ async def keep(database: str, *kept: RejectedDelivery) -> None:
     await book.close()
 
 
-def test_an_entry_says_what_became_of_it_whether_folded_at_once_or_one_by_one(
+def test_an_entry_has_its_result_whether_projected_at_once_or_one_by_one(
     database: str,
 ) -> None:
     later = AT + timedelta(hours=1)
@@ -198,7 +198,7 @@ def test_pages_leave_nothing_out_and_show_nothing_twice_while_deliveries_come(
     asyncio.run(scenario())
 
 
-def test_what_was_refused_is_listed_with_what_it_was_and_nothing_that_it_said(
+def test_a_rejected_delivery_is_listed_without_its_content(
     database: str,
 ) -> None:
     forged, stale = (

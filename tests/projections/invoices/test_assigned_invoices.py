@@ -65,7 +65,7 @@ def test_an_invoice_moves_to_its_tenant_in_lists_search_and_totals_but_not_in_su
     asyncio.run(scenario())
 
 
-def test_what_came_before_us_stands_where_the_provider_made_it(database: str) -> None:
+def test_imported_invoices_are_sorted_by_the_providers_creation_time(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             made_at = int(YESTERDAY.timestamp())

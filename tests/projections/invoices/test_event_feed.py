@@ -31,7 +31,7 @@ def tenant(app_id: UUID = APP) -> Tenant:
     return Tenant.create(command, occurred_at=AT)
 
 
-def test_a_reader_that_keeps_its_position_sees_each_change_once_in_order(database: str) -> None:
+def test_a_reader_that_keeps_its_position_reads_each_change_once_in_order(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             changes = ChangeQueries(books.pool)

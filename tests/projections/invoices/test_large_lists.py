@@ -228,7 +228,7 @@ def test_no_other_question_reads_more_than_its_answer_needs(
     assert read_at_most(plan) <= most
 
 
-def test_totals_are_exact_up_to_ten_thousand_and_say_so_beyond(full: str) -> None:
+def test_totals_are_exact_up_to_ten_thousand_and_marked_as_inexact_beyond(full: str) -> None:
     def up_to(seconds: int, **more: Any) -> InvoiceFilter:
         return InvoiceFilter(APP, created_to=AT + timedelta(seconds=seconds), **more)
 

@@ -67,7 +67,9 @@ async def stock(books: Reading) -> None:
         ("in.3", set()),
     ],
 )
-def test_all_that_is_searched_for_begins_a_word(database: str, q: str, numbers: set[str]) -> None:
+def test_every_search_term_is_a_prefix_of_an_indexed_term(
+    database: str, q: str, numbers: set[str]
+) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             await stock(books)

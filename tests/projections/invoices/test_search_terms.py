@@ -33,12 +33,12 @@ def test_an_invoice_is_found_by_number_customer_provider_id_and_values_of_metada
         (" \t ", ()),
     ],
 )
-def test_what_is_searched_for_is_written_as_words_are(query: str, terms: tuple[str, ...]) -> None:
+def test_queries_are_normalised_as_indexed_terms_are(query: str, terms: tuple[str, ...]) -> None:
     assert query_terms(query) == terms
 
 
 @given(text=st.text(max_size=200), length=st.integers(1, 100))
-def test_every_prefix_of_every_word_finds_the_invoice(text: str, length: int) -> None:
+def test_every_prefix_of_every_term_finds_the_invoice(text: str, length: int) -> None:
     for term_source in split_terms([text]):
         for term in query_terms(term_source[:length]):
             first, after = prefix_range(term)

@@ -71,7 +71,7 @@ def test_a_timeline_entry_has_the_event_fields_without_internal_ones(database: s
     asyncio.run(scenario())
 
 
-def test_a_webhook_is_shown_unless_the_invoice_tells_what_it_changed(
+def test_a_webhook_is_shown_unless_the_invoices_own_event_shows_its_change(
     database: str,
 ) -> None:
     async def scenario() -> None:

@@ -269,7 +269,7 @@ def test_a_rebuild_finds_the_same_sums(database: str) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
-def test_an_app_that_has_only_been_owed_money_so_far_sees_zeros(database: str, zone: str) -> None:
+def test_an_app_with_open_invoices_only_gets_zeros(database: str, zone: str) -> None:
     app_id = uuid4()
 
     async def scenario() -> None:

@@ -286,7 +286,7 @@ def test_a_timeline_shows_what_happened_but_what_webhooks_only_confirmed(databas
     asyncio.run(scenario())
 
 
-def test_what_comes_in_each_month_follows_every_change(database: str) -> None:
+def test_recurring_revenue_follows_every_change(database: str) -> None:
     async def scenario() -> None:
         async with projecting(database) as books:
             key = SumKey(APP, "test", "eur", "stripe", "main")

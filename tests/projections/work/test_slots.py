@@ -110,7 +110,9 @@ def test_no_more_rows_are_sent_than_threads_are_free(database: str, work: WorkTa
     assert work.take_due(limit=200) == []
 
 
-def test_the_connection_of_a_job_counts_once_it_is_known(database: str, slots: WorkerSlots) -> None:
+def test_the_connection_of_a_job_counts_once_it_is_recorded(
+    database: str, slots: WorkerSlots
+) -> None:
     take_up(slots, add_jobs(database, 10, app=OTHER_APP, connection="slow"))
     unknown = claimed(slots, add_jobs(database, 1, app=OTHER_APP, connection=None)[0])
     assert slots.bind_connection(unknown, "slow") == "full"

@@ -40,7 +40,7 @@ class _Late(BackgroundSender):
         self.sent.set()
 
 
-def test_what_becomes_due_between_two_looks_is_sent_at_once() -> None:
+def test_a_delivery_that_becomes_due_between_two_polls_is_sent_at_once() -> None:
     async def run() -> None:
         sender = _Late()
         running = asyncio.create_task(sender.run())

@@ -12,7 +12,7 @@ from tests.sandbox.webhook_receiver import Sink
 from tests.support.sandbox import SandboxProcess, wait_for
 
 
-def test_it_says_where_it_listens(tmp_path: Path) -> None:
+def test_it_prints_its_url(tmp_path: Path) -> None:
     with SandboxProcess(folder=tmp_path, public_url="http://127.0.0.1:1/shop/") as sandbox:
         ready = json.loads((tmp_path / "sandbox.ready.json").read_text())
         assert ready == {"url": sandbox.url, "pid": sandbox.pid}

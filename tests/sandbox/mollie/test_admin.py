@@ -9,7 +9,7 @@ from tests.support.mollie_account import MollieAccount
 from tests.support.sandbox import SandboxProcess, wait_for
 
 
-def test_the_admin_api_tells_what_it_can(account: MollieAccount) -> None:
+def test_the_admin_api_lists_its_operations(account: MollieAccount) -> None:
     page = httpx.get(f"{account.url}/_admin/mollie", trust_env=False)
     assert "/webhooks/release" in page.text
 
@@ -55,7 +55,7 @@ def test_outcomes_carry_a_method_and_a_reason(account: MollieAccount) -> None:
     assert account.admin.outcome(debit.id, "failed")["details"] == {}
 
 
-def test_requests_are_logged_and_forgotten(account: MollieAccount) -> None:
+def test_logged_requests_can_be_listed_and_deleted(account: MollieAccount) -> None:
     account.pay(key="k")
     (entry,) = account.admin.requests(method="POST", path="/payments")
     assert (entry["idempotency_key"], entry["status"]) == ("k", 201)

@@ -48,7 +48,7 @@ def test_the_method_chosen_on_the_page_is_the_payments(account: MollieAccount) -
     assert paid.amount_remaining == amount()
 
 
-def test_who_cancels_is_led_to_the_cancel_url(account: MollieAccount) -> None:
+def test_canceling_redirects_to_the_cancel_url(account: MollieAccount) -> None:
     payment = account.pay(cancelUrl=f"{SHOP}/canceled")
     assert account.at_checkout(payment, "canceled") == f"{SHOP}/canceled"
     assert account.at_checkout(account.pay(cancelUrl=f"{SHOP}/c"), "paid") == f"{SHOP}/back"

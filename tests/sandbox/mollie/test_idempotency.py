@@ -35,7 +35,7 @@ def test_the_replay_shows_the_answer_as_it_was(account: MollieAccount) -> None:
     assert account.pay(key="k").status == "open"
 
 
-def test_the_same_key_with_other_words_is_refused(account: MollieAccount) -> None:
+def test_the_same_key_with_another_body_is_rejected(account: MollieAccount) -> None:
     account.pay(key="k")
     with pytest.raises(BadRequestError, match="idempotency key"):
         account.pay("11.00", key="k")
@@ -94,7 +94,7 @@ def test_a_request_refused_before_did_nothing(account: MollieAccount) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 429, 500, 502, 503, 504])
-def test_error_answers_on_command_come_as_often_as_was_said(
+def test_injected_errors_are_returned_the_given_number_of_times(
     account: MollieAccount, status: int
 ) -> None:
     account.admin.add_fault("status", status=status, times=2, skip=1, path="/v2/payments")

@@ -40,7 +40,7 @@ def test_a_new_payment_is_open_and_leads_to_its_checkout(account: MollieAccount)
     assert payment["profileId"].startswith("pfl_")
 
 
-def test_the_key_tells_the_mode_and_the_account(account: MollieAccount) -> None:
+def test_the_key_determines_mode_and_account(account: MollieAccount) -> None:
     with MollieAccount(account.url, key="live_" + account.key[5:]) as live:
         assert live.pay().mode == "live"
         assert len(live.client.payments.list()) == 1
@@ -228,7 +228,7 @@ def test_what_does_not_exist_is_not_found(account: MollieAccount) -> None:
     assert account.client.perform_http_call("GET", "unicorns").status_code == 404
 
 
-def test_methods_tell_their_limits(account: MollieAccount) -> None:
+def test_methods_have_their_limits(account: MollieAccount) -> None:
     found = {item["id"]: item for item in account.client.methods.list()}
     assert found["bancontact"]["minimumAmount"] == amount("0.02")
     assert found["paypal"]["maximumAmount"] is None

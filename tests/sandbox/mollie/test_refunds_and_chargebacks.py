@@ -91,7 +91,7 @@ def test_what_is_not_paid_is_not_refunded(account: MollieAccount) -> None:
         back(account.pay())
 
 
-def test_a_refund_is_canceled_while_the_bank_does_not_know_it(
+def test_a_refund_can_be_canceled_until_it_is_sent_to_the_bank(
     account: MollieAccount, paid: Payment
 ) -> None:
     early, late = back(paid), back(paid)

@@ -22,9 +22,7 @@ def dates(customer: Customer, subscription: str) -> list[str]:
     return [payment.created_at[:10] for payment in found][::-1]
 
 
-def test_a_subscription_starts_today_unless_told_otherwise(
-    account: MollieAccount, customer: Customer
-) -> None:
+def test_a_subscription_starts_today_by_default(account: MollieAccount, customer: Customer) -> None:
     today = account.subscribe(customer)
     assert (today.status, today.next_payment_date) == ("active", "2030-03-17")
     later = account.subscribe(customer, description="Plan 2", startDate="2030-04-17")
@@ -214,7 +212,7 @@ def test_deleting_a_customer_cancels_the_subscriptions(
     assert account.charged() == [100]
 
 
-def test_renewals_happen_when_nobody_asks(account: MollieAccount, customer: Customer) -> None:
+def test_renewals_happen_without_a_request(account: MollieAccount, customer: Customer) -> None:
     account.subscribe(customer, startDate="2030-03-18", webhookUrl="http://127.0.0.1:9/none")
     account.admin.set_clock(advance_s=DAY_S)
     deliveries = account.admin.deliveries()

@@ -56,7 +56,7 @@ def pay(account: MollieAccount, sink: Sink, **fields: Any) -> Payment:
     return payment
 
 
-def test_a_classic_webhook_says_the_id_and_nothing_else(account: MollieAccount, sink: Sink) -> None:
+def test_a_classic_webhook_has_the_id_only(account: MollieAccount, sink: Sink) -> None:
     payment = pay(account, sink)
     (delivery,) = came(sink, 1)
     assert parse_qs(delivery.body.decode()) == {"id": [payment.id]}
@@ -66,29 +66,31 @@ def test_a_classic_webhook_says_the_id_and_nothing_else(account: MollieAccount, 
 
 
 @pytest.mark.parametrize("status", ["paid", "failed", "canceled", "expired"])
-def test_every_ending_is_told(account: MollieAccount, sink: Sink, status: str) -> None:
+def test_every_final_status_sends_a_webhook(
+    account: MollieAccount, sink: Sink, status: str
+) -> None:
     payment = account.pay(webhookUrl=sink.url)
     assert account.admin.deliveries() == []
     account.at_checkout(payment, status)
     assert types(account) == [f"payment.{status}"]
 
 
-def test_open_and_pending_are_not_told(account: MollieAccount, sink: Sink) -> None:
+def test_open_and_pending_send_no_webhook(account: MollieAccount, sink: Sink) -> None:
     payment = account.pay(webhookUrl=sink.url, method="banktransfer")
     account.at_checkout(payment, "pending")
     assert account.admin.deliveries() == []
 
 
-def test_the_clock_ending_a_payment_is_told(account: MollieAccount, sink: Sink) -> None:
+def test_a_payment_that_expires_by_the_clock_sends_a_webhook(
+    account: MollieAccount, sink: Sink
+) -> None:
     account.pay(webhookUrl=sink.url)
     account.admin.set_clock(advance_s=DAY_S)
     came(sink, 1)
     assert types(account) == ["payment.expired"]
 
 
-def test_refunds_and_chargebacks_are_told_with_the_payments_id(
-    account: MollieAccount, sink: Sink
-) -> None:
+def test_refunds_and_chargebacks_send_the_payments_id(account: MollieAccount, sink: Sink) -> None:
     payment = account.get(pay(account, sink).id)
     refund = payment.refunds.create({"amount": amount("1.00"), "description": "x"})
     account.admin.set_clock(advance_s=2 * DAY_S)
@@ -101,7 +103,7 @@ def test_refunds_and_chargebacks_are_told_with_the_payments_id(
     assert payment.refunds.get(refund.id).status == "refunded"
 
 
-def test_an_authorized_payment_is_told(account: MollieAccount, sink: Sink) -> None:
+def test_an_authorized_payment_sends_a_webhook(account: MollieAccount, sink: Sink) -> None:
     payment = account.pay(webhookUrl=sink.url, captureMode="manual", method="creditcard")
     account.at_checkout(payment, "authorized")
     assert types(account) == ["payment.authorized"]
@@ -126,7 +128,7 @@ def test_after_ten_attempts_a_delivery_is_given_up(account: MollieAccount) -> No
     assert [attempt["status"] for attempt in failed["attempts"]] == [None] * 10
 
 
-def test_without_a_webhook_url_nothing_is_told(account: MollieAccount) -> None:
+def test_without_a_webhook_url_nothing_is_sent(account: MollieAccount) -> None:
     account.at_checkout(account.pay(method="ideal"), "paid")
     assert account.admin.deliveries() == []
 
@@ -151,7 +153,7 @@ def test_a_signed_webhook_may_come_without_its_entity(account: MollieAccount, si
     assert (event["type"], event["_embedded"]) == ("payment.pending", None)
 
 
-def test_signed_webhooks_tell_of_refunds_step_by_step(account: MollieAccount, sink: Sink) -> None:
+def test_signed_webhooks_report_each_step_of_a_refund(account: MollieAccount, sink: Sink) -> None:
     made = webhook(account, sink, "refund.pending", "refund.refunded")
     payment = account.pay(method="ideal")
     account.at_checkout(payment, "paid")
@@ -246,7 +248,7 @@ def test_deliveries_can_be_doubled_dropped_and_sent_again(
     came(sink, 6)
 
 
-def test_types_can_be_dropped_whatever_their_kind(account: MollieAccount, sink: Sink) -> None:
+def test_webhooks_of_any_type_can_be_dropped(account: MollieAccount, sink: Sink) -> None:
     webhook(account, sink)
     account.admin.set_webhooks(drop_types=["payment.*"])
     pay(account, sink)

@@ -51,7 +51,7 @@ def test_all_keys_of_the_app_are_listed_and_no_others(shop: Shop, other_shop: Sh
         ([], None),
     ],
 )
-def test_a_request_for_a_key_says_what_is_wrong(shop: Shop, body: Any, path: str | None) -> None:
+def test_a_wrong_request_for_a_key_names_the_field(shop: Shop, body: Any, path: str | None) -> None:
     response = admin(shop, "POST", "/api-keys", body)
     assert (response.status_code, paths(response)) == (400, [path])
 

@@ -110,7 +110,7 @@ def test_nothing_to_change_leaves_no_event(shop: Shop) -> None:
         ({"tokens": {"signingSecretOverlapSeconds": 90_000}}, "tokens.signingSecretOverlapSeconds"),
     ],
 )
-def test_a_change_says_what_is_wrong_with_it(shop: Shop, change: Any, path: str) -> None:
+def test_a_wrong_change_names_the_field(shop: Shop, change: Any, path: str) -> None:
     response = patch(shop, **change)
     assert (response.status_code, paths(response)) == (400, [path])
 
@@ -261,7 +261,7 @@ def test_a_new_secret_ends_the_old_ones_tokens_after_the_overlap(
         ({"tenantUuid": "x"}, "tenantUuid"),
     ],
 )
-def test_a_request_for_a_token_says_what_is_wrong(shop: Shop, body: Any, path: str) -> None:
+def test_a_wrong_request_for_a_token_names_the_field(shop: Shop, body: Any, path: str) -> None:
     response = mint(shop, body)
     assert (response.status_code, paths(response)) == (400, [path])
 

@@ -109,7 +109,7 @@ def test_a_connection_is_the_default_where_it_is_wanted_or_there_is_none(
         ({"mode": "live"}, "mode"),
     ],
 )
-def test_a_connection_says_what_is_wrong_with_it(shop: Shop, body: Any, path: str) -> None:
+def test_a_wrong_connection_names_the_field(shop: Shop, body: Any, path: str) -> None:
     response = put(shop, **body)
     assert (response.status_code, paths(response)) == (400, [path])
     assert KEY not in response.text

@@ -75,7 +75,7 @@ def bench() -> Bench:
     return bench
 
 
-def test_a_row_is_asked_for_once_while_the_projection_stands_still(bench: Bench) -> None:
+def test_a_row_is_read_once_while_the_projection_is_unchanged(bench: Bench) -> None:
     assert [bench.key(), bench.key()] == [KEY, KEY]
     assert bench.projection.lookups == 1
 
@@ -88,7 +88,7 @@ def test_a_row_is_kept_while_the_projection_passes_what_changes_none(bench: Benc
     assert bench.projection.lookups == 1
 
 
-def test_a_row_is_asked_for_again_when_any_has_changed(bench: Bench) -> None:
+def test_a_row_is_read_again_when_any_has_changed(bench: Bench) -> None:
     bench.key()
     bench.projection.position = bench.projection.head = bench.projection.changed_at = 11
     bench.projection.row = None
@@ -96,21 +96,21 @@ def test_a_row_is_asked_for_again_when_any_has_changed(bench: Bench) -> None:
     assert bench.key() is None
 
 
-def test_a_row_is_asked_for_again_after_two_seconds(bench: Bench) -> None:
+def test_a_row_is_read_again_after_two_seconds(bench: Bench) -> None:
     bench.key()
     bench.time_s += 2.1
     bench.key()
     assert bench.projection.lookups == 2
 
 
-def test_a_no_is_not_remembered(bench: Bench) -> None:
+def test_a_missing_row_is_not_cached(bench: Bench) -> None:
     bench.projection.row = None
     assert bench.key() is None
     bench.projection.row = KEY
     assert bench.key() == KEY
 
 
-def test_nothing_is_answered_before_the_first_look() -> None:
+def test_nothing_is_answered_before_the_first_read_of_the_position() -> None:
     with pytest.raises(AccessUnverified):
         Bench().key()
 
@@ -122,7 +122,7 @@ def test_nothing_is_answered_when_nobody_has_looked_for_five_seconds(bench: Benc
         bench.key()
 
 
-def test_a_projection_that_stands_still_behind_the_log_verifies_nothing(bench: Bench) -> None:
+def test_a_stopped_projection_behind_the_log_verifies_nothing(bench: Bench) -> None:
     bench.projection.head = 20
     for _ in range(11):
         bench.time_s += 0.5
@@ -145,7 +145,7 @@ def test_a_projection_a_second_behind_a_busy_log_is_fresh_enough(bench: Bench) -
         assert bench.key() == KEY
 
 
-def test_a_starting_process_waits_for_its_first_look_but_not_for_ever() -> None:
+def test_a_starting_process_waits_for_its_first_position_with_a_time_out() -> None:
     bench = Bench()
 
     async def start() -> tuple[bool, bool]:
@@ -159,7 +159,7 @@ def test_a_starting_process_waits_for_its_first_look_but_not_for_ever() -> None:
     assert asyncio.run(start()) == (False, True)
 
 
-def test_what_a_look_saw_counts_from_before_it_asked(bench: Bench) -> None:
+def test_the_age_of_a_position_counts_from_before_its_query(bench: Bench) -> None:
     bench.projection.head = 20
     bench.look()
     bench.time_s += 4
@@ -170,7 +170,7 @@ def test_what_a_look_saw_counts_from_before_it_asked(bench: Bench) -> None:
         bench.key()
 
 
-def test_many_who_want_one_row_at_once_ask_once(bench: Bench) -> None:
+def test_concurrent_lookups_of_one_row_share_one_query(bench: Bench) -> None:
     async def scenario() -> None:
         bench.projection.answers.clear()
         lookups = [asyncio.ensure_future(bench.cache.key("ab")) for _ in range(50)]
@@ -218,7 +218,7 @@ def test_an_answer_under_way_when_a_row_changes_is_neither_shared_nor_kept(bench
     asyncio.run(scenario())
 
 
-def test_a_question_that_fails_fails_for_all_who_asked_and_is_asked_again(bench: Bench) -> None:
+def test_a_failed_query_fails_all_its_callers_and_is_repeated(bench: Bench) -> None:
     async def scenario() -> None:
         bench.projection.answers.clear()
         bench.projection.error = ReadModelUnavailable("away")

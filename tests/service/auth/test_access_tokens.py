@@ -104,7 +104,7 @@ def test_a_token_of_a_registered_public_key_is_taken(tokens: Tokens) -> None:
         {"sub": "x" * 256},
     ],
 )
-def test_a_token_that_says_too_little_or_too_much_is_refused(
+def test_a_token_with_missing_or_excess_claims_is_rejected(
     tokens: Tokens, changes: dict[str, Any]
 ) -> None:
     assert tokens.status(tokens.signed(**changes)) == 401
@@ -187,7 +187,7 @@ def test_a_token_writes_nothing_in_the_canonical_api(tokens: Tokens) -> None:
     assert (response.status_code, errors(response)[0]["code"]) == (401, "[E4010]")
 
 
-def test_an_app_claim_tells_apps_of_one_issuer_apart(service: Service) -> None:
+def test_an_app_claim_distinguishes_apps_of_one_issuer(service: Service) -> None:
     one, other = Tokens(service), Tokens(service)
     claims = {"app": "azp", "tenant": "tid", "user": "sub"}
     for each in (one, other):
@@ -276,7 +276,7 @@ def charge(tokens: Tokens, **more: Any) -> tuple[int, str]:
     return response.status_code, str(response.json()["error"])
 
 
-def test_a_tenant_asks_for_what_its_app_lets_tokens_buy(tokens: Tokens) -> None:
+def test_a_token_may_buy_the_prices_that_its_app_allows(tokens: Tokens) -> None:
     assert charge(tokens)[0] == 202
     assert charge(tokens, userId="user-1", tenantId=str(tokens.shop.tenant_id))[0] == 202
 
@@ -293,7 +293,7 @@ def test_a_tenant_asks_for_what_its_app_lets_tokens_buy(tokens: Tokens) -> None:
         ({"taxRate": "txr_2"}, "taxRate"),
     ],
 )
-def test_what_a_token_may_not_ask_for_is_403(
+def test_fields_that_a_token_may_not_use_are_403(
     tokens: Tokens, more: dict[str, Any], field: str
 ) -> None:
     status, error = charge(tokens, **more)

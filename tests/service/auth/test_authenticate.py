@@ -28,7 +28,7 @@ def error_of(response: object) -> tuple[int, str, str]:
         ({"x-api-key-type": "admin"}, WRONG_TYPE),
     ],
 )
-def test_a_caller_that_is_not_known_is_refused_before_its_body_is_read(
+def test_an_unknown_caller_is_rejected_before_its_body_is_read(
     service: Service,
     shop: Shop,
     changes: dict[str, str | None],
@@ -42,7 +42,7 @@ def test_a_caller_that_is_not_known_is_refused_before_its_body_is_read(
     assert service.head() == before
 
 
-def test_a_read_key_writes_nothing_whatever_it_says_it_is(service: Service, shop: Shop) -> None:
+def test_a_read_key_never_writes(service: Service, shop: Shop) -> None:
     headers = shop.headers("read") | {"x-api-key-type": "write"}
     response = service.request("POST", shop.invoices_url, json=shop.body(), headers=headers)
     assert error_of(response) == WRONG_TYPE

@@ -59,7 +59,7 @@ def test_what_is_put_replaces_what_was_there_and_is_read_at_once(
 
 
 @KINDS
-def test_a_row_and_the_log_say_the_same(
+def test_a_row_and_the_log_agree(
     service: Service, shop: Shop, path: str, body: dict[str, Any]
 ) -> None:
     url = f"{shop.url}/{path}/known"

@@ -148,7 +148,7 @@ def test_a_refund_is_recorded_once_however_often_the_form_is_sent(shop: Shop) ->
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1.234", "99999", "abc", "1e3"])
-def test_refunds_that_are_not_possible_say_why(shop: Shop, amount: str) -> None:
+def test_impossible_refunds_show_their_reason(shop: Shop, amount: str) -> None:
     invoice_id = invoice_of(shop)
     path = f"/dashboard/invoices/{invoice_id}"
     response = visit(shop).act(path, f"{path}/refund", amount=amount)

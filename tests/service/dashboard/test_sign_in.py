@@ -82,7 +82,7 @@ def test_signing_in_opens_another_session_than_the_browser_brought(shop: Shop) -
     assert second.post("/dashboard/theme", {"form_token": token}).status_code == 400
 
 
-def test_sign_out_forgets_the_session(shop: Shop) -> None:
+def test_sign_out_deletes_the_session(shop: Shop) -> None:
     visitor = visit(shop)
     response = visitor.act("/dashboard", "/dashboard/sign-out")
     assert response.status_code == 303

@@ -18,7 +18,7 @@ def error_message(answer: httpx.Response) -> str:
     return answer.text
 
 
-def test_the_stripe_interfaces_say_that_mollie_has_no_invoices(shop: Shop) -> None:
+def test_the_stripe_interfaces_reject_mollie_connections_with_a_reason(shop: Shop) -> None:
     body = {"price": "p", "taxRate": "t", "mode": "payment", "quantity": 1}
     for version in ("/v1", "/api/v1"):
         answer = shop.service.request(
@@ -30,7 +30,7 @@ def test_the_stripe_interfaces_say_that_mollie_has_no_invoices(shop: Shop) -> No
         assert "Mollie has payments, no invoices" in error_message(answer)
 
 
-def test_the_admin_interface_says_so_too(shop: Shop) -> None:
+def test_the_admin_interface_rejects_mollie_connections_too(shop: Shop) -> None:
     answer = shop.service.request(
         "POST",
         "/admin/api/invoices",
@@ -41,7 +41,7 @@ def test_the_admin_interface_says_so_too(shop: Shop) -> None:
     assert "Mollie has payments, no invoices" in error_message(answer)
 
 
-def test_drafts_that_gather_say_which_connection_has_none(shop: Shop) -> None:
+def test_a_draft_of_pending_items_names_the_connection_without_drafts(shop: Shop) -> None:
     answer = shop.service.request(
         "POST",
         "/stripe/invoices/?name=shop&connection_name=mollie-1",
@@ -54,7 +54,7 @@ def test_drafts_that_gather_say_which_connection_has_none(shop: Shop) -> None:
     )
 
 
-def test_mollie_is_asked_through_its_own_path_alone(shop: Shop) -> None:
+def test_mollie_is_used_through_its_own_path_only(shop: Shop) -> None:
     answer = shop.service.request(
         "POST",
         f"{shop.tenant_url}/payment-providers/stripe/invoices",

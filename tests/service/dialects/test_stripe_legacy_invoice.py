@@ -120,7 +120,7 @@ def test_a_lines_moved_field_is_derived(name: str, value: object) -> None:
     assert older_invoice(INVOICE)["lines"]["data"][0][name] == value
 
 
-def test_a_price_that_came_as_an_id_is_told_from_its_line() -> None:
+def test_a_price_given_as_an_id_is_completed_from_its_line() -> None:
     price = older_invoice(INVOICE)["lines"]["data"][0]["price"]
 
     assert (price["id"], price["product"], price["currency"]) == ("price_1", "prod_1", "eur")

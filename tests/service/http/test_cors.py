@@ -109,7 +109,7 @@ def test_another_apps_pages_read_nothing_of_this_one(service: Service, page: Sho
         assert cors(response) == {}
 
 
-def test_an_app_that_is_none_looks_like_one_without_this_origin(
+def test_an_unknown_app_gets_the_response_of_one_without_this_origin(
     service: Service, page: Shop, other_shop: Shop
 ) -> None:
     def shown(app_id: Any) -> tuple[int, Any]:

@@ -165,7 +165,7 @@ def test_each_key_has_its_own_count(small: Service, narrow: Shop) -> None:
     assert (response.status_code, response.headers["ratelimit-remaining"]) == (200, "4")
 
 
-def test_who_is_not_known_is_told_no_count(small: Service, narrow: Shop) -> None:
+def test_an_unknown_caller_gets_no_rate_limit_headers(small: Service, narrow: Shop) -> None:
     response = send(small, narrow, headers={"x-api-key": "bh_write_unknown"})
     assert response.status_code == 401
     assert "ratelimit-limit" not in response.headers

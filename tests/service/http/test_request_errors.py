@@ -87,7 +87,7 @@ def test_a_fault_is_400_and_names_its_field(
     assert errors(response)[0]["message"].startswith(path)
 
 
-def test_all_faults_are_told_at_once(untouched: Shop) -> None:
+def test_all_errors_are_returned_at_once(untouched: Shop) -> None:
     response = untouched.post(
         lineItems=[free_line(), free_line(-1), {"name": "x", "price": "p", "amountMinor": 1}],
         type="gift",
@@ -206,7 +206,7 @@ def test_a_provider_without_a_connection_is_400(untouched: Shop) -> None:
     assert (response.status_code, paths(response)) == (400, ["connection"])
 
 
-def test_an_app_without_a_default_connection_is_told_so(service: Service, shop: Shop) -> None:
+def test_a_missing_default_connection_is_an_error(service: Service, shop: Shop) -> None:
     shop.change(default_connections={"stripe": "gone"})
     service.wait_for_projection("access")
     response = shop.post()
@@ -233,7 +233,7 @@ def test_the_routers_own_refusals_have_the_dialects_shape(
     assert "x-request-id" in response.headers
 
 
-def test_a_method_that_a_path_has_not_is_told_those_that_it_has(shop: Shop) -> None:
+def test_an_unknown_method_is_405_with_the_allowed_ones(shop: Shop) -> None:
     response = shop.service.request("DELETE", shop.invoices_url, headers=shop.headers())
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
     head = shop.service.request("HEAD", shop.invoices_url, headers=shop.headers("read"))

@@ -48,7 +48,7 @@ MODELS = sorted(
 
 @settings(max_examples=30, deadline=None)
 @given(values=st.lists(odd, min_size=4, max_size=9))
-def test_a_response_model_is_written_whatever_its_fields_hold(values: list[Any]) -> None:
+def test_a_response_model_is_serialised_for_any_field_values(values: list[Any]) -> None:
     for model in MODELS:
         for shift in range(len(values)):
             turned = values[shift:] + values[:shift]

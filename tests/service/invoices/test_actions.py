@@ -47,7 +47,7 @@ def item(response: httpx.Response) -> dict[str, Any]:
         ("mark-uncollectible", "declined", "uncollectible"),
     ],
 )
-def test_what_is_asked_is_answered_when_it_came_true(
+def test_an_action_is_answered_with_its_outcome(
     shop: Shop, action: str, stands: str, status: str
 ) -> None:
     url = invoice(shop, stands)["url"]
@@ -82,7 +82,7 @@ def test_a_retry_takes_the_method_that_is_given(shop: Shop) -> None:
     assert newest.actor == f"key:{shop.key_ids['write']}"
 
 
-def test_what_the_provider_refuses_is_400_with_its_words(shop: Shop) -> None:
+def test_a_rejection_by_the_provider_is_400_with_its_message(shop: Shop) -> None:
     url = invoice(shop, "declined", "refused")["url"]
     response = act(shop, f"{url}/retry", {"paymentMethod": "pm_gone"})
     assert response.status_code == 400
@@ -135,7 +135,7 @@ def test_a_retry_that_opens_another_checkout_came_true(shop: Shop) -> None:
     assert (again.status_code, item(again)["nextAction"]) == (200, shown["nextAction"])
 
 
-def test_what_was_overtaken_is_400_that_says_so(service: Service, shop: Shop) -> None:
+def test_an_overtaken_request_is_400_with_its_reason(service: Service, shop: Shop) -> None:
     target = invoice(shop, "declined", "never")
     key = {"idempotency_key": uuid4().hex}
     act(shop, target["url"] + "/void", **key, **NEVER)
@@ -229,9 +229,7 @@ def test_a_refund_that_takes_days_is_pending(shop: Shop) -> None:
     assert shown["amountRefundedMinor"] == 0
 
 
-def test_a_refund_that_fails_is_400_and_can_be_asked_for_again(
-    service: Service, shop: Shop
-) -> None:
+def test_a_failed_refund_is_400_and_can_be_repeated(service: Service, shop: Shop) -> None:
     target = invoice(shop, "paid", "never")
     key = {"idempotency_key": uuid4().hex}
     pending = item(act(shop, target["url"] + "/refunds", **key, **NEVER))
@@ -260,7 +258,7 @@ def test_a_refund_that_fails_is_400_and_can_be_asked_for_again(
         ("mark-uncollectible", {"more": 1}, "more"),
     ],
 )
-def test_a_body_that_says_what_it_must_not_is_400_with_the_field(
+def test_a_wrong_body_is_400_with_the_field(
     shop: Shop, action: str, body: dict[str, Any], path: str
 ) -> None:
     response = act(shop, f"{shop.url}/invoices/{uuid4()}/{action}", body)
@@ -282,7 +280,7 @@ def test_a_body_that_says_what_it_must_not_is_400_with_the_field(
         ("refunds", "paid", "failed"),
     ],
 )
-def test_a_replay_tells_the_first_outcome_for_ever(
+def test_a_replay_always_returns_the_first_outcome(
     shop: Shop, action: str, stands: str, then: str
 ) -> None:
     target = invoice(shop, stands, then)
@@ -309,7 +307,7 @@ def test_a_replay_waits_like_the_first(service: Service, shop: Shop) -> None:
     assert topics.count("invoice.void_requested") == 1
 
 
-def test_many_at_once_under_one_key_ask_once(shop: Shop) -> None:
+def test_concurrent_requests_under_one_key_record_one_request(shop: Shop) -> None:
     target = invoice(shop, "paid")
     headers = shop.headers() | {"idempotency-key": uuid4().hex}
     more = {"json": {"amountMinor": 100}, "headers": headers}
@@ -338,9 +336,7 @@ def test_a_key_is_for_one_request_alone(shop: Shop, other: str) -> None:
     assert errors(response)[0]["code"] == "[E4220]"
 
 
-def test_what_was_refused_before_it_was_recorded_is_not_remembered(
-    service: Service, shop: Shop
-) -> None:
+def test_a_rejection_before_recording_does_not_use_up_the_key(service: Service, shop: Shop) -> None:
     target = invoice(shop, "requires_action", "never")
     key = {"idempotency_key": uuid4().hex}
     assert act(shop, target["url"] + "/refunds", **key, **NEVER).status_code == 400

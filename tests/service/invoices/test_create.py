@@ -6,7 +6,7 @@ from tests.service.fake_worker import HOSTED_URL, SECRET, complete_invoice
 from tests.service.harness import Service, Shop, errors, free_line
 
 
-def test_a_paid_invoice_is_answered_with_all_that_is_known(shop: Shop) -> None:
+def test_a_paid_invoice_is_answered_with_every_field(shop: Shop) -> None:
     response = shop.post("paid", footer="Thanks", userId="user-1")
     assert response.status_code == 200
     document = response.json()
@@ -112,7 +112,7 @@ def test_a_payment_under_way_is_200(shop: Shop) -> None:
     assert shop.post("processing").json()["items"][0]["status"] == "processing"
 
 
-def test_an_outcome_that_does_not_come_in_time_is_202_and_can_be_fetched_later(
+def test_an_outcome_after_the_time_out_is_202_and_can_be_fetched_later(
     service: Service, shop: Shop
 ) -> None:
     response = shop.post("never", headers={"prefer": "wait=0"})
@@ -143,7 +143,7 @@ def test_an_outcome_that_does_not_come_in_time_is_202_and_can_be_fetched_later(
         ("return=minimal", 200),
     ],
 )
-def test_the_caller_says_how_long_to_wait(shop: Shop, prefer: str, status: int) -> None:
+def test_prefer_sets_the_time_to_wait(shop: Shop, prefer: str, status: int) -> None:
     assert shop.post("paid", headers={"prefer": prefer}).status_code == status
 
 
@@ -162,7 +162,7 @@ def test_waits_end_at_once_when_the_service_stops(service_database: str) -> None
         assert shop.post("never", headers={"prefer": "wait=60"}).status_code == 202
 
 
-def test_the_request_records_who_asked_and_nothing_else(shop: Shop, service: Service) -> None:
+def test_the_request_records_its_actor_and_nothing_else(shop: Shop, service: Service) -> None:
     before = service.head()
     response = shop.post("never", headers={"prefer": "respond-async"})
     (event,) = shop.invoice_events(response.json()["items"][0]["id"])
@@ -202,7 +202,7 @@ def test_the_callers_request_id_comes_back_if_it_is_sane(shop: Shop) -> None:
         assert shop.post(headers={"x-request-id": odd}).headers["x-request-id"] != odd
 
 
-def test_what_an_invoice_does_not_say_its_app_says(shop: Shop) -> None:
+def test_an_invoice_takes_missing_fields_from_its_app(shop: Shop) -> None:
     shop.change(settings={"invoice_defaults": {"footer": "Thank you", "description": "For work"}})
     shop.service.wait_for_projection("access")
 
@@ -211,7 +211,7 @@ def test_what_an_invoice_does_not_say_its_app_says(shop: Shop) -> None:
     assert (item["footer"], item["description"]) == ("Goodbye", "For work")
 
 
-def test_a_subscription_is_asked_for_with_prices_and_recorded_as_one(shop: Shop) -> None:
+def test_a_subscription_is_requested_with_prices_and_recorded_as_one(shop: Shop) -> None:
     lines = [{"name": "Pro Plan", "price": "price_monthly", "quantity": 2}, {"price": "price_seat"}]
     shown = shop.post("paid", type="subscription", lineItems=lines).json()["items"][0]
     assert (shown["type"], shown["status"]) == ("subscription", "paid")

@@ -58,7 +58,7 @@ def test_the_document_is_the_providers_fresh_one(shop: Shop, provider: Provider)
     assert provider.fetched == ["in_1"]
 
 
-def test_a_document_url_opens_without_any_header_and_tells_nobody_where_it_came_from(
+def test_a_document_url_opens_without_any_header_and_sends_no_referrer(
     service: Service, shop: Shop, provider: Provider
 ) -> None:
     response = opened(service, made(shop)["documentUrl"])
@@ -76,7 +76,7 @@ def test_an_invoice_shows_the_same_document_url_wherever_it_is_shown(shop: Shop)
     assert (single["documentUrl"], listed["documentUrl"]) == (url, url)
 
 
-def test_many_who_open_one_document_cost_the_provider_one_call(
+def test_concurrent_readers_of_one_document_share_one_provider_call(
     service: Service, shop: Shop, provider: Provider
 ) -> None:
     path = made(shop)["documentUrl"].removeprefix("http://127.0.0.1:8080")
@@ -113,7 +113,7 @@ def test_a_link_that_we_did_not_write_opens_nothing(service: Service, shop: Shop
         assert (response.status_code, errors(response)[0]["code"]) == (404, "[E4040]")
 
 
-def test_another_apps_document_is_404_before_its_provider_is_asked(
+def test_another_apps_document_is_404_without_a_provider_call(
     shop: Shop, other_shop: Shop, provider: Provider
 ) -> None:
     item = made(other_shop)
@@ -122,7 +122,7 @@ def test_another_apps_document_is_404_before_its_provider_is_asked(
     assert provider.fetched == []
 
 
-def test_a_provider_that_is_away_is_503_and_asked_again_the_next_time(
+def test_an_unavailable_provider_is_503_and_called_again_the_next_time(
     service: Service, shop: Shop, provider: Provider
 ) -> None:
     url = made(shop)["documentUrl"]
@@ -141,7 +141,7 @@ def test_a_document_that_the_provider_does_not_have_is_404(
     assert opened(service, made(shop)["documentUrl"]).status_code == 404
 
 
-def test_without_a_worker_the_caller_is_told_in_time_to_come_again(service_database: str) -> None:
+def test_without_a_worker_the_answer_is_503_with_retry_after(service_database: str) -> None:
     with Service(service_database, lookup_timeout_s=0.2) as service:
         shop = Shop(service)
         response = shop.get(f"{shop.url}/invoices/{made(shop)['id']}/document")
@@ -159,7 +159,7 @@ def test_without_a_worker_the_caller_is_told_in_time_to_come_again(service_datab
         ("open", "is not complete", True),
     ],
 )
-def test_the_return_page_says_how_the_payment_stands(
+def test_the_return_page_shows_the_payments_status(
     service: Service, shop: Shop, outcome: str, text: str, *, looks_again: bool
 ) -> None:
     shop.post(outcome)
@@ -192,7 +192,7 @@ def test_what_an_invoice_carries_is_shown_as_text(service: Service, shop: Shop) 
     assert str(shop.tenant_id) not in response.text
 
 
-def test_the_invoices_own_connection_is_asked(
+def test_the_invoices_own_connection_is_used(
     service: Service, shop: Shop, service_database: str
 ) -> None:
     gateway: Any = Provider()

@@ -39,7 +39,7 @@ def test_lists_are_by_app_tenant_and_provider(stocked: Shop) -> None:
     assert totals == [6, 5, 5, 0]
 
 
-def test_a_list_has_the_envelope_and_says_how_fresh_it_is(stocked: Shop) -> None:
+def test_a_list_has_the_envelope_and_its_position(stocked: Shop) -> None:
     response = stocked.get(f"{stocked.url}/invoices", limit=2)
     document = response.json()
     assert list(document) == [
@@ -87,7 +87,7 @@ def test_a_tenant_filter_narrows_the_apps_list(stocked: Shop) -> None:
         assert found["totalItems"] == expected
 
 
-def test_the_mode_of_the_default_connection_is_listed_unless_another_is_asked_for(
+def test_the_mode_of_the_default_connection_is_listed_by_default(
     service: Service,
 ) -> None:
     shop = Shop(service)

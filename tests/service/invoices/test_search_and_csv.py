@@ -42,7 +42,7 @@ def stocked(service: Service) -> Shop:
         ({"q": "ada@shop 4711"}, 1),
     ],
 )
-def test_amounts_and_words_narrow_the_list(
+def test_amounts_and_search_terms_narrow_the_list(
     stocked: Shop, params: dict[str, Any], expected: int
 ) -> None:
     found = stocked.get(f"{stocked.url}/invoices", **params).json()
@@ -102,7 +102,7 @@ def test_a_csv_list_is_filtered_and_an_empty_one_has_its_header(stocked: Shop) -
     assert empty.startswith("id,tenantUuid,")
 
 
-def test_an_invoice_is_shown_as_it_was_known_at_a_moment(service: Service) -> None:
+def test_an_invoice_can_be_read_as_of_a_time(service: Service) -> None:
     shop = Shop(service)
     posted = shop.post("requires_action").json()["items"][0]
     complete_invoice(service.context, UUID(posted["id"]), "paid")
@@ -129,7 +129,9 @@ def test_a_time_that_was_shown_includes_what_happened_then(service: Service) -> 
     assert (item["status"], item["position"]) == ("paid", posted["position"])
 
 
-def test_before_it_was_asked_for_there_is_no_invoice(stocked: Shop, other_shop: Shop) -> None:
+def test_as_of_a_time_before_the_request_there_is_no_invoice(
+    stocked: Shop, other_shop: Shop
+) -> None:
     item = stocked.get(f"{stocked.url}/invoices").json()["items"][0]
     url = f"{stocked.url}/invoices/{item['id']}"
     assert stocked.get(url, asOf="2020-01-01T00:00:00Z").status_code == 404

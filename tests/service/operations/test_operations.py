@@ -44,7 +44,7 @@ def test_a_running_service_is_ready(service: Service) -> None:
     assert set(response.json()["checks"].values()) == {"ok"}
 
 
-def test_the_process_is_healthy_whatever_its_database_does(service: Service) -> None:
+def test_health_does_not_depend_on_the_database(service: Service) -> None:
     assert service.request("GET", "/healthz").json() == {"status": "ok"}
 
 
@@ -61,7 +61,7 @@ def test_the_process_is_healthy_whatever_its_database_does(service: Service) -> 
         ),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_else(subject: Any, check: str, message: str) -> None:
+def test_a_failed_check_is_reported_alone(subject: Any, check: str, message: str) -> None:
     ready, checks = asyncio.run(subject.checks())
     assert not ready
     assert checks[check] == message

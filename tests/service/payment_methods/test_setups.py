@@ -168,7 +168,7 @@ def test_what_cannot_be_is_refused_by_its_field(
     assert [entry["path"] for entry in errors(response)] == [path]
 
 
-def test_the_connection_of_the_mode_that_is_asked_for_is_taken(shop: Shop) -> None:
+def test_the_connection_of_the_requested_mode_is_used(shop: Shop) -> None:
     shop.set_connection("stripe-live", mode="live")
     shop.change(default_connections={"stripe:live": "stripe-live"})
     shop.service.wait_for_projection("access")
@@ -187,7 +187,7 @@ def test_another_tenants_setup_does_not_exist_here(shop: Shop) -> None:
     assert shop.get(url_of(shop, invoice_id)).status_code == 404
 
 
-def test_who_says_no_place_to_go_comes_back_to_a_page_of_ours(shop: Shop) -> None:
+def test_without_a_redirect_url_our_return_page_is_used(shop: Shop) -> None:
     response = post(shop, NEVER, redirectUrl=None)
     setup = item(response)
 

@@ -35,7 +35,7 @@ def test_a_replay_gives_the_first_answer_again(shop: Shop, outcome: str) -> None
     assert first.headers["location"] == second.headers["location"]
 
 
-def test_a_replay_tells_the_first_outcome_though_more_has_happened(
+def test_a_replay_returns_the_first_outcome_after_later_events(
     service: Service, shop: Shop
 ) -> None:
     headers = keyed()
@@ -101,7 +101,7 @@ def test_a_key_counts_in_its_app_alone(service: Service, shop: Shop) -> None:
     assert first.json()["items"][0]["id"] != second.json()["items"][0]["id"]
 
 
-def test_what_was_refused_before_it_was_recorded_is_not_remembered(shop: Shop) -> None:
+def test_a_rejection_before_recording_does_not_use_up_the_key(shop: Shop) -> None:
     headers = keyed()
     assert shop.post("paid", headers=headers, type="gift").status_code == 400
     assert shop.post("paid", headers=headers).status_code == 200

@@ -63,7 +63,7 @@ def test_a_wait_without_news_ends_with_a_position_to_go_on_from(service: Service
     assert found["position"] >= position
 
 
-def test_a_service_that_stops_answers_those_who_wait(database: str) -> None:
+def test_a_stopping_service_answers_waiting_consumers(database: str) -> None:
     with Service(database) as service:
         shop = Shop(service)
         service.wait_for_projection("invoices")
@@ -111,7 +111,7 @@ def test_only_keys_of_the_app_read_its_changes(service: Service, other_shop: Sho
     assert status({"api-key": shop.keys["admin"]}) == 200
 
 
-def test_many_who_wait_are_woken_by_one_change(service: Service) -> None:
+def test_one_change_wakes_all_waiting_consumers(service: Service) -> None:
     shop = Shop(service)
     service.wait_for_projection("invoices")
     position = read(shop)["position"]

@@ -100,7 +100,7 @@ def test_days_go_together_by_the_clocks_of_the_time_zone(
 
 
 @pytest.mark.parametrize(("interval", "usual"), [("day", 30), ("week", 12), ("month", 12)])
-def test_whoever_says_no_days_sees_the_latest(stocked: Shop, interval: str, usual: int) -> None:
+def test_without_days_the_latest_are_reported(stocked: Shop, interval: str, usual: int) -> None:
     (item,) = revenue(stocked, interval=interval)["items"]
     assert len(item["buckets"]) == usual
     assert item["totals"] == TODAY

@@ -25,7 +25,7 @@ def summary(shop: Shop, **params: Any) -> dict[str, Any]:
     return document
 
 
-def test_the_summary_says_what_came_in_and_what_is_owed(stocked: Shop) -> None:
+def test_the_summary_has_collected_and_outstanding_amounts(stocked: Shop) -> None:
     document = summary(stocked)
     assert document["items"] == [
         {
@@ -132,7 +132,7 @@ def test_another_apps_key_reads_no_summary(stocked: Shop, other_shop: Shop) -> N
     assert response.status_code == 401
 
 
-def test_what_comes_in_each_month_is_by_currency_mode_and_connection(shop: Shop) -> None:
+def test_recurring_revenue_is_by_currency_mode_and_connection(shop: Shop) -> None:
     def add(**facts: Any) -> None:
         subscribe(shop.service.context, shop.app_id, shop.connection_id, **facts)
 

@@ -165,13 +165,13 @@ def test_the_list_is_narrowed_by_each_filter(shop: Shop) -> None:
     ],
     ids=lambda query: "+".join(query) if isinstance(query, dict) else query,
 )
-def test_a_list_refuses_what_it_does_not_know(shop: Shop, query: Any, path: str) -> None:
+def test_a_list_rejects_unknown_parameters(shop: Shop, query: Any, path: str) -> None:
     (entry,) = errors(shop.get(f"{shop.url}/subscriptions", **query))
     assert entry["code"] == "[E4000]"
     assert entry["path"].startswith(path.partition(".")[0])
 
 
-def test_the_timeline_shows_what_happened_and_who_asked(shop: Shop) -> None:
+def test_the_timeline_shows_events_and_their_actors(shop: Shop) -> None:
     made = subscribed(shop)
     assert act(shop, url_of(shop, made) + "/cancel").status_code == 200
     shop.service.wait_for_projection("invoices")
@@ -221,7 +221,7 @@ def test_it_is_changed_at_once_or_from_the_next_period_on(shop: Shop) -> None:
     }
 
 
-def test_what_the_provider_refuses_is_400_with_its_words_and_stands_on_it(shop: Shop) -> None:
+def test_a_rejection_by_the_provider_is_400_with_its_message_and_is_shown(shop: Shop) -> None:
     made = subscribed(shop, then="refused")
     response = act(shop, url_of(shop, made) + "/change", YEARLY)
     assert response.status_code == 400
@@ -261,7 +261,7 @@ def test_one_thing_is_done_at_a_time(shop: Shop) -> None:
     assert "something else is being done with it" in entry["message"]
 
 
-def test_what_takes_longer_is_202_and_its_replay_tells_the_end(
+def test_a_slow_action_is_202_and_its_replay_returns_the_outcome(
     service: Service, shop: Shop
 ) -> None:
     made = subscribed(shop, then="never")
@@ -293,7 +293,7 @@ def do_late(known: Subscription) -> None:
     known.finish_request(occurred_at=occurred_at)
 
 
-def test_a_replay_tells_how_it_was_then_whatever_came_later(shop: Shop) -> None:
+def test_a_replay_returns_the_first_outcome_after_later_changes(shop: Shop) -> None:
     made = subscribed(shop)
     key = {"idempotency_key": uuid4().hex}
     first = act(shop, url_of(shop, made) + "/change", YEARLY, **key)
@@ -333,7 +333,7 @@ def test_a_replay_tells_how_it_was_then_whatever_came_later(shop: Shop) -> None:
         "none-of-it",
     ],
 )
-def test_a_body_that_says_it_wrongly_is_400_and_records_nothing(
+def test_a_wrong_body_is_400_and_records_nothing(
     service: Service, shop: Shop, path: str, body: Any, names: str
 ) -> None:
     made = subscribed(shop)

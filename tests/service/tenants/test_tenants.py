@@ -47,7 +47,7 @@ def test_customers_are_unlinked_by_an_empty_list_or_null(
     assert shop.put(other, customers).status_code == 200
 
 
-def test_what_is_left_out_is_not_known_any_more_but_customers_stay(shop: Shop) -> None:
+def test_omitted_fields_are_erased_but_customers_stay(shop: Shop) -> None:
     url = new_url(shop)
     customers = [{"connection": "stripe-1", "customerId": "cus_7"}]
     shop.put(url, PERSON | {"providerCustomers": customers})
@@ -142,7 +142,7 @@ def test_a_providers_customer_is_one_tenant_only(shop: Shop) -> None:
     assert shop.put(second, customers).status_code == 200
 
 
-def test_two_apps_may_know_a_customer_of_one_name(shop: Shop, other_shop: Shop) -> None:
+def test_two_apps_may_have_customers_of_the_same_id(shop: Shop, other_shop: Shop) -> None:
     customers = {"providerCustomers": [{"connection": "stripe-1", "customerId": "cus_same"}]}
     for owner in (shop, other_shop):
         assert owner.put(new_url(owner), customers).status_code == 200

@@ -88,7 +88,7 @@ def replay(shop: Shop, delivery_id: str, **headers: str) -> httpx.Response:
     return shop.service.request("POST", path, headers=shop.headers(**headers))
 
 
-def test_the_inbox_says_what_came_of_each_delivery(shop: Shop) -> None:
+def test_the_inbox_has_the_result_of_each_delivery(shop: Shop) -> None:
     ids = [
         delivered(shop),
         delivered(shop, applied("changed")),
@@ -178,7 +178,7 @@ def test_a_replay_is_answered_with_what_came_of_it(service: Service, shop: Shop)
     assert events[2].TOPIC == "provider_event.replay_requested"
 
 
-def test_a_replay_that_ends_dead_again_says_why(service: Service, shop: Shop) -> None:
+def test_a_replay_that_fails_again_has_its_reason(service: Service, shop: Shop) -> None:
     delivery = delivered(shop, applied())
     with answering(service, parked(retry=False, reason="unreadable: KeyError")):
         item = shown(replay(shop, delivery))

@@ -189,7 +189,7 @@ def test_a_hint_over_the_limit_is_answered_503_and_not_lost(database: str) -> No
         assert count(service, "over_limit") == 2
 
 
-def test_hints_at_our_own_payments_are_recorded_whatever_the_limit(database: str) -> None:
+def test_hints_about_our_own_payments_ignore_the_rate_limit(database: str) -> None:
     with Service(database, hints_per_minute=1) as service:
         mollie = MollieShop(service)
         ours = [mollie.import_payment(f"tr_ours{number}") for number in range(3)]

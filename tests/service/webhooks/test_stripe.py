@@ -195,9 +195,7 @@ def test_an_event_of_the_other_mode_is_refused(service: Service, shop: Shop) -> 
     assert service.head() == before
 
 
-def test_a_url_that_names_no_connection_is_404_whatever_is_wrong(
-    service: Service, shop: Shop
-) -> None:
+def test_an_unknown_connection_is_404_before_any_other_error(service: Service, shop: Shop) -> None:
     silent = Shop(service, webhook_secrets=())
     urls = [
         f"/webhooks/stripe/{uuid4()}",

@@ -19,12 +19,12 @@ def header(text: str, *, secret: str = SECRET, at_s: int = NOW_S) -> str:
 
 
 @given(text=st.text(alphabet=st.characters(codec="utf-8")))
-def test_whatever_stripe_signs_is_valid(text: str) -> None:
+def test_every_signature_by_stripe_is_valid(text: str) -> None:
     assert verdict(text.encode(), header(text)) is Verdict.VALID
 
 
 @given(raw=st.binary(), junk=st.text())
-def test_no_header_whatever_raises(raw: bytes, junk: str) -> None:
+def test_no_header_raises(raw: bytes, junk: str) -> None:
     assert verdict(raw, junk) is not Verdict.VALID
 
 

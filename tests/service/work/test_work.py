@@ -117,7 +117,7 @@ def test_a_state_that_is_none_is_refused(shop: Shop) -> None:
     assert errors(response)[0]["path"] == "state"
 
 
-def test_secrets_in_what_a_provider_said_are_cut(shop: Shop) -> None:
+def test_secrets_in_provider_messages_are_removed(shop: Shop) -> None:
     invoice_id = requested(shop)
     secret = "pi_123_secret_456"
     shop.given_up(invoice_id, last_error=f"No such intent: {secret}")
@@ -199,7 +199,9 @@ def test_another_apps_work_does_not_exist(shop: Shop, other_shop: Shop) -> None:
     assert listed(shop)["items"] == []
 
 
-def test_what_gave_up_is_counted_and_readiness_does_not_mind(service: Service, shop: Shop) -> None:
+def test_work_that_gave_up_is_counted_and_does_not_affect_readiness(
+    service: Service, shop: Shop
+) -> None:
     def counted() -> float:
         text = service.request("GET", "/metrics").text
         lines = (row for row in text.splitlines() if row.startswith("billhook_work_gave_up{"))
@@ -214,7 +216,7 @@ def test_what_gave_up_is_counted_and_readiness_does_not_mind(service: Service, s
     assert counted() == before
 
 
-def test_an_open_circuit_breaker_is_a_metric_and_readiness_does_not_mind(
+def test_an_open_circuit_breaker_is_a_metric_and_does_not_affect_readiness(
     service: Service, shop: Shop
 ) -> None:
     labels = f'{{app="{shop.app_id}",connection="silent"}}'
@@ -243,7 +245,7 @@ def test_the_operator_lists_and_sends_again(shop: Shop, run: Run) -> None:
     assert (newest.TOPIC, newest.actor) == ("invoice.step_resent", "operator")
 
 
-def test_the_operator_is_told_why_not(shop: Shop, run: Run) -> None:
+def test_a_rejected_resend_has_its_reason(shop: Shop, run: Run) -> None:
     app, invoice_id = str(shop.app_id), requested(shop)
     refused = run("resend", f"invoice:{invoice_id}", "--app", app)
     assert refused.exit_code == 1

@@ -48,7 +48,7 @@ def test_a_draft_that_the_provider_has_finalised_meanwhile_is_recorded_as_it_is(
     assert bench.account.charged() == [3300]
 
 
-def test_who_comes_while_another_gathers_waits_without_counting(bench: Bench) -> None:
+def test_a_second_draft_of_pending_items_waits_without_using_an_attempt(bench: Bench) -> None:
     customer = bench.account.add_customer()
     first, second = (
         request_draft_of(bench, "include_pending_items", customer),
@@ -101,7 +101,7 @@ def test_a_draft_with_other_lines_than_requested_is_deleted(bench: Bench) -> Non
     assert bench.account.v1.invoices.list({"customer": customer}).data == []
 
 
-def test_a_draft_that_gathered_is_never_taken_back(bench: Bench) -> None:
+def test_a_draft_with_pending_items_is_never_deleted(bench: Bench) -> None:
     customer = bench.account.add_customer()
 
     def refuse(_: str) -> None:

@@ -168,7 +168,7 @@ def test_subscriptions_prices_and_tax_rates_come_too(bench: Bench, start: Start)
     assert (rate.rate_ppm, rate.inclusive) == (210_000, False)
 
 
-def test_a_price_that_is_known_is_left_as_it_is(bench: Bench, start: Start) -> None:
+def test_a_recorded_price_is_not_changed(bench: Bench, start: Start) -> None:
     own = SetPrice(
         app_id=bench.app_id,
         price_id=bench.account.price,
@@ -221,7 +221,7 @@ def test_a_dispute_and_a_draft_are_imported(bench: Bench, start: Start) -> None:
     assert bench.log.head() == head
 
 
-def test_tenants_are_known_by_their_customers_and_others_stay_unassigned(
+def test_tenants_are_found_by_their_customers_and_others_stay_unassigned(
     bench: Bench, start: Start
 ) -> None:
     known, unknown = bench.account.add_customer(), bench.account.add_customer()

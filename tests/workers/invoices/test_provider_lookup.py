@@ -72,7 +72,7 @@ def test_a_document_is_fetched_from_the_provider_each_time_and_not_stored(
     assert jobs_left(database) == 0
 
 
-def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
+def test_the_secret_of_a_payment_is_answered_and_stored_nowhere_in_clear(
     database: str, bench: Bench
 ) -> None:
     invoice = bench.charge(bench.request(bench.add_tenant()))
@@ -103,7 +103,7 @@ def test_the_secret_of_a_payment_is_answered_and_stands_nowhere_in_clear(
     assert secret not in "".join(seen)
 
 
-def test_many_ask_at_once_and_each_gets_its_own_answer(database: str) -> None:
+def test_concurrent_lookups_each_get_their_own_answer(database: str) -> None:
     class Echo:
         def find_client_secret(self, payment_id: str) -> str:
             return f"{payment_id}_secret"

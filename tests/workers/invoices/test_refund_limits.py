@@ -107,7 +107,7 @@ def test_an_amount_above_what_can_have_a_note_is_split(bench: Bench) -> None:
     assert bench.invoice(invoice_id).view.amount_refunded_minor == 2000
 
 
-def test_the_credit_notes_of_an_imported_invoice_are_known(bench: Bench) -> None:
+def test_the_credit_notes_of_an_imported_invoice_are_recorded(bench: Bench) -> None:
     customer = bench.account.add_customer(None)
     made = bench.account.admin.make_invoice(customer, amount=2000, collect="send")["id"]
     bench.account.v1.credit_notes.create({"invoice": made, "amount": 1200})

@@ -41,7 +41,7 @@ def test_a_retry_is_another_payment_and_the_open_one_is_canceled(mollie: MollieB
     assert mollie.payments()[0]["amount"]["value"] == "19.99"
 
 
-def test_a_retry_after_a_refusal_asks_for_the_same_money_again(mollie: MollieBench) -> None:
+def test_a_retry_after_a_rejection_charges_the_same_amount(mollie: MollieBench) -> None:
     view = mollie.charged({"price": "odd", "quantity": 3}, tax_rate_id="added").view
     mollie.pay(view.provider_object_id, "failed")
     mollie.receive_webhook(view.provider_object_id)

@@ -209,7 +209,7 @@ def link(bench: Bench, tenant_id: UUID) -> None:
     [(True, None, 1), (False, None, 0), (False, link, 1)],
     ids=["with_a_customer", "without_any", "linked_later"],
 )
-def test_only_a_tenant_with_a_customer_asks_for_a_look(
+def test_only_a_tenant_with_a_customer_opens_an_assign_job(
     bench: Bench, *, linked: bool, then: Callable[[Bench, UUID], None] | None, rows: int
 ) -> None:
     tenant_id = bench.add_tenant(linked=linked)

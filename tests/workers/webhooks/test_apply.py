@@ -92,7 +92,7 @@ def test_the_same_delivery_twice_is_applied_once(bench: Bench) -> None:
     assert bench.invoice(invoice_id).view.status == "paid"
 
 
-def test_a_stale_webhook_stands_on_the_timeline_only(bench: Bench) -> None:
+def test_a_stale_webhook_is_on_the_timeline_only(bench: Bench) -> None:
     invoice_id, events = paid_flow(bench)
     version = bench.invoice(invoice_id).version
 

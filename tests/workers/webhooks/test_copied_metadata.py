@@ -71,7 +71,7 @@ def test_a_duplicate_is_an_invoice_of_its_own(bench: Bench) -> None:
     assert bench.invoice(invoice_id).view.amount_refunded_minor == 0
 
 
-def test_a_subscription_made_anew_with_copied_metadata_is_its_own(bench: Bench) -> None:
+def test_a_subscription_created_with_copied_metadata_is_separate(bench: Bench) -> None:
     price = bench.account.add_price(900, recurring={"interval": "month"})
     tenant_id = bench.add_tenant()
     invoice_id = bench.subscribe(tenant_id, price)

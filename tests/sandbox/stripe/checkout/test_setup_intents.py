@@ -112,7 +112,7 @@ def test_a_session_completes_once(shop: Shop) -> None:
     assert shop.stripe.checkout.sessions.retrieve(session.id).status == "complete"
 
 
-def test_a_session_expires_by_the_clock_or_when_told(shop: Shop) -> None:
+def test_a_session_expires_by_the_clock_or_by_a_call(shop: Shop) -> None:
     customer = shop.customer(None).id
     expired_by_call, waiting = session_of(shop, customer), session_of(shop, customer)
     assert shop.stripe.checkout.sessions.expire(expired_by_call.id).status == "expired"
@@ -203,7 +203,7 @@ def test_a_setup_intent_may_wait_for_its_customer(shop: Shop) -> None:
     assert paid.status == "paid"
 
 
-def test_a_declined_setup_says_why(shop: Shop) -> None:
+def test_a_declined_setup_has_its_reason(shop: Shop) -> None:
     intent = shop.stripe.setup_intents.create({"customer": shop.customer(None).id})
     with pytest.raises(stripe.CardError) as refusal:
         shop.stripe.setup_intents.confirm(

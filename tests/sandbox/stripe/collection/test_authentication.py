@@ -37,7 +37,7 @@ def test_on_session_the_payment_waits_for_the_customer(shop: Shop) -> None:
     ]
 
 
-def test_off_session_the_bank_declines_for_want_of_authentication(shop: Shop) -> None:
+def test_an_off_session_charge_is_declined_without_authentication(shop: Shop) -> None:
     opened = shop.opened(shop.customer(CARD).id)
     error = refused(shop, opened.id, off_session=True)
     assert error.code == "authentication_required"
@@ -116,7 +116,7 @@ def test_a_card_set_up_by_authenticating_once_pays_off_session(shop: Shop) -> No
     assert shop.stripe.invoices.pay(second.id, {"off_session": True}).status == "paid"
 
 
-def test_a_card_that_is_set_up_wants_its_owner_on_session_only(shop: Shop) -> None:
+def test_a_card_that_is_set_up_needs_authentication_on_session_only(shop: Shop) -> None:
     customer = shop.customer("pm_card_authenticationRequiredSetupForOffSession").id
     paid = shop.stripe.invoices.pay(shop.opened(customer).id, {"off_session": True})
     assert paid.status == "paid"

@@ -79,7 +79,7 @@ def test_a_draft_that_does_not_advance_stays(shop: Shop) -> None:
         assert shop.stripe.invoices.retrieve(each.id).status == "draft"
 
 
-def test_told_again_to_advance_an_invoice_keeps_its_time(shop: Shop) -> None:
+def test_setting_auto_advance_again_keeps_the_scheduled_time(shop: Shop) -> None:
     draft = advancing(shop, shop.customer("pm_card_chargeCustomerFail").id)
     pass_time(shop, HOUR_S / 2)
     again = shop.stripe.invoices.update(draft.id, {"auto_advance": True})
@@ -218,7 +218,7 @@ def test_what_is_planned_can_be_run_now(shop: Shop) -> None:
     assert shop.stripe.invoices.retrieve(draft.id).status == "paid"
 
 
-def test_real_time_runs_what_is_due_though_nobody_asks(shop: Shop, sink: Sink) -> None:
+def test_due_work_runs_in_real_time_without_a_request(shop: Shop, sink: Sink) -> None:
     endpoint = shop.stripe.webhook_endpoints.create(
         {"url": sink.url, "enabled_events": ["invoice.paid"]}
     )
@@ -230,7 +230,7 @@ def test_real_time_runs_what_is_due_though_nobody_asks(shop: Shop, sink: Sink) -
     assert (event.data.object["id"], event.created) == (draft.id, draft.automatically_finalizes_at)
 
 
-def test_a_restarted_sandbox_knows_its_agenda() -> None:
+def test_a_restarted_sandbox_keeps_its_agenda() -> None:
     with SandboxProcess() as process:
         shop = Shop(process)
         draft = advancing(shop, shop.customer().id)

@@ -60,7 +60,7 @@ def test_an_unknown_account_is_refused(shop: Shop, wrong: Any) -> None:
         shop.stripe.payment_methods.create({"type": "sepa_debit", **wrong})
 
 
-def test_the_bank_is_asked_and_nothing_is_paid_yet(shop: Shop) -> None:
+def test_a_debit_is_submitted_and_nothing_is_paid_yet(shop: Shop) -> None:
     before = len(shop.event_types())
     invoice = invoice_by_debit(shop, SUCCEEDS)
     assert (invoice.status, invoice.attempted, invoice.attempt_count) == ("open", True, 1)
@@ -150,7 +150,7 @@ def test_the_bank_can_be_made_to_answer_now(shop: Shop, ending: str, status: str
         shop.admin.settle(invoice.id)
 
 
-def test_an_advancing_invoice_asks_again_after_a_failure(shop: Shop) -> None:
+def test_an_advancing_invoice_is_debited_again_after_a_failure(shop: Shop) -> None:
     draft = shop.draft(debited(shop, FAILS), 1000)
     shop.stripe.invoices.update(draft.id, {"auto_advance": True})
     shop.admin.set_clock(advance_s=3600 + 3 * DAY_S + 10)
@@ -176,7 +176,7 @@ def test_other_currencies_are_refused(shop: Shop) -> None:
         shop.stripe.invoices.pay(opened.id)
 
 
-def test_the_hosted_page_offers_a_debit_and_then_says_that_the_bank_is_asked(shop: Shop) -> None:
+def test_the_hosted_page_offers_a_debit_and_then_shows_it_as_processing(shop: Shop) -> None:
     opened = shop.opened(shop.customer("pm_card_chargeCustomerFail").id)
     with pytest.raises(stripe.CardError):
         shop.stripe.invoices.pay(opened.id)

@@ -7,7 +7,7 @@ import stripe
 from tests.sandbox.stripe.shop import Shop
 
 
-def test_paying_charges_once_and_says_so_everywhere(shop: Shop) -> None:
+def test_paying_charges_once_and_updates_every_object(shop: Shop) -> None:
     customer = shop.customer()
     opened = shop.opened(customer.id, 1000)
     paid = shop.stripe.invoices.pay(opened.id, {"off_session": True, "expand": ["payments"]})
@@ -132,7 +132,7 @@ def test_payment_out_of_band_moves_no_money(shop: Shop) -> None:
     assert "invoice.payment_succeeded" not in types
 
 
-def test_events_come_in_stripes_order(shop: Shop) -> None:
+def test_events_are_sent_in_stripes_order(shop: Shop) -> None:
     customer = shop.customer().id
     before = len(shop.event_types())
     draft = shop.draft(customer, 1000)

@@ -105,7 +105,7 @@ def test_the_clock_is_set_advanced_and_frozen(shop: Shop) -> None:
     assert shop.admin.set_clock(frozen=False)["now"] == pytest.approx(1_900_000_000, abs=5)
 
 
-def test_requests_are_logged_and_forgotten(shop: Shop) -> None:
+def test_logged_requests_can_be_listed_and_deleted(shop: Shop) -> None:
     shop.stripe.customers.create({"name": "Ada"}, {"idempotency_key": "k"})
     entry = shop.admin.requests()[0]
     assert (entry["method"], entry["path"], entry["status"]) == ("POST", "/v1/customers", 200)

@@ -52,14 +52,14 @@ def test_a_refusal_after_execution_began_is_replayed(shop: Shop) -> None:
     assert shop.stripe.invoices.pay(draft.id, {}, {"idempotency_key": "other"}).status == "paid"
 
 
-def test_validation_errors_are_not_remembered(shop: Shop) -> None:
+def test_validation_errors_are_not_stored_under_the_key(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         shop.stripe.customers.create({"bogus": "1"}, {"idempotency_key": "k"})
     assert shop.stripe.customers.create({}, {"idempotency_key": "k"}).id
 
 
 @pytest.mark.parametrize(("status", "stored"), [(500, False), (429, False)])
-def test_failures_before_execution_are_not_remembered(
+def test_failures_before_execution_are_not_stored_under_the_key(
     shop: Shop, status: int, stored: object
 ) -> None:
     shop.admin.add_fault("status", status=status, stored=stored)
@@ -68,7 +68,7 @@ def test_failures_before_execution_are_not_remembered(
     assert shop.stripe.customers.create({}, {"idempotency_key": "k"}).id
 
 
-def test_a_failure_during_execution_is_remembered(shop: Shop) -> None:
+def test_a_failure_during_execution_is_stored_under_the_key(shop: Shop) -> None:
     shop.admin.add_fault("status", status=500, stored=True)
     for _ in range(2):
         with pytest.raises(stripe.APIError):

@@ -63,7 +63,7 @@ def test_ids_are_replaced_by_objects_on_request(shop: Shop) -> None:
     assert paid.confirmation_secret.client_secret == intent.client_secret
 
 
-def test_what_is_not_asked_for_is_absent(shop: Shop) -> None:
+def test_fields_that_are_not_expanded_are_absent(shop: Shop) -> None:
     invoice = shop.opened(shop.customer().id)
     with pytest.raises(AttributeError):
         _ = invoice.payments

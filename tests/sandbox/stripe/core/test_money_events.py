@@ -29,7 +29,7 @@ EXPECTED = {
 }
 
 
-def test_every_movement_is_told(shop: Shop, sink: Sink) -> None:
+def test_every_movement_sends_an_event(shop: Shop, sink: Sink) -> None:
     endpoint = shop.stripe.webhook_endpoints.create({"url": sink.url, "enabled_events": ["*"]})
     customer = shop.customer("pm_card_pendingRefund").id
     one, two, three = (shop.opened(customer, 1000) for _ in range(3))

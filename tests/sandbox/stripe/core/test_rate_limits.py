@@ -61,7 +61,7 @@ def test_a_failure_after_the_work_leaves_the_work_done(shop: Shop, status: int) 
     assert shop.event_types() == ["customer.created"]
 
 
-def test_a_failure_after_the_work_that_is_not_remembered_lets_it_be_done_twice(
+def test_a_failure_after_the_work_that_is_not_stored_allows_a_second_execution(
     shop: Shop,
 ) -> None:
     shop.admin.add_fault("status", status=500, when="after")

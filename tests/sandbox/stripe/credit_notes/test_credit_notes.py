@@ -250,7 +250,7 @@ def test_the_sum_of_the_lines_must_be_the_amount(shop: Shop) -> None:
             issue(shop, invoice.id, **missing)
 
 
-def test_words_of_a_note_can_be_changed(shop: Shop) -> None:
+def test_memo_and_metadata_of_a_note_can_be_changed(shop: Shop) -> None:
     invoice = paid(shop, 1000)
     note = issue(shop, invoice.id, amount=100, credit_amount=100)
     changed = shop.stripe.credit_notes.update(note.id, {"memo": "why", "metadata": {"a": "b"}})

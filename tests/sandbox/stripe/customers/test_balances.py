@@ -63,7 +63,7 @@ def test_a_balance_set_on_the_customer_is_an_adjustment(shop: Shop) -> None:
     assert moves(shop, customer) == [("adjustment", -250, -250), ("adjustment", 300, 50)]
 
 
-def test_a_transactions_words_can_be_changed(shop: Shop) -> None:
+def test_a_transactions_description_can_be_changed(shop: Shop) -> None:
     customer, other = shop.customer().id, shop.customer().id
     service = shop.stripe.customers.balance_transactions
     made = service.create(customer, {"amount": 100, "currency": "eur"})

@@ -29,7 +29,7 @@ def test_customers_are_found_by_email(shop: Shop) -> None:
     assert [item.id for item in found.data] == [ada.id]
 
 
-def test_attaching_a_well_known_id_makes_a_payment_method_of_ones_own(shop: Shop) -> None:
+def test_attaching_a_test_card_id_creates_a_payment_method(shop: Shop) -> None:
     customer = shop.customer(None).id
     first = shop.stripe.payment_methods.attach("pm_card_visa", {"customer": customer})
     second = shop.stripe.payment_methods.attach("pm_card_mastercard", {"customer": customer})

@@ -133,7 +133,7 @@ def test_only_drafts_are_deleted(shop: Shop) -> None:
     assert refusal.value.code == "invoice_not_editable"
 
 
-def test_attempts_count_what_was_asked_of_a_bank(shop: Shop) -> None:
+def test_attempts_count_charges_sent_to_a_bank(shop: Shop) -> None:
     customer = shop.customer("pm_card_chargeDeclined").id
     opened = shop.opened(customer)
     for count in (1, 2):
@@ -174,7 +174,7 @@ def test_a_canceled_payment_intent_has_a_successor_when_its_invoice_is_paid(shop
     assert ledger_sums.check(shop) == 1000
 
 
-def test_while_a_bank_is_asked_an_invoice_stays_as_it_is(shop: Shop) -> None:
+def test_an_invoice_cannot_change_while_a_debit_is_processing(shop: Shop) -> None:
     invoice = invoice_by_debit(shop, SUCCEEDS).id
     intent = shop.stripe.payment_intents.list().data[0]
     calls = [

@@ -159,7 +159,7 @@ def test_only_invoices_to_be_sent_are_sent(shop: Shop) -> None:
     assert shop.event_types()[-1] == "invoice.sent"
 
 
-def test_pending_items_are_gathered_only_on_request(shop: Shop) -> None:
+def test_pending_items_are_included_only_on_request(shop: Shop) -> None:
     customer = shop.customer().id
     items = shop.stripe.invoice_items
     first = items.create({"customer": customer, "amount": 700, "currency": "eur"})

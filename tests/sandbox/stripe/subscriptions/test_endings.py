@@ -83,7 +83,7 @@ def test_a_cancellation_can_be_taken_back(club: Club) -> None:
     assert totals(club.invoices(made)) == [1000, 1000]
 
 
-def test_a_cycle_that_begins_anew_moves_the_end(club: Club) -> None:
+def test_a_reset_billing_cycle_moves_the_end(club: Club) -> None:
     made = club.member()
     club.stripe.subscriptions.update(made.id, {"cancel_at_period_end": True})
     club.later(5 * DAY_S)
@@ -126,7 +126,7 @@ def test_canceling_what_was_never_paid_expires_it(club: Club) -> None:
     assert (ended.status, club.latest(made).status) == ("incomplete_expired", "void")
 
 
-def test_what_is_owed_stays_open_after_the_end_and_is_not_asked_for(club: Club) -> None:
+def test_an_open_invoice_stays_open_after_the_end_and_is_not_collected(club: Club) -> None:
     made = club.member()
     club.new_card(str(made.customer), "pm_card_chargeDeclined")
     club.go_to(moment(2027, 2, 15, 14))

@@ -34,7 +34,7 @@ EXPECTED = {
 }
 
 
-def test_webhooks_tell_a_whole_life(shop: Shop, sink: Sink) -> None:
+def test_webhooks_report_a_whole_life(shop: Shop, sink: Sink) -> None:
     club = Club(shop)
     endpoint = club.stripe.webhook_endpoints.create({"url": sink.url, "enabled_events": ["*"]})
     made = _through_trial_and_change(club)

@@ -8,7 +8,7 @@ import stripe
 from tests.sandbox.stripe.shop import Shop
 
 
-def test_a_preview_tells_the_first_invoice_s_total_and_leaves_nothing(shop: Shop) -> None:
+def test_a_preview_has_the_first_invoice_s_total_and_creates_nothing(shop: Shop) -> None:
     customer, price = shop.customer(), shop.price(recurring={"interval": "month"})
     rate = shop.stripe.tax_rates.create(
         {"display_name": "VAT", "percentage": 21.0, "inclusive": False}

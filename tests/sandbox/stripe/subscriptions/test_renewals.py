@@ -58,7 +58,7 @@ def test_a_year_of_a_monthly_subscription(club: Club) -> None:
     assert ledger["by_invoice"] == {invoice.id: invoice.total for invoice in invoices}
 
 
-def test_a_renewals_events_come_in_stripes_order(club: Club) -> None:
+def test_a_renewals_events_are_sent_in_stripes_order(club: Club) -> None:
     club.member()
     club.go_to(moment(2027, 2, 15, 13))
     assert club.types_since(moment(2027, 1, 16)) == [
@@ -115,7 +115,7 @@ def test_upcoming_shows_the_renewal_and_keeps_nothing_of_it(club: Club) -> None:
         ("day", 10, [(2027, 1, 31), (2027, 2, 10), (2027, 2, 20)]),
     ],
 )
-def test_periods_begin_where_the_anchor_says(
+def test_periods_begin_at_the_anchor(
     shop: Shop, interval: str, count: int, starts: list[tuple[int, int, int]]
 ) -> None:
     club = Club(shop, begins=moment(2027, 1, 31))
@@ -139,7 +139,7 @@ def test_a_leap_day_comes_back_after_four_years() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["cancel", "unpaid", "past_due"])
-def test_the_account_says_what_becomes_of_it_after_the_last_attempt(
+def test_the_account_setting_decides_the_status_after_the_last_attempt(
     club: Club, outcome: str
 ) -> None:
     club.admin.set_billing(after_retries=outcome)

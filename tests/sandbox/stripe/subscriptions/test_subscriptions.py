@@ -44,7 +44,7 @@ def test_the_first_invoice_is_finalised_and_charged_at_once(club: Club) -> None:
     assert club.admin.ledger()["by_invoice"] == {invoice.id: 3570}
 
 
-def test_the_beginnings_events_come_in_stripes_order(club: Club) -> None:
+def test_the_first_events_are_sent_in_stripes_order(club: Club) -> None:
     customer, plan = club.shop.customer().id, club.plan()
     club.later(1)
     club.subscribe(customer, plan)
@@ -114,7 +114,7 @@ def test_the_customer_completes_the_beginning_on_the_hosted_page(club: Club) -> 
     assert [invoice.status for invoice in club.invoices(made)] == ["paid", "paid"]
 
 
-def test_another_card_completes_the_beginning_and_is_remembered(club: Club) -> None:
+def test_another_card_completes_the_first_payment_and_becomes_the_default(club: Club) -> None:
     settings = {"save_default_payment_method": "on_subscription"}
     made = club.member(card="pm_card_chargeDeclined", payment_settings=settings)
     good = club.stripe.payment_methods.attach("pm_card_visa", {"customer": str(made.customer)})
@@ -154,7 +154,7 @@ def test_without_a_payment_method_nothing_begins(club: Club) -> None:
     assert club.stripe.subscriptions.list({"status": "all"}).data == []
 
 
-def test_a_trial_costs_nothing_and_says_when_it_ends(club: Club) -> None:
+def test_a_trial_costs_nothing_and_has_its_end(club: Club) -> None:
     made = club.member(trial_period_days=14)
     end = moment(2027, 1, 29)
     assert (made.status, made.trial_end, made.billing_cycle_anchor) == ("trialing", end, end)

@@ -59,7 +59,7 @@ def test_prorations_are_shares_of_the_period_to_the_cent(club: Club, days: float
     assert period_of(changed) == (start, end)
 
 
-def test_prorations_wait_for_the_renewal_unless_told_otherwise(club: Club) -> None:
+def test_prorations_wait_for_the_renewal_by_default(club: Club) -> None:
     made = club.member(club.plan(1000))
     start, end = period_of(made)
     at = moment(2027, 1, 25)
@@ -119,7 +119,7 @@ def test_another_interval_begins_a_new_cycle_that_is_billed_at_once(club: Club) 
     assert (invoice.status, invoice.total) == ("paid", 10000 - share(1000, start, end, at))
 
 
-def test_the_cycle_begins_anew_on_request(club: Club) -> None:
+def test_the_cycle_is_reset_on_request(club: Club) -> None:
     made = club.member(club.plan(1000))
     start, end = period_of(made)
     at = moment(2027, 1, 20)
@@ -203,7 +203,7 @@ def test_items_come_and_go_one_by_one(club: Club) -> None:
         club.stripe.subscription_items.delete(added.id)
 
 
-def test_what_is_changed_is_told_with_the_values_before(club: Club) -> None:
+def test_an_update_event_has_the_previous_values(club: Club) -> None:
     made = club.member(metadata={"a": "1"})
     change(club, made, metadata={"b": "2"}, description="Premium")
     event: Any = club.stripe.events.list({"type": "customer.subscription.updated"}).data[0]
@@ -246,7 +246,7 @@ def test_discounts_come_off_lines_totals_and_prorations(club: Club) -> None:
         ("forever", None, [500, 500, 500, 500]),
     ],
 )
-def test_a_coupon_lasts_as_long_as_it_says(
+def test_a_coupon_lasts_for_its_duration(
     club: Club, duration: str, months: int | None, expected: list[int]
 ) -> None:
     given: Any = {"percent_off": 50, "duration": duration}

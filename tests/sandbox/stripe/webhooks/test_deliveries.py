@@ -48,7 +48,7 @@ def held(shop: Shop) -> Iterator[None]:
     shop.admin.set_webhooks(hold=False)
 
 
-def test_events_are_delivered_signed_to_who_wants_them(shop: Shop, sink: Sink) -> None:
+def test_events_are_delivered_signed_to_subscribed_endpoints(shop: Shop, sink: Sink) -> None:
     made = endpoint(shop, sink, "customer.created")
     customer = shop.stripe.customers.create({"name": "Ada"}, {"idempotency_key": "k"})
     shop.stripe.customers.update(customer.id, {"name": "Eve"})
@@ -145,7 +145,7 @@ def test_what_is_held_comes_when_released(shop: Shop, sink: Sink) -> None:
 
 
 @pytest.mark.parametrize(("order", "expected"), [("reverse", "edcba"), ("shuffle", None)])
-def test_what_is_held_can_come_in_another_order(
+def test_held_events_can_be_delivered_in_another_order(
     shop: Shop, sink: Sink, order: str, expected: str | None
 ) -> None:
     secret = str(endpoint(shop, sink).secret)

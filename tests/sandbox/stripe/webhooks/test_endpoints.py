@@ -58,7 +58,7 @@ def test_an_endpoint_without_a_version_has_the_accounts(shop: Shop, sink: Sink) 
     assert next_delivery(shop, sink).event(str(made.secret)).api_version == VERSION
 
 
-def test_an_endpoint_may_want_other_events(shop: Shop, sink: Sink) -> None:
+def test_an_endpoints_event_types_can_be_changed(shop: Shop, sink: Sink) -> None:
     made = endpoint(shop, sink, enabled_events=["customer.deleted"])
     changed = shop.stripe.webhook_endpoints.update(
         made.id, {"enabled_events": ["customer.created"], "metadata": {"app": "b"}}

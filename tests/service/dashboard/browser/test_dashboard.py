@@ -41,7 +41,7 @@ def test_pages_are_accessible_in_light_and_dark_from_phone_to_wide_screen(
     assert problems == []
 
 
-def test_a_wrong_key_is_told_so(shop: Shop, window: Window) -> None:
+def test_a_wrong_key_shows_an_error(shop: Shop, window: Window) -> None:
     window.open("/dashboard/sign-in")
     window.page.fill("#key", "bh_admin_wrong")
     window.page.click("text=Sign in >> nth=-1")

@@ -229,7 +229,9 @@ def test_credentials_that_are_refused_later_wait_for_an_operator(mollie: MollieB
     assert mollie.invoice(invoice_id).view.status == "requested"
 
 
-def test_a_payment_that_expired_before_anybody_saw_it_is_made_anew(mollie: MollieBench) -> None:
+def test_a_payment_that_expired_before_it_was_recorded_is_created_again(
+    mollie: MollieBench,
+) -> None:
     invoice_id = mollie.request()
     mollie.account.admin.add_fault("lose_answer", path="/v2/payments", method="POST")
     with pytest.raises(GatewayUnavailable):

@@ -64,7 +64,7 @@ def names_modelled(source: str) -> Iterator[str]:
                         yield name
 
 
-def test_the_sdk_speaks_the_version_that_we_pin() -> None:
+def test_the_sdk_uses_the_pinned_version() -> None:
     assert stripe.api_version == API_VERSION
 
 
@@ -102,6 +102,6 @@ def test_the_check_fails_for_a_field_that_is_gone(path: str) -> None:
         type_of_field(path)
 
 
-def test_the_check_sees_a_name_that_is_read() -> None:
+def test_the_check_finds_a_name_that_is_read() -> None:
     source = 'a = data["old"]["deep"]\nb = data.get("gone") or {}\nparams["sent"] = 1\n'
     assert set(names_read(source)) == {"old", "deep", "gone"}

@@ -75,7 +75,7 @@ def test_each_parameter_that_we_send_exists(canned: Canned, name: str) -> None:
     check(canned)
 
 
-def test_so_does_each_that_asks_for_events(canned: Canned) -> None:
+def test_each_request_for_events_has_only_known_parameters(canned: Canned) -> None:
     canned.answer(200, orjson.dumps({"object": "list", "data": [], "has_more": False}))
     StripeEventList("sk_test_1", api_base=canned.url, mode="test").since(1)
     check(canned)
