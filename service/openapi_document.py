@@ -20,19 +20,19 @@ from service.webhooks import openapi_inbox
 from service.work import openapi as work_openapi
 
 TAGS: Final = {
-    invoices_openapi.TAG: "What tenants owe: asked for, looked at, listed (seed 002).",
-    subscriptions_openapi.TAG: "What is billed again and again.",
-    reports_openapi.TAG: "What happens, and what it comes to.",
-    webhooks_openapi.TAG: "What providers sent, and what became of it.",
-    openapi_documents.TAG: "Invoices as customers get to see them.",
-    tenants_openapi.TAG: "Who is billed.",
-    catalogue_openapi.TAG: "What things cost, and how they are taxed.",
-    work_openapi.TAG: "What is not done yet, and what gave up and waits for somebody to look.",
-    apps_openapi.TAG: "What an administrator sets.",
+    invoices_openapi.TAG: "Create, read and list invoices, and act on them (seed 002).",
+    subscriptions_openapi.TAG: "Read, list, cancel and change subscriptions.",
+    reports_openapi.TAG: "Event feed, summaries and revenue.",
+    webhooks_openapi.TAG: "The inbox of provider events: list, read and replay.",
+    openapi_documents.TAG: "Documents and pages for customers.",
+    tenants_openapi.TAG: "The tenants that are billed, and their payment methods.",
+    catalogue_openapi.TAG: "Prices and tax rates for Mollie.",
+    work_openapi.TAG: "Open jobs, and jobs that gave up and wait for an operator.",
+    apps_openapi.TAG: "The app's settings, API keys and payment connections.",
     dialects_openapi.CHARGES: "The contracts of seeds 000 and 001.",
     dialects_openapi.DRAFTS: "The contracts of seeds 003 and 004.",
-    openapi_inbox.TAG: "What providers send.",
-    operations_openapi.TAG: "For machines and readers; none of it needs a key.",
+    openapi_inbox.TAG: "Webhook endpoints for the providers.",
+    operations_openapi.TAG: "Health, metrics and documentation; no key is needed.",
 }
 
 OPERATIONS: Final[tuple[Operation, ...]] = (

@@ -18,35 +18,35 @@ class Settings(BaseSettings):
     processes: int = Field(1, ge=1, le=64)
     database_url: SecretStr
     master_keys: SecretStr
-    """Separated by commas; the first seals, any opens."""
+    """Separated by commas; the first encrypts, all decrypt."""
     public_url: str = "http://127.0.0.1:8080"
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info"] = "info"
-    """`debug` has a line for each delivery and request that was just taken in, too."""
+    """`debug` also logs a line for each accepted delivery and request."""
 
     wait_default_s: float = Field(10, ge=0)
-    """How long a POST waits for its outcome when the caller does not say."""
+    """Time that a POST waits for its outcome without a `Prefer` header."""
     wait_charged_s: float = Field(30, ge=0)
-    """The same for the dialects whose callers were promised the charged invoice at once."""
+    """The same for the dialects whose response is the charged invoice."""
     wait_max_s: float = Field(60, ge=0)
     min_position_wait_s: float = Field(5, ge=0)
     lookup_timeout_s: float = Field(5, gt=0, le=30)
-    """How long a provider's answer to a read is waited for."""
+    """Time-out of a provider's answer to a lookup."""
     body_limit_bytes: int = Field(256 * KIB, ge=1)
     json_depth_limit: int = Field(10, ge=1, le=100)
-    """How deep objects and lists may stand in one another."""
+    """Maximum nesting depth of a body."""
     json_fields_limit: int = Field(5_000, ge=1)
-    """How many values a body may have, at all levels together."""
+    """Maximum number of values in a body, at all levels together."""
     header_limit_bytes: int = Field(16 * KIB, ge=KIB, le=LONGEST_HEAD_BYTES)
-    """How long a request's line and headers may be."""
+    """Maximum size of a request's line and headers."""
     body_timeout_s: float = Field(20, gt=0)
-    """How long a body may take to arrive."""
+    """Time-out for receiving a body."""
     request_timeout_s: float = Field(90, gt=0)
-    """How long an answer may take to begin; more than any wait."""
+    """Time-out until a response starts; more than any wait."""
     webhook_body_limit_bytes: int = KIB * KIB
     signature_tolerance_s: int = 300
     hints_per_minute: int = Field(600, ge=1)
-    """Unsigned webhooks of one connection that each process of the API has looked into."""
+    """Unsigned webhooks of one connection that each process of the API processes."""
     webhooks_per_minute: int = Field(60_000, ge=1)
     """Signed webhooks of one connection that each process of the API admits."""
     webhook_bytes_per_day: int = Field(4 * KIB * KIB * KIB, ge=1)
@@ -62,9 +62,9 @@ class Settings(BaseSettings):
     sign_ins_per_minute: int = Field(20, ge=1)
     """Attempts of one address to sign in to the dashboard that each process of the API admits."""
     access_max_age_s: float = 5.0
-    """Keys that could not be verified for so long open nothing."""
+    """Keys that could not be verified for this time are rejected."""
     access_start_wait_s: float = 3.0
-    """So long a starting process lets the others serve, until it can verify keys itself."""
+    """Time that a starting process waits until it can verify keys."""
     stop_timeout_s: int = 10
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     metrics_max_age_s: float = Field(3, ge=0)
     """Age of the gauges that are read from the database."""
     metrics_folder: Path | None = None
-    """Where the worker processes of one service keep their counts; set by `__main__`."""
+    """Folder of the worker processes' counters; set by `__main__`."""
 
     def master_key_list(self) -> list[str]:
         """Return the master keys in order."""

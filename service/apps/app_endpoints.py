@@ -79,7 +79,7 @@ _ONCE: Final = (AfterValidator(_each_once), SchemaKeywords({"uniqueItems": True}
 
 
 class InvoiceDefaults(RequestModel):
-    """Defaults of fields that an invoice request leaves out."""
+    """Defaults of fields that an invoice request omits."""
 
     description: LongText | None = None
     footer: LongText | None = None
@@ -112,7 +112,7 @@ class TokenSettings(RequestModel):
 
 
 class AppChanges(RequestModel):
-    """Body of a PATCH: fields that are left out stay as they are."""
+    """Body of a PATCH: omitted fields keep their values."""
 
     name: Name = _UNSET
     slug: Slug = _UNSET

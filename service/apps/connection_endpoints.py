@@ -30,7 +30,7 @@ KIND: Final = "paymentConnections"
 
 
 class ConnectionBody(RequestModel):
-    """A provider's credentials. Secrets that are left out stay as they are."""
+    """A provider's credentials. Omitted secrets keep their values."""
 
     provider: Provider
     secret_key: Token | None = None

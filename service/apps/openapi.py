@@ -26,7 +26,7 @@ _SHOWN_APP: Final = json_response(
     "The app.", schemas.Apps, headers=(ALWAYS_POSITION,), an_app=examples.APPS
 )
 _NEW_KEY: Final = json_response(
-    "The new key, shown this once.",
+    "The new key; its text is returned only once.",
     schemas.NewApiKeys,
     headers=(ALWAYS_POSITION, REPLAYED),
     new=examples.NEW_KEY,
@@ -45,17 +45,18 @@ _OF_APP: Final = (
         path=_APP,
         id="getApp",
         tag=TAG,
-        summary="Show the app",
+        summary="Retrieve the app",
         security=_ADMIN,
         responses={S.OK: _SHOWN_APP, **error_responses(_APP, *READ_ERRORS)},
     ),
     Operation(
         method="PATCH",
         path=_APP,
-        id="patchApp",
+        id="updateApp",
         tag=TAG,
-        summary="Change the app",
-        description="What is left out stays. A disabled app can still be enabled by this.",
+        summary="Update the app",
+        description="Omitted fields keep their values. A disabled app can be enabled again "
+        "with this call.",
         security=_ADMIN,
         body=json_body(AppChanges, some=examples.APP_CHANGES),
         responses={S.OK: _SHOWN_APP, **error_responses(_APP, *WRITE_ERRORS, _LAGGING)},
@@ -66,9 +67,9 @@ _OF_KEYS: Final = (
     Operation(
         method="POST",
         path=_KEYS,
-        id="createKey",
+        id="createApiKey",
         tag=TAG,
-        summary="Make a key",
+        summary="Create an API key",
         security=_ADMIN,
         headers=(IDEMPOTENCY_KEY,),
         body=json_body(NewKeyBody, for_writing=examples.KEY_BODY),
@@ -77,21 +78,21 @@ _OF_KEYS: Final = (
     Operation(
         method="GET",
         path=_KEYS,
-        id="listKeys",
+        id="listApiKeys",
         tag=TAG,
-        summary="List the app's keys",
+        summary="List the app's API keys",
         security=_ADMIN,
         responses={
-            S.OK: json_response("All of them.", schemas.ApiKeys, one=examples.KEYS),
+            S.OK: json_response("All API keys.", schemas.ApiKeys, one=examples.KEYS),
             **error_responses(_KEYS, *READ_ERRORS),
         },
     ),
     Operation(
         method="DELETE",
         path=_KEY,
-        id="revokeKey",
+        id="revokeApiKey",
         tag=TAG,
-        summary="Take a key out of use",
+        summary="Revoke an API key",
         security=_ADMIN,
         responses={
             S.OK: json_response(
@@ -106,9 +107,9 @@ _OF_KEYS: Final = (
     Operation(
         method="POST",
         path=_KEY + "/rotate",
-        id="rotateKey",
+        id="rotateApiKey",
         tag=TAG,
-        summary="Make a key in the place of one that ends after an overlap",
+        summary="Rotate an API key; the old one expires after an overlap",
         security=_ADMIN,
         headers=(IDEMPOTENCY_KEY,),
         body=Body(
@@ -130,10 +131,10 @@ _OF_CONNECTIONS: Final = (
         path=_CONNECTIONS,
         id="listConnections",
         tag=TAG,
-        summary="List the app's connections",
+        summary="List the app's payment connections",
         security=_ADMIN,
         responses={
-            S.OK: json_response("All of them.", schemas.Connections, one=examples.CONNECTIONS),
+            S.OK: json_response("All API keys.", schemas.Connections, one=examples.CONNECTIONS),
             **error_responses(_CONNECTIONS, *READ_ERRORS),
         },
     ),
@@ -142,9 +143,9 @@ _OF_CONNECTIONS: Final = (
         path=_CONNECTION,
         id="putConnection",
         tag=TAG,
-        summary="Make a connection, or replace its credentials",
-        description="Secrets are sealed and never shown; those that are left out stay. The mode "
-        "is read from the key.",
+        summary="Create a payment connection or replace its credentials",
+        description="Secrets are encrypted and never returned; omitted ones keep their values. "
+        "The mode is derived from the provider's key.",
         security=_ADMIN,
         body=json_body(ConnectionBody, stripe=examples.CONNECTION_BODY),
         responses={
@@ -157,7 +158,7 @@ _OF_CONNECTIONS: Final = (
         path=_CONNECTION,
         id="getConnection",
         tag=TAG,
-        summary="Show a connection",
+        summary="Retrieve a payment connection",
         security=_ADMIN,
         responses={
             S.OK: json_response(
@@ -171,8 +172,8 @@ _OF_CONNECTIONS: Final = (
         path=_CONNECTION,
         id="deleteConnection",
         tag=TAG,
-        summary="Take a connection out of use",
-        description="What was asked through it goes on.",
+        summary="Delete a payment connection",
+        description="Requests that already use it are carried out.",
         security=_ADMIN,
         responses={
             S.OK: _CHANGED_CONNECTION,

@@ -10,7 +10,7 @@ from service.http.response_model import JsonObject, Mode, Moment, One, Provider,
 
 
 class ShownDefaults(ResponseModel):
-    """Defaults of fields that an invoice request leaves out."""
+    """Defaults of fields that an invoice request omits."""
 
     description: str | None
     footer: str | None
@@ -38,7 +38,7 @@ class ShownTokens(ResponseModel):
     audience: str | None
     claims: ShownClaims
     signing_secret_set: bool
-    """The secret itself is never shown."""
+    """The secret is never returned."""
     jwks: ShownKeys
 
 
@@ -52,7 +52,7 @@ class App(ResponseModel):
     default_connections: dict[str, str]
     """By provider, or by provider and mode as in `stripe:test`."""
     allowed_origins: list[str]
-    """Whose pages may call from a browser."""
+    """Origins whose pages may call the API from a browser."""
     invoice_defaults: ShownDefaults
     time_zone: str
     client_prices: list[str]
@@ -82,7 +82,7 @@ class ApiKey(ResponseModel):
     name: str | None
     created_at: Moment
     expires_at: Moment | None
-    """Where the key was rotated, when it ends."""
+    """Expiry of a rotated key."""
     replaced_by: UUID | None
     revoked_at: Moment | None
 
@@ -91,7 +91,7 @@ class NewApiKey(ApiKey):
     """A new key, with its text."""
 
     key: str | None
-    """The key itself, this once; null in a replay."""
+    """The key's text, returned only once; null in a replay."""
 
 
 class ApiKeys(ResponseModel):
@@ -129,16 +129,16 @@ class Connection(ResponseModel):
     provider: Provider
     mode: Mode
     webhook_url: str
-    """Where the provider has to send its webhooks."""
+    """The URL for the provider's webhooks."""
     webhook_secrets_set: int
-    """How many secrets a delivery may be signed with; they are never shown."""
+    """Number of valid signing secrets; the secrets are never returned."""
     webhook_secret_marks: list[str]
-    """A mark for each, the newest first, to drop it by."""
+    """A fingerprint for each secret, newest first, by which it can be removed."""
     redirect_url: str | None
     refund_overpayments: bool
-    """Whether what is paid for an invoice a second time goes back by itself."""
+    """Whether overpayments are refunded automatically."""
     default_for: list[str]
-    """As in `defaultConnections` of the app."""
+    """The keys of the app's `defaultConnections` that name this connection."""
 
 
 class Connections(ResponseModel):

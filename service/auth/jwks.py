@@ -17,7 +17,7 @@ _FAMILIES: Final = {"RSA": "RS256", "EC": "ES256"}
 
 
 class Jwk(BaseModel):
-    """A public key for one algorithm. Members that say nothing of it are left out."""
+    """A public key for one algorithm, without unrelated members."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
 
@@ -59,7 +59,7 @@ class Jwk(BaseModel):
 
 
 class Jwks(RequestModel):
-    """All keys that sign the app's tokens; they replace those that did."""
+    """All keys that sign the app's tokens; replaces the earlier keys."""
 
     keys: Annotated[list[Jwk], Field(max_length=20)]
 

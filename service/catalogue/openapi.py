@@ -18,7 +18,10 @@ _SHOWN_PRICE: Final = json_response(
 _SHOWN_TAX_RATE: Final = json_response(
     "The tax rate.", TaxRates, headers=(ALWAYS_POSITION,), added=examples.TAX_RATES
 )
-_ABOUT: Final = "For Mollie, which has no catalogue. For Stripe, Stripe's own ids are used."
+_ABOUT: Final = (
+    "For Mollie, which has no catalogue. For Stripe use Stripe's own ids. A new version applies to "
+    "later requests."
+)
 
 OPERATIONS: Final = (
     Operation(
@@ -26,7 +29,7 @@ OPERATIONS: Final = (
         path=_PRICE,
         id="putPrice",
         tag=TAG,
-        summary="Make a price, or replace what it asks from now on",
+        summary="Create or replace a price",
         description=_ABOUT,
         security=openapi_common.OF_APP,
         body=json_body(PriceBody, monthly=examples.PRICE_BODY),
@@ -37,7 +40,7 @@ OPERATIONS: Final = (
         path=_PRICE,
         id="getPrice",
         tag=TAG,
-        summary="Show a price",
+        summary="Retrieve a price",
         security=openapi_common.OF_APP,
         responses={S.OK: _SHOWN_PRICE, **error_responses(_PRICE, *READ_ERRORS)},
     ),
@@ -46,7 +49,7 @@ OPERATIONS: Final = (
         path=_TAX_RATE,
         id="putTaxRate",
         tag=TAG,
-        summary="Make a tax rate, or replace how it taxes from now on",
+        summary="Create or replace a tax rate",
         description=_ABOUT,
         security=openapi_common.OF_APP,
         body=json_body(TaxRateBody, added=examples.TAX_RATE_BODY),
@@ -57,7 +60,7 @@ OPERATIONS: Final = (
         path=_TAX_RATE,
         id="getTaxRate",
         tag=TAG,
-        summary="Show a tax rate",
+        summary="Retrieve a tax rate",
         security=openapi_common.OF_APP,
         responses={S.OK: _SHOWN_TAX_RATE, **error_responses(_TAX_RATE, *READ_ERRORS)},
     ),

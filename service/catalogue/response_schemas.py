@@ -16,7 +16,7 @@ class Price(ResponseModel):
     currency: str
     amount_minor: Minor
     interval: Interval | None
-    """Null: paid once."""
+    """Null for a one-time price."""
     interval_count: int | None
     created_at: Moment
     updated_at: Moment
@@ -39,7 +39,7 @@ class TaxRate(ResponseModel):
     name: str | None
     percentage: float
     inclusive: bool
-    """Whether amounts contain the tax, or it is added to them."""
+    """Whether amounts include the tax."""
     created_at: Moment
     updated_at: Moment
     position: Position

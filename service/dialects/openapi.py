@@ -47,14 +47,14 @@ _RECORDED: Final = (ALWAYS_POSITION, LOCATION, REPLAYED)
 _PENDING: Final = (*_RECORDED, RETRY_AFTER)
 _REQUEST_HEADERS: Final = (IDEMPOTENCY_KEY, PREFER)
 _ABOUT_CHARGES: Final = (
-    "Charges the customer's default payment method; without any, it is 400 before anything is "
-    "made. A payment that its bank wants confirmed is 201 with `requires_action`."
+    "Charges the customer's default payment method; without one the response is 400 and "
+    "nothing is created. A payment that requires authentication is 201 with `requires_action`."
 )
 
 
 def _pending(model: type[ResponseModel], example: object) -> DeclaredResponse:
     return json_response(
-        "Recorded; the outcome is not known yet. Look at `Location`.",
+        "Recorded; the outcome is pending. Poll `Location`.",
         model,
         headers=_PENDING,
         pending=example,
@@ -90,7 +90,7 @@ def _charge(
 
 
 _DRAFTED: Final = json_response(
-    "Stripe's invoice, a draft.",
+    "The draft at Stripe.",
     schemas.StripeInvoice,
     headers=_RECORDED,
     a_draft=examples.OLDER_INVOICE,
@@ -101,7 +101,7 @@ OPERATIONS: Final = (
     _charge(
         _CHARGE,
         "chargeTenant",
-        "Charge a tenant, or let it charge itself with a token (seed 000)",
+        "Charge a tenant, with an API key or the tenant's access token (seed 000)",
         succeeded=json_response(
             "The payment.", schemas.Charged, headers=_RECORDED, charged=examples.CHARGED
         ),
@@ -110,7 +110,7 @@ OPERATIONS: Final = (
     ),
     _charge(
         _CHARGE_FOR_TENANT,
-        "chargeTenantByKey",
+        "chargeTenantWithKey",
         "Charge a tenant (seed 001)",
         succeeded=json_response(
             "The payment.",
@@ -126,8 +126,8 @@ OPERATIONS: Final = (
         path=_ADMIN,
         id="createAdminInvoice",
         tag=DRAFTS,
-        summary="Leave a draft that Stripe finalises and charges by itself (seed 003)",
-        description="At the app's default Stripe connection. The result comes by webhook.",
+        summary="Create a draft that Stripe finalizes and charges automatically (seed 003)",
+        description="Uses the app's default Stripe connection. The outcome arrives by webhook.",
         security=(openapi_common.ADMIN_KEY,),
         headers=_REQUEST_HEADERS,
         body=json_body(DraftRequest, bare=examples.DRAFT, wrapped={"data": examples.DRAFT}),
@@ -142,13 +142,13 @@ OPERATIONS: Final = (
         path=_ADMIN,
         id="listAdminInvoices",
         tag=DRAFTS,
-        summary="List the invoices that Stripe has (seed 003)",
+        summary="List the invoices at Stripe (seed 003)",
         security=(openapi_common.ADMIN_KEY,),
         query=AdminListQuery,
-        parameter_descriptions={"page": "The page, counted from 1."},
+        parameter_descriptions={"page": "The page number, from 1."},
         responses={
             S.OK: json_response(
-                "A page, newest first.",
+                "A page of the list, newest first.",
                 schemas.AdminInvoices,
                 headers=(LAG_MS,),
                 one={"invoices": [examples.ADMIN_INVOICE], "count": 1},
@@ -161,10 +161,10 @@ OPERATIONS: Final = (
         path=_ONE,
         id="getAdminInvoice",
         tag=DRAFTS,
-        summary="Show an invoice that Stripe has (seed 003)",
+        summary="Retrieve an invoice at Stripe (seed 003)",
         security=(openapi_common.ADMIN_KEY,),
         query=AdminReadQuery,
-        parameter_descriptions={"page": "Means nothing here.", "limit": "Means nothing here."},
+        parameter_descriptions={"page": "Ignored.", "limit": "Ignored."},
         responses={
             S.OK: json_response(
                 "The invoice.", schemas.AdminInvoice, headers=(LAG_MS,), paid=examples.ADMIN_INVOICE
@@ -175,10 +175,10 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path=_PENDING_ITEMS,
-        id="gatherInvoice",
+        id="createPendingItemsDraft",
         tag=DRAFTS,
-        summary="Leave a draft that gathers a customer's pending items (seed 004)",
-        description="One at a time for each customer; without pending items it is empty.",
+        summary="Create a draft with a customer's pending items (seed 004)",
+        description="One request at a time per customer; without pending items the draft is empty.",
         security=(openapi_common.CONNECTION_KEY,),
         query=PendingItemsQuery,
         parameter_descriptions={

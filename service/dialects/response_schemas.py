@@ -25,7 +25,7 @@ class PaymentIntent(ProviderModel):
     status: str
     invoice: str | None
     client_secret: str | None = optional_field()
-    """Fetched for this answer; never stored."""
+    """Fetched for this response; never stored."""
 
 
 class KindOfIntent(PaymentIntent):
@@ -138,9 +138,9 @@ class AdminInvoice(ResponseModel):
     """An invoice at Stripe."""
 
     id: Annotated[str, Field(alias="_id")]
-    """Our id."""
+    """The invoice's id."""
     invoice_id: str
-    """Stripe's."""
+    """The invoice's id at Stripe."""
     user: AdminUser
     status: Literal["draft", "open", "paid", "uncollectible", "void"]
     amount: int

@@ -67,7 +67,7 @@ Provider = Literal["stripe", "mollie"]
 Mode = Literal["live", "test"]
 Moment = Annotated[AwareDatetime, PlainSerializer(_write_moment, return_type=str, when_used="json")]
 Minor = Annotated[
-    int, SchemaKeywords({"description": "In the currency's minor unit: 1999 is 19.99 EUR."})
+    int, SchemaKeywords({"description": "In minor units of the currency: 1999 is 19.99 EUR."})
 ]
 Position = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]

@@ -35,8 +35,8 @@ _APP: Final = "/api/v1/apps/{appUuid}"
 _TENANT: Final = _APP + "/tenants/{tenantUuid}"
 _PROVIDER: Final = _TENANT + "/payment-providers/{paymentProvider}/invoices"
 _ABOUT_LISTS: Final = (
-    "Pages are asked for by `cursor`, which stays right while invoices are added. Filters narrow "
-    "the list together; test money and real money are never in one list."
+    "Paginate with `cursor`, which stays valid while invoices are added. Filters are combined "
+    "with AND. A list has either test or live invoices."
 )
 
 
@@ -59,11 +59,12 @@ _CREATE: Final = Operation(
     path=_PROVIDER,
     id="createInvoice",
     tag=TAG,
-    summary="Ask for an invoice and its payment",
-    description="Recorded first, then carried out; answered when the outcome is known, or with "
-    "202 after the wait. A line is a catalogue price, or an amount in minor units with its "
-    "currency; `amountMinor` is the unit amount. Without a payment method anywhere the invoice "
-    "is left open, and `nextAction.url` is where the customer pays.",
+    summary="Create an invoice and charge it",
+    description="The request is recorded, then carried out by a worker. The response has the "
+    "outcome, or is 202 when the wait ends first. A line has a catalogue price, or "
+    "a unit amount `amountMinor` in minor units with its currency. If neither the "
+    "request nor the customer has a payment method, the invoice stays open and the "
+    "customer pays at `nextAction.url`.",
     security=openapi_common.OF_APP,
     headers=(IDEMPOTENCY_KEY, PREFER),
     body=json_body(
@@ -79,7 +80,7 @@ _CREATE: Final = Operation(
             paid=invoices_openapi_examples.PAID,
         ),
         S.ACCEPTED: json_response(
-            "Recorded; the outcome is not known yet. Look at `Location`.",
+            "Recorded; the outcome is pending. Poll `Location`.",
             RequestedInvoices,
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
             requested=invoices_openapi_examples.REQUESTED,
@@ -113,7 +114,7 @@ _GET: Final = Operation(
     path=_APP + "/invoices/{invoiceUuid}",
     id="getInvoice",
     tag=TAG,
-    summary="Show one invoice with all that is known of it, or was known at a moment",
+    summary="Retrieve an invoice, now or as of a time",
     security=openapi_common.OF_TENANT,
     query=GetQuery,
     responses={
@@ -127,9 +128,9 @@ _GET: Final = Operation(
 _TIMELINE: Final = Operation(
     method="GET",
     path=_APP + "/invoices/{invoiceUuid}/events",
-    id="getInvoiceEvents",
+    id="listInvoiceEvents",
     tag=TAG,
-    summary="Show what happened to an invoice, in order",
+    summary="List the events of an invoice, oldest first",
     security=openapi_common.OF_TENANT,
     query=ReadQuery,
     responses={

@@ -30,9 +30,9 @@ from service.openapi.error_responses import WRITE_ERRORS, error_responses
 
 _INVOICE: Final = "/api/v1/apps/{appUuid}/invoices/{invoiceUuid}"
 _ABOUT: Final = (
-    " Recorded first, then carried out; answered when it is known what came of it, or with 202 "
-    "after the wait. What the invoice's status does not allow, what the provider refuses, and what "
-    "was overtaken by something else is 400 and says why."
+    " The request is recorded, then carried out by a worker. The response has the outcome, or "
+    "is 202 when the wait ends first. An action that the invoice's status does not allow, that "
+    "the provider rejects, or that another change overtook is 400 with the reason."
 )
 
 
@@ -90,9 +90,9 @@ OPERATIONS: Final = (
     _action(
         "/retry",
         "retryInvoice",
-        "Try again to charge an invoice",
-        about="One that is open, refused, needs the customer or was written off. `paymentMethod` "
-        "charges another one of the customer's than before.",
+        "Retry the payment of an invoice",
+        about="For an invoice that is open, failed, requires action or is uncollectible. "
+        "`paymentMethod` selects another of the customer's payment methods.",
         body=RetryBody,
         example=examples.RETRY_BODY,
         succeeded=examples.RETRIED,
@@ -102,35 +102,37 @@ OPERATIONS: Final = (
     _action(
         "/void",
         "voidInvoice",
-        "Take an invoice back that was not paid",
-        about="It is void for good; a draft is deleted, and `canceled`.",
+        "Void an unpaid invoice",
+        about="This is final. A draft is deleted and becomes `canceled`.",
         succeeded=examples.VOIDED,
         pending=examples.RETRYING,
     ),
     _action(
         "/finalize",
         "finalizeInvoice",
-        "Number a draft",
-        about="It is `open` then, and charged where the provider was told to do that by itself.",
+        "Finalize a draft",
+        about="The invoice becomes `open`. The provider charges it if it collects the invoice "
+        "automatically.",
         succeeded=examples.FINALIZED,
         pending=examples.FINALIZING,
     ),
     _action(
         "/mark-uncollectible",
-        "writeOffInvoice",
-        "Write an invoice off",
-        about="It counts as outstanding no more; it can still be paid, charged again or voided.",
+        "markInvoiceUncollectible",
+        "Mark an invoice uncollectible",
+        about="It no longer counts as outstanding; it can still be paid, retried or voided.",
         succeeded=examples.WRITTEN_OFF,
         pending=examples.RETRYING,
     ),
     _action(
         "/refunds",
         "refundInvoice",
-        "Give back what was paid, or a part of it",
-        about="All that is left where `amountMinor` does not say how much. The amount is reserved "
-        "from the asking on, so that several at once can't exceed what was paid. `refundId` names "
-        "it in `refunds`; one that takes the provider days is `pending`. Without `creditNote` the "
-        "money goes back and the invoice's total stays as it is.",
+        "Refund an invoice, in full or in part",
+        about="Without `amountMinor` the whole remaining amount is refunded. The amount is "
+        "reserved when the request is recorded, so that concurrent refunds cannot exceed "
+        "the amount paid. `refundId` identifies the refund in `refunds`; it is `pending` "
+        "while the provider processes it. Without `creditNote` the invoice's total does "
+        "not change.",
         body=RefundBody,
         example=examples.REFUND_BODY,
         model=RefundedInvoices,

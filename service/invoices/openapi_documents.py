@@ -14,17 +14,17 @@ _ELSEWHERE: Final = DeclaredResponse(
     description="The document is at `Location`.", headers=(ADDRESS,)
 )
 _PAGE: Final = DeclaredResponse(
-    description="A page for people.", content={"text/html": Content(schema={"type": "string"})}
+    description="An HTML page.", content={"text/html": Content(schema={"type": "string"})}
 )
 
 OPERATIONS: Final = (
     Operation(
         method="GET",
         path=_OF_INVOICE,
-        id="getDocument",
+        id="getInvoiceDocument",
         tag=TAG,
-        summary="Lead to the provider's document",
-        description="The provider's own links expire, so a fresh one is asked for each time.",
+        summary="Redirect to the provider's document of an invoice",
+        description="The provider's links expire, so each call fetches a new one.",
         security=openapi_common.OF_TENANT,
         responses={
             S.FOUND: _ELSEWHERE,
@@ -36,8 +36,8 @@ OPERATIONS: Final = (
         path=_LINK,
         id="openDocument",
         tag=TAG,
-        summary="Lead whoever has the link to the provider's document",
-        description="An invoice's `documentUrl`: for customers, who have no key.",
+        summary="Redirect a customer to the provider's document",
+        description="The target of an invoice's `documentUrl`, for customers without an API key.",
         responses={
             S.FOUND: _ELSEWHERE,
             **error_responses(_LINK, *ANY_ERRORS, *LOOKUP_ERRORS, "missing"),
@@ -46,9 +46,9 @@ OPERATIONS: Final = (
     Operation(
         method="GET",
         path=_RETURN,
-        id="showReturn",
+        id="getReturnPage",
         tag=TAG,
-        summary="Show a customer who comes back from paying how the payment stands",
+        summary="Show the payment's status to a customer who returns from paying",
         responses={S.OK: _PAGE, **error_responses(_RETURN, *ANY_ERRORS, "missing")},
     ),
 )

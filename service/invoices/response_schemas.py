@@ -67,17 +67,17 @@ class Refund(ResponseModel):
     """A refund."""
 
     id: str | None
-    """Ours where it was asked for here, else the provider's."""
+    """Our id if it was requested here, else the provider's."""
     status: Literal["requested", "pending", "succeeded", "failed"]
     amount_minor: Minor
     reason: str | None
     credit_note: bool | None
     at: Moment
-    """When we last heard of it."""
+    """Time of the last update."""
     provider_refund_id: str | None
     refunded_at: Moment | None
     code: str | None
-    """Why it failed."""
+    """The reason of the failure."""
     message: str | None
 
 
@@ -91,7 +91,7 @@ class CreditNote(ResponseModel):
     credited_minor: Minor
     """Amount returned other than by a refund: as customer credit, or out of band."""
     refund_id: str | None
-    """The refund that it was made for."""
+    """The refund of the credit note."""
     at: Moment
 
 
@@ -156,7 +156,7 @@ class RequestedInvoice(Invoice):
     """An invoice as its POST returns it."""
 
     provider_response: JsonObject | None
-    """What the provider said, secrets cut."""
+    """The provider's message, without secrets."""
 
 
 class SingleInvoice(RequestedInvoice):
@@ -173,7 +173,7 @@ class RefundedInvoice(RequestedInvoice):
     """An invoice with a requested refund."""
 
     refund_id: UUID
-    """Which of `refunds` this is about."""
+    """The id of the refund in `refunds`."""
     refunds: list[Refund]
 
 
@@ -214,7 +214,7 @@ class InvoicePage(ResponseModel):
     items_length: Annotated[int, Field(ge=0, le=100)]
     items: Annotated[list[Invoice], Field(max_length=100)]
     next_cursor: str | None
-    """Pass it as `cursor` for the next page; null on the last."""
+    """Cursor of the next page; null on the last page."""
 
 
 class TimelineEvent(ResponseModel):
@@ -224,7 +224,7 @@ class TimelineEvent(ResponseModel):
     type: str
     at: Moment
     by: str | None
-    """Who: a key, a token, the worker, a webhook, the operator or the reconciliation."""
+    """The actor: a key, a token, the worker, a webhook, the operator or reconciliation."""
     data: JsonObject
 
 

@@ -63,8 +63,8 @@ class Schemas:
 
 
 _ABOUT: Final = (
-    "One billing API over Stripe and Mollie. A request only asks; what the provider answers and "
-    "what its webhooks say decides; an append-only log remembers every step."
+    "One billing API over Stripe and Mollie. Requests are recorded in an append-only log and "
+    "carried out by workers; provider responses and webhooks decide the state."
 )
 
 

@@ -14,60 +14,60 @@ _PROVIDER: Final = {"type": "string", "enum": ["stripe", "mollie"]}
 IN_PATH: Final[Mapping[str, tuple[str, Json]]] = {
     "appUuid": ("The app.", _UUID),
     "tenantUuid": ("The tenant.", _UUID),
-    "invoiceUuid": ("The invoice, by our id.", _UUID),
-    "subscriptionId": ("The subscription, by our id or by the provider's.", _TOKEN),
+    "invoiceUuid": ("The invoice's id.", _UUID),
+    "subscriptionId": ("The subscription's id, ours or the provider's.", _TOKEN),
     "paymentProvider": ("The provider.", _PROVIDER),
     "provider": ("The provider.", _PROVIDER),
-    "connectionId": ("The connection, by its unguessable id.", _UUID),
-    "deliveryUuid": ("The delivery, by our id.", _UUID),
-    "workId": ("The work, by the id that lists have.", _TOKEN),
-    "keyUuid": ("The key, by its id.", _UUID),
-    "setupUuid": ("The setup of a payment method, by our id.", _UUID),
+    "connectionId": ("The connection's id, a random UUID.", _UUID),
+    "deliveryUuid": ("The delivery's id.", _UUID),
+    "workId": ("The id of the work, as lists return it.", _TOKEN),
+    "keyUuid": ("The key's id.", _UUID),
+    "setupUuid": ("The setup's id.", _UUID),
     "name": (
-        "The connection, by its name.",
+        "The connection's name.",
         {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
     ),
-    "priceId": ("The price, by the id that you give it.", _TOKEN),
-    "taxRateId": ("The tax rate, by the id that you give it.", _TOKEN),
+    "priceId": ("The price's id, chosen by the caller.", _TOKEN),
+    "taxRateId": ("The tax rate's id, chosen by the caller.", _TOKEN),
     "tenantId": ("The tenant.", _UUID),
-    "id": ("The invoice, by our id or by Stripe's.", {"type": "string", "minLength": 1}),
-    "token": ("What was signed.", {"type": "string", "minLength": 1}),
+    "id": ("The invoice's id, ours or Stripe's.", {"type": "string", "minLength": 1}),
+    "token": ("The signed token of the link.", {"type": "string", "minLength": 1}),
 }
 
 IN_QUERY: Final[Mapping[str, str]] = {
-    "minPosition": "Answer only when the read model has got this far in the log; 503 after 5 s.",
-    "status": "Any of these, given several times or separated by commas.",
+    "minPosition": "Wait until the read model has reached this position of the log; 503 after 5 s.",
+    "status": "One or several statuses, repeated or separated by commas.",
     "provider": "Invoices at this provider.",
-    "type": "One-time payments, or invoices of subscriptions.",
-    "mode": "Real or test money; the default connection's mode where it is left out.",
-    "currency": "Three letters, as ISO 4217 has them.",
+    "type": "Invoices of one-time payments, or of subscriptions.",
+    "mode": "Live or test mode; by default the mode of the default connection.",
+    "currency": "ISO 4217 currency code, three letters.",
     "tenantUuid": "Invoices of this tenant.",
-    "unassigned": "Only what is of a customer that is no tenant's yet; goes with no `tenantUuid`.",
-    "userId": "Invoices asked for on behalf of this user of yours.",
+    "unassigned": "Only objects of customers without a tenant; excludes `tenantUuid`.",
+    "userId": "Invoices requested on behalf of this user of your system.",
     "customer": "Invoices of this customer at the provider.",
     "subscriptionId": "Invoices of this subscription at the provider.",
-    "origin": "Asked for here, begun anew by a subscription, made at the provider, or imported.",
-    "q": "Words, or beginnings of words, of number, customer, e-mail, the provider's id or "
-    "values of metadata.",
-    "amountMin": "Of this total or more, in minor units; goes with `currency`.",
-    "amountMax": "Of this total or less, in minor units; goes with `currency`.",
-    "format": "`csv` for the whole list as a file, without pages.",
-    "from": "The first day, 1980-01-01 or later; since ever where it is left out.",
-    "to": "The day after the last; until now where it is left out.",
-    "timezone": "Where days begin: a name of the IANA's list. The app's where it is left out.",
-    "interval": "What goes together: a day, a week from Monday on, or a month.",
+    "origin": "Requested here, created by a renewal, created at the provider, or imported.",
+    "q": "Full-text search over number, customer, e-mail, the provider's id and metadata "
+    "values; each term may be a prefix.",
+    "amountMin": "Minimum total in minor units; requires `currency`.",
+    "amountMax": "Maximum total in minor units; requires `currency`.",
+    "format": "`csv` returns the whole list as a file, without pages.",
+    "from": "The first day, 1980-01-01 or later; unbounded by default.",
+    "to": "The day after the last; until now by default.",
+    "timezone": "IANA time zone of the days; the app's by default.",
+    "interval": "Length of a bucket: a day, a week from Monday on, or a month.",
     "connection": "Invoices of this payment connection, by its name.",
-    "asOf": "As it was known at this time.",
-    "after": "Only what came after this position.",
-    "wait": "So many seconds are waited where there is nothing yet.",
-    "createdFrom": "Made at this time or later.",
-    "createdTo": "Made before this time.",
+    "asOf": "Return the state as of this time.",
+    "after": "Return events after this position.",
+    "wait": "Seconds to wait for an event if there is none yet.",
+    "createdFrom": "Created at this time or later.",
+    "createdTo": "Created before this time.",
     "paidFrom": "Paid at this time or later.",
     "paidTo": "Paid before this time.",
-    "sort": "By what, and with a minus from the newest or highest down.",
-    "limit": "At most so many.",
-    "cursor": "The `nextCursor` of the page before.",
-    "page": "The page, counted from 0. Only on the path of a payment provider.",
+    "sort": "Sort field; a leading minus sorts in descending order.",
+    "limit": "Maximum number of items.",
+    "cursor": "The `nextCursor` of the previous page.",
+    "page": "The page number, from 0. Only on the path of a payment provider.",
 }
 
 
@@ -130,13 +130,14 @@ _POSITION: Final = {"type": "integer", "minimum": 0}
 
 REQUEST_ID: Final = Header(
     name="X-Request-Id",
-    description="The request's name in our logs: yours, if it was a sane one, else a new one.",
+    description="The request's id in the logs: the request's own X-Request-Id if it is valid, "
+    "else a new one.",
     schema={"type": "string"},
     always=True,
 )
 POSITION: Final = Header(
     name="X-Billhook-Position",
-    description="The place in the log of what was written; pass it to a reader as `minPosition`.",
+    description="The log position of the write; pass it as `minPosition` to read your own write.",
     schema=_POSITION,
 )
 ALWAYS_POSITION: Final = Header(
@@ -144,43 +145,43 @@ ALWAYS_POSITION: Final = Header(
 )
 LAG_MS: Final = Header(
     name="X-Billhook-Lag-Ms",
-    description="How many milliseconds the answer is behind the log.",
+    description="Milliseconds by which the response lags behind the log.",
     schema={"type": "integer", "minimum": 0},
     always=True,
 )
 LOCATION: Final = Header(
     name="Location",
-    description="Where what was asked for can be read.",
+    description="The URL of the requested object.",
     schema={"type": "string"},
     always=True,
 )
 ADDRESS: Final = Header(
     name="Location",
-    description="Where it is, for a while.",
+    description="The document's URL, which expires.",
     schema={"type": "string", "format": "uri"},
     always=True,
 )
 REPLAYED: Final = Header(
     name="Idempotent-Replayed",
-    description="`true`, if this request was answered before under its key.",
+    description="`true` if this response replays an earlier one under the same idempotency key.",
     schema={"type": "string", "const": "true"},
 )
 RETRY_AFTER: Final = Header(
     name="Retry-After",
-    description="After how many seconds it is worth asking again.",
+    description="Seconds until the request may be retried.",
     schema={"type": "integer", "minimum": 0},
     always=True,
 )
 
 IDEMPOTENCY_KEY: Final = Header(
     name="Idempotency-Key",
-    description="Send the same key with a repeated request and it is carried out once only.",
+    description="Idempotency key: requests with the same key are carried out once.",
     schema={"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
 )
 PREFER: Final = Header(
     name="Prefer",
-    description="How long to wait for the outcome: `wait=<seconds>` (at most 60), or "
-    "`respond-async` for not at all. What makes no sense is ignored.",
+    description="Time to wait for the outcome: `wait=<seconds>` (at most 60), or "
+    "`respond-async` to not wait. Invalid values are ignored.",
     schema={"type": "string", "examples": ["wait=30", "respond-async"]},
 )
 STRIPE_SIGNATURE: Final = Header(
@@ -192,17 +193,17 @@ STRIPE_SIGNATURE: Final = Header(
 RATES: Final = (
     Header(
         name="RateLimit-Limit",
-        description="How many requests this caller may send in a minute.",
+        description="Number of requests per minute allowed for this caller.",
         schema={"type": "integer", "minimum": 1},
     ),
     Header(
         name="RateLimit-Remaining",
-        description="How many of them are left.",
+        description="Number of requests left.",
         schema={"type": "integer", "minimum": 0},
     ),
     Header(
         name="RateLimit-Reset",
-        description="After how many seconds it is as many again.",
+        description="Seconds until the full number is available again.",
         schema={"type": "integer", "minimum": 0},
     ),
 )
@@ -214,7 +215,7 @@ SCHEMES: Final[Json] = {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-KEY",
-        "description": "One of the app's keys; goes with X-API-KEY-TYPE and X-CLIENT-ID.",
+        "description": "An API key of the app; requires X-API-KEY-TYPE and X-CLIENT-ID.",
     },
     "appKeyType": {
         "type": "apiKey",
@@ -232,21 +233,22 @@ SCHEMES: Final[Json] = {
         "type": "apiKey",
         "in": "header",
         "name": "Api-Key",
-        "description": "An admin key of the app: reaches every tenant of it, with any method.",
+        "description": "An admin key of the app: admits every tenant and method.",
     },
     "connectionKey": {
         "type": "apiKey",
         "in": "header",
         "name": "x-api-key",
-        "description": "A write key of the app, alone; the app's slug is in the query.",
+        "description": "A write key of the app, without further headers; the app's slug is in "
+        "the query.",
     },
     "accessToken": {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "An access token: reaches one tenant of one app. Made by "
-        "`POST …/tenants/{tenantUuid}/access-tokens`, or signed by the app itself. The header may "
-        "also be called Authentication.",
+        "description": "An access token for one tenant of one app, created with `POST "
+        "…/tenants/{tenantUuid}/access-tokens` or signed by the app itself. The "
+        "header `Authentication` is accepted too.",
     },
 }
 

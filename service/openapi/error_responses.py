@@ -40,19 +40,19 @@ from service.openapi.common import RETRY_AFTER
 from service.openapi.declare import DeclaredResponse, Json, json_response
 
 _TEXTS: Final[Mapping[int, str]] = {
-    S.BAD_REQUEST: "The request says what it must not; every fault is named with its field.",
-    S.UNAUTHORIZED: "No key or token that opens this.",
+    S.BAD_REQUEST: "The request is invalid; each error names its field.",
+    S.UNAUTHORIZED: "The key or token is missing or invalid.",
     S.PAYMENT_REQUIRED: "The payment was declined.",
     S.FORBIDDEN: "The app is disabled, or the caller may not do this.",
-    S.NOT_FOUND: "It does not exist, or not for this caller.",
+    S.NOT_FOUND: "The object does not exist, or the caller has no access to it.",
     S.REQUEST_TIMEOUT: "The body did not arrive in time.",
-    S.REQUEST_ENTITY_TOO_LARGE: "The body is too long.",
-    S.UNSUPPORTED_MEDIA_TYPE: "The body is of a type that is not read here.",
-    S.UNPROCESSABLE_ENTITY: "The Idempotency-Key was used for another request.",
-    S.TOO_MANY_REQUESTS: "Too many requests of this caller.",
-    S.REQUEST_HEADER_FIELDS_TOO_LARGE: "The request's line and headers are too long.",
-    S.INTERNAL_SERVER_ERROR: "A bug of ours.",
-    S.SERVICE_UNAVAILABLE: "Not now: something that the answer needs is not there yet.",
+    S.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
+    S.UNSUPPORTED_MEDIA_TYPE: "The content type of the body is not supported.",
+    S.UNPROCESSABLE_ENTITY: "The idempotency key was used for another request.",
+    S.TOO_MANY_REQUESTS: "The caller has exceeded its rate limit.",
+    S.REQUEST_HEADER_FIELDS_TOO_LARGE: "The request line and headers are too large.",
+    S.INTERNAL_SERVER_ERROR: "Internal server error.",
+    S.SERVICE_UNAVAILABLE: "Temporarily unavailable; retry later.",
     S.GATEWAY_TIMEOUT: "The provider did not answer in time.",
 }
 
@@ -113,12 +113,12 @@ class _Dialect:
     model: type[ResponseModel]
 
 
-_CANONICAL: Final = _Dialect("Refused", Errors)
+_CANONICAL: Final = _Dialect("Error", Errors)
 _DIALECTS: Final = (
-    ("/v1/", _Dialect("ChargeRefused", SuccessError)),
-    ("/api/v1/tenants/", _Dialect("ChargeRefused", SuccessError)),
-    ("/admin/api/", _Dialect("DraftRefused", PlainError)),
-    ("/stripe/", _Dialect("DraftRefused", PlainError)),
+    ("/v1/", _Dialect("ChargeError", SuccessError)),
+    ("/api/v1/tenants/", _Dialect("ChargeError", SuccessError)),
+    ("/admin/api/", _Dialect("DraftError", PlainError)),
+    ("/stripe/", _Dialect("DraftError", PlainError)),
 )
 
 

@@ -12,8 +12,8 @@ _HEALTH: Final = Operation(
     path="/healthz",
     id="getHealth",
     tag=TAG,
-    summary="Say that the process lives",
-    responses={S.OK: json_response("It does.", Health, running={"status": "ok"})},
+    summary="Check that the process is alive",
+    responses={S.OK: json_response("The process is alive.", Health, running={"status": "ok"})},
 )
 
 _READY: Final = Operation(
@@ -21,13 +21,13 @@ _READY: Final = Operation(
     path="/readyz",
     id="getReadiness",
     tag=TAG,
-    summary="Say whether requests would be answered",
+    summary="Check that the service can answer requests",
     responses={
         S.OK: json_response(
-            "They would.", Readiness, ready={"ready": True, "checks": {"database": "ok"}}
+            "The service is ready.", Readiness, ready={"ready": True, "checks": {"database": "ok"}}
         ),
         S.SERVICE_UNAVAILABLE: json_response(
-            "Not now; the checks say why.",
+            "The service is not ready; `checks` has the reasons.",
             Readiness,
             not_ready={"ready": False, "checks": {"database": "does not answer"}},
         ),
@@ -37,7 +37,7 @@ _READY: Final = Operation(
 
 def _text(path: str, name: str, summary: str, media_type: str) -> Operation:
     content = {media_type: Content(schema={"type": "string"})}
-    answer = DeclaredResponse(description="The text.", content=content)
+    answer = DeclaredResponse(description="The metrics.", content=content)
     return Operation(
         method="GET", path=path, id=name, tag=TAG, summary=summary, responses={S.OK: answer}
     )
@@ -48,7 +48,7 @@ _OPENAPI: Final = Operation(
     path="/openapi.json",
     id="getOpenapi",
     tag=TAG,
-    summary="This document",
+    summary="Retrieve this OpenAPI document",
     responses={
         S.OK: DeclaredResponse(
             description="OpenAPI 3.1.",
@@ -60,13 +60,13 @@ _OPENAPI: Final = Operation(
 OPERATIONS: Final = (
     _HEALTH,
     _READY,
-    _text("/metrics", "getMetrics", "Counts, in Prometheus's text format", "text/plain"),
+    _text("/metrics", "getMetrics", "Retrieve metrics in Prometheus's text format", "text/plain"),
     _OPENAPI,
     _text("/docs", "getDocs", "Show this document as a page", "text/html"),
     _text(
         "/docs/redoc.standalone.js",
-        "getDocsViewer",
-        "The script of the documentation page",
+        "getDocsScript",
+        "Retrieve the script of the documentation page",
         "text/javascript",
     ),
 )

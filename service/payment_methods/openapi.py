@@ -60,12 +60,13 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path=_SETUP,
-        id="setUpPaymentMethod",
+        id="createPaymentMethodSetup",
         tag=TAG,
-        summary="Open a page where a tenant leaves a payment method",
-        description="Send the tenant's customer to `url`. What is left there is charged from then "
-        "on where a request names no payment method. Without `redirectUrl` the customer comes back "
-        "to a page of ours. A repetition under the same key is answered with the same page.",
+        summary="Create a setup page for a payment method",
+        description="Redirect the customer to `url`. The payment method saved there becomes "
+        "the default for requests without one. Without `redirectUrl` the customer "
+        "returns to a page of this service. A retry under the same idempotency key "
+        "returns the same page.",
         security=openapi_common.OF_APP,
         headers=(IDEMPOTENCY_KEY, PREFER),
         body=json_body(
@@ -74,13 +75,13 @@ OPERATIONS: Final = (
         ),
         responses={
             S.OK: json_response(
-                "The page is there.",
+                "The setup with its page.",
                 SingleSetup,
                 headers=(ALWAYS_POSITION, LOCATION, REPLAYED),
                 open=_shown(_OPEN),
             ),
             S.ACCEPTED: json_response(
-                "Recorded; the page is not there yet. Look at `Location`.",
+                "Recorded; the page is not created yet. Poll `Location`.",
                 SingleSetup,
                 headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
                 requested=_shown(_REQUESTED),
@@ -93,7 +94,7 @@ OPERATIONS: Final = (
         path=_SETUP + "/{setupUuid}",
         id="getPaymentMethodSetup",
         tag=TAG,
-        summary="Show whether a payment method was left",
+        summary="Retrieve the setup of a payment method",
         security=openapi_common.OF_TENANT,
         responses={
             S.OK: json_response(

@@ -28,7 +28,7 @@ class SetupFailure(ResponseModel):
 
 
 class MethodSetup(ResponseModel):
-    """A page where a tenant saves a payment method."""
+    """A setup page where a tenant's customer saves a payment method."""
 
     id: UUID
     tenant_uuid: UUID
@@ -36,15 +36,15 @@ class MethodSetup(ResponseModel):
     connection: str
     mode: Mode
     status: Annotated[str, SchemaKeywords({"enum": list(STATUSES)})]
-    """`open`: the page waits. `submitted`: a method was left there. `completed`: it is what is
-    charged where a request names none."""
+    """`open`: the page is waiting for the customer. `submitted`: a payment method was saved.
+    `completed`: it is the default for requests without one."""
     url: str | None
-    """Whoever has it can leave a method for this tenant, and do nothing else."""
+    """Grants only saving a payment method for this tenant."""
     expires_at: Moment | None
     redirect_url: str
-    """Where the customer goes from the page."""
+    """The URL to which the customer returns from the page."""
     customer: str | None
-    """The tenant, as the provider knows it."""
+    """The tenant's customer at the provider."""
     payment_method: SetupMethod | None
     failure: SetupFailure | None
     created_at: Moment

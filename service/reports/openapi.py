@@ -21,8 +21,8 @@ _DRIFT: Final = "/api/v1/apps/{appUuid}/reports/drift"
 _MONEY: Final = {
     "mode": "Only this mode.",
     "currency": "Only this currency.",
-    "provider": "Only what went through this provider.",
-    "connection": "Only what went through this payment connection, by its name.",
+    "provider": "Only amounts at this provider.",
+    "connection": "Only amounts of this payment connection, by its name.",
 }
 
 OPERATIONS: Final = (
@@ -31,14 +31,15 @@ OPERATIONS: Final = (
         path=_EVENTS,
         id="listEvents",
         tag=TAG,
-        summary="Follow what happens in the app",
-        description="In the order of the log. Keep `position` and ask for what came `after` it: "
-        "nothing is missed. With `wait`, the answer comes as soon as something happens.",
+        summary="List the events of the app",
+        description="In the order of the log. Store `position` and pass it as `after` to "
+        "receive every event. With `wait` the response is sent as soon as there is "
+        "an event.",
         security=openapi_common.OF_APP,
         query=EventsQuery,
         responses={
             S.OK: json_response(
-                "What happened.",
+                "The events.",
                 Changes,
                 headers=(LAG_MS,),
                 a_payment=examples.CHANGES,
@@ -51,13 +52,13 @@ OPERATIONS: Final = (
         path=_SUMMARY,
         id="getSummary",
         tag=TAG,
-        summary="Sum up what came in, went back and is owed",
+        summary="Retrieve a summary of collected, refunded and outstanding amounts",
         security=openapi_common.OF_APP,
         query=ReportQuery,
         parameter_descriptions=_MONEY,
         responses={
             S.OK: json_response(
-                "By mode and currency.",
+                "The summary by mode and currency.",
                 Summary,
                 headers=(LAG_MS,),
                 january=examples.SUMMARY,
@@ -70,23 +71,23 @@ OPERATIONS: Final = (
         path=_REVENUE,
         id="getRevenue",
         tag=TAG,
-        summary="Show what came in and went back by day, week or month",
-        description="Payments count when they were made, refunds and disputes when they were, by "
-        "the provider's clock. A refund that fails later, and a dispute that is won, is taken out "
-        "of its bucket. Days are those of the time zone, of 23 or 25 hours where clocks are put "
-        "forward or back; weeks begin on Monday. At most 400 buckets.",
+        summary="Retrieve revenue by day, week or month",
+        description="Payments, refunds and disputes count at their own time at the provider. A "
+        "refund that fails later and a dispute that is won are removed from their "
+        "bucket. Days are those of the time zone, with 23 or 25 hours at clock "
+        "changes; weeks start on Monday. At most 400 buckets.",
         security=openapi_common.OF_APP,
         query=RevenueQuery,
         parameter_descriptions={
             **_MONEY,
-            "from": "The first day, 1980-01-01 or later; 30 days, 12 weeks or 12 months where it "
-            "is left out.",
-            "to": "The day after the last; today is the last where it is left out.",
-            "format": "`csv` for a line for each bucket.",
+            "from": "The first day, 1980-01-01 or later; by default 30 days, 12 weeks or 12 "
+            "months ago.",
+            "to": "The day after the last; by default the last is today.",
+            "format": "`csv` returns a file with a line for each bucket.",
         },
         responses={
             S.OK: DeclaredResponse(
-                description="By mode and currency.",
+                description="The summary by mode and currency.",
                 headers=(LAG_MS,),
                 content={
                     JSON: Content(model=RevenueReport, examples={"january": examples.REVENUE}),

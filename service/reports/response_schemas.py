@@ -38,7 +38,7 @@ class Changes(ResponseModel):
     items_length: Annotated[int, Field(ge=0, le=1000)]
     items: list[Change]
     position: Position
-    """Pass it as `after` to go on."""
+    """Pass it as `after` to continue."""
 
 
 class PeriodSums(ResponseModel):
@@ -49,15 +49,15 @@ class PeriodSums(ResponseModel):
     refunded_minor: Minor
     refunded_count: int
     disputed_minor: Minor
-    """Open and lost disputes; one that is won is taken out."""
+    """Open and lost disputes; won disputes are excluded."""
     disputed_count: int
     net_minor: Minor
-    """Collected less refunded and disputed."""
+    """Collected minus refunded and disputed amounts."""
     attempts: int
-    """Attempts to charge that ended: with the money, or refused."""
+    """Completed attempts to charge: successful or failed."""
     failed_attempts: int
     failure_rate: Annotated[float | None, Field(ge=0, le=1)]
-    """`failedAttempts` of `attempts`; null where none ended."""
+    """`failedAttempts` divided by `attempts`; null without attempts."""
 
 
 class Sums(PeriodSums):
@@ -74,9 +74,9 @@ class Sums(PeriodSums):
     active_subscriptions: int
     """Number of these subscriptions; trials are not counted."""
     unpriced_subscriptions: int
-    """Of these, how many have an unknown amount, which is not in `mrrMinor`."""
+    """Number of these with an unknown amount, which `mrrMinor` excludes."""
     usage_based_subscriptions: int
-    """Of these, how many have items billed by usage, which are not in `mrrMinor`."""
+    """Number of these with usage-based items, which `mrrMinor` excludes."""
 
 
 class Summary(ResponseModel):
@@ -97,10 +97,10 @@ class Bucket(PeriodSums):
     """A day, week or month; the first and the last are cut where the period begins and ends."""
 
     period: Annotated[str, Field(examples=["2026-01-31", "2026-W05", "2026-01"])]
-    """As ISO 8601 names it."""
+    """ISO 8601 name of the period."""
     start: Moment
     end: Moment
-    """No more in it."""
+    """Exclusive."""
 
 
 class Revenue(ResponseModel):
@@ -109,7 +109,7 @@ class Revenue(ResponseModel):
     mode: Mode
     currency: str
     buckets: Annotated[list[Bucket], Field(min_length=1, max_length=400)]
-    """All of the period's, also those in which nothing happened."""
+    """All buckets of the period, including empty ones."""
     totals: PeriodSums
 
 
@@ -120,7 +120,7 @@ class RevenueReport(ResponseModel):
     total_items: int
     items_length: int
     items: list[Revenue]
-    """One for each mode and currency that the app ever had an invoice in."""
+    """One item for each mode and currency in which the app has had an invoice."""
     from_: Annotated[Moment, Field(alias="from")]
     to: Moment
     interval: Literal["day", "week", "month"]

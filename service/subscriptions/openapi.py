@@ -36,11 +36,11 @@ _SUBSCRIPTION: Final = _APP + "/subscriptions/{subscriptionId}"
 _DESCRIPTIONS: Final = {
     "provider": "Subscriptions at this provider.",
     "tenantUuid": "Subscriptions of this tenant.",
-    "userId": "Subscriptions asked for on behalf of this user of yours.",
+    "userId": "Subscriptions requested on behalf of this user of your system.",
     "customer": "Subscriptions of this customer at the provider.",
     "connection": "Subscriptions of this payment connection, by its name.",
-    "createdFrom": "Begun at this time or later.",
-    "createdTo": "Begun before this time.",
+    "createdFrom": "Started at this time or later.",
+    "createdTo": "Started before this time.",
 }
 _ABOUT: Final = (
     " Recorded first, then carried out; answered when it is known what came of it, or with 202 "
@@ -55,8 +55,8 @@ _LISTS: Final = tuple(
         id=name,
         tag=TAG,
         summary=summary,
-        description="Those that were asked for here, and those that the provider has besides. "
-        "Pages are asked for by `cursor`, which stays right while subscriptions are added.",
+        description="Subscriptions requested here and those created at the provider. Paginate "
+        "with `cursor`, which stays valid while subscriptions are added.",
         security=openapi_common.OF_TENANT,
         query=SubscriptionListQuery,
         parameter_descriptions=_DESCRIPTIONS,
@@ -81,7 +81,7 @@ _GET: Final = Operation(
     path=_SUBSCRIPTION,
     id="getSubscription",
     tag=TAG,
-    summary="Show one subscription",
+    summary="Retrieve a subscription",
     security=openapi_common.OF_TENANT,
     query=ReadQuery,
     responses={
@@ -95,9 +95,9 @@ _GET: Final = Operation(
 _TIMELINE: Final = Operation(
     method="GET",
     path=_SUBSCRIPTION + "/events",
-    id="getSubscriptionEvents",
+    id="listSubscriptionEvents",
     tag=TAG,
-    summary="Show what happened to a subscription, in order",
+    summary="List the events of a subscription, oldest first",
     security=openapi_common.OF_TENANT,
     query=ReadQuery,
     responses={
@@ -115,13 +115,13 @@ def _action(
     answer = SingleSubscriptions
     responses: dict[int, DeclaredResponse] = {
         S.OK: json_response(
-            "It came true.",
+            "The action succeeded.",
             answer,
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED),
             succeeded=succeeded,
         ),
         S.ACCEPTED: json_response(
-            "Recorded; nothing came of it yet. Look at `Location`.",
+            "Recorded; the outcome is pending. Poll `Location`.",
             answer,
             headers=(ALWAYS_POSITION, LOCATION, REPLAYED, RETRY_AFTER),
             requested=examples.ACTIVE,
@@ -145,9 +145,9 @@ def _action(
 _CANCEL: Final = _action(
     "/cancel",
     "cancelSubscription",
-    "End a subscription",
-    about="At once, or with `atPeriodEnd` when the period ends that is paid for: until then it "
-    "goes on as `active`, and `cancelAt` says when it will be over.",
+    "Cancel a subscription",
+    about="At once, or with `atPeriodEnd` at the end of the paid period: until then it stays "
+    "`active`, and `cancelAt` has the time of its end.",
     body=Body(
         content={JSON: Content(model=CancelBody, examples={"asked": examples.CANCEL_BODY})},
         required=False,
@@ -157,10 +157,10 @@ _CANCEL: Final = _action(
 _CHANGE: Final = _action(
     "/change",
     "changeSubscription",
-    "Subscribe to something else",
-    about="`lineItems` is all that is subscribed to afterwards. `when` it is `now`, what is left "
-    "of the period is settled with the next invoice; at `periodEnd` the next period begins with "
-    "it, and `scheduledChange` shows it until then.",
+    "Change the lines of a subscription",
+    about="`lineItems` replaces all lines. With `when: now` the rest of the period is prorated "
+    "on the next invoice; with `periodEnd` the change applies from the next period, and "
+    "`scheduledChange` shows it until then.",
     body=Body(content={JSON: Content(model=ChangeBody, examples={"asked": examples.CHANGE_BODY})}),
     succeeded=examples.CHANGED,
 )

@@ -26,10 +26,10 @@ class SubscribedLine(ResponseModel):
 
     name: str | None
     quantity: int | None
-    """Null where it is billed by usage."""
+    """Null for usage-based lines."""
     price: str
     amount_minor: Minor | None
-    """Null where it is no whole minor unit, depends on tiers, or is unknown."""
+    """Null if the amount is no whole minor unit, is tiered, or is unknown."""
     amount_decimal: str | None
     """The exact amount where it has a fraction of a minor unit."""
     usage_based: bool
@@ -66,7 +66,7 @@ class Subscription(ResponseModel):
 
     id: UUID
     tenant_uuid: UUID | None
-    """Null while its customer is no tenant's."""
+    """Null while the customer has no tenant."""
     user_id: str | None
     provider: Provider
     connection: str
@@ -76,7 +76,7 @@ class Subscription(ResponseModel):
     provider_subscription_id: str | None
     customer: str | None
     invoice_id: UUID | None
-    """The invoice that it was asked for with."""
+    """The invoice that requested the subscription."""
     currency: str | None
     line_items: list[SubscribedLine]
     monthly_minor: Minor | None
@@ -116,4 +116,4 @@ class SubscriptionPage(ResponseModel):
     items_length: Annotated[int, Field(ge=0, le=100)]
     items: Annotated[list[Subscription], Field(max_length=100)]
     next_cursor: str | None
-    """Pass it as `cursor` for the next page; null on the last."""
+    """Cursor of the next page; null on the last page."""

@@ -32,7 +32,7 @@ class ProviderCustomer(RequestModel):
 
 
 class TenantBody(RequestModel):
-    """Body of a tenant; fields that are left out are removed.
+    """Body of a tenant; omitted fields are removed.
 
     Customers at providers stay unless `providerCustomers` names them; an empty list unlinks all.
     """

@@ -15,7 +15,7 @@ TAG: Final = "Tenants"
 _TENANT: Final = "/api/v1/apps/{appUuid}/tenants/{tenantUuid}"
 _TOKENS: Final = _TENANT + "/access-tokens"
 _KNOWN: Final = json_response(
-    "What is known of the tenant.",
+    "The tenant.",
     Tenants,
     headers=(ALWAYS_POSITION,),
     a_tenant=examples.TENANTS,
@@ -27,10 +27,10 @@ OPERATIONS: Final = (
         path=_TENANT,
         id="putTenant",
         tag=TAG,
-        summary="Make a tenant, or replace what is known of it",
-        description="What is left out is not known any more; customers at providers stay until "
-        "others are named. A `customerId` of null unlinks its connection's customer, an empty list "
-        "all of them: the next invoice then makes a new one.",
+        summary="Create or replace a tenant",
+        description="Omitted fields are removed, but customers at providers stay until they "
+        "are replaced. A `customerId` of null unlinks that connection's customer, "
+        "an empty list unlinks all: the next invoice then creates a new customer.",
         security=openapi_common.OF_APP,
         body=json_body(TenantBody, a_company=examples.TENANT_BODY, nothing_known={}),
         responses={S.OK: _KNOWN, **error_responses(_TENANT, *WRITE_ERRORS)},
@@ -40,7 +40,7 @@ OPERATIONS: Final = (
         path=_TENANT,
         id="getTenant",
         tag=TAG,
-        summary="Show what is known of a tenant",
+        summary="Retrieve a tenant",
         security=openapi_common.OF_TENANT,
         responses={S.OK: _KNOWN, **error_responses(_TENANT, *READ_ERRORS)},
     ),
@@ -49,8 +49,8 @@ OPERATIONS: Final = (
         path=_TOKENS,
         id="createAccessToken",
         tag=apps_openapi.TAG,
-        summary="Sign a token that opens one tenant",
-        description="For browsers. Nothing is kept of it: each call signs another, and an "
+        summary="Create an access token for a tenant",
+        description="For browsers. Tokens are not stored: each call signs a new one, and an "
         "Idempotency-Key is ignored.",
         security=openapi_common.OF_APP,
         body=Body(

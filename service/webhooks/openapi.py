@@ -33,18 +33,19 @@ OPERATIONS: Final = (
         path=_LIST,
         id="listWebhookDeliveries",
         tag=TAG,
-        summary="List what providers have delivered, and what became of it",
-        description="Newest first. An event that was delivered several times is one entry. What "
-        "was refused is `failed`: the newest 1,000 of each connection are kept, and nothing that "
-        "they said of an event, so that they are in no list by type, invoice or event.",
+        summary="List webhook deliveries",
+        description="Newest first. An event that was delivered several times is one entry. "
+        "Rejected deliveries are `failed`; the newest 1,000 of each connection are "
+        "kept, without their content, so that filters by type, invoice or event "
+        "exclude them.",
         security=openapi_common.OF_APP,
         query=DeliveryQuery,
         parameter_descriptions={
             "connection": "Received by this connection, by its name.",
-            "type": "Of this type, as the provider calls it: `invoice.paid`.",
-            "invoiceId": "About this invoice, by our id.",
-            "state": "Any of these, given several times or separated by commas.",
-            "providerEventId": "This event, by the provider's id.",
+            "type": "The provider's event type, such as `invoice.paid`.",
+            "invoiceId": "Deliveries about this invoice, by our id.",
+            "state": "One or several statuses, repeated or separated by commas.",
+            "providerEventId": "The provider's event id.",
             "receivedFrom": "Received at this time or later.",
             "receivedTo": "Received before this time.",
         },
@@ -60,7 +61,7 @@ OPERATIONS: Final = (
         path=_ONE,
         id="getWebhookDelivery",
         tag=TAG,
-        summary="Show a delivery with all that happened to it, and its payload",
+        summary="Retrieve a webhook delivery with its events and payload",
         security=openapi_common.OF_APP,
         query=ReadQuery,
         responses={
@@ -73,10 +74,11 @@ OPERATIONS: Final = (
         path=_REPLAY,
         id="replayWebhookDelivery",
         tag=TAG,
-        summary="Apply a delivery again",
-        description="Recorded first, then applied as when it came: what is known already changes "
-        "nothing. Answered when it is applied or dead, or with 202 after the wait. What was "
-        "refused can't be replayed: let the provider send it again.",
+        summary="Replay a webhook delivery",
+        description="The request is recorded, then the delivery is applied like a new one; a "
+        "state that is recorded already changes nothing. The response has the "
+        "result (applied or dead letter), or is 202 when the wait ends first. A "
+        "rejected delivery cannot be replayed: resend it from the provider.",
         security=openapi_common.OF_APP,
         headers=(IDEMPOTENCY_KEY, PREFER),
         body=Body(
@@ -84,13 +86,13 @@ OPERATIONS: Final = (
         ),
         responses={
             S.OK: json_response(
-                "What came of it.",
+                "The result of the replay.",
                 ReplayedDeliveries,
                 headers=(ALWAYS_POSITION, _DELIVERY_LOCATION, REPLAYED),
                 applied=examples.REPLAYED_DELIVERY,
             ),
             S.ACCEPTED: json_response(
-                "Recorded; not applied yet. Look at `Location`.",
+                "Recorded; the delivery is not applied yet. Poll `Location`.",
                 ReplayedDeliveries,
                 headers=(ALWAYS_POSITION, _DELIVERY_LOCATION, REPLAYED, RETRY_AFTER),
                 requested=examples.REPLAY_REQUESTED,

@@ -53,9 +53,10 @@ OPERATIONS: Final = (
         path=_INBOX,
         id="receiveWebhook",
         tag=TAG,
-        summary="Take in a provider's delivery",
-        description="For the provider alone: the URL is set there, with a signing secret. Answered "
-        "when the delivery is stored, whatever comes of it. The same event twice is stored once.",
+        summary="Receive a webhook from a provider",
+        description="Called by the provider only: register this URL there and store its "
+        "signing secret. The response is sent when the delivery is stored, before "
+        "it is applied. Repeated deliveries of an event are stored once.",
         headers=(STRIPE_SIGNATURE,),
         body=Body(
             content={

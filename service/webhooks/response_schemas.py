@@ -27,20 +27,20 @@ class Effect(ResponseModel):
     invoice_id: UUID | None
     subscription_id: UUID | None
     effect: str
-    """`changed`, `confirmed`, `stale` (older than what is known), `deferred` (a step that is under
-    way says more), `fetch` or `unexpected`."""
+    """`changed`, `confirmed`, `stale` (older than the recorded state), `deferred` (the running
+    step has more detail), `fetch` or `unexpected`."""
 
 
 class RefusedDetails(ResponseModel):
     """Details of a rejected delivery; none of them is verified."""
 
     size_bytes: Count | None
-    """Of a body that was too long: what was announced."""
+    """Announced length of a body that was too large."""
     body_sha256: str | None
     content_type: str | None
     user_agent: str | None
     remote: Literal["loopback", "private", "public", "unknown"]
-    """From what kind of network it came; behind a proxy, the proxy's."""
+    """Kind of the sender's network; behind a proxy, the proxy's."""
 
 
 class Delivery(ResponseModel):
@@ -48,10 +48,11 @@ class Delivery(ResponseModel):
 
     id: UUID
     state: State
-    """`received`: to be applied now. `applied`. `parked`: the provider will be asked. `dead`: not
-    tried again, but for a replay. `failed`: refused, because it can't be verified or read."""
+    """`received`: not applied yet. `applied`. `parked`: the provider's object will be fetched.
+    `dead`: a dead letter, retried only by a replay. `failed`: rejected as not verified or not
+    parseable."""
     reason: str | None
-    """Why it is parked, dead or failed."""
+    """The reason why the delivery is parked, dead or failed."""
     connection: str
     provider: Provider
     mode: Mode
@@ -60,18 +61,18 @@ class Delivery(ResponseModel):
     object_type: str | None
     object_id: str | None
     invoice_id: UUID | None
-    """The invoice that it did something to; before that, the one that its metadata names."""
+    """The invoice that the event was applied to; before that, the one named in its metadata."""
     effects: list[Effect]
-    """Of the last time that it was applied."""
+    """Time of the last application."""
     times_applied: Count
     times_parked: Count
     times_replayed: Count
     occurred_at: Moment | None
-    """When it happened at the provider, as the provider says."""
+    """Time of the event at the provider."""
     received_at: Moment
     updated_at: Moment
     refused: RefusedDetails | None
-    """Only where `state` is `failed`."""
+    """Present if `state` is `failed`."""
     position: Position | None
 
 
@@ -81,7 +82,7 @@ class DeliveryPage(ResponseModel):
     kind: Literal["webhookDeliveries"]
     total_items: Annotated[int, Field(ge=0, le=10_000)]
     total_items_is_exact: bool
-    """False: there are more than 10,000."""
+    """False if there are more than 10,000."""
     items_length: Annotated[int, Field(ge=0, le=100)]
     items: list[Delivery]
     next_cursor: str | None
@@ -96,7 +97,7 @@ class DeliveryEvent(ResponseModel):
     by: str
     reason: str | None
     retried: bool | None
-    """Of what was parked: whether the provider will be asked."""
+    """For a parked delivery: whether the provider's object will be fetched."""
     effects: list[Effect]
 
 

@@ -43,13 +43,13 @@ OPERATIONS: Final = (
         path=_WORK,
         id="listWork",
         tag=TAG,
-        summary="List what was asked for and is not done",
-        description="What is open is being done, or tried again later. What gave up used up its "
-        "tries and waits for somebody to look: longest ago first.",
+        summary="List open and stuck work",
+        description="`open` work is running or will be retried. `gave_up` work has used up its "
+        "attempts and waits for an operator. Oldest first.",
         security=openapi_common.OF_APP,
         query=WorkQuery,
         parameter_descriptions={
-            "state": "Any of these, given several times or separated by commas."
+            "state": "One or several statuses, repeated or separated by commas."
         },
         responses={
             S.OK: json_response(
@@ -65,9 +65,9 @@ OPERATIONS: Final = (
         path=_WORK + "/{workId}/resend",
         id="resendWork",
         tag=TAG,
-        summary="Send again what gave up",
-        description="It has all its tries again. What did not give up, or was sent again since, is "
-        "400; what is done is 404.",
+        summary="Resend work that gave up",
+        description="It gets a new set of attempts. Work that did not give up, or was resent "
+        "already, is 400; finished work is 404.",
         security=openapi_common.OF_APP,
         headers=(IDEMPOTENCY_KEY,),
         body=Body(
@@ -75,7 +75,7 @@ OPERATIONS: Final = (
         ),
         responses={
             S.OK: json_response(
-                "It is sent again.",
+                "The work is resent.",
                 SingleWork,
                 headers=(ALWAYS_POSITION, REPLAYED),
                 open=one("work", _GAVE_UP | _AGAIN),

@@ -12,24 +12,23 @@ class Work(ResponseModel):
     """Work that is not done: open, or given up."""
 
     id: str
-    """What it is for: the same for as long as it is open, and if it is asked for again."""
+    """Id of the work; the same while it is open and after a resend."""
     state: Literal["open", "gave_up"]
     kind: str
-    """`invoice`: an invoice is charged, voided and so on; `refund`; `subscription`: it is changed
-    or ended; `setup`: a page for a payment method is opened; `setup_completion`: what was left
-    there becomes what is charged; `provider_event`: the provider is asked about one; there may be
-    more kinds."""
+    """`invoice`: charge, void or another action; `refund`; `subscription`: change or cancel;
+    `setup`: create a setup page; `setup_completion`: make the saved payment method the default;
+    `provider_event`: fetch the event's object. More kinds may be added."""
     invoice_id: UUID | None
     refund_id: UUID | None
     subscription_id: UUID | None
     setup_id: UUID | None
     step: str | None
-    """At which step it gave up; null while it is tried."""
+    """The step that gave up; null while it is retried."""
     tries: Count
     last_error: str | None
     opened_at: Moment
     due_at: Moment
-    """When it is tried next, or was to be."""
+    """Time of the next attempt, or of the one that was due."""
     gave_up_at: Moment | None
 
 
@@ -43,7 +42,7 @@ class WorkPage(ResponseModel):
     items_length: Annotated[int, Field(ge=0, le=100)]
     items: Annotated[list[Work], Field(max_length=100)]
     next_cursor: str | None
-    """Pass it as `cursor` for the next page; null on the last."""
+    """Cursor of the next page; null on the last page."""
 
 
 class SingleWork(ResponseModel):

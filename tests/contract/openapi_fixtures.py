@@ -20,7 +20,7 @@ _AT_ONCE: Final = 12
 _STANDS: Final = {
     "retryInvoice": "failed",
     "voidInvoice": "failed",
-    "writeOffInvoice": "failed",
+    "markInvoiceUncollectible": "failed",
     "finalizeInvoice": "draft",
     "refundInvoice": "paid",
     "cancelSubscription": "subscribed",

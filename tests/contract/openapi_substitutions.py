@@ -12,7 +12,7 @@ from tests.support.system import Caller, System
 
 Json = dict[str, Any]
 # Whatever is made up here would change what all the others stand on, or take its time.
-ALWAYS_FILLED = frozenset({"patchApp", "putConnection", "listEvents"})
+ALWAYS_FILLED = frozenset({"updateApp", "putConnection", "listEvents"})
 
 
 class Things:
@@ -51,7 +51,7 @@ class Things:
         }
         self._ids_of = {
             "openDocument": {"token": _last(invoice["documentUrl"])},
-            "showReturn": {"token": _last(return_url)},
+            "getReturnPage": {"token": _last(return_url)},
             "getPrice": {"priceId": "known"},
             "getTaxRate": {"taxRateId": "known"},
             "putConnection": {"name": "spare"},
@@ -86,7 +86,7 @@ class Things:
             "from": "2026-01-01",
             "to": "2026-02-01",
         }
-        if operation_id == "gatherInvoice":
+        if operation_id == "createPendingItemsDraft":
             known |= {
                 "name": self.demo["app_slug"],
                 "connection_name": self.demo["stripe_connection"],
@@ -109,16 +109,16 @@ class Things:
         fill = {
             "createInvoice": self._invoice,
             "chargeTenant": self._charge,
-            "chargeTenantByKey": self._charge,
+            "chargeTenantWithKey": self._charge,
             "createAdminInvoice": self._draft,
-            "gatherInvoice": self._gather,
+            "createPendingItemsDraft": self._gather,
             "putTenant": self._tenant,
             "putPrice": self._price,
             "putTaxRate": self._tax_rate,
-            "patchApp": self._app,
+            "updateApp": self._app,
             "putConnection": self._connection,
             "receiveWebhook": self._delivery,
-            "setUpPaymentMethod": self._setup,
+            "createPaymentMethodSetup": self._setup,
             "retryInvoice": self._retry,
             "refundInvoice": self._refund,
             "changeSubscription": self._change,

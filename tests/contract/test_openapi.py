@@ -31,13 +31,13 @@ QUICK = {
     "getApp",
     "getConnection",
     "getInvoice",
-    "getInvoiceEvents",
+    "listInvoiceEvents",
     "getPaymentMethodSetup",
     "getPrice",
     "getTaxRate",
     "getTenant",
     "openDocument",
-    "showReturn",
+    "getReturnPage",
 }
 
 Operations = dict[str, APIOperation]
