@@ -248,13 +248,13 @@ class Shop:
         return known | {name.replace("_", "-"): value for name, value in more.items()}
 
     def body(self, outcome: str = "paid", **more: Any) -> dict[str, Any]:
-        requests_ = {
+        body = {
             "tenantUuid": str(self.tenant_id),
             "lineItems": [free_line()],
             "type": "payment",
             "metadata": {"outcome": outcome},
         }
-        return requests_ | more
+        return body | more
 
     def post(
         self, outcome: str = "paid", /, *, headers: dict[str, str] | None = None, **more: Any
