@@ -30,7 +30,7 @@ def stocked(service: Service) -> Shop:
         is_resolved=False,
     )
     save(shop, drifted(occurred_at=now(), app_id=Shop(service).app_id))
-    service.folded("drift")
+    service.wait_for_projection("drift")
     return shop
 
 

@@ -141,7 +141,7 @@ class Nets:
             self.bench.apply(*due)
             for entry in received:
                 if not self._is_done(entry.originator_id):
-                    self.bench.ask(entry)
+                    self.bench.fetch(entry)
         else:
             for entry in due:
                 apply_payment_event(UUID(str(entry.originator_id)), self.bench.hearing())

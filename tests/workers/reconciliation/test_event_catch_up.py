@@ -16,7 +16,7 @@ def pass_time(nets: Nets, seconds: float = SETTLE_S + 1) -> None:
 
 def test_missed_events_are_entered_once_and_heal(stripe_nets: Nets, bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant("needs_authentication"))
-    at_provider = bench.settle(invoice_id).view.provider_object_id or ""
+    at_provider = bench.charge(invoice_id).view.provider_object_id or ""
     bench.account.admin.confirm(at_provider)
     assert stripe_nets.catch_up().run().entered == 0, "events of the last minute are left alone"
     pass_time(stripe_nets)
@@ -41,10 +41,10 @@ def test_forty_days_are_read_from_the_oldest_kept_event_and_leave_a_gap(
     stripe_nets: Nets, bench: Bench
 ) -> None:
     stripe_nets.catch_up().run()
-    bench.settle(bench.request(bench.add_tenant()))
+    bench.charge(bench.request(bench.add_tenant()))
     pass_time(stripe_nets, 10 * DAY_S)
     kept = bench.request(bench.add_tenant("needs_authentication"))
-    bench.settle(kept)
+    bench.charge(kept)
     bench.account.admin.confirm(bench.invoice(kept).view.provider_object_id or "")
     pass_time(stripe_nets, 29 * DAY_S)
 
@@ -63,7 +63,7 @@ def test_killed_after_any_page_it_goes_on(
 ) -> None:
     monkeypatch.setattr("workers.providers.stripe.event_list._PAGE", 3)
     for _ in range(2):
-        bench.settle(bench.request(bench.add_tenant()))
+        bench.charge(bench.request(bench.add_tenant()))
         pass_time(stripe_nets, 2 * WINDOW_S)
     whole = {event["id"] for event in bench.events("")}
     pages = 0

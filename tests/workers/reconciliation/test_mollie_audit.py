@@ -19,13 +19,13 @@ def trade(mollie: MollieBench) -> dict[str, UUID]:
     """Payments that change at Mollie without a webhook; gives their invoices."""
     admin = mollie.account.admin
     known = {
-        name: mollie.settled().view
+        name: mollie.charged().view
         for name in ("paid", "failed", "expired", "refunded", "charged_back", "waiting")
     }
     payments = {name: view.provider_object_id or "" for name, view in known.items()}
     for name in ("refunded", "charged_back"):
         mollie.pay(payments[name])
-        mollie.hear(payments[name])
+        mollie.receive_webhook(payments[name])
     mollie.pay(payments["paid"])
     mollie.pay(payments["failed"], "failed")
     mollie.pay(payments["expired"], "expired")
@@ -63,7 +63,7 @@ def test_every_difference_heals_and_a_second_run_finds_nothing(
     assert sum(again.found.values()) == 0
     assert mollie.log.head() == head
     for view in views.values():
-        mollie.hear(view.provider_object_id)
+        mollie.receive_webhook(view.provider_object_id)
         assert mollie.invoice(view.id).view.status == view.status
         assert mollie.invoice(view.id).view.refunds == view.refunds
 
@@ -72,7 +72,7 @@ def test_renewals_and_an_ended_subscription_are_found(
     mollie_nets: Nets, mollie: MollieBench
 ) -> None:
     recurring = Recurring(mollie)
-    begun = recurring.begun()
+    begun = recurring.started()
     recurring.pass_time(timedelta(days=62))
     owner = mollie.account.client.customers.get(begun.customer or "")
     owner.subscriptions.delete(begun.provider_subscription_id)

@@ -28,7 +28,7 @@ def trade(bench: Bench) -> dict[str, UUID]:
         }.items()
     }
     at_provider = {
-        name: bench.settle(one).view.provider_object_id or "" for name, one in known.items()
+        name: bench.charge(one).view.provider_object_id or "" for name, one in known.items()
     }
     admin.confirm(at_provider["confirmed"])
     paid = {
@@ -109,7 +109,7 @@ def test_every_difference_heals_and_a_second_run_finds_nothing(
             continue
         bench.apply(received := bench.receive(event))
         if not bench.entry(received).applied:
-            bench.ask(received)
+            bench.fetch(received)
     for one, view in before.items():
         after = bench.invoice(one).view
         assert (after.status, after.amount_refunded_minor, after.refunds) == (
@@ -154,8 +154,8 @@ def test_an_audit_reaches_further_back_than_events(stripe_nets: Nets, bench: Ben
 
 def test_our_own_running_steps_are_left_alone(stripe_nets: Nets, bench: Bench) -> None:
     invoice_id = bench.request(bench.add_tenant())
-    bench.settle(invoice_id)
-    bench.ask_for(invoice_id, RequestRefund, amount_minor=100, credit_note=False)
+    bench.charge(invoice_id)
+    bench.request_action(invoice_id, RequestRefund, amount_minor=100, credit_note=False)
     found = stripe_nets.audit().run(stripe_nets.period()).found
     assert sum(found.values()) == 0
 
@@ -163,7 +163,7 @@ def test_our_own_running_steps_are_left_alone(stripe_nets: Nets, bench: Bench) -
 def test_a_subscription_that_ended_at_stripe_is_found(stripe_nets: Nets, bench: Bench) -> None:
     monthly = bench.account.add_price(1500, recurring={"interval": "month"})
     invoice_id = bench.subscribe(bench.add_tenant(), monthly)
-    bench.settle(invoice_id)
+    bench.charge(invoice_id)
     known = bench.subscription(invoice_id).view
     bench.account.v1.subscriptions.cancel(known.provider_subscription_id)
 

@@ -38,12 +38,12 @@ def catch_up(bench: Bench, *prefixes: str) -> None:
             received = bench.receive(event, actor="reconciliation", found_by="event_catch_up")
             bench.apply(received)
             if not bench.entry(received).applied and bench.entry(received).parked:
-                bench.ask(received)
+                bench.fetch(received)
 
 
 def test_missed_webhooks_are_differences_once_and_our_own_answers_are_none(bench: Bench) -> None:
     paid = bench.request(bench.add_tenant())
-    bench.settle(paid)
+    bench.charge(paid)
     catch_up(bench, "invoice.")
     assert fields(bench.log) == [], "the answer had told it all"
 
@@ -80,7 +80,7 @@ def test_an_unknown_invoice_is_imported_as_one_difference(bench: Bench) -> None:
 
 def test_a_dead_letter_stays_open_until_it_is_applied(bench: Bench) -> None:
     paid = bench.request(bench.add_tenant())
-    bench.settle(paid)
+    bench.charge(paid)
     event = next(one for one in bench.provider_events() if one["type"] == "invoice.paid")
     late = uuid4()
     event["data"]["object"]["metadata"]["billhook_invoice"] = str(late)
@@ -124,7 +124,7 @@ def _request_as(bench: Bench, invoice_id: UUID) -> None:
 
 
 def test_a_mollie_payment_that_was_found_is_compared(mollie: MollieBench) -> None:
-    view = mollie.settled().view
+    view = mollie.charged().view
     mollie.pay(view.provider_object_id)
     hint_id = ids.for_payment_hint(mollie.connection_id, "test", view.provider_object_id or "")
     mollie.hint(view.provider_object_id)
