@@ -144,7 +144,7 @@ class Nets:
                     self.bench.fetch(entry)
         else:
             for entry in due:
-                apply_payment_event(UUID(str(entry.originator_id)), self.bench.hearing())
+                apply_payment_event(UUID(str(entry.originator_id)), self.bench.payment_deps())
             self._apply_hints(self.bench)
 
     def _apply_hints(self, bench: MollieBench) -> None:
