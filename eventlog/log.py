@@ -17,6 +17,7 @@ from eventlog.append.group_commit import DEFAULT_LIMITS, CommitLimits, GroupComm
 from eventlog.append.session import AppendSession
 from eventlog.bodies import Body
 from eventlog.database.connect import pool
+from eventlog.database.fair_share import FairShare
 from eventlog.errors import LogClosed, LogUnavailable
 from eventlog.follow.positions import FollowerState, follower_states
 from eventlog.reading import Connection, RecordedEvent
@@ -24,6 +25,7 @@ from eventlog.reading import Connection, RecordedEvent
 T = TypeVar("T")
 
 _READ_PAUSE_S = 0.1
+_READ_SESSIONS = 4
 _POOL_WAIT_S = 1.0
 _LARGE_BODY = 64 * 1024  # compressing more would hold up the loop for a millisecond or more
 
@@ -53,7 +55,10 @@ class Log:
         self._thread = thread
         self._bridge = Bridge(loop)
         self._commits = GroupCommit(self._open_append_session, limits=limits)
-        self._readers = pool(dsn, application_name=f"{application_name} read")
+        self._readers = pool(
+            dsn, application_name=f"{application_name} read", max_size=_READ_SESSIONS
+        )
+        self._share = FairShare(sessions=_READ_SESSIONS)
 
     @classmethod
     async def open_async(
@@ -270,9 +275,12 @@ class Log:
                 raise LogClosed("the event log is closed")
             left_s = max(deadline_s - time.monotonic(), 0.001)
             try:
-                async with self._readers.connection(timeout=min(left_s, _POOL_WAIT_S)) as session:
+                async with (
+                    self._share.hold(timeout_s=left_s),
+                    self._readers.connection(timeout=min(left_s, _POOL_WAIT_S)) as session,
+                ):
                     return await query(session)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if time.monotonic() >= deadline_s:
                     raise LogUnavailable(type(error).__name__) from None
             except psycopg.Error as error:

@@ -85,7 +85,10 @@ async def open_dependencies(
 
 
 async def _auth(settings: Settings, stack: AsyncExitStack, pool: ReadPool) -> AuthContext:
-    rows = AccessQueries(pool)
+    # Of its own: where slow queries use all others, keys are verified all the same.
+    freshness = await open_pool(settings.database_url.get_secret_value(), max_size=1)
+    stack.push_async_callback(freshness.close)
+    rows = AccessQueries(pool, freshness=freshness)
     access = AccessCache(rows, max_age_s=settings.access_max_age_s)
     task = supervise(access.keep_looking(), name="access")
     stack.push_async_callback(stopped, task)

@@ -127,8 +127,10 @@ _FAR: Final = 20_000
 class AccessQueries:
     """Questions to the read model. Each may raise ReadModelUnavailable."""
 
-    def __init__(self, pool: ReadPool) -> None:
+    def __init__(self, pool: ReadPool, *, freshness: ReadPool | None = None) -> None:
+        """Take a pool for rows, and another one for `freshness` where rows may use up theirs."""
         self._pool = pool
+        self._freshness = freshness or pool
 
     async def key_by_hash(self, sha256_hex: str) -> KeyRow | None:
         """Find a key, also a revoked one."""
@@ -179,7 +181,7 @@ class AccessQueries:
         be verified is that `position` reaches a `head` seen earlier.
         """
         values = {"since": since, "far": _FAR, "topics": list(ACCESS_TOPICS)}
-        found = await self._pool.fetch(_FRESHNESS, values)
+        found = await self._freshness.fetch(_FRESHNESS, values)
         return AccessFreshness(**found[0])
 
 

@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Composed
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from eventlog.database.connect import POOL_SETTINGS, pool
+from eventlog.database.fair_share import FairShare
 from projections.engine.errors import ReadModelUnavailable
 from projections.engine.notify import ReadModelNotifier
 
@@ -49,6 +50,7 @@ class ReadPool:
         self._pool = pool(
             dsn, application_name="billhook read", max_size=max_size, settings=READ_SETTINGS
         )
+        self._share = FairShare(sessions=max_size)
         self._deadline_s = deadline_s
         self.notifier = ReadModelNotifier(dsn)
 
@@ -85,11 +87,14 @@ class ReadPool:
         while True:
             left_s = max(deadline_s - time.monotonic(), 0.001)
             try:
-                async with self._pool.connection(timeout=left_s) as connection:
+                async with (
+                    self._share.hold(timeout_s=left_s),
+                    self._pool.connection(timeout=left_s) as connection,
+                ):
                     cursor = connection.cursor(row_factory=dict_row)
                     await cursor.execute(query, parameters)
                     return await cursor.fetchall()
-            except (PoolTimeout, PoolClosed, psycopg.errors.QueryCanceled) as error:
+            except (TimeoutError, PoolTimeout, PoolClosed, psycopg.errors.QueryCanceled) as error:
                 raise ReadModelUnavailable(type(error).__name__) from None
             except _LOST as error:
                 if time.monotonic() > deadline_s:

@@ -7,6 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 
 from domain.apps.api_keys import digest
+from eventlog.database.fair_share import session_holder
 from projections.access.queries import AppRow, KeyRow
 from service.auth.context import AuthContext, context_of
 from service.auth.tokens import bearer_token, caller_of_token
@@ -141,6 +142,7 @@ async def _admitted(
 ) -> Caller:
     """Count the request for the caller and its app; raise RateLimited, or AppDisabled."""
     request.state.caller = caller
+    session_holder.set(caller.app.app_id)
     request.state.rate_limit = await context.rates.count(f"{caller.app.app_id}:{counted_as}")
     request.state.rate_limit.require()
     (await context.app_rates.count(str(caller.app.app_id))).require()

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from eventlog.database.fair_share import session_holder
 from projections.access.queries import KeyRow
 from service.auth.context import AuthContext
 from service.dashboard.context import context_of
@@ -96,6 +97,7 @@ async def visitor_of(request: Request) -> Visitor | None:
     if key is None or app is None:
         return None
     caller = Caller(app=app, actor=f"key:{key.key_id}", kind=key.kind)
+    session_holder.set(app.app_id)
     (await context.auth.rates.count(f"{app.app_id}:{caller.actor}")).require()
     (await context.auth.app_rates.count(str(app.app_id))).require()
     if not app.enabled:

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eventlog.database.fair_share import session_holder
 from service.http.errors import (
     ApiError,
     BadRequest,
@@ -20,6 +21,8 @@ from service.http.responses import error_response
 from service.settings import Settings
 
 _SEPARATORS: Final = len(": \r\n")
+UNAUTHENTICATED: Final = "unauthenticated"
+"""Holder of the database sessions of requests whose caller is not known yet."""
 
 
 class Limits:
@@ -37,6 +40,7 @@ class Limits:
         if _head_bytes(scope) > self._settings.header_limit_bytes:
             await _refuse(TooManyHeaders(), scope, receive, send)
             return
+        session_holder.set(UNAUTHENTICATED)
         started = False
         body = _Body(receive, timeout_s=self._settings.body_timeout_s)
         try:

@@ -5,6 +5,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from eventlog.database.fair_share import session_holder
 from projections.access.queries import ConnectionRow
 from service.http.errors import NotFound, TooLarge
 from service.http.requests import path_uuid, read_body
@@ -71,4 +72,5 @@ async def _found(request: Request) -> ConnectionRow:
     named = request.path_params["provider"]
     if found is None or found.deleted or found.provider != named:
         raise NotFound
+    session_holder.set(("webhooks", connection_id))
     return found
