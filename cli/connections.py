@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import typer
 
 from cli.common import BY, AppId, AsJson, Operator, fail, now, operating, table, vault
-from cli.webhooks import check, register_webhook, webhook_secrets
+from cli.webhooks import check, enable_webhook, register_webhook, webhook_secrets
 from domain.apps.app import App
 from domain.apps.commands import ChangeApp, SetConnection
 from domain.apps.connection import Connection, ConnectionCreated, secret_context
@@ -21,6 +21,7 @@ connections = typer.Typer(
 )
 connections.command("register-webhook")(register_webhook)
 connections.command("check")(check)
+connections.command("enable-webhook")(enable_webhook)
 connections.command("webhook-secrets")(webhook_secrets)
 
 

@@ -48,6 +48,9 @@ COMMANDS: Final = {
     "work": Command(
         "cli.work", "work", "List unfinished work and dead letters, and send them again."
     ),
+    "reconcile": Command(
+        "cli.reconcile", "reconcile", "Compare with the providers, and report what differed."
+    ),
     "log": Command("cli.log", "log", "Verify the event log, and skip an event."),
     "clusters": Command(
         "cli.clusters", "clusters", "List and remove the databases that root's data folders had."

@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import Iterator
 from typing import Final
 
+from domain.inbox.webhook_health import DISABLED, HEALTHY
 from projections.engine.errors import ReadModelUnavailable
 from projections.engine.health import FollowerState
+from projections.operations.reconciliation_state import ReconciliationState
 from projections.operations.system_state import SystemState, read_state_once
 
 LARGEST_LAG_S: Final = 30.0
 OLDEST_DUE_S: Final = 120.0
 OLDEST_RETRIED_S: Final = 900.0
 OLDEST_UNAPPLIED_S: Final = 600.0
+OLDEST_DRIFT_S: Final = 3600.0
+LARGEST_CATCH_UP_LAG_S: Final = 900.0
 
 # A text, and how to correct it; None where nothing is wrong.
 Result = tuple[str, str | None]
@@ -52,6 +56,32 @@ def results(state: SystemState) -> Iterator[Result]:
     for reason, events in state.dead_letters.items():
         yield f"{events} dead letters: {reason}", "correct the cause and replay the deliveries"
     yield f"{state.skipped_events} events were skipped by operators", None
+    yield from _reconciliation(state.reconciliation)
+
+
+def _reconciliation(state: ReconciliationState) -> Iterator[Result]:
+    """Compare drift, the progress of reconciliation and webhook endpoints with the limits."""
+    age_s, waiting = state.oldest_unresolved_s, "differences from the providers are unresolved"
+    yield (
+        f"{state.unresolved} {waiting}, the oldest for {age_s:.0f} s",
+        "see: billhook reconcile report --state open" if age_s > OLDEST_DRIFT_S else None,
+    )
+    lag_s = state.catch_up_lag_s
+    yield (
+        f"the catch-up of provider events is {lag_s:.0f} s behind",
+        "see: billhook reconcile status" if lag_s > LARGEST_CATCH_UP_LAG_S else None,
+    )
+    yield (
+        f"{state.audits_overdue} connections have an overdue audit",
+        "see: billhook reconcile status" if state.audits_overdue else None,
+    )
+    for (app, connection), health in state.endpoints.items():
+        disabled = f"run: billhook connections enable-webhook {connection} --app {app}"
+        other = f"run: billhook connections check {connection} --app {app}"
+        yield (
+            f"the webhook endpoint of connection {connection} of app {app} is {health}",
+            {HEALTHY: None, DISABLED: disabled}.get(health, other),
+        )
 
 
 def _follower(follower: FollowerState) -> Result:

@@ -16,6 +16,7 @@ from cli.common import (
     BY,
     AsJson,
     Operator,
+    database_url,
     fail,
     now,
     operating,
@@ -25,6 +26,7 @@ from cli.common import (
     worker_settings,
 )
 from domain.apps.connection import WEBHOOK_SECRETS, Connection, secret_context, secret_mark
+from domain.inbox.webhook_health import EndpointState
 from eventlog.errors import VaultError
 from eventlog.security.vault import Vault
 
@@ -81,6 +83,21 @@ def check(name: Name, *, app: App) -> None:
     print_findings(findings)
 
 
+def enable_webhook(name: Name, *, app: App) -> None:
+    """Enable a webhook endpoint again that Stripe disabled, for all our event types.
+
+    Events that Stripe did not deliver meanwhile are found by reconciliation.
+    """
+    with operating() as operator, webhook_registration(operator, name, app=app) as registration:
+        for endpoint in registration.enable():
+            typer.echo(f"enabled  {endpoint}")
+        seen = registration.state()
+        record_endpoint_state(operator, operator.connection(app_named(operator, app), name), seen)
+    typer.echo(f"state    {seen.state}")
+    if seen.problems:
+        fail(f"the endpoint {'; '.join(seen.problems)}; run: billhook connections check {name}")
+
+
 def webhook_secrets(
     name: Name,
     *,
@@ -123,6 +140,27 @@ def webhook_registration(
         api_base=worker_settings().stripe_api_base,
         now=now,
     )
+
+
+def record_endpoint_state(operator: Operator, connection: Connection, seen: EndpointState) -> None:
+    """Record an endpoint's state at once, as the next check would."""
+    # Imported here: it loads Stripe's SDK.
+    from projections.work.checkpoints import Checkpoints  # noqa: PLC0415
+    from workers.webhooks.health import HealthDeps, record_state  # noqa: PLC0415
+
+    checkpoints = Checkpoints(database_url())
+    checkpoints.open()
+    try:
+        deps = HealthDeps(
+            billing=operator.billing,
+            vault=vault(),
+            checkpoints=checkpoints,
+            api_base=worker_settings().stripe_api_base,
+            now=now,
+        )
+        record_state(connection, seen, deps)
+    finally:
+        checkpoints.close()
 
 
 def _change_secrets(

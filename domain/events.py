@@ -6,7 +6,7 @@ from domain.apps import app, connection
 from domain.catalogue import catalogue
 from domain.core import idempotency
 from domain.core.aggregate import DomainEvent
-from domain.inbox import payment_hint, provider_event
+from domain.inbox import payment_hint, provider_event, webhook_health
 from domain.invoices import events as invoices_events
 from domain.invoices.invoice import Invoice
 from domain.operations import skipped_event
@@ -39,6 +39,7 @@ AGGREGATES = (
     skipped_event.SkippedEvent,
     subscription.Subscription,
     tenant.Tenant,
+    webhook_health.WebhookHealth,
 )
 
 

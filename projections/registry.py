@@ -13,6 +13,7 @@ from projections.inbox import projector as inbox_projector
 from projections.invoices import bulk_load, tenant_emails
 from projections.invoices import projector as invoices_projector
 from projections.reconciliation import projector as reconciliation_projector
+from projections.reconciliation import webhooks
 from projections.subscriptions import projector as subscriptions_projector
 from projections.tenants import projector as tenants_projector
 
@@ -78,6 +79,12 @@ _ALL: Final = (
         tenants_projector.TOPICS,
         tenants_projector.handler,
         (tenants_projector.TENANTS,),
+    ),
+    Projection(
+        webhooks.NAME,
+        webhooks.TOPICS,
+        webhooks.handler,
+        (webhooks.HEALTH, webhooks.SOURCES),
     ),
 )
 

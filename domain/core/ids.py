@@ -85,3 +85,8 @@ def for_drift(subject_id: UUID, version: int, field: str) -> UUID:
 def for_unapplied_drift(connection_id: UUID, mode: str, object_id: str) -> UUID:
     """Return the id of the difference of a provider's object that could not be applied."""
     return _derive("unapplied_drift", connection_id, mode, object_id)
+
+
+def for_webhook_health(connection_id: UUID) -> UUID:
+    """Return the id of the health of a connection's webhook endpoint."""
+    return _derive("webhook_health", connection_id)

@@ -43,6 +43,7 @@ class PaymentHintRepeated(PaymentHintEvent):
     TOPIC: ClassVar[str] = "payment_hint.repeated"
     app_id: UUID
     found_by: str | None = None
+    connection_id: UUID | None = None
 
 
 class PaymentHintFetchStarted(PaymentHintEvent):
@@ -75,6 +76,7 @@ def repeated_after(
         "actor": command.actor,
         "app_id": command.app_id,
         "found_by": command.found_by,
+        "connection_id": command.connection_id,
     }
     return PaymentHintRepeated(**fields)
 
@@ -115,6 +117,7 @@ class PaymentHint(AggregateRoot):
                 actor=actor,
                 app_id=self.received.app_id,
                 found_by=found_by,
+                connection_id=self.received.connection_id,
             )
 
     def start_fetch(self, *, actor: str, occurred_at: datetime) -> None:

@@ -231,3 +231,26 @@ def sealed_token_secrets(dsn: str) -> list[SealedTokenSecret]:
             " ORDER BY app_id",
         )
         return cursor.fetchall()
+
+
+# What the workers ask for each connection.
+
+
+@dataclass(frozen=True)
+class ConnectionInUse:
+    """A connection that is not deleted, by its app and name."""
+
+    app_id: UUID
+    name: str
+    provider: str
+
+
+def connections_in_use(dsn: str) -> list[ConnectionInUse]:
+    """Return all connections that are not deleted."""
+    with connect(dsn, application_name="billhook connections") as connection:
+        cursor = connection.cursor(row_factory=class_row(ConnectionInUse))
+        cursor.execute(
+            "SELECT app_id, name, provider FROM read.connections WHERE deleted_at IS NULL"
+            " ORDER BY app_id, name",
+        )
+        return cursor.fetchall()

@@ -695,13 +695,61 @@ BEGIN
 END
 $body$;
 
+-- Webhook endpoints as they were last checked, and who reported changes first: webhooks
+-- (`delivered`) or reconciliation (`found`), by connection and day (UTC).
+CREATE FUNCTION read.make_webhooks(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        CREATE TABLE %1$I.webhook_health (
+            id            uuid        NOT NULL,
+            app_id        uuid        NOT NULL,
+            connection    text        NOT NULL,
+            connection_id uuid        NOT NULL,
+            provider      text        NOT NULL,
+            mode          text        NOT NULL,
+            state         text        NOT NULL,
+            endpoint_id   text,
+            problems      jsonb       NOT NULL,
+            changed_at    timestamptz NOT NULL,
+            position      bigint      NOT NULL
+        );
+        CREATE TABLE %1$I.webhook_sources (
+            id                uuid        NOT NULL,
+            connection_id     uuid        NOT NULL,
+            day               date        NOT NULL,
+            delivered         bigint      NOT NULL,
+            found             bigint      NOT NULL,
+            last_delivered_at timestamptz,
+            position          bigint      NOT NULL
+        );
+        $$,
+        schema
+    );
+END
+$body$;
+
+CREATE FUNCTION read.index_webhooks(schema text) RETURNS void LANGUAGE plpgsql AS $body$
+BEGIN
+    EXECUTE format(
+        $$
+        ALTER TABLE %1$I.webhook_health ADD PRIMARY KEY (id);
+        CREATE INDEX ON %1$I.webhook_health (connection_id);
+        ALTER TABLE %1$I.webhook_sources ADD PRIMARY KEY (id);
+        CREATE INDEX ON %1$I.webhook_sources (day, connection_id);
+        $$,
+        schema
+    );
+END
+$body$;
+
 DO $$
 DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'access', 'catalogue', 'deliveries', 'drift', 'emails', 'invoices', 'subscriptions',
-        'tenants'
+        'tenants', 'webhooks'
     ] LOOP
         PERFORM read.new_generation(name);
         PERFORM read.index_generation(name, 1);

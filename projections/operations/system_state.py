@@ -9,6 +9,11 @@ from psycopg.sql import SQL
 from eventlog.follow.leader import LEADER_LOCKS, leader_key
 from projections.engine.health import STATES, WRITABLE, FollowerState
 from projections.engine.pool import ReadPool, open_pool
+from projections.operations.reconciliation_state import (
+    ReconciliationState,
+    read_connections,
+    summarise,
+)
 from projections.work.breakers import OpenBreaker, fetch_open_breakers
 
 # Followers and leaders that run in every installation. `relay` and `apply` have no row before
@@ -38,6 +43,7 @@ class SystemState:
     gave_up: Mapping[str, int]
     skipped_events: int
     open_breakers: tuple[OpenBreaker, ...]
+    reconciliation: ReconciliationState
 
 
 # Each part reads an index's first rows, or rows that are few: open work, dead letters.
@@ -91,6 +97,7 @@ async def read_state(pool: ReadPool) -> SystemState:
         gave_up=row["gave_up"],
         skipped_events=row["skipped_events"],
         open_breakers=tuple(await fetch_open_breakers(pool)),
+        reconciliation=summarise(await read_connections(pool)),
     )
 
 

@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from domain.inbox.webhook_health import STATES as ENDPOINT_STATES
+from projections.operations.reconciliation_state import ReconciliationState
 from projections.operations.system_state import SystemState
 
 
@@ -37,6 +39,7 @@ class _System(Collector):
             )
             yield from _follower_gauges(self._state)
             yield from _work_gauges(self._state)
+            yield from _reconciliation_gauges(self._state.reconciliation)
 
 
 def _follower_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
@@ -86,6 +89,46 @@ def _work_gauges(state: SystemState) -> Iterable[GaugeMetricFamily]:
     for breaker in state.open_breakers:
         breakers.add_metric([str(breaker.app), breaker.connection], breaker.timeouts)
     yield breakers
+
+
+def _reconciliation_gauges(state: ReconciliationState) -> Iterable[GaugeMetricFamily]:
+    for name, text, value in (
+        (
+            "drift_unresolved",
+            "Differences from the providers that are not resolved.",
+            state.unresolved,
+        ),
+        (
+            "drift_oldest_unresolved_seconds",
+            "Time since the oldest unresolved difference was detected.",
+            state.oldest_unresolved_s,
+        ),
+        (
+            "reconciliation_catch_up_lag_seconds",
+            "Age of the newest provider event that was looked for; the connection furthest behind.",
+            state.catch_up_lag_s,
+        ),
+        (
+            "reconciliation_audits_overdue",
+            "Connections whose audit has made no progress for 26 hours.",
+            state.audits_overdue,
+        ),
+    ):
+        yield GaugeMetricFamily(f"billhook_{name}", text, value=value)
+    labels = ["app", "connection"]
+    text = "1 for the state of a connection's webhook endpoint at its provider."
+    endpoints = GaugeMetricFamily(
+        "billhook_webhook_endpoint_state", text, labels=[*labels, "state"]
+    )
+    for (app, connection), known in state.endpoints.items():
+        for each in ENDPOINT_STATES:
+            endpoints.add_metric([app, connection, each], int(each == known))
+    yield endpoints
+    text = "Share of the last 7 days' provider events that reconciliation found before a webhook."
+    shares = GaugeMetricFamily("billhook_webhook_found_share", text, labels=labels)
+    for (app, connection), share in state.found_share.items():
+        shares.add_metric([app, connection], share)
+    yield shares
 
 
 def _by_follower(name: str, text: str) -> GaugeMetricFamily:

@@ -9,7 +9,7 @@ from domain.apps import app, connection
 from domain.catalogue import catalogue
 from domain.core import idempotency
 from domain.core.aggregate import DomainEvent
-from domain.inbox import payment_hint, provider_event
+from domain.inbox import payment_hint, provider_event, webhook_health
 from domain.invoices import action_events as ae
 from domain.invoices import events as e
 from domain.invoices import payment_events as pe
@@ -400,6 +400,18 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "reason": "unknown invoice",
     },
     drift.DriftResolved: {"app_id": APP_ID},
+    webhook_health.WebhookHealthObserved: {
+        **_OWNER,
+        "state": "healthy",
+        "endpoint_id": "we_1",
+        "problems": [],
+    },
+    webhook_health.WebhookHealthChanged: {
+        "app_id": APP_ID,
+        "state": "disabled",
+        "endpoint_id": "we_1",
+        "problems": ["is disabled"],
+    },
     skipped_event.FollowerEventSkipped: {
         "follower": "relay",
         "position": 12,
@@ -411,7 +423,11 @@ _OTHER_EXAMPLES: Final[dict[type[DomainEvent], dict[str, Any]]] = {
         "payment_id": "tr_1",
         "found_by": "open_items",
     },
-    payment_hint.PaymentHintRepeated: {"app_id": APP_ID, "found_by": "open_items"},
+    payment_hint.PaymentHintRepeated: {
+        "app_id": APP_ID,
+        "found_by": "open_items",
+        "connection_id": CONNECTION_ID,
+    },
     payment_hint.PaymentHintFetchStarted: {},
     payment_hint.PaymentHintFetched: {
         "effects": [{"invoice": str(INVOICE_ID), "effect": "changed"}],

@@ -12,7 +12,15 @@ from eventlog.field_types import KEY_LENGTH, longest_key
 LONGEST_ENTRY: Final = 2_704
 _BYTES_PER_CHARACTER: Final = 4
 _OVERHEAD: Final = 8
-_FIXED: Final = {"uuid": 16, "int8": 8, "int4": 4, "timestamptz": 8, "bool": 1, "bytea": 32}
+_FIXED: Final = {
+    "uuid": 16,
+    "int8": 8,
+    "int4": 4,
+    "timestamptz": 8,
+    "bool": 1,
+    "date": 4,
+    "bytea": 32,
+}
 
 # Texts that are not fields of events, or bounded where callers name them. In characters.
 TEXTS: Final = {

@@ -15,6 +15,13 @@ from domain.billing import Billing
 from domain.core.providers import Mode
 from domain.gateway.errors import GatewayError, GatewayMisconfigured, GatewayRejected
 from domain.inbox.provider_event import ProviderEventReceived
+from domain.inbox.webhook_health import (
+    DISABLED,
+    HEALTHY,
+    MISCONFIGURED,
+    MISSING,
+    EndpointState,
+)
 from eventlog.codec import Codec
 from eventlog.log import Log
 from eventlog.security.vault import Vault
@@ -30,6 +37,7 @@ _POLL_S: Final = 0.1
 _CAUSE_EVERY_S: Final = 5.0
 _LOOPBACK_NAMES: Final = frozenset({"localhost"})
 _REGISTER: Final = "run: billhook connections register-webhook"
+_BEST_FIRST: Final = (HEALTHY, MISCONFIGURED, DISABLED)
 _LATER: Final = "try again later; is BILLHOOK_STRIPE_API_BASE right?"
 
 
@@ -161,8 +169,41 @@ class WebhookRegistration:
                 remedy="delete the unneeded ones in Stripe's dashboard",
             )
 
-    def _check_endpoint(self, endpoint: Endpoint) -> Iterator[Finding]:
-        name = f"endpoint {endpoint.id} ({endpoint.url})"
+    def state(self) -> EndpointState:
+        """Return the state of the endpoint with the connection's URL. Raises the port's errors.
+
+        Of several the best one counts: each delivers every event.
+        """
+        states = [
+            self._state_of(endpoint)
+            for endpoint in self._endpoints.all()
+            if self._is_registered(endpoint)
+        ]
+        if not states:
+            return EndpointState(state=MISSING, problems=["no endpoint has the connection's URL"])
+        return min(states, key=lambda known: _BEST_FIRST.index(known.state))
+
+    def enable(self) -> list[str]:
+        """Enable the endpoints with the connection's URL for our event types; return their ids.
+
+        Raises OperatorError where there is none.
+        """
+        registered = [one.id for one in self._endpoints.all() if self._is_registered(one)]
+        if not registered:
+            raise OperatorError(f"no endpoint at Stripe has this connection's URL; {_REGISTER}")
+        for endpoint_id in registered:
+            self._endpoints.refresh(endpoint_id)
+        return registered
+
+    def _state_of(self, endpoint: Endpoint) -> EndpointState:
+        state = HEALTHY
+        problems = self._problems(endpoint)
+        if problems:
+            state = MISCONFIGURED if endpoint.enabled else DISABLED
+        return EndpointState(state=state, endpoint_id=endpoint.id, problems=problems)
+
+    def _problems(self, endpoint: Endpoint) -> list[str]:
+        """Return what is wrong with an endpoint, without secrets and URLs."""
         faults = {
             "is disabled": not endpoint.enabled,
             f"has API version {endpoint.version}, not {API_VERSION}": endpoint.version
@@ -172,7 +213,10 @@ class WebhookRegistration:
                 endpoint.mark is not None and endpoint.mark not in self._marks()
             ),
         }
-        found = [fault for fault, present in faults.items() if present]
+        return [fault for fault, present in faults.items() if present]
+
+    def _check_endpoint(self, endpoint: Endpoint) -> Iterator[Finding]:
+        name, found = f"endpoint {endpoint.id} ({endpoint.url})", self._problems(endpoint)
         for fault in found:
             yield Finding(text=f"{name} {fault}", remedy=_REGISTER)
         if not found and endpoint.mark is None:

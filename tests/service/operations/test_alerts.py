@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -14,10 +14,12 @@ import yaml
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
+from domain.inbox.webhook_health import DISABLED, EndpointState, WebhookHealth
 from domain.operations.skipped_event import SkipEvent, SkippedEvent
 from eventlog.codec import Codec
 from tests.service.harness import Service, Shop, stripe_event
 from tests.service.operations.promql import Scrape, parse, scrape
+from tests.support.drift_examples import drifted
 
 RULES_FILE: Final = Path("deploy/prometheus/alerts.yml")
 RUNBOOK: Final = Path("docs/reliability.md")
@@ -118,12 +120,50 @@ def fault_table(watched: Watched, shop: Shop) -> dict[str, Callable[[], None]]:
         "BillhookDeadLetters": lambda: leave_delivery(shop, "dead", "unreadable: invoice.id"),
         "BillhookWebhooksRejected": lambda: forge(shop),
         "BillhookEventSkipped": lambda: skip(watched.service),
+        "BillhookDriftUnresolved": lambda: leave_drift(shop),
+        "BillhookCatchUpBehind": lambda: sql(
+            CHECKPOINT, f"catch_up:{shop.connection_id}", '{"read_s": 1}', "0 h"
+        ),
+        "BillhookAuditOverdue": lambda: sql(
+            CHECKPOINT, f"audit:{shop.connection_id}", "{}", "27 h"
+        ),
+        "BillhookWebhookEndpointUnhealthy": lambda: disable_endpoint(shop),
         "BillhookFollowerBehind": lambda: let_an_old_event_wait(watched),
         "BillhookFollowerStopped": lambda: sql(
             "INSERT INTO eventlog.follower_failures"
             " VALUES ('relay', 1, 'ValueError', 3, now(), now())"
         ),
     }
+
+
+CHECKPOINT: Final = """
+    INSERT INTO work.checkpoints SELECT %s, %s::jsonb, clock_timestamp() - %s::interval
+"""
+
+
+def leave_drift(shop: Shop) -> None:
+    drift = drifted(
+        occurred_at=datetime.now(UTC) - timedelta(hours=2),
+        app_id=shop.app_id,
+        connection=shop.connection,
+    )
+    shop.billing.save(drift)
+    shop.service.folded("drift")
+
+
+def disable_endpoint(shop: Shop) -> None:
+    health = WebhookHealth.observe(
+        EndpointState(state=DISABLED, endpoint_id="we_1", problems=["is disabled"]),
+        app_id=shop.app_id,
+        connection=shop.connection,
+        connection_id=shop.connection_id,
+        provider="stripe",
+        mode="test",
+        actor="reconciliation",
+        occurred_at=datetime.now(UTC),
+    )
+    shop.billing.save(health)
+    shop.service.folded("webhooks")
 
 
 def skip(service: Service) -> None:

@@ -1,0 +1,88 @@
+"""Test that a changed webhook endpoint is noticed, recorded once, and enabled again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from domain.core import ids
+from domain.inbox.webhook_health import WebhookHealth
+from projections.work.checkpoints import Checkpoints
+from tests.workers.stripe_harness import Bench
+from tests.workers.webhooks.test_registration import BASE, VAULT, registration
+from workers.errors import OperatorError
+from workers.polling.run import connection_in_use
+from workers.webhooks.health import HealthDeps, check_endpoints
+from workers.webhooks.registration import WebhookRegistration
+
+__all__ = ["registration"]
+
+
+@pytest.fixture
+def deps(bench: Bench, database: str) -> Iterator[HealthDeps]:
+    checkpoints = Checkpoints(database)
+    checkpoints.open()
+    yield HealthDeps(
+        billing=bench.billing,
+        vault=VAULT,
+        checkpoints=checkpoints,
+        api_base=bench.account.url,
+        now=bench.clock,
+    )
+    checkpoints.close()
+
+
+def test_each_change_of_the_endpoint_is_an_event_and_checks_only_read(
+    bench: Bench,
+    deps: HealthDeps,
+    registration: Callable[..., WebhookRegistration],
+) -> None:
+    made = registration().register(BASE, renew=False)
+    connection = connection_in_use(bench.billing, bench.app_id, "main")
+    health_id = ids.for_webhook_health(connection.connection_id)
+    update = bench.account.v1.webhook_endpoints.update
+    few: Any = {"enabled_events": ["invoice.paid"]}
+    off: Any = {"disabled": True}
+
+    def checked() -> str:
+        bench.account.admin.forget_requests()
+        check_endpoints([connection], deps)
+        check_endpoints([connection], deps)
+        assert {one["method"] for one in bench.account.admin.requests()} == {"GET"}
+        return bench.billing.get(WebhookHealth, health_id).known.state
+
+    assert checked() == "healthy"
+    update(made.endpoint, few)
+    assert checked() == "misconfigured"
+    update(made.endpoint, off)
+    assert checked() == "disabled"
+    assert registration().enable() == [made.endpoint]
+    assert checked() == "healthy"
+    bench.account.v1.webhook_endpoints.delete(made.endpoint)
+    assert checked() == "missing"
+    with pytest.raises(OperatorError):
+        registration().enable()
+
+    topics = [recorded.topic for recorded in bench.log.stream(health_id)]
+    assert topics == ["webhook_health.observed", *["webhook_health.changed"] * 4]
+    assert deps.checkpoints.find(f"webhook_health:{connection.connection_id}") == {
+        "state": "missing"
+    }
+
+
+def test_a_provider_that_is_away_leaves_the_known_state(
+    bench: Bench,
+    deps: HealthDeps,
+    registration: Callable[..., WebhookRegistration],
+) -> None:
+    registration().register(BASE, renew=False)
+    connection = connection_in_use(bench.billing, bench.app_id, "main")
+    assert check_endpoints([connection], deps) == 0
+    bench.account.admin.add_fault("status", path="/v1/webhook_endpoints", method="GET", times=9)
+
+    assert check_endpoints([connection], deps) == 0
+
+    health = bench.billing.get(WebhookHealth, ids.for_webhook_health(connection.connection_id))
+    assert (health.known.state, health.version) == ("healthy", 1)
