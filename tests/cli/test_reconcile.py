@@ -34,7 +34,7 @@ def shop(service: Service) -> Shop:
     healed.resolve(actor="reconciliation", occurred_at=datetime.now(UTC))
     made.billing.save(healed)
     disable_endpoint(made)
-    service.folded("drift")
+    service.wait_for_projection("drift")
     return made
 
 

@@ -148,7 +148,7 @@ def leave_drift(shop: Shop) -> None:
         connection=shop.connection,
     )
     shop.billing.save(drift)
-    shop.service.folded("drift")
+    shop.service.wait_for_projection("drift")
 
 
 def disable_endpoint(shop: Shop) -> None:
@@ -163,7 +163,7 @@ def disable_endpoint(shop: Shop) -> None:
         occurred_at=datetime.now(UTC),
     )
     shop.billing.save(health)
-    shop.service.folded("webhooks")
+    shop.service.wait_for_projection("webhooks")
 
 
 def skip(service: Service) -> None:

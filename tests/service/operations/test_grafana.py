@@ -31,7 +31,7 @@ def labels_by_sample(service: Service) -> dict[str, set[str]]:
 def test_panels_query_metrics_and_labels_that_the_service_has(shop: Shop) -> None:
     shop.post("paid")
     shop.deliver(stripe_event())
-    shop.service.folded("webhooks")
+    shop.service.wait_for_projection("webhooks")
     known = labels_by_sample(shop.service)
     queried: set[str] = set()
     for title, expression in expressions():

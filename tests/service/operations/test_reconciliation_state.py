@@ -26,7 +26,7 @@ def states(shop: Shop) -> dict[str, ConnectionState]:
 def test_a_connections_state_has_drift_checkpoints_endpoint_and_sources(service: Service) -> None:
     shop = Shop(service)
     shop.set_connection("other")
-    service.folded("access")
+    service.wait_for_projection("access")
     untouched = states(shop)["stripe-1"]
     assert (untouched.catch_up_lag_s, untouched.audit_age_s, untouched.health) == (None,) * 3
     assert untouched.found_share is None
@@ -57,7 +57,7 @@ def test_a_connections_state_has_drift_checkpoints_endpoint_and_sources(service:
             (f"audit:{shop.connection_id}", "{}", "27 h"),
         ):
             session.execute(CHECKPOINT, (name, checkpoint, age))
-    service.folded("webhooks")
+    service.wait_for_projection("webhooks")
 
     known = states(shop)["stripe-1"]
     assert 1_200 <= (known.catch_up_lag_s or 0) < 1_800
