@@ -11,13 +11,12 @@ import sys
 from types import FrameType
 from typing import cast
 
-import uvicorn
 from starlette.applications import Starlette
 
 from eventlog.process.log_setup import configure_logging
-from service.http.protocol import BoundedHttp
 from service.operations.metrics_folder import metrics_folder
 from service.recording.waits import Waits
+from service.serve import serve
 from service.settings import Settings
 
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -36,23 +35,7 @@ def main() -> None:
             from service.operations.metrics_server import start_metrics_server  # noqa: PLC0415
 
             start_metrics_server(settings, folder=folder)
-        uvicorn.run(
-            "service.__main__:make_app",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.processes,
-            loop="uvloop",
-            http=BoundedHttp,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies or None,
-            timeout_graceful_shutdown=settings.stop_timeout_s,
-        )
+        serve("service.__main__:make_app", settings)
 
 
 def make_app() -> Starlette:

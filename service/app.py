@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from service.auth.access_cache import AccessCache
 from service.compose import open_context
+from service.dashboard.own_port import OwnPort
 from service.dashboard.routes import DASHBOARD_ROUTES
 from service.http.cors import Cors
 from service.http.errors import HANDLED_ERRORS, problem_of
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(Cors, origins=access),
             Middleware(RequestLog, metrics=metrics),
             Middleware(Limits, settings=settings),
+            *_own_port(settings),
         ],
         exception_handlers=dict.fromkeys((HTTPException, *HANDLED_ERRORS), _refuse),
         lifespan=lifespan,
@@ -51,6 +53,11 @@ def create_app(settings: Settings) -> Starlette:
     app.router.redirect_slashes = False
     app.state.waits = waits
     return app
+
+
+def _own_port(settings: Settings) -> list[Middleware]:
+    port = settings.dashboard_port
+    return [] if port is None else [Middleware(OwnPort, port=port)]
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     access_start_wait_s: float = 3.0
     """Time that a starting process waits until it can verify keys."""
     stop_timeout_s: int = 10
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int | None = Field(None, ge=0, le=65535)
+    """A port that serves the dashboard alone; the public port then does not."""
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """A port that serves `/metrics` alone; the public port then does not."""

@@ -211,16 +211,19 @@ class _Start:
             print(json.dumps(ready), flush=True)  # noqa: T201 - the command's answer
             return
         text = _ready_text(
-            base_url, link=self._dashboard_link(), sandbox=sandbox, data_dir=self._data_dir
+            base_url, link=self._dashboard_link(base_url), sandbox=sandbox, data_dir=self._data_dir
         )
         print(text, flush=True)  # noqa: T201 - the command's answer
 
-    def _dashboard_link(self) -> str:
-        """Return the path of a page that signs in once, with the demo's admin key."""
+    def _dashboard_link(self, base_url: str) -> str:
+        """Return the URL of a page that signs in once, with the demo's admin key."""
+        environment = self._options.environment
+        if port := environment.get("BILLHOOK_DASHBOARD_PORT"):
+            base_url = f"http://{environment.get('BILLHOOK_DASHBOARD_HOST', '127.0.0.1')}:{port}"
         known = json.loads(self._demo_file().read_text())
         sessions = Sessions(self._master_keys().split(","))
         token = sessions.new_link(digest(known["admin_key"]), now=datetime.now(UTC))
-        return f"/dashboard/sign-in?link={token}"
+        return f"{base_url}/dashboard/sign-in?link={token}"
 
     def _demo_file(self) -> Path:
         return self._data_dir / "demo.json"
@@ -235,7 +238,7 @@ def _ready_text(base_url: str, *, link: str, sandbox: str | None, data_dir: Path
     return f"""\
 Billhook is ready at {base_url}{sandbox_text}. Ctrl-C stops it.
 The dashboard, signed in once within 15 minutes:
-  {base_url}{link}
+  {link}
 Try next, in another terminal:
   eval "$({shlex.quote(sys.argv[0])} demo env --data-dir {shlex.quote(str(data_dir))})"
 and then the requests of README.md, or open {base_url}/docs; logs are in {data_dir / "logs"}."""

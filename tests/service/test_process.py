@@ -175,6 +175,19 @@ def test_metrics_on_a_port_of_their_own_count_all_processes(
     assert httpx.get(f"http://127.0.0.1:{port}{shop.invoices_url}").status_code == 404
 
 
+def test_a_dashboard_with_a_port_of_its_own_is_served_there_alone(start: Start) -> None:
+    port = free_port()
+    process = start(processes=2, BILLHOOK_DASHBOARD_PORT=str(port))
+    own = f"http://127.0.0.1:{port}"
+
+    assert httpx.get(f"{own}/dashboard/sign-in").status_code == 200
+    for url in (f"{own}/healthz", f"{own}/docs", f"{own}/dashboards", own):
+        assert httpx.get(url).status_code == 404, url
+    for path in ("/dashboard", "/dashboard/sign-in"):
+        assert httpx.get(process.url + path).status_code == 404, path
+    assert httpx.get(f"{process.url}/healthz").status_code == 200
+
+
 def test_one_process_counts_its_requests(start: Start, shop: Shop) -> None:
     process = start()
     httpx.post(process.url + shop.invoices_url, json=shop.body("paid"), headers=shop.headers())

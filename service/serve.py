@@ -1,0 +1,54 @@
+"""Listen on the API's address and the dashboard's own one, and serve both by one application."""
+
+import os
+import socket
+import sys
+from typing import Final
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from service.http.protocol import BoundedHttp
+from service.settings import Settings
+
+_STARTUP_FAILED: Final = 3
+# The worker processes read the settings anew: they get the port that was bound.
+_DASHBOARD_PORT: Final = "BILLHOOK_DASHBOARD_PORT"
+
+
+def serve(app: str, settings: Settings) -> None:
+    """Serve the application that the factory `app` (`module:function`) makes, until a signal."""
+    config = uvicorn.Config(
+        app,
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.processes,
+        loop="uvloop",
+        http=BoundedHttp,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or None,
+        timeout_graceful_shutdown=settings.stop_timeout_s,
+    )
+    sockets = [config.bind_socket()]
+    if settings.dashboard_port is not None:
+        sockets.append(_bind_dashboard(settings.dashboard_host, settings.dashboard_port))
+    if config.workers > 1:
+        Multiprocess(config, sockets=sockets).run()
+        return
+    server = uvicorn.Server(config)
+    server.run(sockets=sockets)
+    if not server.started:
+        sys.exit(_STARTUP_FAILED)
+
+
+def _bind_dashboard(host: str, port: int) -> socket.socket:
+    """Bind the dashboard's socket. Exits where the address is taken, as for the API's."""
+    bound = uvicorn.Config("", host=host, port=port, log_config=None).bind_socket()
+    os.environ[_DASHBOARD_PORT] = str(bound.getsockname()[1])
+    return bound
